@@ -1,0 +1,1 @@
+"""The Handinger API over HTTP."""

@@ -1,0 +1,243 @@
+"""Reconciling a turn with a Worker that was read: which answer is ours, and what wins.
+
+The stream is a preview, the Worker is the truth (failures.md R3, R4). Our turn
+is the (n+1)-th user message with exactly our text, n being how often it stood
+there before; its answer is every assistant message up to the next user message.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import Final
+
+from handinger_tui.core.jsontext import Json, as_object, dump, parse_exact
+from handinger_tui.core.messages import id_of, parts_of, role_of, text_of
+from handinger_tui.core.snapshot import JsonObject, Snapshot, snapshot_of
+from handinger_tui.core.text import Rope
+from handinger_tui.core.turn import Order, Part, StepPart, TextPart, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Our turn inside a Worker's messages."""
+
+    present: bool | None
+    """True: our prompt stands there; False: the messages are readable and it does not; None: cannot tell."""
+    messages: tuple[JsonObject, ...] = ()
+    """The assistant messages that answer it."""
+    last: bool = True
+    """No later turn follows it, so output_text speaks of it."""
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """All parts of the answer, in order."""
+        return tuple(part for message in self.messages for part in parts_of(message))
+
+    @property
+    def text(self) -> str:
+        """All text of the answer."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+
+CANNOT_TELL: Final = Answer(None)
+
+
+def times_asked(snapshot: Snapshot, prompt: str) -> int:
+    """How many user messages of the worker have exactly this text."""
+    return sum(role_of(m) == "user" and text_of(m) == prompt for m in snapshot.messages)
+
+
+def answer_to(order: Order, snapshot: Snapshot) -> Answer:
+    """Find our turn in the worker's messages. An order without a prompt means the last turn."""
+    users = [at for at, message in enumerate(snapshot.messages) if role_of(message) == "user"]
+    if not users:
+        return CANNOT_TELL
+    if not order.prompt:
+        return _answer_after(snapshot, users[-1])
+    ours = [at for at in users if text_of(snapshot.messages[at]) == order.prompt]
+    wanted = order.seen_before if order.seen_before is not None else max(len(ours) - 1, 0)
+    return _answer_after(snapshot, ours[wanted]) if len(ours) > wanted else Answer(False)
+
+
+def _answer_after(snapshot: Snapshot, user_at: int) -> Answer:
+    found, last = [], True
+    for message in snapshot.messages[user_at + 1 :]:
+        if role_of(message) == "user":
+            last = False
+            break
+        if role_of(message) == "assistant":
+            found.append(message)
+    return Answer(True, tuple(found), last)
+
+
+class Sight(Enum):
+    """What one reading of the worker tells about our turn."""
+
+    DONE = auto()
+    """It has ended, and its answer (or its failure) stands there."""
+    BUSY = auto()
+    """The worker is at it."""
+    ABSENT = auto()
+    """The worker does not know our prompt, and is idle."""
+    EMPTY = auto()
+    """Our prompt stands there without an answer, and the worker is idle."""
+    UNSURE = auto()
+    """The reading tells nothing either way."""
+
+
+def sight(turn: Turn, snapshot: Snapshot, *, accepted: bool) -> Sight:
+    """Judge a reading. `accepted`: the service had begun to answer our POST."""
+    answer = answer_to(turn.order, snapshot)
+    if answer.present is None:
+        return _sight_without_messages(turn, snapshot, accepted=accepted)
+    if not answer.present:
+        return Sight.BUSY if snapshot.busy else Sight.ABSENT
+    if not answer.last:
+        return Sight.DONE
+    if snapshot.busy:
+        return Sight.BUSY
+    return Sight.DONE if answer.parts or snapshot.failed else Sight.EMPTY
+
+
+def _sight_without_messages(turn: Turn, snapshot: Snapshot, *, accepted: bool) -> Sight:
+    if snapshot.busy:
+        return Sight.BUSY
+    before = turn.before
+    changed = before is not None and (
+        snapshot.output_text != before.output_text or snapshot.usage != before.usage or snapshot.error != before.error
+    )
+    if accepted:
+        told = bool(snapshot.output_text) or snapshot.failed
+        return Sight.DONE if told and (before is None or changed) else Sight.EMPTY
+    if before is None:
+        return Sight.UNSURE
+    return Sight.DONE if changed else Sight.ABSENT
+
+
+def final_text(turn: Turn, snapshot: Snapshot) -> str | None:
+    """The server's text of our turn; None where the Worker has none to offer."""
+    answer = answer_to(turn.order, snapshot)
+    if answer.text:
+        return answer.text
+    if answer.present is False or not answer.last:
+        return None
+    stale = turn.before is not None and snapshot.output_text == turn.before.output_text and answer.present is None
+    if stale and turn.text != snapshot.output_text:
+        return None
+    return snapshot.output_text or None
+
+
+def settle_with(turn: Turn, snapshot: Snapshot) -> Turn:
+    """The turn after the reading that settles it: the server's text wins where it has one."""
+    turn = with_snapshot(turn, snapshot)
+    answer = answer_to(turn.order, snapshot)
+    text = final_text(turn, snapshot)
+    parts = close_parts(turn.parts) if not snapshot.busy else turn.parts
+    if text is None or text == turn.text:
+        return replace(turn, parts=parts)
+    if answer.text == text and not _other_parts(turn.parts):
+        new_parts = answer.parts
+    else:
+        new_parts = _swap_text(parts, text)
+    lost = turn.text if turn.text and turn.text not in text else turn.replaced_text
+    return replace(turn, parts=new_parts, open_text=(), open_reasoning=(), replaced_text=lost)
+
+
+def show_progress(turn: Turn, snapshot: Snapshot) -> Turn:
+    """The turn while it is being polled: the worker's growing answer replaces ours."""
+    turn = with_snapshot(turn, snapshot)
+    answer = answer_to(turn.order, snapshot)
+    text = final_text(turn, snapshot)
+    if text is None or text == turn.text or len(text) < len(turn.text):
+        return turn
+    if answer.text == text:
+        return replace(turn, parts=keep_equal(turn.parts, answer.parts), message_id=_last_id(answer))
+    return replace(turn, parts=_swap_text(turn.parts, text))
+
+
+def read_stream_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
+    """The turn after a Worker came as an event of our own stream: it *is* the answer so far."""
+    turn = with_snapshot(turn, snapshot)
+    answer = answer_to(turn.order, snapshot)
+    text = snapshot.output_text if answer.last else answer.text
+    old_text = turn.before.output_text if turn.before is not None else None
+    if snapshot.busy and text and text == old_text and not answer.text:
+        text = ""
+    told = answer if answer.messages else _last_answer(snapshot)
+    parts: tuple[Part, ...] = told.parts if told.text == (text or "") else _swap_text((), text or "")
+    if not snapshot.busy:
+        parts = close_parts(parts)
+    done = not snapshot.busy
+    return replace(turn, parts=keep_equal(turn.parts, parts), finished=turn.finished or done)
+
+
+def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
+    """Remember the reading; a null error never erases one that was seen."""
+    return replace(turn, snapshot=snapshot, worker_id=snapshot.worker_id or turn.worker_id)
+
+
+def close_parts(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Text that nobody will extend any more is no longer open."""
+    return tuple(
+        replace(part, open=False) if hasattr(part, "open") and part.open else part  # type: ignore[call-arg]  # has it
+        for part in parts
+    )
+
+
+def keep_equal(old: tuple[Part, ...], new: tuple[Part, ...]) -> tuple[Part, ...]:
+    """`new`, with parts that did not change keeping their identity."""
+    kept = [o if o == n else n for o, n in zip(old, new, strict=False)]
+    return (*kept, *new[len(kept) :])
+
+
+def _last_answer(snapshot: Snapshot) -> Answer:
+    said = [message for message in snapshot.messages if role_of(message) == "assistant"]
+    return Answer(None, tuple(said[-1:]))
+
+
+def _last_id(answer: Answer) -> str | None:
+    return id_of(answer.messages[-1]) if answer.messages else None
+
+
+def _other_parts(parts: tuple[Part, ...]) -> bool:
+    return any(not isinstance(part, TextPart | StepPart) for part in parts)
+
+
+def _swap_text(parts: tuple[Part, ...], text: str) -> tuple[Part, ...]:
+    """Put `text` where the last text part stood, and drop the other text parts."""
+    whole = TextPart(Rope() + text, open=False)
+    places = [at for at, part in enumerate(parts) if isinstance(part, TextPart)]
+    if not places:
+        return (*parts, whole) if text else parts
+    kept = [part for part in parts[: places[-1]] if not isinstance(part, TextPart)]
+    return (*kept, whole, *parts[places[-1] + 1 :])
+
+
+SLIM_ABOVE: Final = 4096
+"""Characters of a Worker up to which it is stored as it came."""
+SLIM_MESSAGES: Final = 1 << 20
+
+
+def slim_worker(text: str, order: Order, *, messages: bool = True) -> str:
+    """The body of a Worker as it is stored: other turns' messages left out.
+
+    Numbers keep their exact text. Without this every poll of a long worker
+    would store the whole conversation again.
+    """
+    if len(text) <= SLIM_ABOVE:
+        return text
+    worker = dict(as_object(parse_exact(text)))
+    answer = answer_to(order, snapshot_of(worker))
+    if not messages:
+        worker.pop("messages", None)
+    elif answer.present:
+        prompt: JsonObject = {"role": "user", "parts": [{"type": "text", "text": order.prompt}]}
+        older: list[Json] = [prompt] * (order.seen_before or 0)
+        after: list[Json] = [] if answer.last else [{"role": "user", "parts": []}]
+        worker["messages"] = [*older, prompt, *answer.messages, *after]
+    elif len(text) > SLIM_MESSAGES:
+        worker.pop("messages", None)
+    if isinstance(worker.get("output_text"), str):
+        worker.pop("output", None)
+    return dump(worker)

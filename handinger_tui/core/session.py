@@ -1,0 +1,70 @@
+"""Session: what we keep for one conversation with a worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from handinger_tui.core.turn import Turn, TurnStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """`session_id` is ours; `worker_id` is None until the service told it."""
+
+    session_id: str
+    created_ms: int
+    worker_id: str | None = None
+    task_id: str | None = None
+    generation: str = "workers"
+    base_url: str = ""
+    title: str = ""
+    turns: tuple[Turn, ...] = ()
+    updated_ms: int = 0
+    unread: bool = False
+
+    @property
+    def current(self) -> Turn | None:
+        """The newest turn."""
+        return self.turns[-1] if self.turns else None
+
+    @property
+    def busy(self) -> bool:
+        """A turn is being worked on by us right now."""
+        return any(turn.live for turn in self.turns)
+
+
+def put_turn(session: Session, turn: Turn) -> Session:
+    """Replace the turn with the same id, or append it; other turns keep their identity."""
+    for at in range(len(session.turns) - 1, -1, -1):
+        if session.turns[at].turn_id == turn.turn_id:
+            turns = (*session.turns[:at], turn, *session.turns[at + 1 :])
+            return replace(session, turns=turns, worker_id=turn.worker_id or session.worker_id)
+    return replace(session, turns=(*session.turns, turn), worker_id=turn.worker_id or session.worker_id)
+
+
+def title_from(prompt: str) -> str:
+    """A session's first title: the first line of its first prompt, at most 60 characters."""
+    line = next((stripped for line in prompt.splitlines() if (stripped := line.strip())), "")
+    return line if len(line) <= 60 else line[:59] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """One row of a session list, read without folding any frame.
+
+    `cost_usd` and `credits` sum the known charges; `unpriced` counts the turns
+    whose charge is not known, so that the sums can say that they have gaps.
+    """
+
+    session_id: str
+    worker_id: str | None
+    title: str
+    created_ms: int
+    updated_ms: int
+    turns: int
+    last_status: TurnStatus | None
+    cost_usd: Decimal | None = None
+    credits: Decimal | None = None
+    unpriced: int = 0
+    unread: bool = False

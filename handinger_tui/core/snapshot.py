@@ -1,0 +1,171 @@
+"""Snapshot: one Worker as read at one moment, with nothing taken on trust.
+
+Every member but the object itself may be absent, null, new or of the wrong
+type (`chaos`: null-everywhere, wrong-types); what cannot be read is None or
+empty, never an exception.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from handinger_tui.core.jsontext import Json, as_list, as_object, as_text, dump
+from handinger_tui.core.usage import NO_COSTS, NO_USAGE, Costs, Usage, costs_of, count, usage_of
+
+JsonObject = dict[str, Json]
+
+BUSY: Final = frozenset({"running", "pending", "queued", "in_progress", "starting"})
+ENDED: Final = frozenset({"completed", "error", "failed", "aborted", "cancelled", "canceled", "incomplete"})
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFile:
+    """A file the worker lists. `size` in bytes where a server tells it (SDK 0.23.0+)."""
+
+    filename: str | None
+    media_type: str
+    url: str
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSource:
+    """A source the worker lists."""
+
+    source_id: str
+    url: str
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """`raw` is the Worker object with exact numbers (see `jsontext.parse_exact`)."""
+
+    worker_id: str | None = None
+    status: str | None = None
+    running_flag: bool | None = None
+    output_text: str | None = None
+    error: str | None = None
+    incomplete: str | None = None
+    title: str | None = None
+    url: str | None = None
+    messages: tuple[JsonObject, ...] = ()
+    files: tuple[WorkerFile, ...] = ()
+    sources: tuple[WorkerSource, ...] = ()
+    usage: Usage = NO_USAGE
+    costs: Costs = NO_COSTS
+    structured_output: Json = None
+    metadata: JsonObject = field(default_factory=dict)
+    created_at: int | None = None
+    """Unix time in milliseconds (seconds on the wire below 1e11)."""
+
+    @property
+    def busy(self) -> bool:
+        """True unless the worker says it is done: an unknown status counts as busy
+        only while `running` is not false (facts sheet, section 12.5)."""
+        if self.running_flag is not None:
+            return self.running_flag or (self.status in {"pending", "queued"} and not self.output_text)
+        return self.status not in ENDED
+
+    @property
+    def failed(self) -> bool:
+        """The service reports that the run went wrong."""
+        return self.error is not None or self.status in {"error", "failed", "aborted"}
+
+
+def is_worker(value: Json) -> bool:
+    """An object that says it is a Worker, or that has a Worker's unmistakable members."""
+    box = as_object(value)
+    if box.get("object") == "worker":
+        return True
+    return "status" in box and ("output_text" in box or "running" in box) and "type" not in box
+
+
+def snapshot_of(wire: JsonObject) -> Snapshot:
+    """Read a Worker object as parsed by `parse_exact`."""
+    running = wire.get("running")
+    return Snapshot(
+        worker_id=as_text(wire.get("id")),
+        status=as_text(wire.get("status")),
+        running_flag=running if isinstance(running, bool) else None,
+        output_text=_output_text(wire),
+        error=reason_text(wire.get("error")),
+        incomplete=reason_text(wire.get("incomplete_details")),
+        title=as_text(wire.get("title")),
+        url=as_text(wire.get("url")),
+        messages=tuple(item for item in as_list(wire.get("messages")) if isinstance(item, dict)),
+        files=tuple(_files(wire)),
+        sources=tuple(_sources(wire)),
+        usage=usage_of(as_object(wire.get("usage"))),
+        costs=costs_of(as_object(wire.get("costs"))),
+        structured_output=wire.get("structured_output"),
+        metadata=as_object(wire.get("metadata")),
+        created_at=_milliseconds(wire.get("created_at")),
+    )
+
+
+def _output_text(wire: JsonObject) -> str | None:
+    text = as_text(wire.get("output_text"))
+    if text is not None:
+        return text
+    pieces = [
+        as_text(as_object(piece).get("text"))
+        for item in as_list(wire.get("output"))
+        for piece in as_list(as_object(item).get("content"))
+        if as_object(piece).get("type") == "output_text"
+    ]
+    known = [piece for piece in pieces if piece is not None]
+    return "".join(known) if known else None
+
+
+def _files(wire: JsonObject) -> list[WorkerFile]:
+    found = []
+    for item in map(as_object, as_list(wire.get("files"))):
+        url = as_text(item.get("url"))
+        if url is not None:
+            media_type = as_text(item.get("mediaType")) or "application/octet-stream"
+            found.append(WorkerFile(as_text(item.get("filename")), media_type, url, count(item.get("size"))))
+    return found
+
+
+def _sources(wire: JsonObject) -> list[WorkerSource]:
+    found = []
+    for item in map(as_object, as_list(wire.get("sources"))):
+        url = as_text(item.get("url"))
+        if url is not None:
+            found.append(WorkerSource(as_text(item.get("id")) or "", url, as_text(item.get("title"))))
+    return found
+
+
+REASON_KEYS: Final = ("message", "reason", "detail", "error", "errors", "issues", "title", "code")
+
+
+def reason_text(value: Json) -> str | None:
+    """One sentence out of an error of unknown shape; None for null and emptiness."""
+    if value is None or value is False or value == {} or value == [] or value == "":
+        return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        for key in REASON_KEYS:
+            inner = reason_text(value.get(key))
+            if inner is not None:
+                return inner
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(_issue_text, value[:5]))) or None
+    return dump(value)
+
+
+def _issue_text(issue: Json) -> str | None:
+    text = reason_text(issue)
+    path = as_list(as_object(issue).get("path")) or as_list(as_object(issue).get("loc"))
+    where = ".".join(str(step) for step in path)
+    return f"{where}: {text}" if where and text else text
+
+
+def _milliseconds(value: Json) -> int | None:
+    number = count(value)
+    if number is None or number > 10**15:
+        return None
+    return number if number >= 10**11 else number * 1000

@@ -1,0 +1,65 @@
+"""Text that grows: long answers stay cheap to extend, and join as in JavaScript."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import reduce
+from typing import Final
+
+SEAL: Final = 8192
+"""Characters after which the tail is sealed, so that one delta never copies more."""
+
+_HIGH: Final = re.compile("[\ud800-\udbff]\\Z")
+_LOW: Final = re.compile("\\A[\udc00-\udfff]")
+
+
+def join(first: str, second: str) -> str:
+    """Concatenate as JavaScript does: halves of a surrogate pair meet.
+
+    `JSON.stringify` writes half an emoji as an escape when a delta ends inside
+    it (tests/wire/README.md); Python would keep the halves apart for ever.
+    """
+    if _HIGH.search(first) and _LOW.match(second):
+        pair = (first[-1] + second[0]).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+        return first[:-1] + pair + second[1:]
+    return first + second
+
+
+def join_all(pieces: list[str]) -> str:
+    """`join` over many pieces."""
+    if any("\ud800" <= piece[-1:] <= "\udbff" for piece in pieces):
+        return reduce(join, pieces, "")
+    return "".join(pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Rope:
+    """An immutable text made of sealed blocks and a short tail.
+
+    Appending costs at most `SEAL` characters of copying, whatever the length.
+    """
+
+    sealed: tuple[str, ...] = ()
+    tail: str = ""
+
+    def __add__(self, delta: str) -> Rope:
+        grown = join(self.tail, delta)
+        if len(grown) < SEAL or _HIGH.search(grown):
+            return Rope(self.sealed, grown)
+        return Rope((*self.sealed, grown), "")
+
+    def __str__(self) -> str:
+        return "".join(self.sealed) + self.tail if self.sealed else self.tail
+
+    def __bool__(self) -> bool:
+        return bool(self.sealed or self.tail)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.sealed)) + len(self.tail)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Rope) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))

@@ -1,0 +1,59 @@
+"""Words: numbers and times as people read them. None is "not reported", never zero."""
+
+from __future__ import annotations
+
+from typing import Final
+
+NOT_REPORTED: Final = "not reported"
+PENDING: Final = "pending"
+
+
+def duration(milliseconds: int | None) -> str:
+    """5400 → "5.4 s", 95000 → "1 m 35 s"."""
+    if milliseconds is None:
+        return NOT_REPORTED
+    seconds = milliseconds / 1000
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} m {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} m"
+
+
+def number(value: int | None) -> str:
+    """1234567 → "1,234,567"."""
+    return NOT_REPORTED if value is None else f"{value:,}"
+
+
+def size(value: int | None) -> str:
+    """Bytes: 2048 → "2.0 kB"; None → "size not reported"."""
+    if value is None:
+        return "size not reported"
+    if value < 1000:
+        return f"{value} B"
+    amount = float(value)
+    for unit in ("kB", "MB", "GB"):
+        amount /= 1000
+        if amount < 1000:
+            return f"{amount:.1f} {unit}"
+    return f"{amount / 1000:.1f} TB"
+
+
+def plural(value: int, one: str, many: str | None = None) -> str:
+    """(1, "source") → "1 source"; (3, "source") → "3 sources"."""
+    return f"{value:,} {one if value == 1 else (many or one + 's')}"
+
+
+def ago(then_ms: int, now_ms: int) -> str:
+    """How long ago, in one unit; a clock that went back gives "just now"."""
+    seconds = max(0, now_ms - then_ms) // 1000
+    if seconds < 60:
+        return "just now"
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit} ago"
+    return "just now"

@@ -1,0 +1,1 @@
+"""One flow for a turn; ports as Protocols."""

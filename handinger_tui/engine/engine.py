@@ -1,0 +1,275 @@
+"""Engine: the only owner of turns under way. Views listen to it and never touch a task.
+
+A view keeps a session id, subscribes, and reads `session(id)` when it paints:
+the newest immutable value. Listeners get the session id and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+
+from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.fold import Fold
+from handinger_tui.core.frames import Frame, Framing, Note
+from handinger_tui.core.jsontext import dump
+from handinger_tui.core.outcome import fault_object
+from handinger_tui.core.session import Session, put_turn, title_from
+from handinger_tui.core.turn import Attachment, Fault, Kind, Order, Turn, TurnStatus
+from handinger_tui.engine.adopt import adopted_turns
+from handinger_tui.engine.patience import Patience
+from handinger_tui.engine.ports import Clock, Ids, TurnLog, WorkerApi
+from handinger_tui.engine.run import Run
+
+Listener = Callable[[str], None]
+
+CONTINUABLE = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})
+"""Ends after which a queued turn may start by itself."""
+
+
+class Busy(HandingerError):
+    """The session is not in a state for what was asked."""
+
+
+@dataclass(slots=True)
+class _Desk:
+    """What the engine holds for one open session."""
+
+    session: Session
+    run: Run | None = None
+    task: asyncio.Task[None] | None = None
+
+
+class Engine:
+    """Sends, watches and detaches turns; keeps the newest value of every open session."""
+
+    def __init__(
+        self, api: WorkerApi, log: TurnLog, clock: Clock, ids: Ids, patience: Patience | None = None
+    ) -> None:
+        self._api = api
+        self._log = log
+        self._clock = clock
+        self._ids = ids
+        self._patience = patience or Patience()
+        self._desks: dict[str, _Desk] = {}
+        self._listeners: list[Listener] = []
+        self._closing = False
+
+    # -- reading -----------------------------------------------------------------
+    def session(self, session_id: str) -> Session:
+        """The newest value of an open session.
+
+        Raises:
+            KeyError: it was never opened here.
+        """
+        return self._desks[session_id].session
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener(session_id)` after every change; returns the way out."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    # -- opening -----------------------------------------------------------------
+    def new_session(self, base_url: str, worker_id: str | None = None, generation: str = "workers") -> Session:
+        """A session in memory; it reaches the disk with its first turn."""
+        session = Session(
+            self._ids.new("ses"), self._clock.now_ms(), worker_id, generation=generation, base_url=base_url
+        )
+        self._desks[session.session_id] = _Desk(session)
+        return session
+
+    async def open(self, session_id: str) -> Session:
+        """The session from memory, else from the log.
+
+        Raises:
+            KeyError: nobody knows it.
+            LedgerError
+        """
+        if session_id not in self._desks:
+            loaded = await self._log.load(session_id)
+            if loaded is None:
+                raise KeyError(session_id)
+            self._desks.setdefault(session_id, _Desk(loaded))
+        return self.session(session_id)
+
+    async def adopt(self, session_id: str) -> Session:
+        """Read the session's worker and take over turns made elsewhere.
+
+        Raises:
+            ApiError, LedgerError
+        """
+        desk = self._desks[session_id]
+        worker_id = desk.session.worker_id
+        if worker_id is None or desk.session.busy:
+            return desk.session
+        text = await self._api.read_worker(worker_id)
+        for order, frames in adopted_turns(desk.session, text, self._clock.now_ms(), self._ids):
+            await self._log.open_turn(desk.session, order)
+            folding = Fold(order)
+            for frame in frames:
+                folding.feed(frame)
+                self._log.append(order.turn_id, frame)
+            self._put(desk, folding.turn)
+            if not folding.turn.live and folding.turn.status is not TurnStatus.RUNNING:
+                await self._log.close_turn(desk.session, order.turn_id)
+        await self._log.flush()
+        return desk.session
+
+    # -- sending -----------------------------------------------------------------
+    async def send(
+        self, session_id: str, prompt: str, budget: str | None = None, attachments: tuple[Attachment, ...] = ()
+    ) -> str:
+        """Put a turn on disk and start it, or queue it behind the running one; returns its id.
+
+        Raises:
+            LedgerError: it could not be written; nothing was sent.
+        """
+        desk = self._desks[session_id]
+        order = Order(
+            turn_id=self._ids.new("turn"),
+            prompt=prompt,
+            created_ms=self._clock.now_ms(),
+            worker_id=desk.session.worker_id,
+            budget=budget,
+            attachments=attachments,
+        )
+        if not desk.session.title:
+            desk.session = replace(desk.session, title=title_from(prompt))
+        await self._log.open_turn(desk.session, order)
+        self._put(desk, Turn(order))
+        self._start_next(desk)
+        return order.turn_id
+
+    async def withdraw(self, session_id: str, turn_id: str) -> str:
+        """Take a queued turn back; returns its prompt.
+
+        Raises:
+            Busy: it is no longer queued.
+        """
+        desk = self._desks[session_id]
+        turn = next(turn for turn in desk.session.turns if turn.turn_id == turn_id)
+        if turn.status is not TurnStatus.QUEUED or (desk.run and desk.run.turn_id == turn_id):
+            raise Busy("This message is already on its way.")
+        await self._close_unsent(desk, turn, "Taken back before it was sent.")
+        return turn.order.prompt
+
+    # -- watching ----------------------------------------------------------------
+    async def watch(self, session_id: str, turn_id: str | None = None) -> None:
+        """Watch a turn again (default: the newest): free, GETs only."""
+        desk = self._desks[session_id]
+        turn = desk.session.current if turn_id is None else self._turn(desk, turn_id)
+        if turn is None or desk.task is not None:
+            return
+        frames = await self._log.frames(turn.turn_id)
+        run = self._run(desk, turn.order)
+        run.resume(frames)
+        self._launch(desk, run, run.watch())
+
+    def detach(self, session_id: str) -> None:
+        """Stop watching; the worker goes on and may keep charging."""
+        task = self._desks[session_id].task
+        if task is not None:
+            task.cancel()
+
+    async def settled(self, session_id: str) -> Session:
+        """Wait until nothing of this session is under way."""
+        desk = self._desks[session_id]
+        while desk.task is not None:
+            await asyncio.wait({desk.task})
+        return desk.session
+
+    async def refresh(self, session_id: str) -> None:
+        """Read the worker once for usage, costs, sources and files of the newest turn.
+
+        Raises:
+            ApiError
+        """
+        desk = self._desks[session_id]
+        turn = desk.session.current
+        if turn is None or desk.task is not None or turn.worker_id is None:
+            return
+        run = self._run(desk, turn.order)
+        run.resume(await self._log.frames(turn.turn_id))
+        await run.read_after()
+        await self._log.close_turn(desk.session, turn.turn_id)
+
+    async def aclose(self) -> None:
+        """Detach everything and wait until it is on disk."""
+        self._closing = True
+        tasks = [desk.task for desk in self._desks.values() if desk.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._log.flush()
+
+    # -- inside --------------------------------------------------------------------
+    def _turn(self, desk: _Desk, turn_id: str) -> Turn:
+        return next(turn for turn in desk.session.turns if turn.turn_id == turn_id)
+
+    def _run(self, desk: _Desk, order: Order) -> Run:
+        return Run(
+            order=order,
+            session=lambda: desk.session,
+            api=self._api,
+            log=self._log,
+            clock=self._clock,
+            patience=self._patience,
+            publish=lambda turn: self._put(desk, turn),
+        )
+
+    def _put(self, desk: _Desk, turn: Turn) -> None:
+        session = put_turn(desk.session, turn)
+        desk.session = replace(session, updated_ms=self._clock.now_ms())
+        self._tell(session.session_id)
+
+    def _tell(self, session_id: str) -> None:
+        for listener in tuple(self._listeners):
+            listener(session_id)
+
+    def _start_next(self, desk: _Desk) -> None:
+        """Start the oldest queued turn unless one is under way."""
+        if desk.task is not None:
+            return
+        queued = next((turn for turn in desk.session.turns if turn.status is TurnStatus.QUEUED), None)
+        if queued is None:
+            return
+        order = replace(queued.order, worker_id=desk.session.worker_id)
+        run = self._run(desk, order)
+        self._launch(desk, run, run.start())
+
+    def _launch(self, desk: _Desk, run: Run, body: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(body, name=f"turn:{run.turn_id}")
+        desk.run, desk.task = run, task
+        task.add_done_callback(lambda _done: self._ended(desk, run))
+
+    def _ended(self, desk: _Desk, run: Run) -> None:
+        """A run is over: tell the listeners, and go on with the queue where that is safe."""
+        desk.run, desk.task = None, None
+        self._tell(desk.session.session_id)
+        if self._closing or not any(turn.status is TurnStatus.QUEUED for turn in desk.session.turns):
+            return
+        if run.turn.status in CONTINUABLE:
+            self._start_next(desk)
+        else:
+            desk.task = asyncio.get_running_loop().create_task(self._return_queue(desk), name="queue")
+
+    async def _return_queue(self, desk: _Desk) -> None:
+        """The turn before did not simply end: nothing more is sent without a person."""
+        try:
+            for turn in desk.session.turns:
+                if turn.status is TurnStatus.QUEUED:
+                    await self._close_unsent(desk, turn, "Not sent: the message before it did not complete.")
+        finally:
+            desk.task = None
+            self._tell(desk.session.session_id)
+
+    async def _close_unsent(self, desk: _Desk, turn: Turn, reason: str) -> None:
+        fault = Fault(Kind.CONFLICT, reason, may_have_been_charged=False)
+        said = dump({"status": TurnStatus.NOT_SENT, "recovered": False, "fault": fault_object(fault)})
+        frame = Frame(0, self._clock.now_ms(), Framing.NOTE, said, Note.SETTLED)
+        self._log.append(turn.turn_id, frame)
+        folding = Fold(turn.order)
+        self._put(desk, folding.feed(frame))
+        await self._log.close_turn(desk.session, turn.turn_id)

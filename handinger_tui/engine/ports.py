@@ -1,0 +1,124 @@
+"""Ports: what the engine needs from the outside, as Protocols. Nobody here imports an adapter."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from handinger_tui.core.frames import Frame, Piece, Via
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import Order
+
+
+class Reply(Protocol):
+    """A successful (2xx) response whose body is being read.
+
+    `content_type` is the media type in lower case without parameters ("" when
+    absent); `encoding` names a stream protocol header if one was sent
+    (`x-vercel-ai-ui-message-stream` → "ai-ui", `x-vercel-ai-data-stream` → "ai4");
+    `worker_id` comes from a Location or x-worker-id header when there is one.
+    """
+
+    via: Via
+    http_status: int
+    content_type: str
+    encoding: str
+    worker_id: str | None
+
+    def pieces(self) -> AsyncIterator[Piece]:
+        """The body in order of arrival; empty for 204 and an empty 202.
+
+        A JSON body comes as one Piece of framing JSON. Keep-alives never show.
+        Events that are too large are dropped and counted in `dropped`.
+
+        Raises:
+            StreamLost: cut, silence beyond the idle limit, turn limit exceeded.
+            BrokenContract: unusable encoding, unexpected content.
+        """
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """Events left out because they exceeded the event limit."""
+        ...
+
+
+class WorkerApi(Protocol):
+    """One generation of the Handinger API."""
+
+    def start_turn(self, order: Order) -> AbstractAsyncContextManager[Reply]:
+        """POST the order; one request, never repeated once a byte may have left.
+
+        Raises:
+            Unreachable, Refused, Doubtful, ServerFault, BrokenContract
+        """
+        ...
+
+    def follow(self, worker_id: str, via: Via) -> AbstractAsyncContextManager[Reply]:
+        """GET ?stream=true (Via.REPLAY) or /stream (Via.SUBSCRIBE).
+
+        Raises:
+            ApiError
+        """
+        ...
+
+    async def read_worker(self, worker_id: str) -> str:
+        """GET the worker: the body text of a JSON object.
+
+        Raises:
+            ApiError: one attempt, no repetition; the engine owns the patience.
+        """
+        ...
+
+
+class TurnLog(Protocol):
+    """The durable record of turns (the ledger)."""
+
+    async def open_turn(self, session: Session, order: Order) -> None:
+        """Commit the order (synchronous FULL) before a byte may leave.
+
+        Raises:
+            LedgerError: then nothing may be sent.
+        """
+        ...
+
+    def append(self, turn_id: str, frame: Frame) -> None:
+        """Queue a frame for writing; returns at once, order is kept."""
+        ...
+
+    async def flush(self) -> None:
+        """Wait until everything queued is committed.
+
+        Raises:
+            LedgerError: frames could not be written; they stay queued in memory.
+        """
+        ...
+
+    async def close_turn(self, session: Session, turn_id: str) -> None:
+        """Write status, last snapshot and the turn's one charge in one transaction."""
+        ...
+
+    async def frames(self, turn_id: str) -> list[Frame]:
+        """The stored frames of one turn, in order (queued ones included)."""
+        ...
+
+    async def load(self, session_id: str) -> Session | None:
+        """The session with every turn folded from its frames."""
+        ...
+
+
+class Clock(Protocol):
+    """Time. Milliseconds since 1970, monotonic seconds, and waiting."""
+
+    def now_ms(self) -> int: ...
+
+    def monotonic(self) -> float: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+
+
+class Ids(Protocol):
+    """Names that nobody else makes."""
+
+    def new(self, prefix: str) -> str: ...

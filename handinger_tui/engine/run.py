@@ -1,0 +1,259 @@
+"""One turn on its way: send once, store every frame, settle by GET, say how it ended.
+
+The rules are failures.md R1 to R4: one action is one POST; whatever goes wrong
+after that is settled by reading the worker, never by sending again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+
+from handinger_tui.core.errors import (
+    ApiError,
+    BrokenContract,
+    Doubtful,
+    HandingerError,
+    LedgerError,
+    Refused,
+    ServerFault,
+    StreamLost,
+    Unreachable,
+)
+from handinger_tui.core.fold import Fold
+from handinger_tui.core.frames import Frame, Framing, Look, Note, Piece, Via
+from handinger_tui.core.jsontext import Json, NotJson, as_object, dump, parse_exact
+from handinger_tui.core.outcome import fault_object, judge
+from handinger_tui.core.reconcile import slim_worker, times_asked
+from handinger_tui.core.session import Session
+from handinger_tui.core.snapshot import Snapshot, snapshot_of
+from handinger_tui.core.turn import Fault, Kind, Order, Turn, TurnStatus
+from handinger_tui.engine.patience import Patience
+from handinger_tui.engine.ports import Clock, Reply, TurnLog, WorkerApi
+from handinger_tui.engine.settle import Settling
+
+LEFT = Fault(
+    Kind.NETWORK,
+    "We stopped watching before the service had answered; it is not known whether the message arrived.",
+)
+
+
+class Run:
+    """The machine of one turn. Only the engine makes one, and runs one body of it at a time."""
+
+    def __init__(
+        self,
+        order: Order,
+        session: Callable[[], Session],
+        api: WorkerApi,
+        log: TurnLog,
+        clock: Clock,
+        patience: Patience,
+        publish: Callable[[Turn], None],
+    ) -> None:
+        self.order = order
+        self.api = api
+        self.clock = clock
+        self.patience = patience
+        self._session = session
+        self._log = log
+        self._publish = publish
+        self._fold = Fold(order)
+        self._seq = 0
+
+    @property
+    def turn_id(self) -> str:
+        """The turn this run works on."""
+        return self.order.turn_id
+
+    @property
+    def turn(self) -> Turn:
+        """The newest value of the turn."""
+        return self._fold.turn
+
+    @property
+    def worker_id(self) -> str | None:
+        """The worker, as far as anybody told us."""
+        return self.turn.worker_id or self.order.worker_id
+
+    def resume(self, frames: Iterable[Frame]) -> None:
+        """Take up a stored turn: the same frames, the same fold."""
+        for frame in frames:
+            self._fold.feed(frame)
+            self._seq = frame.seq + 1
+
+    # -- bodies of the task ----------------------------------------------------------
+    async def start(self) -> None:
+        """Send the turn and see it through."""
+        await self._guarded(self._send)
+
+    async def watch(self) -> None:
+        """Watch a turn that may be running: GETs only."""
+        self.note(Note.WATCHING)
+        await self._guarded(Settling(self, doubt=None, accepted=True).go)
+
+    async def _guarded(self, body: Callable[[], Awaitable[None]]) -> None:
+        """Whatever happens, the turn ends with a status, on disk."""
+        try:
+            async with asyncio.timeout(self.patience.max_wait):
+                await body()
+        except TimeoutError:
+            self._leave()
+        except asyncio.CancelledError:
+            self._leave()
+        except LedgerError as problem:
+            # The order is on disk and nothing was sent yet, or the stream goes on in memory.
+            if self.turn.live:
+                self.settle(TurnStatus.NOT_SENT, Fault(Kind.DISK, problem.summary, may_have_been_charged=False))
+        finally:
+            if self.turn.live:
+                self.settle(TurnStatus.UNKNOWN, Fault(Kind.NETWORK, "The program failed while watching this turn."))
+            with suppress(LedgerError):
+                await asyncio.shield(self._log.close_turn(self._session(), self.turn_id))
+
+    def _leave(self) -> None:
+        """We stop watching. What was accepted runs on; what was not is in doubt."""
+        if self.turn.status is TurnStatus.QUEUED:
+            fault = Fault(Kind.CONNECT, "Not sent.", may_have_been_charged=False)
+            self.settle(TurnStatus.NOT_SENT, fault)
+        elif self.turn.status in (TurnStatus.ACCEPTED, TurnStatus.CHECKING) or self.turn.message_id is not None:
+            self.settle(TurnStatus.RUNNING, None)
+        else:
+            self.settle(TurnStatus.UNKNOWN, LEFT)
+
+    # -- sending ---------------------------------------------------------------------
+    async def _send(self) -> None:
+        await self._look_before()
+        self.note(Note.SENDING)
+        await self._log.flush()
+        money = asyncio.create_task(self._watch_money(), name=f"money:{self.turn_id}")
+        try:
+            await self._post()
+        finally:
+            money.cancel()
+
+    async def _post(self) -> None:
+        try:
+            async with self.api.start_turn(self.order) as reply:
+                await self.take(reply)
+        except Unreachable as trouble:
+            self.settle(TurnStatus.NOT_SENT, trouble.fault())
+        except Refused as refusal:
+            self.settle(TurnStatus.REJECTED, refusal.fault())
+        except (Doubtful, ServerFault) as doubt:
+            await Settling(self, doubt=doubt, accepted=False).go()
+        except BrokenContract as doubt:
+            self.closed(doubt)
+            await Settling(self, doubt=doubt, accepted=self.turn.message_id is not None).go()
+        except StreamLost as doubt:
+            self.closed(doubt)
+            await Settling(self, doubt=doubt, accepted=True).go()
+        except HandingerError as problem:
+            # Something of ours was wrong before anything was sent (an attachment, a setting).
+            self.settle(TurnStatus.NOT_SENT, Fault(Kind.SETTINGS, problem.summary, may_have_been_charged=False))
+        else:
+            await Settling(self, doubt=None, accepted=True).go()
+
+    async def _look_before(self) -> None:
+        """Read the worker as it is now: a courtesy that may fail, and costs nothing."""
+        if self.order.worker_id is None:
+            return
+        try:
+            async with asyncio.timeout(self.patience.before_timeout):
+                text = await self.api.read_worker(self.order.worker_id)
+            snapshot = self.read(text)
+        except (ApiError, TimeoutError):
+            return
+        if snapshot is not None:
+            self.feed(Framing.JSON, slim_worker(text, self.order, messages=False), Look.BEFORE)
+            self.note(Note.ASKED, times=times_asked(snapshot, self.order.prompt))
+
+    async def _watch_money(self) -> None:
+        """Poll usage and costs while the stream runs, at a slowing pace."""
+        interval = self.patience.money_interval
+        while interval is not None:
+            await self.clock.sleep(interval)
+            interval = min(interval * 1.5, max(interval, self.patience.poll_interval_max))
+            if self.worker_id is None or self.turn.status is not TurnStatus.ACCEPTED:
+                continue
+            with suppress(ApiError, NotJson):
+                text = await self.api.read_worker(self.worker_id)
+                self.feed(Framing.JSON, slim_worker(text, self.order, messages=False), Look.MONEY)
+
+    # -- taking what arrives -----------------------------------------------------------
+    async def take(self, reply: Reply) -> None:
+        """Store and fold a whole reply.
+
+        Raises:
+            StreamLost, BrokenContract: it broke off; what came is kept.
+        """
+        self.note(
+            Note.OPENED,
+            via=reply.via,
+            status=reply.http_status,
+            content_type=reply.content_type,
+            encoding=reply.encoding,
+            worker_id=reply.worker_id,
+        )
+        async for piece in reply.pieces():
+            self._piece(piece)
+        self.note(Note.CLOSED, clean=True)
+
+    def _piece(self, piece: Piece) -> None:
+        if piece.framing is not Framing.JSON:
+            self.feed(piece.framing, piece.data, piece.event, piece.id)
+            return
+        snapshot = self.read(piece.data)
+        if snapshot is None:
+            self.feed(Framing.JSON, piece.data, Look.ANSWER)
+            return
+        self.feed(Framing.JSON, slim_worker(piece.data, self.order), Look.ANSWER)
+
+    def read(self, text: str) -> Snapshot | None:
+        """The Worker in a body; None when it is no object."""
+        try:
+            wire = as_object(parse_exact(text))
+        except NotJson:
+            return None
+        return snapshot_of(wire) if wire else None
+
+    def feed(self, framing: Framing, data: str, event: str = "", frame_id: str | None = None) -> None:
+        """Number, store and fold one frame, and tell the listeners."""
+        frame = Frame(self._seq, self.clock.now_ms(), framing, data, event, frame_id)
+        self._seq += 1
+        self._log.append(self.turn_id, frame)
+        self._publish(self._fold.feed(frame))
+
+    def note(self, note: Note, **said: Json) -> None:
+        """Store and fold a remark of our own."""
+        self.feed(Framing.NOTE, dump(said), note)
+
+    def closed(self, trouble: ApiError) -> None:
+        """The reply broke off."""
+        self.note(Note.CLOSED, clean=False, kind=trouble.kind, detail=trouble.summary)
+
+    # -- ending --------------------------------------------------------------------------
+    async def read_after(self) -> bool:
+        """Read the worker and let its final word win; False when it is still busy.
+
+        Raises:
+            ApiError
+        """
+        if self.worker_id is None:
+            return True
+        text = await self.api.read_worker(self.worker_id)
+        snapshot = self.read(text)
+        if snapshot is None:
+            return True
+        self.feed(Framing.JSON, slim_worker(text, self.order), Look.AFTER)
+        return not snapshot.busy
+
+    def settle(self, status: TurnStatus, fault: Fault | None, *, recovered: bool = False) -> None:
+        """Say how the turn ended for us."""
+        self.note(Note.SETTLED, status=status, recovered=recovered, fault=fault_object(fault))
+
+    def settle_by_answer(self, *, recovered: bool) -> None:
+        """The answer has ended: judge it by the service's own words."""
+        status, fault = judge(self.turn)
+        self.settle(status, fault, recovered=recovered)

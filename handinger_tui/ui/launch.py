@@ -1,0 +1,105 @@
+"""Launch: everything the app is given from outside, as values and functions.
+
+The app never imports the client, the ledger or the local worker. It shows its
+first frame, then calls `connect`, which may start the local worker, open the
+database and build the client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Protocol
+
+from handinger_tui.core.session import SessionSummary
+from handinger_tui.core.turn import Attachment, FilePart
+from handinger_tui.engine.engine import Engine
+
+
+class Opening(Enum):
+    """Which session the app opens on."""
+
+    LAST_OR_FRESH = auto()
+    FRESH = auto()
+    LAST = auto()
+    """-c: the last session; an error when there is none."""
+    CHOSEN = auto()
+    """`session` names it."""
+    PICKER = auto()
+    """-r without an id."""
+    WORKER = auto()
+    """-w: `worker` names it."""
+
+
+class Shelf(Protocol):
+    """What the app reads and writes of the history besides turns.
+
+    Raises (all): LedgerError.
+    """
+
+    async def sessions(self, limit: int = 200) -> list[SessionSummary]: ...
+
+    async def prompts(self, limit: int = 500) -> list[str]:
+        """Earlier prompts, oldest first, without repetitions."""
+        ...
+
+    async def search(self, text: str) -> list[SessionSummary]: ...
+
+    async def rename(self, session_id: str, title: str) -> None: ...
+
+    async def delete(self, session_id: str) -> None: ...
+
+    async def draft(self, session_id: str) -> str: ...
+
+    async def save_draft(self, session_id: str, text: str) -> None: ...
+
+    async def mark_read(self, session_id: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """Which account is paying. `key_tail`: last four of the key, "" for none."""
+
+    profile: str
+    host: str
+    key_tail: str
+    local: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What `connect` brings."""
+
+    engine: Engine
+    shelf: Shelf
+    badge: Badge
+    base_url: str
+    save_file: Callable[[FilePart], Awaitable[str]]
+    """Download into the download folder; returns the path. Raises ApiError."""
+    attach: Callable[[str], Attachment]
+    """Look at a local file that goes with a prompt. Raises HandingerError."""
+    open_link: Callable[[str], Awaitable[bool]]
+    """Hand an already judged address to the system's browser; False when there is none."""
+    warnings: Sequence[str] = ()
+    """Things to say once (no durable history, a damaged database set aside)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How the app starts."""
+
+    connect: Callable[[], Awaitable[Connection]]
+    """Raises SettingsError, LedgerError; called once, after the first frame."""
+    opening: Opening = Opening.LAST_OR_FRESH
+    session: str | None = None
+    worker: str | None = None
+    prompt: str | None = None
+    """Sent at once when given."""
+    attachments: tuple[str, ...] = ()
+    """Paths for that first prompt."""
+    budget: str = "standard"
+    mouse: bool = True
+    local: bool = False
+    """Known before connecting, for the first frame."""
+    plain: bool = False
