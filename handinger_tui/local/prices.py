@@ -1,0 +1,142 @@
+"""The published price table of the local worker. The money is pretend; the arithmetic is real.
+
+Rules, all of them:
+
+- A token is four characters, begun ones counted: `ceil(characters / 4)`, taken over all characters
+  of one kind in one turn.
+- Input tokens: the instruction and the JSON text of each tool's output.
+- Output tokens: text and the JSON text of each tool's input. Reasoning tokens: reasoning.
+- Cache write tokens: the text of a file that this worker reads for the first time. Cache read
+  tokens: the text of a file that it has read before.
+- A step is one round of thinking and acting; each costs the internal fee.
+- Sandbox time: each tool call, from input to output, in tenths of a second, begun ones counted.
+- A credit is 0.0001 USD; a worker's total is rounded up to whole credits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from decimal import ROUND_CEILING, Decimal
+
+CHARACTERS_PER_TOKEN = 4
+USD_PER_1K_INPUT = Decimal("0.0020")
+USD_PER_1K_OUTPUT = Decimal("0.0080")
+USD_PER_1K_REASONING = Decimal("0.0080")
+USD_PER_1K_CACHE_READ = Decimal("0.0002")
+USD_PER_1K_CACHE_WRITE = Decimal("0.0025")
+USD_PER_TOOL_CALL = Decimal("0.0010")
+USD_PER_SANDBOX_SECOND = Decimal("0.0005")
+USD_PER_STEP = Decimal("0.0002")
+USD_PER_CREDIT = Decimal("0.0001")
+
+PRICE_ROWS: tuple[tuple[str, Decimal], ...] = (
+    ("1,000 input tokens", USD_PER_1K_INPUT),
+    ("1,000 output tokens", USD_PER_1K_OUTPUT),
+    ("1,000 reasoning tokens", USD_PER_1K_REASONING),
+    ("1,000 cache read tokens", USD_PER_1K_CACHE_READ),
+    ("1,000 cache write tokens", USD_PER_1K_CACHE_WRITE),
+    ("tool call", USD_PER_TOOL_CALL),
+    ("sandbox second", USD_PER_SANDBOX_SECOND),
+    ("step (internal fee)", USD_PER_STEP),
+)
+"""What is charged for, and US dollars of it."""
+
+
+def tokens(characters: int) -> int:
+    """Return how many tokens that many characters are."""
+    return -(-characters // CHARACTERS_PER_TOKEN)
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a turn, or all turns of a worker, used; whole numbers only, so sums are exact."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    tool_calls: int = 0
+    sandbox_tenths: int = 0
+    steps: int = 0
+    duration_ms: int = 0
+
+    def plus(self, other: Counts) -> Counts:
+        """Return the sum, member by member."""
+        return Counts(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+
+    @property
+    def total_tokens(self) -> int:
+        """All five kinds together."""
+        return (
+            self.input_tokens
+            + self.output_tokens
+            + self.reasoning_tokens
+            + self.cache_read_tokens
+            + self.cache_write_tokens
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """US dollars by category, exact."""
+
+    model: Decimal
+    tool: Decimal
+    sandbox: Decimal
+    internal: Decimal
+
+    @property
+    def total(self) -> Decimal:
+        """All four categories together."""
+        return self.model + self.tool + self.sandbox + self.internal
+
+    @property
+    def credits(self) -> int:
+        """The total in whole credits, begun ones counted."""
+        return int((self.total / USD_PER_CREDIT).to_integral_value(rounding=ROUND_CEILING))
+
+
+def costs_of(counts: Counts) -> Costs:
+    """Return what the counts cost by the table."""
+    per_thousand = (
+        counts.input_tokens * USD_PER_1K_INPUT
+        + counts.output_tokens * USD_PER_1K_OUTPUT
+        + counts.reasoning_tokens * USD_PER_1K_REASONING
+        + counts.cache_read_tokens * USD_PER_1K_CACHE_READ
+        + counts.cache_write_tokens * USD_PER_1K_CACHE_WRITE
+    )
+    return Costs(
+        model=per_thousand / 1000,
+        tool=counts.tool_calls * USD_PER_TOOL_CALL,
+        sandbox=counts.sandbox_tenths * USD_PER_SANDBOX_SECOND / 10,
+        internal=counts.steps * USD_PER_STEP,
+    )
+
+
+def usage_members(counts: Counts) -> dict[str, object]:
+    """Return `Worker.usage`: token counts, steps, whole credits, exact USD, milliseconds."""
+    costs = costs_of(counts)
+    return {
+        "cacheReadTokens": counts.cache_read_tokens,
+        "cacheWriteTokens": counts.cache_write_tokens,
+        "costUsd": costs.total,
+        "inputTokens": counts.input_tokens,
+        "outputTokens": counts.output_tokens,
+        "reasoningTokens": counts.reasoning_tokens,
+        "steps": counts.steps,
+        "totalTokens": counts.total_tokens,
+        "credits": costs.credits,
+        "durationMs": counts.duration_ms,
+    }
+
+
+def costs_members(counts: Counts) -> dict[str, object]:
+    """Return `Worker.costs`: exact US dollars of the four categories."""
+    costs = costs_of(counts)
+    return {
+        "internalCostUsd": costs.internal,
+        "modelCostUsd": costs.model,
+        "sandboxCostUsd": costs.sandbox,
+        "toolCostUsd": costs.tool,
+    }

@@ -1,0 +1,42 @@
+"""Summaries of attached files: each by its kind, one after the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from handinger_tui.local.desk import Desk, Rule
+from handinger_tui.local.reading import looks_binary
+from handinger_tui.local.repertoire import table_summary, text_summary
+from handinger_tui.local.words import cell
+
+if TYPE_CHECKING:
+    from handinger_tui.local.workspace import StoredFile
+
+_TABLE_ENDINGS = (".csv", ".tsv", ".tab")
+
+
+async def _perform(desk: Desk) -> None:
+    for file in desk.files_meant():
+        if looks_binary(file.content):
+            await _describe_bytes(desk, file)
+        elif file.path.lower().endswith(_TABLE_ENDINGS):
+            await table_summary.summarise(desk, file)
+        else:
+            await text_summary.summarise(desk, file)
+
+
+async def _describe_bytes(desk: Desk, file: StoredFile) -> None:
+    await desk.say(
+        f"## {cell(file.path)}\n\nThis is not text, and I can only read text. What I can say of it: "
+        f"{len(file.content):,} bytes, media type `{file.media_type}` by its name, SHA-256 `{file.digest}`."
+    )
+
+
+RULE = Rule(
+    name="attachments",
+    when="a file is attached, or the text names one sent before",
+    does="It summarises text, and computes statistics of CSV and TSV with a report, a table and a chart as files",
+    example="summarise this (with a file attached)",
+    matches=lambda desk: bool(desk.files_meant()),
+    perform=_perform,
+)

@@ -1,0 +1,24 @@
+"""`fail`: a turn that breaks in the middle of a sentence."""
+
+from __future__ import annotations
+
+from handinger_tui.local.desk import Desk, Rule
+from handinger_tui.local.words import first_word
+
+ERROR_TEXT = "This failure was asked for: the local worker was told to fail."
+
+
+async def _perform(desk: Desk) -> None:
+    await desk.break_off(
+        "This turn fails on purpose, so that you can see how a failed turn looks. It breaks off in the mid", ERROR_TEXT
+    )
+
+
+RULE = Rule(
+    name="fail",
+    when="the first word is *fail*",
+    does="It breaks off in mid-sentence with an error; what was used until then is still charged",
+    example="fail",
+    matches=lambda desk: first_word(desk.text) == "fail",
+    perform=_perform,
+)

@@ -1,0 +1,67 @@
+"""`long N` or `slow N`: N paragraphs of computed, true statements, for trying scrolling and patience."""
+
+from __future__ import annotations
+
+from math import isqrt
+
+from handinger_tui.local.desk import Desk, Rule
+from handinger_tui.local.words import fence, first_word, table, words_of
+
+USUAL_PARAGRAPHS = 30
+MOST_PARAGRAPHS = 2000
+_CODE_EVERY = 5
+_TABLE_EVERY = 7
+_HEADING_EVERY = 10
+
+
+def paragraphs_wanted(text: str) -> int:
+    """Return the first whole number in the text within bounds, else the usual count."""
+    for word in words_of(text):
+        if word.isascii() and word.isdecimal():
+            # The length first: a number of thousands of digits is not worth reading.
+            return (
+                max(1, min(int(word), MOST_PARAGRAPHS)) if len(word) <= len(str(MOST_PARAGRAPHS)) else MOST_PARAGRAPHS
+            )
+    return USUAL_PARAGRAPHS
+
+
+def divisors(number: int) -> list[int]:
+    """Return all divisors, smallest first."""
+    small = [candidate for candidate in range(1, isqrt(number) + 1) if number % candidate == 0]
+    return sorted({*small, *(number // candidate for candidate in small)})
+
+
+def paragraph(number: int) -> str:
+    """Return one paragraph about a number, at times with a heading, a table or code."""
+    found = divisors(number)
+    prime = len(found) == 2  # noqa: PLR2004 - a prime is a number with two divisors; a name would say less.
+    lines = [f"## From {number} on"] if number % _HEADING_EVERY == 1 else []
+    counted = "1 divisor" if len(found) == 1 else f"{len(found)} divisors"
+    nature = "is **prime**" if prime else f"has {counted}: {', '.join(map(str, found))}"
+    powers = f"Its square is {number**2:,}, its cube {number**3:,}; in binary it is `{number:b}`."
+    lines.append(f"Paragraph {number}. The number {number} {nature}. {powers}")
+    if number % _CODE_EVERY == 0:
+        lines.append(fence(f"{number} = 0b{number:b}\n{number} = 0x{number:x}"))
+    if number % _TABLE_EVERY == 0:
+        lines.append(
+            table(["factor", "product"], [(factor, factor * number) for factor in range(1, 4)], numeric=(0, 1))
+        )
+    return "\n\n".join(lines)
+
+
+async def _perform(desk: Desk) -> None:
+    wanted = paragraphs_wanted(desk.text)
+    text = "\n\n".join(
+        [f"# {wanted} paragraphs about numbers", *(paragraph(number) for number in range(1, wanted + 1))]
+    )
+    await desk.say(text)
+
+
+RULE = Rule(
+    name="long",
+    when="the first word is *long* or *slow*",
+    does=f"It writes as many paragraphs as the first number says, at most {MOST_PARAGRAPHS:,}, else {USUAL_PARAGRAPHS}",
+    example="long 12",
+    matches=lambda desk: first_word(desk.text) in {"long", "slow"},
+    perform=_perform,
+)

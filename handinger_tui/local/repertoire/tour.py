@@ -1,0 +1,85 @@
+"""The guided tour: what this program is, what the local worker understands, what it pretends to cost."""
+
+from __future__ import annotations
+
+from handinger_tui.local import budgets, exact_json, prices
+from handinger_tui.local.desk import Desk, Rule
+from handinger_tui.local.words import cell, fence, first_word, table
+
+GREETINGS = frozenset({"hello", "hi", "hey", "help", "tour", "start", "hallo", "hola"})
+
+
+def _opening(desk: Desk) -> str:
+    understood = (
+        "You asked for the tour."
+        if first_word(desk.text) in GREETINGS
+        else (f"I found no rule for **{cell(desk.text)}**, so here is the tour instead.")
+    )
+    return (
+        "# A local worker, and what it can do\n\n"
+        f"{understood} I am a **demonstration worker built into this program**. I am not an AI: I look for words "
+        "by a few fixed rules, compute what I can, and make up nothing. You are talking to me because no API key is "
+        "set, or because `--local` was given. Everything goes over real HTTP to a small server on this machine, so "
+        "you see the program itself at work and not a film of it."
+    )
+
+
+def _abilities(desk: Desk) -> str:
+    rows = [(rule.name, rule.when, f"{rule.does}.") for rule in desk.setting.rules]
+    examples = "\n".join(rule.example for rule in desk.setting.rules)
+    return (
+        "## What I understand\n\nThe first rule that fits is used, from the top.\n\n"
+        + table(["rule", "used when", "what happens"], rows)
+        + "\n\nThings to type:\n\n"
+        + fence(examples)
+    )
+
+
+def _program(desk: Desk) -> str:
+    home = desk.setting.home
+    kept = f"under `{home}`" if home is not None else "in its data folder (`handinger-tui doctor` names it)"
+    return (
+        "## The program around me\n\n"
+        "- **Enter** sends, **Ctrl+J** starts a new line, **F1** shows all keys, **Ctrl+P** finds every command.\n"
+        "- **Shift+Tab** changes the budget of the next turn, **Ctrl+O** unfolds reasoning and tool calls.\n"
+        "- Attach a CSV or a text file with `-f PATH`; files I make can be saved from the Files panel.\n"
+        "- **Esc** while I work offers to stop *watching*. I go on; the published API has no way to stop a run.\n"
+        f"- The program keeps your conversations {kept}. I keep mine in memory, and forget all when I stop.\n\n"
+        "For the real service set a key and start again:\n\n"
+        + fence("export HANDINGER_API_KEY=hdg_live_...\nhandinger-tui")
+    )
+
+
+def _money() -> str:
+    price_rows = [(what, exact_json.number_text(usd)) for what, usd in prices.PRICE_ROWS]
+    levels = [(level, "no bound" if calls is None else calls) for level, calls in budgets.TOOL_CALLS.items()]
+    return (
+        "## Money: pretend, but exact\n\n"
+        "Nobody is charged for a local turn. The counters move by this table, so that the cost panel has something "
+        f"true to add up. A token is {prices.CHARACTERS_PER_TOKEN} characters, a credit "
+        f"{exact_json.number_text(prices.USD_PER_CREDIT)} USD.\n\n"
+        + table(["for", "USD"], price_rows, numeric=(1,))
+        + "\n\nA budget bounds the tool calls of one turn:\n\n"
+        + table(["budget", "tool calls"], levels, numeric=(1,))
+    )
+
+
+async def _perform(desk: Desk) -> None:
+    await desk.say(_opening(desk))
+    await desk.use("list_rules", {}, lambda: _rule_names(desk))
+    await desk.say(_abilities(desk))
+    await desk.say(_program(desk) + "\n\n" + _money())
+
+
+async def _rule_names(desk: Desk) -> list[str]:
+    return [rule.name for rule in desk.setting.rules]
+
+
+RULE = Rule(
+    name="tour",
+    when="nothing else fits, or you say *hello*, *help* or *tour*",
+    does="It tells what this program and I can do",
+    example="tour",
+    matches=lambda _desk: True,
+    perform=_perform,
+)
