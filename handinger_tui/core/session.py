@@ -34,6 +34,17 @@ class Session:
         return any(turn.live for turn in self.turns)
 
 
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A turn whose prompt or answer holds all terms; `excerpt` is one line around the first."""
+
+    session_id: str
+    turn_id: str
+    title: str
+    created_ms: int
+    excerpt: str
+
+
 def put_turn(session: Session, turn: Turn) -> Session:
     """Replace the turn with the same id, or append it; other turns keep their identity."""
     for at in range(len(session.turns) - 1, -1, -1):
@@ -53,8 +64,10 @@ def title_from(prompt: str) -> str:
 class SessionSummary:
     """One row of a session list, read without folding any frame.
 
-    `cost_usd` and `credits` sum the known charges; `unpriced` counts the turns
-    whose charge is not known, so that the sums can say that they have gaps.
+    `cost_usd` and `credits` sum the known charges; `unpriced` and `uncredited`
+    count the turns whose final figure is not known, so that the sums can say
+    that they have gaps. `last_status` is None in a session without turns; `live`:
+    some turn was never settled (it runs, or the program died).
     """
 
     session_id: str
@@ -68,3 +81,5 @@ class SessionSummary:
     credits: Decimal | None = None
     unpriced: int = 0
     unread: bool = False
+    uncredited: int = 0
+    live: bool = False

@@ -1,0 +1,198 @@
+"""Readings: what one turn took, told from the numbers that its worker reported.
+
+Nobody published whether `Worker.usage` and `Worker.costs` speak of the worker
+or of its last turn (product.md, section 5). They are taken as totals of the
+worker while no member ever falls from one reading to the next; once one falls,
+every reading of that session is taken as that turn's own. Pure functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal, localcontext
+from enum import StrEnum
+from typing import Final
+
+from handinger_tui.core.money import EXACT, Total, tidy, total
+from handinger_tui.core.session import Session
+from handinger_tui.core.snapshot import Snapshot
+from handinger_tui.core.turn import FREE, LIVE, Turn
+from handinger_tui.core.usage import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage
+
+
+class Reading(StrEnum):
+    """How the numbers of a turn were understood."""
+
+    TOTAL = "total"
+    """Totals of the worker: this turn is the difference to the reading before it."""
+    PER_TURN = "per_turn"
+    """The worker reports each turn by itself."""
+    NONE = "none"
+    """Nothing was reported for this turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnMoney:
+    """This turn alone, member by member None where nobody knows.
+
+    `known`: the numbers come from a worker that had finished. Otherwise they
+    are "so far", and the turn counts as missing in totals.
+    """
+
+    usage: Usage = NO_USAGE
+    costs: Costs = NO_COSTS
+    reading: Reading = Reading.NONE
+    known: bool = False
+
+    @property
+    def usd(self) -> Decimal | None:
+        """The cost in USD: as reported, else the sum of all four categories."""
+        if self.usage.cost_usd is not None:
+            return self.usage.cost_usd
+        with localcontext(EXACT):
+            return self.costs.total()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMoney:
+    """All turns of a session, in order, and their sums."""
+
+    turns: tuple[TurnMoney, ...]
+    reading: Reading
+    usd: Total
+    credits: Total
+    tokens: Total
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """One reading; `final` when the worker was not busy."""
+
+    usage: Usage
+    costs: Costs
+    final: bool
+
+    def falls_below(self, earlier: _Numbers) -> bool:
+        return self.usage.falls_below(earlier.usage) or self.costs.falls_below(earlier.costs)
+
+    def minus(self, earlier: _Numbers) -> tuple[Usage, Costs]:
+        with localcontext(EXACT):
+            return self.usage - earlier.usage, self.costs - earlier.costs
+
+
+_ZERO: Final = _Numbers(ZERO_USAGE, ZERO_COSTS, final=True)
+NOTHING_TAKEN: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, known=True)
+"""A turn that surely never started: true zeros."""
+
+
+def session_money(turns: Sequence[Turn]) -> SessionMoney:
+    """What each turn took, and the totals with their gaps. `turns` in order of sending."""
+    reading = reading_of(turns)
+    each = turn_money(turns)
+    return SessionMoney(
+        each,
+        reading,
+        usd=_total([(money, money.usd) for money in each]),
+        credits=_total([(money, money.usage.credits) for money in each]),
+        tokens=_total([(money, _decimal(money.usage.total_tokens)) for money in each]),
+    )
+
+
+def money_of(session: Session, turn: Turn) -> TurnMoney:
+    """What `turn` took within its session; unknown when it is not one of its turns."""
+    turns = [turn if own.turn_id == turn.turn_id else own for own in session.turns]
+    at = next((at for at, own in enumerate(turns) if own is turn), None)
+    return TurnMoney() if at is None else _alone(turns, at, reading_of(turns))
+
+
+def reading_of(turns: Sequence[Turn]) -> Reading:
+    """How the readings of these turns are to be understood, as far as they tell."""
+    seen = [numbers for turn in turns for numbers in (_numbers(turn.before), _numbers(turn.snapshot)) if numbers]
+    highest = _Numbers(NO_USAGE, NO_COSTS, final=False)
+    for numbers in seen:
+        if numbers.falls_below(highest):
+            return Reading.PER_TURN
+        highest = _Numbers(
+            replace(highest.usage, **numbers.usage.known()),  # type: ignore[arg-type]  # members under their own names
+            replace(highest.costs, **numbers.costs.known()),  # type: ignore[arg-type]  # members under their own names
+            final=numbers.final,
+        )
+    return Reading.TOTAL if seen else Reading.NONE
+
+
+def turn_money(turns: Sequence[Turn]) -> tuple[TurnMoney, ...]:
+    """One value per turn, in the same order."""
+    reading = reading_of(turns)
+    return tuple(_alone(turns, at, reading) for at in range(len(turns)))
+
+
+def _alone(turns: Sequence[Turn], at: int, reading: Reading) -> TurnMoney:
+    turn = turns[at]
+    if turn.status in FREE:
+        return NOTHING_TAKEN
+    after = _numbers(turn.snapshot)
+    if after is None or not after.final:
+        # The next turn's first look tells what this one had taken in the end.
+        after = _look_before_next(turns, at) or after
+    if after is None:
+        return TurnMoney()
+    known = after.final and turn.status not in LIVE
+    if reading is Reading.PER_TURN:
+        return TurnMoney(after.usage, after.costs, reading, known)
+    before = _reading_before(turns, at)
+    if before is None:
+        return TurnMoney(reading=reading)
+    return TurnMoney(*after.minus(before), reading, known)
+
+
+def _look_before_next(turns: Sequence[Turn], at: int) -> _Numbers | None:
+    if at + 1 == len(turns):
+        return None
+    numbers = _numbers(turns[at + 1].before)
+    return numbers if numbers and numbers.final else None
+
+
+def _reading_before(turns: Sequence[Turn], at: int) -> _Numbers | None:
+    """The worker's numbers as this turn began; None when nobody knows them."""
+    turn = turns[at]
+    own = _numbers(turn.before)
+    if own is not None:
+        return own
+    earlier = [other for other in turns[:at] if other.status not in FREE]
+    if turn.order.worker_id is None and not any(_may_share_worker(turn, other) for other in earlier):
+        return _ZERO
+    last = _numbers(earlier[-1].snapshot) if earlier else None
+    return last if last is not None and last.final else None
+
+
+def _may_share_worker(turn: Turn, earlier: Turn) -> bool:
+    """A queued turn is ordered before the worker it goes to is known."""
+    return turn.worker_id is None or earlier.worker_id == turn.worker_id
+
+
+def _numbers(snapshot: Snapshot | None) -> _Numbers | None:
+    """A reading, None when it reports no number at all."""
+    if snapshot is None:
+        return None
+    usage = replace(snapshot.usage, credits=tidy(snapshot.usage.credits), cost_usd=tidy(snapshot.usage.cost_usd))
+    costs = Costs(
+        tidy(snapshot.costs.model_usd),
+        tidy(snapshot.costs.tool_usd),
+        tidy(snapshot.costs.sandbox_usd),
+        tidy(snapshot.costs.internal_usd),
+    )
+    if not usage.known() and not costs.known():
+        return None
+    return _Numbers(usage, costs, final=not snapshot.busy)
+
+
+def _total(each: Sequence[tuple[TurnMoney, Decimal | None]]) -> Total:
+    """What is known so far is added; a turn that is not known to its end is still missing."""
+    summed = total(value for _, value in each)
+    unfinished = sum(value is not None and not money.known for money, value in each)
+    return Total(summed.value, summed.missing_turns + unfinished)
+
+
+def _decimal(value: int | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
