@@ -1,0 +1,1 @@
+"""Sessions as text for other programs."""
