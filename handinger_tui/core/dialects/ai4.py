@@ -1,0 +1,146 @@
+"""The data stream of AI SDK 4: lines of `CODE:JSON` (codes: tests/wire/README.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Final
+
+from handinger_tui.core import events as ev
+from handinger_tui.core.dialects.dialect import NOTHING, Dialect, Events
+from handinger_tui.core.jsontext import Json, NotJson, as_list, as_object, as_text, parse
+from handinger_tui.core.snapshot import reason_text
+
+TEXT: Final = "text"
+REASONING: Final = "reasoning"
+
+
+class Ai4(Dialect):
+    """One line per event; the first character says what it is."""
+
+    name: ClassVar[str] = "ai-sdk-4"
+
+    def read_text(self, kind: str, raw: str) -> Events | None:
+        """The events of one line; None when it is no such line."""
+        code = CODES.get(raw[:1])
+        if code is None or raw[1:2] != ":":
+            return None
+        try:
+            value = parse(raw[2:])
+        except NotJson:
+            return None
+        return code(value)
+
+
+def looks_like_ai4(start: str) -> bool | None:
+    """Whether a body that begins so is one; None when more of its first line is needed."""
+    if (start[:1] and start[0] not in CODES) or start[1:2] not in ("", ":") or start[2:3] not in _OPENERS:
+        return False
+    line, ended, _rest = start.partition("\n")
+    if not ended:
+        return None if len(line) <= MAX_LINE else False
+    return Ai4().read_text("", line.rstrip("\r")) is not None
+
+
+MAX_LINE: Final = 65536
+"""Characters after which a first line is no longer waited for."""
+_OPENERS: Final = ("", '"', "{", "[")
+
+
+def _text(value: Json) -> Events:
+    return (ev.TextGrew(TEXT, value),) if isinstance(value, str) else NOTHING
+
+
+def _reasoning(value: Json) -> Events:
+    return (ev.ReasoningGrew(REASONING, value),) if isinstance(value, str) else NOTHING
+
+
+def _data(value: Json) -> Events:
+    return tuple(ev.DataArrived("data", item) for item in as_list(value))
+
+
+def _annotations(value: Json) -> Events:
+    return tuple(ev.DataArrived("annotation", item) for item in as_list(value))
+
+
+def _error(value: Json) -> Events:
+    return (ev.Failed(reason_text(value) or "The service reports an error and does not say which."),)
+
+
+def _call(value: Json) -> Events:
+    call = as_object(value)
+    return (ev.ToolInputReady(_id(call), as_text(call.get("toolName")) or "", call.get("args")),)
+
+
+def _call_start(value: Json) -> Events:
+    call = as_object(value)
+    return (ev.ToolStarted(_id(call), as_text(call.get("toolName")) or ""),)
+
+
+def _call_delta(value: Json) -> Events:
+    call = as_object(value)
+    return (ev.ToolInputGrew(_id(call), as_text(call.get("argsTextDelta")) or ""),)
+
+
+def _result(value: Json) -> Events:
+    call = as_object(value)
+    return (ev.ToolOutput(_id(call), call.get("result")),)
+
+
+def _id(call: dict[str, Json]) -> str:
+    return as_text(call.get("toolCallId")) or ""
+
+
+def _step_start(value: Json) -> Events:
+    return (ev.MessageStarted(as_text(as_object(value).get("messageId"))), ev.StepStarted())
+
+
+def _step_finish(value: Json) -> Events:
+    if as_object(value).get("isContinued") is True:
+        return (ev.StepFinished(),)
+    return (ev.TextEnded(TEXT), ev.ReasoningEnded(REASONING), ev.StepFinished())
+
+
+def _finish(value: Json) -> Events:
+    said = as_object(value)
+    usage = as_object(said.get("usage"))
+    reported = (ev.UsageReported(usage),) if usage else ()
+    return (*reported, ev.Finished(as_text(said.get("finishReason"))))
+
+
+def _source(value: Json) -> Events:
+    source = as_object(value)
+    return (
+        ev.SourceFound(as_text(source.get("id")) or "", as_text(source.get("url")), as_text(source.get("title"))),
+    )
+
+
+def _file(value: Json) -> Events:
+    file = as_object(value)
+    media_type = as_text(file.get("mimeType")) or "application/octet-stream"
+    return (ev.FileMade(f"data:{media_type};base64,{as_text(file.get('data')) or ''}", media_type),)
+
+
+def _hidden(_value: Json) -> Events:
+    """Signatures and redacted reasoning: nothing that a person could read."""
+    return NOTHING
+
+
+CODES: Final[dict[str, Callable[[Json], Events]]] = {
+    "0": _text,
+    "2": _data,
+    "3": _error,
+    "8": _annotations,
+    "9": _call,
+    "a": _result,
+    "b": _call_start,
+    "c": _call_delta,
+    "d": _finish,
+    "e": _step_finish,
+    "f": _step_start,
+    "g": _reasoning,
+    "h": _source,
+    "i": _hidden,
+    "j": _hidden,
+    "k": _file,
+}
+"""Line code → its meaning."""

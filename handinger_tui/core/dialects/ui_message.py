@@ -1,0 +1,241 @@
+"""The AI SDK UI message stream, majors 5, 6 and 7 (chunk table: tests/wire/README.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar, Final
+
+from handinger_tui.core import events as ev
+from handinger_tui.core.dialects.dialect import NOTHING, Dialect, Events
+from handinger_tui.core.jsontext import Json, as_list, as_object, as_text
+from handinger_tui.core.snapshot import reason_text
+from handinger_tui.core.usage import count
+
+JsonObject = dict[str, Json]
+
+
+class UiMessage(Dialect):
+    """One chunk per event, told apart by `type`."""
+
+    name: ClassVar[str] = "ui-message-stream"
+
+    def read(self, kind: str, value: Json, raw: str) -> Events | None:
+        """The events of one chunk; None for a type of another dialect or of the future."""
+        return read_chunk(value)
+
+
+def read_chunk(value: Json) -> Events | None:
+    """The events of one chunk, None when it is no chunk."""
+    if not isinstance(value, dict):
+        return None
+    kind = value.get("type")
+    if not isinstance(kind, str):
+        return None
+    known = CHUNKS.get(kind)
+    if known is not None:
+        return known(value)
+    return _data(value, kind) if kind.startswith("data-") else None
+
+
+def _string(chunk: JsonObject, name: str) -> str:
+    value = chunk.get(name)
+    return value if isinstance(value, str) else ""
+
+
+# -- message and steps -----------------------------------------------------------
+def _usage(metadata: JsonObject) -> tuple[ev.StreamEvent, ...]:
+    """Token counts by the SDK's documented habit, {totalUsage: {…}} or {totalTokens: n}."""
+    total = metadata.get("totalUsage")
+    if isinstance(total, dict) and total:
+        return (ev.UsageReported(total),)
+    tokens = metadata.get("totalTokens")
+    return (ev.UsageReported({"totalTokens": tokens}),) if tokens is not None else ()
+
+
+def _start(chunk: JsonObject) -> Events:
+    metadata = as_object(chunk.get("messageMetadata"))
+    return (ev.MessageStarted(as_text(chunk.get("messageId")), metadata), *_usage(metadata))
+
+
+def _finish(chunk: JsonObject) -> Events:
+    metadata = as_object(chunk.get("messageMetadata"))
+    return (*_usage(metadata), ev.Finished(as_text(chunk.get("finishReason")), metadata))
+
+
+def _metadata(chunk: JsonObject) -> Events:
+    metadata = as_object(chunk.get("messageMetadata"))
+    return (ev.MetadataMerged(metadata), *_usage(metadata)) if metadata else NOTHING
+
+
+def _abort(chunk: JsonObject) -> Events:
+    return (ev.Aborted(as_text(chunk.get("reason"))),)
+
+
+def _error(chunk: JsonObject) -> Events:
+    said = as_text(chunk.get("errorText")) or reason_text({key: chunk[key] for key in chunk if key != "type"})
+    return (ev.Failed(said or "The service reports an error and does not say which."),)
+
+
+def _step_start(_chunk: JsonObject) -> Events:
+    return (ev.StepStarted(),)
+
+
+def _step_finish(_chunk: JsonObject) -> Events:
+    return (ev.StepFinished(),)
+
+
+def _step_reset(_chunk: JsonObject) -> Events:
+    return (ev.StepReset(),)
+
+
+# -- text and reasoning ------------------------------------------------------------
+def _text_start(chunk: JsonObject) -> Events:
+    return (ev.TextStarted(_string(chunk, "id")),)
+
+
+def _text_delta(chunk: JsonObject) -> Events:
+    return (ev.TextGrew(_string(chunk, "id"), _string(chunk, "delta")),)
+
+
+def _text_end(chunk: JsonObject) -> Events:
+    citations = tuple(item for item in as_list(chunk.get("citations")) if isinstance(item, dict))
+    return (ev.TextEnded(_string(chunk, "id"), citations),)
+
+
+def _reasoning_start(chunk: JsonObject) -> Events:
+    return (ev.ReasoningStarted(_string(chunk, "id")),)
+
+
+def _reasoning_delta(chunk: JsonObject) -> Events:
+    return (ev.ReasoningGrew(_string(chunk, "id"), _string(chunk, "delta")),)
+
+
+def _reasoning_end(chunk: JsonObject) -> Events:
+    return (ev.ReasoningEnded(_string(chunk, "id")),)
+
+
+def _early_reasoning(chunk: JsonObject) -> Events:
+    return (ev.ReasoningGrew("", _string(chunk, "text")),)
+
+
+def _early_reasoning_end(_chunk: JsonObject) -> Events:
+    return (ev.ReasoningEnded(""),)
+
+
+# -- tools -----------------------------------------------------------------------
+def _tool_start(chunk: JsonObject) -> Events:
+    return (
+        ev.ToolStarted(_string(chunk, "toolCallId"), _string(chunk, "toolName"), as_text(chunk.get("title"))),
+    )
+
+
+def _tool_delta(chunk: JsonObject) -> Events:
+    return (ev.ToolInputGrew(_string(chunk, "toolCallId"), _string(chunk, "inputTextDelta")),)
+
+
+def _tool_input(chunk: JsonObject) -> Events:
+    call_id, name = _string(chunk, "toolCallId"), _string(chunk, "toolName")
+    return (ev.ToolInputReady(call_id, name, chunk.get("input"), as_text(chunk.get("title"))),)
+
+
+def _tool_input_error(chunk: JsonObject) -> Events:
+    call_id, name = _string(chunk, "toolCallId"), _string(chunk, "toolName")
+    return (ev.ToolFailed(call_id, _string(chunk, "errorText"), name, chunk.get("input"), has_input=True),)
+
+
+def _tool_output(chunk: JsonObject) -> Events:
+    call_id = _string(chunk, "toolCallId")
+    return (ev.ToolOutput(call_id, chunk.get("output"), preliminary=chunk.get("preliminary") is True),)
+
+
+def _tool_output_error(chunk: JsonObject) -> Events:
+    return (ev.ToolFailed(_string(chunk, "toolCallId"), _string(chunk, "errorText")),)
+
+
+def _tool_asks(chunk: JsonObject) -> Events:
+    return (ev.ToolApproval(_string(chunk, "toolCallId"), _string(chunk, "approvalId")),)
+
+
+def _tool_answered(chunk: JsonObject) -> Events:
+    # The chunk names the approval only; the reducer finds the call by it.
+    approval_id = _string(chunk, "approvalId")
+    return (ev.ToolApproval(_string(chunk, "toolCallId"), approval_id, approved=chunk.get("approved") is True),)
+
+
+def _tool_denied(chunk: JsonObject) -> Events:
+    return (ev.ToolDenied(_string(chunk, "toolCallId")),)
+
+
+# -- sources, files, data ------------------------------------------------------------
+def _source_url(chunk: JsonObject) -> Events:
+    title = as_text(chunk.get("title"))
+    return (ev.SourceFound(_string(chunk, "sourceId"), as_text(chunk.get("url")), title),)
+
+
+def _source_document(chunk: JsonObject) -> Events:
+    return (
+        ev.SourceFound(
+            _string(chunk, "sourceId"),
+            None,
+            as_text(chunk.get("title")),
+            as_text(chunk.get("mediaType")),
+            as_text(chunk.get("filename")),
+        ),
+    )
+
+
+def _file(chunk: JsonObject) -> Events:
+    return (
+        ev.FileMade(
+            _string(chunk, "url"),
+            as_text(chunk.get("mediaType")) or "application/octet-stream",
+            as_text(chunk.get("filename")),
+            count(chunk.get("size")),
+            in_reasoning=chunk.get("type") == "reasoning-file",
+        ),
+    )
+
+
+def _data(chunk: JsonObject, kind: str) -> Events:
+    data_id = as_text(chunk.get("id"))
+    return (ev.DataArrived(kind, chunk.get("data"), data_id, transient=chunk.get("transient") is True),)
+
+
+def _custom(chunk: JsonObject) -> Events:
+    return (ev.CustomArrived(_string(chunk, "kind") or _string(chunk, "type"), chunk),)
+
+
+CHUNKS: Final[dict[str, Callable[[JsonObject], Events]]] = {
+    "start": _start,
+    "finish": _finish,
+    "message-metadata": _metadata,
+    "abort": _abort,
+    "error": _error,
+    "start-step": _step_start,
+    "finish-step": _step_finish,
+    "reset-step": _step_reset,
+    "text-start": _text_start,
+    "text-delta": _text_delta,
+    "text-end": _text_end,
+    "reasoning-start": _reasoning_start,
+    "reasoning-delta": _reasoning_delta,
+    "reasoning-end": _reasoning_end,
+    "reasoning": _early_reasoning,
+    "reasoning-part-finish": _early_reasoning_end,
+    "tool-input-start": _tool_start,
+    "tool-input-delta": _tool_delta,
+    "tool-input-available": _tool_input,
+    "tool-input-error": _tool_input_error,
+    "tool-output-available": _tool_output,
+    "tool-output-error": _tool_output_error,
+    "tool-approval-request": _tool_asks,
+    "tool-approval-response": _tool_answered,
+    "tool-output-denied": _tool_denied,
+    "source-url": _source_url,
+    "source-document": _source_document,
+    "file": _file,
+    "reasoning-file": _file,
+    "custom": _custom,
+    "steering-message": _custom,
+}
+"""Wire type → its meaning; `data-…` is matched by prefix."""
