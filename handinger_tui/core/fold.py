@@ -7,7 +7,7 @@ replaces the partial one as soon as it has caught up; nothing is appended.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import assert_never
 
@@ -35,15 +35,18 @@ class Fold:
     """The fold under way: feed it frames in order, read `turn` at any time.
 
     `prior` continues a stored assistant message (a stream whose `start` names
-    it goes on with its parts).
+    it goes on with its parts). `tap` hears every event of a stream as it is decoded.
     """
 
-    def __init__(self, order: Order, prior: Turn | None = None) -> None:
+    def __init__(
+        self, order: Order, prior: Turn | None = None, tap: Callable[[ev.StreamEvent], None] | None = None
+    ) -> None:
         self._answer = prior or Turn(order)
         self._kept: Turn | None = None
         self._decoder: StreamDecoder | None = None
         self._via = Via.POST
         self._history = _History(order)
+        self._tap = tap
 
     @property
     def turn(self) -> Turn:
@@ -160,6 +163,8 @@ class Fold:
             self._answer = replace(self._answer, encoding=self._decoder.name)
 
     def _apply(self, event: ev.StreamEvent) -> None:
+        if self._tap is not None:
+            self._tap(event)
         if isinstance(event, ev.MessageStored):
             self._answer = self._history.stored(self._answer, event.message)
         elif isinstance(event, ev.MessageStarted):

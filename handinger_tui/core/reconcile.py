@@ -15,7 +15,7 @@ from handinger_tui.core.jsontext import Json, as_object, dump, parse_exact
 from handinger_tui.core.messages import id_of, parts_of, role_of, text_of
 from handinger_tui.core.snapshot import JsonObject, Snapshot, snapshot_of
 from handinger_tui.core.text import Rope
-from handinger_tui.core.turn import Order, Part, StepPart, TextPart, Turn
+from handinger_tui.core.turn import Order, Part, ReasoningPart, StepPart, TextPart, Turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +180,7 @@ def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
 def close_parts(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     """Text that nobody will extend any more is no longer open."""
     return tuple(
-        replace(part, open=False) if hasattr(part, "open") and part.open else part  # type: ignore[call-arg]  # has it
-        for part in parts
+        replace(part, open=False) if isinstance(part, TextPart | ReasoningPart) and part.open else part for part in parts
     )
 
 

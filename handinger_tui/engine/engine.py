@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 
 from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.fold import Fold
 from handinger_tui.core.frames import Frame, Framing, Note
 from handinger_tui.core.jsontext import dump
@@ -45,13 +46,21 @@ class Engine:
     """Sends, watches and detaches turns; keeps the newest value of every open session."""
 
     def __init__(
-        self, api: WorkerApi, log: TurnLog, clock: Clock, ids: Ids, patience: Patience | None = None
+        self,
+        api: WorkerApi,
+        log: TurnLog,
+        clock: Clock,
+        ids: Ids,
+        patience: Patience | None = None,
+        tap: Callable[[StreamEvent], None] | None = None,
     ) -> None:
+        """`tap` hears every event of every stream as it is decoded (for stream-json)."""
         self._api = api
         self._log = log
         self._clock = clock
         self._ids = ids
         self._patience = patience or Patience()
+        self._tap = tap
         self._desks: dict[str, _Desk] = {}
         self._listeners: list[Listener] = []
         self._closing = False
@@ -217,6 +226,7 @@ class Engine:
             clock=self._clock,
             patience=self._patience,
             publish=lambda turn: self._put(desk, turn),
+            tap=self._tap,
         )
 
     def _put(self, desk: _Desk, turn: Turn) -> None:

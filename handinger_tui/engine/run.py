@@ -21,6 +21,7 @@ from handinger_tui.core.errors import (
     StreamLost,
     Unreachable,
 )
+from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.fold import Fold
 from handinger_tui.core.frames import Frame, Framing, Look, Note, Piece, Via
 from handinger_tui.core.jsontext import Json, NotJson, as_object, dump, parse_exact
@@ -51,6 +52,7 @@ class Run:
         clock: Clock,
         patience: Patience,
         publish: Callable[[Turn], None],
+        tap: Callable[[StreamEvent], None] | None = None,
     ) -> None:
         self.order = order
         self.api = api
@@ -59,7 +61,7 @@ class Run:
         self._session = session
         self._log = log
         self._publish = publish
-        self._fold = Fold(order)
+        self._fold = Fold(order, tap=tap)
         self._seq = 0
 
     @property

@@ -102,4 +102,6 @@ class Launch:
     mouse: bool = True
     local: bool = False
     """Known before connecting, for the first frame."""
-    plain: bool = False
+    theme: str | None = None
+    keys: tuple[tuple[str, str], ...] = ()
+    """Remapped keys: (binding id, key), from the configuration file."""

@@ -1,1 +1,1 @@
-"""Sessions as text for other programs."""
+"""Exports: a session or a turn in forms for other programs."""

@@ -1,0 +1,109 @@
+"""The app: wiring handed to the screen as functions, and the farewell after it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from handinger_tui.cli.exits import Exit
+from handinger_tui.cli.places import places
+from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.safety import clean
+from handinger_tui.settings import Settings
+from handinger_tui.ui.app import HandingerApp
+from handinger_tui.ui.launch import Badge, Connection, Launch, Opening
+
+if TYPE_CHECKING:
+    from handinger_tui.cli.wiring import Parts
+    from handinger_tui.core.turn import FilePart
+
+
+def run_app(told: argparse.Namespace, settings: Settings) -> int:
+    """Show the screen until the person leaves.
+
+    Raises:
+        SettingsError: there is no terminal to show it on.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise SettingsError("There is no terminal here to show the screen on.", "Use -p for headless output.")
+    if getattr(told, "no_color", False):
+        os.environ["NO_COLOR"] = "1"
+    return asyncio.run(_run(told, settings))
+
+
+async def _run(told: argparse.Namespace, settings: Settings) -> int:
+    async with AsyncExitStack() as stack:
+        app = HandingerApp(launch_of(told, settings, stack))
+        await app.run_async(mouse=not getattr(told, "no_mouse", False))
+    for line in app.farewell:
+        sys.stdout.write(clean(line) + "\n")
+    return app.return_code or Exit.OK
+
+
+def launch_of(told: argparse.Namespace, settings: Settings, stack: AsyncExitStack) -> Launch:
+    """What the app is given."""
+    opening, session = _opening(told)
+    return Launch(
+        connect=_connector(settings, stack),
+        opening=opening,
+        session=session,
+        worker=getattr(told, "worker", None),
+        prompt=getattr(told, "prompt", None),
+        attachments=tuple(getattr(told, "file", ())),
+        budget=settings.budget,
+        mouse=not getattr(told, "no_mouse", False),
+        local=settings.local,
+        theme=settings.theme,
+        keys=settings.keys,
+    )
+
+
+def _opening(told: argparse.Namespace) -> tuple[Opening, str | None]:
+    if told.command == "attach" or told.worker:
+        return Opening.WORKER, None
+    if told.last:
+        return Opening.LAST, None
+    if told.resume is not None:
+        return (Opening.CHOSEN, told.resume) if told.resume else (Opening.PICKER, None)
+    return (Opening.FRESH if told.prompt else Opening.LAST_OR_FRESH), None
+
+
+def _connector(settings: Settings, stack: AsyncExitStack) -> Callable[[], Awaitable[Connection]]:
+    async def connect() -> Connection:
+        # httpx, pydantic, sqlite3 and the local worker: 200 to 400 ms, after the first frame.
+        from handinger_tui.cli.wiring import wired  # noqa: PLC0415
+
+        parts = await stack.enter_async_context(wired(settings, places(), watch_money=True))
+        return connection(parts)
+
+    return connect
+
+
+def connection(parts: Parts) -> Connection:
+    """The wired parts as the screen sees them."""
+    from handinger_tui.cli.attachments import attachment  # noqa: PLC0415 - hashlib and mimetypes, 10 ms
+    from handinger_tui.cli.links import open_link  # noqa: PLC0415 - webbrowser, 10 ms
+
+    settings = parts.settings
+    folder = Path(settings.download_dir).expanduser() if settings.download_dir else places().downloads
+
+    async def save_file(file: FilePart) -> str:
+        folder.mkdir(parents=True, exist_ok=True)
+        return str(await parts.client.save(file.url, folder, file.filename))
+
+    return Connection(
+        engine=parts.engine,
+        shelf=parts.ledger,
+        badge=Badge(settings.profile, parts.host, settings.key.tail(), settings.local),
+        base_url=parts.base_url,
+        save_file=save_file,
+        attach=attachment,
+        open_link=open_link,
+        warnings=[parts.ledger.problem] if parts.ledger.problem else [],
+    )

@@ -1,0 +1,215 @@
+"""The command line: what can be typed. Imports nothing heavy, so that --help is instant."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from typing import Final, NoReturn
+
+from handinger_tui import __version__
+
+FORMATS: Final = ("text", "json", "stream-json")
+BUDGETS: Final = ("low", "standard", "high", "unlimited")
+USAGE: Final = 2
+
+EPILOG: Final = """commands:
+  attach ID           watch a worker that may be running: replay, then live
+  sessions …          list, show, search, rename, rm: the local history
+  email ID            the worker's inbound e-mail address
+  schedules …         list, add, cancel: the worker's schedules
+  files …             list, get: the worker's files now
+  local               serve the local worker in the foreground
+  config …            path, show: settings with their origin
+  doctor              checks that explain themselves
+(`handinger-tui COMMAND --help` tells more; a prompt that is one of these words goes behind --)
+
+exit codes: 0 completed · 1 failed · 2 usage or settings · 3 rejected · 4 key refused ·
+5 cost limit or payment · 6 rate limited · 7 not sent: safe to send again · 8 delivery unknown ·
+9 still running · 10 local input/output · 11 incomplete · 130 interrupt · 143 terminated"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with our exit code and a short word instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(f"handinger-tui: {message}\nTry: {self.prog} --help\n")
+        raise SystemExit(USAGE)
+
+
+def _connection(parser: argparse.ArgumentParser) -> None:
+    where = parser.add_argument_group("where")
+    where.add_argument("--base-url", metavar="URL", help="address of the service (or HANDINGER_BASE_URL)")
+    where.add_argument("--generation", choices=("workers", "tasks"), help=argparse.SUPPRESS)
+    where.add_argument("--profile", metavar="NAME", help="profile of the configuration file")
+    where.add_argument("--local", action="store_true", help="use the local worker: no key, no cost")
+
+
+def _output(parser: argparse.ArgumentParser) -> None:
+    out = parser.add_argument_group("headless output")
+    out.add_argument("--output-format", choices=FORMATS, metavar="FORMAT", help="text, json or stream-json")
+    out.add_argument("--json", dest="output_format", action="store_const", const="json", help="same as --output-format json")
+    out.add_argument("--raw", action="store_true", help="do not clean the text (never to a terminal)")
+    out.add_argument("-o", "--output", metavar="FILE", help="also save the answer to FILE")
+    out.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="give up watching after this long")
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError
+    return value
+
+
+def _screen(parser: argparse.ArgumentParser) -> None:
+    screen = parser.add_argument_group("screen")
+    screen.add_argument("--no-color", action="store_true", help="no colours (or NO_COLOR)")
+    screen.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+
+
+def main_parser() -> argparse.ArgumentParser:
+    """`handinger-tui [PROMPT] …`."""
+    parser = Parser(
+        prog="handinger-tui",
+        description="Talk to Handinger workers in the terminal, and see what they cost while they work.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("prompt", nargs="?", metavar="PROMPT", help="send this at once")
+    parser.add_argument("--version", action="version", version=f"handinger-tui {__version__}")
+    session = parser.add_argument_group("session")
+    session.add_argument("-w", "--worker", metavar="ID", help="continue a known worker")
+    session.add_argument("-c", "--continue", dest="last", action="store_true", help="continue the last session")
+    session.add_argument("-r", "--resume", nargs="?", const="", metavar="ID", help="resume a session (picker without ID)")
+    turn = parser.add_argument_group("turn")
+    turn.add_argument("-b", "--budget", choices=BUDGETS, help="budget of the turn")
+    turn.add_argument("-f", "--file", action="append", default=[], metavar="PATH", help="attach a file (repeatable)")
+    turn.add_argument("--detach", action="store_true", help="send, print the ids, exit 0")
+    turn.add_argument(
+        "-p", "--print", nargs="?", const="", metavar="PROMPT", dest="headless", help="headless: answer to stdout"
+    )
+    _output(parser)
+    _connection(parser)
+    _screen(parser)
+    return parser
+
+
+def _attach() -> argparse.ArgumentParser:
+    parser = Parser(prog="handinger-tui attach", description="Watch a worker that may be running. Free: only reads.")
+    parser.add_argument("worker", metavar="ID")
+    parser.add_argument("-p", "--print", action="store_true", dest="headless", help="headless: answer to stdout")
+    _output(parser)
+    _connection(parser)
+    _screen(parser)
+    return parser
+
+
+def _sessions() -> argparse.ArgumentParser:
+    parser = Parser(prog="handinger-tui sessions", description="The local history of sessions.")
+    parser.add_argument("--json", action="store_true", help="JSON on stdout")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser)
+    for name, words, extra in (
+        ("list", "newest first (the default)", ()),
+        ("show", "one session as text", ("id",)),
+        ("search", "sessions whose prompts or answers hold the words", ("text",)),
+        ("rename", "give a session a title", ("id", "title")),
+        ("rm", "forget a session (nothing is deleted at the service)", ("id",)),
+    ):
+        action = actions.add_parser(name, help=words)
+        for argument in extra:
+            action.add_argument(argument, metavar=argument.upper())
+        action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
+    return parser
+
+
+def _local() -> argparse.ArgumentParser:
+    parser = Parser(prog="handinger-tui local", description="Serve the local worker until interrupted.")
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any free one)")
+    parser.add_argument("--json", action="store_true", help='first line as {"base_url", "api_key"}')
+    return parser
+
+
+def _doctor() -> argparse.ArgumentParser:
+    parser = Parser(prog="handinger-tui doctor", description="Checks that explain themselves. Sends nothing that costs.")
+    parser.add_argument("--json", action="store_true", help="JSON on stdout")
+    _connection(parser)
+    return parser
+
+
+def _config() -> argparse.ArgumentParser:
+    parser = Parser(prog="handinger-tui config", description="Where settings are, and what they are.")
+    parser.add_argument("action", nargs="?", choices=("path", "show"), default="show")
+    parser.add_argument("--json", action="store_true", help="JSON on stdout")
+    _connection(parser)
+    return parser
+
+
+def _email() -> argparse.ArgumentParser:
+    parser = Parser(prog="handinger-tui email", description="The worker's inbound e-mail address.")
+    parser.add_argument("worker", metavar="ID")
+    parser.add_argument("--json", action="store_true", help="JSON on stdout")
+    _connection(parser)
+    return parser
+
+
+def _schedules() -> argparse.ArgumentParser:
+    parser = Parser(prog="handinger-tui schedules", description="A worker's schedules: runs that start by themselves.")
+    parser.add_argument("action", choices=("list", "add", "cancel"))
+    parser.add_argument("worker", metavar="ID")
+    parser.add_argument("schedule", nargs="?", metavar="SCHEDULE", help="for cancel: its id; for add: the instruction")
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument("--at", metavar="DATE", help="once, at this ISO 8601 time")
+    when.add_argument("--in", dest="delay", type=int, metavar="SECONDS", help="once, after this long")
+    when.add_argument("--every", type=int, metavar="SECONDS", help="again and again")
+    when.add_argument("--cron", metavar="CRON", help="by a cron expression")
+    parser.add_argument("-b", "--budget", choices=BUDGETS, help="budget of each run")
+    parser.add_argument("--json", action="store_true", help="JSON on stdout")
+    _connection(parser)
+    return parser
+
+
+def _files() -> argparse.ArgumentParser:
+    parser = Parser(prog="handinger-tui files", description="The worker's files now.")
+    parser.add_argument("action", choices=("list", "get"))
+    parser.add_argument("worker", metavar="ID")
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--all", action="store_true", help="get every file")
+    parser.add_argument("--dir", default=".", metavar="FOLDER", help="where to save (default: here)")
+    parser.add_argument("--json", action="store_true", help="JSON on stdout")
+    _connection(parser)
+    return parser
+
+
+SUBCOMMANDS: Final = {
+    "attach": _attach,
+    "sessions": _sessions,
+    "email": _email,
+    "schedules": _schedules,
+    "files": _files,
+    "local": _local,
+    "config": _config,
+    "doctor": _doctor,
+}
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """Parse; `command` is the subcommand, "" for a turn or the app."""
+    if argv and argv[0] in SUBCOMMANDS:
+        told = SUBCOMMANDS[argv[0]]().parse_args(argv[1:])
+        told.command = argv[0]
+        return told
+    parser = main_parser()
+    told = parser.parse_args(argv)
+    told.command = ""
+    _check(parser, told)
+    return told
+
+
+def _check(parser: argparse.ArgumentParser, told: argparse.Namespace) -> None:
+    chosen = [flag for flag, on in (("-w", told.worker), ("-c", told.last), ("-r", told.resume is not None)) if on]
+    if len(chosen) > 1:
+        parser.error(f"{' and '.join(chosen)} name different sessions; use one")
+    if told.headless is not None and told.headless and told.prompt:
+        parser.error("two prompts were given; put one in quotes")
+    if told.raw and sys.stdout.isatty():
+        parser.error("--raw is refused when stdout is a terminal")

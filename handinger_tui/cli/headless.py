@@ -1,0 +1,281 @@
+"""Headless: one turn without a screen. Imports no Textual, ever."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from handinger_tui.cli.attachments import attachment
+from handinger_tui.cli.exits import Exit, exit_of, exit_of_kind
+from handinger_tui.cli.output import Printer, printer, say
+from handinger_tui.cli.places import places
+from handinger_tui.cli.wiring import Parts, wired
+from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, SettingsError
+from handinger_tui.core.receipt import receipt_line
+from handinger_tui.core.safety import clean
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import Attachment, Turn, TurnStatus
+from handinger_tui.settings import Settings
+
+PAINTS_A_SECOND = 30
+
+
+def prompt_of(told: argparse.Namespace) -> str:
+    """The prompt: flag or argument, and standard input appended when it is no terminal.
+
+    Raises:
+        SettingsError: there is nothing to send, or it cannot be read.
+    """
+    typed = told.headless or told.prompt or ""
+    piped = ""
+    if sys.stdin is not None and not sys.stdin.isatty():
+        try:
+            piped = sys.stdin.buffer.read().decode("utf-8", "replace")
+        except OSError as problem:
+            raise SettingsError(f"Standard input cannot be read: {problem}.", "Nothing was sent.") from None
+    prompt = "\n\n".join(piece for piece in (typed, piped) if piece.strip())
+    if not prompt.strip():
+        raise SettingsError("The prompt is empty; nothing was sent.", 'Try: handinger-tui -p "…"')
+    return prompt
+
+
+class Headless:
+    """One headless command under way: a turn or a watch."""
+
+    def __init__(self, told: argparse.Namespace, settings: Settings) -> None:
+        self._told = told
+        self._settings = settings
+        self._printer: Printer = printer(told.output_format or "text", sys.stdout, raw=told.raw)
+        self._signal: Exit | None = None
+        self._session_id = ""
+        self._due = False
+        self._stdout_gone = False
+
+    async def turn(self, prompt: str, attachments: tuple[Attachment, ...]) -> int:
+        """Send a turn and print its answer."""
+        async with wired(self._settings, places(), watch_money=False, tap=self._event) as parts:
+            session = await self._choose(parts)
+            self._session_id = session.session_id
+            self._listen(parts)
+            turn_id = await parts.engine.send(session.session_id, prompt, self._settings.budget, attachments)
+            if self._told.detach:
+                await self._until_accepted(parts, turn_id)
+            return await self._see_through(parts, turn_id)
+
+    async def attach(self, worker_id: str) -> int:
+        """Watch a worker to the end of its newest turn and print the result."""
+        async with wired(self._settings, places(), watch_money=False, tap=self._event) as parts:
+            session = await session_of_worker(parts, worker_id)
+            session = await parts.engine.adopt(session.session_id)
+            self._session_id = session.session_id
+            turn = session.current
+            if turn is None:
+                raise HandingerError(f"{worker_id} has no turn yet.", "Send one: handinger-tui -w ID -p …")
+            self._listen(parts)
+            if turn.status in (TurnStatus.RUNNING, TurnStatus.UNKNOWN):
+                await parts.engine.watch(session.session_id, turn.turn_id)
+            else:
+                await parts.engine.refresh(session.session_id)
+            return await self._see_through(parts, turn.turn_id)
+
+    # -- inside ------------------------------------------------------------------------
+    async def _choose(self, parts: Parts) -> Session:
+        told = self._told
+        if told.worker:
+            return await session_of_worker(parts, told.worker)
+        if told.last or told.resume is not None:
+            return await chosen_session(parts, None if told.last else told.resume)
+        return parts.engine.new_session(parts.base_url, generation=self._settings.generation)
+
+    def _listen(self, parts: Parts) -> None:
+        loop = asyncio.get_running_loop()
+        for number, code in ((signal.SIGINT, Exit.INTERRUPTED), (signal.SIGTERM, Exit.TERMINATED)):
+            with suppress(NotImplementedError):
+                loop.add_signal_handler(number, self._stop, parts, code)
+        with suppress(NotImplementedError, AttributeError):
+            loop.add_signal_handler(signal.SIGHUP, self._stop, parts, Exit.TERMINATED)
+
+        def changed(_session_id: str) -> None:
+            if not self._due:
+                self._due = True
+                loop.call_later(1 / PAINTS_A_SECOND, self._paint, parts)
+
+        parts.engine.subscribe(changed)
+
+    def _stop(self, parts: Parts, code: Exit) -> None:
+        """A signal: stop watching; the worker goes on."""
+        self._signal = self._signal or code
+        parts.engine.detach(self._session_id)
+
+    def _event(self, event: object) -> None:
+        self._guard(lambda: self._printer.event(event))  # type: ignore[arg-type]  # the engine hands over events
+
+    def _paint(self, parts: Parts) -> None:
+        self._due = False
+        turn = parts.engine.session(self._session_id).current
+        if turn is not None:
+            self._guard(lambda: self._printer.turn(turn))
+
+    def _guard(self, write: object) -> None:
+        """A reader that went away ends the printing, not the turn."""
+        if self._stdout_gone:
+            return
+        try:
+            write()  # type: ignore[operator]
+        except (BrokenPipeError, OSError):
+            self._stdout_gone = True
+            # Without this the interpreter complains again when it flushes at exit.
+            with suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    async def _until_accepted(self, parts: Parts, turn_id: str) -> None:
+        """Wait until the service answers, then stop watching."""
+        engine, moved = parts.engine, asyncio.Event()
+        leave = engine.subscribe(lambda _session_id: moved.set())
+        try:
+            while _turn(engine.session(self._session_id), turn_id).status in (TurnStatus.QUEUED, TurnStatus.SENDING):
+                moved.clear()
+                await moved.wait()
+        finally:
+            leave()
+        engine.detach(self._session_id)
+
+    async def _see_through(self, parts: Parts, turn_id: str) -> int:
+        session = await parts.engine.settled(self._session_id)
+        turn = _turn(session, turn_id)
+        self._guard(lambda: self._printer.result(session, turn))
+        code = self._tell(session, turn)
+        return self._save(turn, code)
+
+    def _tell(self, session: Session, turn: Turn) -> int:
+        """Say on stderr how it went; returns the exit code."""
+        worker_id = turn.worker_id or turn.order.worker_id
+        line = receipt_line(session, turn)
+        if line:
+            say(line)
+        for warning in _remarks(turn):
+            say(warning)
+        where = f"session {session.session_id}" + (f" · worker {worker_id}" if worker_id else "")
+        say(where)
+        if turn.status is TurnStatus.RUNNING and worker_id:
+            say("Still running on the server, and it may keep charging.")
+            say(f"Watch it: handinger-tui attach {worker_id}")
+        if self._signal is not None:
+            return self._signal
+        if self._told_detach and turn.status in (TurnStatus.RUNNING, TurnStatus.COMPLETED):
+            return Exit.OK
+        return Exit.LOCAL_IO if self._stdout_gone else exit_of(turn)
+
+    @property
+    def _told_detach(self) -> bool:
+        return bool(getattr(self._told, "detach", False))
+
+    def _save(self, turn: Turn, code: int) -> int:
+        if not self._told.output or not turn.text:
+            return code
+        target = Path(self._told.output).expanduser()
+        text = turn.text if self._told.raw else clean(turn.text)
+        try:
+            save_text(target, text if text.endswith("\n") else text + "\n")
+        except OSError as problem:
+            say(f"The answer could not be saved to {target}: {os.strerror(problem.errno or 0)}.")
+            return code or Exit.LOCAL_IO
+        return code
+
+
+def save_text(target: Path, text: str) -> None:
+    """Write a file that the person named, whole or not at all.
+
+    Raises:
+        OSError
+    """
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with part.open("x", encoding="utf-8", errors="replace") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _turn(session: Session, turn_id: str) -> Turn:
+    return next(turn for turn in session.turns if turn.turn_id == turn_id)
+
+
+def _remarks(turn: Turn) -> list[str]:
+    remarks = []
+    fault = turn.fault
+    if fault is not None:
+        remarks.append(fault.message)
+        if fault.retry_after_s is not None:
+            remarks.append(f"The service asks to wait {fault.retry_after_s:.0f} s.")
+        remarks.append(
+            "This may have been charged." if fault.may_have_been_charged else "Nothing was charged; the message can be sent again."
+        )
+    if turn.skipped:
+        remarks.append(f"{turn.skipped} damaged events of the stream were left out.")
+    return remarks
+
+
+async def session_of_worker(parts: Parts, worker_id: str) -> Session:
+    """The session that holds a worker, else a new one for it."""
+    for found in await parts.ledger.find(worker_id):
+        session = await parts.engine.open(found)
+        if session.worker_id == worker_id:
+            return session
+    return parts.engine.new_session(parts.base_url, worker_id, parts.settings.generation)
+
+
+async def chosen_session(parts: Parts, prefix: str | None) -> Session:
+    """The last session (None) or the one a prefix names.
+
+    Raises:
+        SettingsError: there is none, or the prefix names several.
+    """
+    if prefix is None or prefix == "":
+        listed = await parts.ledger.sessions(1)
+        found = [summary.session_id for summary in listed]
+    else:
+        found = list(await parts.ledger.find(prefix))
+    if not found:
+        what = f"No session starts with {prefix!r}." if prefix else "There is no session yet."
+        raise SettingsError(what, "See: handinger-tui sessions")
+    if len(found) > 1:
+        raise SettingsError(f"{prefix!r} is the beginning of {len(found)} sessions.", "Give more of the id.")
+    return await parts.engine.open(found[0])
+
+
+def run(told: argparse.Namespace, settings: Settings) -> int:
+    """`handinger-tui -p`: from the parsed command line to the exit code."""
+    prompt = prompt_of(told)
+    attachments = tuple(attachment(path) for path in told.file)
+    if settings.local:
+        say("No key is set: the local worker answers (a demonstration, not a Handinger worker).")
+    return asyncio.run(Headless(told, settings).turn(prompt, attachments))
+
+
+def run_attach(told: argparse.Namespace, settings: Settings) -> int:
+    """`handinger-tui attach ID -p`."""
+    return asyncio.run(Headless(told, settings).attach(told.worker))
+
+
+def report(problem: HandingerError) -> int:
+    """Print an error that is no turn's, and give its exit code."""
+    say(problem.summary)
+    if problem.hint:
+        say(problem.hint)
+    if isinstance(problem, SettingsError):
+        return Exit.USAGE
+    if isinstance(problem, ApiError):
+        return exit_of_kind(problem.kind)
+    if isinstance(problem, LedgerError):
+        return Exit.LOCAL_IO
+    return Exit.USAGE

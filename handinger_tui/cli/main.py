@@ -1,0 +1,117 @@
+"""main(argv) -> exit code: parse, dispatch, and say what went wrong.
+
+Start-up is sacred: everything heavy is imported in the command that needs it
+(Textual 150 ms, httpx 60 ms, pydantic 40 ms, the local worker 160 ms).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from handinger_tui.cli.args import parse
+
+INTERRUPTED: Final = 130
+LOCAL_IO: Final = 10
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program; every outcome is an exit code of `cli.exits`."""
+    told = parse(list(sys.argv[1:] if argv is None else argv))
+    try:
+        code = _guarded(told)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader is gone; without this the interpreter complains when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return LOCAL_IO
+    return code
+
+
+def _guarded(told: argparse.Namespace) -> int:
+    from handinger_tui.core.errors import HandingerError  # noqa: PLC0415 - 15 ms, not for --help
+
+    try:
+        return COMMANDS[told.command](told)
+    except HandingerError as problem:
+        from handinger_tui.cli.headless import report  # noqa: PLC0415 - heavy, see above
+
+        return report(problem)
+
+
+def _is_headless(told: argparse.Namespace) -> bool:
+    return told.headless is not None or told.output_format is not None or told.detach or bool(told.output)
+
+
+def _turn(told: argparse.Namespace) -> int:
+    from handinger_tui.cli.start import settings_for  # noqa: PLC0415
+
+    if not _is_headless(told):
+        from handinger_tui.cli.app import run_app  # noqa: PLC0415 - Textual, 150 ms
+
+        return run_app(told, settings_for(told))
+    from handinger_tui.cli.headless import run  # noqa: PLC0415 - httpx, 60 ms
+
+    return run(told, settings_for(told))
+
+
+def _attach(told: argparse.Namespace) -> int:
+    from handinger_tui.cli.start import settings_for  # noqa: PLC0415
+
+    if told.headless or told.output_format is not None:
+        from handinger_tui.cli.headless import run_attach  # noqa: PLC0415 - httpx, 60 ms
+
+        return run_attach(told, settings_for(told))
+    from handinger_tui.cli.app import run_app  # noqa: PLC0415 - Textual, 150 ms
+
+    return run_app(told, settings_for(told))
+
+
+def _sessions(told: argparse.Namespace) -> int:
+    from handinger_tui.cli.sessions import run  # noqa: PLC0415
+
+    return run(told)
+
+
+def _local(told: argparse.Namespace) -> int:
+    from handinger_tui.cli.serve import run  # noqa: PLC0415 - starlette and uvicorn, 160 ms
+
+    return run(told)
+
+
+def _doctor(told: argparse.Namespace) -> int:
+    from handinger_tui.cli.doctor import run  # noqa: PLC0415
+
+    return run(told)
+
+
+def _config(told: argparse.Namespace) -> int:
+    from handinger_tui.cli.config import run  # noqa: PLC0415
+
+    return run(told)
+
+
+def _remote(told: argparse.Namespace) -> int:
+    from handinger_tui.cli.remote import run  # noqa: PLC0415 - httpx, 60 ms
+    from handinger_tui.cli.start import settings_for  # noqa: PLC0415
+
+    return run(told, settings_for(told))
+
+
+COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
+    "": _turn,
+    "attach": _attach,
+    "sessions": _sessions,
+    "email": _remote,
+    "schedules": _remote,
+    "files": _remote,
+    "local": _local,
+    "config": _config,
+    "doctor": _doctor,
+}

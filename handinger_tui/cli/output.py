@@ -1,0 +1,142 @@
+"""What a headless run prints: the answer or JSON on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import sys
+from typing import Protocol, TextIO
+
+from handinger_tui.core.events import StreamEvent
+from handinger_tui.core.export.event_lines import event_object
+from handinger_tui.core.export.result import costs_object, result_object, usage_object
+from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.safety import clean, clean_json
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import Turn, TurnStatus
+
+JsonObject = dict[str, Json]
+
+
+def say(text: str) -> None:
+    """One clean line on stderr."""
+    sys.stderr.write(clean(text) + "\n")
+    sys.stderr.flush()
+
+
+class Printer(Protocol):
+    """One output format."""
+
+    def event(self, event: StreamEvent) -> None:
+        """An event was decoded."""
+
+    def turn(self, turn: Turn) -> None:
+        """The turn has a new value."""
+
+    def result(self, session: Session, turn: Turn) -> None:
+        """It is over."""
+
+
+class TextPrinter:
+    """Plain text as it arrives. What was printed cannot be taken back: a text that the
+    server replaced is printed whole at the end, with a word on stderr."""
+
+    def __init__(self, out: TextIO, *, raw: bool) -> None:
+        self._out = out
+        self._raw = raw
+        self._printed = ""
+        self._parts: tuple[object, ...] = ()
+
+    def event(self, event: StreamEvent) -> None:
+        """Nothing: text is taken from the turn."""
+
+    def turn(self, turn: Turn) -> None:
+        """Print what is new."""
+        if turn.parts is self._parts:
+            return
+        self._parts = turn.parts
+        text = turn.text
+        held = text[:-1] if text and (text[-1] == "\r" or "\ud800" <= text[-1] <= "\udbff") else text
+        if held.startswith(self._printed):
+            self._write(held[len(self._printed) :])
+            self._printed = held
+
+    def result(self, session: Session, turn: Turn) -> None:
+        """Print the rest, or the whole text where it was replaced."""
+        text = turn.text
+        if text.startswith(self._printed):
+            self._write(text[len(self._printed) :])
+        else:
+            say("The final text differs from what was streamed; here it is whole.")
+            self._write("\n" + text)
+        if text and not text.endswith("\n"):
+            self._write("\n")
+        self._out.flush()
+
+    def _write(self, text: str) -> None:
+        if not text:
+            return
+        shown = text.encode("utf-8", "replace").decode() if self._raw else clean(text)
+        self._out.write(shown)
+        self._out.flush()
+
+
+class JsonPrinter:
+    """One object at the end."""
+
+    def __init__(self, out: TextIO, *, raw: bool) -> None:
+        self._out = out
+        self._raw = raw
+
+    def event(self, event: StreamEvent) -> None:
+        """Nothing."""
+
+    def turn(self, turn: Turn) -> None:
+        """Nothing."""
+
+    def result(self, session: Session, turn: Turn) -> None:
+        """Print the result object."""
+        self._line(result_object(session, turn, raw=self._raw))
+
+    def _line(self, value: JsonObject) -> None:
+        self._out.write(dump(value) + "\n")
+        self._out.flush()
+
+
+class EventPrinter(JsonPrinter):
+    """One normalized event a line as it happens, then the result as the last line."""
+
+    def __init__(self, out: TextIO, *, raw: bool) -> None:
+        super().__init__(out, raw=raw)
+        self._seq = 0
+        self._status: TurnStatus | None = None
+        self._money: object = None
+
+    def event(self, event: StreamEvent) -> None:
+        """Print the event."""
+        self._event(event_object(event))
+
+    def turn(self, turn: Turn) -> None:
+        """Print a changed status and new figures."""
+        if turn.status is not self._status:
+            self._status = turn.status
+            ids: JsonObject = {"worker_id": turn.worker_id or turn.order.worker_id, "turn_id": turn.turn_id}
+            self._event({"type": "status", "status": str(turn.status), **ids})
+        figures = (turn.snapshot.usage, turn.snapshot.costs) if turn.snapshot else None
+        if figures is not None and figures != self._money:
+            self._money = figures
+            self._event({"type": "usage", "usage": usage_object(figures[0]), "costs": costs_object(figures[1])})
+
+    def result(self, session: Session, turn: Turn) -> None:
+        """Print the result object with its type."""
+        self._event({"type": "result", **result_object(session, turn, raw=self._raw)})
+
+    def _event(self, value: JsonObject) -> None:
+        line = {"type": value["type"], "seq": self._seq, **value}
+        self._seq += 1
+        self._line(line if self._raw else {key: clean_json(item) for key, item in line.items()})  # type: ignore[misc]
+
+
+def printer(output_format: str, out: TextIO, *, raw: bool) -> Printer:
+    """The printer of a format."""
+    kinds = {"text": TextPrinter, "json": JsonPrinter, "stream-json": EventPrinter}
+    made: Printer = kinds[output_format](out, raw=raw)  # type: ignore[abstract]
+    return made

@@ -1,0 +1,125 @@
+"""Subcommands that ask the service about a worker: e-mail, schedules, files. None starts a turn now."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+
+from handinger_tui.cli.exits import Exit
+from handinger_tui.cli.output import say
+from handinger_tui.cli.places import places
+from handinger_tui.cli.wiring import Parts, wired
+from handinger_tui.core.errors import ApiError, SettingsError
+from handinger_tui.core.jsontext import Json, as_object, dump, parse_exact
+from handinger_tui.core.safety import clean_json, clean_line
+from handinger_tui.core.snapshot import WorkerFile, snapshot_of
+from handinger_tui.core.turn import Kind
+from handinger_tui.core.words import size
+from handinger_tui.settings import Settings
+
+JsonObject = dict[str, Json]
+
+
+def run(told: argparse.Namespace, settings: Settings) -> int:
+    """Run one of them."""
+    return asyncio.run(_run(told, settings))
+
+
+async def _run(told: argparse.Namespace, settings: Settings) -> int:
+    async with wired(settings, places(), watch_money=False) as parts:
+        return await {"email": _email, "schedules": _schedules, "files": _files}[told.command](told, parts)
+
+
+def _write(told: argparse.Namespace, value: JsonObject, text: str) -> None:
+    sys.stdout.write((dump(clean_json(value)) if told.json else text) + "\n")
+
+
+async def _email(told: argparse.Namespace, parts: Parts) -> int:
+    address = clean_line(await parts.client.email(told.worker))
+    _write(told, {"worker_id": told.worker, "email": address}, address)
+    return Exit.OK
+
+
+# -- schedules ---------------------------------------------------------------------------
+async def _schedules(told: argparse.Namespace, parts: Parts) -> int:
+    if told.action == "list":
+        listed = await parts.client.schedules(told.worker)
+        rows = [dict(schedule) for schedule in listed]
+        text = "\n".join(map(_schedule_row, rows)) or "No schedules."
+        _write(told, {"worker_id": told.worker, "schedules": [*rows]}, text)
+    elif told.action == "cancel":
+        if not told.schedule:
+            raise SettingsError("Which schedule?", "Give its id: handinger-tui schedules cancel WORKER SCHEDULE")
+        cancelled = await parts.client.cancel_schedule(told.worker, told.schedule)
+        _write(told, {"cancelled": cancelled}, "Cancelled." if cancelled else "The service did not cancel it.")
+    else:
+        made = await parts.client.add_schedule(told.worker, told.schedule or "", _when(told), told.budget)
+        _write(told, dict(made), _schedule_row(dict(made)))
+    return Exit.OK
+
+
+def _when(told: argparse.Namespace) -> JsonObject:
+    if not told.schedule:
+        raise SettingsError("What should the worker do?", "Give the instruction after the worker's id.")
+    if told.at:
+        return {"type": "scheduled", "date": told.at}
+    if told.delay:
+        return {"type": "delayed", "delayInSeconds": told.delay}
+    if told.every:
+        return {"type": "interval", "intervalSeconds": told.every}
+    if told.cron:
+        return {"type": "cron", "cron": told.cron}
+    raise SettingsError("When should it run?", "Use --at, --in, --every or --cron.")
+
+
+def _schedule_row(schedule: JsonObject) -> str:
+    rule = schedule.get("cron") or schedule.get("intervalSeconds") or schedule.get("delayInSeconds") or ""
+    told = (schedule.get("id"), schedule.get("type"), rule, f"next {schedule.get('nextRunAt')}", schedule.get("budget"))
+    return " · ".join(clean_line(str(item)) for item in (*told, schedule.get("input")) if item not in (None, ""))
+
+
+# -- files ---------------------------------------------------------------------------------
+async def _files(told: argparse.Namespace, parts: Parts) -> int:
+    snapshot = snapshot_of(as_object(parse_exact(await parts.client.read_worker(told.worker))))
+    if told.action == "list":
+        rows: list[Json] = [
+            {"filename": file.filename, "media_type": file.media_type, "url": file.url, "size": file.size}
+            for file in snapshot.files
+        ]
+        text = "\n".join(f"{clean_line(f.filename or f.url)}  {f.media_type}  {size(f.size)}" for f in snapshot.files)
+        _write(told, {"worker_id": told.worker, "files": rows}, text or "No files.")
+        return Exit.OK
+    wanted = _wanted(told, list(snapshot.files))
+    folder = Path(told.dir).expanduser()
+    results = [await _get(parts, file, folder) for file in wanted]
+    text = "\n".join(clean_line(str(r["saved_as"] or f"{r['filename']}: {as_object(r['error']).get('message')}")) for r in results)
+    _write(told, {"files": [*results]}, text)
+    saved = sum(result["status"] == "saved" for result in results)
+    return Exit.OK if saved == len(results) else Exit.FAILED
+
+
+def _wanted(told: argparse.Namespace, files: list[WorkerFile]) -> list[WorkerFile]:
+    if told.all:
+        return files
+    if not told.names:
+        raise SettingsError("Which files?", "Name them, or use --all; see: handinger-tui files list WORKER")
+    known = {file.filename: file for file in files}
+    missing = [name for name in told.names if name not in known]
+    if missing:
+        raise SettingsError(f"The worker has no file {missing[0]!r}.", "See: handinger-tui files list WORKER")
+    return [known[name] for name in told.names]
+
+
+async def _get(parts: Parts, file: WorkerFile, folder: Path) -> JsonObject:
+    """{filename, saved_as, status: saved|refused|failed, error} of one file."""
+    try:
+        path = await parts.client.save(file.url, folder, file.filename)
+    except ApiError as problem:
+        refused = problem.kind in (Kind.UNSAFE_URL, Kind.TOO_LARGE, Kind.REDIRECT)
+        error: JsonObject = {"kind": str(problem.kind), "message": problem.summary}
+        say(f"{clean_line(file.filename or file.url)}: {problem.summary}")
+        status = "refused" if refused else "failed"
+        return {"filename": file.filename, "saved_as": None, "status": status, "error": error}
+    return {"filename": file.filename, "saved_as": str(path), "status": "saved", "error": None}

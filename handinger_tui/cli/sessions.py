@@ -1,0 +1,122 @@
+"""`handinger-tui sessions`: the local history, without network."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+
+from handinger_tui.cli.exits import Exit
+from handinger_tui.cli.places import places
+from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.export.result import result_object
+from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.money import credits_text, decimal_text, usd_text
+from handinger_tui.core.receipt import receipt_line
+from handinger_tui.core.safety import clean, clean_line
+from handinger_tui.core.session import Session, SessionSummary
+from handinger_tui.core.words import ago, plural
+from handinger_tui.ledger.ledger import Ledger
+
+JsonObject = dict[str, Json]
+
+
+def run(told: argparse.Namespace) -> int:
+    """Run one action."""
+    return asyncio.run(_run(told))
+
+
+async def _run(told: argparse.Namespace) -> int:
+    ledger = Ledger(places().database)
+    await ledger.start()
+    try:
+        action = told.action or "list"
+        if action in ("list", "search"):
+            found = await (ledger.search(told.text) if action == "search" else ledger.sessions(500))
+            _write(_list_json(found) if told.json else _list_text(found))
+        elif action == "show":
+            session = await ledger.load(await _only(ledger, told.id))
+            if session is None:
+                raise SettingsError(f"There is no session {told.id!r}.", "See: handinger-tui sessions")
+            _write(_show_json(session) if told.json else _show_text(session))
+        else:
+            session_id = await _only(ledger, told.id)
+            await (ledger.rename(session_id, told.title) if action == "rename" else ledger.delete(session_id))
+            _write(dump({"session_id": session_id, "done": action}) if told.json else f"{action}: {session_id}")
+    finally:
+        await ledger.aclose()
+    return Exit.OK
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+async def _only(ledger: Ledger, prefix: str) -> str:
+    """The one session that a prefix names.
+
+    Raises:
+        SettingsError
+    """
+    found = list(await ledger.find(prefix))
+    if not found:
+        raise SettingsError(f"No session starts with {prefix!r}.", "See: handinger-tui sessions")
+    if len(found) > 1:
+        raise SettingsError(f"{prefix!r} is the beginning of {len(found)} sessions.", "Give more of the id.")
+    return str(found[0])
+
+
+def summary_object(summary: SessionSummary) -> JsonObject:
+    """One session of a list; money is null where nothing is known, `unpriced` counts the gaps."""
+    return {
+        "session_id": summary.session_id,
+        "worker_id": summary.worker_id,
+        "title": clean_line(summary.title),
+        "created_ms": summary.created_ms,
+        "updated_ms": summary.updated_ms,
+        "turns": summary.turns,
+        "last_status": None if summary.last_status is None else str(summary.last_status),
+        "cost_usd": None if summary.cost_usd is None else decimal_text(summary.cost_usd),
+        "credits": summary.credits,
+        "unpriced_turns": summary.unpriced,
+        "unread": summary.unread,
+    }
+
+
+def _list_json(found: list[SessionSummary]) -> str:
+    return dump({"sessions": [summary_object(summary) for summary in found]})
+
+
+def _list_text(found: list[SessionSummary]) -> str:
+    if not found:
+        return "No sessions yet. Start one: handinger-tui"
+    now = time.time_ns() // 1_000_000
+    return "\n".join(_row(summary, now) for summary in found)
+
+
+def _row(summary: SessionSummary, now: int) -> str:
+    gaps = f" + {plural(summary.unpriced, 'turn')} not reported" if summary.unpriced and summary.cost_usd is not None else ""
+    money = [usd_text(summary.cost_usd) + gaps if summary.cost_usd is not None else "cost not reported"]
+    if summary.credits is not None:
+        money.append(f"{credits_text(summary.credits)} credits")
+    told = " · ".join((plural(summary.turns, "turn"), *money, str(summary.last_status or "empty")))
+    mark = "*" if summary.unread else " "
+    return f"{mark}{summary.session_id}  {ago(summary.updated_ms, now):>9}  {clean_line(summary.title, 50)}\n    {told}"
+
+
+def _show_json(session: Session) -> str:
+    turns: list[Json] = [
+        {"prompt": clean(turn.order.prompt), "created_ms": turn.order.created_ms, **result_object(session, turn)}
+        for turn in session.turns
+    ]
+    identity: JsonObject = {"session_id": session.session_id, "worker_id": session.worker_id}
+    return dump({**identity, "title": clean_line(session.title), "turns": turns})
+
+
+def _show_text(session: Session) -> str:
+    blocks = [f"{clean_line(session.title) or 'untitled'}\nsession {session.session_id} · worker {session.worker_id}"]
+    for turn in session.turns:
+        answer = clean(turn.text).rstrip() or f"({turn.status})"
+        blocks.append(f"> {clean(turn.order.prompt).rstrip()}\n\n{answer}\n\n{receipt_line(session, turn)}".rstrip())
+    return "\n\n".join(blocks)

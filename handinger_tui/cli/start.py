@@ -1,0 +1,31 @@
+"""Settings for a parsed command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from handinger_tui.cli.places import config_text, places
+from handinger_tui.settings import Flags, Settings, load
+
+
+def flags_of(told: argparse.Namespace) -> Flags:
+    """What the command line said about settings."""
+    return Flags(
+        base_url=getattr(told, "base_url", None),
+        generation=getattr(told, "generation", None),
+        budget=getattr(told, "budget", None),
+        profile=getattr(told, "profile", None),
+        local=getattr(told, "local", False),
+        max_wait=getattr(told, "timeout", None),
+    )
+
+
+def settings_for(told: argparse.Namespace) -> Settings:
+    """Load the settings.
+
+    Raises:
+        SettingsError
+    """
+    config = places().config
+    return load(flags_of(told), os.environ, config_text(config), str(config))

@@ -1,0 +1,130 @@
+"""Wiring: settings → local worker, client, ledger, engine. The only place that knows them all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from handinger_tui.api.client import WorkerClient
+from handinger_tui.api.limits import Limits as ApiLimits
+from handinger_tui.cli.places import Places
+from handinger_tui.core.events import StreamEvent
+from handinger_tui.engine.engine import Engine
+from handinger_tui.engine.patience import Patience
+from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.settings import LOCAL_BASE, Settings
+
+
+class SystemClock:
+    """The real time."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+
+class RandomIds:
+    """Ids that sort by time and that nobody else makes."""
+
+    def new(self, prefix: str) -> str:
+        """`prefix_` and 26 signs, the first ten by time."""
+        return f"{prefix}_{time.time_ns() // 1_000_000:011x}{secrets.token_hex(8)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything wired together."""
+
+    settings: Settings
+    client: WorkerClient
+    ledger: Ledger
+    engine: Engine
+    base_url: str
+    """As stored with a session: `local` for the local worker."""
+    host: str
+
+
+@asynccontextmanager
+async def wired(
+    settings: Settings,
+    places: Places,
+    *,
+    watch_money: bool,
+    tap: Callable[[StreamEvent], None] | None = None,
+) -> AsyncIterator[Parts]:
+    """Open everything, close it in reverse order.
+
+    Raises:
+        SettingsError, LedgerError
+    """
+    async with AsyncExitStack() as stack:
+        ledger = Ledger(places.database)
+        await ledger.start()
+        stack.push_async_callback(ledger.aclose)
+        address, key = settings.base_url, settings.key.reveal()
+        if settings.local:
+            address, key = await _local_worker(stack)
+        client = await stack.enter_async_context(_client(settings, address, key))
+        engine = Engine(client, ledger, SystemClock(), RandomIds(), patience(settings, watch_money=watch_money), tap)
+        stack.push_async_callback(engine.aclose)
+        yield Parts(settings, client, ledger, engine, settings.base_url, urlsplit(address).netloc)
+
+
+async def _local_worker(stack: AsyncExitStack) -> tuple[str, str]:
+    # 160 ms of imports, needed only without a key.
+    from handinger_tui.local.serving import LocalServer  # noqa: PLC0415
+
+    pace = float(os.environ.get("HANDINGER_LOCAL_PACE", "1"))
+    server = await asyncio.to_thread(LocalServer.start, pace=pace)
+    stack.push_async_callback(asyncio.to_thread, server.stop)
+    return server.base_url, server.api_key
+
+
+def _client(settings: Settings, address: str, key: str) -> WorkerClient:
+    # 70 ms, after the first frame of the app.
+    from pydantic import SecretStr  # noqa: PLC0415
+
+    limits = settings.limits
+    return WorkerClient(
+        address,
+        SecretStr(key),
+        ApiLimits(
+            connect_timeout=limits.connect_timeout,
+            first_byte_timeout=limits.first_byte_timeout,
+            idle_timeout=limits.idle_timeout,
+            max_event_bytes=limits.max_event_bytes,
+            max_turn_bytes=limits.max_turn_bytes,
+            max_json_bytes=limits.max_json_bytes,
+            max_file_bytes=limits.max_file_bytes,
+        ),
+        headers=dict(settings.headers),
+    )
+
+
+def patience(settings: Settings, *, watch_money: bool) -> Patience:
+    """The engine's waits from the settings."""
+    limits = settings.limits
+    return Patience(
+        poll_interval=limits.poll_interval,
+        poll_interval_max=max(5 * limits.poll_interval, limits.poll_interval),
+        recovery_window=limits.recovery_window,
+        max_wait=limits.max_wait,
+        money_interval=2.0 if watch_money else None,
+    )
+
+
+__all__ = ["LOCAL_BASE", "Parts", "RandomIds", "SystemClock", "patience", "wired"]

@@ -1,0 +1,189 @@
+"""The headless result object, `handinger-tui/result/1` (product.md, section 3).
+
+Every number is null where nobody reported it, money is decimal text, and text
+is cleaned as for a terminal unless `raw` is asked for.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from handinger_tui.core.evidence import files_of_turn, sources_of_turn
+from handinger_tui.core.jsontext import Json
+from handinger_tui.core.money import decimal_text
+from handinger_tui.core.outcome import fault_object
+from handinger_tui.core.readings import money_of
+from handinger_tui.core.safety import clean_json
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import (
+    DataPart,
+    FilePart,
+    Part,
+    ReasoningPart,
+    SourcePart,
+    TextPart,
+    ToolPart,
+    ToolState,
+    Turn,
+)
+from handinger_tui.core.usage import Costs, Usage
+
+JsonObject = dict[str, Json]
+SCHEMA: Final = "handinger-tui/result/1"
+
+
+def result_object(session: Session, turn: Turn, saved: dict[str, str] | None = None, *, raw: bool = False) -> JsonObject:
+    """The result of `turn`. `saved` maps file addresses to the paths they were saved under."""
+    result = {**_identity(session, turn), **_outcome(turn), **_content(turn, saved or {}), **_money(session, turn)}
+    return result if raw else {key: _clean(value) for key, value in result.items()}
+
+
+def _clean(value: Json) -> Json:
+    return clean_json(value)  # type: ignore[return-value]  # JSON in, JSON out
+
+
+def _identity(session: Session, turn: Turn) -> JsonObject:
+    return {
+        "schema": SCHEMA,
+        "generation": session.generation,
+        "worker_id": turn.worker_id or turn.order.worker_id,
+        "task_id": session.task_id,
+        "session_id": session.session_id,
+        "turn_id": turn.turn_id,
+    }
+
+
+def _outcome(turn: Turn) -> JsonObject:
+    return {
+        "status": str(turn.status),
+        "recovered": turn.recovered,
+        "finish_reason": turn.finish_reason,
+        "error": fault_object(turn.fault),
+        "draft": turn.draft,
+    }
+
+
+def _content(turn: Turn, saved: dict[str, str]) -> JsonObject:
+    snapshot = turn.snapshot
+    return {
+        "text": turn.text,
+        "texts": list(turn.texts),
+        "reasoning": [part.text for part in turn.parts if isinstance(part, ReasoningPart)],
+        "structured_output": snapshot.structured_output if snapshot else None,
+        "tools": [tool_object(part) for part in turn.parts if isinstance(part, ToolPart)],
+        "sources": [source_object(part) for part in sources_of_turn(turn)],
+        "files": [file_object(part, saved) for part in files_of_turn(turn)],
+        "data": [data_object(part) for part in turn.parts if isinstance(part, DataPart)],
+        "metadata": turn.metadata,
+        "aborted": turn.aborted,
+        "errors": list(turn.errors),
+    }
+
+
+def _money(session: Session, turn: Turn) -> JsonObject:
+    alone = money_of(session, turn)
+    snapshot = turn.snapshot
+    elapsed = turn.ended_ms - turn.order.created_ms if turn.ended_ms is not None else None
+    return {
+        "usage": usage_object(snapshot.usage) if snapshot else None,
+        "costs": costs_object(snapshot.costs) if snapshot else None,
+        "turn_usage": usage_object(alone.usage),
+        "turn_costs": costs_object(alone.costs),
+        "duration_ms": elapsed,
+        "posts_sent": turn.posts,
+        "encoding": turn.encoding,
+    }
+
+
+def part_object(part: Part) -> JsonObject | None:
+    """One part as JSON, None for parts that only mark a border."""
+    if isinstance(part, TextPart | ReasoningPart):
+        return {"type": "text" if isinstance(part, TextPart) else "reasoning", "text": part.text, "open": part.open}
+    if isinstance(part, ToolPart):
+        return {"type": "tool", **tool_object(part)}
+    if isinstance(part, SourcePart):
+        return {"type": "source", **source_object(part)}
+    if isinstance(part, FilePart):
+        return {"type": "file", **file_object(part, {})}
+    if isinstance(part, DataPart):
+        return data_object(part)
+    return None
+
+
+def tool_object(part: ToolPart) -> JsonObject:
+    """`input` of a call still being written is its JSON text so far."""
+    streaming = part.state is ToolState.INPUT_STREAMING
+    return {
+        "id": part.call_id,
+        "name": part.name,
+        "state": str(part.state),
+        "input": (part.input_text or None) if streaming else part.input,
+        "output": part.output,
+        "error": part.error,
+    }
+
+
+def source_object(part: SourcePart) -> JsonObject:
+    """A document source has no url, and names its media type and file instead."""
+    source: JsonObject = {"id": part.source_id, "title": part.title, "url": part.url}
+    if part.url is None:
+        source |= {"media_type": part.media_type, "filename": part.filename}
+    return source
+
+
+def file_object(part: FilePart, saved: dict[str, str]) -> JsonObject:
+    """`size` in bytes, null where nobody told it."""
+    return {
+        "filename": part.filename,
+        "media_type": part.media_type,
+        "url": part.url,
+        "size": part.size,
+        "saved_as": saved.get(part.url),
+    }
+
+
+def data_object(part: DataPart) -> JsonObject:
+    """`type` as on the wire."""
+    return {"type": part.name, "id": part.data_id, "data": part.data}
+
+
+def usage_object(usage: Usage) -> JsonObject | None:
+    """The ten members; None when not one of them was reported."""
+    if not usage.known():
+        return None
+    return {
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "reasoning_tokens": usage.reasoning_tokens,
+        "cache_read_tokens": usage.cache_read_tokens,
+        "cache_write_tokens": usage.cache_write_tokens,
+        "total_tokens": usage.total_tokens,
+        "steps": usage.steps,
+        "credits": _number(usage.credits),
+        "cost_usd": _money_text(usage.cost_usd),
+        "duration_ms": usage.duration_ms,
+    }
+
+
+def costs_object(costs: Costs) -> JsonObject | None:
+    """The four categories as decimal text; None when not one was reported."""
+    if not costs.known():
+        return None
+    return {
+        "model_usd": _money_text(costs.model_usd),
+        "tool_usd": _money_text(costs.tool_usd),
+        "sandbox_usd": _money_text(costs.sandbox_usd),
+        "internal_usd": _money_text(costs.internal_usd),
+    }
+
+
+def _money_text(value: Decimal | None) -> str | None:
+    return None if value is None else decimal_text(value)
+
+
+def _number(value: Decimal | None) -> int | Decimal | None:
+    """Credits: a whole number where it is one, else exact decimal digits."""
+    if value is None or value != value.to_integral_value():
+        return value
+    return int(value)

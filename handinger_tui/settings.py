@@ -1,0 +1,277 @@
+"""Settings: from flags, environment and configuration file to one frozen value.
+
+`load` is a function of its inputs; nothing is read at import. Order: flag,
+environment, profile of the file, top of the file, default. The key is a
+`Secret`: it never shows in repr, str, errors or logs.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from handinger_tui.core.errors import SettingsError
+
+BUDGETS: Final = ("low", "standard", "high", "unlimited")
+GENERATIONS: Final = ("workers", "tasks")
+DEFAULT_BASE: Final = {"workers": "https://v3.handinger.com", "tasks": "https://handinger.com"}
+LOCAL_BASE: Final = "local"
+"""Stands for the local worker wherever a base URL is stored: its port changes at every start."""
+
+
+class Secret:
+    """A key. Only `reveal` gives it away."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The key itself, for the one place that sends it."""
+        return self._value
+
+    def tail(self) -> str:
+        """The last four characters, as shown in the account badge."""
+        return self._value[-4:] if len(self._value) >= 12 else ""
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Waits in seconds, sizes in bytes; each has an environment twin HANDINGER_<NAME>."""
+
+    connect_timeout: float = 10.0
+    first_byte_timeout: float = 60.0
+    idle_timeout: float = 60.0
+    poll_interval: float = 2.0
+    recovery_window: float = 120.0
+    max_wait: float | None = None
+    max_event_bytes: int = 8 << 20
+    max_turn_bytes: int = 64 << 20
+    max_json_bytes: int = 32 << 20
+    max_file_bytes: int = 2 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the program was told. `local`: serve and use the local worker."""
+
+    base_url: str
+    key: Secret
+    generation: str = "workers"
+    budget: str = "standard"
+    profile: str = "default"
+    local: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
+    theme: str | None = None
+    download_dir: str = ""
+    keys: tuple[tuple[str, str], ...] = ()
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What the command line said; None where it said nothing."""
+
+    base_url: str | None = None
+    generation: str | None = None
+    budget: str | None = None
+    profile: str | None = None
+    local: bool = False
+    max_wait: float | None = None
+
+
+_TOP: Final = ("profile", "budget", "theme", "download_dir", "base_url", "generation", "api_key", "headers")
+_TABLES: Final = ("profiles", "limits", "keys")
+_PROFILE: Final = ("api_key", "base_url", "generation", "budget", "headers", "download_dir")
+
+
+def load(flags: Flags, environ: Mapping[str, str], file_text: str = "", file_name: str = "config.toml") -> Settings:
+    """Settle every setting.
+
+    Raises:
+        SettingsError: naming the flag, variable or line at fault, and what to do.
+    """
+    config = _read_file(file_text, file_name)
+    name = flags.profile or _text(environ, "HANDINGER_PROFILE") or config.get("profile") or "default"
+    profile = _profile(config, name, asked=flags.profile is not None, file_name=file_name)
+    told = {**{k: v for k, v in config.items() if k in _TOP}, **profile}
+    generation = _choice(
+        flags.generation or _text(environ, "HANDINGER_GENERATION") or told.get("generation") or "workers",
+        GENERATIONS,
+        "generation",
+    )
+    budget = _choice(
+        flags.budget or _text(environ, "HANDINGER_BUDGET") or told.get("budget") or "standard", BUDGETS, "budget"
+    )
+    base = flags.base_url or _text(environ, "HANDINGER_BASE_URL") or told.get("base_url")
+    key = Secret(_key(environ.get("HANDINGER_API_KEY") or str(told.get("api_key") or "")))
+    local = flags.local or (not key and base is None)
+    if not local and not key:
+        raise SettingsError(
+            "No key is set for this base URL.",
+            "Set HANDINGER_API_KEY, or put api_key into a profile of the configuration file, or use --local.",
+        )
+    return Settings(
+        base_url=LOCAL_BASE if local else check_base_url(str(base or DEFAULT_BASE[generation])),
+        key=Secret("") if local else key,
+        generation="workers" if local else generation,
+        budget=budget,
+        profile=str(name),
+        local=local,
+        headers=_headers(environ.get("HANDINGER_CUSTOM_HEADERS", ""), told.get("headers")),
+        theme=told.get("theme"),
+        download_dir=str(told.get("download_dir") or ""),
+        keys=tuple(sorted((str(k), str(v)) for k, v in config.get("keys", {}).items())),
+        limits=_limits(environ, config.get("limits", {}), flags.max_wait),
+    )
+
+
+def _text(environ: Mapping[str, str], name: str) -> str | None:
+    value = environ.get(name, "").strip()
+    return value or None
+
+
+# -- the file ------------------------------------------------------------------------
+def _read_file(text: str, file_name: str) -> dict[str, Any]:
+    try:
+        config = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as problem:
+        raise SettingsError(f"{file_name} is not valid TOML: {problem}.", "Mend that line; it was left as it is.") from None
+    _known(config, (*_TOP, *_TABLES), file_name)
+    for table in _TABLES:
+        if not isinstance(config.get(table, {}), dict):
+            raise SettingsError(f"{file_name}: {table} must be a table ([{table}]).", "Mend it and start again.")
+    for name, profile in config.get("profiles", {}).items():
+        if not isinstance(profile, dict):
+            raise SettingsError(f"{file_name}: profiles.{name} must be a table.", "Mend it and start again.")
+        _known(profile, _PROFILE, f"{file_name}, profile {name}")
+    _known(config.get("limits", {}), tuple(f.name for f in fields(Limits)), f"{file_name}, [limits]")
+    _strings(config, file_name)
+    return config
+
+
+def _known(table: Mapping[str, Any], names: tuple[str, ...], where: str) -> None:
+    for name in table:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(names)}."
+            raise SettingsError(f"{where}: there is no setting {name!r}.", hint)
+
+
+def _strings(config: Mapping[str, Any], file_name: str) -> None:
+    places = [("", config), *((f"profiles.{n}.", p) for n, p in config.get("profiles", {}).items())]
+    for prefix, table in places:
+        for name, value in table.items():
+            if name in _TOP and name != "headers" and not isinstance(value, str):
+                raise SettingsError(f"{file_name}: {prefix}{name} must be text in quotes.", "Mend it and start again.")
+
+
+def _profile(config: Mapping[str, Any], name: str, *, asked: bool, file_name: str) -> dict[str, Any]:
+    profiles: dict[str, Any] = config.get("profiles", {})
+    if name in profiles:
+        return dict(profiles[name])
+    if asked or (name != "default"):
+        known = ", ".join(sorted(profiles)) or "none"
+        raise SettingsError(f"There is no profile {name!r} in {file_name}.", f"Known profiles: {known}.")
+    return {}
+
+
+# -- single values ---------------------------------------------------------------------
+def _choice(value: object, allowed: tuple[str, ...], what: str) -> str:
+    text = str(value)
+    if text not in allowed:
+        near = difflib.get_close_matches(text, allowed, 1)
+        hint = f"Did you mean {near[0]}?" if near else f"Use one of: {', '.join(allowed)}."
+        raise SettingsError(f"{text!r} is no {what}.", hint)
+    return text
+
+
+def _key(text: str) -> str:
+    """A usable key, or "" for none; never shown, not even a wrong one."""
+    key = text.strip()
+    if not key:
+        return ""
+    if not all("!" <= sign <= "~" for sign in key):
+        raise SettingsError(
+            "The key has a character that no key has (a space, a quote, a line break).",
+            "Copy it again, without anything around it.",
+        )
+    if not 8 <= len(key) <= 512:
+        raise SettingsError("The key is too short or too long to be one.", "Copy it again from the dashboard.")
+    return key
+
+
+def is_loopback(host: str) -> bool:
+    """127.0.0.0/8, ::1 and localhost."""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def check_base_url(url: str) -> str:
+    """A base URL without its trailing slash.
+
+    Raises:
+        SettingsError: not http(s), no host, a user part, or plain http to another machine.
+    """
+    shown = url if url.isprintable() and len(url) < 200 and "@" not in url else "the base URL"
+    try:
+        parts = urlsplit(url)
+        host, _port = parts.hostname or "", parts.port
+    except ValueError:
+        raise SettingsError(f"{shown} is no valid address.", "Use a form like https://v3.handinger.com.") from None
+    if parts.scheme not in {"http", "https"} or not host or not url.isascii() or any(c <= " " for c in url):
+        raise SettingsError(f"{shown} is no http(s) address.", "Use a form like https://v3.handinger.com.")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise SettingsError(
+            "The base URL has a user part, a query or a fragment.", "Use a form like https://v3.handinger.com."
+        )
+    if parts.scheme == "http" and not is_loopback(host):
+        raise SettingsError(
+            f"Plain http to {host} would send the key unprotected; it is refused.", "Use https (http is for loopback)."
+        )
+    return url.rstrip("/")
+
+
+def _headers(text: str, from_file: object) -> tuple[tuple[str, str], ...]:
+    """`Name: value` a line, as the official clients read HANDINGER_CUSTOM_HEADERS."""
+    pairs: list[tuple[str, str]] = []
+    if isinstance(from_file, dict):
+        pairs += [(str(name), str(value)) for name, value in from_file.items()]
+    for line in text.splitlines():
+        name, colon, value = line.partition(":")
+        if not line.strip():
+            continue
+        if not colon or not name.strip() or not (name.strip() + value).isascii():
+            raise SettingsError("HANDINGER_CUSTOM_HEADERS has a line that is not `Name: value`.", "Mend or unset it.")
+        pairs.append((name.strip(), value.strip()))
+    return tuple(pairs)
+
+
+def _limits(environ: Mapping[str, str], table: Mapping[str, Any], max_wait: float | None) -> Limits:
+    values: dict[str, Any] = {}
+    for limit in fields(Limits):
+        variable = f"HANDINGER_{limit.name.upper()}"
+        value = environ.get(variable, table.get(limit.name))
+        if value is None or value == "":
+            continue
+        convert: Callable[[Any], float] = int if limit.name.endswith("_bytes") else float
+        try:
+            number = convert(value)
+        except (ValueError, TypeError):
+            raise SettingsError(f"{variable} is {str(value)[:40]!r}, which is no number.", "Mend or unset it.") from None
+        if not 0 < number < 1e15:
+            raise SettingsError(f"{variable} must be a number above 0.", "Mend or unset it.")
+        values[limit.name] = number
+    if max_wait is not None:
+        values["max_wait"] = max_wait
+    return Limits(**values)

@@ -1,0 +1,207 @@
+"""Scripted ports for the engine: a fake is a sequence of answers, not a mock."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from handinger_tui.core.errors import ApiError, LedgerError
+from handinger_tui.core.fold import fold
+from handinger_tui.core.frames import Frame, Framing, Piece, Via
+from handinger_tui.core.session import Session, put_turn
+from handinger_tui.core.turn import Order
+from handinger_tui.engine.engine import Engine
+from handinger_tui.engine.patience import Patience
+
+Script = list[Piece | ApiError | asyncio.Event]
+
+
+def sse(**chunk: Any) -> Piece:
+    """One event of the UI message stream."""
+    return Piece(Framing.SSE, json.dumps(chunk))
+
+
+DONE = Piece(Framing.SSE, "[DONE]")
+
+
+def says(*deltas: str, message_id: str = "msg_1", end: bool = True) -> Script:
+    """A stream that answers with these deltas."""
+    script: Script = [sse(type="start", messageId=message_id), sse(type="text-start", id="t")]
+    script += [sse(type="text-delta", id="t", delta=delta) for delta in deltas]
+    if end:
+        script += [sse(type="text-end", id="t"), sse(type="finish", finishReason="stop"), DONE]
+    return script
+
+
+def worker(text: str = "", *, prompt: str | None = None, busy: bool = False, **members: Any) -> str:
+    """A Worker body; with `prompt` its messages hold that turn."""
+    messages: list[dict[str, Any]] = []
+    if prompt is not None:
+        messages.append({"id": "u1", "role": "user", "parts": [{"type": "text", "text": prompt}]})
+        if text:
+            messages.append({"id": "a1", "role": "assistant", "parts": [{"type": "text", "text": text}]})
+    told = {
+        "id": "w1",
+        "object": "worker",
+        "status": "running" if busy else "completed",
+        "running": busy,
+        "messages": messages,
+        "output_text": text,
+        **members,
+    }
+    return json.dumps(told)
+
+
+@dataclass
+class FakeReply:
+    """A reply that plays a script: pieces, a final error, or an event to wait for."""
+
+    script: Script
+    via: Via = Via.POST
+    http_status: int = 200
+    content_type: str = "text/event-stream"
+    encoding: str = "ai-ui"
+    worker_id: str | None = "w1"
+    dropped: int = 0
+
+    async def pieces(self) -> AsyncIterator[Piece]:
+        for step in self.script:
+            if isinstance(step, Piece):
+                yield step
+            elif isinstance(step, asyncio.Event):
+                await step.wait()
+            else:
+                raise step
+
+
+@dataclass
+class FakeApi:
+    """Answers in the order given; `posts` and `reads` count what was asked."""
+
+    starts: list[Script | ApiError | FakeReply] = field(default_factory=list)
+    follows: list[Script | ApiError] = field(default_factory=list)
+    workers: list[str | ApiError] = field(default_factory=list)
+    posts: list[Order] = field(default_factory=list)
+    reads: int = 0
+    on_post: Callable[[Order], None] = lambda _order: None
+
+    @asynccontextmanager
+    async def start_turn(self, order: Order) -> AsyncIterator[FakeReply]:
+        self.posts.append(order)
+        self.on_post(order)
+        step = self.starts.pop(0)
+        if isinstance(step, ApiError):
+            raise step
+        yield step if isinstance(step, FakeReply) else FakeReply(step)
+
+    @asynccontextmanager
+    async def follow(self, worker_id: str, via: Via) -> AsyncIterator[FakeReply]:
+        step = self.follows.pop(0)
+        if isinstance(step, ApiError):
+            raise step
+        yield FakeReply(step, via=via)
+
+    async def read_worker(self, worker_id: str) -> str:
+        self.reads += 1
+        await asyncio.sleep(0)
+        step = self.workers.pop(0) if len(self.workers) > 1 else self.workers[0]
+        if isinstance(step, ApiError):
+            raise step
+        return step
+
+
+@dataclass
+class FakeLog:
+    """A log in memory that can refuse to write."""
+
+    orders: dict[str, Order] = field(default_factory=dict)
+    stored: dict[str, list[Frame]] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    closed: list[str] = field(default_factory=list)
+    refuses: LedgerError | None = None
+    home: dict[str, list[str]] = field(default_factory=dict)
+
+    async def open_turn(self, session: Session, order: Order) -> None:
+        if self.refuses is not None:
+            raise self.refuses
+        self.orders[order.turn_id] = order
+        self.stored.setdefault(order.turn_id, [])
+        self.sessions[session.session_id] = session
+        self.home.setdefault(session.session_id, []).append(order.turn_id)
+
+    def append(self, turn_id: str, frame: Frame) -> None:
+        self.stored[turn_id].append(frame)
+
+    async def flush(self) -> None:
+        await asyncio.sleep(0)
+
+    async def close_turn(self, session: Session, turn_id: str) -> None:
+        self.closed.append(turn_id)
+        self.sessions[session.session_id] = session
+
+    async def frames(self, turn_id: str) -> list[Frame]:
+        return list(self.stored[turn_id])
+
+    async def load(self, session_id: str) -> Session | None:
+        if session_id not in self.sessions:
+            return None
+        kept = self.sessions[session_id]
+        session = Session(session_id, kept.created_ms, kept.worker_id, title=kept.title)
+        for turn_id in self.home[session_id]:
+            session = put_turn(session, fold(self.orders[turn_id], self.stored[turn_id]))
+        return session
+
+
+@dataclass
+class FakeClock:
+    """Time that passes only while somebody sleeps."""
+
+    seconds: float = 1_700_000_000.0
+
+    def now_ms(self) -> int:
+        return int(self.seconds * 1000)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        await asyncio.sleep(0)
+
+
+@dataclass
+class FakeIds:
+    """Ids that count."""
+
+    made: int = 0
+
+    def new(self, prefix: str) -> str:
+        self.made += 1
+        return f"{prefix}_{self.made}"
+
+
+@dataclass
+class Rig:
+    """An engine on fakes with one session."""
+
+    api: FakeApi
+    log: FakeLog
+    clock: FakeClock
+    engine: Engine
+    session_id: str
+
+    async def settled(self) -> Session:
+        return await self.engine.settled(self.session_id)
+
+
+def rig(api: FakeApi, *, worker_id: str | None = "w1", patience: Patience | None = None) -> Rig:
+    """An engine on fakes."""
+    log, clock = FakeLog(), FakeClock()
+    calm = patience or Patience(money_interval=None)
+    engine = Engine(api, log, clock, FakeIds(), calm)
+    session = engine.new_session("https://example.test", worker_id)
+    return Rig(api, log, clock, engine, session.session_id)

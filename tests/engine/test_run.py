@@ -1,0 +1,269 @@
+"""One turn through the engine: sent once, stored first, settled by GETs."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from handinger_tui.core.errors import (
+    BrokenContract,
+    Doubtful,
+    NoRoom,
+    Refused,
+    ServerFault,
+    StreamLost,
+    Unreachable,
+)
+from handinger_tui.core.fold import fold
+from handinger_tui.core.frames import Note
+from handinger_tui.core.turn import Kind, Turn, TurnStatus
+from tests.engine.fakes import FakeApi, FakeReply, Rig, rig, says, worker
+
+NOBODY = worker("", prompt="earlier")
+CUT = StreamLost(Kind.NETWORK, "The connection was cut.")
+RESET = Doubtful(Kind.NETWORK, "The connection was reset.")
+
+
+async def _only(box: Rig, prompt: str = "hello") -> Turn:
+    await box.engine.send(box.session_id, prompt)
+    session = await box.settled()
+    assert session.current is not None
+    return session.current
+
+
+async def test_the_order_is_on_disk_before_anything_is_sent() -> None:
+    api = FakeApi(starts=[says("hi")], workers=[NOBODY, worker("hi", prompt="hello")])
+    box = rig(api)
+    on_disk: list[bool] = []
+    api.on_post = lambda order: on_disk.append(order.turn_id in box.log.orders)
+    turn = await _only(box)
+    assert on_disk == [True]
+    assert (turn.status, turn.text, turn.posts) == (TurnStatus.COMPLETED, "hi", 1)
+
+
+async def test_nothing_is_sent_when_the_order_cannot_be_written() -> None:
+    api = FakeApi(workers=[NOBODY])
+    box = rig(api)
+    box.log.refuses = NoRoom("The disk is full.")
+    with pytest.raises(NoRoom):
+        await box.engine.send(box.session_id, "hello")
+    assert api.posts == []
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "posts"),
+    [
+        (Unreachable(Kind.CONNECT, "refused"), TurnStatus.NOT_SENT, 0),
+        (Refused(Kind.AUTH, "key refused", http_status=401), TurnStatus.REJECTED, 1),
+        (Refused(Kind.RATE_LIMITED, "slow down", retry_after_s=7), TurnStatus.REJECTED, 1),
+    ],
+)
+async def test_a_plain_no_leaves_a_free_draft(trouble: Refused, status: TurnStatus, posts: int) -> None:
+    api = FakeApi(starts=[trouble], workers=[NOBODY])
+    turn = await _only(rig(api))
+    assert (turn.status, turn.draft, turn.posts) == (status, "hello", posts)
+    assert turn.fault is not None
+    assert turn.fault.kind is trouble.kind
+    assert not turn.fault.may_have_been_charged
+    assert len(api.posts) == 1
+
+
+@pytest.mark.parametrize(
+    "doubt",
+    [RESET, ServerFault(Kind.GATEWAY, "502"), BrokenContract(Kind.UNEXPECTED_CONTENT, "HTML")],
+)
+async def test_a_doubt_is_settled_as_recovered_when_the_worker_has_the_answer(doubt: Doubtful) -> None:
+    api = FakeApi(starts=[doubt], workers=[NOBODY, worker("found", prompt="hello")])
+    turn = await _only(rig(api))
+    assert (turn.status, turn.text, turn.recovered) == (TurnStatus.COMPLETED, "found", True)
+    assert len(api.posts) == 1
+
+
+async def test_a_doubt_without_a_trace_is_not_delivered_only_after_several_looks() -> None:
+    api = FakeApi(starts=[RESET], workers=[NOBODY])
+    box = rig(api)
+    began = box.clock.monotonic()
+    turn = await _only(box)
+    assert (turn.status, turn.draft) == (TurnStatus.NOT_DELIVERED, "hello")
+    assert turn.fault is not None
+    assert not turn.fault.may_have_been_charged
+    assert api.reads >= 4
+    assert box.clock.monotonic() - began >= 15
+
+
+async def test_a_create_without_an_id_stays_unknown() -> None:
+    api = FakeApi(starts=[RESET], workers=[NOBODY])
+    turn = await _only(rig(api, worker_id=None))
+    assert (turn.status, turn.draft) == (TurnStatus.UNKNOWN, "hello")
+    assert turn.fault is not None
+    assert "dashboard" in turn.fault.message
+    assert turn.fault.may_have_been_charged
+    assert api.reads == 0
+
+
+async def test_a_cut_stream_is_followed_and_never_doubles_text() -> None:
+    api = FakeApi(
+        starts=[[*says("one ", "two ", end=False), CUT]],
+        follows=[says("one ", "two ", "three")],
+        workers=[NOBODY, worker("one ", prompt="hello", busy=True), worker("one two three", prompt="hello")],
+    )
+    turn = await _only(rig(api))
+    assert (turn.status, turn.text, turn.recovered) == (TurnStatus.COMPLETED, "one two three", True)
+    assert len(api.posts) == 1
+
+
+async def test_a_server_that_drops_every_stream_after_three_events_still_ends_whole() -> None:
+    short = [*says("a", end=False), CUT]
+    api = FakeApi(
+        starts=[short],
+        follows=[list(short) for _ in range(6)],
+        workers=[NOBODY, *(worker("ab", prompt="hello", busy=True) for _ in range(4)), worker("abc", prompt="hello")],
+    )
+    turn = await _only(rig(api))
+    assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "abc")
+    assert len(api.posts) == 1
+
+
+async def test_a_clean_end_without_a_finish_is_never_called_complete() -> None:
+    api = FakeApi(starts=[says("half", end=False)], workers=[NOBODY, worker("half and half", prompt="hello")])
+    turn = await _only(rig(api))
+    assert turn.text == "half and half"
+    assert turn.status is TurnStatus.COMPLETED
+
+
+async def test_the_network_gone_for_good_keeps_the_text_and_says_unknown() -> None:
+    gone = Doubtful(Kind.NETWORK, "no route")
+    api = FakeApi(starts=[[*says("kept", end=False), CUT]], workers=[NOBODY, gone])
+    turn = await _only(rig(api))
+    assert (turn.status, turn.text) == (TurnStatus.UNKNOWN, "kept")
+
+
+async def test_a_failed_last_look_leaves_the_streamed_text_and_unknown_money() -> None:
+    api = FakeApi(starts=[says("done")], workers=[NOBODY, ServerFault(Kind.SERVER, "500")])
+    turn = await _only(rig(api))
+    assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "done")
+    assert turn.snapshot is None
+
+
+async def test_a_json_answer_that_still_runs_is_polled_and_grows() -> None:
+    running = [worker(text, prompt="hello", busy=True) for text in ("", "gro", "growing")]
+    from handinger_tui.core.errors import Refused as No  # noqa: PLC0415 - shorter where it stands
+    from handinger_tui.core.frames import Framing, Piece  # noqa: PLC0415
+
+    reply = FakeReply([Piece(Framing.JSON, running[0])], content_type="application/json")
+    missing = No(Kind.NOT_FOUND, "no stream here")
+    api = FakeApi(
+        starts=[reply], follows=[missing, missing], workers=[NOBODY, *running, worker("growing up", prompt="hello")]
+    )
+    box = rig(api)
+    seen: list[str] = []
+    box.engine.subscribe(lambda sid: seen.append(box.engine.session(sid).turns[-1].text))
+    turn = await _only(box)
+    assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "growing up")
+    assert [text for at, text in enumerate(seen) if at == 0 or seen[at - 1] != text] == [
+        "",
+        "gro",
+        "growing",
+        "growing up",
+    ]
+
+
+async def test_detach_says_running_and_watch_takes_it_up_again() -> None:
+    gate = asyncio.Event()
+    api = FakeApi(
+        starts=[[*says("first ", end=False), gate]],
+        follows=[says("first ", "second")],
+        workers=[NOBODY, worker("first ", prompt="hello", busy=True), worker("first second", prompt="hello")],
+    )
+    box = rig(api)
+    told = asyncio.Event()
+    box.engine.subscribe(lambda sid: told.set() if "first" in box.engine.session(sid).turns[-1].text else None)
+    await box.engine.send(box.session_id, "hello")
+    await told.wait()
+    box.engine.detach(box.session_id)
+    left = (await box.settled()).turns[-1]
+    assert (left.status, left.text) == (TurnStatus.RUNNING, "first ")
+    assert box.log.closed == [left.turn_id]
+    await box.engine.watch(box.session_id)
+    back = (await box.settled()).turns[-1]
+    assert (back.status, back.text) == (TurnStatus.COMPLETED, "first second")
+    assert len(api.posts) == 1
+
+
+async def test_live_and_reloaded_turns_are_equal() -> None:
+    api = FakeApi(
+        starts=[[*says("one ", "two ", end=False), CUT]],
+        follows=[says("one ", "two ", "three")],
+        workers=[NOBODY, worker("one ", prompt="hello", busy=True), worker("one two three", prompt="hello")],
+    )
+    box = rig(api)
+    turn = await _only(box)
+    assert fold(box.log.orders[turn.turn_id], box.log.stored[turn.turn_id]) == turn
+    notes = [frame.event for frame in box.log.stored[turn.turn_id] if frame.event in set(Note)]
+    assert notes.count(Note.SENDING) == 1
+    assert notes[-1] == Note.SETTLED
+
+
+async def test_a_queued_turn_waits_and_then_goes_by_itself() -> None:
+    gate = asyncio.Event()
+    api = FakeApi(starts=[[gate, *says("first")], says("second")], workers=[worker("x")])
+    box = rig(api, worker_id=None)
+    await box.engine.send(box.session_id, "one")
+    await box.engine.send(box.session_id, "two")
+    assert box.engine.session(box.session_id).turns[-1].status is TurnStatus.QUEUED
+    gate.set()
+    while len((await box.settled()).turns) < 2 or box.engine.session(box.session_id).busy:
+        await asyncio.sleep(0)
+    assert [turn.status for turn in box.engine.session(box.session_id).turns] == [TurnStatus.COMPLETED] * 2
+    assert [order.worker_id for order in api.posts] == [None, "w1"]
+
+
+async def test_the_queue_comes_back_unsent_when_the_turn_before_it_fails() -> None:
+    gate = asyncio.Event()
+    refusal = Refused(Kind.PAYMENT, "no credits", http_status=402)
+    api = FakeApi(starts=[[gate, refusal]], workers=[worker("x")])
+    box = rig(api, worker_id=None)
+    await box.engine.send(box.session_id, "one")
+    await box.engine.send(box.session_id, "two")
+    gate.set()
+    while box.engine.session(box.session_id).busy:
+        await asyncio.sleep(0)
+    first, second = box.engine.session(box.session_id).turns
+    assert first.status is TurnStatus.REJECTED
+    assert (second.status, second.draft) == (TurnStatus.NOT_SENT, "two")
+    assert len(api.posts) == 1
+
+
+async def test_a_queued_turn_can_be_taken_back() -> None:
+    gate = asyncio.Event()
+    api = FakeApi(starts=[[gate, *says("first")]], workers=[worker("x")])
+    box = rig(api, worker_id=None)
+    await box.engine.send(box.session_id, "one")
+    second = await box.engine.send(box.session_id, "two")
+    assert await box.engine.withdraw(box.session_id, second) == "two"
+    gate.set()
+    await box.settled()
+    assert len(api.posts) == 1
+
+
+async def test_giving_up_after_max_wait_says_running() -> None:
+    from handinger_tui.engine.patience import Patience  # noqa: PLC0415
+
+    gate = asyncio.Event()
+    api = FakeApi(starts=[[*says("so far", end=False), gate]], workers=[NOBODY])
+    turn = await _only(rig(api, patience=Patience(max_wait=0.05, money_interval=None)))
+    assert (turn.status, turn.text) == (TurnStatus.RUNNING, "so far")
+
+
+async def test_closing_the_engine_detaches_and_stores() -> None:
+    gate = asyncio.Event()
+    api = FakeApi(starts=[[*says("so far", end=False), gate]], workers=[NOBODY])
+    box = rig(api)
+    told = asyncio.Event()
+    box.engine.subscribe(lambda sid: told.set() if "so far" in box.engine.session(sid).turns[-1].text else None)
+    await box.engine.send(box.session_id, "hello")
+    await told.wait()
+    await box.engine.aclose()
+    assert len(box.log.closed) == 1
+    assert box.engine.session(box.session_id).turns[-1].status is TurnStatus.RUNNING
