@@ -133,7 +133,7 @@ def credits_text(value: Decimal | None) -> str:
 
 
 def total_text(amount: Total) -> str:
-    """ "$1.23", "$1.23 + 2 turns unknown", "not reported"."""
+    """For people: "$1.23", "$1.23 + 2 turns unknown", "not reported"."""
     if amount.value is None or amount.whole:
         return usd_text(amount.value)
     return f"{usd_text(amount.value)} + {plural(amount.missing_turns, 'turn')} unknown"

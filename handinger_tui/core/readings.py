@@ -8,7 +8,7 @@ every reading of that session is taken as that turn's own. Pure functions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from enum import StrEnum
@@ -108,7 +108,8 @@ def money_of(session: Session, turn: Turn) -> TurnMoney:
 
 def reading_of(turns: Sequence[Turn]) -> Reading:
     """How the readings of these turns are to be understood, as far as they tell."""
-    seen = [numbers for turn in turns for numbers in (_numbers(turn.before), _numbers(turn.snapshot)) if numbers]
+    readings = (_numbers(read) for turn in turns for read in (turn.before, turn.snapshot))
+    seen = [numbers for numbers in readings if numbers is not None]
     highest = _Numbers(NO_USAGE, NO_COSTS, final=False)
     for numbers in seen:
         if numbers.falls_below(highest):
@@ -159,23 +160,25 @@ def _reading_before(turns: Sequence[Turn], at: int) -> _Numbers | None:
     own = _numbers(turn.before)
     if own is not None:
         return own
-    earlier = [other for other in turns[:at] if other.status not in FREE]
-    if turn.order.worker_id is None and not any(_may_share_worker(turn, other) for other in earlier):
-        return _ZERO
-    last = _numbers(earlier[-1].snapshot) if earlier else None
+    earlier = (turns[i] for i in range(at - 1, -1, -1) if turns[i].status not in FREE)
+    newest = next(earlier, None)
+    if newest is None or (turn.order.worker_id is None and not _shares_worker(turn, (newest, *earlier))):
+        return _ZERO if turn.order.worker_id is None else None
+    last = _numbers(newest.snapshot)
     return last if last is not None and last.final else None
 
 
-def _may_share_worker(turn: Turn, earlier: Turn) -> bool:
-    """A queued turn is ordered before the worker it goes to is known."""
-    return turn.worker_id is None or earlier.worker_id == turn.worker_id
+def _shares_worker(turn: Turn, earlier: Iterable[Turn]) -> bool:
+    """A turn queued before its worker was known is ordered without one, yet does not create it."""
+    return turn.worker_id is None or any(other.worker_id == turn.worker_id for other in earlier)
 
 
 def _numbers(snapshot: Snapshot | None) -> _Numbers | None:
     """A reading, None when it reports no number at all."""
     if snapshot is None:
         return None
-    usage = replace(snapshot.usage, credits=tidy(snapshot.usage.credits), cost_usd=tidy(snapshot.usage.cost_usd))
+    reported = snapshot.usage
+    usage = replace(reported, credits=tidy(reported.credits), cost_usd=tidy(reported.cost_usd))
     costs = Costs(
         tidy(snapshot.costs.model_usd),
         tidy(snapshot.costs.tool_usd),

@@ -1,0 +1,137 @@
+"""Ledger: the durable record of turns. One database thread, one connection, an async façade."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+from handinger_tui.core.frames import Frame
+from handinger_tui.core.session import Session, put_turn
+from handinger_tui.core.turn import Order
+from handinger_tui.ledger import reads, writes
+from handinger_tui.ledger.accounts import Accounts
+from handinger_tui.ledger.faults import translated
+from handinger_tui.ledger.history import History
+from handinger_tui.ledger.opening import Opened, mark_suspect, open_database
+from handinger_tui.ledger.presence import Presence
+from handinger_tui.ledger.rows import TurnFrame
+from handinger_tui.ledger.thread import DatabaseThread, Frames
+
+PATIENCE_S: Final = 5.0
+"""How long to wait for another process that writes."""
+
+
+class Ledger(History, Accounts):
+    """Satisfies `engine.ports.TurnLog`. Start it once, close it once.
+
+    `path` None keeps everything in memory: the program works the same, and
+    forgets at its end. `durable` says which it is.
+    """
+
+    def __init__(self, path: Path | None, *, patience_s: float = PATIENCE_S) -> None:
+        self._path = path
+        self._patience_s = patience_s
+        self._run_id = uuid4().hex
+        self._presence = None if path is None else Presence(path, self._run_id)
+        self._met: str | None = None
+        on_damage = (lambda: None) if path is None else partial(mark_suspect, path)
+        super().__init__(DatabaseThread(self._open, self._run_id, on_damage=on_damage))
+
+    @property
+    def durable(self) -> bool:
+        """What is written outlives the program."""
+        return self._path is not None
+
+    @property
+    def problem(self) -> str | None:
+        """One line for the person about the state of the history; None when all is well."""
+        return self._thread.problem or self._met
+
+    async def start(self) -> None:
+        """Open the database. A damaged one is set aside under another name; `problem` then names it.
+
+        Raises:
+            TooNew: a newer version wrote it; it is left as it is.
+            Locked: another process held it for longer than `patience_s`.
+            NoRoom: it cannot be made or written.
+        """
+        self._met = await asyncio.wrap_future(self._thread.start())
+
+    async def aclose(self) -> None:
+        """Write everything that is queued, and close.
+
+        Raises:
+            NoRoom: the disk refused frames to the end; they are lost.
+        """
+        try:
+            await asyncio.wrap_future(self._thread.stop())
+        finally:
+            if self._presence is not None:
+                self._presence.release()
+
+    # -- the turn under way --------------------------------------------------------
+    async def open_turn(self, session: Session, order: Order) -> None:
+        """Commit the order so that it survives a power cut, before a byte may leave.
+
+        Raises:
+            LedgerError: it could not be written, or the turn exists already; nothing may be sent.
+        """
+        await self._run(partial(writes.open_turn, session=session, order=order, run=self._run_id))
+
+    def append(self, turn_id: str, frame: Frame) -> None:
+        """Queue a frame; returns at once. It is on disk within a quarter of a second, or with `flush`."""
+        self._thread.append(TurnFrame(turn_id, frame))
+
+    async def flush(self) -> None:
+        """Wait until everything queued is committed.
+
+        Raises:
+            NoRoom, Locked: it is not; the frames stay queued, in order, and are tried again.
+        """
+        await self._run(lambda _db: None, Frames.WRITTEN)
+
+    async def close_turn(self, session: Session, turn_id: str) -> None:
+        """Status, answer and charge of a turn of `session`, in one transaction after its frames.
+
+        May be called again when more is known: then corrections are added.
+
+        Raises:
+            LedgerError: nothing of it was written.
+        """
+        turn = next((turn for turn in session.turns if turn.turn_id == turn_id), None)
+        if turn is None:
+            turn = await self.load_turn(turn_id)
+            if turn is None:
+                return
+            session = put_turn(session, turn)
+        await self._run(partial(writes.close_turn, session=session, turn=turn), Frames.WRITTEN)
+
+    async def remember_worker(self, session_id: str, worker_id: str) -> None:
+        """The service told the worker's id."""
+        await self._run(lambda db: writes.remember_worker(db, session_id, worker_id))
+
+    async def unsettled(self) -> list[tuple[Session, Order]]:
+        """Turns that were never closed (a crash), oldest first; not those that another live run has.
+
+        The sessions come without their turns.
+        """
+        found = await self._run(reads.unsettled)
+        presence = self._presence
+        alive = {run for run, _, _ in found if presence is not None and presence.elsewhere(run)}
+        return [(session, order) for run, session, order in found if run not in alive]
+
+    # -- inside the database thread ----------------------------------------------------
+    def _open(self) -> Opened:
+        opened = open_database(self._path, self._patience_s)
+        if self._presence is None:
+            return opened
+        try:
+            with translated():
+                self._presence.hold()
+        except BaseException:
+            opened.connection.close()
+            raise
+        return opened

@@ -1,0 +1,87 @@
+"""Presence: which runs of the program are alive, so that nobody settles a turn that another run is watching.
+
+Each run holds a locked file beside the database; the system drops the lock
+when the run ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+
+class Presence:
+    """The mark of this run, and the look at others' marks."""
+
+    def __init__(self, database: Path, run: str) -> None:
+        self._database = database
+        self._mark = self._mark_of(run)
+        self._held: int | None = None
+
+    def hold(self) -> None:
+        """Show that this run is alive, and sweep away the marks of dead ones.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        for mark in self._database.parent.glob(f"{self._database.name}.run-*"):
+            _alive(mark)
+        # Locked before it has its name: nobody ever sees a mark that is not locked yet.
+        unnamed = self._mark.with_name(self._mark.name.replace(".run-", ".new-"))
+        self._held = os.open(unnamed, os.O_RDWR | os.O_CREAT, 0o600)
+        if sys.platform != "win32":
+            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unnamed.rename(self._mark)
+        else:
+            os.close(self._held)
+            unnamed.rename(self._mark)
+            self._held = os.open(self._mark, os.O_RDWR)
+
+    def release(self) -> None:
+        """This run is over."""
+        if self._held is not None:
+            with suppress(OSError):
+                self._mark.unlink(missing_ok=True)
+            os.close(self._held)
+            self._held = None
+            with suppress(OSError):
+                self._mark.unlink(missing_ok=True)
+
+    def elsewhere(self, run: str) -> bool:
+        """Another run of this name is alive."""
+        mark = self._mark_of(run)
+        return mark != self._mark and _alive(mark)
+
+    def _mark_of(self, run: str) -> Path:
+        return self._database.with_name(f"{self._database.name}.run-{run}")
+
+
+def _alive(mark: Path) -> bool:
+    """Somebody holds the mark; one that nobody holds is removed."""
+    if sys.platform == "win32":
+        # A file that a process holds open cannot be removed there.
+        try:
+            mark.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
+        return False
+    try:
+        held = os.open(mark, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    else:
+        mark.unlink(missing_ok=True)
+        return False
+    finally:
+        os.close(held)

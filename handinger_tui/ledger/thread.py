@@ -1,0 +1,202 @@
+"""The database thread: the one owner of the one connection, and the only place that waits for the disk."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from enum import Enum, auto
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Any, Final, TypeVar
+
+from handinger_tui.core.errors import Damaged, LedgerError, NoRoom
+from handinger_tui.ledger.batch import Batch
+from handinger_tui.ledger.faults import translated
+from handinger_tui.ledger.opening import Opened
+from handinger_tui.ledger.rows import TurnFrame
+from handinger_tui.ledger.writes import write_frames
+
+T = TypeVar("T")
+
+
+class Frames(Enum):
+    """What a job expects of the frames that were queued before it."""
+
+    TRIED = auto()
+    """Write them if possible; the job runs anyway."""
+    WRITTEN = auto()
+    """The job fails when they cannot be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    work: Callable[[sqlite3.Connection], object]
+    frames: Frames
+    done: Future[Any]
+
+
+class _Stop(Enum):
+    NOW = auto()
+
+
+_CLOSED: Final = "The history is closed."
+
+
+class DatabaseThread:
+    """Runs jobs and writes frames, strictly in the order they were given.
+
+    `problem` is the newest trouble with writing frames, None when all is well.
+    `run` names this run of the program in the turns it watches.
+    Called from the thread: `on_batch(count)` after each commit of frames,
+    `on_damage()` when the file turns out to be damaged.
+    """
+
+    def __init__(
+        self,
+        open_it: Callable[[], Opened],
+        run: str = "",
+        batch: Batch | None = None,
+        on_batch: Callable[[int], None] = lambda _count: None,
+        on_damage: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._open_it = open_it
+        self._run_id = run
+        self._on_batch = on_batch
+        self._on_damage = on_damage
+        self._batch = batch or Batch()
+        self._queue: SimpleQueue[TurnFrame | _Job | _Stop] = SimpleQueue()
+        self._opened: Future[str | None] = Future()
+        self._ended: Future[None] = Future()
+        # Running from the start: whoever waits may give up, the thread still reports.
+        self._opened.set_running_or_notify_cancel()
+        self._ended.set_running_or_notify_cancel()
+        self._closing = False
+        # A daemon: a program that dies without closing must not hang here.
+        self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+        self.problem: str | None = None
+
+    def start(self) -> Future[str | None]:
+        """Open the database; the result is the problem met and overcome, if any."""
+        self._thread.start()
+        return self._opened
+
+    def append(self, item: TurnFrame) -> None:
+        """Queue a frame.
+
+        Raises:
+            LedgerError: the thread was told to stop.
+        """
+        if self._closing:
+            raise LedgerError(_CLOSED)
+        self._queue.put(item)
+
+    def submit(self, work: Callable[[sqlite3.Connection], T], frames: Frames = Frames.TRIED) -> Future[T]:
+        """Run `work` on the connection after everything queued before it."""
+        done: Future[T] = Future()
+        if self._closing:
+            done.set_exception(LedgerError(_CLOSED))
+        else:
+            self._queue.put(_Job(work, frames, done))
+        return done
+
+    @property
+    def waiting(self) -> list[TurnFrame]:
+        """Frames the disk has not taken; only for use inside a job."""
+        return self._batch.frames
+
+    def stop(self) -> Future[None]:
+        """Drain the queue, close the connection, end. Fails with a LedgerError when frames were lost."""
+        if not self._closing:
+            self._closing = True
+            if self._thread.ident is None:
+                self._ended.set_result(None)
+            self._queue.put(_Stop.NOW)
+        return self._ended
+
+    # -- inside the thread ---------------------------------------------------------
+    def _run(self) -> None:
+        try:
+            opened = self._open_it()
+        except BaseException as problem:  # noqa: BLE001  # handed to whoever waits for the opening
+            self._closing = True
+            self._opened.set_exception(problem)
+            self._refuse_all()
+            self._ended.set_result(None)
+            return
+        self._opened.set_result(opened.problem)
+        try:
+            self._serve(opened.connection)
+        finally:
+            opened.connection.close()
+        if self._batch.frames:
+            self._ended.set_exception(NoRoom(self.problem or _CLOSED))
+        else:
+            self._ended.set_result(None)
+
+    def _serve(self, connection: sqlite3.Connection) -> None:
+        while True:
+            try:
+                item = self._queue.get(timeout=self._batch.wait(monotonic()))
+            except Empty:
+                self._write(connection)
+                continue
+            if isinstance(item, TurnFrame):
+                self._batch.add(item, monotonic())
+                if self._batch.due(monotonic()):
+                    self._write(connection)
+                continue
+            refusal = self._write(connection)
+            if item is _Stop.NOW:
+                return
+            if isinstance(item, _Job):
+                self._perform(item, connection, refusal)
+
+    def _write(self, connection: sqlite3.Connection) -> LedgerError | None:
+        """Commit the batch; the error instead of raising it, since nobody waits here."""
+        frames = self._batch.frames
+        if not frames:
+            return None
+        try:
+            with translated():
+                write_frames(connection, frames, self._run_id)
+        except LedgerError as problem:
+            self._batch.refused()
+            self.problem = problem.summary
+            self._look_at(problem)
+            return problem
+        self._batch.written()
+        self.problem = None
+        self._on_batch(len(frames))
+        return None
+
+    def _perform(self, job: _Job, connection: sqlite3.Connection, refusal: LedgerError | None) -> None:
+        if not job.done.set_running_or_notify_cancel():
+            return
+        if refusal is not None and job.frames is Frames.WRITTEN:
+            job.done.set_exception(refusal)
+            return
+        try:
+            with translated():
+                result = job.work(connection)
+        except BaseException as problem:  # noqa: BLE001  # handed to whoever waits for the job
+            self._look_at(problem)
+            job.done.set_exception(problem)
+        else:
+            job.done.set_result(result)
+
+    def _look_at(self, problem: BaseException) -> None:
+        if isinstance(problem, Damaged):
+            self._on_damage()
+
+    def _refuse_all(self) -> None:
+        """Nothing could be opened: nobody may wait for ever."""
+        while True:
+            try:
+                item = self._queue.get_nowait()
+            except Empty:
+                return
+            if isinstance(item, _Job):
+                item.done.set_exception(LedgerError(_CLOSED))
