@@ -133,8 +133,8 @@ def _alone(turns: Sequence[Turn], at: int, reading: Reading) -> TurnMoney:
     if turn.status in FREE:
         return NOTHING_TAKEN
     after = _numbers(turn.snapshot)
-    if after is None or not after.final:
-        # The next turn's first look tells what this one had taken in the end.
+    if reading is Reading.TOTAL and (after is None or not after.final):
+        # The next turn's first look tells how far the totals had grown with this one.
         after = _look_before_next(turns, at) or after
     if after is None:
         return TurnMoney()

@@ -1,0 +1,156 @@
+"""Amounts stay exact, and unknown stays unknown."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handinger_tui.core.money import (
+    INT64_MAX,
+    Money,
+    Total,
+    credits_text,
+    decimal_text,
+    micro_credits,
+    pico_usd,
+    tidy,
+    total,
+    total_text,
+    usd_text,
+)
+
+amounts = st.decimals(min_value=0, max_value=10**30, allow_nan=False, allow_infinity=False, places=30)
+odd = st.decimals(allow_nan=True, allow_infinity=True)
+
+
+@given(st.lists(amounts))
+def test_a_total_is_exact_in_any_order(values: list[Decimal]) -> None:
+    exact = sum((Fraction(value) for value in values), Fraction(0))
+    for ordered in (values, values[::-1], sorted(values)):
+        found = total(ordered)
+        assert found.value is not None
+        assert Fraction(found.value) == exact
+        assert found.whole
+
+
+@given(st.lists(st.none() | amounts, min_size=1))
+def test_unknown_is_counted_and_never_zero(values: list[Decimal | None]) -> None:
+    found = total(values)
+    assert found.missing_turns == values.count(None)
+    assert (found.value is None) == all(value is None for value in values)
+
+
+def test_no_turn_costs_nothing() -> None:
+    assert total([]) == Total(Decimal(0), 0)
+
+
+@given(st.integers(min_value=-(10**40), max_value=10**40))
+def test_money_is_exact_both_ways(pico: int) -> None:
+    assert Money.of(Money(pico).usd) == Money(pico)
+    assert Fraction(Money(pico).usd) == Fraction(pico, 10**12)
+
+
+@given(st.lists(st.integers(min_value=0, max_value=10**20).map(Money)))
+def test_money_adds_in_any_order(values: list[Money]) -> None:
+    assert sum(values, Money(0)) == sum(values[::-1], Money(0)) == Money(sum(value.pico for value in values))
+
+
+def test_money_subtracts_and_compares() -> None:
+    assert Money(5) - Money(7) == Money(-2) < Money(0)
+    assert Money.of(None) is None
+    assert Money.of(Decimal("NaN")) is None
+
+
+@given(odd)
+def test_nothing_from_outside_breaks_a_text(value: Decimal) -> None:
+    for text in (usd_text(value), credits_text(value)):
+        assert text == "not reported" or "E" not in text
+        assert len(text) < 120
+    if value and tidy(value):
+        assert usd_text(value) not in ("$0.00", "-$0.00")
+
+
+@given(amounts)
+def test_json_text_is_exact(value: Decimal) -> None:
+    text = decimal_text(value)
+    assert Decimal(text) == value
+    assert "E" not in text
+    assert not ("." in text and text.endswith(("0", ".")))
+
+
+@pytest.mark.parametrize("bad", ["NaN", "Infinity", "1E+9999"])
+def test_json_text_refuses_what_is_no_amount(bad: str) -> None:
+    with pytest.raises(ValueError, match="amount"):
+        decimal_text(Decimal(bad))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("0.01230", "0.0123"), ("1E+3", "1000"), ("-0", "0"), ("0E-7", "0"), ("10", "10"), ("1E-999999", "0")],
+)
+def test_json_text(value: str, text: str) -> None:
+    assert decimal_text(Decimal(value)) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "not reported"),
+        ("0", "$0.00"),
+        ("0.0123", "$0.0123"),
+        ("0.000012345678", "$0.00001235"),
+        ("0.5", "$0.50"),
+        ("0.99999", "$1.00"),
+        ("1.23456", "$1.2346"),
+        ("1234.5", "$1,234.50"),
+        ("1000000", "$1,000,000.00"),
+        ("-0.0123", "-$0.0123"),
+        ("1E-20", "<$0.000000000001"),
+        ("NaN", "not reported"),
+        ("Infinity", "not reported"),
+    ],
+)
+def test_usd_for_people(value: str | None, text: str) -> None:
+    assert usd_text(None if value is None else Decimal(value)) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(None, "not reported"), ("8", "8"), ("12.50", "12.5"), ("0.0004", "0.0004"), ("0", "0")],
+)
+def test_credits_for_people(value: str | None, text: str) -> None:
+    assert credits_text(None if value is None else Decimal(value)) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (Total(Decimal("1.23")), "$1.23"),
+        (Total(Decimal("1.23"), 2), "$1.23 + 2 turns unknown"),
+        (Total(Decimal("1.23"), 1), "$1.23 + 1 turn unknown"),
+        (Total(None, 3), "not reported"),
+    ],
+)
+def test_totals_for_people(amount: Total, text: str) -> None:
+    assert total_text(amount) == text
+
+
+@given(st.decimals(min_value=0, max_value=10**6, places=20))
+def test_integers_are_the_nearest(value: Decimal) -> None:
+    pico, micro = pico_usd(value), micro_credits(value)
+    assert pico is not None
+    assert micro is not None
+    assert abs(Fraction(pico, 10**12) - Fraction(value)) <= Fraction(1, 2 * 10**12)
+    assert abs(Fraction(micro, 10**6) - Fraction(value)) <= Fraction(1, 2 * 10**6)
+
+
+def test_what_64_bits_cannot_hold_is_unknown_there() -> None:
+    edge = Decimal(INT64_MAX).scaleb(-6)
+    assert micro_credits(edge) == INT64_MAX
+    assert micro_credits(edge + 1) is None
+    assert pico_usd(Decimal(10) ** 59) is None
+    assert pico_usd(None) is None

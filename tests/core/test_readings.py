@@ -1,0 +1,194 @@
+"""What one turn took, told from the readings around it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handinger_tui.core.money import EXACT
+from handinger_tui.core.readings import (
+    NOTHING_TAKEN,
+    Reading,
+    TurnMoney,
+    money_of,
+    reading_of,
+    session_money,
+    turn_money,
+)
+from handinger_tui.core.session import Session
+from handinger_tui.core.snapshot import Snapshot
+from handinger_tui.core.turn import FREE, Order, Turn, TurnStatus
+from handinger_tui.core.usage import Costs, Usage
+
+WORKER = "wrk_1"
+
+
+def read(usd: str | None = None, tokens: int | None = None, *, busy: bool = False) -> Snapshot:
+    usage = Usage(
+        total_tokens=tokens,
+        cost_usd=None if usd is None else Decimal(usd),
+    )
+    return Snapshot(
+        worker_id=WORKER, status="running" if busy else "completed", running_flag=busy, usage=usage
+    )
+
+
+def turn(
+    number: int,
+    snapshot: Snapshot | None,
+    *,
+    before: Snapshot | None = None,
+    worker_id: str | None = WORKER,
+    status: TurnStatus = TurnStatus.COMPLETED,
+) -> Turn:
+    order = Order(f"turn_{number}", "hi", number, worker_id=worker_id)
+    return Turn(order, status=status, snapshot=snapshot, before=before, worker_id=WORKER)
+
+
+def usd(money: tuple[TurnMoney, ...]) -> list[str | None]:
+    return [None if one.usd is None else str(one.usd) for one in money]
+
+
+def test_a_new_worker_had_used_nothing_before() -> None:
+    (money,) = turn_money([turn(1, read("0.5", 10), worker_id=None)])
+    assert money.usd == Decimal("0.5")
+    assert money.usage.total_tokens == 10
+    assert money.reading is Reading.TOTAL
+    assert money.known
+
+
+def test_an_older_worker_without_a_look_before_is_unknown() -> None:
+    (money,) = turn_money([turn(1, read("0.5", 10))])
+    assert money.usd is None
+    assert money.usage.total_tokens is None
+    assert not money.known
+
+
+def test_totals_give_differences() -> None:
+    turns = [
+        turn(1, read("0.5"), worker_id=None),
+        turn(2, read("0.7")),
+        turn(3, read("1.0"), before=read("0.9")),
+    ]
+    assert usd(turn_money(turns)) == ["0.5", "0.2", "0.1"]
+    assert reading_of(turns) is Reading.TOTAL
+
+
+def test_one_fall_makes_every_reading_a_turns_own() -> None:
+    turns = [turn(1, read("0.5", 10), worker_id=None), turn(2, read("0.7", 20)), turn(3, read("0.6", 30))]
+    money = session_money(turns)
+    assert money.reading is Reading.PER_TURN
+    assert usd(money.turns) == ["0.5", "0.7", "0.6"]
+    assert money.usd.value == Decimal("1.8")
+    assert money.usd.whole
+
+
+def test_a_member_that_was_away_for_a_while_still_falls() -> None:
+    turns = [turn(1, read("0.5"), worker_id=None), turn(2, read(tokens=5)), turn(3, read("0.4"))]
+    assert reading_of(turns) is Reading.PER_TURN
+
+
+def test_no_numbers_at_all() -> None:
+    turns = [turn(1, None), turn(2, read())]
+    assert turn_money(turns) == (TurnMoney(), TurnMoney())
+    assert reading_of(turns) is Reading.NONE
+    found = session_money(turns)
+    assert found.usd.value is None
+    assert found.usd.missing_turns == 2
+
+
+def test_what_surely_never_started_is_a_true_zero() -> None:
+    turns = [turn(n, None, status=status) for n, status in enumerate(sorted(FREE))]
+    assert turn_money(turns) == (NOTHING_TAKEN,) * 3
+    assert session_money(turns).usd.whole
+
+
+def test_a_refused_first_turn_does_not_hide_that_the_second_made_the_worker() -> None:
+    refused = replace(turn(1, None, worker_id=None, status=TurnStatus.REJECTED), worker_id=None)
+    assert usd(turn_money([refused, turn(2, read("0.5"), worker_id=None)])) == ["0", "0.5"]
+
+
+def test_a_queued_turn_ordered_without_a_worker_is_no_new_worker() -> None:
+    turns = [turn(1, None, worker_id=None, status=TurnStatus.FAILED), turn(2, read("0.5"), worker_id=None)]
+    assert usd(turn_money(turns)) == [None, None]
+
+
+def test_a_running_turn_is_counted_so_far_and_as_missing() -> None:
+    turns = [turn(1, read("0.5", busy=True), worker_id=None, status=TurnStatus.RUNNING)]
+    found = session_money(turns)
+    assert found.usd.value == Decimal("0.5")
+    assert found.usd.missing_turns == 1
+    assert not found.turns[0].known
+
+
+def test_the_next_look_tells_what_a_detached_turn_took_in_the_end() -> None:
+    turns = [
+        turn(1, read("0.5", busy=True), worker_id=None, status=TurnStatus.RUNNING),
+        turn(2, read("1.0"), before=read("0.8")),
+    ]
+    money = turn_money(turns)
+    assert usd(money) == ["0.8", "0.2"]
+    assert all(one.known for one in money)
+
+
+def test_after_an_unfinished_reading_the_next_turn_alone_is_unknown() -> None:
+    turns = [turn(1, read("0.5", busy=True), worker_id=None, status=TurnStatus.RUNNING), turn(2, read("1.0"))]
+    assert usd(turn_money(turns)) == ["0.5", None]
+
+
+def test_cost_is_the_sum_of_the_categories_where_no_sum_is_reported() -> None:
+    parts = Costs(Decimal("0.1"), Decimal("0.2"), Decimal("0.3"), Decimal(0))
+    whole = Snapshot(worker_id=WORKER, running_flag=False, costs=parts)
+    assert usd(turn_money([turn(1, whole, worker_id=None)])) == ["0.6"]
+    some = replace(whole, costs=replace(parts, tool_usd=None))
+    assert usd(turn_money([turn(1, some, worker_id=None)])) == [None]
+
+
+def test_money_of_one_turn_is_that_of_the_whole() -> None:
+    turns = (turn(1, read("0.5"), worker_id=None), turn(2, read("0.7")))
+    session = Session("ses_1", 0, turns=turns)
+    assert tuple(money_of(session, one) for one in turns) == turn_money(turns)
+    assert money_of(session, turn(3, read("9"))) == TurnMoney()
+
+
+def test_money_of_takes_the_newer_value_of_the_turn() -> None:
+    session = Session("ses_1", 0, turns=(turn(1, None, worker_id=None),))
+    assert money_of(session, turn(1, read("0.5"), worker_id=None)).usd == Decimal("0.5")
+
+
+steps = st.lists(st.none() | st.decimals(min_value=0, max_value=10**20, places=25), min_size=1, max_size=8)
+
+
+@given(steps)
+def test_differences_are_exact_and_gaps_are_counted(taken: list[Decimal | None]) -> None:
+    """Totals that only grow; None: nobody read the worker after that turn."""
+    spent, turns = Decimal(0), []
+    for number, amount in enumerate(taken):
+        if amount is None:
+            turns.append(turn(number, None, worker_id=None if number == 0 else WORKER))
+            continue
+        spent = EXACT.add(spent, amount)
+        turns.append(turn(number, read(str(spent)), worker_id=None if number == 0 else WORKER))
+    money = turn_money(turns)
+    for at, amount in enumerate(taken):
+        known = amount is not None and (at == 0 or taken[at - 1] is not None)
+        assert money[at].usd == (amount if known else None)
+    found = session_money(turns).usd
+    assert found.missing_turns == sum(one.usd is None for one in money)
+    assert (found.value is None) == all(one.usd is None for one in money)
+
+
+@given(st.permutations([Decimal("0.1"), Decimal("0.7"), None, Decimal("0.20"), None]))
+def test_a_session_total_does_not_depend_on_the_order_of_turns(values: list[Decimal | None]) -> None:
+    turns = [
+        turn(n, None if value is None else read(str(value)), worker_id=WORKER)
+        for n, value in enumerate(values)
+    ]
+    # A look before every turn that reads zero makes each turn's own value certain.
+    turns = [replace(one, before=read("0") if one.snapshot else None) for one in turns]
+    money = session_money(turns)
+    assert money.usd.value == Decimal("1.0")
+    assert money.usd.missing_turns == 2
