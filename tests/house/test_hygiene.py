@@ -1,0 +1,158 @@
+"""What must not stand in the project: hosts, machines, colours, silenced checks, unguarded markup."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from textual.color import Color, ColorParseError
+
+from tests.house.project import PACKAGE, ROOT, TESTS, project_files, project_texts, python_files, tree, where
+
+# With brackets, so that this file does not hold what it looks for.
+HOSTS = re.compile(r"pyp[i]\.org|python[h]osted|npm[j]s\.(?:org|com)|[a]naconda\.org", re.IGNORECASE)
+MACHINE = re.compile(r"/wor[k]/(?:main|shared|scratch)\b|/roo[t]/\.(?:pyenv|cargo)|/op[t]/wheels")
+TOP = {"CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml", "styles.tcss"}
+TOP |= {"benchmarks", "docs", "handinger_tui", "screenshots", "tests"}
+
+HEX_COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3,4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})\b")
+COLOUR_FUNCTION = re.compile(r"\b(?:rgba?|hsla?)\(")
+# The one place for colours: the themes, whose values become the variables of the sheet.
+THEMES = PACKAGE / "ui" / "themes.py"
+
+SILENCED = re.compile(r"#\s*(?:noqa\b(?P<rule>: [A-Z]+[0-9]+)?|type:\s*ignore\b(?P<code>\[[a-z-]+\])?)")
+REASON = re.compile(r"[-:#;]\s*[\w`\"'].{5,}")
+
+
+def test_the_top_level_holds_what_it_may() -> None:
+    tops = {path.relative_to(ROOT).parts[0] for path in project_files()}
+    assert {top for top in tops if not top.startswith(".")} <= TOP
+
+
+def test_no_registry_host_and_no_path_of_this_machine() -> None:
+    offenders = [
+        f"{where(path)}: {found.group()}"
+        for path, text in project_texts()
+        for found in (*HOSTS.finditer(text), *MACHINE.finditer(text))
+    ]
+    assert not offenders, "\n".join(offenders)
+
+
+def test_no_lock_file_names_a_host() -> None:
+    locks = [path for path in project_files() if path.suffix == ".lock" or path.name == "pylock.toml"]
+    assert not [where(path) for path in locks if "://" in path.read_text("utf-8")]
+
+
+def declarations(sheet: str) -> Iterator[tuple[int, str, str]]:
+    """The declarations of a sheet: line, property, value."""
+    plain = re.sub(
+        r"/\*.*?\*/", lambda comment: re.sub(r"[^\n]", " ", comment.group()), sheet, flags=re.DOTALL
+    )
+    for found in re.finditer(r"([a-z-]+)\s*:\s*([^;{}]+);", plain):
+        yield plain.count("\n", 0, found.start()) + 1, found.group(1), found.group(2)
+
+
+def literal_colours(value: str) -> list[str]:
+    """The colours that a value of the sheet names itself instead of through a theme variable."""
+    words = {word for word in re.findall(r"(?<![$\w-])[a-z_]+\b(?!-)", value) if is_colour_name(word)}
+    return [*HEX_COLOUR.findall(value), *COLOUR_FUNCTION.findall(value), *(words - {"transparent"})]
+
+
+def is_colour_name(word: str) -> bool:
+    """Textual knows a colour of this name."""
+    try:
+        Color.parse(word)
+    except ColorParseError:
+        return False
+    return True
+
+
+def test_the_sheet_uses_theme_variables_only() -> None:
+    offenders = []
+    for line, name, value in declarations((ROOT / "styles.tcss").read_text("utf-8")):
+        if literal_colours(value) or "!important" in value:
+            offenders.append(f"styles.tcss:{line} {name}: {value}")
+    assert not offenders, "\n".join(offenders)
+
+
+@pytest.mark.parametrize("value", ["#fff", "rgb(1, 2, 3)", "solid red", "$primary 20% on #0a0b0c"])
+def test_a_literal_colour_is_seen(value: str) -> None:
+    assert literal_colours(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["$primary 20%", "round $panel-lighten-2", "transparent", "1fr auto", "bold"]
+)
+def test_a_theme_variable_is_no_literal_colour(value: str) -> None:
+    assert not literal_colours(value)
+
+
+def test_looks_live_in_the_one_sheet() -> None:
+    offenders = []
+    for path in python_files(PACKAGE):
+        for node in ast.walk(tree(path)):
+            if (
+                isinstance(node, ast.Name)
+                and node.id in {"DEFAULT_CSS", "CSS"}
+                and isinstance(node.ctx, ast.Store)
+            ):
+                offenders.append(f"{where(path, node)} {node.id}")
+            elif path.is_relative_to(PACKAGE / "ui") and path != THEMES and _is_colour(node):
+                offenders.append(f"{where(path, node)} a literal colour")
+    assert not offenders, "\n".join(offenders)
+
+
+def _is_colour(node: ast.AST) -> bool:
+    if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+        return False
+    return bool(HEX_COLOUR.fullmatch(node.value) or COLOUR_FUNCTION.match(node.value))
+
+
+def silenced_without_reason(text: str) -> Iterator[tuple[int, str]]:
+    """The lines that silence a check without naming it, or without a sentence why.
+
+    The sentence stands behind the rule, in a comment right above, or behind the line above that silences too.
+    """
+    explained = False
+    for number, line in enumerate(text.splitlines(), 1):
+        found = SILENCED.search(line)
+        if found is None:
+            explained = line.lstrip().startswith("# ")
+            continue
+        named = found["rule"] or found["code"]
+        explained = bool(named) and (explained or bool(REASON.search(line[found.end() :])))
+        if not explained:
+            yield number, line.strip()
+
+
+def test_a_silenced_check_says_why() -> None:
+    offenders = [
+        f"{where(path)}:{number} {line}"
+        for path in (*python_files(PACKAGE), *python_files(TESTS))
+        if path != Path(__file__)
+        for number, line in silenced_without_reason(path.read_text("utf-8"))
+    ]
+    assert not offenders, "\n".join(offenders)
+
+
+@pytest.mark.parametrize(
+    "line", ["x = 1  # noqa", "x = 1  # noqa: F401", "x = 1  # type: ignore[attr-defined]"]
+)
+def test_a_missing_reason_is_seen(line: str) -> None:
+    assert list(silenced_without_reason(line))
+
+
+@pytest.mark.parametrize(
+    "line", ["import x  # noqa: PLC0415 - 60 ms of start-up", "x  # noqa: A001, A002 - as the wire has it"]
+)
+def test_a_reason_is_accepted(line: str) -> None:
+    assert not list(silenced_without_reason(line))
+
+
+def test_no_branch_is_hidden_from_coverage() -> None:
+    pragma = "pragma: " + "no cover"
+    offenders = [where(path) for path in python_files(PACKAGE) if pragma in path.read_text("utf-8")]
+    assert not offenders

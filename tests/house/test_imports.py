@@ -1,0 +1,76 @@
+"""Imports point down only, and heavy ones happen only where they are needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.house.project import ROOT, pyproject
+
+LINT = "from importlinter.cli import lint_imports_command as lint; lint(['--no-cache'])"
+
+# Runs `python -m handinger_tui ARGS`, then writes the names of all loaded modules to a file.
+WATCHED_RUN = """
+import json, pathlib, runpy, sys
+out, sys.argv = sys.argv[1], ["handinger_tui", *sys.argv[2:]]
+try:
+    runpy.run_module("handinger_tui", run_name="__main__", alter_sys=True)
+finally:
+    pathlib.Path(out).write_text(json.dumps(sorted(sys.modules)), "utf-8")
+"""
+
+SCREEN = {"textual", "rich"}
+NETWORK = {"httpx", "httpx_sse", "pydantic", "starlette", "uvicorn"}
+
+
+def run(command: list[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command at the top of the project, with nothing to read."""
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def loaded_by(out: Path, *arguments: str) -> set[str]:
+    """The modules that a run of the program had loaded when it ended; the run must succeed."""
+    names = out / "modules.json"
+    command = [sys.executable, "-c", WATCHED_RUN, str(names), *arguments]
+    ended = run(command, os.environ | {"PYTHONWARNINGS": "error"})
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return set(json.loads(names.read_text("utf-8")))
+
+
+def test_the_contracts_hold() -> None:
+    ended = run([sys.executable, "-c", LINT])
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    contracts = len(pyproject()["tool"]["importlinter"]["contracts"])
+    assert f"{contracts} kept, 0 broken" in ended.stdout
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_load_neither_screen_nor_network(option: str, tmp_path: Path) -> None:
+    assert loaded_by(tmp_path, option).isdisjoint(SCREEN | NETWORK)
+
+
+def test_the_headless_module_loads_no_screen() -> None:
+    code = "import sys, handinger_tui.cli.headless; print(*sys.modules)"
+    ended = run([sys.executable, "-c", code])
+    assert ended.returncode == 0, ended.stderr
+    assert set(ended.stdout.split()).isdisjoint({*SCREEN, "handinger_tui.ui"})
+
+
+def test_a_headless_turn_loads_no_screen(tmp_path: Path) -> None:
+    loaded = loaded_by(tmp_path, "-p", "Say hello.", "--local")
+    assert "httpx" in loaded
+    assert loaded.isdisjoint({*SCREEN, "handinger_tui.ui"})

@@ -1,0 +1,120 @@
+"""What is shipped: the sheet, the marker of types and the program; and what is declared."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tarfile
+from email.parser import Parser
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from handinger_tui import __version__
+from handinger_tui.stylesheet import STYLESHEET
+from tests.house.project import PACKAGE, ROOT, pyproject, python_files, tree
+
+# Distribution → the name it is imported by, where they differ.
+IMPORT_NAMES = {"httpx-sse": "httpx_sse", "markdown-it-py": "markdown_it"}
+# Declared, though another package imports them: pyproject.toml says which.
+NEVER_IMPORTED = {"python-multipart", "linkify-it-py"}
+
+
+def build(target: str, source: Path, folder: Path) -> Path:
+    """Build a wheel or sdist with the hatchling at hand: no isolation, no network."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(folder)]
+    ended = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    (built,) = folder.iterdir()
+    return built
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> ZipFile:
+    """The wheel, built from the tree."""
+    return ZipFile(build("wheel", ROOT, tmp_path_factory.mktemp("wheel")))
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The source archive, unpacked."""
+    archive = build("sdist", ROOT, tmp_path_factory.mktemp("sdist"))
+    folder = tmp_path_factory.mktemp("unpacked")
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    (top,) = folder.iterdir()
+    return top
+
+
+def test_the_sheet_is_in_the_wheel_byte_for_byte(wheel: ZipFile) -> None:
+    assert wheel.read("handinger_tui/styles.tcss") == (ROOT / "styles.tcss").read_bytes()
+
+
+def test_a_checkout_uses_the_sheet_at_its_top() -> None:
+    assert ROOT / "styles.tcss" == STYLESHEET
+    assert not (PACKAGE / "styles.tcss").exists(), "a second copy would win over the one that is edited"
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: ZipFile) -> None:
+    tops = {name.split("/")[0] for name in wheel.namelist()}
+    assert tops == {"handinger_tui", f"handinger_tui-{__version__}.dist-info"}
+    assert "handinger_tui/py.typed" in wheel.namelist()
+
+
+def test_every_module_is_in_the_wheel(wheel: ZipFile) -> None:
+    modules = {path.relative_to(ROOT).as_posix() for path in python_files(PACKAGE)}
+    assert modules <= set(wheel.namelist())
+
+
+def test_the_wheel_says_who_it_is(wheel: ZipFile) -> None:
+    folder = f"handinger_tui-{__version__}.dist-info"
+    told = Parser().parsestr(wheel.read(f"{folder}/METADATA").decode())
+    assert told["Version"] == __version__
+    assert told["License-Expression"] == "MIT"
+    assert told["Requires-Python"] == ">=3.11"
+    assert f"{folder}/licenses/LICENSE" in wheel.namelist()
+    script = "handinger-tui = handinger_tui.cli.main:main"
+    assert script in wheel.read(f"{folder}/entry_points.txt").decode().splitlines()
+
+
+def test_the_source_archive_builds_the_same_wheel(wheel: ZipFile, sdist: Path, tmp_path: Path) -> None:
+    again = ZipFile(build("wheel", sdist, tmp_path))
+    assert sorted(again.namelist()) == sorted(wheel.namelist())
+    assert again.read("handinger_tui/styles.tcss") == wheel.read("handinger_tui/styles.tcss")
+    assert (sdist / "tests" / "house").is_dir()
+
+
+def requirements() -> list[str]:
+    """All requirements of the project: run time and test."""
+    project = pyproject()["project"]
+    extras: dict[str, list[str]] = project["optional-dependencies"]
+    return [*project["dependencies"], *(line for lines in extras.values() for line in lines)]
+
+
+@pytest.mark.parametrize("requirement", requirements())
+def test_a_requirement_is_bounded_on_both_sides(requirement: str) -> None:
+    assert re.fullmatch(r"[a-z0-9-]+>=[0-9.]+,<[0-9.]+", requirement)
+
+
+def test_the_group_for_uv_is_the_extra_by_name() -> None:
+    assert pyproject()["dependency-groups"]["dev"] == ["handinger-tui[test]"]
+
+
+def imported() -> set[str]:
+    """Top-level names that the package imports and that are neither its own nor the standard library's."""
+    names: set[str] = set()
+    for path in python_files(PACKAGE):
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                names.add((node.module or "").split(".")[0])
+    return names - sys.stdlib_module_names - {"handinger_tui"}
+
+
+def test_what_is_declared_is_what_is_imported() -> None:
+    declared = {line.split(">=")[0] for line in pyproject()["project"]["dependencies"]} - NEVER_IMPORTED
+    assert imported() == {IMPORT_NAMES.get(name, name) for name in declared}
