@@ -166,7 +166,12 @@ class Desk:
         await self.use("write_file", {"path": path, "mediaType": media_type, "bytes": len(content)}, work)
         for file in made:
             self.turn.emit(
-                {"type": "file", "url": self.record.url_of(file), "mediaType": media_type, "filename": file.path}
+                {
+                    "type": "file",
+                    "url": self.record.url_of(file),
+                    "mediaType": media_type,
+                    "filename": file.path,
+                }
             )
         return made[0] if made else None
 
@@ -181,7 +186,11 @@ class Desk:
         """Show how far the work is; one data part, replaced in place."""
         self._voice.open_step()
         self.turn.emit(
-            {"type": "data-progress", "id": "progress", "data": {"doing": doing, "done": done, "total": total}}
+            {
+                "type": "data-progress",
+                "id": "progress",
+                "data": {"doing": doing, "done": done, "total": total},
+            }
         )
 
     def close(self) -> None:

@@ -29,7 +29,9 @@ def dumps(value: object) -> str:
     if isinstance(value, Mapping):
         return (
             "{"
-            + ",".join(f"{json.dumps(str(key), ensure_ascii=False)}:{dumps(item)}" for key, item in value.items())
+            + ",".join(
+                f"{json.dumps(str(key), ensure_ascii=False)}:{dumps(item)}" for key, item in value.items()
+            )
             + "}"
         )
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):

@@ -180,7 +180,9 @@ async def _form(
     uploads: list[tuple[str, bytes]] = []
     try:
         # Fields may be as long as the body: a long input gets its own sentence.
-        parsed = Request(request.scope, replay).form(max_files=limits.uploads, max_part_size=limits.body_bytes)
+        parsed = Request(request.scope, replay).form(
+            max_files=limits.uploads, max_part_size=limits.body_bytes
+        )
         async with parsed as form:
             for name, value in form.multi_items():
                 if isinstance(value, UploadFile):
@@ -188,5 +190,7 @@ async def _form(
                 else:
                     members[name] = value
     except HTTPException as error:
-        raise RefusedError(400, "The multipart body cannot be read: it is malformed or has too many parts.") from error
+        raise RefusedError(
+            400, "The multipart body cannot be read: it is malformed or has too many parts."
+        ) from error
     return members, tuple(uploads)

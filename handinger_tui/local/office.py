@@ -70,7 +70,9 @@ class Office:
         """
         found = self._records.get(worker_id)
         if found is None:
-            raise RefusedError(404, "There is no worker with this id; the local worker forgets all when it stops.")
+            raise RefusedError(
+                404, "There is no worker with this id; the local worker forgets all when it stops."
+            )
         return found
 
     def create(self, instruction: Instruction, key: str | None) -> Begun:
@@ -130,11 +132,17 @@ class Office:
         if known is None:
             return None
         if known.fingerprint != instruction.fingerprint:
-            raise RefusedError(422, "This Idempotency-Key was used with another instruction; nothing was started.")
+            raise RefusedError(
+                422, "This Idempotency-Key was used with another instruction; nothing was started."
+            )
         return Begun(known.record, known.turn, repeated=True)
 
     def _accept(self, target: str, key: str | None, instruction: Instruction) -> Begun:
-        record = self.record(target) if target else WorkerRecord(self.base_url, Workspace(self.limits.workspace_bytes))
+        record = (
+            self.record(target)
+            if target
+            else WorkerRecord(self.base_url, Workspace(self.limits.workspace_bytes))
+        )
         turn = self._begin(record, instruction)
         if key is not None:
             self._accepted[target, key] = _Accepted(instruction.fingerprint, record, turn)
@@ -145,7 +153,8 @@ class Office:
     def _begin(self, record: WorkerRecord, instruction: Instruction) -> Turn:
         if record.turns_begun >= self.limits.turns:
             raise RefusedError(
-                409, f"This worker has done {self.limits.turns} turns, which is all it can keep. Start a new one."
+                409,
+                f"This worker has done {self.limits.turns} turns, which is all it can keep. Start a new one.",
             )
         if not record.workspace.room_for(sum(len(content) for _, content in instruction.uploads)):
             raise RefusedError(413, "The files do not fit into this worker's workspace.")

@@ -52,5 +52,8 @@ def read_text(path: str, content: bytes) -> Reading:
             # Not final when cut: the cut may fall inside a sign of several bytes.
             text, encoding = codecs.getincrementaldecoder("utf-8-sig")().decode(head, final=not cut), "UTF-8"
         except UnicodeDecodeError:
-            text, encoding = head.decode("cp1252", errors="replace"), "Windows-1252 (a guess: it is not UTF-8)"
+            text, encoding = (
+                head.decode("cp1252", errors="replace"),
+                "Windows-1252 (a guess: it is not UTF-8)",
+            )
     return Reading(path, text.replace("\r\n", "\n").replace("\r", "\n"), encoding, len(content), cut)

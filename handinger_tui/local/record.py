@@ -62,11 +62,17 @@ class WorkerRecord:
     def cite(self, chunk: Chunk) -> None:
         """Add a `source-url` chunk to the worker's sources, once per address."""
         if all(source["url"] != chunk["url"] for source in self.sources):
-            self.sources.append({"id": chunk["sourceId"], "title": chunk["title"], "type": "url", "url": chunk["url"]})
+            self.sources.append(
+                {"id": chunk["sourceId"], "title": chunk["title"], "type": "url", "url": chunk["url"]}
+            )
 
     def counts_now(self) -> prices.Counts:
         """Return the totals including a running turn."""
-        return self.spent.plus(self.turn.counts_now()) if self.turn is not None and self.turn.running else self.spent
+        return (
+            self.spent.plus(self.turn.counts_now())
+            if self.turn is not None and self.turn.running
+            else self.spent
+        )
 
     def url_of(self, file: StoredFile) -> str:
         """Return the absolute address of a file on this server."""

@@ -50,7 +50,9 @@ class BearerAuth:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 401 without reading the body, or pass on."""
         if scope["type"] == "http" and scope["path"].startswith("/api") and not self._admits(scope):
-            refused = error_answer(401, "The Authorization header must be Bearer and the key this local worker named.")
+            refused = error_answer(
+                401, "The Authorization header must be Bearer and the key this local worker named."
+            )
             refused.headers["www-authenticate"] = "Bearer"
             await refused(scope, receive, send)
             return
@@ -66,7 +68,7 @@ def build_app(office: Office, api_key: str) -> Starlette:
     """Return the application for one office, open to one key."""
     routes = Routes(office)
     worker = "/api/workers/{worker_id}"
-    return Starlette(
+    app = Starlette(
         routes=[
             _address("/api/workers", POST=routes.create),
             _address(worker, GET=routes.retrieve, POST=routes.resume),
@@ -77,8 +79,15 @@ def build_app(office: Office, api_key: str) -> Starlette:
             _address(f"{worker}/schedules/{{schedule_id}}", DELETE=routes.cancel_schedule),
         ],
         middleware=[Middleware(BearerAuth, api_key=api_key)],
-        exception_handlers={RefusedError: _say_no, HTTPException: _say_no_such_thing, Exception: _admit_fault},
+        exception_handlers={
+            RefusedError: _say_no,
+            HTTPException: _say_no_such_thing,
+            Exception: _admit_fault,
+        },
     )
+    # A redirect would lead a client to send its key and its body a second time.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _address(path: str, **endpoints: Endpoint) -> Route:
@@ -136,8 +145,9 @@ class Routes:
         file = self._record(request).workspace.get(request.path_params["file_path"])
         if file is None:
             raise RefusedError(404, "This worker has no file at this path.")
+        name = quote(file.path.rpartition("/")[2], safe="")
         headers = {
-            "content-disposition": f"attachment; filename*=UTF-8''{quote(file.path.rpartition('/')[2], safe='')}",
+            "content-disposition": f"attachment; filename*=UTF-8''{name}",
             "content-type": file.media_type,
             "x-content-type-options": "nosniff",
             "etag": f'"{file.digest}"',
@@ -148,7 +158,10 @@ class Routes:
         """List the pending schedules."""
         record = self._record(request)
         return json_answer(
-            {"schedules": [schedule.as_members() for schedule in record.schedules.values()], "workerId": record.id}
+            {
+                "schedules": [schedule.as_members() for schedule in record.schedules.values()],
+                "workerId": record.id,
+            }
         )
 
     async def add_schedule(self, request: Request) -> Response:

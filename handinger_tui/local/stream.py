@@ -84,7 +84,9 @@ class MessageBuilder:
 
     def texts(self) -> list[str]:
         """Return the text parts so far, in order."""
-        return ["".join(self._pieces[index]) for index, part in enumerate(self.parts) if part["type"] == "text"]
+        return [
+            "".join(self._pieces[index]) for index, part in enumerate(self.parts) if part["type"] == "text"
+        ]
 
     def start_step(self, _chunk: Chunk) -> None:
         """Open a step."""

@@ -24,7 +24,13 @@ class Voice:
         self.turn = turn
         self.pace = pace
         self.tool_used = False
-        self._characters = {"input": len(turn.instruction.text), "output": 0, "reasoning": 0, "read": 0, "write": 0}
+        self._characters = {
+            "input": len(turn.instruction.text),
+            "output": 0,
+            "reasoning": 0,
+            "read": 0,
+            "write": 0,
+        }
         self._parts = 0
         self._step_open = False
 
@@ -76,7 +82,9 @@ class Voice:
             self.count("output", len(piece))
             self.turn.emit({"type": "tool-input-delta", "toolCallId": call_id, "inputTextDelta": piece})
             await self._breathe(len(piece))
-        self.turn.emit({"type": "tool-input-available", "toolCallId": call_id, "toolName": tool, "input": given})
+        self.turn.emit(
+            {"type": "tool-input-available", "toolCallId": call_id, "toolName": tool, "input": given}
+        )
 
     def count(self, kind: str, characters: int) -> None:
         """Add characters of one kind and bring the turn's token counts up to date."""

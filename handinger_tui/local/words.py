@@ -34,7 +34,7 @@ def names_path(text: str, path: str) -> bool:
 
 
 def cell(value: object) -> str:
-    """Return text that stays one cell of a Markdown table: one line, bars and ticks harmless, cut when long."""
+    """Return text that stays one cell of a Markdown table: one line, no bars or ticks, cut when long."""
     text = " ".join(str(value).split()).replace("\\", "\\\\").replace("|", "\\|").replace("`", "\\`")
     return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1].rstrip("\\") + "…"
 

@@ -23,7 +23,13 @@ async def perform(record: WorkerRecord, turn: Turn, setting: Setting) -> None:
     Whatever a rule raises reaches the readers as an error chunk, and then the caller.
     """
     desk = Desk(record, turn, setting)
-    turn.emit({"type": "start", "messageId": turn.builder.message_id, "messageMetadata": _introduction(record, turn)})
+    turn.emit(
+        {
+            "type": "start",
+            "messageId": turn.builder.message_id,
+            "messageMetadata": _introduction(record, turn),
+        }
+    )
     # A cancelled turn (the server stops) gets no closing chunks: its readers must see the cut.
     try:
         rule = choose(desk)
@@ -32,7 +38,12 @@ async def perform(record: WorkerRecord, turn: Turn, setting: Setting) -> None:
         if desk.left_out or desk.troubles:
             await desk.say(_closing_note(desk))
     except Exception as error:
-        turn.emit({"type": "error", "errorText": f"The local worker has a fault of its own ({type(error).__name__})."})
+        turn.emit(
+            {
+                "type": "error",
+                "errorText": f"The local worker has a fault of its own ({type(error).__name__}).",
+            }
+        )
         _finish(desk)
         raise
     _finish(desk)
@@ -42,7 +53,11 @@ def _finish(desk: Desk) -> None:
     desk.close()
     reason = "stop" if desk.turn.builder.error_text is None else "error"
     desk.turn.emit(
-        {"type": "finish", "finishReason": reason, "messageMetadata": {"totalUsage": _total_usage(desk.turn.counts)}}
+        {
+            "type": "finish",
+            "finishReason": reason,
+            "messageMetadata": {"totalUsage": _total_usage(desk.turn.counts)},
+        }
     )
 
 

@@ -10,7 +10,12 @@ from hashlib import sha256
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _LONGEST_NAME = 200
 _FALLBACK_TYPE = "application/octet-stream"
-_TYPES = {".md": "text/markdown", ".csv": "text/csv", ".tsv": "text/tab-separated-values", ".log": "text/plain"}
+_TYPES = {
+    ".md": "text/markdown",
+    ".csv": "text/csv",
+    ".tsv": "text/tab-separated-values",
+    ".log": "text/plain",
+}
 _NAMELESS = "attachment"
 
 

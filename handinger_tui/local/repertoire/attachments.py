@@ -35,7 +35,7 @@ async def _describe_bytes(desk: Desk, file: StoredFile) -> None:
 RULE = Rule(
     name="attachments",
     when="a file is attached, or the text names one sent before",
-    does="It summarises text, and computes statistics of CSV and TSV with a report, a table and a chart as files",
+    does="It summarises text; of CSV and TSV it computes statistics and makes a report, a table and a chart",
     example="summarise this (with a file attached)",
     matches=lambda desk: bool(desk.files_meant()),
     perform=_perform,

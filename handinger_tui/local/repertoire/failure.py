@@ -10,7 +10,8 @@ ERROR_TEXT = "This failure was asked for: the local worker was told to fail."
 
 async def _perform(desk: Desk) -> None:
     await desk.break_off(
-        "This turn fails on purpose, so that you can see how a failed turn looks. It breaks off in the mid", ERROR_TEXT
+        "This turn fails on purpose, so that you can see how a failed turn looks. It breaks off in the mid",
+        ERROR_TEXT,
     )
 
 

@@ -20,7 +20,9 @@ def paragraphs_wanted(text: str) -> int:
         if word.isascii() and word.isdecimal():
             # The length first: a number of thousands of digits is not worth reading.
             return (
-                max(1, min(int(word), MOST_PARAGRAPHS)) if len(word) <= len(str(MOST_PARAGRAPHS)) else MOST_PARAGRAPHS
+                max(1, min(int(word), MOST_PARAGRAPHS))
+                if len(word) <= len(str(MOST_PARAGRAPHS))
+                else MOST_PARAGRAPHS
             )
     return USUAL_PARAGRAPHS
 
@@ -34,7 +36,7 @@ def divisors(number: int) -> list[int]:
 def paragraph(number: int) -> str:
     """Return one paragraph about a number, at times with a heading, a table or code."""
     found = divisors(number)
-    prime = len(found) == 2  # noqa: PLR2004 - a prime is a number with two divisors; a name would say less.
+    prime = len(found) == 2
     lines = [f"## From {number} on"] if number % _HEADING_EVERY == 1 else []
     counted = "1 divisor" if len(found) == 1 else f"{len(found)} divisors"
     nature = "is **prime**" if prime else f"has {counted}: {', '.join(map(str, found))}"
@@ -44,7 +46,9 @@ def paragraph(number: int) -> str:
         lines.append(fence(f"{number} = 0b{number:b}\n{number} = 0x{number:x}"))
     if number % _TABLE_EVERY == 0:
         lines.append(
-            table(["factor", "product"], [(factor, factor * number) for factor in range(1, 4)], numeric=(0, 1))
+            table(
+                ["factor", "product"], [(factor, factor * number) for factor in range(1, 4)], numeric=(0, 1)
+            )
         )
     return "\n\n".join(lines)
 
@@ -60,7 +64,7 @@ async def _perform(desk: Desk) -> None:
 RULE = Rule(
     name="long",
     when="the first word is *long* or *slow*",
-    does=f"It writes as many paragraphs as the first number says, at most {MOST_PARAGRAPHS:,}, else {USUAL_PARAGRAPHS}",
+    does=f"It writes as many paragraphs as the first number says, up to {MOST_PARAGRAPHS:,}; else {USUAL_PARAGRAPHS}",
     example="long 12",
     matches=lambda desk: first_word(desk.text) in {"long", "slow"},
     perform=_perform,

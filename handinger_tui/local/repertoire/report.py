@@ -45,14 +45,18 @@ def prime_counts() -> list[tuple[str, Decimal]]:
         if sieve[number]:
             sieve[number * number :: number] = bytes(len(range(number * number, size, number)))
     return [
-        (f"from {start}", Decimal(sum(sieve[start : start + _PRIME_BLOCK]))) for start in range(0, size, _PRIME_BLOCK)
+        (f"from {start}", Decimal(sum(sieve[start : start + _PRIME_BLOCK])))
+        for start in range(0, size, _PRIME_BLOCK)
     ]
 
 
 def module_counts() -> list[tuple[str, Decimal]]:
     """Return how many public standard library modules begin with each letter, the most first."""
     letters = Counter(name[0] for name in sys.stdlib_module_names if not name.startswith("_"))
-    return [(letter, Decimal(count)) for letter, count in sorted(letters.items(), key=lambda item: (-item[1], item[0]))]
+    return [
+        (letter, Decimal(count))
+        for letter, count in sorted(letters.items(), key=lambda item: (-item[1], item[0]))
+    ]
 
 
 TOPICS: tuple[Topic, ...] = (
@@ -69,7 +73,7 @@ TOPICS: tuple[Topic, ...] = (
         "Modules of the Python standard library by first letter",
         "letter",
         "modules",
-        f"Counted from the list that Python {sys.version_info.major}.{sys.version_info.minor} carries of itself, "
+        f"Counted from the list that Python {sys.version_info.major}.{sys.version_info.minor} has of itself, "
         "without names that begin with an underscore.",
         module_counts,
     ),
@@ -98,7 +102,8 @@ async def _perform(desk: Desk) -> None:
     if not named:
         known = "; ".join(f"*{topic.title}*" for topic in TOPICS)
         await desk.say(
-            f"I cannot look anything up, so I report only on what I can compute myself: {known}. Here is the first."
+            "I cannot look anything up, so I report only on what I can compute myself: "
+            f"{known}. Here is the first."
         )
     rows = await desk.compute("compute_table", {"topic": topic.title}, topic.rows)
     if rows is None:
@@ -107,7 +112,9 @@ async def _perform(desk: Desk) -> None:
     report = _report(topic, rows)
     await desk.say(report)
     drawing = await desk.compute(
-        "draw_chart", {"title": topic.title}, lambda: Drawing(topic.title, rows, chart.bar_chart(topic.title, rows))
+        "draw_chart",
+        {"title": topic.title},
+        lambda: Drawing(topic.title, rows, chart.bar_chart(topic.title, rows)),
     )
     picture = await desk.write("charts/chart.png", "image/png", drawing.png) if drawing is not None else None
     shown = f"\n\n![{topic.title}]({picture.path})" if picture is not None else ""
@@ -123,10 +130,14 @@ async def _perform(desk: Desk) -> None:
 def _report(topic: Topic, rows: list[tuple[str, Decimal]]) -> str:
     total = exact_json.number_text(sum((value for _, value in rows), Decimal(0)))
     closing = (
-        f"Together: **{total}** in {len(rows)} rows." if topic.additive else f"{len(rows)} rows, of different units."
+        f"Together: **{total}** in {len(rows)} rows."
+        if topic.additive
+        else f"{len(rows)} rows, of different units."
     )
     listed = table(
-        [topic.row, topic.number], [(label, exact_json.number_text(value)) for label, value in rows], numeric=(1,)
+        [topic.row, topic.number],
+        [(label, exact_json.number_text(value)) for label, value in rows],
+        numeric=(1,),
     )
     return f"# {topic.title}\n\n{topic.method}\n\n{listed}\n\n{closing}"
 
@@ -142,7 +153,7 @@ def _csv(topic: Topic, rows: list[tuple[str, Decimal]]) -> str:
 RULE = Rule(
     name="report",
     when="the text has the word *report*, *file*, *files* or *chart*",
-    does="It computes something true and makes report.md, data.csv and a chart; topics: primes, modules, prices",
+    does="It computes something true (primes, modules or prices) and makes report.md, data.csv and a chart",
     example="report on primes",
     matches=lambda desk: not {"report", "file", "files", "chart"}.isdisjoint(words_of(desk.text)),
     perform=_perform,

@@ -16,7 +16,11 @@ POINTERS: tuple[tuple[str, str, frozenset[str]], ...] = (
         "https://docs.python.org/3/library/csv.html",
         frozenset({"csv", "table", "python"}),
     ),
-    ("json: JSON encoder and decoder", "https://docs.python.org/3/library/json.html", frozenset({"json", "python"})),
+    (
+        "json: JSON encoder and decoder",
+        "https://docs.python.org/3/library/json.html",
+        frozenset({"json", "python"}),
+    ),
     (
         "decimal: decimal arithmetic",
         "https://docs.python.org/3/library/decimal.html",
@@ -54,7 +58,9 @@ async def _perform(desk: Desk) -> None:
     asked = set(words_of(desk.text))
     called = [(title, url) for title, url, words in POINTERS if words & asked]
     chosen = called or [(title, url) for title, url, _ in POINTERS[:USUAL_COUNT]]
-    how = "Your words called up these" if called else "None of your words called one up, so these are the first"
+    how = (
+        "Your words called up these" if called else "None of your words called one up, so these are the first"
+    )
     for title, url in chosen:
         desk.cite(title, url)
     lines = [f"{number}. [{title}]({url}) [{number}]" for number, (title, url) in enumerate(chosen, 1)]

@@ -66,10 +66,12 @@ async def summarise(desk: Desk, file: StoredFile) -> None:
     name = cell(file.path)
     if found is None:
         await desk.say(
-            f"## {name}\n\nI read {reading.size:,} bytes ({reading.encoding}); there are no column statistics."
+            f"## {name}\n\nI read {reading.size:,} bytes ({reading.encoding}), but there are no statistics."
         )
         return
-    await desk.think(f"{len(found.columns)} columns and {len(found.table.rows):,} rows. Next: a chart, then the files.")
+    await desk.think(
+        f"{len(found.columns)} columns and {len(found.table.rows):,} rows. Next: a chart, then the files."
+    )
     report = _report(name, found, cut=reading.cut)
     await desk.say(report)
     desk.progress("drawing", 2, _STAGES)
@@ -85,7 +87,9 @@ async def _write_files(desk: Desk, found: TableStats, report: str) -> None:
     )
     picture = await desk.write("chart.png", "image/png", drawing.png) if drawing is not None else None
     desk.progress("writing files", 3, _STAGES)
-    shown = f"\n\n![{drawing.title}]({picture.path})\n" if drawing is not None and picture is not None else "\n"
+    shown = (
+        f"\n\n![{drawing.title}]({picture.path})\n" if drawing is not None and picture is not None else "\n"
+    )
     written = [
         picture,
         await desk.write("report.md", "text/markdown", (report + shown).encode()),
@@ -101,7 +105,9 @@ def _stats_of(text: str) -> TableStats:
         read = columns.parse(text)
     except columns.TableError as error:
         raise ToolError(str(error)) from error
-    return TableStats(read, [columns.stats_of(name, read.column(index)) for index, name in enumerate(read.header)])
+    return TableStats(
+        read, [columns.stats_of(name, read.column(index)) for index, name in enumerate(read.header)]
+    )
 
 
 def _draw(found: TableStats) -> Drawing:
@@ -110,7 +116,7 @@ def _draw(found: TableStats) -> Drawing:
 
 
 def bars_for(found: TableStats) -> tuple[str, list[tuple[str, Decimal]]]:
-    """Choose what to draw: how often the values of a repeating text column occur, else a distribution, else gaps."""
+    """Choose what to draw: counts of a repeating text column, else a distribution, else missing cells."""
     for column in found.columns:
         if (
             column.kind in {"text", "yes/no"}
@@ -122,7 +128,9 @@ def bars_for(found: TableStats) -> tuple[str, list[tuple[str, Decimal]]]:
                 for value in found.table.column(found.columns.index(column))
                 if value.lower() not in columns.MISSING
             ]
-            return f"rows by {column.name}", [(value, Decimal(cells.count(value))) for value in sorted(set(cells))]
+            return f"rows by {column.name}", [
+                (value, Decimal(cells.count(value))) for value in sorted(set(cells))
+            ]
     for index, column in enumerate(found.columns):
         if column.is_number and column.minimum != column.maximum:
             return f"distribution of {column.name}", _bins(column, found.table.column(index))
@@ -161,7 +169,11 @@ def _report(name: str, found: TableStats, *, cut: bool) -> str:
         notes.append("The file is larger than I look at; the figures are of its beginning.")
     return (
         f"## {name}\n\n{' '.join(notes)}\n\n### Columns\n\n"
-        + table(["column", "kind", "count", "missing", "min", "max", "mean", "median"], figures, numeric=range(2, 8))
+        + table(
+            ["column", "kind", "count", "missing", "min", "max", "mean", "median"],
+            figures,
+            numeric=range(2, 8),
+        )
         + "\n\n### Values\n\n"
         + table(["column", "different", "most frequent"], tops, numeric=(1,))
     )
@@ -185,5 +197,7 @@ def summary_csv(stats: list[ColumnStats]) -> str:
             for value in (column.minimum, column.maximum, column.mean, column.median)
         ]
         top, times = column.top[0] if column.top else ("", 0)
-        writer.writerow([column.name, column.kind, column.count, column.missing, column.distinct, *figures, top, times])
+        writer.writerow(
+            [column.name, column.kind, column.count, column.missing, column.distinct, *figures, top, times]
+        )
     return out.getvalue()

@@ -79,7 +79,9 @@ async def summarise(desk: Desk, file: StoredFile) -> None:
     name = cell(file.path)
     counts = await desk.compute("count_words", {"path": file.path}, lambda: counts_of(reading.text))
     if counts is None:
-        await desk.say(f"## {name}\n\nI read {reading.size:,} bytes ({reading.encoding}); the words are not counted.")
+        await desk.say(
+            f"## {name}\n\nI read {reading.size:,} bytes ({reading.encoding}); the words are not counted."
+        )
         return
     await desk.think("The counts are there. I lay them out; I cannot judge what the text means.")
     cut = "\n\nOnly the beginning was read; the file is larger than I look at." if reading.cut else ""
@@ -107,6 +109,7 @@ def _details(counts: TextCounts) -> str:
         parts.append(f"\n\n### Frequent words\n\nOf {_SHORTEST_WORD} letters or more:\n\n{frequent}")
     if counts.longest_lines:
         parts.append(
-            "\n\n### Longest lines\n\n" + table(["line", "characters", "text"], counts.longest_lines, numeric=(0, 1))
+            "\n\n### Longest lines\n\n"
+            + table(["line", "characters", "text"], counts.longest_lines, numeric=(0, 1))
         )
     return "".join(parts)

@@ -17,10 +17,10 @@ def _opening(desk: Desk) -> str:
     )
     return (
         "# A local worker, and what it can do\n\n"
-        f"{understood} I am a **demonstration worker built into this program**. I am not an AI: I look for words "
-        "by a few fixed rules, compute what I can, and make up nothing. You are talking to me because no API key is "
-        "set, or because `--local` was given. Everything goes over real HTTP to a small server on this machine, so "
-        "you see the program itself at work and not a film of it."
+        f"{understood} I am a **demonstration worker built into this program**. I am not an AI: I look for "
+        "words by a few fixed rules, compute what I can, and make up nothing. You talk to me because no "
+        "API key is set, or because `--local` was given. Everything goes over real HTTP to a small server on "
+        "this machine, so you see the program itself at work and not a film of it."
     )
 
 
@@ -40,11 +40,11 @@ def _program(desk: Desk) -> str:
     kept = f"under `{home}`" if home is not None else "in its data folder (`handinger-tui doctor` names it)"
     return (
         "## The program around me\n\n"
-        "- **Enter** sends, **Ctrl+J** starts a new line, **F1** shows all keys, **Ctrl+P** finds every command.\n"
+        "- **Enter** sends, **Ctrl+J** starts a new line, **F1** shows all keys, **Ctrl+P** finds commands.\n"
         "- **Shift+Tab** changes the budget of the next turn, **Ctrl+O** unfolds reasoning and tool calls.\n"
         "- Attach a CSV or a text file with `-f PATH`; files I make can be saved from the Files panel.\n"
-        "- **Esc** while I work offers to stop *watching*. I go on; the published API has no way to stop a run.\n"
-        f"- The program keeps your conversations {kept}. I keep mine in memory, and forget all when I stop.\n\n"
+        "- **Esc** while I work offers to stop *watching*. I go on; the published API cannot stop a run.\n"
+        f"- The program keeps your sessions {kept}. I keep mine in memory and forget all at my end.\n\n"
         "For the real service set a key and start again:\n\n"
         + fence("export HANDINGER_API_KEY=hdg_live_...\nhandinger-tui")
     )
@@ -55,8 +55,8 @@ def _money() -> str:
     levels = [(level, "no bound" if calls is None else calls) for level, calls in budgets.TOOL_CALLS.items()]
     return (
         "## Money: pretend, but exact\n\n"
-        "Nobody is charged for a local turn. The counters move by this table, so that the cost panel has something "
-        f"true to add up. A token is {prices.CHARACTERS_PER_TOKEN} characters, a credit "
+        "Nobody is charged for a local turn. The counters move by this table, so that the cost panel has "
+        f"something true to add up. A token is {prices.CHARACTERS_PER_TOKEN} characters, a credit "
         f"{exact_json.number_text(prices.USD_PER_CREDIT)} USD.\n\n"
         + table(["for", "USD"], price_rows, numeric=(1,))
         + "\n\nA budget bounds the tool calls of one turn:\n\n"

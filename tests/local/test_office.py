@@ -1,0 +1,65 @@
+"""Faults and cuts, at the office itself."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from handinger_tui.local.desk import Desk, Rule, Setting
+from handinger_tui.local.limits import Limits
+from handinger_tui.local.office import Office
+from handinger_tui.local.turns import Instruction, Turn
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def office_of(rule: Rule) -> Office:
+    return Office("http://127.0.0.1:1", Setting(0, None, (rule,)), Limits())
+
+
+async def followed(turn: Turn) -> str:
+    return "".join([text async for text in turn.follow(10)])
+
+
+async def test_a_fault_of_a_rule_is_told_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
+    async def perform(desk: Desk) -> None:
+        await desk.say("so far")
+        raise KeyError(desk.text)
+
+    place = office_of(Rule("broken", "always", "It breaks", "x", lambda _desk: True, perform))
+    begun = place.create(Instruction("private words", "standard"), None)
+    text = await followed(begun.turn)
+    await place.close()
+    assert '"errorText":"The local worker has a fault of its own (KeyError)."' in text
+    assert text.endswith("data: [DONE]\n\n")
+    assert '"finishReason":"error"' in text
+    assert "private words" not in text.replace('"text":"private words"', "")
+    worker = begun.record.as_worker()
+    assert worker["running"] is False
+    assert worker["output_text"] == "so far"
+    assert worker["error"] is not None
+    assert [record.getMessage() for record in caplog.records] == [
+        "a task of the local worker failed: KeyError"
+    ]
+    assert caplog.records[0].exc_info is None
+
+
+async def test_a_cut_turn_keeps_its_words_and_has_no_end() -> None:
+    speaking = asyncio.Event()
+
+    async def perform(desk: Desk) -> None:
+        await desk.say("said before the cut")
+        speaking.set()
+        await asyncio.Event().wait()
+
+    place = office_of(Rule("endless", "always", "It waits", "x", lambda _desk: True, perform))
+    begun = place.create(Instruction("go", "standard"), None)
+    reader = asyncio.create_task(followed(begun.turn))
+    await speaking.wait()
+    await place.close()
+    text = await reader
+    assert "[DONE]" not in text
+    assert '"type":"finish"' not in text
+    assert begun.record.as_worker()["output_text"] == "said before the cut"
+    assert begun.record.as_worker()["running"] is False

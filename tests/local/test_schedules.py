@@ -1,0 +1,201 @@
+"""Schedules: their shapes, their refusals, and that they really run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from handinger_tui.local import schedules
+from handinger_tui.local.desk import Desk, Rule, Setting
+from handinger_tui.local.limits import Limits
+from handinger_tui.local.office import Office
+from handinger_tui.local.refusals import RefusedError
+from handinger_tui.local.schedules import Schedule
+from handinger_tui.local.turns import Instruction
+
+if TYPE_CHECKING:
+    import httpx
+
+Run = Callable[..., tuple[dict[str, Any], list[Any]]]
+SOON = timedelta(milliseconds=30)
+
+
+def later(seconds: float) -> str:
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+
+
+@pytest.mark.parametrize(
+    ("when", "own"),
+    [
+        ({"type": "delayed", "delayInSeconds": 3600}, {"delayInSeconds": 3600}),
+        ({"type": "interval", "intervalSeconds": 60}, {"intervalSeconds": 60}),
+        ({"type": "cron", "cron": "*/5 * * * *"}, {"cron": "*/5 * * * *"}),
+        ({"type": "scheduled", "date": later(90)}, {}),
+    ],
+)
+def test_each_type_is_stored_listed_and_cancelled(
+    client: httpx.Client, run_turn: Run, when: dict[str, object], own: dict[str, object]
+) -> None:
+    worker, _ = run_turn("echo x")
+    path = f"/api/workers/{worker['id']}/schedules"
+    made = client.post(path, json={"input": "echo later", "when": when, "budget": "low"})
+    assert made.status_code == 200
+    shown = made.json()
+    due = datetime.fromisoformat(shown.pop("nextRunAt"))
+    assert shown.pop("id").startswith("sch_")
+    assert shown == {"budget": "low", "input": "echo later", "type": when["type"], **own}
+    assert due.utcoffset() == timedelta(0)
+    assert timedelta(0) < due - datetime.now(UTC) <= timedelta(seconds=3600)
+    assert client.get(path).json() == {"schedules": [made.json()], "workerId": worker["id"]}
+    one = f"{path}/{made.json()['id']}"
+    assert client.delete(one).json() == {"cancelled": True}
+    assert client.get(path).json()["schedules"] == []
+    assert client.delete(one).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("when", "word"),
+    [
+        (None, "object"),
+        ("soon", "object"),
+        ({}, "type"),
+        ({"type": "yearly"}, "type"),
+        ({"type": ["delayed"]}, "type"),
+        ({"type": "delayed"}, "delayInSeconds"),
+        ({"type": "delayed", "delayInSeconds": 0}, "delayInSeconds"),
+        ({"type": "delayed", "delayInSeconds": True}, "delayInSeconds"),
+        ({"type": "delayed", "delayInSeconds": 1.5}, "delayInSeconds"),
+        ({"type": "delayed", "delayInSeconds": 31_536_001}, "31536000"),
+        ({"type": "interval", "intervalSeconds": "60"}, "intervalSeconds"),
+        ({"type": "scheduled"}, "ISO 8601"),
+        ({"type": "scheduled", "date": "tomorrow"}, "ISO 8601"),
+        ({"type": "scheduled", "date": "2099-01-01T00:00:00"}, "offset"),
+        ({"type": "scheduled", "date": "2001-01-01T00:00:00Z"}, "past"),
+        ({"type": "scheduled", "date": "9999-12-31T23:59:59-23:59"}, "ISO 8601"),
+        ({"type": "cron"}, "string"),
+        ({"type": "cron", "cron": "* * * *"}, "five fields"),
+        ({"type": "cron", "cron": "@daily"}, "five fields"),
+        ({"type": "cron", "cron": "0 0 30 2 *"}, "never"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(client: httpx.Client, run_turn: Run, when: object, word: str) -> None:
+    worker, _ = run_turn("echo x")
+    path = f"/api/workers/{worker['id']}/schedules"
+    answer = client.post(path, json={"input": "echo later", "when": when})
+    assert answer.status_code == 422
+    assert word in answer.json()["error"]
+    assert client.get(path).json()["schedules"] == []
+
+
+def test_the_other_members_have_the_rules_of_a_turn(client: httpx.Client, run_turn: Run) -> None:
+    worker, _ = run_turn("echo x")
+    path = f"/api/workers/{worker['id']}/schedules"
+    when = {"type": "delayed", "delayInSeconds": 60}
+    assert client.post(path, json={"when": when}).status_code == 422
+    assert client.post(path, json={"input": " ", "when": when}).status_code == 422
+    assert client.post(path, json={"input": "x", "when": when, "budget": "all"}).status_code == 422
+    assert client.post(path, content=b"{", headers={"content-type": "application/json"}).status_code == 400
+    assert client.post(path, data={"input": "x"}).status_code == 415
+    assert client.post(path, json={"input": "x", "when": when}).json()["budget"] == "standard"
+
+
+def office(turns: asyncio.Queue[str], **limits: int) -> Office:
+    """Return an office whose one rule puts each instruction into `turns`; `wait` then waits for its gate."""
+
+    async def perform(desk: Desk) -> None:
+        await turns.put(desk.text)
+        if desk.text == "wait":
+            await GATES[turns].wait()
+
+    GATES[turns] = asyncio.Event()
+    rule = Rule("note", "always", "It notes the instruction", "x", lambda _desk: True, perform)
+    return Office("http://127.0.0.1:1", Setting(0, None, (rule,)), Limits(**limits))
+
+
+GATES: dict[asyncio.Queue[str], asyncio.Event] = {}
+
+
+def soon(text: str, following: Callable[[datetime], datetime] | None = None) -> Schedule:
+    return Schedule("interval", text, "low", datetime.now(UTC) + SOON, following, {})
+
+
+async def test_a_due_schedule_starts_a_turn_and_is_gone() -> None:
+    turns: asyncio.Queue[str] = asyncio.Queue()
+    place = office(turns)
+    begun = place.create(Instruction("first", "standard"), None)
+    async with asyncio.timeout(10):
+        await begun.turn.ended.wait()
+        place.add_schedule(begun.record, soon("second"))
+        assert [await turns.get(), await turns.get()] == ["first", "second"]
+    assert begun.record.turn is not None
+    assert begun.record.turn.instruction == Instruction("second", "low")
+    assert begun.record.schedules == {}
+    await place.close()
+
+
+async def test_an_interval_runs_again_and_moves_on() -> None:
+    turns: asyncio.Queue[str] = asyncio.Queue()
+    place = office(turns)
+    begun = place.create(Instruction("first", "standard"), None)
+    schedule = soon("tick", lambda moment: moment + SOON)
+    place.add_schedule(begun.record, schedule)
+    first_run = schedule.next_run
+    async with asyncio.timeout(10):
+        assert [await turns.get() for _ in range(4)] == ["first", "tick", "tick", "tick"]
+    assert schedule.next_run >= first_run + 3 * SOON
+    assert list(begun.record.schedules) == [schedule.id]
+    place.cancel_schedule(begun.record, schedule.id)
+    assert begun.record.schedules == {}
+    await place.close()
+
+
+async def test_a_due_schedule_waits_for_the_running_turn() -> None:
+    turns: asyncio.Queue[str] = asyncio.Queue()
+    place = office(turns)
+    begun = place.create(Instruction("wait", "standard"), None)
+    place.add_schedule(begun.record, Schedule("delayed", "after", "low", datetime.now(UTC), None, {}))
+    async with asyncio.timeout(10):
+        assert await turns.get() == "wait"
+        assert begun.record.turn is begun.turn
+        GATES[turns].set()
+        assert await turns.get() == "after"
+    assert begun.turn.whole
+    await place.close()
+
+
+async def test_a_cancelled_schedule_does_not_run() -> None:
+    turns: asyncio.Queue[str] = asyncio.Queue()
+    place = office(turns)
+    begun = place.create(Instruction("first", "standard"), None)
+    cancelled, kept = soon("cancelled"), soon("kept")
+    place.add_schedule(begun.record, cancelled)
+    place.add_schedule(begun.record, kept)
+    place.cancel_schedule(begun.record, cancelled.id)
+    async with asyncio.timeout(10):
+        assert [await turns.get(), await turns.get()] == ["first", "kept"]
+    await place.close()
+    assert turns.empty()
+
+
+async def test_a_worker_has_room_for_so_many() -> None:
+    place = office(asyncio.Queue(), schedules=1)
+    begun = place.create(Instruction("echo first", "standard"), None)
+    when = {"type": "delayed", "delayInSeconds": 60}
+    place.add_schedule(begun.record, schedules.from_when(when, "x", "low", datetime.now(UTC)))
+    with pytest.raises(RefusedError, match="1 schedules") as refused:
+        place.add_schedule(begun.record, schedules.from_when(when, "x", "low", datetime.now(UTC)))
+    assert refused.value.status == 422
+    await place.close()
+
+
+def test_runs_that_were_missed_are_skipped() -> None:
+    past = datetime.now(UTC) - timedelta(seconds=1000.5)
+    schedule = Schedule("interval", "x", "low", past, lambda moment: moment + timedelta(seconds=60), {})
+    following = schedules.next_after_now(schedule)
+    assert following is not None
+    assert timedelta(0) < following - datetime.now(UTC) <= timedelta(seconds=60)
+    assert ((following - past) / timedelta(seconds=60)).is_integer()

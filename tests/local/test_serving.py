@@ -1,0 +1,164 @@
+"""Starting, stopping, and what the server leaves alone."""
+
+from __future__ import annotations
+
+import ast
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+import handinger_tui.local
+from handinger_tui.local.serving import LocalServer
+
+Events = Callable[[Iterable[str]], Iterator[Any]]
+QUICK_SECONDS = 2.0
+
+
+def test_start_listens_on_loopback_only(server: LocalServer) -> None:
+    assert server.base_url.startswith("http://127.0.0.1:")
+    assert not server.base_url.endswith("/")
+
+
+def test_stop_is_final_and_may_be_repeated() -> None:
+    server = LocalServer.start(pace=0)
+    server.stop()
+    server.stop()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(server.base_url, trust_env=False)
+
+
+def test_a_taken_port_is_an_error(server: LocalServer) -> None:
+    port = int(server.base_url.rpartition(":")[2])
+    with pytest.raises(OSError, match="in use"):
+        LocalServer.start(port=port)
+
+
+def test_a_wished_port_is_used() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with LocalServer.start(port=port, pace=0) as server:
+        assert server.base_url == f"http://127.0.0.1:{port}"
+
+
+def test_stop_cuts_an_open_stream_quickly_and_silently(
+    events_of: Events, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    server = LocalServer.start(pace=1)
+    headers = {"authorization": f"Bearer {server.api_key}"}
+    body = {"input": "long 500", "stream": True}
+    with httpx.stream(
+        "POST", f"{server.base_url}/api/workers", json=body, headers=headers, trust_env=False
+    ) as answer:
+        events = events_of(answer.iter_lines())
+        next(events)
+        started = time.monotonic()
+        server.stop()
+        assert time.monotonic() - started < QUICK_SECONDS
+        rest = list(events)
+    # A turn that was cut has no ending of any kind.
+    assert all(event != "[DONE]" and event["type"] != "finish" for event in rest)
+    assert capfd.readouterr() == ("", "")
+    assert caplog.records == []
+
+
+def test_nothing_of_a_request_is_logged(server: LocalServer, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    headers = {"authorization": f"Bearer {server.api_key}"}
+    url = f"{server.base_url}/api/workers"
+    httpx.post(
+        url, json={"input": "echo my-secret-words"}, headers=headers, trust_env=False
+    ).raise_for_status()
+    httpx.post(url, json={"input": ""}, headers=headers, trust_env=False)
+    assert "my-secret-words" not in caplog.text
+    assert server.api_key not in caplog.text
+
+
+def test_the_tour_names_the_data_folder(tmp_path: Path) -> None:
+    with LocalServer.start(pace=0, home=tmp_path) as server:
+        headers = {"authorization": f"Bearer {server.api_key}"}
+        body = {"input": "tour", "stream": True}
+        answer = httpx.post(f"{server.base_url}/api/workers", json=body, headers=headers, trust_env=False)
+        worker = httpx.get(
+            server.base_url + answer.headers["location"], headers=headers, trust_env=False
+        ).json()
+    assert str(tmp_path) in worker["output_text"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_signal_handlers_stay_as_they_were() -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with LocalServer.start(pace=0):
+        assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+FOREGROUND = """
+import sys
+from handinger_tui.local.serving import serve_foreground
+sys.exit(serve_foreground(0, lambda url, key: print(url, key, flush=True)))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_foreground_ends_cleanly_on_a_signal(number: signal.Signals, events_of: Events) -> None:
+    root = Path(handinger_tui.local.__file__).parents[2]
+    process = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", FOREGROUND],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        url, key = process.stdout.readline().split()
+        headers = {"authorization": f"Bearer {key}"}
+        body = {"input": "tour", "stream": True}
+        with httpx.stream(
+            "POST", f"{url}/api/workers", json=body, headers=headers, trust_env=False
+        ) as answer:
+            next(events_of(answer.iter_lines()))
+            process.send_signal(number)
+            assert process.wait(10) == 0
+        assert process.stdout.read() == ""
+        assert process.stderr.read() == ""
+
+
+def test_the_source_imports_nothing_it_must_not() -> None:
+    allowed = {"starlette", "uvicorn", *sys.stdlib_module_names}
+    folder = Path(handinger_tui.local.__file__).parent
+    files = sorted(folder.rglob("*.py"))
+    assert len(files) > 20
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            for name in names:
+                assert name.partition(".")[0] in allowed or name.startswith("handinger_tui.local"), (
+                    file.name,
+                    name,
+                )
+
+
+def test_answers_do_not_wait_for_acknowledgements(server: LocalServer) -> None:
+    # Nagle's delay would put 40 ms on each of them; the quickest of many is not disturbed by load.
+    headers = {"authorization": f"Bearer {server.api_key}"}
+    with httpx.Client(base_url=server.base_url, headers=headers, trust_env=False) as client:
+        path = client.post("/api/workers", json={"input": "echo x"}).headers["location"]
+        seconds = []
+        for _ in range(20):
+            started = time.perf_counter()
+            client.get(path)
+            seconds.append(time.perf_counter() - started)
+    assert min(seconds) < 0.03

@@ -1,0 +1,136 @@
+"""Multipart bodies, and files in the workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from handinger_tui.local.limits import Limits
+from handinger_tui.local.serving import LocalServer
+from handinger_tui.local.workspace import clean_name
+
+Run = Callable[..., tuple[dict[str, Any], list[Any]]]
+
+
+@pytest.mark.parametrize("part", ["files", "files[]", "attachment"])
+def test_file_parts_of_any_name_reach_the_workspace(
+    client: httpx.Client, upload_turn: Run, part: str
+) -> None:
+    worker, _ = upload_turn("count", [(part, ("a b.txt", b"one two")), (part, ("c.txt", b"three"))])
+    shown = worker["messages"][0]["parts"][1:]
+    assert [file["filename"] for file in shown] == ["a b.txt", "c.txt"]
+    assert [client.get(file["url"]).content for file in shown] == [b"one two", b"three"]
+    assert worker["files"] == []
+
+
+def test_fields_have_the_rules_of_json(client: httpx.Client) -> None:
+    file = {"files": ("a.txt", b"x")}
+    for fields, word in [
+        ({}, "missing"),
+        ({"input": ""}, "empty"),
+        ({"input": "x", "budget": "much"}, "budget"),
+        ({"input": "x", "stream": "yes"}, "stream"),
+    ]:
+        answer = client.post("/api/workers", data=fields, files=file)
+        assert answer.status_code == 422
+        assert word in answer.json()["error"]
+
+
+def test_stream_false_as_text_gives_json(client: httpx.Client) -> None:
+    answer = client.post(
+        "/api/workers", data={"input": "x", "stream": "false"}, files={"files": ("a.txt", b"x")}
+    )
+    assert answer.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])
+def test_a_broken_multipart_body_is_400(client: httpx.Client, kind: str) -> None:
+    answer = client.post("/api/workers", content=b"--y\r\nnonsense", headers={"content-type": kind})
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"error"}
+
+
+def test_too_many_parts_are_400(client: httpx.Client) -> None:
+    files = [("files", (f"{number}.txt", b"x")) for number in range(40)]
+    assert client.post("/api/workers", data={"input": "x"}, files=files).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("../../etc/passwd", "passwd"),
+        ("C:\\secret\\plan.txt", "plan.txt"),
+        ("..", "attachment"),
+        ("", "attachment"),
+        ("a\x00b\x1b[31m.txt", "ab[31m.txt"),
+        ("pay\u202eexe.txt", "payexe.txt"),
+        ("x" * 300, "x" * 200),
+        (".hidden", ".hidden"),
+    ],
+)
+def test_names_are_cleaned(sent: str, kept: str) -> None:
+    assert clean_name(sent) == kept
+
+
+def test_a_name_that_is_taken_is_numbered(client: httpx.Client, upload_turn: Run) -> None:
+    worker, _ = upload_turn("count", [("files", ("../a.txt", b"first")), ("files", ("a.txt", b"second"))])
+    assert [part["filename"] for part in worker["messages"][0]["parts"][1:]] == ["a.txt", "a-2.txt"]
+    assert client.get(f"/api/workers/{worker['id']}/files/a.txt").content == b"first"
+    assert client.get(f"/api/workers/{worker['id']}/files/a-2.txt").content == b"second"
+
+
+def test_nested_paths_come_with_slashes_or_escaped(client: httpx.Client, run_turn: Run) -> None:
+    worker, _ = run_turn("report on primes")
+    nested = next(file for file in worker["files"] if "/" in file["filename"])
+    plain = client.get(nested["url"])
+    escaped = client.get(f"/api/workers/{worker['id']}/files/{quote(nested['filename'], safe='')}")
+    assert "%2F" in str(escaped.url)
+    assert plain.content == escaped.content
+    assert plain.content.startswith(b"\x89PNG")
+    assert plain.headers["content-type"] == nested["mediaType"] == "image/png"
+    assert plain.headers["content-disposition"] == "attachment; filename*=UTF-8''chart.png"
+
+
+@pytest.mark.parametrize("path", ["..%2F..%2Fetc%2Fpasswd", "%2Fetc%2Fpasswd", "a.txt%00", "A.TXT", "%2E%2E"])
+def test_no_path_leads_out(client: httpx.Client, upload_turn: Run, path: str) -> None:
+    worker, _ = upload_turn("count", [("files", ("a.txt", b"x"))])
+    answer = client.get(f"/api/workers/{worker['id']}/files/{path}")
+    assert answer.status_code == 404
+    assert set(answer.json()) == {"error"}
+
+
+def test_a_file_is_named_again_in_a_later_turn(upload_turn: Run, run_turn: Run) -> None:
+    worker, _ = upload_turn("count", [("files", ("notes.txt", b"alpha beta beta"))])
+    again, _ = run_turn("what is in notes.txt?", worker["id"])
+    assert "| beta | 2 |" in again["output_text"]
+
+
+def test_files_beyond_the_workspace_start_nothing() -> None:
+    with LocalServer.start(pace=0, limits=Limits(workspace_bytes=1000)) as small:
+        headers = {"authorization": f"Bearer {small.api_key}"}
+        url = f"{small.base_url}/api/workers"
+        answer = httpx.post(
+            url, data={"input": "x"}, files={"f": ("a.txt", b"x" * 1001)}, headers=headers, trust_env=False
+        )
+        assert answer.status_code == 413
+
+
+def test_a_file_the_worker_cannot_keep_is_told(events_of: Callable[[Any], Any]) -> None:
+    with LocalServer.start(pace=0, limits=Limits(workspace_bytes=1000)) as small:
+        headers = {"authorization": f"Bearer {small.api_key}"}
+        body = {"input": "report on primes", "stream": True}
+        text = httpx.post(f"{small.base_url}/api/workers", json=body, headers=headers, trust_env=False).text
+    events = list(events_of(text.split("\n")))
+    troubles = [event for event in events[:-1] if event["type"] == "tool-output-error"]
+    assert "no room" in troubles[0]["errorText"]
+    assert events[-2]["finishReason"] == "stop"
+
+
+def test_bytes_that_are_no_text_are_only_described(upload_turn: Run) -> None:
+    worker, events = upload_turn("what is this", [("files", ("blob.bin", b"\x00\x01\x02"))])
+    assert "3 bytes" in worker["output_text"]
+    assert all(event["type"] != "tool-input-start" for event in events[:-1])
