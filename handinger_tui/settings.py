@@ -96,7 +96,9 @@ _TABLES: Final = ("profiles", "limits", "keys")
 _PROFILE: Final = ("api_key", "base_url", "generation", "budget", "headers", "download_dir")
 
 
-def load(flags: Flags, environ: Mapping[str, str], file_text: str = "", file_name: str = "config.toml") -> Settings:
+def load(
+    flags: Flags, environ: Mapping[str, str], file_text: str = "", file_name: str = "config.toml"
+) -> Settings:
     """Settle every setting.
 
     Raises:
@@ -112,7 +114,9 @@ def load(flags: Flags, environ: Mapping[str, str], file_text: str = "", file_nam
         "generation",
     )
     budget = _choice(
-        flags.budget or _text(environ, "HANDINGER_BUDGET") or told.get("budget") or "standard", BUDGETS, "budget"
+        flags.budget or _text(environ, "HANDINGER_BUDGET") or told.get("budget") or "standard",
+        BUDGETS,
+        "budget",
     )
     base = flags.base_url or _text(environ, "HANDINGER_BASE_URL") or told.get("base_url")
     key = Secret(_key(environ.get("HANDINGER_API_KEY") or str(told.get("api_key") or "")))
@@ -147,11 +151,15 @@ def _read_file(text: str, file_name: str) -> dict[str, Any]:
     try:
         config = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
-        raise SettingsError(f"{file_name} is not valid TOML: {problem}.", "Mend that line; it was left as it is.") from None
+        raise SettingsError(
+            f"{file_name} is not valid TOML: {problem}.", "Mend that line; it was left as it is."
+        ) from None
     _known(config, (*_TOP, *_TABLES), file_name)
     for table in _TABLES:
         if not isinstance(config.get(table, {}), dict):
-            raise SettingsError(f"{file_name}: {table} must be a table ([{table}]).", "Mend it and start again.")
+            raise SettingsError(
+                f"{file_name}: {table} must be a table ([{table}]).", "Mend it and start again."
+            )
     for name, profile in config.get("profiles", {}).items():
         if not isinstance(profile, dict):
             raise SettingsError(f"{file_name}: profiles.{name} must be a table.", "Mend it and start again.")
@@ -174,7 +182,9 @@ def _strings(config: Mapping[str, Any], file_name: str) -> None:
     for prefix, table in places:
         for name, value in table.items():
             if name in _TOP and name != "headers" and not isinstance(value, str):
-                raise SettingsError(f"{file_name}: {prefix}{name} must be text in quotes.", "Mend it and start again.")
+                raise SettingsError(
+                    f"{file_name}: {prefix}{name} must be text in quotes.", "Mend it and start again."
+                )
 
 
 def _profile(config: Mapping[str, Any], name: str, *, asked: bool, file_name: str) -> dict[str, Any]:
@@ -208,7 +218,9 @@ def _key(text: str) -> str:
             "Copy it again, without anything around it.",
         )
     if not 8 <= len(key) <= 512:
-        raise SettingsError("The key is too short or too long to be one.", "Copy it again from the dashboard.")
+        raise SettingsError(
+            "The key is too short or too long to be one.", "Copy it again from the dashboard."
+        )
     return key
 
 
@@ -228,16 +240,20 @@ def check_base_url(url: str) -> str:
         parts = urlsplit(url)
         host, _port = parts.hostname or "", parts.port
     except ValueError:
-        raise SettingsError(f"{shown} is no valid address.", "Use a form like https://v3.handinger.com.") from None
+        raise SettingsError(
+            f"{shown} is no valid address.", "Use a form like https://v3.handinger.com."
+        ) from None
     if parts.scheme not in {"http", "https"} or not host or not url.isascii() or any(c <= " " for c in url):
         raise SettingsError(f"{shown} is no http(s) address.", "Use a form like https://v3.handinger.com.")
     if parts.username is not None or parts.query or parts.fragment:
         raise SettingsError(
-            "The base URL has a user part, a query or a fragment.", "Use a form like https://v3.handinger.com."
+            "The base URL has a user part, a query or a fragment.",
+            "Use a form like https://v3.handinger.com.",
         )
     if parts.scheme == "http" and not is_loopback(host):
         raise SettingsError(
-            f"Plain http to {host} would send the key unprotected; it is refused.", "Use https (http is for loopback)."
+            f"Plain http to {host} would send the key unprotected; it is refused.",
+            "Use https (http is for loopback).",
         )
     return url.rstrip("/")
 
@@ -252,7 +268,9 @@ def _headers(text: str, from_file: object) -> tuple[tuple[str, str], ...]:
         if not line.strip():
             continue
         if not colon or not name.strip() or not (name.strip() + value).isascii():
-            raise SettingsError("HANDINGER_CUSTOM_HEADERS has a line that is not `Name: value`.", "Mend or unset it.")
+            raise SettingsError(
+                "HANDINGER_CUSTOM_HEADERS has a line that is not `Name: value`.", "Mend or unset it."
+            )
         pairs.append((name.strip(), value.strip()))
     return tuple(pairs)
 
@@ -268,7 +286,9 @@ def _limits(environ: Mapping[str, str], table: Mapping[str, Any], max_wait: floa
         try:
             number = convert(value)
         except (ValueError, TypeError):
-            raise SettingsError(f"{variable} is {str(value)[:40]!r}, which is no number.", "Mend or unset it.") from None
+            raise SettingsError(
+                f"{variable} is {str(value)[:40]!r}, which is no number.", "Mend or unset it."
+            ) from None
         if not 0 < number < 1e15:
             raise SettingsError(f"{variable} must be a number above 0.", "Mend or unset it.")
         values[limit.name] = number

@@ -105,5 +105,5 @@ def connection(parts: Parts) -> Connection:
         save_file=save_file,
         attach=attachment,
         open_link=open_link,
-        warnings=[parts.ledger.problem] if parts.ledger.problem else [],
+        warnings=[parts.warning] if parts.warning else [],
     )

@@ -33,6 +33,7 @@ class Parser(argparse.ArgumentParser):
     """argparse with our exit code and a short word instead of the whole usage."""
 
     def error(self, message: str) -> NoReturn:
+        """Say what was wrong with the command line and leave with our code for it."""
         sys.stderr.write(f"handinger-tui: {message}\nTry: {self.prog} --help\n")
         raise SystemExit(USAGE)
 
@@ -48,7 +49,13 @@ def _connection(parser: argparse.ArgumentParser) -> None:
 def _output(parser: argparse.ArgumentParser) -> None:
     out = parser.add_argument_group("headless output")
     out.add_argument("--output-format", choices=FORMATS, metavar="FORMAT", help="text, json or stream-json")
-    out.add_argument("--json", dest="output_format", action="store_const", const="json", help="same as --output-format json")
+    out.add_argument(
+        "--json",
+        dest="output_format",
+        action="store_const",
+        const="json",
+        help="same as --output-format json",
+    )
     out.add_argument("--raw", action="store_true", help="do not clean the text (never to a terminal)")
     out.add_argument("-o", "--output", metavar="FILE", help="also save the answer to FILE")
     out.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="give up watching after this long")
@@ -79,14 +86,26 @@ def main_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"handinger-tui {__version__}")
     session = parser.add_argument_group("session")
     session.add_argument("-w", "--worker", metavar="ID", help="continue a known worker")
-    session.add_argument("-c", "--continue", dest="last", action="store_true", help="continue the last session")
-    session.add_argument("-r", "--resume", nargs="?", const="", metavar="ID", help="resume a session (picker without ID)")
+    session.add_argument(
+        "-c", "--continue", dest="last", action="store_true", help="continue the last session"
+    )
+    session.add_argument(
+        "-r", "--resume", nargs="?", const="", metavar="ID", help="resume a session (picker without ID)"
+    )
     turn = parser.add_argument_group("turn")
     turn.add_argument("-b", "--budget", choices=BUDGETS, help="budget of the turn")
-    turn.add_argument("-f", "--file", action="append", default=[], metavar="PATH", help="attach a file (repeatable)")
+    turn.add_argument(
+        "-f", "--file", action="append", default=[], metavar="PATH", help="attach a file (repeatable)"
+    )
     turn.add_argument("--detach", action="store_true", help="send, print the ids, exit 0")
     turn.add_argument(
-        "-p", "--print", nargs="?", const="", metavar="PROMPT", dest="headless", help="headless: answer to stdout"
+        "-p",
+        "--print",
+        nargs="?",
+        const="",
+        metavar="PROMPT",
+        dest="headless",
+        help="headless: answer to stdout",
     )
     _output(parser)
     _connection(parser)
@@ -95,9 +114,13 @@ def main_parser() -> argparse.ArgumentParser:
 
 
 def _attach() -> argparse.ArgumentParser:
-    parser = Parser(prog="handinger-tui attach", description="Watch a worker that may be running. Free: only reads.")
+    parser = Parser(
+        prog="handinger-tui attach", description="Watch a worker that may be running. Free: only reads."
+    )
     parser.add_argument("worker", metavar="ID")
-    parser.add_argument("-p", "--print", action="store_true", dest="headless", help="headless: answer to stdout")
+    parser.add_argument(
+        "-p", "--print", action="store_true", dest="headless", help="headless: answer to stdout"
+    )
     _output(parser)
     _connection(parser)
     _screen(parser)
@@ -130,7 +153,9 @@ def _local() -> argparse.ArgumentParser:
 
 
 def _doctor() -> argparse.ArgumentParser:
-    parser = Parser(prog="handinger-tui doctor", description="Checks that explain themselves. Sends nothing that costs.")
+    parser = Parser(
+        prog="handinger-tui doctor", description="Checks that explain themselves. Sends nothing that costs."
+    )
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
     _connection(parser)
     return parser
@@ -153,10 +178,14 @@ def _email() -> argparse.ArgumentParser:
 
 
 def _schedules() -> argparse.ArgumentParser:
-    parser = Parser(prog="handinger-tui schedules", description="A worker's schedules: runs that start by themselves.")
+    parser = Parser(
+        prog="handinger-tui schedules", description="A worker's schedules: runs that start by themselves."
+    )
     parser.add_argument("action", choices=("list", "add", "cancel"))
     parser.add_argument("worker", metavar="ID")
-    parser.add_argument("schedule", nargs="?", metavar="SCHEDULE", help="for cancel: its id; for add: the instruction")
+    parser.add_argument(
+        "schedule", nargs="?", metavar="SCHEDULE", help="for cancel: its id; for add: the instruction"
+    )
     when = parser.add_mutually_exclusive_group()
     when.add_argument("--at", metavar="DATE", help="once, at this ISO 8601 time")
     when.add_argument("--in", dest="delay", type=int, metavar="SECONDS", help="once, after this long")
@@ -206,7 +235,9 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 
 def _check(parser: argparse.ArgumentParser, told: argparse.Namespace) -> None:
-    chosen = [flag for flag, on in (("-w", told.worker), ("-c", told.last), ("-r", told.resume is not None)) if on]
+    chosen = [
+        flag for flag, on in (("-w", told.worker), ("-c", told.last), ("-r", told.resume is not None)) if on
+    ]
     if len(chosen) > 1:
         parser.error(f"{' and '.join(chosen)} name different sessions; use one")
     if told.headless is not None and told.headless and told.prompt:

@@ -39,8 +39,12 @@ def attachment(path_text: str) -> Attachment:
         digest = _digest(path)
     except OSError as problem:
         reason = os.strerror(problem.errno) if problem.errno else str(problem)
-        raise AttachmentProblem(f"{path_text} cannot be read: {reason}. Nothing was sent.", "Check the path.") from None
-    media_type = mimetypes.guess_type(path.name)[0] or _EXTRA.get(path.suffix.lower(), "application/octet-stream")
+        raise AttachmentProblem(
+            f"{path_text} cannot be read: {reason}. Nothing was sent.", "Check the path."
+        ) from None
+    media_type = mimetypes.guess_type(path.name)[0] or _EXTRA.get(
+        path.suffix.lower(), "application/octet-stream"
+    )
     return Attachment(str(path.resolve()), path.name, found.st_size, media_type, digest)
 
 

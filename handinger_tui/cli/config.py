@@ -20,12 +20,16 @@ def run(told: argparse.Namespace) -> int:
     here = places()
     if told.action == "path":
         paths = {"config": str(here.config), "database": str(here.database), "downloads": str(here.downloads)}
-        sys.stdout.write((dump(paths) if told.json else "\n".join(f"{k:10} {v}" for k, v in paths.items())) + "\n")
+        sys.stdout.write(
+            (dump(paths) if told.json else "\n".join(f"{k:10} {v}" for k, v in paths.items())) + "\n"
+        )
         return Exit.OK
     settings = settings_for(told)
     rows = _rows(told, settings)
     if told.json:
-        sys.stdout.write(dump({name: {"value": value, "origin": origin} for name, value, origin in rows}) + "\n")
+        sys.stdout.write(
+            dump({name: {"value": value, "origin": origin} for name, value, origin in rows}) + "\n"
+        )
     else:
         sys.stdout.write("\n".join(f"{name:20} {value!s:36} {origin}" for name, value, origin in rows) + "\n")
     return Exit.OK

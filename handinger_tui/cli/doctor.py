@@ -53,7 +53,9 @@ def run(told: argparse.Namespace) -> int:
 
 def _print(told: argparse.Namespace, checks: list[Check]) -> None:
     if told.json:
-        rows: list[Json] = [{"name": c.name, "state": c.state, "found": c.found, "hint": c.hint or None} for c in checks]
+        rows: list[Json] = [
+            {"name": c.name, "state": c.state, "found": c.found, "hint": c.hint or None} for c in checks
+        ]
         sys.stdout.write(dump({"checks": rows}) + "\n")
         return
     for check in checks:
@@ -76,7 +78,9 @@ def _program() -> Check:
 def _terminal() -> Check:
     size = shutil.get_terminal_size()
     term = os.environ.get("TERM", "")
-    found = f"{size.columns}x{size.lines}, TERM={term or 'not set'}" + (", in tmux" if os.environ.get("TMUX") else "")
+    found = f"{size.columns}x{size.lines}, TERM={term or 'not set'}" + (
+        ", in tmux" if os.environ.get("TMUX") else ""
+    )
     if term in {"", "dumb"}:
         return Check("terminal", "note", found, "The screen needs a real terminal; -p works everywhere.")
     if size.columns < 80 or size.lines < 24:
@@ -93,7 +97,9 @@ def _color() -> Check:
 
 def _key(settings: Settings) -> Check:
     if settings.local:
-        return Check("key", "note", "none: the local worker answers", "Set HANDINGER_API_KEY to talk to your workers.")
+        return Check(
+            "key", "note", "none: the local worker answers", "Set HANDINGER_API_KEY to talk to your workers."
+        )
     return Check("key", "ok", f"set, ends in …{settings.key.tail()}")
 
 
@@ -107,7 +113,9 @@ def _service(settings: Settings) -> Check:
             return Check("service", "ok", f"{settings.base_url} can be reached")
     except OSError as problem:
         reason = problem.strerror or str(problem) or "no answer"
-        return Check("service", "fault", f"{settings.base_url}: {reason}", "Check the address, network and proxy.")
+        return Check(
+            "service", "fault", f"{settings.base_url}: {reason}", "Check the address, network and proxy."
+        )
 
 
 async def _history(here: Places) -> Check:

@@ -59,6 +59,8 @@ class Headless:
     async def turn(self, prompt: str, attachments: tuple[Attachment, ...]) -> int:
         """Send a turn and print its answer."""
         async with wired(self._settings, places(), watch_money=False, tap=self._event) as parts:
+            if parts.warning:
+                say(parts.warning)
             session = await self._choose(parts)
             self._session_id = session.session_id
             self._listen(parts)
@@ -138,7 +140,10 @@ class Headless:
         engine, moved = parts.engine, asyncio.Event()
         leave = engine.subscribe(lambda _session_id: moved.set())
         try:
-            while _turn(engine.session(self._session_id), turn_id).status in (TurnStatus.QUEUED, TurnStatus.SENDING):
+            while _turn(engine.session(self._session_id), turn_id).status in (
+                TurnStatus.QUEUED,
+                TurnStatus.SENDING,
+            ):
                 moved.clear()
                 await moved.wait()
         finally:
@@ -218,7 +223,9 @@ def _remarks(turn: Turn) -> list[str]:
         if fault.retry_after_s is not None:
             remarks.append(f"The service asks to wait {fault.retry_after_s:.0f} s.")
         remarks.append(
-            "This may have been charged." if fault.may_have_been_charged else "Nothing was charged; the message can be sent again."
+            "This may have been charged."
+            if fault.may_have_been_charged
+            else "Nothing was charged; the message can be sent again."
         )
     if turn.skipped:
         remarks.append(f"{turn.skipped} damaged events of the stream were left out.")

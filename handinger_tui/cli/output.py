@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import Protocol, TextIO
+from collections.abc import Callable
+from typing import Final, Protocol, TextIO
 
 from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.export.event_lines import event_object
@@ -36,10 +37,13 @@ class Printer(Protocol):
 
 
 class TextPrinter:
-    """Plain text as it arrives. What was printed cannot be taken back: a text that the
-    server replaced is printed whole at the end, with a word on stderr."""
+    """Plain text as it arrives.
 
-    def __init__(self, out: TextIO, *, raw: bool) -> None:
+    What was printed cannot be taken back: a text that the server replaced is
+    printed whole at the end, with a word on stderr.
+    """
+
+    def __init__(self, out: TextIO, raw: bool) -> None:
         self._out = out
         self._raw = raw
         self._printed = ""
@@ -60,7 +64,8 @@ class TextPrinter:
             self._printed = held
 
     def result(self, session: Session, turn: Turn) -> None:
-        """Print the rest, or the whole text where it was replaced."""
+        """Print the rest, or the whole text where it was replaced; the session says nothing more."""
+        del session
         text = turn.text
         if text.startswith(self._printed):
             self._write(text[len(self._printed) :])
@@ -82,7 +87,7 @@ class TextPrinter:
 class JsonPrinter:
     """One object at the end."""
 
-    def __init__(self, out: TextIO, *, raw: bool) -> None:
+    def __init__(self, out: TextIO, raw: bool) -> None:
         self._out = out
         self._raw = raw
 
@@ -104,8 +109,8 @@ class JsonPrinter:
 class EventPrinter(JsonPrinter):
     """One normalized event a line as it happens, then the result as the last line."""
 
-    def __init__(self, out: TextIO, *, raw: bool) -> None:
-        super().__init__(out, raw=raw)
+    def __init__(self, out: TextIO, raw: bool) -> None:
+        super().__init__(out, raw)
         self._seq = 0
         self._status: TurnStatus | None = None
         self._money: object = None
@@ -123,7 +128,9 @@ class EventPrinter(JsonPrinter):
         figures = (turn.snapshot.usage, turn.snapshot.costs) if turn.snapshot else None
         if figures is not None and figures != self._money:
             self._money = figures
-            self._event({"type": "usage", "usage": usage_object(figures[0]), "costs": costs_object(figures[1])})
+            self._event(
+                {"type": "usage", "usage": usage_object(figures[0]), "costs": costs_object(figures[1])}
+            )
 
     def result(self, session: Session, turn: Turn) -> None:
         """Print the result object with its type."""
@@ -135,8 +142,13 @@ class EventPrinter(JsonPrinter):
         self._line(line if self._raw else {key: clean_json(item) for key, item in line.items()})  # type: ignore[misc]
 
 
+PRINTERS: Final[dict[str, Callable[[TextIO, bool], Printer]]] = {
+    "text": TextPrinter,
+    "json": JsonPrinter,
+    "stream-json": EventPrinter,
+}
+
+
 def printer(output_format: str, out: TextIO, *, raw: bool) -> Printer:
     """The printer of a format."""
-    kinds = {"text": TextPrinter, "json": JsonPrinter, "stream-json": EventPrinter}
-    made: Printer = kinds[output_format](out, raw=raw)  # type: ignore[abstract]
-    return made
+    return PRINTERS[output_format](out, raw)

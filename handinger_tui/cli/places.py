@@ -43,4 +43,6 @@ def config_text(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as problem:
-        raise SettingsError(f"{path} cannot be read: {problem}.", "Mend it or set HANDINGER_TUI_HOME.") from None
+        raise SettingsError(
+            f"{path} cannot be read: {problem}.", "Mend it or set HANDINGER_TUI_HOME."
+        ) from None

@@ -51,9 +51,13 @@ async def _schedules(told: argparse.Namespace, parts: Parts) -> int:
         _write(told, {"worker_id": told.worker, "schedules": [*rows]}, text)
     elif told.action == "cancel":
         if not told.schedule:
-            raise SettingsError("Which schedule?", "Give its id: handinger-tui schedules cancel WORKER SCHEDULE")
+            raise SettingsError(
+                "Which schedule?", "Give its id: handinger-tui schedules cancel WORKER SCHEDULE"
+            )
         cancelled = await parts.client.cancel_schedule(told.worker, told.schedule)
-        _write(told, {"cancelled": cancelled}, "Cancelled." if cancelled else "The service did not cancel it.")
+        _write(
+            told, {"cancelled": cancelled}, "Cancelled." if cancelled else "The service did not cancel it."
+        )
     else:
         made = await parts.client.add_schedule(told.worker, told.schedule or "", _when(told), told.budget)
         _write(told, dict(made), _schedule_row(dict(made)))
@@ -76,8 +80,16 @@ def _when(told: argparse.Namespace) -> JsonObject:
 
 def _schedule_row(schedule: JsonObject) -> str:
     rule = schedule.get("cron") or schedule.get("intervalSeconds") or schedule.get("delayInSeconds") or ""
-    told = (schedule.get("id"), schedule.get("type"), rule, f"next {schedule.get('nextRunAt')}", schedule.get("budget"))
-    return " · ".join(clean_line(str(item)) for item in (*told, schedule.get("input")) if item not in (None, ""))
+    told = (
+        schedule.get("id"),
+        schedule.get("type"),
+        rule,
+        f"next {schedule.get('nextRunAt')}",
+        schedule.get("budget"),
+    )
+    return " · ".join(
+        clean_line(str(item)) for item in (*told, schedule.get("input")) if item not in (None, "")
+    )
 
 
 # -- files ---------------------------------------------------------------------------------
@@ -88,16 +100,25 @@ async def _files(told: argparse.Namespace, parts: Parts) -> int:
             {"filename": file.filename, "media_type": file.media_type, "url": file.url, "size": file.size}
             for file in snapshot.files
         ]
-        text = "\n".join(f"{clean_line(f.filename or f.url)}  {f.media_type}  {size(f.size)}" for f in snapshot.files)
+        text = "\n".join(
+            f"{clean_line(f.filename or f.url)}  {f.media_type}  {size(f.size)}" for f in snapshot.files
+        )
         _write(told, {"worker_id": told.worker, "files": rows}, text or "No files.")
         return Exit.OK
     wanted = _wanted(told, list(snapshot.files))
-    folder = Path(told.dir).expanduser()
+    folder = _folder(told.dir)
     results = [await _get(parts, file, folder) for file in wanted]
-    text = "\n".join(clean_line(str(r["saved_as"] or f"{r['filename']}: {as_object(r['error']).get('message')}")) for r in results)
+    text = "\n".join(
+        clean_line(str(r["saved_as"] or f"{r['filename']}: {as_object(r['error']).get('message')}"))
+        for r in results
+    )
     _write(told, {"files": [*results]}, text)
     saved = sum(result["status"] == "saved" for result in results)
     return Exit.OK if saved == len(results) else Exit.FAILED
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser()
 
 
 def _wanted(told: argparse.Namespace, files: list[WorkerFile]) -> list[WorkerFile]:

@@ -20,6 +20,8 @@ def run(told: argparse.Namespace) -> int:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
         if not told.json:
-            sys.stderr.write("The local worker listens on this machine only. Ctrl+C ends it and forgets everything.\n")
+            sys.stderr.write(
+                "The local worker listens on this machine only. Ctrl+C ends it and forgets everything.\n"
+            )
 
     return serve_foreground(told.port, announce)

@@ -43,7 +43,9 @@ async def _run(told: argparse.Namespace) -> int:
         else:
             session_id = await _only(ledger, told.id)
             await (ledger.rename(session_id, told.title) if action == "rename" else ledger.delete(session_id))
-            _write(dump({"session_id": session_id, "done": action}) if told.json else f"{action}: {session_id}")
+            _write(
+                dump({"session_id": session_id, "done": action}) if told.json else f"{action}: {session_id}"
+            )
     finally:
         await ledger.aclose()
     return Exit.OK
@@ -96,18 +98,27 @@ def _list_text(found: list[SessionSummary]) -> str:
 
 
 def _row(summary: SessionSummary, now: int) -> str:
-    gaps = f" + {plural(summary.unpriced, 'turn')} not reported" if summary.unpriced and summary.cost_usd is not None else ""
+    gaps = (
+        f" + {plural(summary.unpriced, 'turn')} not reported"
+        if summary.unpriced and summary.cost_usd is not None
+        else ""
+    )
     money = [usd_text(summary.cost_usd) + gaps if summary.cost_usd is not None else "cost not reported"]
     if summary.credits is not None:
         money.append(f"{credits_text(summary.credits)} credits")
     told = " · ".join((plural(summary.turns, "turn"), *money, str(summary.last_status or "empty")))
     mark = "*" if summary.unread else " "
-    return f"{mark}{summary.session_id}  {ago(summary.updated_ms, now):>9}  {clean_line(summary.title, 50)}\n    {told}"
+    when = f"{ago(summary.updated_ms, now):>9}"
+    return f"{mark}{summary.session_id}  {when}  {clean_line(summary.title, 50)}\n    {told}"
 
 
 def _show_json(session: Session) -> str:
     turns: list[Json] = [
-        {"prompt": clean(turn.order.prompt), "created_ms": turn.order.created_ms, **result_object(session, turn)}
+        {
+            "prompt": clean(turn.order.prompt),
+            "created_ms": turn.order.created_ms,
+            **result_object(session, turn),
+        }
         for turn in session.turns
     ]
     identity: JsonObject = {"session_id": session.session_id, "worker_id": session.worker_id}
@@ -115,8 +126,11 @@ def _show_json(session: Session) -> str:
 
 
 def _show_text(session: Session) -> str:
-    blocks = [f"{clean_line(session.title) or 'untitled'}\nsession {session.session_id} · worker {session.worker_id}"]
+    title = clean_line(session.title) or "untitled"
+    blocks = [f"{title}\nsession {session.session_id} · worker {session.worker_id}"]
     for turn in session.turns:
         answer = clean(turn.text).rstrip() or f"({turn.status})"
-        blocks.append(f"> {clean(turn.order.prompt).rstrip()}\n\n{answer}\n\n{receipt_line(session, turn)}".rstrip())
+        blocks.append(
+            f"> {clean(turn.order.prompt).rstrip()}\n\n{answer}\n\n{receipt_line(session, turn)}".rstrip()
+        )
     return "\n\n".join(blocks)

@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.limits import Limits as ApiLimits
 from handinger_tui.cli.places import Places
+from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.events import StreamEvent
 from handinger_tui.engine.engine import Engine
 from handinger_tui.engine.patience import Patience
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.settings import LOCAL_BASE, Settings
+from handinger_tui.settings import Settings
 
 
 class SystemClock:
@@ -56,6 +57,8 @@ class Parts:
     base_url: str
     """As stored with a session: `local` for the local worker."""
     host: str
+    warning: str | None = None
+    """To be said once: no durable history, a damaged one set aside."""
 
 
 @asynccontextmanager
@@ -69,19 +72,35 @@ async def wired(
     """Open everything, close it in reverse order.
 
     Raises:
-        SettingsError, LedgerError
+        SettingsError
     """
     async with AsyncExitStack() as stack:
-        ledger = Ledger(places.database)
-        await ledger.start()
+        ledger, warning = await opened_ledger(places)
         stack.push_async_callback(ledger.aclose)
         address, key = settings.base_url, settings.key.reveal()
         if settings.local:
             address, key = await _local_worker(stack)
         client = await stack.enter_async_context(_client(settings, address, key))
-        engine = Engine(client, ledger, SystemClock(), RandomIds(), patience(settings, watch_money=watch_money), tap)
+        engine = Engine(
+            client, ledger, SystemClock(), RandomIds(), patience(settings, watch_money=watch_money), tap
+        )
         stack.push_async_callback(engine.aclose)
-        yield Parts(settings, client, ledger, engine, settings.base_url, urlsplit(address).netloc)
+        yield Parts(settings, client, ledger, engine, settings.base_url, urlsplit(address).netloc, warning)
+
+
+async def opened_ledger(places: Places) -> tuple[Ledger, str | None]:
+    """The history; where the file cannot be used one in memory, and a warning: the program always starts."""
+    ledger = Ledger(places.database)
+    try:
+        await ledger.start()
+    except LedgerError as problem:
+        spare = Ledger(None)
+        await spare.start()
+        return (
+            spare,
+            f"No history: {problem.summary} This session is kept in memory only. {problem.hint}".strip(),
+        )
+    return ledger, ledger.problem
 
 
 async def _local_worker(stack: AsyncExitStack) -> tuple[str, str]:
@@ -125,6 +144,3 @@ def patience(settings: Settings, *, watch_money: bool) -> Patience:
         max_wait=limits.max_wait,
         money_interval=2.0 if watch_money else None,
     )
-
-
-__all__ = ["LOCAL_BASE", "Parts", "RandomIds", "SystemClock", "patience", "wired"]

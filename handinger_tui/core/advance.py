@@ -254,7 +254,9 @@ def _activity(data: Json) -> str | None:
     if isinstance(data, str):
         return data
     if isinstance(data, dict):
-        return next((v for k in ("message", "status", "text", "label") if isinstance(v := data.get(k), str)), None)
+        return next(
+            (v for k in ("message", "status", "text", "label") if isinstance(v := data.get(k), str)), None
+        )
     return None
 
 

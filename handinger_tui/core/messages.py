@@ -127,7 +127,9 @@ def _old_invocation(item: JsonObject) -> Part:
 
 def _tool_call(item: JsonObject) -> Part:
     name = as_text(item.get("toolName")) or "tool"
-    return ToolPart(as_text(item.get("toolCallId")) or "", name, ToolState.INPUT_AVAILABLE, input=item.get("input"))
+    return ToolPart(
+        as_text(item.get("toolCallId")) or "", name, ToolState.INPUT_AVAILABLE, input=item.get("input")
+    )
 
 
 def _tool_result(item: JsonObject) -> Part:
@@ -141,7 +143,9 @@ def _tool_result(item: JsonObject) -> Part:
 def _file(item: JsonObject) -> Part:
     return FilePart(
         url=as_text(item.get("url")) or "",
-        media_type=as_text(item.get("mediaType")) or as_text(item.get("mimeType")) or "application/octet-stream",
+        media_type=as_text(item.get("mediaType"))
+        or as_text(item.get("mimeType"))
+        or "application/octet-stream",
         filename=as_text(item.get("filename")),
         size=count(item.get("size")),
         in_reasoning=item.get("type") == "reasoning-file",
@@ -149,7 +153,9 @@ def _file(item: JsonObject) -> Part:
 
 
 def _source_url(item: JsonObject) -> Part:
-    return SourcePart(as_text(item.get("sourceId")) or "", as_text(item.get("url")), as_text(item.get("title")))
+    return SourcePart(
+        as_text(item.get("sourceId")) or "", as_text(item.get("url")), as_text(item.get("title"))
+    )
 
 
 def _source_document(item: JsonObject) -> Part:
@@ -164,7 +170,9 @@ def _source_document(item: JsonObject) -> Part:
 
 def _old_source(item: JsonObject) -> Part:
     source = as_object(item.get("source"))
-    return SourcePart(as_text(source.get("id")) or "", as_text(source.get("url")), as_text(source.get("title")))
+    return SourcePart(
+        as_text(source.get("id")) or "", as_text(source.get("url")), as_text(source.get("title"))
+    )
 
 
 def _step(_item: JsonObject) -> Part:

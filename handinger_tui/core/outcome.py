@@ -9,7 +9,9 @@ from handinger_tui.core.turn import Fault, Kind, ToolPart, ToolState, Turn, Turn
 
 JsonObject = dict[str, Json]
 
-CUT_SHORT: Final = frozenset({"length", "content-filter", "interrupted", "max_output_tokens", "content_filter"})
+CUT_SHORT: Final = frozenset(
+    {"length", "content-filter", "interrupted", "max_output_tokens", "content_filter"}
+)
 """Finish reasons that mean: the answer is not whole."""
 
 

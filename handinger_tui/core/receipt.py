@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
-from handinger_tui.core.readings import money_of
 from handinger_tui.core.money import credits_text, usd_text
+from handinger_tui.core.readings import money_of
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Turn, TurnStatus
 from handinger_tui.core.words import duration, plural
 
 
 def receipt_line(session: Session, turn: Turn) -> str:
-    """"12 s · 3 steps · 8 credits · $0.0123 · standard · 4 sources · 2 files"; "" while live.
+    """Duration, steps, tokens, credits, USD, budget, sources and files; an empty text while live.
 
     A figure that nobody reported is named as such once, never shown as zero.
     """

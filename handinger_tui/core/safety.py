@@ -79,7 +79,9 @@ class Link:
 
 
 _SCHEMES: Final = frozenset({"http", "https", "mailto"})
-_URL_BAD: Final = re.compile("[\x00-\x1f\x7f-\xa0\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ud800-\udfff]")
+_URL_BAD: Final = re.compile(
+    "[\x00-\x1f\x7f-\xa0\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ud800-\udfff]"
+)
 
 
 def judge_link(url: str, shown: str | None = None) -> Link:
@@ -106,12 +108,16 @@ def judge_link(url: str, shown: str | None = None) -> Link:
 
 def _judge_host(link: Link, host: str, *, userinfo: bool, shown: str | None) -> Link:
     if userinfo:
-        return Link(link.url, Verdict.ASK, link.host, f"the part before @ is no host; it leads to {link.host}")
+        return Link(
+            link.url, Verdict.ASK, link.host, f"the part before @ is no host; it leads to {link.host}"
+        )
     if link.host != host.lower() or link.host.startswith("xn--") or ".xn--" in link.host:
         return Link(link.url, Verdict.ASK, link.host, f"the host is really {link.host}")
     claimed = shown_host(shown) if shown else None
     if claimed is not None and claimed != link.host.removeprefix("www."):
-        return Link(link.url, Verdict.ASK, link.host, f"the text says {claimed}, the link leads to {link.host}")
+        return Link(
+            link.url, Verdict.ASK, link.host, f"the text says {claimed}, the link leads to {link.host}"
+        )
     return link
 
 
@@ -125,7 +131,9 @@ def to_ascii(host: str) -> str | None:
         return None
 
 
-_LOOKS_LIKE_HOST: Final = re.compile(r"^(?:https?://)?(?:www\.)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?:[/:?#]|$)", re.I)
+_LOOKS_LIKE_HOST: Final = re.compile(
+    r"^(?:https?://)?(?:www\.)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?:[/:?#]|$)", re.IGNORECASE
+)
 
 
 def shown_host(text: str) -> str | None:
@@ -146,8 +154,10 @@ def host_of(url: str) -> str:
 # -- file names ------------------------------------------------------------------
 MAX_NAME_BYTES: Final = 180
 _NAME_BAD: Final = re.compile('[\\x00-\\x1f\\x7f-\\x9f:*?"<>|]')
-_INVISIBLE: Final = re.compile("[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e01ef]")
-_RESERVED: Final = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)$", re.I)
+_INVISIBLE: Final = re.compile(
+    "[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e01ef]"
+)
+_RESERVED: Final = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)$", re.IGNORECASE)
 
 
 def safe_file_name(name: str | None, fallback: str = "file") -> str:

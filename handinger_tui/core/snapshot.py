@@ -62,8 +62,10 @@ class Snapshot:
 
     @property
     def busy(self) -> bool:
-        """True unless the worker says it is done: an unknown status counts as busy
-        only while `running` is not false (facts sheet, section 12.5)."""
+        """True unless the worker says it is done.
+
+        An unknown status counts as busy only while `running` is not false (facts sheet, section 12.5).
+        """
         if self.running_flag is not None:
             return self.running_flag or (self.status in {"pending", "queued"} and not self.output_text)
         return self.status not in ENDED
@@ -143,7 +145,7 @@ REASON_KEYS: Final = ("message", "reason", "detail", "error", "errors", "issues"
 
 def reason_text(value: Json) -> str | None:
     """One sentence out of an error of unknown shape; None for null and emptiness."""
-    if value is None or value is False or value == {} or value == [] or value == "":
+    if value is False or value in (None, {}, [], ""):
         return None
     if isinstance(value, str):
         return value

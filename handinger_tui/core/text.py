@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import reduce
 from typing import Final
 
 SEAL: Final = 8192
 """Characters after which the tail is sealed, so that one delta never copies more."""
-
-_HIGH: Final = re.compile("[\ud800-\udbff]\\Z")
-_LOW: Final = re.compile("\\A[\udc00-\udfff]")
 
 
 def join(first: str, second: str) -> str:
@@ -20,15 +16,19 @@ def join(first: str, second: str) -> str:
     `JSON.stringify` writes half an emoji as an escape when a delta ends inside
     it (tests/wire/README.md); Python would keep the halves apart for ever.
     """
-    if _HIGH.search(first) and _LOW.match(second):
+    if _ends_half(first) and "\udc00" <= second[:1] <= "\udfff":
         pair = (first[-1] + second[0]).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
         return first[:-1] + pair + second[1:]
     return first + second
 
 
+def _ends_half(text: str) -> bool:
+    return "\ud800" <= text[-1:] <= "\udbff"
+
+
 def join_all(pieces: list[str]) -> str:
     """`join` over many pieces."""
-    if any("\ud800" <= piece[-1:] <= "\udbff" for piece in pieces):
+    if any(map(_ends_half, pieces)):
         return reduce(join, pieces, "")
     return "".join(pieces)
 
@@ -45,7 +45,7 @@ class Rope:
 
     def __add__(self, delta: str) -> Rope:
         grown = join(self.tail, delta)
-        if len(grown) < SEAL or _HIGH.search(grown):
+        if len(grown) < SEAL or _ends_half(grown):
             return Rope(self.sealed, grown)
         return Rope((*self.sealed, grown), "")
 
@@ -59,7 +59,7 @@ class Rope:
         return sum(map(len, self.sealed)) + len(self.tail)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Rope) and str(self) == str(other)
+        return isinstance(other, Rope) and (self is other or str(self) == str(other))
 
     def __hash__(self) -> int:
         return hash(str(self))

@@ -36,7 +36,9 @@ def adopted_turns(session: Session, body: str, now_ms: int, ids: Ids) -> list[Ad
         if held.count(prompt) > times:
             continue
         last = at == len(groups) - 1
-        order = Order(ids.new("turn"), prompt, now_ms, snapshot.worker_id or session.worker_id, seen_before=times)
+        order = Order(
+            ids.new("turn"), prompt, now_ms, snapshot.worker_id or session.worker_id, seen_before=times
+        )
         adopted.append((order, _frames(worker, group, times, now_ms, busy=last and snapshot.busy, last=last)))
     return adopted
 
@@ -59,10 +61,21 @@ def _frames(
     told = dict(worker)
     told["messages"] = [*older, *group]
     if not last:
-        for member in ("usage", "costs", "output", "output_text", "error", "incomplete_details", "files", "sources"):
+        for member in (
+            "usage",
+            "costs",
+            "output",
+            "output_text",
+            "error",
+            "incomplete_details",
+            "files",
+            "sources",
+        ):
             told.pop(member, None)
         told |= {"status": "completed", "running": False}
     look = Frame(0, now_ms, Framing.JSON, dump(told), Look.DURING if busy else Look.AFTER)
     status = TurnStatus.RUNNING if busy else TurnStatus.COMPLETED
-    note = Frame(1, now_ms, Framing.NOTE, dump({"status": status, "recovered": False, "fault": None}), Note.SETTLED)
+    note = Frame(
+        1, now_ms, Framing.NOTE, dump({"status": status, "recovered": False, "fault": None}), Note.SETTLED
+    )
     return look, note

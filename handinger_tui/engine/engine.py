@@ -21,7 +21,7 @@ from handinger_tui.core.turn import Attachment, Fault, Kind, Order, Turn, TurnSt
 from handinger_tui.engine.adopt import adopted_turns
 from handinger_tui.engine.patience import Patience
 from handinger_tui.engine.ports import Clock, Ids, TurnLog, WorkerApi
-from handinger_tui.engine.run import Run
+from handinger_tui.engine.run import Outside, Run
 
 Listener = Callable[[str], None]
 
@@ -59,8 +59,7 @@ class Engine:
         self._log = log
         self._clock = clock
         self._ids = ids
-        self._patience = patience or Patience()
-        self._tap = tap
+        self._outside = Outside(api, log, clock, patience or Patience(), tap)
         self._desks: dict[str, _Desk] = {}
         self._listeners: list[Listener] = []
         self._closing = False
@@ -80,7 +79,9 @@ class Engine:
         return lambda: self._listeners.remove(listener)
 
     # -- opening -----------------------------------------------------------------
-    def new_session(self, base_url: str, worker_id: str | None = None, generation: str = "workers") -> Session:
+    def new_session(
+        self, base_url: str, worker_id: str | None = None, generation: str = "workers"
+    ) -> Session:
         """A session in memory; it reaches the disk with its first turn."""
         session = Session(
             self._ids.new("ses"), self._clock.now_ms(), worker_id, generation=generation, base_url=base_url
@@ -127,7 +128,11 @@ class Engine:
 
     # -- sending -----------------------------------------------------------------
     async def send(
-        self, session_id: str, prompt: str, budget: str | None = None, attachments: tuple[Attachment, ...] = ()
+        self,
+        session_id: str,
+        prompt: str,
+        budget: str | None = None,
+        attachments: tuple[Attachment, ...] = (),
     ) -> str:
         """Put a turn on disk and start it, or queue it behind the running one; returns its id.
 
@@ -218,16 +223,7 @@ class Engine:
         return next(turn for turn in desk.session.turns if turn.turn_id == turn_id)
 
     def _run(self, desk: _Desk, order: Order) -> Run:
-        return Run(
-            order=order,
-            session=lambda: desk.session,
-            api=self._api,
-            log=self._log,
-            clock=self._clock,
-            patience=self._patience,
-            publish=lambda turn: self._put(desk, turn),
-            tap=self._tap,
-        )
+        return Run(order, self._outside, lambda: desk.session, lambda turn: self._put(desk, turn))
 
     def _put(self, desk: _Desk, turn: Turn) -> None:
         session = put_turn(desk.session, turn)

@@ -25,7 +25,9 @@ class Patience:
 
     def pause(self, attempt: int) -> float:
         """The pause before GET number `attempt` (from 1): growing, capped, with jitter."""
-        grown = min(self.poll_interval * 1.5 ** (attempt - 1), max(self.poll_interval, self.poll_interval_max))
+        grown = min(
+            self.poll_interval * 1.5 ** (attempt - 1), max(self.poll_interval, self.poll_interval_max)
+        )
         return grown * random.uniform(0.75, 1.0)  # noqa: S311 - jitter, no secret
 
     @property

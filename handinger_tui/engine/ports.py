@@ -111,14 +111,22 @@ class TurnLog(Protocol):
 class Clock(Protocol):
     """Time. Milliseconds since 1970, monotonic seconds, and waiting."""
 
-    def now_ms(self) -> int: ...
+    def now_ms(self) -> int:
+        """Milliseconds since 1970."""
+        ...
 
-    def monotonic(self) -> float: ...
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
 
-    async def sleep(self, seconds: float) -> None: ...
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
 
 
 class Ids(Protocol):
     """Names that nobody else makes."""
 
-    def new(self, prefix: str) -> str: ...
+    def new(self, prefix: str) -> str:
+        """`prefix_` and something unique."""
+        ...

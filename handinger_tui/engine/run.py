@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 
 from handinger_tui.core.errors import (
     ApiError,
@@ -23,7 +24,7 @@ from handinger_tui.core.errors import (
 )
 from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.fold import Fold
-from handinger_tui.core.frames import Frame, Framing, Look, Note, Piece, Via
+from handinger_tui.core.frames import Frame, Framing, Look, Note, Piece
 from handinger_tui.core.jsontext import Json, NotJson, as_object, dump, parse_exact
 from handinger_tui.core.outcome import fault_object, judge
 from handinger_tui.core.reconcile import slim_worker, times_asked
@@ -40,28 +41,35 @@ LEFT = Fault(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What every run needs from the outside. `tap` hears each event of a stream as it is decoded."""
+
+    api: WorkerApi
+    log: TurnLog
+    clock: Clock
+    patience: Patience
+    tap: Callable[[StreamEvent], None] | None = None
+
+
 class Run:
     """The machine of one turn. Only the engine makes one, and runs one body of it at a time."""
 
     def __init__(
         self,
         order: Order,
+        outside: Outside,
         session: Callable[[], Session],
-        api: WorkerApi,
-        log: TurnLog,
-        clock: Clock,
-        patience: Patience,
         publish: Callable[[Turn], None],
-        tap: Callable[[StreamEvent], None] | None = None,
     ) -> None:
         self.order = order
-        self.api = api
-        self.clock = clock
-        self.patience = patience
+        self.api = outside.api
+        self.clock = outside.clock
+        self.patience = outside.patience
+        self._log = outside.log
         self._session = session
-        self._log = log
         self._publish = publish
-        self._fold = Fold(order, tap=tap)
+        self._fold = Fold(order, tap=outside.tap)
         self._seq = 0
 
     @property
@@ -107,10 +115,14 @@ class Run:
         except LedgerError as problem:
             # The order is on disk and nothing was sent yet, or the stream goes on in memory.
             if self.turn.live:
-                self.settle(TurnStatus.NOT_SENT, Fault(Kind.DISK, problem.summary, may_have_been_charged=False))
+                self.settle(
+                    TurnStatus.NOT_SENT, Fault(Kind.DISK, problem.summary, may_have_been_charged=False)
+                )
         finally:
             if self.turn.live:
-                self.settle(TurnStatus.UNKNOWN, Fault(Kind.NETWORK, "The program failed while watching this turn."))
+                self.settle(
+                    TurnStatus.UNKNOWN, Fault(Kind.NETWORK, "The program failed while watching this turn.")
+                )
             with suppress(LedgerError):
                 await asyncio.shield(self._log.close_turn(self._session(), self.turn_id))
 
@@ -119,7 +131,9 @@ class Run:
         if self.turn.status is TurnStatus.QUEUED:
             fault = Fault(Kind.CONNECT, "Not sent.", may_have_been_charged=False)
             self.settle(TurnStatus.NOT_SENT, fault)
-        elif self.turn.status in (TurnStatus.ACCEPTED, TurnStatus.CHECKING) or self.turn.message_id is not None:
+        elif (
+            self.turn.status in (TurnStatus.ACCEPTED, TurnStatus.CHECKING) or self.turn.message_id is not None
+        ):
             self.settle(TurnStatus.RUNNING, None)
         else:
             self.settle(TurnStatus.UNKNOWN, LEFT)
@@ -153,7 +167,9 @@ class Run:
             await Settling(self, doubt=doubt, accepted=True).go()
         except HandingerError as problem:
             # Something of ours was wrong before anything was sent (an attachment, a setting).
-            self.settle(TurnStatus.NOT_SENT, Fault(Kind.SETTINGS, problem.summary, may_have_been_charged=False))
+            self.settle(
+                TurnStatus.NOT_SENT, Fault(Kind.SETTINGS, problem.summary, may_have_been_charged=False)
+            )
         else:
             await Settling(self, doubt=None, accepted=True).go()
 

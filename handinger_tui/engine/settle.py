@@ -139,7 +139,11 @@ class Settling:
             await self._pause()
         elif seen is Sight.ABSENT and not self._accepted:
             fault = self._doubt.fault() if self._doubt else None
-            free = Fault(fault.kind, fault.message, fault.http_status, fault.retry_after_s, False) if fault else None
+            free = (
+                Fault(fault.kind, fault.message, fault.http_status, fault.retry_after_s, False)
+                if fault
+                else None
+            )
             run.settle(TurnStatus.NOT_DELIVERED, free)
         else:
             self._give_up(None)

@@ -197,6 +197,15 @@ class Rig:
     async def settled(self) -> Session:
         return await self.engine.settled(self.session_id)
 
+    async def idle(self) -> None:
+        """Wait until neither a turn nor the queue is under way."""
+        moved = asyncio.Event()
+        leave = self.engine.subscribe(lambda _session_id: moved.set())
+        while self.engine.session(self.session_id).busy:
+            await moved.wait()
+            moved.clear()
+        leave()
+
 
 def rig(api: FakeApi, *, worker_id: str | None = "w1", patience: Patience | None = None) -> Rig:
     """An engine on fakes."""

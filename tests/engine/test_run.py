@@ -118,7 +118,11 @@ async def test_a_server_that_drops_every_stream_after_three_events_still_ends_wh
     api = FakeApi(
         starts=[short],
         follows=[list(short) for _ in range(6)],
-        workers=[NOBODY, *(worker("ab", prompt="hello", busy=True) for _ in range(4)), worker("abc", prompt="hello")],
+        workers=[
+            NOBODY,
+            *(worker("ab", prompt="hello", busy=True) for _ in range(4)),
+            worker("abc", prompt="hello"),
+        ],
     )
     turn = await _only(rig(api))
     assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "abc")
@@ -154,7 +158,9 @@ async def test_a_json_answer_that_still_runs_is_polled_and_grows() -> None:
     reply = FakeReply([Piece(Framing.JSON, running[0])], content_type="application/json")
     missing = No(Kind.NOT_FOUND, "no stream here")
     api = FakeApi(
-        starts=[reply], follows=[missing, missing], workers=[NOBODY, *running, worker("growing up", prompt="hello")]
+        starts=[reply],
+        follows=[missing, missing],
+        workers=[NOBODY, *running, worker("growing up", prompt="hello")],
     )
     box = rig(api)
     seen: list[str] = []
@@ -178,7 +184,9 @@ async def test_detach_says_running_and_watch_takes_it_up_again() -> None:
     )
     box = rig(api)
     told = asyncio.Event()
-    box.engine.subscribe(lambda sid: told.set() if "first" in box.engine.session(sid).turns[-1].text else None)
+    box.engine.subscribe(
+        lambda sid: told.set() if "first" in box.engine.session(sid).turns[-1].text else None
+    )
     await box.engine.send(box.session_id, "hello")
     await told.wait()
     box.engine.detach(box.session_id)
@@ -213,8 +221,7 @@ async def test_a_queued_turn_waits_and_then_goes_by_itself() -> None:
     await box.engine.send(box.session_id, "two")
     assert box.engine.session(box.session_id).turns[-1].status is TurnStatus.QUEUED
     gate.set()
-    while len((await box.settled()).turns) < 2 or box.engine.session(box.session_id).busy:
-        await asyncio.sleep(0)
+    await box.idle()
     assert [turn.status for turn in box.engine.session(box.session_id).turns] == [TurnStatus.COMPLETED] * 2
     assert [order.worker_id for order in api.posts] == [None, "w1"]
 
@@ -227,8 +234,7 @@ async def test_the_queue_comes_back_unsent_when_the_turn_before_it_fails() -> No
     await box.engine.send(box.session_id, "one")
     await box.engine.send(box.session_id, "two")
     gate.set()
-    while box.engine.session(box.session_id).busy:
-        await asyncio.sleep(0)
+    await box.idle()
     first, second = box.engine.session(box.session_id).turns
     assert first.status is TurnStatus.REJECTED
     assert (second.status, second.draft) == (TurnStatus.NOT_SENT, "two")
@@ -261,7 +267,9 @@ async def test_closing_the_engine_detaches_and_stores() -> None:
     api = FakeApi(starts=[[*says("so far", end=False), gate]], workers=[NOBODY])
     box = rig(api)
     told = asyncio.Event()
-    box.engine.subscribe(lambda sid: told.set() if "so far" in box.engine.session(sid).turns[-1].text else None)
+    box.engine.subscribe(
+        lambda sid: told.set() if "so far" in box.engine.session(sid).turns[-1].text else None
+    )
     await box.engine.send(box.session_id, "hello")
     await told.wait()
     await box.engine.aclose()

@@ -1,0 +1,139 @@
+"""Settings: order of origin, and a clear word for everything that is wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from handinger_tui.core.errors import SettingsError
+from handinger_tui.settings import LOCAL_BASE, Flags, Secret, Settings, check_base_url, load
+
+KEY = "hdg_live_0123456789"
+FILE = """
+budget = "low"
+[profiles.work]
+api_key = "hdg_live_from_the_file"
+base_url = "https://work.example"
+budget = "high"
+[limits]
+idle_timeout = 7
+"""
+
+
+def settled(flags: Flags | None = None, file: str = "", **environ: str) -> Settings:
+    return load(flags or Flags(), environ, file)
+
+
+def test_without_key_and_address_the_local_worker_answers() -> None:
+    found = settled()
+    assert (found.local, found.base_url, bool(found.key)) == (True, LOCAL_BASE, False)
+
+
+def test_a_key_alone_means_the_published_service() -> None:
+    found = settled(HANDINGER_API_KEY=KEY)
+    assert (found.local, found.base_url) == (False, "https://v3.handinger.com")
+    assert settled(Flags(generation="tasks"), HANDINGER_API_KEY=KEY).base_url == "https://handinger.com"
+
+
+def test_local_wins_over_a_key() -> None:
+    found = settled(Flags(local=True), HANDINGER_API_KEY=KEY, HANDINGER_BASE_URL="https://x.example")
+    assert (found.local, bool(found.key)) == (True, False)
+
+
+def test_an_address_without_a_key_is_refused_with_what_to_do() -> None:
+    with pytest.raises(SettingsError) as told:
+        settled(Flags(base_url="https://x.example"))
+    assert "HANDINGER_API_KEY" in told.value.hint
+
+
+def test_flag_before_environment_before_profile_before_file() -> None:
+    assert settled(file=FILE).budget == "low"
+    assert settled(Flags(profile="work"), FILE).budget == "high"
+    assert settled(Flags(profile="work"), FILE, HANDINGER_BUDGET="standard").budget == "standard"
+    chosen = Flags(profile="work", budget="unlimited", base_url="https://flag.example")
+    found = settled(chosen, FILE, HANDINGER_BUDGET="standard")
+    assert (found.budget, found.base_url, found.profile) == ("unlimited", "https://flag.example", "work")
+    assert found.key.reveal() == "hdg_live_from_the_file"
+
+
+def test_limits_come_from_environment_then_file() -> None:
+    found = settled(file=FILE, HANDINGER_POLL_INTERVAL="0.5", HANDINGER_MAX_EVENT_BYTES="1024").limits
+    assert (found.idle_timeout, found.poll_interval, found.max_event_bytes) == (7, 0.5, 1024)
+    assert settled(file=FILE, HANDINGER_IDLE_TIMEOUT="3").limits.idle_timeout == 3
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "0", "nan", "1e99"])
+def test_a_limit_that_is_no_number_names_its_variable(value: str) -> None:
+    with pytest.raises(SettingsError, match="HANDINGER_IDLE_TIMEOUT"):
+        settled(HANDINGER_IDLE_TIMEOUT=value)
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("budgett = 'low'", "budget"),
+        ("[profiles.work]\napikey = 'x'", "api_key"),
+        ("[limits]\nidle_timout = 3", "idle_timeout"),
+    ],
+)
+def test_a_typo_in_the_file_is_named_with_a_suggestion(file: str, said: str) -> None:
+    with pytest.raises(SettingsError) as told:
+        settled(file=file)
+    assert said in told.value.hint
+
+
+@pytest.mark.parametrize(
+    "file", ["budget = ", "budget = 3", "profiles = 3", "[profiles]\nwork = 1", "limits = []"]
+)
+def test_a_broken_file_is_refused_and_named(file: str) -> None:
+    with pytest.raises(SettingsError, match="config.toml"):
+        settled(file=file)
+
+
+def test_an_unknown_profile_is_refused() -> None:
+    with pytest.raises(SettingsError, match="home"):
+        settled(Flags(profile="home"), FILE)
+
+
+@pytest.mark.parametrize(
+    "key", ["hdg live 01234567", "“hdg_live_0123”", "short", "x" * 600, "hdg\nlive_0123456"]
+)
+def test_a_wrong_key_is_refused_and_never_shown(key: str) -> None:
+    with pytest.raises(SettingsError) as told:
+        settled(HANDINGER_API_KEY=key)
+    assert key not in told.value.summary + told.value.hint
+
+
+def test_white_space_around_a_key_is_no_part_of_it() -> None:
+    assert settled(HANDINGER_API_KEY=f"  {KEY}\n").key.reveal() == KEY
+
+
+def test_a_secret_never_shows_itself() -> None:
+    secret = Secret(KEY)
+    assert KEY not in f"{secret!r} {secret} {[secret]}"
+    assert secret.tail() == KEY[-4:]
+    assert KEY not in repr(settled(HANDINGER_API_KEY=KEY))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "x", "ftp://x.example", "https://", "https://a@b.example", "http://x.example", "https://x.example?a=1",
+     "https://[x", "https://x.example:port", "https://x\x1b.example", "file:///etc/passwd"],
+)  # fmt: skip
+def test_a_bad_address_is_refused(url: str) -> None:
+    with pytest.raises(SettingsError) as told:
+        check_base_url(url)
+    assert "\x1b" not in told.value.summary
+
+
+@pytest.mark.parametrize(
+    "url", ["https://x.example/", "http://127.0.0.1:80", "http://[::1]:1", "http://localhost/s/1"]
+)
+def test_a_good_address_loses_its_trailing_slash(url: str) -> None:
+    assert check_base_url(url) == url.rstrip("/")
+
+
+def test_custom_headers_are_read_as_the_official_clients_do() -> None:
+    found = settled(HANDINGER_API_KEY=KEY, HANDINGER_CUSTOM_HEADERS="X-A: 1\n\nX-B:2")
+    assert found.headers == (("X-A", "1"), ("X-B", "2"))
+    with pytest.raises(SettingsError, match="HANDINGER_CUSTOM_HEADERS"):
+        settled(HANDINGER_API_KEY=KEY, HANDINGER_CUSTOM_HEADERS="nonsense")
