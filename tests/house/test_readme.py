@@ -1,0 +1,44 @@
+"""The README says what is so."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.house.project import ROOT
+from tests.house.readme_tables import README, filled
+
+TEXT = README.read_text("utf-8")
+
+
+def test_the_tables_are_the_generated_ones() -> None:
+    assert filled(TEXT) == TEXT, "run: .venv/bin/python -m tests.house.readme_tables"
+
+
+def command(name: str) -> str:
+    """The line of the README that CI and people run."""
+    (line,) = re.findall(rf"<!-- {name}-command -->\n```sh\n(.+)\n```\n", TEXT)
+    return str(line)
+
+
+@pytest.mark.parametrize("name", ["run", "test"])
+def test_one_line_sets_up_and_runs(name: str) -> None:
+    line = command(name)
+    assert line.startswith("python3 -m venv .venv && .venv/bin/pip install ")
+    assert not re.search(r"\b(?:uv|pipx|git|make|sudo)\b", line), (
+        "only Python with venv and pip may be needed"
+    )
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    assert "<!-- test-command -->" in script
+    assert "-m pytest" not in script, "a second spelling of the command could drift"
+
+
+def test_every_link_into_the_project_leads_somewhere() -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", TEXT)
+    missing = [target for target in targets if "://" not in target and not (ROOT / target).exists()]
+    assert targets
+    assert not missing
