@@ -133,8 +133,13 @@ class Routes:
         return json_answer(record.as_worker())
 
     async def follow(self, request: Request) -> Response:
-        """Follow a worker, whatever Accept says."""
-        return event_stream(self._history_and_live(self._record(request)))
+        """Follow a worker, whatever Accept says.
+
+        No `[DONE]` here: the clients that know this route (official Python 0.0.2 to 0.3.0) decode
+        every event as JSON and break on it.
+        """
+        events = self._history_and_live(self._record(request))
+        return event_stream(text async for text in events if text != stream.DONE)
 
     async def email(self, request: Request) -> Response:
         """Give an address that says of itself, by its reserved domain, that no mail can reach it."""

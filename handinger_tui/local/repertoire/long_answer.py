@@ -64,7 +64,7 @@ async def _perform(desk: Desk) -> None:
 RULE = Rule(
     name="long",
     when="the first word is *long* or *slow*",
-    does=f"It writes as many paragraphs as the first number says, up to {MOST_PARAGRAPHS:,}; else {USUAL_PARAGRAPHS}",
+    does=f"It writes as many paragraphs as you say, {USUAL_PARAGRAPHS} untold, {MOST_PARAGRAPHS:,} at most",
     example="long 12",
     matches=lambda desk: first_word(desk.text) in {"long", "slow"},
     perform=_perform,
