@@ -110,7 +110,9 @@ def _finish(value: Json) -> Events:
 def _source(value: Json) -> Events:
     source = as_object(value)
     return (
-        ev.SourceFound(as_text(source.get("id")) or "", as_text(source.get("url")), as_text(source.get("title"))),
+        ev.SourceFound(
+            as_text(source.get("id")) or "", as_text(source.get("url")), as_text(source.get("title"))
+        ),
     )
 
 

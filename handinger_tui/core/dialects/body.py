@@ -28,11 +28,10 @@ class TextBody:
         if self.shape is Shape.PROSE:
             return [run] if run else []
         self._held += run
-        if self.shape is Shape.OPEN:
-            self._decide()
-        if self.shape is Shape.PROSE:
+        shape = self._decided()
+        if shape is Shape.PROSE:
             return self._rest()
-        if self.shape is Shape.OPEN or "\n" not in run:
+        if shape is Shape.OPEN or "\n" not in self._held:
             return []
         *whole, self._held = self._held.split("\n")
         return [line.removesuffix("\r") for line in whole]
@@ -43,10 +42,11 @@ class TextBody:
             self.shape = Shape.LINES if looks_like_ai4(f"{self._held}\n") else Shape.PROSE
         return self._rest()
 
-    def _decide(self) -> None:
-        verdict = looks_like_ai4(self._held)
+    def _decided(self) -> Shape:
+        verdict = looks_like_ai4(self._held) if self.shape is Shape.OPEN else None
         if verdict is not None:
             self.shape = Shape.LINES if verdict else Shape.PROSE
+        return self.shape
 
     def _rest(self) -> list[str]:
         rest, self._held = self._held, ""

@@ -56,7 +56,11 @@ class Calls:
         self._closed.add(call_id)
         arguments = as_text(item.get("arguments"))
         given = parsed_input(arguments) if arguments is not None else item.get("action", item.get("input"))
-        return (*opened, ev.ToolInputReady(call_id, as_text(item.get("name")) or "", given), *_end(item, call_id))
+        return (
+            *opened,
+            ev.ToolInputReady(call_id, as_text(item.get("name")) or "", given),
+            *_end(item, call_id),
+        )
 
     def _call_of(self, event: JsonObject) -> str:
         item_id = as_text(event.get("item_id")) or ""

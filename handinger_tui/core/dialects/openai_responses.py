@@ -119,7 +119,9 @@ def _grow_text(speaker: OpenAiResponses, event: JsonObject) -> Events:
 
 
 def _end_text(speaker: OpenAiResponses, event: JsonObject) -> Events:
-    return speaker.end_text(_text_key(event), as_text(event.get("text")) or as_text(event.get("refusal")) or "")
+    return speaker.end_text(
+        _text_key(event), as_text(event.get("text")) or as_text(event.get("refusal")) or ""
+    )
 
 
 def _grow_reasoning(speaker: OpenAiResponses, event: JsonObject) -> Events:

@@ -16,7 +16,7 @@ KEY: Final = "text"
 MEMBERS: Final = ("text", "delta", "content")
 TYPES: Final = frozenset({"text", "delta", "content", "token", "chunk"})
 """`type`, where such an object has one: another type means that the object is something else."""
-BROKEN: Final = ('{"', '[{', '["', "{}", "[]")
+BROKEN: Final = ('{"', "[{", '["', "{}", "[]")
 """How text begins that was meant to be JSON and is damaged: never shown as an answer."""
 
 

@@ -159,7 +159,9 @@ def _tool_asks(chunk: JsonObject) -> Events:
 def _tool_answered(chunk: JsonObject) -> Events:
     # The chunk names the approval only; the reducer finds the call by it.
     approval_id = _string(chunk, "approvalId")
-    return (ev.ToolApproval(_string(chunk, "toolCallId"), approval_id, approved=chunk.get("approved") is True),)
+    return (
+        ev.ToolApproval(_string(chunk, "toolCallId"), approval_id, approved=chunk.get("approved") is True),
+    )
 
 
 def _tool_denied(chunk: JsonObject) -> Events:
