@@ -1,0 +1,358 @@
+"""Every recording folds to what the reference client made of it."""
+
+from __future__ import annotations
+
+from itertools import groupby, pairwise
+from typing import Any
+
+import pytest
+
+from handinger_tui.core.fold import Fold, fold
+from handinger_tui.core.frames import Note
+from handinger_tui.core.messages import parts_of
+from handinger_tui.core.outcome import judge
+from handinger_tui.core.snapshot import reason_text
+from handinger_tui.core.turn import (
+    CustomPart,
+    DataPart,
+    FilePart,
+    Order,
+    Part,
+    ReasoningPart,
+    SourcePart,
+    StepPart,
+    TextPart,
+    ToolPart,
+    Turn,
+    TurnStatus,
+)
+from handinger_tui.core.usage import costs_of, usage_of
+from tests.wire.recordings import Recording, Tape, recordings
+
+ORDER = Order("turn_1", "", 0)
+CHUNKS = ("5", "6", "6.0.183", "7", "cf-streams", "ndjson")
+NAMES = {
+    **dict.fromkeys(CHUNKS, "ui-message-stream"),
+    "ai4": "ai-sdk-4",
+    "openai": "openai-responses",
+    "worker": "worker-snapshots",
+}
+EVERYTHING = recordings()
+
+every = pytest.mark.parametrize("recording", EVERYTHING, ids=lambda r: r.name)
+
+
+def of(*families: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("recording", recordings(*families), ids=lambda r: r.name)
+
+
+def prior(recording: Recording) -> Turn | None:
+    """The stored assistant message that the stream goes on with."""
+    stored = [m for m in recording.meta.get("prior_messages", []) if m["role"] == "assistant"]
+    return Turn(ORDER, parts=parts_of(stored[-1]), message_id=stored[-1]["id"]) if stored else None
+
+
+def folded(recording: Recording, tape: Tape | None = None) -> Turn:
+    folding = Fold(ORDER, prior=prior(recording))
+    for frame in (tape or Tape().body(recording)).frames:
+        folding.feed(frame)
+    return folding.turn
+
+
+def part_type(part: Part) -> str:
+    match part:
+        case TextPart():
+            return "text"
+        case ReasoningPart():
+            return "reasoning"
+        case ToolPart():
+            return "tool"
+        case FilePart():
+            return "reasoning-file" if part.in_reasoning else "file"
+        case SourcePart():
+            return "source-url" if part.url is not None else "source-document"
+        case DataPart():
+            return part.name
+        case CustomPart():
+            return part.kind if part.kind == "steering-message" else "custom"
+        case StepPart():
+            return "step-start"
+
+
+def plain_type(name: str) -> str:
+    """A part type of the reference; static and dynamic tools are one thing here."""
+    return "tool" if name.startswith("tool-") or name == "dynamic-tool" else name
+
+
+def tools(turn: Turn) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": p.call_id,
+            "name": p.name,
+            "state": str(p.state),
+            "input": p.input,
+            "output": p.output,
+            "error": p.error,
+        }
+        for p in turn.parts
+        if isinstance(p, ToolPart)
+    ]
+
+
+def expected_tools(expected: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": tool["toolCallId"],
+            "name": tool["name"],
+            "state": tool["state"],
+            "input": tool.get("input", tool.get("rawInput")),
+            "output": tool.get("output"),
+            "error": tool.get("errorText"),
+        }
+        for tool in expected["tools"]
+    ]
+
+
+def sources(turn: Turn) -> list[dict[str, Any]]:
+    return [
+        {
+            "sourceId": p.source_id,
+            "url": p.url,
+            "title": p.title,
+            "mediaType": p.media_type,
+            "filename": p.filename,
+        }
+        for p in turn.parts
+        if isinstance(p, SourcePart)
+    ]
+
+
+def expected_sources(expected: dict[str, Any]) -> list[dict[str, Any]]:
+    keys = ("sourceId", "url", "title", "mediaType", "filename")
+    return [{key: source.get(key) for key in keys} for source in expected["sources"]]
+
+
+def files(turn: Turn) -> list[tuple[str, str]]:
+    return [(p.url, p.media_type) for p in turn.parts if isinstance(p, FilePart)]
+
+
+def data(turn: Turn) -> list[dict[str, Any]]:
+    return [{"type": p.name, "id": p.data_id, "data": p.data} for p in turn.parts if isinstance(p, DataPart)]
+
+
+def reasoning(turn: Turn) -> list[str]:
+    return [p.text for p in turn.parts if isinstance(p, ReasoningPart)]
+
+
+def open_flags(turn: Turn) -> list[bool]:
+    return [p.open for p in turn.parts if isinstance(p, TextPart)]
+
+
+def check_message(turn: Turn, expected: dict[str, Any]) -> None:
+    """The parts of one assistant message."""
+    assert turn.text == expected["text"]
+    assert list(turn.texts) == expected["texts"]
+    assert open_flags(turn) == [state == "streaming" for state in expected["text_states"]]
+    assert reasoning(turn) == expected["reasoning"]
+    assert tools(turn) == expected_tools(expected)
+    assert sources(turn) == expected_sources(expected)
+    assert files(turn) == [(f["url"], f["mediaType"]) for f in expected["files"]]
+    assert data(turn) == [{"type": d["type"], "id": d.get("id"), "data": d["data"]} for d in expected["data"]]
+    assert [part_type(part) for part in turn.parts] == [plain_type(name) for name in expected["part_types"]]
+    assert turn.message_id == (expected["message_id"] or None)
+
+
+@of(*CHUNKS)
+def test_ui_message_streams(recording: Recording) -> None:
+    turn, expected = folded(recording), recording.expected
+    check_message(turn, expected)
+    assert list(turn.errors) == expected["errors"]
+    assert turn.aborted is expected["aborted"]
+    assert turn.abort_reason == expected.get("abort_reason")
+    assert turn.finish_reason == expected["finish_reason"]
+    assert turn.metadata == (expected["metadata"] or {})
+    assert turn.skipped == turn.ignored == 0
+
+
+@of("5", "6", "7")
+def test_a_file_name_that_a_server_adds_is_kept(recording: Recording) -> None:
+    if recording.path.stem == "file-https":
+        names = [p.filename for p in folded(recording).parts if isinstance(p, FilePart)]
+        assert "report.csv" in names
+
+
+@of("7")
+def test_custom_parts_keep_everything(recording: Recording) -> None:
+    assert [p.raw for p in folded(recording).parts if isinstance(p, CustomPart)] == recording.expected[
+        "other"
+    ]
+
+
+@of("5", "6", "7")
+def test_transient_data_is_activity_and_no_part(recording: Recording) -> None:
+    told = [data["data"]["message"] for data in recording.expected["transient_data"]]
+    assert folded(recording).activity == (told[-1] if told else None)
+
+
+def test_token_counts_of_a_stream_are_reported_as_they_came() -> None:
+    (recording,) = (r for r in recordings("7") if r.path.stem == "metadata-usage")
+    assert folded(recording).stream_usage == recording.expected["metadata"]["totalUsage"]
+
+
+def test_a_broken_control_event_is_the_fault_of_the_stream() -> None:
+    (recording,) = (r for r in recordings("cf-streams") if r.path.stem == "errored")
+    turn = folded(recording)
+    assert turn.stream_fault == recording.meta["control_error"]
+    assert not turn.finished
+
+
+@every
+def test_the_dialect_is_named(recording: Recording) -> None:
+    turn = folded(recording)
+    if recording.family == "text":
+        assert turn.encoding == ("json-strings" if recording.path.suffix == ".sse" else "text")
+    elif recording.path.stem == "idle-only-stored":
+        assert turn.encoding == "stored-messages"
+    else:
+        assert turn.encoding == NAMES.get(recording.family, "ui-message-stream")
+
+
+@of("text")
+def test_text(recording: Recording) -> None:
+    turn = folded(recording)
+    assert turn.texts == (recording.expected["text"],)
+    assert turn.finished
+
+
+@of("text")
+def test_text_that_broke_off_is_not_finished(recording: Recording) -> None:
+    turn = folded(recording, Tape().body(recording, until=3))
+    assert recording.expected["text"].startswith(turn.text)
+    assert turn.text
+    assert not turn.finished
+
+
+@of("ai4")
+def test_ai_sdk_4(recording: Recording) -> None:
+    turn, expected = folded(recording), recording.expected
+    assert turn.text == expected["text"]
+    assert reasoning(turn) == expected["reasoning"]
+    assert tools(turn) == [
+        {
+            "id": tool["toolCallId"],
+            "name": tool["toolName"],
+            "state": "output-available",
+            "input": tool["args"],
+            "output": tool["result"],
+            "error": None,
+        }
+        for tool in expected["tools"]
+    ]
+    assert [(s["sourceId"], s["url"], s["title"]) for s in sources(turn)] == [
+        (s["id"], s["url"], s["title"]) for s in expected["sources"]
+    ]
+    assert turn.finish_reason == expected["finish_reason"]
+    counts = {name: expected["usage"][name] for name in ("promptTokens", "completionTokens")}
+    assert turn.stream_usage == counts
+    assert turn.finished
+    assert list(turn.errors) == expected["errors"]
+    assert turn.message_id == expected["message"]["id"]
+    part_types = [part["type"].replace("source", "source-url") for part in expected["message"]["parts"]]
+    assert [part_type(part) for part in turn.parts] == list(map(plain_type, part_types))
+
+
+@of("openai")
+def test_openai_responses(recording: Recording) -> None:
+    turn, expected = folded(recording), recording.expected
+    assert turn.text == expected["streamed_text"]
+    assert reasoning(turn) == expected["reasoning"]
+    assert list(turn.errors) == expected["errors"]
+    assert turn.stream_usage == (expected["usage"] or {})
+    assert [(p.name, p.call_id, p.input) for p in turn.parts if isinstance(p, ToolPart)] == [
+        (tool["name"], tool["call_id"], {"query": "bees"}) for tool in expected["tools"]
+    ]
+    cited = [(s["url"], s["title"]) for s in expected["sources"]]
+    assert [(s["url"], s["title"]) for s in sources(turn)] == cited
+    assert turn.finished
+    failed = expected["status"] == "failed"
+    assert judge(turn)[0] is (TurnStatus.FAILED if failed else TurnStatus.COMPLETED)
+    assert turn.skipped == turn.ignored == 0
+
+
+@of("worker")
+def test_worker_snapshots(recording: Recording) -> None:
+    turn, expected = folded(recording), recording.expected
+    assert turn.snapshot is not None
+    assert turn.text == expected["text"]
+    assert turn.worker_id == expected["id"]
+    assert turn.finished
+    assert turn.snapshot.usage == usage_of(expected["usage"])
+    assert turn.snapshot.costs == costs_of(expected.get("costs", {}))
+    assert turn.snapshot.error == reason_text(expected["error"])
+    assert [(f.filename, f.media_type, f.url) for f in turn.snapshot.files] == [
+        (f["filename"], f["mediaType"], f["url"]) for f in expected["files"]
+    ]
+    assert [(s.source_id, s.title, s.url) for s in turn.snapshot.sources] == [
+        (s["id"], s["title"], s["url"]) for s in expected["sources"]
+    ]
+    assert turn.parts == parts_of(expected["messages"][-1])
+    assert judge(turn)[0] is (TurnStatus.FAILED if expected["error"] else TurnStatus.COMPLETED)
+
+
+@of("worker")
+def test_worker_snapshots_show_each_text_on_the_way(recording: Recording) -> None:
+    folding = Fold(ORDER)
+    seen = [folding.feed(frame).text for frame in Tape().body(recording).frames]
+    assert [text for text, _ in groupby(seen)] == [
+        text for text, _ in groupby(recording.expected["texts_seen"])
+    ]
+
+
+@of("replay")
+def test_replays_end_with_the_last_answer(recording: Recording) -> None:
+    turn = fold(ORDER, Tape().body(recording, via="replay").frames)
+    assert turn.text == recording.expected["final_text"]
+    check_message(turn, recording.expected["messages"][-1])
+    assert turn.finished
+
+
+@of("replay")
+def test_a_replay_finds_the_turn_that_was_asked(recording: Recording) -> None:
+    """Every answer of a history can be ours: the prompt decides."""
+    messages = recording.expected["messages"]
+    for question, answer in pairwise(messages):
+        if question["role"] == "user":
+            order = Order("turn_1", question["text"], 0, seen_before=0)
+            check_message(fold(order, Tape().body(recording, via="replay").frames), answer)
+
+
+@of("replay")
+def test_a_replay_without_our_turn_adds_nothing(recording: Recording) -> None:
+    if recording.expected["messages"][0]["role"] == "user":
+        order = Order("turn_1", "Never asked", 0, seen_before=0)
+        assert fold(order, Tape().body(recording, via="replay").frames).parts == ()
+
+
+def content(turn: Turn) -> tuple[Any, ...]:
+    return (turn.parts, turn.message_id, turn.metadata, turn.finish_reason, turn.errors, turn.stream_usage)
+
+
+@every
+@pytest.mark.parametrize("via", ["replay", "subscribe"])
+def test_cut_anywhere_and_replayed(recording: Recording, via: str) -> None:
+    whole = content(folded(recording))
+    pieces = len(recording.pieces)
+    for at in range(0, pieces, max(1, pieces // 40)):
+        turn = folded(recording, Tape().body(recording, until=at).body(recording, via=via))
+        assert content(turn) == whole
+
+
+@of("5", "6", "7", "cf-streams")
+def test_cut_anywhere_and_only_the_rest_is_sent(recording: Recording) -> None:
+    whole = content(folded(recording))
+    pieces = len(recording.pieces)
+    for at in range(1, pieces, max(1, pieces // 40)):
+        tape = Tape().body(recording, until=at).note(Note.OPENED, **{**recording.opened, "via": "subscribe"})
+        for piece in recording.pieces[at:]:
+            tape.take(piece)
+        assert content(folded(recording, tape.note(Note.CLOSED, clean=True))) == whole

@@ -1,0 +1,121 @@
+"""The recordings, framed by a small reader of their own that shares no code with the program."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from handinger_tui.core.frames import Frame, Framing, Note, Piece
+
+FOLDER: Final = Path(__file__).parent / "recorded"
+SUFFIXES: Final = {".sse": Framing.SSE, ".ndjson": Framing.LINES, ".txt": Framing.TEXT}
+PROTOCOLS: Final = {"x-vercel-ai-ui-message-stream": "ai-ui", "x-vercel-ai-data-stream": "ai4"}
+
+Meta = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recorded body and what is known about it."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return f"{self.path.parent.name}/{self.path.stem}"
+
+    @property
+    def family(self) -> str:
+        return self.path.parent.name
+
+    @cached_property
+    def body(self) -> bytes:
+        return self.path.read_bytes()
+
+    @cached_property
+    def meta(self) -> Meta:
+        meta: Meta = json.loads(self.path.with_suffix(".json").read_text("utf-8"))
+        return meta
+
+    @property
+    def expected(self) -> Meta:
+        expected: Meta = self.meta["expected"]
+        return expected
+
+    @property
+    def opened(self) -> Meta:
+        """What an OPENED note says about the response."""
+        headers = self.meta["headers"]
+        return {
+            "via": "post",
+            "status": self.meta["status"],
+            "content_type": headers["content-type"].partition(";")[0],
+            "encoding": next((said for header, said in PROTOCOLS.items() if header in headers), ""),
+            "worker_id": None,
+        }
+
+    @cached_property
+    def pieces(self) -> list[Piece]:
+        framing = SUFFIXES[self.path.suffix]
+        text = self.body.decode()
+        if framing is Framing.SSE:
+            return sse_pieces(text)
+        if framing is Framing.LINES or self.opened["encoding"] == "ai4":
+            return [Piece(Framing.LINES, line) for line in text.split("\n") if line]
+        return [Piece(Framing.TEXT, text[at : at + 7]) for at in range(0, len(text), 7)]
+
+
+def sse_pieces(text: str) -> list[Piece]:
+    """The events of a whole event stream, as the HTML standard reads it."""
+    pieces, event, event_id = [], "", None
+    data: list[str] = []
+    for line in re.split("\r\n|\r|\n", text.removeprefix("\ufeff")):
+        if not line:
+            if data:
+                pieces.append(Piece(Framing.SSE, "\n".join(data), event, event_id))
+            event, data = "", []
+            continue
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if name == "data":
+            data.append(value)
+        elif name == "event":
+            event = value
+        elif name == "id":
+            event_id = value
+    return pieces
+
+
+class Tape:
+    """Numbers frames as the engine does."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+
+    def note(self, note: Note, **said: Any) -> Tape:
+        return self._add(Framing.NOTE, json.dumps(said), note)
+
+    def take(self, piece: Piece) -> Tape:
+        return self._add(piece.framing, piece.data, piece.event, piece.id)
+
+    def body(self, recording: Recording, *, until: int | None = None, via: str = "post") -> Tape:
+        """A whole response, or one that was lost after `until` pieces."""
+        self.note(Note.OPENED, **{**recording.opened, "via": via})
+        for piece in recording.pieces[:until]:
+            self.take(piece)
+        return self.note(Note.CLOSED, clean=until is None)
+
+    def _add(self, framing: Framing, data: str, event: str = "", frame_id: str | None = None) -> Tape:
+        self.frames.append(Frame(len(self.frames), 1000 + len(self.frames), framing, data, event, frame_id))
+        return self
+
+
+def recordings(*families: str) -> list[Recording]:
+    """All recordings, or those of some families, in order of their names."""
+    paths = (path for path in FOLDER.glob("*/*") if path.suffix in SUFFIXES)
+    found = [Recording(path) for path in sorted(paths)]
+    return [one for one in found if not families or one.family in families]
