@@ -243,6 +243,8 @@ class Turn:
     before: Snapshot | None = None
     snapshot: Snapshot | None = None
     """The newest reading of the worker since this turn began."""
+    read_ms: int | None = None
+    """When `snapshot` was read, Unix time in milliseconds."""
     stream_usage: JsonObject = field(default_factory=dict)
     encoding: str | None = None
     """The dialect seen, for people and for `encoding` of the headless result."""
