@@ -118,3 +118,16 @@ def imported() -> set[str]:
 def test_what_is_declared_is_what_is_imported() -> None:
     declared = {line.split(">=")[0] for line in pyproject()["project"]["dependencies"]} - NEVER_IMPORTED
     assert imported() == {IMPORT_NAMES.get(name, name) for name in declared}
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """`8.2.10` as (8, 2, 10), so that versions compare by number."""
+    return tuple(int(part) for part in version.split("."))
+
+
+@pytest.mark.parametrize("requirement", requirements())
+def test_the_lock_for_repeatable_installs_is_within_bounds(requirement: str) -> None:
+    name, low, high = re.split(r">=|,<", requirement)
+    lock = (ROOT / ".ci" / "requirements.lock").read_text("utf-8")
+    (locked,) = re.findall(rf"^{name}==([0-9.]+)", lock, re.MULTILINE)
+    assert numbers(low) <= numbers(locked) < numbers(high)
