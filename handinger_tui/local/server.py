@@ -7,7 +7,7 @@ Decisions where the published description is silent:
 - `Idempotency-Key`: the same key with the same instruction, on the same route, is the same turn
   and is charged once (header `idempotency-replayed: true`); with another instruction 422.
 - A stream of a GET holds one event per stored message, then the running turn's chunks from its
-  beginning, then `[DONE]`.
+  beginning, then `[DONE]` (not on /stream, whose clients know no such event).
 """
 
 from __future__ import annotations
