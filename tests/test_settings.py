@@ -85,7 +85,7 @@ def test_a_typo_in_the_file_is_named_with_a_suggestion(file: str, said: str) -> 
     "file", ["budget = ", "budget = 3", "profiles = 3", "[profiles]\nwork = 1", "limits = []"]
 )
 def test_a_broken_file_is_refused_and_named(file: str) -> None:
-    with pytest.raises(SettingsError, match="config.toml"):
+    with pytest.raises(SettingsError, match=r"config\.toml"):
         settled(file=file)
 
 
@@ -95,7 +95,7 @@ def test_an_unknown_profile_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["hdg live 01234567", "“hdg_live_0123”", "short", "x" * 600, "hdg\nlive_0123456"]
+    "key", ["hdg live 01234567", "“hdg_live_0123”", "tiny", "x" * 600, "hdg\nlive_0123456"]
 )
 def test_a_wrong_key_is_refused_and_never_shown(key: str) -> None:
     with pytest.raises(SettingsError) as told:
