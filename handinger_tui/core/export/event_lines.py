@@ -85,7 +85,11 @@ def _stream_usage(event: ev.UsageReported) -> JsonObject:
 
 
 def _worker(event: ev.WorkerRead) -> JsonObject:
-    return {"worker_id": event.snapshot.worker_id, "status": event.snapshot.status, "text": event.snapshot.output_text}
+    return {
+        "worker_id": event.snapshot.worker_id,
+        "status": event.snapshot.status,
+        "text": event.snapshot.output_text,
+    }
 
 
 def _finished(event: ev.Finished) -> JsonObject:

@@ -33,9 +33,16 @@ JsonObject = dict[str, Json]
 SCHEMA: Final = "handinger-tui/result/1"
 
 
-def result_object(session: Session, turn: Turn, saved: dict[str, str] | None = None, *, raw: bool = False) -> JsonObject:
+def result_object(
+    session: Session, turn: Turn, saved: dict[str, str] | None = None, *, raw: bool = False
+) -> JsonObject:
     """The result of `turn`. `saved` maps file addresses to the paths they were saved under."""
-    result = {**_identity(session, turn), **_outcome(turn), **_content(turn, saved or {}), **_money(session, turn)}
+    result = {
+        **_identity(session, turn),
+        **_outcome(turn),
+        **_content(turn, saved or {}),
+        **_money(session, turn),
+    }
     return result if raw else {key: _clean(value) for key, value in result.items()}
 
 
@@ -99,7 +106,11 @@ def _money(session: Session, turn: Turn) -> JsonObject:
 def part_object(part: Part) -> JsonObject | None:
     """One part as JSON, None for parts that only mark a border."""
     if isinstance(part, TextPart | ReasoningPart):
-        return {"type": "text" if isinstance(part, TextPart) else "reasoning", "text": part.text, "open": part.open}
+        return {
+            "type": "text" if isinstance(part, TextPart) else "reasoning",
+            "text": part.text,
+            "open": part.open,
+        }
     if isinstance(part, ToolPart):
         return {"type": "tool", **tool_object(part)}
     if isinstance(part, SourcePart):
