@@ -236,7 +236,7 @@ async def session_of_worker(parts: Parts, worker_id: str) -> Session:
     """The session that holds a worker, else a new one for it."""
     for found in await parts.ledger.find(worker_id):
         session = await parts.engine.open(found)
-        if session.worker_id == worker_id:
+        if session.worker_id == worker_id and session.base_url == parts.base_url:
             return session
     return parts.engine.new_session(parts.base_url, worker_id, parts.settings.generation)
 

@@ -16,7 +16,7 @@ from handinger_tui.api.limits import Limits as ApiLimits
 from handinger_tui.cli.places import Places
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.events import StreamEvent
-from handinger_tui.engine.engine import Engine
+from handinger_tui.engine.engine import Engine, Home
 from handinger_tui.engine.patience import Patience
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.settings import Settings
@@ -81,9 +81,9 @@ async def wired(
         if settings.local:
             address, key = await _local_worker(stack)
         client = await stack.enter_async_context(_client(settings, address, key))
-        engine = Engine(
-            client, ledger, SystemClock(), RandomIds(), patience(settings, watch_money=watch_money), tap
-        )
+        home = Home(settings.base_url, forgetful=settings.local)
+        waits = patience(settings, watch_money=watch_money)
+        engine = Engine(client, ledger, SystemClock(), RandomIds(), waits, tap, home)
         stack.push_async_callback(engine.aclose)
         yield Parts(settings, client, ledger, engine, settings.base_url, urlsplit(address).netloc, warning)
 

@@ -33,6 +33,27 @@ class Busy(HandingerError):
     """The session is not in a state for what was asked."""
 
 
+class Elsewhere(HandingerError):
+    """The session's worker lives at another service than the one we talk to."""
+
+    def __init__(self, base_url: str) -> None:
+        place = "the local worker" if base_url == "local" else base_url or "another service"
+        super().__init__(
+            f"This session belongs to {place}; nothing was sent.",
+            "Start with --local for it."
+            if base_url == "local"
+            else f"Start with --base-url {base_url} for it.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The service this engine talks to. `forgetful`: its workers do not outlive the program (local worker)."""
+
+    base_url: str = ""
+    forgetful: bool = False
+
+
 @dataclass(slots=True)
 class _Desk:
     """What the engine holds for one open session."""
@@ -53,6 +74,7 @@ class Engine:
         ids: Ids,
         patience: Patience | None = None,
         tap: Callable[[StreamEvent], None] | None = None,
+        home: Home | None = None,
     ) -> None:
         """`tap` hears every event of every stream as it is decoded (for stream-json)."""
         self._api = api
@@ -63,6 +85,7 @@ class Engine:
         self._desks: dict[str, _Desk] = {}
         self._listeners: list[Listener] = []
         self._closing = False
+        self._home = home or Home()
 
     # -- reading -----------------------------------------------------------------
     def session(self, session_id: str) -> Session:
@@ -100,6 +123,8 @@ class Engine:
             loaded = await self._log.load(session_id)
             if loaded is None:
                 raise KeyError(session_id)
+            if self._home.forgetful:
+                loaded = replace(loaded, worker_id=None)
             self._desks.setdefault(session_id, _Desk(loaded))
         return self.session(session_id)
 
@@ -137,9 +162,12 @@ class Engine:
         """Put a turn on disk and start it, or queue it behind the running one; returns its id.
 
         Raises:
+            Elsewhere: the session belongs to another service; nothing was sent.
             LedgerError: it could not be written; nothing was sent.
         """
         desk = self._desks[session_id]
+        if desk.session.base_url != self._home.base_url:
+            raise Elsewhere(desk.session.base_url)
         order = Order(
             turn_id=self._ids.new("turn"),
             prompt=prompt,

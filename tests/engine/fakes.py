@@ -14,7 +14,7 @@ from handinger_tui.core.fold import fold
 from handinger_tui.core.frames import Frame, Framing, Piece, Via
 from handinger_tui.core.session import Session, put_turn
 from handinger_tui.core.turn import Order
-from handinger_tui.engine.engine import Engine
+from handinger_tui.engine.engine import Engine, Home
 from handinger_tui.engine.patience import Patience
 
 Script = list[Piece | ApiError | asyncio.Event]
@@ -25,6 +25,7 @@ def sse(**chunk: Any) -> Piece:
     return Piece(Framing.SSE, json.dumps(chunk))
 
 
+PLACE = "https://example.test"
 DONE = Piece(Framing.SSE, "[DONE]")
 
 
@@ -211,6 +212,6 @@ def rig(api: FakeApi, *, worker_id: str | None = "w1", patience: Patience | None
     """An engine on fakes."""
     log, clock = FakeLog(), FakeClock()
     calm = patience or Patience(money_interval=None)
-    engine = Engine(api, log, clock, FakeIds(), calm)
-    session = engine.new_session("https://example.test", worker_id)
+    engine = Engine(api, log, clock, FakeIds(), calm, home=Home(PLACE))
+    session = engine.new_session(PLACE, worker_id)
     return Rig(api, log, clock, engine, session.session_id)

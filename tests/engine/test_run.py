@@ -275,3 +275,14 @@ async def test_closing_the_engine_detaches_and_stores() -> None:
     await box.engine.aclose()
     assert len(box.log.closed) == 1
     assert box.engine.session(box.session_id).turns[-1].status is TurnStatus.RUNNING
+
+
+async def test_a_session_of_another_service_is_not_sent_here() -> None:
+    from handinger_tui.engine.engine import Elsewhere  # noqa: PLC0415
+
+    api = FakeApi(workers=[NOBODY])
+    box = rig(api)
+    other = box.engine.new_session("https://other.test", "w9")
+    with pytest.raises(Elsewhere):
+        await box.engine.send(other.session_id, "hello")
+    assert (api.posts, box.log.orders) == ([], {})
