@@ -123,17 +123,10 @@ class MessageBuilder:
         self._tools[chunk["toolCallId"]] = part
         self.parts.append(part)
 
-    def set_input(self, chunk: Chunk) -> None:
-        """Give the tool part its input."""
-        self._tools[chunk["toolCallId"]].update(state="input-available", input=chunk["input"])
-
-    def set_output(self, chunk: Chunk) -> None:
-        """Give the tool part its output."""
-        self._tools[chunk["toolCallId"]].update(state="output-available", output=chunk["output"])
-
-    def set_trouble(self, chunk: Chunk) -> None:
-        """Give the tool part the reason why it has no output."""
-        self._tools[chunk["toolCallId"]].update(state="output-error", errorText=chunk["errorText"])
+    def settle_tool(self, chunk: Chunk) -> None:
+        """Give the tool part its input, its output, or the reason why it has none."""
+        state, member = _TOOL_STATES[str(chunk["type"])]
+        self._tools[chunk["toolCallId"]].update({"state": state, member: chunk[member]})
 
     def add(self, chunk: Chunk) -> None:
         """Take the chunk over as a part."""
@@ -155,6 +148,12 @@ class MessageBuilder:
         self.parts.append(dict(chunk))
 
 
+_TOOL_STATES = {
+    "tool-input-available": ("input-available", "input"),
+    "tool-output-available": ("output-available", "output"),
+    "tool-output-error": ("output-error", "errorText"),
+}
+
 _FOLDS: dict[str, Callable[[MessageBuilder, Chunk], None]] = {
     "start-step": MessageBuilder.start_step,
     "text-start": MessageBuilder.start_talk,
@@ -164,9 +163,9 @@ _FOLDS: dict[str, Callable[[MessageBuilder, Chunk], None]] = {
     "reasoning-delta": MessageBuilder.grow_talk,
     "reasoning-end": MessageBuilder.end_talk,
     "tool-input-start": MessageBuilder.start_tool,
-    "tool-input-available": MessageBuilder.set_input,
-    "tool-output-available": MessageBuilder.set_output,
-    "tool-output-error": MessageBuilder.set_trouble,
+    "tool-input-available": MessageBuilder.settle_tool,
+    "tool-output-available": MessageBuilder.settle_tool,
+    "tool-output-error": MessageBuilder.settle_tool,
     "source-url": MessageBuilder.add,
     "file": MessageBuilder.add,
     "finish": MessageBuilder.finish,

@@ -30,7 +30,7 @@ def mentions(text: str, wanted: Iterable[str]) -> bool:
 
 def names_path(text: str, path: str) -> bool:
     """Tell whether a file's path stands in the text by itself, not as a piece of something longer."""
-    return re.search(rf"(?<![\w./-]){re.escape(path)}(?![\w/-])", text) is not None
+    return re.search(rf"(?<![\w./-]){re.escape(path)}(?![\w/-]|\.\w)", text) is not None
 
 
 def cell(value: object) -> str:

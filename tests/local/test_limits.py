@@ -1,0 +1,56 @@
+"""What does not fit is refused with a sentence, and the client gets to read it."""
+
+from __future__ import annotations
+
+import io
+
+import httpx
+
+from handinger_tui.local.limits import Limits
+from handinger_tui.local.serving import LocalServer
+
+
+def test_a_body_that_is_too_large_is_413_and_not_a_broken_pipe() -> None:
+    with LocalServer.start(pace=0, limits=Limits(body_bytes=100_000)) as small:
+        headers = {"authorization": f"Bearer {small.api_key}"}
+        for size in (100_001, 20_000_000):
+            files = {"files": ("big.txt", io.BytesIO(b"x" * size))}
+            url = f"{small.base_url}/api/workers"
+            answer = httpx.post(url, data={"input": "x"}, files=files, headers=headers, trust_env=False)
+            assert answer.status_code == 413
+            assert "100,000" in answer.json()["error"]
+
+
+def test_the_oldest_idle_worker_makes_room() -> None:
+    with (
+        LocalServer.start(pace=0, limits=Limits(workers=2)) as small,
+        httpx.Client(
+            base_url=small.base_url, headers={"authorization": f"Bearer {small.api_key}"}, trust_env=False
+        ) as client,
+    ):
+        answers = [client.post("/api/workers", json={"input": "echo x", "stream": True}) for _ in range(3)]
+        ids = [answer.headers["x-worker-id"] for answer in answers]
+        assert [client.get(f"/api/workers/{each}").status_code for each in ids] == [404, 200, 200]
+
+
+def test_with_all_workers_busy_there_is_no_room() -> None:
+    with LocalServer.start(pace=1, limits=Limits(workers=1)) as small:
+        headers = {"authorization": f"Bearer {small.api_key}"}
+        url = f"{small.base_url}/api/workers"
+        httpx.post(url, json={"input": "long 90"}, headers=headers, trust_env=False).raise_for_status()
+        answer = httpx.post(url, json={"input": "echo x"}, headers=headers, trust_env=False)
+        assert answer.status_code == 429
+        assert int(answer.headers["retry-after"]) > 0
+        assert set(answer.json()) == {"error"}
+
+
+def test_a_worker_does_so_many_turns_and_no_more() -> None:
+    with LocalServer.start(pace=0, limits=Limits(turns=1)) as small:
+        headers = {"authorization": f"Bearer {small.api_key}"}
+        body = {"input": "echo x", "stream": True}
+        first = httpx.post(f"{small.base_url}/api/workers", json=body, headers=headers, trust_env=False)
+        answer = httpx.post(
+            small.base_url + first.headers["location"], json=body, headers=headers, trust_env=False
+        )
+        assert answer.status_code == 409
+        assert "1 turns" in answer.json()["error"]
