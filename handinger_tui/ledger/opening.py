@@ -11,6 +11,7 @@ from typing import Final
 
 from handinger_tui.core.errors import Damaged
 from handinger_tui.ledger.faults import translated
+from handinger_tui.ledger.presence import alone_in
 from handinger_tui.ledger.schema import check_version, migrate
 
 SIDE_FILES: Final = ("-wal", "-shm")
@@ -41,18 +42,21 @@ def open_database(path: Path | None, patience_s: float) -> Opened:
     with translated():
         if path is None:
             return Opened(_ready(_connect(":memory:", patience_s)), MEMORY_ONLY)
-        _make_private(path)
+        _make_folder(path.parent)
+        with alone_in(path.parent):
+            return _open_or_begin(path, patience_s)
+
+
+def _open_or_begin(path: Path, patience_s: float) -> Opened:
+    _make_private(path)
     known = _identity(path)
     try:
         return Opened(_open_file(path, patience_s))
     except Damaged:
-        with translated():
-            copy = set_aside(path, known)
-            _make_private(path)
-        told = (
-            None if copy is None else f"The history was damaged and is kept as {copy.name}; a new one begins."
-        )
-        return Opened(_open_file(path, patience_s), told)
+        copy = set_aside(path, known)
+    _make_private(path)
+    told = f"The history was damaged and is kept as {copy.name}; a new one begins." if copy else None
+    return Opened(_open_file(path, patience_s), told)
 
 
 def mark_suspect(path: Path) -> None:
@@ -97,19 +101,22 @@ def _check_pages(connection: sqlite3.Connection) -> None:
         raise Damaged("The history is damaged.")
 
 
+def _make_folder(folder: Path) -> None:
+    """A new folder is 0700; one that exists keeps the mode its owner chose."""
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
 def _make_private(path: Path) -> None:
-    """Folder 0700 and file 0600 from their first moment; existing folders keep their mode."""
-    if not path.parent.is_dir():
-        path.parent.parent.mkdir(parents=True, exist_ok=True)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+    """The file is 0600 from its first moment."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    with translated():
-        seen = path.stat()
+    seen = path.stat()
     return seen.st_dev, seen.st_ino
 
 

@@ -1,0 +1,96 @@
+"""Sessions, orders and frames made up for the tests of the ledger."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from handinger_tui.core.fold import fold
+from handinger_tui.core.frames import Frame, Framing, Look, Note
+from handinger_tui.core.session import Session, put_turn
+from handinger_tui.core.turn import Order, Turn
+from handinger_tui.ledger.ledger import Ledger
+from tests.wire.recordings import Tape
+
+WORKER = "wrk_1"
+
+
+@asynccontextmanager
+async def opened(path: Path | None, **options: Any) -> AsyncIterator[Ledger]:
+    ledger = Ledger(path, **options)
+    await ledger.start()
+    try:
+        yield ledger
+    finally:
+        await ledger.aclose()
+
+
+def session(name: str = "ses_1", **members: Any) -> Session:
+    return Session(name, 1_000, **members)
+
+
+def order(turn_id: str = "turn_1", prompt: str = "hello", **members: Any) -> Order:
+    return Order(turn_id, prompt, members.pop("created_ms", 2_000), **members)
+
+
+def frame(seq: int, data: str, framing: Framing = Framing.SSE, event: str = "") -> Frame:
+    return Frame(seq, 5_000 + seq, framing, data, event)
+
+
+def worker(usd: Any = 0.5, text: str = "an answer", **members: Any) -> str:
+    """A finished Worker as JSON; `usd` may be a string of digits to keep them exact."""
+    number = usd if isinstance(usd, str) else json.dumps(usd)
+    body = {"id": WORKER, "object": "worker", "status": "completed", "running": False, "output_text": text}
+    plain = json.dumps(body | members)
+    return f'{plain[:-1]}, "usage": {{"costUsd": {number}, "credits": 8, "totalTokens": 12}}}}'
+
+
+def answered(
+    usd: Any = 0.5, text: str = "an answer", status: str = "completed", **members: Any
+) -> list[Frame]:
+    """A whole small turn: sent, answered by a Worker, settled."""
+    tape = Tape().note(Note.SENDING)
+    tape.note(Note.OPENED, via="post", status=200, content_type="application/json", worker_id=WORKER)
+    body = worker(usd, text, **members)
+    tape.frames.append(Frame(2, 1002, Framing.JSON, body, Look.ANSWER))
+    tape.note(Note.CLOSED, clean=True)
+    tape.frames.append(Frame(4, 1004, Framing.JSON, body, Look.AFTER))
+    return tape.note(Note.SETTLED, status=status, recovered=False, fault=None).frames
+
+
+async def play(ledger: Ledger, into: Session, what: Order, frames: Iterable[Frame]) -> Session:
+    """Open a turn, append its frames, close it; returns the session in memory."""
+    await ledger.open_turn(into, what)
+    taken = list(frames)
+    for one in taken:
+        ledger.append(what.turn_id, one)
+    now = put_turn(into, fold(what, taken))
+    await ledger.close_turn(now, what.turn_id)
+    return now
+
+
+def stored(value: Session) -> Session:
+    """What of a session is compared: the ledger dates and titles it by itself."""
+    return replace(value, updated_ms=0, title="")
+
+
+def same_turn(first: Turn, second: Turn) -> bool:
+    return first == second and first.text == second.text
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def look(path: Path, sql: str, *cells: Any) -> list[tuple[Any, ...]]:
+    """Read the file behind the ledger's back."""
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(sql, cells).fetchall()
+    finally:
+        connection.close()

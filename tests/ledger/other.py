@@ -1,0 +1,95 @@
+"""Another process at the ledger: `python -m tests.ledger.other WHAT PATH …`. Says what it did."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import sys
+from pathlib import Path
+
+from handinger_tui.core.errors import NoRoom
+from handinger_tui.ledger.ledger import Ledger
+from tests.ledger.made import answered, frame, opened, order, play, session
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+async def hang(path: Path) -> None:
+    """Put a turn and frames on disk, say so, and wait to be killed."""
+    ledger = Ledger(path)
+    await ledger.start()
+    await ledger.open_turn(session("ses_hung"), order("turn_hung", "the prompt"))
+    for seq in range(500):
+        ledger.append("turn_hung", frame(seq, f"delta {seq}"))
+    await ledger.flush()
+    ledger.append("turn_hung", frame(500, "perhaps"))
+    say("flushed")
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+
+
+async def write(path: Path, name: str, turns: str) -> None:
+    """Write whole turns of an own session as fast as possible."""
+    async with opened(path) as ledger:
+        say("ready")
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+        now = session(name)
+        for number in range(int(turns)):
+            now = await play(ledger, now, order(f"{name}_{number}", f"{name} {number}"), answered(number + 1))
+    say("done")
+
+
+async def full(path: Path) -> None:
+    """Meet a disk that takes no more, then one that does again."""
+    ledger = Ledger(path)
+    await ledger.start()
+    await ledger.open_turn(session(), order())
+    ledger.append("turn_1", frame(0, "before"))
+    await ledger.flush()
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    taken = path.with_name(path.name + "-wal").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (taken + 10_000, hard))
+    big = [frame(seq, f"{seq}:" + "x" * 50_000) for seq in range(1, 6)]
+    for one in big:
+        ledger.append("turn_1", one)
+    for attempt in (
+        ledger.flush,
+        ledger.flush,
+        lambda: ledger.open_turn(session(), order("t2", "y" * 90_000)),
+    ):
+        try:
+            await attempt()
+        except NoRoom:
+            say("no room")
+    say("problem" if ledger.problem else "no problem")
+    say(str([one.seq for one in await ledger.frames("turn_1")]))
+    loaded = await ledger.load("ses_1")
+    say(str(len(loaded.turns) if loaded else None))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    ledger.append("turn_1", frame(6, "after"))
+    await ledger.flush()
+    say("problem" if ledger.problem else "no problem")
+    await ledger.aclose()
+    say("closed")
+
+
+async def lost(path: Path) -> None:
+    """Close on a disk that takes no more."""
+    ledger = Ledger(path)
+    await ledger.start()
+    await ledger.open_turn(session(), order())
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    taken = path.with_name(path.name + "-wal").stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (taken + 10_000, hard))
+    ledger.append("turn_1", frame(0, "x" * 50_000))
+    try:
+        await ledger.aclose()
+    except NoRoom:
+        say("told")
+
+
+if __name__ == "__main__":
+    what = {"hang": hang, "write": write, "full": full, "lost": lost}[sys.argv[1]]
+    asyncio.run(what(Path(sys.argv[2]), *sys.argv[3:]))  # type: ignore[operator]  # each takes its own arguments

@@ -1,0 +1,115 @@
+"""How surely each commit is on the disk, and that a failed one leaves nothing behind."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom
+from handinger_tui.core.fold import fold
+from handinger_tui.core.session import put_turn
+from handinger_tui.ledger import writes
+from handinger_tui.ledger.faults import translate
+from handinger_tui.ledger.opening import open_database
+from handinger_tui.ledger.rows import TurnFrame
+from handinger_tui.ledger.thread import DatabaseThread
+from tests.ledger.made import answered, frame, order, session
+
+
+def spoken(connection: sqlite3.Connection) -> list[str]:
+    """Every statement from now on."""
+    said: list[str] = []
+    connection.set_trace_callback(said.append)
+    return said
+
+
+def cares(said: list[str]) -> list[str]:
+    """The care in force at each commit."""
+    found, care = [], "?"
+    for statement in said:
+        if statement.startswith("PRAGMA synchronous"):
+            care = statement.rpartition(" ")[2]
+        if statement == "COMMIT":
+            found.append(care)
+    return found
+
+
+def test_orders_and_ends_survive_a_power_cut_and_frames_the_end_of_the_program(tmp_path: Path) -> None:
+    connection = open_database(tmp_path / "h.db", 5).connection
+    said = spoken(connection)
+    writes.open_turn(connection, session(), order(), "run")
+    writes.write_frames(connection, [TurnFrame("turn_1", frame(0, "x"))], "run")
+    turn = fold(order(), answered())
+    writes.close_turn(connection, put_turn(session(), turn), turn)
+    connection.close()
+    assert cares(said) == ["FULL", "NORMAL", "FULL"]
+
+
+def test_a_failed_transaction_leaves_nothing_behind(tmp_path: Path) -> None:
+    connection = open_database(tmp_path / "h.db", 5).connection
+    with pytest.raises(RuntimeError), writes.transaction(connection):
+        connection.execute("INSERT INTO drafts VALUES ('a', 'b')")
+        raise RuntimeError
+    assert connection.execute("SELECT COUNT(*) FROM drafts").fetchone()[0] == 0
+    assert not connection.in_transaction
+    connection.close()
+
+
+def test_writing_a_batch_again_repeats_nothing(tmp_path: Path) -> None:
+    connection = open_database(tmp_path / "h.db", 5).connection
+    writes.open_turn(connection, session(), order(), "run")
+    frames = [TurnFrame("turn_1", frame(seq, f"{seq}")) for seq in range(3)]
+    writes.write_frames(connection, frames[:2], "run")
+    writes.write_frames(connection, frames, "run")
+    assert [row["data"] for row in connection.execute("SELECT data FROM frames ORDER BY seq")] == [
+        "0",
+        "1",
+        "2",
+    ]
+    connection.close()
+
+
+def error(code: int) -> sqlite3.Error:
+    problem = sqlite3.OperationalError("words that nobody reads")
+    problem.sqlite_errorcode = code
+    return problem
+
+
+@pytest.mark.parametrize(
+    ("problem", "kind"),
+    [
+        (error(sqlite3.SQLITE_BUSY), Locked),
+        (error(sqlite3.SQLITE_BUSY_SNAPSHOT), Locked),
+        (error(sqlite3.SQLITE_FULL), NoRoom),
+        (error(sqlite3.SQLITE_IOERR_WRITE), NoRoom),
+        (error(sqlite3.SQLITE_READONLY_DBMOVED), NoRoom),
+        (error(sqlite3.SQLITE_CANTOPEN), NoRoom),
+        (error(sqlite3.SQLITE_CORRUPT_INDEX), Damaged),
+        (error(sqlite3.SQLITE_NOTADB), Damaged),
+        (error(sqlite3.SQLITE_CONSTRAINT_UNIQUE), LedgerError),
+        (sqlite3.OperationalError("without a code"), NoRoom),
+        (OSError(28, "No space left on device"), NoRoom),
+    ],
+)
+def test_errors_are_told_by_their_code(problem: sqlite3.Error | OSError, kind: type[LedgerError]) -> None:
+    found = translate(problem)
+    assert type(found) is kind
+    assert found.summary
+
+
+def test_damage_met_on_the_way_is_told(tmp_path: Path) -> None:
+    told: list[str] = []
+    thread = DatabaseThread(
+        lambda: open_database(tmp_path / "h.db", 5), on_damage=lambda: told.append("damage")
+    )
+    thread.start().result(20)
+
+    def broken(_db: sqlite3.Connection) -> None:
+        raise error(sqlite3.SQLITE_CORRUPT)
+
+    with pytest.raises(Damaged):
+        thread.submit(broken).result(20)
+    thread.stop().result(20)
+    assert told == ["damage"]

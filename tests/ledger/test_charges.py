@@ -1,0 +1,232 @@
+"""One charge per turn, corrections after it, and nothing that was not reported becomes a number."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handinger_tui.core.fold import fold
+from handinger_tui.core.jsontext import parse
+from handinger_tui.core.money import Total
+from handinger_tui.core.readings import Reading
+from handinger_tui.core.session import Session, put_turn
+from handinger_tui.core.turn import TurnStatus
+from handinger_tui.ledger.charges import Spent, Which
+from handinger_tui.ledger.ledger import Ledger
+from tests.ledger.made import WORKER, answered, look, opened, order, play, session
+
+
+async def test_a_completed_turn_has_one_exact_charge(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await play(ledger, session(), order(budget="high"), answered("0.012345678901234567"))
+        (charge,) = await ledger.charges()
+    assert (charge.turn_id, charge.session_id, charge.worker_id) == ("turn_1", "ses_1", WORKER)
+    assert (charge.status, charge.budget, charge.reading) == (TurnStatus.COMPLETED, "high", Reading.TOTAL)
+    assert charge.final
+    assert not charge.correction
+    assert charge.usd == Decimal("0.012345678901")
+    assert charge.credits == 8
+    assert charge.usage.cost_usd == Decimal("0.012345678901234567")
+    assert charge.usage.total_tokens == 12
+    assert charge.usage.input_tokens is None
+    ((snapshot, kind),) = look(tmp_path / "h.db", "SELECT snapshot, typeof(usd_pico) FROM charges")
+    assert '"cost_usd":"0.012345678901234567"' in snapshot
+    assert kind == "integer"
+
+
+async def test_closing_again_with_nothing_new_adds_nothing(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        now = await play(ledger, session(), order(), answered())
+        await ledger.close_turn(now, "turn_1")
+        await ledger.close_turn(now, "turn_1")
+        assert len(await ledger.charges()) == 1
+
+
+async def test_what_is_learned_later_is_a_correction(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        unknown = fold(order(), answered("null", status="unknown"))
+        await ledger.open_turn(session(), order())
+        await ledger.close_turn(put_turn(session(), replace(unknown, snapshot=None)), "turn_1")
+        assert await ledger.spent() == Spent(1, Total(None, 1), Total(None, 1))
+        for usd in ("0.5", "0.75"):
+            await ledger.close_turn(put_turn(session(), fold(order(), answered(usd))), "turn_1")
+        rows = await ledger.charges()
+        assert [row.correction for row in rows] == [False, True, True]
+        assert [row.usd for row in rows] == [None, Decimal("0.5"), Decimal("0.25")]
+        assert [row.final for row in rows] == [False, True, True]
+        assert await ledger.spent() == Spent(1, Total(Decimal("0.75")), Total(Decimal(8)))
+
+
+async def test_what_was_known_stays_known(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        now = await play(ledger, session(), order(), answered("0.5"))
+        await ledger.close_turn(put_turn(now, replace(now.turns[0], snapshot=None)), "turn_1")
+        assert await ledger.spent() == Spent(1, Total(Decimal("0.5")), Total(Decimal(8)))
+
+
+async def test_a_reading_that_falls_corrects_the_turns_before_it(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        now = await play(ledger, session(), order("turn_1"), answered("0.5"))
+        now = await play(ledger, now, order("turn_2", worker_id=WORKER), answered("0.75"))
+        assert (await ledger.spent()).usd == Total(Decimal("0.75"))
+        now = await play(ledger, now, order("turn_3", worker_id=WORKER), answered("0.25"))
+        assert (await ledger.spent()).usd == Total(Decimal("1.50"))
+        told = [(row.turn_id, row.usd, row.reading) for row in await ledger.charges()]
+    assert told == [
+        ("turn_1", Decimal("0.5"), Reading.TOTAL),
+        ("turn_2", Decimal("0.25"), Reading.TOTAL),
+        ("turn_2", Decimal("0.5"), Reading.PER_TURN),
+        ("turn_3", Decimal("0.25"), Reading.PER_TURN),
+    ]
+
+
+async def test_a_running_turn_is_so_far_until_it_is_final(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        busy = answered("0.5", status="running")
+        await play(ledger, session(), order(), busy)
+        await ledger.close_turn(session(), "turn_1")
+        rows = await ledger.charges()
+        assert rows[0].final
+        busy = [replace(one, data=one.data.replace('"running": false', '"running": true')) for one in busy]
+        await play(ledger, session("ses_2"), order("turn_2"), busy)
+        assert await ledger.spent(Which(session_id="ses_2")) == Spent(
+            1, Total(Decimal("0.5"), 1), Total(Decimal(8), 1)
+        )
+        (summary, _) = await ledger.sessions()
+        assert (summary.cost_usd, summary.unpriced, summary.uncredited) == (Decimal("0.5"), 1, 1)
+        same = fold(order("turn_2"), answered("0.5"))
+        await ledger.close_turn(put_turn(session("ses_2"), same), "turn_2")
+        assert await ledger.spent(Which(session_id="ses_2")) == Spent(
+            1, Total(Decimal("0.5")), Total(Decimal(8))
+        )
+
+
+@pytest.mark.parametrize("status", ["rejected", "not_sent", "not_delivered"])
+async def test_what_never_started_is_a_true_zero(tmp_path: Path, status: str) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        turn = replace(fold(order(), []), status=TurnStatus(status))
+        await ledger.open_turn(session(), order())
+        await ledger.close_turn(put_turn(session(), turn), "turn_1")
+        assert await ledger.spent() == Spent(1, Total(Decimal(0)), Total(Decimal(0)))
+
+
+@pytest.mark.parametrize("usd", ["null", '"0.5"', "-1", "true", "NaN", "Infinity", "1e400", "[1]"])
+async def test_what_is_no_amount_is_unknown(tmp_path: Path, usd: str) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await play(ledger, session(), order(), answered(usd))
+        assert (await ledger.spent()).usd == Total(None, 1)
+    assert look(tmp_path / "h.db", "SELECT usd_pico FROM charges") == [(None,)]
+
+
+async def test_beyond_64_bits_the_column_is_unknown_and_the_text_exact(tmp_path: Path) -> None:
+    huge = "123456789012345678901234567890.5"
+    async with opened(tmp_path / "h.db") as ledger:
+        await play(ledger, session(), order(), answered(huge))
+        (charge,) = await ledger.charges()
+        assert charge.usd is None
+        assert charge.usage.cost_usd == Decimal(huge)
+        assert (await ledger.spent()).usd == Total(None, 1)
+
+
+async def test_sums_of_the_largest_amounts_do_not_overflow(tmp_path: Path) -> None:
+    edge = "9223372.036854775807"
+    async with opened(tmp_path / "h.db") as ledger:
+        for number in range(3):
+            await play(ledger, session(f"ses_{number}"), order(f"turn_{number}"), answered(edge))
+        assert (await ledger.spent()).usd == Total(3 * Decimal(edge))
+        assert [summary.cost_usd for summary in await ledger.sessions()] == [Decimal(edge)] * 3
+
+
+async def test_charges_are_never_changed_deleted_or_doubled(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
+        await play(ledger, session(), order(), answered())
+    columns = "kind, turn_id, session_id, at_ms, status, reading, final, exact, snapshot"
+    for sql in (
+        "UPDATE charges SET usd_pico = 0",
+        "DELETE FROM charges",
+        f"INSERT INTO charges ({columns}) SELECT {columns} FROM charges",  # noqa: S608  # a constant of this test
+        f"INSERT INTO charges ({columns}, usd_pico) SELECT 'correction', {columns[6:]}, 0.5 FROM charges",  # noqa: S608  # same
+    ):
+        with pytest.raises(sqlite3.IntegrityError):
+            look(path, sql)
+
+
+async def test_what_was_spent_stays_known_after_a_session_is_deleted(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await play(ledger, session(), order(), answered("0.5"))
+        await ledger.delete("ses_1")
+        assert await ledger.sessions() == []
+        assert (await ledger.spent()).usd == Total(Decimal("0.5"))
+    assert look(tmp_path / "h.db", "SELECT COUNT(*) FROM frames") == [(0,)]
+
+
+async def test_a_turn_deleted_while_it_ran_is_still_charged(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await ledger.open_turn(session(), order())
+        await ledger.delete("ses_1")
+        frames = answered("0.5")
+        for one in frames:
+            ledger.append("turn_1", one)
+        await ledger.close_turn(put_turn(session(), fold(order(), frames)), "turn_1")
+        assert await ledger.sessions() == []
+        assert (await ledger.spent()).usd == Total(Decimal("0.5"))
+
+
+async def test_charges_are_found_by_time_session_and_worker(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        for number in (1, 2):
+            what = order(f"turn_{number}", created_ms=number * 100)
+            turn = replace(fold(what, answered(number)), ended_ms=number * 100, worker_id=f"wrk_{number}")
+            await ledger.open_turn(session(f"ses_{number}"), what)
+            await ledger.close_turn(put_turn(session(f"ses_{number}"), turn), what.turn_id)
+        for which in (Which(since_ms=200), Which(session_id="ses_2"), Which(worker_id="wrk_2")):
+            assert [row.turn_id for row in await ledger.charges(which)] == ["turn_2"]
+            assert (await ledger.spent(which)).usd == Total(Decimal(2))
+        assert await ledger.spent(Which(since_ms=201)) == Spent(0, Total(Decimal(0)), Total(Decimal(0)))
+
+
+amount = st.none() | st.decimals(min_value=0, max_value=10**6, places=12)
+
+
+@given(st.lists(st.lists(amount, min_size=1, max_size=3), min_size=1, max_size=4))
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+async def test_the_sum_is_always_the_newest_knowledge(histories: list[list[Decimal | None]]) -> None:
+    """Each session: one turn that is read several times."""
+    async with opened(None) as ledger:
+        newest: list[Decimal | None] = []
+        for number, history in enumerate(histories):
+            what = order(f"turn_{number}")
+            await ledger.open_turn(session(f"ses_{number}"), what)
+            for usd in history:
+                await _close(
+                    ledger, session(f"ses_{number}"), what, "null" if usd is None else format(usd, "f")
+                )
+            newest.append(next((usd for usd in reversed(history) if usd is not None), None))
+        known = [usd for usd in newest if usd is not None]
+        expected = Total(sum(known, Decimal(0)) if known else None, newest.count(None))
+        assert (await ledger.spent()).usd == expected
+        firsts = [row for row in await ledger.charges() if not row.correction]
+        assert len(firsts) == len(histories)
+
+
+async def _close(ledger: Ledger, into: Session, what: Any, usd: str) -> None:
+    await ledger.close_turn(put_turn(into, fold(what, answered(usd))), what.turn_id)
+
+
+async def test_exact_numbers_are_json(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await play(ledger, session(), order(), answered("1e-7"))
+    ((exact,),) = look(tmp_path / "h.db", "SELECT exact FROM charges")
+    told = parse(exact)
+    assert isinstance(told, dict)
+    assert told["cost_usd"] == "0.0000001"
+    assert told["total_tokens"] == "12"
+    assert told["model_usd"] is None

@@ -1,0 +1,223 @@
+"""Whatever lies where the history should be: the program starts, and nothing is deleted."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from handinger_tui.core.errors import Locked, NoRoom, TooNew
+from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.ledger.opening import SMALL_BYTES, SUSPECT, mark_suspect, set_aside
+from handinger_tui.ledger.schema import MIGRATIONS
+from tests.ledger.made import answered, frame, look, names, opened, order, play, session
+
+
+async def filled(path: Path, turns: int = 3) -> None:
+    """A history of some turns, closed cleanly."""
+    async with opened(path) as ledger:
+        now = session()
+        for number in range(turns):
+            now = await play(ledger, now, order(f"turn_{number}", f"p{number}"), answered(text="a" * 5000))
+
+
+async def test_folder_and_files_are_private(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "deeper" / "h.db"
+    async with opened(path) as ledger:
+        await ledger.open_turn(session(), order())
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+        modes = {entry.name: entry.stat().st_mode & 0o777 for entry in path.parent.iterdir()}
+        assert {"h.db", "h.db-wal", "h.db-shm"} <= modes.keys()
+        assert set(modes.values()) == {0o600}
+    assert names(path.parent) == ["h.db"]
+
+
+async def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    await filled(path)
+    path.chmod(0o644)
+    async with opened(path):
+        assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_the_file_counts_its_migrations(tmp_path: Path) -> None:
+    await filled(tmp_path / "h.db")
+    assert look(tmp_path / "h.db", "PRAGMA user_version") == [(len(MIGRATIONS),)]
+    assert look(tmp_path / "h.db", "PRAGMA journal_mode") == [("wal",)]
+
+
+async def test_a_newer_file_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    with sqlite3.connect(path) as newer:
+        newer.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    newer.close()
+    path.chmod(0o600)
+    before = path.read_bytes()
+    ledger = Ledger(path)
+    with pytest.raises(TooNew, match="newer"):
+        await ledger.start()
+    await ledger.aclose()
+    assert path.read_bytes() == before
+    assert names(tmp_path) == ["h.db"]
+
+
+@pytest.mark.parametrize("damage", ["not a database", "first page", "cut in half", "a page in the middle"])
+async def test_a_damaged_file_is_set_aside(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "h.db"
+    await filled(path)
+    whole = path.read_bytes()
+    match damage:
+        case "not a database":
+            broken = b"this is no database at all, but it is long enough to look at" * 100
+        case "first page":
+            broken = whole[:100] + b"\xff" * 3996 + whole[4096:]
+        case "cut in half":
+            broken = whole[: len(whole) // 2 + 17]
+        case _:
+            broken = whole[: 4096 * 3] + b"\xa5" * 4096 * 3 + whole[4096 * 6 :]
+    path.write_bytes(broken)
+    async with opened(path) as ledger:
+        assert ledger.problem is not None
+        (copy,) = [name for name in names(tmp_path) if ".damaged-" in name]
+        assert copy in ledger.problem
+        assert await ledger.sessions() == []
+        await play(ledger, session(), order(), answered())
+    assert (tmp_path / copy).read_bytes() == broken
+    async with opened(path) as ledger:
+        assert ledger.problem is None
+        assert [summary.turns for summary in await ledger.sessions()] == [1]
+
+
+async def test_the_log_of_a_damaged_file_goes_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    path.write_bytes(b"nonsense" * 1000)
+    known = (path.stat().st_dev, path.stat().st_ino)
+    path.with_name("h.db-wal").write_bytes(b"log")
+    path.with_name("h.db-shm").write_bytes(b"index")
+    copy = set_aside(path, known)
+    assert copy is not None
+    assert names(tmp_path) == [copy.name, f"{copy.name}-shm", f"{copy.name}-wal"]
+
+
+async def test_what_another_process_has_replaced_already_is_not_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    await filled(path)
+    assert set_aside(path, (0, 0)) is None
+    assert names(tmp_path) == ["h.db"]
+
+
+async def test_two_damaged_files_in_one_second_have_two_names(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    copies = set()
+    for content in (b"one", b"two", b"three"):
+        path.write_bytes(content)
+        copies.add(set_aside(path, (path.stat().st_dev, path.stat().st_ino)))
+    assert len(copies) == 3
+    assert {copy.read_bytes() for copy in copies if copy is not None} == {b"one", b"two", b"three"}
+
+
+async def test_a_large_file_is_checked_once_damage_was_met(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
+        await ledger.open_turn(session(), order())
+        for seq in range(20):
+            ledger.append("turn_1", frame(seq, "x" * 2**20))
+    size = path.stat().st_size
+    assert size > SMALL_BYTES
+    with path.open("r+b") as file:
+        file.seek(size // 2 // 4096 * 4096)
+        file.write(b"\xa5" * 4096 * 600)
+    async with opened(path) as ledger:
+        assert ledger.problem is None
+    mark_suspect(path)
+    async with opened(path) as ledger:
+        assert ledger.problem is not None
+        assert "damaged" in ledger.problem
+    assert f"h.db{SUSPECT}" not in names(tmp_path)
+
+
+@pytest.mark.parametrize("kept", [0, 20, 32, 5000, -1])
+async def test_a_cut_log_loses_only_what_was_cut(tmp_path: Path, kept: int) -> None:
+    source, copy = tmp_path / "source", tmp_path / "copy"
+    source.mkdir()
+    copy.mkdir()
+    await filled(source / "h.db")
+    async with opened(source / "h.db") as ledger:
+        await ledger.open_turn(session("ses_2"), order("turn_x", "late"))
+        for name in ("h.db", "h.db-wal"):
+            (copy / name).write_bytes((source / name).read_bytes())
+    wal = copy / "h.db-wal"
+    wal.write_bytes(wal.read_bytes()[:kept])
+    async with opened(copy / "h.db") as ledger:
+        assert ledger.problem is None
+        loaded = await ledger.load("ses_1")
+        assert loaded is not None
+        assert [turn.text for turn in loaded.turns] == ["a" * 5000] * 3
+
+
+async def test_a_path_below_a_file_has_no_room(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    ledger = Ledger(tmp_path / "file" / "data" / "h.db")
+    with pytest.raises(NoRoom):
+        await ledger.start()
+    await ledger.aclose()
+    assert (tmp_path / "file").read_text() == "x"
+
+
+async def test_a_folder_in_its_place_has_no_room(tmp_path: Path) -> None:
+    (tmp_path / "h.db").mkdir()
+    ledger = Ledger(tmp_path / "h.db")
+    with pytest.raises(NoRoom):
+        await ledger.start()
+    await ledger.aclose()
+
+
+async def test_another_writer_is_waited_for_and_then_named(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path, patience_s=0.05) as ledger:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(Locked):
+            await ledger.open_turn(session(), order())
+        late = Ledger(path, patience_s=0.05)
+        with pytest.raises(Locked):
+            await late.start()
+        await late.aclose()
+        assert await ledger.sessions() == []
+        other.execute("COMMIT")
+        other.close()
+        await ledger.open_turn(session(), order())
+        assert len(await ledger.sessions()) == 1
+
+
+async def test_frames_wait_in_memory_while_another_process_writes(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    frames = answered()
+    async with opened(path, patience_s=0.05) as ledger:
+        await ledger.open_turn(session(), order())
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        for one in frames:
+            ledger.append("turn_1", one)
+        with pytest.raises(Locked):
+            await ledger.flush()
+        assert ledger.problem is not None
+        assert await ledger.frames("turn_1") == frames
+        other.execute("COMMIT")
+        other.close()
+        await ledger.flush()
+        assert ledger.problem is None
+        assert look(path, "SELECT COUNT(*) FROM frames") == [(len(frames),)]
+
+
+async def test_many_that_meet_the_same_damage_set_it_aside_once(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    for attempt in range(5):
+        path.write_bytes(b"garbage" * 999)
+        ledgers = [Ledger(path) for _ in range(5)]
+        await asyncio.gather(*(ledger.start() for ledger in ledgers))
+        assert [ledger.problem is None for ledger in ledgers].count(False) == 1
+        assert len([name for name in names(tmp_path) if ".damaged-" in name]) == attempt + 1
+        await asyncio.gather(*(ledger.aclose() for ledger in ledgers))

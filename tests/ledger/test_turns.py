@@ -1,0 +1,205 @@
+"""What was stored comes back as it was: the ledger and the memory cannot differ."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from handinger_tui.core.errors import LedgerError
+from handinger_tui.core.fold import fold
+from handinger_tui.core.frames import Frame, Framing, Note
+from handinger_tui.core.session import put_turn
+from handinger_tui.core.turn import Attachment, TurnStatus
+from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.ledger.rows import attachments_of, attachments_text
+from tests.ledger.made import WORKER, answered, frame, names, opened, order, play, session, stored
+from tests.wire.recordings import Recording, Tape, recordings
+
+ODD = "\ud83d half \x00 nul \udc00 " + "\u2028\x1b]52;c;\x07 end"
+any_text = st.text(st.characters(codec=None), max_size=200)
+
+
+@pytest.mark.parametrize("recording", recordings(), ids=lambda recording: recording.name)
+async def test_a_loaded_recording_is_the_folded_one(recording: Recording, tmp_path: Path) -> None:
+    frames = Tape().note(Note.SENDING).body(recording).frames
+    async with opened(tmp_path / "h.db") as ledger:
+        await ledger.open_turn(session(), order())
+        for one in frames:
+            ledger.append("turn_1", one)
+        assert await ledger.frames("turn_1") == frames
+        await ledger.flush()
+    async with opened(tmp_path / "h.db") as ledger:
+        assert await ledger.frames("turn_1") == frames
+        loaded = await ledger.load("ses_1")
+        assert loaded is not None
+        assert loaded.turns == (fold(order(), frames),)
+        assert await ledger.load_turn("turn_1") == loaded.turns[0]
+
+
+async def test_every_member_of_a_session_and_an_order_comes_back(tmp_path: Path) -> None:
+    whole = session(
+        worker_id=ODD,
+        task_id="task_1",
+        generation="tasks",
+        base_url="https://x.example",
+        title=ODD,
+        unread=True,
+    )
+    what = order(
+        "turn_" + ODD,
+        ODD,
+        worker_id=ODD,
+        budget="high",
+        attachments=(Attachment("/a/\udcff", "ü.txt", 2**62, "text/plain", "ab" * 32),),
+        seen_before=3,
+    )
+    async with opened(tmp_path / "h.db") as ledger:
+        await ledger.open_turn(whole, what)
+    async with opened(tmp_path / "h.db") as ledger:
+        loaded = await ledger.load("ses_1")
+        assert loaded is not None
+        assert loaded.turns[0].order == what
+        assert replace(loaded, turns=(), updated_ms=0) == whole
+
+
+@given(any_text, any_text, st.none() | any_text, st.sampled_from([Framing.SSE, Framing.TEXT, Framing.LINES]))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+async def test_any_text_survives(
+    memory: Ledger, data: str, event: str, name: str | None, framing: Framing
+) -> None:
+    turn_id = f"turn_{len(await memory.prompts(10_000)) + 1}"
+    await memory.open_turn(session(), order(turn_id, f"{turn_id} {data}"))
+    sent = Frame(0, 1, framing, data, event, name)
+    memory.append(turn_id, sent)
+    await memory.flush()
+    assert await memory.frames(turn_id) == [sent]
+    turn = await memory.load_turn(turn_id)
+    assert turn is not None
+    assert turn.order.prompt == f"{turn_id} {data}"
+
+
+@pytest.fixture
+async def memory() -> AsyncIterator[Ledger]:
+    async with opened(None) as ledger:
+        yield ledger
+
+
+@given(st.text(st.characters(codec=None)), st.integers(min_value=0, max_value=2**80))
+def test_attachments_survive(name: str, size: int) -> None:
+    chosen = (Attachment(name, name, size, name, name),)
+    assert attachments_of(attachments_text(chosen)) == chosen
+
+
+async def test_many_turns_in_their_order(tmp_path: Path) -> None:
+    now = session()
+    async with opened(tmp_path / "h.db") as ledger:
+        for number in range(5):
+            frames = answered(number, f"answer {number}")
+            now = await play(ledger, now, order(f"turn_{9 - number}", f"prompt {number}"), frames)
+    async with opened(tmp_path / "h.db") as ledger:
+        loaded = await ledger.load("ses_1")
+        assert loaded is not None
+        assert stored(loaded) == stored(now)
+        assert loaded.worker_id == WORKER
+
+
+async def test_nobody_knows_an_unknown_session(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        assert await ledger.load("ses_9") is None
+        assert await ledger.load_turn("turn_9") is None
+        assert await ledger.frames("turn_9") == []
+
+
+async def test_one_turn_is_opened_once(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await ledger.open_turn(session(), order())
+        with pytest.raises(LedgerError):
+            await ledger.open_turn(session("ses_2"), order())
+        assert await ledger.load("ses_2") is None
+
+
+async def test_what_was_never_closed_is_unsettled(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await play(ledger, session(), order("turn_1"), answered())
+        await ledger.open_turn(session("ses_2"), order("turn_2", worker_id=WORKER))
+        await ledger.remember_worker("ses_2", "wrk_2")
+    async with opened(tmp_path / "h.db") as ledger:
+        ((owner, what),) = await ledger.unsettled()
+        assert (owner.session_id, owner.worker_id, what) == (
+            "ses_2",
+            "wrk_2",
+            order("turn_2", worker_id=WORKER),
+        )
+        assert [summary.live for summary in await ledger.sessions()] == [True, False]
+        settled = await ledger.load("ses_2")
+        assert settled is not None
+        turn = replace(settled.turns[0], status=TurnStatus.NOT_DELIVERED)
+        await ledger.close_turn(put_turn(settled, turn), "turn_2")
+        assert await ledger.unsettled() == []
+
+
+async def test_a_turn_that_is_watched_again_is_unsettled_again(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        now = await play(ledger, session(), order(), answered(status="running"))
+        assert await ledger.unsettled() == []
+        ledger.append("turn_1", frame(6, "{}", Framing.NOTE, Note.WATCHING))
+        await ledger.flush()
+        assert [what.turn_id for _, what in await ledger.unsettled()] == ["turn_1"]
+        await ledger.close_turn(now, "turn_1")
+        assert await ledger.unsettled() == []
+
+
+async def test_a_new_worker_stays_the_order_of_a_new_worker(tmp_path: Path) -> None:
+    """The worker learned later must not make it look as if it had been there before."""
+    async with opened(tmp_path / "h.db") as ledger:
+        await ledger.open_turn(session(), order())
+        await ledger.remember_worker("ses_1", WORKER)
+        loaded = await ledger.load("ses_1")
+        assert loaded is not None
+        assert loaded.worker_id == WORKER
+        assert loaded.turns[0].order.worker_id is None
+
+
+async def test_closing_folds_a_turn_that_is_not_in_memory(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await ledger.open_turn(session(), order())
+        for one in answered(0.25):
+            ledger.append("turn_1", one)
+        await ledger.close_turn(session(), "turn_1")
+        (charge,) = await ledger.charges()
+        assert str(charge.usd) == "0.250000000000"
+        await ledger.close_turn(session(), "turn_unknown")
+
+
+async def test_memory_only_works_the_same_and_says_so() -> None:
+    async with opened(None) as ledger:
+        assert not ledger.durable
+        assert ledger.problem is not None
+        assert "memory" in ledger.problem
+        now = await play(ledger, session(), order(), answered())
+        loaded = await ledger.load("ses_1")
+        assert loaded is not None
+        assert stored(loaded) == stored(now)
+
+
+async def test_a_closed_ledger_says_so(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "h.db")
+    await ledger.start()
+    assert ledger.durable
+    assert ledger.problem is None
+    await ledger.aclose()
+    await ledger.aclose()
+    with pytest.raises(LedgerError):
+        ledger.append("turn_1", frame(0, "x"))
+    with pytest.raises(LedgerError):
+        await ledger.sessions()
+
+
+async def test_one_that_was_never_started_can_be_closed(tmp_path: Path) -> None:
+    await Ledger(tmp_path / "h.db").aclose()
+    assert names(tmp_path) == []
