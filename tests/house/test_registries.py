@@ -22,7 +22,6 @@ class Registry:
 
 REGISTRIES = (
     Registry("handinger_tui.core.dialects", "DIALECTS"),
-    Registry("handinger_tui.core.export", "EXPORTERS"),
     Registry("handinger_tui.local.repertoire", "REPERTOIRE"),
     Registry("handinger_tui.ui.commands", "COMMANDS"),
     Registry("handinger_tui.ui.panels", "PANELS"),
