@@ -6,14 +6,16 @@ import argparse
 from collections.abc import Callable, Iterator
 
 from handinger_tui.cli.args import SUBCOMMANDS, main_parser
+from handinger_tui.ui.commands import COMMANDS
+from handinger_tui.ui.keys import KEYS, in_words
 from tests.house.project import ROOT
 
 README = ROOT / "README.md"
 
 
-def table(head: tuple[str, str], rows: list[tuple[str, str]]) -> str:
-    """A Markdown table of two columns."""
-    lines = [f"| {head[0]} | {head[1]} |", "|---|---|"]
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in rows]
     return "\n".join(lines)
 
@@ -46,7 +48,26 @@ def cli() -> str:
     return table(("option or command", "does"), [*_options(), *_subcommands()])
 
 
-TABLES: dict[str, Callable[[], str]] = {"cli": cli}
+def keys() -> str:
+    """Every binding, under the place where it works."""
+    rows = [(str(key.where), in_words(key), key.tooltip) for key in KEYS]
+    return table(("where", "key", "does"), [*rows])
+
+
+def commands() -> str:
+    """Every slash command, with its other names."""
+    rows = [
+        (
+            f"`/{one.name} {one.takes}`".replace(" `", "`"),
+            " ".join(f"/{name}" for name in one.aliases),
+            one.summary,
+        )
+        for one in COMMANDS
+    ]
+    return table(("command", "also", "does"), [*rows])
+
+
+TABLES: dict[str, Callable[[], str]] = {"cli": cli, "keys": keys, "commands": commands}
 
 
 def filled(text: str) -> str:
