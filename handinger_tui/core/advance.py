@@ -92,10 +92,19 @@ def _open_text(turn: Turn, key: str) -> Turn:
 def _grow_text(turn: Turn, key: str, delta: str) -> Turn:
     at = _find(turn.open_text, key)
     if at is None:
-        turn, at = _open_text(turn, key), len(turn.parts)
+        turn, at = _continue_text(turn, key)
     part = turn.parts[at]
     body = part.body if isinstance(part, TextPart) else Rope()
     return put(turn, at, TextPart(body + delta, open=True))
+
+
+def _continue_text(turn: Turn, key: str) -> tuple[Turn, int]:
+    """A delta without a start: it goes on with a stored text that was still open, or opens one."""
+    last = len(turn.parts) - 1
+    part = turn.parts[last] if turn.parts else None
+    if isinstance(part, TextPart) and part.open and all(at != last for _, at in turn.open_text):
+        return replace(turn, open_text=(*turn.open_text, (key, last))), last
+    return _open_text(turn, key), last + 1
 
 
 def _end_text(turn: Turn, event: ev.TextEnded | ev.TextReplaced) -> Turn:
@@ -174,7 +183,11 @@ def _work(turn: Turn, event: ev.Work) -> Turn:
         case ev.ToolOutput():
             turn, at, part = _tool(turn, event.call_id, "", anywhere=True)
             done = replace(
-                part, state=ToolState.OUTPUT_AVAILABLE, output=event.output, preliminary=event.preliminary
+                part,
+                state=ToolState.OUTPUT_AVAILABLE,
+                output=event.output,
+                preliminary=event.preliminary,
+                error=None,
             )
             return put(turn, at, done)
         case ev.ToolFailed():
@@ -210,9 +223,16 @@ def _tool_input(turn: Turn, event: ev.ToolStarted | ev.ToolInputGrew | ev.ToolIn
 
 
 def _tool_approval(turn: Turn, event: ev.ToolApproval) -> Turn:
-    turn, at, part = _tool(turn, event.call_id, "", anywhere=True)
+    call_id = event.call_id or _asked_for(turn, event.approval_id)
+    turn, at, part = _tool(turn, call_id, "", anywhere=True)
     state = ToolState.APPROVAL_REQUESTED if event.approved is None else ToolState.APPROVAL_RESPONDED
-    return put(turn, at, replace(part, state=state))
+    return put(turn, at, replace(part, state=state, approval_id=event.approval_id or part.approval_id))
+
+
+def _asked_for(turn: Turn, approval_id: str) -> str:
+    """The call that an approval belongs to: an answer names the approval only."""
+    calls = (part for part in reversed(turn.parts) if isinstance(part, ToolPart))
+    return next((call.call_id for call in calls if call.approval_id == approval_id), "")
 
 
 def _tool_failed(turn: Turn, event: ev.ToolFailed) -> Turn:

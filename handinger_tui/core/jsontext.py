@@ -36,6 +36,11 @@ def _constant(_name: str) -> None:
     return
 
 
+_PLAIN: Final = json.JSONDecoder(parse_int=_integer, parse_constant=_constant)
+_EXACT: Final = json.JSONDecoder(parse_float=_exact, parse_int=_integer, parse_constant=_constant)
+# json.loads would build such a decoder anew for every document, which costs more than a delta's parsing.
+
+
 def parse(text: str) -> Json:
     """Read JSON as a JavaScript client would (numbers as floats).
 
@@ -43,7 +48,7 @@ def parse(text: str) -> Json:
         NotJson: for anything that is not a JSON document, is nested too deep,
             or holds numbers beyond reason.
     """
-    return _load(text, exact=False)
+    return _load(text, _PLAIN)
 
 
 def parse_exact(text: str) -> Json:
@@ -52,14 +57,12 @@ def parse_exact(text: str) -> Json:
     Raises:
         NotJson: as `parse`.
     """
-    return _load(text, exact=True)
+    return _load(text, _EXACT)
 
 
-def _load(text: str, *, exact: bool) -> Json:
+def _load(text: str, decoder: json.JSONDecoder) -> Json:
     try:
-        value: Json = json.loads(
-            text, parse_float=_exact if exact else None, parse_int=_integer, parse_constant=_constant
-        )
+        value: Json = decoder.decode(text)
     except (ValueError, RecursionError) as problem:
         raise NotJson(str(problem)[:200]) from None
     if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:

@@ -96,6 +96,7 @@ def _tool(item: JsonObject, name: str) -> Part:
         preliminary=item.get("preliminary") is True,
         error=as_text(item.get("errorText")),
         title=as_text(item.get("title")),
+        approval_id=as_text(as_object(item.get("approval")).get("id")),
     )
 
 

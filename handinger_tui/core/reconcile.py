@@ -105,7 +105,9 @@ def _sight_without_messages(turn: Turn, snapshot: Snapshot, *, accepted: bool) -
         return Sight.BUSY
     before = turn.before
     changed = before is not None and (
-        snapshot.output_text != before.output_text or snapshot.usage != before.usage or snapshot.error != before.error
+        snapshot.output_text != before.output_text
+        or snapshot.usage != before.usage
+        or snapshot.error != before.error
     )
     if accepted:
         told = bool(snapshot.output_text) or snapshot.failed
@@ -122,8 +124,8 @@ def final_text(turn: Turn, snapshot: Snapshot) -> str | None:
         return answer.text
     if answer.present is False or not answer.last:
         return None
-    stale = turn.before is not None and snapshot.output_text == turn.before.output_text and answer.present is None
-    if stale and turn.text != snapshot.output_text:
+    unchanged = turn.before is not None and snapshot.output_text == turn.before.output_text
+    if unchanged and answer.present is None and turn.text != snapshot.output_text:
         return None
     return snapshot.output_text or None
 
@@ -133,7 +135,9 @@ def settle_with(turn: Turn, snapshot: Snapshot) -> Turn:
     turn = with_snapshot(turn, snapshot)
     answer = answer_to(turn.order, snapshot)
     text = final_text(turn, snapshot)
-    parts = close_parts(turn.parts) if not snapshot.busy else turn.parts
+    parts = turn.parts or answer.parts
+    if not snapshot.busy:
+        parts = close_parts(parts)
     if text is None or text == turn.text:
         return replace(turn, parts=parts)
     if answer.text == text and not _other_parts(turn.parts):
@@ -152,8 +156,9 @@ def show_progress(turn: Turn, snapshot: Snapshot) -> Turn:
     if text is None or text == turn.text or len(text) < len(turn.text):
         return turn
     if answer.text == text:
-        return replace(turn, parts=keep_equal(turn.parts, answer.parts), message_id=_last_id(answer))
-    return replace(turn, parts=_swap_text(turn.parts, text))
+        parts = keep_equal(turn.parts, answer.parts)
+        return replace(turn, parts=parts, message_id=_last_id(answer), open_text=(), open_reasoning=())
+    return replace(turn, parts=_swap_text(turn.parts, text), open_text=(), open_reasoning=())
 
 
 def read_stream_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
@@ -161,10 +166,11 @@ def read_stream_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
     turn = with_snapshot(turn, snapshot)
     answer = answer_to(turn.order, snapshot)
     text = snapshot.output_text if answer.last else answer.text
-    old_text = turn.before.output_text if turn.before is not None else None
-    if snapshot.busy and text and text == old_text and not answer.text:
-        text = ""
-    told = answer if answer.messages else _last_answer(snapshot)
+    if turn.before is not None and text and text == turn.before.output_text and not answer.text:
+        if not answer.present:
+            return turn  # Still the worker as it was before our turn: neither an answer nor an end.
+        text = "" if snapshot.busy else text
+    told = _last_answer(snapshot) if answer.present is None else answer
     parts: tuple[Part, ...] = told.parts if told.text == (text or "") else _swap_text((), text or "")
     if not snapshot.busy:
         parts = close_parts(parts)
@@ -173,14 +179,15 @@ def read_stream_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
 
 
 def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
-    """Remember the reading; a null error never erases one that was seen."""
+    """Remember the reading: the newest one counts, whole."""
     return replace(turn, snapshot=snapshot, worker_id=snapshot.worker_id or turn.worker_id)
 
 
 def close_parts(parts: tuple[Part, ...]) -> tuple[Part, ...]:
     """Text that nobody will extend any more is no longer open."""
     return tuple(
-        replace(part, open=False) if isinstance(part, TextPart | ReasoningPart) and part.open else part for part in parts
+        replace(part, open=False) if isinstance(part, TextPart | ReasoningPart) and part.open else part
+        for part in parts
     )
 
 

@@ -145,6 +145,8 @@ class ToolPart:
     preliminary: bool = False
     error: str | None = None
     title: str | None = None
+    approval_id: str | None = None
+    """The approval that was asked for, where one was."""
 
 
 @dataclass(frozen=True, slots=True)
