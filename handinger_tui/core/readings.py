@@ -9,7 +9,7 @@ every reading of that session is taken as that turn's own. Pure functions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal, localcontext
 from enum import StrEnum
 from typing import Final
@@ -73,14 +73,13 @@ class _Numbers:
     costs: Costs
     final: bool
 
-    def falls_below(self, earlier: _Numbers) -> bool:
-        return self.usage.falls_below(earlier.usage) or self.costs.falls_below(earlier.costs)
-
     def minus(self, earlier: _Numbers) -> tuple[Usage, Costs]:
         with localcontext(EXACT):
             return self.usage - earlier.usage, self.costs - earlier.costs
 
 
+_USAGE: Final = tuple(field.name for field in fields(Usage))
+_COSTS: Final = tuple(field.name for field in fields(Costs))
 _ZERO: Final = _Numbers(ZERO_USAGE, ZERO_COSTS, final=True)
 NOTHING_TAKEN: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, known=True)
 """A turn that surely never started: true zeros."""
@@ -107,19 +106,29 @@ def money_of(session: Session, turn: Turn) -> TurnMoney:
 
 
 def reading_of(turns: Sequence[Turn]) -> Reading:
-    """How the readings of these turns are to be understood, as far as they tell."""
-    readings = (_numbers(read) for turn in turns for read in (turn.before, turn.snapshot))
-    seen = [numbers for numbers in readings if numbers is not None]
-    highest = _Numbers(NO_USAGE, NO_COSTS, final=False)
-    for numbers in seen:
-        if numbers.falls_below(highest):
-            return Reading.PER_TURN
-        highest = _Numbers(
-            replace(highest.usage, **numbers.usage.known()),  # type: ignore[arg-type]  # members under their own names
-            replace(highest.costs, **numbers.costs.known()),  # type: ignore[arg-type]  # members under their own names
-            final=numbers.final,
-        )
-    return Reading.TOTAL if seen else Reading.NONE
+    """How the readings of these turns are to be understood, as far as they tell.
+
+    Walks every turn for every receipt, so it compares the members as they came.
+    """
+    highest: dict[str, Decimal | int] = {}
+    for turn in turns:
+        for read in (turn.before, turn.snapshot):
+            if read is not None and _falls(read, highest):
+                return Reading.PER_TURN
+    return Reading.TOTAL if highest else Reading.NONE
+
+
+def _falls(read: Snapshot, highest: dict[str, Decimal | int]) -> bool:
+    """Some member is smaller than it was; else `highest` takes the new ones."""
+    for group, names in ((read.usage, _USAGE), (read.costs, _COSTS)):
+        for name in names:
+            value = getattr(group, name)
+            if value is None:
+                continue
+            if value < highest.get(name, 0):
+                return True
+            highest[name] = value
+    return False
 
 
 def turn_money(turns: Sequence[Turn]) -> tuple[TurnMoney, ...]:

@@ -49,10 +49,10 @@ def test_orders_and_ends_survive_a_power_cut_and_frames_the_end_of_the_program(t
 
 def test_a_failed_transaction_leaves_nothing_behind(tmp_path: Path) -> None:
     connection = open_database(tmp_path / "h.db", 5).connection
-    with pytest.raises(RuntimeError), writes.transaction(connection):
-        connection.execute("INSERT INTO drafts VALUES ('a', 'b')")
-        raise RuntimeError
-    assert connection.execute("SELECT COUNT(*) FROM drafts").fetchone()[0] == 0
+    writes.open_turn(connection, session(), order(), "run")
+    with pytest.raises(sqlite3.IntegrityError):
+        writes.open_turn(connection, session("ses_2"), order(), "run")
+    assert [row["session_id"] for row in connection.execute("SELECT session_id FROM sessions")] == ["ses_1"]
     assert not connection.in_transaction
     connection.close()
 

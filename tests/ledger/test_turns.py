@@ -41,6 +41,21 @@ async def test_a_loaded_recording_is_the_folded_one(recording: Recording, tmp_pa
         assert await ledger.load_turn("turn_1") == loaded.turns[0]
 
 
+@pytest.mark.parametrize("recording", recordings("6", "worker", "ai4"), ids=lambda recording: recording.name)
+async def test_a_lost_and_replayed_recording_loads_as_it_was_seen(
+    recording: Recording, tmp_path: Path
+) -> None:
+    tape = Tape().note(Note.SENDING).body(recording, until=len(recording.pieces) // 2)
+    tape.note(Note.RETRYING, attempt=1, wait_ms=500, reason="lost").body(recording, via="replay")
+    frames = tape.note(Note.SETTLED, status="completed", recovered=True, fault=None).frames
+    async with opened(tmp_path / "h.db") as ledger:
+        live = await play(ledger, session(), order(), frames)
+    async with opened(tmp_path / "h.db") as ledger:
+        loaded = await ledger.load("ses_1")
+        assert loaded is not None
+        assert loaded.turns == live.turns
+
+
 async def test_every_member_of_a_session_and_an_order_comes_back(tmp_path: Path) -> None:
     whole = session(
         worker_id=ODD,
