@@ -1,1 +1,14 @@
-"""The panels beside the transcript."""
+"""The panels beside the transcript. A new panel is one module and one line in `PANELS`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from handinger_tui.ui.panels.files import FILES
+from handinger_tui.ui.panels.panel import Panel, PanelEntry
+from handinger_tui.ui.panels.sources import SOURCES
+from handinger_tui.ui.panels.usage import USAGE, compact_line
+
+__all__ = ["PANELS", "Panel", "PanelEntry", "compact_line"]
+
+PANELS: Final[tuple[PanelEntry, ...]] = (USAGE, SOURCES, FILES)

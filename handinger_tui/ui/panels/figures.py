@@ -1,0 +1,168 @@
+"""Figures: what the usage panel shows, as values: a number, "pending" or "not reported". Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from typing import Final
+
+from handinger_tui.core.money import EXACT, total
+from handinger_tui.core.readings import Reading, TurnMoney, money_of, reading_of, turn_money
+from handinger_tui.core.session import Session
+from handinger_tui.core.snapshot import Snapshot
+from handinger_tui.core.turn import FREE, Turn, TurnStatus
+from handinger_tui.core.usage import Costs, Usage
+from handinger_tui.ui.panels.listing import turn_in_view
+
+Amount = Decimal | int
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One cell. `value` None: "pending" while the turn runs, else "not reported".
+
+    `missing`: how many turns a sum does not hold; `running`: one of them is
+    only not finished yet. `estimate`: measured by us, not by the service.
+    """
+
+    value: Amount | None = None
+    pending: bool = False
+    missing: int = 0
+    running: bool = False
+    estimate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One figure that a worker reports: its name in `UsageView` and how to read it."""
+
+    name: str
+    read: Callable[[Usage, Costs], Amount | None]
+
+
+def cost_of(usage: Usage, costs: Costs) -> Decimal | None:
+    """The cost in USD: as reported, else the sum of all four categories."""
+    with localcontext(EXACT):
+        return usage.cost_usd if usage.cost_usd is not None else costs.total()
+
+
+MEMBERS: Final = (
+    Member("cost", cost_of),
+    Member("credits", lambda usage, _: usage.credits),
+    Member("input", lambda usage, _: usage.input_tokens),
+    Member("output", lambda usage, _: usage.output_tokens),
+    Member("reasoning", lambda usage, _: usage.reasoning_tokens),
+    Member("cache_read", lambda usage, _: usage.cache_read_tokens),
+    Member("cache_write", lambda usage, _: usage.cache_write_tokens),
+    Member("total", lambda usage, _: usage.total_tokens),
+    Member("steps", lambda usage, _: usage.steps),
+    Member("duration", lambda usage, _: usage.duration_ms),
+    Member("model", lambda _, costs: costs.model_usd),
+    Member("tool", lambda _, costs: costs.tool_usd),
+    Member("sandbox", lambda _, costs: costs.sandbox_usd),
+    Member("internal", lambda _, costs: costs.internal_usd),
+)
+CATEGORIES: Final = ("model", "tool", "sandbox", "internal")
+
+
+@dataclass(frozen=True, slots=True)
+class UsageView:
+    """Everything the usage panel shows; compares by value.
+
+    `turn` and `worker` hold one figure for each of `MEMBERS`. `history` is the
+    cost of each turn that may have cost something, None where not reported.
+    """
+
+    turn: tuple[Figure, ...] = ()
+    worker: tuple[Figure, ...] = ()
+    status: TurnStatus | None = None
+    so_far: bool = False
+    reading: Reading = Reading.NONE
+    read_ms: int | None = None
+    history: tuple[Decimal | None, ...] = ()
+
+    def this_turn(self, name: str) -> Figure:
+        """The figure of this turn."""
+        return self.turn[AT[name]] if self.turn else Figure()
+
+    def this_worker(self, name: str) -> Figure:
+        """The figure of this worker."""
+        return self.worker[AT[name]] if self.worker else Figure()
+
+
+AT: Final = {member.name: at for at, member in enumerate(MEMBERS)}
+
+
+def usage_view(session: Session) -> UsageView:
+    """Select from a session. Turns that are still queued have used nothing and do not count."""
+    turn = turn_in_view(session)
+    if turn is None:
+        return UsageView()
+    turns = [own for own in session.turns if own.status is not TurnStatus.QUEUED or own is turn]
+    money = money_of(session, turn)
+    reading = reading_of(turns)
+    each = turn_money(turns)
+    return UsageView(
+        turn=tuple(_of_turn(member, money, turn) for member in MEMBERS),
+        worker=tuple(_of_worker(member, turns, each, reading) for member in MEMBERS),
+        status=turn.status,
+        so_far=unfinished(turn),
+        reading=reading,
+        read_ms=_read_ms(turns),
+        history=tuple(own.usd for own, of in zip(each, turns, strict=True) if of.status not in FREE),
+    )
+
+
+def unfinished(turn: Turn) -> bool:
+    """Numbers may still come: we work on it, or the worker went on without us."""
+    return turn.live or turn.status is TurnStatus.RUNNING
+
+
+def _of_turn(member: Member, money: TurnMoney, turn: Turn) -> Figure:
+    value = member.read(money.usage, money.costs)
+    if value is None and member.name == "duration" and turn.ended_ms is not None and not unfinished(turn):
+        return Figure(max(0, turn.ended_ms - turn.order.created_ms), estimate=True)
+    return Figure(value, pending=value is None and unfinished(turn))
+
+
+def _of_worker(member: Member, turns: Sequence[Turn], each: Sequence[TurnMoney], reading: Reading) -> Figure:
+    """The sum over the worker's turns, and how many turns are not in it."""
+    value, missing = _summed(member, turns, each) if reading is Reading.PER_TURN else _newest(member, turns)
+    waiting = bool(missing) and any(unfinished(turn) for turn in turns[-missing:])
+    return Figure(value, pending=value is None and waiting, missing=missing, running=waiting)
+
+
+def _summed(member: Member, turns: Sequence[Turn], each: Sequence[TurnMoney]) -> tuple[Amount | None, int]:
+    """Every turn was reported by itself: add them."""
+    values = []
+    missing = 0
+    for turn, money in zip(turns, each, strict=True):
+        value = member.read(money.usage, money.costs)
+        values.append(None if value is None else Decimal(value))
+        missing += turn.status not in FREE and (value is None or not money.known)
+    return total(values).value, missing
+
+
+def _newest(member: Member, turns: Sequence[Turn]) -> tuple[Amount | None, int]:
+    """The worker's own running total: its newest reading holds every turn before it, ours or not."""
+    missing = 0
+    for turn in reversed(turns):
+        if turn.status in FREE:
+            continue
+        after = _read(member, turn.snapshot)
+        if after is not None and turn.snapshot is not None:
+            return after, missing + (turn.snapshot.busy or unfinished(turn))
+        missing += 1
+        before = _read(member, turn.before)
+        if before is not None:
+            return before, missing
+    return (None, missing) if missing else (0, 0)
+
+
+def _read(member: Member, snapshot: Snapshot | None) -> Amount | None:
+    return None if snapshot is None else member.read(snapshot.usage, snapshot.costs)
+
+
+def _read_ms(turns: Sequence[Turn]) -> int | None:
+    return next((turn.read_ms for turn in reversed(turns) if turn.read_ms is not None), None)

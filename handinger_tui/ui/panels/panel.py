@@ -1,0 +1,113 @@
+"""Panel: what every panel beside the transcript is, and the row of the table it stands in."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from textual import events
+from textual.content import Content
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import Visual
+
+from handinger_tui.core.session import Session
+
+Shown = TypeVar("Shown")
+
+
+class Panel(ScrollView, Generic[Shown], can_focus=True):
+    """A scrolling column of lines, drawn only where it can be seen.
+
+    A panel is told the newest session with `show` and nothing else: no deltas,
+    no files, no network. It compares its own selection of the session with the
+    one it drew last, and draws again only when they differ. Its text is
+    `Content`, never markup; styles are component classes of the style sheet.
+    """
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "panel--faint",
+        "panel--strong",
+        "panel--accent",
+        "panel--mark",
+        "panel--good",
+        "panel--cursor",
+    }
+    name_of_panel: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__(id=f"panel-{self.name_of_panel}", classes="panel")
+        self._shown: Shown | None = None
+
+    def show(self, session: Session) -> None:
+        """Take the newest session; costs next to nothing when nothing of it is ours."""
+        shown = self.select(session)
+        if shown == self._shown:
+            return
+        before, self._shown = self._shown, shown
+        self.changed(before, shown)
+        self.redraw()
+
+    @abstractmethod
+    def select(self, session: Session) -> Shown:
+        """What this panel shows of a session: a value that compares cheaply."""
+
+    def changed(self, before: Shown | None, now: Shown) -> None:
+        """React to a new selection before it is drawn."""
+
+    @abstractmethod
+    def line_count(self, width: int) -> int:
+        """How many lines there are at `width` cells."""
+
+    @abstractmethod
+    def line(self, y: int, width: int) -> Content:
+        """Line `y` of all lines, counted from 0, at most `width` cells wide."""
+
+    def style_of(self, _y: int) -> Style:
+        """The style under line `y`."""
+        return self.visual_style
+
+    # -- drawing -----------------------------------------------------------------
+    def redraw(self) -> None:
+        """Measure again and draw what can be seen."""
+        width = self.scrollable_content_region.width
+        if width > 0:
+            size = Size(width, self.line_count(width))
+            if size != self.virtual_size:
+                self.virtual_size = size
+        self.refresh()
+
+    def on_mount(self) -> None:
+        """Measure once there is a width."""
+        self.redraw()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Measure for the new width."""
+        self.redraw()
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line of the visible part."""
+        width = self.scrollable_content_region.width
+        at = y + self.scroll_offset.y
+        if width <= 0 or self._shown is None or not 0 <= at < self.line_count(width):
+            return Strip.blank(self.size.width, self.visual_style.rich_style)
+        content = self.line(at, width).truncate(width, ellipsis=True)
+        style = self.style_of(at)
+        strips = Visual.to_strips(self, content, width, 1, style, pad=True)
+        return strips[0] if strips else Strip.blank(width, style.rich_style)
+
+
+@dataclass(frozen=True, slots=True)
+class PanelEntry:
+    """One row of `PANELS`. `key` toggles or focuses the panel, as Textual spells keys."""
+
+    name: str
+    title: str
+    key: str
+    tooltip: str
+    make: Callable[[], Panel[Any]]

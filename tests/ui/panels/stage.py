@@ -1,0 +1,147 @@
+"""Sessions to show, and a small app that shows one panel and nothing else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from textual.app import App, ComposeResult
+from textual.message import Message
+
+from handinger_tui.core.session import Session
+from handinger_tui.core.snapshot import Snapshot, WorkerFile, WorkerSource
+from handinger_tui.core.turn import FilePart, Order, Part, SourcePart, Turn, TurnStatus
+from handinger_tui.core.usage import Costs, Usage
+from handinger_tui.ui.panels import Panel
+from handinger_tui.ui.panels.messages import CopyLink, OpenLink, SaveFile
+from handinger_tui.ui.themes import THEMES
+
+SHEET = Path(__file__).parents[3] / "styles.tcss"
+BAD = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""What no line on a screen may hold."""
+NOON = 1_764_072_000_000
+"""2025-11-25, 12:00:00 UTC."""
+
+
+def panels_of_sheet() -> str:
+    """The panels' own section of the style sheet."""
+    return SHEET.read_text("utf-8").split("/* panels:begin */")[1].split("/* panels:end */")[0]
+
+
+class Stage(App[None]):
+    """One panel, `columns` wide; keeps what the panel asks for."""
+
+    CSS = "Screen { layout: horizontal; background: $background; }" + panels_of_sheet()
+
+    def __init__(self, *panels: Panel[Any], columns: int = 34) -> None:
+        super().__init__()
+        self.panels = panels
+        self.columns = columns
+        self.asked: list[Message] = []
+        self.ran: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        yield from self.panels
+
+    def on_mount(self) -> None:
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = THEMES[0].name
+        for panel in self.panels:
+            panel.styles.width = self.columns
+        self.panels[0].focus()
+
+    def on_open_link(self, message: OpenLink) -> None:
+        self.asked.append(message)
+
+    def on_copy_link(self, message: CopyLink) -> None:
+        self.asked.append(message)
+
+    def on_save_file(self, message: SaveFile) -> None:
+        self.asked.append(message)
+
+    def action_boom(self) -> None:
+        self.ran.append("boom")
+
+
+def text_of(app: App[None]) -> str:
+    """The screen as text, without blanks at the end of lines."""
+    # Private, for tests only (the one way to the composed lines); textual is bounded below 9.
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips).rstrip()
+
+
+def reading(
+    usd: str | None = None,
+    *,
+    credit: str | None = None,
+    costs: tuple[str, str, str, str] | None = None,
+    tokens: tuple[int | None, int | None, int | None, int | None, int | None, int | None] = (None,) * 6,
+    steps: int | None = None,
+    duration_ms: int | None = None,
+    busy: bool = False,
+    files: tuple[WorkerFile, ...] = (),
+    sources: tuple[WorkerSource, ...] = (),
+) -> Snapshot:
+    """A worker as read; None is not reported."""
+    usage = Usage(
+        *tokens,
+        steps=steps,
+        credits=None if credit is None else Decimal(credit),
+        cost_usd=None if usd is None else Decimal(usd),
+        duration_ms=duration_ms,
+    )
+    split = Costs(*map(Decimal, costs)) if costs else Costs()
+    return Snapshot("w", running_flag=busy, usage=usage, costs=split, files=files, sources=sources)
+
+
+def turn(
+    at: int,
+    *,
+    status: TurnStatus = TurnStatus.COMPLETED,
+    before: Snapshot | None = None,
+    after: Snapshot | None = None,
+    parts: tuple[Part, ...] = (),
+    seconds: int | None = 12,
+) -> Turn:
+    """Turn number `at` of worker "w"."""
+    made = Turn(Order(f"t{at}", "hello", NOON + at * 60_000, worker_id="w" if at else None), worker_id="w")
+    ended = None if seconds is None else NOON + at * 60_000 + seconds * 1000
+    read = ended or NOON + at * 60_000 + 2000
+    return replace(
+        made, status=status, before=before, snapshot=after, parts=parts, ended_ms=ended,
+        read_ms=read if after else None,
+    )  # fmt: skip
+
+
+def session(*turns: Turn, name: str = "s") -> Session:
+    return Session(name, NOON, worker_id="w", turns=turns)
+
+
+FIRST = reading(
+    "0.0377", credit="23", costs=("0.0300", "0.0050", "0.0020", "0.0007"),
+    tokens=(7_916, 690, 120, 2_048, 512, 8_726), steps=8, duration_ms=68_000,
+)  # fmt: skip
+SECOND = reading(
+    "0.0500", credit="31", costs=("0.0390", "0.0070", "0.0030", "0.0010"),
+    tokens=(9_120, 1_002, 180, 4_096, 512, 10_302), steps=11, duration_ms=80_400,
+)  # fmt: skip
+
+
+def two_turns() -> Session:
+    """A finished second turn of a worker that reports everything."""
+    return session(turn(0, after=FIRST), turn(1, before=FIRST, after=SECOND))
+
+
+def source(number: int, **changes: Any) -> SourcePart:
+    part = SourcePart(f"src-{number}", f"https://www.example.org/page/{number}", f"Page number {number}")
+    return replace(part, **changes)
+
+
+def file(name: str | None, size: int | None = 2048, media_type: str = "text/csv") -> FilePart:
+    return FilePart(f"https://files.example.org/{name}", media_type, name, size)
