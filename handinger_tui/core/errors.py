@@ -34,6 +34,10 @@ class SettingsError(HandingerError):
     """Something the person set is missing or wrong; nothing was sent."""
 
 
+class AttachmentProblem(HandingerError):
+    """A file cannot be sent, or is no longer the file that was chosen; nothing was sent."""
+
+
 class LedgerError(HandingerError):
     """The history cannot be read or written."""
 

@@ -1,0 +1,249 @@
+"""WorkerClient: the workers generation of the Handinger API (facts sheet, section 3)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from handinger_tui.api import body, faults
+from handinger_tui.api.connection import Connection
+from handinger_tui.api.limits import Limits
+from handinger_tui.api.reply import HttpReply, error_in, is_json, media_type, parsed_answer
+from handinger_tui.api.routes import Origin, segment
+from handinger_tui.api.uploads import Upload, upload
+from handinger_tui.api.wire import Cancelled, Email, NewSchedule, Schedule, ScheduleList, StartTurn
+from handinger_tui.core.frames import Via
+from handinger_tui.core.jsontext import Json, NotJson, parse
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.turn import Order
+
+if TYPE_CHECKING:
+    import httpx
+    from pydantic import SecretStr
+
+JSON: Final = "application/json"
+STREAM_OR_JSON: Final = "text/event-stream, application/json"
+SMALL_BODY: Final = 4 << 20
+"""Bytes of an answer that is no Worker: lists of schedules, an address."""
+
+_A = TypeVar("_A", bound=BaseModel)
+
+
+class WorkerClient:
+    """Satisfies `engine.ports.WorkerApi`. Enter it before use; leaving closes every connection."""
+
+    def __init__(
+        self,
+        base_url: str,
+        key: SecretStr,
+        limits: Limits | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        stream: bool = True,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`headers`: custom ones, for our origin only. `stream`: ask for event streams.
+
+        Raises:
+            SettingsError: unusable base URL, key or header.
+        """
+        self.limits = limits or Limits()
+        self.connection = Connection(base_url, key, self.limits, headers, pause)
+        self._stream = stream
+
+    @property
+    def base_url(self) -> str:
+        """Without trailing slash."""
+        return self.connection.base_url
+
+    @property
+    def origin(self) -> Origin:
+        """The only origin that is told the key."""
+        return self.connection.origin
+
+    async def __aenter__(self) -> Self:
+        """Build the connection pools.
+
+        Raises:
+            SettingsError: a proxy or certificate setting of the machine is unusable.
+        """
+        await self.connection.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.connection.aclose()
+
+    # -- turns ---------------------------------------------------------------------------
+    @asynccontextmanager
+    async def start_turn(self, order: Order) -> AsyncIterator[HttpReply]:
+        """POST the order; one request, never repeated once a byte may have left.
+
+        Raises:
+            AttachmentProblem: a file is not what was chosen; nothing was sent.
+            Unreachable, Refused, Doubtful, ServerFault, BrokenContract
+        """
+        url = f"{self.base_url}/api/workers"
+        if order.worker_id is not None:
+            url = self._worker(order.worker_id)
+        request = StartTurn(input=order.prompt, budget=order.budget, stream=self._stream)
+        headers = {"Accept": STREAM_OR_JSON, "Idempotency-Key": order.turn_id}
+        wait = self.limits.first_byte_timeout if self._stream else self.limits.first_byte_timeout_no_stream
+        async with AsyncExitStack() as stack:
+            if order.attachments:
+                whole = await self._upload(stack, request, order)
+                headers |= {"Content-Type": whole.content_type, "Content-Length": str(whole.length)}
+                sending = self.connection.send("POST", url, headers, whole.stream, wait)
+            else:
+                headers["Content-Type"] = JSON
+                sending = self.connection.send("POST", url, headers, request.body(), wait)
+            response = await stack.enter_async_context(sending)
+            yield HttpReply(response, Via.POST, self.limits)
+
+    async def _upload(self, stack: AsyncExitStack, request: StartTurn, order: Order) -> Upload:
+        fields = {"input": request.input}
+        if request.budget is not None:
+            fields["budget"] = request.budget
+        fields["stream"] = "true" if request.stream else "false"
+        opening = upload(fields, order.attachments)
+        # Reads every file once to compare its digest.
+        return await asyncio.to_thread(stack.enter_context, opening)
+
+    @asynccontextmanager
+    async def follow(self, worker_id: str, via: Via) -> AsyncIterator[HttpReply]:
+        """Watch a worker: the replay with live pieces (Via.REPLAY) or the live stream (Via.SUBSCRIBE).
+
+        Raises:
+            ApiError
+        """
+        url = self._worker(worker_id)
+        url = f"{url}?stream=true" if via is Via.REPLAY else f"{url}/stream"
+        async with self.connection.get(url, STREAM_OR_JSON) as response:
+            yield HttpReply(response, via, self.limits)
+
+    async def read_worker(self, worker_id: str) -> str:
+        """GET the worker: the text of a JSON object. One attempt.
+
+        Raises:
+            ApiError
+        """
+        async with self.connection.get(self._worker(worker_id), JSON) as response:
+            text = await self._json_text(response, self.limits.max_json_bytes)
+            parsed_answer(text, response.status_code)
+            return text
+
+    # -- e-mail and schedules ------------------------------------------------------------
+    async def email(self, worker_id: str) -> str:
+        """The worker's address; the service may send text, a JSON string or an object.
+
+        Raises:
+            ApiError
+        """
+        url = f"{self._worker(worker_id)}/email"
+        async with self.connection.get(url, "application/json, text/plain") as response:
+            kind = media_type(response)
+            if not (is_json(kind) or kind == "text/plain"):
+                raise faults.unexpected_content(kind)
+            raw = await body.whole(response, self.limits.idle_timeout, SMALL_BODY)
+        text = raw.decode("utf-8", "replace").strip()
+        value = _email_of(text)
+        if value is None or "@" not in value or clean_line(value, 320) != value or " " in value:
+            raise faults.undecodable("The worker's e-mail address")
+        return value
+
+    async def schedules(self, worker_id: str) -> ScheduleList:
+        """All schedules of a worker.
+
+        Raises:
+            ApiError
+        """
+        url = f"{self._worker(worker_id)}/schedules"
+        async with self.connection.get(url, JSON) as response:
+            return await self._answer(response, ScheduleList)
+
+    async def add_schedule(self, worker_id: str, schedule: NewSchedule, request_id: str) -> Schedule:
+        """POST a schedule; like a turn it is sent once only. `request_id` is its Idempotency-Key.
+
+        Raises:
+            ApiError
+        """
+        headers = {"Accept": JSON, "Content-Type": JSON, "Idempotency-Key": request_id}
+        url = f"{self._worker(worker_id)}/schedules"
+        async with self.connection.send("POST", url, headers, schedule.body()) as response:
+            return await self._answer(response, Schedule)
+
+    async def cancel_schedule(self, worker_id: str, schedule_id: str) -> bool | None:
+        """DELETE a schedule; None when the service does not say whether it did.
+
+        Raises:
+            ApiError
+        """
+        url = f"{self._worker(worker_id)}/schedules/{segment(schedule_id, 'schedule id')}"
+        async with self.connection.send("DELETE", url, {"Accept": JSON}) as response:
+            if response.status_code == 204:
+                return None
+            return (await self._answer(response, Cancelled)).cancelled
+
+    # -- files ---------------------------------------------------------------------------
+    def file_url(self, worker_id: str, path: str) -> str:
+        """The route of a file in the worker's workspace; inner slashes are encoded.
+
+        Raises:
+            Refused: a path with empty, `.` or `..` steps.
+        """
+        steps = [segment(step, "file path") for step in path.split("/")]
+        return f"{self._worker(worker_id)}/files/{'%2F'.join(steps)}"
+
+    @asynccontextmanager
+    async def file(self, worker_id: str, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The bytes of a file, in pieces, at most `limits.max_file_bytes`.
+
+        Raises:
+            ApiError
+        """
+        url = self.file_url(worker_id, path)
+        async with self.connection.get(url, "application/octet-stream") as response:
+            yield body.chunks(response, self.limits.idle_timeout, self.limits.max_file_bytes)
+
+    # -- common --------------------------------------------------------------------------
+    def _worker(self, worker_id: str) -> str:
+        return f"{self.base_url}/api/workers/{segment(worker_id, 'worker id')}"
+
+    async def _json_text(self, response: httpx.Response, cap: int) -> str:
+        if not is_json(media_type(response)):
+            raise faults.unexpected_content(media_type(response))
+        # A reading is quick; without an end of its own it could drip for ever.
+        seconds = self.limits.first_byte_timeout + self.limits.idle_timeout
+        try:
+            async with asyncio.timeout(seconds):
+                raw = await body.whole(response, self.limits.idle_timeout, cap)
+        except TimeoutError:
+            raise faults.slow(seconds) from None
+        return raw.decode("utf-8", "replace").removeprefix("\ufeff")
+
+    async def _answer(self, response: httpx.Response, model: type[_A]) -> _A:
+        text = await self._json_text(response, SMALL_BODY)
+        value = parsed_answer(text, response.status_code)
+        try:
+            return model.model_validate(value)
+        except ValidationError:
+            raise faults.undecodable("The answer") from None
+
+
+def _email_of(text: str) -> str | None:
+    try:
+        value: Json = parse(text)
+    except NotJson:
+        return text
+    if isinstance(value, dict):
+        why = error_in(value)
+        if why is not None:
+            raise faults.refused_in_body(200, why)
+        return Email.model_validate(value).email
+    return value.strip() if isinstance(value, str) else None

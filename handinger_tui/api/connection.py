@@ -1,0 +1,276 @@
+"""Connection: one origin, one key, and requests that leave at most once.
+
+Every rule about sending lives here: the key is added per request and only for
+our own origin; no redirect is followed; a request is dialled again only on
+proof that nothing was sent; headers have one deadline for all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+
+from handinger_tui import __version__
+from handinger_tui.api import body, faults
+from handinger_tui.api.checks import bad_proxy, check_key, usable_headers
+from handinger_tui.api.limits import Limits
+from handinger_tui.api.routes import base_origin, origin_of
+from handinger_tui.core.errors import ApiError, SettingsError
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+REDIALS: Final = 2
+PAUSE_S: Final = 0.3
+
+Content = Callable[[Callable[[], None]], AsyncIterator[bytes]]
+"""Makes a body anew for each dial; gets what it must call whenever a block leaves."""
+
+
+class _Departure:
+    """Notes when the first byte of a request may have left; the deadline for headers counts from then.
+
+    Called by httpcore (extension `trace`). A CONNECT to a proxy is not our request.
+    """
+
+    def __init__(self, deadline: asyncio.Timeout, seconds: float) -> None:
+        self.sent = False
+        self._deadline = deadline
+        self._seconds = seconds
+
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
+            self.sent = True
+            self.progress()
+
+    def progress(self) -> None:
+        """A block leaves: count anew."""
+        if not self._deadline.expired():
+            self._deadline.reschedule(asyncio.get_running_loop().time() + self._seconds)
+
+
+class Connection:
+    """Enter it before use; leaving it closes every connection."""
+
+    def __init__(
+        self,
+        base_url: str,
+        key: SecretStr,
+        limits: Limits,
+        headers: Mapping[str, str] | None = None,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`pause` waits between two dials.
+
+        Raises:
+            SettingsError: unusable base URL, key or custom header; the key is never shown.
+        """
+        self.origin = base_origin(base_url)
+        self.base_url = base_url.rstrip("/")
+        self.limits = limits
+        self._key = key
+        check_key(key)
+        self._headers = usable_headers(headers or {})
+        self._pause = pause
+        self._stack = AsyncExitStack()
+        self._reading: httpx.AsyncClient | None = None
+        self._posting: httpx.AsyncClient | None = None
+
+    async def open(self) -> None:
+        """Build the clients.
+
+        Raises:
+            SettingsError: a proxy or certificate setting of the machine is unusable; it is named.
+        """
+        # Their INFO lines hold whole URLs, with the signatures of signed ones.
+        for name in ("httpx", "httpcore"):
+            logger = logging.getLogger(name)
+            logger.setLevel(max(logger.level, logging.WARNING))
+        try:
+            trust = httpx.create_ssl_context()
+        except OSError:
+            raise SettingsError(
+                "The certificates cannot be loaded.", "Check or unset SSL_CERT_FILE and SSL_CERT_DIR."
+            ) from None
+        try:
+            # A kept-alive connection may be dead already, and a POST lost on it would be in doubt:
+            # POSTs dial anew.
+            self._posting = self._client(trust, httpx.Limits(max_keepalive_connections=0))
+            self._reading = self._client(
+                trust, httpx.Limits(max_keepalive_connections=4, keepalive_expiry=15)
+            )
+        except (ImportError, *faults.URL_ERRORS) as problem:
+            raise bad_proxy(problem) from None
+        await self._stack.enter_async_context(self._posting)
+        await self._stack.enter_async_context(self._reading)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        self._reading = self._posting = None
+        await self._stack.aclose()
+
+    def _client(self, trust: Any, pool: httpx.Limits) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            verify=trust,
+            limits=pool,
+            follow_redirects=False,
+            # Gzip alone: it is the only encoding that `inflate` undoes.
+            headers={"Accept-Encoding": "gzip", "User-Agent": f"handinger-tui/{__version__}"},
+            # Reads have deadlines of our own: httpx's is per read, and a slow drip passes it for ever.
+            timeout=httpx.Timeout(None, connect=self.limits.connect_timeout),
+            # Cookies would be kept, and sent to every port of the host.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            # A proxy of the machine has no business with loopback, nor with the key sent there in plain text.
+            mounts={"all://localhost": None, "all://127.0.0.1": None, "all://[::1]": None},
+        )
+
+    # -- requests ------------------------------------------------------------------------
+    def authorized(self, url: str) -> bool:
+        """Whether the key may go there: our scheme, host and port, and no user part."""
+        return origin_of(url) == self.origin
+
+    @asynccontextmanager
+    async def get(self, url: str, accept: str) -> AsyncIterator[httpx.Response]:
+        """One GET, one attempt.
+
+        Raises:
+            ApiError: also for every status outside 2xx.
+        """
+        client = self._open(self._reading)
+        with _only_reading():
+            async with self._exchange(client, "GET", url, {"Accept": accept}) as response:
+                yield response
+
+    @asynccontextmanager
+    async def fetch(self, url: str) -> AsyncIterator[httpx.Response]:
+        """One GET of a file from anywhere; a redirect is handed over, not followed.
+
+        Raises:
+            ApiError: for every status but 2xx and 3xx.
+        """
+        client = self._open(self._reading)
+        with _only_reading():
+            async with self._exchange(client, "GET", url, {"Accept": "*/*"}, redirects=True) as response:
+                yield response
+
+    @asynccontextmanager
+    async def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes | Content = b"",
+        first_byte: float | None = None,
+    ) -> AsyncIterator[httpx.Response]:
+        """One request that changes something, on a connection of its own.
+
+        It is dialled again, twice at most, only when no connection came about.
+
+        Raises:
+            ApiError: also for every status outside 2xx.
+        """
+        client = self._open(self._posting)
+        headers = {"Connection": "close", **headers}
+        async with self._exchange(
+            client, method, url, headers, content, first_byte, dials=1 + REDIALS
+        ) as response:
+            yield response
+
+    def _open(self, client: httpx.AsyncClient | None) -> httpx.AsyncClient:
+        if client is None:
+            raise RuntimeError("the client is used before it is entered, or after it is left")
+        return client
+
+    @asynccontextmanager
+    async def _exchange(  # noqa: PLR0913 - the one place where everything about a request meets
+        self,
+        client: httpx.AsyncClient,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        content: bytes | Content = b"",
+        first_byte: float | None = None,
+        *,
+        dials: int = 1,
+        redirects: bool = False,
+    ) -> AsyncIterator[httpx.Response]:
+        first_byte = first_byte or self.limits.first_byte_timeout
+
+        def request(departure: _Departure) -> httpx.Request:
+            return client.build_request(
+                method,
+                url,
+                headers=self._prepared(url, headers),
+                content=content(departure.progress) if callable(content) else content,
+                extensions={"trace": departure},
+            )
+
+        response = await self._dialled(client, request, first_byte, dials)
+        try:
+            good = 200 <= response.status_code < 300
+            if not good and not (redirects and 300 <= response.status_code < 400):
+                raise await body.refused(response, self.limits.idle_timeout)
+            yield response
+        finally:
+            with suppress(*faults.TRANSPORT_ERRORS):
+                await response.aclose()
+
+    def _prepared(self, url: str, headers: Mapping[str, str]) -> dict[str, str]:
+        if not self.authorized(url):
+            return dict(headers)
+        key = self._key.get_secret_value().strip()
+        return {**self._headers, **headers, "Authorization": f"Bearer {key}"}
+
+    async def _dialled(
+        self,
+        client: httpx.AsyncClient,
+        request: Callable[[_Departure], httpx.Request],
+        first_byte: float,
+        dials: int,
+    ) -> httpx.Response:
+        """Dial until a connection came about; whatever happens after that is final."""
+        for attempt in range(1, dials + 1):
+            try:
+                return await self._sent(client, request, first_byte)
+            except faults.DIAL_ERRORS as problem:
+                if attempt == dials:
+                    raise faults.translate(problem, faults.Phase.CONNECTING) from problem
+                await self._pause(PAUSE_S * attempt * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+        raise AssertionError("unreachable: the last dial returns or raises")
+
+    async def _sent(
+        self, client: httpx.AsyncClient, request: Callable[[_Departure], httpx.Request], first_byte: float
+    ) -> httpx.Response:
+        departure: _Departure | None = None
+        try:
+            # Two waits of the connect time-out at most (TCP, TLS) until the request leaves.
+            async with asyncio.timeout(2 * self.limits.connect_timeout) as deadline:
+                departure = _Departure(deadline, first_byte)
+                return await client.send(request(departure), stream=True)
+        except TimeoutError as problem:
+            if departure is not None and departure.sent:
+                raise faults.late(first_byte) from None
+            raise faults.translate(problem, faults.Phase.CONNECTING) from None
+        except faults.DIAL_ERRORS:
+            raise
+        except faults.TRANSPORT_ERRORS as problem:
+            sent = departure is not None and departure.sent
+            phase = faults.Phase.SENT if sent else faults.Phase.CONNECTING
+            raise faults.translate(problem, phase) from problem
+
+
+@contextmanager
+def _only_reading() -> Iterator[None]:
+    try:
+        yield
+    except ApiError as problem:
+        if problem.hint == faults.MAY_COST:
+            problem.hint = faults.ONLY_READ
+        raise
