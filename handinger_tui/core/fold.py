@@ -133,6 +133,7 @@ class Fold:
         if self._decoder is not None:
             for event in self._decoder.end(clean=clean):
                 self._apply(event)
+            self._name_dialect(self._decoder)
         if self._history.foreign:
             self._answer = emptied(self._answer)
         elif clean and self._history.stored_whole(self._answer):
@@ -184,9 +185,11 @@ class Fold:
             self._decoder = StreamDecoder(Hint())
         for event in self._decoder.decode(frame):
             self._apply(event)
-        name = self._decoder.name
-        if name is not None and self._answer.encoding != name:
-            self._answer = replace(self._answer, encoding=name)
+        self._name_dialect(self._decoder)
+
+    def _name_dialect(self, decoder: StreamDecoder) -> None:
+        if decoder.name is not None and self._answer.encoding != decoder.name:
+            self._answer = replace(self._answer, encoding=decoder.name)
 
     def _apply(self, event: ev.StreamEvent) -> None:
         if self._tap is not None:

@@ -174,13 +174,35 @@ def read_stream_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
     parts: tuple[Part, ...] = told.parts if told.text == (text or "") else _swap_text((), text or "")
     if not snapshot.busy:
         parts = close_parts(parts)
-    done = not snapshot.busy
-    return replace(turn, parts=keep_equal(turn.parts, parts), finished=turn.finished or done)
+    finished = turn.finished or not snapshot.busy
+    return replace(
+        turn, parts=keep_equal(turn.parts, parts), finished=finished, open_text=(), open_reasoning=()
+    )
 
 
 def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
-    """Remember the reading: the newest one counts, whole."""
-    return replace(turn, snapshot=snapshot, worker_id=snapshot.worker_id or turn.worker_id)
+    """Remember the reading. What an earlier reading of this turn told and this one leaves out stays."""
+    old = turn.snapshot
+    told = snapshot if old is None else _added(old, snapshot)
+    return replace(turn, snapshot=told, worker_id=snapshot.worker_id or turn.worker_id)
+
+
+def _added(old: Snapshot, new: Snapshot) -> Snapshot:
+    """`new`, with what only `old` knew: an error, figures, files and sources are never unsaid."""
+    files = {file.url: file for file in (*old.files, *new.files)}
+    sources = {source.url: source for source in (*old.sources, *new.sources)}
+    ended = not old.busy
+    return replace(
+        new,
+        error=new.error or (old.error if ended else None),
+        incomplete=new.incomplete or (old.incomplete if ended else None),
+        title=new.title or old.title,
+        files=new.files if len(files) == len(new.files) else tuple(files.values()),
+        sources=new.sources if len(sources) == len(new.sources) else tuple(sources.values()),
+        usage=new.usage if new.usage.known() else old.usage,
+        costs=new.costs if new.costs.known() else old.costs,
+        structured_output=old.structured_output if new.structured_output is None else new.structured_output,
+    )
 
 
 def close_parts(parts: tuple[Part, ...]) -> tuple[Part, ...]:

@@ -113,8 +113,6 @@ class StreamDecoder:
     def _event(self, kind: str, raw: str, *, strong: bool = False) -> Events:
         if not raw:
             return (ev.StreamDone(),) if kind == "done" else NOTHING
-        if raw == DONE:
-            return (ev.StreamDone(),)
         try:
             value = parse(raw)
         except NotJson:
@@ -127,6 +125,8 @@ class StreamDecoder:
         return self._recognise(kind, value, raw)
 
     def _recognise(self, kind: str, value: Json, raw: str) -> Events:
+        if value == DONE:
+            return (ev.StreamDone(),)
         for dialect in self._candidates():
             events = dialect.read(kind, value, raw)
             if events is not None:
@@ -135,6 +135,8 @@ class StreamDecoder:
         return (ev.Unknown(_kind_of(kind, value), raw),)
 
     def _no_json(self, kind: str, raw: str, *, strong: bool) -> Events:
+        if raw.strip() == DONE:
+            return (ev.StreamDone(),)
         for dialect in self._candidates():
             events = None if strong and dialect.weak else dialect.read_text(kind, raw)
             if events is not None:
