@@ -1,0 +1,330 @@
+"""Ways of speaking for which no recording exists, and how a body's dialect is found."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from handinger_tui.core import events as ev
+from handinger_tui.core.dialects import DIALECTS, Hint, StreamDecoder
+from handinger_tui.core.events import StreamEvent
+from handinger_tui.core.fold import fold
+from handinger_tui.core.frames import Frame, Framing, Note
+from handinger_tui.core.turn import Order, ReasoningPart, ToolPart, ToolState, Turn
+from tests.wire.recordings import Tape, recordings
+
+ORDER = Order("turn_1", "", 0)
+SSE = Hint("text/event-stream")
+
+
+def frame(data: Any, event: str = "", framing: Framing = Framing.SSE) -> Frame:
+    return Frame(0, 0, framing, data if isinstance(data, str) else json.dumps(data), event)
+
+
+def heard(*data: Any, hint: Hint = SSE, framing: Framing = Framing.SSE) -> list[StreamEvent]:
+    decoder = StreamDecoder(hint)
+    return [event for one in data for event in decoder.decode(frame(one, framing=framing))]
+
+
+def turn_of(
+    *data: Any, clean: bool = True, content_type: str = "text/event-stream", encoding: str = ""
+) -> Turn:
+    tape = Tape().note(Note.OPENED, via="post", status=200, content_type=content_type, encoding=encoding)
+    framing = Framing.SSE if content_type == "text/event-stream" else Framing.TEXT
+    tape.frames += [frame(one, framing=framing) for one in data]
+    return fold(ORDER, tape.note(Note.CLOSED, clean=clean).frames)
+
+
+# -- what no dialect understands ---------------------------------------------------
+@pytest.mark.parametrize("hint", [Hint("text/event-stream", "ai-ui"), Hint("application/x-ndjson")])
+def test_damaged_json_in_a_known_dialect_is_kept_and_never_shown(hint: Hint) -> None:
+    good = {"type": "text-delta", "id": "t", "delta": "Hi"}
+    framing = Framing.SSE if hint.encoding else Framing.LINES
+    events = heard(good, '{"type":"text-del', "plain words", good, hint=hint, framing=framing)
+    assert events[1:3] == [
+        ev.Unknown("", '{"type":"text-del', undecodable=True),
+        ev.Unknown("", "plain words", undecodable=True),
+    ]
+    assert isinstance(events[3], ev.TextGrew)
+
+
+def test_damaged_json_at_the_very_beginning_is_not_text_either() -> None:
+    turn = turn_of('{"type":"sta', {"type": "text-delta", "id": "t", "delta": "Hi"})
+    assert (turn.text, turn.skipped) == ("Hi", 1)
+
+
+def test_types_of_the_future_are_kept_with_their_name() -> None:
+    raw = '{"type":"hologram-delta","text":"not text"}'
+    assert heard({"type": "start"}, raw)[1:] == [ev.Unknown("hologram-delta", raw)]
+
+
+def test_nothing_and_terminators() -> None:
+    assert heard("", "[DONE]", " [DONE]", '"[DONE]"') == [ev.StreamDone()] * 3
+
+
+# -- text ------------------------------------------------------------------------
+def test_raw_text_is_appended_as_it_stands_once_known() -> None:
+    pieces = ["The answer", " is", " 42", "42", '"quoted"', "true", "[1]", " {}", "\nEnd."]
+    turn = turn_of(*pieces, "[DONE]")
+    assert turn.text == "".join(pieces)
+    assert turn.encoding == "text"
+    assert turn.finished
+
+
+def test_raw_text_may_begin_with_a_number() -> None:
+    assert turn_of("42", " is it").text == "42 is it"
+
+
+@pytest.mark.parametrize("member", ["text", "delta", "content"])
+def test_objects_with_one_string(member: str) -> None:
+    turn = turn_of({member: "Hel"}, {member: "lo"}, clean=True)
+    assert (turn.text, turn.encoding, turn.finished) == ("Hello", "json-pieces", True)
+
+
+def test_a_weak_beginning_yields_to_a_dialect() -> None:
+    turn = turn_of("connected", {"type": "text-delta", "id": "t", "delta": "Hi"}, "junk")
+    assert turn.encoding == "ui-message-stream"
+    assert turn.texts == ("connected", "Hi")
+    assert turn.skipped == 1
+
+
+def test_strings_are_no_text_inside_a_dialect() -> None:
+    assert turn_of({"type": "start"}, '"Hello"', {"text": "Hello"}).text == ""
+
+
+# -- text bodies -------------------------------------------------------------------
+@pytest.mark.parametrize("encoding", ["ai4", ""])
+@pytest.mark.parametrize("width", [1, 2, 7, 1000])
+@pytest.mark.parametrize("recording", recordings("ai4"), ids=lambda r: r.name)
+def test_ai_sdk_4_lines_in_a_text_body_cut_anywhere(recording: Any, width: int, encoding: str) -> None:
+    """With the protocol header, and recognised by its first line without."""
+    body = recording.body.decode().rstrip("\n")
+    runs = [body[at : at + width] for at in range(0, len(body), width)]
+    turn = turn_of(*runs, content_type="text/plain", encoding=encoding)
+    assert turn.text == recording.expected["text"]
+    assert turn.encoding == "ai-sdk-4"
+    assert turn.finish_reason == "stop"
+
+
+@pytest.mark.parametrize(
+    "text", ["0: zero", "a:", '0:"not closed', "9", '{"type":"start"}', "d:[\nrest", "[DONE]"]
+)
+@pytest.mark.parametrize("width", [1, 1000])
+def test_prose_that_resembles_a_protocol_stays_prose(text: str, width: int) -> None:
+    runs = [text[at : at + width] for at in range(0, len(text), width)]
+    turn = turn_of(*runs, content_type="text/plain")
+    assert (turn.text, turn.encoding, turn.finished) == (text, "text", True)
+
+
+def test_ai_sdk_4_errors_data_and_files() -> None:
+    lines = [
+        '3:"It broke"',
+        '2:[{"a":1},2]',
+        '8:["note"]',
+        'k:{"data":"AAAA","mimeType":"image/png"}',
+        "j:{}",
+        "i:{}",
+    ]
+    events = heard(*lines, hint=Hint("text/plain", "ai4"), framing=Framing.LINES)
+    assert events == [
+        ev.Failed("It broke"),
+        ev.DataArrived("data", {"a": 1}),
+        ev.DataArrived("data", 2),
+        ev.DataArrived("annotation", "note"),
+        ev.FileMade("data:image/png;base64,AAAA", "image/png"),
+    ]
+
+
+def test_ai_sdk_4_text_goes_on_over_a_continued_step() -> None:
+    lines = ['0:"One "', 'e:{"isContinued":true}', '0:"two"', 'e:{"isContinued":false}', '0:"new"']
+    assert turn_of("\n".join(lines), content_type="text/plain", encoding="ai4").texts == ("One two", "new")
+
+
+# -- UI message stream ---------------------------------------------------------------
+def test_reasoning_of_the_first_releases_of_5() -> None:
+    turn = turn_of(
+        {"type": "reasoning", "text": "Hm"},
+        {"type": "reasoning", "text": "m."},
+        {"type": "reasoning-part-finish"},
+    )
+    assert [(p.text, p.open) for p in turn.parts if isinstance(p, ReasoningPart)] == [("Hmm.", False)]
+
+
+def test_an_approval_that_is_answered_finds_its_call() -> None:
+    turn = turn_of(
+        {"type": "tool-input-available", "toolCallId": "c1", "toolName": "rm", "input": {}},
+        {"type": "tool-approval-request", "approvalId": "a1", "toolCallId": "c1"},
+        {"type": "tool-approval-response", "approvalId": "a1", "approved": False},
+        {"type": "tool-output-denied", "toolCallId": "c1"},
+    )
+    (part,) = turn.parts
+    assert isinstance(part, ToolPart)
+    assert (part.call_id, part.name, part.state) == ("c1", "rm", ToolState.OUTPUT_DENIED)
+
+
+def test_a_step_that_is_reset_takes_its_parts_back() -> None:
+    turn = turn_of(
+        {"type": "start-step"},
+        {"type": "text-delta", "id": "t", "delta": "kept"},
+        {"type": "start-step"},
+        {"type": "text-delta", "id": "t2", "delta": "wrong"},
+        {"type": "reset-step"},
+        {"type": "text-start", "id": "t2"},
+        {"type": "text-delta", "id": "t2", "delta": "right"},
+    )
+    assert turn.texts == ("kept", "right")
+
+
+def test_a_call_whose_input_was_unusable_keeps_what_came() -> None:
+    turn = turn_of(
+        {"type": "tool-input-start", "toolCallId": "c", "toolName": "f"},
+        {"type": "tool-input-delta", "toolCallId": "c", "inputTextDelta": "{bad"},
+        {
+            "type": "tool-input-error",
+            "toolCallId": "c",
+            "toolName": "f",
+            "input": "{bad",
+            "errorText": "Not JSON",
+        },
+    )
+    assert turn.parts == (ToolPart("c", "f", ToolState.OUTPUT_ERROR, input="{bad", error="Not JSON"),)
+
+
+def test_emoji_halves_meet_across_deltas() -> None:
+    turn = turn_of(
+        '{"type":"text-delta","id":"t","delta":"a\\ud83d"}',
+        '{"type":"text-delta","id":"t","delta":"\\ude00b"}',
+    )
+    assert turn.text == "a😀b"
+
+
+# -- Cloudflare Agents ---------------------------------------------------------------
+def chunk(body: Any, **more: Any) -> dict[str, Any]:
+    text = body if isinstance(body, str) else json.dumps(body)
+    return {"type": "cf_agent_use_chat_response", "id": "r1", "body": text, "done": False, **more}
+
+
+def test_chat_frames_of_an_agent() -> None:
+    turn = turn_of(
+        {"type": "cf_agent_chat_messages", "messages": [{"id": "u", "role": "user", "parts": []}]},
+        chunk({"type": "start", "messageId": "m"}),
+        chunk({"type": "text-delta", "id": "t", "delta": "Hi"}),
+        chunk("{damaged"),
+        chunk("", done=True),
+    )
+    assert (turn.text, turn.message_id, turn.encoding) == ("Hi", "m", "cloudflare-agents")
+    assert (turn.skipped, turn.finished) == (1, True)
+
+
+def test_an_agent_that_fails_says_so_in_the_message() -> None:
+    turn = turn_of(chunk("Out of memory", error=True, done=True))
+    assert (turn.errors, turn.finished) == (("Out of memory",), True)
+
+
+def test_named_events_about_the_stream() -> None:
+    decoder = StreamDecoder(SSE)
+    assert decoder.decode(frame({}, "up-to-date")) == ()
+    assert decoder.decode(frame("pong", "ping")) == ()
+    assert decoder.decode(frame("", "done")) == (ev.StreamDone(),)
+    assert decoder.decode(frame("went away", "error")) == (ev.Failed("went away", in_message=False),)
+    assert decoder.decode(frame({"type": "error", "errorText": "No"}, "error")) == (ev.Failed("No"),)
+    assert decoder.name == "ui-message-stream"
+
+
+def test_a_bare_error_object_fails_the_message() -> None:
+    assert heard({"error": {"message": "Out of credits"}}) == [ev.Failed("Out of credits")]
+
+
+# -- OpenAI ------------------------------------------------------------------------
+def choice(delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
+    return {
+        "object": "chat.completion.chunk",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": reason}],
+    }
+
+
+def test_chat_completions() -> None:
+    call = {"index": 0, "id": "c1", "function": {"name": "search", "arguments": '{"q":'}}
+    turn = turn_of(
+        choice({"role": "assistant", "content": ""}),
+        choice({"reasoning_content": "Hm."}),
+        choice({"content": "Hel"}),
+        choice({"content": "lo"}),
+        choice({"tool_calls": [call]}),
+        choice({"tool_calls": [{"index": 0, "function": {"arguments": '"x"}'}}]}),
+        choice({}, "tool_calls"),
+        {"choices": [], "usage": {"total_tokens": 3}},
+        "[DONE]",
+    )
+    assert (turn.text, turn.encoding, turn.finish_reason) == ("Hello", "openai-chat", "tool_calls")
+    assert turn.parts[-1] == ToolPart("c1", "search", ToolState.INPUT_AVAILABLE, input={"q": "x"})
+    assert turn.stream_usage == {"total_tokens": 3}
+
+
+def test_a_response_that_is_incomplete_says_why() -> None:
+    done: dict[str, Any] = {
+        "output": [],
+        "incomplete_details": {"reason": "max_output_tokens"},
+        "usage": None,
+    }
+    turn = turn_of(
+        {"type": "response.output_text.delta", "item_id": "m", "content_index": 0, "delta": "Half"},
+        {"type": "response.incomplete", "response": done},
+    )
+    assert (turn.text, turn.incomplete, turn.finished) == ("Half", "max_output_tokens", True)
+
+
+def test_a_response_told_only_at_its_end_is_told_once() -> None:
+    message = {"type": "message", "id": "m", "content": [{"type": "output_text", "text": "All of it"}]}
+    search = {"type": "web_search_call", "id": "w", "action": {"query": "bees"}}
+    turn = turn_of(
+        {"type": "response.output_item.done", "item": search},
+        {"type": "response.output_item.done", "item": message},
+        {"type": "response.completed", "response": {"output": [search, message]}},
+    )
+    assert turn.texts == ("All of it",)
+    assert turn.parts[0] == ToolPart("w", "web_search", ToolState.OUTPUT_AVAILABLE, input={"query": "bees"})
+
+
+def test_a_bare_error_of_the_responses_api() -> None:
+    events = heard(
+        {"type": "response.created", "response": {"id": "r"}}, {"type": "error", "message": "Overloaded"}
+    )
+    assert ev.Failed("Overloaded") in events
+
+
+# -- stored messages and snapshots in odd places --------------------------------------
+STORED: dict[str, Any] = {"id": "m1", "role": "assistant", "parts": [{"type": "text", "text": "Hi"}]}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        STORED,
+        [STORED],
+        {"messages": [STORED]},
+        {"type": "messages", "messages": [STORED]},
+        {"type": "message", "message": STORED},
+    ],
+    ids=["bare", "array", "messages", "typed", "envelope"],
+)
+def test_layouts_of_stored_messages(event: Any) -> None:
+    assert heard(event) == [ev.MessageStored(STORED)]
+
+
+@pytest.mark.parametrize("wrapper", ["worker", "data", ""])
+def test_a_worker_is_found_where_it_hides_and_keeps_exact_amounts(wrapper: str) -> None:
+    usage = '{"costUsd":0.1000000000000000055}'
+    worker = f'{{"object":"worker","id":"w","status":"running","running":true,"usage":{usage}}}'
+    (event,) = heard(f'{{"{wrapper}":{worker}}}' if wrapper else worker)
+    assert isinstance(event, ev.WorkerRead)
+    assert str(event.snapshot.usage.cost_usd) == "0.1000000000000000055"
+
+
+def test_every_dialect_is_registered_once_and_named() -> None:
+    names = [make().name for make in DIALECTS]
+    assert len(set(names)) == len(names)
+    weak = [make().weak for make in DIALECTS]
+    assert weak == sorted(weak)
