@@ -74,6 +74,6 @@ def test_the_headless_module_loads_no_screen() -> None:
 
 
 def test_a_headless_turn_loads_no_screen(tmp_path: Path) -> None:
-    loaded = loaded_by(tmp_path, "-p", "Say hello.", "--local")
+    loaded = loaded_by(tmp_path, "-p", "echo hello", "--local")
     assert "httpx" in loaded
     assert loaded.isdisjoint(SCREEN)
