@@ -95,7 +95,9 @@ def connection(parts: Parts) -> Connection:
 
     async def save_file(file: FilePart) -> str:
         folder.mkdir(parents=True, exist_ok=True)
-        return str(await parts.client.save(file.url, folder, file.filename))
+        from handinger_tui.api.downloads import save  # noqa: PLC0415 - needed by few sessions
+
+        return str(await save(parts.client, file.url, folder, file.filename, wanted=file.size))
 
     return Connection(
         engine=parts.engine,

@@ -7,10 +7,14 @@ import asyncio
 import sys
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from handinger_tui.api.downloads import save
+from handinger_tui.api.wire import After, At, Cron, Every, NewSchedule, Schedule
 from handinger_tui.cli.exits import Exit
 from handinger_tui.cli.output import say
 from handinger_tui.cli.places import places
-from handinger_tui.cli.wiring import Parts, wired
+from handinger_tui.cli.wiring import Parts, RandomIds, wired
 from handinger_tui.core.errors import ApiError, SettingsError
 from handinger_tui.core.jsontext import Json, as_object, dump, parse_exact
 from handinger_tui.core.safety import clean_json, clean_line
@@ -45,51 +49,57 @@ async def _email(told: argparse.Namespace, parts: Parts) -> int:
 # -- schedules ---------------------------------------------------------------------------
 async def _schedules(told: argparse.Namespace, parts: Parts) -> int:
     if told.action == "list":
-        listed = await parts.client.schedules(told.worker)
-        rows = [dict(schedule) for schedule in listed]
-        text = "\n".join(map(_schedule_row, rows)) or "No schedules."
-        _write(told, {"worker_id": told.worker, "schedules": [*rows]}, text)
+        found = await parts.client.schedules(told.worker)
+        rows: list[Json] = [_schedule_object(schedule) for schedule in found.schedules]
+        text = "\n".join(map(_schedule_row, found.schedules)) or "No schedules."
+        _write(told, {"worker_id": told.worker, "schedules": rows}, text)
     elif told.action == "cancel":
         if not told.schedule:
             raise SettingsError(
                 "Which schedule?", "Give its id: handinger-tui schedules cancel WORKER SCHEDULE"
             )
         cancelled = await parts.client.cancel_schedule(told.worker, told.schedule)
-        _write(
-            told, {"cancelled": cancelled}, "Cancelled." if cancelled else "The service did not cancel it."
-        )
+        said = {
+            True: "Cancelled.",
+            False: "The service did not cancel it.",
+            None: "The service does not say.",
+        }
+        _write(told, {"cancelled": cancelled}, said[cancelled])
     else:
-        made = await parts.client.add_schedule(told.worker, told.schedule or "", _when(told), told.budget)
-        _write(told, dict(made), _schedule_row(dict(made)))
+        wanted = NewSchedule(input=told.schedule or "", when=_when(told), budget=told.budget)
+        made = await parts.client.add_schedule(told.worker, wanted, RandomIds().new("sch"))
+        _write(told, _schedule_object(made), _schedule_row(made))
     return Exit.OK
 
 
-def _when(told: argparse.Namespace) -> JsonObject:
+def _when(told: argparse.Namespace) -> At | After | Cron | Every:
     if not told.schedule:
         raise SettingsError("What should the worker do?", "Give the instruction after the worker's id.")
-    if told.at:
-        return {"type": "scheduled", "date": told.at}
-    if told.delay:
-        return {"type": "delayed", "delayInSeconds": told.delay}
-    if told.every:
-        return {"type": "interval", "intervalSeconds": told.every}
-    if told.cron:
-        return {"type": "cron", "cron": told.cron}
+    try:
+        if told.at:
+            return At(date=told.at)
+        if told.delay is not None:
+            return After(delay_seconds=told.delay)
+        if told.every is not None:
+            return Every(interval_seconds=told.every)
+        if told.cron:
+            return Cron(cron=told.cron)
+    except ValidationError:
+        raise SettingsError(
+            "Schedules take 1 to 31,536,000 seconds (a year).", "Give another number."
+        ) from None
     raise SettingsError("When should it run?", "Use --at, --in, --every or --cron.")
 
 
-def _schedule_row(schedule: JsonObject) -> str:
-    rule = schedule.get("cron") or schedule.get("intervalSeconds") or schedule.get("delayInSeconds") or ""
-    told = (
-        schedule.get("id"),
-        schedule.get("type"),
-        rule,
-        f"next {schedule.get('nextRunAt')}",
-        schedule.get("budget"),
-    )
-    return " · ".join(
-        clean_line(str(item)) for item in (*told, schedule.get("input")) if item not in (None, "")
-    )
+def _schedule_object(schedule: Schedule) -> JsonObject:
+    """Members as on the wire, new ones kept."""
+    return schedule.model_dump(by_alias=True, exclude_none=True)
+
+
+def _schedule_row(schedule: Schedule) -> str:
+    rule = schedule.cron or schedule.interval_seconds or schedule.delay_seconds or ""
+    told = (schedule.id, schedule.type, rule, f"next {schedule.next_run_at}", schedule.budget, schedule.input)
+    return " · ".join(clean_line(str(item)) for item in told if item not in (None, ""))
 
 
 # -- files ---------------------------------------------------------------------------------
@@ -136,7 +146,7 @@ def _wanted(told: argparse.Namespace, files: list[WorkerFile]) -> list[WorkerFil
 async def _get(parts: Parts, file: WorkerFile, folder: Path) -> JsonObject:
     """{filename, saved_as, status: saved|refused|failed, error} of one file."""
     try:
-        path = await parts.client.save(file.url, folder, file.filename)
+        path = await save(parts.client, file.url, folder, file.filename, wanted=file.size)
     except ApiError as problem:
         refused = problem.kind in (Kind.UNSAFE_URL, Kind.TOO_LARGE, Kind.REDIRECT)
         error: JsonObject = {"kind": str(problem.kind), "message": problem.summary}

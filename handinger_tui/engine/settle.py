@@ -119,7 +119,8 @@ class Settling:
             await self._confirm_after_follow()
             return True
         if len(run.turn.text) <= had:
-            self._follows.remove(via)
+            # The route is there and brought nothing: polling will do, another route would tell no more.
+            self._follows.clear()
             return False
         return True
 
