@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.frames import Frame
 from handinger_tui.core.session import Session, put_turn
 from handinger_tui.core.turn import Order
@@ -16,7 +15,7 @@ from handinger_tui.ledger import reads, writes
 from handinger_tui.ledger.accounts import Accounts
 from handinger_tui.ledger.faults import translated
 from handinger_tui.ledger.history import History
-from handinger_tui.ledger.opening import MEMORY_ONLY, Opened, mark_suspect, open_database
+from handinger_tui.ledger.opening import Opened, mark_suspect, open_database
 from handinger_tui.ledger.presence import Presence
 from handinger_tui.ledger.rows import TurnFrame
 from handinger_tui.ledger.thread import DatabaseThread, Frames
@@ -25,33 +24,18 @@ PATIENCE_S: Final = 5.0
 """How long to wait for another process that writes."""
 
 
-async def open_ledger(path: Path, *, patience_s: float = PATIENCE_S) -> Ledger:
-    """A started ledger in any case: where `path` cannot serve, one in memory whose `problem` says why."""
-    ledger = Ledger(path, patience_s=patience_s)
-    try:
-        await ledger.start()
-    except LedgerError as refusal:
-        await ledger.aclose()
-        ledger = Ledger(None, reason=f"{refusal.summary} {MEMORY_ONLY}")
-        await ledger.start()
-    return ledger
-
-
 class Ledger(History, Accounts):
     """Satisfies `engine.ports.TurnLog`. Start it once, close it once.
 
     `path` None keeps everything in memory: the program works the same, and
-    forgets at its end. `durable` says which it is; `reason` says why, as `problem`.
+    forgets at its end. `durable` says which it is.
     """
 
-    def __init__(
-        self, path: Path | None, *, patience_s: float = PATIENCE_S, reason: str | None = None
-    ) -> None:
+    def __init__(self, path: Path | None, *, patience_s: float = PATIENCE_S) -> None:
         self._path = path
         self._patience_s = patience_s
         self._run_id = uuid4().hex
         self._presence = None if path is None else Presence(path, self._run_id)
-        self._reason = reason
         self._met: str | None = None
         on_damage = (lambda: None) if path is None else partial(mark_suspect, path)
         super().__init__(DatabaseThread(self._open, self._run_id, on_damage=on_damage))
@@ -74,8 +58,7 @@ class Ledger(History, Accounts):
             Locked: another process held it for longer than `patience_s`.
             NoRoom: it cannot be made or written.
         """
-        met = await asyncio.wrap_future(self._thread.start())
-        self._met = self._reason or met
+        self._met = await asyncio.wrap_future(self._thread.start())
 
     async def aclose(self) -> None:
         """Write everything that is queued, and close.

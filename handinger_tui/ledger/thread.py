@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from queue import Empty, SimpleQueue
@@ -74,6 +75,7 @@ class DatabaseThread:
         self._opened.set_running_or_notify_cancel()
         self._ended.set_running_or_notify_cancel()
         self._closing = False
+        self._broken = False
         # A daemon: a program that dies without closing must not hang here.
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self.problem: str | None = None
@@ -100,6 +102,8 @@ class DatabaseThread:
             done.set_exception(LedgerError(_CLOSED))
         else:
             self._queue.put(_Job(work, frames, done))
+            if self._broken:
+                self._refuse_all()
         return done
 
     @property
@@ -121,16 +125,18 @@ class DatabaseThread:
         try:
             opened = self._open_it()
         except BaseException as problem:  # noqa: BLE001  # handed to whoever waits for the opening
-            self._closing = True
             self._opened.set_exception(problem)
             self._refuse_all()
             self._ended.set_result(None)
             return
         self._opened.set_result(opened.problem)
         try:
-            self._serve(opened.connection)
-        finally:
-            opened.connection.close()
+            with closing(opened.connection):
+                self._serve(opened.connection)
+        except BaseException as problem:  # noqa: BLE001  # handed to whoever closes: a thread has no caller
+            self._refuse_all()
+            self._ended.set_exception(problem)
+            return
         if self._batch.frames:
             self._ended.set_exception(NoRoom(self.problem or _CLOSED))
         else:
@@ -148,11 +154,11 @@ class DatabaseThread:
                 if self._batch.due(monotonic()):
                     self._write(connection)
                 continue
-            refusal = self._write(connection)
-            if item is _Stop.NOW:
-                return
             if isinstance(item, _Job):
-                self._perform(item, connection, refusal)
+                self._perform(item, connection)
+                continue
+            self._write(connection)
+            return
 
     def _write(self, connection: sqlite3.Connection) -> LedgerError | None:
         """Commit the batch; the error instead of raising it, since nobody waits here."""
@@ -172,13 +178,13 @@ class DatabaseThread:
         self._on_batch(len(frames))
         return None
 
-    def _perform(self, job: _Job, connection: sqlite3.Connection, refusal: LedgerError | None) -> None:
+    def _perform(self, job: _Job, connection: sqlite3.Connection) -> None:
         if not job.done.set_running_or_notify_cancel():
             return
-        if refusal is not None and job.frames is Frames.WRITTEN:
-            job.done.set_exception(refusal)
-            return
         try:
+            refusal = self._write(connection)
+            if refusal is not None and job.frames is Frames.WRITTEN:
+                raise refusal
             with translated():
                 result = job.work(connection)
         except BaseException as problem:  # noqa: BLE001  # handed to whoever waits for the job
@@ -189,14 +195,17 @@ class DatabaseThread:
 
     def _look_at(self, problem: BaseException) -> None:
         if isinstance(problem, Damaged):
-            self._on_damage()
+            # A mark that cannot be made must not hide the damage itself.
+            with suppress(LedgerError):
+                self._on_damage()
 
     def _refuse_all(self) -> None:
-        """Nothing could be opened: nobody may wait for ever."""
+        """The thread cannot go on: nobody may wait for ever, not even who comes at this moment."""
+        self._closing = self._broken = True
         while True:
             try:
                 item = self._queue.get_nowait()
             except Empty:
                 return
-            if isinstance(item, _Job):
+            if isinstance(item, _Job) and item.done.set_running_or_notify_cancel():
                 item.done.set_exception(LedgerError(_CLOSED))

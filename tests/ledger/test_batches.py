@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from queue import SimpleQueue
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.ledger.batch import Batch
+from handinger_tui.core.errors import LedgerError
+from handinger_tui.ledger.batch import MAX_FRAMES, Batch
 from handinger_tui.ledger.opening import open_database
 from handinger_tui.ledger.rows import TurnFrame
 from handinger_tui.ledger.thread import DatabaseThread, Frames
@@ -114,6 +116,31 @@ def test_a_job_sees_what_was_queued_before_it(tmp_path: Path) -> None:
     seen = thread.submit(lambda db: db.execute("SELECT COUNT(*) FROM frames").fetchone()[0], Frames.WRITTEN)
     assert seen.result(DEADLINE_S) == 2
     thread.stop().result(DEADLINE_S)
+
+
+def test_a_thread_that_breaks_keeps_nobody_waiting(tmp_path: Path) -> None:
+    def break_down(_count: int) -> None:
+        raise RuntimeError("broken")
+
+    thread = DatabaseThread(lambda: open_database(tmp_path / "h.db", 5), on_batch=break_down)
+    thread.start().result(DEADLINE_S)
+    thread.submit(lambda db: open_turn(db, session(), order(), "run")).result(DEADLINE_S)
+    gate: SimpleQueue[None] = SimpleQueue()
+    held = thread.submit(lambda _db: gate.get(timeout=DEADLINE_S))
+    for seq in range(MAX_FRAMES):
+        thread.append(item(seq))
+    waiting = [thread.submit(lambda _db: None) for _ in range(3)]
+    gate.put(None)
+    held.result(DEADLINE_S)
+    for job in waiting:
+        with pytest.raises(LedgerError):
+            job.result(DEADLINE_S)
+    with pytest.raises(RuntimeError, match="broken"):
+        thread.stop().result(DEADLINE_S)
+    with pytest.raises(LedgerError):
+        thread.append(item(1))
+    with pytest.raises(LedgerError):
+        thread.submit(lambda _db: None).result(DEADLINE_S)
 
 
 def test_a_job_nobody_waits_for_any_more_is_not_done(tmp_path: Path) -> None:

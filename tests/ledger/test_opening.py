@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.core.errors import Locked, NoRoom, TooNew
-from handinger_tui.ledger.ledger import Ledger, open_ledger
+from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.opening import SMALL_BYTES, SUSPECT, mark_suspect, set_aside
 from handinger_tui.ledger.schema import MIGRATIONS
 from tests.ledger.made import answered, frame, look, names, opened, order, play, session
@@ -166,25 +166,6 @@ async def test_a_path_below_a_file_has_no_room(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "x"
 
 
-async def test_where_no_history_can_be_the_program_works_in_memory(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
-    ledger = await open_ledger(tmp_path / "file" / "h.db")
-    assert not ledger.durable
-    assert ledger.problem is not None
-    assert "cannot be written" in ledger.problem
-    assert "memory" in ledger.problem
-    await play(ledger, session(), order(), answered())
-    assert len(await ledger.sessions()) == 1
-    await ledger.aclose()
-
-
-async def test_where_a_history_can_be_it_is(tmp_path: Path) -> None:
-    ledger = await open_ledger(tmp_path / "h.db")
-    assert ledger.durable
-    assert ledger.problem is None
-    await ledger.aclose()
-
-
 async def test_a_folder_in_its_place_has_no_room(tmp_path: Path) -> None:
     (tmp_path / "h.db").mkdir()
     ledger = Ledger(tmp_path / "h.db")
@@ -232,8 +213,8 @@ async def test_frames_wait_in_memory_while_another_process_writes(tmp_path: Path
 
 
 async def test_many_that_meet_the_same_damage_set_it_aside_once(tmp_path: Path) -> None:
-    path = tmp_path / "h.db"
     for attempt in range(5):
+        path = tmp_path / f"{attempt}.db"
         path.write_bytes(b"garbage" * 999)
         ledgers = [Ledger(path) for _ in range(5)]
         await asyncio.gather(*(ledger.start() for ledger in ledgers))
