@@ -81,5 +81,6 @@ class SessionSummary:
     credits: Decimal | None = None
     unpriced: int = 0
     unread: bool = False
+    base_url: str = ""
     uncredited: int = 0
     live: bool = False

@@ -17,7 +17,7 @@ from handinger_tui.core.turn import Order, Turn
 from handinger_tui.ledger.rows import TurnFrame, frame_of, order_of, pack, session_of, summary_of, unpack
 
 SUMMARIES: Final = """
-    SELECT s.session_id, s.worker_id, s.title, s.created_ms, s.updated_ms, s.unread,
+    SELECT s.session_id, s.worker_id, s.base_url, s.title, s.created_ms, s.updated_ms, s.unread,
            (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id) AS turns,
            (SELECT status FROM turns t WHERE t.session_id = s.session_id
              ORDER BY place DESC LIMIT 1) AS last_status,

@@ -144,6 +144,7 @@ def summary_of(row: Row) -> SessionSummary:
         credits=scaled(row["credits_high"], row["credits_low"], 6),
         unpriced=row["turns"] - row["usd_known"],
         unread=bool(row["unread"]),
+        base_url=unpack(row["base_url"]),
         uncredited=row["turns"] - row["credits_known"],
         live=bool(row["live"]),
     )

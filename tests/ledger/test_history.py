@@ -16,12 +16,14 @@ async def test_the_list_tells_each_session_without_its_frames(tmp_path: Path) ->
         old = await play(ledger, session("ses_old"), order("turn_1", "first words\nmore"), answered("0.5"))
         await play(ledger, old, order("turn_2", "again", worker_id=WORKER), answered("null"))
         await ledger.open_turn(
-            session("ses_new", title="A title", unread=True), order("turn_3", created_ms=9_000)
+            session("ses_new", title="A title", unread=True, base_url="https://a.example"),
+            order("turn_3", created_ms=9_000),
         )
         assert await ledger.sessions() == [
             SessionSummary(
                 "ses_new", None, "A title", 1_000, 9_000, 1, TurnStatus.QUEUED, unpriced=1, uncredited=1,
                 unread=True, live=True,
+                base_url="https://a.example",
             ),
             SessionSummary(
                 "ses_old", WORKER, "first words", 1_000, 2_000, 2, TurnStatus.COMPLETED,
