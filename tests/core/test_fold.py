@@ -1,0 +1,203 @@
+"""What the fold keeps, replaces and steps over, beyond what recordings show."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from handinger_tui.core.fold import Fold, fold
+from handinger_tui.core.frames import Frame, Framing, Look, Note, Piece
+from handinger_tui.core.turn import Order, TextPart, Turn, TurnStatus
+from tests.wire.recordings import Tape
+
+ORDER = Order("turn_1", "Why?", 0, seen_before=0)
+
+
+def user(text: str, message_id: str = "u") -> dict[str, Any]:
+    return {"id": message_id, "role": "user", "parts": [{"type": "text", "text": text}]}
+
+
+def answer(text: str, message_id: str = "m", state: str = "done") -> dict[str, Any]:
+    return {"id": message_id, "role": "assistant", "parts": [{"type": "text", "text": text, "state": state}]}
+
+
+def delta(text: str, key: str = "t") -> dict[str, Any]:
+    return {"type": "text-delta", "id": key, "delta": text}
+
+
+def start(message_id: str | None = "m") -> dict[str, Any]:
+    return {"type": "start", **({"messageId": message_id} if message_id else {})}
+
+
+FINISH: dict[str, Any] = {"type": "finish", "finishReason": "stop"}
+
+
+def stream(*events: Any, via: str = "post", clean: bool = True, tape: Tape | None = None) -> Tape:
+    """A whole response of events; texts stand as they are."""
+    tape = tape or Tape()
+    tape.note(Note.OPENED, via=via, status=200, content_type="text/event-stream", encoding="", worker_id="w")
+    for event in events:
+        tape.take(Piece(Framing.SSE, event if isinstance(event, str) else json.dumps(event)))
+    return tape.note(Note.CLOSED, clean=clean)
+
+
+def worker(**members: Any) -> str:
+    return json.dumps({"object": "worker", "id": "w", "status": "completed", "running": False, **members})
+
+
+def look(tape: Tape, kind: Look, **members: Any) -> Tape:
+    return tape.take(Piece(Framing.JSON, worker(**members), kind))
+
+
+def folded(tape: Tape, order: Order = ORDER) -> Turn:
+    return fold(order, tape.frames)
+
+
+# -- a lost stream and what follows it ------------------------------------------------
+def test_a_lost_answer_stays_in_sight_until_the_replay_has_caught_up() -> None:
+    tape = stream(start(), delta("One two three"), clean=False)
+    replay = stream(
+        start(), delta("One "), delta("two "), delta("three four"), FINISH, via="replay", tape=tape
+    )
+    folding = Fold(ORDER)
+    seen = [folding.feed(frame).text for frame in replay.frames]
+    assert seen[4:] == ["One two three"] * 4 + ["One two three four"] * 3
+
+
+def test_a_replay_that_breaks_off_takes_nothing_away() -> None:
+    first = [
+        start(),
+        {"type": "message-metadata", "messageMetadata": {"a": 1}},
+        delta("One two"),
+        {"type": "error"},
+    ]
+    before = folded(stream(*first, clean=False))
+    after = folded(stream(start(), delta("One"), via="replay", clean=False, tape=stream(*first, clean=False)))
+    assert after == before
+    assert after.errors
+    assert after.metadata == {"a": 1}
+
+
+@pytest.mark.parametrize("via", ["replay", "subscribe"])
+def test_a_replay_that_only_says_done_takes_nothing_away_and_finishes_nothing(via: str) -> None:
+    turn = folded(stream("[DONE]", via=via, tape=stream(start(), delta("One"), clean=False)))
+    assert (turn.text, turn.finished) == ("One", False)
+
+
+def test_a_replayed_start_with_another_id_is_another_message() -> None:
+    lost = stream(start("m1"), delta("Draft that is longer"), clean=False)
+    turn = folded(stream(start("m2"), delta("Final"), FINISH, via="replay", tape=lost))
+    assert (turn.texts, turn.message_id) == (("Final",), "m2")
+
+
+def test_detaching_in_the_middle_of_a_body_keeps_what_it_held() -> None:
+    tape = Tape().note(Note.OPENED, via="post", status=200, content_type="text/plain", encoding="")
+    tape.take(Piece(Framing.TEXT, '0:"beginning like a protocol'))
+    turn = folded(tape.note(Note.SETTLED, status="running", recovered=False, fault=None))
+    assert turn.text == '0:"beginning like a protocol'
+    assert (turn.status, turn.finished) == (TurnStatus.RUNNING, False)
+
+
+# -- stored messages -------------------------------------------------------------------
+def test_a_half_finished_message_comes_stored_and_replayed_but_not_twice() -> None:
+    history = [user("Why?"), answer("First part.", "m1"), answer("Becau", "m2", "streaming")]
+    turn = folded(stream(*history, start("m2"), delta("Because."), FINISH, via="replay"))
+    assert turn.texts == ("First part.", "Because.")
+    assert turn.finished
+
+
+def test_live_deltas_go_on_with_a_half_finished_stored_message() -> None:
+    turn = folded(stream(user("Why?"), answer("Becau", "m", "streaming"), delta("se."), FINISH, via="replay"))
+    assert turn.texts == ("Because.",)
+
+
+def test_a_message_stored_twice_is_there_once() -> None:
+    history = [user("Why?"), answer("A", "m1"), answer("B", "m2", "streaming"), answer("B!", "m2")]
+    assert folded(stream(*history, via="replay")).texts == ("A", "B!")
+
+
+def test_a_later_turn_in_the_history_is_not_ours_and_ends_ours() -> None:
+    later = [user("More?", "u2"), answer("No.", "m2"), start("m3"), delta("No!"), FINISH]
+    turn = folded(stream(user("Why?"), answer("Because.", "m1"), *later, via="replay"))
+    assert (turn.text, turn.message_id, turn.finished) == ("Because.", "m1", True)
+
+
+@pytest.mark.parametrize(("seen_before", "text"), [(0, "First."), (1, "Second."), (2, ""), (None, "Second.")])
+def test_the_same_question_again_is_told_apart_by_how_often_it_stood_there(
+    seen_before: int | None, text: str
+) -> None:
+    history = [user("Why?"), answer("First.", "m1"), user("Why?", "u2"), answer("Second.", "m2")]
+    order = Order("turn_1", "Why?", 0, seen_before=seen_before)
+    assert folded(stream(*history, via="replay"), order).text == text
+
+
+def test_how_often_it_stood_there_may_be_told_by_a_note() -> None:
+    history = [user("Why?"), answer("First.", "m1"), user("Why?", "u2"), answer("Second.", "m2")]
+    tape = stream(*history, via="replay", tape=Tape().note(Note.ASKED, times=1))
+    assert folded(tape, Order("turn_1", "Why?", 0)).text == "Second."
+
+
+def test_a_history_without_our_question_leaves_what_the_lost_stream_brought() -> None:
+    lost = stream(start(), delta("Because"), clean=False)
+    assert folded(stream(user("Other?"), answer("Other."), via="replay", tape=lost)).text == "Because"
+
+
+# -- Workers ---------------------------------------------------------------------------
+def test_a_stale_worker_in_the_stream_is_neither_an_answer_nor_an_end() -> None:
+    tape = look(Tape(), Look.BEFORE, output_text="Old answer")
+    turn = folded(stream(json.loads(worker(output_text="Old answer")), tape=tape))
+    assert (turn.text, turn.finished) == ("", False)
+    turn = folded(stream(json.loads(worker(output_text="New answer")), tape=tape))
+    assert (turn.text, turn.finished) == ("New answer", True)
+
+
+def test_the_final_reading_wins_and_lost_words_are_remembered() -> None:
+    tape = look(stream(start(), delta("Draft"), clean=False), Look.AFTER, output_text="Final")
+    turn = folded(tape)
+    assert (turn.text, turn.replaced_text) == ("Final", "Draft")
+
+
+def test_a_reading_that_only_continues_the_text_replaces_nothing() -> None:
+    tape = look(stream(start(), delta("Be"), clean=False), Look.AFTER, output_text="Because.")
+    turn = folded(tape)
+    assert (turn.text, turn.replaced_text) == ("Because.", None)
+
+
+def test_a_poll_during_a_stream_does_not_double_what_the_stream_brings_later() -> None:
+    tape = Tape().note(Note.OPENED, via="post", status=200, content_type="", encoding="ai-ui")
+    tape.take(Piece(Framing.SSE, json.dumps(delta("Be"))))
+    look(tape, Look.MONEY, status="running", running=True, output_text="Because.")
+    tape.take(Piece(Framing.SSE, json.dumps(delta("cause."))))
+    assert folded(tape).texts == ("Because.",)
+
+
+def test_a_settled_turn_takes_readings_and_nothing_else_until_it_is_watched_again() -> None:
+    settled = stream(start(), delta("Done."), FINISH).note(Note.SETTLED, status="completed", fault=None)
+    look(settled, Look.AFTER, output_text="Something later", usage={"credits": 5})
+    settled.take(Piece(Framing.SSE, json.dumps(delta("Late"))))
+    turn = folded(settled)
+    assert turn.texts == ("Done.",)
+    assert turn.snapshot is not None
+    assert turn.snapshot.usage.credits == 5
+    watched = settled.note(Note.WATCHING)
+    assert (
+        folded(stream(start(), delta("Done. And more."), via="replay", tape=watched)).text
+        == "Done. And more."
+    )
+
+
+def test_settling_closes_what_is_open_unless_the_worker_runs_on() -> None:
+    for status, still_open in (("completed", False), ("failed", False), ("running", True)):
+        tape = stream(start(), delta("Hm"), clean=False).note(Note.SETTLED, status=status, fault=None)
+        (part,) = folded(tape).parts
+        assert isinstance(part, TextPart)
+        assert part.open is still_open
+
+
+def test_a_worker_that_is_no_json_is_counted_and_changes_nothing() -> None:
+    tape = stream(start(), delta("Hi"))
+    tape.frames.append(Frame(99, 0, Framing.JSON, "<html>", Look.AFTER))
+    turn = folded(tape)
+    assert (turn.text, turn.skipped) == ("Hi", 1)
