@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from handinger_tui.cli.output import Printer, printer, say
 from handinger_tui.cli.places import places
 from handinger_tui.cli.wiring import Parts, wired
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, SettingsError
+from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.receipt import receipt_line
 from handinger_tui.core.safety import clean
 from handinger_tui.core.session import Session
@@ -114,8 +116,8 @@ class Headless:
         self._signal = self._signal or code
         parts.engine.detach(self._session_id)
 
-    def _event(self, event: object) -> None:
-        self._guard(lambda: self._printer.event(event))  # type: ignore[arg-type]  # the engine hands over events
+    def _event(self, event: StreamEvent) -> None:
+        self._guard(lambda: self._printer.event(event))
 
     def _paint(self, parts: Parts) -> None:
         self._due = False
@@ -123,12 +125,12 @@ class Headless:
         if turn is not None:
             self._guard(lambda: self._printer.turn(turn))
 
-    def _guard(self, write: object) -> None:
+    def _guard(self, write: Callable[[], None]) -> None:
         """A reader that went away ends the printing, not the turn."""
         if self._stdout_gone:
             return
         try:
-            write()  # type: ignore[operator]
+            write()
         except (BrokenPipeError, OSError):
             self._stdout_gone = True
             # Without this the interpreter complains again when it flushes at exit.

@@ -50,7 +50,7 @@ def _is_headless(told: argparse.Namespace) -> bool:
 
 
 def _turn(told: argparse.Namespace) -> int:
-    from handinger_tui.cli.start import settings_for  # noqa: PLC0415
+    from handinger_tui.cli.start import settings_for  # noqa: PLC0415 - tomllib, not for --help
 
     if not _is_headless(told):
         from handinger_tui.cli.app import run_app  # noqa: PLC0415 - Textual, 150 ms
@@ -62,7 +62,7 @@ def _turn(told: argparse.Namespace) -> int:
 
 
 def _attach(told: argparse.Namespace) -> int:
-    from handinger_tui.cli.start import settings_for  # noqa: PLC0415
+    from handinger_tui.cli.start import settings_for  # noqa: PLC0415 - tomllib, not for --help
 
     if told.headless or told.output_format is not None:
         from handinger_tui.cli.headless import run_attach  # noqa: PLC0415 - httpx, 60 ms
@@ -74,7 +74,7 @@ def _attach(told: argparse.Namespace) -> int:
 
 
 def _sessions(told: argparse.Namespace) -> int:
-    from handinger_tui.cli.sessions import run  # noqa: PLC0415
+    from handinger_tui.cli.sessions import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
 
     return run(told)
 
@@ -86,20 +86,20 @@ def _local(told: argparse.Namespace) -> int:
 
 
 def _doctor(told: argparse.Namespace) -> int:
-    from handinger_tui.cli.doctor import run  # noqa: PLC0415
+    from handinger_tui.cli.doctor import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
 
     return run(told)
 
 
 def _config(told: argparse.Namespace) -> int:
-    from handinger_tui.cli.config import run  # noqa: PLC0415
+    from handinger_tui.cli.config import run  # noqa: PLC0415 - tomllib, not for --help
 
     return run(told)
 
 
 def _remote(told: argparse.Namespace) -> int:
     from handinger_tui.cli.remote import run  # noqa: PLC0415 - httpx, 60 ms
-    from handinger_tui.cli.start import settings_for  # noqa: PLC0415
+    from handinger_tui.cli.start import settings_for  # noqa: PLC0415 - tomllib, not for --help
 
     return run(told, settings_for(told))
 

@@ -17,6 +17,11 @@ from handinger_tui.core.turn import Turn, TurnStatus
 JsonObject = dict[str, Json]
 
 
+def cleaned(value: JsonObject) -> JsonObject:
+    """`value` with every text in it made harmless."""
+    return {key: clean_json(item) for key, item in value.items()}
+
+
 def say(text: str) -> None:
     """One clean line on stderr."""
     sys.stderr.write(clean(text) + "\n")
@@ -139,7 +144,7 @@ class EventPrinter(JsonPrinter):
     def _event(self, value: JsonObject) -> None:
         line = {"type": value["type"], "seq": self._seq, **value}
         self._seq += 1
-        self._line(line if self._raw else {key: clean_json(item) for key, item in line.items()})  # type: ignore[misc]
+        self._line(line if self._raw else cleaned(line))
 
 
 PRINTERS: Final[dict[str, Callable[[TextIO, bool], Printer]]] = {

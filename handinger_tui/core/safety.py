@@ -14,6 +14,8 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
 
+from handinger_tui.core.jsontext import Json
+
 _LINE_ENDS: Final = re.compile("\r\n|\r|\x0b|\x0c|\x85|\u2028|\u2029")
 _CONTROL: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _BIDI: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -47,13 +49,13 @@ def clean_line(text: str, limit: int = 1000) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def clean_json(value: object) -> object:
+def clean_json(value: Json) -> Json:
     """`clean` for every string of a JSON value, keys included."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, dict):
         return {clean(str(key)): clean_json(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return [clean_json(item) for item in value]
     return value
 

@@ -27,7 +27,16 @@ def test_an_empty_prompt_is_not_sent(argv: tuple[str, ...], tmp_path: Path) -> N
 
 def test_an_unknown_worker_is_rejected_and_the_prompt_kept(tmp_path: Path) -> None:
     with LocalServer.start(pace=0) as server:
-        ran = run("-p", "hello", "-w", "nobody", "--json", home=tmp_path, base_url=server.base_url, key=server.api_key)
+        ran = run(
+            "-p",
+            "hello",
+            "-w",
+            "nobody",
+            "--json",
+            home=tmp_path,
+            base_url=server.base_url,
+            key=server.api_key,
+        )
     assert ran.code == 3
     assert (ran.result["status"], ran.result["error"]["kind"]) == ("rejected", "not_found")
     assert ran.result["draft"] == "hello"
@@ -49,7 +58,9 @@ def test_a_base_url_without_a_key_says_how_to_set_one(tmp_path: Path) -> None:
     assert "HANDINGER_API_KEY" in ran.err
 
 
-@pytest.mark.parametrize("url", ["nonsense", "http://example.test", "https://", "ftp://x", "https://a:b@c.example"])
+@pytest.mark.parametrize(
+    "url", ["nonsense", "http://example.test", "https://", "ftp://x", "https://a:b@c.example"]
+)
 def test_a_bad_url_is_named(url: str, tmp_path: Path) -> None:
     ran = run("-p", "hello", "--base-url", url, home=tmp_path, HANDINGER_API_KEY=KEY)
     assert ran.code == 2
@@ -103,7 +114,9 @@ def test_a_session_that_is_not_there_is_said(argv: tuple[str, ...], tmp_path: Pa
 
 
 def test_nobody_listening_is_safe_to_send_again(tmp_path: Path) -> None:
-    ran = run("-p", "hello", "--json", home=tmp_path, base_url="http://127.0.0.1:9", HANDINGER_CONNECT_TIMEOUT="2")
+    ran = run(
+        "-p", "hello", "--json", home=tmp_path, base_url="http://127.0.0.1:9", HANDINGER_CONNECT_TIMEOUT="2"
+    )
     assert ran.code == 7
     assert (ran.result["status"], ran.result["error"]["kind"]) == ("not_sent", "connect")
     assert (ran.result["draft"], ran.result["posts_sent"]) == ("hello", 0)

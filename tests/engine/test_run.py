@@ -16,8 +16,10 @@ from handinger_tui.core.errors import (
     Unreachable,
 )
 from handinger_tui.core.fold import fold
-from handinger_tui.core.frames import Note
+from handinger_tui.core.frames import Framing, Note, Piece
 from handinger_tui.core.turn import Kind, Turn, TurnStatus
+from handinger_tui.engine.engine import Elsewhere
+from handinger_tui.engine.patience import Patience
 from tests.engine.fakes import FakeApi, FakeReply, Rig, rig, says, worker
 
 NOBODY = worker("", prompt="earlier")
@@ -152,11 +154,8 @@ async def test_a_failed_last_look_leaves_the_streamed_text_and_unknown_money() -
 
 async def test_a_json_answer_that_still_runs_is_polled_and_grows() -> None:
     running = [worker(text, prompt="hello", busy=True) for text in ("", "gro", "growing")]
-    from handinger_tui.core.errors import Refused as No  # noqa: PLC0415 - shorter where it stands
-    from handinger_tui.core.frames import Framing, Piece  # noqa: PLC0415
-
     reply = FakeReply([Piece(Framing.JSON, running[0])], content_type="application/json")
-    missing = No(Kind.NOT_FOUND, "no stream here")
+    missing = Refused(Kind.NOT_FOUND, "no stream here")
     api = FakeApi(
         starts=[reply],
         follows=[missing, missing],
@@ -254,8 +253,6 @@ async def test_a_queued_turn_can_be_taken_back() -> None:
 
 
 async def test_giving_up_after_max_wait_says_running() -> None:
-    from handinger_tui.engine.patience import Patience  # noqa: PLC0415
-
     gate = asyncio.Event()
     api = FakeApi(starts=[[*says("so far", end=False), gate]], workers=[NOBODY])
     turn = await _only(rig(api, patience=Patience(max_wait=0.05, money_interval=None)))
@@ -278,8 +275,6 @@ async def test_closing_the_engine_detaches_and_stores() -> None:
 
 
 async def test_a_session_of_another_service_is_not_sent_here() -> None:
-    from handinger_tui.engine.engine import Elsewhere  # noqa: PLC0415
-
     api = FakeApi(workers=[NOBODY])
     box = rig(api)
     other = box.engine.new_session("https://other.test", "w9")

@@ -43,11 +43,7 @@ def result_object(
         **_content(turn, saved or {}),
         **_money(session, turn),
     }
-    return result if raw else {key: _clean(value) for key, value in result.items()}
-
-
-def _clean(value: Json) -> Json:
-    return clean_json(value)  # type: ignore[return-value]  # JSON in, JSON out
+    return result if raw else {key: clean_json(value) for key, value in result.items()}
 
 
 def _identity(session: Session, turn: Turn) -> JsonObject:
