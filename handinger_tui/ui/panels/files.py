@@ -14,13 +14,20 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import FilePart, Turn
 from handinger_tui.core.words import size
-from handinger_tui.ui.panels.listing import FAINT, MARK, STRONG, Items, Listing, turn_in_view, with_right
+from handinger_tui.ui.panels.listing import (
+    FAINT,
+    MARK,
+    STRONG,
+    Items,
+    Listing,
+    one_line,
+    turn_in_view,
+    with_right,
+)
 from handinger_tui.ui.panels.memo import Key, Memo
 from handinger_tui.ui.panels.messages import SaveFile
 from handinger_tui.ui.panels.panel import PanelEntry
 
-LONGEST: Final = 300
-"""Characters of a name that are cleaned: more than any panel shows."""
 GOOD: Final = ".panel--good"
 
 
@@ -79,7 +86,7 @@ class FilesPanel(Listing[FileEntry]):
         if row == 0:
             return Content.styled(file_name(entry.part), STRONG).truncate(width, ellipsis=True)
         if row == 1:
-            kind = clean_line(entry.part.media_type, 120) or "type not reported"
+            kind = one_line(entry.part.media_type) or "type not reported"
             left = Content.styled(f"{size(entry.part.size)} · {kind}", FAINT)
             return with_right(left, Content.styled("new" if self.is_new(entry) else "", MARK), width)
         return self._fate(entry.part, width)
@@ -96,7 +103,7 @@ class FilesPanel(Listing[FileEntry]):
     def details(self, item: FileEntry) -> Content:
         """The whole name, and the whole path once it was saved."""
         path = self._saved.get(item.part.url)
-        lines = [file_name(item.part), f"{size(item.part.size)} · {clean_line(item.part.media_type, 120)}"]
+        lines = [file_name(item.part), f"{size(item.part.size)} · {one_line(item.part.media_type)}"]
         return Content("\n".join([*lines, f"saved {clean_line(path)}"] if path else lines))
 
     # -- keys and mouse --------------------------------------------------------------------
@@ -130,7 +137,7 @@ class FilesPanel(Listing[FileEntry]):
 
 def file_name(part: FilePart) -> str:
     """The name to show: cleaned, in one line, and never empty."""
-    return clean_line(part.filename or "", LONGEST) or "file without a name"
+    return one_line(part.filename or "") or "file without a name"
 
 
 def end_of(path: str, width: int) -> str:

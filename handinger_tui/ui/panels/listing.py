@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.geometry import Region
 from textual.style import Style
 
+from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Turn, TurnStatus
 from handinger_tui.ui.panels.panel import Panel
@@ -21,6 +22,8 @@ from handinger_tui.ui.panels.panel import Panel
 Item = TypeVar("Item")
 POINTER: Final = "›"
 """Stands before the item under the cursor, so that it can be found without colour."""
+MOST: Final = 40_000
+"""Characters of a name that are looked at; a flood of control characters before its end fits in."""
 FAINT: Final = ".panel--faint"
 STRONG: Final = ".panel--strong"
 MARK: Final = ".panel--mark"
@@ -180,6 +183,11 @@ class Listing(Panel[Items[Item]], Generic[Item]):
         if at != self._hovered:
             self._hovered = at
             self.tooltip = None if at is None else self.details(self.items[at])
+
+
+def one_line(text: str) -> str:
+    """A name from outside: cleaned, in one line, no longer than any panel shows."""
+    return clean_line(clean(text[:MOST]), 300)
 
 
 def with_right(left: Content, right: Content, width: int) -> Content:

@@ -13,13 +13,19 @@ from handinger_tui.core.evidence import Source, sources_of
 from handinger_tui.core.safety import clean_line, host_of
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import SourcePart, Turn
-from handinger_tui.ui.panels.listing import FAINT, MARK, STRONG, Items, Listing, turn_in_view, with_right
+from handinger_tui.ui.panels.listing import (
+    FAINT,
+    MARK,
+    STRONG,
+    Items,
+    Listing,
+    one_line,
+    turn_in_view,
+    with_right,
+)
 from handinger_tui.ui.panels.memo import Key, Memo
 from handinger_tui.ui.panels.messages import CopyLink, OpenLink
 from handinger_tui.ui.panels.panel import PanelEntry
-
-LONGEST: Final = 300
-"""Characters of a title that are cleaned: more than any panel shows."""
 
 
 class SourcesPanel(Listing[Source]):
@@ -94,14 +100,14 @@ class SourcesPanel(Listing[Source]):
 def title_of(part: SourcePart) -> str:
     """The title to show: cleaned, in one line, and never empty."""
     named = (part.title, part.filename, part.url, part.source_id)
-    return next((text for name in named if name and (text := clean_line(name, LONGEST))), "untitled")
+    return next((text for name in named if name and (text := one_line(name))), "untitled")
 
 
 def place_of(part: SourcePart) -> str:
     """Where it really lies: the host in ASCII, or what kind of document it is."""
     if part.url:
         return host_of(part.url) or "no web address"
-    kind = clean_line(part.filename or part.media_type or "", 120)
+    kind = one_line(part.filename or part.media_type or "")
     return f"document · {kind}" if kind else "document"
 
 

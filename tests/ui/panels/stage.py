@@ -8,8 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from textual.app import App, ComposeResult
 from textual.message import Message
+from textual.strip import Strip
 
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot, WorkerFile, WorkerSource
@@ -65,8 +67,10 @@ class Stage(App[None]):
     def on_save_file(self, message: SaveFile) -> None:
         self.asked.append(message)
 
-    def action_boom(self) -> None:
-        self.ran.append("boom")
+    async def run_action(self, action: Any, *args: Any, **kwargs: Any) -> bool:
+        """Remember every action that ran, whoever asked for it."""
+        self.ran.append(str(action))
+        return await super().run_action(action, *args, **kwargs)
 
 
 def text_of(app: App[None]) -> str:
@@ -74,6 +78,19 @@ def text_of(app: App[None]) -> str:
     # Private, for tests only (the one way to the composed lines); textual is bounded below 9.
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips).rstrip()
+
+
+def count_drawn(panel: Panel[Any], monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The lines that `panel` draws from now on."""
+    drawn: list[int] = []
+    draw = panel.render_line
+
+    def counted(y: int) -> Strip:
+        drawn.append(y)
+        return draw(y)
+
+    monkeypatch.setattr(panel, "render_line", counted)
+    return drawn
 
 
 def reading(

@@ -1,0 +1,125 @@
+"""What the usage panel knows: values, pending, not reported, and sums with gaps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from handinger_tui.core.readings import Reading
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import TurnStatus
+from handinger_tui.ui.panels import compact_line
+from handinger_tui.ui.panels.figures import MEMBERS, Figure, usage_view
+from handinger_tui.ui.panels.usage import gap_text
+from tests.ui.panels.stage import FIRST, SECOND, reading, session, turn, two_turns
+
+
+def test_this_turn_is_the_difference_and_this_worker_the_newest_total() -> None:
+    view = usage_view(two_turns())
+    assert view.reading is Reading.TOTAL
+    assert view.this_turn("cost") == Figure(Decimal("0.0123"))
+    assert view.this_worker("cost") == Figure(Decimal("0.0500"))
+    assert view.this_turn("input") == Figure(1204)
+    assert view.this_worker("steps") == Figure(11)
+
+
+def test_a_true_zero_is_a_value() -> None:
+    assert usage_view(two_turns()).this_turn("cache_write") == Figure(0)
+
+
+def test_unknown_is_not_zero() -> None:
+    view = usage_view(session(turn(0, after=reading(), seconds=None)))
+    for member in MEMBERS:
+        assert view.this_turn(member.name).value is None
+        assert view.this_worker(member.name).value is None
+        assert not view.this_turn(member.name).pending
+
+
+@pytest.mark.parametrize("status", [TurnStatus.ACCEPTED, TurnStatus.CHECKING, TurnStatus.RUNNING])
+def test_what_may_still_come_is_pending(status: TurnStatus) -> None:
+    view = usage_view(session(turn(0, status=status, seconds=None)))
+    assert all(figure == Figure(pending=True) for figure in view.turn)
+    assert all(figure.value is None and figure.pending for figure in view.worker)
+
+
+def test_numbers_of_a_running_turn_are_so_far_and_leave_a_gap_in_the_sum() -> None:
+    busy = replace(SECOND, running_flag=True)
+    running = turn(1, status=TurnStatus.ACCEPTED, before=FIRST, after=busy, seconds=None)
+    view = usage_view(session(turn(0, after=FIRST), running))
+    assert view.so_far
+    assert view.this_turn("cost") == Figure(Decimal("0.0123"))
+    assert view.this_worker("cost") == Figure(Decimal("0.0500"), missing=1, running=True)
+    assert gap_text(view) == "+ (this turn is running)"
+
+
+def test_turns_after_the_newest_reading_are_gaps() -> None:
+    view = usage_view(session(turn(0, after=FIRST), turn(1), turn(2)))
+    assert view.this_worker("cost") == Figure(Decimal("0.0377"), missing=2)
+    assert view.this_turn("cost") == Figure()
+    assert gap_text(view) == "+ (2 turns not reported)"
+
+
+def test_a_later_reading_closes_the_gap_of_a_worker_that_reports_totals() -> None:
+    view = usage_view(session(turn(0), turn(1, after=SECOND)))
+    assert view.this_worker("cost") == Figure(Decimal("0.0500"))
+    assert view.this_turn("cost") == Figure()
+
+
+def test_a_turn_that_never_started_is_no_gap() -> None:
+    view = usage_view(session(turn(0, after=FIRST), turn(1, status=TurnStatus.REJECTED)))
+    assert view.this_worker("cost") == Figure(Decimal("0.0377"))
+    assert view.this_turn("cost") == Figure(Decimal(0))
+    assert view.history == (Decimal("0.0377"),)
+
+
+def test_when_numbers_fall_turns_are_added_with_their_gaps() -> None:
+    turns = (turn(0, after=reading("0.05")), turn(1, after=reading("0.02")), turn(2))
+    view = usage_view(session(*turns))
+    assert view.reading is Reading.PER_TURN
+    assert view.this_worker("cost") == Figure(Decimal("0.07"), missing=1)
+    assert view.history == (Decimal("0.05"), Decimal("0.02"), None)
+
+
+def test_the_cost_is_the_sum_of_its_categories_when_only_these_are_reported() -> None:
+    view = usage_view(session(turn(0, after=reading(costs=("0.01", "0.02", "0.03", "0.04")))))
+    assert view.this_turn("cost") == Figure(Decimal("0.10"))
+    assert view.this_worker("cost") == Figure(Decimal("0.10"))
+
+
+def test_sums_are_exact() -> None:
+    small, large = "0.000000000000000000000000000000000001", "123456789012345678901234567890.5"
+    view = usage_view(session(turn(0, after=reading(large)), turn(1, after=reading(small))))
+    assert view.this_worker("cost").value == Decimal(large[:-1] + "500000000000000000000000000000000001")
+
+
+def test_a_duration_that_is_not_reported_is_measured_here_and_says_so() -> None:
+    view = usage_view(session(turn(0, after=reading("0.01"), seconds=12)))
+    assert view.this_turn("duration") == Figure(12_000, estimate=True)
+    assert view.this_worker("duration").value is None
+
+
+def test_queued_turns_are_not_this_turn() -> None:
+    running = turn(0, status=TurnStatus.ACCEPTED, seconds=None)
+    queued = turn(1, status=TurnStatus.QUEUED, seconds=None)
+    view = usage_view(session(running, queued))
+    assert view.status is TurnStatus.ACCEPTED
+    assert view.this_worker("cost").missing == 1
+
+
+@pytest.mark.parametrize(
+    ("shown", "line"),
+    [
+        (session(), ""),
+        (two_turns(), "turn $0.0123 · 8 credits · 1,576 tokens · worker $0.05"),
+        (
+            session(turn(0, after=FIRST), turn(1), turn(2)),
+            "turn not reported · worker $0.0377+ (2 turns not reported)",
+        ),
+        (session(turn(0, status=TurnStatus.ACCEPTED, seconds=None)), "turn pending · worker pending"),
+        (session(turn(0, after=reading())), "turn not reported · worker not reported"),
+    ],
+)
+def test_one_line_for_narrow_screens(shown: Session, line: str) -> None:
+    assert compact_line(shown) == line

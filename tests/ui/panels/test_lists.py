@@ -1,0 +1,255 @@
+"""The sources and files panels on a screen."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+
+from handinger_tui.core.session import Session
+from handinger_tui.core.snapshot import WorkerFile, WorkerSource
+from handinger_tui.core.turn import SourcePart, TextPart, TurnStatus
+from handinger_tui.ui.panels.files import FilesPanel, end_of
+from handinger_tui.ui.panels.messages import CopyLink, OpenLink, SaveFile
+from handinger_tui.ui.panels.sources import SourcesPanel, place_of, title_of
+from tests.ui.panels.golden import check
+from tests.ui.panels.stage import Stage, count_drawn, file, reading, session, source, text_of, turn
+
+
+def evidence() -> Session:
+    """Two turns with sources and files of every kind."""
+    first = turn(0, parts=(source(1), source(2), file("old.csv")))
+    alps = source(
+        3, title="Rainfall in the Alps since 1900: a long title", url="https://climate.example.net/alps"
+    )
+    idn = source(4, title=None, url="https://bücher.example/katalog")
+    document = SourcePart("d1", None, "Annual report 2024", "application/pdf", "report-2024.pdf")
+    made = (
+        file("rainfall-by-month.csv", 18_234),
+        file("chart.png", 248_112, "image/png"),
+        file("notes.txt", None),
+    )
+    return session(first, turn(1, parts=(alps, idn, document, *made)))
+
+
+@pytest.mark.parametrize("columns", [30, 34, 44])
+async def test_sources(columns: int) -> None:
+    panel = SourcesPanel()
+    app = Stage(panel, columns=columns)
+    async with app.run_test(size=(columns, 16)) as pilot:
+        panel.show(evidence())
+        await pilot.press("down", "down")
+        check(f"sources-{columns}", text_of(app))
+
+
+@pytest.mark.parametrize("columns", [30, 34, 44])
+async def test_files(columns: int) -> None:
+    panel = FilesPanel()
+    app = Stage(panel, columns=columns)
+    shown = evidence()
+    async with app.run_test(size=(columns, 16)) as pilot:
+        panel.show(shown)
+        panel.mark_saved(panel.items[1].part, "/home/ada/Downloads/handinger/rainfall-by-month.csv")
+        panel.mark_saving(panel.items[2].part)
+        await pilot.pause()
+        check(f"files-{columns}", text_of(app))
+
+
+async def test_empty_lists_say_what_they_are_for() -> None:
+    sources, files = SourcesPanel(), FilesPanel()
+    app = Stage(sources, files)
+    async with app.run_test(size=(68, 12)) as pilot:
+        for panel in (sources, files):
+            panel.show(session())
+            panel.focus()
+            await pilot.press("down", "enter", "y", "s", "a", "end", "pagedown")
+        assert "No sources yet." in text_of(app)
+        assert "No files yet." in text_of(app)
+        assert not app.asked
+
+
+async def test_open_and_copy_hand_over_the_address_as_it_came() -> None:
+    panel = SourcesPanel()
+    app = Stage(panel)
+    async with app.run_test(size=(34, 20)) as pilot:
+        panel.show(evidence())
+        await pilot.press("down", "down", "down", "enter", "y", "down", "enter", "y")
+        opened, copied = app.asked
+        assert isinstance(opened, OpenLink)
+        assert isinstance(copied, CopyLink)
+        assert opened.url == copied.url == "https://bücher.example/katalog"
+        assert opened.shown == "https://bücher.example/katalog"
+        assert panel.check_action("open", ()) is None, "a document without an address cannot be opened"
+
+
+async def test_a_click_opens_the_source_under_the_mouse() -> None:
+    panel = SourcesPanel()
+    app = Stage(panel)
+    async with app.run_test(size=(34, 20)) as pilot:
+        panel.show(evidence())
+        await pilot.pause()
+        await pilot.click(panel, offset=(8, 4))
+        assert [ask.url for ask in app.asked if isinstance(ask, OpenLink)] == [
+            "https://www.example.org/page/2"
+        ]
+        await pilot.click(panel, offset=(8, 15))
+        assert len(app.asked) == 1, "below the last source there is nothing"
+
+
+async def test_save_one_and_save_all_new() -> None:
+    panel = FilesPanel()
+    app = Stage(panel)
+    async with app.run_test(size=(34, 20)) as pilot:
+        panel.show(evidence())
+        await pilot.press("s", "enter", "a")
+        names = [ask.part.filename for ask in app.asked if isinstance(ask, SaveFile)]
+        assert names == ["old.csv", "old.csv", "rainfall-by-month.csv", "chart.png", "notes.txt"]
+        panel.mark_saving(panel.items[1].part)
+        panel.mark_saved(panel.items[2].part, "/tmp/chart.png")
+        app.asked.clear()
+        await pilot.press("a", "down", "s")
+        assert [ask.part.filename for ask in app.asked if isinstance(ask, SaveFile)] == ["notes.txt"]
+        panel.mark_not_saved(panel.items[1].part)
+        await pilot.press("s")
+        assert len(app.asked) == 2
+
+
+async def test_the_second_click_saves() -> None:
+    panel = FilesPanel()
+    app = Stage(panel)
+    async with app.run_test(size=(34, 20)) as pilot:
+        panel.show(evidence())
+        await pilot.pause()
+        await pilot.click(panel, offset=(8, 4))
+        assert not app.asked
+        assert panel.cursor == 1
+        await pilot.click(panel, offset=(8, 4), times=2)
+        assert len(app.asked) == 1
+
+
+async def test_only_the_newest_turn_that_was_sent_has_new_items() -> None:
+    panel = SourcesPanel()
+    app = Stage(panel)
+    async with app.run_test(size=(34, 20)) as pilot:
+        shown = evidence()
+        panel.show(shown)
+        await pilot.pause()
+        assert [panel.is_new(item) for item in panel.items] == [False, False, True, True, True]
+        panel.show(session(*shown.turns, turn(2, status=TurnStatus.QUEUED, seconds=None)))
+        assert any(panel.is_new(item) for item in panel.items)
+        panel.show(session(*shown.turns, turn(2, status=TurnStatus.ACCEPTED, seconds=None)))
+        await pilot.pause()
+        assert "new" not in text_of(app)
+
+
+async def test_what_only_the_worker_lists_is_shown_too() -> None:
+    listed = reading(
+        sources=(WorkerSource("x", "https://worker.example/a", "From the worker"),),
+        files=(WorkerFile("late.pdf", "application/pdf", "https://files.example/late", 10),),
+    )
+    sources, files = SourcesPanel(), FilesPanel()
+    app = Stage(sources, files)
+    async with app.run_test(size=(68, 12)) as pilot:
+        for panel in (sources, files):
+            panel.show(session(turn(0)))
+            panel.show(session(turn(0, after=listed)))
+        await pilot.pause()
+        assert "From the worker" in text_of(app)
+        assert "late.pdf" in text_of(app)
+
+
+async def test_the_cursor_stays_on_its_file_when_the_order_changes() -> None:
+    panel = FilesPanel()
+    app = Stage(panel)
+    async with app.run_test(size=(34, 20)) as pilot:
+        shown = evidence()
+        panel.show(shown)
+        await pilot.press("down")
+        again = turn(2, parts=(file("old.csv"),))
+        panel.show(session(*shown.turns, again))
+        assert panel.current is not None
+        assert panel.current.part.filename == "rainfall-by-month.csv"
+        assert panel.cursor == 0
+
+
+async def test_another_session_starts_at_the_top() -> None:
+    panel = SourcesPanel()
+    app = Stage(panel)
+    async with app.run_test(size=(34, 20)) as pilot:
+        panel.show(evidence())
+        await pilot.press("end")
+        panel.show(session(turn(7, parts=(source(1),)), name="other"))
+        assert panel.cursor == 0
+
+
+async def test_text_that_streams_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    sources, files = SourcesPanel(), FilesPanel()
+    app = Stage(sources, files)
+    shown = evidence()
+    async with app.run_test(size=(68, 20)) as pilot:
+        for panel in (sources, files):
+            panel.show(shown)
+        await pilot.pause()
+        drawn = [count_drawn(panel, monkeypatch) for panel in (sources, files)]
+        for _ in range(5):
+            shown = session(
+                shown.turns[0], replace(shown.turns[1], parts=(*shown.turns[1].parts, TextPart()))
+            )
+            for panel in (sources, files):
+                panel.show(shown)
+            await pilot.pause()
+        assert drawn == [[], []]
+        sources.show(session(shown.turns[0]))
+        await pilot.pause()
+        assert drawn[0]
+        assert not drawn[1]
+
+
+async def test_ten_thousand_sources_draw_only_what_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = SourcesPanel()
+    app = Stage(panel)
+    parts = tuple(source(number) for number in range(10_000))
+    many = session(turn(0, parts=parts))
+    async with app.run_test(size=(34, 20)) as pilot:
+        drawn = count_drawn(panel, monkeypatch)
+        began = time.perf_counter()
+        panel.show(many)
+        await pilot.pause()
+        assert len(panel.items) == 10_000
+        assert len(drawn) <= 60
+        for key in ("end", "pageup", "up", "home", "pagedown"):
+            drawn.clear()
+            await pilot.press(key)
+            assert len(drawn) <= 60
+        await pilot.press("end")
+        assert "10000 Page number 9999" in text_of(app)
+        computed = panel._sources.computed  # the memo's own counter: nothing else tells work from waiting
+        for _ in range(20):
+            parts_now = (*many.turns[0].parts, TextPart())
+            panel.show(session(replace(many.turns[0], parts=parts_now)))
+        assert panel._sources.computed == computed
+        assert time.perf_counter() - began < 20
+
+
+@pytest.mark.parametrize(
+    ("part", "title", "place"),
+    [
+        (SourcePart("a", "https://Example.ORG/x", " Two\nlines "), "Two lines", "example.org"),
+        (SourcePart("a", "https://google.com@evil.example/", "google.com"), "google.com", "evil.example"),
+        (SourcePart("a", "https://аpple.com/", "apple.com"), "apple.com", "xn--pple-43d.com"),
+        (SourcePart("a", "javascript:alert(1)", None), "javascript:alert(1)", "no web address"),
+        (SourcePart("a", "http://[broken", None), "http://[broken", "no web address"),
+        (SourcePart("a", None, None, None, None), "a", "document"),
+        (SourcePart("", None, "\x1b\u202e", None, None), "untitled", "document"),
+        (SourcePart("a", None, "Report", "application/pdf"), "Report", "document · application/pdf"),
+    ],
+)
+def test_title_and_place(part: SourcePart, title: str, place: str) -> None:
+    assert (title_of(part), place_of(part)) == (title, place)
+
+
+def test_a_long_path_keeps_its_end() -> None:
+    assert end_of("/home/ada/x.csv", 20) == "/home/ada/x.csv"
+    assert end_of("/home/ada/x.csv", 8) == "…a/x.csv"
+    assert end_of("/home/漢字漢字", 6) == "…漢字"

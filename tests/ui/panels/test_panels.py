@@ -1,0 +1,179 @@
+"""What holds for every panel: hostile text, keys, themes, width."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.binding import Binding
+
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import FilePart, SourcePart
+from handinger_tui.ui.panels import PANELS, Panel, PanelEntry
+from handinger_tui.ui.panels.files import FilesPanel
+from handinger_tui.ui.panels.listing import Listing, one_line
+from handinger_tui.ui.panels.sources import SourcesPanel
+from handinger_tui.ui.themes import THEMES
+from tests.ui.panels.stage import BAD, SECOND, Stage, file, session, source, text_of, turn, two_turns
+
+PAYLOADS: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parents[1] / "data" / "terminal.shown.json").read_text("utf-8")
+)["payloads"]
+
+
+def text_of_payload(payload: dict[str, Any]) -> str:
+    """The hostile text, whichever way it is written down."""
+    if "repeat" in payload:
+        repeat = payload["repeat"]
+        text = repeat["head"] + repeat["unit"] * min(repeat["times"], 200_000) + repeat["tail"]
+    elif "b64" in payload:
+        text = base64.b64decode(payload["b64"]).decode("latin-1")
+    else:
+        text = payload.get("text") or "".join(payload["chunks"])
+    return str(text)
+
+
+def hostile(texts: list[str]) -> Session:
+    """A turn whose every name from outside is hostile."""
+    sources = [SourcePart(text, f"https://example.org/{at}{text}", text) for at, text in enumerate(texts)]
+    documents = [SourcePart(f"{at}{text}", None, None, text, text) for at, text in enumerate(texts)]
+    files = [FilePart(f"https://example.org/f{at}{text}", text, text) for at, text in enumerate(texts)]
+    return session(turn(0, after=SECOND, parts=(*sources, *documents, *files)))
+
+
+async def pages(app: Stage, panel: Panel[Any], pilot: Any) -> list[str]:
+    """The whole panel, screen by screen."""
+    found = [text_of(app)]
+    while panel.scroll_offset.y < panel.max_scroll_y:
+        panel.scroll_to(y=panel.scroll_offset.y + 20, animate=False)
+        await pilot.pause()
+        found.append(text_of(app))
+    return found
+
+
+@pytest.mark.parametrize("entry", PANELS, ids=lambda entry: entry.name)
+async def test_hostile_text_shows_no_control_character_and_runs_nothing(entry: PanelEntry) -> None:
+    panel = entry.make()
+    app = Stage(panel, columns=60)
+    texts = [text_of_payload(payload) for payload in PAYLOADS]
+    shown = hostile(texts)
+    async with app.run_test(size=(60, 30), tooltips=True) as pilot:
+        panel.show(shown)
+        if isinstance(panel, FilesPanel):
+            for item in panel.items:
+                panel.mark_saved(item.part, "/home/ada/" + item.part.filename if item.part.filename else "")
+        await pilot.pause()
+        seen = await pages(app, panel, pilot)
+        for line in "\n".join(seen).splitlines():
+            assert not BAD.search(line), ascii(line)
+        panel.scroll_home(animate=False)
+        await pilot.pause()
+        for y in range(1, 28):
+            await pilot.click(panel, offset=(12, y))
+        assert not app.ran
+        assert app.is_running
+        await pilot.press("down", "up")
+        assert app.ran == ["step(1)", "step(-1)"] or entry.name == "usage"
+
+
+@pytest.mark.parametrize("place", ["source-title", "filename"])
+def test_what_can_be_read_of_hostile_text_stays_readable(place: str) -> None:
+    for payload in PAYLOADS:
+        if place in payload["places"]:
+            text = one_line(text_of_payload(payload))
+            for word in payload["must"].get("visible", []):
+                assert word in text, payload["id"]
+
+
+async def test_tooltips_of_hostile_items_are_clean_and_carry_no_action() -> None:
+    texts = [text_of_payload(payload) for payload in PAYLOADS]
+    panels: list[Listing[Any]] = [SourcesPanel(), FilesPanel()]
+    app = Stage(*panels)
+    async with app.run_test(size=(68, 20)):
+        for panel in panels:
+            panel.show(hostile(texts))
+            for item in panel.items:
+                details = panel.details(item)
+                assert not BAD.search(details.plain.replace("\n", ""))
+                assert not details.spans
+
+
+async def test_the_mouse_tells_everything_about_an_item() -> None:
+    panel = SourcesPanel()
+    app = Stage(panel)
+    async with app.run_test(size=(34, 20), tooltips=True) as pilot:
+        panel.show(session(turn(0, parts=(source(1), source(2)))))
+        await pilot.pause()
+        await pilot.hover(panel, offset=(6, 3))
+        assert str(panel.tooltip) == "2. Page number 2\nhttps://www.example.org/page/2"
+        await pilot.hover(panel, offset=(6, 10))
+        assert panel.tooltip is None
+
+
+@pytest.mark.parametrize("entry", PANELS, ids=lambda entry: entry.name)
+def test_every_panel_names_itself_and_explains_its_keys(entry: PanelEntry) -> None:
+    panel = entry.make()
+    assert panel.name_of_panel == entry.name
+    assert entry.title == panel.BORDER_TITLE
+    assert panel.can_focus
+    bindings = [binding for binding in type(panel).BINDINGS if isinstance(binding, Binding)]
+    assert bindings
+    assert all(binding.id and binding.tooltip for binding in bindings)
+    assert len({entry.key for entry in PANELS}) == len(PANELS)
+
+
+@pytest.mark.parametrize("theme", [theme.name for theme in THEMES])
+async def test_the_cursor_stands_out_in_every_theme(theme: str) -> None:
+    panel = SourcesPanel()
+    app = Stage(panel)
+    async with app.run_test(size=(34, 12)) as pilot:
+        app.theme = theme
+        panel.show(session(turn(0, parts=(source(1), source(2)))))
+        await pilot.pause()
+        here, below = panel.render_line(0), panel.render_line(2)
+        grounds = [{segment.style.bgcolor for segment in strip if segment.style} for strip in (here, below)]
+        assert grounds[0].isdisjoint(grounds[1])
+        for segment in here:
+            assert segment.style is not None
+            assert segment.style.color != segment.style.bgcolor
+        assert here.text.startswith("›")
+        assert not below.text.startswith("›")
+
+
+async def test_without_colour_everything_still_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    panels = [entry.make() for entry in PANELS]
+    app = Stage(*panels)
+    assert app.no_color
+    async with app.run_test(size=(102, 40)) as pilot:
+        shown = two_turns()
+        for panel in panels:
+            panel.show(
+                session(
+                    shown.turns[0],
+                    turn(1, before=shown.turns[0].snapshot, after=SECOND, parts=(source(1), file("a.csv"))),
+                )
+            )
+        panels[1].focus()
+        await pilot.pause()
+        text = text_of(app)
+    for sign in ("█", "▓", "▒", "░", "› 1".replace(" ", ""), "new", "$0.0123"):
+        assert sign in text
+
+
+@pytest.mark.parametrize("entry", PANELS, ids=lambda entry: entry.name)
+async def test_a_panel_that_is_told_before_it_has_a_size_shows_everything_later(entry: PanelEntry) -> None:
+    panel = entry.make()
+    panel.show(session(turn(0, after=SECOND, parts=(source(1), file("a.csv")))))
+    app = Stage(panel)
+    async with app.run_test(size=(34, 40)) as pilot:
+        await pilot.pause()
+        expected = {"usage": "10,302", "sources": "Page number 1", "files": "a.csv"}[entry.name]
+        assert expected in text_of(app)
+        await pilot.resize_terminal(50, 12)
+        panel.styles.width = 50
+        await pilot.pause()
+        assert "›" in text_of(app) or entry.name == "usage"

@@ -1,0 +1,151 @@
+"""The usage panel on a screen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC
+from decimal import Decimal
+
+import pytest
+
+from handinger_tui.core.session import Session
+from handinger_tui.core.snapshot import Snapshot
+from handinger_tui.core.turn import TextPart, TurnStatus
+from handinger_tui.core.usage import Usage
+from handinger_tui.ui.panels.figures import usage_view
+from handinger_tui.ui.panels.usage import STATUS, UsagePanel, usage_lines
+from tests.ui.panels.golden import check
+from tests.ui.panels.stage import FIRST, Stage, count_drawn, reading, session, text_of, turn, two_turns
+
+
+def lines(shown: Session, width: int) -> list[str]:
+    return [line.plain.rstrip() for line in usage_lines(usage_view(shown), width, UTC)]
+
+
+def row(text: str, label: str) -> str:
+    return next(line for line in text.splitlines() if line.strip("│ ").startswith(label))
+
+
+@pytest.mark.parametrize("columns", [30, 34, 44])
+async def test_finished_turn(columns: int) -> None:
+    panel = UsagePanel(UTC)
+    app = Stage(panel, columns=columns)
+    async with app.run_test(size=(columns, 40)) as pilot:
+        panel.show(two_turns())
+        await pilot.pause()
+        check(f"usage-finished-{columns}", text_of(app))
+
+
+@pytest.mark.parametrize("columns", [30, 34, 44])
+async def test_running_turn_after_gaps(columns: int) -> None:
+    panel = UsagePanel(UTC)
+    app = Stage(panel, columns=columns)
+    running = turn(3, status=TurnStatus.ACCEPTED, seconds=None)
+    async with app.run_test(size=(columns, 40)) as pilot:
+        panel.show(session(turn(0, after=reading("0.0377", credit="23")), turn(1), turn(2), running))
+        await pilot.pause()
+        check(f"usage-running-{columns}", text_of(app))
+
+
+async def test_values_appear_and_change() -> None:
+    panel = UsagePanel(UTC)
+    app = Stage(panel)
+    async with app.run_test(size=(34, 40)) as pilot:
+        panel.show(session())
+        await pilot.pause()
+        assert "No turn yet." in text_of(app)
+        panel.show(session(turn(0, status=TurnStatus.ACCEPTED, seconds=None)))
+        await pilot.pause()
+        assert "pending" in row(text_of(app), "credits")
+        panel.show(session(turn(0, after=FIRST)))
+        await pilot.pause()
+        assert "$0.0377" in row(text_of(app), "cost")
+        assert "pending" not in text_of(app)
+        panel.show(two_turns())
+        await pilot.pause()
+        assert row(text_of(app), "credits").split() == ["│", "credits", "8", "31", "│"]
+
+
+def test_what_is_not_reported_is_never_written_as_zero() -> None:
+    for width in (26, 30, 40):
+        text = "\n".join(lines(session(turn(0, after=reading("0.01"), seconds=None)), width))
+        assert row(text, "credits").split()[1:] in (["—", "—"], ["not", "reported", "not", "reported"])
+        assert "0" not in row(text, "input")
+        assert "not reported" in text
+
+
+def test_pending_and_not_reported_are_told_apart() -> None:
+    running = "\n".join(lines(session(turn(0, status=TurnStatus.ACCEPTED, seconds=None)), 40))
+    ended = "\n".join(lines(session(turn(0, seconds=None)), 40))
+    assert row(running, "cost ").split() == ["cost", "pending"]
+    assert row(ended, "cost ").split() == ["cost", "not", "reported"]
+    assert "not reported" not in running
+    assert "pending" not in ended
+
+
+def test_sums_with_gaps_wear_a_plus_and_say_why() -> None:
+    text = "\n".join(lines(session(turn(0, after=FIRST), turn(1), turn(2)), 30))
+    assert row(text, "cost ").endswith("$0.0377+") or "0.0377+" in text
+    assert "+ (2 turns not reported)" in text
+    whole = "\n".join(lines(two_turns(), 30))
+    assert "+" not in whole
+
+
+def test_the_bar_reads_without_colour() -> None:
+    found = lines(two_turns(), 30)
+    bar = found[next(at for at, line in enumerate(found) if line.startswith("cost split")) + 1]
+    assert bar == "█" * 22 + "▓" * 5 + "▒" * 2 + "░"
+    assert [
+        line[0] for line in found if line[2:].startswith(("model", "tool", "sandbox", "internal"))
+    ] == list("█▓▒░")
+
+
+def test_the_bar_shows_the_worker_where_the_turn_has_no_split() -> None:
+    found = lines(session(turn(0, after=FIRST), turn(1)), 30)
+    assert "cost split · this worker" in found
+
+
+def test_how_the_numbers_were_read_is_said() -> None:
+    assert "read as totals of the worker" in lines(two_turns(), 30)
+    assert "as of 25 Nov 12:01:12" in lines(two_turns(), 30)
+    fallen = session(turn(0, after=reading("0.05")), turn(1, after=reading("0.02")))
+    assert "read as reported per turn" in lines(fallen, 30)
+    assert "no figures reported" in lines(session(turn(0)), 30)
+
+
+def test_the_sparkline_shows_a_turn_without_a_cost_as_a_point() -> None:
+    turns = (turn(0, after=reading("0.05")), turn(1, after=reading("0.02")), turn(2))
+    assert "█▄·" in lines(session(*turns), 30)
+
+
+def test_every_status_has_a_word() -> None:
+    assert set(STATUS) == set(TurnStatus)
+
+
+@pytest.mark.parametrize("width", [24, 26, 30, 31, 40, 80])
+def test_no_line_is_wider_than_the_panel(width: int) -> None:
+    tokens = 10**59
+    money = Decimal(10) ** 58
+    huge = Usage(tokens, tokens, tokens, tokens, tokens, tokens, tokens, money, money, tokens)
+    for shown in (two_turns(), session(turn(0, after=Snapshot(running_flag=False, usage=huge)))):
+        for line in usage_lines(usage_view(shown), width, UTC):
+            assert line.cell_length <= width, line.plain
+
+
+async def test_text_that_streams_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = UsagePanel(UTC)
+    app = Stage(panel)
+    shown = two_turns()
+    async with app.run_test(size=(34, 40)) as pilot:
+        panel.show(shown)
+        await pilot.pause()
+        drawn = count_drawn(panel, monkeypatch)
+        for _ in range(5):
+            longer = replace(shown.turns[1], parts=(*shown.turns[1].parts, TextPart()))
+            shown = session(shown.turns[0], longer)
+            panel.show(shown)
+            await pilot.pause()
+        assert not drawn
+        panel.show(session(turn(0, after=FIRST)))
+        await pilot.pause()
+        assert drawn
