@@ -1,1 +1,42 @@
-"""The slash commands."""
+"""The slash commands: one table. Completion, palette and help are made from it."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Final
+
+from handinger_tui.ui.commands.command import Command, Context
+from handinger_tui.ui.commands.evidence import EVIDENCE
+from handinger_tui.ui.commands.money import MONEY
+from handinger_tui.ui.commands.program import PROGRAM
+from handinger_tui.ui.commands.session import SESSION
+from handinger_tui.ui.commands.view import VIEW
+
+COMMANDS: Final[tuple[Command, ...]] = (*SESSION, *MONEY, *EVIDENCE, *VIEW, *PROGRAM)
+
+_BY_NAME: Final = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
+
+
+def command_named(name: str) -> Command | None:
+    """The command of that very name or alias; never the nearest one."""
+    return _BY_NAME.get(name)
+
+
+def refusal(name: str) -> str:
+    """What to say about a command that does not exist."""
+    near = get_close_matches(name, _BY_NAME, n=1, cutoff=0.5)
+    meant = f" Did you mean /{near[0]}?" if near else " /help lists all."
+    return f"There is no command /{name}.{meant} Nothing was sent."
+
+
+def beginning(name: str) -> list[tuple[str, str]]:
+    """(name with slash, summary) of every command whose name or alias begins so."""
+    return [
+        (f"/{full}", command.summary)
+        for command in COMMANDS
+        for full in (command.name, *command.aliases)
+        if full.startswith(name) and (full == command.name or name)
+    ]
+
+
+__all__ = ["COMMANDS", "Command", "Context", "beginning", "command_named", "refusal"]

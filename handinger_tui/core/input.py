@@ -1,0 +1,51 @@
+"""Input: what a line typed into the prompt box is. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """Nothing but white space."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Text for the worker."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandLine:
+    """A slash command, known or not: `name` without its slash, in lower case; `rest` stripped."""
+
+    name: str
+    rest: str = ""
+
+
+Typed = Empty | Prompt | CommandLine
+
+BARE: Final = frozenset({"exit", "quit", ":q"})
+"""Words that mean leaving in every program of this kind; nobody pays to send them."""
+
+
+def classify(text: str) -> Typed:
+    """Tell prompt, command and nothing apart.
+
+    Whatever begins with a slash is a command, so that a mistyped one is never
+    sent as paid text; two slashes send a text that begins with one.
+    """
+    stripped = text.strip()
+    if not stripped:
+        return Empty()
+    if stripped.startswith("//"):
+        return Prompt(stripped[1:])
+    if stripped.startswith("/"):
+        name, _, rest = stripped[1:].replace("\n", " ").partition(" ")
+        return CommandLine(name.lower(), rest.strip())
+    if stripped.lower() in BARE:
+        return CommandLine("quit")
+    return Prompt(text.strip("\n"))

@@ -1,0 +1,106 @@
+"""The app: themes, the first screen, the connection behind it, and a safe way to fail."""
+
+from __future__ import annotations
+
+import gc
+import os
+import time
+from collections.abc import Callable, Sequence
+
+import rich
+from rich.segment import Segment, Segments
+from rich.traceback import Traceback
+from textual import work
+from textual.app import App
+from textual.binding import Binding
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.safety import clean
+from handinger_tui.stylesheet import STYLESHEET
+from handinger_tui.ui.keys import spoken
+from handinger_tui.ui.launch import Launch
+from handinger_tui.ui.palette import CommandProvider
+from handinger_tui.ui.screens.dialogs import Problem
+from handinger_tui.ui.screens.opening import farewell
+from handinger_tui.ui.screens.work import WorkScreen
+from handinger_tui.ui.themes import THEMES, first_theme
+from handinger_tui.ui.transcript.guard import ControlFilter
+
+
+def system_now_ms() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class HandingerApp(App[None]):
+    """Shows its first frame, then connects."""
+
+    TITLE = "handinger-tui"
+    CSS_PATH = STYLESHEET
+    COMMANDS = {CommandProvider}  # noqa: RUF012 - Textual declares it without ClassVar
+    # Ours stands in the key table.
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(self, launch: Launch, now_ms: Callable[[], int] = system_now_ms) -> None:
+        """`now_ms` is the time that headers, lists and countdowns show."""
+        self._launch = launch
+        self.work = WorkScreen(launch, now_ms)
+        self._gate = ControlFilter()
+        super().__init__()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = first_theme(launch.theme, os.environ)
+        self.set_keymap(dict(launch.keys))
+
+    def get_default_screen(self) -> Screen[None]:
+        """The work screen from the first frame on."""
+        return self.work
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Nothing of any widget reaches the terminal unfiltered."""
+        return [*super().get_line_filters(), self._gate]
+
+    def get_key_display(self, binding: Binding) -> str:
+        """Keys as the help writes them."""
+        return binding.key_display or spoken(binding.key)
+
+    def on_ready(self) -> None:
+        """The first frame stands."""
+        self._connect()
+
+    @work(group="connect", exclusive=True)
+    async def _connect(self) -> None:
+        """Connect; what fails is shown with what to do about it."""
+        while self.work.desk is None:
+            try:
+                connection = await self._launch.connect()
+            except HandingerError as problem:
+                if not await self.push_screen_wait(Problem(problem.summary, problem.hint)):
+                    self.exit(return_code=1)
+                    return
+            else:
+                await self.work.connected(connection)
+        if not self.is_headless:
+            # Measured: the collector's pauses over all that was imported are the longest frames.
+            gc.freeze()
+            gc.set_threshold(20_000, 20, 100)
+
+    async def action_quit(self) -> None:
+        """Every way out keeps what was typed."""
+        self.work.do(self.work.stage.leave())
+
+    @property
+    def farewell(self) -> list[str]:
+        """Lines for the terminal after the screen is gone: how to come back."""
+        return [] if self.work.desk is None else farewell(self.work.desk.session)
+
+    def _fatal_error(self) -> None:
+        """As Textual's own, but without the values of variables: they may hold a key."""
+        self.bell()
+        traceback = Traceback(show_locals=False, width=None, suppress=[rich])
+        rendered = self.console.render(traceback, self.console.options)
+        safe = [Segment(clean(text), style) for text, style, control in rendered if not control]
+        self._exit_renderables.append(Segments(safe))
+        self._close_messages_no_wait()

@@ -1,0 +1,82 @@
+"""Commands about sessions: open, begin, watch, leave alone, rename."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.turn import TurnStatus
+from handinger_tui.ui.commands.command import Command, Context
+from handinger_tui.ui.screens.dialogs import Ask, Confirm
+from handinger_tui.ui.screens.sessions import SessionPicker
+
+STOP_WATCHING: Final = "Stop watching? The worker keeps running and may keep charging."
+
+
+async def new(to: Context) -> None:
+    """A fresh session; what runs goes on."""
+    await to.stage.keep_draft()
+    to.desk.fresh()
+    await to.stage.arrive([])
+
+
+async def sessions(to: Context) -> None:
+    """Open by id, or choose from the list."""
+    chosen = await to.desk.find(to.rest) if to.rest else None
+    if chosen is None:
+        chosen = await to.stage.ask(SessionPicker(to.desk.shelf, to.stage.now_ms, to.desk.session_id))
+    if chosen is None or chosen == to.desk.session_id:
+        return
+    await to.stage.keep_draft()
+    await to.stage.arrive(await to.desk.open(chosen))
+
+
+async def attach(to: Context) -> None:
+    """Watch a worker by id; without one, the turn of this session that still runs."""
+    if to.rest:
+        await to.stage.keep_draft()
+        await to.stage.arrive(await to.desk.open_worker(to.rest.split()[0]))
+        return
+    session = to.desk.session
+    if session.busy:
+        to.stage.say("It is being watched already.")
+    elif session.worker_id is None:
+        to.stage.say("This session has no worker yet. /attach ID watches any worker.", "warning")
+    elif session.current is not None and session.current.status in (TurnStatus.RUNNING, TurnStatus.UNKNOWN):
+        await to.desk.watch()
+    else:
+        await to.desk.engine.adopt(session.session_id)
+        to.stage.say("Read the worker: this is its newest state.")
+
+
+async def detach(to: Context) -> None:
+    """Stop watching, after a question that says what it means."""
+    if not to.desk.session.busy:
+        to.stage.say("Nothing is running here.")
+        return
+    yes = await to.stage.ask(
+        Confirm("Stop watching?", STOP_WATCHING, yes="Stop watching", no="Keep watching")
+    )
+    if yes:
+        to.desk.detach()
+
+
+async def rename(to: Context) -> None:
+    """Another title for this session."""
+    session = to.desk.session
+    if not session.turns:
+        to.stage.say("The first message gives the session its title.", "warning")
+        return
+    title = to.rest or await to.stage.ask(Ask("Rename the session", clean_line(session.title)))
+    if title:
+        await to.desk.rename(title)
+        to.stage.refresh()
+
+
+SESSION: Final = (
+    Command("new", "Start with a new worker", new, ("clear",)),
+    Command("sessions", "Open another session", sessions, ("resume", "continue"), "[ID]"),
+    Command("attach", "Watch a worker that may be running", attach, takes="[ID]"),
+    Command("detach", "Stop watching; the worker keeps running", detach),
+    Command("rename", "Give the session another title", rename, takes="[TITLE]"),
+)

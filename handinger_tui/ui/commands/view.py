@@ -1,0 +1,72 @@
+"""Commands about what is seen: find, copy, fold, panels, theme, and the prompt."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from handinger_tui.ui.commands.command import Command, Context
+from handinger_tui.ui.screens.dialogs import Ask
+from handinger_tui.ui.screens.history import HistorySearch
+
+STEP: Final = 6
+"""Cells by which the panels grow or shrink."""
+
+
+async def find(to: Context) -> None:
+    """Find in the transcript; asks when nothing is given."""
+    text = to.rest or await to.stage.ask(Ask("Find in this session", placeholder="text"))
+    if text:
+        to.stage.find(text)
+
+
+async def copy(to: Context) -> None:
+    """The newest answer, as the worker wrote it."""
+    answer = next((turn.text for turn in reversed(to.desk.session.turns) if turn.text), "")
+    if answer:
+        to.stage.copy(answer, "the last answer")
+    else:
+        to.stage.say("There is no answer to copy yet.", "warning")
+
+
+async def details(to: Context) -> None:
+    """Fold or unfold."""
+    to.stage.toggle_details()
+
+
+async def panels(to: Context) -> None:
+    """Show, hide, widen or narrow the panels."""
+    if to.rest in ("wider", "narrower"):
+        to.stage.widen_panels(STEP if to.rest == "wider" else -STEP)
+    else:
+        to.stage.toggle_panels()
+
+
+async def theme(to: Context) -> None:
+    """Switch between dark and light."""
+    if to.stage.use_theme(to.rest) is None:
+        to.stage.say(f"There is no theme {to.rest}: dark or light.", "warning")
+
+
+async def history(to: Context) -> None:
+    """Choose a message sent before."""
+    chosen = await to.stage.ask(HistorySearch(to.stage.past()))
+    if chosen is not None:
+        to.stage.put(chosen)
+
+
+async def editor(to: Context) -> None:
+    """Write the message in the person's own editor."""
+    text = await to.stage.edit(to.stage.typed())
+    if text is not None:
+        to.stage.put(text)
+
+
+VIEW: Final = (
+    Command("find", "Find in this session", find, takes="[TEXT]"),
+    Command("copy", "Copy the last answer", copy),
+    Command("details", "Fold or unfold thoughts and tool calls", details),
+    Command("panels", "Show or hide usage, sources and files", panels, takes="[wider|narrower]"),
+    Command("history", "Search the messages sent before", history),
+    Command("editor", "Write the message in your own editor", editor),
+    Command("theme", "Dark or light", theme, takes="[dark|light]"),
+)

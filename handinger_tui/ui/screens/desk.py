@@ -1,0 +1,193 @@
+"""Desk: the open session of the screen and everything that is asked of engine and history for it.
+
+No widget and no clock: the screen shows what the desk holds, commands act on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.session import Session, SessionSummary
+from handinger_tui.core.turn import Attachment, Turn, TurnStatus
+from handinger_tui.engine.engine import Engine
+from handinger_tui.ui.launch import Connection, Shelf
+from handinger_tui.ui.widgets.words import queued_turns
+
+BUDGETS: Final = ("low", "standard", "high")
+"""The cycle of Shift+Tab; `unlimited` is reached by command only."""
+UNLIMITED: Final = "unlimited"
+FRESH_DRAFT: Final = "fresh"
+"""Under this name the draft of a session without turns is kept."""
+
+
+class NotFound(HandingerError):
+    """No session answers to that name, or more than one does."""
+
+
+class Desk:
+    """One open session at a time; switching cancels nothing."""
+
+    def __init__(self, connection: Connection, budget: str) -> None:
+        self.connection = connection
+        self.budget = budget
+        self.session_id = self.engine.new_session(connection.base_url).session_id
+        self.titles: dict[str, str] = {}
+        """Titles given here; the engine keeps the one it began with."""
+        self._opened: set[str] = set()
+
+    @property
+    def engine(self) -> Engine:
+        """The owner of all turns."""
+        return self.connection.engine
+
+    @property
+    def shelf(self) -> Shelf:
+        """The history."""
+        return self.connection.shelf
+
+    @property
+    def session(self) -> Session:
+        """The newest value of the open session."""
+        session = self.engine.session(self.session_id)
+        title = self.titles.get(self.session_id)
+        return session if title is None else replace(session, title=title)
+
+    @property
+    def draft_name(self) -> str:
+        """Under which name the text in the prompt is kept on disk."""
+        return self.session_id if self.session.turns else FRESH_DRAFT
+
+    async def keep_draft(self, text: str) -> None:
+        """Put what is typed on disk.
+
+        Raises:
+            LedgerError
+        """
+        await self.shelf.save_draft(self.draft_name, text)
+
+    # -- opening -----------------------------------------------------------------------
+    def fresh(self) -> None:
+        """Begin a session with a new worker."""
+        self.session_id = self.engine.new_session(self.connection.base_url).session_id
+
+    async def open(self, session_id: str) -> list[str]:
+        """Open a stored session; returns prompts that were still waiting and were never sent.
+
+        Turns that a program before this one left under way are settled by reading the worker.
+
+        Raises:
+            NotFound, LedgerError
+        """
+        try:
+            session = await self.engine.open(session_id)
+        except KeyError:
+            raise NotFound("This session is not in the history.", "Ctrl+S lists the sessions.") from None
+        self.session_id = session_id
+        await self.shelf.mark_read(session_id)
+        if session_id in self._opened:
+            return []
+        self._opened.add(session_id)
+        return await self._take_up(session)
+
+    async def _take_up(self, session: Session) -> list[str]:
+        """Settle what another run of the program left behind: by GETs, never by sending."""
+        waiting = [turn for turn in session.turns if turn.status is TurnStatus.QUEUED]
+        taken = [await self.engine.withdraw(session.session_id, turn.turn_id) for turn in waiting]
+        under_way = [turn for turn in session.turns if turn.live and turn.status is not TurnStatus.QUEUED]
+        if under_way and self.at_home(session):
+            await self.engine.watch(session.session_id, under_way[-1].turn_id)
+        return taken
+
+    async def open_worker(self, worker_id: str) -> list[str]:
+        """Open the session of a worker id, known or not, and read what it did elsewhere.
+
+        Raises:
+            ApiError, LedgerError
+        """
+        known = [row for row in await self.shelf.sessions() if row.worker_id == worker_id]
+        taken: list[str] = []
+        if known:
+            taken = await self.open(known[0].session_id)
+        else:
+            self.session_id = self.engine.new_session(self.connection.base_url, worker_id).session_id
+            self._opened.add(self.session_id)
+        session = await self.engine.adopt(self.session_id)
+        if session.current is not None and session.current.status is TurnStatus.RUNNING:
+            await self.watch()
+        return taken
+
+    async def newest(self) -> SessionSummary | None:
+        """The session that changed last."""
+        rows = await self.shelf.sessions(1)
+        return rows[0] if rows else None
+
+    async def find(self, prefix: str) -> str:
+        """The one session whose id, or whose worker's id, begins so.
+
+        Raises:
+            NotFound, LedgerError
+        """
+        rows = [row for row in await self.shelf.sessions(1000) if _answers_to(row, prefix)]
+        if len(rows) == 1:
+            return rows[0].session_id
+        if not rows:
+            raise NotFound(f"No session begins with {prefix}.", "Ctrl+S lists the sessions.")
+        raise NotFound(
+            f"{len(rows)} sessions begin with {prefix}.", "Give more of the id, or choose with Ctrl+S."
+        )
+
+    async def rename(self, title: str) -> None:
+        """Another title for the open session, on disk and here.
+
+        Raises:
+            LedgerError
+        """
+        await self.shelf.rename(self.session_id, title)
+        self.titles[self.session_id] = title
+
+    def at_home(self, session: Session) -> bool:
+        """The session belongs to the service we are connected to."""
+        return session.base_url in ("", self.connection.base_url)
+
+    # -- turns -------------------------------------------------------------------------
+    async def send(self, text: str, attachments: Sequence[Attachment] = ()) -> str:
+        """Put a turn on disk and start it, or queue it; returns its id.
+
+        Raises:
+            NotFound: the session lives on another service; nothing was sent.
+            LedgerError: it could not be written; nothing was sent.
+        """
+        session = self.session
+        if not self.at_home(session):
+            raise NotFound(
+                f"This session belongs to {session.base_url}, we are at {self.connection.base_url}.",
+                "Ctrl+N starts a session here.",
+            )
+        self._opened.add(self.session_id)
+        return await self.engine.send(self.session_id, text, self.budget, tuple(attachments))
+
+    @property
+    def queued(self) -> tuple[Turn, ...]:
+        """Turns that wait behind the running one."""
+        return queued_turns(self.session)
+
+    async def watch(self) -> None:
+        """Watch the newest turn again; GETs only."""
+        await self.engine.watch(self.session_id)
+
+    def detach(self) -> None:
+        """Stop watching; the worker goes on and may keep charging."""
+        self.engine.detach(self.session_id)
+
+    def next_budget(self) -> str:
+        """Move on in the cycle; from `unlimited` back to standard."""
+        at = BUDGETS.index(self.budget) if self.budget in BUDGETS else 0
+        self.budget = BUDGETS[(at + 1) % len(BUDGETS)]
+        return self.budget
+
+
+def _answers_to(row: SessionSummary, prefix: str) -> bool:
+    return row.session_id.startswith(prefix) or (row.worker_id or "").startswith(prefix)

@@ -1,0 +1,151 @@
+"""Dialogs: one question each. They return the answer and change nothing themselves."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Static
+
+CLOSE: list[BindingType] = [
+    Binding("escape", "close", "Close", tooltip="Close without a change", id="dialog.close")
+]
+
+
+class Confirm(ModalScreen[bool]):
+    """A yes-or-no question. With `typed`, yes must be spelled out. The safe answer has the focus."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *CLOSE,
+        Binding("left,right", "other", "Choose", show=False, id="dialog.other", tooltip="The other answer"),
+    ]
+
+    def __init__(self, title: str, body: str, *, yes: str, no: str, typed: str = "") -> None:
+        super().__init__()
+        self._title, self._body = title, body
+        self._yes, self._no, self._typed = yes, no, typed
+
+    def compose(self) -> ComposeResult:
+        """Title, text, perhaps a field, two buttons."""
+        with Vertical(classes="dialog"):
+            yield Static(Content.styled(self._title, "bold"), classes="dialog-title")
+            yield Static(Content(self._body), classes="dialog-body")
+            if self._typed:
+                yield Input(placeholder=f"type {self._typed} to confirm", id="typed")
+            with Horizontal(classes="dialog-buttons"):
+                yield Button(Content(self._no), id="no", compact=True)
+                yield Button(Content(self._yes), id="yes", compact=True, disabled=bool(self._typed))
+
+    def on_mount(self) -> None:
+        """A slip of the finger must not say yes."""
+        self.query_one("#typed" if self._typed else "#no").focus()
+
+    @on(Input.Changed)
+    def _spelled(self, event: Input.Changed) -> None:
+        self.query_one("#yes", Button).disabled = event.value.strip().lower() != self._typed
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        if event.value.strip().lower() == self._typed:
+            self.dismiss(True)
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")
+
+    def action_other(self) -> None:
+        """Between the two buttons."""
+        self.focus_next(Button)
+
+    def action_close(self) -> None:
+        """Esc is no."""
+        self.dismiss(False)
+
+
+class Ask(ModalScreen[str]):
+    """One line of text; None when closed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = CLOSE
+
+    def __init__(self, title: str, value: str = "", placeholder: str = "") -> None:
+        super().__init__()
+        self._title, self._value, self._placeholder = title, value, placeholder
+
+    def compose(self) -> ComposeResult:
+        """Title and field."""
+        with Vertical(classes="dialog"):
+            yield Static(Content.styled(self._title, "bold"), classes="dialog-title")
+            yield Input(self._value, placeholder=self._placeholder)
+            yield Static(
+                Content.styled("Enter takes it · Esc leaves it", "$text-muted"), classes="dialog-hint"
+            )
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        self.dismiss(event.value.strip())
+
+    def action_close(self) -> None:
+        """Nothing is taken."""
+        self.dismiss(None)
+
+
+class Notice(ModalScreen[None]):
+    """Lines to read, closed by Enter or Esc."""
+
+    BINDINGS: ClassVar[list[BindingType]] = CLOSE
+
+    def __init__(self, title: str, body: str) -> None:
+        super().__init__()
+        self._title, self._body = title, body
+
+    def compose(self) -> ComposeResult:
+        """Title, text, button."""
+        with Vertical(classes="dialog"):
+            yield Static(Content.styled(self._title, "bold"), classes="dialog-title")
+            yield Static(Content(self._body), classes="dialog-body")
+            with Horizontal(classes="dialog-buttons"):
+                yield Button(Content("Close"), id="close", compact=True)
+
+    @on(Button.Pressed)
+    def _pressed(self) -> None:
+        self.dismiss()
+
+    def action_close(self) -> None:
+        """Read."""
+        self.dismiss()
+
+
+class Problem(ModalScreen[bool]):
+    """The start did not succeed: what happened and what to do. True: try again."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "close", "Leave", tooltip="Leave the program", id="problem.leave")
+    ]
+
+    def __init__(self, summary: str, hint: str) -> None:
+        super().__init__()
+        self._summary, self._hint = summary, hint
+
+    def compose(self) -> ComposeResult:
+        """What happened, what to do, two buttons."""
+        with Vertical(classes="dialog -problem"):
+            yield Static(Content.styled("Handinger cannot start", "bold $error"), classes="dialog-title")
+            yield Static(Content(self._summary), classes="dialog-body")
+            if self._hint:
+                yield Static(Content.styled(self._hint, "$text-muted"), classes="dialog-body")
+            with Horizontal(classes="dialog-buttons"):
+                yield Button(Content("Try again"), id="again", compact=True)
+                yield Button(Content("Leave"), id="leave", compact=True)
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "again")
+
+    def action_close(self) -> None:
+        """Leave."""
+        self.dismiss(False)

@@ -1,0 +1,37 @@
+"""Returns: which turns have ended since one last looked, and which texts belong back in the prompt."""
+
+from __future__ import annotations
+
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import Turn, TurnStatus
+
+
+class Returns:
+    """Remembers, per session, how its turns stood. The first look at a session finds nothing new."""
+
+    def __init__(self) -> None:
+        self._stood: dict[str, dict[str, TurnStatus]] = {}
+        self._withdrawn: set[str] = set()
+
+    def withdrawn(self, turn_id: str) -> None:
+        """The person took this turn back: its text is theirs already."""
+        self._withdrawn.add(turn_id)
+
+    def ended(self, session: Session) -> list[Turn]:
+        """The turns that were live at the last look and are not any more."""
+        before = self._stood.get(session.session_id)
+        self._stood[session.session_id] = {turn.turn_id: turn.status for turn in session.turns}
+        if before is None:
+            return []
+        return [
+            turn
+            for turn in session.turns
+            if before.get(turn.turn_id, turn.status) is not turn.status
+            and not turn.live
+            and turn.turn_id not in self._withdrawn
+        ]
+
+
+def drafts(ended: list[Turn]) -> list[str]:
+    """The texts among them that were not surely delivered, oldest first."""
+    return [turn.draft for turn in ended if turn.draft]

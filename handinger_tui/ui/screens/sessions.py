@@ -1,0 +1,182 @@
+"""Session picker: every session of this machine, newest first, filtered as one types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from rich.cells import set_cell_size
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from handinger_tui.core.money import usd_text
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.session import SessionSummary
+from handinger_tui.core.words import ago, plural
+from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.launch import Shelf
+from handinger_tui.ui.screens.dialogs import CLOSE, Ask, Confirm
+from handinger_tui.ui.widgets.words import STATUS_WORDS
+
+
+class SessionPicker(ModalScreen[str]):
+    """Returns the id of the chosen session, None when closed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *CLOSE,
+        *bindings(Where.SESSIONS),
+        Binding(
+            "down", "move(1)", "Down", show=False, priority=True, id="sessions.down", tooltip="Next session"
+        ),
+        Binding(
+            "up", "move(-1)", "Up", show=False, priority=True, id="sessions.up", tooltip="Session before"
+        ),
+    ]
+
+    def __init__(self, shelf: Shelf, now_ms: Callable[[], int], current: str) -> None:
+        super().__init__()
+        self._shelf = shelf
+        self._now_ms = now_ms
+        self._current = current
+        self._rows: Sequence[SessionSummary] = ()
+
+    def compose(self) -> ComposeResult:
+        """Filter above, list below."""
+        with Vertical(id="picker"):
+            yield Static(Content.styled("Sessions", "bold"), classes="dialog-title")
+            yield Input(placeholder="type to filter by title or worker")
+            yield OptionList(id="rows")
+            yield Footer(show_command_palette=False)
+
+    async def on_mount(self) -> None:
+        """Read the list once."""
+        await self._read()
+
+    async def _read(self) -> None:
+        self._rows = await self._shelf.sessions()
+        self._fill()
+
+    def on_resize(self) -> None:
+        """Rows are laid out for the width."""
+        self._fill()
+
+    @on(Input.Changed)
+    def _fill(self) -> None:
+        wanted = self.query_one(Input).value.lower().split()
+        listed = self.query_one("#rows", OptionList)
+        width = max(40, listed.size.width - 4)
+        rows = [row for row in self._rows if _matches(row, wanted)]
+        listed.clear_options()
+        if not rows:
+            said = "No session fits." if self._rows else "No session yet: the first message makes one."
+            listed.add_option(Option(Content.styled(said, "$text-muted"), disabled=True))
+            return
+        now = self._now_ms()
+        here = self._current
+        listed.add_options(
+            Option(_line(row, now, width, here=row.session_id == here), row.session_id) for row in rows
+        )
+        listed.highlighted = 0
+
+    @property
+    def _chosen(self) -> SessionSummary | None:
+        option = self.query_one("#rows", OptionList).highlighted_option
+        return next((row for row in self._rows if option is not None and row.session_id == option.id), None)
+
+    def action_move(self, by: int) -> None:
+        """Move the mark while typing goes on."""
+        listed = self.query_one("#rows", OptionList)
+        if by > 0:
+            listed.action_cursor_down()
+        else:
+            listed.action_cursor_up()
+
+    @on(Input.Submitted)
+    def _entered(self) -> None:
+        if self._chosen is not None:
+            self.dismiss(self._chosen.session_id)
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option.id)
+
+    @work
+    async def action_rename(self) -> None:
+        """Ask for another title."""
+        row = self._chosen
+        if row is None:
+            return
+        title = await self.app.push_screen_wait(Ask("Rename the session", clean_line(row.title)))
+        if title:
+            await self._shelf.rename(row.session_id, title)
+            await self._read()
+
+    @work
+    async def action_delete(self) -> None:
+        """Ask, then delete the local copy."""
+        row = self._chosen
+        if row is None:
+            return
+        question = Confirm(
+            "Delete this session?",
+            f"“{clean_line(row.title or row.session_id, 60)}” and its answers go from this machine. "
+            "The worker on the server, and what was charged, stay.",
+            yes="Delete",
+            no="Keep",
+        )
+        if row.session_id == self._current:
+            self.notify("This session is open: open another one first.", markup=False)
+        elif await self.app.push_screen_wait(question):
+            await self._shelf.delete(row.session_id)
+            await self._read()
+
+    def action_close(self) -> None:
+        """Stay where we are."""
+        self.dismiss(None)
+
+
+def _matches(row: SessionSummary, wanted: Sequence[str]) -> bool:
+    text = f"{row.title} {row.worker_id or ''} {row.session_id}".lower()
+    return all(word in text for word in wanted)
+
+
+def cost_words(row: SessionSummary) -> str:
+    """What the session cost, with its gaps: "$1.20", "$1.20 + ?", "not reported"."""
+    if row.cost_usd is None:
+        return "not reported" if row.turns else ""
+    return usd_text(row.cost_usd) + (" + ?" if row.unpriced else "")
+
+
+def _status(row: SessionSummary) -> tuple[str, str]:
+    if row.last_status is None:
+        return "empty", "$text-muted"
+    words = STATUS_WORDS[row.last_status]
+    short = {"still running on the server": "still running", "checking what became of it": "checking"}.get(
+        words, words
+    )
+    style = "$text-muted" if words == "completed" else "$warning"
+    return short, style
+
+
+def _line(row: SessionSummary, now_ms: int, width: int, *, here: bool) -> Content:
+    """Two lines: title and when; then worker, turns, status and cost."""
+    mark, style = ("●", "$accent") if row.unread else ("›" if here else " ", "$primary")
+    when = ago(row.updated_ms or row.created_ms, now_ms)
+    title = set_cell_size(clean_line(row.title or "Untitled", 200), max(10, width - len(when) - 4))
+    status, tone = _status(row)
+    rest = " · ".join(piece for piece in (plural(row.turns, "turn"), cost_words(row)) if piece)
+    worker = clean_line(row.worker_id or "no worker yet", 28)
+    return Content.assemble(
+        (f"{mark} ", style),
+        (title, "bold" if row.unread else ""),
+        (f" {when}", "$text-muted"),
+        (f"\n  {worker} · ", "$text-muted"),
+        (status, tone),
+        (f" · {rest}", "$text-muted"),
+    )

@@ -1,0 +1,179 @@
+"""Stage: what commands may do to the work screen. Every wish of a command ends here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from textual.app import SuspendNotSupported
+from textual.command import CommandPalette
+from textual.notifications import SeverityLevel
+from textual.screen import Screen
+
+from handinger_tui.core.safety import Verdict, clean_line, judge_link
+from handinger_tui.core.turn import FilePart
+from handinger_tui.core.words import plural
+from handinger_tui.ui.screens.dialogs import Confirm
+from handinger_tui.ui.screens.help import HelpScreen
+from handinger_tui.ui.themes import THEMES, by_name
+
+if TYPE_CHECKING:
+    # The screen makes the stage.
+    from handinger_tui.ui.screens.frontage import Frontage
+
+Answer = TypeVar("Answer")
+LINK_NEEDS_A_LOOK = "This link may not lead where it seems to"
+
+
+class WorkStage:
+    """Implements `commands.command.Stage` on the one work screen."""
+
+    def __init__(self, screen: Frontage, now_ms: Callable[[], int]) -> None:
+        self._screen = screen
+        self.now_ms = now_ms
+
+    # -- words and dialogs -----------------------------------------------------------------
+    def say(self, text: str, severity: SeverityLevel = "information") -> None:
+        """One passing line; never markup."""
+        self._screen.notify(clean_line(text, 400), severity=severity, markup=False)
+
+    async def ask(self, screen: Screen[Answer]) -> Answer | None:
+        """Show a dialog and wait for its answer."""
+        return await self._screen.app.push_screen_wait(screen)
+
+    def show_help(self) -> None:
+        """Keys and commands."""
+        self._screen.app.push_screen(HelpScreen(self._screen.commands, self._screen.launch.keys))
+
+    def show_palette(self) -> None:
+        """Every command, to search."""
+        self._screen.app.push_screen(CommandPalette())
+
+    # -- the session -----------------------------------------------------------------------
+    async def arrive(self, waiting: list[str]) -> None:
+        """Show the session the desk stands on."""
+        await self._screen.arrive(waiting)
+
+    async def keep_draft(self) -> None:
+        """What is typed goes to disk."""
+        await self._screen.keep_draft()
+
+    async def leave(self) -> None:
+        """Keep the draft, then leave."""
+        await self._screen.keep_draft()
+        self._screen.app.exit()
+
+    # -- the prompt ------------------------------------------------------------------------
+    def put(self, text: str) -> None:
+        """Replace the text, keeping the old one in the history."""
+        prompt = self._screen.prompt
+        if prompt.text != text:
+            prompt.remember(prompt.text)
+        prompt.put(text)
+        prompt.focus()
+
+    def typed(self) -> str:
+        """The text of the prompt."""
+        return self._screen.prompt.text
+
+    def past(self) -> list[str]:
+        """The messages sent before."""
+        return list(self._screen.prompt.past)
+
+    def refresh(self) -> None:
+        """Paint the session again."""
+        self._screen.panels_changed()
+
+    def refresh_budget(self) -> None:
+        """Show the budget of the desk."""
+        self._screen.refresh_budget()
+
+    async def edit(self, text: str) -> str | None:
+        """Hand the terminal to $VISUAL or $EDITOR; turns go on meanwhile."""
+        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
+        if not editor:
+            self.say("No editor is named: set EDITOR.", "warning")
+            return None
+        app = self._screen.app
+        with tempfile.TemporaryDirectory() as folder:
+            page = Path(folder, "message.md")
+            await asyncio.to_thread(page.write_text, text, encoding="utf-8")
+            try:
+                # Nothing may be painted over the editor, and no turn may wait for it.
+                with app.suspend(), app.batch_update():
+                    # The person's own program, by argument list, no shell.
+                    await asyncio.to_thread(subprocess.run, [*editor, str(page)], check=False)
+            except (OSError, SuspendNotSupported):
+                self.say(f"The editor {editor[0]} could not be started.", "error")
+                return None
+            return (await asyncio.to_thread(page.read_text, encoding="utf-8")).rstrip("\n")
+
+    # -- what is seen ------------------------------------------------------------------------
+    def copy(self, text: str, what: str) -> None:
+        """To the clipboard, by the terminal (OSC 52)."""
+        self._screen.app.copy_to_clipboard(text)
+        self.say(f"Copied {what} ({len(text):,} characters) through the terminal.")
+
+    def show_panel(self, name: str) -> None:
+        """Bring a panel into sight and into focus."""
+        self._screen.show_panel(name)
+
+    def toggle_panels(self) -> None:
+        """Show or hide the panels."""
+        self._screen.toggle_panels()
+
+    def widen_panels(self, by: int) -> None:
+        """More cells for the panels, or fewer."""
+        self._screen.side.widen(by)
+
+    def toggle_details(self) -> None:
+        """Fold or unfold."""
+        self._screen.transcript.toggle_details()
+
+    def find(self, text: str) -> None:
+        """Find, and let n and N go on from there."""
+        found = self._screen.transcript.find(text)
+        self._screen.transcript.focus()
+        self.say(f"Found {plural(found, 'time')}. n and N go on." if found else "Not found in this session.")
+
+    def use_theme(self, name: str) -> str | None:
+        """One of ours by name, or the other one."""
+        app = self._screen.app
+        other = next(theme.name for theme in THEMES if theme.dark is not app.current_theme.dark)
+        wanted = by_name(name) if name else other
+        if wanted is not None:
+            app.theme = wanted
+        return wanted
+
+    # -- the outside -------------------------------------------------------------------------
+    async def save(self, part: FilePart) -> None:
+        """Download one file.
+
+        Raises:
+            ApiError
+        """
+        name = clean_line(part.filename or "the file", 80)
+        with self._screen.side.saving(part) as saved:
+            path = await self._screen.connection.save_file(part)
+            saved(path)
+        self.say(f"Saved {name} as {path}")
+
+    async def open(self, url: str, shown: str | None = None) -> None:
+        """Judge a link from outside, then open it, ask, or refuse."""
+        link = judge_link(url, shown)
+        if link.verdict is Verdict.REFUSE:
+            self.say(f"Not opened: {link.reason}.", "warning")
+            return
+        if link.verdict is Verdict.ASK:
+            host = f"It leads to the host {link.host}.\n" if link.host else ""
+            body = f"{host}Reason to look: {link.reason}.\n\n{clean_line(link.url, 400)}"
+            if not await self.ask(Confirm(LINK_NEEDS_A_LOOK, body, yes="Open it", no="Leave it")):
+                return
+        if not await self._screen.connection.open_link(link.url):
+            self.copy(link.url, "the link, since there is no browser here")

@@ -1,0 +1,205 @@
+"""Work screen: the only listener of the engine, and the one place that paints a session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from textual import on
+from textual.timer import Timer
+from textual.widgets import TextArea
+
+from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.input import CommandLine, Empty, Prompt, classify
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.turn import Turn, TurnStatus
+from handinger_tui.ui.commands import command_named
+from handinger_tui.ui.launch import Connection, Launch
+from handinger_tui.ui.screens.desk import Desk
+from handinger_tui.ui.screens.frontage import Frontage
+from handinger_tui.ui.screens.opening import begin
+from handinger_tui.ui.screens.returns import Returns, drafts
+from handinger_tui.ui.screens.sending import Sender
+from handinger_tui.ui.widgets.prompt import PromptBox
+
+PAINTS_PER_S: Final = 30
+BEATS_PER_S: Final = 4
+DRAFT_PAUSE_S: Final = 0.5
+"""Typing pauses this long before the draft goes to disk."""
+
+
+class WorkScreen(Frontage):
+    """The front, with the engine behind it: listens, marks itself dirty, paints at most 30 times a second."""
+
+    def __init__(self, launch: Launch, now_ms: Callable[[], int]) -> None:
+        super().__init__(launch, now_ms)
+        self._returns = Returns()
+        self._sender = Sender(self.pane, self.stage)
+        self._dirty = False
+        self._arrived = ""
+        self._keys_for: tuple[object, ...] = ()
+        self._tick: Timer | None = None
+        self._beat: Timer | None = None
+        self._typing: Timer | None = None
+
+    def on_mount(self) -> None:
+        """Both timers sleep until something changes."""
+        self._tick = self.set_interval(1 / PAINTS_PER_S, self._paint_if_dirty, pause=True)
+        self._beat = self.set_interval(1 / BEATS_PER_S, self._move_clock, pause=True)
+        self.pane.budget(self.launch.budget)
+
+    # -- beginning -----------------------------------------------------------------------
+    async def connected(self, connection: Connection) -> None:
+        """Everything is there: open what was asked for, and send what was given along."""
+        self.desk = Desk(connection, self.launch.budget)
+        connection.engine.subscribe(self._changed)
+        self.header.account(connection.badge)
+        self.pane.account(connection.badge)
+        for warning in connection.warnings:
+            self.stage.say(warning, "warning")
+        self.do(self._begin())
+
+    async def _begin(self) -> None:
+        desk, launch = self.at_work, self.launch
+        self.prompt.remember(*await desk.shelf.prompts())
+        try:
+            begun = await begin(desk, launch)
+        except HandingerError as problem:
+            await self.arrive([])
+            self.stage.say(f"{problem.summary} {problem.hint}", "error")
+            return
+        await self.arrive(begun.waiting)
+        if begun.said:
+            self.stage.say(begun.said, "warning")
+        if launch.prompt:
+            files = [desk.connection.attach(path) for path in launch.attachments]
+            await desk.send(launch.prompt, files)
+            self.prompt.remember(launch.prompt)
+        if begun.pick:
+            await self.run_action("command('sessions')")
+
+    async def arrive(self, waiting: list[str]) -> None:
+        """Show the session the desk stands on, with the text that was being typed in it."""
+        desk = self.at_work
+        other = self._arrived != desk.session_id
+        first, self._arrived = not self._arrived, desk.session_id
+        if other:
+            draft = await desk.shelf.draft(desk.draft_name)
+            # Somebody may have typed while we were connecting: that stays.
+            if not (first and self.prompt.text):
+                self.prompt.put(draft)
+        self.pane.trouble(None)
+        self.pane.give_back(waiting)
+        self._returns.ended(desk.session)
+        self._repaint()
+        self.prompt.focus()
+
+    async def keep_draft(self) -> None:
+        """What is typed goes to disk."""
+        if self.desk is not None and self._arrived == self.desk.session_id:
+            await self.desk.keep_draft(self.prompt.text)
+
+    def refresh_budget(self) -> None:
+        """Show the budget of the desk."""
+        self.pane.budget(self.at_work.budget)
+
+    def panels_changed(self) -> None:
+        """What the panels show may be old."""
+        self._repaint()
+
+    # -- listening and painting ----------------------------------------------------------
+    def _changed(self, session_id: str) -> None:
+        """The engine has news. Nothing is computed here."""
+        desk = self.at_work
+        if session_id == desk.session_id:
+            self._repaint()
+            return
+        session = desk.engine.session(session_id)
+        if not session.busy and self._returns.ended(session):
+            self.stage.say(f"“{clean_line(session.title, 60)}” has ended: ^S opens it.")
+
+    def _repaint(self) -> None:
+        self._dirty = True
+        if self._tick is not None:
+            self._tick.resume()
+
+    def _paint_if_dirty(self) -> None:
+        if self._tick is None or self.desk is None:
+            return
+        if not self._dirty:
+            self._tick.pause()
+            return
+        self._dirty = False
+        self._paint(self.desk)
+
+    def _paint(self, desk: Desk) -> None:
+        session, now = desk.session, self.now_ms()
+        self._take_home(desk, self._returns.ended(session))
+        self.header.show(session, now)
+        self.pane.show(session, now, money=not self.side.display)
+        self.side.show(session)
+        self._keep_time()
+        keys = (session.busy, self.something_open, not self.prompt.text, self.prompt.offering)
+        if keys != self._keys_for:
+            self._keys_for = keys
+            self.refresh_bindings()
+
+    def _take_home(self, desk: Desk, ended: list[Turn]) -> None:
+        """Turns have ended before the person's eyes: texts that did not arrive come back."""
+        if ended:
+            self.pane.give_back(drafts(ended))
+            self.do(desk.shelf.mark_read(desk.session_id))
+
+    def _keep_time(self) -> None:
+        """The clock runs only while something counts."""
+        waiting = self.pane.card.waiting_s(self.now_ms()) > 0
+        if self._beat is not None and (waiting or (self.desk is not None and self.desk.session.busy)):
+            self._beat.resume()
+        elif self._beat is not None:
+            self._beat.pause()
+
+    def _move_clock(self) -> None:
+        """Header and countdown only; the transcript is not touched."""
+        now = self.now_ms()
+        self.header.beat(now)
+        self.pane.advise(now)
+        self._keep_time()
+
+    @on(TextArea.Changed, "#prompt")
+    def _typed(self) -> None:
+        """Every change starts the pause anew; after it the draft goes to disk."""
+        if self._typing is not None:
+            self._typing.stop()
+        self._typing = self.set_timer(DRAFT_PAUSE_S, lambda: self.do(self.keep_draft()))
+        self._repaint()
+
+    # -- what the prompt submits ------------------------------------------------------------
+    @on(PromptBox.Submitted)
+    def _submitted(self, event: PromptBox.Submitted) -> None:
+        match classify(event.text):
+            case Empty():
+                self.do(self._nothing_typed())
+            case CommandLine(name, rest):
+                if command_named(name) is not None:
+                    self.prompt.let_go(event.text)
+                self.do(self.run_command(name, rest))
+            case Prompt(text):
+                self.do(self._send(text, event.text))
+
+    async def _nothing_typed(self) -> None:
+        turn = self.desk.session.current if self.desk is not None else None
+        if self.desk is not None and turn is not None and turn.status is TurnStatus.RUNNING:
+            await self.desk.watch()
+
+    async def _send(self, text: str, typed: str) -> None:
+        await self._sender.send(self.at_work, text, typed)
+
+    @on(PromptBox.TakeBack)
+    def _take_back(self) -> None:
+        self.do(self._withdraw())
+
+    async def _withdraw(self) -> None:
+        queued = self.at_work.queued
+        if queued:
+            self._returns.withdrawn(queued[-1].turn_id)
+            self.prompt.put(await self.at_work.engine.withdraw(self.at_work.session_id, queued[-1].turn_id))

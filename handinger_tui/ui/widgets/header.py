@@ -1,0 +1,125 @@
+"""Header: which session, how it stands, and which account pays."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.widget import Widget
+
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import TurnStatus
+from handinger_tui.ui.launch import Badge
+from handinger_tui.ui.widgets.words import BAD, GOOD, elapsed, status_words, under_way
+
+BEATS: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
+
+class HeaderLine(Widget):
+    """One line. `show` takes the newest session, `beat` only moves the clock on."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self, *, local: bool, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+        super().__init__(id=id)
+        self._session: Session | None = None
+        self._badge: Badge | None = None
+        self._local = local
+        self._now_ms = 0
+        self._beats = 0
+        self._drawn = Content("")
+
+    def account(self, badge: Badge) -> None:
+        """Which account pays, known once connected."""
+        self._badge = badge
+        self._draw()
+
+    def show(self, session: Session, now_ms: int) -> None:
+        """The newest value of the session."""
+        self._session, self._now_ms = session, now_ms
+        self._draw()
+
+    def beat(self, now_ms: int) -> None:
+        """A moment later."""
+        self._now_ms = now_ms
+        self._beats += 1
+        self._draw()
+
+    def _draw(self) -> None:
+        drawn = self._content(self.size.width)
+        if not drawn.is_same(self._drawn):
+            self._drawn = drawn
+            self.refresh()
+
+    def on_resize(self) -> None:
+        """The line is laid out for its width."""
+        self._drawn = self._content(self.size.width)
+        self.refresh()
+
+    def render(self) -> Content:
+        """The line as it was last laid out."""
+        return self._drawn
+
+    def _content(self, width: int) -> Content:
+        right = self._account(narrow=width < 90)
+        state = self._state()
+        room = max(8, width - right.cell_length - state.cell_length - 4)
+        left = Content.assemble((_fit(self._title(), room), "bold $foreground"), state)
+        gap = max(1, width - left.cell_length - right.cell_length)
+        return Content.assemble(left, " " * gap, right)
+
+    def _title(self) -> str:
+        session = self._session
+        if session is None:
+            return "Handinger"
+        return clean_line(session.title or session.worker_id or "New session", 200)
+
+    def _state(self) -> Content:
+        if self._session is None:
+            return Content.styled("  connecting…", "$text-muted")
+        turn = under_way(self._session)
+        if turn is None:
+            return Content("")
+        style, sign = _look(turn.status)
+        if turn.live:
+            sign = BEATS[self._beats % len(BEATS)]
+        took = elapsed(self._session, self._now_ms)
+        words = f"  {sign} {status_words(self._session)}"
+        return Content.assemble((words, style), (f" · {took}" if took else "", "$text-muted"))
+
+    def _account(self, *, narrow: bool) -> Content:
+        badge = self._badge
+        if badge is None:
+            return Content.styled(" LOCAL ", "bold $background on $accent") if self._local else Content("")
+        if badge.local:
+            where = "" if narrow else "no key needed "
+            return Content.assemble((where, "$text-muted"), (" LOCAL ", "bold $background on $accent"))
+        tail = f" …{badge.key_tail}" if badge.key_tail else ""
+        host = "" if narrow and badge.profile else clean_line(badge.host, 60)
+        names = " · ".join(name for name in (clean_line(badge.profile, 30), host) if name)
+        return Content.styled(names + tail, "$text-muted")
+
+
+def _look(status: TurnStatus) -> tuple[str, str]:
+    """Style and sign of a status; the sign carries it where there is no colour."""
+    if status in GOOD:
+        return "$success", "✓"
+    if status in BAD:
+        return "$error", "✗"
+    if status in (TurnStatus.RUNNING, TurnStatus.INCOMPLETE, TurnStatus.NOT_SENT, TurnStatus.NOT_DELIVERED):
+        return "$warning", "◌"
+    return "$primary", "●"
+
+
+def _fit(text: str, room: int) -> str:
+    """Cut to `room` cells with an ellipsis."""
+    if cell_len(text) <= room:
+        return text
+    kept = ""
+    for sign in text:
+        if cell_len(kept) + cell_len(sign) > room - 1:
+            break
+        kept += sign
+    return f"{kept}…"

@@ -1,0 +1,177 @@
+"""Session pane: transcript, what waits, and the prompt with its offers and hints."""
+
+from __future__ import annotations
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import TextArea
+
+from handinger_tui.core.input import CommandLine, classify
+from handinger_tui.core.receipt import receipt_line
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import Turn, TurnStatus
+from handinger_tui.ui.commands import beginning
+from handinger_tui.ui.launch import Badge
+from handinger_tui.ui.panels import compact_line
+from handinger_tui.ui.transcript.view import Transcript
+from handinger_tui.ui.widgets.lines import Card, HintLine, QueueChips, Suggestions
+from handinger_tui.ui.widgets.prompt import PromptBox
+from handinger_tui.ui.widgets.welcome import Welcome
+from handinger_tui.ui.widgets.words import Advice, advice, queued_turns, usual_price
+
+
+class SessionPane(Vertical):
+    """Shows one session. It decides nothing: the screen does what the prompt submits."""
+
+    def __init__(self, *, local: bool, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+        super().__init__(id=id)
+        self.transcript = Transcript(receipt_line, id="transcript")
+        self.prompt = PromptBox(id="prompt")
+        self._welcome = Welcome(local=local, id="welcome")
+        self.card, self._queue = Card(id="card"), QueueChips(id="queue")
+        self._offers, self._hint = Suggestions(id="offers"), HintLine(id="hint")
+        self._entry = Vertical(id="entry")
+        self._session: Session | None = None
+        self._budget = "standard"
+        self._trouble: Advice | None = None
+        self._dismissed: Advice | None = None
+        self._money = ""
+        self._money_key: tuple[object, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """From the top: answer, advice, queue, offers, prompt, hint."""
+        yield self._welcome
+        yield self.transcript
+        yield self.card
+        yield self._queue
+        yield self._offers
+        with self._entry:
+            yield self.prompt
+        yield self._hint
+
+    def on_mount(self) -> None:
+        """Nothing is known yet."""
+        self.transcript.display = False
+        self._refresh_lines()
+
+    # -- what is shown -------------------------------------------------------------------
+    def account(self, badge: Badge) -> None:
+        """Connected."""
+        self._welcome.account(badge)
+
+    def budget(self, name: str) -> None:
+        """The budget of the next turn."""
+        self._budget = name
+        self._refresh_lines()
+
+    def show(self, session: Session, now_ms: int, *, money: bool) -> None:
+        """The newest value of the session; `money`: the figures have no panel now."""
+        self._session = session
+        begun = bool(session.turns)
+        if self.transcript.display is not begun:
+            self.transcript.display, self._welcome.display = begun, not begun
+        if begun:
+            self.transcript.show(session)
+        queued = queued_turns(session)
+        self._queue.show(queued)
+        self.prompt.busy, self.prompt.waiting, self.prompt.ideas = session.busy, bool(queued), not begun
+        self.advise(now_ms)
+        self._count(session, money=money)
+        self._refresh_lines()
+
+    def _count(self, session: Session, *, money: bool) -> None:
+        """Figures are made anew only when some turn's readings changed."""
+        key = (money, session.session_id, *((t.status, id(t.snapshot), id(t.before)) for t in session.turns))
+        if key != self._money_key:
+            self._money_key = key
+            self._money = compact_line(session) if money else ""
+
+    def advise(self, now_ms: int) -> None:
+        """The card: trouble of our own first, else what the newest turn asks for."""
+        turn = self._session.current if self._session is not None else None
+        newest = self._trouble or (advice(turn) if turn is not None else None)
+        self.card.show(None if newest == self._dismissed else newest, now_ms)
+
+    def trouble(self, text: str | None) -> None:
+        """Say until the next message that something was not sent, and why."""
+        self._trouble = Advice("error", text) if text else None
+        self.advise(0)
+
+    # -- what is open ------------------------------------------------------------------------
+    @property
+    def open(self) -> bool:
+        """Esc has something to close here."""
+        return self._offers.display or self.card.display
+
+    def close_one(self) -> None:
+        """Close the offers, else the card."""
+        if self._offers.display:
+            self._offer([])
+        elif self._trouble is not None:
+            self.trouble(None)
+        else:
+            self._dismissed = self.card.advice
+            self.card.show(None, 0)
+
+    # -- the prompt ------------------------------------------------------------------------
+    @on(TextArea.Changed, "#prompt")
+    def _typed(self) -> None:
+        text = self.prompt.text
+        typed = classify(text) if text.startswith("/") and len(text) < 40 else None
+        offers = beginning(typed.name) if isinstance(typed, CommandLine) and " " not in text else []
+        self._offer([] if [name for name, _ in offers] == [text] else offers)
+        self._refresh_lines()
+
+    def _offer(self, rows: list[tuple[str, str]]) -> None:
+        self._offers.show(rows)
+        self.prompt.offering = bool(rows)
+
+    @on(PromptBox.Marked)
+    def _mark(self, event: PromptBox.Marked) -> None:
+        event.stop()
+        self._offers.move(event.by)
+
+    @on(PromptBox.Completing)
+    def _complete(self, event: PromptBox.Completing) -> None:
+        event.stop()
+        if self._offers.chosen is not None:
+            self.prompt.put(f"{self._offers.chosen} ")
+        elif self._welcome.display:
+            self.prompt.put(self._welcome.next_idea())
+
+    def give_back(self, texts: list[str]) -> None:
+        """Texts that were not surely delivered: all into the history, the oldest into an empty prompt."""
+        self.prompt.remember(*reversed(texts))
+        if texts and not self.prompt.text.strip():
+            self.prompt.put(texts[0])
+
+    # -- lines ---------------------------------------------------------------------------------
+    def _refresh_lines(self) -> None:
+        unlimited = self._budget == "unlimited"
+        price = usual_price(self._session, self._budget) if self._session is not None else ""
+        chip = Content.assemble(
+            (f" {self._budget} ", "bold $background on $warning" if unlimited else "$accent")
+        )
+        told = Content.assemble(chip, (f"{price} ", "$text-muted")) if price else chip
+        if told != self._entry.border_subtitle:
+            self._entry.border_subtitle = told
+        self._hint.show(self._what_enter_does(), self._money)
+
+    def _what_enter_does(self) -> str:
+        session, text = self._session, self.prompt.text
+        if text.startswith("/") and not text.startswith("//"):
+            return "Enter runs the command · // sends a text that begins with a slash"
+        if session is not None and session.busy:
+            return (
+                "Enter queues it for the next turn"
+                if text.strip()
+                else "You can type the next message already"
+            )
+        if text.strip():
+            return "Enter sends · ^J new line"
+        turn: Turn | None = session.current if session is not None else None
+        if turn is not None and turn.status is TurnStatus.RUNNING:
+            return "Enter watches the worker again"
+        return "? help · / commands · ↑ messages sent before"

@@ -1,0 +1,151 @@
+"""Prompt: the box a message is typed into. It knows its text and the texts before it, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import BindingType
+from textual.events import Paste
+from textual.message import Message
+from textual.widgets import TextArea
+
+from handinger_tui.core.safety import clean
+from handinger_tui.ui.keys import Where, bindings
+
+
+class PromptBox(TextArea):
+    """Grows to ten lines. Emptying it is the screen's business, once the text is safe elsewhere."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PROMPT)
+
+    class Submitted(Message):
+        """Enter, or Tab while a turn runs."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Marked(Message):
+        """Up or Down while completions are offered: mark the next one."""
+
+        def __init__(self, by: int) -> None:
+            super().__init__()
+            self.by = by
+
+    class Completing(Message):
+        """Tab: complete what is typed."""
+
+    class TakeBack(Message):
+        """Up in an empty prompt while messages are queued: take the newest back."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+        super().__init__(id=id, compact=True, highlight_cursor_line=False, show_line_numbers=False)
+        # A blinking cursor would repaint an idle screen twice a second.
+        self.cursor_blink = False
+        self.placeholder = "Ask a worker…   / for commands"
+        self.offering = False
+        """Completions are shown."""
+        self.busy = False
+        """A turn runs: Tab queues."""
+        self.ideas = True
+        """Tab on an empty prompt brings an idea."""
+        self.waiting = False
+        """Messages are queued."""
+        self._past: list[str] = []
+        self._at: int | None = None
+        self._kept = ""
+
+    # -- text ----------------------------------------------------------------------------
+    def put(self, text: str) -> None:
+        """Replace the text and stand at its end."""
+        self.text = text
+        self.move_cursor(self.document.end)
+
+    def let_go(self, sent: str) -> None:
+        """`sent` is safe elsewhere: drop it, keep what was typed meanwhile."""
+        if self.text.startswith(sent):
+            self.put(self.text[len(sent) :])
+        self._at = None
+
+    def remember(self, *texts: str) -> None:
+        """Add to the history, newest last."""
+        for text in texts:
+            if text.strip() and (not self._past or self._past[-1] != text):
+                self._past.append(text)
+        self._at = None
+
+    @property
+    def past(self) -> Sequence[str]:
+        """The history, oldest first."""
+        return self._past
+
+    def on_paste(self, event: Paste) -> None:
+        """Pasted text comes from outside: only what a person can see goes in."""
+        event.text = clean(event.text)
+
+    # -- actions of the key table --------------------------------------------------------
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that work only now and then are shown only then, and typed through otherwise."""
+        empty = not self.text
+        if action == "queue":
+            return self.busy and not empty and not self.offering
+        if action == "complete":
+            return self.offering or (empty and self.ideas)
+        if action in ("screen.scroll", "screen.command") and parameters in (("end",), ("help",)):
+            return empty
+        return True
+
+    def action_send(self) -> None:
+        """Send, or break the line after a backslash."""
+        row, column = self.cursor_location
+        line = self.document.get_line(row)
+        if column == len(line) and line.endswith("\\"):
+            self.replace("\n", (row, column - 1), (row, column))
+            return
+        self.post_message(self.Submitted(self.text))
+
+    def action_newline(self) -> None:
+        """Break the line."""
+        self.insert("\n")
+        self.scroll_cursor_visible()
+
+    def action_queue(self) -> None:
+        """Queue the text for the next turn."""
+        self.post_message(self.Submitted(self.text))
+
+    def action_complete(self) -> None:
+        """Complete what is typed."""
+        self.post_message(self.Completing())
+
+    def action_older(self) -> None:
+        """The text before, from the first line; else a line up."""
+        if self.offering:
+            self.post_message(self.Marked(-1))
+        elif not self.navigator.is_first_wrapped_line(self.cursor_location):
+            self.action_cursor_up()
+        elif self.waiting and not self.text:
+            self.post_message(self.TakeBack())
+        else:
+            self._step(-1)
+
+    def action_newer(self) -> None:
+        """The text after, from the last line; else a line down."""
+        if self.offering:
+            self.post_message(self.Marked(1))
+        elif not self.navigator.is_last_wrapped_line(self.cursor_location):
+            self.action_cursor_down()
+        else:
+            self._step(1)
+
+    def _step(self, by: int) -> None:
+        """Walk through the history; the text being written waits at its end."""
+        at = len(self._past) if self._at is None else self._at
+        wanted = at + by
+        if not 0 <= wanted <= len(self._past):
+            return
+        if self._at is None:
+            self._kept = self.text
+        newest = wanted == len(self._past)
+        self._at = None if newest else wanted
+        self.put(self._kept if newest else self._past[wanted])

@@ -1,0 +1,115 @@
+"""Side: the panels beside the transcript; a column on wide terminals, an overlay on narrow ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widget import Widget
+
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import FilePart
+from handinger_tui.ui.panels import PANELS
+from handinger_tui.ui.panels.files import FilesPanel
+from handinger_tui.ui.panels.panel import Panel
+
+WIDTH: Final = 38
+NARROWEST: Final = 26
+WIDEST: Final = 90
+
+
+def panel_keys() -> list[BindingType]:
+    """One key per panel, from the table of panels."""
+    return [
+        Binding(
+            e.key,
+            f"panel('{e.name}')",
+            e.title,
+            show=False,
+            priority=True,
+            tooltip=e.tooltip,
+            id=f"panel.{e.name}",
+        )
+        for e in PANELS
+    ]
+
+
+class Grip(Widget):
+    """The line between transcript and panels, to be dragged."""
+
+    ALLOW_SELECT = False
+
+    class Dragged(Message):
+        """The line was moved to this column of the screen."""
+
+        def __init__(self, column: int) -> None:
+            super().__init__()
+            self.column = column
+
+    def render(self) -> str:
+        """Nothing but its background."""
+        return ""
+
+    def on_mouse_down(self) -> None:
+        """Hold on."""
+        self.capture_mouse()
+
+    def on_mouse_up(self) -> None:
+        """Let go."""
+        self.release_mouse()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Follow the mouse."""
+        if self.app.mouse_captured is self:
+            self.post_message(self.Dragged(event.screen_x))
+
+
+class Side(Vertical):
+    """Holds one widget per entry of `PANELS` and tells the visible ones of the newest session."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+        super().__init__(id=id)
+        self.panels: dict[str, Panel[Any]] = {entry.name: entry.make() for entry in PANELS}
+        self._width = WIDTH
+
+    def compose(self) -> ComposeResult:
+        """One below the other."""
+        yield Grip(id="grip")
+        with Vertical(id="panels"):
+            yield from self.panels.values()
+
+    def show(self, session: Session) -> None:
+        """Nothing is computed for panels that nobody sees."""
+        if self.display:
+            for panel in self.panels.values():
+                panel.show(session)
+
+    def widen(self, by: int) -> None:
+        """More cells, or fewer."""
+        self._width = max(NARROWEST, min(WIDEST, self._width + by))
+        self.styles.width = self._width
+
+    def on_grip_dragged(self, event: Grip.Dragged) -> None:
+        """The mouse says how wide."""
+        self.widen(self.region.right - event.column - self._width)
+
+    @contextmanager
+    def saving(self, part: FilePart) -> Iterator[Callable[[str], None]]:
+        """Show that a file is being saved; call the result with its path once it is."""
+        files = next((panel for panel in self.panels.values() if isinstance(panel, FilesPanel)), None)
+        paths: list[str] = []
+        if files is not None:
+            files.mark_saving(part)
+        try:
+            yield paths.append
+        finally:
+            if files is not None and paths:
+                files.mark_saved(part, paths[0])
+            elif files is not None:
+                files.mark_not_saved(part)

@@ -1,0 +1,98 @@
+"""Welcome: what an empty session shows: what this is, three things to try, and which account is used."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from textual.content import Content
+from textual.widgets import Static
+
+from handinger_tui.core.safety import clean_line
+from handinger_tui.ui.launch import Badge
+
+FOR_LOCAL: Final = (
+    "Show me around",
+    "Write a report with a chart about Python",
+    "Find sources about terminals",
+)
+FOR_REMOTE: Final = (
+    "Compare three ways to heat an old house, with sources",
+    "Find the five newest papers on solid-state batteries and sum them up",
+    "Make a spreadsheet of public holidays in Europe next year",
+)
+_HAND: Final = ("▗▖▗▖▗▖▗▖", "▐▌▐▌▐▌▐▌", "▝███████▌", " ▝█████▘ ")
+
+
+class Welcome(Static):
+    """Shown until the first turn."""
+
+    def __init__(self, *, local: bool, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+        super().__init__(id=id)
+        self._local = local
+        self._badge: Badge | None = None
+        self._next = 0
+
+    def account(self, badge: Badge) -> None:
+        """Connected: the rest can be told."""
+        self._badge, self._local = badge, badge.local
+        self.refresh(layout=True)
+
+    @property
+    def ideas(self) -> tuple[str, ...]:
+        """Things to try with this kind of worker."""
+        return FOR_LOCAL if self._local else FOR_REMOTE
+
+    def next_idea(self) -> str:
+        """One after the other, for Tab."""
+        idea = self.ideas[self._next % len(self.ideas)]
+        self._next += 1
+        return idea
+
+    def render(self) -> Content:
+        """The whole text; remote and local differ in ideas and in the last paragraph."""
+        title = (
+            ("Handinger in your terminal", "bold $foreground"),
+            ("A worker researches, computes and writes; you see", "$text-muted"),
+            ("every step, every source and what it costs.", "$text-muted"),
+            ("", ""),
+        )
+        lines = [
+            Content.assemble((f"{hand:<9}", "$primary"), "   ", line)
+            for hand, line in zip(_HAND, title, strict=True)
+        ]
+        lines += [Content(""), Content.styled("Three things to try", "bold $primary")]
+        for number, idea in enumerate(self.ideas, 1):
+            lines.append(Content.assemble((f"{number}  ", "$accent"), (idea, "$foreground")))
+        lines += [
+            Content.assemble(("   Tab", "bold $foreground"), (" puts one into the prompt.", "$text-muted")),
+            Content(""),
+        ]
+        return Content("\n").join([*lines, *self._account()])
+
+    def _account(self) -> list[Content]:
+        badge = self._badge
+        if badge is None:
+            return [Content.styled("Connecting… you can type already.", "$text-muted")]
+        if badge.local:
+            return [
+                Content.assemble(
+                    (" LOCAL ", "bold $background on $accent"),
+                    (" No API key is set, so a small worker on this machine answers.", "$foreground"),
+                ),
+                Content.styled(
+                    "It speaks the same API, costs nothing and knows a few tricks. For real", "$text-muted"
+                ),
+                Content.assemble(
+                    ("workers: ", "$text-muted"),
+                    ("export HANDINGER_API_KEY=…", "bold $foreground"),
+                    (" and start again.", "$text-muted"),
+                ),
+            ]
+        who = " · ".join(name for name in (clean_line(badge.profile, 30), clean_line(badge.host, 60)) if name)
+        return [
+            Content.assemble(
+                ("Connected to ", "$text-muted"),
+                (who, "$foreground"),
+                (".  ^S opens earlier sessions.", "$text-muted"),
+            )
+        ]

@@ -1,0 +1,128 @@
+"""Words of the screen: what a session's state is called, and what to do about a turn that went wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from handinger_tui.core.money import usd_text
+from handinger_tui.core.readings import turn_money
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import FREE, Kind, Turn, TurnStatus
+from handinger_tui.core.words import duration
+
+STATUS_WORDS: Final = {
+    TurnStatus.QUEUED: "waiting to be sent",
+    TurnStatus.SENDING: "sending",
+    TurnStatus.ACCEPTED: "working",
+    TurnStatus.CHECKING: "checking what became of it",
+    TurnStatus.COMPLETED: "completed",
+    TurnStatus.INCOMPLETE: "incomplete",
+    TurnStatus.FAILED: "failed",
+    TurnStatus.RUNNING: "still running on the server",
+    TurnStatus.REJECTED: "refused",
+    TurnStatus.NOT_SENT: "not sent",
+    TurnStatus.NOT_DELIVERED: "not delivered",
+    TurnStatus.UNKNOWN: "delivery unknown",
+}
+GOOD: Final = frozenset({TurnStatus.COMPLETED})
+BAD: Final = frozenset({TurnStatus.FAILED, TurnStatus.REJECTED, TurnStatus.UNKNOWN})
+
+
+def under_way(session: Session) -> Turn | None:
+    """The turn that is being worked on, or the newest one."""
+    busy = next((t for t in session.turns if t.live and t.status is not TurnStatus.QUEUED), None)
+    return busy or session.current
+
+
+def status_words(session: Session) -> str:
+    """One or a few words for the header; "" for a session without turns."""
+    turn = under_way(session)
+    if turn is None:
+        return ""
+    doing = clean_line(turn.activity or "", 40) if turn.status is TurnStatus.ACCEPTED else ""
+    return doing or STATUS_WORDS[turn.status]
+
+
+def elapsed(session: Session, now_ms: int) -> str:
+    """How long the turn has been going, or took."""
+    turn = under_way(session)
+    if turn is None:
+        return ""
+    if turn.live:
+        seconds = max(0, now_ms - turn.order.created_ms) // 1000
+        return f"{seconds} s" if seconds < 60 else duration(seconds * 1000)
+    return duration(turn.ended_ms - turn.order.created_ms) if turn.ended_ms is not None else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The bar above the prompt: what can be done now. What happened stands in the transcript."""
+
+    severity: str
+    """ "error", "warning" or "info"."""
+    text: str
+    wait_until_ms: int | None = None
+    """Sending makes no sense before that."""
+
+
+STILL_RUNNING: Final = (
+    "The worker is still running on the server and may keep charging. Enter watches it again."
+)
+_BACK: Final = "Your text is back in the prompt."
+_TODO: Final = {
+    Kind.AUTH: "Set the right key (HANDINGER_API_KEY) and start again, then Enter sends it.",
+    Kind.FORBIDDEN: "This key may not do that: another key or another worker is needed.",
+    Kind.PAYMENT: "Top up the account, then Enter sends it.",
+    Kind.NOT_FOUND: "The service does not know this worker: ^N starts a new one.",
+    Kind.CONFLICT: "The worker is busy: /attach watches it, and Enter sends once it is done.",
+    Kind.INVALID: "Change it, then Enter sends it.",
+    Kind.TOO_LARGE: "Make it or its files smaller, then Enter sends it.",
+    Kind.CONNECT: "Check the network, then Enter sends it.",
+    Kind.DISK: "Make room on the disk, then Enter sends it.",
+}
+
+
+def advice(turn: Turn | None) -> Advice | None:
+    """What can be done about the newest turn; None when nothing needs doing."""
+    if turn is None:
+        return None
+    if turn.status is TurnStatus.RUNNING:
+        return Advice("info", STILL_RUNNING)
+    if turn.status is TurnStatus.UNKNOWN:
+        look = "the dashboard" if turn.worker_id is None else "the worker (/attach)"
+        return Advice(
+            "error", f"{_BACK} It was not sent again. Look at {look} first: sending it may cost twice."
+        )
+    if turn.status in FREE:
+        return _free(turn)
+    return None
+
+
+def _free(turn: Turn) -> Advice:
+    fault = turn.fault
+    severity = "error" if turn.status is TurnStatus.REJECTED else "warning"
+    if fault is not None and fault.retry_after_s is not None and turn.ended_ms is not None:
+        until = turn.ended_ms + int(min(max(fault.retry_after_s, 0), 3600) * 1000)
+        return Advice(severity, f"{_BACK} Nothing was charged, and nothing is sent by itself.", until)
+    todo = _TODO.get(fault.kind, "Enter sends it.") if fault is not None else "Enter sends it."
+    return Advice(severity, f"{_BACK} Nothing was charged. {todo}")
+
+
+def queued_turns(session: Session) -> tuple[Turn, ...]:
+    """The turns that wait behind the one under way; the first of an idle session is about to go."""
+    queued = tuple(turn for turn in session.turns if turn.status is TurnStatus.QUEUED)
+    others = any(turn.live and turn.status is not TurnStatus.QUEUED for turn in session.turns)
+    return queued if others else queued[1:]
+
+
+def usual_price(session: Session, budget: str) -> str:
+    """As "~$0.0123 a turn": the median of this session's turns on that budget; "" when none is known."""
+    amounts = [
+        money.usd
+        for turn, money in zip(session.turns, turn_money(session.turns), strict=True)
+        if money.known and money.usd and (turn.order.budget or "standard") == budget
+    ]
+    return f"~{usd_text(median(amounts))} a turn" if amounts else ""
