@@ -60,6 +60,14 @@ def parse_exact(text: str) -> Json:
     return _load(text, _EXACT)
 
 
+def parsed_input(text: str) -> Json:
+    """What a JSON text says; the text itself when it is no JSON (tool input)."""
+    try:
+        return parse(text)
+    except NotJson:
+        return text
+
+
 def _load(text: str, decoder: json.JSONDecoder) -> Json:
     try:
         value: Json = decoder.decode(text)

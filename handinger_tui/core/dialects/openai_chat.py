@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import ClassVar, Final
 
 from handinger_tui.core import events as ev
-from handinger_tui.core.advance import parsed_input
 from handinger_tui.core.dialects.dialect import Dialect, Events
-from handinger_tui.core.jsontext import Json, as_list, as_object, as_text
+from handinger_tui.core.jsontext import Json, as_list, as_object, as_text, parsed_input
 
 JsonObject = dict[str, Json]
 TEXT: Final = "text"
