@@ -2,164 +2,34 @@
 
 from __future__ import annotations
 
-from itertools import groupby, pairwise
-from typing import Any
+from itertools import groupby
 
-import pytest
-
-from handinger_tui.core.fold import Fold, fold
-from handinger_tui.core.frames import Note
+from handinger_tui.core.fold import Fold
 from handinger_tui.core.messages import parts_of
 from handinger_tui.core.outcome import judge
 from handinger_tui.core.snapshot import reason_text
 from handinger_tui.core.turn import (
     CustomPart,
-    DataPart,
     FilePart,
-    Order,
-    Part,
-    ReasoningPart,
-    SourcePart,
-    StepPart,
-    TextPart,
     ToolPart,
-    Turn,
     TurnStatus,
 )
 from handinger_tui.core.usage import costs_of, usage_of
+from tests.core.projections import (
+    CHUNKS,
+    NAMES,
+    ORDER,
+    check_message,
+    every,
+    folded,
+    of,
+    part_type,
+    plain_type,
+    reasoning,
+    sources,
+    tools,
+)
 from tests.wire.recordings import Recording, Tape, recordings
-
-ORDER = Order("turn_1", "", 0)
-CHUNKS = ("5", "6", "6.0.183", "7", "cf-streams", "ndjson")
-NAMES = {
-    **dict.fromkeys(CHUNKS, "ui-message-stream"),
-    "ai4": "ai-sdk-4",
-    "openai": "openai-responses",
-    "worker": "worker-snapshots",
-}
-EVERYTHING = recordings()
-
-every = pytest.mark.parametrize("recording", EVERYTHING, ids=lambda r: r.name)
-
-
-def of(*families: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("recording", recordings(*families), ids=lambda r: r.name)
-
-
-def prior(recording: Recording) -> Turn | None:
-    """The stored assistant message that the stream goes on with."""
-    stored = [m for m in recording.meta.get("prior_messages", []) if m["role"] == "assistant"]
-    return Turn(ORDER, parts=parts_of(stored[-1]), message_id=stored[-1]["id"]) if stored else None
-
-
-def folded(recording: Recording, tape: Tape | None = None) -> Turn:
-    folding = Fold(ORDER, prior=prior(recording))
-    for frame in (tape or Tape().body(recording)).frames:
-        folding.feed(frame)
-    return folding.turn
-
-
-def part_type(part: Part) -> str:
-    match part:
-        case TextPart():
-            return "text"
-        case ReasoningPart():
-            return "reasoning"
-        case ToolPart():
-            return "tool"
-        case FilePart():
-            return "reasoning-file" if part.in_reasoning else "file"
-        case SourcePart():
-            return "source-url" if part.url is not None else "source-document"
-        case DataPart():
-            return part.name
-        case CustomPart():
-            return part.kind if part.kind == "steering-message" else "custom"
-        case StepPart():
-            return "step-start"
-
-
-def plain_type(name: str) -> str:
-    """A part type of the reference; static and dynamic tools are one thing here."""
-    return "tool" if name.startswith("tool-") or name == "dynamic-tool" else name
-
-
-def tools(turn: Turn) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": p.call_id,
-            "name": p.name,
-            "state": str(p.state),
-            "input": p.input,
-            "output": p.output,
-            "error": p.error,
-        }
-        for p in turn.parts
-        if isinstance(p, ToolPart)
-    ]
-
-
-def expected_tools(expected: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {
-            "id": tool["toolCallId"],
-            "name": tool["name"],
-            "state": tool["state"],
-            "input": tool.get("input", tool.get("rawInput")),
-            "output": tool.get("output"),
-            "error": tool.get("errorText"),
-        }
-        for tool in expected["tools"]
-    ]
-
-
-def sources(turn: Turn) -> list[dict[str, Any]]:
-    return [
-        {
-            "sourceId": p.source_id,
-            "url": p.url,
-            "title": p.title,
-            "mediaType": p.media_type,
-            "filename": p.filename,
-        }
-        for p in turn.parts
-        if isinstance(p, SourcePart)
-    ]
-
-
-def expected_sources(expected: dict[str, Any]) -> list[dict[str, Any]]:
-    keys = ("sourceId", "url", "title", "mediaType", "filename")
-    return [{key: source.get(key) for key in keys} for source in expected["sources"]]
-
-
-def files(turn: Turn) -> list[tuple[str, str]]:
-    return [(p.url, p.media_type) for p in turn.parts if isinstance(p, FilePart)]
-
-
-def data(turn: Turn) -> list[dict[str, Any]]:
-    return [{"type": p.name, "id": p.data_id, "data": p.data} for p in turn.parts if isinstance(p, DataPart)]
-
-
-def reasoning(turn: Turn) -> list[str]:
-    return [p.text for p in turn.parts if isinstance(p, ReasoningPart)]
-
-
-def open_flags(turn: Turn) -> list[bool]:
-    return [p.open for p in turn.parts if isinstance(p, TextPart)]
-
-
-def check_message(turn: Turn, expected: dict[str, Any]) -> None:
-    """The parts of one assistant message."""
-    assert turn.text == expected["text"]
-    assert list(turn.texts) == expected["texts"]
-    assert open_flags(turn) == [state == "streaming" for state in expected["text_states"]]
-    assert reasoning(turn) == expected["reasoning"]
-    assert tools(turn) == expected_tools(expected)
-    assert sources(turn) == expected_sources(expected)
-    assert files(turn) == [(f["url"], f["mediaType"]) for f in expected["files"]]
-    assert data(turn) == [{"type": d["type"], "id": d.get("id"), "data": d["data"]} for d in expected["data"]]
-    assert [part_type(part) for part in turn.parts] == [plain_type(name) for name in expected["part_types"]]
-    assert turn.message_id == (expected["message_id"] or None)
 
 
 @of(*CHUNKS)
@@ -306,53 +176,3 @@ def test_worker_snapshots_show_each_text_on_the_way(recording: Recording) -> Non
     assert [text for text, _ in groupby(seen)] == [
         text for text, _ in groupby(recording.expected["texts_seen"])
     ]
-
-
-@of("replay")
-def test_replays_end_with_the_last_answer(recording: Recording) -> None:
-    turn = fold(ORDER, Tape().body(recording, via="replay").frames)
-    assert turn.text == recording.expected["final_text"]
-    check_message(turn, recording.expected["messages"][-1])
-    assert turn.finished
-
-
-@of("replay")
-def test_a_replay_finds_the_turn_that_was_asked(recording: Recording) -> None:
-    """Every answer of a history can be ours: the prompt decides."""
-    messages = recording.expected["messages"]
-    for question, answer in pairwise(messages):
-        if question["role"] == "user":
-            order = Order("turn_1", question["text"], 0, seen_before=0)
-            check_message(fold(order, Tape().body(recording, via="replay").frames), answer)
-
-
-@of("replay")
-def test_a_replay_without_our_turn_adds_nothing(recording: Recording) -> None:
-    if recording.expected["messages"][0]["role"] == "user":
-        order = Order("turn_1", "Never asked", 0, seen_before=0)
-        assert fold(order, Tape().body(recording, via="replay").frames).parts == ()
-
-
-def content(turn: Turn) -> tuple[Any, ...]:
-    return (turn.parts, turn.message_id, turn.metadata, turn.finish_reason, turn.errors, turn.stream_usage)
-
-
-@every
-@pytest.mark.parametrize("via", ["replay", "subscribe"])
-def test_cut_anywhere_and_replayed(recording: Recording, via: str) -> None:
-    whole = content(folded(recording))
-    pieces = len(recording.pieces)
-    for at in range(0, pieces, max(1, pieces // 40)):
-        turn = folded(recording, Tape().body(recording, until=at).body(recording, via=via))
-        assert content(turn) == whole
-
-
-@of("5", "6", "7", "cf-streams")
-def test_cut_anywhere_and_only_the_rest_is_sent(recording: Recording) -> None:
-    whole = content(folded(recording))
-    pieces = len(recording.pieces)
-    for at in range(1, pieces, max(1, pieces // 40)):
-        tape = Tape().body(recording, until=at).note(Note.OPENED, **{**recording.opened, "via": "subscribe"})
-        for piece in recording.pieces[at:]:
-            tape.take(piece)
-        assert content(folded(recording, tape.note(Note.CLOSED, clean=True))) == whole
