@@ -7,6 +7,7 @@ Start-up is sacred: everything heavy is imported in the command that needs it
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ LOCAL_IO: Final = 10
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; every outcome is an exit code of `cli.exits`."""
+    _speak_anywhere()
     told = parse(list(sys.argv[1:] if argv is None else argv))
     try:
         code = _guarded(told)
@@ -32,6 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return LOCAL_IO
     return code
+
+
+def _speak_anywhere() -> None:
+    """A terminal or pipe that cannot show a character gets a replacement, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _guarded(told: argparse.Namespace) -> int:

@@ -105,7 +105,10 @@ class Fold:
             case Note.ASKED:
                 self._asked(said)
             case Note.SENDING:
-                self._answer = replace(self._answer, status=TurnStatus.SENDING, posts=self._answer.posts + 1)
+                order = self._answer.order
+                order = replace(order, worker_id=as_text(said.get("worker_id")) or order.worker_id)
+                sent = self._answer.posts + 1
+                self._answer = replace(self._answer, order=order, status=TurnStatus.SENDING, posts=sent)
             case Note.SETTLED:
                 if not self._over:
                     self._settled(said, frame.at_ms)

@@ -62,7 +62,7 @@ class Note(StrEnum):
     CLOSED = "closed"
     """{clean: bool, kind, detail}: that response ended (clean) or was lost."""
     SENDING = "sending"
-    """{}: the request that starts the turn may leave from here on (one POST)."""
+    """{worker_id}: the request that starts the turn may leave from here on (one POST)."""
     ASKED = "asked"
     """{times}: how often exactly this prompt already stood in the worker before we sent it."""
     RETRYING = "retrying"

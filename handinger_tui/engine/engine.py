@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.events import StreamEvent
-from handinger_tui.core.fold import Fold
+from handinger_tui.core.fold import Fold, fold
 from handinger_tui.core.frames import Frame, Framing, Note
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.outcome import fault_object
@@ -27,6 +27,12 @@ Listener = Callable[[str], None]
 
 CONTINUABLE = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})
 """Ends after which a queued turn may start by itself."""
+
+
+NOT_YET_SENT = Fault(
+    Kind.CONFLICT, "The program ended before this message was sent.", may_have_been_charged=False
+)
+LOCAL_ENDED = Fault(Kind.INCOMPLETE, "The local worker ended together with the program.")
 
 
 class Busy(HandingerError):
@@ -48,7 +54,7 @@ class Elsewhere(HandingerError):
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The service this engine talks to. `forgetful`: its workers do not outlive the program (local worker)."""
+    """The service we talk to. `forgetful`: its workers do not outlive the program (local worker)."""
 
     base_url: str = ""
     forgetful: bool = False
@@ -66,7 +72,7 @@ class _Desk:
 class Engine:
     """Sends, watches and detaches turns; keeps the newest value of every open session."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the ports are all injected, here only
         self,
         api: WorkerApi,
         log: TurnLog,
@@ -208,6 +214,31 @@ class Engine:
         run.resume(frames)
         self._launch(desk, run, run.watch())
 
+    async def recover(self) -> list[str]:
+        """Settle what a crash left open, by GETs alone; returns the sessions concerned.
+
+        A turn that may have left is watched; one that surely did not comes back as a draft.
+
+        Raises:
+            LedgerError
+        """
+        found: list[str] = []
+        for session, order in await self._log.unsettled():
+            if session.base_url != self._home.base_url:
+                continue
+            await self.open(session.session_id)
+            desk = self._desks[session.session_id]
+            frames = await self._log.frames(order.turn_id)
+            if not any(frame.event == Note.SENDING for frame in frames):
+                await self._close(desk, order, frames, TurnStatus.NOT_SENT, NOT_YET_SENT)
+            elif self._home.forgetful:
+                await self._close(desk, order, frames, TurnStatus.UNKNOWN, LOCAL_ENDED)
+            else:
+                await self.settled(session.session_id)
+                await self.watch(session.session_id, order.turn_id)
+            found.append(session.session_id)
+        return found
+
     def detach(self, session_id: str) -> None:
         """Stop watching; the worker goes on and may keep charging."""
         task = self._desks[session_id].task
@@ -269,8 +300,7 @@ class Engine:
         queued = next((turn for turn in desk.session.turns if turn.status is TurnStatus.QUEUED), None)
         if queued is None:
             return
-        order = replace(queued.order, worker_id=desk.session.worker_id)
-        run = self._run(desk, order)
+        run = self._run(desk, queued.order)
         self._launch(desk, run, run.start())
 
     def _launch(self, desk: _Desk, run: Run, body: Coroutine[None, None, None]) -> None:
@@ -301,9 +331,15 @@ class Engine:
 
     async def _close_unsent(self, desk: _Desk, turn: Turn, reason: str) -> None:
         fault = Fault(Kind.CONFLICT, reason, may_have_been_charged=False)
-        said = dump({"status": TurnStatus.NOT_SENT, "recovered": False, "fault": fault_object(fault)})
-        frame = Frame(0, self._clock.now_ms(), Framing.NOTE, said, Note.SETTLED)
-        self._log.append(turn.turn_id, frame)
-        folding = Fold(turn.order)
-        self._put(desk, folding.feed(frame))
-        await self._log.close_turn(desk.session, turn.turn_id)
+        frames = await self._log.frames(turn.turn_id)
+        await self._close(desk, turn.order, frames, TurnStatus.NOT_SENT, fault)
+
+    async def _close(
+        self, desk: _Desk, order: Order, frames: list[Frame], status: TurnStatus, fault: Fault
+    ) -> None:
+        """Settle a turn that nobody runs."""
+        said = dump({"status": status, "recovered": False, "fault": fault_object(fault)})
+        last = Frame(len(frames), self._clock.now_ms(), Framing.NOTE, said, Note.SETTLED)
+        self._log.append(order.turn_id, last)
+        self._put(desk, fold(order, [*frames, last]))
+        await self._log.close_turn(desk.session, order.turn_id)

@@ -103,6 +103,13 @@ class TurnLog(Protocol):
         """The stored frames of one turn, in order (queued ones included)."""
         ...
 
+    async def unsettled(self) -> list[tuple[Session, Order]]:
+        """Turns that were never closed (a crash), oldest first; not those of another live process.
+
+        The sessions come without their turns.
+        """
+        ...
+
     async def load(self, session_id: str) -> Session | None:
         """The session with every turn folded from its frames."""
         ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from handinger_tui.core.errors import (
     ApiError,
@@ -35,6 +35,9 @@ from handinger_tui.engine.patience import Patience
 from handinger_tui.engine.ports import Clock, Reply, TurnLog, WorkerApi
 from handinger_tui.engine.settle import Settling
 
+ANSWERED = frozenset({Note.OPENED, Look.ANSWER, Look.DURING, Look.AFTER})
+"""Frames that exist only when the service has taken the turn."""
+UNANSWERED = "The program ended before the service had answered."
 LEFT = Fault(
     Kind.NETWORK,
     "We stopped watching before the service had answered; it is not known whether the message arrived.",
@@ -62,7 +65,8 @@ class Run:
         session: Callable[[], Session],
         publish: Callable[[Turn], None],
     ) -> None:
-        self.order = order
+        # A queued turn is ordered before its worker is known.
+        self.order = replace(order, worker_id=order.worker_id or session().worker_id)
         self.api = outside.api
         self.clock = outside.clock
         self.patience = outside.patience
@@ -71,6 +75,7 @@ class Run:
         self._publish = publish
         self._fold = Fold(order, tap=outside.tap)
         self._seq = 0
+        self._answered = False
 
     @property
     def turn_id(self) -> str:
@@ -92,6 +97,7 @@ class Run:
         for frame in frames:
             self._fold.feed(frame)
             self._seq = frame.seq + 1
+            self._answered = self._answered or frame.event in ANSWERED
 
     # -- bodies of the task ----------------------------------------------------------
     async def start(self) -> None:
@@ -101,7 +107,8 @@ class Run:
     async def watch(self) -> None:
         """Watch a turn that may be running: GETs only."""
         self.note(Note.WATCHING)
-        await self._guarded(Settling(self, doubt=None, accepted=True).go)
+        doubt = None if self._answered else Doubtful(Kind.NETWORK, UNANSWERED)
+        await self._guarded(Settling(self, doubt=doubt, accepted=self._answered).go)
 
     async def _guarded(self, body: Callable[[], Awaitable[None]]) -> None:
         """Whatever happens, the turn ends with a status, on disk."""
@@ -141,7 +148,7 @@ class Run:
     # -- sending ---------------------------------------------------------------------
     async def _send(self) -> None:
         await self._look_before()
-        self.note(Note.SENDING)
+        self.note(Note.SENDING, worker_id=self.order.worker_id)
         await self._log.flush()
         money = asyncio.create_task(self._watch_money(), name=f"money:{self.turn_id}")
         try:

@@ -147,11 +147,21 @@ class FakeLog:
     async def frames(self, turn_id: str) -> list[Frame]:
         return list(self.stored[turn_id])
 
+    async def unsettled(self) -> list[tuple[Session, Order]]:
+        return [
+            (self.sessions[session_id], self.orders[turn_id])
+            for session_id, turn_ids in self.home.items()
+            for turn_id in turn_ids
+            if turn_id not in self.closed
+        ]
+
     async def load(self, session_id: str) -> Session | None:
         if session_id not in self.sessions:
             return None
         kept = self.sessions[session_id]
-        session = Session(session_id, kept.created_ms, kept.worker_id, title=kept.title)
+        session = Session(
+            session_id, kept.created_ms, kept.worker_id, base_url=kept.base_url, title=kept.title
+        )
         for turn_id in self.home[session_id]:
             session = put_turn(session, fold(self.orders[turn_id], self.stored[turn_id]))
         return session

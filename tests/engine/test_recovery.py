@@ -1,0 +1,102 @@
+"""After a crash: what may have left is settled by GETs, what surely did not comes back as a draft."""
+
+from __future__ import annotations
+
+from handinger_tui.core.frames import Frame, Framing, Note, Piece
+from handinger_tui.core.jsontext import dump
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import Order, TurnStatus
+from handinger_tui.engine.engine import Engine, Home
+from handinger_tui.engine.patience import Patience
+from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, says, worker
+
+ORDER = Order("turn_a", "hello", 1000, "w1", seen_before=0)
+
+
+def note(seq: int, name: Note, **said: object) -> Frame:
+    return Frame(seq, 1000 + seq, Framing.NOTE, dump(said), name)
+
+
+SENDING = note(0, Note.SENDING, worker_id="w1")
+OPENED = note(
+    1, Note.OPENED, via="post", status=200, content_type="text/event-stream", encoding="", worker_id=None
+)
+
+
+def crashed(*frames: Frame, base_url: str = PLACE) -> FakeLog:
+    """A log as a killed program leaves it."""
+    log = FakeLog()
+    log.sessions["ses_a"] = Session("ses_a", 1000, "w1", base_url=base_url)
+    log.home["ses_a"] = [ORDER.turn_id]
+    log.orders[ORDER.turn_id] = ORDER
+    log.stored[ORDER.turn_id] = list(frames)
+    return log
+
+
+def engine_on(log: FakeLog, api: FakeApi, *, forgetful: bool = False) -> Engine:
+    return Engine(
+        api, log, FakeClock(), FakeIds(), Patience(money_interval=None), home=Home(PLACE, forgetful)
+    )
+
+
+async def test_killed_before_the_wire_comes_back_as_a_draft_without_a_request() -> None:
+    log, api = crashed(), FakeApi(workers=[worker()])
+    engine = engine_on(log, api)
+    assert await engine.recover() == ["ses_a"]
+    turn = (await engine.settled("ses_a")).turns[0]
+    assert (turn.status, turn.draft) == (TurnStatus.NOT_SENT, "hello")
+    assert (api.posts, api.reads) == ([], 0)
+    assert log.closed == ["turn_a"]
+
+
+async def test_killed_before_any_answer_is_settled_as_recovered() -> None:
+    log, api = crashed(SENDING), FakeApi(workers=[worker("there", prompt="hello")])
+    engine = engine_on(log, api)
+    await engine.recover()
+    turn = (await engine.settled("ses_a")).turns[0]
+    assert (turn.status, turn.text, turn.recovered) == (TurnStatus.COMPLETED, "there", True)
+    assert api.posts == []
+
+
+async def test_killed_before_any_answer_and_no_trace_is_not_delivered() -> None:
+    log, api = crashed(SENDING), FakeApi(workers=[worker("", prompt="another")])
+    engine = engine_on(log, api)
+    await engine.recover()
+    turn = (await engine.settled("ses_a")).turns[0]
+    assert (turn.status, turn.draft) == (TurnStatus.NOT_DELIVERED, "hello")
+    assert api.posts == []
+
+
+async def test_killed_in_the_stream_is_watched_to_its_end() -> None:
+    streamed = [
+        Frame(2 + at, 1100 + at, piece.framing, piece.data, piece.event)
+        for at, piece in enumerate(says("one ", end=False))
+        if isinstance(piece, Piece)
+    ]
+    log = crashed(SENDING, OPENED, *streamed)
+    api = FakeApi(
+        follows=[says("one ", "two")],
+        workers=[worker("one ", prompt="hello", busy=True), worker("one two", prompt="hello")],
+    )
+    engine = engine_on(log, api)
+    await engine.recover()
+    turn = (await engine.settled("ses_a")).turns[0]
+    assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "one two")
+    assert api.posts == []
+
+
+async def test_turns_of_another_service_are_left_alone() -> None:
+    log, api = crashed(SENDING, base_url="https://other.test"), FakeApi(workers=[worker()])
+    assert await engine_on(log, api).recover() == []
+    assert api.reads == 0
+
+
+async def test_a_local_worker_that_is_gone_is_said() -> None:
+    log, api = crashed(SENDING, OPENED), FakeApi(workers=[worker()])
+    engine = engine_on(log, api, forgetful=True)
+    await engine.recover()
+    turn = (await engine.settled("ses_a")).turns[0]
+    assert turn.status is TurnStatus.UNKNOWN
+    assert turn.fault is not None
+    assert "local worker" in turn.fault.message
+    assert api.reads == 0
