@@ -35,7 +35,7 @@ def usd(value: Amount, width: int) -> str:
         text = f"${rounded:,.{places}f}"
         if len(text) <= width and rounded:
             return text
-    return f"${amount:,.0f}" if amount >= 1 else "<$0.01"
+    return f"${amount:,.0f}" if amount >= 1 else "<$0.01" if width > 5 else "<$.01"
 
 
 def decimals(text: str) -> int:

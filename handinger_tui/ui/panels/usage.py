@@ -150,7 +150,7 @@ def _headline(view: UsageView, width: int) -> list[Content]:
 # -- the two columns -----------------------------------------------------------------
 def _columns(width: int) -> tuple[int, int, int]:
     """Cells of label, this turn and worker; the last cell of the worker's is for its plus sign."""
-    label = 12 if width >= 30 else 10
+    label = 12 if width >= 30 else 10 if width >= 26 else width // 3 + 1
     turn = (width - label) // 2
     return label, turn, width - label - turn
 

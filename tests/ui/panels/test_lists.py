@@ -10,6 +10,7 @@ import pytest
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import WorkerFile, WorkerSource
 from handinger_tui.core.turn import SourcePart, TextPart, TurnStatus
+from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.files import FilesPanel, end_of
 from handinger_tui.ui.panels.messages import CopyLink, OpenLink, SaveFile
 from handinger_tui.ui.panels.sources import SourcesPanel, place_of, title_of
@@ -230,6 +231,24 @@ async def test_ten_thousand_sources_draw_only_what_is_seen(monkeypatch: pytest.M
             panel.show(session(replace(many.turns[0], parts=parts_now)))
         assert panel._sources.computed == computed
         assert time.perf_counter() - began < 20
+
+
+async def test_short_lists_leave_their_room_to_the_figures() -> None:
+    usage, sources, files = panels = [entry.make() for entry in PANELS]
+    app = Stage(*panels, columns=38)
+    async with app.run_test(size=(38, 40)) as pilot:
+        app.screen.styles.layout = "vertical"
+        for panel in panels:
+            panel.show(session(turn(0)))
+        await pilot.pause()
+        assert [panel.size.height for panel in panels] == [29, 3, 2]
+        many = session(turn(0, parts=tuple(source(number) for number in range(40))))
+        for panel in panels:
+            panel.show(many)
+        await pilot.pause()
+        assert sources.size.height > 10
+        assert usage.size.height > sources.size.height
+        assert files.size.height == 2
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_every_status_has_a_word() -> None:
     assert set(STATUS) == set(TurnStatus)
 
 
-@pytest.mark.parametrize("width", [24, 26, 30, 31, 40, 80])
+@pytest.mark.parametrize("width", [22, 24, 25, 26, 30, 31, 40, 80])
 def test_no_line_is_wider_than_the_panel(width: int) -> None:
     tokens = 10**59
     money = Decimal(10) ** 58
