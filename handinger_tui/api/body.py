@@ -105,4 +105,10 @@ async def refused(response: httpx.Response, idle: float) -> ApiError:
                     found += piece
     except (ApiError, TimeoutError):
         pass  # The status alone decides; the text is a courtesy.
-    return faults.refusal(response.status_code, response.headers, bytes(found))
+    headers = {**response.headers, "location": location_of(response)}
+    return faults.refusal(response.status_code, headers, bytes(found))
+
+
+def location_of(response: httpx.Response) -> str:
+    """Where a redirect points to; "" for nowhere. `Connection` keeps it out of httpx's sight."""
+    return str(response.extensions.get("location") or response.headers.get("location", ""))

@@ -9,51 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from handinger_tui import __version__
 from handinger_tui.api import body, faults
 from handinger_tui.api.checks import bad_proxy, check_key, usable_headers
+from handinger_tui.api.dialing import REDIALS, Content, Departure, Waits, dialled
 from handinger_tui.api.limits import Limits
 from handinger_tui.api.routes import base_origin, origin_of
 from handinger_tui.core.errors import ApiError, SettingsError
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
-
-REDIALS: Final = 2
-PAUSE_S: Final = 0.3
-
-Content = Callable[[Callable[[], None]], AsyncIterator[bytes]]
-"""Makes a body anew for each dial; gets what it must call whenever a block leaves."""
-
-
-class _Departure:
-    """Notes when the first byte of a request may have left; the deadline for headers counts from then.
-
-    Called by httpcore (extension `trace`). A CONNECT to a proxy is not our request.
-    """
-
-    def __init__(self, deadline: asyncio.Timeout, seconds: float) -> None:
-        self.sent = False
-        self._deadline = deadline
-        self._seconds = seconds
-
-    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
-            self.sent = True
-            self.progress()
-
-    def progress(self) -> None:
-        """A block leaves: count anew."""
-        if not self._deadline.expired():
-            self._deadline.reschedule(asyncio.get_running_loop().time() + self._seconds)
 
 
 class Connection:
@@ -128,6 +100,7 @@ class Connection:
             # Cookies would be kept, and sent to every port of the host.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             # A proxy of the machine has no business with loopback, nor with the key sent there in plain text.
+            event_hooks={"response": [_hide_location]},
             mounts={"all://localhost": None, "all://127.0.0.1": None, "all://[::1]": None},
         )
 
@@ -203,7 +176,7 @@ class Connection:
     ) -> AsyncIterator[httpx.Response]:
         first_byte = first_byte or self.limits.first_byte_timeout
 
-        def request(departure: _Departure) -> httpx.Request:
+        def request(departure: Departure) -> httpx.Request:
             return client.build_request(
                 method,
                 url,
@@ -212,7 +185,8 @@ class Connection:
                 extensions={"trace": departure},
             )
 
-        response = await self._dialled(client, request, first_byte, dials)
+        waits = Waits(self.limits.connect_timeout, first_byte, self._pause)
+        response = await dialled(client, request, waits, dials)
         try:
             good = 200 <= response.status_code < 300
             if not good and not (redirects and 300 <= response.status_code < 400):
@@ -228,42 +202,11 @@ class Connection:
         key = self._key.get_secret_value().strip()
         return {**self._headers, **headers, "Authorization": f"Bearer {key}"}
 
-    async def _dialled(
-        self,
-        client: httpx.AsyncClient,
-        request: Callable[[_Departure], httpx.Request],
-        first_byte: float,
-        dials: int,
-    ) -> httpx.Response:
-        """Dial until a connection came about; whatever happens after that is final."""
-        for attempt in range(1, dials + 1):
-            try:
-                return await self._sent(client, request, first_byte)
-            except faults.DIAL_ERRORS as problem:
-                if attempt == dials:
-                    raise faults.translate(problem, faults.Phase.CONNECTING) from problem
-                await self._pause(PAUSE_S * attempt * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
-        raise AssertionError("unreachable: the last dial returns or raises")
 
-    async def _sent(
-        self, client: httpx.AsyncClient, request: Callable[[_Departure], httpx.Request], first_byte: float
-    ) -> httpx.Response:
-        departure: _Departure | None = None
-        try:
-            # Two waits of the connect time-out at most (TCP, TLS) until the request leaves.
-            async with asyncio.timeout(2 * self.limits.connect_timeout) as deadline:
-                departure = _Departure(deadline, first_byte)
-                return await client.send(request(departure), stream=True)
-        except TimeoutError as problem:
-            if departure is not None and departure.sent:
-                raise faults.late(first_byte) from None
-            raise faults.translate(problem, faults.Phase.CONNECTING) from None
-        except faults.DIAL_ERRORS:
-            raise
-        except faults.TRANSPORT_ERRORS as problem:
-            sent = departure is not None and departure.sent
-            phase = faults.Phase.SENT if sent else faults.Phase.CONNECTING
-            raise faults.translate(problem, phase) from problem
+async def _hide_location(response: httpx.Response) -> None:
+    """Put the target of a redirect aside: httpx would parse it, though not following, and may fail."""
+    if response.has_redirect_location:
+        response.extensions["location"] = response.headers.pop("location")
 
 
 @contextmanager

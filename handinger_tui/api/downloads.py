@@ -63,7 +63,7 @@ async def _follow(client: WorkerClient, url: str, folder: Path, name: str | None
                 pieces = _pieces(chunks)
                 async with aclosing(pieces):
                     return await land(pieces, folder, named, wanted)
-            location = response.headers.get("location")
+            location = body.location_of(response)
             if not location:
                 raise faults.redirected(response.status_code, "")
         url = _next_hop(client, url, location)

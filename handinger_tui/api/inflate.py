@@ -41,7 +41,8 @@ class Gunzip:
         """Pieces of at most `PIECE` bytes.
 
         Raises:
-            BadGzip: for bytes that are no gzip, or have a wrong checksum.
+            BadGzip: for bytes that are no gzip, or have a wrong checksum. What
+                the same chunk held before them is lost: zlib keeps it back.
         """
         full = False
         while raw or full:

@@ -92,8 +92,10 @@ def _give_name(part: Path, name: str) -> Path:
         except FileExistsError:
             continue
         except OSError as problem:
-            if problem.errno not in _NO_LINKS or not _claim(target):
+            if problem.errno not in _NO_LINKS:
                 raise
+            if not _claim(target):
+                continue
             # A file system without links: the name was claimed by us alone, so replacing it loses nothing.
             os.replace(part, target)
         return target

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+from pydantic import SecretStr
+
+from handinger_tui.api.client import WorkerClient
+from handinger_tui.api.limits import Limits
+from tests.api.server import Server
+
+KEY = "hdg_live_0123456789abcdef"
+QUICK = Limits(connect_timeout=2, first_byte_timeout=2, idle_timeout=2)
+
+MakeClient = Callable[..., "object"]
+
+
+class Pauses:
+    """Stands for the waits between two dials."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+@pytest.fixture
+def pauses() -> Pauses:
+    return Pauses()
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    running = Server()
+    await running.start()
+    yield running
+    await running.stop()
+
+
+@pytest.fixture
+async def other() -> AsyncIterator[Server]:
+    """A second origin, which must never see the key."""
+    running = Server()
+    await running.start()
+    yield running
+    await running.stop()
+
+
+class Clients:
+    """Makes clients and closes them at the end."""
+
+    def __init__(self, pauses: Pauses) -> None:
+        self._stack = AsyncExitStack()
+        self._pauses = pauses
+
+    async def __call__(
+        self, url: str, limits: Limits = QUICK, headers: dict[str, str] | None = None, *, stream: bool = True
+    ) -> WorkerClient:
+        client = WorkerClient(url, SecretStr(KEY), limits, headers, stream=stream, pause=self._pauses)
+        return await self._stack.enter_async_context(client)
+
+    async def aclose(self) -> None:
+        await self._stack.aclose()
+
+
+@pytest.fixture
+async def connect(pauses: Pauses) -> AsyncIterator[Clients]:
+    clients = Clients(pauses)
+    yield clients
+    await clients.aclose()
+
+
+@pytest.fixture
+async def client(server: Server, connect: Clients) -> WorkerClient:
+    return await connect(server.url)

@@ -1,0 +1,180 @@
+"""Before anything is built: base URL, key, headers, proxies, certificates. The key is never shown."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from handinger_tui.api.client import WorkerClient
+from handinger_tui.api.routes import Origin, is_loopback, origin_of, segment
+from handinger_tui.core.errors import Refused, SettingsError
+from tests.api.conftest import KEY
+
+BASE = "https://v3.handinger.example"
+
+
+def make(base: str = BASE, key: str = KEY, headers: dict[str, str] | None = None) -> WorkerClient:
+    return WorkerClient(base, SecretStr(key), headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("base", "origin"),
+    [
+        ("https://h.example", Origin("https", "h.example", 443)),
+        ("https://H.example:8443/prefix/", Origin("https", "h.example", 8443)),
+        ("http://127.0.0.1:9", Origin("http", "127.0.0.1", 9)),
+        ("http://localhost", Origin("http", "localhost", 80)),
+        ("http://[::1]:5", Origin("http", "::1", 5)),
+    ],
+)
+def test_base_urls(base: str, origin: Origin) -> None:
+    client = make(base)
+    assert client.origin == origin
+    assert not client.base_url.endswith("/")
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "http://h.example",
+        "http://127.evil.example",
+        "http://localhost.evil.example",
+        "http://10.0.0.1",
+        "ftp://h.example",
+        "h.example",
+        "",
+        "https://",
+        "https://user:secret@h.example",
+        "https://h.example?x=1",
+        "https://h.example#x",
+        "https://h.example:port",
+        "https://h .example",
+        "https://h.example\n",
+        "https://[h",
+        "https:\\\\h.example",
+    ],
+)
+def test_unusable_base_urls(base: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        make(base)
+    assert "secret" not in caught.value.summary
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "   ",
+        "short",
+        f"{KEY}\nX-Evil: 1",
+        f"“{KEY}”",
+        f"{KEY[:8]} {KEY[8:]}",
+        KEY + "é",
+        "x" * 513,
+        f"{KEY}\0",
+    ],
+)
+def test_unusable_keys_are_refused_without_showing_them(key: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        make(key=key)
+    assert KEY[:8] not in caught.value.summary + caught.value.hint
+    assert "HANDINGER_API_KEY" in caught.value.hint
+
+
+def test_a_key_may_have_space_around_it() -> None:
+    assert make(key=f" {KEY}\n").connection._prepared(f"{BASE}/x", {})["Authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://v3.handinger.example/x",
+        f"{BASE}:8443/x",
+        "https://user@v3.handinger.example/x",
+        "https://evil.example/x",
+        "https://v3.handinger.example.evil.example/x",
+        "https://v3.handinger.example@evil.example/x",
+        "//v3.handinger.example/x",
+        "/x",
+        "https://[bad",
+    ],
+)
+def test_the_key_goes_to_one_origin_only(url: str) -> None:
+    client = make(headers={"X-Team": "blue"})
+    assert client.connection._prepared(url, {"Accept": "*/*"}) == {"Accept": "*/*"}
+    for ours in (f"{BASE}/x", "https://V3.Handinger.example:443/x?y"):
+        assert client.connection._prepared(ours, {})["Authorization"] == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Authorization": "x"}, {"host": "x"}, {"X Y": "x"}, {"X": "a\nb"}, {"X": "é"}, {"": "x"}]
+)
+def test_unusable_headers(headers: dict[str, str]) -> None:
+    with pytest.raises(SettingsError):
+        make(headers=headers)
+
+
+async def test_a_socks_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://user:hunter2@127.0.0.1:1")
+    client = make()
+    with pytest.raises(SettingsError) as caught:
+        await client.__aenter__()
+    assert "ALL_PROXY" in caught.value.summary
+    assert "hunter2" not in caught.value.summary + caught.value.hint
+
+
+async def test_a_broken_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "gopher://hunter2")
+    client = make()
+    with pytest.raises(SettingsError) as caught:
+        await client.__aenter__()
+    assert "https_proxy" in caught.value.summary
+    assert "hunter2" not in caught.value.summary
+
+
+async def test_missing_certificates_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/at/all.pem")
+    client = make()
+    with pytest.raises(SettingsError) as caught:
+        await client.__aenter__()
+    assert "SSL_CERT_FILE" in caught.value.hint
+
+
+async def test_use_outside_its_context_is_a_mistake() -> None:
+    with pytest.raises(RuntimeError):
+        await make().read_worker("w1")
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("localhost", True),
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("127.0.0.1.evil", False),
+        ("", False),
+    ],
+)
+def test_loopback(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
+
+
+@given(st.text(min_size=1, alphabet=st.characters(exclude_categories=["Cs"])))
+def test_a_segment_never_leaves_its_place(text: str) -> None:
+    try:
+        found = segment(text)
+    except Refused:
+        assert text in {".", ".."}
+        return
+    assert found not in {"", ".", ".."}
+    assert not set(found) & set("/?#\\")
+    assert found.isascii()
+
+
+@given(st.text())
+def test_origin_of_takes_anything(url: str) -> None:
+    origin = origin_of(url)
+    assert origin is None or origin.scheme in {"http", "https"}

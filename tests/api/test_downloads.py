@@ -1,0 +1,314 @@
+"""Files from outside: into the folder, under a safe and free name, whole or not at all."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import gzip
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from handinger_tui.api import landing
+from handinger_tui.api.client import WorkerClient
+from handinger_tui.api.downloads import checked, private, save
+from handinger_tui.api.limits import Limits
+from handinger_tui.core.errors import ApiError
+from handinger_tui.core.turn import Kind
+from tests.api.conftest import KEY, Clients
+from tests.api.server import Script, Server, head, raw, respond
+
+ROUTE = "/api/workers/w1/files/report.txt"
+
+
+def occupied(folder: Path, *files: str) -> None:
+    folder.mkdir()
+    for name in files:
+        (folder / name).write_text("mine")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "downloads"
+
+
+def content(body: bytes = b"file body\n", headers: dict[str, str] | None = None) -> Script:
+    return respond(200, body, {"Content-Type": "application/octet-stream", **(headers or {})})
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(item.name for item in folder.iterdir()) if folder.exists() else []
+
+
+async def refused(client: WorkerClient, url: str, folder: Path, name: str | None = None) -> ApiError:
+    with pytest.raises(ApiError) as caught:
+        await save(client, url, folder, name)
+    assert not [name for name in listing(folder) if name.endswith(".part")]
+    return caught.value
+
+
+async def test_a_file_is_saved(server: Server, client: WorkerClient, folder: Path) -> None:
+    server.answer(content())
+    path = await save(client, ROUTE, folder, wanted=10)
+    assert path == folder / "report.txt"
+    assert path.read_bytes() == b"file body\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.stat().st_nlink == 1
+    assert listing(folder) == ["report.txt"]
+    assert server.requests[0].header("authorization") == f"Bearer {KEY}"
+
+
+async def test_nothing_is_overwritten(
+    server: Server, client: WorkerClient, folder: Path, tmp_path: Path
+) -> None:
+    server.answer(content())
+    occupied(folder, "report (2).txt")
+    outside = tmp_path / "precious"
+    os.symlink(outside, folder / "report.txt")
+    path = await save(client, ROUTE, folder)
+    assert path.name == "report (3).txt"
+    assert not outside.exists()
+    assert (folder / "report (2).txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "saved"),
+    [
+        ("../../evil.sh", "evil.sh"),
+        ("/etc/passwd", "passwd"),
+        ("..\\..\\evil.exe", "evil.exe"),
+        (".bashrc", "bashrc"),
+        ("-rf", "rf"),
+        ("..", "file"),
+        ("a\0b\n\x1b[31m.txt", "a_b__[31m.txt"),
+        ("no-extension", "no-extension"),
+    ],
+)
+async def test_names_are_made_safe(
+    server: Server, client: WorkerClient, folder: Path, name: str, saved: str
+) -> None:
+    server.answer(content())
+    first = await save(client, ROUTE, folder, name)
+    second = await save(client, ROUTE, folder, name)
+    assert first == folder / saved
+    assert second.parent == folder
+    assert second != first
+    assert len(listing(folder)) == 2
+
+
+@pytest.mark.parametrize(
+    ("disposition", "saved"),
+    [
+        ('attachment; filename="plan.pdf"', "plan.pdf"),
+        ("attachment; filename=plan.pdf", "plan.pdf"),
+        ("attachment; filename=\"a.txt\"; filename*=UTF-8''caf%C3%A9.txt", "café.txt"),
+        ("attachment; filename*=ISO-8859-1''caf%E9.txt", "café.txt"),
+        ("attachment; filename*=UTF-8''..%2F..%2Fevil.sh", "evil.sh"),
+        ('attachment; filename="../../../evil.sh"', "evil.sh"),
+        ('attachment; filename="a\\"b.txt"', "a_b.txt"),
+        ("attachment; filename*=klingon''%FFx.txt", "report.txt"),
+        (';;;=;"', "report.txt"),
+    ],
+)
+async def test_the_servers_word_for_a_name(
+    server: Server, client: WorkerClient, folder: Path, disposition: str, saved: str
+) -> None:
+    server.answer(content(headers={"Content-Disposition": disposition}))
+    assert (await save(client, ROUTE, folder)).name == saved
+
+
+# -- addresses ------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "ftp://e.example/x",
+        "blob:https://e.example/uuid",
+        "mailto:a@b.example",
+        "http:\\\\e.example\\x",
+        "/api/workers/w1/files/../../../admin",
+        "/api/workers/w1/files/%2e%2E/x",
+        "http://127.0.0.1@e.example/x",
+        "https://e.example/a\r\nX-Evil: 1",
+        "https://[bad",
+        "https:///x",
+        "http://192.0.2.1/latest/meta-data/",
+        "http://169.254.169.254/",
+        "http://[::ffff:169.254.169.254]/",
+        "http://2130706433/",
+        "http://0x7f.1/",
+        "https://intranet/x",
+        "https://printer.local/x",
+        "data:no comma",
+        "data:text/plain;base64,a",
+        "data:text/plain;base64,****",
+    ],
+)
+async def test_addresses_that_are_not_fetched(
+    server: Server, client: WorkerClient, folder: Path, url: str
+) -> None:
+    assert (await refused(client, url, folder)).kind is Kind.UNSAFE_URL
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.8", "[::1]"])
+def test_a_service_out_there_leads_nowhere_inside(host: str) -> None:
+    client = WorkerClient("https://v3.handinger.example", SecretStr(KEY))
+    with pytest.raises(ApiError) as caught:
+        checked(client, f"http://{host}:9/x")
+    assert caught.value.kind is Kind.UNSAFE_URL
+
+
+def test_public_hosts_are_public() -> None:
+    assert not private("files.example.com")
+    assert not private("1.1.1.1")
+    assert not private("2606:4700::1111")
+
+
+async def test_the_key_stays_home(server: Server, other: Server, client: WorkerClient, folder: Path) -> None:
+    server.answer(respond(302, b"", {"Location": f"{other.url}/signed/x.bin?sig=abc"}))
+    other.answer(content(headers={"Set-Cookie": "a=b"}))
+    path = await save(client, ROUTE, folder)
+    assert path.name == "report.txt"
+    await save(client, f"{other.url}/y.bin", folder)
+    assert [request.target for request in other.requests] == ["/signed/x.bin?sig=abc", "/y.bin"]
+    for request in other.requests:
+        assert KEY not in repr(request)
+        assert request.header("cookie") is None
+
+
+async def test_redirects_end(server: Server, client: WorkerClient, folder: Path) -> None:
+    server.answer(respond(302, b"", {"Location": ROUTE}))
+    assert (await refused(client, ROUTE, folder)).kind is Kind.REDIRECT
+    assert len(server.requests) == 6
+
+
+@pytest.mark.parametrize(
+    ("location", "kind"),
+    [
+        ("file:///etc/passwd", Kind.UNSAFE_URL),
+        ("http://169.254.169.254/", Kind.UNSAFE_URL),
+        ("http://[bad", Kind.UNSAFE_URL),
+        ("data:text/plain,x", Kind.UNSAFE_URL),
+        ("", Kind.REDIRECT),
+    ],
+)
+async def test_redirects_are_judged_too(
+    server: Server, client: WorkerClient, folder: Path, location: str, kind: Kind
+) -> None:
+    server.answer(respond(302, b"", {"Location": location}))
+    assert (await refused(client, ROUTE, folder)).kind is kind
+    assert len(server.requests) == 1
+
+
+def test_https_never_becomes_http() -> None:
+    from handinger_tui.api.downloads import _next_hop  # noqa: PLC0415 - a private rule, no TLS server here
+
+    client = WorkerClient("https://v3.handinger.example", SecretStr(KEY))
+    with pytest.raises(ApiError) as caught:
+        _next_hop(client, "https://a.example/x", "http://a.example/x")
+    assert caught.value.kind is Kind.UNSAFE_URL
+    assert _next_hop(client, "https://a.example/x", "//b.example/y") == "https://b.example/y"
+
+
+async def test_data_urls(client: WorkerClient, folder: Path) -> None:
+    packed = base64.b64encode(b"\x89PNG\xff\xfe").decode()
+    assert (await save(client, f"data:image/png;base64,{packed}", folder)).read_bytes() == b"\x89PNG\xff\xfe"
+    url_safe = packed.replace("+", "-").replace("/", "_").rstrip("=")
+    path = await save(client, f"DATA:image/png;base64,{url_safe}", folder, "../x.png")
+    assert (path.name, path.read_bytes()) == ("x.png", b"\x89PNG\xff\xfe")
+    text = await save(client, "data:,a%20b", folder)
+    assert (text.name, text.read_bytes()) == ("file.txt", b"a b")
+
+
+# -- whole or not at all ------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [
+        (raw(head(200, {"Content-Length": "1000"}) + b"half"), Kind.INCOMPLETE),
+        (raw(head(200, {"Transfer-Encoding": "chunked"}) + b"4\r\nhalf\r\n"), Kind.INCOMPLETE),
+        (respond(200, gzip.compress(b"x" * 100)[:-6], {"Content-Encoding": "gzip"}), Kind.INCOMPLETE),
+        (respond(200, b"x", {"Content-Encoding": "br"}), Kind.ENCODING),
+        (respond(404, b'{"error":"gone"}', {"Content-Type": "application/json"}), Kind.NOT_FOUND),
+        (respond(403, b""), Kind.FORBIDDEN),
+        (respond(200, b"x" * 20_001), Kind.TOO_LARGE),
+        (respond(200, gzip.compress(b"x" * 20_001), {"Content-Encoding": "gzip"}), Kind.TOO_LARGE),
+        (raw(b""), Kind.NETWORK),
+    ],
+)
+async def test_no_half_file(
+    server: Server, connect: Clients, folder: Path, script: Script, kind: Kind
+) -> None:
+    client = await connect(server.url, Limits(max_file_bytes=20_000))
+    server.answer(script)
+    assert (await refused(client, ROUTE, folder)).kind is kind
+    assert listing(folder) == []
+
+
+async def test_a_promised_size_is_held_to(server: Server, client: WorkerClient, folder: Path) -> None:
+    server.answer(content(b"1234"))
+    with pytest.raises(ApiError) as caught:
+        await save(client, ROUTE, folder, wanted=5)
+    assert caught.value.kind is Kind.INCOMPLETE
+    assert listing(folder) == []
+
+
+async def test_a_large_data_url(connect: Clients, server: Server, folder: Path) -> None:
+    client = await connect(server.url, Limits(max_file_bytes=100))
+    assert (await refused(client, "data:," + "x" * 101, folder)).kind is Kind.TOO_LARGE
+    assert (await refused(client, "data:," + "x" * 1000, folder)).kind is Kind.TOO_LARGE
+
+
+async def test_packed_files_are_unpacked(server: Server, client: WorkerClient, folder: Path) -> None:
+    server.answer(content(gzip.compress(b"hello\n"), {"Content-Encoding": "gzip"}))
+    assert (await save(client, ROUTE, folder)).read_bytes() == b"hello\n"
+
+
+async def test_a_folder_that_is_none(server: Server, client: WorkerClient, tmp_path: Path) -> None:
+    server.answer(content())
+    (tmp_path / "file").write_text("x")
+    assert (await refused(client, ROUTE, tmp_path / "file" / "below")).kind is Kind.DISK
+
+
+async def test_a_full_disk(
+    server: Server, client: WorkerClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    server.answer(content())
+    trouble = await refused(client, ROUTE, folder)
+    assert trouble.kind is Kind.DISK
+    assert "No space left" in trouble.summary
+    assert listing(folder) == []
+
+
+async def test_a_file_system_without_links(
+    server: Server, client: WorkerClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_args: object, **_named: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", none)
+    server.answer(content())
+    occupied(folder, "report.txt")
+    path = await save(client, ROUTE, folder)
+    assert path.name == "report (2).txt"
+    assert path.read_bytes() == b"file body\n"
+    assert (folder / "report.txt").read_text() == "mine"
+    assert len(listing(folder)) == 2
+
+
+def test_free_names() -> None:
+    def first(name: str) -> list[str]:
+        names = landing.names(name)
+        return [next(names), next(names)]
+
+    assert first("a.tar.gz") == ["a.tar.gz", "a.tar (2).gz"]
+    assert first("a") == ["a", "a (2)"]

@@ -1,0 +1,406 @@
+"""Replies: judged by status and label, read piece by piece, and a cut is never an end."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import zlib
+
+import pytest
+
+from handinger_tui.api.limits import Limits
+from handinger_tui.core.errors import ApiError, BrokenContract, Refused, StreamLost
+from handinger_tui.core.frames import Framing, Piece, Via
+from handinger_tui.core.turn import Kind, Order
+from handinger_tui.engine.ports import Reply, WorkerApi
+from tests.api.conftest import Clients
+from tests.api.server import END, SSE_HEAD, Peer, Script, Server, as_json, chunk, head, raw, respond, stream
+
+ORDER = Order("turn_1", "ping", 0, worker_id="w1")
+WORKER = '{"object":"worker","id":"w1","status":"running","running":true,"error":null}'
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.pieces: list[Piece] = []
+        self.trouble: ApiError | None = None
+        self.reply: Reply | None = None
+
+    @property
+    def data(self) -> list[str]:
+        return [piece.data for piece in self.pieces]
+
+
+async def hear(client: WorkerApi, server: Server, script: Script) -> Heard:
+    server.answer(script)
+    heard = Heard()
+    try:
+        async with client.start_turn(ORDER) as reply:
+            heard.reply = reply
+            async for piece in reply.pieces():
+                heard.pieces.append(piece)
+                server.taken.set()
+    except ApiError as trouble:
+        heard.trouble = trouble
+    assert len(server.requests) == 1
+    return heard
+
+
+# -- forms --------------------------------------------------------------------------------
+@pytest.mark.parametrize("status", [200, 201, 202])
+async def test_an_event_stream(server: Server, client: WorkerApi, status: int) -> None:
+    body = b": hi\n\nevent: a\nid: 1\ndata: x\n\ndata: half"
+    headers = {"Content-Type": 'Text/Event-Stream;Charset="latin-1"', "x-vercel-ai-ui-message-stream": "v1"}
+    heard = await hear(client, server, respond(status, body, headers))
+    assert heard.trouble is None
+    assert heard.pieces == [Piece(Framing.SSE, "x", "a", "1")]
+    assert heard.reply is not None
+    told = heard.reply
+    assert (told.via, told.http_status, told.content_type) == (Via.POST, status, "text/event-stream")
+    assert (told.encoding, told.worker_id, told.dropped) == ("ai-ui", None, 0)
+
+
+@pytest.mark.parametrize("status", [203, 206, 210, 299])
+async def test_an_event_stream_under_an_odd_status_is_none(
+    server: Server, client: WorkerApi, status: int
+) -> None:
+    heard = await hear(client, server, respond(status, b"data: x\n\n", {"Content-Type": "text/event-stream"}))
+    assert heard.pieces == []
+    assert isinstance(heard.trouble, BrokenContract)
+
+
+@pytest.mark.parametrize(
+    ("kind", "headers"),
+    [
+        ("application/x-ndjson", {}),
+        ("application/jsonl; charset=utf-8", {}),
+        ("text/plain", {"x-vercel-ai-data-stream": "v1"}),
+    ],
+)
+async def test_line_delimited_bodies(
+    server: Server, client: WorkerApi, kind: str, headers: dict[str, str]
+) -> None:
+    heard = await hear(client, server, respond(200, b'0:"a"\n\n0:"b"', {"Content-Type": kind, **headers}))
+    assert heard.pieces == [Piece(Framing.LINES, '0:"a"'), Piece(Framing.LINES, '0:"b"')]
+
+
+async def test_plain_text_is_decoded_across_chunks(server: Server, client: WorkerApi) -> None:
+    parts = ["é".encode()[:1], "é".encode()[1:] + b"\n\xff", "😀".encode()[:2]]
+    start = head(200, {"Content-Type": "text/plain; charset=latin-1", "Transfer-Encoding": "chunked"})
+
+    async def script(peer: Peer) -> None:
+        await peer.send(start)
+        for part in parts:
+            await peer.send(chunk(part))
+        await peer.send(END)
+
+    heard = await hear(client, server, script)
+    assert {piece.framing for piece in heard.pieces} == {Framing.TEXT}
+    assert "".join(heard.data) == "é\n\ufffd\ufffd"
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/problem+json", "Application/JSON;charset=utf-8"]
+)
+async def test_a_worker_is_one_piece(server: Server, client: WorkerApi, kind: str) -> None:
+    heard = await hear(
+        client, server, respond(201, b"\xef\xbb\xbf" + WORKER.encode(), {"Content-Type": kind})
+    )
+    assert heard.pieces == [Piece(Framing.JSON, WORKER)]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        raw(head(204, {})),
+        raw(head(205, {"Content-Length": "0"})),
+        respond(202),
+        respond(200),
+        raw(head(202, {"Transfer-Encoding": "chunked"}) + END),
+        raw(head(200, {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}) + END),
+    ],
+)
+async def test_empty_answers_have_no_pieces(server: Server, client: WorkerApi, script: Script) -> None:
+    heard = await hear(client, server, script)
+    assert heard.reply is not None
+    assert heard.trouble is None
+    assert heard.pieces == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("text/html; charset=utf-8", "sign-in page"),
+        ("application/xhtml+xml", "sign-in page"),
+        ("image/png", "image/png"),
+        ("text/event-stream-x", "text/event-stream-x"),
+        ("x bogus", "x bogus"),
+        ("", "no content type"),
+    ],
+)
+async def test_other_contents_are_not_looked_into(
+    server: Server, client: WorkerApi, kind: str, says: str
+) -> None:
+    headers = {"Content-Type": kind} if kind else {}
+    heard = await hear(client, server, respond(200, b'data: {"type":"finish"}\n\n', headers))
+    assert heard.reply is None
+    assert isinstance(heard.trouble, BrokenContract)
+    assert heard.trouble.kind is Kind.UNEXPECTED_CONTENT
+    assert says in heard.trouble.summary
+
+
+async def test_an_unlabelled_body_of_202_is_not_guessed(server: Server, client: WorkerApi) -> None:
+    heard = await hear(client, server, respond(202, b"<html>"))
+    assert isinstance(heard.trouble, BrokenContract)
+    assert heard.pieces == []
+
+
+@pytest.mark.parametrize("text", ["data: x\n\n", '"done"', "{oops", "[1]", "1" * 5000])
+async def test_json_that_is_no_object_is_left_to_the_worker(
+    server: Server, client: WorkerApi, text: str
+) -> None:
+    heard = await hear(client, server, as_json(text))
+    assert isinstance(heard.trouble, BrokenContract)
+    assert heard.pieces == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"error":"no credits"}', "no credits"),
+        ('{"error":{"message":"no\\u001b[2J credits"}}', "no"),
+        ('{"success":false,"error":{"issues":[{"path":["budget"],"message":"Invalid"}]}}', "budget: Invalid"),
+        ('{"success":false}', "not accept"),
+        ('{"errors":["a","b"]}', "a; b"),
+    ],
+)
+async def test_an_error_object_with_a_good_status_is_a_refusal(
+    server: Server, client: WorkerApi, text: str, reason: str
+) -> None:
+    heard = await hear(client, server, as_json(text))
+    assert isinstance(heard.trouble, Refused)
+    assert reason in heard.trouble.summary
+    assert "\x1b" not in heard.trouble.summary
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"object":"worker","id":"w","status":"error","running":false,"error":{"message":"died"}}',
+        '{"id":"w","error":"died"}',
+        '{"type":"error","errorText":"died"}',
+        '{"worker":{"object":"worker"},"error":"died"}',
+        '{"error":null,"queued":true}',
+    ],
+)
+async def test_what_ran_and_failed_is_no_refusal(server: Server, client: WorkerApi, text: str) -> None:
+    heard = await hear(client, server, as_json(text))
+    assert heard.trouble is None
+    assert heard.data == [text]
+
+
+@pytest.mark.parametrize(
+    ("headers", "worker_id"),
+    [
+        ({"Location": "/api/workers/w_1-a"}, "w_1-a"),
+        ({"Location": "https://h.example/api/workers/w%5F2/?x=1"}, "w_2"),
+        ({"x-worker-id": "w3", "Location": "/api/workers/w4"}, "w3"),
+        ({"Location": "/api/workers/.."}, None),
+        ({"Location": "/api/workers/a%2Fb"}, None),
+        ({"Location": "/elsewhere/w"}, None),
+        ({"Location": "http://[bad/api/workers/w"}, None),
+        ({"x-worker-id": "a b\x1b"}, None),
+        ({}, None),
+    ],
+)
+async def test_the_new_workers_id(
+    server: Server, client: WorkerApi, headers: dict[str, str], worker_id: str | None
+) -> None:
+    heard = await hear(client, server, as_json(WORKER, 201, headers))
+    assert heard.reply is not None
+    assert heard.reply.worker_id == worker_id
+
+
+# -- cuts and silences ---------------------------------------------------------------------
+async def cut(peer: Peer) -> None:
+    await peer.send(SSE_HEAD + chunk(b"data: a\n\ndata: ha"))
+    peer.fin()
+
+
+async def reset(peer: Peer) -> None:
+    await peer.send(SSE_HEAD + chunk(b"data: a\n\n"))
+    await peer.server.taken.wait()
+    peer.rst()
+
+
+async def short(peer: Peer) -> None:
+    await peer.send(head(200, {"Content-Type": "text/event-stream", "Content-Length": "99"}) + b"data: a\n\n")
+    peer.fin()
+
+
+async def bad_chunk(peer: Peer) -> None:
+    await peer.send(SSE_HEAD + chunk(b"data: a\n\n"))
+    await peer.server.taken.wait()
+    await peer.send(b"zz\r\nnonsense\r\n")
+
+
+@pytest.mark.parametrize("script", [cut, reset, short, bad_chunk])
+async def test_a_cut_is_lost_and_what_came_is_kept(server: Server, client: WorkerApi, script: Script) -> None:
+    heard = await hear(client, server, script)
+    assert heard.data == ["a"]
+    assert isinstance(heard.trouble, StreamLost)
+    assert heard.trouble.kind is Kind.NETWORK
+    assert heard.trouble.fault().may_have_been_charged
+
+
+async def test_a_close_delimited_body_just_ends(server: Server, client: WorkerApi) -> None:
+    heard = await hear(
+        client, server, raw(head(200, {"Content-Type": "text/event-stream"}) + b"data: a\n\ndata: b\n")
+    )
+    assert heard.trouble is None
+    assert heard.data == ["a"]
+
+
+async def test_silence_is_noticed(server: Server, connect: Clients) -> None:
+    client = await connect(server.url, Limits(idle_timeout=0.1))
+
+    async def script(peer: Peer) -> None:
+        await peer.send(SSE_HEAD + chunk(b"data: a\n\n"))
+        await peer.gone()
+
+    heard = await hear(client, server, script)
+    assert heard.data == ["a"]
+    assert heard.trouble is not None
+    assert heard.trouble.kind is Kind.IDLE_TIMEOUT
+
+
+async def test_any_byte_is_life(server: Server, connect: Clients) -> None:
+    client = await connect(server.url, Limits(idle_timeout=0.2))
+    loop = asyncio.get_running_loop()
+
+    async def script(peer: Peer) -> None:
+        await peer.send(SSE_HEAD)
+        started = loop.time()
+        tick = asyncio.Event()
+        while loop.time() - started < 0.5:
+            loop.call_later(0.02, tick.set)
+            await tick.wait()
+            tick.clear()
+            await peer.send(chunk(b":"))
+        await peer.send(chunk(b"\n\ndata: a\n\n") + END)
+
+    heard = await hear(client, server, script)
+    assert heard.trouble is None
+    assert heard.data == ["a"]
+
+
+# -- limits ------------------------------------------------------------------------------------
+async def test_a_huge_event_is_dropped_and_the_rest_read(server: Server, connect: Clients) -> None:
+    client = await connect(server.url, Limits(max_event_bytes=100_000))
+    big = b"data: " + b"x" * 1_000_000 + b"\n\n"
+    heard = await hear(client, server, stream(b"data: a\n\n", big, b"data: b\n\n"))
+    assert heard.data == ["a", "b"]
+    assert heard.reply is not None
+    assert heard.reply.dropped == 1
+
+
+@pytest.mark.parametrize("kind", ["text/event-stream", "text/plain", "application/x-ndjson"])
+async def test_a_turn_has_a_size(server: Server, connect: Clients, kind: str) -> None:
+    client = await connect(server.url, Limits(max_turn_bytes=500_000))
+    left = asyncio.Event()
+
+    async def endless(peer: Peer) -> None:
+        await peer.send(head(200, {"Content-Type": kind}))
+        while not peer._writer.is_closing():
+            await peer.send(b"data: " + b"x" * 1000 + b"\n\n")
+            await asyncio.sleep(0)
+        left.set()
+
+    heard = await hear(client, server, endless)
+    assert heard.trouble is not None
+    assert heard.trouble.kind is Kind.TOO_LARGE
+    assert isinstance(heard.trouble, StreamLost)
+    assert 0 < sum(map(len, heard.data)) <= 500_000
+    async with asyncio.timeout(5):
+        await left.wait()
+
+
+# -- packed bodies --------------------------------------------------------------------------------
+GZIP_HEAD = head(
+    200, {"Content-Type": "text/event-stream", "Content-Encoding": "gzip", "Transfer-Encoding": "chunked"}
+)
+
+
+async def test_a_flushed_gzip_event_is_out_at_once(server: Server, client: WorkerApi) -> None:
+    packer = zlib.compressobj(wbits=31)
+
+    async def script(peer: Peer) -> None:
+        await peer.send(GZIP_HEAD)
+        for text in (b"data: a\n\n", b"data: b\n\n"):
+            await peer.send(chunk(packer.compress(text) + packer.flush(zlib.Z_SYNC_FLUSH)))
+            await peer.server.taken.wait()
+            peer.server.taken.clear()
+        await peer.send(chunk(packer.flush()) + END)
+
+    heard = await hear(client, server, script)
+    assert heard.data == ["a", "b"]
+
+
+async def test_members_after_each_other_and_padding(server: Server, client: WorkerApi) -> None:
+    packed = gzip.compress(b"data: a\n\n") + gzip.compress(b"data: b\n\n") + b"\0" * 20
+    for body in ([packed], [packed[at : at + 1] for at in range(len(packed))]):
+        server.requests.clear()
+        heard = await hear(client, server, raw(GZIP_HEAD + b"".join(map(chunk, body)) + END))
+        assert heard.trouble is None
+        assert heard.data == ["a", "b"]
+
+
+async def test_gzip_without_its_end_is_a_cut(server: Server, client: WorkerApi) -> None:
+    packed = gzip.compress(b"data: a\n\n")
+    for length in (len(packed) - 4, 0):
+        server.requests.clear()
+        body = chunk(packed[:length]) if length else b""
+        heard = await hear(client, server, raw(GZIP_HEAD + body + END))
+        assert isinstance(heard.trouble, StreamLost)
+        assert heard.trouble.kind is Kind.NETWORK
+
+
+async def test_gzip_that_is_none(server: Server, client: WorkerApi) -> None:
+    heard = await hear(client, server, raw(GZIP_HEAD + chunk(b"data: a\n\n") + END))
+    assert isinstance(heard.trouble, BrokenContract)
+    assert heard.trouble.kind is Kind.ENCODING
+    assert heard.pieces == []
+
+
+async def test_damaged_gzip_keeps_what_came(server: Server, client: WorkerApi) -> None:
+    packer = zlib.compressobj(wbits=31)
+    good = packer.compress(b"data: a\n\n") + packer.flush(zlib.Z_FULL_FLUSH)
+
+    async def script(peer: Peer) -> None:
+        await peer.send(GZIP_HEAD + chunk(good))
+        await peer.server.taken.wait()
+        await peer.send(chunk(b"\xff" * 30) + END)
+
+    heard = await hear(client, server, script)
+    assert heard.data == ["a"]
+    assert isinstance(heard.trouble, StreamLost)
+    assert heard.trouble.kind is Kind.ENCODING
+
+
+@pytest.mark.parametrize("encoding", ["br", "deflate", "gzip, gzip", "x-unknown"])
+async def test_other_encodings_are_never_shown(server: Server, client: WorkerApi, encoding: str) -> None:
+    headers = {"Content-Type": "text/event-stream", "Content-Encoding": encoding}
+    heard = await hear(client, server, respond(200, b"data: a\n\n", headers))
+    assert heard.pieces == []
+    assert isinstance(heard.trouble, BrokenContract)
+    assert heard.trouble.kind is Kind.ENCODING
+
+
+async def test_a_gzip_bomb_stops_at_the_cap(server: Server, connect: Clients) -> None:
+    client = await connect(server.url, Limits(max_turn_bytes=1 << 20, max_event_bytes=1 << 18))
+    packer = zlib.compressobj(wbits=31)
+    bomb = b"".join(packer.compress(b"\0" * (1 << 20)) for _ in range(64)) + packer.flush()
+    assert len(bomb) < 100_000
+    heard = await hear(client, server, raw(GZIP_HEAD + chunk(bomb) + END))
+    assert heard.trouble is not None
+    assert heard.trouble.kind is Kind.TOO_LARGE

@@ -1,0 +1,428 @@
+"""One action, one POST: what leaves, when it leaves again, and what a failure proves."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+
+import pytest
+
+from handinger_tui.api.limits import Limits
+from handinger_tui.core.errors import (
+    ApiError,
+    BrokenContract,
+    Doubtful,
+    Refused,
+    ServerFault,
+    StreamLost,
+    Unreachable,
+)
+from handinger_tui.core.frames import Via
+from handinger_tui.core.turn import Kind, Order
+from handinger_tui.engine.ports import WorkerApi
+from tests.api.conftest import KEY, Clients, Pauses
+from tests.api.server import Peer, Server, as_json, chunk, head, raw, respond, stream
+
+ORDER = Order("turn_1", "ping", 0, worker_id="w1", budget="low")
+WORKER = '{"object":"worker","id":"w1","status":"completed","running":false}'
+
+
+async def posted(client: WorkerApi, order: Order = ORDER) -> list[str]:
+    async with client.start_turn(order) as reply:
+        return [piece.data async for piece in reply.pieces()]
+
+
+async def failure(client: WorkerApi, order: Order = ORDER) -> ApiError:
+    with pytest.raises(ApiError) as caught:
+        await posted(client, order)
+    return caught.value
+
+
+async def test_a_turn_on_the_wire(server: Server, client: WorkerApi) -> None:
+    server.answer(stream(b"data: a\n\n", b"data: [DONE]\n\n"))
+    assert await posted(client) == ["a", "[DONE]"]
+    [request] = server.requests
+    assert (request.method, request.target) == ("POST", "/api/workers/w1")
+    assert request.body == b'{"input":"ping","budget":"low","stream":true}'
+    wanted = {
+        "authorization": f"Bearer {KEY}",
+        "accept": "text/event-stream, application/json",
+        "accept-encoding": "gzip",
+        "content-type": "application/json",
+        "idempotency-key": "turn_1",
+        "connection": "close",
+        "cookie": None,
+    }
+    assert {name: request.header(name) for name in wanted} == wanted
+    assert (request.header("user-agent") or "").startswith("handinger-tui/")
+
+
+async def test_create_has_no_id_and_no_unset_members(server: Server, client: WorkerApi) -> None:
+    server.answer(as_json(WORKER, 201))
+    await posted(client, Order("turn_2", "héllo \ud83d\ude00 \ud83d \u2028", 0))
+    [request] = server.requests
+    assert request.target == "/api/workers"
+    assert json.loads(request.body) == {"input": "héllo 😀 \ufffd \u2028", "stream": True}
+
+
+async def test_without_streaming_it_waits_longer(server: Server, connect: Clients) -> None:
+    limits = Limits(first_byte_timeout=0.05, first_byte_timeout_no_stream=5)
+    patient = await connect(server.url, limits, stream=False)
+    hasty = await connect(server.url, limits)
+    release = asyncio.Event()
+
+    async def late(peer: Peer) -> None:
+        await release.wait()
+        await as_json(WORKER)(peer)
+
+    server.answer(late)
+    waiting = asyncio.create_task(posted(patient))
+    assert (await failure(hasty)).kind is Kind.TIMEOUT
+    release.set()
+    assert await waiting == [WORKER]
+    assert {json.loads(request.body)["stream"] for request in server.requests} == {True, False}
+
+
+@pytest.mark.parametrize("via", [Via.REPLAY, Via.SUBSCRIBE])
+async def test_following(server: Server, client: WorkerApi, via: Via) -> None:
+    server.answer(stream(b"data: a\n\n"))
+    async with client.follow("w/1?", via) as reply:
+        assert [piece.data async for piece in reply.pieces()] == ["a"]
+        assert reply.via is via
+    wanted = {Via.REPLAY: "/api/workers/w%2F1%3F?stream=true", Via.SUBSCRIBE: "/api/workers/w%2F1%3F/stream"}
+    assert server.requests[0].target == wanted[via]
+    assert server.requests[0].header("authorization") == f"Bearer {KEY}"
+
+
+@pytest.mark.parametrize("worker_id", ["", ".", "..", "\ud800"])
+async def test_ids_that_are_no_path_segment_never_leave(
+    server: Server, client: WorkerApi, worker_id: str
+) -> None:
+    with pytest.raises(Refused) as caught:
+        await client.read_worker(worker_id)
+    assert caught.value.kind is Kind.INVALID
+    await failure(client, Order("t", "x", 0, worker_id=worker_id))
+    assert server.requests == []
+
+
+async def test_an_id_cannot_climb(server: Server, client: WorkerApi) -> None:
+    server.answer(as_json(WORKER))
+    await client.read_worker("../../admin")
+    assert server.requests[0].target == "/api/workers/..%2F..%2Fadmin"
+
+
+# -- nothing was sent ------------------------------------------------------------------
+def closed_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+async def test_refused_dials_are_repeated_twice_and_then_not_sent(connect: Clients, pauses: Pauses) -> None:
+    client = await connect(f"http://127.0.0.1:{closed_port()}")
+    trouble = await failure(client)
+    assert isinstance(trouble, Unreachable)
+    assert trouble.kind is Kind.CONNECT
+    assert not trouble.fault().may_have_been_charged
+    assert len(pauses.seconds) == 2
+    assert all(0 < seconds < 1 for seconds in pauses.seconds)
+
+
+async def test_a_dial_that_succeeds_at_last_is_one_post(
+    server: Server, connect: Clients, pauses: Pauses
+) -> None:
+    port = closed_port()
+    client = await connect(f"http://127.0.0.1:{port}")
+    late = Server()
+
+    async def open_late(seconds: float) -> None:
+        pauses.seconds.append(seconds)
+        late.answer(as_json(WORKER))
+        running = await asyncio.start_server(late._serve, "127.0.0.1", port)
+        late._server = running
+
+    client.connection._pause = open_late
+    assert await posted(client) == [WORKER]
+    assert len(late.requests) == len(pauses.seconds) == 1
+    await late.stop()
+
+
+async def test_reading_is_dialled_once(connect: Clients, pauses: Pauses) -> None:
+    client = await connect(f"http://127.0.0.1:{closed_port()}")
+    with pytest.raises(Unreachable):
+        await client.read_worker("w1")
+    assert pauses.seconds == []
+
+
+# -- in doubt ----------------------------------------------------------------------------
+async def fin(peer: Peer) -> None:
+    peer.fin()
+
+
+async def rst(peer: Peer) -> None:
+    peer.rst()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        fin,
+        rst,
+        raw(b"HTTP/1.1 200 O"),
+        raw(b"\0\1\xff\xfehello\r\n\r\n"),
+        raw(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 300_000 + b"\r\n\r\n"),
+        raw(b"HTTP/1.1 200 OK\r\nContent-Length: ten\r\n\r\n"),
+    ],
+    ids=["fin", "rst", "half-a-status", "garbage", "huge-header", "bad-length"],
+)
+async def test_broken_before_headers_is_doubtful_and_never_resent(
+    server: Server, client: WorkerApi, pauses: Pauses, script: object
+) -> None:
+    assert callable(script)
+    server.answer(script)
+    trouble = await failure(client)
+    assert isinstance(trouble, Doubtful)
+    assert trouble.kind is Kind.NETWORK
+    assert trouble.fault().may_have_been_charged
+    assert len(server.requests) == 1
+    assert pauses.seconds == []
+
+
+async def test_reset_while_the_body_leaves(server: Server, client: WorkerApi) -> None:
+    server.read_bodies = False
+    server.answer(rst)
+    trouble = await failure(client, Order("t", "x" * 5_000_000, 0, worker_id="w1"))
+    assert isinstance(trouble, Doubtful)
+    assert len(server.requests) == 1
+
+
+async def drip_interim(peer: Peer) -> None:
+    while not peer._writer.is_closing():
+        await peer.send(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n")
+        await asyncio.sleep(0)
+
+
+async def silence(peer: Peer) -> None:
+    await peer.gone()
+
+
+@pytest.mark.parametrize("script", [silence, drip_interim], ids=["silence", "1xx-for-ever"])
+async def test_headers_have_one_deadline(server: Server, connect: Clients, script: object) -> None:
+    client = await connect(server.url, Limits(first_byte_timeout=0.15))
+    assert callable(script)
+    server.answer(script)
+    trouble = await failure(client)
+    assert isinstance(trouble, Doubtful)
+    assert trouble.kind is Kind.TIMEOUT
+    assert len(server.requests) == 1
+
+
+async def test_a_few_interim_answers_are_nothing(server: Server, client: WorkerApi) -> None:
+    interim = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
+    body = b'{"id":1}'
+    server.answer(
+        raw(interim + head(200, {"Content-Type": "application/json", "Content-Length": "8"}) + body)
+    )
+    assert await posted(client) == ['{"id":1}']
+
+
+async def test_posts_take_no_kept_alive_connection(server: Server, client: WorkerApi) -> None:
+    server.answer(respond(200, WORKER.encode(), {"Content-Type": "application/json"}, close=False))
+    await client.read_worker("w1")
+    await client.read_worker("w1")
+    await posted(client)
+    await posted(client)
+    assert [request.connection for request in server.requests] == [0, 0, 1, 2]
+
+
+async def test_leaving_closes_the_connection(server: Server, client: WorkerApi) -> None:
+    left = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.send(stream_head() + chunk(b"data: a\n\n"))
+        await peer.gone()
+        left.set()
+
+    server.answer(script)
+    async with client.start_turn(ORDER) as reply:
+        async for piece in reply.pieces():
+            assert piece.data == "a"
+            break
+    async with asyncio.timeout(5):
+        await left.wait()
+
+
+def stream_head() -> bytes:
+    return head(200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked"})
+
+
+# -- the key ------------------------------------------------------------------------------
+@pytest.mark.parametrize("location", ["http://[bad", "data:,x", "http://e.example:port/", "http://\xff\xfe/"])
+async def test_a_redirect_to_nonsense_is_still_a_redirect(
+    server: Server, client: WorkerApi, location: str
+) -> None:
+    server.answer(respond(307, b"", {"Location": location}))
+    assert (await failure(client)).kind is Kind.REDIRECT
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_redirects_are_named_and_not_followed(
+    server: Server, other: Server, client: WorkerApi, status: int
+) -> None:
+    server.answer(respond(status, b"", {"Location": f"{other.url}/steal"}))
+    trouble = await failure(client)
+    assert isinstance(trouble, Refused)
+    assert trouble.kind is Kind.REDIRECT
+    assert other.url.removeprefix("http://") in trouble.summary
+    with pytest.raises(Refused):
+        await client.read_worker("w1")
+    assert other.requests == []
+
+
+async def test_cookies_are_not_kept(server: Server, client: WorkerApi) -> None:
+    server.answer(as_json(WORKER, headers={"Set-Cookie": "a=b; Path=/"}))
+    await client.read_worker("w1")
+    await client.read_worker("w1")
+    assert server.requests[1].header("cookie") is None
+
+
+async def test_custom_headers_go_along(server: Server, connect: Clients) -> None:
+    client = await connect(server.url, headers={"X-Team": "blue"})
+    server.answer(as_json(WORKER))
+    await client.read_worker("w1")
+    assert server.requests[0].header("x-team") == "blue"
+
+
+async def test_nothing_of_an_exchange_is_logged(
+    server: Server, client: WorkerApi, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.answer(as_json(WORKER))
+    with caplog.at_level(logging.INFO):
+        await client.read_worker("secret-id")
+    assert "secret-id" not in caplog.text
+    assert KEY not in caplog.text
+    assert KEY not in repr(vars(client)) + repr(vars(client.connection))  # type: ignore[attr-defined]  # looks inside
+
+
+# -- answers that say no ---------------------------------------------------------------------
+STATUSES = [
+    (400, Refused, Kind.INVALID),
+    (401, Refused, Kind.AUTH),
+    (402, Refused, Kind.PAYMENT),
+    (403, Refused, Kind.FORBIDDEN),
+    (404, Refused, Kind.NOT_FOUND),
+    (405, Refused, Kind.NOT_FOUND),
+    (408, ServerFault, Kind.SERVER),
+    (409, Refused, Kind.CONFLICT),
+    (410, Refused, Kind.NOT_FOUND),
+    (413, Refused, Kind.TOO_LARGE),
+    (418, Refused, Kind.INVALID),
+    (422, Refused, Kind.INVALID),
+    (429, Refused, Kind.RATE_LIMITED),
+    (500, ServerFault, Kind.SERVER),
+    (502, ServerFault, Kind.GATEWAY),
+    (503, ServerFault, Kind.GATEWAY),
+    (504, ServerFault, Kind.GATEWAY),
+    (529, ServerFault, Kind.SERVER),
+]
+
+
+@pytest.mark.parametrize(("status", "family", "kind"), STATUSES)
+async def test_statuses(
+    server: Server, client: WorkerApi, status: int, family: type[ApiError], kind: Kind
+) -> None:
+    server.answer(as_json('{"error":{"message":"the reason\\u001b[31m"}}', status, {"Retry-After": "7"}))
+    trouble = await failure(client)
+    assert isinstance(trouble, family)
+    assert (trouble.kind, trouble.http_status, trouble.retry_after_s) == (kind, status, 7.0)
+    assert "the reason" in trouble.summary
+    assert "\x1b" not in trouble.summary
+    assert trouble.fault().may_have_been_charged is (family is ServerFault)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        raw(head(401, {"Content-Type": "application/json", "Content-Length": "900"}) + b'{"error":"x'),
+        raw(head(401, {"Content-Type": "application/json", "Content-Encoding": "br"}) + b"\x0b\x02"),
+        as_json('{"error":"' + "y" * 3_000_000 + '"}', 401),
+    ],
+    ids=["cut", "packed", "3 MB"],
+)
+async def test_an_unreadable_error_body_leaves_the_status(
+    server: Server, client: WorkerApi, script: object
+) -> None:
+    assert callable(script)
+    server.answer(script)
+    trouble = await failure(client)
+    assert (trouble.kind, trouble.http_status) == (Kind.AUTH, 401)
+    assert len(trouble.summary.encode()) <= 1024
+
+
+async def test_a_silent_error_body_is_not_waited_for(server: Server, connect: Clients) -> None:
+    client = await connect(server.url, Limits(idle_timeout=0.05))
+
+    async def script(peer: Peer) -> None:
+        await peer.send(head(402, {"Content-Type": "application/json", "Content-Length": "900"}))
+        await peer.gone()
+
+    server.answer(script)
+    assert (await failure(client)).kind is Kind.PAYMENT
+
+
+# -- reading a worker ----------------------------------------------------------------------------
+async def test_read_worker_gives_the_text(server: Server, client: WorkerApi) -> None:
+    server.answer(as_json("\ufeff" + WORKER))
+    assert await client.read_worker("w1") == WORKER
+    assert server.requests[0].header("accept") == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("script", "family", "kind"),
+    [
+        (respond(200, b"<html>", {"Content-Type": "text/html"}), BrokenContract, Kind.UNEXPECTED_CONTENT),
+        (as_json("data: x\n\n"), BrokenContract, Kind.UNEXPECTED_CONTENT),
+        (as_json("[]"), BrokenContract, Kind.DECODE),
+        (as_json("[" * 1_500), BrokenContract, Kind.DECODE),
+        (as_json('{"error":"gone"}'), Refused, Kind.INVALID),
+        (
+            raw(head(200, {"Content-Type": "application/json", "Content-Length": "9"}) + b"{"),
+            StreamLost,
+            Kind.NETWORK,
+        ),
+        (as_json('{"a":"' + "x" * 3000 + '"}'), StreamLost, Kind.TOO_LARGE),
+        (respond(500, b""), ServerFault, Kind.SERVER),
+        (fin, Doubtful, Kind.NETWORK),
+    ],
+)
+async def test_read_worker_takes_one_attempt(
+    server: Server, connect: Clients, script: object, family: type[ApiError], kind: Kind
+) -> None:
+    assert callable(script)
+    client = await connect(server.url, Limits(max_json_bytes=2000))
+    server.answer(script)
+    with pytest.raises(ApiError) as caught:
+        await client.read_worker("w1")
+    assert isinstance(caught.value, family)
+    assert caught.value.kind is kind
+    assert "may cost" not in caught.value.hint
+    assert len(server.requests) == 1
+
+
+async def test_a_reading_cannot_drip_for_ever(server: Server, connect: Clients) -> None:
+    client = await connect(server.url, Limits(first_byte_timeout=0.1, idle_timeout=0.1))
+
+    async def drip(peer: Peer) -> None:
+        await peer.send(head(200, {"Content-Type": "application/json", "Content-Length": "100000000"}))
+        while not peer._writer.is_closing():
+            await peer.send(b" ")
+            await asyncio.sleep(0)
+
+    server.answer(drip)
+    with pytest.raises(StreamLost) as caught:
+        await client.read_worker("w1")
+    assert caught.value.kind in {Kind.TIMEOUT, Kind.IDLE_TIMEOUT}
