@@ -36,12 +36,13 @@ def panels_of_sheet() -> str:
 
 
 class Stage(App[None]):
-    """One panel, `columns` wide; keeps what the panel asks for."""
+    """Panels of `columns` cells, side by side or stacked; keeps what they ask for."""
 
     CSS = "Screen { layout: horizontal; background: $background; }" + panels_of_sheet()
 
-    def __init__(self, *panels: Panel[Any], columns: int = 34) -> None:
+    def __init__(self, *panels: Panel[Any], columns: int = 34, stacked: bool = False) -> None:
         super().__init__()
+        self.stacked = stacked
         self.panels = panels
         self.columns = columns
         self.asked: list[Message] = []
@@ -56,6 +57,11 @@ class Stage(App[None]):
         self.theme = THEMES[0].name
         for panel in self.panels:
             panel.styles.width = self.columns
+            if not self.stacked:
+                panel.styles.height = "1fr"
+                panel.styles.max_height = "100%"
+        if self.stacked:
+            self.screen.styles.layout = "vertical"
         self.panels[0].focus()
 
     def on_open_link(self, message: OpenLink) -> None:

@@ -235,9 +235,8 @@ async def test_ten_thousand_sources_draw_only_what_is_seen(monkeypatch: pytest.M
 
 async def test_short_lists_leave_their_room_to_the_figures() -> None:
     usage, sources, files = panels = [entry.make() for entry in PANELS]
-    app = Stage(*panels, columns=38)
+    app = Stage(*panels, columns=38, stacked=True)
     async with app.run_test(size=(38, 40)) as pilot:
-        app.screen.styles.layout = "vertical"
         for panel in panels:
             panel.show(session(turn(0)))
         await pilot.pause()

@@ -105,7 +105,6 @@ async def test_the_mouse_tells_everything_about_an_item() -> None:
     panel = SourcesPanel()
     app = Stage(panel)
     async with app.run_test(size=(34, 20), tooltips=True) as pilot:
-        panel.styles.height = "1fr"
         panel.show(session(turn(0, parts=(source(1), source(2)))))
         await pilot.pause()
         await pilot.hover(panel, offset=(6, 3))
