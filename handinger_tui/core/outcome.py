@@ -44,8 +44,12 @@ def incomplete_reason(turn: Turn) -> str | None:
     """Why an answer that ended is not whole, None when it is."""
     if turn.incomplete is not None:
         return turn.incomplete
-    if turn.snapshot is not None and not turn.snapshot.busy and turn.snapshot.incomplete is not None:
-        return turn.snapshot.incomplete
+    snapshot = turn.snapshot
+    if snapshot is not None and not snapshot.busy:
+        if snapshot.incomplete is not None:
+            return snapshot.incomplete
+        if snapshot.status == "incomplete":
+            return "The worker calls its answer incomplete."
     if turn.finish_reason in CUT_SHORT:
         return f"The answer was cut short ({turn.finish_reason})."
     if any(isinstance(p, ToolPart) and p.state is ToolState.APPROVAL_REQUESTED for p in turn.parts):

@@ -16,7 +16,8 @@ from handinger_tui.core.usage import NO_COSTS, NO_USAGE, Costs, Usage, costs_of,
 JsonObject = dict[str, Json]
 
 BUSY: Final = frozenset({"running", "pending", "queued", "in_progress", "starting"})
-ENDED: Final = frozenset({"completed", "error", "failed", "aborted", "cancelled", "canceled", "incomplete"})
+FAILED: Final = frozenset({"error", "failed", "aborted", "cancelled", "canceled"})
+ENDED: Final = FAILED | {"completed", "incomplete"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +65,19 @@ class Snapshot:
     def busy(self) -> bool:
         """True unless the worker says it is done.
 
-        An unknown status counts as busy only while `running` is not false (facts sheet, section 12.5).
+        An unknown status counts as busy only while `running` is not false. One that says
+        neither is done when it has an answer or an error to show.
         """
         if self.running_flag is not None:
             return self.running_flag or (self.status in {"pending", "queued"} and not self.output_text)
+        if self.status is None:
+            return not self.output_text and self.error is None
         return self.status not in ENDED
 
     @property
     def failed(self) -> bool:
         """The service reports that the run went wrong."""
-        return self.error is not None or self.status in {"error", "failed", "aborted"}
+        return self.error is not None or self.status in FAILED
 
 
 def is_worker(value: Json) -> bool:
