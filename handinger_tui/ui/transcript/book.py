@@ -1,0 +1,183 @@
+"""Book: all pages of a session, and where each stands.
+
+A page that nobody looked at has an estimated height; one that was left long
+ago keeps its height and drops its rows.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from handinger_tui.core.session import Session
+from handinger_tui.core.text import Rope
+from handinger_tui.core.turn import TextPart, Turn
+from handinger_tui.ui.transcript.page import Page, Unfolded
+
+ReceiptOf = Callable[[Session, Turn], str]
+
+
+class Spot(NamedTuple):
+    """A place that outlives a new layout: page, block, row, and screen rows below that row's start."""
+
+    page: int
+    block: int = 0
+    row: int = 0
+    below: int = 0
+
+
+KEPT_PAGES: Final = 60
+"""Pages whose rows are kept when they are out of sight."""
+
+
+class Book:
+    """All pages of a session in a view of `width` cells."""
+
+    def __init__(self, width: int, receipt: ReceiptOf, unfolded: Unfolded) -> None:
+        self.width: Final = width
+        self.pages: list[Page] = []
+        self.session: Session | None = None
+        self.filled = 0
+        """Pages laid out so far, for tests of what a change costs."""
+        self._receipt = receipt
+        self._unfolded = unfolded
+        self._starts: list[int] = [0]
+        self._recent: dict[int, None] = {}
+
+    @property
+    def height(self) -> int:
+        """All rows."""
+        return self._starts[-1]
+
+    def show(self, session: Session) -> int | None:
+        """Take in a newer value of the session. Returns the first changed row, None when nothing did."""
+        self.session = session
+        first: int | None = None
+        for at, turn in enumerate(session.turns):
+            if at < len(self.pages) and self.pages[at].turn is turn:
+                # A later receipt can depend on an earlier turn's figures.
+                if first is not None and self.pages[at].blocks is not None:
+                    self._refill(at)
+                continue
+            changed = self._put(at, turn)
+            if changed is not None and first is None:
+                first = changed
+        if len(self.pages) > len(session.turns):
+            del self.pages[len(session.turns) :]
+            self._restart(len(self.pages))
+            first = self.height if first is None else first
+        return first
+
+    def _put(self, at: int, turn: Turn) -> int | None:
+        if at == len(self.pages):
+            self.pages.append(Page(turn, estimate(turn, self.width)))
+            self._restart(at)
+            return self._starts[at]
+        page = self.pages[at]
+        if page.turn.turn_id != turn.turn_id:
+            self.pages[at] = Page(turn, estimate(turn, self.width))
+            self._restart(at)
+            return self._starts[at]
+        page.turn = turn
+        if page.blocks is None:
+            page.height, page.measured = estimate(turn, self.width), False
+            self._restart(at)
+            return self._starts[at]
+        return self._refill(at)
+
+    def _refill(self, at: int) -> int | None:
+        page, session = self.pages[at], self.session
+        assert session is not None, "pages exist only for a session"  # noqa: S101  # narrows the type
+        self.filled += 1
+        height = page.height
+        changed = page.fill(self._receipt(session, page.turn), self.width, self._unfolded)
+        if page.height != height:
+            self._restart(at)
+        return None if changed is None else self._starts[at] + changed
+
+    def refill(self, at: int) -> None:
+        """Lay out a page again after something was folded or unfolded."""
+        self._refill(at)
+
+    def measure(self, at: int) -> int:
+        """Make a page's rows if it has none. Returns by how many rows its height changed."""
+        self._recent.pop(at, None)
+        self._recent[at] = None
+        page = self.pages[at]
+        if page.blocks is not None:
+            return 0
+        height = page.height
+        self._refill(at)
+        self._forget()
+        return page.height - height
+
+    def _forget(self) -> None:
+        while len(self._recent) > KEPT_PAGES:
+            oldest = next(iter(self._recent))
+            del self._recent[oldest]
+            if oldest < len(self.pages) and not self.pages[oldest].turn.live:
+                self.pages[oldest].blocks = None
+
+    def _restart(self, at: int) -> None:
+        """Positions of the pages from `at` on, after a height changed."""
+        del self._starts[at + 1 :]
+        y = self._starts[at]
+        for page in self.pages[at:]:
+            y += page.height
+            self._starts.append(y)
+
+    # -- places ---------------------------------------------------------------------------
+    def start(self, page: int) -> int:
+        """The first row of a page."""
+        return self._starts[page]
+
+    def page_at(self, y: int) -> int:
+        """The page that row `y` belongs to."""
+        return min(max(0, bisect_right(self._starts, y) - 1), max(0, len(self.pages) - 1))
+
+    def spot(self, y: int) -> Spot:
+        """The place of row `y`, for finding it again."""
+        number = self.page_at(y)
+        if not self.pages:
+            return Spot(0)
+        self.measure(number)
+        page, row = self.pages[number], y - self._starts[number]
+        at = page.block_at(row)
+        block = (page.blocks or [])[at]
+        inside = row - page.starts[at] - block.gap
+        if inside < 0 or inside >= block.sheet.height:
+            return Spot(number, at, -1, row - page.starts[at])
+        line = block.sheet.row_at(inside)
+        return Spot(number, at, line, inside - block.sheet.start_of(line))
+
+    def find(self, spot: Spot) -> int:
+        """The row where a place is now."""
+        if not self.pages:
+            return 0
+        number = min(spot.page, len(self.pages) - 1)
+        self.measure(number)
+        page = self.pages[number]
+        blocks = page.blocks or []
+        at = min(spot.block, len(blocks) - 1)
+        start = self._starts[number] + page.starts[at]
+        if spot.row < 0:
+            return start + spot.below
+        row = start + blocks[at].gap + blocks[at].sheet.start_of(spot.row)
+        return min(row + spot.below, self._starts[number] + page.height - 1)
+
+
+def estimate(turn: Turn, width: int) -> int:
+    """About how many rows a turn takes. A few rows off is fine: nobody has seen it yet."""
+    rows = 6 + turn.order.prompt.count("\n") + len(turn.order.prompt) // width
+    for part in turn.parts:
+        if isinstance(part, TextPart):
+            rows += 1 + _rope_rows(part.body, min(width, 100))
+        else:
+            rows += 1
+    return rows
+
+
+def _rope_rows(rope: Rope, width: int) -> int:
+    pieces = (*rope.sealed, rope.tail)
+    return sum(piece.count("\n") + int(len(piece) / width * 0.8) for piece in pieces)

@@ -1,0 +1,118 @@
+"""Page: what is shown of one turn. Of a newer turn value only what changed is laid out again."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import accumulate
+
+from handinger_tui.core.turn import ReasoningPart, TextPart, Turn
+from handinger_tui.ui.transcript.cards import Look
+from handinger_tui.ui.transcript.markdown import LiveMarkdown
+from handinger_tui.ui.transcript.paint import MARGIN
+from handinger_tui.ui.transcript.row import INDENT, indented
+from handinger_tui.ui.transcript.rows import FOLDABLE, gap_between, reasoning_line, slot_rows
+from handinger_tui.ui.transcript.sheet import Sheet
+from handinger_tui.ui.transcript.slots import Slot, same, slot_key, slots_of
+
+Unfolded = Callable[[str, str], bool]
+"""Whether a slot is unfolded, by the turn's id and the slot's key."""
+
+
+@dataclass(slots=True)
+class Block:
+    """One slot with its rows. `gap` rows stand empty before it; `growing` while its text may go on."""
+
+    slot: Slot
+    gap: int
+    growing: bool
+    unfolded: bool
+    sheet: Sheet
+    live: LiveMarkdown | None = None
+
+    @property
+    def height(self) -> int:
+        """Screen rows, the empty one before it included; 0 when there is nothing to show."""
+        return self.gap + self.sheet.height if self.sheet.height else 0
+
+    def fill(self, width: int) -> int:
+        """Lay out what changed. Returns the first changed screen row of the block."""
+        look = Look(width - MARGIN - 1, self.unfolded)
+        slot = self.slot
+        if isinstance(slot, TextPart) or (isinstance(slot, ReasoningPart) and self.unfolded):
+            return self.gap + self._fill_markdown(slot, look)
+        self.live = None
+        return self.gap + self.sheet.replace(0, slot_rows(slot, look))
+
+    def _fill_markdown(self, slot: TextPart | ReasoningPart, look: Look) -> int:
+        inset = 0 if isinstance(slot, TextPart) else INDENT.cell_length
+        live = self.live or LiveMarkdown(look.width - inset)
+        kept = live.update(slot.text, done=not self.growing)
+        fresh = live.rows[kept:]
+        self.live = live if self.growing else None
+        if isinstance(slot, TextPart):
+            return self.sheet.replace(kept, fresh)
+        head = reasoning_line(slot, look)
+        if not self.sheet.rows:
+            self.sheet.replace(0, [head])
+        self.sheet.replace_first(head)
+        self.sheet.replace(kept + 1, indented(fresh, INDENT, INDENT))
+        return 0
+
+
+class Page:
+    """One turn. `height` is exact once `blocks` were made, an estimate before."""
+
+    def __init__(self, turn: Turn, height: int) -> None:
+        self.turn = turn
+        self.height = height
+        self.measured = False
+        self.blocks: list[Block] | None = None
+        self.starts: list[int] = []
+
+    def fill(self, receipt: str, width: int, unfolded: Unfolded) -> int | None:
+        """Make or renew the blocks. Returns the first changed row of the page, None when nothing changed."""
+        old = self.blocks or []
+        blocks: list[Block] = []
+        changed: int | None = None
+        at, below_unfolded = 0, False
+        slots = slots_of(self.turn, receipt)
+        for number, slot in enumerate(slots):
+            before = old[number] if number < len(old) else None
+            gap = int(number > 0 and (below_unfolded or gap_between(slots[number - 1], slot)))
+            block, first = self._block(
+                slot, before, gap, width, unfolded(self.turn.turn_id, slot_key(slot, number))
+            )
+            if changed is None and first is not None:
+                changed = at + min(first, block.height)
+            blocks.append(block)
+            below_unfolded = block.unfolded and isinstance(slot, FOLDABLE)
+            at += block.height
+        if changed is None and len(blocks) < len(old):
+            changed = at
+        self.blocks = blocks
+        self.starts = list(accumulate((block.height for block in blocks), initial=0))
+        # Two empty rows part a turn from the next.
+        self.height, self.measured = at + 2, True
+        return changed
+
+    def _block(
+        self, slot: Slot, before: Block | None, gap: int, width: int, unfolded: bool
+    ) -> tuple[Block, int | None]:
+        growing = self.turn.live and isinstance(slot, TextPart | ReasoningPart) and slot.open
+        if before is not None and before.gap == gap and before.unfolded == unfolded:
+            if before.growing == growing and same(before.slot, slot):
+                return before, None
+            if type(before.slot) is type(slot) and isinstance(slot, TextPart | ReasoningPart):
+                before.slot, before.growing = slot, growing
+                return before, before.fill(width)
+        tone = "faint" if isinstance(slot, ReasoningPart) else None
+        block = Block(slot, gap, growing, unfolded, Sheet(width, tone))
+        block.fill(width)
+        return block, 0
+
+    def block_at(self, row: int) -> int:
+        """The number of the block that a row of the page belongs to."""
+        at = bisect_right(self.starts, row) - 1
+        return min(max(0, at), len(self.starts) - 2)

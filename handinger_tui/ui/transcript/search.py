@@ -1,0 +1,64 @@
+"""Finding text: which slots hold it (by their source), and which rows show it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from handinger_tui.core.session import Session
+from handinger_tui.ui.transcript.rows import source_of
+from handinger_tui.ui.transcript.sheet import Paints, Sheet
+from handinger_tui.ui.transcript.slots import slots_of
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A slot that holds the text, `count` times."""
+
+    turn: int
+    slot: int
+    count: int
+
+
+@dataclass(slots=True)
+class Search:
+    """One search: its pattern, the slots with hits in order, and where it stands (`at`, `row` within)."""
+
+    pattern: re.Pattern[str]
+    hits: list[Hit]
+    at: int = -1
+    row: int = -1
+
+    @property
+    def count(self) -> int:
+        """How often the text occurs."""
+        return sum(hit.count for hit in self.hits)
+
+
+def search(session: Session, text: str) -> Search | None:
+    """Look for `text` as it stands, in either case; None for an empty text."""
+    if not text.strip():
+        return None
+    pattern = re.compile(re.escape(text), re.IGNORECASE)
+    return Search(pattern, list(_hits(session, pattern)))
+
+
+def _hits(session: Session, pattern: re.Pattern[str]) -> Iterator[Hit]:
+    for number, turn in enumerate(session.turns):
+        for at, slot in enumerate(slots_of(turn, "")):
+            count = sum(1 for _found in pattern.finditer(source_of(slot)))
+            if count:
+                yield Hit(number, at, count)
+
+
+def rows_with(sheet: Sheet, pattern: re.Pattern[str], paints: Paints) -> list[int]:
+    """The screen rows of a sheet that show a match; its first row when the match is broken over lines."""
+    found: list[int] = []
+    for number, row in enumerate(sheet.rows):
+        if pattern.search(row.first.plain + row.content.plain) is None:
+            continue
+        strips = paints.strips(row, sheet.tone)
+        seen = [at for at, strip in enumerate(strips) if pattern.search(strip.text)]
+        found += [sheet.start_of(number) + at for at in seen or (0,)]
+    return found or [0]

@@ -1,0 +1,97 @@
+"""Sheet: the rows of one slot with their heights; strips are painted when they are looked at."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict
+from typing import Final, NamedTuple
+
+from textual.strip import Strip
+
+from handinger_tui.ui.transcript.paint import Palette, height, paint
+from handinger_tui.ui.transcript.row import Row
+
+KEPT_ROWS: Final = 1_500
+"""Rows whose strips are kept: some screens full, at a few kB each."""
+
+
+class Paints:
+    """Strips of the rows that were looked at last."""
+
+    def __init__(self, palette: Palette, width: int) -> None:
+        self.palette: Final = palette
+        self.width: Final = width
+        self.painted = 0
+        """Rows painted so far, for tests of what a change costs."""
+        self._kept: OrderedDict[int, tuple[Row, list[Strip]]] = OrderedDict()
+
+    def strips(self, row: Row, tone: str | None) -> list[Strip]:
+        """The strips of a row."""
+        # The row is kept beside its strips, so that its id cannot become another row's.
+        found = self._kept.get(id(row))
+        if found is not None:
+            self._kept.move_to_end(id(row))
+            return found[1]
+        strips = list(paint(row, self.width, self.palette, tone))
+        self.painted += 1
+        self._kept[id(row)] = (row, strips)
+        if len(self._kept) > KEPT_ROWS:
+            self._kept.popitem(last=False)
+        return strips
+
+
+class Code(NamedTuple):
+    """A code block in a sheet: its first screen row, the one after its last, its text."""
+
+    start: int
+    end: int
+    text: str
+
+
+class Sheet:
+    """Rows one under the other in a view of `width` cells."""
+
+    def __init__(self, width: int, tone: str | None = None) -> None:
+        self.rows: list[Row] = []
+        self.height = 0
+        self.tone: Final = tone
+        self._width = width
+        self._starts: list[int] = []
+
+    def replace(self, kept: int, fresh: list[Row]) -> int:
+        """Keep the first `kept` rows and put `fresh` after them. Returns the first changed screen row."""
+        if kept < len(self.rows):
+            self.height = self._starts[kept]
+            del self.rows[kept:], self._starts[kept:]
+        changed = self.height
+        for row in fresh:
+            self.rows.append(row)
+            self._starts.append(self.height)
+            self.height += height(row, self._width)
+        return changed
+
+    def replace_first(self, row: Row) -> None:
+        """Put another row in place of the first, which is as high."""
+        self.rows[0] = row
+
+    def strip(self, y: int, paints: Paints) -> Strip:
+        """The strip at screen row `y`."""
+        at = self.row_at(y)
+        strips = paints.strips(self.rows[at], self.tone)
+        return strips[min(y - self._starts[at], len(strips) - 1)]
+
+    def row_at(self, y: int) -> int:
+        """The number of the row that screen row `y` belongs to."""
+        return max(0, bisect_right(self._starts, y) - 1)
+
+    def start_of(self, row: int) -> int:
+        """The screen row at which a row begins."""
+        return self._starts[row] if row < len(self._starts) else self.height
+
+    def codes(self) -> list[Code]:
+        """The code blocks, in order."""
+        return [
+            Code(self._starts[at], self.start_of(at + row.code[1]), row.code[0])
+            for at, row in enumerate(self.rows)
+            if row.code is not None
+        ]

@@ -1,0 +1,208 @@
+"""Transcript: the conversation on the screen.
+
+It draws its lines itself, with no widget per message: what a paint costs does
+not depend on how long the conversation is. It opens nothing and sends nothing:
+a click on a link becomes a message.
+"""
+
+from __future__ import annotations
+
+from textual import events
+from textual.geometry import Offset
+from textual.message import Message
+from textual.selection import Selection
+from textual.strip import Strip
+
+from handinger_tui.ui.transcript.book import ReceiptOf
+from handinger_tui.ui.transcript.cursor import Place, last_answer, neighbour, rows_at, stop_at
+from handinger_tui.ui.transcript.draw import with_cursor, with_matches, with_selection
+from handinger_tui.ui.transcript.folding import Folding
+from handinger_tui.ui.transcript.paint import MARGIN
+from handinger_tui.ui.transcript.rows import FOLDABLE
+from handinger_tui.ui.transcript.search import Search, rows_with, search
+from handinger_tui.ui.transcript.window import no_receipt
+
+
+class Transcript(Folding):
+    """The conversation: `show` a session; then read, select, copy and find in it."""
+
+    class LinkClicked(Message):
+        """A link was clicked. `href` is as it stands in the answer: judge it before opening."""
+
+        def __init__(self, href: str) -> None:
+            super().__init__()
+            self.href = href
+
+    def __init__(
+        self,
+        receipt: ReceiptOf = no_receipt,
+        *,
+        id: str | None = None,  # noqa: A002  # Textual's name
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(receipt, id=id, classes=classes)
+        self._place: Place | None = None
+        self._search: Search | None = None
+        self._clicked_row = 0
+
+    def forget_marks(self) -> None:
+        """Another session is shown: cursor and matches are void."""
+        self._place = self._search = None
+
+    def on_click(self, event: events.Click) -> None:
+        """The pill goes to the end; a folded line unfolds."""
+        if self.in_pill(event):
+            self.follow()
+            return
+        self._clicked_row = event.y + self.scroll_offset.y
+        found = self.block_at(self._clicked_row)
+        if found is not None and event.chain == 1 and not self.text_selection:
+            number, at, block, row = found
+            if row == 0 and isinstance(block.slot, FOLDABLE):
+                self.fold(number, at)
+
+    def action_link(self, href: str) -> None:
+        """A link was clicked; what becomes of it is not decided here."""
+        self.post_message(self.LinkClicked(href))
+
+    # -- selection ------------------------------------------------------------------------
+    def marked_line(self, y: int) -> Strip:
+        """A line with matches, selection and cursor drawn over it."""
+        strip = self.line(y)
+        if self._search is not None:
+            here = y == self._search.row
+            strip = with_matches(
+                strip, self._search.pattern, self.mark_style("match-here" if here else "match")
+            )
+        selection = self.text_selection
+        if selection is not None and (span := selection.get_span(y)) is not None:
+            strip = with_selection(strip, span, self.screen.get_component_rich_style("screen--selection"))
+        if self._place is not None and self.book is not None and y in rows_at(self.book, self._place):
+            strip = with_cursor(strip, self.mark_style("cursor"))
+        return strip
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The selected text as it stands on the screen, without the margin."""
+        if self.book is None:
+            return None
+        start = selection.start.y if selection.start else 0
+        end = selection.end.y if selection.end else self.book.height - 1
+        lines = []
+        for y in range(start, min(end, self.book.height - 1) + 1):
+            text = self.line(y).text.rstrip()
+            first, last = selection.get_span(y) or (0, 0)
+            lines.append(text[max(first, MARGIN) : None if last == -1 else last])
+        return "\n".join(lines), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002  # the base's
+        """Paint the selection."""
+        self.refresh()
+
+    def text_select_all(self) -> None:
+        """A double click selects the block under it, not the whole conversation."""
+        found = self.block_at(self._clicked_row)
+        if found is None:
+            return
+        _number, _at, block, row = found
+        start = self._clicked_row - max(0, row)
+        end = Offset(self.size.width, start + block.sheet.height - 1)
+        self.screen.selections = {self: Selection(Offset(0, start), end)}
+
+    # -- copying -----------------------------------------------------------------------------
+    def cursor_next(self) -> None:
+        """Move the cursor to the next message or code block."""
+        self._move_cursor(1)
+
+    def cursor_previous(self) -> None:
+        """Move the cursor to the message or code block before."""
+        self._move_cursor(-1)
+
+    def cursor_clear(self) -> None:
+        """Put the cursor away."""
+        self._place = None
+        self.refresh()
+
+    def _move_cursor(self, step: int) -> None:
+        book = self.book
+        if book is None:
+            return
+        page = book.page_at(self.scroll_offset.y + self.size.height - 1)
+        stop = neighbour(book, self._place, step, page)
+        if stop is None:
+            return
+        self._place = stop.place
+        self._reveal(stop.start, stop.end)
+        self.refresh()
+
+    def _reveal(self, start: int, end: int) -> None:
+        """Bring rows into sight, with some of what stands before them."""
+        y, height = self.scroll_offset.y, self.size.height
+        if start < y or end > y + height:
+            self.place(start - min(height // 3, max(0, height - (end - start))))
+            self.following = self.scroll_offset.y >= self.max_scroll_y
+
+    def copyable_at_cursor(self) -> str | None:
+        """The source of what the cursor stands on; None without a cursor."""
+        if self._place is None or self.book is None:
+            return None
+        stop = stop_at(self.book, self._place)
+        return stop.text if stop is not None else None
+
+    def copy_current(self) -> str:
+        """The source of what the cursor stands on, or else of the newest answer."""
+        return self.copyable_at_cursor() or last_answer(self.session)
+
+    # -- finding ---------------------------------------------------------------------------
+    def find(self, text: str) -> int:
+        """Look for `text`, show the last match and mark all. Returns how often it occurs."""
+        self._search = search(self.session, text) if self.session is not None else None
+        if self._search is None or not self._search.hits:
+            self.refresh()
+            return 0
+        self._search.at = len(self._search.hits)
+        self._step(-1)
+        return self._search.count
+
+    def find_next(self) -> None:
+        """Go to the match below."""
+        self._step(1)
+
+    def find_previous(self) -> None:
+        """Go to the match above."""
+        self._step(-1)
+
+    def find_clear(self) -> None:
+        """Take the marks away."""
+        self._search = None
+        self.refresh()
+
+    def _step(self, step: int) -> None:
+        found, book, paints = self._search, self.book, self.paints
+        if found is None or book is None or paints is None or not found.hits:
+            return
+        row = self._match_row(found, step, found.row)
+        if row is None:
+            found.at = (found.at + step) % len(found.hits)
+            row = self._match_row(found, step, None)
+        if row is not None:
+            found.row = row
+            self._reveal(row, row + 1)
+        self.refresh()
+
+    def _match_row(self, found: Search, step: int, after: int | None) -> int | None:
+        """The next row with a match in the present hit; None when there is no further one."""
+        book, paints = self.book, self.paints
+        if book is None or paints is None or not 0 <= found.at < len(found.hits):
+            return None
+        hit = found.hits[found.at]
+        book.measure(hit.turn)
+        page = book.pages[hit.turn]
+        block = (page.blocks or [])[hit.slot]
+        if isinstance(block.slot, FOLDABLE) and not block.unfolded:
+            self.fold(hit.turn, hit.slot)
+            block = (page.blocks or [])[hit.slot]
+        start = book.start(hit.turn) + page.starts[hit.slot] + block.gap
+        rows = [start + row for row in rows_with(block.sheet, found.pattern, paints)]
+        if after is not None:
+            rows = [row for row in rows if (row > after if step > 0 else row < after)]
+        return None if not rows else rows[0] if step > 0 else rows[-1]

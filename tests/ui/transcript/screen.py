@@ -1,0 +1,79 @@
+"""An app with nothing but a transcript, and turns to show in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from textual.app import App, ComposeResult
+from textual.filter import LineFilter
+
+from handinger_tui.core.session import Session, put_turn
+from handinger_tui.core.text import Rope
+from handinger_tui.core.turn import Order, Part, TextPart, Turn, TurnStatus
+from handinger_tui.stylesheet import STYLESHEET
+from handinger_tui.ui.transcript.guard import ControlFilter
+from handinger_tui.ui.transcript.view import Transcript
+
+RULES = re.compile(r"/\* transcript:begin \*/.*/\* transcript:end \*/", re.DOTALL)
+
+
+def transcript_rules() -> str:
+    """Our section of the style sheet."""
+    found = RULES.search(STYLESHEET.read_text("utf-8"))
+    assert found is not None
+    return found.group()
+
+
+def text_part(text: str, *, open_: bool = False) -> TextPart:
+    return TextPart(Rope() + text, open_)
+
+
+def turn(number: int, *parts: Part, prompt: str = "A question?", **members: Any) -> Turn:
+    order = Order(f"turn-{number}", prompt, created_ms=number)
+    return Turn(order, **{"status": TurnStatus.COMPLETED, "parts": tuple(parts), **members})
+
+
+def session(*turns: Turn) -> Session:
+    return Session("session", 0, turns=turns)
+
+
+def grown(shown: Session, part: TextPart) -> Session:
+    """The session with the last turn's last part replaced."""
+    last = shown.turns[-1]
+    return put_turn(shown, replace(last, parts=(*last.parts[:-1], part)))
+
+
+class Stage(App[None]):
+    """The transcript fills the screen. Links and actions that ran are kept."""
+
+    CSS = transcript_rules()
+    ENABLE_COMMAND_PALETTE = False
+
+    def __init__(self, shown: Session | None = None, receipt: str = "") -> None:
+        super().__init__()
+        self.shown = shown
+        self.guard = ControlFilter()
+        self.links: list[str] = []
+        self.transcript = Transcript(lambda _session, turn: "" if turn.live else receipt)
+
+    def compose(self) -> ComposeResult:
+        yield self.transcript
+
+    def on_mount(self) -> None:
+        if self.shown is not None:
+            self.transcript.show(self.shown)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self.guard]
+
+    def on_transcript_link_clicked(self, message: Transcript.LinkClicked) -> None:
+        self.links.append(message.href)
+
+
+def screen_lines(app: Stage) -> list[str]:
+    """What is on the screen, line by line."""
+    size = app.transcript.size
+    return [app.transcript.render_line(y).text.rstrip() for y in range(size.height)]

@@ -1,0 +1,100 @@
+"""Streamed rows equal the rows of the whole text, however the text is cut."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handinger_tui.core.safety import clean
+from handinger_tui.ui.transcript.blocks import Builder, parse
+from handinger_tui.ui.transcript.markdown import LiveMarkdown, render
+from handinger_tui.ui.transcript.row import Row
+from tests.ui.transcript.documents import DOCUMENTS, LARGE
+
+
+def looks(rows: list[Row]) -> list[tuple[object, ...]]:
+    return [row.look() for row in rows]
+
+
+def chunks(text: str, dice: random.Random, longest: int) -> Iterator[str]:
+    at = 0
+    while at < len(text):
+        at += dice.randint(1, longest)
+        yield text[:at]
+
+
+def stream(text: str, dice: random.Random, longest: int, width: int = 60) -> LiveMarkdown:
+    """Every prefix in turn; what `update` calls unchanged must be unchanged."""
+    live = LiveMarkdown(width)
+    before: list[Row] = []
+    for prefix in chunks(text, dice, longest):
+        kept = live.update(prefix, done=False)
+        assert all(old is new for old, new in zip(before[:kept], live.rows[:kept], strict=True))
+        before = list(live.rows)
+    kept = live.update(text, done=True)
+    assert all(old is new for old, new in zip(before[:kept], live.rows[:kept], strict=True))
+    return live
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_streamed_rows_equal_whole_rows(name: str) -> None:
+    text = DOCUMENTS[name]
+    whole = looks(render(text, 60))
+    for seed in range(12):
+        dice = random.Random(f"{name}{seed}")
+        assert looks(stream(text, dice, dice.choice((1, 3, 9, 40))).rows) == whole
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_texts_stream_alike(name: str) -> None:
+    text = LARGE[name]
+    whole = looks(render(text, 60))
+    for longest in (150, 2_000):
+        assert looks(stream(text, random.Random(name), longest).rows) == whole
+
+
+def test_documents_one_after_another_stream_alike() -> None:
+    for seed in range(40):
+        dice = random.Random(seed)
+        text = "\n".join(dice.sample(list(DOCUMENTS.values()), 4))
+        assert looks(stream(text, dice, 30).rows) == looks(render(text, 60)), seed
+
+
+@pytest.mark.parametrize("name", [name for name in DOCUMENTS if not name.startswith("reference")])
+def test_borders_do_not_change_what_one_parse_gives(name: str) -> None:
+    text = clean(DOCUMENTS[name])
+    tokens, found = parse(text)
+    assert not found
+    builder = Builder(text, 60)
+    assert looks(render(text, 60)) == looks(builder.rows(builder.units(tokens)))
+
+
+LINES = st.sampled_from(
+    ["- a", "  - b", "1. x", "2. y", "> q", "```", "~~~", "    i", "text", "# h", "---", "===", "", "", "|a|b|",
+     "|-|-|", "|1|2|", "[r]: /u", "[r]", "-", "*", "  text", "   - c", "\t", "``` x", "[r]: /u 't", "t'", ">"]
+)  # fmt: skip
+
+
+@settings(max_examples=250, deadline=None)
+@given(lines=st.lists(LINES, max_size=14), seed=st.integers(0, 10**6))
+def test_any_mix_of_lines_streams_alike(lines: list[str], seed: int) -> None:
+    text = "\n".join(lines)
+    assert looks(stream(text, random.Random(seed), 6, 40).rows) == looks(render(text, 40))
+
+
+def test_a_replaced_text_starts_again() -> None:
+    live = LiveMarkdown(60)
+    live.update("one\n\ntwo\n\nthree\n\n", done=False)
+    assert live.update("other", done=False) == 0
+    assert [row.content.plain for row in live.rows] == ["other"]
+
+
+def test_finished_rows_are_not_made_again() -> None:
+    text = "".join(f"Paragraph {n} of an answer.\n\n" for n in range(300))
+    live = LiveMarkdown(60)
+    live.update(text, done=False)
+    assert len(live.rows) - live.update(text + "more", done=False) <= 6

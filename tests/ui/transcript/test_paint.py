@@ -1,0 +1,182 @@
+"""What a change costs, in rows and paints; and that nothing dangerous is ever painted."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+
+from handinger_tui.core.session import put_turn
+from handinger_tui.core.turn import (
+    DataPart,
+    Fault,
+    FilePart,
+    Kind,
+    SourcePart,
+    ToolPart,
+    ToolState,
+    Turn,
+    TurnStatus,
+)
+from handinger_tui.ui.transcript.guard import ControlFilter
+from handinger_tui.ui.transcript.wrap import width_of
+from tests.ui.transcript.screen import Stage, grown, session, text_part, turn
+
+PAYLOADS: list[dict[str, Any]] = json.loads(
+    (Path(__file__).parents[1] / "data" / "terminal.shown.json").read_text("utf-8")
+)["payloads"]
+BAD = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0001]")
+
+
+def payload_text(payload: dict[str, Any]) -> str:
+    if "repeat" in payload:
+        part = payload["repeat"]
+        return str(part["head"] + part["unit"] * min(part["times"], 4_000) + part["tail"])
+    if "b64" in payload:
+        return base64.b64decode(payload["b64"]).decode("utf-8", "surrogateescape")
+    return str(payload.get("text") or "".join(payload["chunks"]))
+
+
+def everywhere(text: str) -> Turn:
+    """A turn with `text` in every place that comes from outside."""
+    return turn(
+        1,
+        text_part(text),
+        ToolPart("c", text, ToolState.OUTPUT_ERROR, input={text: [text]}, output={"o": text}, error=text),
+        ToolPart("d", "x", input_text=text),
+        FilePart("https://f.example/" + text, text, text, 3),
+        FilePart(text, "text/plain"),
+        DataPart(text, {text: text}),
+        SourcePart(text, text, text),
+        SourcePart("s", "https://s.example/x", text),
+        status=TurnStatus.FAILED,
+        prompt=text,
+        fault=Fault(Kind.SERVER, text, 500),
+        errors=(text,),
+        replaced_text=text,
+    )
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: payload["id"])
+async def test_no_payload_reaches_a_strip(payload: dict[str, Any]) -> None:
+    text = payload_text(payload)
+    app = Stage(session(everywhere(text)), receipt=text)
+    async with app.run_test(size=(60, 200)) as pilot:
+        await pilot.pause()
+        for unfold in (False, True):
+            if unfold:
+                app.transcript.toggle_details()
+                await pilot.pause()
+            book = app.transcript.book
+            assert book is not None
+            for y in range(min(book.height, 400)):
+                strip = app.transcript.line(y)
+                assert not BAD.search(strip.text), (y, strip.text)
+                assert strip.cell_length == 60 == sum(width_of(segment.text) for segment in strip)
+                for segment in strip:
+                    link = segment.style.link if segment.style else None
+                    assert link is None or re.match(r"(https?|mailto):", link, re.IGNORECASE), link
+                    actions = segment.style.meta.get("@click") if segment.style else None
+                    assert actions is None or (isinstance(actions, tuple) and actions[0] == "link")
+        for word in payload["must"].get("visible", ()):
+            if payload["class"] == "markup":
+                book = app.transcript.book
+                assert book is not None
+                shown = "".join(app.transcript.line(y).text.strip() for y in range(min(book.height, 60)))
+                assert word.replace(" ", "") in shown.replace(" ", "")
+        assert app.is_running
+
+
+async def test_markup_runs_no_action_and_links_are_only_posted() -> None:
+    text = "[@click=app.quit]press[/] [link='file:///etc/passwd']x[/link] [here](https://e.example/a%2Fb?s=x%2By)"
+    app = Stage(session(turn(1, text_part(text), prompt="hi")))
+    async with app.run_test(size=(110, 10)) as pilot:
+        await pilot.pause()
+        row = next(y for y in range(10) if "press" in app.transcript.line(y).text)
+        line = app.transcript.line(row).text
+        for word in ("press", "here"):
+            await pilot.click(app.transcript, offset=(line.index(word) + 1, row))
+            await pilot.pause()
+        assert app.is_running
+        assert app.links == ["https://e.example/a%2Fb?s=x%2By"]
+
+
+def test_the_guard_drops_what_others_let_through() -> None:
+    guard = ControlFilter()
+    hostile = [
+        Segment("a\x1b]52;c;x\x07b\u202ec", Style(link="https://e.example/")),
+        Segment("d", Style(link="file:///etc/passwd", bold=True)),
+        Segment("\x1b[2J", None, [(1,)]),  # type: ignore[list-item]  # stands for any code of Textual's own
+    ]
+    cleaned = guard.apply(hostile, Color(0, 0, 0))
+    assert [segment.text for segment in cleaned] == ["a]52;c;xbc", "d", "\x1b[2J"]
+    assert cleaned[0].style is not None
+    assert cleaned[0].style.link == "https://e.example/"
+    assert cleaned[1].style is not None
+    assert cleaned[1].style.link is None
+    assert cleaned[1].style.bold
+
+
+def test_the_guard_hands_clean_segments_on_as_they_are() -> None:
+    clean = [
+        Segment("text · 東京 ❤️ 👨‍👩‍👧", Style(bold=True)),
+        Segment("x", Style(link="https://e.example/")),
+    ]
+    assert ControlFilter().apply(clean, Color(0, 0, 0)) is clean
+
+
+async def test_showing_the_same_again_paints_nothing() -> None:
+    shown = session(turn(1, text_part("Some text.\n\n" * 30)))
+    app = Stage(shown)
+    async with app.run_test(size=(80, 20)) as pilot:
+        await pilot.pause()
+        app.transcript.lines_drawn = 0
+        for value in (shown, session(*shown.turns), put_turn(shown, shown.turns[0])):
+            app.transcript.show(value)
+            await pilot.pause()
+        assert app.transcript.lines_drawn == 0
+
+
+async def test_a_delta_lays_out_one_page_and_paints_few_rows() -> None:
+    text = "".join(f"Paragraph {n} of it.\n\n" for n in range(200))
+    turns = [turn(n, text_part("Old answer.\n\n" * 10)) for n in range(300)]
+    live = turn(999, text_part(text, open_=True), status=TurnStatus.ACCEPTED)
+    shown = session(*turns, live)
+    app = Stage(shown)
+    async with app.run_test(size=(80, 20)) as pilot:
+        await pilot.pause()
+        book, paints = app.transcript.book, app.transcript.paints
+        assert book is not None
+        assert paints is not None
+        assert book.filled < 10, "only what is in sight is laid out"
+        filled, painted = book.filled, paints.painted
+        app.transcript.lines_drawn = 0
+        for n in range(10):
+            text += f"word{n} "
+            shown = grown(shown, text_part(text, open_=True))
+            app.transcript.show(shown)
+            await pilot.pause()
+        assert book.filled - filled == 10
+        assert paints.painted - painted <= 20
+        # Two scrolls of 20 lines, and the grown line with those below it for every other delta.
+        assert app.transcript.lines_drawn <= 2 * 20 + 8 * 5
+
+
+async def test_another_theme_paints_the_same_text_in_other_colours() -> None:
+    app = Stage(session(turn(1, text_part("# Title\n\ntext"))))
+    async with app.run_test(size=(60, 12)) as pilot:
+        app.theme = "textual-dark"
+        await pilot.pause()
+        dark = app.transcript.line(2)
+        app.theme = "textual-light"
+        await pilot.pause()
+        light = app.transcript.line(2)
+        assert dark.text == light.text
+        assert [s.style for s in dark] != [s.style for s in light]
