@@ -47,6 +47,8 @@ ROWS: Final[tuple[tuple[str, str, str, Write], ...]] = (
 )
 """Figure, label, label where it is narrow, how to write it; a line without a figure is a caption."""
 
+WIDE_LABEL: Final = 12
+"""Cells that the full labels take, with a blank behind them."""
 READINGS: Final = {
     Reading.TOTAL: "read as totals of the worker",
     Reading.PER_TURN: "read as reported per turn",
@@ -149,10 +151,10 @@ def _headline(view: UsageView, width: int) -> list[Content]:
 
 # -- the two columns -----------------------------------------------------------------
 def _columns(width: int) -> tuple[int, int, int]:
-    """Cells of label, this turn and worker; the last cell of the worker's is for its plus sign."""
-    label = 12 if width >= 30 else 10 if width >= 26 else width // 3 + 1
-    turn = (width - label) // 2
-    return label, turn, width - label - turn
+    """Cells of label, this turn and worker: both as wide, but for the cell of the worker's plus sign."""
+    label = WIDE_LABEL if width >= 30 else width // 3 + 1
+    turn = (width - label - 1) // 2
+    return width - 2 * turn - 1, turn, turn + 1
 
 
 def _table(view: UsageView, width: int) -> list[Content]:
@@ -161,7 +163,7 @@ def _table(view: UsageView, width: int) -> list[Content]:
     head = f"{'':{label}}{heads[0]:>{turn}}{heads[1]:>{worker - 1}} "
     lines = [Content.styled(head, FAINT)]
     for name, full, narrow, write in ROWS:
-        title = full if label == 12 else narrow
+        title = full if label >= WIDE_LABEL else narrow
         caption = Content.styled(title, FAINT)
         lines += [_row(view, name, caption, write, width)] if name else [BLANK, *([caption] if title else [])]
     return lines
@@ -228,8 +230,9 @@ def _split(view: UsageView, width: int) -> list[Content]:
         blocks, colours = (*drawing.BLOCKS, drawing.REST), (*styles, ".usage--rest")
         lines.append(Content.assemble(*((blocks[at] * cells, colours[at]) for at, cells in pieces)))
         lines.append(BLANK)
+    gap = " " if _columns(width)[0] > 9 else ""
     for at, name in enumerate(CATEGORIES):
-        title = Content.assemble((drawing.BLOCKS[at], styles[at]), (f" {name}", FAINT))
+        title = Content.assemble((drawing.BLOCKS[at], styles[at]), (gap + name, FAINT))
         lines.append(_row(view, name, title, drawing.usd, width))
     if any(at < 0 for at, _ in pieces):
         lines.append(Content.styled(f"{drawing.REST} not split up", FAINT))
