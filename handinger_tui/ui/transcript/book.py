@@ -180,4 +180,4 @@ def estimate(turn: Turn, width: int) -> int:
 
 def _rope_rows(rope: Rope, width: int) -> int:
     pieces = (*rope.sealed, rope.tail)
-    return sum(piece.count("\n") + int(len(piece) / width * 0.8) for piece in pieces)
+    return sum(piece.count("\n") + int(len(piece) / width * 0.55) for piece in pieces)
