@@ -81,7 +81,7 @@ class Headless:
             if turn is None:
                 raise HandingerError(f"{worker_id} has no turn yet.", "Send one: handinger-tui -w ID -p …")
             self._listen(parts)
-            if turn.status in (TurnStatus.RUNNING, TurnStatus.UNKNOWN):
+            if turn.live or turn.status in (TurnStatus.RUNNING, TurnStatus.UNKNOWN):
                 await parts.engine.watch(session.session_id, turn.turn_id)
             else:
                 await parts.engine.refresh(session.session_id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.events import StreamEvent
@@ -67,6 +67,9 @@ class _Desk:
     session: Session
     run: Run | None = None
     task: asyncio.Task[None] | None = None
+    queue: list[str] = field(default_factory=list)
+    """Turns ordered here and not yet started. A queued turn read from the disk may be
+    another program's, which will send it: only our own ones are ever started."""
 
 
 class Engine:
@@ -186,6 +189,7 @@ class Engine:
             desk.session = replace(desk.session, title=title_from(prompt))
         await self._log.open_turn(desk.session, order)
         self._put(desk, Turn(order))
+        desk.queue.append(order.turn_id)
         self._start_next(desk)
         return order.turn_id
 
@@ -196,9 +200,10 @@ class Engine:
             Busy: it is no longer queued.
         """
         desk = self._desks[session_id]
-        turn = next(turn for turn in desk.session.turns if turn.turn_id == turn_id)
-        if turn.status is not TurnStatus.QUEUED or (desk.run and desk.run.turn_id == turn_id):
+        turn = self._turn(desk, turn_id)
+        if turn_id not in desk.queue:
             raise Busy("This message is already on its way.")
+        desk.queue.remove(turn_id)
         await self._close_unsent(desk, turn, "Taken back before it was sent.")
         return turn.order.prompt
 
@@ -295,11 +300,9 @@ class Engine:
 
     def _start_next(self, desk: _Desk) -> None:
         """Start the oldest queued turn unless one is under way."""
-        if desk.task is not None:
+        if desk.task is not None or not desk.queue:
             return
-        queued = next((turn for turn in desk.session.turns if turn.status is TurnStatus.QUEUED), None)
-        if queued is None:
-            return
+        queued = self._turn(desk, desk.queue.pop(0))
         run = self._run(desk, queued.order)
         self._launch(desk, run, run.start())
 
@@ -312,7 +315,7 @@ class Engine:
         """A run is over: tell the listeners, and go on with the queue where that is safe."""
         desk.run, desk.task = None, None
         self._tell(desk.session.session_id)
-        if self._closing or not any(turn.status is TurnStatus.QUEUED for turn in desk.session.turns):
+        if self._closing or not desk.queue:
             return
         if run.turn.status in CONTINUABLE:
             self._start_next(desk)
@@ -322,9 +325,9 @@ class Engine:
     async def _return_queue(self, desk: _Desk) -> None:
         """The turn before did not simply end: nothing more is sent without a person."""
         try:
-            for turn in desk.session.turns:
-                if turn.status is TurnStatus.QUEUED:
-                    await self._close_unsent(desk, turn, "Not sent: the message before it did not complete.")
+            while desk.queue:
+                turn = self._turn(desk, desk.queue.pop(0))
+                await self._close_unsent(desk, turn, "Not sent: the message before it did not complete.")
         finally:
             desk.task = None
             self._tell(desk.session.session_id)

@@ -100,3 +100,15 @@ async def test_a_local_worker_that_is_gone_is_said() -> None:
     assert turn.fault is not None
     assert "local worker" in turn.fault.message
     assert api.reads == 0
+
+
+async def test_a_queued_turn_of_another_program_is_never_sent_here() -> None:
+    log = crashed()
+    api = FakeApi(starts=[says("ours")], workers=[worker("x", prompt="something else")])
+    engine = engine_on(log, api)
+    await engine.open("ses_a")
+    ours = await engine.send("ses_a", "ours please")
+    await engine.settled("ses_a")
+    await engine.aclose()
+    assert [order.turn_id for order in api.posts] == [ours]
+    assert log.stored["turn_a"] == []
