@@ -12,7 +12,7 @@ from handinger_tui.core.session import Session
 from handinger_tui.core.turn import TurnStatus
 from handinger_tui.ui.panels import compact_line
 from handinger_tui.ui.panels.figures import MEMBERS, Figure, usage_view
-from handinger_tui.ui.panels.usage import gap_text
+from handinger_tui.ui.panels.usage_lines import gap_text
 from tests.ui.panels.stage import FIRST, SECOND, reading, session, turn, two_turns
 
 

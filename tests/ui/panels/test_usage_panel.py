@@ -13,7 +13,8 @@ from handinger_tui.core.snapshot import Snapshot
 from handinger_tui.core.turn import TextPart, TurnStatus
 from handinger_tui.core.usage import Usage
 from handinger_tui.ui.panels.figures import usage_view
-from handinger_tui.ui.panels.usage import STATUS, UsagePanel, usage_lines
+from handinger_tui.ui.panels.usage import UsagePanel
+from handinger_tui.ui.panels.usage_lines import STATUS, usage_lines
 from tests.ui.panels.golden import check
 from tests.ui.panels.stage import FIRST, Stage, count_drawn, reading, session, text_of, turn, two_turns
 

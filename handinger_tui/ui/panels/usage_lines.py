@@ -1,0 +1,237 @@
+"""The lines of the usage panel, from its figures and a width. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from typing import Final
+
+from rich.style import Style
+from textual.content import Content
+from textual.renderables.digits import Digits
+
+from handinger_tui.core.money import usd_text
+from handinger_tui.core.readings import Reading
+from handinger_tui.core.turn import TurnStatus
+from handinger_tui.core.words import NOT_REPORTED, PENDING, plural
+from handinger_tui.ui.panels import drawing
+from handinger_tui.ui.panels.figures import AT, CATEGORIES, Amount, Figure, UsageView
+from handinger_tui.ui.panels.listing import with_right
+
+FAINT: Final = ".panel--faint"
+STRONG: Final = ".panel--strong"
+ACCENT: Final = ".panel--accent"
+MARK: Final = ".panel--mark"
+BLANK: Final = Content("")
+Write = Callable[[Amount, int], str]
+
+ROWS: Final[tuple[tuple[str, str, str, Write], ...]] = (
+    ("cost", "cost", "cost", drawing.usd),
+    ("credits", "credits", "credits", drawing.credits_short),
+    ("", "tokens", "tokens", drawing.count),
+    ("input", "input", "input", drawing.count),
+    ("output", "output", "output", drawing.count),
+    ("reasoning", "reasoning", "reasoning", drawing.count),
+    ("cache_read", "cache read", "cache r.", drawing.count),
+    ("cache_write", "cache write", "cache w.", drawing.count),
+    ("total", "total", "total", drawing.count),
+    ("", "", "", drawing.count),
+    ("steps", "steps", "steps", drawing.count),
+    ("duration", "duration", "duration", drawing.milliseconds),
+)
+"""Figure, label, label where it is narrow, how to write it; a line without a figure is a caption."""
+
+WIDE_LABEL: Final = 12
+"""Cells that the full labels take, with a blank behind them."""
+READINGS: Final = {
+    Reading.TOTAL: "read as totals of the worker",
+    Reading.PER_TURN: "read as reported per turn",
+    Reading.NONE: "no figures reported",
+}
+EMPTY: Final = "No turn yet. What each turn costs will be told here, as the service reports it."
+STATUS: Final = {
+    TurnStatus.QUEUED: "queued",
+    TurnStatus.SENDING: "sending",
+    TurnStatus.ACCEPTED: "running",
+    TurnStatus.CHECKING: "being checked",
+    TurnStatus.RUNNING: "still running",
+    TurnStatus.REJECTED: "refused, nothing taken",
+    TurnStatus.NOT_SENT: "not sent, nothing taken",
+    TurnStatus.NOT_DELIVERED: "not delivered",
+    TurnStatus.COMPLETED: "completed",
+    TurnStatus.INCOMPLETE: "incomplete",
+    TurnStatus.FAILED: "failed",
+    TurnStatus.UNKNOWN: "outcome unknown",
+}
+
+
+def usage_lines(view: UsageView, width: int, zone: tzinfo | None = None) -> list[Content]:
+    """Everything, line by line, for a panel of `width` cells."""
+    if view.status is None:
+        return _wrapped(EMPTY, width)
+    return [
+        *_headline(view, width),
+        BLANK,
+        *_table(view, width),
+        BLANK,
+        *_split(view, width),
+        *_history(view, width),
+        BLANK,
+        *_remarks(view, width, zone),
+    ]
+
+
+def _headline(view: UsageView, width: int) -> list[Content]:
+    """The cost of this turn, large, and how the turn stands."""
+    figure = view.this_turn("cost")
+    standing = STATUS[view.status] if view.status is not None else ""
+    standing += ", so far" if view.so_far and figure.value is not None else ""
+    told = Content.assemble(("this turn · ", FAINT), (standing, MARK if view.so_far else FAINT))
+    if figure.value is None:
+        word = PENDING if figure.pending else NOT_REPORTED
+        return [told, Content.assemble(("cost ", FAINT), (word, STRONG))]
+    text = usd_text(Decimal(figure.value))
+    if Digits.get_width(text) > width:
+        return [told, Content.styled(drawing.usd(figure.value, width), STRONG)]
+    rows = [segment.text for segment in Digits(text).render(Style(bold=True)) if segment.text != "\n"]  # type: ignore[union-attr]  # it yields segments only
+    return [told, *(Content.styled(row, ACCENT) for row in rows)]
+
+
+# -- the two columns -----------------------------------------------------------------
+def _columns(width: int) -> tuple[int, int, int]:
+    """Cells of label, this turn and worker: both as wide, but for the cell of the worker's plus sign."""
+    label = WIDE_LABEL if width >= 30 else width // 3 + 1
+    turn = (width - label - 1) // 2
+    return width - 2 * turn - 1, turn, turn + 1
+
+
+def _table(view: UsageView, width: int) -> list[Content]:
+    label, turn, worker = _columns(width)
+    heads = ("this turn" if turn > 9 else "turn", "this worker" if worker > 12 else "worker")
+    head = f"{'':{label}}{heads[0]:>{turn}}{heads[1]:>{worker - 1}} "
+    lines = [Content.styled(head, FAINT)]
+    for name, full, narrow, write in ROWS:
+        title = full if label >= WIDE_LABEL else narrow
+        caption = Content.styled(title, FAINT)
+        lines += [_row(view, name, caption, write, width)] if name else [BLANK, *([caption] if title else [])]
+    return lines
+
+
+def _row(view: UsageView, name: str, title: Content, write: Write, width: int) -> Content:
+    label, turn, worker = _columns(width)
+    style = STRONG if name in ("cost", "total") else ""
+    finest = _places(view.turn, turn - 1), _places(view.worker, worker - 2)
+    return Content.assemble(
+        title.truncate(label, pad=True),
+        _right(_cell(view.this_turn(name), write, turn - 1, style, places=finest[0]), turn),
+        _right(_cell(view.this_worker(name), write, worker - 2, style, plus=True, places=finest[1]), worker),
+    )
+
+
+def _right(cell: Content, width: int) -> Content:
+    return cell.pad_left(max(0, width - cell.cell_length))
+
+
+def _cell(
+    figure: Figure, write: Write, room: int, style: str, *, plus: bool = False, places: int = 0
+) -> Content:
+    """One figure, money with `places` decimals; `plus` keeps a cell for the sign of a sum with gaps."""
+    if figure.value is None:
+        return Content.assemble((drawing.unknown(figure, room), FAINT), " " if plus else "")
+    sign = "~" if figure.estimate else ""
+    text = sign + write(figure.value, room - len(sign))
+    if write is drawing.usd:
+        text = drawing.even(text, places, room)
+    amount, unit = _unit(text, write)
+    tail = ("+" if figure.missing else " ") if plus else ""
+    return Content.assemble((amount, style) if style else amount, (unit, FAINT), (tail, MARK))
+
+
+def _places(column: Sequence[Figure], room: int) -> int:
+    """Decimals of the finest amount of a column, so that all its amounts line up."""
+    money = [column[AT[name]].value for name in ("cost", *CATEGORIES)] if column else []
+    return max(
+        (drawing.decimals(drawing.usd(value, room)) for value in money if value is not None), default=0
+    )
+
+
+def _unit(text: str, write: Write) -> tuple[str, str]:
+    """Units stand back behind their numbers."""
+    if write is drawing.milliseconds and text.count(" ") == 1:
+        amount, _, unit = text.partition(" ")
+        return amount, f" {unit}"
+    return text, ""
+
+
+# -- where the cost went ----------------------------------------------------------------
+def _split(view: UsageView, width: int) -> list[Content]:
+    """The four categories: one bar, and the numbers behind it."""
+    turn = [view.this_turn(name).value for name in CATEGORIES]
+    pieces = drawing.bar(turn, view.this_turn("cost").value, width)
+    whose = "this turn"
+    if not pieces and all(value is None for value in turn):
+        worker = [view.this_worker(name).value for name in CATEGORIES]
+        pieces, whose = drawing.bar(worker, view.this_worker("cost").value, width), "this worker"
+    styles = [f".usage--{name}" for name in CATEGORIES]
+    lines = [Content.assemble(("cost split", FAINT), (f" · {whose}" if pieces else "", FAINT))]
+    if pieces:
+        blocks, colours = (*drawing.BLOCKS, drawing.REST), (*styles, ".usage--rest")
+        lines.append(Content.assemble(*((blocks[at] * cells, colours[at]) for at, cells in pieces)))
+        lines.append(BLANK)
+    gap = " " if _columns(width)[0] > 9 else ""
+    for at, name in enumerate(CATEGORIES):
+        title = Content.assemble((drawing.BLOCKS[at], styles[at]), (gap + name, FAINT))
+        lines.append(_row(view, name, title, drawing.usd, width))
+    if any(at < 0 for at, _ in pieces):
+        lines.append(Content.styled(f"{drawing.REST} not split up", FAINT))
+    return lines
+
+
+def _history(view: UsageView, width: int) -> list[Content]:
+    """The cost of each turn, oldest first."""
+    if len(view.history) < 2:
+        return []
+    newest = view.history[-width:]
+    known = [value for value in newest if value is not None]
+    highest = f"max {drawing.usd(max(known), 8)}" if known else ""
+    title = "cost per turn" if len(newest) == len(view.history) else f"last {len(newest)} turns"
+    caption = with_right(Content.styled(title, FAINT), Content.styled(highest, FAINT), width - 1)
+    return [
+        BLANK,
+        caption,
+        Content.styled(drawing.sparkline(newest, width), ACCENT),
+    ]
+
+
+# -- how it is known ------------------------------------------------------------------------
+def _remarks(view: UsageView, width: int, zone: tzinfo | None) -> list[Content]:
+    texts = [gap_text(view), READINGS[view.reading]]
+    if view.read_ms is not None:
+        moment = datetime.fromtimestamp(view.read_ms / 1000, tz=zone).astimezone(zone)
+        texts.append(f"as of {moment:%d %b %H:%M:%S}")
+    _, turn, worker = _columns(width)
+    figures = [(figure, turn - 1) for figure in view.turn] + [(figure, worker - 2) for figure in view.worker]
+    short = {drawing.unknown(figure, room) for figure, room in figures if figure.value is None}
+    texts += [f"{sign} {word}" for sign, word in drawing.SIGNS.items() if sign in short]
+    if any(figure.estimate for figure in view.turn):
+        texts.append("~ measured here")
+    return [line for text in texts if text for line in _wrapped(text, width)]
+
+
+def gap_text(view: UsageView) -> str:
+    """What the plus signs mean: "+ (2 turns not reported)", "+ (this turn is running)"."""
+    gaps = [figure for figure in view.worker if figure.value is not None and figure.missing]
+    if not gaps:
+        return ""
+    most = max(figure.missing for figure in gaps)
+    running = view.so_far and any(figure.running for figure in gaps)
+    unreported = most - running
+    up_to = "up to " if len({figure.missing for figure in gaps}) > 1 else ""
+    reasons = [f"{up_to}{plural(unreported, 'turn')} not reported"] if unreported else []
+    return f"+ ({', '.join(reasons + ['this turn is running'] * running)})"
+
+
+def _wrapped(text: str, width: int) -> list[Content]:
+    return [Content.styled(line, FAINT) for line in textwrap.wrap(text, max(width, 10))]
