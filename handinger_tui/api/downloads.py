@@ -95,7 +95,8 @@ def checked(client: WorkerClient, url: str) -> str:
     Raises:
         Refused: kind UNSAFE_URL.
     """
-    if not url or "\\" in url:
+    # urljoin would quietly drop line breaks and tabs.
+    if not url or "\\" in url or not url.isprintable():
         raise faults.unsafe_url("it is no address")
     try:
         absolute = urljoin(f"{client.base_url}/", url)

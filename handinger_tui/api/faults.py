@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from handinger_tui.api.said import reason, retry_after, shorten
+from handinger_tui.api.uploads import ChangedWhileSending
 from handinger_tui.core.errors import (
     ApiError,
     BrokenContract,
@@ -52,6 +53,10 @@ def translate(problem: Exception, phase: Phase) -> ApiError:
         return _unreachable(problem)
     if phase is Phase.BODY:
         return cut_short(_nonsense(problem) or "the connection was lost")
+    if isinstance(problem, ChangedWhileSending):
+        return Doubtful(
+            Kind.NETWORK, "A file changed while it was being sent; the request was torn off.", MAY_COST
+        )
     if isinstance(problem, httpx.TimeoutException):
         return Doubtful(Kind.TIMEOUT, "The connection stood still while sending.", MAY_COST)
     why = _nonsense(problem) or "The connection was lost before an answer came"
@@ -60,8 +65,8 @@ def translate(problem: Exception, phase: Phase) -> ApiError:
 
 def _unreachable(problem: Exception) -> ApiError:
     hint = "Check the network, the base URL and proxy settings, then send again; nothing was charged."
-    if isinstance(problem, httpx.LocalProtocolError | httpx.InvalidURL):
-        # Their texts quote header values and addresses.
+    if isinstance(problem, httpx.LocalProtocolError | httpx.InvalidURL | ValueError):
+        # Their texts may quote header values and addresses.
         return Unreachable(Kind.CONNECT, "The request could not be formed; nothing was sent.", hint)
     if isinstance(problem, httpx.TimeoutException | TimeoutError):
         return Unreachable(Kind.CONNECT, "The service cannot be reached in time; nothing was sent.", hint)

@@ -135,6 +135,7 @@ async def test_the_servers_word_for_a_name(
         "/api/workers/w1/files/%2e%2E/x",
         "http://127.0.0.1@e.example/x",
         "https://e.example/a\r\nX-Evil: 1",
+        "/api/workers/w1/files/a\r\nX-Evil: 1",
         "https://[bad",
         "https:///x",
         "http://192.0.2.1/latest/meta-data/",

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
+import json
 import zlib
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +48,23 @@ async def hear(client: WorkerApi, server: Server, script: Script) -> Heard:
         heard.trouble = trouble
     assert len(server.requests) == 1
     return heard
+
+
+CASES = json.loads((Path(__file__).parent / "data" / "sse_cases.json").read_text())["cases"]
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if not c["opens"]], ids=lambda case: str(case["id"]))
+async def test_what_the_standard_does_not_open(
+    server: Server, client: WorkerApi, case: dict[str, Any]
+) -> None:
+    body = base64.b64decode(case["input_b64"])
+    headers = {"Content-Type": case["content_type"]}
+    bare = case["status"] == 204
+    heard = await hear(
+        client, server, raw(head(204, headers)) if bare else respond(case["status"], body, headers)
+    )
+    assert heard.pieces == []
+    assert heard.trouble is not None or case["status"] in {204, 205}
 
 
 # -- forms --------------------------------------------------------------------------------
@@ -275,14 +296,14 @@ async def test_silence_is_noticed(server: Server, connect: Clients) -> None:
 
 
 async def test_any_byte_is_life(server: Server, connect: Clients) -> None:
-    client = await connect(server.url, Limits(idle_timeout=0.2))
+    client = await connect(server.url, Limits(idle_timeout=0.5))
     loop = asyncio.get_running_loop()
 
     async def script(peer: Peer) -> None:
         await peer.send(SSE_HEAD)
         started = loop.time()
         tick = asyncio.Event()
-        while loop.time() - started < 0.5:
+        while loop.time() - started < 0.8:
             loop.call_later(0.02, tick.set)
             await tick.wait()
             tick.clear()

@@ -184,7 +184,7 @@ async def test_a_file_that_changes_on_the_way_tears_the_request(
         return progress_of(method, url, headers, watched, first_byte)
 
     monkeypatch.setattr(client.connection, "send", send)  # type: ignore[attr-defined]  # as above
-    with pytest.raises(Doubtful):
+    with pytest.raises(Doubtful, match="changed while it was being sent"):
         await post(client, order(file))
     assert server.requests == []
     assert blocks == 2

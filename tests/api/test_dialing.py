@@ -1,0 +1,120 @@
+"""When a request counts as sent, and from when its deadline counts."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import httpx
+import pytest
+
+from handinger_tui.api.dialing import Departure, Waits, dialled
+from handinger_tui.api.limits import Limits
+from handinger_tui.core.errors import Doubtful, Unreachable
+from tests.api.conftest import Clients, Pauses
+from tests.api.server import Server, as_json
+
+STARTED = "http11.send_request_headers.started"
+
+
+def info(method: bytes) -> dict[str, object]:
+    return {"request": SimpleNamespace(method=method)}
+
+
+async def test_a_request_counts_as_sent_with_its_own_headers() -> None:
+    async with asyncio.timeout(5) as deadline:
+        departure = Departure(deadline, 60)
+        before = deadline.when()
+        await departure("connection.connect_tcp.complete", {})
+        await departure(STARTED, info(b"CONNECT"))
+        assert (departure.sent, deadline.when()) == (False, before)
+        await departure(STARTED, info(b"POST"))
+        assert departure.sent
+        assert before is not None
+        assert (deadline.when() or 0) > before + 50
+
+
+async def test_every_block_that_leaves_counts_anew() -> None:
+    async with asyncio.timeout(60) as deadline:
+        departure = Departure(deadline, 5)
+        await departure("connection.connect_tcp.started", {})
+        departure.progress()
+        assert (deadline.when() or 0) <= asyncio.get_running_loop().time() + 5
+
+
+async def test_progress_after_the_end_is_nothing() -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0) as deadline:
+            await asyncio.Event().wait()
+    Departure(deadline, 5).progress()
+    assert deadline.expired()
+
+
+class Transport(httpx.AsyncBaseTransport):
+    """Fails as told, before or after the headers left."""
+
+    def __init__(self, problem: Exception, *, sent: bool) -> None:
+        self._problem = problem
+        self._sent = sent
+        self.calls = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.calls += 1
+        if self._sent:
+            await request.extensions["trace"](STARTED, info(b"POST"))
+        raise self._problem
+
+
+async def dial(transport: Transport, pauses: Pauses) -> httpx.Response:
+    async with httpx.AsyncClient(transport=transport) as client:
+
+        def request(departure: Departure) -> httpx.Request:
+            return client.build_request("POST", "http://localhost/", extensions={"trace": departure})
+
+        return await dialled(client, request, Waits(1, 1, pauses), 3)
+
+
+@pytest.mark.parametrize("problem", [httpx.ConnectError("dns"), httpx.ConnectTimeout("slow")])
+async def test_only_a_missing_connection_is_dialled_again(pauses: Pauses, problem: Exception) -> None:
+    transport = Transport(problem, sent=False)
+    with pytest.raises(Unreachable):
+        await dial(transport, pauses)
+    assert transport.calls == 3
+    assert len(pauses.seconds) == 2
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        httpx.ReadTimeout("x"),
+        httpx.WriteError("x"),
+        httpx.ReadError("x"),
+        httpx.RemoteProtocolError("x"),
+        OSError("x"),
+    ],
+)
+async def test_nothing_else_is_dialled_again(pauses: Pauses, problem: Exception) -> None:
+    transport = Transport(problem, sent=True)
+    with pytest.raises(Doubtful):
+        await dial(transport, pauses)
+    assert transport.calls == 1
+    assert pauses.seconds == []
+
+
+async def test_a_failure_before_the_headers_left_is_no_doubt(pauses: Pauses) -> None:
+    transport = Transport(httpx.ProxyError("403 Forbidden"), sent=False)
+    with pytest.raises(Unreachable, match="403 Forbidden"):
+        await dial(transport, pauses)
+    assert transport.calls == 1
+
+
+async def test_loopback_goes_through_no_proxy(
+    server: Server, connect: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    server.answer(as_json('{"id":"w1"}'))
+    client = await connect(server.url, Limits())
+    assert await client.read_worker("w1") == '{"id":"w1"}'
