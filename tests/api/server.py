@@ -152,3 +152,8 @@ def stream(*chunks: bytes, headers: dict[str, str] | None = None, end: bool = Tr
         200, {"Content-Type": "text/event-stream", "Transfer-Encoding": "chunked", **(headers or {})}
     )
     return raw(start + b"".join(map(chunk, chunks)) + (END if end else b""))
+
+
+async def fin(peer: Peer) -> None:
+    """The end of the connection, and nothing else."""
+    peer.fin()

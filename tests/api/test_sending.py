@@ -11,33 +11,16 @@ import pytest
 
 from handinger_tui.api.limits import Limits
 from handinger_tui.core.errors import (
-    ApiError,
-    BrokenContract,
     Doubtful,
     Refused,
-    ServerFault,
-    StreamLost,
     Unreachable,
 )
 from handinger_tui.core.frames import Via
 from handinger_tui.core.turn import Kind, Order
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import KEY, Clients, Pauses
-from tests.api.server import Peer, Server, as_json, chunk, head, raw, respond, stream
-
-ORDER = Order("turn_1", "ping", 0, worker_id="w1", budget="low")
-WORKER = '{"object":"worker","id":"w1","status":"completed","running":false}'
-
-
-async def posted(client: WorkerApi, order: Order = ORDER) -> list[str]:
-    async with client.start_turn(order) as reply:
-        return [piece.data async for piece in reply.pieces()]
-
-
-async def failure(client: WorkerApi, order: Order = ORDER) -> ApiError:
-    with pytest.raises(ApiError) as caught:
-        await posted(client, order)
-    return caught.value
+from tests.api.hearing import ORDER, WORKER, failure, posted
+from tests.api.server import Peer, Server, as_json, chunk, fin, head, raw, respond, stream
 
 
 async def test_a_turn_on_the_wire(server: Server, client: WorkerApi) -> None:
@@ -158,10 +141,6 @@ async def test_reading_is_dialled_once(connect: Clients, pauses: Pauses) -> None
 
 
 # -- in doubt ----------------------------------------------------------------------------
-async def fin(peer: Peer) -> None:
-    peer.fin()
-
-
 async def rst(peer: Peer) -> None:
     peer.rst()
 
@@ -305,124 +284,3 @@ async def test_nothing_of_an_exchange_is_logged(
     assert "secret-id" not in caplog.text
     assert KEY not in caplog.text
     assert KEY not in repr(vars(client)) + repr(vars(client.connection))  # type: ignore[attr-defined]  # looks inside
-
-
-# -- answers that say no ---------------------------------------------------------------------
-STATUSES = [
-    (400, Refused, Kind.INVALID),
-    (401, Refused, Kind.AUTH),
-    (402, Refused, Kind.PAYMENT),
-    (403, Refused, Kind.FORBIDDEN),
-    (404, Refused, Kind.NOT_FOUND),
-    (405, Refused, Kind.NOT_FOUND),
-    (408, ServerFault, Kind.SERVER),
-    (409, Refused, Kind.CONFLICT),
-    (410, Refused, Kind.NOT_FOUND),
-    (413, Refused, Kind.TOO_LARGE),
-    (418, Refused, Kind.INVALID),
-    (422, Refused, Kind.INVALID),
-    (429, Refused, Kind.RATE_LIMITED),
-    (500, ServerFault, Kind.SERVER),
-    (502, ServerFault, Kind.GATEWAY),
-    (503, ServerFault, Kind.GATEWAY),
-    (504, ServerFault, Kind.GATEWAY),
-    (529, ServerFault, Kind.SERVER),
-]
-
-
-@pytest.mark.parametrize(("status", "family", "kind"), STATUSES)
-async def test_statuses(
-    server: Server, client: WorkerApi, status: int, family: type[ApiError], kind: Kind
-) -> None:
-    server.answer(as_json('{"error":{"message":"the reason\\u001b[31m"}}', status, {"Retry-After": "7"}))
-    trouble = await failure(client)
-    assert isinstance(trouble, family)
-    assert (trouble.kind, trouble.http_status, trouble.retry_after_s) == (kind, status, 7.0)
-    assert "the reason" in trouble.summary
-    assert "\x1b" not in trouble.summary
-    assert trouble.fault().may_have_been_charged is (family is ServerFault)
-    assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize(
-    "script",
-    [
-        raw(head(401, {"Content-Type": "application/json", "Content-Length": "900"}) + b'{"error":"x'),
-        raw(head(401, {"Content-Type": "application/json", "Content-Encoding": "br"}) + b"\x0b\x02"),
-        as_json('{"error":"' + "y" * 3_000_000 + '"}', 401),
-    ],
-    ids=["cut", "packed", "3 MB"],
-)
-async def test_an_unreadable_error_body_leaves_the_status(
-    server: Server, client: WorkerApi, script: object
-) -> None:
-    assert callable(script)
-    server.answer(script)
-    trouble = await failure(client)
-    assert (trouble.kind, trouble.http_status) == (Kind.AUTH, 401)
-    assert len(trouble.summary.encode()) <= 1024
-
-
-async def test_a_silent_error_body_is_not_waited_for(server: Server, connect: Clients) -> None:
-    client = await connect(server.url, Limits(idle_timeout=0.05))
-
-    async def script(peer: Peer) -> None:
-        await peer.send(head(402, {"Content-Type": "application/json", "Content-Length": "900"}))
-        await peer.gone()
-
-    server.answer(script)
-    assert (await failure(client)).kind is Kind.PAYMENT
-
-
-# -- reading a worker ----------------------------------------------------------------------------
-async def test_read_worker_gives_the_text(server: Server, client: WorkerApi) -> None:
-    server.answer(as_json("\ufeff" + WORKER))
-    assert await client.read_worker("w1") == WORKER
-    assert server.requests[0].header("accept") == "application/json"
-
-
-@pytest.mark.parametrize(
-    ("script", "family", "kind"),
-    [
-        (respond(200, b"<html>", {"Content-Type": "text/html"}), BrokenContract, Kind.UNEXPECTED_CONTENT),
-        (as_json("data: x\n\n"), BrokenContract, Kind.UNEXPECTED_CONTENT),
-        (as_json("[]"), BrokenContract, Kind.DECODE),
-        (as_json("[" * 1_500), BrokenContract, Kind.DECODE),
-        (as_json('{"error":"gone"}'), Refused, Kind.INVALID),
-        (
-            raw(head(200, {"Content-Type": "application/json", "Content-Length": "9"}) + b"{"),
-            StreamLost,
-            Kind.NETWORK,
-        ),
-        (as_json('{"a":"' + "x" * 3000 + '"}'), StreamLost, Kind.TOO_LARGE),
-        (respond(500, b""), ServerFault, Kind.SERVER),
-        (fin, Doubtful, Kind.NETWORK),
-    ],
-)
-async def test_read_worker_takes_one_attempt(
-    server: Server, connect: Clients, script: object, family: type[ApiError], kind: Kind
-) -> None:
-    assert callable(script)
-    client = await connect(server.url, Limits(max_json_bytes=2000))
-    server.answer(script)
-    with pytest.raises(ApiError) as caught:
-        await client.read_worker("w1")
-    assert isinstance(caught.value, family)
-    assert caught.value.kind is kind
-    assert "may cost" not in caught.value.hint
-    assert len(server.requests) == 1
-
-
-async def test_a_reading_cannot_drip_for_ever(server: Server, connect: Clients) -> None:
-    client = await connect(server.url, Limits(first_byte_timeout=0.1, idle_timeout=0.1))
-
-    async def drip(peer: Peer) -> None:
-        await peer.send(head(200, {"Content-Type": "application/json", "Content-Length": "100000000"}))
-        while not peer._writer.is_closing():
-            await peer.send(b" ")
-            await asyncio.sleep(0)
-
-    server.answer(drip)
-    with pytest.raises(StreamLost) as caught:
-        await client.read_worker("w1")
-    assert caught.value.kind in {Kind.TIMEOUT, Kind.IDLE_TIMEOUT}
