@@ -59,6 +59,8 @@ class Folding(Window):
     def rebuild(self, spot: Spot | None) -> None:
         """Lay everything out for the present width; go back to `spot`, or to the end."""
         if self.session is None or not self.size.width:
+            # Hidden: what is laid out belongs to another session.
+            self.book = None
             return
         self.book = Book(self.size.width, self._receipt, self._is_unfolded)
         self.paints = Paints(Palette(self), self.size.width)
