@@ -48,28 +48,12 @@ class Key:
 
 _P, _A, _T, _S = Where.PROMPT, Where.ANYWHERE, Where.TRANSCRIPT, Where.SESSIONS
 
+# fmt: off - one key, one line
 KEYS: Final = (
-    Key(
-        "prompt.send", "enter", "send", "Send", "Send the message, or run the slash command", _P, footer=True
-    ),
-    Key(
-        "prompt.newline",
-        "ctrl+j,shift+enter,alt+enter",
-        "newline",
-        "New line",
-        "New line (also: \\ at the end)",
-        _P,
-    ),
-    Key(
-        "prompt.queue",
-        "tab",
-        "queue",
-        "Queue",
-        "While a turn runs: queue this for the next turn",
-        _P,
-        footer=True,
-    ),
-    Key("prompt.complete", "tab", "complete", "Complete", "Complete a slash command or a suggestion", _P),
+    Key("prompt.send", "enter", "send", "Send", "Send, or run the slash command", _P, True),
+    Key("prompt.newline", "ctrl+j,shift+enter,alt+enter", "newline", "New line", "New line; also \\", _P),
+    Key("prompt.queue", "tab", "queue", "Queue", "While a turn runs: queue", _P, True),
+    Key("prompt.complete", "tab", "complete", "Complete", "Complete a command; bring an idea", _P),
     Key("prompt.older", "up", "older", "Older", "On the first line: the message before", _P),
     Key("prompt.newer", "down", "newer", "Newer", "On the last line: the message after", _P),
     Key(
@@ -77,80 +61,33 @@ KEYS: Final = (
         "shift+tab",
         "screen.command('budget', 'next')",
         "Budget",
-        "low → standard → high",
+        "The next budget",
         _P,
         True,
     ),
-    Key(
-        "prompt.history",
-        "ctrl+r",
-        "screen.command('history')",
-        "History",
-        "Search the messages sent before",
-        _P,
-    ),
-    Key(
-        "prompt.editor",
-        "ctrl+g",
-        "screen.command('editor')",
-        "Editor",
-        "Write the message in your own editor",
-        _P,
-    ),
+    Key("prompt.history", "ctrl+r", "screen.command('history')", "History", "Search earlier messages", _P),
+    Key("prompt.editor", "ctrl+g", "screen.command('editor')", "Editor", "Write it in your own editor", _P),
     Key(
         "prompt.help", "question_mark", "screen.command('help')", "Help", "On an empty prompt: this help", _P
     ),
     Key("prompt.end", "end", "screen.scroll('end')", "Follow", "On an empty prompt: follow the end", _P),
-    Key(
-        "work.detach",
-        "escape",
-        "command('detach')",
-        "Stop watching",
-        "While a turn runs: offer to stop watching",
-        _A,
-        True,
-    ),
+    Key("work.detach", "escape", "command('detach')", "Stop watching", "Leave a running turn", _A, True),
     Key("work.back", "escape", "back", "Back", "Close what is open; else back to the prompt", _A),
-    Key(
-        "work.sessions", "ctrl+s", "command('sessions')", "Sessions", "Open another session", _A, footer=True
-    ),
-    Key("work.new", "ctrl+n", "command('new')", "New", "Start with a new worker", _A, footer=True),
-    Key(
-        "work.panels",
-        "ctrl+b",
-        "command('panels')",
-        "Panels",
-        "Usage, sources and files beside",
-        _A,
-        footer=True,
-    ),
-    Key(
-        "work.palette",
-        "ctrl+p",
-        "command('palette')",
-        "Commands",
-        "Every command, to search",
-        _A,
-        footer=True,
-    ),
-    Key(
-        "work.details",
-        "ctrl+o",
-        "command('details')",
-        "Details",
-        "Fold or unfold thoughts and tool calls",
-        _A,
-    ),
+    Key("work.help", "f1", "command('help')", "Help", "Keys and commands", _A, True),
+    Key("work.sessions", "ctrl+s", "command('sessions')", "Sessions", "Open another session", _A, True),
+    Key("work.new", "ctrl+n", "command('new')", "New", "Start with a new worker", _A, True),
+    Key("work.panels", "ctrl+b", "command('panels')", "Panels", "Usage, sources and files", _A, True),
+    Key("work.palette", "ctrl+p", "command('palette')", "Commands", "Every command, to search", _A, True),
+    Key("work.details", "ctrl+o", "command('details')", "Details", "Unfold thoughts and tool calls", _A),
     Key("work.find", "ctrl+f", "command('find')", "Find", "Find in this session", _A),
     Key("work.up", "pageup", "scroll('page_up')", "Page up", "Scroll up one page", _A),
     Key("work.down", "pagedown", "scroll('page_down')", "Page down", "Scroll down one page", _A),
     Key("work.top", "ctrl+home", "scroll('home')", "Top", "To the beginning", _A),
     Key("work.bottom", "ctrl+end", "scroll('end')", "End", "To the end, and follow it", _A),
-    Key("work.clear", "ctrl+c", "clear", "Clear", "Clear the prompt (kept in history); twice leaves", _A),
+    Key("work.clear", "ctrl+c", "clear", "Clear", "Clear; twice leaves", _A),
     Key("work.leave", "ctrl+d", "leave_if_empty", "Leave", "On an empty prompt: leave", _A),
     Key("work.suspend", "ctrl+z", "suspend", "Suspend", "Back to the shell; fg returns", _A),
-    Key("work.help", "f1", "command('help')", "Help", "Keys and commands", _A, footer=True),
-    Key("transcript.next", "j", "transcript('cursor_next')", "Next", "To the next message or code block", _T),
+    Key("transcript.next", "j", "transcript('cursor_next')", "Next", "To the next message or code", _T),
     Key("transcript.previous", "k", "transcript('cursor_previous')", "Previous", "To the one before", _T),
     Key(
         "transcript.match",
@@ -161,25 +98,12 @@ KEYS: Final = (
         _T,
     ),
     Key("transcript.match_up", "N", "transcript('find_previous')", "Match before", "The match above", _T),
-    Key(
-        "transcript.copy",
-        "y",
-        "copy_current",
-        "Copy",
-        "Copy the message, code block or link under the cursor",
-        _T,
-    ),
-    Key("sessions.rename", "f2", "rename", "Rename", "Give the session another title", _S, footer=True),
-    Key(
-        "sessions.delete",
-        "ctrl+x",
-        "delete",
-        "Delete",
-        "Delete the session from this machine",
-        _S,
-        footer=True,
-    ),
+    Key("transcript.copy", "y", "copy_current", "Copy", "Copy what the cursor is on", _T),
+    Key("sessions.open", "enter", "open", "Open", "Open the marked session", _S, True),
+    Key("sessions.rename", "f2", "rename", "Rename", "Give the session another title", _S, True),
+    Key("sessions.delete", "ctrl+x", "delete", "Delete", "Delete it from this machine", _S, True),
 )
+# fmt: on
 
 
 def bindings(*places: Where) -> list[BindingType]:
@@ -207,11 +131,13 @@ _SPOKEN: Final = {
 
 
 def spoken(key: str) -> str:
-    """A key as people write it: "ctrl+s" → "^S", "shift+tab" → "Shift+Tab"."""
+    """A key as people write it: "ctrl+s" → "^S", "shift+enter" → "Shift+Enter"."""
     *modifiers, last = key.split("+")
     name = _SPOKEN.get(last, last)
     if modifiers == ["ctrl"] and len(last) == 1:
         return f"^{last.upper()}"
+    if modifiers == ["shift"] and last == "tab":
+        return "⇧Tab"
     return "+".join([*(_SPOKEN.get(modifier, modifier) for modifier in modifiers), name])
 
 

@@ -90,7 +90,7 @@ def _receipt(to: Context, turn: Turn) -> str:
 
 
 MONEY: Final = (
-    Command("budget", "Budget of the next turns", budget, takes="[low|standard|high|unlimited]"),
+    Command("budget", "Budget of the next turns: low, standard, high, unlimited", budget, takes="[LEVEL]"),
     Command("costs", "Usage and cost of this session", costs, ("cost", "usage", "stats")),
     Command("receipt", "What the last turn took", receipt),
 )

@@ -42,9 +42,9 @@ async def attach(to: Context) -> None:
         to.stage.say("It is being watched already.")
     elif session.worker_id is None:
         to.stage.say("This session has no worker yet. /attach ID watches any worker.", "warning")
-    elif session.current is not None and session.current.status in (TurnStatus.RUNNING, TurnStatus.UNKNOWN):
-        await to.desk.watch()
-    else:
+    elif session.current is not None and session.current.status is TurnStatus.UNKNOWN:
+        await to.desk.engine.watch(session.session_id)
+    elif not await to.desk.watch_unwatched():
         await to.desk.engine.adopt(session.session_id)
         to.stage.say("Read the worker: this is its newest state.")
 
@@ -55,7 +55,7 @@ async def detach(to: Context) -> None:
         to.stage.say("Nothing is running here.")
         return
     yes = await to.stage.ask(
-        Confirm("Stop watching?", STOP_WATCHING, yes="Stop watching", no="Keep watching")
+        Confirm("A turn is running", STOP_WATCHING, yes="Stop watching", no="Keep watching")
     )
     if yes:
         to.desk.detach()

@@ -14,7 +14,7 @@ from handinger_tui.core.session import Session, SessionSummary
 from handinger_tui.core.turn import Attachment, Turn, TurnStatus
 from handinger_tui.engine.engine import Engine
 from handinger_tui.ui.launch import Connection, Shelf
-from handinger_tui.ui.widgets.words import queued_turns
+from handinger_tui.ui.widgets.words import queued_turns, unwatched
 
 BUDGETS: Final = ("low", "standard", "high")
 """The cycle of Shift+Tab; `unlimited` is reached by command only."""
@@ -36,7 +36,7 @@ class Desk:
         self.session_id = self.engine.new_session(connection.base_url).session_id
         self.titles: dict[str, str] = {}
         """Titles given here; the engine keeps the one it began with."""
-        self._opened: set[str] = set()
+        self._recovered: set[str] = set()
 
     @property
     def engine(self) -> Engine:
@@ -73,10 +73,18 @@ class Desk:
         """Begin a session with a new worker."""
         self.session_id = self.engine.new_session(self.connection.base_url).session_id
 
-    async def open(self, session_id: str) -> list[str]:
-        """Open a stored session; returns prompts that were still waiting and were never sent.
+    async def recover(self) -> int:
+        """Have the engine settle what a program before this one left open; returns how many sessions.
 
-        Turns that a program before this one left under way are settled by reading the worker.
+        Raises:
+            LedgerError
+        """
+        found = await self.engine.recover()
+        self._recovered.update(found)
+        return len(found)
+
+    async def open(self, session_id: str) -> list[str]:
+        """Open a stored session; returns prompts that a program before this one never got to send.
 
         Raises:
             NotFound, LedgerError
@@ -87,19 +95,10 @@ class Desk:
             raise NotFound("This session is not in the history.", "Ctrl+S lists the sessions.") from None
         self.session_id = session_id
         await self.shelf.mark_read(session_id)
-        if session_id in self._opened:
+        if session_id not in self._recovered:
             return []
-        self._opened.add(session_id)
-        return await self._take_up(session)
-
-    async def _take_up(self, session: Session) -> list[str]:
-        """Settle what another run of the program left behind: by GETs, never by sending."""
-        waiting = [turn for turn in session.turns if turn.status is TurnStatus.QUEUED]
-        taken = [await self.engine.withdraw(session.session_id, turn.turn_id) for turn in waiting]
-        under_way = [turn for turn in session.turns if turn.live and turn.status is not TurnStatus.QUEUED]
-        if under_way and self.at_home(session):
-            await self.engine.watch(session.session_id, under_way[-1].turn_id)
-        return taken
+        self._recovered.discard(session_id)
+        return [turn.order.prompt for turn in session.turns[-1:] if turn.status is TurnStatus.NOT_SENT]
 
     async def open_worker(self, worker_id: str) -> list[str]:
         """Open the session of a worker id, known or not, and read what it did elsewhere.
@@ -113,10 +112,8 @@ class Desk:
             taken = await self.open(known[0].session_id)
         else:
             self.session_id = self.engine.new_session(self.connection.base_url, worker_id).session_id
-            self._opened.add(self.session_id)
-        session = await self.engine.adopt(self.session_id)
-        if session.current is not None and session.current.status is TurnStatus.RUNNING:
-            await self.watch()
+        await self.engine.adopt(self.session_id)
+        await self.watch_unwatched()
         return taken
 
     async def newest(self) -> SessionSummary | None:
@@ -157,16 +154,9 @@ class Desk:
         """Put a turn on disk and start it, or queue it; returns its id.
 
         Raises:
-            NotFound: the session lives on another service; nothing was sent.
+            Elsewhere: the session belongs to another service; nothing was sent.
             LedgerError: it could not be written; nothing was sent.
         """
-        session = self.session
-        if not self.at_home(session):
-            raise NotFound(
-                f"This session belongs to {session.base_url}, we are at {self.connection.base_url}.",
-                "Ctrl+N starts a session here.",
-            )
-        self._opened.add(self.session_id)
         return await self.engine.send(self.session_id, text, self.budget, tuple(attachments))
 
     @property
@@ -174,9 +164,16 @@ class Desk:
         """Turns that wait behind the running one."""
         return queued_turns(self.session)
 
-    async def watch(self) -> None:
-        """Watch the newest turn again; GETs only."""
-        await self.engine.watch(self.session_id)
+    async def watch_unwatched(self) -> bool:
+        """Watch the turn that runs on without us, by GETs only; False when there is none.
+
+        Raises:
+            LedgerError
+        """
+        turn = unwatched(self.session)
+        if turn is not None:
+            await self.engine.watch(self.session_id, turn.turn_id)
+        return turn is not None
 
     def detach(self) -> None:
         """Stop watching; the worker goes on and may keep charging."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from textwrap import wrap
 from typing import ClassVar, Protocol
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -70,7 +72,7 @@ class HelpScreen(ModalScreen[None]):
         with Vertical(id="help"):
             yield Static(Content.styled("Help", "bold"), classes="dialog-title")
             with VerticalScroll(id="help-text"):
-                yield Static(self._text())
+                yield HelpText(self._commands, self._remapped)
             yield Static(
                 Content.styled("↑ ↓ PgUp PgDn scroll · Esc closes", "$text-muted"), classes="dialog-hint"
             )
@@ -79,27 +81,53 @@ class HelpScreen(ModalScreen[None]):
         """Arrow keys scroll at once."""
         self.query_one("#help-text").focus()
 
-    def _text(self) -> Content:
-        lines = [Content.styled("Commands", "bold $primary")]
-        for command in self._commands:
-            names = ", ".join(f"/{name}" for name in (command.name, *command.aliases))
-            spelled = f"{names} {command.takes}".strip()
-            lines.append(_pair(spelled, command.summary, 31))
-        lines.append(_pair("//text", "Send a text that begins with a slash", 31))
-        for where in Where:
-            lines += [Content(""), Content.styled(where.value, "bold $primary")]
-            lines += [
-                _pair(in_words(key, self._remapped), key.tooltip, 31) for key in KEYS if key.where is where
-            ]
-        for title, text in (("Money", MONEY), ("Account", ACCOUNT)):
-            lines += [Content(""), Content.styled(title, "bold $primary"), Content(text)]
-        return Content("\n").join(lines)
-
     def action_close(self) -> None:
         """Back to work."""
         self.dismiss()
 
 
-def _pair(left: str, right: str, width: int) -> Content:
-    gap = "\n" + " " * width if len(left) >= width else ""
-    return Content.assemble((f"{left:<{width}}", "$foreground"), (f"{gap}{right}", "$text-muted"))
+class HelpText(Static):
+    """The text in two columns, wrapped for its width."""
+
+    def __init__(self, commands: Sequence[Row], remapped: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self._sections: list[tuple[str, list[tuple[str, str]]]] = [
+            ("Commands", [*map(_command, commands), ("//text", "Send a text that begins with a slash")])
+        ]
+        for where in Where:
+            rows = [(in_words(key, remapped), key.tooltip) for key in KEYS if key.where is where]
+            self._sections.append((where.value, rows))
+        self._sections += [("Money", [("", MONEY)]), ("Account", [("", ACCOUNT)])]
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's shape
+        """As many lines as the text takes at `width`."""
+        return len(self._lines(width))
+
+    def render(self) -> Content:
+        """The text for the present width."""
+        return Content("\n").join(self._lines(self.size.width))
+
+    def _lines(self, width: int) -> list[Content]:
+        lines: list[Content] = []
+        for title, rows in self._sections:
+            lines += [
+                Content.styled(title, "bold $primary"),
+                *(line for row in rows for line in _pair(*row, width)),
+            ]
+            lines.append(Content(""))
+        return lines
+
+
+def _command(command: Row) -> tuple[str, str]:
+    also = f" (also {', '.join(f'/{name}' for name in command.aliases)})" if command.aliases else ""
+    return f"/{command.name} {command.takes}".strip(), f"{command.summary}{also}"
+
+
+def _pair(left: str, right: str, width: int) -> list[Content]:
+    """A row of two columns; the right one hangs."""
+    column = 28 if left else 0
+    right_lines = wrap(right, max(20, width - column - 1)) or [""]
+    if len(left) >= column > 0:
+        right_lines.insert(0, "")
+    first = Content.assemble((f"{left:<{column}}", "$foreground"), (right_lines[0], "$text-muted"))
+    return [first, *(Content.styled(" " * column + line, "$text-muted") for line in right_lines[1:])]

@@ -46,9 +46,11 @@ async def _last(desk: Desk, *, or_fresh: bool = False) -> Begun:
     row = await desk.newest()
     if row is None:
         return Begun() if or_fresh else Begun(said="There is no session yet: this is a new one.")
-    if or_fresh and not desk.at_home(await desk.engine.open(row.session_id)):
+    waiting = await desk.open(row.session_id)
+    if or_fresh and not desk.at_home(desk.session):
+        desk.fresh()
         return Begun()
-    return Begun(await desk.open(row.session_id))
+    return Begun(waiting)
 
 
 def farewell(session: Session) -> list[str]:

@@ -18,7 +18,7 @@ class Returns:
         self._withdrawn.add(turn_id)
 
     def ended(self, session: Session) -> list[Turn]:
-        """The turns that were live at the last look and are not any more."""
+        """The turns that have ended since the last look, those that came and went in between included."""
         before = self._stood.get(session.session_id)
         self._stood[session.session_id] = {turn.turn_id: turn.status for turn in session.turns}
         if before is None:
@@ -26,7 +26,7 @@ class Returns:
         return [
             turn
             for turn in session.turns
-            if before.get(turn.turn_id, turn.status) is not turn.status
+            if before.get(turn.turn_id) is not turn.status
             and not turn.live
             and turn.turn_id not in self._withdrawn
         ]

@@ -28,7 +28,7 @@ class Sender:
         """Send `text`, typed as `typed`; the box is emptied only once the order is on disk.
 
         Raises:
-            NotFound: the session lives on another service.
+            Elsewhere: the session belongs to another service.
         """
         wait = self._pane.card.waiting_s(self._stage.now_ms())
         if wait:

@@ -97,8 +97,8 @@ class SessionPicker(ModalScreen[str]):
         else:
             listed.action_cursor_up()
 
-    @on(Input.Submitted)
-    def _entered(self) -> None:
+    def action_open(self) -> None:
+        """Take the marked session."""
         if self._chosen is not None:
             self.dismiss(self._chosen.session_id)
 

@@ -12,7 +12,8 @@ from textual.widgets import TextArea
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.input import CommandLine, Empty, Prompt, classify
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turn import Turn, TurnStatus
+from handinger_tui.core.turn import Turn
+from handinger_tui.core.words import plural
 from handinger_tui.ui.commands import command_named
 from handinger_tui.ui.launch import Connection, Launch
 from handinger_tui.ui.screens.desk import Desk
@@ -48,6 +49,16 @@ class WorkScreen(Frontage):
         self._beat = self.set_interval(1 / BEATS_PER_S, self._move_clock, pause=True)
         self.pane.budget(self.launch.budget)
 
+    @property
+    def arrived(self) -> bool:
+        """A session is on the screen."""
+        return bool(self._arrived)
+
+    @property
+    def at_rest(self) -> bool:
+        """Nothing waits to be painted."""
+        return not self._dirty
+
     # -- beginning -----------------------------------------------------------------------
     async def connected(self, connection: Connection) -> None:
         """Everything is there: open what was asked for, and send what was given along."""
@@ -62,6 +73,11 @@ class WorkScreen(Frontage):
     async def _begin(self) -> None:
         desk, launch = self.at_work, self.launch
         self.prompt.remember(*await desk.shelf.prompts())
+        recovered = await desk.recover()
+        if recovered:
+            self.stage.say(
+                f"{plural(recovered, 'session')} had a message under way when the program ended; checking."
+            )
         try:
             begun = await begin(desk, launch)
         except HandingerError as problem:
@@ -187,9 +203,8 @@ class WorkScreen(Frontage):
                 self.do(self._send(text, event.text))
 
     async def _nothing_typed(self) -> None:
-        turn = self.desk.session.current if self.desk is not None else None
-        if self.desk is not None and turn is not None and turn.status is TurnStatus.RUNNING:
-            await self.desk.watch()
+        if self.desk is not None:
+            await self.desk.watch_unwatched()
 
     async def _send(self, text: str, typed: str) -> None:
         await self._sender.send(self.at_work, text, typed)

@@ -94,7 +94,7 @@ class HeaderLine(Widget):
         if badge is None:
             return Content.styled(" LOCAL ", "bold $background on $accent") if self._local else Content("")
         if badge.local:
-            where = "" if narrow else "no key needed "
+            where = "" if narrow else "no key set "
             return Content.assemble((where, "$text-muted"), (" LOCAL ", "bold $background on $accent"))
         tail = f" …{badge.key_tail}" if badge.key_tail else ""
         host = "" if narrow and badge.profile else clean_line(badge.host, 60)

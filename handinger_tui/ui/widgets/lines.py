@@ -128,5 +128,8 @@ class HintLine(Static):
         width = self.content_size.width
         right = Content.styled(self._right, "$foreground")
         room = max(0, width - right.cell_length - 2)
-        left = Content.styled(self._left, "$text-muted").truncate(room, ellipsis=True)
+        pieces = self._left.split(" · ")
+        while pieces and len(" · ".join(pieces)) > room:
+            pieces.pop()
+        left = Content.styled(" · ".join(pieces), "$text-muted")
         return Content.assemble(left, " " * max(1, width - left.cell_length - right.cell_length), right)

@@ -11,7 +11,6 @@ from textual.widgets import TextArea
 from handinger_tui.core.input import CommandLine, classify
 from handinger_tui.core.receipt import receipt_line
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Turn, TurnStatus
 from handinger_tui.ui.commands import beginning
 from handinger_tui.ui.launch import Badge
 from handinger_tui.ui.panels import compact_line
@@ -19,7 +18,7 @@ from handinger_tui.ui.transcript.view import Transcript
 from handinger_tui.ui.widgets.lines import Card, HintLine, QueueChips, Suggestions
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.welcome import Welcome
-from handinger_tui.ui.widgets.words import Advice, advice, queued_turns, usual_price
+from handinger_tui.ui.widgets.words import Advice, advice, queued_turns, unwatched, usual_price
 
 
 class SessionPane(Vertical):
@@ -90,8 +89,7 @@ class SessionPane(Vertical):
 
     def advise(self, now_ms: int) -> None:
         """The card: trouble of our own first, else what the newest turn asks for."""
-        turn = self._session.current if self._session is not None else None
-        newest = self._trouble or (advice(turn) if turn is not None else None)
+        newest = self._trouble or (advice(self._session) if self._session is not None else None)
         self.card.show(None if newest == self._dismissed else newest, now_ms)
 
     def trouble(self, text: str | None) -> None:
@@ -151,10 +149,8 @@ class SessionPane(Vertical):
     def _refresh_lines(self) -> None:
         unlimited = self._budget == "unlimited"
         price = usual_price(self._session, self._budget) if self._session is not None else ""
-        chip = Content.assemble(
-            (f" {self._budget} ", "bold $background on $warning" if unlimited else "$accent")
-        )
-        told = Content.assemble(chip, (f"{price} ", "$text-muted")) if price else chip
+        chip = Content.assemble((self._budget, "bold $background on $warning" if unlimited else "$accent"))
+        told = Content.assemble(chip, (f" · {price}", "$text-muted")) if price else chip
         if told != self._entry.border_subtitle:
             self._entry.border_subtitle = told
         self._hint.show(self._what_enter_does(), self._money)
@@ -171,7 +167,6 @@ class SessionPane(Vertical):
             )
         if text.strip():
             return "Enter sends · ^J new line"
-        turn: Turn | None = session.current if session is not None else None
-        if turn is not None and turn.status is TurnStatus.RUNNING:
+        if session is not None and unwatched(session) is not None:
             return "Enter watches the worker again"
         return "? help · / commands · ↑ messages sent before"

@@ -96,8 +96,13 @@ class PromptBox(TextArea):
             return empty
         return True
 
+    # Textual runs these at the app, ahead of the letters that were typed before and still wait in
+    # the queue of the box: each one is queued behind them, or a burst would send half a message.
     def action_send(self) -> None:
         """Send, or break the line after a backslash."""
+        self.call_later(self._send)
+
+    def _send(self) -> None:
         row, column = self.cursor_location
         line = self.document.get_line(row)
         if column == len(line) and line.endswith("\\"):
@@ -107,19 +112,25 @@ class PromptBox(TextArea):
 
     def action_newline(self) -> None:
         """Break the line."""
+        self.call_later(self._break_line)
+
+    def _break_line(self) -> None:
         self.insert("\n")
         self.scroll_cursor_visible()
 
     def action_queue(self) -> None:
         """Queue the text for the next turn."""
-        self.post_message(self.Submitted(self.text))
+        self.call_later(self._send)
 
     def action_complete(self) -> None:
         """Complete what is typed."""
-        self.post_message(self.Completing())
+        self.call_later(self.post_message, self.Completing())
 
     def action_older(self) -> None:
         """The text before, from the first line; else a line up."""
+        self.call_later(self._older)
+
+    def _older(self) -> None:
         if self.offering:
             self.post_message(self.Marked(-1))
         elif not self.navigator.is_first_wrapped_line(self.cursor_location):
@@ -131,6 +142,9 @@ class PromptBox(TextArea):
 
     def action_newer(self) -> None:
         """The text after, from the last line; else a line down."""
+        self.call_later(self._newer)
+
+    def _newer(self) -> None:
         if self.offering:
             self.post_message(self.Marked(1))
         elif not self.navigator.is_last_wrapped_line(self.cursor_location):

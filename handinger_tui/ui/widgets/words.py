@@ -32,9 +32,19 @@ BAD: Final = frozenset({TurnStatus.FAILED, TurnStatus.REJECTED, TurnStatus.UNKNO
 
 
 def under_way(session: Session) -> Turn | None:
-    """The turn that is being worked on, or the newest one."""
+    """The turn to tell about: the one worked on, one that runs on unwatched, or the newest."""
     busy = next((t for t in session.turns if t.live and t.status is not TurnStatus.QUEUED), None)
-    return busy or session.current
+    return busy or unwatched(session) or session.current
+
+
+def unwatched(session: Session) -> Turn | None:
+    """The turn that still runs on the server while nobody watches it; later ones never started."""
+    for turn in reversed(session.turns):
+        if turn.status is TurnStatus.RUNNING:
+            return turn
+        if turn.status not in FREE:
+            return None
+    return None
 
 
 def status_words(session: Session) -> str:
@@ -69,7 +79,7 @@ class Advice:
 
 
 STILL_RUNNING: Final = (
-    "The worker is still running on the server and may keep charging. Enter watches it again."
+    "The worker is still running on the server and may keep charging. Enter on an empty prompt watches it."
 )
 _BACK: Final = "Your text is back in the prompt."
 _TODO: Final = {
@@ -85,11 +95,12 @@ _TODO: Final = {
 }
 
 
-def advice(turn: Turn | None) -> Advice | None:
+def advice(session: Session) -> Advice | None:
     """What can be done about the newest turn; None when nothing needs doing."""
-    if turn is None:
+    turn = session.current
+    if turn is None or session.busy:
         return None
-    if turn.status is TurnStatus.RUNNING:
+    if unwatched(session) is not None:
         return Advice("info", STILL_RUNNING)
     if turn.status is TurnStatus.UNKNOWN:
         look = "the dashboard" if turn.worker_id is None else "the worker (/attach)"

@@ -1,0 +1,206 @@
+"""A whole app on scripted ports: the real engine, a shelf in memory, a clock that stands still."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.session import Session, SessionSummary
+from handinger_tui.core.turn import Attachment, FilePart
+from handinger_tui.engine.engine import Engine, Home
+from handinger_tui.engine.patience import Patience
+from handinger_tui.ui.app import HandingerApp
+from handinger_tui.ui.launch import Badge, Connection, Launch, Opening
+from handinger_tui.ui.screens.work import WorkScreen
+from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Script, says, worker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from textual.pilot import Pilot
+
+NOW_MS = 1_700_000_000_000
+REMOTE = Badge("work", "v3.handinger.com", "f00d", local=False)
+LOCAL = Badge("", "127.0.0.1:8000", "", local=True)
+PRICED: Final[dict[str, Any]] = {
+    "usage": {"steps": 3, "totalTokens": 1500, "credits": 8, "costUsd": 0.0123},
+    "costs": {"modelCostUsd": 0.01, "toolCostUsd": 0.002, "sandboxCostUsd": 0.0003, "internalCostUsd": 0},
+}
+
+
+class StillClock(FakeClock):
+    """Waiting takes no time at all, so that screens show the same time always."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+
+
+@dataclass
+class FakeShelf:
+    """History besides turns, in memory."""
+
+    log: FakeLog
+    rows: list[SessionSummary] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    drafts: dict[str, str] = field(default_factory=dict)
+    read: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+
+    async def sessions(self, limit: int = 200) -> list[SessionSummary]:
+        return self.rows[:limit]
+
+    async def prompts(self, limit: int = 500) -> list[str]:
+        return self.texts[-limit:]
+
+    async def search(self, text: str) -> list[SessionSummary]:
+        return [row for row in self.rows if text in row.title]
+
+    async def rename(self, session_id: str, title: str) -> None:
+        self.rows = [replace(row, title=title) if row.session_id == session_id else row for row in self.rows]
+
+    async def delete(self, session_id: str) -> None:
+        self.deleted.append(session_id)
+        self.rows = [row for row in self.rows if row.session_id != session_id]
+
+    async def draft(self, session_id: str) -> str:
+        return self.drafts.get(session_id, "")
+
+    async def save_draft(self, session_id: str, text: str) -> None:
+        self.drafts[session_id] = text
+
+    async def mark_read(self, session_id: str) -> None:
+        self.read.append(session_id)
+
+
+@dataclass
+class Desktop:
+    """The app and everything behind it. `gate` holds `connect` back until it is set."""
+
+    api: FakeApi = field(default_factory=FakeApi)
+    log: FakeLog = field(default_factory=FakeLog)
+    badge: Badge = REMOTE
+    launch: Launch | None = None
+    gate: asyncio.Event | None = None
+    fails: list[HandingerError] = field(default_factory=list)
+    saved: list[FilePart] = field(default_factory=list)
+    opened: list[str] = field(default_factory=list)
+    browser: bool = True
+    warnings: tuple[str, ...] = ()
+    now_ms: int = NOW_MS
+
+    def __post_init__(self) -> None:
+        self.clock = StillClock(NOW_MS / 1000)
+        home = Home(PLACE)
+        calm = Patience(money_interval=None, recovery_window=0.0, absence_looks=1, absence_seconds=0)
+        self.engine = Engine(self.api, self.log, self.clock, FakeIds(), calm, home=home)
+        self.shelf = FakeShelf(self.log)
+        given = self.launch or Launch(self.connect)
+        self.app = HandingerApp(replace(given, connect=self.connect), now_ms=lambda: self.now_ms)
+
+    async def connect(self) -> Connection:
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.fails:
+            raise self.fails.pop(0)
+        return Connection(
+            self.engine,
+            self.shelf,
+            self.badge,
+            PLACE,
+            self._save,
+            lambda path: Attachment(path, path, 1, "text/plain"),
+            self._open,
+            self.warnings,
+        )
+
+    async def _save(self, part: FilePart) -> str:
+        self.saved.append(part)
+        return f"/downloads/{part.filename}"
+
+    async def _open(self, url: str) -> bool:
+        self.opened.append(url)
+        return self.browser
+
+    @property
+    def work(self) -> WorkScreen:
+        return self.app.work
+
+    @property
+    def session(self) -> Session:
+        return self.work.at_work.session
+
+    def text(self) -> str:
+        """The screen as a terminal would show it."""
+        return screen_text(self.app)
+
+    def said(self) -> str:
+        """All passing lines so far."""
+        return "\n".join(note.message for note in self.app._notifications)
+
+    @asynccontextmanager
+    async def running(self, width: int = 80, height: int = 24) -> AsyncIterator[Pilot[None]]:
+        """The app, connected and at rest."""
+        at_once = self.gate is None and not self.fails
+        async with self.app.run_test(size=(width, height), notifications=True) as pilot:
+            if at_once:
+                await self.until(pilot, lambda: self.work.arrived)
+                await self.rest(pilot)
+            yield pilot
+            await self.engine.aclose()
+
+    async def until(self, pilot: Pilot[None], done: Callable[[], object], within_s: float = 10.0) -> None:
+        """Let the app run until something is so."""
+        end = time.monotonic() + within_s
+        while not done():
+            assert time.monotonic() < end, f"never so; the screen:\n{self.text()}\nsaid: {self.said()}"
+            await pilot.pause()
+
+    async def rest(self, pilot: Pilot[None]) -> None:
+        """Let the app run until everything is painted."""
+        await pilot.pause()
+        await self.until(pilot, lambda: self.work.at_rest)
+        await pilot.pause()
+
+    async def shows(self, pilot: Pilot[None], *words: str) -> None:
+        """Wait until all of `words` stand on the screen."""
+        await self.until(pilot, lambda: all(word in self.text() for word in words))
+
+    async def send(self, pilot: Pilot[None], text: str) -> None:
+        """Type a message and press Enter."""
+        self.work.prompt.put(text)
+        await pilot.press("enter")
+        await pilot.pause()
+
+
+def screen_text(app: HandingerApp) -> str:
+    strips = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+
+
+def answers(*texts: str) -> FakeApi:
+    """A service that answers with these texts, one turn each, and then shows the worker's figures."""
+    starts: list[Script] = [says(text, message_id=f"msg_{at}") for at, text in enumerate(texts, 1)]
+    return FakeApi(starts=list(starts), workers=[worker("", **PRICED)])
+
+
+def summary(name: str, **members: object) -> SessionSummary:
+    row = SessionSummary(
+        f"ses_{name}", f"wrk_{name}", f"About {name}", NOW_MS - 7_200_000, NOW_MS - 3_600_000, 2, None
+    )
+    return replace(row, **members)  # type: ignore[arg-type]  # members under their own names
+
+
+def launch(opening: Opening = Opening.LAST_OR_FRESH, **members: object) -> Launch:
+    async def never() -> Connection:
+        raise AssertionError
+
+    return replace(Launch(never, opening), **members)  # type: ignore[arg-type]  # members under their own names
+
+
+__all__ = ["LOCAL", "NOW_MS", "Decimal", "Desktop", "Iterable", "answers", "launch", "screen_text", "summary"]
