@@ -9,15 +9,11 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.errors import AttachmentProblem
 from handinger_tui.core.turn import Attachment
 
 MAX_BYTES: Final = 512 << 20
 _BLOCK: Final = 1 << 20
-
-
-class AttachmentProblem(HandingerError):
-    """A file that cannot go with the prompt; nothing was sent."""
 
 
 def attachment(path_text: str) -> Attachment:

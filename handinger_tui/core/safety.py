@@ -43,9 +43,14 @@ def clean(text: str) -> str:
     return _SURROGATE.sub("\ufffd", text)
 
 
+LONGEST_LINE: Final = 1 << 20
+"""Characters of a text that are looked at to make one line of it."""
+
+
 def clean_line(text: str, limit: int = 1000) -> str:
     """`clean`, in one line of at most `limit` characters."""
-    line = _SPACES.sub(" ", clean(text[: limit * 8])).strip()
+    # Cleaned before it is cut: a flood of invisible characters must not hide what follows.
+    line = _SPACES.sub(" ", clean(text[:LONGEST_LINE])).strip()
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

@@ -144,7 +144,7 @@ def _sources(wire: JsonObject) -> list[WorkerSource]:
     return found
 
 
-REASON_KEYS: Final = ("message", "reason", "detail", "error", "errors", "issues", "title", "code")
+REASON_KEYS: Final = ("message", "msg", "reason", "detail", "error", "errors", "issues", "title", "code")
 
 
 def reason_text(value: Json) -> str | None:
