@@ -1,0 +1,213 @@
+"""Make the pictures of this folder again: the real app against the real local worker.
+
+    .venv/bin/python screenshots/make.py            # all of them
+    .venv/bin/python screenshots/make.py answer     # those whose name holds the word
+
+Needs a headless Chromium (package `chromium`) and the fonts Fira Code and Noto
+(`fonts-firacode fonts-noto-cjk fonts-noto-color-emoji`): the only renderer tried
+that draws box lines, wide characters and bold right.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+FOLDER = Path(__file__).resolve().parent
+ROOT = FOLDER.parent
+sys.path.insert(0, str(ROOT))
+
+from handinger_tui.cli.app import launch_of  # noqa: E402 - found only through the line above
+from handinger_tui.cli.args import parse  # noqa: E402
+from handinger_tui.cli.start import settings_for  # noqa: E402
+from handinger_tui.core.turn import TurnStatus  # noqa: E402
+from handinger_tui.ui.app import HandingerApp  # noqa: E402
+from handinger_tui.ui.screens.work import WorkScreen  # noqa: E402
+
+SIZES = ((120, 40), (80, 24))
+THEMES = ("dark", "light")
+PATIENCE_S = 60.0
+SAMPLE = ROOT / "screenshots" / "orders.csv"
+
+Steps = Callable[["Scene"], Awaitable[None]]
+
+
+@dataclass
+class Scene:
+    """One run of the app that ends in a picture."""
+
+    app: HandingerApp
+    pilot: Pilot[Any]
+
+    @property
+    def work(self) -> WorkScreen:
+        """The main screen."""
+        return next(screen for screen in self.app.screen_stack if isinstance(screen, WorkScreen))
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Let the app run until `holds`, with a deadline."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not holds():
+                await self.pilot.pause(0.02)
+
+    async def connected(self) -> None:
+        """Wait for the local worker."""
+        await self.until(lambda: self.work.desk is not None)
+
+    async def say(self, text: str) -> None:
+        """Type and send."""
+        await self.connected()
+        self.work.prompt.text = text
+        await self.pilot.press("enter")
+        await self.until(lambda: bool(self.turns))
+
+    @property
+    def turns(self) -> tuple[Any, ...]:
+        """The turns of the session on the desk."""
+        return self.work.at_work.session.turns
+
+    async def answered(self, count: int = 1) -> None:
+        """Wait until so many turns have ended."""
+        await self.until(lambda: sum(not turn.live for turn in self.turns) >= count)
+        await self.pilot.pause(0.3)
+
+
+async def welcome(scene: Scene) -> None:
+    """The empty state."""
+    await scene.connected()
+    await scene.pilot.pause(0.3)
+
+
+async def streaming(scene: Scene) -> None:
+    """In the middle of an answer, with counters that move."""
+    await scene.say("report on primes, with a chart")
+    await scene.until(lambda: len(scene.turns[-1].text) > 260 and scene.turns[-1].snapshot is not None)
+    await scene.pilot.pause(0.1)
+
+
+async def answer(scene: Scene) -> None:
+    """A finished answer with files and a receipt, and a second one with sources."""
+    await scene.say("report on primes, with a chart")
+    await scene.answered()
+    await scene.say("cite sources about python and http")
+    await scene.answered(2)
+
+
+async def unfolded(scene: Scene) -> None:
+    """Reasoning and tool calls laid open."""
+    await scene.say("report on prices")
+    await scene.answered()
+    await scene.pilot.press("ctrl+o")
+    await scene.pilot.press("ctrl+home")
+    await scene.pilot.pause(0.2)
+
+
+async def failed(scene: Scene) -> None:
+    """The card of a turn that went wrong."""
+    await scene.say("fail")
+    await scene.until(lambda: scene.turns[-1].status is TurnStatus.FAILED)
+    await scene.pilot.pause(0.3)
+
+
+async def leaving(scene: Scene) -> None:
+    """Esc while a turn runs: what detaching means."""
+    await scene.say("long 200")
+    await scene.until(lambda: len(scene.turns[-1].text) > 200)
+    await scene.pilot.press("escape")
+    await scene.pilot.pause(0.2)
+
+
+async def sessions(scene: Scene) -> None:
+    """The session picker."""
+    for prompt in ("report on primes", "cite sources about python", "hello"):
+        await scene.say(prompt)
+        await scene.answered()
+        await scene.pilot.press("ctrl+n")
+        await scene.pilot.pause(0.1)
+    await scene.pilot.press("ctrl+s")
+    await scene.pilot.pause(0.3)
+
+
+async def helping(scene: Scene) -> None:
+    """The help screen."""
+    await scene.connected()
+    await scene.pilot.press("f1")
+    await scene.pilot.pause(0.2)
+
+
+SCENES: dict[str, Steps] = {
+    "welcome": welcome,
+    "streaming": streaming,
+    "answer": answer,
+    "details": unfolded,
+    "failed": failed,
+    "detach": leaving,
+    "sessions": sessions,
+    "help": helping,
+}
+
+
+async def shoot(steps: Steps, size: tuple[int, int], theme: str) -> str:
+    """The screen after `steps`, as SVG."""
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["HANDINGER_TUI_HOME"] = home
+        os.environ["HANDINGER_LOCAL_PACE"] = "1" if steps in (streaming, leaving) else "0.02"
+        Path(home, "config.toml").write_text(f'theme = "handinger-{theme}"\n', encoding="utf-8")
+        told = parse(["--local"])
+        async with AsyncExitStack() as stack:
+            app = HandingerApp(launch_of(told, settings_for(told), stack))
+            async with app.run_test(size=size, notifications=True) as pilot:
+                scene = Scene(app, pilot)
+                await steps(scene)
+                return app.export_screenshot(title="handinger-tui")
+
+
+def picture(svg: str, target: Path) -> None:
+    """SVG → PNG through Chromium."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if browser is None:
+        raise SystemExit("Chromium is needed to draw the pictures: apt-get install chromium fonts-firacode")
+    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)
+    assert found is not None
+    width, height = (int(float(number)) + 1 for number in found.groups())
+    svg = re.sub(r"@font-face\s*{[^}]*}", "", svg)
+    with tempfile.TemporaryDirectory() as scratch:
+        page = Path(scratch, "shot.svg")
+        page.write_text(svg, encoding="utf-8")
+        flags = [
+            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            f"--user-data-dir={scratch}/profile", "--hide-scrollbars", "--force-device-scale-factor=1",
+            f"--window-size={width},{height}", f"--screenshot={target}", page.as_uri(),
+        ]  # fmt: skip
+        subprocess.run([browser, *flags], check=True, capture_output=True, timeout=120)
+
+
+async def main(word: str) -> None:
+    """Make every picture whose name holds `word`."""
+    os.environ["TEXTUAL_ANIMATIONS"] = "none"
+    for name in [name for name in os.environ if name.startswith("HANDINGER_")]:
+        del os.environ[name]
+    for scene, steps in SCENES.items():
+        for columns, rows in SIZES:
+            for theme in THEMES:
+                name = f"{scene}-{columns}x{rows}-{theme}.png"
+                if word in name:
+                    picture(await shoot(steps, (columns, rows), theme), FOLDER / name)
+                    sys.stdout.write(f"{name}\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1] if len(sys.argv) > 1 else ""))

@@ -1,0 +1,73 @@
+"""A real terminal: the program in tmux, looked at as a person would."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PATIENCE_S = 30.0
+
+
+class Terminal:
+    """One tmux window on a server of its own."""
+
+    def __init__(self, tmux: str, columns: int, rows: int) -> None:
+        self._tmux = [tmux, "-L", f"handinger-{uuid.uuid4().hex[:8]}", "-f", "/dev/null"]
+        self._size = ["-x", str(columns), "-y", str(rows)]
+
+    def run(self, *argv: str, home: Path, **environ: str) -> None:
+        """Start `handinger-tui ARGV`; the window stays when it has ended, with its exit code."""
+        told = {"HANDINGER_TUI_HOME": str(home), "TERM": "xterm-256color", "LANG": "C.UTF-8", **environ}
+        pairs = [f"{name}={shlex.quote(value)}" for name, value in told.items()]
+        program = shlex.join([sys.executable, "-m", "handinger_tui", *argv])
+        line = f"env -u HANDINGER_API_KEY -u HANDINGER_BASE_URL {' '.join(pairs)} {program}; echo exit=$?; read -r _"
+        self._call("new-session", "-d", "-s", "it", *self._size, line)
+
+    def _call(self, *words: str) -> str:
+        return subprocess.run([*self._tmux, *words], check=True, capture_output=True, text=True, timeout=20).stdout
+
+    @property
+    def screen(self) -> str:
+        """What stands on the screen, without colours."""
+        return self._call("capture-pane", "-p", "-t", "it")
+
+    def type(self, text: str) -> None:
+        """Type text, as one burst."""
+        self._call("send-keys", "-t", "it", "-l", text)
+
+    def press(self, *keys: str) -> None:
+        """Press keys, by tmux's names."""
+        self._call("send-keys", "-t", "it", *keys)
+
+    def until(self, holds: Callable[[str], bool], what: str = "") -> str:
+        """Look until the screen holds; the screen then. Fails with the last screen after a deadline."""
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            screen = self.screen
+            if holds(screen):
+                return screen
+            assert time.monotonic() < end, f"never seen: {what}\n{screen}"
+
+    def shows(self, text: str) -> str:
+        """Look until `text` stands on the screen."""
+        return self.until(lambda screen: text in screen, text)
+
+    def close(self) -> None:
+        """End the window and whatever runs in it."""
+        subprocess.run([*self._tmux, "kill-server"], check=False, capture_output=True, timeout=20)
+
+
+@contextmanager
+def terminal(tmux: str, columns: int, rows: int) -> Iterator[Terminal]:
+    """A terminal of that size, closed at the end."""
+    window = Terminal(tmux, columns, rows)
+    try:
+        yield window
+    finally:
+        window.close()

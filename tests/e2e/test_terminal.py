@@ -1,0 +1,72 @@
+"""A few journeys in a real terminal, against the local worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.terminal import terminal
+
+pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
+sizes = pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+
+
+@sizes
+def test_a_prompt_that_answers_without_a_key(tmux: str, columns: int, rows: int, tmp_path: Path) -> None:
+    with terminal(tmux, columns, rows) as window:
+        window.run(home=tmp_path)
+        window.shows("LOCAL")
+        window.type("echo the quick brown fox")
+        window.press("Enter")
+        window.shows("credits")
+        screen = window.shows("completed")
+        assert "the quick brown fox" in screen
+        assert "step" in screen
+        window.press("C-d")
+        screen = window.shows("exit=0")
+        assert "--resume ses_" in screen
+
+
+@sizes
+def test_text_streams_esc_is_honest_and_the_session_comes_back(
+    tmux: str, columns: int, rows: int, tmp_path: Path
+) -> None:
+    with terminal(tmux, columns, rows) as window:
+        window.run("long 60", home=tmp_path)
+        screen = window.shows("Paragraph 2.")
+        assert "working" in screen
+        window.press("Escape")
+        screen = window.shows("keeps running")
+        assert "may keep" in screen
+        assert "charging" in screen
+        window.press("Escape")
+        window.until(lambda seen: "keeps running" not in seen, "the question is gone")
+        window.type("queued while it runs")
+        window.press("C-c")
+        window.until(lambda seen: "queued while it runs" not in seen, "the prompt is cleared")
+        window.press("C-c", "C-c")
+        window.shows("exit=")
+    with terminal(tmux, columns, rows) as window:
+        window.run("-c", home=tmp_path)
+        window.shows("long 60")
+        window.press("C-Home")
+        screen = window.shows("Paragraph 1.")
+        assert "60 paragraphs" in screen
+
+
+def test_a_typed_prompt_is_not_lost_when_the_terminal_dies(tmux: str, tmp_path: Path) -> None:
+    with terminal(tmux, 100, 30) as window:
+        window.run("long 400", home=tmp_path)
+        window.shows("Paragraph 1.")
+    with terminal(tmux, 100, 30) as window:
+        window.run("-c", home=tmp_path)
+        window.press("C-Home")
+        screen = window.shows("Paragraph 1.")
+        assert "long 400" in screen
+
+
+def test_help_and_version_need_no_terminal(tmux: str, tmp_path: Path) -> None:
+    with terminal(tmux, 80, 24) as window:
+        window.run("--version", home=tmp_path)
+        assert "handinger-tui 0." in window.shows("exit=0")
