@@ -12,10 +12,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 from textual.content import Content
 
 from handinger_tui.ui.transcript.code import code_rows, coloured_lines, plain_lines
@@ -31,6 +29,10 @@ from handinger_tui.ui.transcript.table import (
     table_lines,
 )
 
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+
 BULLETS: Final = ("•", "◦", "▪")
 MAX_NESTING: Final = 20
 """markdown-it drops what lies deeper; such a block is shown as the text it is."""
@@ -42,6 +44,8 @@ BAR: Final = styled("▎ ", "rule")
 @lru_cache(1)
 def _parser() -> MarkdownIt:
     """Blocks only: inline text is parsed piece by piece, since a flood of it is slow."""
+    from markdown_it import MarkdownIt  # noqa: PLC0415  # 40 ms: not before the first answer
+
     parser = MarkdownIt("gfm-like", {"html": False})
     parser.core.ruler.disable(["inline", "linkify", "replacements", "smartquotes", "text_join"])
     return parser

@@ -86,9 +86,3 @@ def code_head(name: str, code: tuple[str, int] | None = None) -> Row:
 def code_row(line: Content) -> Row:
     """One line of a code block."""
     return Row(line, "code", wrap=False, band=True, wide=True)
-
-
-def warm_up() -> None:
-    """Load lexers before they are needed; for a thread, once the first screen is up."""
-    for language in ("python", "json", "bash"):
-        _coloured("x = 1", language)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 from textual.content import Content, Span
 from textual.style import Style
 
 from handinger_tui.core.safety import Verdict, clean, judge_link
-from handinger_tui.ui.transcript.row import BOLD, ITALIC, PREFIX, STRIKE, link_style
+from handinger_tui.ui.transcript.row import BOLD, EMPTY, ITALIC, PREFIX, STRIKE, link_style
+from handinger_tui.ui.transcript.wrap import pieces
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 PICTURE: Final = "▣"
 _PLAIN: Final = re.compile(r"[\w ,;()%$+=\"'/-]*", re.ASCII)
@@ -21,18 +24,25 @@ _PLAIN: Final = re.compile(r"[\w ,;()%$+=\"'/-]*", re.ASCII)
 _SOFT: Final = re.compile(r"(?<![ \\])\n[ \t]*")
 """A line end that is no more than a space (after a space or a backslash it may be a real one)."""
 
+LIMIT: Final = 2_000
+"""Characters parsed at once: parsing is quadratic in the worst case (many open brackets)."""
+
 References = dict[str, object]
 
 
 @lru_cache(1)
 def _parser() -> MarkdownIt:
     """HTML is off: it is shown as the text it is."""
+    from markdown_it import MarkdownIt  # noqa: PLC0415  # 40 ms: not before the first answer
+
     return MarkdownIt("gfm-like", {"html": False})
 
 
 def inline(text: str, references: References | None = None) -> Content:
-    """Inline Markdown as content; bounded by the caller, who cuts long paragraphs."""
+    """Inline Markdown as content."""
     text = _SOFT.sub(" ", text)
+    if len(text) > LIMIT:
+        return EMPTY.join(inline(piece, references) for piece in pieces(text, LIMIT))
     if _PLAIN.fullmatch(text):
         return Content(text)
     if references:

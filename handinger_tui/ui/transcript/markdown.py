@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from markdown_it.token import Token
 from textual.content import Content
 
 from handinger_tui.core.safety import clean
@@ -26,6 +25,9 @@ from handinger_tui.ui.transcript.inline import References
 from handinger_tui.ui.transcript.row import GAP, Row
 from handinger_tui.ui.transcript.table import SAMPLE, Shape, body_rows, head_rows, table_lines
 from handinger_tui.ui.transcript.wrap import broken
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 PARAGRAPH: Final = 4_500
 """Characters after which a paragraph is cut: inline parsing is quadratic in the worst case."""
@@ -258,3 +260,9 @@ def render(text: str, width: int) -> list[Row]:
     live = LiveMarkdown(width)
     live.update(text, done=True)
     return live.rows
+
+
+def warm_up() -> None:
+    """Load parser and lexers (0.1 s) before an answer needs them; for a thread, once the screen is up."""
+    for language in ("python", "json", "bash"):
+        render(f"*warm* https://example.com\n\n```{language}\nx = 1\n```\n", 80)

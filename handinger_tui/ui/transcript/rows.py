@@ -125,7 +125,7 @@ def step_rows(_part: StepPart, _look: Look) -> list[Row]:
 
 def skipped_rows(note: Skipped, _look: Look) -> list[Row]:
     """Some of the answer could not be read."""
-    return [Row(styled(f"{plural(note.count, 'event')} of this turn could not be read.", "faint"))]
+    return [Row(styled(f"{plural(note.events, 'event')} of this turn could not be read.", "faint"))]
 
 
 def receipt_rows(receipt: Receipt, _look: Look) -> list[Row]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.turn import FilePart, Order, Part, SourcePart, StepPart, Turn, TurnStatus
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """What an error card is made of."""
 
     status: TurnStatus
@@ -19,8 +17,7 @@ class Ending:
     why: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """What a status line is made of."""
 
     status: TurnStatus
@@ -29,29 +26,25 @@ class Progress:
     """Nothing of the answer has come yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(NamedTuple):
     """The sources of a whole turn, shown as one line at its end."""
 
     parts: tuple[SourcePart, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Replaced:
+class Replaced(NamedTuple):
     """Streamed text that the service's final text does not hold."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(NamedTuple):
     """How many events could not be read."""
 
-    count: int
+    events: int
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """The line that says what the turn took."""
 
     text: str

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
-from markdown_it.token import Token
 from textual.content import Content
 
 from handinger_tui.ui.transcript.inline import References, inline
 from handinger_tui.ui.transcript.row import BOLD, EMPTY, Row, joined, styled
 from handinger_tui.ui.transcript.wrap import width_of, wrapped
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 SAMPLE: Final = 60
 NARROWEST: Final = 4

@@ -38,9 +38,8 @@ class Window(ScrollView, can_focus=True):
     """The part of the book that is in sight."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
-    # The bar's column is always there and nothing else depends on this size: no layout when text grows.
+    # The sheet keeps the bar there always, and nothing else depends on this size: no layout when text grows.
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False)
-    DEFAULT_CSS = "Window { overflow: hidden scroll; scrollbar-size-vertical: 1; }"
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002  # Textual's
         self._lines: dict[int, Strip] = {}

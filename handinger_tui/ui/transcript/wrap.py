@@ -70,15 +70,23 @@ def broken(text: str) -> str:
     """Break lines that are longer than `LINE`, at a space where there is one."""
     if len(text) <= LINE or all(len(line) <= LINE for line in text.split("\n")):
         return text
-    return "\n".join(piece for line in text.split("\n") for piece in _pieces(line))
+    return "\n".join(piece for line in text.split("\n") for piece in pieces(line, LINE))
 
 
-def _pieces(line: str) -> list[str]:
-    pieces = []
+def pieces(text: str, limit: int) -> list[str]:
+    """Parts of at most `limit` characters, cut before a word where there is one.
+
+    Never before a sign that begins a list or a heading. Where the cuts are
+    depends only on the text before them.
+    """
+    found = []
     start = 0
-    while len(line) - start > LINE:
-        space = line.rfind(" ", start + LINE // 2, start + LINE)
-        end = space if space > 0 else start + LINE
-        pieces.append(line[start:end])
+    while len(text) - start > limit:
+        end = start + limit
+        while end > start + limit // 2 and not (text[end - 1] == " " and text[end].isalpha()):
+            end -= 1
+        if end == start + limit // 2:
+            end = start + limit
+        found.append(text[start:end])
         start = end
-    return [*pieces, line[start:]]
+    return [*found, text[start:]]

@@ -1,5 +1,7 @@
 """Texts in the manner of answers, and some that nobody would write. Written for these tests."""
 
+# ruff: noqa: E501  # a text of one line reads best in one line
+
 from __future__ import annotations
 
 from typing import Final

@@ -1,5 +1,7 @@
 """One turn with something of everything, as a person would see it."""
 
+# ruff: noqa: E501  # the answer is one text
+
 from __future__ import annotations
 
 from decimal import Decimal

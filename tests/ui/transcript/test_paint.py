@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
+from textual.strip import Strip
 
-from handinger_tui.core.session import put_turn
+from handinger_tui.core.session import Session, put_turn
 from handinger_tui.core.turn import (
     DataPart,
     Fault,
@@ -64,34 +66,42 @@ def everywhere(text: str) -> Turn:
     )
 
 
-@pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: payload["id"])
-async def test_no_payload_reaches_a_strip(payload: dict[str, Any]) -> None:
-    text = payload_text(payload)
-    app = Stage(session(everywhere(text)), receipt=text)
-    async with app.run_test(size=(60, 200)) as pilot:
-        await pilot.pause()
-        for unfold in (False, True):
-            if unfold:
-                app.transcript.toggle_details()
-                await pilot.pause()
-            book = app.transcript.book
-            assert book is not None
-            for y in range(min(book.height, 400)):
-                strip = app.transcript.line(y)
-                assert not BAD.search(strip.text), (y, strip.text)
-                assert strip.cell_length == 60 == sum(width_of(segment.text) for segment in strip)
-                for segment in strip:
-                    link = segment.style.link if segment.style else None
-                    assert link is None or re.match(r"(https?|mailto):", link, re.IGNORECASE), link
-                    actions = segment.style.meta.get("@click") if segment.style else None
-                    assert actions is None or (isinstance(actions, tuple) and actions[0] == "link")
-        for word in payload["must"].get("visible", ()):
-            if payload["class"] == "markup":
-                book = app.transcript.book
-                assert book is not None
-                shown = "".join(app.transcript.line(y).text.strip() for y in range(min(book.height, 60)))
-                assert word.replace(" ", "") in shown.replace(" ", "")
-        assert app.is_running
+@pytest.mark.parametrize("unfold", [False, True])
+async def test_no_payload_reaches_a_strip(unfold: bool) -> None:
+    app = Stage(receipt="receipt")
+    async with app.run_test(size=(60, 100)) as pilot:
+        if unfold:
+            app.transcript.toggle_details()
+        for payload in PAYLOADS:
+            app.transcript.show(Session(payload["id"], 0, turns=(everywhere(payload_text(payload)),)))
+            await pilot.pause()
+            assert app.is_running
+            check_lines(app, payload["id"])
+            if payload.get("must", {}).get("literal"):
+                check_literal(app, payload["must"].get("visible", ()))
+
+
+def shown_lines(app: Stage) -> list[Strip]:
+    book = app.transcript.book
+    assert book is not None
+    return [app.transcript.line(y) for y in range(min(book.height, 300))]
+
+
+def check_lines(app: Stage, name: str) -> None:
+    for strip in shown_lines(app):
+        assert not BAD.search(strip.text), (name, strip.text)
+        assert sum(width_of(segment.text) for segment in strip) == 60, (name, strip.text)
+        for segment in strip:
+            link = segment.style.link if segment.style else None
+            assert link is None or re.match(r"(https?|mailto):", link, re.IGNORECASE), (name, link)
+            action = segment.style.meta.get("@click") if segment.style else None
+            assert action is None or (isinstance(action, tuple) and action[0] == "link"), (name, action)
+
+
+def check_literal(app: Stage, words: Sequence[str]) -> None:
+    shown = "".join("".join(strip.text.split()) for strip in shown_lines(app))
+    for word in words:
+        assert "".join(word.split()) in shown
 
 
 async def test_markup_runs_no_action_and_links_are_only_posted() -> None:
@@ -180,3 +190,33 @@ async def test_another_theme_paints_the_same_text_in_other_colours() -> None:
         light = app.transcript.line(2)
         assert dark.text == light.text
         assert [s.style for s in dark] != [s.style for s in light]
+
+
+async def test_a_long_conversation_opens_without_laying_it_out() -> None:
+    turns = [turn(n, text_part("A line of an answer.\n\n" * 100)) for n in range(2_000)]
+    app = Stage(session(*turns))
+    async with app.run_test(size=(100, 45)) as pilot:
+        await pilot.pause()
+        book, paints = app.transcript.book, app.transcript.paints
+        assert book is not None
+        assert paints is not None
+        assert book.filled <= 3
+        for y in range(0, int(app.transcript.max_scroll_y), 977):
+            app.transcript.scroll_to(y=y)
+        await pilot.pause()
+        assert sum(page.blocks is not None for page in book.pages) <= 60 + 3, "rows far off are dropped"
+        assert len(app.transcript.screen.query("*")) < 10, "no widget per message"
+
+
+async def test_dropped_rows_come_back_the_same() -> None:
+    turns = [turn(n, text_part(f"Answer {n}.\n\n- a\n- b\n")) for n in range(300)]
+    app = Stage(session(*turns))
+    async with app.run_test(size=(80, 20)) as pilot:
+        await pilot.pause()
+        before = [app.transcript.line(y + app.transcript.scroll_offset.y).text for y in range(20)]
+        app.transcript.scroll_home()
+        for _ in range(130):
+            app.transcript.scroll_page_down()
+        app.transcript.follow()
+        await pilot.pause()
+        assert [app.transcript.line(y + app.transcript.scroll_offset.y).text for y in range(20)] == before

@@ -1,0 +1,200 @@
+"""Rows: links, tables, wrapping, error cards, and what huge or hostile texts cost."""
+
+from __future__ import annotations
+
+import time
+from decimal import Decimal
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from textual.content import Content
+from textual.style import Style
+
+from handinger_tui.core.turn import FREE, Fault, Kind, TurnStatus
+from handinger_tui.ui.transcript.cards import Look
+from handinger_tui.ui.transcript.endings import ending_rows, progress_rows
+from handinger_tui.ui.transcript.inline import inline
+from handinger_tui.ui.transcript.markdown import LiveMarkdown, render
+from handinger_tui.ui.transcript.pretty import one_line, pretty
+from handinger_tui.ui.transcript.rows import PART_ROWS, SLOT_ROWS, slot_rows
+from handinger_tui.ui.transcript.slots import SHOWN_AS_ERROR, Ending, Progress
+from handinger_tui.ui.transcript.wrap import LINE, broken, width_of, wrapped
+from tests.ui.transcript.documents import DOCUMENTS
+from tests.ui.transcript.screen import Stage, session, text_part, turn
+
+
+def plain(text: str, width: int = 60) -> list[str]:
+    return [(row.first + row.content).plain for row in render(text, width)]
+
+
+def hrefs(content: Content) -> list[str]:
+    styles = [span.style for span in content.spans if isinstance(span.style, Style)]
+    return [style.meta["@click"][1][0] for style in styles if style.meta]
+
+
+@pytest.mark.parametrize(
+    ("source", "shown", "href"),
+    [
+        ("[here](https://e.example/a%2Fb?s=x%2By%3D)", "here", "https://e.example/a%2Fb?s=x%2By%3D"),
+        ("[https://bank.example](https://evil.example/)", "https://bank.example (evil.example)", "https://evil.example/"),
+        ("<https://bank.example@evil.example/>", "https://bank.example@evil.example/ (leads to evil.example)",
+         "https://bank.example@evil.example/"),
+        ("![chart](https://e.example/c.png)", "▣ chart", "https://e.example/c.png"),
+        ("![](https://e.example/c.png)", "▣ e.example", "https://e.example/c.png"),
+        ("[x](vscode://open)", "x", "vscode://open"),
+    ],
+)  # fmt: skip
+def test_links_keep_their_address_and_show_where_they_lead(source: str, shown: str, href: str) -> None:
+    content = inline(source)
+    assert content.plain == shown
+    assert hrefs(content) == [href]
+    styles = [span.style for span in content.spans if isinstance(span.style, Style)]
+    links = {style.link for style in styles if style.link}
+    assert links == ({href} if href.startswith("http") else set())
+
+
+def test_decoded_escapes_are_cleaned_too() -> None:
+    content = inline("http://e.example/%1b%5D52;c;x%07 and &#27;]0;t&#x9b;m &#8238;x")
+    assert not any(ord(char) < 32 or 127 <= ord(char) < 160 or char == "\u202e" for char in content.plain)
+
+
+def test_html_is_shown_as_text() -> None:
+    assert plain("a <b>bold</b>\n\n<script>x</script>\n") == ["a <b>bold</b>", "", "<script>x</script>"]
+
+
+def test_tables_fit_the_width_and_wrap_their_cells() -> None:
+    text = "| name | what |\n|---|---|\n| a | " + "many words " * 12 + "|\n| 東京 | 値 |\n"
+    lines = plain(text, 40)
+    assert {width_of(line) for line in lines} == {40}
+    assert lines[0].startswith("name │ what")
+    assert len(lines) > 5
+
+
+def test_tables_of_too_many_columns_become_records() -> None:
+    columns = [f"c{n}" for n in range(20)]
+    text = f"|{'|'.join(columns)}|\n|{'-|' * 20}\n" + f"|{'|'.join(str(n) for n in range(20))}|\n" * 2
+    lines = plain(text, 60)
+    assert lines[:2] == ["c0: 0", "c1: 1"]
+    assert lines[20] == ""
+    assert len(lines) == 41
+
+
+def test_lines_break_between_wide_characters_but_not_before_closing_marks() -> None:
+    lines = [line.plain for line in wrapped(Content("見出しの文章は、「同じように」折り返します。"), 10)]
+    assert all(width_of(line) <= 10 for line in lines)
+    assert not any(line[0] in "、。」" for line in lines)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    letters=st.lists(
+        st.sampled_from([*"ab 東、。é-\n", "👍🏽", "👨\u200d👩\u200d👧", "e\u0301"]), max_size=80
+    ),
+    width=st.integers(2, 30),
+)
+def test_wrapping_loses_no_visible_character(letters: list[str], width: int) -> None:
+    text = "".join(letters)
+    lines = [line.plain for line in wrapped(Content(text), width)]
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    assert all(width_of(line) <= width for line in lines)
+
+
+def test_long_lines_are_broken_where_there_is_a_space() -> None:
+    text = "word " * 2_000
+    assert broken(text).replace("\n", "") == text
+    assert max(map(len, broken(text).split("\n"))) <= LINE
+
+
+@pytest.mark.parametrize("width", [24, 60, 140])
+async def test_every_line_fills_the_width_exactly(width: int) -> None:
+    app = Stage(session(*(turn(n, text_part(text)) for n, text in enumerate(DOCUMENTS.values()))))
+    async with app.run_test(size=(width, 30)) as pilot:
+        await pilot.pause()
+        book = app.transcript.book
+        assert book is not None
+        for number in range(len(book.pages)):
+            book.measure(number)
+            for y in range(book.start(number), book.start(number) + book.pages[number].height):
+                strip = app.transcript.line(y)
+                assert sum(width_of(segment.text) for segment in strip) == width, strip.text
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "charged"), list(product(sorted(SHOWN_AS_ERROR), [None, *Kind], [True, False]))
+)
+def test_an_error_card_says_what_it_may_cost_and_what_to_do(
+    status: TurnStatus, kind: Kind | None, charged: bool
+) -> None:
+    fault = Fault(kind, "It broke.", 503, may_have_been_charged=charged) if kind else None
+    lines = [row.content.plain for row in ending_rows(Ending(status, fault, (), None))]
+    free = status in FREE or (kind is not None and not charged)
+    assert ("Nothing was charged." in lines[-1]) is free
+    assert ("It m" in lines[-1]) is not free
+    assert lines[-1].count(".") >= 2
+    assert kind is None or "It broke." in lines
+
+
+def test_every_live_status_has_a_line() -> None:
+    for status in (TurnStatus.QUEUED, TurnStatus.SENDING, TurnStatus.ACCEPTED, TurnStatus.CHECKING):
+        assert progress_rows(Progress(status, None, quiet=True))[0].content.plain
+    assert progress_rows(Progress(TurnStatus.ACCEPTED, None, quiet=False)) == []
+    assert (
+        progress_rows(Progress(TurnStatus.ACCEPTED, "reads\x1b a\nfile", quiet=False))[0].content.plain
+        == "reads a file"
+    )
+
+
+def test_every_kind_of_part_has_rows() -> None:
+    shown = turn(1, text_part("x")).order
+    assert slot_rows(shown, Look(40))
+    assert set(PART_ROWS) < set(SLOT_ROWS)
+
+
+def test_values_are_shown_exactly_and_in_short() -> None:
+    assert (
+        pretty({"a": [Decimal("1.10"), None, True]}) == '{\n  "a": [\n    1.10,\n    null,\n    true\n  ]\n}'
+    )
+    assert one_line({"query": "two\nlines"}) == "two lines"
+    assert one_line({"a": 1, "b": ["x", "y"]}) == "a: 1, b: x, y"
+    deep: object = 1
+    for _ in range(150):
+        deep = [deep]
+    assert "…" in pretty(deep)
+
+
+FLOODS = {
+    "long table": "|a|b|\n|-|-|\n" + "|some words|*x*|\n" * 3_000,
+    "many items": "- item with words\n" * 20_000,
+    "nested items": "- root\n" + "  - child with words\n" * 10_000,
+    "deep quote": ">" * 5_000 + " x",
+    "deep list": "".join("  " * depth + "- x\n" for depth in range(150)),
+    "emphasis": "*a_" * 20_000,
+    "brackets": "[" * 50_000,
+    "pictures": "![" * 20_000,
+    "one line": "A" * 1_000_000,
+    "many lines": "line\n" * 100_000,
+    "big code": "```python\n" + "def f(x):\n    return x\n" * 6_000 + "```\n",
+    "wide table": "|" + "c|" * 300 + "\n|" + "-|" * 300 + "\n" + ("|" + "x|" * 300 + "\n") * 20,
+}
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_floods_are_laid_out_in_bounded_time(name: str) -> None:
+    # CPU time of this process, with room for a slow machine: quadratic work would take minutes.
+    start = time.process_time()
+    assert render(FLOODS[name], 80)
+    assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_floods_never_hold_up_a_paint_for_long(name: str) -> None:
+    text = FLOODS[name]
+    live, longest = LiveMarkdown(80), 0.0
+    step = max(300, len(text) // 60)
+    for end in range(step, len(text), step):
+        start = time.process_time()
+        live.update(text[:end], done=False)
+        longest = max(longest, time.process_time() - start)
+    assert longest < 0.6
