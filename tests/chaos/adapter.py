@@ -1,0 +1,118 @@
+"""Adapter: one operation of the fault lab through the command line, told as one JSON object.
+
+    python -m tests.chaos.adapter --base URL --op OP --worker ID --input TEXT --dir FOLDER --attach FILE
+
+OP is continue, create, upload, attach or file. The exit code is the program's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+Said = tuple[int, str]
+"""Exit code and standard output of one command."""
+Command = Callable[..., Said]
+Told = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the lab wants done."""
+
+    op: str
+    worker: str
+    prompt: str
+    folder: str
+    attach: str = ""
+
+    @property
+    def argv(self) -> list[str]:
+        if self.op == "attach":
+            return ["attach", self.worker, "--json"]
+        more = [] if self.op == "create" else ["-w", self.worker]
+        files = ["-f", self.attach] if self.op == "upload" else []
+        return ["-p", self.prompt, *more, *files, "--json"]
+
+
+def told(asked: Asked, command: Command) -> tuple[int, Told]:
+    """Do it with `command(*argv)`; returns the exit code and the object of the contract."""
+    if asked.op == "file":
+        return _file(asked, command)
+    code, out = command(*asked.argv)
+    if not out.strip():
+        # Nothing on stdout: the program stopped before there was a turn; stderr says why.
+        return code, {"outcome": "not_sent", "error_kind": "settings", "text": "", "draft": asked.prompt}
+    return code, _turn(json.loads(out.splitlines()[-1]))
+
+
+def _turn(result: Told) -> Told:
+    fault = result["error"] or {}
+    usage = result["usage"] or {}
+    cost = usage.get("cost_usd")
+    outcome = {"incomplete": "failed"}.get(result["status"], result["status"])
+    if outcome == "completed" and result["recovered"]:
+        outcome = "recovered"
+    return {
+        "outcome": outcome,
+        "error_kind": fault.get("kind"),
+        "error": fault.get("message"),
+        "retry_after_s": fault.get("retry_after_s"),
+        "text": result["text"],
+        "draft": result["draft"],
+        "cost_usd": None if cost is None else f"{Decimal(cost):.4f}",
+        "credits": usage.get("credits"),
+        "files": [],
+    }
+
+
+def _file(asked: Asked, command: Command) -> tuple[int, Told]:
+    code, out = command("files", "get", asked.worker, "--all", "--dir", asked.folder, "--json")
+    if not out.strip():
+        return code, {"outcome": "failed", "error_kind": "network", "files": []}
+    (file,) = json.loads(out)["files"]
+    fault = file["error"] or {}
+    return code, {
+        "outcome": file["status"],
+        "error_kind": fault.get("kind"),
+        "error": fault.get("message"),
+        "files": [file["saved_as"]] if file["saved_as"] else [],
+    }
+
+
+def in_this_process(*argv: str) -> Said:
+    """Run the program here, its standard output apart."""
+    from handinger_tui.cli.main import main  # noqa: PLC0415 - the environment is set just before
+
+    out = io.StringIO()
+    with redirect_stdout(out):
+        try:
+            code = main(list(argv))
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+    return int(code), out.getvalue()
+
+
+def main() -> int:
+    """One operation, from the command line."""
+    parser = argparse.ArgumentParser()
+    for name in ("base", "op", "worker", "input", "dir", "attach"):
+        parser.add_argument(f"--{name}", default="")
+    args = parser.parse_args()
+    os.environ["HANDINGER_BASE_URL"] = args.base
+    code, told_ = told(Asked(args.op, args.worker, args.input, args.dir, args.attach), in_this_process)
+    print(json.dumps(told_))
+    sys.stdout.flush()
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
