@@ -117,7 +117,8 @@ def test_a_secret_never_shows_itself() -> None:
 @pytest.mark.parametrize(
     "url",
     ["", "x", "ftp://x.example", "https://", "https://a@b.example", "http://x.example", "https://x.example?a=1",
-     "https://[x", "https://x.example:port", "https://x\x1b.example", "file:///etc/passwd"],
+     "https://[x", "https://x.example:port", "https://x\x1b.example", "file:///etc/passwd",
+     "http://127.evil.example"],
 )  # fmt: skip
 def test_a_bad_address_is_refused(url: str) -> None:
     with pytest.raises(SettingsError) as told:

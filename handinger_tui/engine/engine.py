@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 
-from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.fold import Fold, fold
 from handinger_tui.core.frames import Frame, Framing, Note
@@ -19,45 +18,14 @@ from handinger_tui.core.outcome import fault_object
 from handinger_tui.core.session import Session, put_turn, title_from
 from handinger_tui.core.turn import Attachment, Fault, Kind, Order, Turn, TurnStatus
 from handinger_tui.engine.adopt import adopted_turns
+from handinger_tui.engine.home import CONTINUABLE, LOCAL_ENDED, NOT_YET_SENT, Busy, Elsewhere, Home
 from handinger_tui.engine.patience import Patience
 from handinger_tui.engine.ports import Clock, Ids, TurnLog, WorkerApi
 from handinger_tui.engine.run import Outside, Run
 
+__all__ = ["Busy", "Elsewhere", "Engine", "Home", "Listener"]
+
 Listener = Callable[[str], None]
-
-CONTINUABLE = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})
-"""Ends after which a queued turn may start by itself."""
-
-
-NOT_YET_SENT = Fault(
-    Kind.CONFLICT, "The program ended before this message was sent.", may_have_been_charged=False
-)
-LOCAL_ENDED = Fault(Kind.INCOMPLETE, "The local worker ended together with the program.")
-
-
-class Busy(HandingerError):
-    """The session is not in a state for what was asked."""
-
-
-class Elsewhere(HandingerError):
-    """The session's worker lives at another service than the one we talk to."""
-
-    def __init__(self, base_url: str) -> None:
-        place = "the local worker" if base_url == "local" else base_url or "another service"
-        super().__init__(
-            f"This session belongs to {place}; nothing was sent.",
-            "Start with --local for it."
-            if base_url == "local"
-            else f"Start with --base-url {base_url} for it.",
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """The service we talk to. `forgetful`: its workers do not outlive the program (local worker)."""
-
-    base_url: str = ""
-    forgetful: bool = False
 
 
 @dataclass(slots=True)
@@ -256,6 +224,22 @@ class Engine:
         while desk.task is not None:
             await asyncio.wait({desk.task})
         return desk.session
+
+    async def look(self, session_id: str) -> bool:
+        """Look once after a turn we left running; True when it has ended meanwhile, and is now here whole.
+
+        Raises:
+            ApiError: nothing is known; the turn stays as it is.
+        """
+        desk = self._desks[session_id]
+        turn = desk.session.current
+        if turn is None or desk.task is not None or turn.status is not TurnStatus.RUNNING:
+            return False
+        run = self._run(desk, turn.order)
+        run.resume(await self._log.frames(turn.turn_id))
+        ended = await run.look_once()
+        await self._log.close_turn(desk.session, turn.turn_id)
+        return ended
 
     async def refresh(self, session_id: str) -> None:
         """Read the worker once for usage, costs, sources and files of the newest turn.

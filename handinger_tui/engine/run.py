@@ -27,7 +27,7 @@ from handinger_tui.core.fold import Fold
 from handinger_tui.core.frames import Frame, Framing, Look, Note, Piece
 from handinger_tui.core.jsontext import Json, NotJson, as_object, dump, parse_exact
 from handinger_tui.core.outcome import fault_object, judge
-from handinger_tui.core.reconcile import slim_worker, times_asked
+from handinger_tui.core.reconcile import Sight, sight, slim_worker, times_asked
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot, snapshot_of
 from handinger_tui.core.turn import Fault, Kind, Order, Turn, TurnStatus
@@ -257,6 +257,25 @@ class Run:
     def closed(self, trouble: ApiError) -> None:
         """The reply broke off."""
         self.note(Note.CLOSED, clean=False, kind=trouble.kind, detail=trouble.summary)
+
+    async def look_once(self) -> bool:
+        """One reading of a turn left running: settle it when it has ended, else note how far it is.
+
+        Raises:
+            ApiError
+        """
+        text = await self.api.read_worker(self.worker_id or "")
+        snapshot = self.read(text)
+        if snapshot is None:
+            return False
+        self.note(Note.WATCHING)
+        done = sight(self.turn, snapshot, accepted=True) is Sight.DONE
+        self.feed(Framing.JSON, slim_worker(text, self.order), Look.AFTER if done else Look.DURING)
+        if done:
+            self.settle_by_answer(recovered=False)
+        else:
+            self.settle(TurnStatus.RUNNING, None)
+        return done
 
     # -- ending --------------------------------------------------------------------------
     async def read_after(self) -> bool:

@@ -112,3 +112,31 @@ async def test_a_queued_turn_of_another_program_is_never_sent_here() -> None:
     await engine.aclose()
     assert [order.turn_id for order in api.posts] == [ours]
     assert log.stored["turn_a"] == []
+
+
+async def left_running() -> tuple[FakeLog, Frame]:
+    settled = note(2, Note.SETTLED, status="running", recovered=False, fault=None)
+    log = crashed(SENDING, OPENED, settled)
+    log.closed.append("turn_a")
+    return log, settled
+
+
+async def test_a_turn_that_ended_while_nobody_watched_is_fetched_with_one_look() -> None:
+    log, _ = await left_running()
+    api = FakeApi(workers=[worker("all of it", prompt="hello")])
+    engine = engine_on(log, api)
+    await engine.open("ses_a")
+    assert await engine.look("ses_a")
+    turn = engine.session("ses_a").turns[0]
+    assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "all of it")
+    assert (api.posts, api.reads) == ([], 1)
+
+
+async def test_a_turn_that_still_runs_stays_running_with_what_it_has() -> None:
+    log, _ = await left_running()
+    api = FakeApi(workers=[worker("so far", prompt="hello", busy=True)])
+    engine = engine_on(log, api)
+    await engine.open("ses_a")
+    assert not await engine.look("ses_a")
+    turn = engine.session("ses_a").turns[0]
+    assert (turn.status, turn.text) == (TurnStatus.RUNNING, "so far")
