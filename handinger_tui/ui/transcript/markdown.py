@@ -64,7 +64,7 @@ class LiveMarkdown:
     def __init__(self, width: int, references: References | None = None, *, resolve: bool = True) -> None:
         self.width = width
         self._references = references or {}
-        self._resolve = resolve and not self._references
+        self._resolve = resolve
         self._begin()
 
     def _begin(self) -> None:
@@ -248,11 +248,10 @@ def _oversize(builder: Builder, unit: Unit, safe: int) -> bool:
 
 def _resolved(text: str, width: int) -> list[Row]:
     """All rows again, now that every reference is known (a definition may stand at the end)."""
-    first = LiveMarkdown(width, resolve=False)
-    first.update(text, done=True)
-    second = LiveMarkdown(width, first.found)
-    second.update(text, done=True)
-    return second.rows
+    _tokens, found = parse(broken(clean(text)))
+    live = LiveMarkdown(width, found, resolve=False)
+    live.update(text, done=True)
+    return live.rows
 
 
 def render(text: str, width: int) -> list[Row]:

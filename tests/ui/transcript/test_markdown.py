@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handinger_tui.core.safety import clean
+from handinger_tui.ui.transcript import blocks, markdown, table
 from handinger_tui.ui.transcript.blocks import Builder, parse
 from handinger_tui.ui.transcript.markdown import LiveMarkdown, render
 from handinger_tui.ui.transcript.row import Row
@@ -112,3 +113,24 @@ def test_finished_rows_are_not_made_again() -> None:
     live = LiveMarkdown(60)
     live.update(text, done=False)
     assert len(live.rows) - live.update(text + "more", done=False) <= 6
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    lines=st.lists(st.tuples(LINES, st.integers(1, 6)), max_size=12),
+    seed=st.integers(0, 10**6),
+)
+def test_the_limits_for_huge_texts_stream_alike(lines: list[tuple[str, int]], seed: int) -> None:
+    text = "\n".join(line for line, times in lines for _ in range(times))
+    with pytest.MonkeyPatch.context() as patch:
+        for module, limits in LIMITS.items():
+            for name, value in limits.items():
+                patch.setattr(module, name, value)
+        assert looks(stream(text, random.Random(seed), 9, 40).rows) == looks(render(text, 40))
+
+
+LIMITS = {
+    markdown: {"PARAGRAPH": 60, "BLOCK": 90, "SAMPLE": 3, "SLICE": 50},
+    blocks: {"SAMPLE": 3},
+    table: {"SAMPLE": 3},
+}
