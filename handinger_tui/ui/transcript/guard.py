@@ -1,21 +1,19 @@
-"""The last gate before the terminal: no control or direction character, no unsafe link.
+"""The last gate before the terminal: no control or direction character, no link of the terminal's own.
 
 Text is cleaned where it becomes rows; this catches what any other widget, or a
-decoder behind the cleaning, lets through (core/safety.py, "two layers").
+decoder behind the cleaning, lets through (core/safety.py, "two layers"). An
+OSC 8 link would put remote text into a control string and be opened by the
+terminal without our judging it: links are followed by our own click only.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
 
 from rich.segment import Segment
-from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
-
-from handinger_tui.core.safety import Verdict, judge_link
 
 _BAD: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e001f]"
@@ -37,9 +35,8 @@ def _suspect(segment: Segment) -> bool:
     text, style, control = segment
     if control:
         return False
-    return (not text.isprintable() and _BAD.search(text) is not None) or (
-        style is not None and style.link is not None and not _safe(style.link)
-    )
+    linked = style is not None and style.link is not None
+    return linked or (not text.isprintable() and _BAD.search(text) is not None)
 
 
 def _cleaned(segment: Segment) -> Segment:
@@ -47,15 +44,6 @@ def _cleaned(segment: Segment) -> Segment:
     if control:
         return segment
     text = _BAD.sub("", _SPACES.sub(" ", text))
-    if style is not None and style.link is not None and not _safe(style.link):
-        style = _without_link(style)
+    if style is not None and style.link is not None:
+        style = style.update_link(None)
     return Segment(text, style)
-
-
-@lru_cache(1024)
-def _safe(link: str) -> bool:
-    return judge_link(link).verdict is not Verdict.REFUSE
-
-
-def _without_link(style: Style) -> Style:
-    return style.update_link(None)
