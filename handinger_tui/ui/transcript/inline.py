@@ -123,7 +123,7 @@ class _Writer:
             self._text(href)
         shown = "".join(self.pieces)[start:]
         self.spans.append(Span(start, self.at, "." + PREFIX + "link"))
-        self.spans.append(Span(start, self.at, link_style(href)))
+        self.spans.append(Span(start, self.at, link_style(href, shown)))
         link = judge_link(href, shown)
         if link.verdict is Verdict.ASK and link.host and link.host not in shown.lower():
             self._styled(f" ({link.host})", "faint")

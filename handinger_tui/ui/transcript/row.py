@@ -13,8 +13,6 @@ from typing import Final
 from textual.content import Content, Span
 from textual.style import Style
 
-from handinger_tui.core.safety import Verdict, judge_link
-
 EMPTY: Final = Content("")
 INDENT: Final = Content("  ")
 PREFIX: Final = "transcript--"
@@ -82,15 +80,13 @@ def joined(pieces: Iterable[Content]) -> Content:
     return EMPTY.join(pieces)
 
 
-def link_style(href: str) -> Style:
-    """What makes text a link: a click posts the raw `href`; the terminal gets only a safe one.
+def link_style(href: str, shown: str = "") -> Style:
+    """What makes text a link: a click posts `href` as it came, and the text `shown` that it hides behind.
 
-    The tuple form of `@click` is never parsed, whatever stands in `href`.
+    The tuple form of `@click` is never parsed, whatever stands in `href`. No
+    link of the terminal's own (OSC 8): nobody would judge it (guard.py).
     """
-    style = Style.from_meta({"@click": ("link", (href,))})
-    if judge_link(href).verdict is Verdict.REFUSE:
-        return style
-    return style + Style(link=href)
+    return Style.from_meta({"@click": ("link", (href, shown[:200]))})
 
 
 def indented(rows: Iterable[Row], first: Content, rest: Content) -> list[Row]:

@@ -27,11 +27,12 @@ class Transcript(Folding):
     """The conversation: `show` a session; then read, select, copy and find in it."""
 
     class LinkClicked(Message):
-        """A link was clicked. `href` is as it stands in the answer: judge it before opening."""
+        """A link was clicked: `href` as it came, behind the text `shown`. Judge both before opening."""
 
-        def __init__(self, href: str) -> None:
+        def __init__(self, href: str, shown: str = "") -> None:
             super().__init__()
             self.href = href
+            self.shown = shown
 
     def __init__(
         self,
@@ -61,9 +62,9 @@ class Transcript(Folding):
             if row == 0 and isinstance(block.slot, FOLDABLE):
                 self.fold(number, at)
 
-    def action_link(self, href: str) -> None:
+    def action_link(self, href: str, shown: str = "") -> None:
         """A link was clicked; what becomes of it is not decided here."""
-        self.post_message(self.LinkClicked(href))
+        self.post_message(self.LinkClicked(href, shown))
 
     # -- selection ------------------------------------------------------------------------
     def marked_line(self, y: int) -> Strip:

@@ -56,7 +56,7 @@ class Stage(App[None]):
         super().__init__()
         self.shown = shown
         self.guard = ControlFilter()
-        self.links: list[str] = []
+        self.links: list[tuple[str, str]] = []
         self.transcript = Transcript(lambda _session, turn: "" if turn.live else receipt)
 
     def compose(self) -> ComposeResult:
@@ -70,7 +70,7 @@ class Stage(App[None]):
         return [*super().get_line_filters(), self.guard]
 
     def on_transcript_link_clicked(self, message: Transcript.LinkClicked) -> None:
-        self.links.append(message.href)
+        self.links.append((message.href, message.shown))
 
 
 def screen_lines(app: Stage) -> list[str]:
