@@ -56,6 +56,7 @@ class Headless:
         self._signal: Exit | None = None
         self._session_id = ""
         self._due = False
+        self._over = False
         self._stdout_gone = False
 
     async def turn(self, prompt: str, attachments: tuple[Attachment, ...]) -> int:
@@ -121,6 +122,8 @@ class Headless:
 
     def _paint(self, parts: Parts) -> None:
         self._due = False
+        if self._over:
+            return
         turn = parts.engine.session(self._session_id).current
         if turn is not None:
             self._guard(lambda: self._printer.turn(turn))
@@ -155,6 +158,9 @@ class Headless:
     async def _see_through(self, parts: Parts, turn_id: str) -> int:
         session = await parts.engine.settled(self._session_id)
         turn = _turn(session, turn_id)
+        # What is due is printed now: the result is the last line, whatever is still to be painted.
+        self._paint(parts)
+        self._over = True
         self._guard(lambda: self._printer.result(session, turn))
         code = self._tell(session, turn)
         return self._save(turn, code)

@@ -28,6 +28,7 @@ from handinger_tui.core.frames import Frame, Framing, Look, Note, Piece
 from handinger_tui.core.jsontext import Json, NotJson, as_object, dump, parse_exact
 from handinger_tui.core.outcome import fault_object, judge
 from handinger_tui.core.reconcile import Sight, sight, slim_worker, times_asked
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot, snapshot_of
 from handinger_tui.core.turn import Fault, Kind, Order, Turn, TurnStatus
@@ -295,6 +296,9 @@ class Run:
 
     def settle(self, status: TurnStatus, fault: Fault | None, *, recovered: bool = False) -> None:
         """Say how the turn ended for us."""
+        if fault is not None:
+            # It may be the service's own words, of any length: one clean line of them (failures.md, R5).
+            fault = replace(fault, message=clean_line(fault.message))
         self.note(Note.SETTLED, status=status, recovered=recovered, fault=fault_object(fault))
 
     def settle_by_answer(self, *, recovered: bool) -> None:
