@@ -67,10 +67,8 @@ KEYS: Final = (
     ),
     Key("prompt.history", "ctrl+r", "screen.command('history')", "History", "Search earlier messages", _P),
     Key("prompt.editor", "ctrl+g", "screen.command('editor')", "Editor", "Write it in your own editor", _P),
-    Key(
-        "prompt.help", "question_mark", "screen.command('help')", "Help", "On an empty prompt: this help", _P
-    ),
-    Key("prompt.end", "end", "screen.scroll('end')", "Follow", "On an empty prompt: follow the end", _P),
+    Key("prompt.help", "question_mark", "help", "Help", "On an empty prompt: this help", _P),
+    Key("prompt.end", "end", "follow", "Follow", "On an empty prompt: follow the end", _P),
     Key("work.detach", "escape", "command('detach')", "Stop watching", "Leave a running turn", _A, True),
     Key("work.back", "escape", "back", "Back", "Close what is open; else back to the prompt", _A),
     Key("work.help", "f1", "command('help')", "Help", "Keys and commands", _A, True),

@@ -98,7 +98,9 @@ class Desktop:
         self.clock = StillClock(NOW_MS / 1000)
         home = Home(PLACE)
         calm = Patience(money_interval=None, recovery_window=0.0, absence_looks=1, absence_seconds=0)
-        self.engine = Engine(self.api, self.log, self.clock, FakeIds(), calm, home=home)
+        self.engine = Engine(
+            self.api, self.log, self.clock, FakeIds(100 * len(self.log.sessions)), calm, home=home
+        )
         self.shelf = FakeShelf(self.log)
         given = self.launch or Launch(self.connect)
         self.app = HandingerApp(replace(given, connect=self.connect), now_ms=lambda: self.now_ms)

@@ -118,8 +118,6 @@ class Frontage(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that work only now and then are shown only then."""
-        if action == "leave_if_empty":
-            return not self.prompt.text
         if action == "suspend":
             return sys.platform != "win32"
         if action == "command" and parameters == ("detach",):
@@ -158,6 +156,10 @@ class Frontage(Screen[None]):
 
     def action_clear(self) -> None:
         """Copy a selection; else clear the prompt, keeping its text in the history; else leave."""
+        # Behind the letters that still wait in the queue of the box.
+        self.prompt.call_later(self._clear)
+
+    def _clear(self) -> None:
         selected = self.get_selected_text()
         now = self.now_ms()
         if selected:
@@ -174,8 +176,14 @@ class Frontage(Screen[None]):
             self.stage.say("Press ^C again to leave.")
 
     def action_leave_if_empty(self) -> None:
-        """Leave."""
-        self.do(self.stage.leave())
+        """Leave from an empty prompt; else delete the sign to the right, as shells do."""
+        self.prompt.call_later(self._leave_if_empty)
+
+    def _leave_if_empty(self) -> None:
+        if self.prompt.text:
+            self.prompt.action_delete_right()
+        else:
+            self.do(self.stage.leave())
 
     def action_suspend(self) -> None:
         """Back to the shell."""
@@ -224,7 +232,7 @@ class Frontage(Screen[None]):
     # -- wishes of panels and transcript -----------------------------------------------------------
     @on(Transcript.LinkClicked)
     def _link(self, event: Transcript.LinkClicked) -> None:
-        self.do(self.stage.open(event.href))
+        self.do(self.stage.open(event.href, event.shown))
 
     @on(OpenLink)
     def _open(self, event: OpenLink) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, ClassVar
 
 from rich.cells import set_cell_size
 from textual import on, work
@@ -15,6 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money import usd_text
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import SessionSummary
@@ -54,9 +55,17 @@ class SessionPicker(ModalScreen[str]):
             yield OptionList(id="rows")
             yield Footer(show_command_palette=False)
 
-    async def on_mount(self) -> None:
+    def on_mount(self) -> None:
         """Read the list once."""
-        await self._read()
+        self._do(self._read())
+
+    @work(group="do")
+    async def _do(self, deed: Coroutine[Any, Any, None]) -> None:
+        """What goes wrong with the history is said, and the list stays."""
+        try:
+            await deed
+        except HandingerError as problem:
+            self.notify(f"{problem.summary} {problem.hint}", severity="error", markup=False)
 
     async def _read(self) -> None:
         self._rows = await self._shelf.sessions()
@@ -106,9 +115,11 @@ class SessionPicker(ModalScreen[str]):
     def _selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)
 
-    @work
-    async def action_rename(self) -> None:
+    def action_rename(self) -> None:
         """Ask for another title."""
+        self._do(self._rename())
+
+    async def _rename(self) -> None:
         row = self._chosen
         if row is None:
             return
@@ -117,9 +128,11 @@ class SessionPicker(ModalScreen[str]):
             await self._shelf.rename(row.session_id, title)
             await self._read()
 
-    @work
-    async def action_delete(self) -> None:
+    def action_delete(self) -> None:
         """Ask, then delete the local copy."""
+        self._do(self._delete())
+
+    async def _delete(self) -> None:
         row = self._chosen
         if row is None:
             return

@@ -18,7 +18,8 @@ from handinger_tui.ui.commands import command_named
 from handinger_tui.ui.launch import Connection, Launch
 from handinger_tui.ui.screens.desk import Desk
 from handinger_tui.ui.screens.frontage import Frontage
-from handinger_tui.ui.screens.opening import begin
+from handinger_tui.ui.screens.opening import Begun, begin
+from handinger_tui.ui.screens.pulse import Pulse
 from handinger_tui.ui.screens.returns import Returns, drafts
 from handinger_tui.ui.screens.sending import Sender
 from handinger_tui.ui.widgets.prompt import PromptBox
@@ -39,14 +40,14 @@ class WorkScreen(Frontage):
         self._dirty = False
         self._arrived = ""
         self._keys_for: tuple[object, ...] = ()
-        self._tick: Timer | None = None
-        self._beat: Timer | None = None
+        self._tick: Pulse | None = None
+        self._beat: Pulse | None = None
         self._typing: Timer | None = None
 
     def on_mount(self) -> None:
         """Both timers sleep until something changes."""
-        self._tick = self.set_interval(1 / PAINTS_PER_S, self._paint_if_dirty, pause=True)
-        self._beat = self.set_interval(1 / BEATS_PER_S, self._move_clock, pause=True)
+        self._tick = Pulse(self, PAINTS_PER_S, self._paint_if_dirty)
+        self._beat = Pulse(self, BEATS_PER_S, self._move_clock)
         self.pane.budget(self.launch.budget)
 
     @property
@@ -58,6 +59,11 @@ class WorkScreen(Frontage):
     def at_rest(self) -> bool:
         """Nothing waits to be painted."""
         return not self._dirty
+
+    @property
+    def asleep(self) -> bool:
+        """No timer runs: nothing is painted until something happens."""
+        return not any(pulse is not None and pulse.running for pulse in (self._tick, self._beat))
 
     # -- beginning -----------------------------------------------------------------------
     async def connected(self, connection: Connection) -> None:
@@ -72,27 +78,35 @@ class WorkScreen(Frontage):
 
     async def _begin(self) -> None:
         desk, launch = self.at_work, self.launch
-        self.prompt.remember(*await desk.shelf.prompts())
-        recovered = await desk.recover()
-        if recovered:
-            self.stage.say(
-                f"{plural(recovered, 'session')} had a message under way when the program ended; checking."
-            )
         try:
-            begun = await begin(desk, launch)
-        except HandingerError as problem:
+            begun = await self._opened(desk)
+        except HandingerError:
+            # What was to be sent was meant for the session that did not open.
+            self.prompt.put(launch.prompt or self.prompt.text)
             await self.arrive([])
-            self.stage.say(f"{problem.summary} {problem.hint}", "error")
-            return
+            raise
         await self.arrive(begun.waiting)
         if begun.said:
             self.stage.say(begun.said, "warning")
         if launch.prompt:
-            files = [desk.connection.attach(path) for path in launch.attachments]
-            await desk.send(launch.prompt, files)
-            self.prompt.remember(launch.prompt)
+            await self._send_first(desk, launch.prompt)
         if begun.pick:
-            await self.run_action("command('sessions')")
+            self.action_command("sessions")
+
+    async def _opened(self, desk: Desk) -> Begun:
+        self.prompt.remember(*await desk.shelf.prompts())
+        recovered = await desk.recover()
+        if recovered:
+            self.stage.say(f"{plural(recovered, 'message')} of an earlier run was interrupted; checking.")
+        return await begin(desk, self.launch)
+
+    async def _send_first(self, desk: Desk, prompt: str) -> None:
+        try:
+            await desk.send(prompt, [desk.connection.attach(path) for path in self.launch.attachments])
+        except HandingerError:
+            self.prompt.put(prompt)
+            raise
+        self.prompt.remember(prompt)
 
     async def arrive(self, waiting: list[str]) -> None:
         """Show the session the desk stands on, with the text that was being typed in it."""
@@ -137,13 +151,13 @@ class WorkScreen(Frontage):
     def _repaint(self) -> None:
         self._dirty = True
         if self._tick is not None:
-            self._tick.resume()
+            self._tick.start()
 
     def _paint_if_dirty(self) -> None:
         if self._tick is None or self.desk is None:
             return
         if not self._dirty:
-            self._tick.pause()
+            self._tick.stop()
             return
         self._dirty = False
         self._paint(self.desk)
@@ -170,9 +184,9 @@ class WorkScreen(Frontage):
         """The clock runs only while something counts."""
         waiting = self.pane.card.waiting_s(self.now_ms()) > 0
         if self._beat is not None and (waiting or (self.desk is not None and self.desk.session.busy)):
-            self._beat.resume()
+            self._beat.start()
         elif self._beat is not None:
-            self._beat.pause()
+            self._beat.stop()
 
     def _move_clock(self) -> None:
         """Header and countdown only; the transcript is not touched."""

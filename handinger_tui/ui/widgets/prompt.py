@@ -85,15 +85,16 @@ class PromptBox(TextArea):
         event.text = clean(event.text)
 
     # -- actions of the key table --------------------------------------------------------
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def check_action(
+        self,
+        action: str,
+        parameters: tuple[object, ...],  # noqa: ARG002 - Textual's shape
+    ) -> bool | None:
         """Keys that work only now and then are shown only then, and typed through otherwise."""
-        empty = not self.text
         if action == "queue":
-            return self.busy and not empty and not self.offering
+            return self.busy and not self.offering
         if action == "complete":
-            return self.offering or (empty and self.ideas)
-        if action in ("screen.scroll", "screen.command") and parameters in (("end",), ("help",)):
-            return empty
+            return self.offering or (self.ideas and not self.text)
         return True
 
     # Textual runs these at the app, ahead of the letters that were typed before and still wait in
@@ -110,6 +111,26 @@ class PromptBox(TextArea):
             return
         self.post_message(self.Submitted(self.text))
 
+    def action_help(self) -> None:
+        """The help from an empty prompt; else the sign itself."""
+        self.call_later(self._help)
+
+    async def _help(self) -> None:
+        if self.text:
+            self.replace("?", *self.selection)
+        else:
+            await self.run_action("screen.command('help')")
+
+    def action_follow(self) -> None:
+        """Follow the end of the transcript from an empty prompt; else to the end of the line."""
+        self.call_later(self._follow)
+
+    async def _follow(self) -> None:
+        if self.text:
+            self.action_cursor_line_end()
+        else:
+            await self.run_action("screen.scroll('end')")
+
     def action_newline(self) -> None:
         """Break the line."""
         self.call_later(self._break_line)
@@ -119,8 +140,14 @@ class PromptBox(TextArea):
         self.scroll_cursor_visible()
 
     def action_queue(self) -> None:
-        """Queue the text for the next turn."""
-        self.call_later(self._send)
+        """Queue the text for the next turn; without one, Tab goes on to the next widget."""
+        self.call_later(self._queue)
+
+    def _queue(self) -> None:
+        if self.text.strip():
+            self.post_message(self.Submitted(self.text))
+        else:
+            self.screen.focus_next()
 
     def action_complete(self) -> None:
         """Complete what is typed."""

@@ -1,0 +1,42 @@
+"""What is typed: prompt, command or nothing."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handinger_tui.core.input import CommandLine, Empty, Prompt, Typed, classify
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("", Empty()),
+        (" \n\t ", Empty()),
+        ("Hello", Prompt("Hello")),
+        ("\n  indented\n", Prompt("  indented")),
+        ("/help", CommandLine("help")),
+        ("  /Budget  high ", CommandLine("budget", "high")),
+        ("/rename a b\nc", CommandLine("rename", "a b c")),
+        ("//etc is a folder", Prompt("/etc is a folder")),
+        ("/etc/passwd explain", CommandLine("etc/passwd", "explain")),
+        ("exit", CommandLine("quit")),
+        (":q", CommandLine("quit")),
+        ("exit strategies for founders", Prompt("exit strategies for founders")),
+        ("/", CommandLine("")),
+    ],
+)
+def test_typed_text_is_told_apart(typed: str, meant: Typed) -> None:
+    assert classify(typed) == meant
+
+
+@given(st.text())
+def test_what_begins_with_one_slash_is_never_a_prompt(text: str) -> None:
+    if not text.startswith("/"):
+        assert isinstance(classify(f"/{text}"), CommandLine)
+
+
+@given(st.text(min_size=1).filter(lambda text: bool(text.strip()) and not text.strip().startswith("/")))
+def test_two_slashes_send_one(text: str) -> None:
+    assert classify(f"//{text}") == Prompt(f"/{text}".strip())

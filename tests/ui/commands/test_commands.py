@@ -1,0 +1,200 @@
+"""Slash commands: every one that is shown works, and none is ever sent as paid text."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+import pytest
+
+from handinger_tui.ui import commands
+from handinger_tui.ui.commands import COMMANDS, beginning, command_named, refusal
+from handinger_tui.ui.themes import DARK, LIGHT
+from tests.engine.fakes import FakeApi, says, sse, worker
+from tests.ui.fakes import PRICED, Desktop, answers
+
+FILES = [
+    {"filename": name, "mediaType": "text/csv", "url": f"https://x.test/{name}", "size": 2048}
+    for name in ("a", "b")
+]
+SOURCES = [{"id": "s1", "url": "https://pumps.example/all", "title": "All about pumps"}]
+
+
+def test_every_module_of_the_folder_stands_in_the_table() -> None:
+    tables = []
+    for found in pkgutil.iter_modules(commands.__path__):
+        module = importlib.import_module(f"{commands.__name__}.{found.name}")
+        tables += [table for name, table in vars(module).items() if name == found.name.upper()]
+    assert sorted(c.name for table in tables for c in table) == sorted(c.name for c in COMMANDS)
+
+
+def test_names_and_aliases_are_unique() -> None:
+    names = [name for command in COMMANDS for name in (command.name, *command.aliases)]
+    assert len(set(names)) == len(names)
+
+
+def test_a_mistyped_command_is_refused_with_a_suggestion() -> None:
+    assert "Did you mean /sessions?" in refusal("sesions")
+    assert "/help lists all" in refusal("xyzzy")
+    assert "Nothing was sent" in refusal("sesions")
+    assert command_named("sesions") is None
+
+
+def test_completion_offers_commands_and_only_matching_aliases() -> None:
+    assert [name for name, _ in beginning("re")] == ["/resume", "/rename", "/receipt"]
+    assert "/clear" not in [name for name, _ in beginning("")]
+
+
+async def test_a_mistyped_command_is_not_sent_and_stays_in_the_prompt() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/sesions")
+        await desktop.until(pilot, lambda: "Did you mean /sessions?" in desktop.said())
+        assert desktop.work.prompt.text == "/sesions"
+    assert desktop.api.posts == []
+
+
+async def test_two_slashes_send_a_text_that_begins_with_one() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "//etc is a folder")
+        await desktop.until(pilot, lambda: desktop.api.posts)
+    assert desktop.api.posts[0].prompt == "/etc is a folder"
+
+
+async def test_tab_completes_the_marked_command() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await pilot.press("slash", "r", "e")
+        await desktop.shows(pilot, "› /resume", "/rename", "/receipt")
+        await pilot.press("down", "tab")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "/rename ")
+        await desktop.until(pilot, lambda: "/receipt" not in desktop.text())
+
+
+async def test_unlimited_needs_the_word_and_stands_out() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/budget unlimited")
+        await desktop.shows(pilot, "Unlimited budget?")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert desktop.work.at_work.budget == "standard"
+        await pilot.press(*"unlimited", "enter")
+        await desktop.shows(pilot, "unlimited ─")
+        assert desktop.work.at_work.budget == "unlimited"
+        await pilot.press("shift+tab")
+
+
+async def test_budgets_by_name_and_unknown_ones() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/budget low")
+        await desktop.shows(pilot, " low ─")
+        await desktop.send(pilot, "/budget gigantic")
+        await desktop.until(pilot, lambda: "There is no budget gigantic" in desktop.said())
+        await desktop.send(pilot, "/budget")
+        await desktop.until(pilot, lambda: "The budget is low" in desktop.said())
+
+
+async def test_receipt_rename_copy_and_find() -> None:
+    desktop = Desktop(api=answers("The **whole** answer"))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/receipt")
+        await desktop.until(pilot, lambda: "There is no receipt yet" in desktop.said())
+        await desktop.send(pilot, "Hi")
+        await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
+        await desktop.send(pilot, "/receipt")
+        await desktop.shows(pilot, "Receipt", "3 steps", "model $0.01", "reports totals")
+        await pilot.press("escape")
+        await desktop.send(pilot, "/rename A better title")
+        await desktop.shows(pilot, "A better title")
+        await desktop.send(pilot, "/copy")
+        await desktop.until(pilot, lambda: desktop.app.clipboard == "The **whole** answer")
+        await desktop.send(pilot, "/find whole")
+        await desktop.until(pilot, lambda: "Found 1 time" in desktop.said())
+        await pilot.press("escape")
+        await desktop.send(pilot, "/find nowhere")
+        await desktop.until(pilot, lambda: "Not found" in desktop.said())
+
+
+async def test_sources_files_and_downloads() -> None:
+    body = worker("", files=FILES, sources=SOURCES, **PRICED)
+    desktop = Desktop(api=FakeApi(starts=[says("Hello")], workers=[body]))
+    async with desktop.running(120, 40) as pilot:
+        await desktop.send(pilot, "/download")
+        await desktop.until(pilot, lambda: "has no files" in desktop.said())
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "All about pumps", "2.0 kB")
+        await desktop.send(pilot, "/download")
+        await desktop.until(pilot, lambda: "There are 2 files" in desktop.said())
+        await desktop.send(pilot, "/download 2")
+        await desktop.until(pilot, lambda: "Saved b as /downloads/b" in desktop.said())
+        await desktop.send(pilot, "/download all")
+        await desktop.until(pilot, lambda: [part.filename for part in desktop.saved] == ["b", "a", "b"])
+        await desktop.send(pilot, "/sources")
+        await desktop.until(pilot, lambda: desktop.work.side.panels["sources"].has_focus)
+        await pilot.press("escape")
+        assert desktop.work.prompt.has_focus
+        await desktop.send(pilot, "/cost")
+        await desktop.until(pilot, lambda: desktop.work.side.panels["usage"].has_focus)
+
+
+async def test_theme_goes_back_and_forth_and_by_name() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        assert desktop.app.theme == DARK.name
+        await desktop.send(pilot, "/theme")
+        await desktop.until(pilot, lambda: desktop.app.theme == LIGHT.name)
+        await desktop.send(pilot, "/theme dark")
+        await desktop.until(pilot, lambda: desktop.app.theme == DARK.name)
+        await desktop.send(pilot, "/theme pink")
+        await desktop.until(pilot, lambda: "There is no theme pink" in desktop.said())
+
+
+async def test_details_unfold() -> None:
+    script = [
+        sse(type="start", messageId="m"),
+        sse(type="reasoning-start", id="r"),
+        sse(
+            type="reasoning-delta", id="r", delta="First line of thought.\n\nSecond thought, hidden at first."
+        ),
+        sse(type="reasoning-end", id="r"),
+        *says("Hello")[1:],
+    ]
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed")
+        assert "hidden at first" not in desktop.text()
+        await pilot.press("ctrl+o")
+        await desktop.shows(pilot, "hidden at first")
+
+
+async def test_the_palette_runs_commands() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await pilot.press("ctrl+p")
+        await desktop.shows(pilot, "Start with a new worker")
+        await pilot.press(*"dark or")
+        await desktop.shows(pilot, "/theme")
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: desktop.app.theme == LIGHT.name)
+
+
+@pytest.mark.parametrize("typed", ["/quit", "/exit", "quit", ":q"])
+async def test_words_for_leaving_leave_and_are_never_sent(typed: str) -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, typed)
+        await desktop.until(pilot, lambda: desktop.app._exit)
+    assert desktop.api.posts == []
+
+
+async def test_help_names_every_command_and_key_group() -> None:
+    desktop = Desktop()
+    async with desktop.running(120, 200) as pilot:
+        await pilot.press("f1")
+        await desktop.shows(pilot, "Commands", "In the prompt", "Anywhere", "In the transcript", "Money")
+        for command in COMMANDS:
+            assert f"/{command.name}" in desktop.text()

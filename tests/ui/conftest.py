@@ -1,0 +1,33 @@
+"""Screens without animation; golden screens as text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(autouse=True)
+def _calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the machine of the tests says about colours and themes does not count."""
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+    for name in ("NO_COLOR", "COLORFGBG", "EDITOR", "VISUAL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def golden() -> Callable[[str, str], None]:
+    """Compare a screen with the kept one. `UPDATE_GOLDEN=1` writes it anew, to be read in the diff."""
+
+    def check(name: str, text: str) -> None:
+        path = FOLDER / f"{name}.txt"
+        if os.environ.get("UPDATE_GOLDEN"):
+            FOLDER.mkdir(exist_ok=True)
+            path.write_text(text + "\n", "utf-8")
+        assert text + "\n" == path.read_text("utf-8")
+
+    return check

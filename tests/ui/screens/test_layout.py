@@ -1,0 +1,189 @@
+"""What the screen looks like: golden screens at two sizes, and what narrow and wide ones do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from handinger_tui.core.errors import Doubtful
+from handinger_tui.core.turn import Kind
+from handinger_tui.ui.launch import Opening
+from tests.engine.fakes import FakeApi, worker
+from tests.ui.fakes import LOCAL, PRICED, Desktop, answers, launch
+from tests.ui.screens.test_sending import held
+from tests.ui.screens.test_sessions import HEAT, PUMPS, TEA
+
+SIZES = pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+Golden = Callable[[str, str], None]
+
+
+def size_of(desktop: Desktop) -> str:
+    return f"{desktop.app.size.width}x{desktop.app.size.height}"
+
+
+@SIZES
+async def test_connecting(width: int, height: int, golden: Golden) -> None:
+    desktop = Desktop(gate=asyncio.Event(), launch=launch(local=True))
+    async with desktop.running(width, height) as pilot:
+        await desktop.shows(pilot, "connecting…", "F1 Help")
+        golden(f"connecting-{size_of(desktop)}", desktop.text())
+
+
+@SIZES
+async def test_welcome_with_the_local_worker(width: int, height: int, golden: Golden) -> None:
+    desktop = Desktop(badge=LOCAL)
+    async with desktop.running(width, height) as pilot:
+        await desktop.shows(pilot, "LOCAL", "F1 Help")
+        golden(f"welcome-{size_of(desktop)}", desktop.text())
+
+
+@SIZES
+async def test_an_answer(width: int, height: int, golden: Golden) -> None:
+    desktop = Desktop(api=answers("A heat pump **moves** heat:\n\n- from the air\n- from the ground\n"))
+    async with desktop.running(width, height) as pilot:
+        await desktop.send(pilot, "What is a heat pump?")
+        await desktop.shows(pilot, "✓ completed", "F1 Help")
+        await desktop.rest(pilot)
+        golden(f"answer-{size_of(desktop)}", desktop.text())
+
+
+@SIZES
+async def test_a_lost_message(width: int, height: int, golden: Golden) -> None:
+    lost = Doubtful(Kind.NETWORK, "The connection was lost.")
+    desktop = Desktop(api=FakeApi(starts=[lost], workers=[worker("")]))
+    async with desktop.running(width, height) as pilot:
+        await desktop.send(pilot, "What is a heat pump?")
+        await desktop.shows(pilot, "may cost twice", "F1 Help")
+        await desktop.rest(pilot)
+        golden(f"unknown-{size_of(desktop)}", desktop.text())
+
+
+@SIZES
+async def test_the_session_list(width: int, height: int, golden: Golden) -> None:
+    desktop = Desktop(launch=launch(Opening.FRESH))
+    desktop.shelf.rows = [HEAT, PUMPS, TEA]
+    async with desktop.running(width, height) as pilot:
+        await desktop.shows(pilot, "New session", "F1 Help")
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "About heat", "F2 Rename")
+        await desktop.rest(pilot)
+        golden(f"sessions-{size_of(desktop)}", desktop.text())
+
+
+async def test_panels_stand_beside_a_wide_transcript_and_go_and_come_by_key() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    async with desktop.running(120, 40) as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "Usage & cost", "Sources", "Files", "✓ completed")
+        await pilot.press("ctrl+b")
+        await desktop.until(pilot, lambda: "Usage & cost" not in desktop.text())
+        await desktop.shows(pilot, "turn $0.0123")
+        await pilot.press("ctrl+b")
+        await desktop.shows(pilot, "Usage & cost")
+        await desktop.until(pilot, lambda: "turn $0.0123" not in desktop.text())
+
+
+async def test_narrow_screens_show_the_money_in_one_line_and_panels_above_the_transcript() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    async with desktop.running(80, 24) as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "turn $0.0123", "✓ completed")
+        assert "Usage & cost" not in desktop.text()
+        await pilot.press("f2")
+        await desktop.shows(pilot, "Usage & cost", "1,500")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: "Usage & cost" not in desktop.text())
+        assert desktop.work.prompt.has_focus
+
+
+async def test_another_width_moves_the_panels() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    async with desktop.running(80, 24) as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed")
+        await pilot.resize_terminal(130, 40)
+        await desktop.shows(pilot, "Usage & cost", "1,500")
+        await pilot.resize_terminal(80, 24)
+        await desktop.until(pilot, lambda: "Usage & cost" not in desktop.text())
+        await desktop.shows(pilot, "turn $0.0123")
+
+
+async def test_panels_are_widened_by_command_and_by_mouse() -> None:
+    desktop = Desktop()
+    async with desktop.running(140, 40) as pilot:
+        before = desktop.work.side.size.width
+        await desktop.send(pilot, "/panels wider")
+        await desktop.until(pilot, lambda: desktop.work.side.size.width > before)
+        wider = desktop.work.side.size.width
+        grip = desktop.work.side.region.x
+        await pilot.mouse_down("#grip")
+        await pilot.hover(None, (grip + 10, 10))
+        await pilot.mouse_up(None, (grip + 10, 10))
+        await desktop.until(pilot, lambda: desktop.work.side.size.width == wider - 10)
+
+
+async def test_typing_never_moves_the_view_and_keys_scroll_from_the_prompt() -> None:
+    text = "\n\n".join(f"Paragraph {number}" for number in range(80))
+    desktop = Desktop(api=answers(text))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed", "Paragraph 79")
+        await pilot.press("ctrl+home")
+        await desktop.shows(pilot, "Paragraph 1")
+        await pilot.press("a", "b")
+        assert "Paragraph 1" in desktop.text()
+        assert desktop.work.prompt.text == "ab"
+        await pilot.press("pagedown")
+        await desktop.until(pilot, lambda: "❯ Hi" not in desktop.text())
+        await pilot.press("ctrl+end")
+        await desktop.shows(pilot, "Paragraph 79")
+
+
+async def test_the_clock_of_the_header_runs_only_during_a_turn_and_paints_no_transcript() -> None:
+    script, gate = held("Half")
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "Half")
+        desktop.now_ms += 65_000
+        await desktop.shows(pilot, "working · 1 m 05 s")
+        gate.set()
+        await desktop.until(pilot, lambda: desktop.work.asleep)
+
+
+async def test_a_title_from_outside_is_text_and_never_markup() -> None:
+    desktop = Desktop(api=answers("[b]bold[/] [/] \x1b]0;title\x07"))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "[red]What[/] is [/] \x1b]0;title\x07this?")
+        await desktop.shows(
+            pilot, "[red]What[/] is [/] ]0;titlethis?", "[b]bold[/] [/] ]0;title", "✓ completed"
+        )
+
+
+@pytest.mark.parametrize(
+    ("url", "opened"),
+    [("https://pumps.example/all", True), ("javascript:alert(1)", False), ("https://x@evil.example/", False)],
+)
+async def test_links_are_judged_before_they_are_opened(url: str, *, opened: bool) -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        desktop.work.transcript.action_link(url)
+        if opened:
+            await desktop.until(pilot, lambda: desktop.opened == [url])
+        elif url.startswith("javascript"):
+            await desktop.until(pilot, lambda: "Not opened" in desktop.said())
+        else:
+            await desktop.shows(pilot, "may not lead where it seems", "the host evil.example")
+            await pilot.press("enter")
+            await desktop.until(pilot, lambda: "may not lead" not in desktop.text())
+        assert (desktop.opened == [url]) is opened
+
+
+async def test_without_a_browser_the_link_is_copied() -> None:
+    desktop = Desktop(browser=False)
+    async with desktop.running() as pilot:
+        desktop.work.transcript.action_link("https://pumps.example/all")
+        await desktop.until(pilot, lambda: desktop.app.clipboard == "https://pumps.example/all")
+        assert "no browser here" in desktop.said()

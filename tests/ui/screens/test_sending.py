@@ -1,0 +1,200 @@
+"""From the prompt to the engine and back: nothing lost, nothing paid twice unasked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from handinger_tui.core.errors import Doubtful, NoRoom, Refused, ServerFault, Unreachable
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import Kind, Order, TurnStatus
+from tests.engine.fakes import FakeApi, FakeLog, Script, says, worker
+from tests.ui.fakes import PRICED, Desktop, answers
+
+
+def held(*deltas: str) -> tuple[Script, asyncio.Event]:
+    """An answer that goes on once the event is set."""
+    gate = asyncio.Event()
+    start, rest = says(*deltas, end=False), says(end=True)[2:]
+    return [*start, gate, *rest], gate
+
+
+async def test_a_typed_message_streams_into_the_transcript() -> None:
+    script, gate = held("The first half ")
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
+    async with desktop.running() as pilot:
+        await pilot.press("H", "i")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "❯ Hi", "The first half", "working")
+        assert desktop.work.prompt.text == ""
+        gate.set()
+        await desktop.shows(pilot, "✓ completed", "$0.0123")
+    assert [order.prompt for order in desktop.api.posts] == ["Hi"]
+
+
+class SlowLog(FakeLog):
+    """Looks around before an order is on disk."""
+
+    def __init__(self, look: Callable[[], None]) -> None:
+        super().__init__()
+        self.look = look
+
+    async def open_turn(self, session: Session, order: Order) -> None:
+        await asyncio.sleep(0)
+        self.look()
+        await super().open_turn(session, order)
+
+
+async def test_the_box_is_emptied_only_once_the_order_is_on_disk() -> None:
+    typed_while_writing: list[str] = []
+    log = SlowLog(lambda: typed_while_writing.append(desktop.work.prompt.text))
+    desktop = Desktop(api=answers("Hello"), log=log)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Keep me")
+        await desktop.until(pilot, lambda: desktop.session.turns)
+        assert typed_while_writing == ["Keep me"]
+        assert desktop.work.prompt.text == ""
+
+
+async def test_a_history_that_cannot_be_written_sends_nothing_and_keeps_the_text() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    desktop.log.refuses = NoRoom("The history cannot be written.", "Free some space.")
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Keep me")
+        await desktop.shows(pilot, "Not sent: The history cannot be written.", "still in the prompt")
+        assert desktop.work.prompt.text == "Keep me"
+        desktop.log.refuses = None
+        await pilot.press("enter")
+        await desktop.shows(pilot, "✓ completed")
+        assert "cannot be written" not in desktop.text()
+    assert len(desktop.api.posts) == 1
+
+
+async def test_enter_pressed_twice_sends_once() -> None:
+    desktop = Desktop(api=answers("Hello", "Again"))
+    async with desktop.running() as pilot:
+        desktop.work.prompt.put("Once")
+        await pilot.press("enter", "enter", "enter")
+        await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
+    assert len(desktop.api.posts) == 1
+
+
+async def test_messages_typed_meanwhile_are_queued_shown_and_sent_in_order() -> None:
+    script, gate = held("One")
+    starts: list[Script] = [script, says("Two", message_id="b"), says("Three", message_id="c")]
+    desktop = Desktop(api=FakeApi(starts=list(starts), workers=[worker("", **PRICED)]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "first")
+        await desktop.shows(pilot, "One")
+        await desktop.send(pilot, "second")
+        desktop.work.prompt.put("third")
+        await desktop.shows(pilot, "Tab Queue")
+        await pilot.press("tab")
+        await desktop.shows(pilot, " next  second", " next  third")
+        assert len(desktop.api.posts) == 1
+        gate.set()
+        await desktop.until(pilot, lambda: not desktop.session.busy)
+        await desktop.until(pilot, lambda: " next " not in desktop.text())
+    assert [order.prompt for order in desktop.api.posts] == ["first", "second", "third"]
+
+
+async def test_a_queued_message_is_taken_back_by_up() -> None:
+    script, gate = held("One")
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "first")
+        await desktop.send(pilot, "second")
+        await desktop.shows(pilot, " next  second")
+        await pilot.press("up")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "second")
+        gate.set()
+        await desktop.until(pilot, lambda: not desktop.session.busy)
+    assert len(desktop.api.posts) == 1
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status", "words"),
+    [
+        (Unreachable(Kind.CONNECT, "Cannot reach the service."), TurnStatus.NOT_SENT, "Check the network"),
+        (Refused(Kind.AUTH, "The key was refused.", http_status=401), TurnStatus.REJECTED, "right key"),
+        (Refused(Kind.PAYMENT, "No credits left.", http_status=402), TurnStatus.REJECTED, "Top up"),
+    ],
+)
+async def test_what_surely_did_not_start_comes_back_and_says_that_it_is_free(
+    trouble: Refused, status: TurnStatus, words: str
+) -> None:
+    desktop = Desktop(api=FakeApi(starts=[trouble], workers=[worker("")]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "Nothing was charged", trouble.summary)
+        assert desktop.session.turns[-1].status is status
+        assert desktop.work.prompt.text == "Do it"
+        assert words in " ".join(desktop.text().split())
+
+
+async def test_an_unknown_fate_warns_and_is_sent_again_only_after_a_question() -> None:
+    lost = Doubtful(Kind.NETWORK, "The connection was lost.")
+    desktop = Desktop(api=FakeApi(starts=[lost, says("Hello")], workers=[worker("", **PRICED)]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "delivery unknown", "may cost twice")
+        assert desktop.work.prompt.text == "Do it"
+        await pilot.press("enter")
+        await desktop.shows(pilot, "Send it again?", "charged a second time")
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: "Send it again?" not in desktop.text())
+        assert len(desktop.api.posts) == 1
+        await pilot.press("enter")
+        await desktop.shows(pilot, "Send it again?")
+        await pilot.press("right", "enter")
+        await desktop.shows(pilot, "✓ completed")
+    assert len(desktop.api.posts) == 2
+
+
+async def test_a_text_that_is_being_written_is_not_overwritten_by_a_returning_one() -> None:
+    gate = asyncio.Event()
+    script: Script = [*says("Half", end=False), gate, ServerFault(Kind.SERVER, "Stumbled.")]
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[ServerFault(Kind.SERVER, "Stumbled.")]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Old text")
+        await desktop.shows(pilot, "Half")
+        desktop.work.prompt.put("New text")
+        gate.set()
+        await desktop.until(pilot, lambda: not desktop.session.busy)
+        await desktop.rest(pilot)
+        assert desktop.work.prompt.text == "New text"
+
+
+async def test_a_wait_named_by_the_service_is_counted_down_and_enter_waits_for_it() -> None:
+    limited = Refused(Kind.RATE_LIMITED, "Too many requests.", http_status=429, retry_after_s=30)
+    desktop = Desktop(api=FakeApi(starts=[limited, says("Hello")], workers=[worker("", **PRICED)]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "Enter sends it in 30 s.")
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: "wait 30 s more" in desktop.said())
+        assert len(desktop.api.posts) == 1
+        desktop.now_ms += 20_000
+        await desktop.shows(pilot, "Enter sends it in 10 s.")
+        desktop.now_ms += 11_000
+        await desktop.until(pilot, lambda: desktop.work.asleep)
+        assert len(desktop.api.posts) == 1
+        await pilot.press("enter")
+        await desktop.shows(pilot, "✓ completed")
+
+
+async def test_the_prompt_given_at_the_start_is_sent_at_once() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    desktop.app.work.launch = desktop.app.work.launch.__class__(
+        desktop.connect, prompt="From outside", attachments=("a.csv",), budget="high"
+    )
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "❯ From outside", "✓ completed")
+    order = desktop.api.posts[0]
+    assert (order.prompt, order.budget, [file.path for file in order.attachments]) == (
+        "From outside",
+        "high",
+        ["a.csv"],
+    )

@@ -1,0 +1,119 @@
+"""The session list, and the ways to begin on a stored session."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from handinger_tui.core.turn import TurnStatus
+from handinger_tui.ui.launch import Badge, Opening
+from handinger_tui.ui.screens.sessions import cost_words
+from tests.ui.fakes import LOCAL, Desktop, answers, launch, summary
+
+HEAT = summary("heat", unread=True, cost_usd=Decimal("0.0123"), last_status=TurnStatus.COMPLETED)
+PUMPS = summary("pumps", last_status=TurnStatus.RUNNING)
+TEA = summary("tea", last_status=TurnStatus.UNKNOWN, cost_usd=Decimal("1.2"), unpriced=2)
+
+
+def listed(**members: object) -> Desktop:
+    desktop = Desktop(**members)  # type: ignore[arg-type]  # members under their own names
+    desktop.shelf.rows = [HEAT, PUMPS, TEA]
+    return desktop
+
+
+async def stored(opening: Opening, session: str | None = None, badge: Badge | None = None) -> Desktop:
+    """A second run of the program over the history of a first one."""
+    first = Desktop(api=answers("An answer from before"))
+    async with first.running() as pilot:
+        await first.send(pilot, "A question from before")
+        await first.until(pilot, lambda: first.session.turns and not first.session.busy)
+    again = Desktop(log=first.log, launch=launch(opening, session=session), badge=badge or first.badge)
+    again.shelf.rows = [summary("x", session_id=first.session.session_id, worker_id="w1")]
+    return again
+
+
+async def test_the_list_tells_title_worker_age_status_and_cost() -> None:
+    desktop = listed(launch=launch(Opening.PICKER))
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "● About heat", "1 h ago", "wrk_heat · completed · 2 turns · $0.0123")
+        assert "wrk_pumps · still running · 2 turns · not reported" in desktop.text()
+        assert "wrk_tea · delivery unknown · 2 turns · $1.20 + ?" in desktop.text()
+
+
+async def test_typing_filters_and_a_deleted_session_is_gone_after_a_question() -> None:
+    desktop = listed(launch=launch(Opening.FRESH))
+    async with desktop.running() as pilot:
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "About heat")
+        await pilot.press("t", "e", "a")
+        await desktop.until(pilot, lambda: "About heat" not in desktop.text())
+        await pilot.press("ctrl+x")
+        await desktop.shows(pilot, "Delete this session?", "what was charged, stay")
+        assert desktop.shelf.deleted == []
+        await pilot.press("right", "enter")
+        await desktop.until(pilot, lambda: desktop.shelf.deleted == ["ses_tea"])
+        await desktop.shows(pilot, "No session fits.")
+
+
+async def test_a_session_is_renamed_in_the_list() -> None:
+    desktop = listed(launch=launch(Opening.FRESH))
+    async with desktop.running() as pilot:
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "About heat")
+        await pilot.press("f2")
+        await desktop.shows(pilot, "Rename the session")
+        await pilot.press("end", "!", "enter")
+        await desktop.shows(pilot, "About heat!")
+
+
+async def test_hostile_titles_are_shown_as_text() -> None:
+    desktop = Desktop(launch=launch(Opening.PICKER))
+    desktop.shelf.rows = [summary("x", title="[b]bold[/] [/] \x1b]0;title\x07\u202eevil")]
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "[b]bold[/] [/] ]0;titleevil")
+
+
+@pytest.mark.parametrize("opening", [Opening.LAST, Opening.LAST_OR_FRESH])
+async def test_the_last_session_opens(opening: Opening) -> None:
+    desktop = await stored(opening)
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "A question from before", "An answer from before")
+    assert desktop.api.posts == []
+
+
+async def test_a_chosen_session_opens_by_a_prefix() -> None:
+    desktop = await stored(Opening.CHOSEN, "ses_")
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "An answer from before")
+
+
+async def test_a_prefix_of_nothing_or_of_many_says_so() -> None:
+    desktop = listed(launch=launch(Opening.CHOSEN, session="nothing"))
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: "No session begins with nothing" in desktop.said())
+    desktop = listed(launch=launch(Opening.CHOSEN, session="ses_"))
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: "3 sessions begin with ses_" in desktop.said())
+
+
+async def test_the_local_worker_begins_fresh_since_it_has_forgotten_its_workers() -> None:
+    desktop = await stored(Opening.LAST_OR_FRESH, badge=LOCAL)
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "Three things to try", "No API key is set")
+
+
+async def test_enter_in_the_list_opens_the_session() -> None:
+    desktop = await stored(Opening.FRESH)
+    async with desktop.running() as pilot:
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "About x")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "An answer from before")
+
+
+def test_costs_with_gaps_say_so_and_unknown_is_not_zero() -> None:
+    assert cost_words(HEAT) == "$0.0123"
+    assert cost_words(PUMPS) == "not reported"
+    assert cost_words(TEA) == "$1.20 + ?"
+    assert cost_words(summary("new", turns=0)) == ""

@@ -1,0 +1,115 @@
+"""Stopping to watch, watching again, and what is said about it."""
+
+from __future__ import annotations
+
+from handinger_tui.core.turn import TurnStatus
+from handinger_tui.ui.launch import Opening
+from tests.engine.fakes import FakeApi, worker
+from tests.ui.fakes import PRICED, Desktop, answers, launch
+from tests.ui.screens.test_sending import held
+
+HONEST = "Stop watching? The worker keeps running and may keep charging."
+
+
+def plain(desktop: Desktop) -> str:
+    """The words on the screen, frames and line ends left out."""
+    return " ".join(desktop.text().replace("│", " ").split())
+
+
+async def test_esc_offers_to_stop_watching_in_honest_words_and_no_is_the_default() -> None:
+    script, gate = held("Half")
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "Half", "Esc Stop watching")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: HONEST in plain(desktop))
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: HONEST not in plain(desktop))
+        assert desktop.session.busy
+        gate.set()
+        await desktop.shows(pilot, "✓ completed")
+
+
+async def test_a_detached_turn_is_told_as_running_and_enter_watches_it_again() -> None:
+    script, _gate = held("Half")
+    done = worker("Half and whole", prompt="Do it", **PRICED)
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[done]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "Half")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: HONEST in plain(desktop))
+        await pilot.press("right", "enter")
+        await desktop.shows(pilot, "still running on the server", "may keep charging")
+        assert "stopped" not in desktop.text().lower().replace("we stopped watching", "")
+        assert desktop.session.turns[-1].status is TurnStatus.RUNNING
+        await pilot.press("enter")
+        await desktop.shows(pilot, "Half and whole", "✓ completed")
+    assert len(desktop.api.posts) == 1
+
+
+async def test_what_was_queued_behind_a_detached_turn_is_not_sent_and_comes_back() -> None:
+    script, _gate = held("Half")
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", busy=True)]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "first")
+        await desktop.send(pilot, "second")
+        await desktop.shows(pilot, " next  second")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: HONEST in plain(desktop))
+        await pilot.press("right", "enter")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "second")
+        await desktop.shows(pilot, "still running on the server", "may keep charging")
+    assert len(desktop.api.posts) == 1
+
+
+async def test_leaving_during_a_turn_tells_how_to_come_back_and_that_it_costs() -> None:
+    script, _gate = held("Half")
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", busy=True)]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "Half")
+        await pilot.press("ctrl+c", "ctrl+c")
+        await desktop.until(pilot, lambda: desktop.app._exit)
+    said = "\n".join(desktop.app.farewell)
+    assert f"handinger-tui --resume {desktop.session.session_id}" in said
+    assert "handinger-tui attach w1" in said
+    assert "still running on the server and may keep charging" in said
+
+
+async def test_a_worker_named_at_the_start_is_read_and_its_turns_are_shown() -> None:
+    body = worker("An answer from elsewhere", prompt="Asked elsewhere", **PRICED)
+    desktop = Desktop(api=FakeApi(workers=[body]), launch=launch(Opening.WORKER, worker="w1"))
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "Asked elsewhere", "An answer from elsewhere")
+    assert desktop.api.posts == []
+
+
+async def test_attach_by_command_reads_another_worker() -> None:
+    body = worker("From elsewhere", prompt="Asked elsewhere", **PRICED)
+    desktop = Desktop(api=FakeApi(workers=[body]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/attach w1")
+        await desktop.shows(pilot, "From elsewhere")
+    assert desktop.api.posts == []
+
+
+async def test_a_session_that_ends_out_of_sight_says_so() -> None:
+    script, gate = held("Half")
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "Half")
+        await pilot.press("ctrl+n")
+        await desktop.shows(pilot, "New session")
+        gate.set()
+        await desktop.until(pilot, lambda: "“Do it” has ended" in desktop.said())
+        assert "Half" not in desktop.text()
+
+
+async def test_an_answer_that_is_seen_is_marked_read() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.until(pilot, lambda: desktop.session.session_id in desktop.shelf.read)

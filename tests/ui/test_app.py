@@ -1,0 +1,170 @@
+"""The app: first frame, connection, failure, themes."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+
+import pytest
+from textual.color import Color
+from textual.theme import Theme
+from textual.widgets import Static
+
+from handinger_tui.core.errors import LedgerError, SettingsError
+from handinger_tui.ui.keys import KEYS
+from handinger_tui.ui.themes import DARK, LIGHT, THEMES, by_name, first_theme
+from tests.ui.fakes import LOCAL, Desktop, answers, launch
+
+
+async def test_the_first_frame_stands_before_anything_is_connected() -> None:
+    desktop = Desktop(gate=asyncio.Event())
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "connecting…", "Three things to try", "Ask a worker")
+        assert desktop.work.desk is None
+        await pilot.press("h", "i")
+        assert desktop.gate is not None
+        desktop.gate.set()
+        await desktop.shows(pilot, "New session")
+        assert desktop.work.prompt.text == "hi"
+
+
+async def test_enter_while_connecting_keeps_the_text() -> None:
+    desktop = Desktop(gate=asyncio.Event())
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "too early")
+        await desktop.until(pilot, lambda: "Still connecting" in desktop.said())
+        assert desktop.work.prompt.text == "too early"
+        assert desktop.api.posts == []
+
+
+async def test_a_failed_start_says_what_happened_and_what_to_do_and_can_be_tried_again() -> None:
+    desktop = Desktop(fails=[SettingsError("The key has a space.", "Set HANDINGER_API_KEY again.")])
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "The key has a space.", "Set HANDINGER_API_KEY again.", "Leave")
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: desktop.work.arrived)
+
+
+async def test_a_failed_start_can_be_left() -> None:
+    desktop = Desktop(fails=[LedgerError("The history is locked.")])
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "The history is locked.")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.app.return_code == 1)
+    assert desktop.app.farewell == []
+
+
+async def _crashed(desktop: Desktop) -> None:
+    async with desktop.running() as pilot:
+
+        def crash() -> None:
+            secret = "sk-very-" + "secret"
+            raise ZeroDivisionError(f"{len(secret)} \x1b]0;title\x07")
+
+        desktop.app.call_later(crash)
+        await desktop.until(pilot, lambda: desktop.app._exit or desktop.app._exception)
+
+
+async def test_a_crash_shows_no_values_of_variables(capsys: pytest.CaptureFixture[str]) -> None:
+    desktop = Desktop()
+    with pytest.raises(ZeroDivisionError):
+        await _crashed(desktop)
+    shown = capsys.readouterr().err
+    assert "ZeroDivisionError" in shown
+    assert "sk-very-secret" not in shown
+    assert "\x1b]0" not in shown
+
+
+async def test_no_control_character_of_any_widget_reaches_the_terminal() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await desktop.work.mount(Static("evil\x1b]0;title\x07 \u202etxt", markup=False), before="#body")
+        await desktop.shows(pilot, "evil")
+        filters = desktop.app.get_line_filters()
+        strips = desktop.app.screen._compositor.render_strips()
+        text = "".join(s.text for strip in strips for s in strip.apply_filter(filters[-1], Color(0, 0, 0)))
+        assert "evil" in text
+        assert not {"\x1b", "\x07", "\u202e"} & set(text)
+
+
+async def test_a_quiet_app_paints_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    desktop = Desktop(api=answers("Hello"))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.until(pilot, lambda: not desktop.session.busy)
+        await desktop.rest(pilot)
+        await desktop.until(pilot, lambda: desktop.work.asleep)
+        painted: list[object] = []
+        monkeypatch.setattr(desktop.app, "_display", lambda _screen, what: painted.append(what))
+        # Longer than any timer of ours that could have been left running.
+        ticks = itertools.count()
+        timer = desktop.app.set_interval(0.3, lambda: next(ticks), repeat=3)
+        await desktop.until(pilot, lambda: timer._task is None or timer._task.done())
+        assert [what for what in painted if what is not None] == []
+
+
+async def test_keys_can_be_remapped() -> None:
+    desktop = Desktop(launch=launch(keys=(("work.help", "f9"),)))
+    async with desktop.running() as pilot:
+        await pilot.press("f9")
+        await desktop.shows(pilot, "Watch a worker that may be running")
+
+
+def test_every_key_has_its_own_id_a_label_and_a_tooltip() -> None:
+    assert len({key.id for key in KEYS}) == len(KEYS)
+    assert all(key.label and key.tooltip for key in KEYS)
+
+
+# -- themes ------------------------------------------------------------------------------
+def _contrast(first: str, second: str) -> float:
+    def light(colour: str) -> float:
+        parts = [value / 255 for value in Color.parse(colour).rgb]
+        linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    one, other = sorted((light(first), light(second)), reverse=True)
+    return (one + 0.05) / (other + 0.05)
+
+
+TEXTS = ("foreground", "primary", "secondary", "accent", "warning", "error", "success", "text-muted")
+GROUNDS = ("background", "surface", "panel")
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_every_text_colour_can_be_read_on_every_ground(theme: Theme) -> None:
+    colours = theme.to_color_system().generate()
+    for text, ground in itertools.product(TEXTS, GROUNDS):
+        assert _contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+    assert _contrast(colours["block-cursor-foreground"], colours["block-cursor-background"]) >= 4.5
+    for badge in ("accent", "secondary", "warning", "primary"):
+        assert _contrast(colours["background"], colours[badge]) >= 4.5, badge
+    for ground in ("input-selection-background", "block-cursor-blurred-background"):
+        assert _contrast(colours["foreground"], colours[ground]) >= 4.5, ground
+
+
+@pytest.mark.parametrize(
+    ("wanted", "environ", "name"),
+    [
+        (None, {}, DARK.name),
+        (None, {"COLORFGBG": "0;15"}, LIGHT.name),
+        (None, {"COLORFGBG": "15;default;0"}, DARK.name),
+        ("light", {"COLORFGBG": "15;0"}, LIGHT.name),
+        ("handinger-dark", {"COLORFGBG": "0;15"}, DARK.name),
+        ("unheard-of", {}, DARK.name),
+    ],
+)
+def test_the_first_theme(wanted: str | None, environ: dict[str, str], name: str) -> None:
+    assert first_theme(wanted, environ) == name
+
+
+def test_a_theme_that_is_not_ours_has_no_name() -> None:
+    assert by_name("nord") is None
+
+
+async def test_without_colour_the_state_can_still_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    desktop = Desktop(badge=LOCAL, api=answers("Hello"))
+    async with desktop.running() as pilot:
+        assert desktop.app.no_color
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed", "LOCAL")
