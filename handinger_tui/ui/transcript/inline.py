@@ -35,7 +35,11 @@ def _parser() -> MarkdownIt:
     """HTML is off: it is shown as the text it is."""
     from markdown_it import MarkdownIt  # noqa: PLC0415  # 40 ms: not before the first answer
 
-    return MarkdownIt("gfm-like", {"html": False})
+    parser = MarkdownIt("gfm-like", {"html": False})
+    if parser.linkify is not None:
+        # Else every "setup.py" and "README.md" is a link: both end like a country's domain.
+        parser.linkify.set({"fuzzy_link": False})
+    return parser
 
 
 def inline(text: str, references: References | None = None) -> Content:

@@ -58,6 +58,11 @@ def test_decoded_escapes_are_cleaned_too() -> None:
     assert not any(ord(char) < 32 or 127 <= ord(char) < 160 or char == "\u202e" for char in content.plain)
 
 
+def test_file_names_are_no_links_and_addresses_are() -> None:
+    content = inline("See setup.py and README.md, https://e.example/x or me@example.com.")
+    assert hrefs(content) == ["https://e.example/x", "mailto:me@example.com"]
+
+
 def test_html_is_shown_as_text() -> None:
     assert plain("a <b>bold</b>\n\n<script>x</script>\n") == ["a <b>bold</b>", "", "<script>x</script>"]
 
