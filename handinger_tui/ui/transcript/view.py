@@ -7,6 +7,7 @@ a click on a link becomes a message.
 
 from __future__ import annotations
 
+from rich.style import Style as RichStyle
 from textual import events
 from textual.geometry import Offset
 from textual.message import Message
@@ -77,7 +78,9 @@ class Transcript(Folding):
             )
         selection = self.text_selection
         if selection is not None and (span := selection.get_span(y)) is not None:
-            strip = with_selection(strip, span, self.screen.get_component_rich_style("screen--selection"))
+            # Its background alone: its foreground is transparent, which terminals cannot do.
+            ground = self.screen.get_component_rich_style("screen--selection").bgcolor
+            strip = with_selection(strip, (max(span[0], MARGIN), span[1]), RichStyle(bgcolor=ground))
         if self._place is not None and self.book is not None and y in rows_at(self.book, self._place):
             strip = with_cursor(strip, self.mark_style("cursor"))
         return strip

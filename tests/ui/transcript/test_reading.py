@@ -112,7 +112,14 @@ async def test_the_mouse_selects_over_blocks_and_wide_characters() -> None:
         await pilot.mouse_up(app.transcript, offset=(11, top + 2))
         await pilot.pause()
         assert app.screen.get_selected_text() == "東京 line.\n\n• item one"
-        assert any(segment.style and segment.style.bgcolor for segment in app.transcript.render_line(top))
+        plain, marked = app.transcript.line(top), app.transcript.marked_line(top)
+        assert marked.text == plain.text
+        selected = [segment for segment in marked if "東京" in segment.text]
+        before = [segment for segment in plain if "東京" in segment.text]
+        assert selected[0].style is not None
+        assert before[0].style is not None
+        assert selected[0].style.color == before[0].style.color != selected[0].style.bgcolor
+        assert selected[0].style.bgcolor != before[0].style.bgcolor
 
 
 async def test_selected_text_is_what_is_on_the_screen() -> None:
