@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.ui.commands import COMMANDS, Context, command_named, refusal
+from handinger_tui.ui.commands import COMMANDS, Context, beginning, command_named, refusal
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.launch import Connection, Launch
 from handinger_tui.ui.panels.messages import CopyLink, OpenLink, SaveFile
@@ -49,7 +49,7 @@ class Frontage(Screen[None]):
         self.commands = COMMANDS
         self.desk: Desk | None = None
         self.stage = WorkStage(self, now_ms)
-        self.pane = SessionPane(local=launch.local, id="pane")
+        self.pane = SessionPane(beginning, local=launch.local, id="pane")
         self.side = Side(id="side")
         self.now_ms = now_ms
         self.header = HeaderLine(local=launch.local, id="header")

@@ -43,12 +43,19 @@ class WorkScreen(Frontage):
         self._tick: Pulse | None = None
         self._beat: Pulse | None = None
         self._typing: Timer | None = None
+        self._unsubscribe: Callable[[], None] | None = None
 
     def on_mount(self) -> None:
         """Both timers sleep until something changes."""
         self._tick = Pulse(self, PAINTS_PER_S, self._paint_if_dirty)
         self._beat = Pulse(self, BEATS_PER_S, self._move_clock)
         self.pane.budget(self.launch.budget)
+
+    def on_unmount(self) -> None:
+        """The engine settles on without a screen."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
 
     @property
     def arrived(self) -> bool:
@@ -69,7 +76,7 @@ class WorkScreen(Frontage):
     async def connected(self, connection: Connection) -> None:
         """Everything is there: open what was asked for, and send what was given along."""
         self.desk = Desk(connection, self.launch.budget)
-        connection.engine.subscribe(self._changed)
+        self._unsubscribe = connection.engine.subscribe(self._changed)
         self.header.account(connection.badge)
         self.pane.account(connection.badge)
         for warning in connection.warnings:

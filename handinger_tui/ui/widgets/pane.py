@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -11,7 +13,6 @@ from textual.widgets import TextArea
 from handinger_tui.core.input import CommandLine, classify
 from handinger_tui.core.receipt import receipt_line
 from handinger_tui.core.session import Session
-from handinger_tui.ui.commands import beginning
 from handinger_tui.ui.launch import Badge
 from handinger_tui.ui.panels import compact_line
 from handinger_tui.ui.transcript.view import Transcript
@@ -24,8 +25,16 @@ from handinger_tui.ui.widgets.words import Advice, advice, queued_turns, unwatch
 class SessionPane(Vertical):
     """Shows one session. It decides nothing: the screen does what the prompt submits."""
 
-    def __init__(self, *, local: bool, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(
+        self,
+        offers: Callable[[str], list[tuple[str, str]]],
+        *,
+        local: bool,
+        id: str | None = None,  # noqa: A002 - Textual's own name for it
+    ) -> None:
+        """`offers`: (name, summary) of the commands that begin with what is typed behind the slash."""
         super().__init__(id=id)
+        self._offers_for = offers
         self.transcript = Transcript(receipt_line, id="transcript")
         self.prompt = PromptBox(id="prompt")
         self._welcome = Welcome(local=local, id="welcome")
@@ -118,7 +127,7 @@ class SessionPane(Vertical):
     def _typed(self) -> None:
         text = self.prompt.text
         typed = classify(text) if text.startswith("/") and len(text) < 40 else None
-        offers = beginning(typed.name) if isinstance(typed, CommandLine) and " " not in text else []
+        offers = self._offers_for(typed.name) if isinstance(typed, CommandLine) and " " not in text else []
         self._offer([] if [name for name, _ in offers] == [text] else offers)
         self._refresh_lines()
 

@@ -1,0 +1,154 @@
+"""Edges: an earlier run that died, an editor, a history that fails, a session of another service."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from handinger_tui.core.errors import ApiError, Locked, Unreachable
+from handinger_tui.core.session import Session, SessionSummary
+from handinger_tui.core.turn import Kind
+from handinger_tui.ui.launch import Opening
+from tests.engine.fakes import FakeApi, FakeLog, worker
+from tests.ui.fakes import PRICED, Desktop, FakeShelf, answers, launch, summary
+from tests.ui.screens.test_sending import held
+
+
+class LockedShelf(FakeShelf):
+    """A history that another process holds."""
+
+    async def rename(self, session_id: str, title: str) -> None:
+        raise Locked("The history is locked.", "Close the other program.")
+
+    async def prompts(self, limit: int = 500) -> list[str]:
+        raise Locked("The history is locked.", "Close the other program.")
+
+
+class LockedDesktop(Desktop):
+    """An app on it."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.shelf = LockedShelf(self.log)
+
+
+async def test_without_an_editor_it_says_which_setting_names_one() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        desktop.work.prompt.put("half a thought")
+        await pilot.press("ctrl+g")
+        await desktop.until(pilot, lambda: "set EDITOR" in desktop.said())
+        assert desktop.work.prompt.text == "half a thought"
+
+
+async def test_the_editor_gets_the_text_and_gives_it_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    script = tmp_path / "editor"
+    script.write_text('#!/bin/sh\nprintf "%s and more\\n" "$(cat "$1")" > "$1"\n')
+    script.chmod(0o700)
+    monkeypatch.setenv("EDITOR", str(script))
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        # There is no terminal here to be handed over.
+        monkeypatch.setattr(desktop.app, "suspend", nullcontext)
+        desktop.work.prompt.put("half a thought")
+        await pilot.press("ctrl+g")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "half a thought and more")
+
+
+async def test_an_editor_that_does_not_exist_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDITOR", "/nowhere/editor --wait")
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        monkeypatch.setattr(desktop.app, "suspend", nullcontext)
+        desktop.work.prompt.put("half a thought")
+        await pilot.press("ctrl+g")
+        await desktop.until(pilot, lambda: "could not be started" in desktop.said())
+        assert desktop.work.prompt.text == "half a thought"
+
+
+async def test_a_locked_history_is_said_at_the_start_and_the_prompt_given_is_kept() -> None:
+    desktop = LockedDesktop(launch=launch(prompt="Do it"), api=answers("Hello"))
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: "The history is locked" in desktop.said())
+        assert desktop.work.prompt.text == "Do it"
+    assert desktop.api.posts == []
+
+
+async def test_a_locked_history_does_not_end_the_session_list() -> None:
+    desktop = LockedDesktop(launch=launch(Opening.FRESH))
+    desktop.shelf.rows = [summary("heat")]
+    async with desktop.running() as pilot:
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "About heat")
+        await pilot.press("f2")
+        await desktop.shows(pilot, "Rename the session")
+        await pilot.press("x", "enter")
+        await desktop.until(pilot, lambda: desktop.said().count("The history is locked") == 2)
+        await desktop.shows(pilot, "About heat")
+
+
+async def test_a_worker_that_cannot_be_read_gets_no_prompt_meant_for_it() -> None:
+    trouble: ApiError = Unreachable(Kind.CONNECT, "Cannot reach the service.")
+    desktop = Desktop(
+        api=FakeApi(workers=[trouble]), launch=launch(Opening.WORKER, worker="w9", prompt="Go on please")
+    )
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: "Cannot reach the service" in desktop.said())
+        assert desktop.work.prompt.text == "Go on please"
+    assert desktop.api.posts == []
+
+
+async def test_a_session_of_another_service_is_shown_but_gets_nothing_sent() -> None:
+    first = Desktop(api=answers("An answer"))
+    async with first.running() as pilot:
+        await first.send(pilot, "A question")
+        await first.until(pilot, lambda: first.session.turns and not first.session.busy)
+    log = ForeignLog(**vars(first.log))
+    desktop = Desktop(log=log, launch=launch(Opening.LAST), api=answers("Never"))
+    desktop.shelf.rows = [row_of(first)]
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "An answer")
+        await desktop.send(pilot, "More")
+        await desktop.until(pilot, lambda: "elsewhere.test" in desktop.said())
+        assert desktop.work.prompt.text == "More"
+    assert desktop.api.posts == []
+
+
+class ForeignLog(FakeLog):
+    """Its sessions were made with another service."""
+
+    async def load(self, session_id: str) -> Session | None:
+        loaded = await super().load(session_id)
+        return None if loaded is None else replace(loaded, base_url="https://elsewhere.test")
+
+
+def row_of(desktop: Desktop) -> SessionSummary:
+    return summary("x", session_id=desktop.session.session_id, worker_id="w1")
+
+
+async def test_warnings_of_the_start_are_said_as_text() -> None:
+    desktop = Desktop(warnings=("No history: [/] the folder is read-only.",))
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: "No history: [/] the folder" in desktop.said())
+
+
+async def test_what_a_killed_run_left_open_is_settled_by_reading_and_never_sent_again() -> None:
+    script, _gate = held("Half")
+    first = Desktop(api=FakeApi(starts=[script], workers=[worker("", busy=True)]))
+    async with first.running() as pilot:
+        await first.send(pilot, "Do it")
+        await first.shows(pilot, "Half")
+        as_killed = deepcopy(first.log)
+    done = worker("Half and whole", prompt="Do it", **PRICED)
+    desktop = Desktop(log=as_killed, launch=launch(Opening.LAST), api=FakeApi(workers=[done]))
+    desktop.shelf.rows = [row_of(first)]
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: "was interrupted; checking" in desktop.said())
+        await desktop.shows(pilot, "Half and whole", "✓ completed")
+    assert desktop.api.posts == []
