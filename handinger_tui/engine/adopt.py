@@ -13,9 +13,12 @@ from handinger_tui.engine.ports import Ids
 JsonObject = dict[str, Json]
 Adopted = tuple[Order, tuple[Frame, ...]]
 
+NEVER_THERE = (TurnStatus.NOT_SENT, TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED)
+"""Ends of turns that the Worker has never heard of."""
+
 
 def adopted_turns(session: Session, body: str, now_ms: int, ids: Ids) -> list[Adopted]:
-    """An order and frames for each turn of the Worker that the session does not hold.
+    """An order and frames for each turn of the Worker after those that the session holds.
 
     Turns are told apart by prompt and how often it was asked. Only the newest
     one carries usage and costs: nobody knows what the older ones took.
@@ -26,14 +29,16 @@ def adopted_turns(session: Session, body: str, now_ms: int, ids: Ids) -> list[Ad
         return []
     snapshot = snapshot_of(worker)
     groups = _groups(list(snapshot.messages))
-    held = [turn.order.prompt for turn in session.turns]
+    held = _held(session)
     adopted: list[Adopted] = []
     asked: dict[str, int] = {}
     for at, group in enumerate(groups):
         prompt = text_of(group[0])
         times = asked.get(prompt, 0)
         asked[prompt] = times + 1
-        if held.count(prompt) > times:
+        if (prompt, times) in held:
+            # A session is in order: what stands before a turn of ours can no longer join it.
+            adopted.clear()
             continue
         last = at == len(groups) - 1
         order = Order(
@@ -41,6 +46,20 @@ def adopted_turns(session: Session, body: str, now_ms: int, ids: Ids) -> list[Ad
         )
         adopted.append((order, _frames(worker, group, times, now_ms, busy=last and snapshot.busy, last=last)))
     return adopted
+
+
+def _held(session: Session) -> set[tuple[str, int]]:
+    """The turns of the session as the Worker tells them apart: a prompt, and how often it was there before."""
+    held: set[tuple[str, int]] = set()
+    asked: dict[str, int] = {}
+    for turn in session.turns:
+        if turn.status in NEVER_THERE:
+            continue
+        prompt = turn.order.prompt
+        times = max(asked.get(prompt, 0), turn.order.seen_before or 0)
+        asked[prompt] = times + 1
+        held.add((prompt, times))
+    return held
 
 
 def _groups(messages: list[JsonObject]) -> list[list[JsonObject]]:

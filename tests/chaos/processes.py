@@ -1,0 +1,141 @@
+"""The program in a process of its own, met by signals and broken surroundings."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from tests.chaos.clients import environ
+from tests.chaos.data import SCENARIOS
+from tests.chaos.judge import prompt_for
+from tests.chaos.server import FaultServer
+from tests.chaos.world import World
+from tests.e2e.runner import KEY
+
+SLOW: Final = "slow-20-deltas"
+SLOW_TEXT: Final = SCENARIOS[SLOW]["expect"]["final_text"]
+DEADLINE_S: Final = 40.0
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A process that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def result(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.out.splitlines()[-1])
+        return found
+
+
+@dataclass(frozen=True)
+class Place:
+    """One person's machine: a home and a service."""
+
+    server: FaultServer
+    home: Path
+
+    @property
+    def data(self) -> Path:
+        return self.home / "tui"
+
+    @property
+    def database(self) -> Path:
+        return self.data / "history.db"
+
+    def world(self, name: str = SLOW) -> World:
+        return self.server.begin(SCENARIOS[name])
+
+    def start(
+        self,
+        world: World,
+        *argv: str,
+        stdout: int = subprocess.PIPE,
+        limit: Callable[[], None] | None = None,
+        **env: str | None,
+    ) -> subprocess.Popen[str]:
+        """Start the program; without `argv` it sends the world's prompt. A variable that is None is unset."""
+        words = argv or ("-p", prompt_for(world), "-w", world.worker_id, "--json")
+        told = environ(self.home, self.server.base_of(world)) | {
+            k: v for k, v in env.items() if v is not None
+        }
+        for name in [name for name, value in env.items() if value is None]:
+            del told[name]
+        return subprocess.Popen(
+            [sys.executable, "-m", "handinger_tui", *words],
+            env=told,
+            cwd=self.home,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            preexec_fn=limit,  # noqa: PLW1509 - sets a limit of the child and nothing else
+        )
+
+    def run(self, world: World, *argv: str, **more: Any) -> Ended:
+        return ended(self.start(world, *argv, **more))
+
+    def attach(self, world: World) -> Ended:
+        """Come back to the worker, in good health."""
+        return self.run(world, "attach", world.worker_id, "--json")
+
+    def rows(self, query: str) -> list[Any]:
+        """Rows of the history; it must be in order."""
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            return connection.execute(query).fetchall()
+
+    def turns_of(self, world: World) -> list[tuple[str, str]]:
+        """(prompt, status) of the turns of a worker."""
+        query = f"SELECT prompt, status FROM turns WHERE worker_id = '{world.worker_id}' ORDER BY place"  # noqa: S608 - our own name
+        return self.rows(query)
+
+
+def ended(process: subprocess.Popen[str]) -> Ended:
+    """Wait for the end; whatever happened, no traceback and no key may have come out."""
+    try:
+        out, err = process.communicate(timeout=DEADLINE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        raise
+    assert "Traceback" not in err, err[-2000:]
+    out = out or ""
+    assert KEY not in out + err
+    return Ended(process.returncode, out, err)
+
+
+def stay(process: subprocess.Popen[str], seconds: float) -> None:
+    """Let this much time pass, unless the process ends before."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return
+
+
+def file_limit(size: int) -> Callable[[], None]:
+    """No file grows beyond `size` bytes: stands for a full disk (EFBIG instead of ENOSPC)."""
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+    return limit
+
+
+def is_superuser() -> bool:
+    return os.geteuid() == 0

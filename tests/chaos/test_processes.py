@@ -1,0 +1,167 @@
+"""Signals, pipes and several programs at once: real processes, acting on what the server has sent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import test_surroundings
+from tests.chaos.data import SCENARIOS, loaded
+from tests.chaos.judge import prompt_for
+from tests.chaos.processes import SLOW_TEXT, Place, ended, stay
+from tests.chaos.server import FaultServer, wait_until
+
+END_S = 2.5
+"""A signal ends the program within this."""
+
+
+@pytest.fixture
+def place(server: FaultServer, tmp_path: Path) -> Place:
+    return Place(server, tmp_path)
+
+
+def test_every_case_has_its_test() -> None:
+    cases = {case["id"] for case in loaded("processes", "cases") if case["how"].get("needs") != "tui"}
+    names = {name for module in (globals(), vars(test_surroundings)) for name in module}
+    missing = {case for case in cases if f"test_{case.replace('-', '_')}" not in names}
+    assert not missing
+
+
+# -- killed ---------------------------------------------------------------------------------
+def test_kill9_mid_stream(place: Place) -> None:
+    world = place.world()
+    process = place.start(world)
+    assert wait_until(world, lambda: world.sent >= 5)
+    process.kill()
+    assert ended(process).code == -signal.SIGKILL
+    assert (prompt_for(world), "sending") in place.rows("SELECT prompt, 'sending' FROM turns")
+    back = place.attach(world)
+    assert (back.code, back.result["text"], back.result["status"]) == (0, SLOW_TEXT, "completed")
+    assert [prompt for prompt, _ in place.turns_of(world)].count(prompt_for(world)) == 1
+    assert world.posts == 1
+
+
+def test_kill9_before_headers(place: Place) -> None:
+    world = place.world("hang-before-headers-accepted")
+    process = place.start(world)
+    assert wait_until(world, lambda: bool(world.prompts))
+    process.kill()
+    assert ended(process).code == -signal.SIGKILL
+    back = place.attach(world)
+    assert (back.code, back.result["text"]) == (0, world.text)
+    assert [prompt for prompt, _ in place.turns_of(world)].count(prompt_for(world)) == 1
+    assert world.posts == 1
+
+
+# -- told to stop ------------------------------------------------------------------------------
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_sigterm_mid_stream(place: Place, number: signal.Signals) -> None:
+    world = place.world()
+    process = place.start(world)
+    assert wait_until(world, lambda: world.sent >= 5)
+    begun = time.monotonic()
+    process.send_signal(number)
+    ran = ended(process)
+    assert time.monotonic() - begun < END_S
+    assert (ran.code, ran.result["status"]) == (143, "running")
+    assert SLOW_TEXT.startswith(ran.result["text"])
+    assert len(ran.result["text"]) >= len("w00 ") * 4
+    assert f"handinger-tui attach {world.worker_id}" in ran.err
+    back = place.attach(world)
+    assert (back.code, back.result["text"], world.posts) == (0, SLOW_TEXT, 1)
+
+
+def test_sigint_headless(place: Place) -> None:
+    world = place.world()
+    process = place.start(world)
+    assert wait_until(world, lambda: world.sent >= 5)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    ran = ended(process)
+    assert time.monotonic() - begun < END_S
+    assert (ran.code, ran.result["status"], world.posts) == (130, "running", 1)
+    assert f"handinger-tui attach {world.worker_id}" in ran.err
+    assert "keep charging" in ran.err
+
+
+def test_sigint_twice(place: Place) -> None:
+    world = place.world()
+    process = place.start(world)
+    assert wait_until(world, lambda: world.sent >= 5)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    stay(process, 0.1)
+    process.send_signal(signal.SIGINT)
+    ran = ended(process)
+    assert time.monotonic() - begun < END_S
+    assert (ran.code, world.posts) == (130, 1)
+
+
+def test_freeze_8s(place: Place) -> None:
+    """Frozen for longer than the silence limit of a stream (two seconds tell as much as eight)."""
+    world = place.world()
+    process = place.start(world)
+    assert wait_until(world, lambda: world.sent >= 5)
+    process.send_signal(signal.SIGSTOP)
+    stay(process, 2.0)
+    process.send_signal(signal.SIGCONT)
+    ran = ended(process)
+    assert (ran.code, ran.result["text"], world.posts) == (0, SLOW_TEXT, 1)
+
+
+# -- pipes -------------------------------------------------------------------------------------
+def test_sigpipe(place: Place) -> None:
+    """The reader of the output goes away: the answer is still seen through, and kept."""
+    world = place.world()
+    reading, writing = os.pipe()
+    argv = ("-p", prompt_for(world), "-w", world.worker_id)
+    process = place.start(world, *argv, stdout=writing)
+    os.close(writing)
+    assert os.read(reading, 1) == b"w"
+    os.close(reading)
+    ran = ended(process)
+    assert "BrokenPipe" not in ran.err
+    assert (ran.code, world.posts) == (10, 1)
+    assert place.turns_of(world) == [(prompt_for(world), "completed")]
+
+
+def test_detached_and_attached(place: Place) -> None:
+    world = place.world()
+    ran = place.run(world, "-p", prompt_for(world), "-w", world.worker_id, "--detach", "--json")
+    assert (ran.code, ran.result["status"]) == (0, "running")
+    back = place.attach(world)
+    assert (back.code, back.result["text"], world.posts) == (0, SLOW_TEXT, 1)
+
+
+# -- several at once ---------------------------------------------------------------------------
+def check_instances(place: Place, number: int) -> None:
+    worlds = [place.world() for _ in range(number)]
+    processes = [place.start(world) for world in worlds]
+    for world, process in zip(worlds, processes, strict=True):
+        ran = ended(process)
+        assert (ran.code, ran.result["text"], world.posts) == (0, SLOW_TEXT, 1)
+        assert "locked" not in ran.err
+        assert place.turns_of(world) == [(prompt_for(world), "completed")]
+    assert place.rows("SELECT COUNT(*) FROM charges") == [(number,)]
+
+
+def test_two_instances(place: Place) -> None:
+    check_instances(place, 2)
+
+
+def test_five_instances(place: Place) -> None:
+    check_instances(place, 5)
+
+
+def test_two_instances_on_one_worker(place: Place) -> None:
+    """Two persons ask the same worker: each gets an answer, each message went out once."""
+    world = place.server.begin(SCENARIOS["slow-20-deltas"])
+    processes = [place.start(world, "-p", f"ask {n}", "-w", world.worker_id, "--json") for n in range(2)]
+    texts = [ended(process).result["text"] for process in processes]
+    assert texts == [SLOW_TEXT, SLOW_TEXT]
+    assert sorted(world.prompts) == ["ask 0", "ask 1"]
+    assert sorted(prompt for prompt, _ in place.turns_of(world)) == ["ask 0", "ask 1"]

@@ -1,0 +1,97 @@
+"""Coming back to a worker that others use too: our turn stays one, in its place, and theirs join it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.data import SCENARIOS, SHORT
+from tests.chaos.server import FaultServer
+from tests.chaos.world import World
+from tests.e2e.runner import Ran, run
+
+OURS = "ours"
+STALLED: dict[str, Any] = {
+    **SCENARIOS["stall-worker-keeps-running"],
+    "server": {"continue": SCENARIOS["stall-worker-keeps-running"]["server"]["continue"]},
+}
+
+
+@pytest.fixture
+def world(server: FaultServer) -> World:
+    return server.begin(STALLED)
+
+
+@pytest.fixture
+def ask(server: FaultServer, world: World, tmp_path: Path) -> Any:
+    def command(*argv: str) -> Ran:
+        limits = SHORT | {"HANDINGER_MAX_WAIT": "2"}
+        return run(*argv, home=tmp_path, base_url=server.base_of(world), **limits)
+
+    return command
+
+
+def detached(ask: Any, world: World) -> None:
+    """Our turn runs on without us."""
+    ran = ask("-p", OURS, "-w", world.worker_id, "--detach", "--json")
+    assert (ran.code, ran.result["status"]) == (0, "running")
+
+
+def shown(ask: Any, session_id: str) -> str:
+    ran: Ran = ask("sessions", "show", session_id)
+    assert ran.code == 0
+    return ran.out
+
+
+def answered(ask: Any, world: World) -> Ran:
+    ran: Ran = ask("attach", world.worker_id, "--json")
+    assert (ran.code, ran.result["status"], ran.result["text"]) == (0, "completed", world.text)
+    return ran
+
+
+def test_what_was_asked_before_does_not_hide_our_turn(ask: Any, world: World) -> None:
+    detached(ask, world)
+    result = answered(ask, world).result
+    told = shown(ask, result["session_id"])
+    assert told.count(f"> {OURS}") == 1
+    assert "earlier question" not in told
+    assert world.posts == 1
+
+
+def test_the_same_words_asked_before_by_somebody_else(ask: Any, world: World) -> None:
+    world.prompts.append(OURS)
+    detached(ask, world)
+    result = answered(ask, world).result
+    assert shown(ask, result["session_id"]).count(f"> {OURS}") == 1
+    assert world.posts == 1
+
+
+def test_a_turn_made_elsewhere_afterwards_joins_ours(ask: Any, world: World) -> None:
+    detached(ask, world)
+    first = answered(ask, world).result
+    world.prompts.append("theirs")
+    second = answered(ask, world).result
+    assert (second["session_id"], second["turn_id"] != first["turn_id"]) == (first["session_id"], True)
+    told = shown(ask, first["session_id"])
+    assert told.index(OURS) < told.index("theirs")
+    assert (told.count(f"> {OURS}"), told.count("> theirs")) == (1, 1)
+    # Looking again brings nothing twice.
+    assert answered(ask, world).result["turn_id"] == second["turn_id"]
+
+
+def test_a_worker_that_is_new_to_us_comes_with_its_whole_history(ask: Any, world: World) -> None:
+    world.prompts.append("theirs")
+    told = shown(ask, answered(ask, world).result["session_id"])
+    assert told.index("earlier question") < told.index("earlier answer") < told.index("theirs")
+    assert world.posts == 0
+
+
+def test_an_unsent_turn_is_nobody_elses(ask: Any, server: FaultServer, world: World) -> None:
+    """The same words, refused when we sent them and then asked elsewhere: theirs is seen."""
+    refused = {**STALLED, "server": {"continue": [[{"json": {"error": "no"}, "status": 400}]]}}
+    world.scenario = refused
+    assert ask("-p", OURS, "-w", world.worker_id, "--json").code == 3
+    world.prompts.append(OURS)
+    assert answered(ask, world).code == 0

@@ -1,0 +1,244 @@
+"""A full disk, no home, a damaged history, a broken configuration, an odd environment: real processes."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.judge import prompt_for
+from tests.chaos.processes import Ended, Place, file_limit, is_superuser
+from tests.chaos.server import FaultServer
+from tests.chaos.world import World
+from tests.e2e.runner import KEY
+
+OK = "ok-stream"
+
+
+@pytest.fixture
+def place(server: FaultServer, tmp_path: Path) -> Place:
+    return Place(server, tmp_path)
+
+
+@pytest.fixture
+def used(place: Place) -> Place:
+    """A place with a history."""
+    assert place.run(place.world(OK)).code == 0
+    return place
+
+
+def check_answered(ran: Ended, world: World) -> None:
+    assert (ran.code, ran.result["text"], world.posts) == (0, world.text, 1), ran.err
+
+
+# -- the disk ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("size", [4096, 40_000, 90_000, 140_000, 200_000])
+def test_disk_full_history(place: Place, size: int) -> None:
+    """Wherever the disk is full: no POST without the order on disk, or an answer shown in full."""
+    world = place.world("slow-20-deltas")
+    ran = place.run(world, limit=file_limit(size))
+    if world.posts:
+        assert (ran.result["text"], world.posts) == (world.text, 1)
+    else:
+        assert ran.code in (2, 7, 10)
+        assert ran.err.strip()
+    if place.database.exists() and place.database.stat().st_size:
+        assert place.rows("SELECT 1") == [(1,)]
+
+
+def test_readonly_home(place: Place) -> None:
+    place.home.chmod(0o555)
+    try:
+        world = place.world(OK)
+        ran = place.run(world)
+    finally:
+        place.home.chmod(0o755)
+    check_answered(ran, world)
+    # Rights do not bind the superuser; the case below binds everybody.
+    assert is_superuser() or "No history" in ran.err
+
+
+def test_a_file_where_the_home_should_be(place: Place) -> None:
+    place.data.write_text("a file")
+    world = place.world(OK)
+    ran = place.run(world)
+    check_answered(ran, world)
+    assert "No history" in ran.err
+    assert place.data.read_text() == "a file"
+
+
+def test_no_home(place: Place) -> None:
+    world = place.world(OK)
+    ran = place.run(world, HOME="/dev/null/home", HANDINGER_TUI_HOME=None)
+    check_answered(ran, world)
+    assert "No history" in ran.err
+
+
+def test_home_unset(place: Place) -> None:
+    world = place.world(OK)
+    folders = {f"XDG_{name}_HOME": str(place.home / name) for name in ("DATA", "CONFIG", "STATE", "CACHE")}
+    ran = place.run(world, HOME=None, HANDINGER_TUI_HOME=None, **folders)
+    check_answered(ran, world)
+    assert list((place.home / "DATA").rglob("history.db"))
+
+
+# -- the history -------------------------------------------------------------------------------
+def kept_aside(place: Place) -> list[Path]:
+    return [path for path in place.data.iterdir() if ".damaged-" in path.name]
+
+
+def test_db_garbage(used: Place) -> None:
+    content = bytearray(used.database.read_bytes())
+    content[:840] = b"not a database, sorry" * 40
+    used.database.write_bytes(content)
+    world = used.world(OK)
+    ran = used.run(world)
+    check_answered(ran, world)
+    (copy,) = kept_aside(used)
+    assert copy.read_bytes() == content
+    assert copy.name in ran.err
+    assert used.turns_of(world) == [(prompt_for(world), "completed")]
+
+
+def truncate(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def blot(content: bytes) -> bytes:
+    """The head of every page but the first."""
+    pages = range(4096, len(content), 4096)
+    return content[:4096] + b"".join(b"\xff" * 12 + content[at + 12 : at + 4096] for at in pages)
+
+
+@pytest.mark.parametrize("damage", [truncate, blot])
+def test_a_damaged_database(used: Place, damage: Callable[[bytes], bytes]) -> None:
+    content = damage(used.database.read_bytes())
+    used.database.write_bytes(content)
+    world = used.world(OK)
+    check_answered(used.run(world), world)
+    (copy,) = kept_aside(used)
+    assert copy.read_bytes() == content
+    assert used.turns_of(world) == [(prompt_for(world), "completed")]
+
+
+def test_a_torn_write_ahead_log(place: Place) -> None:
+    """As after a power cut: the log ends in the middle of a page. What came before is there."""
+    world = place.world(OK)
+    assert place.run(world).code == 0
+    with closing(sqlite3.connect(place.database, isolation_level=None)) as writer:
+        writer.execute("UPDATE sessions SET title = 'whole'")
+        writer.execute("UPDATE sessions SET title = 'torn'")
+        log = place.database.with_name("history.db-wal")
+        torn, main = log.read_bytes()[:-1000], place.database.read_bytes()
+    place.database.write_bytes(main)
+    log.write_bytes(torn)
+    place.database.with_name("history.db-shm").unlink(missing_ok=True)
+    again = place.world(OK)
+    check_answered(place.run(again), again)
+    assert not kept_aside(place)
+    assert place.turns_of(world) == [(prompt_for(world), "completed")]
+    titles = {title for (title,) in place.rows("SELECT title FROM sessions")}
+    assert "whole" in titles
+    assert "torn" not in titles
+
+
+def test_db_empty(place: Place) -> None:
+    place.data.mkdir()
+    place.database.touch()
+    world = place.world(OK)
+    check_answered(place.run(world), world)
+    assert place.turns_of(world) == [(prompt_for(world), "completed")]
+
+
+def test_a_newer_schema(used: Place) -> None:
+    with closing(sqlite3.connect(used.database)) as connection:
+        connection.execute("PRAGMA user_version = 999999")
+    content = used.database.read_bytes()
+    world = used.world(OK)
+    ran = used.run(world)
+    check_answered(ran, world)
+    assert "newer version" in ran.err
+    assert used.database.read_bytes() == content
+    assert not kept_aside(used)
+
+
+def test_db_locked(used: Place) -> None:
+    with closing(sqlite3.connect(used.database, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        world = used.world(OK)
+        ran = used.run(world)
+        other.execute("ROLLBACK")
+    if world.posts:
+        assert ran.result["text"] == world.text
+    else:
+        assert ran.code in (7, 10)
+    assert "No history" in ran.err
+    assert used.rows("SELECT COUNT(*) FROM turns") == [(1,)]
+
+
+# -- configuration and environment ---------------------------------------------------------------
+def test_config_broken(place: Place) -> None:
+    place.data.mkdir()
+    file = place.data / "config.toml"
+    file.write_bytes(b'api_key = "unterminated\n[[[\x00')
+    before = file.read_bytes()
+    world = place.world(OK)
+    ran = place.run(world)
+    assert str(file) in ran.err
+    assert "line 1" in ran.err
+    assert world.posts <= 1
+    assert (ran.code, world.posts) == (2, 0) or ran.result["text"] == world.text
+    assert file.read_bytes() == before
+
+
+def test_env_socks_proxy(place: Place) -> None:
+    world = place.world(OK)
+    ran = place.run(world, ALL_PROXY="socks5://127.0.0.1:1")
+    if world.posts:
+        check_answered(ran, world)
+    else:
+        assert "ALL_PROXY" in ran.err
+        assert ran.code == 2
+
+
+@pytest.mark.parametrize("more", ["\n", "\r\n", " "])
+def test_key_newline(place: Place, more: str) -> None:
+    world = place.world(OK)
+    check_answered(place.run(world, HANDINGER_API_KEY=KEY + more), world)
+
+
+@pytest.mark.parametrize("odd", ["’", "\n#", " x", "é"])
+def test_a_key_with_an_odd_character_is_refused_unseen(place: Place, odd: str) -> None:
+    world = place.world(OK)
+    ran = place.run(world, HANDINGER_API_KEY=KEY + odd + "tail")
+    assert (ran.code, world.posts) == (2, 0)
+    assert "key" in ran.err.lower()
+
+
+def test_key_missing(place: Place) -> None:
+    """Without a key nothing reaches the service; the local worker answers where it can."""
+    world = place.world(OK)
+    ran = place.run(world, HANDINGER_API_KEY=None)
+    assert not world.exchanges
+    assert "key" in ran.err.lower()
+
+
+def test_locale_c(place: Place) -> None:
+    world = place.world("one-byte-chunks")
+    ascii_only = {"LANG": "C", "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    ran = place.run(world, "-p", "hello", "-w", world.worker_id, **ascii_only)
+    assert (ran.code, world.posts) == (0, 1)
+    assert ran.out.strip() == world.text.encode("ascii", "replace").decode()
+
+
+def test_the_process_table_never_shows_the_key(place: Place) -> None:
+    """The key is taken from the environment; there is no flag that would put it into the arguments."""
+    world = place.world(OK)
+    ran = place.run(world, "--help")
+    assert ran.code == 0
+    assert not [word for word in ran.out.split() if word.startswith("--") and "key" in word]
+    assert os.environ.get("HANDINGER_API_KEY") is None
