@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,10 +42,23 @@ def run_app(told: argparse.Namespace, settings: Settings) -> int:
 async def _run(told: argparse.Namespace, settings: Settings) -> int:
     async with AsyncExitStack() as stack:
         app = HandingerApp(launch_of(told, settings, stack))
+        _leave_on_signals(app)
         await app.run_async(mouse=not getattr(told, "no_mouse", False))
-    for line in app.farewell:
-        sys.stdout.write(clean(line) + "\n")
+    # After SIGHUP there is no terminal left to write to.
+    with suppress(OSError):
+        for line in app.farewell:
+            sys.stdout.write(clean(line) + "\n")
     return app.return_code or Exit.OK
+
+
+def _leave_on_signals(app: HandingerApp) -> None:
+    """SIGTERM and SIGHUP leave as a person would: detached, stored, the terminal put right."""
+    loop = asyncio.get_running_loop()
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None:
+            with suppress(NotImplementedError):
+                loop.add_signal_handler(number, partial(app.exit, return_code=Exit.TERMINATED))
 
 
 def launch_of(told: argparse.Namespace, settings: Settings, stack: AsyncExitStack) -> Launch:

@@ -205,7 +205,7 @@ class Engine:
             if not any(frame.event == Note.SENDING for frame in frames):
                 await self._close(desk, order, frames, TurnStatus.NOT_SENT, NOT_YET_SENT)
             elif self._home.forgetful:
-                await self._close(desk, order, frames, TurnStatus.UNKNOWN, LOCAL_ENDED)
+                await self._close(desk, order, frames, TurnStatus.INCOMPLETE, LOCAL_ENDED)
             else:
                 await self.settled(session.session_id)
                 await self.watch(session.session_id, order.turn_id)

@@ -7,7 +7,7 @@ from typing import Final
 from handinger_tui.ledger.rows import TurnFrame
 
 MAX_FRAMES: Final = 200
-MAX_WAIT_S: Final = 0.25
+MAX_WAIT_S: Final = 0.05
 
 
 class Batch:

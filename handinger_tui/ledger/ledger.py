@@ -82,7 +82,7 @@ class Ledger(History, Accounts):
         await self._run(partial(writes.open_turn, session=session, order=order, run=self._run_id))
 
     def append(self, turn_id: str, frame: Frame) -> None:
-        """Queue a frame; returns at once. It is on disk within a quarter of a second, or with `flush`."""
+        """Queue a frame; returns at once. It is on disk within a twentieth of a second, or with `flush`."""
         self._thread.append(TurnFrame(turn_id, frame))
 
     async def flush(self) -> None:

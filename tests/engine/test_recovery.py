@@ -96,7 +96,7 @@ async def test_a_local_worker_that_is_gone_is_said() -> None:
     engine = engine_on(log, api, forgetful=True)
     await engine.recover()
     turn = (await engine.settled("ses_a")).turns[0]
-    assert turn.status is TurnStatus.UNKNOWN
+    assert turn.status is TurnStatus.INCOMPLETE
     assert turn.fault is not None
     assert "local worker" in turn.fault.message
     assert api.reads == 0

@@ -39,6 +39,7 @@ class WorkScreen(Frontage):
         self._sender = Sender(self.pane, self.stage)
         self._dirty = False
         self._arrived = ""
+        self._early = ""
         self._keys_for: tuple[object, ...] = ()
         self._tick: Pulse | None = None
         self._beat: Pulse | None = None
@@ -97,6 +98,7 @@ class WorkScreen(Frontage):
             self.stage.say(begun.said, "warning")
         if launch.prompt:
             await self._send_first(desk, launch.prompt)
+        await self._send_early(desk)
         if begun.pick:
             self.action_command("sessions")
 
@@ -228,7 +230,25 @@ class WorkScreen(Frontage):
             await self.desk.watch_unwatched()
 
     async def _send(self, text: str, typed: str) -> None:
+        if not self.arrived:
+            self._early = typed
+            self.stage.say("Still connecting; it is sent as soon as the service is there.")
+            return
         await self._sender.send(self.at_work, text, typed)
+
+    async def _send_early(self, desk: Desk) -> None:
+        """Enter was pressed before we were connected: send now, but only where nothing else was opened."""
+        typed, self._early = self._early, ""
+        if not typed or not self.prompt.text.startswith(typed):
+            return
+        if desk.session.turns:
+            self.stage.say("This is your last session. Enter sends your message here, ^N starts anew.")
+            return
+        match classify(typed):
+            case Prompt(text):
+                await self._send(text, typed)
+            case _:
+                return
 
     @on(PromptBox.TakeBack)
     def _take_back(self) -> None:
