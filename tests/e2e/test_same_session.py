@@ -1,0 +1,96 @@
+"""Live, reloaded and replayed: the same turn gives the same session, whatever way it came."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from handinger_tui.cli.places import Places
+from handinger_tui.cli.wiring import Parts, wired
+from handinger_tui.core.evidence import files_of, sources_of
+from handinger_tui.core.export.result import result_object
+from handinger_tui.core.fold import fold
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import Turn, TurnStatus
+from handinger_tui.settings import Flags, Settings, load
+
+PROMPTS = ("hello", "report on primes", "cite sources about python", "fail", "echo 日本語 👩‍💻 x", "long 3")
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("HANDINGER_LOCAL_PACE", "0")
+    return load(Flags(local=True), {"HANDINGER_POLL_INTERVAL": "0.05"})
+
+
+def places(folder: Path) -> Places:
+    return Places(folder / "config.toml", folder / "history.db", folder)
+
+
+async def sent(parts: Parts, *prompts: str) -> Session:
+    session = parts.engine.new_session(parts.base_url)
+    for prompt in prompts:
+        await parts.engine.send(session.session_id, prompt)
+        session = await parts.engine.settled(session.session_id)
+    return session
+
+
+def content(turn: Turn) -> dict[str, object]:
+    """What a person reads of a turn: everything but ids and times of our own."""
+    told = result_object(Session("s", 0, turns=(turn,)), turn)
+    ours = (
+        "session_id",
+        "turn_id",
+        "duration_ms",
+        "posts_sent",
+        "recovered",
+        "encoding",
+        "turn_usage",
+        "turn_costs",
+    )
+    return {name: value for name, value in told.items() if name not in ours}
+
+
+async def test_a_reloaded_session_equals_the_live_one(settings: Settings, tmp_path: Path) -> None:
+    async with wired(settings, places(tmp_path), watch_money=False) as parts:
+        live = await sent(parts, *PROMPTS)
+        loaded = await parts.ledger.load(live.session_id)
+    assert loaded is not None
+    assert loaded.turns == live.turns
+    assert [turn.status for turn in live.turns].count(TurnStatus.FAILED) == 1
+    assert (sources_of(loaded), files_of(loaded)) == (sources_of(live), files_of(live))
+    assert replace(loaded, updated_ms=0) == replace(live, updated_ms=0)
+
+
+async def test_stored_frames_fold_to_the_live_turn(settings: Settings, tmp_path: Path) -> None:
+    async with wired(settings, places(tmp_path), watch_money=False) as parts:
+        live = await sent(parts, "report on primes", "cite sources about python")
+        for turn in live.turns:
+            stored = await parts.ledger.frames(turn.turn_id)
+            order = replace(turn.order, worker_id=live.turns[0].order.worker_id, seen_before=None)
+            assert replace(fold(order, stored), order=turn.order) == turn
+
+
+async def test_a_turn_watched_from_elsewhere_reads_the_same(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HANDINGER_LOCAL_PACE", "0.05")
+    async with wired(settings, places(tmp_path), watch_money=False) as parts:
+        mine = parts.engine.new_session(parts.base_url)
+        known = asyncio.Event()
+        leave = parts.engine.subscribe(
+            lambda _id: known.set() if parts.engine.session(_id).worker_id else None
+        )
+        await parts.engine.send(mine.session_id, "report on primes")
+        await known.wait()
+        leave()
+        other = parts.engine.new_session(parts.base_url, parts.engine.session(mine.session_id).worker_id)
+        other = await parts.engine.adopt(other.session_id)
+        assert other.turns[-1].status is TurnStatus.RUNNING
+        await parts.engine.watch(other.session_id)
+        watched = (await parts.engine.settled(other.session_id)).turns[-1]
+        live = (await parts.engine.settled(mine.session_id)).turns[-1]
+    assert content(watched) == content(live)
