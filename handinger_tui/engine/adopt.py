@@ -49,7 +49,7 @@ def adopted_turns(session: Session, body: str, now_ms: int, ids: Ids) -> list[Ad
 
 
 def _held(session: Session) -> set[tuple[str, int]]:
-    """The turns of the session as the Worker tells them apart: a prompt, and how often it was there before."""
+    """The turns of the session as the Worker tells them apart: a prompt, and how often it came before."""
     held: set[tuple[str, int]] = set()
     asked: dict[str, int] = {}
     for turn in session.turns:

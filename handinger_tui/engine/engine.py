@@ -21,7 +21,7 @@ from handinger_tui.engine.adopt import adopted_turns
 from handinger_tui.engine.home import CONTINUABLE, LOCAL_ENDED, NOT_YET_SENT, Busy, Elsewhere, Home
 from handinger_tui.engine.patience import Patience
 from handinger_tui.engine.ports import Clock, Ids, TurnLog, WorkerApi
-from handinger_tui.engine.run import Outside, Run
+from handinger_tui.engine.run import ANSWERED, Outside, Run
 
 __all__ = ["Busy", "Elsewhere", "Engine", "Home", "Listener"]
 
@@ -202,7 +202,8 @@ class Engine:
             await self.open(session.session_id)
             desk = self._desks[session.session_id]
             frames = await self._log.frames(order.turn_id)
-            if not any(frame.event == Note.SENDING for frame in frames):
+            # A turn adopted from elsewhere was never sent by us: what the service has shown of it tells.
+            if not any(frame.event == Note.SENDING or frame.event in ANSWERED for frame in frames):
                 await self._close(desk, order, frames, TurnStatus.NOT_SENT, NOT_YET_SENT)
             elif self._home.forgetful:
                 await self._close(desk, order, frames, TurnStatus.INCOMPLETE, LOCAL_ENDED)

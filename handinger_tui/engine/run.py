@@ -35,6 +35,7 @@ from handinger_tui.core.turn import Fault, Kind, Order, Turn, TurnStatus
 from handinger_tui.engine.patience import Patience
 from handinger_tui.engine.ports import Clock, Reply, TurnLog, WorkerApi
 from handinger_tui.engine.settle import Settling
+from handinger_tui.engine.waking import awake
 
 ANSWERED = frozenset({Note.OPENED, Look.ANSWER, Look.DURING, Look.AFTER})
 """Frames that exist only when the service has taken the turn."""
@@ -222,8 +223,9 @@ class Run:
             encoding=reply.encoding,
             worker_id=reply.worker_id,
         )
-        async for piece in reply.pieces():
-            self._piece(piece)
+        async with awake(self.clock):
+            async for piece in reply.pieces():
+                self._piece(piece)
         self.note(Note.CLOSED, clean=True)
 
     def _piece(self, piece: Piece) -> None:

@@ -1,0 +1,69 @@
+"""A laptop that slept: the turn is settled at once, and nothing is sent again."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import pytest
+
+from handinger_tui.core.errors import StreamLost
+from handinger_tui.core.turn import TurnStatus
+from handinger_tui.engine.engine import Engine, Home
+from handinger_tui.engine.patience import Patience
+from handinger_tui.engine.waking import awake
+from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, says, worker
+
+
+@dataclass
+class SleepyClock(FakeClock):
+    """The wall clock jumps once; the monotonic one does not know."""
+
+    jump_s: float = 7200.0
+    slept: bool = False
+    lag: float = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds - self.lag
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds)
+        if not self.slept:
+            self.slept = True
+            self.seconds += self.jump_s
+            self.lag += self.jump_s
+
+
+async def test_a_stream_that_slept_is_lost_at_once() -> None:
+    with pytest.raises(StreamLost, match="Back after 2 h"):
+        async with awake(SleepyClock()):
+            await asyncio.Event().wait()
+
+
+async def test_a_clock_that_is_put_right_is_no_sleep() -> None:
+    clock = SleepyClock(jump_s=3.0)
+    began = clock.seconds
+    async with awake(clock):
+        for _ in range(50):
+            await asyncio.sleep(0)
+    assert clock.slept
+    assert clock.seconds - began > 5
+
+
+async def test_other_time_limits_stay_what_they_are() -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0), awake(FakeClock()):
+            await asyncio.Event().wait()
+
+
+async def test_a_turn_that_slept_is_settled_by_looking() -> None:
+    api = FakeApi(
+        starts=[[*says("one ", end=False), asyncio.Event()]],
+        workers=[worker("", prompt="earlier"), worker("one two", prompt="hello")],
+    )
+    engine = Engine(api, FakeLog(), SleepyClock(), FakeIds(), Patience(money_interval=None), home=Home(PLACE))
+    session = engine.new_session(PLACE, "w1")
+    await engine.send(session.session_id, "hello")
+    turn = (await engine.settled(session.session_id)).turns[0]
+    assert (turn.status, turn.text, turn.recovered) == (TurnStatus.COMPLETED, "one two", True)
+    assert len(api.posts) == 1
