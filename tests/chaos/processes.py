@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,18 +65,14 @@ class Place:
         *argv: str,
         stdout: int = subprocess.PIPE,
         limit: Callable[[], None] | None = None,
-        **env: str | None,
+        env: Mapping[str, str | None] | None = None,
     ) -> subprocess.Popen[str]:
         """Start the program; without `argv` it sends the world's prompt. A variable that is None is unset."""
         words = argv or ("-p", prompt_for(world), "-w", world.worker_id, "--json")
-        told = environ(self.home, self.server.base_of(world)) | {
-            k: v for k, v in env.items() if v is not None
-        }
-        for name in [name for name, value in env.items() if value is None]:
-            del told[name]
+        told = {**environ(self.home, self.server.base_of(world)), **(env or {})}
         return subprocess.Popen(
             [sys.executable, "-m", "handinger_tui", *words],
-            env=told,
+            env={name: value for name, value in told.items() if value is not None},
             cwd=self.home,
             stdin=subprocess.DEVNULL,
             stdout=stdout,

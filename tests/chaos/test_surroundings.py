@@ -73,7 +73,7 @@ def test_a_file_where_the_home_should_be(place: Place) -> None:
 
 def test_no_home(place: Place) -> None:
     world = place.world(OK)
-    ran = place.run(world, HOME="/dev/null/home", HANDINGER_TUI_HOME=None)
+    ran = place.run(world, env={"HOME": "/dev/null/home", "HANDINGER_TUI_HOME": None})
     check_answered(ran, world)
     assert "No history" in ran.err
 
@@ -81,7 +81,7 @@ def test_no_home(place: Place) -> None:
 def test_home_unset(place: Place) -> None:
     world = place.world(OK)
     folders = {f"XDG_{name}_HOME": str(place.home / name) for name in ("DATA", "CONFIG", "STATE", "CACHE")}
-    ran = place.run(world, HOME=None, HANDINGER_TUI_HOME=None, **folders)
+    ran = place.run(world, env={"HOME": None, "HANDINGER_TUI_HOME": None, **folders})
     check_answered(ran, world)
     assert list((place.home / "DATA").rglob("history.db"))
 
@@ -197,7 +197,7 @@ def test_config_broken(place: Place) -> None:
 
 def test_env_socks_proxy(place: Place) -> None:
     world = place.world(OK)
-    ran = place.run(world, ALL_PROXY="socks5://127.0.0.1:1")
+    ran = place.run(world, env={"ALL_PROXY": "socks5://127.0.0.1:1"})
     if world.posts:
         check_answered(ran, world)
     else:
@@ -208,13 +208,13 @@ def test_env_socks_proxy(place: Place) -> None:
 @pytest.mark.parametrize("more", ["\n", "\r\n", " "])
 def test_key_newline(place: Place, more: str) -> None:
     world = place.world(OK)
-    check_answered(place.run(world, HANDINGER_API_KEY=KEY + more), world)
+    check_answered(place.run(world, env={"HANDINGER_API_KEY": KEY + more}), world)
 
 
 @pytest.mark.parametrize("odd", ["’", "\n#", " x", "é"])
 def test_a_key_with_an_odd_character_is_refused_unseen(place: Place, odd: str) -> None:
     world = place.world(OK)
-    ran = place.run(world, HANDINGER_API_KEY=KEY + odd + "tail")
+    ran = place.run(world, env={"HANDINGER_API_KEY": KEY + odd + "tail"})
     assert (ran.code, world.posts) == (2, 0)
     assert "key" in ran.err.lower()
 
@@ -222,7 +222,7 @@ def test_a_key_with_an_odd_character_is_refused_unseen(place: Place, odd: str) -
 def test_key_missing(place: Place) -> None:
     """Without a key nothing reaches the service; the local worker answers where it can."""
     world = place.world(OK)
-    ran = place.run(world, HANDINGER_API_KEY=None)
+    ran = place.run(world, env={"HANDINGER_API_KEY": None})
     assert not world.exchanges
     assert "key" in ran.err.lower()
 
@@ -230,7 +230,7 @@ def test_key_missing(place: Place) -> None:
 def test_locale_c(place: Place) -> None:
     world = place.world("one-byte-chunks")
     ascii_only = {"LANG": "C", "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    ran = place.run(world, "-p", "hello", "-w", world.worker_id, **ascii_only)
+    ran = place.run(world, "-p", "hello", "-w", world.worker_id, env=ascii_only)
     assert (ran.code, world.posts) == (0, 1)
     assert ran.out.strip() == world.text.encode("ascii", "replace").decode()
 

@@ -1,0 +1,29 @@
+"""Starting again: what the program does at its start with the history that a killed one left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from handinger_tui.cli.places import Places
+from handinger_tui.cli.wiring import wired
+from handinger_tui.core.session import Session
+from handinger_tui.settings import Flags, load
+from tests.chaos.data import SHORT
+from tests.e2e.runner import KEY
+
+
+def start_again(database: Path, base_url: str, limits: Mapping[str, str] = SHORT) -> list[Session]:
+    """Settle what is open, as at every start of the program; returns the sessions it concerned."""
+    told = {"HANDINGER_API_KEY": KEY, "HANDINGER_BASE_URL": base_url, **limits}
+    folder = database.parent
+    places = Places(folder / "config.toml", database, folder)
+
+    async def start() -> list[Session]:
+        async with wired(load(Flags(), told), places, watch_money=False) as parts:
+            assert parts.warning is None
+            found = await parts.engine.recover()
+            return [await parts.engine.settled(session_id) for session_id in found]
+
+    return asyncio.run(start())

@@ -1,0 +1,188 @@
+"""Killed at any moment: kill -9 on a real process with a real database, then a fresh start.
+
+HANDINGER_TEST_KILLS says how many (24), HANDINGER_TEST_SEED which ones (1).
+Each kill waits for something that the server has seen, then for a random
+moment more, so that it also falls between and into writes of the database.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from handinger_tui.core.frames import Note as FrameNote
+from handinger_tui.core.turn import TurnStatus
+from tests.chaos.data import SCENARIOS, SHORT
+from tests.chaos.judge import prompt_for
+from tests.chaos.processes import Place, ended
+from tests.chaos.server import FaultServer, wait_until
+from tests.chaos.starts import start_again
+from tests.chaos.steps import CLOSING, delta, opening
+from tests.chaos.table import Note
+from tests.chaos.world import World
+
+KILLS: Final = int(os.environ.get("HANDINGER_TEST_KILLS", "24"))
+SEED: Final = os.environ.get("HANDINGER_TEST_SEED", "1")
+START_UP_S: Final = 0.7
+WORDS: Final = [f"w{number:02} " for number in range(20)]
+LIMITS: Final = SHORT | {"HANDINGER_RECOVERY_WINDOW": "0.8", "HANDINGER_POLL_INTERVAL": "0.05"}
+
+ANSWER: Final[list[dict[str, Any]]] = [
+    {"head": {}},
+    {"open": 1},
+    {"deltas": [0, None], "every_ms": 25},
+    {"close": 1},
+]
+ACCEPTING: Final = {
+    "at once": [{"accept": {}}, {"sleep": 100}, *ANSWER],
+    "late": [{"sleep": 150}, {"accept": {}}, *ANSWER],
+}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When to kill: so many milliseconds after something happened."""
+
+    name: str
+    reached: Callable[[World], bool]
+    later_s: float
+
+
+def moment_of(chance: random.Random) -> Moment:
+    """A moment in the life of a turn: from the start of the program to after its end."""
+    kind = chance.choices(["start", "look", "post", "delta", "after"], weights=[3, 2, 5, 12, 3])[0]
+    if kind == "start":
+        return Moment(kind, lambda world: True, chance.uniform(0, START_UP_S))
+    later = chance.uniform(0, 0.15)
+    if kind == "delta":
+        number = chance.randint(1, len(WORDS))
+        return Moment(f"delta {number}", lambda world: world.sent >= number, later / 4)
+    seen: dict[str, Callable[[World], bool]] = {
+        "look": lambda world: bool(world.exchanges),
+        "post": lambda world: world.posts > 0,
+        "after": lambda world: world.gets > 0,
+    }
+    return Moment(kind, seen[kind], later)
+
+
+def rows(database: Path, query: str) -> list[Any]:
+    """Rows as another process sees them: what is there has been committed."""
+    if not database.exists():
+        return []
+    try:
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+            return connection.execute(query).fetchall()
+    except sqlite3.OperationalError as problem:
+        # Killed, or looked at, before the first migration was committed.
+        if "no such table" in str(problem):
+            return []
+        raise
+
+
+FRAMES: Final = "SELECT seq, framing, event, data FROM frames ORDER BY seq"
+
+
+def told_by_the_server() -> list[str]:
+    """The data of every event of the stream, in order."""
+    events = [*opening("m1a"), *map(delta, WORDS), *CLOSING]
+    return [*(json.dumps(event) for event in events), "[DONE]"]
+
+
+@pytest.mark.parametrize("number", range(KILLS))
+def test_kill(number: int, server: FaultServer, tmp_path: Path, note: Note) -> None:
+    chance = random.Random(f"{SEED}-{number}")
+    accepting, moment = chance.choice(sorted(ACCEPTING)), moment_of(chance)
+    scenario = {"id": "killed", "op": "continue", "deltas": WORDS}
+    world = server.begin(scenario | {"server": {"continue": [ACCEPTING[accepting]]}})
+    place = Place(server, tmp_path)
+    process = place.start(world, env=LIMITS)
+    assert wait_until(world, lambda: moment.reached(world))
+    # The random moment is the experiment itself; nothing is waited for.
+    time.sleep(moment.later_s)
+    seen = rows(place.database, FRAMES)
+    process.kill()
+    ended(process)
+
+    kept = check_what_is_left(place, world, seen)
+    check_the_start(place, world)
+    note(f"seed {SEED}, {moment.name} +{moment.later_s * 1000:.0f} ms, {kept} frames kept", world, 0)
+
+
+def check_what_is_left(place: Place, world: World, seen: list[Any]) -> int:
+    """The history right after the kill; returns how many frames it holds."""
+    assert rows(place.database, "PRAGMA integrity_check") in ([], [("ok",)])
+    frames = rows(place.database, FRAMES)
+    assert frames[: len(seen)] == seen, "a frame that was committed is gone"
+    assert [seq for seq, *_ in frames] == list(range(len(frames)))
+    events = [data for _, framing, _, data in frames if framing == "sse"]
+    assert events == told_by_the_server()[: len(events)]
+    prompts = rows(place.database, "SELECT prompt FROM turns")
+    if world.posts:
+        assert prompts == [(prompt_for(world),)]
+        assert FrameNote.SENDING in [event for _, _, event, _ in frames]
+    else:
+        assert prompts in ([], [(prompt_for(world),)])
+    return len(frames)
+
+
+def check_the_start(place: Place, world: World) -> None:
+    """The next start settles the turn by GETs, once, and says what is so."""
+    turns = rows(place.database, "SELECT status, settled_ms FROM turns")
+    frames = rows(place.database, FRAMES)
+    sessions = start_again(place.database, place.server.base_of(world), LIMITS)
+    open_before = [status for status, settled_ms in turns if settled_ms is None]
+    assert len(sessions) == len(open_before)
+    assert rows(place.database, FRAMES)[: len(frames)] == frames
+    assert start_again(place.database, place.server.base_of(world), LIMITS) == []
+    assert world.posts <= 1
+    assert len(world.prompts) <= 1
+    assert rows(place.database, "SELECT COUNT(*) FROM charges WHERE kind = 'charge'") in ([], [(len(turns),)])
+    left = any(event == FrameNote.SENDING for _, _, event, _ in frames)
+    for session in sessions:
+        (turn,) = session.turns
+        if world.prompts:
+            assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "".join(WORDS))
+            assert turn.draft is None
+        else:
+            assert turn.status is (TurnStatus.NOT_DELIVERED if left else TurnStatus.NOT_SENT)
+            assert turn.draft == prompt_for(world)
+            assert turn.fault is not None
+            assert not turn.fault.may_have_been_charged
+    answers = rows(place.database, "SELECT text FROM answers")
+    assert not world.prompts or answers == [("".join(WORDS),)]
+
+
+def test_killed_while_watching_somebody_elses_turn(server: FaultServer, tmp_path: Path) -> None:
+    """We never sent it, so it is not `not sent`: it runs, and is watched again."""
+    hung = {"subscribe": [[{"head": {}}, {"open": 1}, {"hang": 30000}], "default"]}
+    world = server.begin({**SCENARIOS["attach-running"], "start_running": 4, "server": hung})
+    place = Place(server, tmp_path)
+    process = place.start(world, "attach", world.worker_id, "--json")
+    assert wait_until(world, lambda: any(one.op == "subscribe" for one in world.exchanges))
+    # The stream hangs: what came before it is committed within a quarter of a second.
+    assert wait_for_rows(place, "SELECT 1 FROM frames WHERE event = 'watching'")
+    process.kill()
+    ended(process)
+    (session,) = start_again(place.database, server.base_of(world), LIMITS)
+    assert session.current is not None
+    assert (session.current.status, session.current.text) == (TurnStatus.COMPLETED, world.text)
+    assert world.posts == 0
+
+
+def wait_for_rows(place: Place, query: str, deadline_s: float = 5.0) -> bool:
+    end = time.monotonic() + deadline_s
+    while time.monotonic() < end:
+        if rows(place.database, query):
+            return True
+        time.sleep(0.02)
+    return False
