@@ -7,9 +7,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 
-import rich
 from rich.segment import Segment, Segments
-from rich.traceback import Traceback
 from textual import work
 from textual.app import App
 from textual.binding import Binding
@@ -98,6 +96,10 @@ class HandingerApp(App[None]):
 
     def _fatal_error(self) -> None:
         """As Textual's own, but without the values of variables: they may hold a key."""
+        # 50 ms of imports, needed only here.
+        import rich  # noqa: PLC0415 - see above
+        from rich.traceback import Traceback  # noqa: PLC0415 - see above
+
         self.bell()
         traceback = Traceback(show_locals=False, width=None, suppress=[rich])
         rendered = self.console.render(traceback, self.console.options)

@@ -126,7 +126,7 @@ class HintLine(Static):
     def render(self) -> Content:
         """The line for its width; the left end gives way."""
         width = self.content_size.width
-        right = Content.styled(self._right, "$foreground").truncate(width, ellipsis=True)
+        right = Content.styled(self._right, "$foreground").truncate(max(0, width - 1), ellipsis=True)
         room = max(0, width - right.cell_length - 2)
         pieces = self._left.split(" · ")
         while pieces and len(" · ".join(pieces)) > room:

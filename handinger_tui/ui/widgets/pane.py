@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import is_
 
 from textual import on
 from textual.app import ComposeResult
@@ -45,8 +46,8 @@ class SessionPane(Vertical):
         self._budget = "standard"
         self._trouble: Advice | None = None
         self._dismissed: Advice | None = None
-        self._money = ""
-        self._money_key: tuple[object, ...] = ()
+        self._money = self._price = ""
+        self._figures_of: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """From the top: answer, advice, queue, offers, prompt, hint."""
@@ -72,10 +73,14 @@ class SessionPane(Vertical):
     def budget(self, name: str) -> None:
         """The budget of the next turn."""
         self._budget = name
+        if self._session is not None:
+            self._price = usual_price(self._session, name)
         self._refresh_lines()
 
     def show(self, session: Session, now_ms: int, *, money: bool) -> None:
         """The newest value of the session; `money`: the figures have no panel now."""
+        if self._session is None or self._session.session_id != session.session_id:
+            self._dismissed = None
         self._session = session
         begun = bool(session.turns)
         if self.transcript.display is not begun:
@@ -90,15 +95,22 @@ class SessionPane(Vertical):
         self._refresh_lines()
 
     def _count(self, session: Session, *, money: bool) -> None:
-        """Figures are made anew only when some turn's readings changed."""
-        key = (money, session.session_id, *((t.status, id(t.snapshot), id(t.before)) for t in session.turns))
-        if key != self._money_key:
-            self._money_key = key
-            self._money = compact_line(session) if money else ""
+        """Figures are made anew only when some turn's readings changed: text grows far more often."""
+        readings = (
+            reading for turn in session.turns for reading in (turn.status, turn.snapshot, turn.before)
+        )
+        made_of: tuple[object, ...] = (session.session_id, money, self._budget, *readings)
+        if len(made_of) == len(self._figures_of) and all(map(is_, made_of, self._figures_of)):
+            return
+        self._figures_of = made_of
+        self._money = compact_line(session) if money else ""
+        self._price = usual_price(session, self._budget)
 
     def advise(self, now_ms: int) -> None:
         """The card: trouble of our own first, else what the newest turn asks for."""
         newest = self._trouble or (advice(self._session) if self._session is not None else None)
+        if newest is None:
+            self._dismissed = None
         self.card.show(None if newest == self._dismissed else newest, now_ms)
 
     def trouble(self, text: str | None) -> None:
@@ -157,9 +169,8 @@ class SessionPane(Vertical):
     # -- lines ---------------------------------------------------------------------------------
     def _refresh_lines(self) -> None:
         unlimited = self._budget == "unlimited"
-        price = usual_price(self._session, self._budget) if self._session is not None else ""
         chip = Content.assemble((self._budget, "bold $background on $warning" if unlimited else "$accent"))
-        told = Content.assemble(chip, (f" · {price}", "$text-muted")) if price else chip
+        told = Content.assemble(chip, (f" · {self._price}", "$text-muted")) if self._price else chip
         if told != self._entry.border_subtitle:
             self._entry.border_subtitle = told
         self._hint.show(self._what_enter_does(), self._money)

@@ -113,3 +113,23 @@ async def test_an_answer_that_is_seen_is_marked_read() -> None:
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.until(pilot, lambda: desktop.session.session_id in desktop.shelf.read)
+
+
+async def test_esc_closes_the_card_and_the_next_detached_turn_shows_it_again() -> None:
+    one, _first = held("Half")
+    two, _second = held(
+        "Again half",
+    )
+    seen = worker("Half and whole", prompt="Do it", **PRICED)
+    desktop = Desktop(api=FakeApi(starts=[one, two], workers=[seen]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "Half")
+        desktop.work.at_work.detach()
+        await desktop.shows(pilot, "█ an empty prompt watches it")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: "an empty prompt watches" not in desktop.text())
+        await desktop.send(pilot, "Something else")
+        await desktop.shows(pilot, "Again half")
+        desktop.work.at_work.detach()
+        await desktop.shows(pilot, "█ an empty prompt watches it")
