@@ -1,0 +1,150 @@
+"""Cut at any byte and told again: the turn ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import random
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handinger_tui.api.lines import LineReader
+from handinger_tui.api.sse import SseReader
+from handinger_tui.core.fold import Fold
+from handinger_tui.core.frames import Framing, Note, Piece
+from handinger_tui.core.outcome import judge
+from handinger_tui.core.turn import Order, Turn
+from tests.chaos.data import SHORT
+from tests.chaos.server import FaultServer
+from tests.core.projections import prior
+from tests.e2e.runner import run
+from tests.wire.recordings import SUFFIXES, Recording, Tape, recordings
+
+ORDER: Final = Order("turn_1", "", 0)
+LIMIT: Final = 8 << 20
+STREAMS: Final = [one for one in recordings() if one.family not in ("worker", "replay")]
+FRESH: Final = [one for one in STREAMS if not one.meta.get("prior_messages")]
+VIAS: Final = ("subscribe", "replay")
+HOP: Final = {"connection", "transfer-encoding", "keep-alive", "content-length", "date"}
+SAME: Final = (
+    "status",
+    "text",
+    "texts",
+    "reasoning",
+    "tools",
+    "sources",
+    "files",
+    "data",
+    "metadata",
+    "errors",
+    "aborted",
+    "finish_reason",
+    "structured_output",
+    "error",
+)
+
+
+def arrived(recording: Recording, cut: int) -> list[Piece]:
+    """What the client has made of the first `cut` bytes when the connection breaks."""
+    body = recording.body[:cut]
+    framing = SUFFIXES[recording.path.suffix]
+    if framing is Framing.SSE:
+        return SseReader(LIMIT).feed(body)
+    if framing is Framing.LINES or recording.opened["encoding"] == "ai4":
+        return LineReader(LIMIT).feed(body)
+    text = codecs.getincrementaldecoder("utf-8")("replace").decode(body)
+    return [Piece(Framing.TEXT, text)] if text else []
+
+
+def broken_at(tape: Tape, recording: Recording, cut: int, via: str) -> Tape:
+    tape.note(Note.OPENED, **{**recording.opened, "via": via})
+    for piece in arrived(recording, cut):
+        tape.take(piece)
+    return tape.note(Note.CLOSED, clean=False).note(Note.WATCHING)
+
+
+def final(recording: Recording, tape: Tape) -> tuple[Any, ...]:
+    """Everything of a turn that a person can see."""
+    folding = Fold(ORDER, prior=prior(recording))
+    for frame in tape.frames:
+        folding.feed(frame)
+    turn: Turn = folding.turn
+    return (
+        judge(turn),
+        turn.text,
+        turn.parts,
+        turn.message_id,
+        turn.metadata,
+        turn.finish_reason,
+        turn.finished,
+        turn.errors,
+        turn.stream_usage,
+    )
+
+
+def check_cuts(recording: Recording, cuts: list[tuple[int, str]], via: str) -> None:
+    tape = Tape()
+    for at, (cut, how) in enumerate(cuts):
+        broken_at(tape, recording, cut, how if at else "post")
+    assert final(recording, tape.body(recording, via=via)) == final(recording, Tape().body(recording))
+
+
+@pytest.mark.parametrize("recording", STREAMS, ids=lambda one: one.name)
+def test_cut_at_many_bytes(recording: Recording) -> None:
+    """The first and last bytes, the ends of lines, and others by chance."""
+    size = len(recording.body)
+    chance = random.Random(recording.name)
+    ends = [at for at in range(size) if recording.body[at : at + 1] == b"\n"]
+    some = chance.sample(ends, min(10, len(ends))) + chance.sample(range(size + 1), min(20, size))
+    for cut in sorted({0, 1, size - 1, size, *some, *(at + 1 for at in some)}):
+        check_cuts(recording, [(min(cut, size), "post")], chance.choice(VIAS))
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.data())
+def test_cut_again_and_again(data: st.DataObject) -> None:
+    """The replays are cut too, each at a byte of its own; the last one is whole."""
+    recording = data.draw(st.sampled_from(STREAMS))
+    cut = st.tuples(st.integers(0, len(recording.body)), st.sampled_from(VIAS))
+    check_cuts(recording, data.draw(st.lists(cut, min_size=1, max_size=4)), data.draw(st.sampled_from(VIAS)))
+
+
+# -- over HTTP --------------------------------------------------------------------------------
+def steps(recording: Recording, cut: int | None, ending: str) -> list[dict[str, Any]]:
+    headers = {name: value for name, value in recording.meta["headers"].items() if name not in HOP}
+    body = base64.b64encode(recording.body[:cut]).decode()
+    told: list[dict[str, Any]] = [{"head": {"headers": headers}}, {"b64": body}]
+    return [*told, {ending: 1}] if cut is not None else [*told, {"complete": 1}, {"end": 1}]
+
+
+def result(server: FaultServer, home: Path, recording: Recording, cut: int | None, ending: str) -> Any:
+    expected = recording.expected
+    text = expected.get("text", expected.get("streamed_text", ""))
+    whole = steps(recording, None, "")
+    scenario = {
+        "id": "cut",
+        "op": "continue",
+        "deltas": [text],
+        "server": {
+            "continue": [[{"accept": {}}, *steps(recording, cut, ending)]],
+            "subscribe": [whole],
+            "replay": [whole],
+        },
+    }
+    world = server.begin(scenario)
+    argv = ("-p", "hello", "-w", world.worker_id, "--json")
+    ran = run(*argv, home=home, base_url=server.base_of(world), **SHORT)
+    assert world.posts == len(world.prompts) == 1
+    return {name: ran.result[name] for name in SAME}
+
+
+@pytest.mark.parametrize("recording", FRESH, ids=lambda one: one.name)
+def test_cut_over_http(recording: Recording, server: FaultServer, tmp_path: Path) -> None:
+    chance = random.Random(recording.name)
+    cut, ending = chance.randrange(len(recording.body)), chance.choice(["fin", "rst"])
+    uncut = result(server, tmp_path / "whole", recording, None, "")
+    assert result(server, tmp_path / "cut", recording, cut, ending) == uncut
