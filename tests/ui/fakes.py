@@ -35,10 +35,10 @@ PRICED: Final[dict[str, Any]] = {
 
 
 class StillClock(FakeClock):
-    """Waiting takes no time at all, so that screens show the same time always."""
+    """Shows the same time always; a wait is over at once, but leaves the app its turn in between."""
 
     async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(0)
+        await asyncio.sleep(min(seconds, 0.01))
 
 
 @dataclass
