@@ -25,7 +25,7 @@ from handinger_tui.ui.themes import THEMES, by_name
 
 if TYPE_CHECKING:
     # The screen makes the stage.
-    from handinger_tui.ui.screens.frontage import Frontage
+    from handinger_tui.ui.screens.footing import Footing
 
 Answer = TypeVar("Answer")
 LINK_NEEDS_A_LOOK = "This link may not lead where it seems to"
@@ -34,7 +34,7 @@ LINK_NEEDS_A_LOOK = "This link may not lead where it seems to"
 class WorkStage:
     """Implements `commands.command.Stage` on the one work screen."""
 
-    def __init__(self, screen: Frontage, now_ms: Callable[[], int]) -> None:
+    def __init__(self, screen: Footing, now_ms: Callable[[], int]) -> None:
         self._screen = screen
         self.now_ms = now_ms
 

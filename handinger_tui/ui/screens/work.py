@@ -10,19 +10,15 @@ from textual.timer import Timer
 from textual.widgets import TextArea
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.input import CommandLine, Empty, Prompt, classify
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turn import Turn
 from handinger_tui.core.words import plural
-from handinger_tui.ui.commands import command_named
 from handinger_tui.ui.launch import Connection, Launch
 from handinger_tui.ui.screens.desk import Desk
-from handinger_tui.ui.screens.frontage import Frontage
 from handinger_tui.ui.screens.opening import Begun, begin
 from handinger_tui.ui.screens.pulse import Pulse
-from handinger_tui.ui.screens.returns import Returns, drafts
-from handinger_tui.ui.screens.sending import Sender
-from handinger_tui.ui.widgets.prompt import PromptBox
+from handinger_tui.ui.screens.returns import drafts
+from handinger_tui.ui.screens.submitting import Submitting
 
 PAINTS_PER_S: Final = 30
 BEATS_PER_S: Final = 4
@@ -30,16 +26,12 @@ DRAFT_PAUSE_S: Final = 0.5
 """Typing pauses this long before the draft goes to disk."""
 
 
-class WorkScreen(Frontage):
+class WorkScreen(Submitting):
     """The front, with the engine behind it: listens, marks itself dirty, paints at most 30 times a second."""
 
     def __init__(self, launch: Launch, now_ms: Callable[[], int]) -> None:
         super().__init__(launch, now_ms)
-        self._returns = Returns()
-        self._sender = Sender(self.pane, self.stage)
         self._dirty = False
-        self._arrived = ""
-        self._early = ""
         self._keys_for: tuple[object, ...] = ()
         self._tick: Pulse | None = None
         self._beat: Pulse | None = None
@@ -57,11 +49,6 @@ class WorkScreen(Frontage):
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
-
-    @property
-    def arrived(self) -> bool:
-        """A session is on the screen."""
-        return bool(self._arrived)
 
     @property
     def at_rest(self) -> bool:
@@ -98,7 +85,7 @@ class WorkScreen(Frontage):
             self.stage.say(begun.said, "warning")
         if launch.prompt:
             await self._send_first(desk, launch.prompt)
-        await self._send_early(desk)
+        await self.send_early(desk)
         if begun.pick:
             self.action_command("sessions")
 
@@ -120,8 +107,8 @@ class WorkScreen(Frontage):
     async def arrive(self, waiting: list[str]) -> None:
         """Show the session the desk stands on, with the text that was being typed in it."""
         desk = self.at_work
-        other = self._arrived != desk.session_id
-        first, self._arrived = not self._arrived, desk.session_id
+        other = self.arrived_at != desk.session_id
+        first, self.arrived_at = not self.arrived_at, desk.session_id
         if other:
             draft = await desk.shelf.draft(desk.draft_name)
             # Somebody may have typed while we were connecting: that stays.
@@ -129,13 +116,13 @@ class WorkScreen(Frontage):
                 self.prompt.put(draft)
         self.pane.trouble(None)
         self.pane.give_back(waiting)
-        self._returns.ended(desk.session)
+        self.returns.ended(desk.session)
         self._repaint()
         self.prompt.focus()
 
     async def keep_draft(self) -> None:
         """What is typed goes to disk."""
-        if self.desk is not None and self._arrived == self.desk.session_id:
+        if self.desk is not None and self.arrived_at == self.desk.session_id:
             await self.desk.keep_draft(self.prompt.text)
 
     def refresh_budget(self) -> None:
@@ -154,7 +141,7 @@ class WorkScreen(Frontage):
             self._repaint()
             return
         session = desk.engine.session(session_id)
-        if not session.busy and self._returns.ended(session):
+        if not session.busy and self.returns.ended(session):
             self.stage.say(f"“{clean_line(session.title, 60)}” has ended: ^S opens it.")
 
     def _repaint(self) -> None:
@@ -173,7 +160,7 @@ class WorkScreen(Frontage):
 
     def _paint(self, desk: Desk) -> None:
         session, now = desk.session, self.now_ms()
-        self._take_home(desk, self._returns.ended(session))
+        self._take_home(desk, self.returns.ended(session))
         self.header.show(session, now)
         self.pane.show(session, now, money=not self.side.display)
         self.side.show(session)
@@ -211,51 +198,3 @@ class WorkScreen(Frontage):
             self._typing.stop()
         self._typing = self.set_timer(DRAFT_PAUSE_S, lambda: self.do(self.keep_draft()))
         self._repaint()
-
-    # -- what the prompt submits ------------------------------------------------------------
-    @on(PromptBox.Submitted)
-    def _submitted(self, event: PromptBox.Submitted) -> None:
-        match classify(event.text):
-            case Empty():
-                self.do(self._nothing_typed())
-            case CommandLine(name, rest):
-                if command_named(name) is not None:
-                    self.prompt.let_go(event.text)
-                self.do(self.run_command(name, rest))
-            case Prompt(text):
-                self.do(self._send(text, event.text))
-
-    async def _nothing_typed(self) -> None:
-        if self.desk is not None:
-            await self.desk.watch_unwatched()
-
-    async def _send(self, text: str, typed: str) -> None:
-        if not self.arrived:
-            self._early = typed
-            self.stage.say("Still connecting; it is sent as soon as the service is there.")
-            return
-        await self._sender.send(self.at_work, text, typed)
-
-    async def _send_early(self, desk: Desk) -> None:
-        """Enter was pressed before we were connected: send now, but only where nothing else was opened."""
-        typed, self._early = self._early, ""
-        if not typed or not self.prompt.text.startswith(typed):
-            return
-        if desk.session.turns:
-            self.stage.say("This is your last session. Enter sends your message here, ^N starts anew.")
-            return
-        match classify(typed):
-            case Prompt(text):
-                await self._send(text, typed)
-            case _:
-                return
-
-    @on(PromptBox.TakeBack)
-    def _take_back(self) -> None:
-        self.do(self._withdraw())
-
-    async def _withdraw(self) -> None:
-        queued = self.at_work.queued
-        if queued:
-            self._returns.withdrawn(queued[-1].turn_id)
-            self.prompt.put(await self.at_work.engine.withdraw(self.at_work.session_id, queued[-1].turn_id))
