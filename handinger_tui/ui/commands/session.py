@@ -10,7 +10,10 @@ from handinger_tui.ui.commands.command import Command, Context
 from handinger_tui.ui.screens.dialogs import Ask, Confirm
 from handinger_tui.ui.screens.sessions import SessionPicker
 
-STOP_WATCHING: Final = "Stop watching? The worker keeps running and may keep charging."
+STOP_WATCHING: Final = (
+    "The worker keeps running and may keep charging.\n\n"
+    "To come back: Enter on an empty prompt, /attach, or at the next start Enter again."
+)
 
 
 async def new(to: Context) -> None:
@@ -54,10 +57,8 @@ async def detach(to: Context) -> None:
     if not to.desk.session.busy:
         to.stage.say("Nothing is running here.")
         return
-    yes = await to.stage.ask(
-        Confirm("A turn is running", STOP_WATCHING, yes="Stop watching", no="Keep watching")
-    )
-    if yes:
+    question = Confirm("Stop watching?", STOP_WATCHING, yes="Stop watching", no="Keep watching")
+    if await to.stage.ask(question):
         to.desk.detach()
 
 

@@ -34,16 +34,16 @@ _TITLES: Final[Mapping[TurnStatus, str]] = MappingProxyType(
 )
 _NEXT_BY_KIND: Final[Mapping[Kind, str]] = MappingProxyType(
     {
-        Kind.AUTH: "Check the key (/config), then send the prompt again.",
+        Kind.AUTH: "Set the right key (handinger-tui config shows its origin) and start again.",
         Kind.PAYMENT: "Add credits to the account, then send the prompt again.",
-        Kind.FORBIDDEN: "This key may not do that: use another one (/config).",
+        Kind.FORBIDDEN: "This key may not do that: set another one (HANDINGER_API_KEY) and start again.",
         Kind.NOT_FOUND: "The worker does not exist (any more): start a new session (/new).",
         Kind.CONFLICT: "The worker is busy with another turn: wait for it (/attach), then send again.",
         Kind.RATE_LIMITED: "Wait, then send the prompt again.",
-        Kind.COST_LIMIT: "Raise the limit (/limit) or lower the budget (/budget), then send again.",
-        Kind.SETTINGS: "Correct the settings (/config), then send the prompt again.",
+        Kind.COST_LIMIT: "Lower the budget (/budget), then send again.",
+        Kind.SETTINGS: "Correct the settings (handinger-tui config lists them) and start again.",
         Kind.DISK: "Make room on the disk first: nothing is sent that cannot be kept.",
-        Kind.UNSAFE_URL: "Check the service's address (/config).",
+        Kind.UNSAFE_URL: "Check the service's address (handinger-tui config shows it).",
     }
 )
 _NEXT_BY_STATUS: Final[Mapping[TurnStatus, str]] = MappingProxyType(

@@ -8,7 +8,7 @@ from tests.engine.fakes import FakeApi, worker
 from tests.ui.fakes import PRICED, Desktop, answers, launch
 from tests.ui.screens.test_sending import held
 
-HONEST = "Stop watching? The worker keeps running and may keep charging."
+HONEST = "Stop watching? The worker keeps running and may keep charging. To come back: Enter on"
 
 
 def plain(desktop: Desktop) -> str:
@@ -24,6 +24,7 @@ async def test_esc_offers_to_stop_watching_in_honest_words_and_no_is_the_default
         await desktop.shows(pilot, "Half", "Esc Stop watching")
         await pilot.press("escape")
         await desktop.until(pilot, lambda: HONEST in plain(desktop))
+        assert plain(desktop).count("Stop watching?") == 1
         await pilot.press("enter")
         await desktop.until(pilot, lambda: HONEST not in plain(desktop))
         assert desktop.session.busy
