@@ -10,7 +10,7 @@ import time
 from handinger_tui.cli.exits import Exit
 from handinger_tui.cli.places import places
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.export.result import result_object
+from handinger_tui.core.export.result import result_object, whole_number
 from handinger_tui.core.jsontext import Json, dump
 from handinger_tui.core.money import credits_text, decimal_text, usd_text
 from handinger_tui.core.receipt import receipt_line
@@ -80,7 +80,7 @@ def summary_object(summary: SessionSummary) -> JsonObject:
         "turns": summary.turns,
         "last_status": None if summary.last_status is None else str(summary.last_status),
         "cost_usd": None if summary.cost_usd is None else decimal_text(summary.cost_usd),
-        "credits": summary.credits,
+        "credits": whole_number(summary.credits),
         "unpriced_turns": summary.unpriced,
         "unread": summary.unread,
     }

@@ -26,11 +26,14 @@ class Terminal:
         told = {"HANDINGER_TUI_HOME": str(home), "TERM": "xterm-256color", "LANG": "C.UTF-8", **environ}
         pairs = [f"{name}={shlex.quote(value)}" for name, value in told.items()]
         program = shlex.join([sys.executable, "-m", "handinger_tui", *argv])
-        line = f"env -u HANDINGER_API_KEY -u HANDINGER_BASE_URL {' '.join(pairs)} {program}; echo exit=$?; read -r _"
+        clean = "env -u HANDINGER_API_KEY -u HANDINGER_BASE_URL"
+        line = f"{clean} {' '.join(pairs)} {program}; echo exit=$?; read -r _"
         self._call("new-session", "-d", "-s", "it", *self._size, line)
 
     def _call(self, *words: str) -> str:
-        return subprocess.run([*self._tmux, *words], check=True, capture_output=True, text=True, timeout=20).stdout
+        return subprocess.run(
+            [*self._tmux, *words], check=True, capture_output=True, text=True, timeout=20
+        ).stdout
 
     @property
     def screen(self) -> str:

@@ -97,8 +97,8 @@ def test_a_configuration_file_with_a_typo_is_explained(file: str, said: str, tmp
 
 @pytest.mark.parametrize(
     "argv",
-    [("--nonsense",), ("-b", "lots", "-p", "x"), ("-c", "-w", "a", "-p", "x"), ("-p", "a", "b"), ("sessions", "fly"),
-     ("--timeout", "soon", "-p", "x"), ("--output-format", "xml", "-p", "x")],
+    [("--nonsense",), ("-b", "lots", "-p", "x"), ("-c", "-w", "a", "-p", "x"), ("-p", "a", "b"),
+     ("sessions", "fly"), ("--timeout", "soon", "-p", "x"), ("--output-format", "xml", "-p", "x")],
 )  # fmt: skip
 def test_a_wrong_command_line_is_usage(argv: tuple[str, ...], tmp_path: Path) -> None:
     ran = run(*argv, home=tmp_path)
@@ -132,7 +132,7 @@ def test_a_home_that_cannot_be_written_still_answers(tmp_path: Path) -> None:
     assert "memory only" in ran.err
 
 
-def test_the_answer_is_printed_when_its_file_cannot_be_saved(tmp_path: Path) -> None:
+def test_an_answer_whose_file_cannot_be_saved_is_printed(tmp_path: Path) -> None:
     with playing(Player(PLAIN)) as url:
         ran = run("-p", "hello", "-o", str(tmp_path / "no" / "answer.md"), home=tmp_path, base_url=url)
     assert ran.code == 10

@@ -167,7 +167,7 @@ def usage_object(usage: Usage) -> JsonObject | None:
         "cache_write_tokens": usage.cache_write_tokens,
         "total_tokens": usage.total_tokens,
         "steps": usage.steps,
-        "credits": _number(usage.credits),
+        "credits": whole_number(usage.credits),
         "cost_usd": _money_text(usage.cost_usd),
         "duration_ms": usage.duration_ms,
     }
@@ -189,7 +189,7 @@ def _money_text(value: Decimal | None) -> str | None:
     return None if value is None else decimal_text(value)
 
 
-def _number(value: Decimal | None) -> int | Decimal | None:
+def whole_number(value: Decimal | None) -> int | Decimal | None:
     """Credits: a whole number where it is one, else exact decimal digits."""
     if value is None or value != value.to_integral_value():
         return value
