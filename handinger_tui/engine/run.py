@@ -78,6 +78,7 @@ class Run:
         self._fold = Fold(order, tap=outside.tap)
         self._seq = 0
         self._answered = False
+        self._worker_kept = self.order.worker_id is not None
 
     @property
     def turn_id(self) -> str:
@@ -223,10 +224,20 @@ class Run:
             encoding=reply.encoding,
             worker_id=reply.worker_id,
         )
+        await self._keep_worker()
         async with awake(self.clock):
             async for piece in reply.pieces():
                 self._piece(piece)
+                await self._keep_worker()
         self.note(Note.CLOSED, clean=True)
+
+    async def _keep_worker(self) -> None:
+        """The id of a new worker goes to the disk at once: without it nobody could ask for the answer."""
+        if self._worker_kept or self.worker_id is None:
+            return
+        self._worker_kept = True
+        with suppress(LedgerError):
+            await self._log.flush()
 
     def _piece(self, piece: Piece) -> None:
         if piece.framing is not Framing.JSON:
@@ -261,15 +272,17 @@ class Run:
         """The reply broke off."""
         self.note(Note.CLOSED, clean=False, kind=trouble.kind, detail=trouble.summary)
 
-    async def look_once(self) -> bool:
+    async def look_once(self, still: Callable[[], bool]) -> bool:
         """One reading of a turn left running: settle it when it has ended, else note how far it is.
+
+        `still` is asked once the reading is there: False drops it.
 
         Raises:
             ApiError
         """
         text = await self.api.read_worker(self.worker_id or "")
         snapshot = self.read(text)
-        if snapshot is None:
+        if snapshot is None or not still():
             return False
         self.note(Note.WATCHING)
         done = sight(self.turn, snapshot, accepted=True) is Sight.DONE

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import sqlite3
 import time
 from collections.abc import Callable
@@ -21,24 +22,26 @@ from typing import Any, Final
 import pytest
 
 from handinger_tui.core.frames import Note as FrameNote
-from handinger_tui.core.turn import TurnStatus
+from handinger_tui.core.turn import Turn, TurnStatus
 from tests.chaos.data import SCENARIOS, SHORT
 from tests.chaos.judge import prompt_for
 from tests.chaos.processes import Place, ended
 from tests.chaos.server import FaultServer, wait_until
 from tests.chaos.starts import start_again
-from tests.chaos.steps import CLOSING, delta, opening
+from tests.chaos.steps import CLOSING, EVENT_STREAM, delta, opening
 from tests.chaos.table import Note
 from tests.chaos.world import World
+from tests.e2e.runner import run
 
 KILLS: Final = int(os.environ.get("HANDINGER_TEST_KILLS", "24"))
 SEED: Final = os.environ.get("HANDINGER_TEST_SEED", "1")
 START_UP_S: Final = 0.7
+END_S: Final = 2.5
 WORDS: Final = [f"w{number:02} " for number in range(20)]
 LIMITS: Final = SHORT | {"HANDINGER_RECOVERY_WINDOW": "0.8", "HANDINGER_POLL_INTERVAL": "0.05"}
 
 ANSWER: Final[list[dict[str, Any]]] = [
-    {"head": {}},
+    {"head": {"headers": {**EVENT_STREAM, "Location": "/api/workers/{{id}}"}}},
     {"open": 1},
     {"deltas": [0, None], "every_ms": 25},
     {"close": 1},
@@ -102,10 +105,11 @@ def told_by_the_server() -> list[str]:
 def test_kill(number: int, server: FaultServer, tmp_path: Path, note: Note) -> None:
     chance = random.Random(f"{SEED}-{number}")
     accepting, moment = chance.choice(sorted(ACCEPTING)), moment_of(chance)
-    scenario = {"id": "killed", "op": "continue", "deltas": WORDS}
-    world = server.begin(scenario | {"server": {"continue": [ACCEPTING[accepting]]}})
+    op = chance.choice(["continue", "continue", "create"])
+    world = server.begin(killable(accepting, op))
     place = Place(server, tmp_path)
-    process = place.start(world, env=LIMITS)
+    where = ("-w", world.worker_id) if op == "continue" else ()
+    process = place.start(world, "-p", prompt_for(world), *where, "--json", env=LIMITS)
     assert wait_until(world, lambda: moment.reached(world))
     # The random moment is the experiment itself; nothing is waited for.
     time.sleep(moment.later_s)
@@ -115,7 +119,42 @@ def test_kill(number: int, server: FaultServer, tmp_path: Path, note: Note) -> N
 
     kept = check_what_is_left(place, world, seen)
     check_the_start(place, world)
-    note(f"seed {SEED}, {moment.name} +{moment.later_s * 1000:.0f} ms, {kept} frames kept", world, 0)
+    note(f"seed {SEED}, {op}, {moment.name} +{moment.later_s * 1000:.0f} ms, {kept} frames kept", world, 0)
+
+
+@pytest.mark.parametrize("number", range(max(1, KILLS // 2)))
+def test_told_to_stop(number: int, server: FaultServer, tmp_path: Path, note: Note) -> None:
+    """SIGTERM or SIGINT at any moment: a quick end, nothing lost, and `attach` brings the rest."""
+    chance = random.Random(f"stop-{SEED}-{number}")
+    accepting, moment = chance.choice(sorted(ACCEPTING)), moment_of(chance)
+    # While Python itself starts, an interrupt is Python's to answer.
+    told = signal.SIGTERM if moment.name == "start" else chance.choice([signal.SIGTERM, signal.SIGINT])
+    world = server.begin(killable(accepting))
+    place = Place(server, tmp_path)
+    process = place.start(world, env=LIMITS)
+    assert wait_until(world, lambda: moment.reached(world))
+    time.sleep(moment.later_s)
+    begun = time.monotonic()
+    process.send_signal(told)
+    ran = ended(process)
+    seconds = time.monotonic() - begun
+    assert seconds < END_S
+    assert ran.code in {0, 128 + told, -told}
+    check_what_is_left(place, world, [])
+    if world.prompts:
+        base_url = server.base_of(world)
+        back = run("attach", world.worker_id, "--json", home=place.data, base_url=base_url, **LIMITS)
+        assert (back.code, back.result["text"]) == (0, "".join(WORDS))
+        assert place.turns_of(world) == [(prompt_for(world), "completed")]
+    assert world.posts <= 1
+    note(
+        f"seed {SEED}, {told.name} {moment.name} +{moment.later_s * 1000:.0f} ms, {ran.code}", world, seconds
+    )
+
+
+def killable(accepting: str, op: str = "continue") -> dict[str, Any]:
+    server = {op: [ACCEPTING[accepting]]}
+    return {"id": "killed", "op": op, "deltas": WORDS, "history": op == "continue", "server": server}
 
 
 def check_what_is_left(place: Place, world: World, seen: list[Any]) -> int:
@@ -147,19 +186,30 @@ def check_the_start(place: Place, world: World) -> None:
     assert world.posts <= 1
     assert len(world.prompts) <= 1
     assert rows(place.database, "SELECT COUNT(*) FROM charges WHERE kind = 'charge'") in ([], [(len(turns),)])
-    left = any(event == FrameNote.SENDING for _, _, event, _ in frames)
+    events = [event for _, _, event, _ in frames]
     for session in sessions:
         (turn,) = session.turns
-        if world.prompts:
+        if world.prompts and turn.worker_id is not None:
             assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "".join(WORDS))
             assert turn.draft is None
         else:
-            assert turn.status is (TurnStatus.NOT_DELIVERED if left else TurnStatus.NOT_SENT)
-            assert turn.draft == prompt_for(world)
-            assert turn.fault is not None
-            assert not turn.fault.may_have_been_charged
-    answers = rows(place.database, "SELECT text FROM answers")
-    assert not world.prompts or answers == [("".join(WORDS),)]
+            check_unanswered(world, turn, sent=FrameNote.SENDING in events)
+    answers = rows(place.database, "SELECT text FROM answers WHERE text <> ''")
+    known = rows(place.database, "SELECT 1 FROM turns WHERE worker_id IS NOT NULL")
+    assert answers == ([("".join(WORDS),)] if world.prompts and known else [])
+
+
+def check_unanswered(world: World, turn: Turn, *, sent: bool) -> None:
+    """Nobody can say that it was answered: the text comes back, with the truth about its cost."""
+    assert turn.draft == prompt_for(world)
+    assert turn.fault is not None
+    if sent and world.op == "create":
+        # Whether a worker was started cannot be asked without its id.
+        assert turn.status is TurnStatus.UNKNOWN
+        assert turn.fault.may_have_been_charged
+    else:
+        assert turn.status is (TurnStatus.NOT_DELIVERED if sent else TurnStatus.NOT_SENT)
+        assert not turn.fault.may_have_been_charged
 
 
 def test_killed_while_watching_somebody_elses_turn(server: FaultServer, tmp_path: Path) -> None:
@@ -177,6 +227,21 @@ def test_killed_while_watching_somebody_elses_turn(server: FaultServer, tmp_path
     assert session.current is not None
     assert (session.current.status, session.current.text) == (TurnStatus.COMPLETED, world.text)
     assert world.posts == 0
+
+
+def test_killed_right_after_a_new_worker_has_told_its_id(server: FaultServer, tmp_path: Path) -> None:
+    """By the time anything of the answer is shown, the worker can be found again."""
+    world = server.begin(killable("at once", "create"))
+    place = Place(server, tmp_path)
+    process = place.start(world, "-p", prompt_for(world), "--output-format", "stream-json", env=LIMITS)
+    assert process.stdout is not None
+    assert any('"text-delta"' in line for line in process.stdout)
+    process.kill()
+    ended(process)
+    (session,) = start_again(place.database, server.base_of(world), LIMITS)
+    assert session.current is not None
+    assert (session.current.status, session.current.text) == (TurnStatus.COMPLETED, "".join(WORDS))
+    assert world.posts == 1
 
 
 def wait_for_rows(place: Place, query: str, deadline_s: float = 5.0) -> bool:
