@@ -6,6 +6,7 @@ Usage: python official_journey.py BASE_URL KEY
 import json
 import sys
 import time
+from typing import Any
 
 import handinger
 from handinger import Handinger
@@ -16,7 +17,7 @@ old = hasattr(client.workers, "stream_updates")
 seen = {"version": handinger.__version__}
 
 
-def finished(worker_id):
+def finished(worker_id: str) -> Any:
     """Poll as the documentation tells, with a deadline."""
     deadline = time.monotonic() + 30
     while True:
@@ -27,7 +28,7 @@ def finished(worker_id):
         time.sleep(0.05)
 
 
-def refused(error, call):
+def refused(error: Any, call: Any) -> Any:
     try:
         call()
     except error as problem:
