@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -58,6 +57,16 @@ def environ(home: Path, base_url: str, **more: str) -> dict[str, str]:
     }
 
 
+LAUNCHER: Final = """
+import os, pathlib, subprocess, sys
+process = subprocess.Popen(sys.argv[2:])
+_, status, usage = os.wait4(process.pid, 0)
+pathlib.Path(sys.argv[1]).write_text(str(usage.ru_maxrss))
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+"""A small process between us and the measured one: a child's peak begins with its parent's size."""
+
+
 def apart(asked: Asked, home: Path, base_url: str) -> Client:
     """In a process of its own, its memory measured."""
     argv = ["--base", base_url, "--op", asked.op, "--worker", asked.worker, "--input", asked.prompt]
@@ -65,20 +74,25 @@ def apart(asked: Asked, home: Path, base_url: str) -> Client:
     begun = time.monotonic()
     with (home / "out").open("w+b") as out, (home / "err").open("w+b") as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.adapter", *argv],
+            [sys.executable, "-c", LAUNCHER, "peak", sys.executable, "-m", "tests.chaos.adapter", *argv],
             env=environ(home, base_url),
             cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
         )
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        process.wait()
     seconds = time.monotonic() - begun
     said = json.loads((home / "out").read_text().splitlines()[-1])
-    return Client(process.returncode, said, (home / "err").read_text(), seconds, _megabytes(usage))
+    return Client(
+        process.returncode,
+        said,
+        (home / "err").read_text(),
+        seconds,
+        _megabytes(int((home / "peak").read_text())),
+    )
 
 
-def _megabytes(usage: resource.struct_rusage) -> float:
+def _megabytes(peak: int) -> float:
     unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
-    return usage.ru_maxrss / unit
+    return peak / unit
