@@ -238,7 +238,10 @@ class Engine:
             return False
         run = self._run(desk, turn.order)
         run.resume(await self._log.frames(turn.turn_id))
-        ended = await run.look_once()
+        # Somebody may watch or send while the worker is read: two runs never number frames at once.
+        ended = await run.look_once(lambda: desk.task is None and desk.session.current is turn)
+        if desk.task is not None:
+            return False
         await self._log.close_turn(desk.session, turn.turn_id)
         return ended
 

@@ -60,6 +60,10 @@ class History(Access):
         """The person has seen the newest answer."""
         await self._run(lambda db: writes.mark_read(db, session_id))
 
+    async def mark_unread(self, session_id: str) -> None:
+        """An answer came that the person has not seen."""
+        await self._run(lambda db: writes.mark_unread(db, session_id))
+
     async def draft(self, session_id: str) -> str:
         """What was typed and not sent; "" when nothing was."""
         return await self._run(lambda db: reads.draft(db, session_id))

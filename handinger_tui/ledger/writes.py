@@ -60,6 +60,8 @@ def _is_watching(item: TurnFrame) -> bool:
     return item.frame.framing is Framing.NOTE and item.frame.event == Note.WATCHING
 
 
+# `unread` is set as the session is made, and from then on only by mark_read and mark_unread: a session
+# value in memory may be older than what the person has seen.
 _SESSION: Final = """
     INSERT INTO sessions
         (session_id, generation, base_url, worker_id, task_id, title, created_ms, updated_ms, unread)
@@ -69,8 +71,7 @@ _SESSION: Final = """
         worker_id = COALESCE(excluded.worker_id, worker_id),
         task_id = COALESCE(excluded.task_id, task_id),
         title = CASE WHEN title = '' THEN excluded.title ELSE title END,
-        updated_ms = MAX(updated_ms, excluded.updated_ms),
-        unread = excluded.unread
+        updated_ms = MAX(updated_ms, excluded.updated_ms)
 """
 
 _TURN: Final = """
@@ -168,6 +169,12 @@ def mark_read(connection: sqlite3.Connection, session_id: str) -> None:
     """The person has seen the newest answer."""
     with transaction(connection):
         connection.execute("UPDATE sessions SET unread = 0 WHERE session_id = ?", (pack(session_id),))
+
+
+def mark_unread(connection: sqlite3.Connection, session_id: str) -> None:
+    """Something ended that the person has not seen."""
+    with transaction(connection):
+        connection.execute("UPDATE sessions SET unread = 1 WHERE session_id = ?", (pack(session_id),))
 
 
 def delete(connection: sqlite3.Connection, session_id: str) -> None:

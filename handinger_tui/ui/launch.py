@@ -70,6 +70,10 @@ class Shelf(Protocol):
         """The person has seen its newest answer."""
         ...
 
+    async def mark_unread(self, session_id: str) -> None:
+        """An answer came that the person has not seen."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Badge:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -99,6 +100,17 @@ async def test_a_session_is_unread_until_it_is_read(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.open_turn(session(unread=True), order())
         await ledger.mark_read("ses_1")
+        assert [summary.unread for summary in await ledger.sessions()] == [False]
+
+
+async def test_only_a_mark_changes_unread_never_an_older_value_of_the_session(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        now = await play(ledger, session(), order(), answered())
+        await ledger.mark_unread("ses_1")
+        await play(ledger, now, order("turn_2"), answered())
+        assert [summary.unread for summary in await ledger.sessions()] == [True]
+        await ledger.mark_read("ses_1")
+        await play(ledger, replace(now, unread=True), order("turn_3"), answered())
         assert [summary.unread for summary in await ledger.sessions()] == [False]
 
 

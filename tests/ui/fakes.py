@@ -50,6 +50,7 @@ class FakeShelf:
     texts: list[str] = field(default_factory=list)
     drafts: dict[str, str] = field(default_factory=dict)
     read: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
 
     async def sessions(self, limit: int = 200) -> list[SessionSummary]:
@@ -76,6 +77,10 @@ class FakeShelf:
 
     async def mark_read(self, session_id: str) -> None:
         self.read.append(session_id)
+
+    async def mark_unread(self, session_id: str) -> None:
+        self.unread.append(session_id)
+        self.rows = [replace(row, unread=True) if row.session_id == session_id else row for row in self.rows]
 
 
 @dataclass

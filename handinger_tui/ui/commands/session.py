@@ -27,7 +27,9 @@ async def sessions(to: Context) -> None:
     """Open by id, or choose from the list."""
     chosen = await to.desk.find(to.rest) if to.rest else None
     if chosen is None:
-        chosen = await to.stage.ask(SessionPicker(to.desk.shelf, to.stage.now_ms, to.desk.session_id))
+        desk = to.desk
+        met = {session.session_id: session for session in desk.met}
+        chosen = await to.stage.ask(SessionPicker(desk.shelf, to.stage.now_ms, desk.session_id, met))
     if chosen is None or chosen == to.desk.session_id:
         return
     await to.stage.keep_draft()

@@ -36,7 +36,10 @@ class Desk:
         self.session_id = self.engine.new_session(connection.base_url).session_id
         self.titles: dict[str, str] = {}
         """Titles given here; the engine keeps the one it began with."""
+        self.looking: set[str] = set()
+        """Sessions that are being looked at once: what the engine tells of them is no news yet."""
         self._recovered: set[str] = set()
+        self._met = {self.session_id}
 
     @property
     def engine(self) -> Engine:
@@ -72,6 +75,7 @@ class Desk:
     def fresh(self) -> None:
         """Begin a session with a new worker."""
         self.session_id = self.engine.new_session(self.connection.base_url).session_id
+        self._met.add(self.session_id)
 
     async def recover(self) -> int:
         """Have the engine settle what a program before this one left open; returns how many sessions.
@@ -81,6 +85,7 @@ class Desk:
         """
         found = await self.engine.recover()
         self._recovered.update(found)
+        self._met.update(found)
         return len(found)
 
     async def open(self, session_id: str) -> list[str]:
@@ -94,6 +99,7 @@ class Desk:
         except KeyError:
             raise NotFound("This session is not in the history.", "Ctrl+S lists the sessions.") from None
         self.session_id = session_id
+        self._met.add(session_id)
         await self.shelf.mark_read(session_id)
         if session_id not in self._recovered:
             return []
@@ -112,6 +118,7 @@ class Desk:
             taken = await self.open(known[0].session_id)
         else:
             self.session_id = self.engine.new_session(self.connection.base_url, worker_id).session_id
+            self._met.add(self.session_id)
         await self.engine.adopt(self.session_id)
         await self.watch_unwatched()
         return taken
@@ -175,6 +182,34 @@ class Desk:
             await self.engine.watch(self.session_id, turn.turn_id)
         return turn is not None
 
+    @property
+    def met(self) -> list[Session]:
+        """Every session opened, recovered or looked at since the start, the newest turn first."""
+        found = [self.engine.session(session_id) for session_id in self._met]
+        return sorted(found, key=_begun, reverse=True)
+
+    @property
+    def going(self) -> list[Session]:
+        """Sessions whose newest turn is known to run on without us, newest first."""
+        return [session for session in self.met if not session.busy and unwatched(session) is not None]
+
+    async def look(self, session_id: str) -> bool:
+        """Look once at a run left going; True when it has ended meanwhile.
+
+        Raises:
+            NotFound, ApiError, LedgerError
+        """
+        self.looking.add(session_id)
+        try:
+            await self.engine.open(session_id)
+            ended = await self.engine.look(session_id)
+        except KeyError:
+            raise NotFound("This session is not in the history.") from None
+        finally:
+            self.looking.discard(session_id)
+        self._met.add(session_id)
+        return ended
+
     def detach(self) -> None:
         """Stop watching; the worker goes on and may keep charging."""
         self.engine.detach(self.session_id)
@@ -184,6 +219,10 @@ class Desk:
         at = BUDGETS.index(self.budget) if self.budget in BUDGETS else 0
         self.budget = BUDGETS[(at + 1) % len(BUDGETS)]
         return self.budget
+
+
+def _begun(session: Session) -> int:
+    return session.current.order.created_ms if session.current is not None else 0
 
 
 def _answers_to(row: SessionSummary, prefix: str) -> bool:

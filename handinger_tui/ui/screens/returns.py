@@ -17,6 +17,10 @@ class Returns:
         """The person took this turn back: its text is theirs already."""
         self._withdrawn.add(turn_id)
 
+    def met(self, session: Session) -> None:
+        """Take a session as it stands, where nothing is known of it yet."""
+        self._stood.setdefault(session.session_id, {turn.turn_id: turn.status for turn in session.turns})
+
     def ended(self, session: Session) -> list[Turn]:
         """The turns that have ended since the last look, those that came and went in between included."""
         before = self._stood.get(session.session_id)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, ClassVar, Final
 
 from rich.cells import set_cell_size
 from textual import on, work
@@ -18,12 +19,13 @@ from textual.widgets.option_list import Option
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money import usd_text
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.session import SessionSummary
+from handinger_tui.core.session import Session, SessionSummary
+from handinger_tui.core.turn import TurnStatus
 from handinger_tui.core.words import ago, plural
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.launch import Shelf
 from handinger_tui.ui.screens.dialogs import CLOSE, Ask, Confirm
-from handinger_tui.ui.widgets.words import STATUS_WORDS
+from handinger_tui.ui.widgets.words import STATUS_WORDS, going_for, so_far, under_way
 
 
 class SessionPicker(ModalScreen[str]):
@@ -40,8 +42,16 @@ class SessionPicker(ModalScreen[str]):
         ),
     ]
 
-    def __init__(self, shelf: Shelf, now_ms: Callable[[], int], current: str) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        now_ms: Callable[[], int],
+        current: str,
+        met: Mapping[str, Session] = MappingProxyType({}),
+    ) -> None:
+        """`met`: sessions that are known better than their rows on the disk."""
         super().__init__()
+        self._met = met
         self._shelf = shelf
         self._now_ms = now_ms
         self._current = current
@@ -89,7 +99,11 @@ class SessionPicker(ModalScreen[str]):
         now = self._now_ms()
         here = self._current
         listed.add_options(
-            Option(_line(row, now, width, here=row.session_id == here), row.session_id) for row in rows
+            Option(
+                _line(row, self._met.get(row.session_id), now, width, here=row.session_id == here),
+                row.session_id,
+            )
+            for row in rows
         )
         listed.highlighted = 0
 
@@ -166,24 +180,32 @@ def cost_words(row: SessionSummary) -> str:
     return usd_text(row.cost_usd) + (" + ?" if row.unpriced else "")
 
 
-def _status(row: SessionSummary) -> tuple[str, str]:
+_SHORT: Final = MappingProxyType({TurnStatus.RUNNING: "still running", TurnStatus.CHECKING: "checking"})
+
+
+def _status(row: SessionSummary, met: Session | None, now_ms: int) -> tuple[str, str, str]:
+    """Status, its style, and the cost: of a run that goes on with the time since its start, "so far"."""
+    turn = under_way(met) if met is not None else None
+    if met is not None and turn is not None and (turn.live or turn.status is TurnStatus.RUNNING):
+        words = _SHORT.get(turn.status, STATUS_WORDS[turn.status])
+        return f"{words} · {going_for(turn, now_ms)}", "$warning", so_far(met, turn)
     if row.last_status is None:
-        return "empty", "$text-muted"
-    words = STATUS_WORDS[row.last_status]
-    short = {"still running on the server": "still running", "checking what became of it": "checking"}.get(
-        words, words
-    )
-    style = "$text-muted" if words == "completed" else "$warning"
-    return short, style
+        return "empty", "$text-muted", cost_words(row)
+    if row.last_status is TurnStatus.RUNNING:
+        # Nobody has looked since: it may have ended long ago.
+        return "left running", "$warning", cost_words(row)
+    words = _SHORT.get(row.last_status, STATUS_WORDS[row.last_status])
+    style = "$text-muted" if row.last_status is TurnStatus.COMPLETED else "$warning"
+    return words, style, cost_words(row)
 
 
-def _line(row: SessionSummary, now_ms: int, width: int, *, here: bool) -> Content:
+def _line(row: SessionSummary, met: Session | None, now_ms: int, width: int, *, here: bool) -> Content:
     """Two lines: title and when; then worker, turns, status and cost."""
     mark, style = ("●", "$accent") if row.unread else ("›" if here else " ", "$primary")
     when = ago(row.updated_ms or row.created_ms, now_ms)
     title = set_cell_size(clean_line(row.title or "Untitled", 200), max(10, width - len(when) - 4))
-    status, tone = _status(row)
-    rest = " · ".join(piece for piece in (plural(row.turns, "turn"), cost_words(row)) if piece)
+    status, tone, cost = _status(row, met, now_ms)
+    rest = " · ".join(piece for piece in (plural(row.turns, "turn"), cost) if piece)
     worker = clean_line(row.worker_id or "no worker yet", 28)
     return Content.assemble(
         (f"{mark} ", style),

@@ -45,8 +45,19 @@ class Submitting(Frontage):
                 self.do(self._send(text, event.text))
 
     async def _nothing_typed(self) -> None:
-        if self.desk is not None:
-            await self.desk.watch_unwatched()
+        """Watch what runs on unwatched: here, else the newest run left going elsewhere."""
+        desk = self.desk
+        if (
+            desk is None
+            or not self.arrived
+            or await desk.watch_unwatched()
+            or desk.session.busy
+            or not desk.going
+        ):
+            return
+        await self.keep_draft()
+        await self.arrive(await desk.open(desk.going[0].session_id))
+        await desk.watch_unwatched()
 
     async def _send(self, text: str, typed: str) -> None:
         if not self.arrived:

@@ -11,10 +11,12 @@ from textual.widgets import TextArea
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turn import Turn
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import Turn, TurnStatus
 from handinger_tui.core.words import plural
 from handinger_tui.ui.launch import Connection, Launch
 from handinger_tui.ui.screens.desk import Desk
+from handinger_tui.ui.screens.looking import look_back, told
 from handinger_tui.ui.screens.opening import Begun, begin
 from handinger_tui.ui.screens.pulse import Pulse
 from handinger_tui.ui.screens.returns import drafts
@@ -88,6 +90,14 @@ class WorkScreen(Submitting):
         await self.send_early(desk)
         if begun.pick:
             self.action_command("sessions")
+        self.do(self._look_back(desk))
+
+    async def _look_back(self, desk: Desk) -> None:
+        """After everything else: what was left going is looked at once, and told."""
+        found = await look_back(desk)
+        for line in told(found, desk.session_id, self.now_ms()):
+            self.stage.say(line)
+        self._repaint()
 
     async def _opened(self, desk: Desk) -> Begun:
         self.prompt.remember(*await desk.shelf.prompts())
@@ -139,10 +149,17 @@ class WorkScreen(Submitting):
         desk = self.at_work
         if session_id == desk.session_id:
             self._repaint()
+        elif session_id not in desk.looking:
+            self._elsewhere(desk, desk.engine.session(session_id))
+
+    def _elsewhere(self, desk: Desk, session: Session) -> None:
+        """A session out of sight has news: that it ended is said, and kept as unread."""
+        self.returns.met(session)
+        if session.busy:
             return
-        session = desk.engine.session(session_id)
-        if not session.busy and self.returns.ended(session):
+        if any(turn.status is not TurnStatus.RUNNING for turn in self.returns.ended(session)):
             self.stage.say(f"“{clean_line(session.title, 60)}” has ended: ^S opens it.")
+            self.do(desk.shelf.mark_unread(session.session_id))
 
     def _repaint(self) -> None:
         self._dirty = True
@@ -162,6 +179,7 @@ class WorkScreen(Submitting):
         session, now = desk.session, self.now_ms()
         self._take_home(desk, self.returns.ended(session))
         self.header.show(session, now)
+        self.pane.elsewhere = next((clean_line(other.title, 40) for other in desk.going), None)
         self.pane.show(session, now, money=not self.side.display)
         self.side.show(session)
         self._keep_time()

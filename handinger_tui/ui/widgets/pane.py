@@ -46,6 +46,8 @@ class SessionPane(Vertical):
         self._budget = "standard"
         self._trouble: Advice | None = None
         self._dismissed: Advice | None = None
+        self.elsewhere: str | None = None
+        """Title of the newest run that goes on unwatched in some session."""
         self._money = self._price = ""
         self._figures_of: tuple[object, ...] = ()
 
@@ -189,4 +191,6 @@ class SessionPane(Vertical):
             return "Enter sends · ^J new line"
         if session is not None and unwatched(session) is not None:
             return "Enter watches the worker again"
+        if self.elsewhere is not None:
+            return f"Enter watches “{self.elsewhere}”, still going · ? help"
         return "? help · / commands · ↑ messages sent before"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Final
 
-from handinger_tui.core.money import usd_text
-from handinger_tui.core.readings import turn_money
+from handinger_tui.core.money import credits_text, usd_text
+from handinger_tui.core.readings import money_of, turn_money
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import FREE, Kind, Turn, TurnStatus
@@ -65,6 +65,24 @@ def elapsed(session: Session, now_ms: int) -> str:
         seconds = max(0, now_ms - turn.order.created_ms) // 1000
         return f"{seconds} s" if seconds < 60 else duration(seconds * 1000)
     return duration(turn.ended_ms - turn.order.created_ms) if turn.ended_ms is not None else ""
+
+
+def going_for(turn: Turn, now_ms: int) -> str:
+    """How long a run has been going, watched or not, in one unit: "40 s", "4 m", "2 h"."""
+    seconds = max(0, now_ms - turn.order.created_ms) // 1000
+    unit, length = next(
+        ((unit, length) for unit, length in (("d", 86400), ("h", 3600), ("m", 60)) if seconds >= length),
+        ("s", 1),
+    )
+    return f"{seconds // length} {unit}"
+
+
+def so_far(session: Session, turn: Turn) -> str:
+    """What a run took until it was last read: "12 credits so far"."""
+    money = money_of(session, turn)
+    if money.usage.credits is not None:
+        return f"{credits_text(money.usage.credits)} credits so far"
+    return f"{usd_text(money.usd)} so far" if money.usd is not None else "cost not reported yet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ async def test_the_list_tells_title_worker_age_status_and_cost() -> None:
     desktop = listed(launch=launch(Opening.PICKER))
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "● About heat", "1 h ago", "wrk_heat · completed · 2 turns · $0.0123")
-        assert "wrk_pumps · still running · 2 turns · not reported" in desktop.text()
+        assert "wrk_pumps · left running · 2 turns · not reported" in desktop.text()
         assert "wrk_tea · delivery unknown · 2 turns · $1.20 + ?" in desktop.text()
 
 

@@ -1,0 +1,177 @@
+"""Runs left going: looked at once at the next start, told, watched by Enter, marked when they ended."""
+
+from __future__ import annotations
+
+import asyncio
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+from handinger_tui.core.errors import Refused, Unreachable
+from handinger_tui.core.session import SessionSummary
+from handinger_tui.core.turn import Kind, TurnStatus
+from handinger_tui.ui.launch import Badge, Opening
+from tests.engine.fakes import PLACE, FakeApi, FakeLog, worker
+from tests.ui.fakes import LOCAL, NOW_MS, PRICED, REMOTE, Desktop, answers, launch, summary
+from tests.ui.screens.test_sending import held
+
+BUSY = worker("Half", prompt="Do it", busy=True, usage={"credits": 12}, costs={})
+DONE = worker("Half and whole", prompt="Do it", **PRICED)
+FOUR_MINUTES = 250_000
+
+
+@dataclass
+class Past:
+    """A program before this one that left runs going: its log, and its session list."""
+
+    log: FakeLog = field(default_factory=FakeLog)
+    rows: list[SessionSummary] = field(default_factory=list)
+
+    async def leave(self, prompt: str = "Do it") -> str:
+        """Leave one run going; returns its session."""
+        script, _gate = held("Half")
+        left = Desktop(
+            api=FakeApi(starts=[script], workers=[worker("", busy=True)]),
+            log=self.log,
+            launch=launch(Opening.FRESH),
+        )
+        async with left.running() as pilot:
+            await left.send(pilot, prompt)
+            await left.shows(pilot, "Half")
+            left.work.at_work.detach()
+            await left.until(pilot, lambda: not left.session.busy)
+            session_id = left.session.session_id
+        row = summary(
+            "x", session_id=session_id, title=prompt, last_status=TurnStatus.RUNNING, base_url=PLACE, turns=1
+        )
+        self.rows.insert(0, row)
+        return session_id
+
+    def next(
+        self, api: FakeApi, opening: Opening = Opening.FRESH, badge: Badge = REMOTE, **members: object
+    ) -> Desktop:
+        """The program after it, four minutes later."""
+        log = deepcopy(self.log)
+        desktop = Desktop(api=api, log=log, launch=launch(opening, **members), badge=badge)
+        desktop.shelf.rows = list(self.rows)
+        desktop.now_ms = NOW_MS + FOUR_MINUTES
+        return desktop
+
+
+async def test_a_run_that_goes_on_is_told_with_time_and_cost_and_enter_watches_it() -> None:
+    past = Past()
+    await past.leave()
+    desktop = past.next(FakeApi(workers=[BUSY, DONE]))
+    async with desktop.running(100, 30) as pilot:
+        told = "1 run still going: Do it, 4 m, 12 credits so far. Enter on an empty prompt watches."
+        await desktop.until(pilot, lambda: told in desktop.said())
+        await desktop.shows(pilot, "Enter watches “Do it”, still going")
+        assert desktop.api.reads == 1
+        await pilot.press("enter")
+        await desktop.shows(pilot, "❯ Do it", "Half and whole", "✓ completed")
+        assert "still going" not in desktop.work.pane._what_enter_does()
+    assert desktop.api.posts == []
+
+
+async def test_the_list_tells_how_long_a_run_has_been_going_and_what_it_cost_so_far() -> None:
+    past = Past()
+    await past.leave()
+    desktop = past.next(FakeApi(workers=[BUSY]))
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: "1 run still going" in desktop.said())
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "still running · 4 m · 1 turn · 12 credits so far")
+
+
+async def test_runs_that_ended_meanwhile_are_fetched_marked_unread_and_told_once() -> None:
+    past = Past()
+    first, second = await past.leave(), await past.leave("Do it")
+    desktop = past.next(FakeApi(workers=[DONE]))
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: "2 runs have ended meanwhile: ^S" in desktop.said())
+        assert sorted(desktop.shelf.unread) == sorted([first, second])
+        assert desktop.said().count("ended") == 1
+        desktop.shelf.rows = desktop.shelf.rows[:1]
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "● Do it")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "Half and whole", "✓ completed")
+        assert desktop.shelf.read == [second]
+    assert desktop.api.posts == []
+
+
+async def test_a_run_that_ended_in_the_open_session_is_shown_and_not_marked() -> None:
+    past = Past()
+    await past.leave()
+    desktop = past.next(FakeApi(workers=[DONE]), Opening.LAST)
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "Half and whole", "✓ completed")
+        assert desktop.shelf.unread == []
+
+
+async def test_nothing_is_told_where_the_service_does_not_answer_and_the_prompt_does_not_wait() -> None:
+    past = Past()
+    await past.leave()
+    await past.leave("Do that")
+    gone = Refused(Kind.NOT_FOUND, "No such worker.", http_status=404)
+    desktop = past.next(FakeApi(workers=[gone, BUSY]))
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: "1 run still going: Do it" in desktop.said())
+        assert "No such worker" not in desktop.said()
+    desktop = past.next(FakeApi(workers=[Unreachable(Kind.CONNECT, "Cannot reach the service.")]))
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: desktop.api.reads)
+        await desktop.rest(pilot)
+        assert desktop.api.reads == 1
+        assert desktop.said() == ""
+        await pilot.press("ctrl+s")
+        await desktop.shows(pilot, "left running")
+
+
+class SlowApi(FakeApi):
+    """Reads a worker only once it may."""
+
+    may: asyncio.Event
+
+    async def read_worker(self, worker_id: str) -> str:
+        await self.may.wait()
+        return await super().read_worker(worker_id)
+
+
+async def test_who_watches_while_the_look_is_under_way_gets_every_frame_once() -> None:
+    past = Past()
+    session_id = await past.leave()
+    api = SlowApi(workers=[DONE])
+    api.may = asyncio.Event()
+    desktop = past.next(api, Opening.LAST)
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: desktop.work.at_work.looking == {session_id})
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: desktop.session.busy)
+        api.may.set()
+        await desktop.shows(pilot, "Half and whole", "✓ completed")
+        await desktop.until(pilot, lambda: not desktop.work.at_work.looking)
+    (frames,) = desktop.log.stored.values()
+    assert [frame.seq for frame in frames] == list(range(len(frames)))
+
+
+async def test_what_the_local_worker_ran_is_not_asked_for() -> None:
+    past = Past()
+    await past.leave()
+    desktop = past.next(answers("Hello"), badge=LOCAL)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed")
+    assert desktop.api.reads == 1
+
+
+async def test_a_session_that_ends_out_of_sight_is_marked_unread() -> None:
+    script, gate = held("Half")
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "Half")
+        left = desktop.session.session_id
+        await pilot.press("ctrl+n")
+        await desktop.shows(pilot, "New session")
+        gate.set()
+        await desktop.until(pilot, lambda: desktop.shelf.unread == [left])
