@@ -76,7 +76,14 @@ def launch_of(told: argparse.Namespace, settings: Settings, stack: AsyncExitStac
         local=settings.local,
         theme=settings.theme,
         keys=settings.keys,
+        crash_folder=places().database.parent,
+        conceal=partial(_without_key, settings),
     )
+
+
+def _without_key(settings: Settings, text: str) -> str:
+    key = settings.key.reveal()
+    return text.replace(key, "…") if key else text
 
 
 def _opening(told: argparse.Namespace) -> tuple[Opening, str | None]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
 
 from rich.segment import Segment, Segments
 from textual import work
@@ -25,6 +28,8 @@ from handinger_tui.ui.screens.opening import farewell
 from handinger_tui.ui.screens.work import WorkScreen
 from handinger_tui.ui.themes import THEMES, first_theme
 from handinger_tui.ui.transcript.guard import ControlFilter
+
+FAILED: Final = "handinger-tui met a fault of its own and has ended; your history is safe."
 
 
 def system_now_ms() -> int:
@@ -46,6 +51,7 @@ class HandingerApp(App[None]):
         self._launch = launch
         self.work = WorkScreen(launch, now_ms)
         self._gate = ControlFilter()
+        self._report: Path | None = None
         super().__init__()
         for theme in THEMES:
             self.register_theme(theme)
@@ -91,18 +97,31 @@ class HandingerApp(App[None]):
 
     @property
     def farewell(self) -> list[str]:
-        """Lines for the terminal after the screen is gone: how to come back."""
-        return [] if self.work.desk is None else farewell(self.work.desk.session)
+        """Lines for the terminal after the screen is gone: what failed, and how to come back."""
+        failed = [] if self._report is None else [f"{FAILED} Report: {self._report}"]
+        return [*failed, *([] if self.work.desk is None else farewell(self.work.desk.session))]
 
     def _fatal_error(self) -> None:
-        """As Textual's own, but without the values of variables: they may hold a key."""
-        # 50 ms of imports, needed only here.
-        import rich  # noqa: PLC0415 - see above
-        from rich.traceback import Traceback  # noqa: PLC0415 - see above
+        """As Textual's own, but without the values of variables, and to a file where there is one."""
+        from handinger_tui.ui.crash import write_report  # noqa: PLC0415 - traceback, 10 ms, needed only here
 
         self.bell()
+        error, folder = sys.exception() or self._exception, self._launch.crash_folder
+        # One failure often brings others with it: the first one tells.
+        if self._report is None and not self._exit_renderables:
+            if error is not None and folder is not None:
+                self._report = write_report(folder, error, self._launch.conceal)
+            if self._report is None:
+                self._exit_renderables.append(self._traceback())
+        self._close_messages_no_wait()
+
+    def _traceback(self) -> Segments:
+        import rich  # noqa: PLC0415 - 50 ms, needed only here
+        from rich.traceback import Traceback  # noqa: PLC0415 - 50 ms, needed only here
+
         traceback = Traceback(show_locals=False, width=None, suppress=[rich])
         rendered = self.console.render(traceback, self.console.options)
-        safe = [Segment(clean(text), style) for text, style, control in rendered if not control]
-        self._exit_renderables.append(Segments(safe))
-        self._close_messages_no_wait()
+        conceal = self._launch.conceal
+        return Segments(
+            [Segment(conceal(clean(text)), style) for text, style, control in rendered if not control]
+        )

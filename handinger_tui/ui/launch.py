@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from pathlib import Path
 from typing import Protocol
 
 from handinger_tui.core.session import SessionSummary
@@ -123,3 +124,7 @@ class Launch:
     theme: str | None = None
     keys: tuple[tuple[str, str], ...] = ()
     """Remapped keys: (binding id, key), from the configuration file."""
+    crash_folder: Path | None = None
+    """Where the report of a failure of our own goes; None: to the terminal."""
+    conceal: Callable[[str], str] = str
+    """Takes the key out of a text, should it stand in one."""

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from textual.color import Color
 from textual.theme import Theme
 from textual.widgets import Static
+from textual.worker import WorkerFailed
 
+from handinger_tui import __version__
 from handinger_tui.core.errors import LedgerError, SettingsError
+from handinger_tui.ui.commands import Command, Context
 from handinger_tui.ui.keys import KEYS
+from handinger_tui.ui.screens import footing
 from handinger_tui.ui.themes import DARK, LIGHT, THEMES, by_name, first_theme
 from tests.ui.fakes import LOCAL, Desktop, answers, launch
 
@@ -73,6 +79,62 @@ async def test_a_crash_shows_no_values_of_variables(capsys: pytest.CaptureFixtur
     assert "ZeroDivisionError" in shown
     assert "sk-very-secret" not in shown
     assert "\x1b]0" not in shown
+
+
+async def _broken_command(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that fails on a hostile text, with a key in its words and among its variables."""
+
+    async def fail(_to: Context) -> None:
+        secret = "sk-very-" + "secret"
+        typed = "a private prompt"
+        raise ZeroDivisionError(f"{secret} {len(typed)} \x1b]0;title\x07")
+
+    broken = Command("copy", "Fails", fail)
+    monkeypatch.setattr(footing, "command_named", lambda _name: broken)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/copy")
+        await desktop.until(pilot, lambda: desktop.app._exit or desktop.app._exception)
+
+
+async def test_a_crash_is_reported_in_a_file_of_ones_own_and_the_terminal_gets_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    monkeypatch.setenv("SOME_SETTING", "of-this-machine")
+    desktop = Desktop(
+        launch=launch(crash_folder=folder, conceal=lambda text: text.replace("sk-very-secret", "…"))
+    )
+    with pytest.raises(WorkerFailed):
+        await _broken_command(desktop, monkeypatch)
+    assert desktop.app.return_code == 1
+    (report,) = folder.iterdir()
+    assert report.stat().st_mode & 0o777 == 0o600
+    text = report.read_text("utf-8")
+    assert __version__ in text
+    assert f"textual {version('textual')}" in text
+    assert "ZeroDivisionError: … 16 ]0;title" in text
+    assert "in fail" in text
+    for hidden in ("sk-very-secret", "a private prompt", "\x1b", "of-this-machine"):
+        assert hidden not in text
+    assert capsys.readouterr().err == ""
+    failed = "handinger-tui met a fault of its own and has ended; your history is safe."
+    assert desktop.app.farewell == [f"{failed} Report: {report}"]
+
+
+async def test_a_crash_without_a_place_for_its_report_is_told_on_the_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    desktop = Desktop(
+        launch=launch(
+            crash_folder=tmp_path / "file", conceal=lambda text: text.replace("sk-very-secret", "…")
+        )
+    )
+    with pytest.raises(WorkerFailed):
+        await _broken_command(desktop, monkeypatch)
+    shown = capsys.readouterr().err
+    assert "ZeroDivisionError" in shown
+    assert "sk-very-secret" not in shown
 
 
 async def test_no_control_character_of_any_widget_reaches_the_terminal() -> None:
