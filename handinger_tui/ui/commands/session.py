@@ -48,6 +48,9 @@ async def attach(to: Context) -> None:
     elif session.worker_id is None:
         to.stage.say("This session has no worker yet. /attach ID watches any worker.", "warning")
     elif session.current is not None and session.current.status is TurnStatus.UNKNOWN:
+        # If it arrived, its text must not wait in the box for another Enter; if not, it comes back.
+        if to.stage.typed().strip() == session.current.order.prompt.strip():
+            to.stage.put("")
         await to.desk.engine.watch(session.session_id)
     elif not await to.desk.watch_unwatched():
         await to.desk.engine.adopt(session.session_id)

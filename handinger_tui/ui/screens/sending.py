@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.turn import TurnStatus
+from handinger_tui.core.turn import FREE, TurnStatus
+from handinger_tui.ui.screens.again import Choice, SendAgain
 from handinger_tui.ui.screens.desk import Desk
-from handinger_tui.ui.screens.dialogs import Confirm
 from handinger_tui.ui.screens.stage import WorkStage
 from handinger_tui.ui.widgets.pane import SessionPane
-
-ONCE_MORE: Final = (
-    "It is not known whether this message arrived. Sent again, it may run and be charged a second time."
-)
 
 
 class Sender:
@@ -38,7 +32,7 @@ class Sender:
             return
         self._sending = True
         try:
-            if await self._meant(desk, text):
+            if await self._meant(desk, text, typed):
                 await self._hand_over(desk, text, typed)
         finally:
             self._sending = False
@@ -57,10 +51,15 @@ class Sender:
         # The first message gives the session, and so its draft, another name.
         await desk.shelf.save_draft(draft_name, "")
 
-    async def _meant(self, desk: Desk, text: str) -> bool:
-        """A message whose fate is unknown is sent again only by a person who knows that."""
-        turn = desk.session.current
+    async def _meant(self, desk: Desk, text: str, typed: str) -> bool:
+        """A message whose fate is unknown is sent again only by a person who knows that and spells it out."""
+        turn = next((turn for turn in reversed(desk.session.turns) if turn.status not in FREE), None)
         if turn is None or turn.status is not TurnStatus.UNKNOWN or turn.order.prompt.strip() != text.strip():
             return True
-        question = Confirm("Send it again?", ONCE_MORE, yes="Send again", no="Do not send")
-        return await self._stage.ask(question) is True
+        choice = await self._stage.ask(SendAgain(watchable=desk.session.worker_id is not None))
+        if choice is Choice.WATCH:
+            # If it arrived, the text must not wait in the box for another Enter; if not, it comes back.
+            self._pane.prompt.remember(typed)
+            self._pane.prompt.let_go(typed)
+            await desk.engine.watch(desk.session_id, turn.turn_id)
+        return choice is Choice.SEND

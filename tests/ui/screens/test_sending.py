@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from handinger_tui.core.errors import Doubtful, NoRoom, Refused, ServerFault, Unreachable
+from handinger_tui.core.errors import ApiError, Doubtful, NoRoom, Refused, ServerFault, Unreachable
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Kind, Order, TurnStatus
-from tests.engine.fakes import FakeApi, FakeLog, Script, says, worker
+from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Script, says, worker
 from tests.ui.fakes import PRICED, Desktop, answers
 
 
@@ -134,23 +134,91 @@ async def test_what_surely_did_not_start_comes_back_and_says_that_it_is_free(
         assert words in " ".join(desktop.text().split())
 
 
-async def test_an_unknown_fate_warns_and_is_sent_again_only_after_a_question() -> None:
-    lost = Doubtful(Kind.NETWORK, "The connection was lost.")
-    desktop = Desktop(api=FakeApi(starts=[lost, says("Hello")], workers=[worker("", **PRICED)]))
+SEEN = worker("", **PRICED)
+STUMBLES = ServerFault(Kind.SERVER, "Stumbled.")
+
+
+def lost() -> Doubtful:
+    return Doubtful(Kind.NETWORK, "The connection was lost.")
+
+
+async def test_an_unknown_fate_is_sent_again_only_by_typing_so() -> None:
+    starts: list[Script | ApiError | FakeReply] = [says("One"), lost(), says("Hello", message_id="b")]
+    api = FakeApi(starts=starts, workers=[SEEN, SEEN, STUMBLES])
+    desktop = Desktop(api=api)
     async with desktop.running() as pilot:
+        await desktop.send(pilot, "First")
+        await desktop.shows(pilot, "✓ completed")
         await desktop.send(pilot, "Do it")
         await desktop.shows(pilot, "delivery unknown", "may cost twice")
         assert desktop.work.prompt.text == "Do it"
         await pilot.press("enter")
-        await desktop.shows(pilot, "Send it again?", "charged a second time")
+        await desktop.shows(pilot, "Send it a second time?", "may run and cost", "Watch it (free)")
+        await pilot.press("o", "k", "enter")
+        await pilot.pause()
+        assert "Send it a second time?" in desktop.text()
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: "Send it a second time?" not in desktop.text())
+        assert desktop.work.prompt.text == "Do it"
+        assert len(desktop.api.posts) == 2
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: "Send it again?" not in desktop.text())
-        assert len(desktop.api.posts) == 1
-        await pilot.press("enter")
-        await desktop.shows(pilot, "Send it again?")
-        await pilot.press("right", "enter")
+        await desktop.shows(pilot, "Send it a second time?")
+        await pilot.press(*"again", "enter")
+        await desktop.shows(pilot, "Hello", "✓ completed")
+    assert len(desktop.api.posts) == 3
+
+
+@pytest.mark.parametrize("how", ["enter", "/attach"])
+async def test_watching_is_the_free_way_and_leaves_no_text_behind_to_be_sent_again(how: str) -> None:
+    there = worker("There it is", prompt="Do it", **PRICED)
+    api = FakeApi(starts=[says("One"), lost()], workers=[SEEN, SEEN, STUMBLES, there])
+    desktop = Desktop(api=api)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "First")
         await desktop.shows(pilot, "✓ completed")
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "delivery unknown")
+        if how == "enter":
+            await pilot.press("enter")
+            await desktop.shows(pilot, "Send it a second time?")
+            await pilot.press("enter")
+        else:
+            # The command takes the place of the text in the box.
+            await desktop.send(pilot, "/attach")
+        await desktop.shows(pilot, "There it is", "✓ completed")
+        assert desktop.work.prompt.text == ""
+        assert desktop.work.prompt.past[-1] == "Do it"
     assert len(desktop.api.posts) == 2
+
+
+async def test_watching_what_never_arrived_brings_the_text_back() -> None:
+    api = FakeApi(starts=[says("One"), lost()], workers=[SEEN, SEEN, STUMBLES])
+    desktop = Desktop(api=api)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "First")
+        await desktop.shows(pilot, "✓ completed")
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "delivery unknown")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "Watch it (free)")
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: "Watch it (free)" not in desktop.text())
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "Do it" and not desktop.session.busy)
+    assert len(desktop.api.posts) == 2
+
+
+async def test_a_lost_start_without_a_worker_cannot_be_watched_and_enter_leaves_it() -> None:
+    desktop = Desktop(api=FakeApi(starts=[lost()], workers=[worker("", **PRICED)]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "delivery unknown", "the dashboard")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "cannot be watched", "Leave it")
+        assert "Watch it (free)" not in desktop.text()
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: "cannot be watched" not in desktop.text())
+        assert desktop.work.prompt.text == "Do it"
+    assert len(desktop.api.posts) == 1
 
 
 async def test_a_text_that_is_being_written_is_not_overwritten_by_a_returning_one() -> None:
