@@ -41,13 +41,66 @@ CLOSING: list[dict[str, Any]] = [
 ]
 
 
-class Player:
-    """Plays the steps of one reply."""
+class Events:
+    """Steps that are events of the usual stream."""
 
     def __init__(self, wire: Wire, fill: Filler) -> None:
         self._wire = wire
         self._world: World = wire.world
         self._fill = fill
+
+    async def _sse(self, step: Step) -> None:
+        eol = step.get("eol", "\n")
+        event = step["sse"]
+        data = f"{step.get('pre', '')}data: {json_text(event, self._fill)}{eol}{eol}"
+        await self._wire.body(data.encode())
+        if isinstance(event, dict) and event.get("type") == "text-delta":
+            self._world.said()
+
+    async def _again(self, step: Step) -> None:
+        """A delta of a replay: what is told again does not count as sent again."""
+        await self._wire.body(f"data: {json_text(step['again'], str)}\n\n".encode())
+
+    async def _events(self, events: Iterable[dict[str, Any]], step: Step) -> None:
+        for event in events:
+            await self._sse({"sse": event, "eol": step.get("eol", "\n")})
+            if step.get("every_ms") and event["type"] == "text-delta":
+                await self._wire.pause(step["every_ms"] / 1000)
+
+    async def _open(self, step: Step) -> None:
+        await self._events(opening(f"m{len(self._world.prompts)}a"), step)
+
+    async def _deltas(self, step: Step) -> None:
+        begin, end = step["deltas"]
+        await self._events(map(delta, self._world.deltas[begin:end]), step)
+
+    async def _close(self, step: Step) -> None:
+        await self._events(CLOSING, step)
+        eol = step.get("eol", "\n")
+        await self._wire.body(f"data: [DONE]{eol}{eol}".encode())
+        self._world.complete()
+        await self._wire.end()
+
+    async def _full(self, step: Step) -> None:
+        await self._open(step)
+        await self._deltas({**step, "deltas": (0, None)})
+        await self._close(step)
+
+    async def _bytewise(self, step: Step) -> None:
+        del step
+        events = [*opening(f"m{len(self._world.prompts)}a"), *map(delta, self._world.deltas), *CLOSING]
+        told = "".join(f"data: {json.dumps(event, ensure_ascii=False)}\n\n" for event in events)
+        for byte in (told + "data: [DONE]\n\n").encode():
+            await self._wire.body(bytes([byte]))
+        self._world.complete()
+        await self._wire.end()
+
+
+class Player(Events):
+    """Plays the steps of one reply."""
+
+    def __init__(self, wire: Wire, fill: Filler) -> None:
+        super().__init__(wire, fill)
         self._seen = {
             "head": self._head,
             "sse": self._sse,
@@ -119,53 +172,6 @@ class Player:
     async def _past(self, step: Step) -> None:
         hexed = step.get("wire_hex")
         await self._wire.send(bytes.fromhex(hexed) if hexed else self._fill(step["wire"]).encode("latin-1"))
-
-    # -- events ------------------------------------------------------------------------
-    async def _sse(self, step: Step) -> None:
-        eol = step.get("eol", "\n")
-        event = step["sse"]
-        data = f"{step.get('pre', '')}data: {json_text(event, self._fill)}{eol}{eol}"
-        await self._wire.body(data.encode())
-        if isinstance(event, dict) and event.get("type") == "text-delta":
-            self._world.said()
-
-    async def _again(self, step: Step) -> None:
-        """A delta of a replay: what is told again does not count as sent again."""
-        await self._wire.body(f"data: {json_text(step['again'], str)}\n\n".encode())
-
-    async def _events(self, events: Iterable[dict[str, Any]], step: Step) -> None:
-        for event in events:
-            await self._sse({"sse": event, "eol": step.get("eol", "\n")})
-            if step.get("every_ms") and event["type"] == "text-delta":
-                await self._wire.pause(step["every_ms"] / 1000)
-
-    async def _open(self, step: Step) -> None:
-        await self._events(opening(f"m{len(self._world.prompts)}a"), step)
-
-    async def _deltas(self, step: Step) -> None:
-        begin, end = step["deltas"]
-        await self._events(map(delta, self._world.deltas[begin:end]), step)
-
-    async def _close(self, step: Step) -> None:
-        await self._events(CLOSING, step)
-        eol = step.get("eol", "\n")
-        await self._wire.body(f"data: [DONE]{eol}{eol}".encode())
-        self._world.complete()
-        await self._wire.end()
-
-    async def _full(self, step: Step) -> None:
-        await self._open(step)
-        await self._deltas({**step, "deltas": (0, None)})
-        await self._close(step)
-
-    async def _bytewise(self, step: Step) -> None:
-        del step
-        events = [*opening(f"m{len(self._world.prompts)}a"), *map(delta, self._world.deltas), *CLOSING]
-        told = "".join(f"data: {json.dumps(event, ensure_ascii=False)}\n\n" for event in events)
-        for byte in (told + "data: [DONE]\n\n").encode():
-            await self._wire.body(bytes([byte]))
-        self._world.complete()
-        await self._wire.end()
 
     async def _repeat(self, step: Step) -> None:
         for _ in range(step["repeat"]):
