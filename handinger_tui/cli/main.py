@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -16,6 +17,7 @@ from typing import Final
 from handinger_tui.cli.args import parse
 
 INTERRUPTED: Final = 130
+TERMINATED: Final = 143
 LOCAL_IO: Final = 10
 
 
@@ -27,12 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = _guarded(told)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        sys.stderr.write("\n")
-        return INTERRUPTED
+        code = INTERRUPTED
     except BrokenPipeError:
         # The reader is gone; without this the interpreter complains when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return LOCAL_IO
+    if code in (INTERRUPTED, TERMINATED):
+        # A second Ctrl+C while the interpreter ends must not turn our exit code into a death by signal.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
     return code
 
 
