@@ -27,7 +27,7 @@ from handinger_tui.core.reconcile import (
     with_snapshot,
 )
 from handinger_tui.core.snapshot import snapshot_of
-from handinger_tui.core.turn import Order, Turn, TurnStatus
+from handinger_tui.core.turn import Order, Retry, Turn, TurnStatus
 
 UNDECIDED = (TurnStatus.RUNNING, TurnStatus.UNKNOWN)
 """Ends after which a reading of the worker may still bring the answer."""
@@ -96,12 +96,12 @@ class Fold:
             case Note.CLOSED:
                 self._closed(clean=said.get("clean") is True)
             case Note.RETRYING:
-                self._answer = replace(
-                    self._answer, status=TurnStatus.CHECKING, activity=as_text(said.get("reason"))
-                )
+                self._retrying(said, frame.at_ms)
             case Note.WATCHING:
                 self._over = False
-                self._answer = replace(self._answer, status=TurnStatus.CHECKING, fault=None, ended_ms=None)
+                self._answer = replace(
+                    self._answer, status=TurnStatus.CHECKING, fault=None, ended_ms=None, retry=None
+                )
             case Note.ASKED:
                 self._asked(said)
             case Note.SENDING:
@@ -112,6 +112,16 @@ class Fold:
             case Note.SETTLED:
                 if not self._over:
                     self._settled(said, frame.at_ms)
+
+    def _retrying(self, said: ev.JsonObject, at_ms: int) -> None:
+        number, wait_ms = said.get("attempt"), said.get("wait_ms")
+        retry = Retry(
+            number if isinstance(number, int) else 1,
+            wait_ms if isinstance(wait_ms, int) else 0,
+            at_ms,
+            as_text(said.get("reason")) or "",
+        )
+        self._answer = replace(self._answer, status=TurnStatus.CHECKING, activity=None, retry=retry)
 
     def _asked(self, said: ev.JsonObject) -> None:
         times = said.get("times")
@@ -125,7 +135,9 @@ class Fold:
             Hint(as_text(said.get("content_type")) or "", as_text(said.get("encoding")) or "")
         )
         worker_id = as_text(said.get("worker_id")) or self._answer.worker_id
-        self._answer = replace(self._answer, status=TurnStatus.ACCEPTED, worker_id=worker_id, activity=None)
+        self._answer = replace(
+            self._answer, status=TurnStatus.ACCEPTED, worker_id=worker_id, activity=None, retry=None
+        )
         self._over = False
         if self._via in (Via.REPLAY, Via.SUBSCRIBE):
             self._kept = self.turn
@@ -158,10 +170,13 @@ class Fold:
             fault=fault_of(as_object(said.get("fault"))),
             ended_ms=at_ms,
             activity=None,
+            retry=None,
         )
 
     # -- whole Workers -------------------------------------------------------------
     def _look(self, frame: Frame) -> None:
+        if self._answer.retry is not None:
+            self._answer = replace(self._answer, retry=None)
         try:
             snapshot = snapshot_of(as_object(parse_exact(frame.data)))
         except NotJson:

@@ -222,6 +222,16 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Retry:
+    """A GET that failed and will be repeated: from `at_ms`, after `wait_ms`. `number` counts from 1."""
+
+    number: int
+    wait_ms: int
+    at_ms: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
     """Everything known about one turn, computed from its order and its frames."""
 
@@ -252,6 +262,8 @@ class Turn:
     """The dialect seen, for people and for `encoding` of the headless result."""
     activity: str | None = None
     """What the worker last said it is doing (transient data, never stored as a part)."""
+    retry: Retry | None = None
+    """What we wait for while the service does not answer; None once it has."""
     replaced_text: str | None = None
     """Streamed text that the server's final text did not contain."""
     skipped: int = 0

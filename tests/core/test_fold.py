@@ -9,7 +9,7 @@ import pytest
 
 from handinger_tui.core.fold import Fold, fold
 from handinger_tui.core.frames import Frame, Framing, Look, Note, Piece
-from handinger_tui.core.turn import Order, TextPart, Turn, TurnStatus
+from handinger_tui.core.turn import Order, Retry, TextPart, Turn, TurnStatus
 from tests.wire.recordings import Tape
 
 ORDER = Order("turn_1", "Why?", 0, seen_before=0)
@@ -53,6 +53,28 @@ def look(tape: Tape, kind: Look, **members: Any) -> Tape:
 
 def folded(tape: Tape, order: Order = ORDER) -> Turn:
     return fold(order, tape.frames)
+
+
+# -- asking again -----------------------------------------------------------------------
+def test_a_retry_is_kept_until_the_service_answers_or_we_stop_asking() -> None:
+    tape = stream(start(), delta("Half"), clean=False)
+    tape.note(Note.RETRYING, attempt=2, wait_ms=4000, reason="Cannot reach the service.")
+    asking = folded(tape)
+    assert asking.retry == Retry(2, 4000, tape.frames[-1].at_ms, "Cannot reach the service.")
+    assert (asking.status, asking.text) == (TurnStatus.CHECKING, "Half")
+    for last in (
+        Frame(99, 0, Framing.JSON, worker(status="running", running=True), Look.DURING),
+        Frame(99, 0, Framing.NOTE, json.dumps({"status": "unknown"}), Note.SETTLED),
+        Frame(99, 0, Framing.NOTE, json.dumps({"via": "replay"}), Note.OPENED),
+        Frame(99, 0, Framing.NOTE, "{}", Note.WATCHING),
+    ):
+        assert fold(ORDER, [*tape.frames, last]).retry is None
+
+
+@pytest.mark.parametrize("said", ["{}", '{"attempt": "x", "wait_ms": null, "reason": 3}', "[]"])
+def test_a_retry_without_its_numbers_is_still_one(said: str) -> None:
+    turn = fold(ORDER, [Frame(0, 7, Framing.NOTE, said, Note.RETRYING)])
+    assert turn.retry == Retry(1, 0, 7, "")
 
 
 # -- a lost stream and what follows it ------------------------------------------------

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 NOW_MS = 1_700_000_000_000
 REMOTE = Badge("work", "v3.handinger.com", "f00d", local=False)
 LOCAL = Badge("", "127.0.0.1:8000", "", local=True)
+CALM: Final = Patience(money_interval=None, recovery_window=0.0, absence_looks=1, absence_seconds=0)
 PRICED: Final[dict[str, Any]] = {
     "usage": {"steps": 3, "totalTokens": 1500, "credits": 8, "costUsd": 0.0123},
     "costs": {"modelCostUsd": 0.01, "toolCostUsd": 0.002, "sandboxCostUsd": 0.0003, "internalCostUsd": 0},
@@ -98,13 +99,13 @@ class Desktop:
     browser: bool = True
     warnings: tuple[str, ...] = ()
     now_ms: int = NOW_MS
+    patience: Patience = CALM
 
     def __post_init__(self) -> None:
         self.clock = StillClock(NOW_MS / 1000)
         home = Home(PLACE)
-        calm = Patience(money_interval=None, recovery_window=0.0, absence_looks=1, absence_seconds=0)
         self.engine = Engine(
-            self.api, self.log, self.clock, FakeIds(100 * len(self.log.sessions)), calm, home=home
+            self.api, self.log, self.clock, FakeIds(100 * len(self.log.sessions)), self.patience, home=home
         )
         self.shelf = FakeShelf(self.log)
         given = self.launch or Launch(self.connect)

@@ -9,7 +9,7 @@ from typing import Final
 from textual.content import Content
 
 from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turn import FREE, Fault, Kind, TurnStatus
+from handinger_tui.core.turn import FREE, Fault, Kind, Retry, TurnStatus
 from handinger_tui.ui.transcript.row import Row, joined, styled
 from handinger_tui.ui.transcript.slots import Ending, Progress
 
@@ -63,8 +63,15 @@ def progress_rows(progress: Progress) -> list[Row]:
     """One line while somebody works on the turn; nothing where the answer itself shows it."""
     if progress.status is TurnStatus.ACCEPTED and not progress.quiet and not progress.activity:
         return []
-    text = clean_line(progress.activity or "", 200) or _PROGRESS.get(progress.status, "")
+    said = clean_line(progress.activity or "", 200) or _PROGRESS.get(progress.status, "")
+    text = said if progress.retry is None else _retry(progress.retry)
     return [Row(styled(text, "busy"), first=styled("○ ", "busy"), rest=Content("  "))]
+
+
+def _retry(retry: Retry) -> str:
+    wait = max(1, round(retry.wait_ms / 1000))
+    reason = clean_line(retry.reason, 160) or "no answer"
+    return f"retry {retry.number} after {wait} s: {reason} Nothing is sent again. Esc stops watching."
 
 
 def ending_rows(ending: Ending) -> list[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
-from handinger_tui.core.turn import FilePart, Order, Part, SourcePart, StepPart, Turn, TurnStatus
+from handinger_tui.core.turn import FilePart, Order, Part, Retry, SourcePart, StepPart, Turn, TurnStatus
 
 
 class Ending(NamedTuple):
@@ -24,6 +24,7 @@ class Progress(NamedTuple):
     activity: str | None
     quiet: bool
     """Nothing of the answer has come yet."""
+    retry: Retry | None = None
 
 
 class Sources(NamedTuple):
@@ -78,7 +79,7 @@ def slots_of(turn: Turn, receipt: str) -> list[Slot]:
     if turn.skipped:
         slots.append(Skipped(turn.skipped))
     if turn.live:
-        slots.append(Progress(turn.status, turn.activity, quiet=len(slots) == 1))
+        slots.append(Progress(turn.status, turn.activity, len(slots) == 1, turn.retry))
     if turn.status in SHOWN_AS_ERROR:
         why = turn.incomplete or turn.stream_fault or turn.abort_reason
         slots.append(Ending(turn.status, turn.fault, turn.errors, why))

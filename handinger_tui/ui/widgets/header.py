@@ -12,7 +12,7 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import TurnStatus
 from handinger_tui.ui.launch import Badge
-from handinger_tui.ui.widgets.words import BAD, GOOD, elapsed, status_words, under_way
+from handinger_tui.ui.widgets.words import BAD, GOOD, elapsed, retry_words, status_words, under_way
 
 BEATS: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
@@ -86,7 +86,7 @@ class HeaderLine(Widget):
         if turn.live:
             sign = BEATS[self._beats % len(BEATS)]
         took = elapsed(self._session, self._now_ms)
-        words = f"  {sign} {status_words(self._session)}"
+        words = f"  {sign} {retry_words(self._session, self._now_ms) or status_words(self._session)}"
         return Content.assemble((words, style), (f" · {took}" if took else "", "$text-muted"))
 
     def _account(self, *, narrow: bool) -> Content:

@@ -56,6 +56,15 @@ def status_words(session: Session) -> str:
     return doing or STATUS_WORDS[turn.status]
 
 
+def retry_words(session: Session, now_ms: int) -> str:
+    """While a GET waits to be repeated: "retry 3 in 4 s"; else an empty text."""
+    turn = under_way(session)
+    if turn is None or turn.retry is None:
+        return ""
+    left = -(-(turn.retry.at_ms + turn.retry.wait_ms - now_ms) // 1000)
+    return f"retry {turn.retry.number}" + (f" in {left} s" if left > 0 else "")
+
+
 def elapsed(session: Session, now_ms: int) -> str:
     """How long the turn has been going, or took."""
     turn = under_way(session)

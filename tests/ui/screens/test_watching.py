@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from handinger_tui.core.turn import TurnStatus
+import asyncio
+import re
+from dataclasses import replace
+
+import pytest
+
+from handinger_tui.core.errors import StreamLost, Unreachable
+from handinger_tui.core.turn import Kind, TurnStatus
 from handinger_tui.ui.launch import Opening
-from tests.engine.fakes import FakeApi, worker
-from tests.ui.fakes import PRICED, Desktop, answers, launch
+from tests.engine.fakes import FakeApi, says, worker
+from tests.ui.fakes import CALM, PRICED, Desktop, answers, launch
 from tests.ui.screens.test_sending import held
 
 HONEST = "Stop watching? The worker keeps running and may keep charging. To come back: Enter on"
@@ -134,3 +141,29 @@ async def test_esc_closes_the_card_and_the_next_detached_turn_shows_it_again() -
         await desktop.shows(pilot, "Again half")
         desktop.work.at_work.detach()
         await desktop.shows(pilot, "█ an empty prompt watches it")
+
+
+async def test_a_retry_is_told_with_number_wait_reason_and_the_key_that_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gate = asyncio.Event()
+    lost = StreamLost(Kind.NETWORK, "The connection was lost.")
+    silent = Unreachable(Kind.CONNECT, "Cannot reach the service.")
+    done = worker("Whole", prompt="Do it", **PRICED)
+    api = FakeApi(starts=[[*says("Half", end=False), lost]], workers=[silent, done])
+    desktop = Desktop(api=api, patience=replace(CALM, recovery_window=60.0, poll_interval=4.0))
+
+    async def wait(_seconds: float) -> None:
+        await gate.wait()
+
+    monkeypatch.setattr(desktop.clock, "sleep", wait)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Do it")
+        told = r"retry 1 after [34] s: Cannot reach the service\. Nothing is sent again\. Esc stops"
+        await desktop.until(pilot, lambda: re.search(told, plain(desktop)))
+        await desktop.shows(pilot, "retry 1 in ", "Esc Stop watching")
+        desktop.now_ms += 3_000
+        await desktop.shows(pilot, "retry 1 in 1 s")
+        gate.set()
+        await desktop.shows(pilot, "Whole", "✓ completed")
+    assert len(desktop.api.posts) == 1
