@@ -150,6 +150,8 @@ def _evidence(turn: Turn, event: ev.Evidence) -> Turn:
 
 
 def _data(turn: Turn, event: ev.DataArrived) -> Turn:
+    if event.name == "data-worker":
+        turn = _told_worker(turn, event.data)
     if event.transient:
         return replace(turn, activity=_activity(event.data) or turn.activity)
     part = DataPart(event.name, event.data, event.data_id)
@@ -158,6 +160,23 @@ def _data(turn: Turn, event: ev.DataArrived) -> Turn:
             if isinstance(old, DataPart) and (old.name, old.data_id) == (event.name, event.data_id):
                 return put(turn, at, part)
     return push(turn, part)
+
+
+def _told_worker(turn: Turn, said: Json) -> Turn:
+    """A stream may be the only place that names the worker it has just created.
+
+    Nobody published how: a string, or an object with an id, is taken; a known id is never overwritten.
+    """
+    if turn.worker_id is not None or turn.order.worker_id is not None:
+        return turn
+    box = said if isinstance(said, dict) else {"id": said}
+    found = next((v for k in ("workerId", "worker_id", "id") if isinstance(v := box.get(k), str) and v), None)
+    return turn if found is None else replace(turn, worker_id=found)
+
+
+def _told_in_metadata(turn: Turn, metadata: JsonObject) -> Turn:
+    named = {key: value for key, value in metadata.items() if key in ("workerId", "worker_id")}
+    return _told_worker(turn, named) if named else turn
 
 
 def _activity(data: Json) -> str | None:
@@ -175,10 +194,12 @@ def _life(turn: Turn, event: ev.Life) -> Turn:
     match event:
         case ev.MessageStarted():
             named = event.message_id if event.message_id is not None else turn.message_id
+            turn = _told_in_metadata(turn, event.metadata)
             return replace(turn, message_id=named, metadata=merge(turn.metadata, event.metadata))
         case ev.StepStarted() | ev.StepFinished() | ev.StepReset():
             return _step(turn, event)
         case ev.MetadataMerged():
+            turn = _told_in_metadata(turn, event.metadata)
             return replace(turn, metadata=merge(turn.metadata, event.metadata))
         case ev.UsageReported():
             return replace(turn, stream_usage=merge(turn.stream_usage, event.usage))
