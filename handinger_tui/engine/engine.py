@@ -28,6 +28,16 @@ __all__ = ["Busy", "Elsewhere", "Engine", "Home", "Listener"]
 Listener = Callable[[str], None]
 
 
+def _never_left(order: Order, frames: list[Frame]) -> bool:
+    """The turn is ours and no byte of it can have left.
+
+    A turn adopted from elsewhere was never sent by us: it says how often it was asked before,
+    which one of ours cannot know until it is on its way.
+    """
+    left = any(frame.event == Note.SENDING or frame.event in ANSWERED for frame in frames)
+    return not left and order.seen_before is None
+
+
 @dataclass(slots=True)
 class _Desk:
     """What the engine holds for one open session."""
@@ -202,13 +212,12 @@ class Engine:
             await self.open(session.session_id)
             desk = self._desks[session.session_id]
             frames = await self._log.frames(order.turn_id)
-            # A turn adopted from elsewhere was never sent by us: what the service has shown of it tells.
-            if not any(frame.event == Note.SENDING or frame.event in ANSWERED for frame in frames):
+            if _never_left(order, frames):
                 await self._close(desk, order, frames, TurnStatus.NOT_SENT, NOT_YET_SENT)
             elif self._home.forgetful:
                 await self._close(desk, order, frames, TurnStatus.INCOMPLETE, LOCAL_ENDED)
             else:
-                await self.settled(session.session_id)
+                # Where one turn of the session is being watched already, the next start takes the other.
                 await self.watch(session.session_id, order.turn_id)
             found.append(session.session_id)
         return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from handinger_tui.core.frames import Frame, Framing, Note, Piece
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.session import Session
@@ -10,7 +12,7 @@ from handinger_tui.engine.engine import Engine, Home
 from handinger_tui.engine.patience import Patience
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, says, worker
 
-ORDER = Order("turn_a", "hello", 1000, "w1", seen_before=0)
+ORDER = Order("turn_a", "hello", 1000, "w1")
 
 
 def note(seq: int, name: Note, **said: object) -> Frame:
@@ -140,3 +142,13 @@ async def test_a_turn_that_still_runs_stays_running_with_what_it_has() -> None:
     assert not await engine.look("ses_a")
     turn = engine.session("ses_a").turns[0]
     assert (turn.status, turn.text) == (TurnStatus.RUNNING, "so far")
+
+
+async def test_a_turn_of_somebody_else_whose_frames_were_lost_is_no_draft_of_ours() -> None:
+    log, api = crashed(), FakeApi(workers=[worker("theirs", prompt="hello")])
+    log.orders["turn_a"] = replace(ORDER, seen_before=0)
+    engine = engine_on(log, api)
+    await engine.recover()
+    turn = (await engine.settled("ses_a")).turns[0]
+    assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "theirs")
+    assert api.posts == []
