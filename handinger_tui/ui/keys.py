@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from textual.binding import Binding, BindingType
+from rich.cells import cell_len
+from textual.binding import ActiveBinding, Binding, BindingType
 
 
 class Where(StrEnum):
@@ -21,7 +22,10 @@ class Where(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """`keys` as Textual spells them, comma-separated; `label` is for the footer, `tooltip` for the help."""
+    """`keys` as Textual spells them, comma-separated; `label` is for the footer, `tooltip` for the help.
+
+    `footer` is the place in the footer, 0 for none: where there is no room for all, the highest go first.
+    """
 
     id: str
     keys: str
@@ -29,7 +33,7 @@ class Key:
     label: str
     tooltip: str
     where: Where
-    footer: bool = False
+    footer: int = 0
 
     def binding(self) -> BindingType:
         """As Textual takes it. Keys of prompt and program win over those of the text editor in the prompt."""
@@ -38,7 +42,7 @@ class Key:
             self.keys,
             self.action,
             self.label,
-            show=self.footer,
+            show=self.footer > 0,
             key_display=spoken(self.keys.split(",")[0]),
             priority=priority,
             tooltip=self.tooltip,
@@ -50,9 +54,9 @@ _P, _A, _T, _S = Where.PROMPT, Where.ANYWHERE, Where.TRANSCRIPT, Where.SESSIONS
 
 # fmt: off - one key, one line
 KEYS: Final = (
-    Key("prompt.send", "enter", "send", "Send", "Send, or run the slash command", _P, True),
+    Key("prompt.send", "enter", "send", "Send", "Send, or run the slash command", _P, 1),
     Key("prompt.newline", "ctrl+j,shift+enter,alt+enter", "newline", "New line", "New line; also \\", _P),
-    Key("prompt.queue", "tab", "queue", "Queue", "While a turn runs: queue", _P, True),
+    Key("prompt.queue", "tab", "queue", "Queue", "While a turn runs: queue", _P, 3),
     Key("prompt.complete", "tab", "complete", "Complete", "Complete a command; bring an idea", _P),
     Key("prompt.older", "up", "older", "Older", "On the first line: the message before", _P),
     Key("prompt.newer", "down", "newer", "Newer", "On the last line: the message after", _P),
@@ -63,19 +67,19 @@ KEYS: Final = (
         "Budget",
         "The next budget",
         _P,
-        True,
+        4,
     ),
     Key("prompt.history", "ctrl+r", "screen.command('history')", "History", "Search earlier messages", _P),
     Key("prompt.editor", "ctrl+g", "screen.command('editor')", "Editor", "Write it in your own editor", _P),
     Key("prompt.help", "question_mark", "help", "Help", "On an empty prompt: this help", _P),
     Key("prompt.end", "end", "follow", "Follow", "On an empty prompt: follow the end", _P),
-    Key("work.detach", "escape", "command('detach')", "Stop watching", "Leave a running turn", _A, True),
+    Key("work.detach", "escape", "command('detach')", "Stop watching", "Leave a running turn", _A, 2),
     Key("work.back", "escape", "back", "Back", "Close what is open; else back to the prompt", _A),
-    Key("work.help", "f1", "command('help')", "Help", "Keys and commands", _A, True),
-    Key("work.sessions", "ctrl+s", "command('sessions')", "Sessions", "Open another session", _A, True),
-    Key("work.new", "ctrl+n", "command('new')", "New", "Start with a new worker", _A, True),
-    Key("work.panels", "ctrl+b", "command('panels')", "Panels", "Usage, sources and files", _A, True),
-    Key("work.palette", "ctrl+p", "command('palette')", "Commands", "Every command, to search", _A, True),
+    Key("work.help", "f1", "command('help')", "Help", "Keys and commands", _A, 5),
+    Key("work.sessions", "ctrl+s", "command('sessions')", "Sessions", "Open another session", _A, 6),
+    Key("work.new", "ctrl+n", "command('new')", "New", "Start with a new worker", _A, 7),
+    Key("work.panels", "ctrl+b", "command('panels')", "Panels", "Usage, sources and files", _A, 8),
+    Key("work.palette", "ctrl+p", "command('palette')", "Commands", "Every command, to search", _A, 9),
     Key("work.details", "ctrl+o", "command('details')", "Details", "Unfold thoughts and tool calls", _A),
     Key("work.find", "ctrl+f", "command('find')", "Find", "Find in this session", _A),
     Key("work.up", "pageup", "scroll('page_up')", "Page up", "Scroll up one page", _A),
@@ -97,9 +101,9 @@ KEYS: Final = (
     ),
     Key("transcript.match_up", "N", "transcript('find_previous')", "Match before", "The match above", _T),
     Key("transcript.copy", "y", "copy_current", "Copy", "Copy what the cursor is on", _T),
-    Key("sessions.open", "enter", "open", "Open", "Open the marked session", _S, True),
-    Key("sessions.rename", "f2", "rename", "Rename", "Give the session another title", _S, True),
-    Key("sessions.delete", "ctrl+x", "delete", "Delete", "Delete it from this machine", _S, True),
+    Key("sessions.open", "enter", "open", "Open", "Open the marked session", _S, 1),
+    Key("sessions.rename", "f2", "rename", "Rename", "Give the session another title", _S, 2),
+    Key("sessions.delete", "ctrl+x", "delete", "Delete", "Delete it from this machine", _S, 3),
 )
 # fmt: on
 
@@ -107,6 +111,28 @@ KEYS: Final = (
 def bindings(*places: Where) -> list[BindingType]:
     """The bindings of one place or more, in the order of the table."""
     return [key.binding() for key in KEYS if key.where in places]
+
+
+_PLACE: Final = {key.id: key.footer for key in KEYS}
+_AROUND: Final = 3
+"""Cells beside the key and its label: one between them, one on each side."""
+
+
+def for_footer(
+    active: Mapping[str, ActiveBinding], width: int, display: Callable[[Binding], str]
+) -> dict[str, ActiveBinding]:
+    """The active bindings in the order of the footer; what does not fit into `width` cells is not shown."""
+    ordered = sorted(active.items(), key=lambda item: _PLACE.get(item[1].binding.id or "", 0))
+    left, found = width, {}
+    for key, one in ordered:
+        if one.binding.show:
+            cells = cell_len(display(one.binding)) + cell_len(one.binding.description) + _AROUND
+            if cells > left:
+                found[key] = one._replace(binding=replace(one.binding, show=False))
+                continue
+            left -= cells
+        found[key] = one
+    return found
 
 
 _SPOKEN: Final = {

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Callable
 from typing import ClassVar, Final
 
-from textual.binding import BindingType
+from textual.binding import ActiveBinding, BindingType
 
-from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.keys import Where, bindings, for_footer
 from handinger_tui.ui.launch import Launch
 from handinger_tui.ui.screens.footing import Footing
 from handinger_tui.ui.widgets.side import panel_keys
@@ -24,6 +24,15 @@ class Frontage(Footing):
     def __init__(self, launch: Launch, now_ms: Callable[[], int]) -> None:
         super().__init__(launch, now_ms)
         self._pressed_ms: int | None = None
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """For the footer: what matters now comes first, and nothing is cut in the middle."""
+        return for_footer(super().active_bindings, self.size.width, self.app.get_key_display)
+
+    def on_resize(self) -> None:
+        """The footer is laid out for the width."""
+        self.refresh_bindings()
 
     # -- keys ----------------------------------------------------------------------------------
     @property

@@ -187,3 +187,27 @@ async def test_without_a_browser_the_link_is_copied() -> None:
         desktop.work.transcript.action_link("https://pumps.example/all")
         await desktop.until(pilot, lambda: desktop.app.clipboard == "https://pumps.example/all")
         assert "no browser here" in desktop.said()
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (40, " Enter Send  Esc Stop watching  F1 Help"),
+        (80, " Enter Send  Esc Stop watching  Tab Queue  ⇧Tab Budget  F1 Help  ^S Sessions"),
+        (
+            120,
+            " Enter Send  Esc Stop watching  Tab Queue  ⇧Tab Budget  F1 Help  ^S Sessions"
+            "  ^N New  ^B Panels  ^P Commands",
+        ),
+    ],
+)
+async def test_the_footer_shows_what_matters_now_first_and_cuts_nothing(width: int, shown: str) -> None:
+    script, gate = held("Half")
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
+    async with desktop.running(200, 24) as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "Half")
+        await pilot.resize_terminal(width, 24)
+        await desktop.until(pilot, lambda: desktop.text().splitlines()[-1] == shown)
+        gate.set()
+        await desktop.until(pilot, lambda: "Esc Stop watching" not in desktop.text())
