@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -60,6 +62,14 @@ class Terminal:
     def shows(self, text: str) -> str:
         """Look until `text` stands on the screen."""
         return self.until(lambda screen: text in screen, text)
+
+    def kill(self) -> None:
+        """kill -9 the program: it gets no chance to write anything down."""
+        shell = int(self._call("list-panes", "-t", "it", "-F", "#{pane_pid}"))
+        children = Path(f"/proc/{shell}/task/{shell}/children").read_text()
+        for pid in children.split():
+            os.kill(int(pid), signal.SIGKILL)
+        self.shows("exit=137")
 
     def close(self) -> None:
         """End the window and whatever runs in it."""

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from handinger_tui.local.serving import LocalServer
+from tests.e2e.runner import run
 from tests.e2e.terminal import terminal
 
 pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
@@ -70,3 +72,30 @@ def test_help_and_version_need_no_terminal(tmux: str, tmp_path: Path) -> None:
     with terminal(tmux, 80, 24) as window:
         window.run("--version", home=tmp_path)
         assert "handinger-tui 0." in window.shows("exit=0")
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["terminal closed", "kill -9"])
+def test_a_run_survives_the_end_of_its_terminal(tmux: str, tmp_path: Path, *, killed: bool) -> None:
+    with LocalServer.start(pace=0.5) as server:
+        service = {"HANDINGER_BASE_URL": server.base_url, "HANDINGER_API_KEY": server.api_key}
+        with terminal(tmux, 100, 30) as window:
+            window.run("long 25", home=tmp_path, **service)
+            window.shows("Paragraph 2.")
+            if killed:
+                window.kill()
+        with terminal(tmux, 100, 30) as window:
+            window.run(home=tmp_path, **service)
+            screen = window.shows("long 25")
+            if not killed:
+                # The turn was left on purpose: it is offered, and Enter watches it for nothing.
+                window.shows("still running")
+                window.press("Enter")
+            window.shows("completed")
+            window.press("C-Home")
+            screen = window.shows("Paragraph 1.")
+            assert screen.count("Paragraph 1.") == 1
+            window.press("C-End")
+            screen = window.shows("Paragraph 25.")
+            assert "credits" in screen
+    told = run("sessions", "list", "--json", home=tmp_path)
+    assert [(row["turns"], row["last_status"]) for row in told.result["sessions"]] == [(1, "completed")]
