@@ -24,7 +24,7 @@ from handinger_tui.ui.keys import spoken
 from handinger_tui.ui.launch import Launch
 from handinger_tui.ui.palette import CommandProvider
 from handinger_tui.ui.screens.dialogs import Problem
-from handinger_tui.ui.screens.opening import farewell
+from handinger_tui.ui.screens.leaving import farewell
 from handinger_tui.ui.screens.work import WorkScreen
 from handinger_tui.ui.themes import THEMES, first_theme
 from handinger_tui.ui.transcript.guard import ControlFilter
@@ -99,7 +99,7 @@ class HandingerApp(App[None]):
     def farewell(self) -> list[str]:
         """Lines for the terminal after the screen is gone: what failed, and how to come back."""
         failed = [] if self._report is None else [f"{FAILED} Report: {self._report}"]
-        return [*failed, *([] if self.work.desk is None else farewell(self.work.desk.session))]
+        return [*failed, *([] if self.work.desk is None else farewell(self.work.desk))]
 
     def _fatal_error(self) -> None:
         """As Textual's own, but without the values of variables, and to a file where there is one."""

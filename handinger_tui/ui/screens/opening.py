@@ -1,12 +1,9 @@
-"""Opening: which session the screen begins on, and what it says at the end."""
+"""Opening: which session the screen begins on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from handinger_tui.core.safety import clean_line
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import TurnStatus
 from handinger_tui.ui.launch import Launch, Opening
 from handinger_tui.ui.screens.desk import Desk
 
@@ -51,19 +48,3 @@ async def _last(desk: Desk, *, or_fresh: bool = False) -> Begun:
         desk.fresh()
         return Begun()
     return Begun(waiting)
-
-
-def farewell(session: Session) -> list[str]:
-    """What the terminal shows after leaving: how to come back, and what goes on without us."""
-    if not session.turns:
-        return []
-    lines = [f"Resume this session:  handinger-tui --resume {clean_line(session.session_id)}"]
-    if session.worker_id is None:
-        return lines
-    worker = clean_line(session.worker_id)
-    lines.append(f"Its worker:           handinger-tui --worker {worker}")
-    turn = session.current
-    if session.busy or (turn is not None and turn.status is TurnStatus.RUNNING):
-        lines.append("The worker is still running on the server and may keep charging.")
-        lines.append(f"Watch it again:       handinger-tui attach {worker}")
-    return lines

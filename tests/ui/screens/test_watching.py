@@ -82,8 +82,9 @@ async def test_leaving_during_a_turn_tells_how_to_come_back_and_that_it_costs() 
         await desktop.until(pilot, lambda: desktop.app._exit)
     said = "\n".join(desktop.app.farewell)
     assert f"handinger-tui --resume {desktop.session.session_id}" in said
-    assert "handinger-tui attach w1" in said
-    assert "still running on the server and may keep charging" in said
+    assert "handinger-tui --worker w1" in said
+    assert "1 run left going: it may keep charging. Watch it: handinger-tui attach w1" in said
+    assert "cost not reported · 1 turn" in said
 
 
 async def test_a_worker_named_at_the_start_is_read_and_its_turns_are_shown() -> None:

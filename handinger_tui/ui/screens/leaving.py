@@ -1,0 +1,63 @@
+"""Leaving: what the terminal shows once the screen is gone."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from handinger_tui.core.money import credits_text, total_text
+from handinger_tui.core.readings import session_money
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import TurnStatus
+from handinger_tui.core.words import plural
+from handinger_tui.ui.screens.desk import Desk
+from handinger_tui.ui.widgets.words import unwatched
+
+NAMED: Final = 3
+"""At most this many runs are named one by one."""
+
+
+def farewell(desk: Desk) -> list[str]:
+    """How to come back, what it cost, and what goes on without us."""
+    session, local = desk.session, desk.connection.badge.local
+    lines = []
+    if session.turns:
+        lines.append(f"Resume this session:  handinger-tui --resume {clean_line(session.session_id)}")
+        # The local worker is gone with the program: its id leads nowhere.
+        if session.worker_id is not None and not local:
+            lines.append(f"Its worker:           handinger-tui --worker {clean_line(session.worker_id)}")
+        simulated = " · simulated: the local worker charges nothing" if local else ""
+        lines.append(f"It took:              {money_line(session)}{simulated}")
+    return lines if local else [*lines, *_left_going(desk)]
+
+
+def money_line(session: Session) -> str:
+    """The session so far, gaps named: "$1.23 + 2 turns unknown · 12 credits · 3 turns"."""
+    money = session_money(session.turns)
+    pieces = [f"cost {total_text(money.usd)}" if money.usd.value is None else total_text(money.usd)]
+    if money.credits.value is not None:
+        pieces.append(f"{credits_text(money.credits.value)} credits")
+    return " · ".join([*pieces, plural(len(session.turns), "turn")])
+
+
+def _left_going(desk: Desk) -> list[str]:
+    going = [session for session in desk.met if _goes_on(session)]
+    if not going:
+        return []
+    if len(going) == 1:
+        return [f"1 run left going: it may keep charging. Watch it: {_command(going[0])}"]
+    lines = [f"{len(going)} runs left going: they may keep charging. Watch them:"]
+    lines += [f"  {_command(session)}" for session in going[:NAMED]]
+    more = len(going) - NAMED
+    return [*lines, f"  and {more} more: handinger-tui --resume lists them"] if more > 0 else lines
+
+
+def _goes_on(session: Session) -> bool:
+    on_its_way = any(turn.live and turn.status is not TurnStatus.QUEUED for turn in session.turns)
+    return on_its_way or unwatched(session) is not None
+
+
+def _command(session: Session) -> str:
+    if session.worker_id is None:
+        return f"handinger-tui --resume {clean_line(session.session_id)}"
+    return f"handinger-tui attach {clean_line(session.worker_id)}"

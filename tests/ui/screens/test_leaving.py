@@ -1,0 +1,84 @@
+"""What stands on the terminal after leaving."""
+
+from __future__ import annotations
+
+from handinger_tui.ui.launch import Opening
+from tests.engine.fakes import FakeApi, Script, says, worker
+from tests.ui.fakes import LOCAL, PRICED, Desktop, answers, launch
+from tests.ui.screens.test_looking import BUSY, Past
+from tests.ui.screens.test_sending import held
+
+
+async def test_nothing_is_said_where_nothing_happened() -> None:
+    desktop = Desktop()
+    async with desktop.running():
+        assert desktop.app.farewell == []
+
+
+async def test_the_session_its_worker_and_its_money() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed")
+        assert desktop.app.farewell == [
+            f"Resume this session:  handinger-tui --resume {desktop.session.session_id}",
+            "Its worker:           handinger-tui --worker w1",
+            "It took:              $0.0123 · 8 credits · 1 turn",
+        ]
+
+
+async def test_the_local_worker_is_not_named_since_it_ends_with_the_program() -> None:
+    script, _gate = held("Half")
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", busy=True)]), badge=LOCAL)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "Half")
+        said = "\n".join(desktop.app.farewell)
+        assert "--resume" in said
+        assert "simulated: the local worker charges nothing" in said
+        assert "w1" not in said
+        assert "left going" not in said
+
+
+async def test_every_run_left_going_is_named_those_out_of_sight_too() -> None:
+    one, _ = held("Half")
+    other, _ = held("Part")
+    starts: list[Script] = [one, other]
+    desktop = Desktop(api=FakeApi(starts=[*starts], workers=[worker("", busy=True)]))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "First")
+        await desktop.shows(pilot, "Half")
+        await pilot.press("ctrl+n")
+        await desktop.shows(pilot, "New session")
+        await desktop.send(pilot, "Second")
+        await desktop.shows(pilot, "Part")
+        assert desktop.app.farewell[-3:] == [
+            "2 runs left going: they may keep charging. Watch them:",
+            "  handinger-tui attach w1",
+            "  handinger-tui attach w1",
+        ]
+    # The engine has let go of both by now: the words stay true.
+    assert desktop.app.farewell[-3].startswith("2 runs left going")
+
+
+async def test_a_run_that_an_earlier_program_left_going_is_named_again() -> None:
+    past = Past()
+    await past.leave()
+    desktop = past.next(FakeApi(starts=[says("Hello")], workers=[BUSY]), Opening.FRESH)
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: "1 run still going" in desktop.said())
+        assert desktop.app.farewell == [
+            "1 run left going: it may keep charging. Watch it: handinger-tui attach w1"
+        ]
+
+
+async def test_a_cost_with_a_gap_says_so() -> None:
+    silent = worker("")
+    api = FakeApi(starts=[says("One"), says("Two", message_id="b")], workers=[worker("", **PRICED), silent])
+    desktop = Desktop(api=api, launch=launch(Opening.FRESH))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "First")
+        await desktop.shows(pilot, "✓ completed")
+        await desktop.send(pilot, "Second")
+        await desktop.until(pilot, lambda: len(desktop.session.turns) == 2 and not desktop.session.busy)
+        assert "$0.0123 + 1 turn unknown · 8 credits · 2 turns" in desktop.app.farewell[2]
