@@ -129,5 +129,6 @@ def connection(parts: Parts) -> Connection:
         save_file=save_file,
         attach=attachment,
         open_link=open_link,
+        email=parts.client.email,
         warnings=[parts.warning] if parts.warning else [],
     )

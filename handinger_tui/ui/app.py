@@ -29,7 +29,7 @@ from handinger_tui.ui.screens.work import WorkScreen
 from handinger_tui.ui.themes import THEMES, first_theme
 from handinger_tui.ui.transcript.guard import ControlFilter
 
-FAILED: Final = "handinger-tui met a fault of its own and has ended; your history is safe."
+FAILED: Final = "The program met a fault of its own and has ended; your history is safe."
 
 
 def system_now_ms() -> int:

@@ -100,6 +100,8 @@ class Connection:
     """Look at a local file that goes with a prompt. Raises HandingerError."""
     open_link: Callable[[str], Awaitable[bool]]
     """Hand an already judged address to the system's browser; False when there is none."""
+    email: Callable[[str], Awaitable[str]]
+    """The inbound e-mail address of a worker. Raises ApiError."""
     warnings: Sequence[str] = ()
     """Things to say once (no durable history, a damaged database set aside)."""
 

@@ -96,6 +96,8 @@ class Desktop:
     fails: list[HandingerError] = field(default_factory=list)
     saved: list[FilePart] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+    """Workers whose e-mail address was asked for."""
     browser: bool = True
     warnings: tuple[str, ...] = ()
     now_ms: int = NOW_MS
@@ -124,6 +126,7 @@ class Desktop:
             self._save,
             lambda path: Attachment(path, path, 1, "text/plain"),
             self._open,
+            self._email,
             self.warnings,
         )
 
@@ -134,6 +137,10 @@ class Desktop:
     async def _open(self, url: str) -> bool:
         self.opened.append(url)
         return self.browser
+
+    async def _email(self, worker_id: str) -> str:
+        self.asked.append(worker_id)
+        return f"{worker_id}@mail.test"
 
     @property
     def work(self) -> WorkScreen:

@@ -7,13 +7,15 @@ from typing import Final
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turn import TurnStatus
 from handinger_tui.ui.commands.command import Command, Context
-from handinger_tui.ui.screens.dialogs import Ask, Confirm
+from handinger_tui.ui.screens.dialogs import Ask, Confirm, Notice
 from handinger_tui.ui.screens.sessions import SessionPicker
 
 STOP_WATCHING: Final = (
     "The worker keeps running and may keep charging.\n\n"
     "To come back: Enter on an empty prompt, /attach, or at the next start Enter again."
 )
+
+MAIL_COSTS: Final = "A message to this address starts a turn of the worker, which may cost. Copied."
 
 
 async def new(to: Context) -> None:
@@ -79,10 +81,25 @@ async def rename(to: Context) -> None:
         to.stage.refresh()
 
 
+async def email(to: Context) -> None:
+    """The address of this session's worker, shown and copied."""
+    worker_id = to.desk.session.worker_id
+    if worker_id is None:
+        to.stage.say("This session has no worker yet: its first message makes one.", "warning")
+        return
+    if not to.desk.at_home(to.desk.session):
+        to.stage.say("This session belongs to another service: its worker is not asked from here.", "warning")
+        return
+    address = clean_line(await to.desk.connection.email(worker_id))
+    to.stage.copy(address, "the worker's e-mail address")
+    await to.stage.ask(Notice("E-mail to this worker", f"{address}\n\n{MAIL_COSTS}"))
+
+
 SESSION: Final = (
     Command("new", "Start with a new worker", new, ("clear",)),
     Command("sessions", "Open another session", sessions, ("resume", "continue"), "[ID]"),
     Command("attach", "Watch a worker that may be running", attach, takes="[ID]"),
     Command("detach", "Stop watching; the worker keeps running", detach),
+    Command("email", "The worker's e-mail address, shown and copied", email),
     Command("rename", "Give the session another title", rename, takes="[TITLE]"),
 )

@@ -118,6 +118,20 @@ async def test_receipt_rename_copy_and_find() -> None:
         await desktop.until(pilot, lambda: "Not found" in desktop.said())
 
 
+async def test_the_address_of_the_worker_is_shown_and_copied() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/email")
+        await desktop.until(pilot, lambda: "has no worker yet" in desktop.said())
+        assert desktop.asked == []
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed")
+        await desktop.send(pilot, "/email")
+        await desktop.shows(pilot, "E-mail to this worker", "w1@mail.test", "may cost")
+        assert desktop.app.clipboard == "w1@mail.test"
+        assert desktop.asked == ["w1"]
+
+
 async def test_sources_files_and_downloads() -> None:
     body = worker("", files=FILES, sources=SOURCES, **PRICED)
     desktop = Desktop(api=FakeApi(starts=[says("Hello")], workers=[body]))
