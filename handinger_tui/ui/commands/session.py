@@ -11,8 +11,7 @@ from handinger_tui.ui.screens.dialogs import Ask, Confirm, Notice
 from handinger_tui.ui.screens.sessions import SessionPicker
 
 STOP_WATCHING: Final = (
-    "The worker keeps running and may keep charging.\n\n"
-    "To come back: Enter on an empty prompt, /attach, or at the next start Enter again."
+    "The worker keeps running and may keep charging.\n\nTo come back: Enter on an empty prompt or /attach"
 )
 
 MAIL_COSTS: Final = "A message to this address starts a turn of the worker, which may cost. Copied."
@@ -64,7 +63,9 @@ async def detach(to: Context) -> None:
     if not to.desk.session.busy:
         to.stage.say("Nothing is running here.")
         return
-    question = Confirm("Stop watching?", STOP_WATCHING, yes="Stop watching", no="Keep watching")
+    # The local worker ends with the program, so there is no coming back later.
+    later = " while the program runs." if to.desk.connection.badge.local else ", now or after the next start."
+    question = Confirm("Stop watching?", STOP_WATCHING + later, yes="Stop watching", no="Keep watching")
     if await to.stage.ask(question):
         to.desk.detach()
 
