@@ -29,8 +29,8 @@ async def sessions(to: Context) -> None:
     chosen = await to.desk.find(to.rest) if to.rest else None
     if chosen is None:
         desk = to.desk
-        met = {session.session_id: session for session in desk.met}
-        chosen = await to.stage.ask(SessionPicker(desk.shelf, to.stage.now_ms, desk.session_id, met))
+        picker = SessionPicker(desk.shelf, to.stage.now_ms, desk.session_id, lambda: desk.met)
+        chosen = await to.stage.ask(picker)
     if chosen is None or chosen == to.desk.session_id:
         return
     await to.stage.keep_draft()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from handinger_tui.core.money import credits_text, total_text
+from handinger_tui.core.money import credits_text, total_text, usd_text
 from handinger_tui.core.readings import session_money
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
@@ -34,7 +34,13 @@ def farewell(desk: Desk) -> list[str]:
 def money_line(session: Session) -> str:
     """The session so far, gaps named: "$1.23 + 2 turns unknown · 12 credits · 3 turns"."""
     money = session_money(session.turns)
-    pieces = [f"cost {total_text(money.usd)}" if money.usd.value is None else total_text(money.usd)]
+    usd = money.usd
+    if usd.value is None:
+        pieces = [f"cost {total_text(usd)}"]
+    elif usd.missing_turns == 1 and _goes_on(session):
+        pieces = [f"{usd_text(usd.value)} so far"]
+    else:
+        pieces = [total_text(usd)]
     if money.credits.value is not None:
         pieces.append(f"{credits_text(money.credits.value)} credits")
     return " · ".join([*pieces, plural(len(session.turns), "turn")])

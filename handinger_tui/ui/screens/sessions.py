@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
@@ -47,7 +47,7 @@ class SessionPicker(ModalScreen[str]):
         shelf: Shelf,
         now_ms: Callable[[], int],
         current: str,
-        met: Mapping[str, Session] = MappingProxyType({}),
+        met: Callable[[], Iterable[Session]] = tuple,
     ) -> None:
         """`met`: sessions that are known better than their rows on the disk."""
         super().__init__()
@@ -77,9 +77,19 @@ class SessionPicker(ModalScreen[str]):
         except HandingerError as problem:
             self.notify(f"{problem.summary} {problem.hint}", severity="error", markup=False)
 
-    async def _read(self) -> None:
+    def reload(self) -> None:
+        """The history has changed: read it again, and keep the mark where it is."""
+        # Before its first reading there is nothing on the screen yet, and that reading is to come.
+        if self._rows:
+            self._do(self._read(self._chosen))
+
+    async def _read(self, marked: SessionSummary | None = None) -> None:
         self._rows = await self._shelf.sessions()
         self._fill()
+        if marked is not None:
+            listed = self.query_one("#rows", OptionList)
+            ids = [option.id for option in listed.options]
+            listed.highlighted = ids.index(marked.session_id) if marked.session_id in ids else 0
 
     def on_resize(self) -> None:
         """Rows are laid out for the width."""
@@ -98,9 +108,10 @@ class SessionPicker(ModalScreen[str]):
             return
         now = self._now_ms()
         here = self._current
+        met = {session.session_id: session for session in self._met()}
         listed.add_options(
             Option(
-                _line(row, self._met.get(row.session_id), now, width, here=row.session_id == here),
+                _line(row, met.get(row.session_id), now, width, here=row.session_id == here),
                 row.session_id,
             )
             for row in rows

@@ -20,6 +20,7 @@ from handinger_tui.ui.screens.looking import look_back, told
 from handinger_tui.ui.screens.opening import Begun, begin
 from handinger_tui.ui.screens.pulse import Pulse
 from handinger_tui.ui.screens.returns import drafts
+from handinger_tui.ui.screens.sessions import SessionPicker
 from handinger_tui.ui.screens.submitting import Submitting
 
 PAINTS_PER_S: Final = 30
@@ -98,6 +99,9 @@ class WorkScreen(Submitting):
         for line in told(found, desk.session_id, self.now_ms()):
             self.stage.say(line)
         self._repaint()
+        for screen in self.app.screen_stack:
+            if isinstance(screen, SessionPicker):
+                screen.reload()
 
     async def _opened(self, desk: Desk) -> Begun:
         self.prompt.remember(*await desk.shelf.prompts())

@@ -72,6 +72,16 @@ async def test_a_run_that_an_earlier_program_left_going_is_named_again() -> None
         ]
 
 
+async def test_a_run_that_goes_on_cost_so_far() -> None:
+    past = Past()
+    await past.leave()
+    priced = worker("Half", prompt="Do it", busy=True, usage={"costUsd": 0.5, "credits": 12})
+    desktop = past.next(FakeApi(workers=[priced]), Opening.LAST)
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: "1 run still going" in desktop.said())
+        assert "It took:              $0.50 so far · 12 credits · 1 turn" in desktop.app.farewell
+
+
 async def test_a_cost_with_a_gap_says_so() -> None:
     silent = worker("")
     api = FakeApi(starts=[says("One"), says("Two", message_id="b")], workers=[worker("", **PRICED), silent])

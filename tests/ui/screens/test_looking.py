@@ -6,6 +6,8 @@ import asyncio
 from copy import deepcopy
 from dataclasses import dataclass, field
 
+from textual.widgets import OptionList
+
 from handinger_tui.core.errors import Refused, Unreachable
 from handinger_tui.core.session import SessionSummary
 from handinger_tui.core.turn import Kind, TurnStatus
@@ -80,6 +82,22 @@ async def test_the_list_tells_how_long_a_run_has_been_going_and_what_it_cost_so_
         await desktop.until(pilot, lambda: "1 run still going" in desktop.said())
         await pilot.press("ctrl+s")
         await desktop.shows(pilot, "still running · 4 m · 1 turn · 12 credits so far")
+
+
+async def test_a_list_that_is_open_already_is_read_again_and_keeps_its_mark() -> None:
+    past = Past()
+    await past.leave()
+    await past.leave("Do that")
+    api = SlowApi(workers=[BUSY])
+    api.may = asyncio.Event()
+    desktop = past.next(api, Opening.PICKER)
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "Do that", "left running")
+        await pilot.press("down")
+        api.may.set()
+        await desktop.shows(pilot, "still running · 4 m · 1 turn · 12 credits so far")
+        listed = desktop.app.screen.query_one("#rows", OptionList)
+        assert listed.highlighted == 1
 
 
 async def test_runs_that_ended_meanwhile_are_fetched_marked_unread_and_told_once() -> None:
