@@ -52,8 +52,8 @@ class Welcome(Static):
         """The whole text; remote and local differ in ideas and in the last paragraph."""
         title = (
             ("Handinger in your terminal", "bold $foreground"),
-            ("A worker researches, computes and writes; you see", "$text-muted"),
-            ("every step, every source and what it costs.", "$text-muted"),
+            ("A worker researches, computes and writes;", "$text-muted"),
+            ("you see every step, source and cost.", "$text-muted"),
             ("", ""),
         )
         lines = [
@@ -79,11 +79,9 @@ class Welcome(Static):
                     (" LOCAL ", "bold $background on $accent"),
                     (" No API key is set, so a small worker on this machine answers.", "$foreground"),
                 ),
-                Content.styled(
-                    "It speaks the same API, costs nothing and knows a few tricks. For real", "$text-muted"
-                ),
                 Content.assemble(
-                    ("workers: ", "$text-muted"),
+                    ("It speaks the same API, costs nothing and knows a few tricks. ", "$text-muted"),
+                    ("For real workers: ", "$text-muted"),
                     ("export HANDINGER_API_KEY=…", "bold $foreground"),
                     (" and start again.", "$text-muted"),
                 ),
