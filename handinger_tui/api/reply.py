@@ -20,8 +20,8 @@ from handinger_tui.api.limits import Limits
 from handinger_tui.api.lines import LineReader
 from handinger_tui.api.sse import SseReader
 from handinger_tui.core.frames import Framing, Piece, Via
-from handinger_tui.core.jsontext import Json, NotJson, as_object, parse
-from handinger_tui.core.snapshot import is_worker, reason_text
+from handinger_tui.core.jsontext import Json, NotJson, parse
+from handinger_tui.core.snapshot import reason_text, worker_in
 
 if TYPE_CHECKING:
     import httpx
@@ -41,7 +41,7 @@ STREAM_STATUSES: Final = frozenset({200, 201, 202})
 """An event stream under any other status is none (HTML standard; 201 and 202 are this API's)."""
 
 _HEADERS: Final = {"x-vercel-ai-ui-message-stream": "ai-ui", "x-vercel-ai-data-stream": "ai4"}
-_WORKER_PATH: Final = re.compile(r"/workers/([^/]+)/?$")
+_WORKER_PATH: Final = re.compile(r"(?:^|/)workers/([^/]+)(?:/stream)?/?$")
 _WORKER_ID: Final = re.compile(r"[A-Za-z0-9_.:~-]{1,200}")
 
 
@@ -185,7 +185,7 @@ def error_in(value: dict[str, Json]) -> str | None:
     A Worker that failed is none: it ran, and cost. Nor is anything with an id:
     something may have been started, so it is not called free.
     """
-    if is_worker(value) or is_worker(as_object(value.get("worker"))) or "type" in value or "id" in value:
+    if worker_in(value) is not None or "type" in value or "id" in value:
         return None
     failed = value.get("success") is False or value.get("ok") is False
     told = reason_text(value.get("error")) or reason_text(value.get("errors"))
@@ -206,7 +206,7 @@ def is_json(kind: str) -> bool:
 
 
 def _worker_id(headers: httpx.Headers) -> str | None:
-    """From `x-worker-id`, else from the last segment of a Location below /workers/."""
+    """From `x-worker-id`, else from a Location that names a worker or its stream."""
     told = headers.get("x-worker-id")
     if told is None:
         try:

@@ -50,7 +50,8 @@ LONGEST_WAIT: Final = 3600.0
 VAGUE_WAIT: Final = 30.0
 """When the service names a time that nobody can read."""
 
-_SECONDS: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?")
+_SECONDS: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+"""Of any length: far too many digits are far too long a wait, and that is capped."""
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

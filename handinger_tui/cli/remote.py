@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -12,7 +11,7 @@ from pydantic import ValidationError
 from handinger_tui.api.downloads import save
 from handinger_tui.api.wire import After, At, Cron, Every, NewSchedule, Schedule
 from handinger_tui.cli.exits import Exit
-from handinger_tui.cli.output import say
+from handinger_tui.cli.output import put, say
 from handinger_tui.cli.places import places
 from handinger_tui.cli.wiring import Parts, RandomIds, wired
 from handinger_tui.core.errors import ApiError, SettingsError
@@ -37,7 +36,7 @@ async def _run(told: argparse.Namespace, settings: Settings) -> int:
 
 
 def _write(told: argparse.Namespace, value: JsonObject, text: str) -> None:
-    sys.stdout.write((dump(clean_json(value)) if told.json else text) + "\n")
+    put(dump(clean_json(value)) if told.json else text)
 
 
 async def _email(told: argparse.Namespace, parts: Parts) -> int:
@@ -136,11 +135,14 @@ def _wanted(told: argparse.Namespace, files: list[WorkerFile]) -> list[WorkerFil
         return files
     if not told.names:
         raise SettingsError("Which files?", "Name them, or use --all; see: handinger-tui files list WORKER")
-    known = {file.filename: file for file in files}
-    missing = [name for name in told.names if name not in known]
-    if missing:
-        raise SettingsError(f"The worker has no file {missing[0]!r}.", "See: handinger-tui files list WORKER")
-    return [known[name] for name in told.names]
+    found: list[WorkerFile] = []
+    for name in told.names:
+        # Several files may bear one name, and a file without a name is listed by its address.
+        called = [file for file in files if name in (file.filename, file.url)]
+        if not called:
+            raise SettingsError(f"The worker has no file {name!r}.", "See: handinger-tui files list WORKER")
+        found += [file for file in called if file not in found]
+    return found
 
 
 async def _get(parts: Parts, file: WorkerFile, folder: Path) -> JsonObject:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 import time
 
 from handinger_tui.cli.exits import Exit
+from handinger_tui.cli.output import put
 from handinger_tui.cli.places import places
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export.result import result_object, whole_number
@@ -34,25 +34,19 @@ async def _run(told: argparse.Namespace) -> int:
         action = told.action or "list"
         if action in ("list", "search"):
             found = await (ledger.search(told.text) if action == "search" else ledger.sessions(500))
-            _write(_list_json(found) if told.json else _list_text(found))
+            put(_list_json(found) if told.json else _list_text(found))
         elif action == "show":
             session = await ledger.load(await _only(ledger, told.id))
             if session is None:
                 raise SettingsError(f"There is no session {told.id!r}.", "See: handinger-tui sessions")
-            _write(_show_json(session) if told.json else _show_text(session))
+            put(_show_json(session) if told.json else _show_text(session))
         else:
             session_id = await _only(ledger, told.id)
             await (ledger.rename(session_id, told.title) if action == "rename" else ledger.delete(session_id))
-            _write(
-                dump({"session_id": session_id, "done": action}) if told.json else f"{action}: {session_id}"
-            )
+            put(dump({"session_id": session_id, "done": action}) if told.json else f"{action}: {session_id}")
     finally:
         await ledger.aclose()
     return Exit.OK
-
-
-def _write(text: str) -> None:
-    sys.stdout.write(text + "\n")
 
 
 async def _only(ledger: Ledger, prefix: str) -> str:

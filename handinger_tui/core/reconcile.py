@@ -13,7 +13,7 @@ from typing import Final
 
 from handinger_tui.core.jsontext import Json, as_object, dump, parse_exact
 from handinger_tui.core.messages import id_of, parts_of, role_of, text_of
-from handinger_tui.core.snapshot import JsonObject, Snapshot, snapshot_of
+from handinger_tui.core.snapshot import JsonObject, Snapshot, snapshot_of, worker_in
 from handinger_tui.core.text import Rope
 from handinger_tui.core.turn import Order, Part, ReasoningPart, StepPart, TextPart, Turn
 
@@ -138,7 +138,9 @@ def settle_with(turn: Turn, snapshot: Snapshot) -> Turn:
     parts = turn.parts or answer.parts
     if not snapshot.busy:
         parts = close_parts(parts)
-    if text is None or text == turn.text:
+    # A worker that is still at our turn has not said its last word: it only adds.
+    behind = text is not None and snapshot.busy and answer.last and len(text) < len(turn.text)
+    if text is None or text == turn.text or behind:
         return replace(turn, parts=parts)
     if answer.text == text and not _other_parts(turn.parts):
         new_parts = answer.parts
@@ -181,10 +183,14 @@ def read_stream_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
 
 
 def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
-    """Remember the reading. What an earlier reading of this turn told and this one leaves out stays."""
+    """Remember the reading. What an earlier reading of this turn told and this one leaves out stays.
+
+    The worker that was asked stays the worker, whatever id an answer carries.
+    """
     old = turn.snapshot
     told = snapshot if old is None else _added(old, snapshot)
-    return replace(turn, snapshot=told, worker_id=snapshot.worker_id or turn.worker_id)
+    named = turn.order.worker_id or turn.worker_id if old is not None else turn.order.worker_id
+    return replace(turn, snapshot=told, worker_id=named or snapshot.worker_id or turn.worker_id)
 
 
 def _added(old: Snapshot, new: Snapshot) -> Snapshot:
@@ -255,7 +261,8 @@ def slim_worker(text: str, order: Order, *, messages: bool = True) -> str:
     """
     if len(text) <= SLIM_ABOVE:
         return text
-    worker = dict(as_object(parse_exact(text)))
+    told = as_object(parse_exact(text))
+    worker = dict(worker_in(told) or told)
     answer = answer_to(order, snapshot_of(worker))
     if not messages:
         worker.pop("messages", None)

@@ -75,6 +75,12 @@ class Snapshot:
         return self.status not in ENDED
 
     @property
+    def silent(self) -> bool:
+        """It tells nothing of how the worker is: no status, no text, no error, no messages."""
+        told = (self.status, self.running_flag, self.output_text, self.error)
+        return all(value is None for value in told) and not self.messages
+
+    @property
     def failed(self) -> bool:
         """The service reports that the run went wrong."""
         return self.error is not None or self.status in FAILED
@@ -88,8 +94,21 @@ def is_worker(value: Json) -> bool:
     return "status" in box and ("output_text" in box or "running" in box) and "type" not in box
 
 
-def snapshot_of(wire: JsonObject) -> Snapshot:
-    """Read a Worker object as parsed by `parse_exact`."""
+WRAPPERS: Final = ("worker", "data")
+"""Members under which an answer or an event may hold the Worker."""
+
+
+def worker_in(wire: JsonObject) -> JsonObject | None:
+    """The Worker that an object is or holds, None where it says nothing of one."""
+    if is_worker(wire):
+        return wire
+    inner = (as_object(wire.get(wrapper)) for wrapper in WRAPPERS)
+    return next((worker for worker in inner if is_worker(worker)), None)
+
+
+def snapshot_of(answer: JsonObject) -> Snapshot:
+    """Read a Worker, bare or wrapped, as parsed by `parse_exact`."""
+    wire = worker_in(answer) or answer
     running = wire.get("running")
     return Snapshot(
         worker_id=as_text(wire.get("id")),

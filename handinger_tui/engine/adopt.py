@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from handinger_tui.core.fold import fold
 from handinger_tui.core.frames import Frame, Framing, Look, Note
 from handinger_tui.core.jsontext import Json, NotJson, as_object, dump, parse_exact
 from handinger_tui.core.messages import role_of, text_of
+from handinger_tui.core.outcome import fault_object, judge
 from handinger_tui.core.session import Session
-from handinger_tui.core.snapshot import snapshot_of
+from handinger_tui.core.snapshot import Snapshot, snapshot_of, worker_in
 from handinger_tui.core.turn import Order, TurnStatus
 from handinger_tui.engine.ports import Ids
 
@@ -24,11 +26,15 @@ def adopted_turns(session: Session, body: str, now_ms: int, ids: Ids) -> list[Ad
     one carries usage and costs: nobody knows what the older ones took.
     """
     try:
-        worker = as_object(parse_exact(body))
+        answer = as_object(parse_exact(body))
     except NotJson:
         return []
+    worker = worker_in(answer) or answer
     snapshot = snapshot_of(worker)
+    worker_id = session.worker_id or snapshot.worker_id
     groups = _groups(list(snapshot.messages))
+    if not groups:
+        return _nameless(session, worker, snapshot, Order(ids.new("turn"), "", now_ms, worker_id))
     held = _held(session)
     adopted: list[Adopted] = []
     asked: dict[str, int] = {}
@@ -41,11 +47,19 @@ def adopted_turns(session: Session, body: str, now_ms: int, ids: Ids) -> list[Ad
             adopted.clear()
             continue
         last = at == len(groups) - 1
-        order = Order(
-            ids.new("turn"), prompt, now_ms, snapshot.worker_id or session.worker_id, seen_before=times
-        )
-        adopted.append((order, _frames(worker, group, times, now_ms, busy=last and snapshot.busy, last=last)))
+        order = Order(ids.new("turn"), prompt, now_ms, worker_id, seen_before=times)
+        told = _told(worker, group, times, last=last)
+        adopted.append((order, _frames(order, told, busy=last and snapshot.busy)))
     return adopted
+
+
+def _nameless(session: Session, worker: JsonObject, snapshot: Snapshot, order: Order) -> list[Adopted]:
+    """The Worker tells no messages: its newest turn has no prompt, and is taken over when it is news."""
+    if any(turn.live or turn.status is TurnStatus.RUNNING for turn in session.turns):
+        return []
+    runs = snapshot.busy and snapshot.running_flag is not False and not snapshot.silent
+    ended = not snapshot.busy and not session.turns and (bool(snapshot.output_text) or snapshot.failed)
+    return [(order, _frames(order, worker, busy=runs))] if runs or ended else []
 
 
 def _held(session: Session) -> set[tuple[str, int]]:
@@ -73,9 +87,8 @@ def _groups(messages: list[JsonObject]) -> list[list[JsonObject]]:
     return groups
 
 
-def _frames(
-    worker: JsonObject, group: list[JsonObject], times: int, now_ms: int, *, busy: bool, last: bool
-) -> tuple[Frame, ...]:
+def _told(worker: JsonObject, group: list[JsonObject], times: int, *, last: bool) -> JsonObject:
+    """The Worker as it would be if `group` were its newest turn."""
     older: list[Json] = [group[0]] * times
     told = dict(worker)
     told["messages"] = [*older, *group]
@@ -92,9 +105,13 @@ def _frames(
         ):
             told.pop(member, None)
         told |= {"status": "completed", "running": False}
+    return told
+
+
+def _frames(order: Order, told: JsonObject, *, busy: bool) -> tuple[Frame, ...]:
+    """One reading, and how the turn ended by it."""
+    now_ms = order.created_ms
     look = Frame(0, now_ms, Framing.JSON, dump(told), Look.DURING if busy else Look.AFTER)
-    status = TurnStatus.RUNNING if busy else TurnStatus.COMPLETED
-    note = Frame(
-        1, now_ms, Framing.NOTE, dump({"status": status, "recovered": False, "fault": None}), Note.SETTLED
-    )
-    return look, note
+    status, fault = (TurnStatus.RUNNING, None) if busy else judge(fold(order, [look]))
+    said = {"status": status, "recovered": False, "fault": fault_object(fault)}
+    return look, Frame(1, now_ms, Framing.NOTE, dump(said), Note.SETTLED)

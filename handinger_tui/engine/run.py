@@ -100,7 +100,10 @@ class Run:
         for frame in frames:
             self._fold.feed(frame)
             self._seq = frame.seq + 1
-            self._answered = self._answered or frame.event in ANSWERED
+            self._heard(frame)
+
+    def _heard(self, frame: Frame) -> None:
+        self._answered = self._answered or frame.event in ANSWERED
 
     # -- bodies of the task ----------------------------------------------------------
     async def start(self) -> None:
@@ -141,9 +144,7 @@ class Run:
         if self.turn.status is TurnStatus.QUEUED:
             fault = Fault(Kind.CONNECT, "Not sent.", may_have_been_charged=False)
             self.settle(TurnStatus.NOT_SENT, fault)
-        elif (
-            self.turn.status in (TurnStatus.ACCEPTED, TurnStatus.CHECKING) or self.turn.message_id is not None
-        ):
+        elif self._answered or self.turn.message_id is not None:
             self.settle(TurnStatus.RUNNING, None)
         else:
             self.settle(TurnStatus.UNKNOWN, LEFT)
@@ -261,6 +262,7 @@ class Run:
         """Number, store and fold one frame, and tell the listeners."""
         frame = Frame(self._seq, self.clock.now_ms(), framing, data, event, frame_id)
         self._seq += 1
+        self._heard(frame)
         self._log.append(self.turn_id, frame)
         self._publish(self._fold.feed(frame))
 

@@ -21,6 +21,7 @@ NO_ID = (
     "The connection was lost before the service told the new worker's id. "
     "It is not known whether a worker was started: check the dashboard before sending again."
 )
+NO_WORKER = BrokenContract(Kind.DECODE, "The service answered with something that is no worker.")
 SETTLED_AFTER_FINISH = 3
 """GETs spent on a finished stream whose worker still says that it runs."""
 
@@ -41,7 +42,7 @@ class Settling:
     async def go(self) -> None:
         """Settle the run."""
         run = self._run
-        if run.turn.finished:
+        if run.turn.finished or self._told_whole():
             await self._confirm()
         elif run.worker_id is None:
             self._give_up(None)
@@ -49,8 +50,15 @@ class Settling:
             while run.turn.live:
                 await self._look()
 
+    def _told_whole(self) -> bool:
+        """The answer to our POST was a Worker that has finished our turn."""
+        turn = self._run.turn
+        if self._doubt is not None or not self._accepted or turn.snapshot is None:
+            return False
+        return sight(turn, turn.snapshot, accepted=True) is Sight.DONE
+
     async def _confirm(self) -> None:
-        """The stream said it is complete; one GET brings money, files and the final text."""
+        """The answer is complete by its own words; one GET brings money, files and the final text."""
         run = self._run
         for attempt in range(1, SETTLED_AFTER_FINISH + 1):
             try:
@@ -79,8 +87,8 @@ class Settling:
             await self._retry(trouble)
             return
         snapshot = run.read(text)
-        if snapshot is None:
-            await self._pause()
+        if snapshot is None or snapshot.silent:
+            await self._retry(NO_WORKER)
             return
         seen = sight(run.turn, snapshot, accepted=self._accepted)
         if seen is Sight.DONE:
@@ -97,8 +105,12 @@ class Settling:
         self._news = run.clock.monotonic()
         self._absent = 0
         run.feed(Framing.JSON, slim_worker(text, run.order), Look.DURING)
-        if self._follows and await self._follow(self._follows[0]):
-            return
+        while self._follows:
+            via = self._follows[0]
+            if await self._follow(via):
+                return
+            if via in self._follows:
+                break
         await self._pause()
 
     async def _follow(self, via: Via) -> bool:

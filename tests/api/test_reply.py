@@ -198,6 +198,8 @@ async def test_what_ran_and_failed_is_no_refusal(server: Server, client: WorkerA
         ({"Location": "/api/workers/w_1-a"}, "w_1-a"),
         ({"Location": "https://h.example/api/workers/w%5F2/?x=1"}, "w_2"),
         ({"x-worker-id": "w3", "Location": "/api/workers/w4"}, "w3"),
+        ({"Location": "workers/w5"}, "w5"),
+        ({"Location": "/api/workers/w6/stream"}, "w6"),
         ({"Location": "/api/workers/.."}, None),
         ({"Location": "/api/workers/a%2Fb"}, None),
         ({"Location": "/elsewhere/w"}, None),

@@ -42,6 +42,13 @@ def _string(chunk: JsonObject, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _id(chunk: JsonObject, name: str = "id") -> str:
+    """An id tells parts apart; one that is a number does so too."""
+    value = chunk.get(name)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if number or isinstance(value, str) else ""
+
+
 # -- message and steps -----------------------------------------------------------
 def _usage(metadata: JsonObject) -> tuple[ev.StreamEvent, ...]:
     """Token counts by the SDK's documented habit, {totalUsage: {…}} or {totalTokens: n}."""
@@ -90,28 +97,28 @@ def _step_reset(_chunk: JsonObject) -> Events:
 
 # -- text and reasoning ------------------------------------------------------------
 def _text_start(chunk: JsonObject) -> Events:
-    return (ev.TextStarted(_string(chunk, "id")),)
+    return (ev.TextStarted(_id(chunk)),)
 
 
 def _text_delta(chunk: JsonObject) -> Events:
-    return (ev.TextGrew(_string(chunk, "id"), _string(chunk, "delta")),)
+    return (ev.TextGrew(_id(chunk), _string(chunk, "delta")),)
 
 
 def _text_end(chunk: JsonObject) -> Events:
     citations = tuple(item for item in as_list(chunk.get("citations")) if isinstance(item, dict))
-    return (ev.TextEnded(_string(chunk, "id"), citations),)
+    return (ev.TextEnded(_id(chunk), citations),)
 
 
 def _reasoning_start(chunk: JsonObject) -> Events:
-    return (ev.ReasoningStarted(_string(chunk, "id")),)
+    return (ev.ReasoningStarted(_id(chunk)),)
 
 
 def _reasoning_delta(chunk: JsonObject) -> Events:
-    return (ev.ReasoningGrew(_string(chunk, "id"), _string(chunk, "delta")),)
+    return (ev.ReasoningGrew(_id(chunk), _string(chunk, "delta")),)
 
 
 def _reasoning_end(chunk: JsonObject) -> Events:
-    return (ev.ReasoningEnded(_string(chunk, "id")),)
+    return (ev.ReasoningEnded(_id(chunk)),)
 
 
 def _early_reasoning(chunk: JsonObject) -> Events:
@@ -125,59 +132,57 @@ def _early_reasoning_end(_chunk: JsonObject) -> Events:
 # -- tools -----------------------------------------------------------------------
 def _tool_start(chunk: JsonObject) -> Events:
     return (
-        ev.ToolStarted(_string(chunk, "toolCallId"), _string(chunk, "toolName"), as_text(chunk.get("title"))),
+        ev.ToolStarted(_id(chunk, "toolCallId"), _string(chunk, "toolName"), as_text(chunk.get("title"))),
     )
 
 
 def _tool_delta(chunk: JsonObject) -> Events:
-    return (ev.ToolInputGrew(_string(chunk, "toolCallId"), _string(chunk, "inputTextDelta")),)
+    return (ev.ToolInputGrew(_id(chunk, "toolCallId"), _string(chunk, "inputTextDelta")),)
 
 
 def _tool_input(chunk: JsonObject) -> Events:
-    call_id, name = _string(chunk, "toolCallId"), _string(chunk, "toolName")
+    call_id, name = _id(chunk, "toolCallId"), _string(chunk, "toolName")
     return (ev.ToolInputReady(call_id, name, chunk.get("input"), as_text(chunk.get("title"))),)
 
 
 def _tool_input_error(chunk: JsonObject) -> Events:
-    call_id, name = _string(chunk, "toolCallId"), _string(chunk, "toolName")
+    call_id, name = _id(chunk, "toolCallId"), _string(chunk, "toolName")
     return (ev.ToolFailed(call_id, _string(chunk, "errorText"), name, chunk.get("input"), has_input=True),)
 
 
 def _tool_output(chunk: JsonObject) -> Events:
-    call_id = _string(chunk, "toolCallId")
+    call_id = _id(chunk, "toolCallId")
     return (ev.ToolOutput(call_id, chunk.get("output"), preliminary=chunk.get("preliminary") is True),)
 
 
 def _tool_output_error(chunk: JsonObject) -> Events:
-    return (ev.ToolFailed(_string(chunk, "toolCallId"), _string(chunk, "errorText")),)
+    return (ev.ToolFailed(_id(chunk, "toolCallId"), _string(chunk, "errorText")),)
 
 
 def _tool_asks(chunk: JsonObject) -> Events:
-    return (ev.ToolApproval(_string(chunk, "toolCallId"), _string(chunk, "approvalId")),)
+    return (ev.ToolApproval(_id(chunk, "toolCallId"), _id(chunk, "approvalId")),)
 
 
 def _tool_answered(chunk: JsonObject) -> Events:
     # The chunk names the approval only; the reducer finds the call by it.
-    approval_id = _string(chunk, "approvalId")
-    return (
-        ev.ToolApproval(_string(chunk, "toolCallId"), approval_id, approved=chunk.get("approved") is True),
-    )
+    approval_id = _id(chunk, "approvalId")
+    return (ev.ToolApproval(_id(chunk, "toolCallId"), approval_id, approved=chunk.get("approved") is True),)
 
 
 def _tool_denied(chunk: JsonObject) -> Events:
-    return (ev.ToolDenied(_string(chunk, "toolCallId")),)
+    return (ev.ToolDenied(_id(chunk, "toolCallId")),)
 
 
 # -- sources, files, data ------------------------------------------------------------
 def _source_url(chunk: JsonObject) -> Events:
     title = as_text(chunk.get("title"))
-    return (ev.SourceFound(_string(chunk, "sourceId"), as_text(chunk.get("url")), title),)
+    return (ev.SourceFound(_id(chunk, "sourceId"), as_text(chunk.get("url")), title),)
 
 
 def _source_document(chunk: JsonObject) -> Events:
     return (
         ev.SourceFound(
-            _string(chunk, "sourceId"),
+            _id(chunk, "sourceId"),
             None,
             as_text(chunk.get("title")),
             as_text(chunk.get("mediaType")),
@@ -199,7 +204,7 @@ def _file(chunk: JsonObject) -> Events:
 
 
 def _data(chunk: JsonObject, kind: str) -> Events:
-    data_id = as_text(chunk.get("id"))
+    data_id = _id(chunk) if chunk.get("id") is not None else None
     return (ev.DataArrived(kind, chunk.get("data"), data_id, transient=chunk.get("transient") is True),)
 
 
