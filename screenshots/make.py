@@ -37,6 +37,8 @@ from handinger_tui.ui.app import HandingerApp  # noqa: E402
 from handinger_tui.ui.screens.work import WorkScreen  # noqa: E402
 
 SIZES = ((120, 40), (80, 24))
+NARROW = ((80, 24),)
+"""Where the panels lie over the session instead of beside it."""
 THEMES = ("dark", "light")
 PATIENCE_S = 60.0
 SAMPLE = ROOT / "screenshots" / "orders.csv"
@@ -64,7 +66,7 @@ class Scene:
 
     async def connected(self) -> None:
         """Wait for the local worker."""
-        await self.until(lambda: self.work.desk is not None)
+        await self.until(lambda: self.work.arrived)
 
     async def say(self, text: str) -> None:
         """Type and send."""
@@ -103,6 +105,14 @@ async def answer(scene: Scene) -> None:
     await scene.answered()
     await scene.say("cite sources about python and http")
     await scene.answered(2)
+
+
+async def overlay(scene: Scene) -> None:
+    """The panels over a narrow screen."""
+    await scene.say("report on primes, with a chart")
+    await scene.answered()
+    await scene.pilot.press("ctrl+b")
+    await scene.pilot.pause(0.3)
 
 
 async def unfolded(scene: Scene) -> None:
@@ -151,6 +161,7 @@ SCENES: dict[str, Steps] = {
     "welcome": welcome,
     "streaming": streaming,
     "answer": answer,
+    "panels": overlay,
     "details": unfolded,
     "failed": failed,
     "detach": leaving,
@@ -201,7 +212,7 @@ async def main(word: str) -> None:
     for name in [name for name in os.environ if name.startswith("HANDINGER_")]:
         del os.environ[name]
     for scene, steps in SCENES.items():
-        for columns, rows in SIZES:
+        for columns, rows in NARROW if scene == "panels" else SIZES:
             for theme in THEMES:
                 name = f"{scene}-{columns}x{rows}-{theme}.png"
                 if word in name:
