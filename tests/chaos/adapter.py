@@ -51,10 +51,11 @@ def told(asked: Asked, command: Command) -> tuple[int, Told]:
     if not out.strip():
         # Nothing on stdout: the program stopped before there was a turn; stderr says why.
         return code, {"outcome": "not_sent", "error_kind": "settings", "text": "", "draft": asked.prompt}
-    return code, _turn(json.loads(out.splitlines()[-1]))
+    return code, turn_told(json.loads(out.splitlines()[-1]))
 
 
-def _turn(result: Told) -> Told:
+def turn_told(result: Told) -> Told:
+    """A result object as the lab's contract wants it."""
     fault = result["error"] or {}
     usage = result["usage"] or {}
     cost = usage.get("cost_usd")

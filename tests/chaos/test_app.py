@@ -1,0 +1,85 @@
+"""The failure table through the screen: the real app, typed into, against the fault server."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from handinger_tui.cli.app import launch_of
+from handinger_tui.cli.args import parse
+from handinger_tui.cli.start import settings_for
+from handinger_tui.core.export.result import result_object
+from handinger_tui.core.jsontext import dump
+from handinger_tui.core.jsontext import parse as parse_json
+from handinger_tui.core.turn import DRAFT
+from handinger_tui.ui.app import HandingerApp
+from tests.chaos.adapter import turn_told
+from tests.chaos.data import SCENARIOS, SHORT
+from tests.chaos.judge import broken, prompt_for
+from tests.chaos.server import FaultServer
+from tests.chaos.world import World
+from tests.e2e.runner import KEY
+
+PATIENCE_S = 40.0
+HEAVY = ("endless-stream", "gzip-bomb", "huge-event-50mb", "huge-json-body", "many-tiny-deltas")
+"""Their bounds are measured in a process of its own, without a screen."""
+NAMES = [
+    name
+    for name, scenario in SCENARIOS.items()
+    if scenario["op"] == "continue" and scenario.get("base") != "closed" and name not in HEAVY
+]
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A home of its own and the lab's short limits."""
+    for name, value in {**SHORT, "HANDINGER_API_KEY": KEY, "HANDINGER_TUI_HOME": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    return tmp_path
+
+
+async def through_the_screen(world: World, base_url: str) -> tuple[list[str], str, str]:
+    """Type the prompt and wait for the end; what is broken, what stands in the prompt, what on the screen."""
+    os.environ["HANDINGER_BASE_URL"] = base_url
+    told = parse(["-w", world.worker_id])
+    async with AsyncExitStack() as stack:
+        app = HandingerApp(launch_of(told, settings_for(told), stack))
+        async with app.run_test(size=(100, 60)) as pilot:
+            begun = time.monotonic()
+            async with asyncio.timeout(PATIENCE_S):
+                while not app.work.arrived:
+                    await pilot.pause()
+                app.work.prompt.text = prompt_for(world)
+                await pilot.press("enter")
+                engine, session_id = app.work.at_work.engine, app.work.at_work.session_id
+                while not any(t.order.prompt == prompt_for(world) for t in engine.session(session_id).turns):
+                    await pilot.pause()
+                session = await engine.settled(app.work.at_work.session_id)
+                turn = next(t for t in session.turns if t.order.prompt == prompt_for(world))
+                seconds = time.monotonic() - begun
+                while not app.work.at_rest or (turn.status in DRAFT and not app.work.prompt.text):
+                    await pilot.pause()
+                rows = app.screen._compositor.render_strips()
+            seen = "\n".join("".join(segment.text for segment in strip) for strip in rows)
+            result = parse_json(dump(result_object(session, turn)))
+            assert isinstance(result, dict)
+            return broken(world, turn_told(result), seconds), app.work.prompt.text, seen
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_scenario_on_the_screen(name: str, server: FaultServer, service: Path) -> None:
+    world = server.begin(SCENARIOS[name])
+    found, typed, seen = await through_the_screen(world, server.base_of(world))
+    assert not found, "\n".join(found)
+    expect = world.scenario["expect"]
+    if expect.get("draft_preserved"):
+        assert typed == prompt_for(world)
+    final = expect.get("final_text")
+    if final and final.isascii() and len(final) < 80:
+        assert seen.count(final) == 1
+    assert KEY not in seen
