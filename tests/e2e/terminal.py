@@ -65,11 +65,15 @@ class Terminal:
 
     def kill(self) -> None:
         """kill -9 the program: it gets no chance to write anything down."""
+        self.signal(signal.SIGKILL)
+        self.shows("exit=137")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send the program a signal."""
         shell = int(self._call("list-panes", "-t", "it", "-F", "#{pane_pid}"))
         children = Path(f"/proc/{shell}/task/{shell}/children").read_text()
         for pid in children.split():
-            os.kill(int(pid), signal.SIGKILL)
-        self.shows("exit=137")
+            os.kill(int(pid), number)
 
     def close(self) -> None:
         """End the window and whatever runs in it."""

@@ -45,7 +45,10 @@ def stream(*events: object, done: bool = True) -> Told:
 
 
 def answer(text: str, *, ends: bool = True, text_id: object = "t") -> list[dict[str, Any]]:
-    begun = [{"type": "start", "messageId": "m1"}, {"type": "text-start", "id": text_id}]
+    begun: list[dict[str, Any]] = [
+        {"type": "start", "messageId": "m1"},
+        {"type": "text-start", "id": text_id},
+    ]
     delta = {"type": "text-delta", "id": text_id, "delta": text}
     return [*begun, delta, *([{"type": "finish"}] if ends else [])]
 
@@ -208,6 +211,15 @@ def test_a_run_without_messages_is_found_again_and_again(tmp_path: Path) -> None
         ask(tmp_path, "attach", "w1", "--json", get=list(given))[0].result["text"] for given in (first, again)
     ]
     assert texts == ["Hello", "Hello again"]
+
+
+@pytest.mark.parametrize("trouble", [STUMBLE, told({}, 429), told({}, 503)])
+def test_attach_reads_again_where_the_service_stumbles(trouble: Told, tmp_path: Path) -> None:
+    ran, service = ask(tmp_path, "attach", "w1", "--json", get=[trouble, trouble, told(worker())])
+    assert (ran.code, ran.result["text"]) == (0, "Hello")
+    ran, service = ask(tmp_path, "attach", "w2", "--json", get=[trouble])
+    assert ran.out == ""
+    assert service.asked == ["get"] * 4
 
 
 def test_attach_to_a_worker_that_never_ran_says_so(tmp_path: Path) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
 from handinger_tui.local.serving import LocalServer
-from tests.e2e.runner import run
+from tests.e2e.runner import KEY, run
 from tests.e2e.terminal import terminal
+from tests.wire.recordings import recordings
+from tests.wire.replay import Player, playing
 
 pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
 sizes = pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)], ids=["80x24", "120x40"])
@@ -99,3 +102,28 @@ def test_a_run_survives_the_end_of_its_terminal(tmux: str, tmp_path: Path, *, ki
             assert "credits" in screen
     told = run("sessions", "list", "--json", home=tmp_path)
     assert [(row["turns"], row["last_status"]) for row in told.result["sessions"]] == [(1, "completed")]
+
+
+def test_enter_twice_sends_once(tmux: str, tmp_path: Path) -> None:
+    player = Player(next(one for one in recordings("6") if one.path.stem == "plain-text"))
+    with playing(player) as url, terminal(tmux, 80, 24) as window:
+        window.run("-w", "wrk_1", home=tmp_path, HANDINGER_BASE_URL=url, HANDINGER_API_KEY=KEY)
+        window.shows("Connected to")
+        window.type("ping\r\r")
+        window.shows("completed")
+        window.press("C-d")
+        window.shows("exit=0")
+    assert player.posts == 1
+
+
+def test_sigterm_puts_the_terminal_right(tmux: str, tmp_path: Path) -> None:
+    with terminal(tmux, 80, 24) as window:
+        window.run("long 300", home=tmp_path)
+        window.shows("Paragraph 2.")
+        window.signal(signal.SIGTERM)
+        screen = window.shows("exit=143")
+        assert "--resume" in screen
+        assert "Paragraph" not in screen
+        # Echo and line mode are back: what is typed now is shown by the terminal itself.
+        window.type("typed at the shell")
+        window.shows("typed at the shell")
