@@ -76,7 +76,7 @@ class Headless:
         """Watch a worker to the end of its newest turn and print the result."""
         async with wired(self._settings, places(), watch_money=False, tap=self._event) as parts:
             session = await session_of_worker(parts, worker_id)
-            session = await parts.engine.adopt(session.session_id)
+            session = await parts.engine.adopt(session.session_id, insist=True)
             self._session_id = session.session_id
             turn = session.current
             if turn is None:

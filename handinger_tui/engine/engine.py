@@ -19,7 +19,7 @@ from handinger_tui.core.session import Session, put_turn, title_from
 from handinger_tui.core.turn import Attachment, Fault, Kind, Order, Turn, TurnStatus
 from handinger_tui.engine.adopt import adopted_turns
 from handinger_tui.engine.home import CONTINUABLE, LOCAL_ENDED, NOT_YET_SENT, Busy, Elsewhere, Home
-from handinger_tui.engine.patience import Patience
+from handinger_tui.engine.patience import READS, Patience, read_again
 from handinger_tui.engine.ports import Clock, Ids, TurnLog, WorkerApi
 from handinger_tui.engine.run import ANSWERED, Outside, Run
 
@@ -115,8 +115,10 @@ class Engine:
             self._desks.setdefault(session_id, _Desk(loaded))
         return self.session(session_id)
 
-    async def adopt(self, session_id: str) -> Session:
+    async def adopt(self, session_id: str, *, insist: bool = False) -> Session:
         """Read the session's worker and take over turns made elsewhere.
+
+        `insist`: read again where the service stumbles.
 
         Raises:
             ApiError, LedgerError
@@ -125,7 +127,8 @@ class Engine:
         worker_id = desk.session.worker_id
         if worker_id is None or desk.session.busy:
             return desk.session
-        text = await self._api.read_worker(worker_id)
+        patience, reads = self._outside.patience, READS if insist else 1
+        text = await read_again(lambda: self._api.read_worker(worker_id), self._clock, patience, reads)
         for order, frames in adopted_turns(desk.session, text, self._clock.now_ms(), self._ids):
             await self._log.open_turn(desk.session, order)
             folding = Fold(order)

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from handinger_tui.core.errors import ApiError, BrokenContract, Refused, Unreachable
+from handinger_tui.core.turn import Kind
+
+if TYPE_CHECKING:
+    from handinger_tui.engine.ports import Clock
+
+READS: Final = 4
+"""Attempts at a reading that somebody waits for."""
+LONGEST_PAUSE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +46,24 @@ class Patience:
     def absence_span(self) -> float:
         """`absence_seconds`, but never longer than most of the recovery window."""
         return min(self.absence_seconds, self.recovery_window * 0.8)
+
+
+async def read_again(
+    read: Callable[[], Awaitable[str]], clock: Clock, patience: Patience, reads: int = READS
+) -> str:
+    """A reading, tried `reads` times at most where the service stumbles; a refusal, or no service at all, is final.
+
+    Raises:
+        ApiError: of the last attempt.
+    """
+    for attempt in range(1, reads):
+        try:
+            return await read()
+        except (BrokenContract, Unreachable):
+            raise
+        except ApiError as trouble:
+            if isinstance(trouble, Refused) and trouble.kind is not Kind.RATE_LIMITED:
+                raise
+            asked = min(trouble.retry_after_s or 0.0, LONGEST_PAUSE)
+            await clock.sleep(max(patience.pause(attempt), asked))
+    return await read()

@@ -19,6 +19,7 @@ _MONTHS = {
 _DAYS = {name: index for index, name in enumerate(["sun", "mon", "tue", "wed", "thu", "fri", "sat"])}
 _SUNDAY_TOO = 7
 _FIELDS = 5
+_LONGEST_NUMBER = 9
 _HORIZON_DAYS = 366 * 9
 """29 February can be eight years away, across a century year without a leap day."""
 
@@ -108,10 +109,15 @@ def _range_of(item: str, bounds: tuple[int, int], names: dict[str, int]) -> rang
         raise CronError(f"the range '{span}' runs backwards")
     step = 1
     if slash:
-        if not (step_text.isascii() and step_text.isdecimal() and int(step_text) > 0):
+        if not (_is_number(step_text) and int(step_text) > 0):
             raise CronError(f"the step in '{item}' is not a positive whole number")
         step = int(step_text)
     return range(low, high + 1, step)
+
+
+def _is_number(text: str) -> bool:
+    """Few enough digits, too: Python refuses to read thousands of them."""
+    return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER
 
 
 def _number(text: str, bounds: tuple[int, int], names: dict[str, int]) -> int:
@@ -119,6 +125,6 @@ def _number(text: str, bounds: tuple[int, int], names: dict[str, int]) -> int:
     if named is not None:
         return named
     low, high = bounds
-    if not (text.isascii() and text.isdecimal()) or not low <= int(text) <= high:
+    if not _is_number(text) or not low <= int(text) <= high:
         raise CronError(f"'{text}' is not a value from {low} to {high}")
     return int(text)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _JSON = "application/json"
 _FORM = "multipart/form-data"
-_DRAINED = 256 * 1024 * 1024
+DRAINED = 256 * 1024 * 1024
 _LONGEST_KEY = 255
 _TRUTH = {"true": True, "false": False}
 
@@ -151,7 +151,7 @@ async def _bounded_body(request: Request, limit: int) -> bytes:
             kept.append(piece)
         else:
             kept.clear()
-            if size > _DRAINED:
+            if size > DRAINED:
                 break
     if size > limit:
         raise RefusedError(413, f"The body is larger than {limit:,} bytes.")

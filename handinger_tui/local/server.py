@@ -12,8 +12,10 @@ Decisions where the published description is silent:
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import quote
 
@@ -28,7 +30,7 @@ from handinger_tui.local import exact_json, intake, schedules, stream, timing
 from handinger_tui.local.refusals import RefusedError
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from handinger_tui.local.office import Begun, Office
     from handinger_tui.local.record import WorkerRecord
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_DRAIN_SECONDS = 5.0
 _SENTENCES = {404: "There is nothing at this address.", 405: "This address does not take this method."}
 
 
@@ -64,6 +67,42 @@ class BearerAuth:
         return hmac.compare_digest(scheme.title() + b" " + key.strip(), self._expected)
 
 
+class Drained:
+    """Reads on, within bounds, when a request is refused before its body was read.
+
+    Closing the connection under a client that is still sending would show it a reset in place of
+    the refusal.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Stand before `app`."""
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, and watch both directions."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        over = False
+
+        async def heard() -> Message:
+            nonlocal over
+            message = await receive()
+            over = message["type"] != "http.request" or not message.get("more_body", False)
+            return message
+
+        async def said(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] >= 400:
+                size = 0
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_DRAIN_SECONDS):
+                        while not over and size <= intake.DRAINED:
+                            size += len((await heard()).get("body", b""))
+            await send(message)
+
+        await self.app(scope, heard, said)
+
+
 def build_app(office: Office, api_key: str) -> Starlette:
     """Return the application for one office, open to one key."""
     routes = Routes(office)
@@ -78,7 +117,7 @@ def build_app(office: Office, api_key: str) -> Starlette:
             _address(f"{worker}/schedules", GET=routes.list_schedules, POST=routes.add_schedule),
             _address(f"{worker}/schedules/{{schedule_id}}", DELETE=routes.cancel_schedule),
         ],
-        middleware=[Middleware(BearerAuth, api_key=api_key)],
+        middleware=[Middleware(Drained), Middleware(BearerAuth, api_key=api_key)],
         exception_handlers={
             RefusedError: _say_no,
             HTTPException: _say_no_such_thing,

@@ -79,6 +79,8 @@ def test_the_next_run_is_the_first_match(
         "¹ * * * *",
         "*- * * * *",
         "* * * mon *",
+        "9" * 5000 + " * * * *",
+        "*/" + "9" * 5000 + " * * * *",
     ],
 )
 def test_what_is_not_understood_is_refused(expression: str) -> None:

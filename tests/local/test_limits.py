@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
+import socket
 
 import httpx
 
-from handinger_tui.local.limits import Limits
+from handinger_tui.local.limits import MIB, Limits
 from handinger_tui.local.serving import LocalServer
 
 
@@ -54,3 +56,15 @@ def test_a_worker_does_so_many_turns_and_no_more() -> None:
         )
         assert answer.status_code == 409
         assert "1 turns" in answer.json()["error"]
+
+
+def test_a_refusal_reaches_a_client_that_is_still_sending(server: LocalServer) -> None:
+    port = int(server.base_url.rpartition(":")[2])
+    head = f"POST /api/workers HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {8 * MIB}\r\n\r\n"
+    told = b""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as line:
+        line.sendall(head.encode() + b"x" * (8 * MIB))
+        while piece := line.recv(65536):
+            told += piece
+    assert told.startswith(b"HTTP/1.1 401 ")
+    assert json.loads(told.partition(b"\r\n\r\n")[2])["error"]
