@@ -6,6 +6,7 @@ import argparse
 import os
 
 from handinger_tui.cli.places import config_text, places
+from handinger_tui.core.errors import SettingsError
 from handinger_tui.settings import Flags, Settings, load
 
 
@@ -28,4 +29,11 @@ def settings_for(told: argparse.Namespace) -> Settings:
         SettingsError
     """
     config = places().config
-    return load(flags_of(told), os.environ, config_text(config), str(config))
+    settings = load(flags_of(told), os.environ, config_text(config), str(config))
+    if settings.generation != "workers":
+        # There POST /api/workers stores a template: a turn sent by our routes would do nothing, or something else.
+        raise SettingsError(
+            "This version speaks the workers generation only; nothing was sent.",
+            "Leave out --generation and HANDINGER_GENERATION, or set them to workers.",
+        )
+    return settings

@@ -113,6 +113,15 @@ def test_a_session_that_is_not_there_is_said(argv: tuple[str, ...], tmp_path: Pa
     assert "session" in ran.err
 
 
+def test_a_generation_that_is_not_spoken_sends_nothing(tmp_path: Path) -> None:
+    player = Player(PLAIN)
+    with playing(player) as url:
+        ran = run("-p", "hello", home=tmp_path, base_url=url, HANDINGER_GENERATION="tasks")
+    assert ran.code == 2
+    assert "workers generation" in ran.err
+    assert player.seen == []
+
+
 def test_nobody_listening_is_safe_to_send_again(tmp_path: Path) -> None:
     ran = run(
         "-p", "hello", "--json", home=tmp_path, base_url="http://127.0.0.1:9", HANDINGER_CONNECT_TIMEOUT="2"
