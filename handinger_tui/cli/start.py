@@ -31,7 +31,7 @@ def settings_for(told: argparse.Namespace) -> Settings:
     config = places().config
     settings = load(flags_of(told), os.environ, config_text(config), str(config))
     if settings.generation != "workers":
-        # There POST /api/workers stores a template: a turn sent by our routes would do nothing, or something else.
+        # There POST /api/workers stores a template: a turn sent by our routes would do something else.
         raise SettingsError(
             "This version speaks the workers generation only; nothing was sent.",
             "Leave out --generation and HANDINGER_GENERATION, or set them to workers.",
