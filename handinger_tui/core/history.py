@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from handinger_tui.core import events as ev
 from handinger_tui.core.jsontext import as_object
-from handinger_tui.core.messages import id_of, parts_of, role_of, text_of
+from handinger_tui.core.messages import asks, id_of, parts_of, role_of
 from handinger_tui.core.turn import Order, ReasoningPart, TextPart, Turn
 
 NO_ANSWER: Final[dict[str, Any]] = {
@@ -105,7 +105,7 @@ class History:
     def _user(self, turn: Turn, message: ev.JsonObject) -> Turn:
         self._users += 1
         self._stored_last = False
-        if not self._order.prompt or text_of(message) == self._order.prompt:
+        if not self._order.prompt or asks(message, self._order.prompt):
             self._asked += 1
             if self._asked > (self._order.seen_before or 0):
                 if self._mine and self._order.seen_before is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Final
+from unicodedata import normalize
 
 from handinger_tui.core.jsontext import Json, as_list, as_object, as_text
 from handinger_tui.core.text import Rope
@@ -41,6 +42,24 @@ def id_of(message: JsonObject) -> str | None:
 def text_of(message: JsonObject) -> str:
     """All text of a message, joined."""
     return "".join(part.text for part in parts_of(message) if isinstance(part, TextPart))
+
+
+def asked_as(prompt: str) -> str:
+    """What two texts have in common that are the same prompt.
+
+    A service may trim it, store other line ends or composed letters, and half a surrogate pair
+    never travels. Taking such a prompt for another one would call a paid turn "not delivered".
+    """
+    sent = prompt.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return " ".join(normalize("NFC", sent).split())
+
+
+def asks(message: JsonObject, prompt: str) -> bool:
+    """Whether this is a user's message with that prompt."""
+    if role_of(message) != "user":
+        return False
+    text = text_of(message)
+    return text == prompt or asked_as(text) == asked_as(prompt)
 
 
 def parts_of(message: JsonObject) -> tuple[Part, ...]:
@@ -182,6 +201,7 @@ def _step(_item: JsonObject) -> Part:
 
 _BUILDERS: Final[dict[str, Callable[[JsonObject], Part]]] = {
     "text": _text,
+    "input_text": _text,
     "output_text": _text,
     "reasoning": _reasoning,
     "step-start": _step,

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import Final
 
 from handinger_tui.core.jsontext import Json, as_object, dump, parse_exact
-from handinger_tui.core.messages import id_of, parts_of, role_of, text_of
+from handinger_tui.core.messages import asks, id_of, parts_of, role_of
 from handinger_tui.core.snapshot import JsonObject, Snapshot, snapshot_of, worker_in
 from handinger_tui.core.text import Rope
 from handinger_tui.core.turn import Order, Part, ReasoningPart, StepPart, TextPart, Turn
@@ -44,8 +44,8 @@ CANNOT_TELL: Final = Answer(None)
 
 
 def times_asked(snapshot: Snapshot, prompt: str) -> int:
-    """How many user messages of the worker have exactly this text."""
-    return sum(role_of(m) == "user" and text_of(m) == prompt for m in snapshot.messages)
+    """How many user messages of the worker ask this."""
+    return sum(asks(message, prompt) for message in snapshot.messages)
 
 
 def answer_to(order: Order, snapshot: Snapshot) -> Answer:
@@ -55,7 +55,7 @@ def answer_to(order: Order, snapshot: Snapshot) -> Answer:
         return CANNOT_TELL
     if not order.prompt:
         return _answer_after(snapshot, users[-1])
-    ours = [at for at in users if text_of(snapshot.messages[at]) == order.prompt]
+    ours = [at for at in users if asks(snapshot.messages[at], order.prompt)]
     wanted = order.seen_before if order.seen_before is not None else max(len(ours) - 1, 0)
     return _answer_after(snapshot, ours[wanted]) if len(ours) > wanted else Answer(False)
 
@@ -124,10 +124,22 @@ def final_text(turn: Turn, snapshot: Snapshot) -> str | None:
         return answer.text
     if answer.present is False or not answer.last:
         return None
+    if answer.present is None and _ends_with(turn.texts, snapshot.output_text):
+        return None  # It tells the last step alone, and the stream has told all of them.
     unchanged = turn.before is not None and snapshot.output_text == turn.before.output_text
     if unchanged and answer.present is None and turn.text != snapshot.output_text:
         return None
     return snapshot.output_text or None
+
+
+def _ends_with(texts: tuple[str, ...], text: str | None) -> bool:
+    """`text` is what the last of several text parts say, and not all of them."""
+    left = len(text or "")
+    for piece in reversed(texts[1:]):
+        left -= len(piece)
+        if left <= 0:
+            break
+    return bool(text) and left == 0 and "".join(texts).endswith(text or "")
 
 
 def settle_with(turn: Turn, snapshot: Snapshot) -> Turn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from handinger_tui.core.fold import fold
 from handinger_tui.core.frames import Frame, Framing, Look, Note
 from handinger_tui.core.jsontext import Json, NotJson, as_object, dump, parse_exact
-from handinger_tui.core.messages import role_of, text_of
+from handinger_tui.core.messages import asked_as, role_of, text_of
 from handinger_tui.core.outcome import fault_object, judge
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot, snapshot_of, worker_in
@@ -40,9 +40,10 @@ def adopted_turns(session: Session, body: str, now_ms: int, ids: Ids) -> list[Ad
     asked: dict[str, int] = {}
     for at, group in enumerate(groups):
         prompt = text_of(group[0])
-        times = asked.get(prompt, 0)
-        asked[prompt] = times + 1
-        if (prompt, times) in held:
+        known_as = asked_as(prompt)
+        times = asked.get(known_as, 0)
+        asked[known_as] = times + 1
+        if (known_as, times) in held:
             # A session is in order: what stands before a turn of ours can no longer join it.
             adopted.clear()
             continue
@@ -69,7 +70,7 @@ def _held(session: Session) -> set[tuple[str, int]]:
     for turn in session.turns:
         if turn.status in NEVER_THERE:
             continue
-        prompt = turn.order.prompt
+        prompt = asked_as(turn.order.prompt)
         times = max(asked.get(prompt, 0), turn.order.seen_before or 0)
         asked[prompt] = times + 1
         held.add((prompt, times))

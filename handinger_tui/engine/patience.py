@@ -51,7 +51,9 @@ class Patience:
 async def read_again(
     read: Callable[[], Awaitable[str]], clock: Clock, patience: Patience, reads: int = READS
 ) -> str:
-    """A reading, tried `reads` times at most where the service stumbles; a refusal, or no service at all, is final.
+    """A reading, tried `reads` times at most where the service stumbles.
+
+    A refusal, or no service at all, is final.
 
     Raises:
         ApiError: of the last attempt.

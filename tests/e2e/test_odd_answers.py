@@ -167,6 +167,30 @@ def test_a_doubt_that_we_stop_watching_stays_a_doubt(tmp_path: Path) -> None:
     assert (ran.code, ran.result["status"], ran.result["draft"]) == (8, "unknown", "hi")
 
 
+@pytest.mark.parametrize(
+    ("sent", "stored"), [("  hi \n", "hi"), ("a\r\nb", "a\nb"), ("e\u0301", "\u00e9"), ("a\udcff", "a\ufffd")]
+)
+def test_a_prompt_that_the_service_tidied_is_not_called_undelivered(
+    sent: str, stored: str, tmp_path: Path
+) -> None:
+    kept = worker(messages=[says("user", stored), says("assistant", "Hello")])
+    ran, _ = ask(tmp_path, "-p", sent, "-w", "w1", "--json", post=[STUMBLE], get=[told(kept)])
+    assert (ran.result["status"], ran.result["text"]) == ("completed", "Hello")
+
+
+def test_model_messages_are_found_too(tmp_path: Path) -> None:
+    asked = {"role": "user", "content": [{"type": "input_text", "text": "hi"}]}
+    said = {"role": "assistant", "content": [{"type": "output_text", "text": "Hello"}]}
+    ran, _ = ask(tmp_path, post=[STUMBLE], get=[told(worker(messages=[asked, said]))])
+    assert (ran.result["status"], ran.result["text"]) == ("completed", "Hello")
+
+
+def test_a_worker_that_tells_its_last_step_alone_takes_no_text_away(tmp_path: Path) -> None:
+    steps = [*answer("First. ", ends=False), {"type": "start-step"}, *answer("Second.", text_id="u")]
+    ran, _ = ask(tmp_path, post=[stream(*steps)], get=[told(worker("Second.", messages=[{}]))])
+    assert ran.result["texts"] == ["First. ", "Second."]
+
+
 def test_ids_that_are_numbers_tell_parts_apart(tmp_path: Path) -> None:
     events = [
         {"type": "text-start", "id": 1},
