@@ -13,7 +13,7 @@ from pathlib import Path
 
 from handinger_tui.cli.attachments import attachment
 from handinger_tui.cli.exits import Exit, exit_of, exit_of_kind
-from handinger_tui.cli.output import Printer, printer, say
+from handinger_tui.cli.output import Printer, encodable, printer, say
 from handinger_tui.cli.places import places
 from handinger_tui.cli.wiring import Parts, wired
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, SettingsError
@@ -192,7 +192,7 @@ class Headless:
         if not self._told.output or not turn.text:
             return code
         target = Path(self._told.output).expanduser()
-        text = turn.text if self._told.raw else clean(turn.text)
+        text = encodable(turn.text) if self._told.raw else clean(turn.text)
         try:
             save_text(target, text if text.endswith("\n") else text + "\n")
         except OSError as problem:

@@ -33,6 +33,11 @@ def put(text: str) -> None:
     sys.stdout.write(clean(text) + "\n")
 
 
+def encodable(text: str) -> str:
+    """`text` as it came, but for halves of surrogate pairs, which no file or terminal can take."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 class Printer(Protocol):
     """One output format."""
 
@@ -89,7 +94,7 @@ class TextPrinter:
     def _write(self, text: str) -> None:
         if not text:
             return
-        shown = text.encode("utf-8", "replace").decode() if self._raw else clean(text)
+        shown = encodable(text) if self._raw else clean(text)
         self._out.write(shown)
         self._out.flush()
 

@@ -191,6 +191,14 @@ def test_a_worker_that_tells_its_last_step_alone_takes_no_text_away(tmp_path: Pa
     assert ran.result["texts"] == ["First. ", "Second."]
 
 
+def test_raw_text_has_no_half_characters(tmp_path: Path) -> None:
+    saved = tmp_path / "saved.txt"
+    argv = ("-p", "hi", "-w", "w1", "--raw", "-o", str(saved))
+    ran, _ = ask(tmp_path, *argv, post=[told(worker("a\ud800b"))], get=[STUMBLE])
+    assert ran.out == "a\ufffdb\n"
+    assert saved.read_text("utf-8") == ran.out
+
+
 def test_ids_that_are_numbers_tell_parts_apart(tmp_path: Path) -> None:
     events = [
         {"type": "text-start", "id": 1},
