@@ -106,9 +106,9 @@ def test_enter_twice_sends_once(tmux: str, tmp_path: Path) -> None:
     player = Player(next(one for one in recordings("6") if one.path.stem == "plain-text"))
     with playing(player) as url, terminal(tmux, 80, 24) as window:
         window.run("-w", "wrk_1", home=tmp_path, HANDINGER_BASE_URL=url, HANDINGER_API_KEY=KEY)
-        window.shows("Connected to")
+        window.shows("Ask a worker")
         window.type("ping\r\r")
-        window.shows("completed")
+        window.until(lambda seen: "❯ ping" in seen and "completed" in seen, "the answer")
         window.press("C-d")
         window.shows("exit=0")
     assert player.posts == 1

@@ -8,7 +8,7 @@ from textual import on
 
 from handinger_tui.core.input import CommandLine, Empty, Prompt, classify
 from handinger_tui.ui.commands import command_named
-from handinger_tui.ui.launch import Launch
+from handinger_tui.ui.launch import Launch, Opening
 from handinger_tui.ui.screens.desk import Desk
 from handinger_tui.ui.screens.frontage import Frontage
 from handinger_tui.ui.screens.returns import Returns
@@ -71,7 +71,8 @@ class Submitting(Frontage):
         typed, self._early = self._early, ""
         if not typed or not self.prompt.text.startswith(typed):
             return
-        if desk.session.turns:
+        if desk.session.turns and self.launch.opening is Opening.LAST_OR_FRESH:
+            # Nobody named this session: what costs money goes there only after it was seen.
             self.stage.say("This is your last session. Enter sends your message here, ^N starts anew.")
             return
         match classify(typed):
