@@ -149,7 +149,8 @@ class Fold:
             for event in self._decoder.end(clean=clean):
                 self._apply(event)
             self._name_dialect(self._decoder)
-        if self._history.foreign:
+        # What answers our own POST is ours, whatever history it tells before.
+        if self._history.foreign and self._via is not Via.POST:
             self._answer = emptied(self._answer)
         elif clean and self._history.stored_whole(self._answer):
             self._answer = replace(self._answer, finished=True)

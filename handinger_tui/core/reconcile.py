@@ -177,14 +177,15 @@ def show_progress(turn: Turn, snapshot: Snapshot) -> Turn:
 
 def read_stream_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
     """The turn after a Worker came as an event of our own stream: it *is* the answer so far."""
+    under_way = _has_moved(turn)
     turn = with_snapshot(turn, snapshot)
     answer = answer_to(turn.order, snapshot)
     text = snapshot.output_text if answer.last else answer.text
     if turn.before is not None and text and text == turn.before.output_text and not answer.text:
-        if not answer.present:
+        if not answer.present and not under_way:
             return turn  # Still the worker as it was before our turn: neither an answer nor an end.
         text = "" if snapshot.busy else text
-    told = _last_answer(snapshot) if answer.present is None else answer
+    told = answer if answer.present else _last_answer(snapshot)
     parts: tuple[Part, ...] = told.parts if told.text == (text or "") else _swap_text((), text or "")
     if not snapshot.busy:
         parts = close_parts(parts)
@@ -192,6 +193,12 @@ def read_stream_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
     return replace(
         turn, parts=keep_equal(turn.parts, parts), finished=finished, open_text=(), open_reasoning=()
     )
+
+
+def _has_moved(turn: Turn) -> bool:
+    """An earlier reading of this turn showed the worker at work, so that an old text may be said anew."""
+    seen, before = turn.snapshot, turn.before
+    return seen is not None and (seen.busy or before is None or seen.output_text != before.output_text)
 
 
 def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:

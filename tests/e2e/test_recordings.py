@@ -80,8 +80,11 @@ def test_text_bodies(recording: Recording, pace: str, tmp_path: Path) -> None:
 
 @paces
 @pytest.mark.parametrize("recording", of("replay"), ids=lambda r: r.name)
-def test_replays_end_with_the_newest_answer(recording: Recording, pace: str, tmp_path: Path) -> None:
-    result, last = played(recording, pace, tmp_path), recording.expected["messages"][-1]
+@pytest.mark.parametrize("worker", [(), ("-w", "wrk_1")], ids=["create", "continue"])
+def test_replays_end_with_the_newest_answer(
+    recording: Recording, pace: str, worker: tuple[str, ...], tmp_path: Path
+) -> None:
+    result, last = played(recording, pace, tmp_path, *worker), recording.expected["messages"][-1]
     assert result["text"] == recording.expected["final_text"]
     assert result["reasoning"] == last["reasoning"]
     assert [tool["id"] for tool in result["tools"]] == [tool["toolCallId"] for tool in last["tools"]]
@@ -92,10 +95,12 @@ def test_replays_end_with_the_newest_answer(recording: Recording, pace: str, tmp
 
 @paces
 @pytest.mark.parametrize("recording", of("worker"), ids=lambda r: r.name)
-def test_worker_snapshots(recording: Recording, pace: str, tmp_path: Path) -> None:
-    result, expected = played(recording, pace, tmp_path), recording.expected
+@pytest.mark.parametrize("worker", [(), ("-w", "wrk_1")], ids=["create", "continue"])
+def test_worker_snapshots(recording: Recording, pace: str, worker: tuple[str, ...], tmp_path: Path) -> None:
+    # Continued, the look before the POST finds the very text that the stream will end with.
+    result, expected = played(recording, pace, tmp_path, *worker), recording.expected
     assert result["text"] == expected["text"]
-    assert result["worker_id"] == expected["id"]
+    assert result["worker_id"] == ("wrk_1" if worker else expected["id"])
     assert [(f["filename"], f["media_type"], f["url"]) for f in result["files"]] == [
         (f["filename"], f["mediaType"], f["url"]) for f in expected["files"]
     ]
