@@ -7,6 +7,7 @@ being produced out of sight. Nothing here can start a turn.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from handinger_tui.core.errors import ApiError, BrokenContract, Refused, StreamLost
@@ -151,12 +152,7 @@ class Settling:
         if not enough:
             await self._pause()
         elif seen is Sight.ABSENT and not self._accepted:
-            fault = self._doubt.fault() if self._doubt else None
-            free = (
-                Fault(fault.kind, fault.message, fault.http_status, fault.retry_after_s, False)
-                if fault
-                else None
-            )
+            free = replace(self._doubt.fault(), may_have_been_charged=False) if self._doubt else None
             run.settle(TurnStatus.NOT_DELIVERED, free)
         else:
             self._give_up(None)
@@ -183,6 +179,5 @@ class Settling:
         told = trouble if isinstance(trouble, Refused) else self._doubt or trouble
         fault = told.fault() if told is not None else Fault(Kind.INCOMPLETE, "The answer did not end.")
         if self._run.worker_id is None and not self._accepted:
-            fault = Fault(fault.kind, f"{fault.message} {NO_ID}", fault.http_status, fault.retry_after_s)
-        doubtful = Fault(fault.kind, fault.message, fault.http_status, fault.retry_after_s, True)
-        self._run.settle(TurnStatus.UNKNOWN, doubtful)
+            fault = replace(fault, message=f"{fault.message} {NO_ID}")
+        self._run.settle(TurnStatus.UNKNOWN, replace(fault, may_have_been_charged=True))

@@ -19,10 +19,8 @@ from handinger_tui.core.session import Session
 from handinger_tui.core.turn import (
     DataPart,
     FilePart,
-    Part,
     ReasoningPart,
     SourcePart,
-    TextPart,
     ToolPart,
     ToolState,
     Turn,
@@ -97,25 +95,6 @@ def _money(session: Session, turn: Turn) -> JsonObject:
         "posts_sent": turn.posts,
         "encoding": turn.encoding,
     }
-
-
-def part_object(part: Part) -> JsonObject | None:
-    """One part as JSON, None for parts that only mark a border."""
-    if isinstance(part, TextPart | ReasoningPart):
-        return {
-            "type": "text" if isinstance(part, TextPart) else "reasoning",
-            "text": part.text,
-            "open": part.open,
-        }
-    if isinstance(part, ToolPart):
-        return {"type": "tool", **tool_object(part)}
-    if isinstance(part, SourcePart):
-        return {"type": "source", **source_object(part)}
-    if isinstance(part, FilePart):
-        return {"type": "file", **file_object(part, {})}
-    if isinstance(part, DataPart):
-        return data_object(part)
-    return None
 
 
 def tool_object(part: ToolPart) -> JsonObject:
