@@ -11,11 +11,11 @@ import difflib
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.safety import is_loopback
 
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
 GENERATIONS: Final = ("workers", "tasks")
@@ -223,14 +223,6 @@ def _key(text: str) -> str:
             "The key is too short or too long to be one.", "Copy it again from the dashboard."
         )
     return key
-
-
-def is_loopback(host: str) -> bool:
-    """127.0.0.0/8, ::1 and localhost."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_base_url(url: str) -> str:

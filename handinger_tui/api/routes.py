@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from handinger_tui.api import faults
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.safety import is_loopback
 
 _DEFAULT_PORT: Final = {"http": 80, "https": 443}
 _FORM: Final = "Use a form like https://host.example."
@@ -43,16 +43,6 @@ class Origin:
     def loopback(self) -> bool:
         """This machine."""
         return is_loopback(self.host)
-
-
-def is_loopback(host: str) -> bool:
-    """localhost, 127.0.0.0/8 and ::1. A name that merely begins with 127. is none."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def origin_of(url: str) -> Origin | None:

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -156,6 +157,14 @@ def host_of(url: str) -> str:
     except ValueError:
         return ""
     return clean_line(to_ascii(host) or "", 120)
+
+
+def is_loopback(host: str) -> bool:
+    """localhost, 127.0.0.0/8 and ::1. A name that merely begins with 127. is none."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 # -- file names ------------------------------------------------------------------

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.routes import Origin, is_loopback, origin_of, segment
+from handinger_tui.api.routes import Origin, origin_of, segment
 from handinger_tui.core.errors import Refused, SettingsError
+from handinger_tui.core.safety import is_loopback
 from tests.api.conftest import KEY
 
 BASE = "https://v3.handinger.example"
