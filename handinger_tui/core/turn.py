@@ -207,6 +207,19 @@ class Attachment:
     sha256: str = ""
 
 
+class Trigger(StrEnum):
+    """What started a turn."""
+
+    APP = "app"
+    """Typed into the screen."""
+    HEADLESS = "headless"
+    """`handinger-tui -p`: a script, or one line in a shell."""
+    ELSEWHERE = "elsewhere"
+    """Another program, a schedule or an e-mail; we found it at the worker."""
+    UNKNOWN = "unknown"
+    """Charged before this was recorded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What the person asked for. `worker_id` None means: create a new worker."""
@@ -219,6 +232,8 @@ class Order:
     attachments: tuple[Attachment, ...] = ()
     seen_before: int | None = None
     """How often exactly this prompt already stood in the worker; None when nobody looked."""
+    trigger: Trigger = Trigger.UNKNOWN
+    """What started it."""
 
 
 @dataclass(frozen=True, slots=True)

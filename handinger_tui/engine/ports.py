@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from handinger_tui.core.frames import Frame, Piece, Via
+from handinger_tui.core.limits import Gauge
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Order
 
@@ -99,6 +100,14 @@ class TurnLog(Protocol):
         """Write status, last snapshot and the turn's one charge in one transaction."""
         ...
 
+    async def charge(self, session: Session) -> None:
+        """Write what the turns of the session took so far, the one under way included.
+
+        Raises:
+            LedgerError: it is not written; the next call, or `close_turn`, makes up for it.
+        """
+        ...
+
     async def frames(self, turn_id: str) -> list[Frame]:
         """The stored frames of one turn, in order (queued ones included)."""
         ...
@@ -112,6 +121,18 @@ class TurnLog(Protocol):
 
     async def load(self, session_id: str) -> Session | None:
         """The session with every turn folded from its frames."""
+        ...
+
+
+class Purse(Protocol):
+    """The person's limits, and what was spent of them."""
+
+    async def gauges(self, session: Session) -> Sequence[Gauge]:
+        """One for each limit that counts for this session, by the ledger as it is now.
+
+        Raises:
+            LedgerError: it cannot be read.
+        """
         ...
 
 

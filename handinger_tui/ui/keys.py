@@ -80,6 +80,8 @@ KEYS: Final = (
     Key("work.new", "ctrl+n", "command('new')", "New", "Start with a new worker", _A, 7),
     Key("work.panels", "ctrl+b", "command('panels')", "Panels", "Usage, sources and files", _A, 8),
     Key("work.palette", "ctrl+p", "command('palette')", "Commands", "Every command, to search", _A, 9),
+    Key("work.receipt", "ctrl+t", "command('receipt')", "Receipt", "What the last turn took, in full", _A),
+    Key("work.ledger", "ctrl+l", "command('ledger')", "Ledger", "What everything took so far", _A),
     Key("work.details", "ctrl+o", "command('details')", "Details", "Unfold thoughts and tool calls", _A),
     Key("work.find", "ctrl+f", "command('find')", "Find", "Find in this session", _A),
     Key("work.up", "pageup", "scroll('page_up')", "Page up", "Scroll up one page", _A),

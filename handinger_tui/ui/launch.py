@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum, auto
 from pathlib import Path
 from typing import Protocol
 
-from handinger_tui.core.session import SessionSummary
+from handinger_tui.core.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.session import Session, SessionSummary
+from handinger_tui.core.spending import Bucket, By, TurnCharge, Which
 from handinger_tui.core.turn import Attachment, FilePart
+from handinger_tui.core.usual import Usual
 from handinger_tui.engine.engine import Engine
 
 
@@ -76,6 +80,59 @@ class Shelf(Protocol):
         ...
 
 
+class Books(Protocol):
+    """The record of what turns took, for every page that tells of money.
+
+    Raises (all): LedgerError.
+    """
+
+    async def buckets(self, by: By, which: Which) -> list[Bucket]:
+        """Groups of turns: days in order of time, everything else the dearest first, unknown last."""
+        ...
+
+    async def turn_charges(self, which: Which, limit: int = 200, offset: int = 0) -> list[TurnCharge]:
+        """Turn by turn, the newest first."""
+        ...
+
+    async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> Usual:
+        """What the newest turns of a worker (None: a new one) at a budget took."""
+        ...
+
+    async def changed(self) -> bool:
+        """Something was written since the last call, by this program or another one."""
+        ...
+
+
+class Purse(Protocol):
+    """The person's limits.
+
+    Raises (all): LedgerError.
+    """
+
+    simulated: bool
+    """The local worker's pretend money."""
+
+    async def limits(self, session: Session) -> tuple[Limit, ...]:
+        """The limits that count for a session, one per scope and unit."""
+        ...
+
+    async def gauges(self, session: Session) -> tuple[Gauge, ...]:
+        """Each with what is spent of it."""
+        ...
+
+    async def set_limit(self, session: Session, scope: Scope, unit: Unit, amount: Decimal | None) -> None:
+        """Keep a limit typed by the person, for every program on this history; None lifts it.
+
+        Raises:
+            HandingerError: a limit of the worker before there is one.
+        """
+        ...
+
+    def today(self) -> Which:
+        """The charges since local midnight, real or simulated as we are."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Badge:
     """Which account is paying. `key_tail`: last four of the key, "" for none."""
@@ -102,6 +159,8 @@ class Connection:
     """Hand an already judged address to the system's browser; False when there is none."""
     email: Callable[[str], Awaitable[str]]
     """The inbound e-mail address of a worker. Raises ApiError."""
+    books: Books
+    purse: Purse
     warnings: Sequence[str] = ()
     """Things to say once (no durable history, a damaged database set aside)."""
 
