@@ -123,6 +123,8 @@ class FakeLog:
     stored: dict[str, list[Frame]] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     closed: list[str] = field(default_factory=list)
+    charged: list[Session] = field(default_factory=list)
+    """What `charge` was given, oldest first."""
     refuses: LedgerError | None = None
     home: dict[str, list[str]] = field(default_factory=dict)
 
@@ -143,6 +145,9 @@ class FakeLog:
     async def close_turn(self, session: Session, turn_id: str) -> None:
         self.closed.append(turn_id)
         self.sessions[session.session_id] = session
+
+    async def charge(self, session: Session) -> None:
+        self.charged.append(session)
 
     async def frames(self, turn_id: str) -> list[Frame]:
         return list(self.stored[turn_id])

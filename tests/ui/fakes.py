@@ -19,13 +19,13 @@ from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.launch import Badge, Connection, Launch, Opening
 from handinger_tui.ui.screens.work import WorkScreen
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Script, says, worker
+from tests.ui.coffers import NOW_MS, FakeBooks, FakePurse, charge
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from textual.pilot import Pilot
 
-NOW_MS = 1_700_000_000_000
 REMOTE = Badge("work", "v3.handinger.com", "f00d", local=False)
 LOCAL = Badge("", "127.0.0.1:8000", "", local=True)
 CALM: Final = Patience(money_interval=None, recovery_window=0.0, absence_looks=1, absence_seconds=0)
@@ -102,8 +102,12 @@ class Desktop:
     warnings: tuple[str, ...] = ()
     now_ms: int = NOW_MS
     patience: Patience = CALM
+    books: FakeBooks = field(default_factory=FakeBooks)
+    purse: FakePurse = field(default_factory=FakePurse)
 
     def __post_init__(self) -> None:
+        if self.badge.local:
+            self.books.simulated = self.purse.simulated = True
         self.clock = StillClock(NOW_MS / 1000)
         home = Home(PLACE)
         self.engine = Engine(
@@ -127,6 +131,8 @@ class Desktop:
             lambda path: Attachment(path, path, 1, "text/plain"),
             self._open,
             self._email,
+            self.books,
+            self.purse,
             self.warnings,
         )
 
@@ -218,4 +224,17 @@ def launch(opening: Opening = Opening.LAST_OR_FRESH, **members: object) -> Launc
     return replace(Launch(never, opening), **members)  # type: ignore[arg-type]  # members under their own names
 
 
-__all__ = ["LOCAL", "NOW_MS", "Decimal", "Desktop", "Iterable", "answers", "launch", "screen_text", "summary"]
+__all__ = [
+    "LOCAL",
+    "NOW_MS",
+    "Decimal",
+    "Desktop",
+    "FakeBooks",
+    "FakePurse",
+    "Iterable",
+    "answers",
+    "charge",
+    "launch",
+    "screen_text",
+    "summary",
+]

@@ -1,0 +1,215 @@
+"""Books and a purse in memory: what turns took and what may be spent, as a test says it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from handinger_tui.core.errors import HandingerError, LedgerError
+from handinger_tui.core.limits import Gauge, Limit, Origin, Scope, Unit, effective
+from handinger_tui.core.limits import gauges as gauges_of
+from handinger_tui.core.money import Total
+from handinger_tui.core.readings import Reading
+from handinger_tui.core.session import Session
+from handinger_tui.core.spending import Bucket, By, Sum, TurnCharge, Which
+from handinger_tui.core.turn import Trigger, TurnStatus
+from handinger_tui.core.usage import Costs, Usage
+from handinger_tui.core.usual import Usual, spread
+
+NOW_MS: Final = 1_700_000_000_000
+"""When every fake thinks it is."""
+BAD: Final = frozenset({TurnStatus.INCOMPLETE, TurnStatus.FAILED, TurnStatus.RUNNING, TurnStatus.UNKNOWN})
+PARTS: Final = ("model_usd", "tool_usd", "sandbox_usd", "internal_usd")
+
+
+def charge(turn_id: str, usd: str | None = None, **members: Any) -> TurnCharge:
+    """One settled turn of worker w1 at "standard"; `usd` as people write it, None for not reported."""
+    amount = None if usd is None else Decimal(usd)
+    made = TurnCharge(
+        turn_id=turn_id,
+        session_id="ses_1",
+        worker_id="w1",
+        base_url="https://example.test",
+        at_ms=NOW_MS,
+        status=TurnStatus.COMPLETED,
+        budget="standard",
+        trigger=Trigger.APP,
+        reading=Reading.TOTAL,
+        known=amount is not None,
+        corrections=0,
+        usd=amount,
+        credits=None,
+        usage=Usage(cost_usd=amount),
+        costs=Costs(),
+    )
+    return replace(made, **members)
+
+
+@dataclass
+class FakeBooks:
+    """Sums over `charges`; `write` is a charge by some program, told by the next `changed`."""
+
+    charges: list[TurnCharge] = field(default_factory=list)
+    simulated: bool = False
+    """What the charges are, all of them."""
+    fails: LedgerError | None = None
+    asked: list[tuple[str | None, str]] = field(default_factory=list)
+    """What `usual` was asked for: worker and budget."""
+    looks: int = 0
+    """How often `changed` was asked."""
+    _news: bool = False
+
+    def write(self, *charges: TurnCharge) -> None:
+        """Some program has written these."""
+        self.charges += charges
+        self._news = True
+
+    async def buckets(self, by: By, which: Which) -> list[Bucket]:
+        groups: dict[str, Bucket] = {}
+        for one in self._chosen(which):
+            key = _key(one, by)
+            groups[key] = groups.get(key, Bucket(key)).merged(_bucket(key, one))
+        found = list(groups.values())
+        if by is By.DAY:
+            return sorted(found, key=lambda bucket: bucket.key)
+        known = [bucket for bucket in found if bucket.usd.known is not None]
+        unknown = [bucket for bucket in found if bucket.usd.known is None]
+        return sorted(known, key=lambda bucket: bucket.usd.known or 0, reverse=True) + unknown
+
+    async def turn_charges(self, which: Which, limit: int = 200, offset: int = 0) -> list[TurnCharge]:
+        newest = sorted(self._chosen(which), key=lambda one: one.at_ms, reverse=True)
+        return newest[offset : offset + limit]
+
+    async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> Usual:
+        self.asked.append((worker_id, budget))
+        at_budget = self._chosen(Which(budget=budget, simulated=simulated))
+        own = [one for one in at_budget if worker_id is not None and one.worker_id == worker_id]
+        used = own or at_budget
+        return Usual(
+            budget,
+            spread(one.usd if one.known else None for one in used),
+            spread(one.credits if one.known else None for one in used),
+            everywhere=not own and bool(at_budget),
+        )
+
+    async def changed(self) -> bool:
+        self.looks += 1
+        news, self._news = self._news, False
+        return news
+
+    def _chosen(self, which: Which) -> list[TurnCharge]:
+        if self.fails is not None:
+            raise self.fails
+        return [one for one in self.charges if _counts(one, which, simulated=self.simulated)]
+
+
+@dataclass
+class FakePurse:
+    """Limits typed here, over `spent`: what a scope and unit has taken, 0 where nothing is said."""
+
+    simulated: bool = False
+    kept: list[Limit] = field(default_factory=list)
+    spent: dict[tuple[Scope, Unit], Total] = field(default_factory=dict)
+    fails: LedgerError | None = None
+    reads: int = 0
+    """How often `gauges` was asked."""
+    sets: list[tuple[Scope, Unit, Decimal | None]] = field(default_factory=list)
+    measure: Callable[[Session], dict[tuple[Scope, Unit], Total]] | None = None
+    """Spending that depends on the session, over `spent`."""
+
+    def limit(self, scope: Scope, amount: str, unit: Unit = Unit.USD, origin: Origin = Origin.CONFIG) -> None:
+        """A limit that was there before."""
+        self.kept.append(Limit(scope, unit, Decimal(amount), origin))
+
+    def spend(
+        self, scope: Scope, amount: str | None, unit: Unit = Unit.USD, missing: int | None = None
+    ) -> None:
+        """So much is spent now; None: not known."""
+        gaps = missing if missing is not None else int(amount is None)
+        self.spent[scope, unit] = Total(None if amount is None else Decimal(amount), gaps)
+
+    async def limits(self, session: Session) -> tuple[Limit, ...]:
+        if self.fails is not None:
+            raise self.fails
+        return effective(
+            limit for limit in self.kept if limit.scope is not Scope.WORKER or session.worker_id is not None
+        )
+
+    async def gauges(self, session: Session) -> tuple[Gauge, ...]:
+        self.reads += 1
+        spent = {(scope, unit): Total(Decimal(0)) for scope in Scope for unit in Unit} | self.spent
+        if self.measure is not None:
+            spent |= self.measure(session)
+        return gauges_of(await self.limits(session), spent)
+
+    async def set_limit(self, session: Session, scope: Scope, unit: Unit, amount: Decimal | None) -> None:
+        if scope is Scope.WORKER and session.worker_id is None:
+            raise HandingerError("This session has no worker yet.", "Send a message first.")
+        self.sets.append((scope, unit, amount))
+        self.kept = [
+            limit
+            for limit in self.kept
+            if (limit.scope, limit.unit, limit.origin) != (scope, unit, Origin.TYPED)
+        ]
+        if amount is not None:
+            self.kept.append(Limit(scope, unit, amount, Origin.TYPED))
+
+    def today(self) -> Which:
+        midnight = _local(NOW_MS).replace(hour=0, minute=0, second=0, microsecond=0)
+        return Which(since_ms=int(midnight.timestamp() * 1000), simulated=self.simulated)
+
+
+def _local(at_ms: int) -> datetime:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone()
+
+
+def _counts(one: TurnCharge, which: Which, *, simulated: bool) -> bool:
+    return all(
+        (
+            which.since_ms is None or one.at_ms >= which.since_ms,
+            which.until_ms is None or one.at_ms < which.until_ms,
+            which.session_id in (None, one.session_id),
+            which.worker_id in (None, one.worker_id),
+            which.budget in (None, one.budget),
+            which.simulated in (None, simulated),
+        )
+    )
+
+
+def _key(one: TurnCharge, by: By) -> str:
+    match by:
+        case By.TURN:
+            return one.turn_id
+        case By.SESSION:
+            return one.session_id
+        case By.WORKER:
+            return one.worker_id or ""
+        case By.DAY:
+            return _local(one.at_ms).date().isoformat()
+        case By.BUDGET:
+            return one.budget or ""
+        case By.TRIGGER:
+            return one.trigger
+
+
+def _bucket(key: str, one: TurnCharge) -> Bucket:
+    def sum_of(amount: Decimal | None) -> Sum:
+        return Sum(amount, 0 if one.known and amount is not None else 1)
+
+    tokens = one.usage.total_tokens
+    parts = {name: sum_of(getattr(one.costs, name)) for name in PARTS}
+    return Bucket(
+        key,
+        turns=1,
+        incomplete=int(one.status in BAD),
+        usd=sum_of(one.usd),
+        credits=sum_of(one.credits),
+        **parts,
+        tokens=sum_of(None if tokens is None else Decimal(tokens)),
+        first_ms=one.at_ms,
+        last_ms=one.at_ms,
+        title=one.title,
+    )
