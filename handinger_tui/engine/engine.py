@@ -7,25 +7,23 @@ the newest immutable value. Listeners get the session id and nothing else.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 from handinger_tui.core.events import StreamEvent
-from handinger_tui.core.fold import Fold, fold
-from handinger_tui.core.frames import Frame, Framing, Note
-from handinger_tui.core.jsontext import dump
-from handinger_tui.core.outcome import fault_object
-from handinger_tui.core.session import Session, put_turn, title_from
-from handinger_tui.core.turn import Attachment, Fault, Kind, Order, Turn, TurnStatus
+from handinger_tui.core.fold import Fold
+from handinger_tui.core.frames import Frame, Note
+from handinger_tui.core.session import Session, title_from
+from handinger_tui.core.turn import Attachment, Fault, Order, Turn, TurnStatus
 from handinger_tui.engine.adopt import adopted_turns
-from handinger_tui.engine.home import CONTINUABLE, LOCAL_ENDED, NOT_YET_SENT, Busy, Elsewhere, Home
+from handinger_tui.engine.desks import Desk, Listener, unsent
+from handinger_tui.engine.home import LOCAL_ENDED, NOT_YET_SENT, Busy, Elsewhere, Home
 from handinger_tui.engine.patience import READS, Patience, read_again
-from handinger_tui.engine.ports import Clock, Ids, TurnLog, WorkerApi
-from handinger_tui.engine.run import ANSWERED, Outside, Run
+from handinger_tui.engine.ports import Clock, Ids, Purse, TurnLog, WorkerApi
+from handinger_tui.engine.run import ANSWERED, Outside
+from handinger_tui.engine.starting import Starting
 
 __all__ = ["Busy", "Elsewhere", "Engine", "Home", "Listener"]
-
-Listener = Callable[[str], None]
 
 
 def _never_left(order: Order, frames: list[Frame]) -> bool:
@@ -38,19 +36,7 @@ def _never_left(order: Order, frames: list[Frame]) -> bool:
     return not left and order.seen_before is None
 
 
-@dataclass(slots=True)
-class _Desk:
-    """What the engine holds for one open session."""
-
-    session: Session
-    run: Run | None = None
-    task: asyncio.Task[None] | None = None
-    queue: list[str] = field(default_factory=list)
-    """Turns ordered here and not yet started. A queued turn read from the disk may be
-    another program's, which will send it: only our own ones are ever started."""
-
-
-class Engine:
+class Engine(Starting):
     """Sends, watches and detaches turns; keeps the newest value of every open session."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the ports are all injected, here only
@@ -62,31 +48,13 @@ class Engine:
         patience: Patience | None = None,
         tap: Callable[[StreamEvent], None] | None = None,
         home: Home | None = None,
+        purse: Purse | None = None,
     ) -> None:
         """`tap` hears every event of every stream as it is decoded (for stream-json)."""
+        super().__init__(Outside(api, log, clock, patience or Patience(), tap), purse)
         self._api = api
-        self._log = log
-        self._clock = clock
         self._ids = ids
-        self._outside = Outside(api, log, clock, patience or Patience(), tap)
-        self._desks: dict[str, _Desk] = {}
-        self._listeners: list[Listener] = []
-        self._closing = False
         self._home = home or Home()
-
-    # -- reading -----------------------------------------------------------------
-    def session(self, session_id: str) -> Session:
-        """The newest value of an open session.
-
-        Raises:
-            KeyError: it was never opened here.
-        """
-        return self._desks[session_id].session
-
-    def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener(session_id)` after every change; returns the way out."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
 
     # -- opening -----------------------------------------------------------------
     def new_session(
@@ -96,7 +64,7 @@ class Engine:
         session = Session(
             self._ids.new("ses"), self._clock.now_ms(), worker_id, generation=generation, base_url=base_url
         )
-        self._desks[session.session_id] = _Desk(session)
+        self._desks[session.session_id] = Desk(session)
         return session
 
     async def open(self, session_id: str) -> Session:
@@ -112,7 +80,7 @@ class Engine:
                 raise KeyError(session_id)
             if self._home.forgetful:
                 loaded = replace(loaded, worker_id=None)
-            self._desks.setdefault(session_id, _Desk(loaded))
+            self._desks.setdefault(session_id, Desk(loaded))
         return self.session(session_id)
 
     async def adopt(self, session_id: str, *, insist: bool = False) -> Session:
@@ -153,11 +121,41 @@ class Engine:
 
         Raises:
             Elsewhere: the session belongs to another service; nothing was sent.
+            LimitReached: a limit is used up; nothing was stored or sent.
             LedgerError: it could not be written; nothing was sent.
         """
         desk = self._desks[session_id]
         if desk.session.base_url != self._home.base_url:
             raise Elsewhere(desk.session.base_url)
+        await self._counter.check(desk.session)
+        desk.held = None
+        turn_id = await self._ordered(desk, prompt, budget, attachments)
+        desk.queue.append(turn_id)
+        self._start_next(desk)
+        return turn_id
+
+    async def put_aside(
+        self,
+        session_id: str,
+        prompt: str,
+        budget: str | None,
+        attachments: tuple[Attachment, ...],
+        why: Fault,
+    ) -> str:
+        """Keep a message that may not be sent as a turn that never left; returns its id.
+
+        Raises:
+            LedgerError
+        """
+        desk = self._desks[session_id]
+        turn_id = await self._ordered(desk, prompt, budget, attachments)
+        await self._close_unsent(desk, self._turn(desk, turn_id), why)
+        return turn_id
+
+    async def _ordered(
+        self, desk: Desk, prompt: str, budget: str | None, attachments: tuple[Attachment, ...]
+    ) -> str:
+        """The order goes to disk."""
         order = Order(
             turn_id=self._ids.new("turn"),
             prompt=prompt,
@@ -165,13 +163,12 @@ class Engine:
             worker_id=desk.session.worker_id,
             budget=budget,
             attachments=attachments,
+            trigger=self._home.trigger,
         )
         if not desk.session.title:
             desk.session = replace(desk.session, title=title_from(prompt))
         await self._log.open_turn(desk.session, order)
         self._put(desk, Turn(order))
-        desk.queue.append(order.turn_id)
-        self._start_next(desk)
         return order.turn_id
 
     async def withdraw(self, session_id: str, turn_id: str) -> str:
@@ -185,7 +182,7 @@ class Engine:
         if turn_id not in desk.queue:
             raise Busy("This message is already on its way.")
         desk.queue.remove(turn_id)
-        await self._close_unsent(desk, turn, "Taken back before it was sent.")
+        await self._close_unsent(desk, turn, unsent("Taken back before it was sent."))
         return turn.order.prompt
 
     # -- watching ----------------------------------------------------------------
@@ -227,9 +224,9 @@ class Engine:
 
     def detach(self, session_id: str) -> None:
         """Stop watching; the worker goes on and may keep charging."""
-        task = self._desks[session_id].task
-        if task is not None:
-            task.cancel()
+        desk = self._desks[session_id]
+        if desk.run is not None and desk.task is not None:
+            desk.task.cancel()
 
     async def settled(self, session_id: str) -> Session:
         """Wait until nothing of this session is under way."""
@@ -275,74 +272,9 @@ class Engine:
     async def aclose(self) -> None:
         """Detach everything and wait until it is on disk."""
         self._closing = True
-        tasks = [desk.task for desk in self._desks.values() if desk.task is not None]
+        tasks = [task for desk in self._desks.values() for task in (desk.task, desk.counting) if task]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
         await self._log.flush()
-
-    # -- inside --------------------------------------------------------------------
-    def _turn(self, desk: _Desk, turn_id: str) -> Turn:
-        return next(turn for turn in desk.session.turns if turn.turn_id == turn_id)
-
-    def _run(self, desk: _Desk, order: Order) -> Run:
-        return Run(order, self._outside, lambda: desk.session, lambda turn: self._put(desk, turn))
-
-    def _put(self, desk: _Desk, turn: Turn) -> None:
-        session = put_turn(desk.session, turn)
-        desk.session = replace(session, updated_ms=self._clock.now_ms())
-        self._tell(session.session_id)
-
-    def _tell(self, session_id: str) -> None:
-        for listener in tuple(self._listeners):
-            listener(session_id)
-
-    def _start_next(self, desk: _Desk) -> None:
-        """Start the oldest queued turn unless one is under way."""
-        if desk.task is not None or not desk.queue:
-            return
-        queued = self._turn(desk, desk.queue.pop(0))
-        run = self._run(desk, queued.order)
-        self._launch(desk, run, run.start())
-
-    def _launch(self, desk: _Desk, run: Run, body: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(body, name=f"turn:{run.turn_id}")
-        desk.run, desk.task = run, task
-        task.add_done_callback(lambda _done: self._ended(desk, run))
-
-    def _ended(self, desk: _Desk, run: Run) -> None:
-        """A run is over: tell the listeners, and go on with the queue where that is safe."""
-        desk.run, desk.task = None, None
-        self._tell(desk.session.session_id)
-        if self._closing or not desk.queue:
-            return
-        if run.turn.status in CONTINUABLE:
-            self._start_next(desk)
-        else:
-            desk.task = asyncio.get_running_loop().create_task(self._return_queue(desk), name="queue")
-
-    async def _return_queue(self, desk: _Desk) -> None:
-        """The turn before did not simply end: nothing more is sent without a person."""
-        try:
-            while desk.queue:
-                turn = self._turn(desk, desk.queue.pop(0))
-                await self._close_unsent(desk, turn, "Not sent: the message before it did not complete.")
-        finally:
-            desk.task = None
-            self._tell(desk.session.session_id)
-
-    async def _close_unsent(self, desk: _Desk, turn: Turn, reason: str) -> None:
-        fault = Fault(Kind.CONFLICT, reason, may_have_been_charged=False)
-        frames = await self._log.frames(turn.turn_id)
-        await self._close(desk, turn.order, frames, TurnStatus.NOT_SENT, fault)
-
-    async def _close(
-        self, desk: _Desk, order: Order, frames: list[Frame], status: TurnStatus, fault: Fault
-    ) -> None:
-        """Settle a turn that nobody runs."""
-        said = dump({"status": status, "recovered": False, "fault": fault_object(fault)})
-        last = Frame(len(frames), self._clock.now_ms(), Framing.NOTE, said, Note.SETTLED)
-        self._log.append(order.turn_id, last)
-        self._put(desk, fold(order, [*frames, last]))
-        await self._log.close_turn(desk.session, order.turn_id)

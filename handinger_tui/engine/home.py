@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.turn import Fault, Kind, TurnStatus
+from handinger_tui.core.turn import Fault, Kind, Trigger, TurnStatus
 
 CONTINUABLE = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})
 """Ends after which a queued turn may start by itself."""
@@ -36,7 +36,12 @@ class Elsewhere(HandingerError):
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """The service we talk to. `forgetful`: its workers do not outlive the program (local worker)."""
+    """The service we talk to, and who we are to it.
+
+    `forgetful`: its workers do not outlive the program (local worker). `trigger`: what starts
+    our turns.
+    """
 
     base_url: str = ""
     forgetful: bool = False
+    trigger: Trigger = Trigger.APP

@@ -118,6 +118,7 @@ class Run:
 
     async def _guarded(self, body: Callable[[], Awaitable[None]]) -> None:
         """Whatever happens, the turn ends with a status, on disk."""
+        money = asyncio.create_task(self._watch_money(), name=f"money:{self.turn_id}")
         try:
             async with asyncio.timeout(self.patience.max_wait):
                 await body()
@@ -132,6 +133,7 @@ class Run:
                     TurnStatus.NOT_SENT, Fault(Kind.DISK, problem.summary, may_have_been_charged=False)
                 )
         finally:
+            money.cancel()
             if self.turn.live:
                 self.settle(
                     TurnStatus.UNKNOWN, Fault(Kind.NETWORK, "The program failed while watching this turn.")
@@ -154,11 +156,7 @@ class Run:
         await self._look_before()
         self.note(Note.SENDING, worker_id=self.order.worker_id)
         await self._log.flush()
-        money = asyncio.create_task(self._watch_money(), name=f"money:{self.turn_id}")
-        try:
-            await self._post()
-        finally:
-            money.cancel()
+        await self._post()
 
     async def _post(self) -> None:
         try:
@@ -208,6 +206,8 @@ class Run:
                 continue
             with suppress(ApiError, NotJson):
                 text = await self.api.read_worker(self.worker_id)
+                if self.turn.status is not TurnStatus.ACCEPTED:
+                    continue
                 self.feed(Framing.JSON, slim_worker(text, self.order, messages=False), Look.MONEY)
 
     # -- taking what arrives -----------------------------------------------------------
