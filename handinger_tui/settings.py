@@ -11,10 +11,12 @@ import difflib
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.limits import Limit, Origin, Scope, Unit, amount_of
 from handinger_tui.core.safety import is_loopback
 
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
@@ -78,6 +80,8 @@ class Settings:
     download_dir: str = ""
     keys: tuple[tuple[str, str], ...] = ()
     limits: Limits = field(default_factory=Limits)
+    spending: tuple[Limit, ...] = ()
+    """Limits of what may be spent, configured or given as flags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +94,21 @@ class Flags:
     profile: str | None = None
     local: bool = False
     max_wait: float | None = None
+    max_cost: Decimal | None = None
+    """USD; counts for the session, together with what it took before."""
+    max_credits: Decimal | None = None
+    ceiling: Scope = Scope.SESSION
+    """What those two count: whoever attaches to a worker means the worker."""
 
 
 _TOP: Final = ("profile", "budget", "theme", "download_dir", "base_url", "generation", "api_key", "headers")
-_TABLES: Final = ("profiles", "limits", "keys")
+_TABLES: Final = ("profiles", "limits", "keys", "spending")
 _PROFILE: Final = ("api_key", "base_url", "generation", "budget", "headers", "download_dir")
+
+
+SPENDING: Final = {f"{scope}_{unit}": (scope, unit) for scope in Scope for unit in Unit}
+"""Names in the table [spending]: turn_usd, turn_credits, session_usd … day_credits; each has an
+environment twin HANDINGER_LIMIT_<NAME>."""
 
 
 def load(
@@ -139,6 +153,7 @@ def load(
         download_dir=str(told.get("download_dir") or ""),
         keys=tuple(sorted((str(k), str(v)) for k, v in config.get("keys", {}).items())),
         limits=_limits(environ, config.get("limits", {}), flags.max_wait),
+        spending=(*_flagged(flags), *_spending(environ, config.get("spending", {}), file_name)),
     )
 
 
@@ -150,7 +165,8 @@ def _text(environ: Mapping[str, str], name: str) -> str | None:
 # -- the file ------------------------------------------------------------------------
 def _read_file(text: str, file_name: str) -> dict[str, Any]:
     try:
-        config = tomllib.loads(text)
+        # Amounts of money are never binary floats, not even on their way through a file.
+        config = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as problem:
         raise SettingsError(
             f"{file_name} is not valid TOML: {problem}.", "Mend that line; it was left as it is."
@@ -166,6 +182,7 @@ def _read_file(text: str, file_name: str) -> dict[str, Any]:
             raise SettingsError(f"{file_name}: profiles.{name} must be a table.", "Mend it and start again.")
         _known(profile, _PROFILE, f"{file_name}, profile {name}")
     _known(config.get("limits", {}), tuple(f.name for f in fields(Limits)), f"{file_name}, [limits]")
+    _known(config.get("spending", {}), tuple(SPENDING), f"{file_name}, [spending]")
     _strings(config, file_name)
     return config
 
@@ -291,3 +308,25 @@ def _limits(environ: Mapping[str, str], table: Mapping[str, Any], max_wait: floa
     if max_wait is not None:
         values["max_wait"] = max_wait
     return Limits(**values)
+
+
+def _flagged(flags: Flags) -> list[Limit]:
+    told = ((Unit.USD, flags.max_cost), (Unit.CREDITS, flags.max_credits))
+    return [Limit(flags.ceiling, unit, amount, Origin.FLAG) for unit, amount in told if amount is not None]
+
+
+def _spending(environ: Mapping[str, str], table: Mapping[str, Any], file_name: str) -> list[Limit]:
+    found = []
+    for name, (scope, unit) in SPENDING.items():
+        variable = f"HANDINGER_LIMIT_{name.upper()}"
+        typed = _text(environ, variable)
+        where, value = (variable, typed) if typed else (f"{file_name}, spending.{name}", table.get(name))
+        if value is None:
+            continue
+        try:
+            if isinstance(value, bool):
+                raise ValueError("it must be an amount")
+            found.append(Limit(scope, unit, amount_of(str(value)), Origin.CONFIG))
+        except ValueError as problem:
+            raise SettingsError(f"{where}: {problem}.", "Mend or remove it.") from None
+    return found

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.limits import Origin, Scope, Unit
 from handinger_tui.settings import LOCAL_BASE, Flags, Secret, Settings, check_base_url, load
 
 KEY = "hdg_live_0123456789"
@@ -53,6 +56,33 @@ def test_flag_before_environment_before_profile_before_file() -> None:
     found = settled(chosen, FILE, HANDINGER_BUDGET="standard")
     assert (found.budget, found.base_url, found.profile) == ("unlimited", "https://flag.example", "work")
     assert found.key.reveal() == "hdg_live_from_the_file"
+
+
+SPENDING = """
+[spending]
+day_usd = 0.10
+session_credits = "20"
+"""
+
+
+def test_ceilings_come_from_flag_then_environment_then_file_and_are_never_floats() -> None:
+    flags = Flags(max_cost=Decimal("0.5"), max_credits=Decimal(3))
+    found = settled(flags, SPENDING, HANDINGER_LIMIT_DAY_USD="$7.25", HANDINGER_LIMIT_TURN_CREDITS="4")
+    assert [(limit.scope, limit.unit, limit.amount, limit.origin) for limit in found.spending] == [
+        (Scope.SESSION, Unit.USD, Decimal("0.5"), Origin.FLAG),
+        (Scope.SESSION, Unit.CREDITS, Decimal(3), Origin.FLAG),
+        (Scope.TURN, Unit.CREDITS, Decimal(4), Origin.CONFIG),
+        (Scope.SESSION, Unit.CREDITS, Decimal(20), Origin.CONFIG),
+        (Scope.DAY, Unit.USD, Decimal("7.25"), Origin.CONFIG),
+    ]
+    exact = "0.100000000001"
+    assert settled(file=f"[spending]\nday_usd = {exact}").spending[0].amount == Decimal(exact)
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "true", '"5 dollars"', "1e3", "inf", "2000000", "[1]"])
+def test_a_ceiling_that_is_no_amount_is_refused_by_its_name(amount: str) -> None:
+    with pytest.raises(SettingsError, match="day_usd"):
+        settled(file=f"[spending]\nday_usd = {amount}")
 
 
 def test_limits_come_from_environment_then_file() -> None:

@@ -6,6 +6,7 @@ it warns once, at 100 % nothing more is sent until a person raises it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
@@ -17,6 +18,9 @@ from handinger_tui.core.money import EXACT, Total, credits_text, usd_text
 from handinger_tui.core.words import plural
 
 WARN_AT: Final = Decimal("0.8")
+FINEST: Final = 12
+"""Decimal places of an amount that a person may set: whole pico-dollars."""
+LARGEST: Final = Decimal(1_000_000)
 STILL: Final = "A running turn cannot be stopped from here, and may go on charging."
 
 
@@ -99,6 +103,23 @@ class LimitReached(HandingerError):
     def __init__(self, gauge: Gauge) -> None:
         super().__init__(f"{reached_text(gauge)} Nothing was sent.", raise_hint(gauge.limit))
         self.gauge = gauge
+
+
+def amount_of(text: str) -> Decimal:
+    """An amount as a person types it: "5", "0.25", "$3", "1,000".
+
+    Raises:
+        ValueError: no number, not above 0, above a million, or finer than a pico-dollar; its text says which.
+    """
+    plain = text.strip().removeprefix("$").replace(",", "").replace("_", "")
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]*)?|\.[0-9]+", plain, re.ASCII):
+        raise ValueError(f"{text.strip()[:40]!r} is no amount: write it like 5 or 0.25")
+    amount = Decimal(plain)
+    if not 0 < amount <= LARGEST:
+        raise ValueError("the amount must be above 0 and at most 1,000,000")
+    if amount != amount.quantize(Decimal(1).scaleb(-FINEST)):
+        raise ValueError(f"an amount has at most {FINEST} decimals")
+    return amount.normalize()
 
 
 def effective(limits: Iterable[Limit]) -> tuple[Limit, ...]:

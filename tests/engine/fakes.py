@@ -16,6 +16,7 @@ from handinger_tui.core.session import Session, put_turn
 from handinger_tui.core.turn import Order
 from handinger_tui.engine.engine import Engine, Home
 from handinger_tui.engine.patience import Patience
+from handinger_tui.engine.ports import Purse
 
 Script = list[Piece | ApiError | asyncio.Event]
 
@@ -223,10 +224,16 @@ class Rig:
         leave()
 
 
-def rig(api: FakeApi, *, worker_id: str | None = "w1", patience: Patience | None = None) -> Rig:
+def rig(
+    api: FakeApi,
+    *,
+    worker_id: str | None = "w1",
+    patience: Patience | None = None,
+    purse: Purse | None = None,
+) -> Rig:
     """An engine on fakes."""
     log, clock = FakeLog(), FakeClock()
     calm = patience or Patience(money_interval=None)
-    engine = Engine(api, log, clock, FakeIds(), calm, home=Home(PLACE))
+    engine = Engine(api, log, clock, FakeIds(), calm, home=Home(PLACE), purse=purse)
     session = engine.new_session(PLACE, worker_id)
     return Rig(api, log, clock, engine, session.session_id)

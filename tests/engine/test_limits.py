@@ -1,0 +1,199 @@
+"""Limits at the engine: nothing is sent once one is used up, and what runs is counted while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import pytest
+
+from handinger_tui.core.errors import LedgerError
+from handinger_tui.core.limits import Gauge, Limit, LimitReached, Scope, State, Unit
+from handinger_tui.core.readings import session_money
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import Fault, Kind, TurnStatus
+from handinger_tui.engine.patience import Patience
+from tests.engine.fakes import DONE, FakeApi, FakeReply, Rig, Script, rig, says, sse, worker
+
+START = worker("", prompt="earlier", usage={"costUsd": 0})
+
+
+@dataclass
+class SessionPurse:
+    """One limit over the session, counted as the ledger would."""
+
+    amount: Decimal = Decimal(1)
+    asked: int = 0
+    fails: LedgerError | None = None
+    seen: list[State] = field(default_factory=list)
+
+    async def gauges(self, session: Session) -> Sequence[Gauge]:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.fails is not None:
+            raise self.fails
+        gauge = Gauge(Limit(Scope.SESSION, Unit.USD, self.amount), session_money(session.turns).usd)
+        self.seen.append(gauge.state)
+        return [gauge]
+
+
+def priced(text: str, prompt: str, usd: float, *, busy: bool = False) -> str:
+    return worker(text, prompt=prompt, busy=busy, usage={"costUsd": usd})
+
+
+def box_with(purse: SessionPurse, *costs: float, patience: Patience | None = None) -> Rig:
+    """A worker whose total stands at `costs`, one after each turn "q1", "q2" …"""
+    starts = [says(f"a{at}") for at in range(1, len(costs) + 1)]
+    workers = [START]
+    for at, usd in enumerate(costs, 1):
+        told = priced(f"a{at}", f"q{at}", usd)
+        workers += [told, told]
+    return rig(FakeApi(starts=list(starts), workers=list(workers)), purse=purse, patience=patience)
+
+
+async def test_below_the_limit_everything_is_sent() -> None:
+    purse = SessionPurse()
+    box = box_with(purse, 0.5, 0.9)
+    for at in (1, 2):
+        await box.engine.send(box.session_id, f"q{at}")
+        await box.settled()
+    assert len(box.api.posts) == 2
+    (gauge,) = box.engine.gauges(box.session_id)
+    assert (gauge.spent.value, gauge.state) == (Decimal("0.9"), State.NEAR)
+
+
+async def test_at_the_limit_nothing_is_sent_or_stored_until_it_is_raised() -> None:
+    purse = SessionPurse()
+    box = box_with(purse, 1.0, 1.2)
+    await box.engine.send(box.session_id, "q1")
+    await box.settled()
+    with pytest.raises(LimitReached, match="Session limit reached"):
+        await box.engine.send(box.session_id, "q2")
+    assert (len(box.api.posts), len(box.log.orders)) == (1, 1)
+    purse.amount = Decimal(2)
+    assert await box.engine.release(box.session_id) is None
+    await box.engine.send(box.session_id, "q2")
+    await box.settled()
+    assert len(box.api.posts) == 2
+
+
+async def test_a_reached_limit_holds_the_queue_and_raising_it_goes_on() -> None:
+    purse, gate = SessionPurse(), asyncio.Event()
+    first: Script = [*says("a1", end=False), gate, *says("")[3:]]
+    api = FakeApi(
+        starts=[first, says("a2")], workers=[START, priced("a1", "q1", 1.5), priced("a2", "q2", 1.6)]
+    )
+    box = rig(api, purse=purse)
+    await box.engine.send(box.session_id, "q1")
+    queued = await box.engine.send(box.session_id, "q2")
+    gate.set()
+    session = await box.settled()
+    held = box.engine.held(box.session_id)
+    assert held is not None
+    assert held.state is State.REACHED
+    assert (session.turns[-1].turn_id, session.turns[-1].status) == (queued, TurnStatus.QUEUED)
+    assert len(api.posts) == 1
+    # Not raised far enough: it stays.
+    purse.amount = Decimal("1.5")
+    assert await box.engine.release(box.session_id) is not None
+    assert len(api.posts) == 1
+    purse.amount = Decimal(9)
+    assert await box.engine.release(box.session_id) is None
+    session = await box.settled()
+    assert session.turns[-1].status is TurnStatus.COMPLETED
+    assert (len(api.posts), box.engine.held(box.session_id)) == (2, None)
+
+
+async def test_a_held_message_can_be_taken_back() -> None:
+    purse, gate = SessionPurse(Decimal("0.1")), asyncio.Event()
+    first: Script = [*says("a1", end=False), gate, *says("")[3:]]
+    api = FakeApi(starts=[first], workers=[START, priced("a1", "q1", 1.5)])
+    box = rig(api, purse=purse)
+    await box.engine.send(box.session_id, "q1")
+    queued = await box.engine.send(box.session_id, "q2")
+    gate.set()
+    await box.settled()
+    assert await box.engine.withdraw(box.session_id, queued) == "q2"
+    assert len(api.posts) == 1
+
+
+async def test_what_runs_is_written_and_counted_while_it_runs() -> None:
+    purse, gate = SessionPurse(), asyncio.Event()
+    script: Script = [
+        sse(type="start", messageId="m"),
+        gate,
+        sse(type="finish", finishReason="stop"),
+        DONE,
+    ]
+    growing = [priced("", "q1", usd, busy=True) for usd in (0.1, 0.85, 1.1)]
+    api = FakeApi(starts=[script], workers=[START, *growing, priced("a", "q1", 1.2)])
+    # Nobody asked for polls; a limit alone brings them.
+    box = rig(api, purse=purse, patience=Patience(money_interval=None))
+    told: list[State] = []
+
+    def changed(_session_id: str) -> None:
+        for gauge in box.engine.gauges(box.session_id):
+            told.append(gauge.state)
+            if gauge.state is State.REACHED:
+                gate.set()
+
+    box.engine.subscribe(changed)
+    await box.engine.send(box.session_id, "q1")
+    session = await box.settled()
+    assert list(dict.fromkeys(told)) == [State.BELOW, State.NEAR, State.REACHED]
+    assert any(turn.live for kept in box.log.charged for turn in kept.turns)
+    assert session.turns[-1].status is TurnStatus.COMPLETED
+
+
+async def test_without_a_limit_nobody_polls_beside_the_stream() -> None:
+    gate = asyncio.Event()
+    script: Script = [
+        sse(type="start", messageId="m"),
+        gate,
+        sse(type="finish", finishReason="stop"),
+        DONE,
+    ]
+    api = FakeApi(starts=[script], workers=[START, priced("a", "q1", 1.2)])
+    box = rig(api)
+    await box.engine.send(box.session_id, "q1")
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert api.reads == 1
+    gate.set()
+    await box.settled()
+
+
+async def test_a_message_put_aside_is_kept_and_never_sent() -> None:
+    box = box_with(SessionPurse())
+    why = Fault(Kind.COST_LIMIT, "The limit is reached.", may_have_been_charged=False)
+    turn_id = await box.engine.put_aside(box.session_id, "q1", "high", (), why)
+    (turn,) = box.engine.session(box.session_id).turns
+    assert (turn.turn_id, turn.status, turn.posts) == (turn_id, TurnStatus.NOT_SENT, 0)
+    assert turn.fault is not None
+    assert turn.fault.kind is Kind.COST_LIMIT
+    assert box.api.posts == []
+
+
+async def test_limits_that_cannot_be_read_send_nothing() -> None:
+    purse = SessionPurse(fails=LedgerError("The history cannot be read."))
+    box = box_with(purse, 0.1)
+    with pytest.raises(LedgerError):
+        await box.engine.send(box.session_id, "q1")
+    assert (box.api.posts, box.log.orders) == ([], {})
+
+
+async def test_leaving_a_held_queue_keeps_its_messages() -> None:
+    purse, gate = SessionPurse(Decimal("0.1")), asyncio.Event()
+    first: Script = [*says("a1", end=False), gate, *says("")[3:]]
+    api = FakeApi(starts=[FakeReply(first)], workers=[START, priced("a1", "q1", 1.5)])
+    box = rig(api, purse=purse)
+    await box.engine.send(box.session_id, "q1")
+    queued = await box.engine.send(box.session_id, "q2")
+    gate.set()
+    await box.settled()
+    await box.engine.aclose()
+    assert queued not in box.log.closed
+    assert json.loads(box.log.stored[queued][-1].data if box.log.stored[queued] else "{}") == {}
