@@ -72,18 +72,15 @@ def compare(charges: Iterable[TurnCharge]) -> tuple[BudgetRow, ...]:
 
 
 def _row(level: str, charges: Sequence[TurnCharge]) -> BudgetRow:
-    ended = [own.status in ENDED for own in charges]
     return BudgetRow(
         level,
         len(charges),
         sum(own.status is not TurnStatus.COMPLETED for own in charges),
         usd=spread(own.usd if own.known else None for own in charges),
         credits=spread(own.credits if own.known else None for own in charges),
-        elapsed_ms=_counts(
-            own.elapsed_ms if over else None for own, over in zip(charges, ended, strict=True)
-        ),
+        elapsed_ms=_counts(own.elapsed_ms if own.status in ENDED else None for own in charges),
         steps=_counts(own.usage.steps if own.known else None for own in charges),
-        sources=_counts(own.sources if over else None for own, over in zip(charges, ended, strict=True)),
+        sources=_counts(own.sources if own.status in ENDED else None for own in charges),
     )
 
 
@@ -154,7 +151,7 @@ def _name(row: BudgetRow) -> str:
 
 
 def _sources(pair: _Pair) -> str:
-    """ "about as many sources (6 and 7)"; nothing where too few turns tell them."""
+    """As in "about as many sources (6 and 7)"; nothing where too few turns tell them."""
     cheap, dear = pair.cheap.sources, pair.dear.sources
     if min(cheap.known, dear.known) < ENOUGH_TO_ADVISE or cheap.median is None or dear.median is None:
         return ""

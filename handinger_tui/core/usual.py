@@ -137,18 +137,18 @@ def _exactly(value: Decimal, unit: Unit) -> str:
 
 
 def _between(of: Spread, unit: Unit) -> str:
-    """ "$0.02–$0.09", "2–9 credits", "$0.02" where both are the same."""
+    """As in "$0.02–$0.09", "2–9 credits", "$0.02" where both are the same."""
     low, high = (rough(end or Decimal(0), unit) for end in (of.low, of.high))
     return high if low == high else f"{low.removesuffix(' credits')}–{high}"
 
 
 def _briefly(of: Spread, unit: Unit) -> str:
-    """ "$0.02–0.09"."""
+    """As in "$0.02–0.09"."""
     return _between(of, unit).replace("–$", "–")
 
 
 def _digits(value: Decimal, at_least: int) -> tuple[str, str]:
-    """ "", "<" or ">", and the digits; at least so many decimals below 100."""
+    """An empty text, "<" or ">", and the digits; at least so many decimals below 100."""
     if value >= 10**15:
         return ">", "999T"
     if value and value < _SMALLEST:
