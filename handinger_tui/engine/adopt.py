@@ -9,7 +9,7 @@ from handinger_tui.core.messages import asked_as, role_of, text_of
 from handinger_tui.core.outcome import fault_object, judge
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot, snapshot_of, worker_in
-from handinger_tui.core.turn import Order, TurnStatus
+from handinger_tui.core.turn import Order, Trigger, TurnStatus
 from handinger_tui.engine.ports import Ids
 
 JsonObject = dict[str, Json]
@@ -34,7 +34,8 @@ def adopted_turns(session: Session, body: str, now_ms: int, ids: Ids) -> list[Ad
     worker_id = session.worker_id or snapshot.worker_id
     groups = _groups(list(snapshot.messages))
     if not groups:
-        return _nameless(session, worker, snapshot, Order(ids.new("turn"), "", now_ms, worker_id))
+        nameless = Order(ids.new("turn"), "", now_ms, worker_id, trigger=Trigger.ELSEWHERE)
+        return _nameless(session, worker, snapshot, nameless)
     held = _held(session)
     adopted: list[Adopted] = []
     asked: dict[str, int] = {}
@@ -48,7 +49,9 @@ def adopted_turns(session: Session, body: str, now_ms: int, ids: Ids) -> list[Ad
             adopted.clear()
             continue
         last = at == len(groups) - 1
-        order = Order(ids.new("turn"), prompt, now_ms, worker_id, seen_before=times)
+        order = Order(
+            ids.new("turn"), prompt, now_ms, worker_id, seen_before=times, trigger=Trigger.ELSEWHERE
+        )
         told = _told(worker, group, times, last=last)
         adopted.append((order, _frames(order, told, busy=last and snapshot.busy)))
     return adopted

@@ -13,13 +13,14 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Final
 
+from handinger_tui.core.evidence import sources_of_turn
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money import decimal_text, micro_credits, pico_usd, tidy
 from handinger_tui.core.readings import TurnMoney, turn_money
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import LIVE, Turn
+from handinger_tui.core.turn import FREE, Trigger, Turn
 from handinger_tui.core.usage import Costs, Usage
-from handinger_tui.ledger.rows import fitting, pack, pack_optional, unpack
+from handinger_tui.ledger.rows import Cell, fitting, pack, pack_optional, unpack
 
 COUNTS: Final = (
     "input_tokens",
@@ -34,45 +35,77 @@ COUNTS: Final = (
 AMOUNTS: Final = ("usd_pico", "micro_credits", "model_pico", "tool_pico", "sandbox_pico", "internal_pico")
 NUMBERS: Final = (*AMOUNTS, *COUNTS)
 
-_KNOWN: Final = f"""
-    SELECT turn_id, MAX(final) AS final, {", ".join(f"SUM({name}) AS {name}" for name in NUMBERS)}
-      FROM charges WHERE session_id = ? GROUP BY turn_id
-"""  # noqa: S608  # the names are constants of this module
-_HEAD: Final = ("kind", "turn_id", "session_id", "worker_id", "at_ms", "status", "budget", "reading", "final")
+TOLD: Final = (*AMOUNTS, "total_tokens")
+"""What pages add up; bit n of `turn_totals.told` says that a finished worker reported the n-th."""
+
+_HEAD: Final = (
+    *("kind", "turn_id", "session_id", "worker_id", "base_url", "at_ms", "status", "budget"),
+    *("started_by", "reading", "final", "sources", "elapsed_ms"),
+)
 _COLUMNS: Final = (*_HEAD, *NUMBERS, "exact", "snapshot")
 _INSERT: Final = (
     f"INSERT INTO charges ({', '.join(_COLUMNS)}) VALUES ({', '.join(f':{name}' for name in _COLUMNS)})"  # noqa: S608  # constants
 )
 
 
+Cells = dict[str, Cell]
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the rows of a turn add up to."""
+    """What the rows of a turn add up to. `told`: see `TOLD`."""
 
+    status: str
     final: bool
+    told: int
     numbers: Mapping[str, int | None]
 
 
-def write_charges(connection: sqlite3.Connection, session: Session, at_ms: int) -> None:
-    """The charge of every settled turn that has none, and corrections where more is known now.
+def write_charges(connection: sqlite3.Connection, session: Session) -> None:
+    """Write what is new about the turns of `session`, inside a transaction of the caller."""
+    connection.executemany(_INSERT, news(connection, session))
 
-    A new reading can change earlier turns as well (product.md, section 5), so
-    all turns of the session are looked at.
+
+def news(connection: sqlite3.Connection, session: Session) -> list[Cells]:
+    """Rows to write: the charge of every turn that has none, and corrections where more is known now.
+
+    A turn that is under way has one as soon as any number of it is known. A new
+    reading can change earlier turns as well (product.md, section 5), so all turns
+    of the session are looked at.
     """
     charged = _charged(connection, session.session_id)
+    rows: list[Cells] = []
     for turn, money in zip(session.turns, turn_money(session.turns), strict=True):
-        if turn.status in LIVE:
-            continue
+        told = {name: value for name, value in numbers_of(money).items() if value is not None}
         known = charged.get(turn.turn_id)
-        now = numbers_of(money)
         if known is None:
-            _insert(connection, session, turn, money, {"kind": "charge", "at_ms": at_ms, **now})
+            if told or not turn.live:
+                rows.append(_row(session, turn, money, {"kind": "charge", "at_ms": _moment(turn), **told}))
             continue
-        told = {name: value for name, value in now.items() if value is not None}
-        changes = {name: value - (known.numbers[name] or 0) for name, value in told.items()}
-        news = any(changes.values()) or any(known.numbers[name] is None for name in changes)
-        if news or (money.known and not known.final):
-            _insert(connection, session, turn, money, {"kind": "correction", "at_ms": at_ms, **changes})
+        changes = _changes(known, turn, money, told)
+        if changes is not None:
+            # A correction is as old as the newest thing known of the session.
+            at_ms = max(map(_moment, session.turns))
+            rows.append(_row(session, turn, money, {"kind": "correction", "at_ms": at_ms, **changes}))
+    return rows
+
+
+def _moment(turn: Turn) -> int:
+    moments = (turn.ended_ms, turn.read_ms, turn.order.created_ms)
+    return next(moment for moment in moments if moment is not None)
+
+
+def _changes(known: _Known, turn: Turn, money: TurnMoney, told: Mapping[str, int]) -> Cells | None:
+    """What a correction adds; None when there is no need of one."""
+    changes = {name: fitting(value - (known.numbers[name] or 0)) for name, value in told.items()}
+    new = any(changes.values()) or any(known.numbers[name] is None for name in changes)
+    settled = money.known and (not known.final or _bits(told) & ~known.told)
+    ended = not turn.live and known.status != turn.status
+    return {**changes} if new or settled or ended else None
+
+
+def _bits(told: Mapping[str, int]) -> int:
+    return sum(1 << bit for bit, name in enumerate(TOLD) if name in told)
 
 
 def numbers_of(money: TurnMoney) -> dict[str, int | None]:
@@ -100,30 +133,44 @@ def exact_numbers(usage: Usage, costs: Costs) -> dict[str, str | None]:
 
 
 def _charged(connection: sqlite3.Connection, session_id: str) -> dict[str, _Known]:
-    rows = connection.execute(_KNOWN, (pack(session_id),))
+    rows = connection.execute("SELECT * FROM turn_totals WHERE session_id = ?", (pack(session_id),))
     return {
-        unpack(row["turn_id"]): _Known(bool(row["final"]), {name: row[name] for name in NUMBERS})
+        unpack(row["turn_id"]): _Known(
+            row["status"], bool(row["final"]), row["told"], {name: row[name] for name in NUMBERS}
+        )
         for row in rows
     }
 
 
-def _insert(
-    connection: sqlite3.Connection,
-    session: Session,
-    turn: Turn,
-    money: TurnMoney,
-    cells: Mapping[str, str | int | None],
-) -> None:
+def _row(session: Session, turn: Turn, money: TurnMoney, cells: Cells) -> Cells:
     read = turn.snapshot
-    head = {
+    head: Cells = {
         "turn_id": pack(turn.turn_id),
         "session_id": pack(session.session_id),
         "worker_id": pack_optional(turn.worker_id or session.worker_id),
+        "base_url": pack(session.base_url),
         "status": str(turn.status),
         "budget": pack_optional(turn.order.budget),
+        "started_by": str(turn.order.trigger),
         "reading": str(money.reading),
         "final": int(money.known),
+        "sources": _sources(turn),
+        "elapsed_ms": _elapsed_ms(turn),
         "exact": dump(exact_numbers(money.usage, money.costs)),
         "snapshot": dump(exact_numbers(read.usage, read.costs) if read is not None else None),
     }
-    connection.execute(_INSERT, dict.fromkeys(NUMBERS) | head | dict(cells))
+    return dict.fromkeys(NUMBERS) | head | cells
+
+
+def _sources(turn: Turn) -> int | None:
+    """None when nobody saw anything of the turn."""
+    seen = turn.parts or turn.snapshot is not None or turn.status in FREE
+    return len(sources_of_turn(turn)) if seen else None
+
+
+def _elapsed_ms(turn: Turn) -> int | None:
+    """None while it runs, when a clock went back, and for what others started at a time of their own."""
+    if turn.ended_ms is None or turn.live or turn.order.trigger is Trigger.ELSEWHERE:
+        return None
+    elapsed = turn.ended_ms - turn.order.created_ms
+    return elapsed if elapsed >= 0 else None

@@ -109,6 +109,17 @@ class Ledger(History, Accounts):
             session = put_turn(session, turn)
         await self._run(partial(writes.close_turn, session=session, turn=turn), Frames.WRITTEN)
 
+    async def charge(self, session: Session) -> None:
+        """Write what the turns of `session` took so far, the one under way included.
+
+        What is learned later, and how the turn ends, become corrections. Writes
+        nothing when nothing is new.
+
+        Raises:
+            LedgerError: nothing of it was written; the next call or `close_turn` makes up for it.
+        """
+        await self._run(partial(writes.charge, session=session))
+
     async def remember_worker(self, session_id: str, worker_id: str) -> None:
         """The service told the worker's id."""
         await self._run(lambda db: writes.remember_worker(db, session_id, worker_id))

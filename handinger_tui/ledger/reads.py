@@ -22,10 +22,10 @@ SUMMARIES: Final = """
            (SELECT status FROM turns t WHERE t.session_id = s.session_id
              ORDER BY place DESC LIMIT 1) AS last_status,
            EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id AND t.settled_ms IS NULL) AS live,
-           SUM(m.usd_high) AS usd_high, SUM(m.usd_low) AS usd_low,
-           SUM(m.credits_high) AS credits_high, SUM(m.credits_low) AS credits_low,
-           COALESCE(SUM(m.usd_known), 0) AS usd_known, COALESCE(SUM(m.credits_known), 0) AS credits_known
-      FROM sessions s LEFT JOIN turn_sums m ON m.session_id = s.session_id
+           SUM(m.usd_pico / 1000000) AS usd_high, SUM(m.usd_pico % 1000000) AS usd_low,
+           SUM(m.micro_credits / 1000000) AS credits_high, SUM(m.micro_credits % 1000000) AS credits_low,
+           COALESCE(SUM(m.told & 1), 0) AS usd_known, COALESCE(SUM(m.told >> 1 & 1), 0) AS credits_known
+      FROM sessions s LEFT JOIN turn_totals m ON m.session_id = s.session_id
 """
 _NEWEST_FIRST: Final = " GROUP BY s.session_id ORDER BY s.updated_ms DESC, s.rowid DESC LIMIT ?"
 

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from handinger_tui.core.frames import Frame, Framing
 from handinger_tui.core.jsontext import as_list, as_object, dump, parse
-from handinger_tui.core.money import INT64_MAX
+from handinger_tui.core.money import EXACT, INT64_MAX
 from handinger_tui.core.session import Session, SessionSummary
-from handinger_tui.core.turn import Attachment, Order, TurnStatus
+from handinger_tui.core.turn import Attachment, Order, Trigger, TurnStatus
 from handinger_tui.core.usage import count
 
 Cell = str | bytes | int | None
@@ -111,7 +111,13 @@ def order_of(row: Row) -> Order:
         budget=unpack_optional(row["budget"]),
         attachments=attachments_of(row["attachments"]),
         seen_before=row["seen_before"],
+        trigger=trigger_of(row["started_by"]),
     )
+
+
+def trigger_of(stored: str | None) -> Trigger:
+    """What started a turn; UNKNOWN for a turn from before this was recorded."""
+    return Trigger.UNKNOWN if stored is None else Trigger(stored)
 
 
 def session_of(row: Row) -> Session:
@@ -151,9 +157,7 @@ def summary_of(row: Row) -> SessionSummary:
 
 
 def scaled(high: int | None, low: int | None, places: int) -> Decimal | None:
-    """Millions and rest (view `turn_sums`) as an exact amount of `places` decimals."""
+    """Millions and rest (see `totals.SPLIT`) as an exact amount of `places` decimals."""
     if high is None or low is None:
         return None
-    number = high * 1_000_000 + low
-    digits = tuple(int(digit) for digit in str(abs(number)))
-    return Decimal((int(number < 0), digits, -places))
+    return Decimal(high * 1_000_000 + low).scaleb(-places, EXACT)

@@ -11,6 +11,7 @@ import sqlite3
 from typing import Final
 
 from handinger_tui.core.errors import TooNew
+from handinger_tui.ledger.second import SECOND
 
 _FIRST: Final = (
     """
@@ -132,7 +133,7 @@ _FIRST: Final = (
     """,
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST,)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, SECOND)
 
 
 def check_version(connection: sqlite3.Connection) -> int:

@@ -11,7 +11,7 @@ from typing import Final
 from handinger_tui.core.frames import Framing, Note
 from handinger_tui.core.session import Session, title_from
 from handinger_tui.core.turn import LIVE, Order, Turn, TurnStatus
-from handinger_tui.ledger.charging import write_charges
+from handinger_tui.ledger.charging import news, write_charges
 from handinger_tui.ledger.rows import TurnFrame, attachments_text, fitting, frame_row, pack, pack_optional
 
 
@@ -77,8 +77,8 @@ _SESSION: Final = """
 _TURN: Final = """
     INSERT INTO turns
         (turn_id, session_id, prompt, created_ms, ordered_worker_id, worker_id, budget, attachments,
-         seen_before, status, run)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         seen_before, status, run, started_by)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 
 
@@ -98,6 +98,7 @@ def open_turn(connection: sqlite3.Connection, session: Session, order: Order, ru
             order.seen_before,
             str(TurnStatus.QUEUED),
             run,
+            str(order.trigger),
         )
         connection.execute(_TURN, cells)
 
@@ -120,7 +121,7 @@ def close_turn(connection: sqlite3.Connection, session: Session, turn: Turn) -> 
         )
         if not connection.execute("SELECT changes()").fetchone()[0]:
             # Deleted meanwhile: only what it cost is kept.
-            write_charges(connection, session, at_ms)
+            write_charges(connection, session)
             return
         _put_session(connection, session, max(at_ms, session.updated_ms), "")
         connection.execute(
@@ -128,7 +129,15 @@ def close_turn(connection: sqlite3.Connection, session: Session, turn: Turn) -> 
             " ON CONFLICT (turn_id) DO UPDATE SET text = excluded.text",
             (pack(turn.turn_id), pack(turn.text)),
         )
-        write_charges(connection, session, at_ms)
+        write_charges(connection, session)
+
+
+def charge(connection: sqlite3.Connection, session: Session) -> None:
+    """Write what the turns took so far. Asked often: it takes the write lock only when there is news."""
+    if news(connection, session):
+        with transaction(connection):
+            # Looked at again: another process may have written the same meanwhile.
+            write_charges(connection, session)
 
 
 def _put_session(connection: sqlite3.Connection, session: Session, updated_ms: int, title: str) -> None:

@@ -17,8 +17,8 @@ from handinger_tui.core.jsontext import parse
 from handinger_tui.core.money import Total
 from handinger_tui.core.readings import Reading
 from handinger_tui.core.session import Session, put_turn
+from handinger_tui.core.spending import Spent, Which
 from handinger_tui.core.turn import TurnStatus
-from handinger_tui.ledger.charges import Spent, Which
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.made import WORKER, answered, look, opened, order, play, session
 
