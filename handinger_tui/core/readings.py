@@ -105,6 +105,17 @@ def money_of(session: Session, turn: Turn) -> TurnMoney:
     return TurnMoney() if at is None else _alone(turns, at, reading_of(turns))
 
 
+def money_before(session: Session, turn: Turn, newest: int) -> tuple[tuple[Turn, TurnMoney], ...]:
+    """What at most `newest` turns right before `turn` took, in order; none when it is no turn of the session.
+
+    As each was understood with all readings of the session, `turn` included.
+    """
+    turns = [turn if own.turn_id == turn.turn_id else own for own in session.turns]
+    at = next((at for at, own in enumerate(turns) if own is turn), 0)
+    reading = reading_of(turns)
+    return tuple((turns[i], _alone(turns, i, reading)) for i in range(max(0, at - newest), at))
+
+
 def reading_of(turns: Sequence[Turn]) -> Reading:
     """How the readings of these turns are to be understood, as far as they tell.
 

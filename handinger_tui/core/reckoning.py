@@ -147,7 +147,8 @@ def _reason(found: Reckoning) -> str:
         return "The worker reported no cost, so there is nothing to compare with."
     missing = plural(found.local.missing_turns, "turn")
     if found.local.value is None:
-        return f"The worker's own total is {usd_text(found.server)}; {missing} of ours not known by itself."
+        own = f"The worker's own total is {usd_text(found.server)}"
+        return f"{own}; what {missing} of ours took is not known."
     if found.difference == 0:
         return f"Not fully known yet: {missing}." if found.local.missing_turns else ""
     pieces = [

@@ -1,0 +1,252 @@
+"""Receipt rows: the facts of one turn as labelled lines for people. Pure; remote text is cleaned here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from typing import Final
+
+from handinger_tui.core.evidence import files_of_turn, sources_of_turn
+from handinger_tui.core.limits import amount_text
+from handinger_tui.core.money import EXACT, credits_text, decimal_text, tidy, usd_text
+from handinger_tui.core.readings import Reading
+from handinger_tui.core.receipt_facts import Facts, percent_text, utc_text
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.snapshot import Snapshot
+from handinger_tui.core.usual import usual_text
+from handinger_tui.core.words import NOT_REPORTED, PENDING, duration, number, plural, size
+
+NOT_KNOWN: Final = "not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line; `note` says more about the value, "" where there is nothing to say."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Rows that belong together."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+READ_AS: Final = {
+    Reading.TOTAL: "As totals of the worker: this turn is the difference to the reading before it.",
+    Reading.PER_TURN: "As this turn's own: the worker reports every turn by itself.",
+    Reading.NONE: "Not at all: nothing was reported for this turn.",
+}
+CATEGORIES: Final = (
+    ("Model", "model_usd"),
+    ("Tools", "tool_usd"),
+    ("Sandbox", "sandbox_usd"),
+    ("Internal", "internal_usd"),
+)
+TOKENS: Final = (
+    ("Input tokens", "input_tokens"),
+    ("Output tokens", "output_tokens"),
+    ("Reasoning tokens", "reasoning_tokens"),
+    ("Cache read tokens", "cache_read_tokens"),
+    ("Cache write tokens", "cache_write_tokens"),
+    ("Total tokens", "total_tokens"),
+    ("Steps", "steps"),
+)
+RAW: Final = (
+    ("Cost in USD", "cost_usd"),
+    ("Credits", "credits"),
+    *TOKENS,
+    ("Duration in ms", "duration_ms"),
+    *((f"{name} in USD", member) for name, member in CATEGORIES),
+)
+
+
+def sections_of(facts: Facts) -> tuple[Section, ...]:
+    """All of them, in the order in which people ask."""
+    builders: tuple[tuple[str, Callable[[Facts], list[Row]]], ...] = (
+        ("Cost", _cost),
+        ("By category", _categories),
+        ("Tokens and steps", _tokens),
+        ("Time", _time),
+        ("Sources and files", _evidence),
+        ("Identity", _identity),
+        ("How the figures were read", _read),
+        ("As the worker gave them", _raw),
+    )
+    return tuple(Section(title, tuple(build(facts))) for title, build in builders)
+
+
+def _told(facts: Facts, text: str | None) -> str:
+    if text is not None:
+        return text
+    return PENDING if facts.waiting else NOT_REPORTED
+
+
+def _so_far(facts: Facts) -> str:
+    return "" if facts.money.known else "so far"
+
+
+def _cost(facts: Facts) -> list[Row]:
+    cost, credits_used = facts.money.usd, facts.money.usage.credits
+    rows = [
+        Row("Cost", _told(facts, None if cost is None else usd_text(cost)), _cost_note(facts)),
+        Row(
+            "Credits",
+            _told(facts, None if credits_used is None else credits_text(credits_used)),
+            _so_far(facts) if credits_used is not None else "",
+        ),
+        Row("Against the median", *_change(facts)),
+        Row("Budget", _budget(facts), "" if facts.turn.order.budget else "none was named"),
+    ]
+    if facts.usual is not None:
+        rows.append(Row("Usual", usual_text(facts.usual)))
+    if facts.simulated:
+        rows.append(Row("Money", "simulated", "the local worker's pretend money"))
+    return rows
+
+
+def _cost_note(facts: Facts) -> str:
+    cost = facts.money.usd
+    if facts.free:
+        return "it never started, so nothing was charged"
+    if cost is None:
+        return ""
+    shown = usd_text(cost).replace("$", "").replace(",", "")
+    exact = decimal_text(tidy(cost) or Decimal(0))
+    notes = [_so_far(facts), "" if _same(shown, cost) else f"exactly ${exact}"]
+    if facts.money.usage.cost_usd is None:
+        notes.append("the sum of the four categories")
+    return ", ".join(note for note in notes if note)
+
+
+def _same(shown: str, value: Decimal) -> bool:
+    return not shown.startswith("<") and Decimal(shown) == value
+
+
+def _change(facts: Facts) -> tuple[str, str]:
+    change = facts.change
+    earlier = plural(change.turns, "known earlier turn")
+    if change.median is None:
+        return "nothing to compare with", f"only {earlier}" if change.turns else "no known earlier turn"
+    median = f"the median {amount_text(change.median, change.unit)} of {plural(change.turns, 'turn')}"
+    told = percent_text(change.percent)
+    return (told, f"against {median}") if told else ("nothing to compare with", median)
+
+
+def _budget(facts: Facts) -> str:
+    return clean_line(facts.turn.order.budget or "standard", 40)
+
+
+def _categories(facts: Facts) -> list[Row]:
+    with localcontext(EXACT):
+        total = facts.money.costs.total()
+    rows = []
+    for label, member in CATEGORIES:
+        value: Decimal | None = getattr(facts.money.costs, member)
+        share = _share(value, total)
+        rows.append(Row(label, _told(facts, None if value is None else usd_text(value)), share))
+    reported = facts.money.usage.cost_usd
+    if total is not None and reported is not None and total != reported:
+        rows.append(Row("Together", usd_text(total), f"the reported cost is {usd_text(reported)}"))
+    return rows
+
+
+def _share(value: Decimal | None, total: Decimal | None) -> str:
+    if value is None or not total:
+        return ""
+    percent = EXACT.divide(EXACT.multiply(value, Decimal(100)), total)
+    whole = int(percent.to_integral_value(ROUND_HALF_EVEN, EXACT))
+    return "<1 %" if value and not whole else f"{whole} %"
+
+
+def _tokens(facts: Facts) -> list[Row]:
+    usage = facts.money.usage
+    values = ((label, getattr(usage, member)) for label, member in TOKENS)
+    return [Row(label, _told(facts, None if value is None else number(value))) for label, value in values]
+
+
+def _time(facts: Facts) -> list[Row]:
+    turn, times = facts.turn, facts.times
+    reported = facts.money.usage.duration_ms
+    elapsed = facts.elapsed_ms
+    moments = (
+        ("Asked", turn.order.created_ms),
+        ("Sent", times.sent_ms),
+        ("First answer", times.answered_ms),
+        ("Ended", turn.ended_ms),
+    )
+    return [
+        Row(
+            "Duration",
+            *((_told(facts, None), "") if reported is None else (duration(reported), "as reported")),
+        ),
+        Row("Elapsed", PENDING if elapsed is None else f"~{duration(elapsed)}", "by our own clock"),
+        *(Row(label, utc_text(at) or NOT_KNOWN) for label, at in moments),
+    ]
+
+
+def _evidence(facts: Facts) -> list[Row]:
+    sources, files = sources_of_turn(facts.turn), files_of_turn(facts.turn)
+    rows = [Row("Sources", number(len(sources)))]
+    for at, source in enumerate(sources, 1):
+        title = clean_line(source.title or source.filename or source.url or source.source_id, 300)
+        rows.append(Row(f"Source {at}", title, clean_line(source.url or "")))
+    rows.append(Row("Files", number(len(files))))
+    for at, file in enumerate(files, 1):
+        what = f"{clean_line(file.media_type, 100)}, {size(file.size)}"
+        rows.append(Row(f"File {at}", clean_line(file.filename or file.url), what))
+    return rows
+
+
+def _identity(facts: Facts) -> list[Row]:
+    session, turn = facts.session, facts.turn
+    ids = (
+        ("Worker", turn.worker_id or turn.order.worker_id),
+        ("Session", session.session_id),
+        ("Turn", turn.turn_id),
+        ("Message", turn.message_id),
+    )
+    problem = [Row("Problem", clean_line(turn.fault.message))] if turn.fault is not None else []
+    return [
+        Row("Status", str(turn.status).replace("_", " ")),
+        *problem,
+        *(Row(label, clean_line(value) if value else NOT_KNOWN) for label, value in ids),
+        Row("Started by", str(turn.order.trigger)),
+        Row("Requests sent", number(turn.posts), "that could have started this turn"),
+    ]
+
+
+def _read(facts: Facts) -> list[Row]:
+    rows = [Row("Reading", READ_AS[facts.money.reading])]
+    if facts.free:
+        return [Row("Reading", "Not needed: the turn never started.")]
+    if not facts.money.known and facts.money.reading is not Reading.NONE:
+        rows.append(Row("State", "not final", "the worker was not seen to have finished with these figures"))
+    rows.append(Row("As of", utc_text(facts.turn.read_ms) or NOT_KNOWN))
+    return rows
+
+
+def _raw(facts: Facts) -> list[Row]:
+    """Every member that some reading has, exactly, before and after."""
+    before, after = facts.turn.before, facts.turn.snapshot
+    rows = []
+    for label, member in RAW:
+        first, last = raw_text(before, member), raw_text(after, member)
+        if first is not None or last is not None:
+            rows.append(Row(label, f"{first or NOT_REPORTED} → {last or NOT_REPORTED}", "before → after"))
+    return rows or [Row("Figures", NOT_REPORTED)]
+
+
+def raw_text(read: Snapshot | None, member: str) -> str | None:
+    """A member of a reading in plain digits, None where it was not reported."""
+    if read is None:
+        return None
+    group = read.usage if hasattr(read.usage, member) else read.costs
+    value: Decimal | int | None = getattr(group, member)
+    amount = None if value is None else tidy(Decimal(value))
+    return None if amount is None else decimal_text(amount)
