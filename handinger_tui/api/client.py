@@ -89,10 +89,7 @@ class WorkerClient:
             AttachmentProblem: a file is not what was chosen; nothing was sent.
             Unreachable, Refused, Doubtful, ServerFault, BrokenContract
         """
-        url = f"{self.base_url}/api/workers"
-        if order.worker_id is not None:
-            url = self._worker(order.worker_id)
-        request = StartTurn(input=order.prompt, budget=order.budget, stream=self._stream)
+        url, request = self.turn_request(order)
         headers = {"Accept": STREAM_OR_JSON, "Idempotency-Key": order.turn_id}
         wait = self.limits.first_byte_timeout if self._stream else self.limits.first_byte_timeout_no_stream
         async with AsyncExitStack() as stack:
@@ -105,6 +102,15 @@ class WorkerClient:
                 sending = self.connection.send("POST", url, headers, request.body(), wait)
             response = await stack.enter_async_context(sending)
             yield HttpReply(response, Via.POST, self.limits)
+
+    def turn_request(self, order: Order) -> tuple[str, StartTurn]:
+        """Where a turn goes and what it says; attachments go beside it.
+
+        Raises:
+            Refused: the worker's id is none.
+        """
+        url = f"{self.base_url}/api/workers" if order.worker_id is None else self._worker(order.worker_id)
+        return url, StartTurn(input=order.prompt, budget=order.budget, stream=self._stream)
 
     async def _upload(self, stack: AsyncExitStack, request: StartTurn, order: Order) -> Upload:
         fields = {"input": request.input}

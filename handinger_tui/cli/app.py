@@ -100,8 +100,11 @@ def _connector(settings: Settings, stack: AsyncExitStack) -> Callable[[], Awaita
     async def connect() -> Connection:
         # httpx, pydantic, sqlite3 and the local worker: 200 to 400 ms, after the first frame.
         from handinger_tui.cli.wiring import wired  # noqa: PLC0415
+        from handinger_tui.core.turn import Trigger  # noqa: PLC0415 - with the core, see above
 
-        parts = await stack.enter_async_context(wired(settings, places(), watch_money=True))
+        parts = await stack.enter_async_context(
+            wired(settings, places(), trigger=Trigger.APP, watch_money=True)
+        )
         return connection(parts)
 
     return connect
@@ -130,5 +133,7 @@ def connection(parts: Parts) -> Connection:
         attach=attachment,
         open_link=open_link,
         email=parts.client.email,
+        books=parts.ledger,
+        purse=parts.purse,
         warnings=[parts.warning] if parts.warning else [],
     )

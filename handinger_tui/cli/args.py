@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from handinger_tui import __version__
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 FORMATS: Final = ("text", "json", "stream-json")
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
@@ -61,6 +64,21 @@ def _output(parser: argparse.ArgumentParser) -> None:
     out.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="give up watching after this long")
 
 
+def _ceilings(parser: argparse._ActionsContainer) -> None:
+    spent = "refuse to send once the session has taken this much"
+    parser.add_argument("--max-cost", type=_amount, metavar="USD", help=spent)
+    parser.add_argument("--max-credits", type=_amount, metavar="N", help="the same in credits")
+
+
+def _amount(text: str) -> Decimal:
+    from handinger_tui.core.limits import amount_of  # noqa: PLC0415 - the core, 15 ms, not for --help
+
+    try:
+        return amount_of(text)
+    except ValueError as problem:
+        raise argparse.ArgumentTypeError(str(problem)) from None
+
+
 def _seconds(text: str) -> float:
     value = float(text)
     if not 0 < value < math.inf:
@@ -98,6 +116,8 @@ def main_parser() -> argparse.ArgumentParser:
         "-f", "--file", action="append", default=[], metavar="PATH", help="attach a file (repeatable)"
     )
     turn.add_argument("--detach", action="store_true", help="send, print the ids, exit 0")
+    turn.add_argument("--dry-run", action="store_true", help="show the request and its usual cost only")
+    _ceilings(turn)
     turn.add_argument(
         "-p",
         "--print",
@@ -121,6 +141,7 @@ def _attach() -> argparse.ArgumentParser:
     parser.add_argument(
         "-p", "--print", action="store_true", dest="headless", help="headless: answer to stdout"
     )
+    _ceilings(parser)
     _output(parser)
     _connection(parser)
     _screen(parser)

@@ -12,6 +12,8 @@ from handinger_tui.cli.exits import Exit
 from handinger_tui.cli.places import places
 from handinger_tui.cli.start import settings_for
 from handinger_tui.core.jsontext import dump
+from handinger_tui.core.limits import Origin, Unit
+from handinger_tui.core.money import decimal_text
 from handinger_tui.settings import Settings
 
 
@@ -61,6 +63,19 @@ def _rows(told: argparse.Namespace, settings: Settings) -> list[tuple[str, Any, 
         variable = f"HANDINGER_{name.upper()}"
         origin = variable if variable in os.environ else ("configuration file" if changed else "default")
         rows.append((name, value, origin))
+    return [*rows, *_spending(settings)]
+
+
+def _spending(settings: Settings) -> list[tuple[str, Any, str]]:
+    """Limits of what may be spent; those typed in the app stand in the history and not here."""
+    rows: list[tuple[str, Any, str]] = []
+    for limit in settings.spending:
+        name = f"{limit.scope}_{limit.unit}"
+        variable = f"HANDINGER_LIMIT_{name.upper()}"
+        configured = variable if variable in os.environ else "configuration file"
+        flag = "--max-cost" if limit.unit is Unit.USD else "--max-credits"
+        told = flag if limit.origin is Origin.FLAG else configured
+        rows.append((f"spending.{name}", decimal_text(limit.amount), told))
     return rows
 
 

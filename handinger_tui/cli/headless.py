@@ -8,20 +8,23 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 
 from handinger_tui.cli.attachments import attachment
+from handinger_tui.cli.ceilings import Ceilings, refusal
 from handinger_tui.cli.exits import Exit, exit_of, exit_of_kind
 from handinger_tui.cli.output import Printer, encodable, printer, say
 from handinger_tui.cli.places import places
 from handinger_tui.cli.wiring import Parts, wired
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, SettingsError
 from handinger_tui.core.events import StreamEvent
+from handinger_tui.core.limits import LimitReached
 from handinger_tui.core.receipt import receipt_line
 from handinger_tui.core.safety import clean
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Attachment, Turn, TurnStatus
+from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.settings import Settings
 
 PAINTS_A_SECOND = 30
@@ -58,23 +61,33 @@ class Headless:
         self._due = False
         self._over = False
         self._stdout_gone = False
+        self._ceilings = Ceilings()
 
     async def turn(self, prompt: str, attachments: tuple[Attachment, ...]) -> int:
         """Send a turn and print its answer."""
-        async with wired(self._settings, places(), watch_money=False, tap=self._event) as parts:
+        async with self._wired() as parts:
             if parts.warning:
                 say(parts.warning)
             session = await self._choose(parts)
             self._session_id = session.session_id
             self._listen(parts)
-            turn_id = await parts.engine.send(session.session_id, prompt, self._settings.budget, attachments)
+            what = (session.session_id, prompt, self._settings.budget, attachments)
+            try:
+                turn_id = await parts.engine.send(*what)
+            except LimitReached as reached:
+                turn_id = await parts.engine.put_aside(*what, refusal(reached))
+                return await self._see_through(parts, turn_id)
             if self._told.detach:
                 await self._until_accepted(parts, turn_id)
             return await self._see_through(parts, turn_id)
 
+    def _wired(self) -> AbstractAsyncContextManager[Parts]:
+        # Without a limit nobody acts on figures before the end: no GETs beside the stream.
+        return wired(self._settings, places(), watch_money=False, tap=self._event)
+
     async def attach(self, worker_id: str) -> int:
         """Watch a worker to the end of its newest turn and print the result."""
-        async with wired(self._settings, places(), watch_money=False, tap=self._event) as parts:
+        async with self._wired() as parts:
             session = await session_of_worker(parts, worker_id)
             session = await parts.engine.adopt(session.session_id, insist=True)
             self._session_id = session.session_id
@@ -82,6 +95,8 @@ class Headless:
             if turn is None:
                 raise HandingerError(f"{worker_id} has no turn yet.", "Send one: handinger-tui -w ID -p …")
             self._listen(parts)
+            # What the run already took counts from the first moment.
+            await parts.engine.recount(session.session_id)
             if turn.live or turn.status in (TurnStatus.RUNNING, TurnStatus.UNKNOWN):
                 await parts.engine.watch(session.session_id, turn.turn_id)
             else:
@@ -127,6 +142,7 @@ class Headless:
         turn = parts.engine.session(self._session_id).current
         if turn is not None:
             self._guard(lambda: self._printer.turn(turn))
+            self._ceilings.hear(parts.engine.gauges(self._session_id), running=turn.live)
 
     def _guard(self, write: Callable[[], None]) -> None:
         """A reader that went away ends the printing, not the turn."""
@@ -162,8 +178,14 @@ class Headless:
         self._paint(parts)
         self._over = True
         self._guard(lambda: self._printer.result(session, turn))
-        code = self._tell(session, turn)
-        return self._save(turn, code)
+        code = self._save(turn, self._tell(session, turn))
+        with suppress(LedgerError):
+            gauges = await parts.engine.recount(self._session_id)
+            runs_on = turn.status is TurnStatus.RUNNING
+            self._ceilings.hear(gauges, running=runs_on)
+            if self._ceilings.over(gauges) and code == Exit.OK:
+                return Exit.PAYMENT
+        return code
 
     def _tell(self, session: Session, turn: Turn) -> int:
         """Say on stderr how it went; returns the exit code."""
@@ -255,23 +277,35 @@ async def chosen_session(parts: Parts, prefix: str | None) -> Session:
     Raises:
         SettingsError: there is none, or the prefix names several.
     """
+    return await parts.engine.open(await chosen_id(parts.ledger, prefix))
+
+
+async def chosen_id(ledger: Ledger, prefix: str | None) -> str:
+    """The id of the last session (None) or of the one a prefix names.
+
+    Raises:
+        SettingsError: there is none, or the prefix names several.
+    """
     if prefix is None or prefix == "":
-        listed = await parts.ledger.sessions(1)
-        found = [summary.session_id for summary in listed]
+        found = [summary.session_id for summary in await ledger.sessions(1)]
     else:
-        found = list(await parts.ledger.find(prefix))
+        found = list(await ledger.find(prefix))
     if not found:
         what = f"No session starts with {prefix!r}." if prefix else "There is no session yet."
         raise SettingsError(what, "See: handinger-tui sessions")
     if len(found) > 1:
         raise SettingsError(f"{prefix!r} is the beginning of {len(found)} sessions.", "Give more of the id.")
-    return await parts.engine.open(found[0])
+    return found[0]
 
 
 def run(told: argparse.Namespace, settings: Settings) -> int:
     """`handinger-tui -p`: from the parsed command line to the exit code."""
     prompt = prompt_of(told)
     attachments = tuple(attachment(path) for path in told.file)
+    if told.dry_run:
+        from handinger_tui.cli.dry_run import run as show  # noqa: PLC0415 - needed by few commands
+
+        return show(told, settings, prompt, attachments)
     if settings.local:
         say("No key is set: the local worker answers (a demonstration, not a Handinger worker).")
     return asyncio.run(Headless(told, settings).turn(prompt, attachments))

@@ -59,7 +59,8 @@ def _guarded(told: argparse.Namespace) -> int:
 
 
 def _is_headless(told: argparse.Namespace) -> bool:
-    return told.headless is not None or told.output_format is not None or told.detach or bool(told.output)
+    asked = (told.headless is not None, told.output_format is not None, told.detach, told.dry_run)
+    return any(asked) or bool(told.output)
 
 
 def _turn(told: argparse.Namespace) -> int:

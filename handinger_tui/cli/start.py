@@ -7,6 +7,7 @@ import os
 
 from handinger_tui.cli.places import config_text, places
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.limits import Scope
 from handinger_tui.settings import Flags, Settings, load
 
 
@@ -19,6 +20,9 @@ def flags_of(told: argparse.Namespace) -> Flags:
         profile=getattr(told, "profile", None),
         local=getattr(told, "local", False),
         max_wait=getattr(told, "timeout", None),
+        max_cost=getattr(told, "max_cost", None),
+        max_credits=getattr(told, "max_credits", None),
+        ceiling=Scope.WORKER if getattr(told, "command", "") == "attach" else Scope.SESSION,
     )
 
 

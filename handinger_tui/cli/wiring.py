@@ -16,9 +16,12 @@ from handinger_tui.api.limits import Limits as ApiLimits
 from handinger_tui.cli.places import Places
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.events import StreamEvent
+from handinger_tui.core.limits import Origin
+from handinger_tui.core.turn import Trigger
 from handinger_tui.engine.engine import Engine, Home
 from handinger_tui.engine.patience import Patience
 from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.ledger.purse import Purse
 from handinger_tui.settings import Settings
 
 
@@ -54,6 +57,7 @@ class Parts:
     client: WorkerClient
     ledger: Ledger
     engine: Engine
+    purse: Purse
     base_url: str
     """As stored with a session: `local` for the local worker."""
     host: str
@@ -66,6 +70,7 @@ async def wired(
     settings: Settings,
     places: Places,
     *,
+    trigger: Trigger = Trigger.HEADLESS,
     watch_money: bool,
     tap: Callable[[StreamEvent], None] | None = None,
 ) -> AsyncIterator[Parts]:
@@ -80,12 +85,21 @@ async def wired(
         address, key = settings.base_url, settings.key.reveal()
         if settings.local:
             address, key = await _local_worker(stack)
-        client = await stack.enter_async_context(_client(settings, address, key))
-        home = Home(settings.base_url, forgetful=settings.local)
+        client = await stack.enter_async_context(client_of(settings, address, key))
+        home = Home(settings.base_url, forgetful=settings.local, trigger=trigger)
         waits = patience(settings, watch_money=watch_money)
-        engine = Engine(client, ledger, SystemClock(), RandomIds(), waits, tap, home)
+        clock, purse = SystemClock(), purse_of(settings, ledger)
+        engine = Engine(client, ledger, clock, RandomIds(), waits, tap, home, purse)
         stack.push_async_callback(engine.aclose)
-        yield Parts(settings, client, ledger, engine, settings.base_url, urlsplit(address).netloc, warning)
+        host = urlsplit(address).netloc
+        yield Parts(settings, client, ledger, engine, purse, settings.base_url, host, warning)
+
+
+def purse_of(settings: Settings, ledger: Ledger) -> Purse:
+    """The limits of the settings and of the history, over what the history knows was spent."""
+    flags = [limit for limit in settings.spending if limit.origin is Origin.FLAG]
+    configured = [limit for limit in settings.spending if limit.origin is not Origin.FLAG]
+    return Purse(ledger, configured, flags, simulated=settings.local, now_ms=SystemClock().now_ms)
 
 
 async def opened_ledger(places: Places) -> tuple[Ledger, str | None]:
@@ -113,7 +127,8 @@ async def _local_worker(stack: AsyncExitStack) -> tuple[str, str]:
     return server.base_url, server.api_key
 
 
-def _client(settings: Settings, address: str, key: str) -> WorkerClient:
+def client_of(settings: Settings, address: str, key: str) -> WorkerClient:
+    """The client of a service; it opens nothing before it is entered."""
     # 70 ms, after the first frame of the app.
     from pydantic import SecretStr  # noqa: PLC0415
 
@@ -142,5 +157,5 @@ def patience(settings: Settings, *, watch_money: bool) -> Patience:
         poll_interval_max=max(5 * limits.poll_interval, limits.poll_interval),
         recovery_window=limits.recovery_window,
         max_wait=limits.max_wait,
-        money_interval=2.0 if watch_money else None,
+        money_interval=limits.poll_interval if watch_money else None,
     )

@@ -197,18 +197,23 @@ class Run:
             self.note(Note.ASKED, times=times_asked(snapshot, self.order.prompt))
 
     async def _watch_money(self) -> None:
-        """Poll usage and costs while the stream runs, at a slowing pace."""
-        interval = self.patience.money_interval
-        while interval is not None:
+        """Poll usage and costs while the stream runs; at a slowing pace where they stand still."""
+        usual = self.patience.money_interval
+        interval = usual
+        while usual is not None and interval is not None:
             await self.clock.sleep(interval)
-            interval = min(interval * 1.5, max(interval, self.patience.poll_interval_max))
+            interval = min(interval * 1.5, max(usual, self.patience.poll_interval_max))
             if self.worker_id is None or self.turn.status is not TurnStatus.ACCEPTED:
                 continue
             with suppress(ApiError, NotJson):
                 text = await self.api.read_worker(self.worker_id)
+                # The stream may have ended while we asked: then settling reads the worker itself.
                 if self.turn.status is not TurnStatus.ACCEPTED:
                     continue
+                before = self.turn.snapshot
                 self.feed(Framing.JSON, slim_worker(text, self.order, messages=False), Look.MONEY)
+                if _moved(before, self.turn.snapshot):
+                    interval = usual
 
     # -- taking what arrives -----------------------------------------------------------
     async def take(self, reply: Reply) -> None:
@@ -322,3 +327,9 @@ class Run:
         """The answer has ended: judge it by the service's own words."""
         status, fault = judge(self.turn)
         self.settle(status, fault, recovered=recovered)
+
+
+def _moved(before: Snapshot | None, now: Snapshot | None) -> bool:
+    if before is None or now is None:
+        return before is not now
+    return (before.usage, before.costs) != (now.usage, now.costs)
