@@ -16,6 +16,7 @@ BLOCKS: Final = ("█", "▓", "▒", "░")
 """One for each cost category, told apart by their density."""
 REST: Final = "·"
 """The part of a bar, or the turn of a sparkline, that nobody reported."""
+USED, LEFT, FULL = "━", "┄", 100
 STEPS: Final = "▁▂▃▄▅▆▇█"
 _SHORT: Final = tuple(
     (Decimal(10) ** power, unit) for power, unit in ((12, "T"), (9, "G"), (6, "M"), (3, "k"))
@@ -36,6 +37,27 @@ def usd(value: Amount, width: int) -> str:
         if len(text) <= width and rounded:
             return text
     return f"${amount:,.0f}" if amount >= 1 else "<$0.01" if width > 5 else "<$.01"
+
+
+def seconds(value: Amount, width: int) -> str:
+    """A duration that a clock counts: whole seconds without decimals, else as `milliseconds`."""
+    whole = int(value)
+    return f"{whole // 1000} s" if whole % 1000 == 0 and whole < 60_000 else milliseconds(value, width)
+
+
+def rough_usd(value: Amount, width: int) -> str:
+    """US dollars of an estimate: two digits tell as much as it knows."""
+    return usd(_rough(value), width)
+
+
+def rough_credits(value: Amount, width: int) -> str:
+    """Credits of an estimate."""
+    return credits_short(_rough(value), width)
+
+
+def _rough(value: Amount) -> Decimal:
+    amount = Decimal(value)
+    return round(amount, 1 - amount.adjusted()) if amount else amount
 
 
 def decimals(text: str) -> int:
@@ -111,6 +133,17 @@ def bar(parts: Sequence[Amount | None], total: Amount | None, width: int) -> lis
     while sum(cells) > width:
         cells[max(range(len(cells)), key=lambda at: cells[at] - exact[at] if cells[at] > 1 else -width)] -= 1
     return [(at if at < len(parts) else -1, cell) for at, cell in enumerate(cells) if cell]
+
+
+def level(percent: int | None, width: int) -> str:
+    """How far a limit is used up: heavy where it is, light where not, points where nobody knows.
+
+    Whatever is spent shows, and only a limit that is reached is full.
+    """
+    if percent is None:
+        return REST * width
+    filled = min(max(percent * width // 100, int(percent > 0)), width - int(percent < FULL))
+    return USED * filled + LEFT * (width - filled)
 
 
 def sparkline(values: Sequence[Decimal | None], width: int) -> str:

@@ -14,8 +14,13 @@ from handinger_tui.core.snapshot import Snapshot
 from handinger_tui.core.turn import FREE, Turn, TurnStatus
 from handinger_tui.core.usage import Costs, Usage
 from handinger_tui.ui.panels.listing import turn_in_view
+from handinger_tui.ui.panels.pace import NO_PACE, Pace, pace_of
 
 Amount = Decimal | int
+
+
+def _decimal(value: Amount | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,10 @@ class Figure:
     missing: int = 0
     running: bool = False
     estimate: bool = False
+
+
+Pair = tuple[Figure, Figure]
+"""Of this turn and of this worker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,8 @@ class UsageView:
 
     `turn` and `worker` hold one figure for each of `MEMBERS`. `history` is the
     cost of each turn that may have cost something, None where not reported.
+    `began_ms`: since when this turn is worked on; None once it is not. `own` is
+    this turn's pace after that, `others` that of all other turns.
     """
 
     turn: tuple[Figure, ...] = ()
@@ -81,6 +92,9 @@ class UsageView:
     reading: Reading = Reading.NONE
     read_ms: int | None = None
     history: tuple[Decimal | None, ...] = ()
+    began_ms: int | None = None
+    own: Pace = NO_PACE
+    others: Pace = NO_PACE
 
     def this_turn(self, name: str) -> Figure:
         """The figure of this turn."""
@@ -89,6 +103,37 @@ class UsageView:
     def this_worker(self, name: str) -> Figure:
         """The figure of this worker."""
         return self.worker[AT[name]] if self.worker else Figure()
+
+    def elapsed(self, now_ms: int | None) -> Pair:
+        """Time from sending to the end, or to now, by our own clock; `now_ms` None: not known yet."""
+        own = self._own(now_ms)
+        whole, missing = own.ms + self.others.ms, self.others.untimed + own.untimed
+        waiting = self.so_far and bool(own.untimed)
+        turn = Figure(pending=waiting) if own.untimed else Figure(own.ms, estimate=True)
+        if not whole and missing:
+            return turn, Figure(pending=waiting)
+        return turn, Figure(whole, missing=missing, running=waiting, estimate=True)
+
+    def rate(self, now_ms: int | None) -> tuple[str, Pair]:
+        """What a minute takes: "rate" in USD, "credit_rate" where only credits are known."""
+        own = self._own(now_ms)
+        whole = own + self.others
+        usd = (own.usd_a_minute, whole.usd_a_minute)
+        credit = (own.credits_a_minute, whole.credits_a_minute)
+        name, rates = ("rate", usd) if any(usd) or not any(credit) else ("credit_rate", credit)
+        turn, worker = (
+            Figure(value, pending=value is None and self.so_far, estimate=value is not None)
+            for value in rates
+        )
+        return name, (turn, worker)
+
+    def _own(self, now_ms: int | None) -> Pace:
+        """This turn's pace at a moment."""
+        if self.began_ms is None:
+            return self.own
+        taken = None if now_ms is None else max(0, now_ms - self.began_ms)
+        cost, credit = (self.this_turn(name).value for name in ("cost", "credits"))
+        return pace_of(taken, _decimal(cost), _decimal(credit))
 
 
 AT: Final = {member.name: at for at, member in enumerate(MEMBERS)}
@@ -111,7 +156,25 @@ def usage_view(session: Session) -> UsageView:
         reading=reading,
         read_ms=_read_ms(turns),
         history=tuple(own.usd for own, of in zip(each, turns, strict=True) if of.status not in FREE),
+        began_ms=turn.order.created_ms if turn.live else None,
+        own=NO_PACE if turn.live else _pace(turn, money),
+        others=_others(turn, turns, each),
     )
+
+
+def _others(turn: Turn, turns: Sequence[Turn], each: Sequence[TurnMoney]) -> Pace:
+    """Of the turns beside this one that may have cost something."""
+    pace = NO_PACE
+    for other, money in zip(turns, each, strict=True):
+        if other is not turn and not other.live and other.status not in FREE:
+            pace += _pace(other, money)
+    return pace
+
+
+def _pace(turn: Turn, money: TurnMoney) -> Pace:
+    ended = None if unfinished(turn) else turn.ended_ms
+    taken = None if ended is None else max(0, ended - turn.order.created_ms)
+    return pace_of(taken, money.usd, money.usage.credits)
 
 
 def unfinished(turn: Turn) -> bool:
@@ -121,8 +184,6 @@ def unfinished(turn: Turn) -> bool:
 
 def _of_turn(member: Member, money: TurnMoney, turn: Turn) -> Figure:
     value = member.read(money.usage, money.costs)
-    if value is None and member.name == "duration" and turn.ended_ms is not None and not unfinished(turn):
-        return Figure(max(0, turn.ended_ms - turn.order.created_ms), estimate=True)
     return Figure(value, pending=value is None and unfinished(turn))
 
 

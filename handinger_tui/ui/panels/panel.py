@@ -60,6 +60,9 @@ class Panel(ScrollView, Generic[Shown], can_focus=True):
     def changed(self, before: Shown | None, now: Shown) -> None:
         """React to a new selection before it is drawn."""
 
+    def tick(self, now_ms: int) -> None:
+        """A moment later, for what a clock counts; most panels have nothing of it."""
+
     @abstractmethod
     def line_count(self, width: int) -> int:
         """How many lines there are at `width` cells."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import tzinfo
 from decimal import Decimal
 from typing import ClassVar, Final
@@ -9,11 +10,13 @@ from typing import ClassVar, Final
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
+from handinger_tui.core.limits import Gauge
 from handinger_tui.core.money import credits_text, usd_text
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Turn
 from handinger_tui.core.words import NOT_REPORTED, PENDING, number
 from handinger_tui.ui.panels.figures import CATEGORIES, Figure, UsageView, usage_view
+from handinger_tui.ui.panels.gauges import gauge_words
 from handinger_tui.ui.panels.memo import Key, Memo
 from handinger_tui.ui.panels.panel import Panel, PanelEntry
 from handinger_tui.ui.panels.usage_lines import BLANK, gap_text, usage_lines
@@ -27,7 +30,7 @@ class UsagePanel(Panel[UsageView]):
 
     name_of_panel = "usage"
     BORDER_TITLE = "Usage & cost"
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"usage--{name}" for name in (*CATEGORIES, "rest")}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"usage--{name}" for name in (*CATEGORIES, "rest", "reached")}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "scroll_up", "Up", show=False, tooltip="Scroll up", id="usage.up"),
         Binding("down", "scroll_down", "Down", show=False, tooltip="Scroll down", id="usage.down"),
@@ -44,20 +47,52 @@ class UsagePanel(Panel[UsageView]):
         self.tooltip = "Figures come from the service. What it did not report is never shown as zero."
         self._zone = zone
         self._view = Memo(_key, usage_view)
+        self._gauges: tuple[Gauge, ...] = ()
+        self._now_ms: int | None = None
         self._lines: list[Content] = []
-        self._drawn: tuple[UsageView | None, int] = (None, 0)
+        self._drawn: tuple[object, ...] = ()
 
     def select(self, session: Session) -> UsageView:
         """The figures of the session."""
         return self._view(session)
 
+    def changed(self, before: UsageView | None, now: UsageView) -> None:
+        """What the clock said of another turn is nothing about this one."""
+        if before is None or before.began_ms != now.began_ms:
+            self._now_ms = None
+
+    def gauges(self, gauges: Sequence[Gauge]) -> None:
+        """The limits that count here, and what is spent of them."""
+        if tuple(gauges) != self._gauges:
+            self._gauges = tuple(gauges)
+            self.redraw()
+
+    def tick(self, now_ms: int) -> None:
+        """Move the clock of the turn that runs: once a second, and only the lines that it stands in."""
+        began = self._shown.began_ms if self._shown is not None else None
+        if began is None:
+            return
+        # Whole seconds since it began, so that the clock never jumps over one.
+        second = began + max(0, now_ms - began) // 1000 * 1000
+        if second == self._now_ms:
+            return
+        self._now_ms = second
+        before, width = self._lines, self.scrollable_content_region.width
+        if width <= 0 or not before or self.line_count(width) != len(before):
+            self.redraw()
+            return
+        for y, (old, new) in enumerate(zip(before, self._lines, strict=True)):
+            if not old.is_same(new):
+                self.refresh_line(y)
+
     def line_count(self, width: int) -> int:
         """As many lines as the figures take at this width."""
         if self._shown is None:
             return 0
-        if (self._shown, width) != self._drawn:
-            self._lines = usage_lines(self._shown, width, self._zone)
-            self._drawn = (self._shown, width)
+        drawn = (self._shown, width, self._now_ms, self._gauges)
+        if drawn != self._drawn:
+            self._lines = usage_lines(self._shown, width, self._zone, self._now_ms, self._gauges)
+            self._drawn = drawn
         return len(self._lines)
 
     def line(self, y: int, width: int) -> Content:
@@ -65,22 +100,39 @@ class UsagePanel(Panel[UsageView]):
         return self._lines[y] if y < self.line_count(width) else BLANK
 
 
-def compact_line(session: Session) -> str:
-    """One line for narrow screens: "turn $0.0123 · 8 credits · worker $0.05+ (2 turns not reported)"."""
+def compact_line(session: Session, gauges: Sequence[Gauge] = (), room: int | None = None) -> str:
+    """One line for narrow screens: "turn $0.0123 · 8 credits · worker $0.05+ (2 turns not reported)".
+
+    The limit that is nearest follows where `room` (cells) leaves place for it.
+    """
     view = usage_view(session)
     if view.status is None:
         return ""
+    pieces = [*_turn_pieces(view), _worker_piece(view)]
+    nearest = max(gauges, key=lambda gauge: (gauge.state, gauge.percent or 0), default=None)
+    if nearest is not None:
+        longer = " · ".join([*pieces, gauge_words(nearest)])
+        if room is None or len(longer) <= room:
+            return longer
+    return " · ".join(pieces)
+
+
+def _turn_pieces(view: UsageView) -> list[str]:
     cost, credit, tokens = (view.this_turn(name) for name in ("cost", "credits", "total"))
     pieces = [f"turn {_word(cost) or usd_text(Decimal(cost.value or 0))}"]
     if credit.value is not None:
         pieces.append(f"{credits_text(Decimal(credit.value))} credits")
     if tokens.value is not None:
         pieces.append(f"{number(int(tokens.value))} tokens")
+    return pieces
+
+
+def _worker_piece(view: UsageView) -> str:
     whole = view.this_worker("cost")
     if whole.value is None:
-        return " · ".join([*pieces, f"worker {_word(whole)}"])
+        return f"worker {_word(whole)}"
     gap = gap_text(UsageView(worker=(whole,), so_far=view.so_far))
-    return " · ".join([*pieces, f"worker {usd_text(Decimal(whole.value))}{gap}"])
+    return f"worker {usd_text(Decimal(whole.value))}{gap}"
 
 
 def _word(figure: Figure) -> str:

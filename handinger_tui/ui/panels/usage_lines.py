@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Final
@@ -12,12 +13,14 @@ from rich.style import Style
 from textual.content import Content
 from textual.renderables.digits import Digits
 
+from handinger_tui.core.limits import Gauge
 from handinger_tui.core.money import usd_text
 from handinger_tui.core.readings import Reading
 from handinger_tui.core.turn import TurnStatus
 from handinger_tui.core.words import NOT_REPORTED, PENDING, plural
 from handinger_tui.ui.panels import drawing
-from handinger_tui.ui.panels.figures import AT, CATEGORIES, Amount, Figure, UsageView
+from handinger_tui.ui.panels.figures import AT, CATEGORIES, Amount, Figure, Pair, UsageView
+from handinger_tui.ui.panels.gauges import gauge_lines, gauge_remark
 from handinger_tui.ui.panels.listing import with_right
 
 FAINT: Final = ".panel--faint"
@@ -30,6 +33,8 @@ Write = Callable[[Amount, int], str]
 ROWS: Final[tuple[tuple[str, str, str, Write], ...]] = (
     ("cost", "cost", "cost", drawing.usd),
     ("credits", "credits", "credits", drawing.credits_short),
+    ("rate", "cost/min", "cost/min", drawing.rough_usd),
+    ("credit_rate", "credits/min", "cred/min", drawing.rough_credits),
     ("", "tokens", "tokens", drawing.count),
     ("input", "input", "input", drawing.count),
     ("output", "output", "output", drawing.count),
@@ -40,6 +45,7 @@ ROWS: Final[tuple[tuple[str, str, str, Write], ...]] = (
     ("", "", "", drawing.count),
     ("steps", "steps", "steps", drawing.count),
     ("duration", "duration", "duration", drawing.milliseconds),
+    ("elapsed", "elapsed", "elapsed", drawing.seconds),
 )
 """Figure, label, label where it is narrow, how to write it; a line without a figure is a caption."""
 
@@ -67,19 +73,47 @@ STATUS: Final = {
 }
 
 
-def usage_lines(view: UsageView, width: int, zone: tzinfo | None = None) -> list[Content]:
-    """Everything, line by line, for a panel of `width` cells."""
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What the table shows: the figures of the view, and those that our own clock adds."""
+
+    view: UsageView
+    width: int
+    clocked: Mapping[str, Pair]
+
+    def pair(self, name: str) -> Pair:
+        """One row: this turn and this worker."""
+        return self.clocked.get(name) or (self.view.this_turn(name), self.view.this_worker(name))
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """All rows."""
+        return [*zip(self.view.turn, self.view.worker, strict=True), *self.clocked.values()]
+
+
+def usage_lines(
+    view: UsageView,
+    width: int,
+    zone: tzinfo | None = None,
+    now_ms: int | None = None,
+    gauges: Sequence[Gauge] = (),
+) -> list[Content]:
+    """Everything, line by line, for a panel of `width` cells; `now_ms` is for what our clock counts."""
+    limits = gauge_lines(gauges, width)
     if view.status is None:
-        return _wrapped(EMPTY, width)
+        return [*_wrapped(EMPTY, width), *limits]
+    name, rate = view.rate(now_ms)
+    table = _Table(view, width, {name: rate, "elapsed": view.elapsed(now_ms)})
     return [
         *_headline(view, width),
+        *limits,
         BLANK,
-        *_table(view, width),
+        *_table(table),
         BLANK,
-        *_split(view, width),
+        *_split(table),
         *_history(view, width),
         BLANK,
-        *_remarks(view, width, zone),
+        *_remarks(table, zone, gauges),
     ]
 
 
@@ -107,26 +141,30 @@ def _columns(width: int) -> tuple[int, int, int]:
     return width - 2 * turn - 1, turn, turn + 1
 
 
-def _table(view: UsageView, width: int) -> list[Content]:
-    label, turn, worker = _columns(width)
+def _table(table: _Table) -> list[Content]:
+    label, turn, worker = _columns(table.width)
     heads = ("this turn" if turn > 9 else "turn", "this worker" if worker > 12 else "worker")
     head = f"{'':{label}}{heads[0]:>{turn}}{heads[1]:>{worker - 1}} "
     lines = [Content.styled(head, FAINT)]
     for name, full, narrow, write in ROWS:
         title = full if label >= WIDE_LABEL else narrow
         caption = Content.styled(title, FAINT)
-        lines += [_row(view, name, caption, write, width)] if name else [BLANK, *([caption] if title else [])]
+        if not name:
+            lines += [BLANK, *([caption] if title else [])]
+        elif name in AT or name in table.clocked:
+            lines.append(_row(table, name, caption, write))
     return lines
 
 
-def _row(view: UsageView, name: str, title: Content, write: Write, width: int) -> Content:
-    label, turn, worker = _columns(width)
+def _row(table: _Table, name: str, title: Content, write: Write) -> Content:
+    label, turn, worker = _columns(table.width)
     style = STRONG if name in ("cost", "total") else ""
-    finest = _places(view.turn, turn - 1), _places(view.worker, worker - 2)
+    finest = _places(table.view.turn, turn - 1), _places(table.view.worker, worker - 2)
+    of_turn, of_worker = table.pair(name)
     return Content.assemble(
         title.truncate(label, pad=True),
-        _right(_cell(view.this_turn(name), write, turn - 1, style, places=finest[0]), turn),
-        _right(_cell(view.this_worker(name), write, worker - 2, style, plus=True, places=finest[1]), worker),
+        _right(_cell(of_turn, write, turn - 1, style, places=finest[0]), turn),
+        _right(_cell(of_worker, write, worker - 2, style, plus=True, places=finest[1]), worker),
     )
 
 
@@ -142,6 +180,9 @@ def _cell(
         return Content.assemble((drawing.unknown(figure, room), FAINT), " " if plus else "")
     sign = "~" if figure.estimate else ""
     text = sign + write(figure.value, room - len(sign))
+    if sign and len(text) > room:
+        # In the narrowest panel the unit gives way to the sign of an estimate; the amount above has it.
+        text = text.replace("$", "")
     if write is drawing.usd:
         text = drawing.even(text, places, room)
     amount, unit = _unit(text, write)
@@ -159,15 +200,16 @@ def _places(column: Sequence[Figure], room: int) -> int:
 
 def _unit(text: str, write: Write) -> tuple[str, str]:
     """Units stand back behind their numbers."""
-    if write is drawing.milliseconds and text.count(" ") == 1:
+    if write in (drawing.milliseconds, drawing.seconds) and text.count(" ") == 1:
         amount, _, unit = text.partition(" ")
         return amount, f" {unit}"
     return text, ""
 
 
 # -- where the cost went ----------------------------------------------------------------
-def _split(view: UsageView, width: int) -> list[Content]:
+def _split(table: _Table) -> list[Content]:
     """The four categories: one bar, and the numbers behind it."""
+    view, width = table.view, table.width
     turn = [view.this_turn(name).value for name in CATEGORIES]
     pieces = drawing.bar(turn, view.this_turn("cost").value, width)
     whose = "this turn"
@@ -179,11 +221,10 @@ def _split(view: UsageView, width: int) -> list[Content]:
     if pieces:
         blocks, colours = (*drawing.BLOCKS, drawing.REST), (*styles, ".usage--rest")
         lines.append(Content.assemble(*((blocks[at] * cells, colours[at]) for at, cells in pieces)))
-        lines.append(BLANK)
     gap = " " if _columns(width)[0] > 9 else ""
     for at, name in enumerate(CATEGORIES):
         title = Content.assemble((drawing.BLOCKS[at], styles[at]), (gap + name, FAINT))
-        lines.append(_row(view, name, title, drawing.usd, width))
+        lines.append(_row(table, name, title, drawing.usd))
     if any(at < 0 for at, _ in pieces):
         lines.append(Content.styled(f"{drawing.REST} not split up", FAINT))
     return lines
@@ -206,17 +247,19 @@ def _history(view: UsageView, width: int) -> list[Content]:
 
 
 # -- how it is known ------------------------------------------------------------------------
-def _remarks(view: UsageView, width: int, zone: tzinfo | None) -> list[Content]:
+def _remarks(table: _Table, zone: tzinfo | None, gauges: Sequence[Gauge]) -> list[Content]:
+    view, width = table.view, table.width
     texts = [gap_text(view), READINGS[view.reading]]
     if view.read_ms is not None:
         moment = datetime.fromtimestamp(view.read_ms / 1000, tz=zone).astimezone(zone)
         texts.append(f"as of {moment:%d %b %H:%M:%S}")
     _, turn, worker = _columns(width)
-    figures = [(figure, turn - 1) for figure in view.turn] + [(figure, worker - 2) for figure in view.worker]
+    figures = [cell for pair in table.pairs for cell in zip(pair, (turn - 1, worker - 2), strict=True)]
     short = {drawing.unknown(figure, room) for figure, room in figures if figure.value is None}
     texts += [f"{sign} {word}" for sign, word in drawing.SIGNS.items() if sign in short]
-    if any(figure.estimate for figure in view.turn):
+    if any(figure.estimate for figure, _ in figures):
         texts.append("~ measured here")
+    texts += [gauge_remark(gauge) for gauge in gauges]
     return [line for text in texts if text for line in _wrapped(text, width)]
 
 

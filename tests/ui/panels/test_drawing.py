@@ -85,3 +85,35 @@ def test_a_sparkline_tells_unknown_from_nothing_and_nothing_from_little() -> Non
     assert drawing.sparkline(values, 10) == "▁·▂▅█"
     assert drawing.sparkline(values, 2) == "▅█"
     assert drawing.sparkline([Decimal(0)], 5) == "▁"
+
+
+@pytest.mark.parametrize(
+    ("percent", "drawn"),
+    [
+        (None, "··········"),
+        (0, "┄┄┄┄┄┄┄┄┄┄"),
+        (1, "━┄┄┄┄┄┄┄┄┄"),
+        (85, "━━━━━━━━┄┄"),
+        (99, "━━━━━━━━━┄"),
+        (100, "━━━━━━━━━━"),
+        (12_345, "━━━━━━━━━━"),
+    ],
+)
+def test_only_a_limit_that_is_reached_is_full_and_unknown_is_not_empty(
+    percent: int | None, drawn: str
+) -> None:
+    assert drawing.level(percent, 10) == drawn
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("0.0123456", "$0.012"), ("12.345", "$12.00"), ("0", "$0.00"), ("0.096", "$0.096")]
+)
+def test_an_estimate_has_two_digits(value: str, text: str) -> None:
+    assert drawing.rough_usd(Decimal(value), 9) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(5_000, "5 s"), (5_400, "5.4 s"), (400, "0.4 s"), (95_000, "1 m 35 s")]
+)
+def test_a_clock_counts_whole_seconds(value: int, text: str) -> None:
+    assert drawing.seconds(value, 9) == text

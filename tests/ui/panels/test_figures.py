@@ -7,13 +7,15 @@ from decimal import Decimal
 
 import pytest
 
+from handinger_tui.core.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.money import Total
 from handinger_tui.core.readings import Reading
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import TurnStatus
 from handinger_tui.ui.panels import compact_line
 from handinger_tui.ui.panels.figures import MEMBERS, Figure, usage_view
 from handinger_tui.ui.panels.usage_lines import gap_text
-from tests.ui.panels.stage import FIRST, SECOND, reading, session, turn, two_turns
+from tests.ui.panels.stage import FIRST, NOON, SECOND, reading, session, turn, two_turns
 
 
 def test_this_turn_is_the_difference_and_this_worker_the_newest_total() -> None:
@@ -94,10 +96,61 @@ def test_sums_are_exact() -> None:
     assert view.this_worker("cost").value == Decimal(large[:-1] + "500000000000000000000000000000000001")
 
 
-def test_a_duration_that_is_not_reported_is_measured_here_and_says_so() -> None:
+def test_our_own_clock_stands_beside_the_reported_duration_as_an_estimate() -> None:
     view = usage_view(session(turn(0, after=reading("0.01"), seconds=12)))
-    assert view.this_turn("duration") == Figure(12_000, estimate=True)
-    assert view.this_worker("duration").value is None
+    assert view.this_turn("duration") == Figure()
+    assert view.elapsed(None) == (Figure(12_000, estimate=True), Figure(12_000, estimate=True))
+
+
+def test_the_time_of_a_running_turn_counts_from_the_moment_it_was_sent() -> None:
+    running = turn(1, status=TurnStatus.ACCEPTED, before=FIRST, seconds=None)
+    view = usage_view(session(turn(0, after=FIRST), running))
+    assert view.elapsed(None)[0] == Figure(pending=True)
+    assert view.elapsed(None)[1] == Figure(12_000, missing=1, running=True, estimate=True)
+    own, worker = view.elapsed(running.order.created_ms + 5_000)
+    assert (own.value, worker.value) == (5_000, 17_000)
+    assert view.elapsed(running.order.created_ms - 5_000)[0].value == 0
+
+
+@pytest.mark.parametrize("status", [TurnStatus.RUNNING, TurnStatus.COMPLETED])
+def test_a_turn_whose_end_nobody_saw_has_no_time(status: TurnStatus) -> None:
+    view = usage_view(session(turn(0, after=FIRST), turn(1, status=status, seconds=None)))
+    pending = status is TurnStatus.RUNNING
+    assert view.elapsed(NOON) == (
+        Figure(pending=pending),
+        Figure(12_000, missing=1, running=pending, estimate=True),
+    )
+    assert view.rate(NOON)[1][0] == Figure(pending=pending)
+
+
+def test_a_rate_is_an_estimate_from_what_is_known_beside_its_time() -> None:
+    busy = replace(SECOND, running_flag=True)
+    running = turn(1, status=TurnStatus.ACCEPTED, before=FIRST, after=busy, seconds=None)
+    view = usage_view(session(turn(0, after=FIRST), running))
+    name, (own, worker) = view.rate(running.order.created_ms + 6_000)
+    assert name == "rate"
+    assert own == Figure(Decimal("0.123"), estimate=True)
+    assert worker == Figure(Decimal("0.05") * 60_000 / 18_000, estimate=True)
+    assert view.rate(running.order.created_ms + 900)[1][0] == Figure(pending=True)
+    assert view.rate(None)[1][0] == Figure(pending=True)
+
+
+def test_the_rate_is_in_credits_where_only_those_are_reported() -> None:
+    view = usage_view(session(turn(0, after=reading(credit="6"))))
+    assert view.rate(None) == ("credit_rate", (Figure(Decimal(30), estimate=True),) * 2)
+    nothing = usage_view(session(turn(0, after=reading())))
+    assert nothing.rate(None) == ("rate", (Figure(), Figure()))
+
+
+def test_a_turn_that_never_started_adds_no_time_to_the_worker() -> None:
+    refused = turn(1, status=TurnStatus.REJECTED)
+    view = usage_view(session(turn(0, after=FIRST), refused, turn(2, before=FIRST, after=SECOND)))
+    assert view.elapsed(None)[1] == Figure(24_000, estimate=True)
+
+
+def test_estimates_are_in_no_sum_of_reported_figures() -> None:
+    view = usage_view(session(turn(0, after=FIRST), turn(1, before=FIRST, after=SECOND)))
+    assert not any(figure.estimate for figure in (*view.turn, *view.worker))
 
 
 def test_queued_turns_are_not_this_turn() -> None:
@@ -123,3 +176,16 @@ def test_queued_turns_are_not_this_turn() -> None:
 )
 def test_one_line_for_narrow_screens(shown: Session, line: str) -> None:
     assert compact_line(shown) == line
+
+
+def gauge(scope: Scope, spent: str | None, amount: str = "1", missing: int = 0) -> Gauge:
+    limit = Limit(scope, Unit.USD, Decimal(amount))
+    return Gauge(limit, Total(None if spent is None else Decimal(spent), missing))
+
+
+def test_the_nearest_limit_follows_only_where_there_is_room() -> None:
+    limits = [gauge(Scope.SESSION, "0.1"), gauge(Scope.DAY, "0.9"), gauge(Scope.WORKER, None, missing=1)]
+    alone = "turn $0.0123 · 8 credits · 1,576 tokens · worker $0.05"
+    assert compact_line(two_turns(), limits) == f"{alone} · day limit 90 %, near"
+    assert compact_line(two_turns(), limits, len(alone) + 22) == alone
+    assert compact_line(two_turns(), limits, len(alone) + 23) == f"{alone} · day limit 90 %, near"

@@ -8,15 +8,29 @@ from decimal import Decimal
 
 import pytest
 
+from handinger_tui.core.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.money import Total
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot
 from handinger_tui.core.turn import TextPart, TurnStatus
 from handinger_tui.core.usage import Usage
 from handinger_tui.ui.panels.figures import usage_view
+from handinger_tui.ui.panels.gauges import gauge_lines
 from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.panels.usage_lines import STATUS, usage_lines
 from tests.ui.panels.golden import check
-from tests.ui.panels.stage import FIRST, Stage, count_drawn, reading, session, text_of, turn, two_turns
+from tests.ui.panels.stage import (
+    FIRST,
+    NOON,
+    SECOND,
+    Stage,
+    count_drawn,
+    reading,
+    session,
+    text_of,
+    turn,
+    two_turns,
+)
 
 
 def lines(shown: Session, width: int) -> list[str]:
@@ -150,3 +164,94 @@ async def test_text_that_streams_draws_nothing(monkeypatch: pytest.MonkeyPatch) 
         panel.show(session(turn(0, after=FIRST)))
         await pilot.pause()
         assert drawn
+
+
+def running(seconds_read: int = 2) -> Session:
+    busy = replace(SECOND, running_flag=True)
+    now = turn(1, status=TurnStatus.ACCEPTED, before=FIRST, after=busy, seconds=None)
+    return session(turn(0, after=FIRST), replace(now, read_ms=now.order.created_ms + seconds_read * 1000))
+
+
+async def test_the_clock_moves_once_a_second_and_only_its_own_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = UsagePanel(UTC)
+    app = Stage(panel)
+    shown = running()
+    began = shown.turns[1].order.created_ms
+    async with app.run_test(size=(34, 40)) as pilot:
+        panel.show(shown)
+        await pilot.pause()
+        assert "pending" in row(text_of(app), "elapsed")
+        panel.tick(began + 5_400)
+        await pilot.pause()
+        assert row(text_of(app), "elapsed").split()[2:4] == ["~5", "s"]
+        assert row(text_of(app), "cost/min").split()[2] == "~$0.15"
+        drawn = count_drawn(panel, monkeypatch)
+        panel.tick(began + 5_900)
+        await pilot.pause()
+        assert drawn == []
+        panel.tick(began + 6_000)
+        await pilot.pause()
+        assert row(text_of(app), "elapsed").split()[2:4] == ["~6", "s"]
+        assert 0 < len(set(drawn)) <= 2
+
+
+async def test_the_bar_moves_while_the_turn_runs_and_the_clock_stops_with_it() -> None:
+    panel = UsagePanel(UTC)
+    app = Stage(panel)
+    bars = []
+    async with app.run_test(size=(34, 44)) as pilot:
+        for split in (("0.01", "0", "0", "0"), ("0.01", "0.01", "0", "0"), ("0.01", "0.01", "0.02", "0.01")):
+            usd = str(sum(map(Decimal, split)))
+            snapshot = reading(usd, costs=split, busy=True)
+            panel.show(session(turn(0, status=TurnStatus.ACCEPTED, after=snapshot, seconds=None)))
+            await pilot.pause()
+            found = text_of(app).splitlines()
+            bars.append(
+                found[next(at for at, line in enumerate(found) if "cost split" in line) + 1].strip("│ ")
+            )
+        assert bars == ["█" * 30, "█" * 15 + "▓" * 15, "█" * 6 + "▓" * 6 + "▒" * 12 + "░" * 6]
+        panel.show(session(turn(0, after=reading("0.05"), seconds=12)))
+        panel.tick(NOON + 99_000)
+        await pilot.pause()
+        assert row(text_of(app), "elapsed").split()[2:4] == ["~12", "s"]
+
+
+def limits() -> tuple[Gauge, ...]:
+    def gauge(scope: Scope, spent: str | None, missing: int = 0, unit: Unit = Unit.USD) -> Gauge:
+        limit = Limit(scope, unit, Decimal(1 if unit is Unit.USD else 20))
+        return Gauge(limit, Total(None if spent is None else Decimal(spent), missing))
+
+    return (
+        gauge(Scope.TURN, "0.0123"),
+        gauge(Scope.SESSION, "0.85", missing=2),
+        gauge(Scope.WORKER, "25", unit=Unit.CREDITS),
+        gauge(Scope.DAY, None, missing=1),
+    )
+
+
+@pytest.mark.parametrize("columns", [30, 38])
+async def test_limits_stand_above_the_figures_with_bar_and_word(columns: int) -> None:
+    panel = UsagePanel(UTC)
+    app = Stage(panel, columns=columns)
+    async with app.run_test(size=(columns, 50)) as pilot:
+        panel.show(running())
+        panel.tick(running().turns[1].order.created_ms + 90_000)
+        panel.gauges(limits())
+        await pilot.pause()
+        check(f"usage-limits-{columns}", text_of(app))
+        panel.gauges(())
+        await pilot.pause()
+        assert "of $1.00" not in text_of(app)
+
+
+def test_limits_are_told_before_the_first_turn_too() -> None:
+    text = "\n".join(line.plain for line in usage_lines(usage_view(session()), 34, UTC, None, limits()))
+    assert "session $0.85+ of $1.00" in text
+    assert "not reported of $1.00" in text
+
+
+@pytest.mark.parametrize("width", [22, 26, 34, 80])
+def test_no_limit_is_wider_than_the_panel(width: int) -> None:
+    huge = Gauge(Limit(Scope.SESSION, Unit.USD, Decimal("0.0001")), Total(Decimal(10) ** 50, 3))
+    for line in gauge_lines((*limits(), huge), width):
+        assert line.cell_length <= width, line.plain
