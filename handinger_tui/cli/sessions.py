@@ -13,7 +13,7 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export.result import result_object, whole_number
 from handinger_tui.core.jsontext import Json, dump
 from handinger_tui.core.money import credits_text, decimal_text, usd_text
-from handinger_tui.core.receipt import receipt_line
+from handinger_tui.core.receipt import Receipts
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.session import Session, SessionSummary
 from handinger_tui.core.words import ago, plural
@@ -121,10 +121,11 @@ def _show_json(session: Session) -> str:
 
 def _show_text(session: Session) -> str:
     title = clean_line(session.title) or "untitled"
+    receipts = Receipts()
     blocks = [f"{title}\nsession {session.session_id} · worker {session.worker_id}"]
     for turn in session.turns:
         answer = clean(turn.text).rstrip() or f"({turn.status})"
         blocks.append(
-            f"> {clean(turn.order.prompt).rstrip()}\n\n{answer}\n\n{receipt_line(session, turn)}".rstrip()
+            f"> {clean(turn.order.prompt).rstrip()}\n\n{answer}\n\n{receipts.line(session, turn)}".rstrip()
         )
     return "\n\n".join(blocks)

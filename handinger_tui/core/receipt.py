@@ -2,23 +2,80 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from operator import is_
+
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.money import credits_text, usd_text
-from handinger_tui.core.readings import money_of
+from handinger_tui.core.readings import TurnMoney, money_of, turn_money
+from handinger_tui.core.receipt_facts import NEWEST, Change, change_against, change_of, percent_text
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Turn, TurnStatus
+from handinger_tui.core.turn import FREE, Turn
 from handinger_tui.core.words import duration, plural
 
 
 def receipt_line(session: Session, turn: Turn) -> str:
     """Duration, steps, tokens, credits, USD, budget, sources and files; an empty text while live.
 
+    Behind the amount stands how far it is from the median of the turns before it.
     A figure that nobody reported is named as such once, never shown as zero.
     """
-    if turn.live or turn.status in (TurnStatus.NOT_SENT, TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED):
+    if _silent(turn):
         return ""
-    money = money_of(session, turn)
+    return _line(turn, money_of(session, turn), change_of(session, turn))
+
+
+class Receipts:
+    """The same lines for many turns of one session: what all its turns took is worked out once.
+
+    Whoever shows every turn of a long session would otherwise walk all turns for each of them.
+    """
+
+    def __init__(self) -> None:
+        self._made_of: tuple[object, ...] = ()
+        self._each: tuple[TurnMoney, ...] = ()
+        self._at: dict[str, int] = {}
+
+    def line(self, session: Session, turn: Turn) -> str:
+        """As `receipt_line`."""
+        if _silent(turn):
+            return ""
+        turns = session.turns
+        self._learn(session)
+        at = self._at.get(turn.turn_id)
+        if at is None or turns[at] is not turn:
+            return receipt_line(session, turn)
+        first = max(0, at - NEWEST)
+        earlier = zip(turns[first:at], self._each[first:at], strict=True)
+        return _line(turn, self._each[at], change_against(turn, self._each[at], earlier))
+
+    def _learn(self, session: Session) -> None:
+        """Figures are understood anew only when those of some turn changed: text grows far more often."""
+        made_of = (session.session_id, *_figures(session.turns))
+        if len(made_of) == len(self._made_of) and all(map(is_, made_of, self._made_of)):
+            return
+        self._made_of = made_of
+        self._each = turn_money(session.turns)
+        self._at = {turn.turn_id: at for at, turn in enumerate(session.turns)}
+
+
+def _figures(turns: Sequence[Turn]) -> tuple[object, ...]:
+    """Everything that what turns took is made from; an order never changes, and neither does a snapshot."""
+    return tuple(
+        part
+        for turn in turns
+        for part in (turn.order, turn.status, turn.worker_id, turn.before, turn.snapshot)
+    )
+
+
+def _silent(turn: Turn) -> bool:
+    """It still runs, or never started."""
+    return turn.live or turn.status in FREE
+
+
+def _line(turn: Turn, money: TurnMoney, change: Change) -> str:
     usage = money.usage
+    off = f" ({percent_text(change.percent)})" if change.percent is not None else ""
     elapsed = turn.ended_ms - turn.order.created_ms if turn.ended_ms is not None else None
     pieces = [duration(elapsed) if elapsed is not None else ""]
     if usage.steps is not None:
@@ -26,8 +83,8 @@ def receipt_line(session: Session, turn: Turn) -> str:
     if usage.total_tokens is not None:
         pieces.append(plural(usage.total_tokens, "token"))
     if usage.credits is not None:
-        pieces.append(f"{credits_text(usage.credits)} credits")
-    pieces.append(usd_text(usage.cost_usd) if usage.cost_usd is not None else "cost not reported")
+        pieces.append(f"{credits_text(usage.credits)} credits" + (off if money.usd is None else ""))
+    pieces.append(f"{usd_text(money.usd)}{off}" if money.usd is not None else "cost not reported")
     pieces.append(turn.order.budget or "standard")
     sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))
     pieces += [plural(sources, "source") if sources else "", plural(files, "file") if files else ""]

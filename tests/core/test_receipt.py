@@ -1,0 +1,91 @@
+"""The line under an answer: its figures, and how far it is from what turns before it took."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from handinger_tui.core import readings
+from handinger_tui.core.receipt import Receipts, receipt_line
+from handinger_tui.core.session import Session
+from handinger_tui.core.snapshot import Snapshot
+from handinger_tui.core.turn import TextPart, Turn, TurnStatus
+from tests.ui.panels.stage import reading, session, turn
+
+
+def totals(*amounts: str | None) -> Session:
+    """Turns of a worker that reports totals; None: a turn that reports nothing."""
+    turns: list[Turn] = []
+    before: Snapshot | None = None
+    whole = 0.0
+    for at, amount in enumerate(amounts):
+        after = None
+        if amount is not None:
+            whole += float(amount)
+            after = reading(f"{whole:.4f}")
+        turns.append(turn(at, before=before, after=after))
+        before = after or before
+    return session(*turns)
+
+
+def test_the_change_against_the_median_stands_behind_the_amount() -> None:
+    shown = totals("0.01", "0.02", "0.03", "0.027")
+    assert receipt_line(shown, shown.turns[3]) == "12 s · $0.027 (+35 %) · standard"
+
+
+def test_fewer_than_three_known_turns_before_it_make_no_change() -> None:
+    amounts = ("0.02", "0.01", None, "0.027")
+    turns = [turn(at, after=reading(usd) if usd else None) for at, usd in enumerate(amounts)]
+    shown = session(*turns)
+    assert [receipt_line(shown, own) for own in shown.turns] == [
+        "12 s · $0.02 · standard",
+        "12 s · $0.01 · standard",
+        "12 s · cost not reported · standard",
+        "12 s · $0.027 · standard",
+    ]
+
+
+def test_the_change_is_in_credits_where_only_those_are_reported() -> None:
+    turns = [turn(at, after=reading(credit=str(credit))) for at, credit in enumerate((10, 30, 60, 70))]
+    shown = session(*turns)
+    assert receipt_line(shown, turns[3]) == "12 s · 10 credits (-50 %) · cost not reported · standard"
+
+
+@pytest.mark.parametrize("status", [TurnStatus.ACCEPTED, TurnStatus.REJECTED, TurnStatus.NOT_SENT])
+def test_what_runs_or_never_started_has_no_line(status: TurnStatus) -> None:
+    shown = session(turn(0, status=status, after=reading("0.01")))
+    assert receipt_line(shown, shown.turns[0]) == ""
+    assert Receipts().line(shown, shown.turns[0]) == ""
+
+
+def test_many_lines_are_those_that_each_would_be_alone() -> None:
+    shown = totals(*("0.01", "0.02", None, "0.03", "0.027", "0.5") * 12)
+    receipts = Receipts()
+    assert [receipts.line(shown, own) for own in shown.turns] == [
+        receipt_line(shown, own) for own in shown.turns
+    ]
+    fallen = session(*shown.turns, turn(99, after=reading("0.001")))
+    assert [receipts.line(fallen, own) for own in fallen.turns] == [
+        receipt_line(fallen, own) for own in fallen.turns
+    ]
+
+
+def test_what_all_turns_took_is_worked_out_once_for_a_long_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    walks: list[int] = []
+    real = readings.reading_of
+
+    def counted(turns: tuple[Turn, ...]) -> readings.Reading:
+        walks.append(len(turns))
+        return real(turns)
+
+    monkeypatch.setattr(readings, "reading_of", counted)
+    shown, receipts = totals(*["0.01"] * 200), Receipts()
+    for own in shown.turns:
+        receipts.line(shown, own)
+    assert walks == [200]
+    # Text that streams into the newest turn changes no figure.
+    longer = replace(shown.turns[-1], parts=(TextPart(),))
+    grown = replace(shown, turns=(*shown.turns[:-1], longer))
+    assert receipts.line(grown, grown.turns[50]) == receipts.line(shown, shown.turns[50])
+    assert walks == [200]
