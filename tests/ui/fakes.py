@@ -111,7 +111,13 @@ class Desktop:
         self.clock = StillClock(NOW_MS / 1000)
         home = Home(PLACE)
         self.engine = Engine(
-            self.api, self.log, self.clock, FakeIds(100 * len(self.log.sessions)), self.patience, home=home
+            self.api,
+            self.log,
+            self.clock,
+            FakeIds(100 * len(self.log.sessions)),
+            self.patience,
+            home=home,
+            purse=self.purse,
         )
         self.shelf = FakeShelf(self.log)
         given = self.launch or Launch(self.connect)

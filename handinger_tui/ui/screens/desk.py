@@ -10,10 +10,13 @@ from dataclasses import replace
 from typing import Final
 
 from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.limits import Gauge
 from handinger_tui.core.session import Session, SessionSummary
+from handinger_tui.core.spending import Bucket
 from handinger_tui.core.turn import Attachment, Turn, TurnStatus
 from handinger_tui.engine.engine import Engine
 from handinger_tui.ui.launch import Connection, Shelf
+from handinger_tui.ui.screens.warned import Warned
 from handinger_tui.ui.widgets.words import queued_turns, unwatched
 
 BUDGETS: Final = ("low", "standard", "high")
@@ -38,6 +41,9 @@ class Desk:
         """Titles given here; the engine keeps the one it began with."""
         self.looking: set[str] = set()
         """Sessions that are being looked at once: what the engine tells of them is no news yet."""
+        self.warned = Warned()
+        self.day: Bucket | None = None
+        """What today took, as read on the way out."""
         self._recovered: set[str] = set()
         self._met = {self.session_id}
 
@@ -162,14 +168,15 @@ class Desk:
 
         Raises:
             Elsewhere: the session belongs to another service; nothing was sent.
+            LimitReached: a limit is used up; nothing was sent.
             LedgerError: it could not be written; nothing was sent.
         """
         return await self.engine.send(self.session_id, text, self.budget, tuple(attachments))
 
     @property
     def queued(self) -> tuple[Turn, ...]:
-        """Turns that wait behind the running one."""
-        return queued_turns(self.session)
+        """Turns that wait behind the running one, or for a limit to be raised."""
+        return queued_turns(self.session, held=self.held is not None)
 
     async def watch_unwatched(self) -> bool:
         """Watch the turn that runs on without us, by GETs only; False when there is none.
@@ -219,6 +226,21 @@ class Desk:
         at = BUDGETS.index(self.budget) if self.budget in BUDGETS else 0
         self.budget = BUDGETS[(at + 1) % len(BUDGETS)]
         return self.budget
+
+    # -- money -------------------------------------------------------------------------
+    @property
+    def held(self) -> Gauge | None:
+        """The limit that holds the queue."""
+        return self.engine.held(self.session_id)
+
+    async def release(self) -> tuple[Gauge, ...]:
+        """Read the limits anew and go on with the queue where none blocks; returns the gauges.
+
+        Raises:
+            LedgerError
+        """
+        await self.engine.release(self.session_id)
+        return self.engine.gauges(self.session_id)
 
 
 def _begun(session: Session) -> int:

@@ -40,12 +40,17 @@ class Frontage(Footing):
         """Esc has something to close."""
         return self.pane.open or self.side.has_class("-over")
 
+    @property
+    def watching(self) -> bool:
+        """A turn is under way: a queue that a limit holds is not."""
+        return self.desk is not None and self.desk.session.busy and self.desk.held is None
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that work only now and then are shown only then."""
         if action == "suspend":
             return sys.platform != "win32"
         if action == "command" and parameters == ("detach",):
-            return self.desk is not None and self.desk.session.busy and not self.something_open
+            return self.watching and not self.something_open
         return True
 
     def action_back(self) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from handinger_tui.core.errors import LedgerError
+from handinger_tui.core.limits import LimitReached
 from handinger_tui.core.turn import FREE, TurnStatus
 from handinger_tui.ui.screens.again import Choice, SendAgain
 from handinger_tui.ui.screens.desk import Desk
+from handinger_tui.ui.screens.raising import raise_limit
 from handinger_tui.ui.screens.stage import WorkStage
 from handinger_tui.ui.widgets.pane import SessionPane
 
@@ -40,7 +42,8 @@ class Sender:
     async def _hand_over(self, desk: Desk, text: str, typed: str) -> None:
         prompt, draft_name = self._pane.prompt, desk.draft_name
         try:
-            await desk.send(text)
+            if not await self._sent(desk, text):
+                return
         except LedgerError as problem:
             said = f"Not sent: {problem.summary} {problem.hint}".strip()
             self._pane.trouble(f"{said} Your text is still in the prompt.")
@@ -50,6 +53,18 @@ class Sender:
         prompt.remember(typed)
         # The first message gives the session, and so its draft, another name.
         await desk.shelf.save_draft(draft_name, "")
+
+    async def _sent(self, desk: Desk, text: str) -> bool:
+        """False when a limit stands in the way and the person leaves it so."""
+        while True:
+            try:
+                await desk.send(text)
+            except LimitReached as stop:
+                # Several may be used up: each is asked for, and nothing leaves before the last one is raised.
+                if not await raise_limit(desk, self._stage, stop.gauge, sending=True):
+                    return False
+            else:
+                return True
 
     async def _meant(self, desk: Desk, text: str, typed: str) -> bool:
         """A message whose fate is unknown is sent again only by a person who knows that and spells it out."""

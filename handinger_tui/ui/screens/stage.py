@@ -21,6 +21,7 @@ from handinger_tui.core.turn import FilePart
 from handinger_tui.core.words import plural
 from handinger_tui.ui.screens.dialogs import Confirm
 from handinger_tui.ui.screens.help import HelpScreen
+from handinger_tui.ui.screens.leaving import read_day
 from handinger_tui.ui.themes import THEMES, by_name
 
 if TYPE_CHECKING:
@@ -65,8 +66,10 @@ class WorkStage:
         await self._screen.keep_draft()
 
     async def leave(self) -> None:
-        """Keep the draft, then leave."""
+        """Keep the draft, read what today took, then leave."""
         await self._screen.keep_draft()
+        if self._screen.desk is not None:
+            await read_day(self._screen.desk)
         self._screen.app.exit()
 
     # -- the prompt ------------------------------------------------------------------------

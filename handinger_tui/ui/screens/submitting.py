@@ -11,6 +11,7 @@ from handinger_tui.ui.commands import command_named
 from handinger_tui.ui.launch import Launch, Opening
 from handinger_tui.ui.screens.desk import Desk
 from handinger_tui.ui.screens.frontage import Frontage
+from handinger_tui.ui.screens.raising import raise_limit
 from handinger_tui.ui.screens.returns import Returns
 from handinger_tui.ui.screens.sending import Sender
 from handinger_tui.ui.widgets.prompt import PromptBox
@@ -45,9 +46,11 @@ class Submitting(Frontage):
                 self.do(self._send(text, event.text))
 
     async def _nothing_typed(self) -> None:
-        """Watch what runs on unwatched: here, else the newest run left going elsewhere."""
+        """Raise the limit that holds the queue, else watch what runs on: here, or elsewhere."""
         desk = self.desk
-        if (
+        if desk is not None and desk.held is not None:
+            await self._let_go(desk)
+        elif (
             desk is None
             or not self.arrived
             or await desk.watch_unwatched()
@@ -55,9 +58,17 @@ class Submitting(Frontage):
             or not desk.going
         ):
             return
-        await self.keep_draft()
-        await self.arrive(await desk.open(desk.going[0].session_id))
-        await desk.watch_unwatched()
+        else:
+            await self.keep_draft()
+            await self.arrive(await desk.open(desk.going[0].session_id))
+            await desk.watch_unwatched()
+
+    async def _let_go(self, desk: Desk) -> None:
+        """Ask for every limit that holds the queue, until it goes on or the person leaves it."""
+        while (gauge := desk.held) is not None:
+            if not await raise_limit(desk, self.stage, gauge, sending=False):
+                return
+            await desk.release()
 
     async def _send(self, text: str, typed: str) -> None:
         if not self.arrived:

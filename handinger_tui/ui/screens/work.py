@@ -22,6 +22,7 @@ from handinger_tui.ui.screens.pulse import Pulse
 from handinger_tui.ui.screens.returns import drafts
 from handinger_tui.ui.screens.sessions import SessionPicker
 from handinger_tui.ui.screens.submitting import Submitting
+from handinger_tui.ui.screens.till import LOOKS_PER_S, Till
 
 PAINTS_PER_S: Final = 30
 BEATS_PER_S: Final = 4
@@ -40,6 +41,7 @@ class WorkScreen(Submitting):
         self._beat: Pulse | None = None
         self._typing: Timer | None = None
         self._unsubscribe: Callable[[], None] | None = None
+        self._till: Till | None = None
 
     def on_mount(self) -> None:
         """Both timers sleep until something changes."""
@@ -67,12 +69,15 @@ class WorkScreen(Submitting):
     async def connected(self, connection: Connection) -> None:
         """Everything is there: open what was asked for, and send what was given along."""
         self.desk = Desk(connection, self.launch.budget)
+        self._till = Till(self.desk, self.stage, self.pane)
         self._unsubscribe = connection.engine.subscribe(self._changed)
         self.header.account(connection.badge)
         self.pane.account(connection.badge)
         for warning in connection.warnings:
             self.stage.say(warning, "warning")
         self.do(self._begin())
+        # A look that finds nothing new paints nothing.
+        self.set_interval(1 / LOOKS_PER_S, self._look_for_charges)
 
     async def _begin(self) -> None:
         desk, launch = self.at_work, self.launch
@@ -132,6 +137,8 @@ class WorkScreen(Submitting):
         self.pane.give_back(waiting)
         self.returns.ended(desk.session)
         self._repaint()
+        if self._till is not None:
+            self.do(self._till.count())
         self.prompt.focus()
 
     async def keep_draft(self) -> None:
@@ -140,8 +147,9 @@ class WorkScreen(Submitting):
             await self.desk.keep_draft(self.prompt.text)
 
     def refresh_budget(self) -> None:
-        """Show the budget of the desk."""
+        """Show the budget of the desk, and soon what it usually takes."""
         self.pane.budget(self.at_work.budget)
+        self._repaint()
 
     def panels_changed(self) -> None:
         """What the panels show may be old."""
@@ -165,6 +173,11 @@ class WorkScreen(Submitting):
             self.stage.say(f"“{clean_line(session.title, 60)}” has ended: ^S opens it.")
             self.do(desk.shelf.mark_unread(session.session_id))
 
+    def _look_for_charges(self) -> None:
+        """Another program may have spent, or raised a limit."""
+        if self._till is not None and self.arrived and not self._till.looking:
+            self.do(self._till.look())
+
     def _repaint(self) -> None:
         self._dirty = True
         if self._tick is not None:
@@ -178,19 +191,31 @@ class WorkScreen(Submitting):
             return
         self._dirty = False
         self._paint(self.desk)
+        self._paint_money(self.desk)
 
     def _paint(self, desk: Desk) -> None:
         session, now = desk.session, self.now_ms()
         self._take_home(desk, self.returns.ended(session))
+        self.header.limits(desk.engine.gauges(desk.session_id), held=desk.held is not None)
         self.header.show(session, now)
+        self.pane.held = desk.held
         self.pane.elsewhere = next((clean_line(other.title, 40) for other in desk.going), None)
         self.pane.show(session, now, money=not self.side.display)
         self.side.show(session)
         self._keep_time()
-        keys = (session.busy, self.something_open, not self.prompt.text, self.prompt.offering)
+        keys = (self.watching, self.something_open, not self.prompt.text, self.prompt.offering)
         if keys != self._keys_for:
             self._keys_for = keys
             self.refresh_bindings()
+
+    def _paint_money(self, desk: Desk) -> None:
+        if self._till is None or not self.arrived:
+            return
+        gauges = desk.engine.gauges(desk.session_id)
+        self.side.gauges(gauges)
+        self._till.warn(gauges)
+        if self._till.chip_is_old:
+            self.do(self._till.refresh_chip())
 
     def _take_home(self, desk: Desk, ended: list[Turn]) -> None:
         """Turns have ended before the person's eyes: texts that did not arrive come back."""
@@ -201,15 +226,16 @@ class WorkScreen(Submitting):
     def _keep_time(self) -> None:
         """The clock runs only while something counts."""
         waiting = self.pane.card.waiting_s(self.now_ms()) > 0
-        if self._beat is not None and (waiting or (self.desk is not None and self.desk.session.busy)):
+        if self._beat is not None and (waiting or self.watching):
             self._beat.start()
         elif self._beat is not None:
             self._beat.stop()
 
     def _move_clock(self) -> None:
-        """Header and countdown only; the transcript is not touched."""
+        """Header, figures that our clock counts, and countdown; the transcript is not touched."""
         now = self.now_ms()
         self.header.beat(now)
+        self.side.tick(now)
         self.pane.advise(now)
         self._keep_time()
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
+from handinger_tui.core.limits import Gauge
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import TurnStatus
 from handinger_tui.ui.launch import Badge
+from handinger_tui.ui.widgets.meter import mark
 from handinger_tui.ui.widgets.words import BAD, GOOD, elapsed, retry_words, status_words, under_way
 
 BEATS: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -30,11 +33,17 @@ class HeaderLine(Widget):
         self._now_ms = 0
         self._beats = 0
         self._drawn = Content("")
+        self._mark = Content("")
+        self._held = False
 
     def account(self, badge: Badge) -> None:
         """Which account pays, known once connected."""
         self._badge = badge
         self._draw()
+
+    def limits(self, gauges: Sequence[Gauge], *, held: bool) -> None:
+        """How far the limits are used, for the next `show`; `held`: one of them holds the queue."""
+        self._mark, self._held = mark(gauges), held
 
     def show(self, session: Session, now_ms: int) -> None:
         """The newest value of the session."""
@@ -64,6 +73,8 @@ class HeaderLine(Widget):
 
     def _content(self, width: int) -> Content:
         right = self._account(narrow=width < 90)
+        if self._mark:
+            right = Content.assemble(self._mark, "  " if right else "", right)
         state = self._state()
         room = max(8, width - right.cell_length - state.cell_length - 4)
         left = Content.assemble((_fit(self._title(), room), "bold $foreground"), state)
@@ -79,6 +90,8 @@ class HeaderLine(Widget):
     def _state(self) -> Content:
         if self._session is None:
             return Content.styled("  connecting…", "$text-muted")
+        if self._held:
+            return Content.styled("  ■ queue held", "$warning")
         turn = under_way(self._session)
         if turn is None:
             return Content("")

@@ -12,7 +12,8 @@ from textual.content import Content
 from textual.widgets import TextArea
 
 from handinger_tui.core.input import CommandLine, classify
-from handinger_tui.core.receipt import receipt_line
+from handinger_tui.core.limits import Gauge
+from handinger_tui.core.receipt import Receipts
 from handinger_tui.core.session import Session
 from handinger_tui.ui.launch import Badge
 from handinger_tui.ui.panels import compact_line
@@ -20,7 +21,7 @@ from handinger_tui.ui.transcript.view import Transcript
 from handinger_tui.ui.widgets.lines import Card, HintLine, QueueChips, Suggestions
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.welcome import Welcome
-from handinger_tui.ui.widgets.words import Advice, advice, queued_turns, unwatched, usual_price
+from handinger_tui.ui.widgets.words import Advice, advice, held_advice, queued_turns, unwatched
 
 
 class SessionPane(Vertical):
@@ -36,7 +37,7 @@ class SessionPane(Vertical):
         """`offers`: (name, summary) of the commands that begin with what is typed behind the slash."""
         super().__init__(id=id)
         self._offers_for = offers
-        self.transcript = Transcript(receipt_line, id="transcript")
+        self.transcript = Transcript(Receipts().line, id="transcript")
         self.prompt = PromptBox(id="prompt")
         self._welcome = Welcome(local=local, id="welcome")
         self.card, self._queue = Card(id="card"), QueueChips(id="queue")
@@ -48,7 +49,9 @@ class SessionPane(Vertical):
         self._dismissed: Advice | None = None
         self.elsewhere: str | None = None
         """Title of the newest run that goes on unwatched in some session."""
-        self._money = self._price = ""
+        self.held: Gauge | None = None
+        """The limit that holds the queue."""
+        self._money = self._usual = ""
         self._figures_of: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -74,9 +77,14 @@ class SessionPane(Vertical):
 
     def budget(self, name: str) -> None:
         """The budget of the next turn."""
-        self._budget = name
-        if self._session is not None:
-            self._price = usual_price(self._session, name)
+        if name != self._budget:
+            # What another level usually takes must not stand beside this one.
+            self._budget, self._usual = name, ""
+        self._refresh_lines()
+
+    def usual(self, text: str) -> None:
+        """What a turn at this budget usually takes, or that nobody knows."""
+        self._usual = text
         self._refresh_lines()
 
     def show(self, session: Session, now_ms: int, *, money: bool) -> None:
@@ -89,7 +97,7 @@ class SessionPane(Vertical):
             self.transcript.display, self._welcome.display = begun, not begun
         if begun:
             self.transcript.show(session)
-        queued = queued_turns(session)
+        queued = queued_turns(session, held=self.held is not None)
         self._queue.show(queued)
         self.prompt.busy, self.prompt.waiting, self.prompt.ideas = session.busy, bool(queued), not begun
         self.advise(now_ms)
@@ -101,16 +109,16 @@ class SessionPane(Vertical):
         readings = (
             reading for turn in session.turns for reading in (turn.status, turn.snapshot, turn.before)
         )
-        made_of: tuple[object, ...] = (session.session_id, money, self._budget, *readings)
+        made_of: tuple[object, ...] = (session.session_id, money, *readings)
         if len(made_of) == len(self._figures_of) and all(map(is_, made_of, self._figures_of)):
             return
         self._figures_of = made_of
         self._money = compact_line(session) if money else ""
-        self._price = usual_price(session, self._budget)
 
     def advise(self, now_ms: int) -> None:
         """The card: trouble of our own first, else what the newest turn asks for."""
-        newest = self._trouble or (advice(self._session) if self._session is not None else None)
+        of_turn = advice(self._session) if self._session is not None else None
+        newest = self._trouble or (held_advice(self.held) if self.held is not None else of_turn)
         if newest is None:
             self._dismissed = None
         self.card.show(None if newest == self._dismissed else newest, now_ms)
@@ -172,7 +180,7 @@ class SessionPane(Vertical):
     def _refresh_lines(self) -> None:
         unlimited = self._budget == "unlimited"
         chip = Content.assemble((self._budget, "bold $background on $warning" if unlimited else "$accent"))
-        told = Content.assemble(chip, (f" · {self._price}", "$text-muted")) if self._price else chip
+        told = Content.assemble(chip, (f" · {self._usual}", "$text-muted")) if self._usual else chip
         if told != self._entry.border_subtitle:
             self._entry.border_subtitle = told
         self._hint.show(self._what_enter_does(), self._money)
@@ -181,6 +189,12 @@ class SessionPane(Vertical):
         session, text = self._session, self.prompt.text
         if text.startswith("/") and not text.startswith("//"):
             return "Enter runs the command · // sends a text that begins with a slash"
+        if self.held is not None:
+            return (
+                "Enter asks to raise the limit, then sends"
+                if text.strip()
+                else "Enter raises the limit · ↑ takes the message back"
+            )
         if session is not None and session.busy:
             return (
                 "Enter queues it for the next turn"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol, runtime_checkable
 
 from textual import events
 from textual.app import ComposeResult
@@ -13,6 +13,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
 
+from handinger_tui.core.limits import Gauge
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import FilePart
 from handinger_tui.ui.panels import PANELS
@@ -70,6 +71,15 @@ class Grip(Widget):
             self.post_message(self.Dragged(event.screen_x))
 
 
+@runtime_checkable
+class Gauged(Protocol):
+    """A panel that shows how far limits are used."""
+
+    def gauges(self, gauges: Sequence[Gauge]) -> None:
+        """The newest ones."""
+        ...
+
+
 class Side(Vertical):
     """Holds one widget per entry of `PANELS` and tells the visible ones of the newest session."""
 
@@ -89,6 +99,18 @@ class Side(Vertical):
         if self.display:
             for panel in self.panels.values():
                 panel.show(session)
+
+    def gauges(self, gauges: Sequence[Gauge]) -> None:
+        """How far the limits are used, for the panel of figures."""
+        for panel in self.panels.values():
+            if isinstance(panel, Gauged):
+                panel.gauges(gauges)
+
+    def tick(self, now_ms: int) -> None:
+        """A moment later, while a turn runs."""
+        if self.display:
+            for panel in self.panels.values():
+                panel.tick(now_ms)
 
     def widen(self, by: int) -> None:
         """More cells, or fewer."""

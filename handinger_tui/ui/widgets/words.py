@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import median
 from typing import Final
 
+from handinger_tui.core.limits import Gauge, Origin, raise_hint, reached_text
 from handinger_tui.core.money import credits_text, usd_text
-from handinger_tui.core.readings import money_of, turn_money
+from handinger_tui.core.readings import money_of
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import FREE, Kind, Turn, TurnStatus
@@ -149,18 +149,23 @@ def _free(turn: Turn) -> Advice:
     return Advice(severity, f"{_BACK} Nothing was charged. {todo}")
 
 
-def queued_turns(session: Session) -> tuple[Turn, ...]:
-    """The turns that wait behind the one under way; the first of an idle session is about to go."""
+def held_advice(gauge: Gauge) -> Advice:
+    """A limit holds the queue: which, and how it goes on."""
+    reached = reached_text(gauge)
+    scope = gauge.limit.scope
+    how = (
+        raise_hint(gauge.limit)
+        if gauge.limit.origin is Origin.FLAG
+        else f"Enter on an empty prompt raises it, as does /limit {scope} AMOUNT."
+    )
+    return Advice("warning", f"Queue held: {reached[:1].lower()}{reached[1:]} {how} ↑ takes a message back.")
+
+
+def queued_turns(session: Session, *, held: bool = False) -> tuple[Turn, ...]:
+    """The turns that wait: behind the one under way, or, `held`, for a limit to be raised.
+
+    The first of an idle session whose queue is not held is about to go.
+    """
     queued = tuple(turn for turn in session.turns if turn.status is TurnStatus.QUEUED)
     others = any(turn.live and turn.status is not TurnStatus.QUEUED for turn in session.turns)
-    return queued if others else queued[1:]
-
-
-def usual_price(session: Session, budget: str) -> str:
-    """As "~$0.0123 a turn": the median of this session's turns on that budget; "" when none is known."""
-    amounts = [
-        money.usd
-        for turn, money in zip(session.turns, turn_money(session.turns), strict=True)
-        if money.known and money.usd and (turn.order.budget or "standard") == budget
-    ]
-    return f"~{usd_text(median(amounts))} a turn" if amounts else ""
+    return queued if others or held else queued[1:]

@@ -1,0 +1,164 @@
+"""Limiting: the page of all limits, and the question when one of them stands in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import ClassVar, Final
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Static
+
+from handinger_tui.core.limits import STILL, Gauge, Origin, amount_text, raise_hint
+from handinger_tui.ui.screens.dialogs import CLOSE
+from handinger_tui.ui.widgets.amounts import NotAnAmount, Wish, read_raise, read_wish
+from handinger_tui.ui.widgets.meter import meter
+
+KEPT: Final = "Nothing was sent. Your text stays in the prompt."
+QUEUED: Final = "The queue waits: nothing more is sent."
+NONE_YET: Final = "No limit is set: nothing but the budget bounds what turns take."
+EXAMPLES: Final = (
+    ("day 5", "all sessions since midnight, at most $5"),
+    ("worker 3", "this worker, every session with it"),
+    ("session 20 credits", "this session, in credits"),
+    ("turn 0.50", "the newest turn of a session"),
+    ("day off", "no such limit any more"),
+)
+
+
+class RaiseLimit(ModalScreen[Decimal]):
+    """Asks for a larger amount in place of a limit that is used up; Esc or an empty field leaves it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = CLOSE
+
+    def __init__(self, gauge: Gauge, *, sending: bool, simulated: bool = False) -> None:
+        """`sending`: a message is held back, and not only the queue."""
+        super().__init__()
+        self._gauge, self._sending, self._simulated = gauge, sending, simulated
+        # A flag of this start outranks whatever is typed here.
+        self._raisable = gauge.limit.origin is not Origin.FLAG
+
+    def compose(self) -> ComposeResult:
+        """What is used up, what did not happen, the field, two buttons."""
+        scope = self._gauge.limit.scope.capitalize()
+        with Vertical(classes="dialog"):
+            yield Static(Content.styled(f"{scope} limit reached", "bold"), classes="dialog-title")
+            yield Static(meter(self._gauge), classes="dialog-body")
+            yield Static(Content(self._told()), classes="dialog-body")
+            if self._raisable:
+                yield Input(placeholder=self._asked(), id="typed")
+                yield Static("", id="limit-problem", classes="dialog-body")
+            with Horizontal(classes="dialog-buttons"):
+                yield Button(Content("Leave it"), id="leave", compact=True)
+                if self._raisable:
+                    deed = "Raise and send" if self._sending else "Raise and go on"
+                    yield Button(Content(deed), id="raise", compact=True, disabled=True)
+
+    def _told(self) -> str:
+        happened = KEPT if self._sending else QUEUED
+        simulated = " Simulated: the local worker charges nothing." if self._simulated else ""
+        hint = "" if self._raisable else f"\n\n{raise_hint(self._gauge.limit)}"
+        return f"{happened} {STILL}{simulated}{hint}"
+
+    def _asked(self) -> str:
+        spent = amount_text(self._gauge.spent.value or Decimal(0), self._gauge.limit.unit)
+        return f"a new amount above {spent}; Enter alone leaves it"
+
+    def on_mount(self) -> None:
+        """The amount can be typed at once."""
+        self.query_one("#typed" if self._raisable else "#leave").focus()
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        self._read(event.value)
+
+    def _read(self, text: str) -> Decimal | None:
+        """The amount; what is wrong with it stands below the field."""
+        amount, problem = None, ""
+        try:
+            amount = read_raise(text, self._gauge) if text.strip() else None
+        except NotAnAmount as why:
+            problem = why.summary
+        self.query_one("#raise", Button).disabled = amount is None
+        self.query_one("#limit-problem", Static).update(Content.styled(problem, "$warning"))
+        return amount
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        amount = self._read(event.value)
+        if amount is not None or not event.value.strip():
+            self.dismiss(amount)
+
+    @on(Button.Pressed)
+    def _pressed(self, event: Button.Pressed) -> None:
+        if event.button.id == "raise":
+            self.dismiss(self._read(self.query_one(Input).value))
+        else:
+            self.dismiss(None)
+
+    def action_close(self) -> None:
+        """Nothing is set."""
+        self.dismiss(None)
+
+
+class LimitsPage(ModalScreen[Wish]):
+    """Every limit in force with how far it is used, and a field that takes what `/limit` takes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = CLOSE
+
+    def __init__(self, gauges: Sequence[Gauge], *, simulated: bool = False) -> None:
+        super().__init__()
+        self._gauges, self._simulated = tuple(gauges), simulated
+
+    def compose(self) -> ComposeResult:
+        """The meters, then how to set one, then the field."""
+        with Vertical(classes="dialog", id="limits"):
+            simulated = "  simulated" if self._simulated else ""
+            title = Content.assemble(("Limits", "bold"), (simulated, "$text-muted"))
+            yield Static(title, classes="dialog-title")
+            yield Static(self._meters(), id="limit-meters")
+            yield Static(self._examples(), id="limit-examples")
+            yield Input(placeholder="a limit to set, as above; Esc closes", id="typed")
+            yield Static("", id="limit-problem")
+
+    def _meters(self) -> Content:
+        if not self._gauges:
+            return Content(NONE_YET)
+        return Content("\n").join([meter(gauge) for gauge in self._gauges])
+
+    def _examples(self) -> Content:
+        rows = [
+            Content.assemble((f"{typed:<20}", "$accent"), (means, "$text-muted")) for typed, means in EXAMPLES
+        ]
+        last = Content.styled("At 80 % it warns, at 100 % nothing more is sent.", "$text-muted")
+        return Content("\n").join([*rows, last])
+
+    def on_mount(self) -> None:
+        """A limit can be typed at once."""
+        self.query_one(Input).focus()
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        if not event.value.strip():
+            self.dismiss(None)
+            return
+        try:
+            self.dismiss(read_wish(event.value))
+        except NotAnAmount as why:
+            self._problem(why.summary)
+
+    @on(Input.Changed)
+    def _changed(self) -> None:
+        self._problem("")
+
+    def _problem(self, text: str) -> None:
+        self.query_one("#limit-problem", Static).update(Content.styled(text, "$warning"))
+
+    def action_close(self) -> None:
+        """Nothing is set."""
+        self.dismiss(None)
