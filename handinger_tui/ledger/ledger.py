@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -24,21 +25,24 @@ PATIENCE_S: Final = 5.0
 """How long to wait for another process that writes."""
 
 
-class Ledger(History, Accounts):
-    """Satisfies `engine.ports.TurnLog`. Start it once, close it once.
+class Ledger(Accounts, History):
+    """Satisfies `engine.ports.TurnLog`, `ui.launch.Shelf` and `.Books`. Start it once, close it once.
 
     `path` None keeps everything in memory: the program works the same, and
-    forgets at its end. `durable` says which it is.
+    forgets at its end. `durable` says which it is. `zone`: where days begin; None:
+    the machine's own.
     """
 
-    def __init__(self, path: Path | None, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self, path: Path | None, *, patience_s: float = PATIENCE_S, zone: tzinfo | None = None
+    ) -> None:
         self._path = path
         self._patience_s = patience_s
         self._run_id = uuid4().hex
         self._presence = None if path is None else Presence(path, self._run_id)
         self._met: str | None = None
         on_damage = (lambda: None) if path is None else partial(mark_suspect, path)
-        super().__init__(DatabaseThread(self._open, self._run_id, on_damage=on_damage))
+        super().__init__(DatabaseThread(self._open, self._run_id, on_damage=on_damage), zone)
 
     @property
     def durable(self) -> bool:

@@ -160,4 +160,5 @@ def scaled(high: int | None, low: int | None, places: int) -> Decimal | None:
     """Millions and rest (see `totals.SPLIT`) as an exact amount of `places` decimals."""
     if high is None or low is None:
         return None
-    return Decimal(high * 1_000_000 + low).scaleb(-places, EXACT)
+    number = Decimal(high * 1_000_000 + low)
+    return number.scaleb(-places, EXACT) if places else number

@@ -58,10 +58,12 @@ SUMS_OF_SPENT: Final = ", ".join(f"{split(name)}, {gaps(name)}" for name in ("us
 def spent(connection: sqlite3.Connection, which: Which) -> Spent:
     """Exact sums. A turn counts at the time of its first charge, with all its corrections."""
     where, cells = condition(which)
-    row = connection.execute(
-        f"SELECT COUNT(*) AS turns, {SUMS_OF_SPENT} FROM turn_totals {where}",  # noqa: S608  # constants
-        cells,
-    ).fetchone()
+    sql = f"SELECT COUNT(*) AS turns, {SUMS_OF_SPENT} FROM turn_totals {where}"  # noqa: S608  # constants
+    return spent_of(connection.execute(sql, cells).fetchone())
+
+
+def spent_of(row: Row) -> Spent:
+    """A row of `turns` and `SUMS_OF_SPENT`."""
     return Spent(row["turns"], _total(row, "usd_pico"), _total(row, "micro_credits"))
 
 

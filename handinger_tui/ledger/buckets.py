@@ -1,0 +1,143 @@
+"""Buckets: turns in groups, by whatever people ask for; and turn by turn."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import tzinfo
+from decimal import Decimal
+from typing import Final
+
+from handinger_tui.core.readings import Reading
+from handinger_tui.core.spending import Bucket, By, Sum, TurnCharge, Which
+from handinger_tui.core.turn import Trigger, TurnStatus
+from handinger_tui.core.usage import Costs, Usage
+from handinger_tui.ledger.charging import AMOUNTS, COUNTS, TOLD
+from handinger_tui.ledger.days import day_at
+from handinger_tui.ledger.rows import Row, scaled, trigger_of, unpack, unpack_optional
+from handinger_tui.ledger.totals import PLACES, condition, gaps, split
+
+_SCALES: Final = tuple(PLACES[name] for name in TOLD)
+_ALL_TOLD: Final = (1 << len(TOLD)) - 1
+
+_SUMS: Final = f"""
+    COUNT(*) AS turns, SUM(incomplete) AS incomplete, MIN(at_ms) AS first_ms, MAX(at_ms) AS last_ms,
+    SUM(told <> {_ALL_TOLD}) AS gappy, {", ".join(map(split, TOLD))}
+"""
+_PLACES_OF_SUMS: Final = range(6, 6 + 2 * len(TOLD), 2)
+"""Where the sums begin in a row of a key and `_SUMS`."""
+_GAPS: Final = ", ".join(map(gaps, TOLD))
+_KEYS: Final = {
+    By.TURN: "turn_id",
+    By.SESSION: "session_id",
+    By.WORKER: "COALESCE(worker_id, '')",
+    By.BUDGET: "COALESCE(budget, '')",
+    By.TRIGGER: f"COALESCE(started_by, '{Trigger.UNKNOWN}')",
+}
+_TITLES: Final = {
+    By.SESSION: "SELECT session_id, title FROM sessions",
+    By.TURN: "SELECT t.turn_id, s.title FROM turn_totals t JOIN sessions s USING (session_id)",
+}
+_NO_MONEY: Final = Decimal(0)
+_NO_GAPS: Final = (0,) * len(TOLD)
+
+
+def buckets(connection: sqlite3.Connection, by: By, which: Which, zone: tzinfo | None = None) -> list[Bucket]:
+    """Days in order of time; everything else the dearest first, unknown last. `zone` None: the machine's."""
+    if by is By.DAY:
+        return list(_days(connection, which, zone))
+    return sorted(_grouped(connection, by, which), key=_dearest_first)
+
+
+def _dearest_first(bucket: Bucket) -> tuple[bool, Decimal, str]:
+    known = bucket.usd.known
+    return (True, _NO_MONEY, bucket.key) if known is None else (False, -known, bucket.key)
+
+
+def _grouped(connection: sqlite3.Connection, by: By, which: Which) -> list[Bucket]:
+    key = _KEYS[by]
+    where, cells = condition(which)
+    sql = f"SELECT {key} AS key, {_SUMS} FROM turn_totals {where} GROUP BY {key}"  # noqa: S608  # constants
+    rows = connection.execute(sql, cells).fetchall()
+    gappy: dict[str | bytes, Sequence[int]] = {}
+    if any(row["gappy"] for row in rows):
+        # Asked apart: turns with gaps are few, and an index knows them.
+        some = f"{where} AND" if where else "WHERE"
+        sql = f"SELECT {_GAPS}, {key} AS key FROM turn_totals {some} told <> {_ALL_TOLD} GROUP BY {key}"  # noqa: S608  # constants
+        gappy = {row["key"]: row for row in connection.execute(sql, cells)}
+    titles = {row[0]: unpack(row[1]) for row in connection.execute(_TITLES[by])} if by in _TITLES else {}
+    return [_bucket(unpack(row[0]), row, gappy.get(row[0], _NO_GAPS), titles.get(row[0], "")) for row in rows]
+
+
+def _days(connection: sqlite3.Connection, which: Which, zone: tzinfo | None) -> Iterator[Bucket]:
+    """Day by day along the index of times: local days are cut exactly, whatever the clocks of `zone` do."""
+    where, cells = condition(which, by_time=True)
+    within = f"{where} AND at_ms >= :start" if where else "WHERE at_ms >= :start"
+    until = f"{within} AND at_ms < :end"
+    next_one = f"SELECT at_ms FROM turn_totals {within} ORDER BY at_ms LIMIT 1"  # noqa: S608  # constants
+    sums = f"SELECT NULL, {_SUMS} FROM turn_totals {until}"  # noqa: S608  # constants
+    missing = f"SELECT {_GAPS} FROM turn_totals {until} AND told <> {_ALL_TOLD}"  # noqa: S608  # constants
+    start = -(2**63)
+    while row := connection.execute(next_one, cells | {"start": start}).fetchone():
+        day = day_at(row["at_ms"], zone)
+        span = cells | {"start": row["at_ms"], "end": day.end_ms}
+        summed = connection.execute(sums, span).fetchone()
+        gappy: Sequence[int] = connection.execute(missing, span).fetchone() if summed["gappy"] else _NO_GAPS
+        yield _bucket(day.name, summed, gappy)
+        start = day.end_ms
+
+
+def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "") -> Bucket:
+    """From a row of anything and `_SUMS`, read by position: there may be one for every turn."""
+    sums = [
+        Sum(scaled(row[at], row[at + 1], places), gaps_of_it)
+        for at, places, gaps_of_it in zip(_PLACES_OF_SUMS, _SCALES, missing, strict=False)
+    ]
+    usd, credited, model, tool, sandbox, internal, tokens = sums
+    first_ms, last_ms = row[3], row[4]
+    return Bucket(
+        key, row[1], row[2], usd, credited, model, tool, sandbox, internal, tokens, first_ms, last_ms, title
+    )
+
+
+# -- turn by turn ------------------------------------------------------------------------
+def turn_charges(connection: sqlite3.Connection, which: Which, limit: int, offset: int) -> list[TurnCharge]:
+    """By the newest knowledge, newest turn first."""
+    where, cells = condition(which)
+    page = f"SELECT * FROM turn_totals {where} ORDER BY at_ms DESC, place DESC LIMIT :limit OFFSET :offset"  # noqa: S608  # constants
+    sql = (
+        f"SELECT t.*, s.title FROM ({page}) t LEFT JOIN sessions s USING (session_id)"  # noqa: S608  # constants
+        " ORDER BY t.at_ms DESC, t.place DESC"
+    )
+    rows = connection.execute(sql, cells | {"limit": limit, "offset": offset})
+    return [turn_charge(row) for row in rows]
+
+
+def turn_charge(row: Row) -> TurnCharge:
+    """A row of `turn_totals` with the title of its session."""
+    usd, credited, *costs = (_amount(row, name) for name in AMOUNTS)
+    return TurnCharge(
+        turn_id=unpack(row["turn_id"]),
+        session_id=unpack(row["session_id"]),
+        worker_id=unpack_optional(row["worker_id"]),
+        base_url=unpack(row["base_url"]),
+        at_ms=row["at_ms"],
+        status=TurnStatus(row["status"]),
+        budget=unpack_optional(row["budget"]),
+        trigger=trigger_of(row["started_by"]),
+        reading=Reading(row["reading"]),
+        known=bool(row["final"]),
+        corrections=row["corrections"],
+        usd=usd,
+        credits=credited,
+        usage=Usage(**{name: row[name] for name in COUNTS}, credits=credited, cost_usd=usd),
+        costs=Costs(*costs),
+        sources=row["sources"],
+        elapsed_ms=row["elapsed_ms"],
+        title=unpack(row["title"] or ""),
+    )
+
+
+def _amount(row: Row, name: str) -> Decimal | None:
+    number: int | None = row[name]
+    return None if number is None else scaled(0, number, PLACES[name])

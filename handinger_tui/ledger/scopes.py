@@ -1,0 +1,116 @@
+"""Scopes: what is spent of each limit of a session, in one look at the database."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from handinger_tui.core.limits import Scope, Unit
+from handinger_tui.core.money import Total, tidy
+from handinger_tui.core.readings import Reading, reading_of
+from handinger_tui.core.session import Session
+from handinger_tui.core.snapshot import Snapshot
+from handinger_tui.core.spending import Spent, Which
+from handinger_tui.core.turn import FREE, Turn, TurnStatus
+from handinger_tui.ledger.limits import TypedLimits, Whose, typed_limits
+from handinger_tui.ledger.rows import pack
+from handinger_tui.ledger.totals import SUMS_OF_SPENT, spent, spent_of
+
+NO_TURNS: Final = Spent(0, Total(Decimal(0)), Total(Decimal(0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Accounted:
+    """The limits that a person typed, and what every scope has spent."""
+
+    typed: TypedLimits
+    spent: Mapping[tuple[Scope, Unit], Total]
+
+
+def accounted(
+    connection: sqlite3.Connection, session: Session, since_ms: int, *, simulated: bool
+) -> Accounted:
+    """As the ledger is now; days begin at `since_ms`.
+
+    A turn of `session` that may spend and is not in the ledger yet is a gap of every scope.
+    """
+    typed = typed_limits(connection, Whose(session.session_id, session.worker_id, simulated))
+    missing = [turn for turn in session.turns if _may_spend(turn) and not _turn(connection, turn).turns]
+    today = [turn for turn in missing if turn.live or turn.order.created_ms >= since_ms]
+    found = {
+        Scope.TURN: _newest(connection, session),
+        Scope.SESSION: _more(spent(connection, Which(session_id=session.session_id)), missing),
+        Scope.WORKER: _of_worker(connection, session, missing),
+        Scope.DAY: _more(spent(connection, Which(since_ms=since_ms, simulated=simulated)), today),
+    }
+    each = {(scope, Unit.USD): one.usd for scope, one in found.items()}
+    return Accounted(typed, each | {(scope, Unit.CREDITS): one.credits for scope, one in found.items()})
+
+
+def _may_spend(turn: Turn) -> bool:
+    return turn.status not in FREE and turn.status is not TurnStatus.QUEUED
+
+
+def _turn(connection: sqlite3.Connection, turn: Turn) -> Spent:
+    sql = f"SELECT COUNT(*) AS turns, {SUMS_OF_SPENT} FROM turn_totals WHERE turn_id = ?"  # noqa: S608  # constants
+    return spent_of(connection.execute(sql, (pack(turn.turn_id),)).fetchone())
+
+
+def _newest(connection: sqlite3.Connection, session: Session) -> Spent:
+    turn = session.current
+    if turn is None:
+        return NO_TURNS
+    return _more(_turn(connection, turn), [turn] if _may_spend(turn) else [], only_if_none=True)
+
+
+def _more(known: Spent, missing: Iterable[Turn], *, only_if_none: bool = False) -> Spent:
+    """With turns that the ledger does not know yet."""
+    count = 0 if only_if_none and known.turns else len(list(missing))
+    if not count:
+        return known
+    totals = (
+        Total(total.value if known.turns else None, total.missing_turns + count)
+        for total in (known.usd, known.credits)
+    )
+    return Spent(known.turns + count, *totals)
+
+
+# -- the worker ------------------------------------------------------------------------
+def _of_worker(connection: sqlite3.Connection, session: Session, missing: list[Turn]) -> Spent:
+    """All sessions of the worker; where the worker tells a larger total of its own, that."""
+    if session.worker_id is None:
+        return _more(spent(connection, Which(session_id=session.session_id)), missing)
+    ours = _more(spent(connection, Which(worker_id=session.worker_id)), missing)
+    told = _told(session)
+    if told is None:
+        return ours
+    snapshot, behind = told
+    usd = snapshot.usage.cost_usd if snapshot.usage.cost_usd is not None else snapshot.costs.total()
+    return Spent(
+        ours.turns,
+        _larger(ours.usd, tidy(usd), behind),
+        _larger(ours.credits, tidy(snapshot.usage.credits), behind),
+    )
+
+
+def _told(session: Session) -> tuple[Snapshot, int] | None:
+    """The newest reading of the worker's totals, and how many turns went on after it."""
+    if reading_of(session.turns) is not Reading.TOTAL:
+        return None
+    behind = 0
+    for turn in reversed(session.turns):
+        for snapshot in (turn.snapshot, turn.before):
+            if snapshot is not None and snapshot.worker_id in (None, session.worker_id):
+                return snapshot, behind + (snapshot is turn.before or snapshot.busy) * _may_spend(turn)
+        behind += _may_spend(turn)
+    return None
+
+
+def _larger(ours: Total, told: Decimal | None, behind: int) -> Total:
+    """What the worker says of itself has no gaps but the turns that went on after it said so."""
+    if told is None or (ours.value is not None and ours.value > told):
+        return ours
+    return Total(told, behind)
