@@ -174,6 +174,7 @@ def _time(facts: Facts) -> list[Row]:
     turn, times = facts.turn, facts.times
     reported = facts.money.usage.duration_ms
     elapsed = facts.elapsed_ms
+    unknown = PENDING if facts.waiting else NOT_KNOWN
     moments = (
         ("Asked", turn.order.created_ms),
         ("Sent", times.sent_ms),
@@ -185,7 +186,7 @@ def _time(facts: Facts) -> list[Row]:
             "Duration",
             *((_told(facts, None), "") if reported is None else (duration(reported), "as reported")),
         ),
-        Row("Elapsed", PENDING if elapsed is None else f"~{duration(elapsed)}", "by our own clock"),
+        Row("Elapsed", unknown if elapsed is None else f"~{duration(elapsed)}", "by our own clock"),
         *(Row(label, utc_text(at) or NOT_KNOWN) for label, at in moments),
     ]
 
@@ -225,6 +226,10 @@ def _read(facts: Facts) -> list[Row]:
     rows = [Row("Reading", READ_AS[facts.money.reading])]
     if facts.free:
         return [Row("Reading", "Not needed: the turn never started.")]
+    if facts.money.reading is Reading.TOTAL and facts.turn.before is None:
+        rows.append(
+            Row("Before", "not read", "an earlier turn's last reading, or zero for a new worker, counts")
+        )
     if not facts.money.known and facts.money.reading is not Reading.NONE:
         rows.append(Row("State", "not final", "the worker was not seen to have finished with these figures"))
     rows.append(Row("As of", utc_text(facts.turn.read_ms) or NOT_KNOWN))
@@ -233,12 +238,12 @@ def _read(facts: Facts) -> list[Row]:
 
 def _raw(facts: Facts) -> list[Row]:
     """Every member that some reading has, exactly, before and after."""
-    before, after = facts.turn.before, facts.turn.snapshot
     rows = []
     for label, member in RAW:
-        first, last = raw_text(before, member), raw_text(after, member)
-        if first is not None or last is not None:
-            rows.append(Row(label, f"{first or NOT_REPORTED} → {last or NOT_REPORTED}", "before → after"))
+        values = [(read, raw_text(read, member)) for read in (facts.turn.before, facts.turn.snapshot)]
+        if any(text is not None for _, text in values):
+            first, last = (text or ("not read" if read is None else NOT_REPORTED) for read, text in values)
+            rows.append(Row(label, f"{first} → {last}", "before → after"))
     return rows or [Row("Figures", NOT_REPORTED)]
 
 

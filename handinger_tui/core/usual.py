@@ -115,14 +115,16 @@ def usual_chip(usual: Usual) -> str:
     elif of.known < ENOUGH:
         choices = [f"{_briefly(of, unit)} ({plural(of.known, 'turn')})", turns]
     else:
-        choices = [f"{median} ({_briefly(of, unit).removesuffix(' credits')})", turns]
+        choices = [f"{median} ({_briefly(of, unit).partition(' ')[0]})", turns]
     return next((text for text in choices if len(text) <= CHIP_CELLS), median)
 
 
 def rough(value: Decimal, unit: Unit) -> str:
     """An amount as a range tells it, about two digits: "$0.04", "$0.0042", "$12.50", "$1.2M", "4 credits"."""
     beyond, digits = _digits(value, 2 if unit is Unit.USD else 0)
-    return f"{beyond}${digits}" if unit is Unit.USD else f"{beyond}{digits} credits"
+    if unit is Unit.USD:
+        return f"{beyond}${digits}"
+    return f"{beyond}{digits} {'credit' if digits == '1' else 'credits'}"
 
 
 def _told(usual: Usual) -> tuple[Unit, Spread]:
@@ -139,7 +141,7 @@ def _exactly(value: Decimal, unit: Unit) -> str:
 def _between(of: Spread, unit: Unit) -> str:
     """As in "$0.02–$0.09", "2–9 credits", "$0.02" where both are the same."""
     low, high = (rough(end or Decimal(0), unit) for end in (of.low, of.high))
-    return high if low == high else f"{low.removesuffix(' credits')}–{high}"
+    return high if low == high else f"{low.partition(' ')[0]}–{high}"
 
 
 def _briefly(of: Spread, unit: Unit) -> str:

@@ -1,0 +1,253 @@
+"""From the worker's JSON to the sums: exact, free of order, and unknown never becomes zero.
+
+Random sequences of snapshots as text (members missing, null, of a wrong type,
+falling, huge, of 17 digits) go through the whole core; beside it the same text
+is read here with fractions, by the rules of product.md section 5 alone.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from decimal import Context, Decimal, localcontext
+from fractions import Fraction
+from functools import reduce
+from operator import add
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from handinger_tui.core.jsontext import as_object, parse_exact
+from handinger_tui.core.money import EXACT, total
+from handinger_tui.core.readings import Reading, session_money
+from handinger_tui.core.snapshot import snapshot_of
+from handinger_tui.core.spending import Sum
+from handinger_tui.core.turn import FREE, Order, Turn, TurnStatus
+
+USAGE = ("costUsd", "credits", "inputTokens", "totalTokens", "steps")
+COSTS = ("modelCostUsd", "toolCostUsd", "sandboxCostUsd", "internalCostUsd")
+WHOLE = {"inputTokens", "totalTokens", "steps"}
+Numbers = dict[str, Fraction]
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One turn as it is made up: the texts of the looks before and after it, None where nobody looked."""
+
+    before: str | None
+    after: str | None
+    status: TurnStatus
+
+
+# -- making up ------------------------------------------------------------------------
+AMOUNTS = st.one_of(
+    st.integers(0, 10**45).map(Decimal),
+    st.decimals(min_value=0, max_value=1, places=17),
+    st.decimals(min_value=0, max_value=10**30, places=20),
+    st.sampled_from(
+        [Decimal(0), Decimal("0.1"), Decimal("0.2"), Decimal("1e-7"), Decimal("0.30000000000000004")]
+    ),
+)
+ODD = st.sampled_from(["null", '"0.5"', "true", "-1", "1e75", "NaN", "Infinity", "[]", "{}"])
+SPELLINGS = st.sampled_from(["{:f}", "{:E}"])
+
+
+@st.composite
+def chats(draw: st.DrawFn, *, falling: bool | None = None) -> list[Taken]:
+    """Some turns of a worker. It counts on, or tells every turn by itself when `falling`."""
+    by_itself = draw(st.booleans()) if falling is None else falling
+    level = dict.fromkeys((*USAGE, *COSTS), Decimal(0))
+    made = []
+    for number in range(draw(st.integers(1, 6))):
+        before = draw(st.none() | reports(level)) if number and not by_itself else None
+        for name in level:
+            step = draw(st.integers(0, 10**20).map(Decimal) if name in WHOLE else AMOUNTS)
+            level[name] = step if by_itself else EXACT.add(level[name], step)
+        after = draw(st.none() | reports(level))
+        status = draw(st.sampled_from([TurnStatus.COMPLETED, TurnStatus.FAILED, TurnStatus.REJECTED]))
+        made.append(Taken(before, after, status))
+    return made
+
+
+@st.composite
+def reports(draw: st.DrawFn, level: dict[str, Decimal]) -> str:
+    """A Worker as JSON text; some members are missing or odd, and its decimals are spelled in two ways."""
+    shown = dict(level)
+    groups = []
+    for group, names in (("usage", USAGE), ("costs", COSTS)):
+        members = []
+        for name in names:
+            kind = draw(st.integers(0, 9))
+            if kind == 0:
+                continue
+            spelled = draw(ODD) if kind == 1 else draw(SPELLINGS).format(shown[name])
+            members.append(f'"{name}": {spelled}')
+        groups.append(f'"{group}": {{{", ".join(members)}}}')
+    return f'{{"object": "worker", "status": "completed", "running": false, {", ".join(groups)}}}'
+
+
+def session_turns(made: list[Taken]) -> list[Turn]:
+    """The same through the core: text, JSON, snapshot, turn."""
+    turns = []
+    for number, one in enumerate(made):
+        before, after = (
+            None if text is None else snapshot_of(as_object(parse_exact(text)))
+            for text in (one.before, one.after)
+        )
+        order = Order(f"turn_{number}", "hi", number, worker_id="wrk_1" if number else None)
+        worker = None if one.status in FREE and not number else "wrk_1"
+        turns.append(Turn(order, status=one.status, before=before, snapshot=after, worker_id=worker))
+    return turns
+
+
+# -- the rules once more, with fractions ------------------------------------------------
+def numbers(text: str | None) -> Numbers:
+    """What a report tells; everything else is not in it."""
+    if text is None:
+        return {}
+    wire: dict[str, Any] = json.loads(
+        text, parse_float=Fraction, parse_int=Fraction, parse_constant=lambda _name: None
+    )
+    told = {}
+    for name, value in (wire["usage"] | wire["costs"]).items():
+        fits = isinstance(value, Fraction) and 0 <= value < 10**60
+        if fits and (name not in WHOLE or value.denominator == 1):
+            told[name] = value
+    return told
+
+
+def falls(made: list[Taken]) -> bool:
+    highest: Numbers = {}
+    for one in made:
+        for text in (one.before, one.after):
+            told = numbers(text)
+            if any(value < highest.get(name, 0) for name, value in told.items()):
+                return True
+            highest |= told
+    return False
+
+
+def alone(made: list[Taken], at: int, *, by_itself: bool) -> Numbers:
+    """What one turn took, member by member; a member that is not known is not in it."""
+    after = numbers(made[at].after)
+    if not after and not by_itself and at + 1 < len(made):
+        after = numbers(made[at + 1].before)
+    if by_itself:
+        return after
+    start = numbers(made[at].before)
+    if not start:
+        earlier = [one for one in made[:at] if one.status not in FREE]
+        if earlier:
+            start = numbers(earlier[-1].after)
+        elif at == 0:
+            start = dict.fromkeys((*USAGE, *COSTS), Fraction(0))
+    return {name: after[name] - start[name] for name in after.keys() & start.keys()}
+
+
+def usd_of(taken: Numbers) -> Fraction | None:
+    if "costUsd" in taken:
+        return taken["costUsd"]
+    return sum((taken[name] for name in COSTS), Fraction(0)) if set(COSTS) <= taken.keys() else None
+
+
+def expected(made: list[Taken], name: str) -> list[Fraction | None]:
+    by_itself = falls(made)
+    found: list[Fraction | None] = []
+    for at, one in enumerate(made):
+        taken = alone(made, at, by_itself=by_itself)
+        amount = usd_of(taken) if name == "usd" else taken.get(name)
+        found.append(Fraction(0) if one.status in FREE else amount)
+    return found
+
+
+# -- the properties ----------------------------------------------------------------------
+careful = settings(
+    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
+
+
+def fraction(value: Decimal | int | None) -> Fraction | None:
+    return None if value is None else Fraction(value)
+
+
+@careful
+@given(chats())
+def test_every_turn_and_every_sum_is_exact(made: list[Taken]) -> None:
+    money = session_money(session_turns(made))
+    if any(numbers(text) for one in made for text in (one.before, one.after)):
+        assert money.reading is (Reading.PER_TURN if falls(made) else Reading.TOTAL)
+    else:
+        assert money.reading is Reading.NONE
+    for name, each, summed in (
+        ("usd", [one.usd for one in money.turns], money.usd),
+        ("credits", [one.usage.credits for one in money.turns], money.credits),
+        ("totalTokens", [one.usage.total_tokens for one in money.turns], money.tokens),
+    ):
+        wanted = expected(made, name)
+        assert [fraction(value) for value in each] == wanted
+        known = [value for value in wanted if value is not None]
+        assert fraction(summed.value) == (sum(known, Fraction(0)) if known else None)
+        assert summed.missing_turns == len(wanted) - len(known)
+
+
+@careful
+@given(chats(), st.data())
+def test_order_and_grouping_do_not_matter(made: list[Taken], data: st.DataObject) -> None:
+    values = [one.usd for one in session_money(session_turns(made)).turns]
+    summed = total(values)
+    mixed = data.draw(st.permutations(values))
+    assert total(mixed) == summed
+    cut = data.draw(st.integers(0, len(mixed)))
+    each = [Sum(value, int(value is None)) for value in mixed]
+    groups = [reduce(add, part, Sum()) for part in (each[:cut], each[cut:])]
+    whole = reduce(add, groups, Sum())
+    assert fraction(whole.known) == fraction(summed.value)
+    assert whole.gaps == summed.missing_turns
+
+
+@careful
+@given(chats(), st.integers(0, 5))
+def test_a_turn_without_any_number_is_unknown_and_not_zero(made: list[Taken], at: int) -> None:
+    assume(at < len(made))
+    silent = '{"object": "worker", "status": "completed", "running": false, "usage": null, "costs": {}}'
+    ends = [Taken(one.before, silent, TurnStatus.COMPLETED) if n == at else one for n, one in enumerate(made)]
+    ends = [Taken(None, one.after, one.status) if n == at + 1 else one for n, one in enumerate(ends)]
+    money = session_money(session_turns(ends))
+    assert money.turns[at].usd is None
+    assert money.turns[at].usage.credits is None
+    assert money.turns[at].usage.total_tokens is None
+    assert money.usd.missing_turns >= 1
+
+
+@given(st.integers(1, 6), st.sampled_from([TurnStatus.COMPLETED, TurnStatus.FAILED, TurnStatus.UNKNOWN]))
+def test_a_worker_that_tells_nothing_has_no_total(turns: int, status: TurnStatus) -> None:
+    money = session_money(session_turns([Taken(None, None, status)] * turns))
+    for summed in (money.usd, money.credits, money.tokens):
+        assert (summed.value, summed.missing_turns) == (None, turns)
+
+
+@careful
+@given(chats(), st.integers(1, 5))
+def test_the_surrounding_precision_does_not_matter(made: list[Taken], digits: int) -> None:
+    turns = session_turns(made)
+    usual = session_money(turns)
+    with localcontext(Context(prec=digits)):
+        assert session_money(turns) == usual
+
+
+@careful
+@given(chats(falling=False))
+def test_a_worker_that_counts_on_is_read_as_totals(made: list[Taken]) -> None:
+    assert not falls(made)
+    assert session_money(session_turns(made)).reading is not Reading.PER_TURN
+
+
+@pytest.mark.parametrize(
+    "digits", ["0.12345678901234567", "0.30000000000000004", "12345678901234567", "1e-17"]
+)
+def test_seventeen_digits_survive(digits: str) -> None:
+    text = f'{{"object": "worker", "running": false, "usage": {{"costUsd": {digits}}}}}'
+    (money,) = session_money(session_turns([Taken(None, text, TurnStatus.COMPLETED)])).turns
+    assert fraction(money.usd) == Fraction(digits)

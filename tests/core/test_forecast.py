@@ -1,0 +1,207 @@
+"""The month's end: an estimate that says how it was made, or why there is none."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handinger_tui.core.forecast import (
+    ENOUGH_DAYS,
+    WINDOW,
+    Forecast,
+    daily,
+    days_over,
+    days_to_limit,
+    forecast,
+    forecast_text,
+    limit_text,
+)
+from handinger_tui.core.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.money import Total
+from handinger_tui.core.spending import Bucket, Sum
+
+TODAY = date(2026, 11, 20)  # ten days of the month are left after it
+HALF = Decimal("0.5")
+
+
+def on(day: int, usd: str | None, missing: int = 0, month: int = 11) -> tuple[date, Total]:
+    return date(2026, month, day), Total(None if usd is None else Decimal(usd), missing)
+
+
+def test_an_even_spender_goes_on_evenly() -> None:
+    days = [on(day, "1") for day in range(1, 20)]
+    found = forecast([*days, on(20, "0.5")], TODAY, HALF)
+    assert found.spent == Total(Decimal("19.5"))
+    assert found.low == found.middle == found.high == Decimal(30)
+    assert (found.days_seen, found.per_day, found.lower_bound) == (19, Decimal(1), False)
+    assert forecast_text(found) == "~$30.00 by the end of the month"
+
+
+def test_a_range_lies_around_the_middle_and_never_below_what_is_spent() -> None:
+    found = forecast([on(17, "0.1"), on(18, "9"), on(19, "0.2"), on(20, "1")], TODAY, HALF)
+    assert found.low is not None
+    assert found.middle is not None
+    assert found.high is not None
+    assert found.spent.value == Decimal("10.3") <= found.low < found.middle < found.high
+    assert found.middle == Decimal("10.3") + Decimal("3.1") * Decimal("10.5")
+    assert forecast_text(found).startswith("~$42.85 by the end of the month (~$")
+
+
+def test_days_without_turns_are_zero_from_the_first_one_on() -> None:
+    found = forecast([on(16, "4")], TODAY, HALF)
+    assert (found.days_seen, found.per_day) == (4, Decimal(1))
+
+
+@pytest.mark.parametrize("days", [[], [on(19, "4")], [on(18, "4")], [on(20, "4")]])
+def test_too_few_days_make_no_forecast(days: list[tuple[date, Total]]) -> None:
+    found = forecast(days, TODAY, HALF)
+    assert (found.low, found.middle, found.high, found.per_day) == (None, None, None, None)
+    assert "No forecast yet" in found.method
+    assert f"takes {ENOUGH_DAYS}" in found.method
+    assert forecast_text(found) == found.method
+
+
+def test_a_month_without_turns_goes_by_the_days_before_it() -> None:
+    days = [on(day, "2", month=10) for day in range(20, 32)]
+    found = forecast(days, date(2026, 11, 1), Decimal(0))
+    assert found.spent == Total(Decimal(0))
+    assert found.middle == Decimal(60)
+
+
+def test_only_the_newest_days_count() -> None:
+    days = [on(1, "1000", month=9), *(on(day, "1", month=10) for day in range(1, 32))]
+    found = forecast(days, date(2026, 11, 1), Decimal(0))
+    assert (found.days_seen, found.per_day) == (WINDOW, Decimal(1))
+
+
+def test_unknown_amounts_make_a_lower_bound_that_says_so() -> None:
+    days = [on(day, "1") for day in range(1, 18)]
+    found = forecast([*days, on(18, "1", missing=2), on(19, None, missing=1)], TODAY, HALF)
+    assert found.lower_bound
+    assert found.spent == Total(Decimal(18), 3)
+    assert (found.days_seen, found.per_day) == (18, Decimal(1))
+    assert forecast_text(found).startswith("at least ~$28.50")
+    assert "without a reported amount" in found.method
+
+
+def test_a_month_of_which_nothing_is_known_has_no_forecast() -> None:
+    days = [on(day, "1", month=10) for day in range(20, 32)]
+    found = forecast([*days, on(2, None, missing=1)], date(2026, 11, 3), HALF)
+    assert found.spent == Total(None, 1)
+    assert found.middle is None
+    assert found.method == "No forecast: no turn of this month has a reported amount."
+
+
+def test_the_last_evening_has_nothing_left_to_guess() -> None:
+    days = [on(day, str(day)) for day in range(1, 31)]
+    found = forecast(days, date(2026, 11, 30), Decimal(1))
+    assert found.low == found.middle == found.high == found.spent.value
+
+
+def test_december_of_the_last_year_is_a_month_too() -> None:
+    last = date(9999, 12, 28)
+    days = [(last - timedelta(back), Total(Decimal(1))) for back in range(1, 5)]
+    assert forecast(days, last, Decimal(0)).middle == Decimal(8)
+
+
+def test_a_share_beyond_the_day_is_the_day() -> None:
+    days = [on(day, "1") for day in range(1, 20)]
+    assert forecast(days, TODAY, Decimal(7)).middle == forecast(days, TODAY, Decimal(1)).middle
+    assert forecast(days, TODAY, Decimal(-7)).middle == forecast(days, TODAY, Decimal(0)).middle
+
+
+def test_the_method_is_one_sentence() -> None:
+    found = forecast([on(day, "1", day % 2) for day in range(1, 20)], TODAY, HALF)
+    for text in (found.method, forecast([], TODAY, HALF).method):
+        assert text.count(".") == 1
+        assert text.endswith(".")
+
+
+amounts = st.none() | st.decimals(min_value=0, max_value=10**15, places=12)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), amounts, st.integers(0, 3)), max_size=30))
+def test_a_forecast_is_ordered_and_does_not_depend_on_the_order_of_days(
+    listed: list[tuple[int, Decimal | None, int]],
+) -> None:
+    days = [
+        (TODAY - timedelta(back), Total(usd, missing if usd is not None else missing + 1))
+        for back, usd, missing in listed
+    ]
+    found = forecast(days, TODAY, HALF)
+    assert forecast(days[::-1], TODAY, HALF) == found
+    month = [amount for day, amount in days if day.month == TODAY.month]
+    assert (found.spent.value is None) == (bool(month) and all(amount.value is None for amount in month))
+    assert found.spent.missing_turns == sum(amount.missing_turns for amount in month)
+    if found.middle is not None:
+        assert found.spent.value is not None
+        assert found.low is not None
+        assert found.high is not None
+        assert found.spent.value <= found.low <= found.middle <= found.high
+        assert found.days_seen >= ENOUGH_DAYS
+    assert "None" not in forecast_text(found)
+
+
+def gauge(spent: str | None, scope: Scope = Scope.SESSION, of: str = "10") -> Gauge:
+    return Gauge(Limit(scope, Unit.USD, Decimal(of)), Total(None if spent is None else Decimal(spent)))
+
+
+@pytest.mark.parametrize(
+    ("found", "per_day", "days"),
+    [
+        (gauge("4"), "2", 3),
+        (gauge("4"), "4", 2),
+        (gauge("4", Scope.WORKER), "100", 1),
+        (gauge("10"), "2", 0),
+        (gauge("12"), None, 0),
+        (gauge("4"), "0", None),
+        (gauge("4"), None, None),
+        (gauge(None), "2", None),
+        (gauge("4", Scope.DAY), "2", None),
+        (gauge("4", Scope.TURN), "2", None),
+    ],
+)
+def test_days_to_a_limit(found: Gauge, per_day: str | None, days: int | None) -> None:
+    assert days_to_limit(found, None if per_day is None else Decimal(per_day)) == days
+
+
+def test_on_how_many_days_an_amount_was_reached() -> None:
+    days = [on(16, "4"), on(17, "1"), on(18, None, 1), on(19, "2"), on(20, "99")]
+    assert days_over(days, TODAY, Decimal(2)) == (2, 3)
+    assert days_over([], TODAY, Decimal(2)) == (0, 0)
+
+
+def test_what_the_days_mean_for_a_limit() -> None:
+    days = [on(16, "4"), on(17, "2"), on(18, "1"), on(19, "1")]
+    assert (
+        limit_text(gauge("1", Scope.DAY, "2"), days, TODAY)
+        == "The day limit of $2.00 was reached on 2 of 4 days."
+    )
+    assert limit_text(gauge("1", Scope.DAY, "2"), [], TODAY) == ""
+    assert (
+        limit_text(gauge("4", Scope.WORKER), days, TODAY)
+        == "At ~$2.00 a day, the worker limit of $10.00 is reached in ~3 days."
+    )
+    assert limit_text(gauge("10"), days, TODAY) == "The session limit of $10.00 is reached."
+    assert limit_text(gauge("4"), days[-1:], TODAY) == ""
+    assert limit_text(gauge("4", Scope.TURN), days, TODAY) == ""
+
+
+def test_buckets_by_day() -> None:
+    buckets = [
+        Bucket("2026-11-19", 2, usd=Sum(Decimal("1.5"), 1), credits=Sum(None, 2)),
+        Bucket("", 1, usd=Sum(Decimal(9))),
+        Bucket("2026-11-20"),
+    ]
+    assert daily(buckets) == [on(19, "1.5", 1), on(20, "0")]
+    assert daily(buckets, Unit.CREDITS) == [on(19, None, 2), on(20, "0")]
+
+
+def test_credits_are_forecast_as_credits() -> None:
+    found = forecast([on(day, "1") for day in range(1, 20)], TODAY, HALF, Unit.CREDITS)
+    assert forecast_text(found) == "~29.5 credits by the end of the month"
+    assert isinstance(found, Forecast)

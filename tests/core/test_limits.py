@@ -1,0 +1,186 @@
+"""Limits: when they warn, when they forbid, and what they say."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handinger_tui.core.limits import (
+    STILL,
+    Gauge,
+    Limit,
+    LimitReached,
+    Origin,
+    Scope,
+    State,
+    Unit,
+    amount_of,
+    amount_text,
+    blocking,
+    effective,
+    gauges,
+    near_text,
+    raise_hint,
+    reached_text,
+    spent_text,
+)
+from handinger_tui.core.money import Total
+
+amounts = st.decimals(min_value=0, max_value=10**12, places=12)
+
+
+def gauge(
+    spent: str | None,
+    of: str = "1",
+    *,
+    missing: int = 0,
+    scope: Scope = Scope.SESSION,
+    unit: Unit = Unit.USD,
+    origin: Origin = Origin.TYPED,
+) -> Gauge:
+    value = None if spent is None else Decimal(spent)
+    return Gauge(Limit(scope, unit, Decimal(of), origin), Total(value, missing))
+
+
+@pytest.mark.parametrize(
+    ("spent", "state", "percent"),
+    [
+        (None, State.BELOW, None),
+        ("0", State.BELOW, 0),
+        ("0.799999999999", State.BELOW, 79),
+        ("0.8", State.NEAR, 80),
+        ("0.999999999999", State.NEAR, 99),
+        ("1", State.REACHED, 100),
+        ("2.345", State.REACHED, 234),
+        ("1e40", State.REACHED, 10**42),
+    ],
+)
+def test_a_limit_warns_at_80_and_is_reached_at_100(
+    spent: str | None, state: State, percent: int | None
+) -> None:
+    assert gauge(spent).state is state
+    assert gauge(spent).percent == percent
+
+
+@given(amounts, st.decimals(min_value=Decimal("1e-12"), max_value=10**6, places=12), st.integers(0, 3))
+def test_the_percent_and_the_state_agree(spent: Decimal, limit: Decimal, missing: int) -> None:
+    if not limit:
+        return
+    found = Gauge(Limit(Scope.DAY, Unit.USD, limit), Total(spent, missing))
+    assert found.percent is not None
+    assert (found.percent >= 100) == (found.state is State.REACHED) == (spent >= limit)
+    assert (found.percent >= 80) == (found.state >= State.NEAR)
+
+
+@given(amounts, st.integers(1, 5))
+def test_gaps_change_the_words_and_not_the_state(spent: Decimal, missing: int) -> None:
+    whole, gappy = gauge(str(spent), "5"), gauge(str(spent), "5", missing=missing)
+    assert whole.state is gappy.state
+    assert "at least" not in spent_text(whole)
+    assert spent_text(gappy).startswith("at least ")
+
+
+def test_an_unknown_amount_is_neither_zero_nor_a_reason_to_block() -> None:
+    found = gauge(None, missing=3)
+    assert found.state is State.BELOW
+    assert blocking([found]) is None
+    assert spent_text(found) == "not reported of $1.00"
+
+
+@pytest.mark.parametrize("order", list(permutations(Origin)))
+def test_flag_before_typed_before_configured(order: tuple[Origin, ...]) -> None:
+    limits = [Limit(Scope.DAY, Unit.USD, Decimal(at), origin) for at, origin in enumerate(order, 1)]
+    assert effective(limits) == (limits[order.index(Origin.FLAG)],)
+    rest = [limit for limit in limits if limit.origin is not Origin.FLAG]
+    assert effective(rest) == (limits[order.index(Origin.TYPED)],)
+
+
+def test_scopes_and_units_are_limits_of_their_own_in_a_fixed_order() -> None:
+    every = [Limit(scope, unit, Decimal(1)) for scope in Scope for unit in Unit]
+    assert effective(reversed(every)) == tuple(every)
+    assert effective([]) == ()
+
+
+def test_what_is_not_named_is_not_known() -> None:
+    limits = [Limit(Scope.DAY, Unit.USD, Decimal(1)), Limit(Scope.TURN, Unit.CREDITS, Decimal(9))]
+    first, second = gauges(limits, {(Scope.DAY, Unit.USD): Total(Decimal("0.5"))})
+    assert first.percent == 50
+    assert second.spent == Total(None, 1)
+
+
+def test_the_widest_reached_scope_blocks() -> None:
+    turn, day = gauge("1", scope=Scope.TURN), gauge("7", scope=Scope.DAY)
+    near = gauge("0.9", scope=Scope.DAY)
+    assert blocking([day, turn]) is day
+    assert blocking([turn, near]) is turn
+    assert blocking([near]) is None
+    assert blocking([]) is None
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (gauge("0.85"), "$0.85 of $1.00 (85 %)"),
+        (gauge("16", "20", unit=Unit.CREDITS), "16 credits of 20 credits (80 %)"),
+        (gauge("0.85", missing=1), "at least $0.85 of $1.00 (85 %), 1 turn not fully known"),
+        (gauge("0.85", missing=2), "at least $0.85 of $1.00 (85 %), 2 turns not fully known"),
+    ],
+)
+def test_what_is_spent_in_words(found: Gauge, text: str) -> None:
+    assert spent_text(found) == text
+
+
+def test_texts_of_the_two_marks() -> None:
+    assert near_text(gauge("0.8")) == "Session limit near: $0.80 of $1.00 (80 %)."
+    assert reached_text(gauge("1", scope=Scope.DAY)) == "Day limit reached: $1.00 of $1.00 (100 %)."
+    assert amount_text(Decimal("1.5"), Unit.USD) == "$1.50"
+
+
+@pytest.mark.parametrize(
+    ("limit", "holds"),
+    [
+        (Limit(Scope.DAY, Unit.USD, Decimal(1), Origin.FLAG), "--max-cost"),
+        (Limit(Scope.DAY, Unit.CREDITS, Decimal(1), Origin.FLAG), "--max-credits"),
+        (Limit(Scope.DAY, Unit.USD, Decimal(1), Origin.TYPED), "/limit day AMOUNT in the app"),
+        (Limit(Scope.TURN, Unit.CREDITS, Decimal(1)), "/limit turn AMOUNT credits"),
+    ],
+)
+def test_the_hint_says_how_to_go_on(limit: Limit, holds: str) -> None:
+    assert holds in raise_hint(limit)
+
+
+@pytest.mark.parametrize("scope", Scope)
+@pytest.mark.parametrize("unit", Unit)
+@pytest.mark.parametrize("origin", Origin)
+@pytest.mark.parametrize("spent", [None, "0.8", "1", "3"])
+def test_no_text_claims_that_a_turn_was_stopped(
+    scope: Scope, unit: Unit, origin: Origin, spent: str | None
+) -> None:
+    found = gauge(spent, scope=scope, unit=unit, origin=origin, missing=spent is None)
+    refused = LimitReached(found)
+    for text in (near_text(found), reached_text(found), raise_hint(found.limit), str(refused)):
+        assert not {"stopped", "aborted", "cancelled", "killed"} & set(text.lower().replace(".", "").split())
+    assert "Nothing was sent." in str(refused)
+    assert refused.gauge is found
+    assert "cannot be stopped" in STILL
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [("5", "5"), ("0.25", "0.25"), ("$3", "3"), ("1,000", "1000"), (" .5 ", "0.5"), ("1000000", "1000000")],
+)
+def test_an_amount_as_typed(text: str, amount: str) -> None:
+    assert amount_of(text) == Decimal(amount)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "0", "-1", "abc", "1e3", "NaN", "inf", "1000000.01", "0.0000000000001", "٣", "1.2.3", "5 USD"],
+)
+def test_what_is_no_amount(text: str) -> None:
+    with pytest.raises(ValueError, match="amount"):
+        amount_of(text)

@@ -1,0 +1,322 @@
+"""The receipt of one turn as a page, as Markdown and as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handinger_tui.core.frames import Frame, Framing, Look, Note
+from handinger_tui.core.jsontext import dump
+from handinger_tui.core.receipt_facts import NEWEST, Times, change_of, change_text, times_of, utc_text
+from handinger_tui.core.receipt_page import SCHEMA, Receipt, receipt_json, receipt_markdown, receipt_page
+from handinger_tui.core.session import Session
+from handinger_tui.core.snapshot import Snapshot, WorkerFile, WorkerSource
+from handinger_tui.core.spending import LOCAL
+from handinger_tui.core.text import Rope
+from handinger_tui.core.turn import (
+    FREE,
+    Fault,
+    Kind,
+    Order,
+    SourcePart,
+    TextPart,
+    Trigger,
+    Turn,
+    TurnStatus,
+)
+from handinger_tui.core.usage import Costs, Usage
+from handinger_tui.core.usual import Usual
+
+EXACTLY = "0.01234567890123456"
+AT = 1_795_600_800_123
+
+
+def read(usd: str | None = None, *, credits_used: str | None = None, busy: bool = False) -> Snapshot:
+    amounts = [None if text is None else Decimal(text) for text in (credits_used, usd)]
+    return Snapshot("wrk_1", running_flag=busy, usage=Usage(credits=amounts[0], cost_usd=amounts[1]))
+
+
+def turn(
+    number: int,
+    after: Snapshot | None,
+    before: Snapshot | None = None,
+    *,
+    status: TurnStatus = TurnStatus.COMPLETED,
+) -> Turn:
+    order = Order(f"turn_{number}", "hi", AT, None if number == 1 else "wrk_1")
+    return Turn(order, status=status, snapshot=after, before=before, worker_id="wrk_1")
+
+
+def chat(*costs: str | None) -> Session:
+    """Turns of these costs, each with a look before it that makes its own cost certain."""
+    turns, level = [], Decimal(0)
+    for number, cost in enumerate(costs, 1):
+        before, level = level, level + Decimal(cost or 0)
+        after = None if cost is None else read(str(level))
+        turns.append(turn(number, after, read(str(before)) if number > 1 and cost is not None else None))
+    return Session("ses_1", AT, "wrk_1", turns=tuple(turns))
+
+
+def alone(own: Turn, *, base_url: str = "") -> Receipt:
+    return receipt_page(Session("ses_1", AT, "wrk_1", base_url=base_url, turns=(own,)), own)
+
+
+def row(receipt: Receipt, label: str) -> tuple[str, str]:
+    found = [row for section in receipt.sections for row in section.rows if row.label == label]
+    return found[0].value, found[0].note
+
+
+FULL = replace(
+    turn(1, None),
+    snapshot=Snapshot(
+        "wrk_1",
+        running_flag=False,
+        usage=Usage(1000, 200, 30, 4, 5, 1239, 7, Decimal("12.5"), Decimal(EXACTLY), 5400),
+        costs=Costs(Decimal("0.01"), Decimal("0.002"), Decimal("0.0003"), Decimal("0.00004567890123456")),
+        files=(WorkerFile("report.pdf", "application/pdf", "https://example.test/f", 2048),),
+        sources=(WorkerSource("s1", "https://example.test/a", "A title"),),
+    ),
+    parts=(TextPart(Rope() + "answer"),),
+    message_id="msg_1",
+    ended_ms=AT + 12_300,
+    read_ms=AT + 12_000,
+    posts=1,
+)
+
+
+def test_a_full_receipt() -> None:
+    receipt = alone(FULL)
+    assert [section.title for section in receipt.sections] == [
+        *("Cost", "By category", "Tokens and steps", "Time", "Sources and files", "Identity"),
+        *("How the figures were read", "As the worker gave them"),
+    ]
+    assert row(receipt, "Cost") == ("$0.01235", f"exactly ${EXACTLY}")
+    assert row(receipt, "Credits") == ("12.5", "")
+    assert row(receipt, "Input tokens") == ("1,000", "")
+    assert row(receipt, "Steps") == ("7", "")
+    assert row(receipt, "Model") == ("$0.01", "81 %")
+    assert row(receipt, "Internal") == ("$0.00004568", "<1 %")
+    assert row(receipt, "Duration") == ("5.4 s", "as reported")
+    assert row(receipt, "Elapsed") == ("~12 s", "by our own clock")
+    assert row(receipt, "Ended") == ("2026-11-25T10:00:12.423Z", "")
+    assert row(receipt, "Source 1") == ("A title", "https://example.test/a")
+    assert row(receipt, "File 1") == ("report.pdf", "application/pdf, 2.0 kB")
+    assert row(receipt, "Message") == ("msg_1", "")
+    assert row(receipt, "Cost in USD") == (f"not read → {EXACTLY}", "before → after")
+    assert "totals of the worker" in row(receipt, "Reading")[0]
+
+
+def test_what_nobody_reported_is_named_and_never_zero() -> None:
+    receipt = alone(turn(1, None))
+    for label in ("Cost", "Credits", "Model", "Input tokens", "Steps", "Duration", "Figures"):
+        assert row(receipt, label) == ("not reported", "")
+    assert "$0" not in receipt_markdown(receipt)
+    found = receipt_json(receipt)
+    assert (found["cost_usd"], found["credits"], found["after"], found["before"]) == (None,) * 4
+
+
+def test_what_may_still_come_is_pending_and_what_came_is_so_far() -> None:
+    receipt = alone(turn(1, read("0.5", busy=True), status=TurnStatus.RUNNING))
+    assert row(receipt, "Cost") == ("$0.50", "so far")
+    assert row(receipt, "Credits") == ("pending", "")
+    assert row(receipt, "State")[0] == "not final"
+    assert receipt_json(receipt)["final"] is False
+
+
+@pytest.mark.parametrize("status", sorted(FREE))
+def test_a_turn_that_never_started_took_a_true_zero(status: TurnStatus) -> None:
+    own = replace(turn(1, None, status=status), fault=Fault(Kind.CONNECT, "no \x1b[31mroute"))
+    receipt = alone(own)
+    assert row(receipt, "Cost") == ("$0.00", "it never started, so nothing was charged")
+    assert row(receipt, "Problem") == ("no [31mroute", "")
+    assert receipt_json(receipt)["cost_usd"] == "0"
+
+
+def test_pretend_money_says_so() -> None:
+    assert row(alone(FULL, base_url=LOCAL), "Money")[0] == "simulated"
+    assert receipt_json(alone(FULL, base_url=LOCAL))["simulated"] is True
+    assert receipt_json(alone(FULL))["simulated"] is False
+
+
+def test_a_sum_that_differs_from_its_categories_is_told() -> None:
+    assert FULL.snapshot is not None
+    usage = replace(FULL.snapshot.usage, cost_usd=Decimal("0.02"))
+    receipt = alone(replace(FULL, snapshot=replace(FULL.snapshot, usage=usage)))
+    assert row(receipt, "Together") == ("$0.01235", "the reported cost is $0.02")
+    bare = replace(FULL.snapshot, usage=replace(usage, cost_usd=None))
+    assert row(alone(replace(FULL, snapshot=bare)), "Cost")[1].endswith("the sum of the four categories")
+
+
+def test_a_usual_range_is_a_row_where_it_is_known() -> None:
+    session = Session("ses_1", AT, turns=(FULL,))
+    receipt = receipt_page(session, FULL, Usual("standard"))
+    assert row(receipt, "Usual") == ("no history at standard yet", "")
+    usual = receipt_json(receipt)["usual"]
+    assert isinstance(usual, dict)
+    assert usual["other_workers"] is False
+    assert receipt_json(alone(FULL))["usual"] is None
+
+
+# -- the change ------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("costs", "text"),
+    [
+        (["1", "1", "1", "1.35"], "+35 %"),
+        (["1", "1", "1", "0.92"], "-8 %"),
+        (["1", "2", "3", "2"], "±0 %"),
+        (["1", "1", "1", "1000"], "+99,900 %"),
+        (["1", "1", "1", None], ""),
+        (["1", "1", "2"], ""),
+        (["1", "1", None, None, "2"], ""),
+        (["0", "0", "0", "2"], ""),
+        (["2"], ""),
+    ],
+)
+def test_the_change_against_the_turns_before(costs: list[str | None], text: str) -> None:
+    session = chat(*costs)
+    assert change_text(session, session.turns[-1]) == text
+
+
+def test_later_turns_do_not_change_an_earlier_receipt() -> None:
+    session = chat("1", "1", "1", "1.35", "9", "9", "9", "9")
+    assert change_text(session, session.turns[3]) == "+35 %"
+
+
+def test_refused_turns_and_those_so_far_are_no_earlier_ones() -> None:
+    session = chat("1", "1", "2", "2")
+    refused = replace(session.turns[1], status=TurnStatus.REJECTED)
+    turns = (session.turns[0], refused, *session.turns[2:])
+    assert change_of(replace(session, turns=turns), turns[-1]).turns == 2
+
+
+def test_credits_are_compared_where_no_cost_was_reported() -> None:
+    levels = [read(credits_used=str(2 * number)) for number in range(4)]
+    turns = [turn(n + 1, levels[n + 1], levels[n] if n else None) for n in range(3)]
+    last = turn(4, read(credits_used="10"), levels[3])
+    session = Session("ses_1", AT, "wrk_1", turns=(*turns, last))
+    receipt = receipt_page(session, last)
+    assert row(receipt, "Against the median") == ("+100 %", "against the median 2 credits of 3 turns")
+
+
+def test_the_page_says_why_there_is_no_change() -> None:
+    for costs, expected in (
+        (["1"], ("nothing to compare with", "no known earlier turn")),
+        (["1", "1", "2"], ("nothing to compare with", "only 2 known earlier turns")),
+        (["1", "1", "1", None], ("nothing to compare with", "the median $1.00 of 3 turns")),
+        (["1", "1", "1", "1.35"], ("+35 %", "against the median $1.00 of 3 turns")),
+    ):
+        session = chat(*costs)
+        assert row(receipt_page(session, session.turns[-1]), "Against the median") == expected
+
+
+def test_a_long_session_is_compared_with_its_newest_turns() -> None:
+    session = chat(*["9"] * 5, *["1"] * NEWEST, "2")
+    change = change_of(session, session.turns[-1])
+    assert (change.turns, change.percent, change.median) == (NEWEST, 100, Decimal(1))
+
+
+# -- times -----------------------------------------------------------------------------
+def test_times_come_from_the_frames() -> None:
+    frames = [
+        Frame(0, 1, Framing.JSON, "{}", Look.BEFORE),
+        Frame(1, 2, Framing.NOTE, "{}", Note.SENDING),
+        Frame(2, 3, Framing.NOTE, "{}", Note.OPENED),
+        Frame(3, 4, Framing.JSON, "{}", Look.MONEY),
+        Frame(4, 5, Framing.SSE, "x"),
+        Frame(5, 6, Framing.SSE, "y"),
+    ]
+    assert times_of(frames) == Times(2, 5)
+    assert times_of(frames[:4]) == Times(2)
+    assert times_of(frames[:1]) == Times()
+    assert times_of([*frames[:2], Frame(2, 9, Framing.JSON, "{}", Look.ANSWER)]) == Times(2, 9)
+    receipt = receipt_page(Session("ses_1", AT, turns=(FULL,)), FULL, times=Times(AT, AT + 1))
+    assert row(receipt, "First answer") == ("2026-11-25T10:00:00.124Z", "")
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"), [(None, None), (0, "1970-01-01T00:00:00.000Z"), (10**15, None), (-(10**17), None)]
+)
+def test_moments_in_utc(ms: int | None, text: str | None) -> None:
+    assert utc_text(ms) == text
+
+
+# -- JSON and Markdown -----------------------------------------------------------------
+def test_json_keeps_money_exact_and_unknown_null() -> None:
+    found: dict[str, Any] = json.loads(dump(receipt_json(alone(FULL))))
+    assert found["schema"] == SCHEMA
+    assert found["cost_usd"] == EXACTLY
+    assert found["usage"]["input_tokens"] == 1000
+    assert found["costs"]["internal_usd"] == "0.00004567890123456"
+    assert found["after"]["usage"]["cost_usd"] == EXACTLY
+    assert found["before"] is None
+    assert found["times"]["sent"] is None
+    assert found["change"] == {"percent": None, "median": None, "unit": "usd", "turns": 0}
+    assert found["sources"] == [{"title": "A title", "url": "https://example.test/a"}]
+
+
+def numbers_in(value: object) -> list[object]:
+    if isinstance(value, dict | list):
+        inner = value.values() if isinstance(value, dict) else value
+        return [number for item in inner for number in numbers_in(item)]
+    return [value]
+
+
+HOSTILE = "\x1b]0;x\x07[click](javascript:x) <b> \u202eevil\n# big *bold* `code` &lt;"
+
+
+def test_remote_text_can_do_nothing() -> None:
+    own = replace(
+        FULL,
+        order=replace(FULL.order, prompt=HOSTILE, budget=HOSTILE, trigger=Trigger.APP),
+        parts=(SourcePart("s", HOSTILE, HOSTILE),),
+        message_id=HOSTILE,
+        worker_id=HOSTILE,
+        fault=Fault(Kind.STREAM_ERROR, HOSTILE),
+        snapshot=Snapshot(files=(WorkerFile(HOSTILE, HOSTILE, HOSTILE),)),
+    )
+    receipt = receipt_page(Session(HOSTILE, AT, turns=(own,)), own, Usual(HOSTILE))
+    for section in receipt.sections:
+        for line in section.rows:
+            assert (line.value + line.note).isprintable()
+    text = receipt_markdown(receipt)
+    assert all(line.isprintable() for line in text.split("\n"))
+    assert not re.search(r"(?<!\\)[<>`\[\]]|(?<![\\*])\*(?!\*)|(?<!\\)&lt;", text)
+    assert all(line.startswith(("# Receipt", "## ", "- **")) for line in text.split("\n") if line)
+    assert len([line for line in text.split("\n") if line.startswith("# ")]) == 1
+    written = json.loads(dump(receipt_json(receipt)))
+    assert not [
+        one for one in numbers_in(written) if isinstance(one, str) and re.search("[\x1b\x07\u202e]", one)
+    ]
+
+
+amounts = st.none() | st.decimals(min_value=0, max_value=10**40, places=17)
+counts = st.none() | st.integers(0, 10**40)
+
+
+@given(
+    st.lists(amounts, min_size=6, max_size=6),
+    st.lists(counts, min_size=8, max_size=8),
+    st.sampled_from(TurnStatus),
+)
+def test_any_figures_make_a_receipt_without_floats(
+    money: list[Decimal | None], numbers: list[int | None], status: TurnStatus
+) -> None:
+    first, second, third, fourth, fifth, sixth, seventh, _ = numbers
+    usage = Usage(first, second, third, fourth, fifth, sixth, seventh)
+    usage = replace(usage, credits=money[0], cost_usd=money[1], duration_ms=numbers[7])
+    own = replace(
+        FULL, status=status, snapshot=Snapshot(running_flag=False, usage=usage, costs=Costs(*money[2:]))
+    )
+    receipt = alone(own)
+    assert "None" not in receipt_markdown(receipt)
+    written = json.loads(dump(receipt_json(receipt)))
+    assert not [one for one in numbers_in(written) if isinstance(one, float)]
+    if status not in FREE and money[1] is not None:
+        assert Decimal(written["cost_usd"]) == money[1]

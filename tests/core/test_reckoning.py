@@ -1,0 +1,174 @@
+"""The local sum held against the worker's own total, and every part of the difference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handinger_tui.core.money import EXACT, Total
+from handinger_tui.core.readings import Reading
+from handinger_tui.core.reckoning import Parts, Reckoning, cost_in, reckon, reckoning_text
+from handinger_tui.core.session import Session
+from handinger_tui.core.snapshot import Snapshot
+from handinger_tui.core.turn import Order, Turn, TurnStatus
+from handinger_tui.core.usage import Costs, Usage
+
+
+def read(usd: str | None, *, busy: bool = False, tokens: int | None = None) -> Snapshot:
+    cost = None if usd is None else Decimal(usd)
+    return Snapshot("wrk_1", running_flag=busy, usage=Usage(total_tokens=tokens, cost_usd=cost))
+
+
+def turn(
+    number: int,
+    after: Snapshot | None,
+    before: Snapshot | None = None,
+    *,
+    new: bool = False,
+    status: TurnStatus = TurnStatus.COMPLETED,
+) -> Turn:
+    order = Order(f"turn_{number}", "hi", number, worker_id=None if new else "wrk_1")
+    return Turn(order, status=status, snapshot=after, before=before, worker_id="wrk_1")
+
+
+def reckoned(*turns: Turn) -> Reckoning:
+    return reckon(Session("ses_1", 0, "wrk_1", turns=turns))
+
+
+def test_a_session_without_turns_has_nothing_to_compare() -> None:
+    found = reckoned()
+    assert found == Reckoning(Total(Decimal(0)), None, None, Reading.NONE, found.reason)
+    assert reckoning_text(found) == "The worker reported no cost, so there is nothing to compare with."
+
+
+def test_a_worker_of_our_own_agrees() -> None:
+    found = reckoned(turn(1, read("0.02"), new=True), turn(2, read("0.05"), read("0.02")))
+    assert (found.server, found.difference, found.parts) == (Decimal("0.05"), Decimal(0), Parts())
+    assert reckoning_text(found) == "The local sum $0.05 equals the worker's own total."
+
+
+def test_what_was_spent_before_we_came_is_named() -> None:
+    found = reckoned(turn(1, read("0.09"), read("0.04")))
+    assert found.difference == Decimal("0.04")
+    assert found.parts == Parts(before=Decimal("0.04"))
+    assert reckoning_text(found) == (
+        "The worker's own total is $0.09, $0.04 more than the local sum $0.05.\n"
+        "$0.04 taken before this session first looked."
+    )
+
+
+def test_what_was_spent_elsewhere_in_between_is_named() -> None:
+    found = reckoned(turn(1, read("0.02"), new=True), turn(2, read("0.09"), read("0.06")))
+    assert found.parts == Parts(between=Decimal("0.04"))
+    assert "$0.04 taken outside this session since then." in reckoning_text(found)
+
+
+def test_turns_that_nobody_reported_are_counted() -> None:
+    """A single one would be told by the next look; of two nobody knows which took how much."""
+    silent = (turn(2, None), turn(3, None))
+    found = reckoned(turn(1, read("0.02"), new=True), *silent, turn(4, read("0.09"), read("0.06")))
+    assert found.local == Total(Decimal("0.05"), 2)
+    assert found.parts == Parts(unreported=Decimal("0.04"), turns=2)
+    assert "$0.04 in or around 2 turns not fully reported." in reckoning_text(found)
+
+
+def test_all_parts_together() -> None:
+    found = reckoned(
+        turn(1, read("0.03"), read("0.01")),
+        turn(2, read("0.07"), read("0.05")),
+        turn(3, read("0.08"), read("0.07")),
+        *(turn(4, None), turn(5, None)),
+        turn(6, read("0.20"), read("0.11")),
+    )
+    assert found.difference == Decimal("0.06")
+    assert found.parts == Parts(Decimal("0.01"), Decimal("0.02"), Decimal("0.03"), Decimal(0), 2)
+
+
+def test_a_cost_that_our_turns_exceed_is_unexplained() -> None:
+    """The worker told its sum alone at first, and later its categories alone, which are smaller."""
+    fourth = Decimal("0.01")
+    categories = replace(read(None), costs=Costs(fourth, fourth, fourth, fourth))
+    found = reckoned(turn(1, read("0.05"), new=True), turn(2, categories, categories))
+    assert found.server == Decimal("0.04")
+    assert found.difference == Decimal("-0.01")
+    assert found.parts == Parts(unexplained=Decimal("-0.01"))
+    assert reckoning_text(found) == (
+        "The worker's own total is $0.04, $0.01 less than the local sum $0.05.\n-$0.01 unexplained."
+    )
+
+
+def test_a_worker_that_reports_each_turn_has_no_total() -> None:
+    found = reckoned(turn(1, read("0.5"), new=True), turn(2, read("0.2")))
+    assert (found.reading, found.server, found.difference) == (Reading.PER_TURN, None, None)
+    assert reckoning_text(found) == (
+        "This worker reports each turn by itself, so there is no total of its own to compare with."
+    )
+
+
+def test_tokens_alone_are_no_cost() -> None:
+    found = reckoned(turn(1, read(None, tokens=5), new=True))
+    assert (found.reading, found.server, found.local) == (Reading.TOTAL, None, Total(None, 1))
+    assert "reported no cost" in reckoning_text(found)
+
+
+def test_an_unknown_local_sum_is_not_taken_for_zero() -> None:
+    found = reckoned(turn(1, read("0.5")))
+    assert (found.server, found.difference) == (Decimal("0.5"), None)
+    assert reckoning_text(found) == "The worker's own total is $0.50; what 1 turn of ours took is not known."
+
+
+def test_a_running_turn_is_not_fully_known_yet() -> None:
+    found = reckoned(turn(1, read("0.5", busy=True), new=True, status=TurnStatus.ACCEPTED))
+    assert reckoning_text(found) == (
+        "The local sum $0.50 equals the worker's own total. Not fully known yet: 1 turn."
+    )
+
+
+def test_a_turn_in_the_queue_is_no_gap() -> None:
+    found = reckoned(turn(1, read("0.5"), new=True), turn(2, None, status=TurnStatus.QUEUED))
+    assert reckoning_text(found) == "The local sum $0.50 equals the worker's own total."
+
+
+def test_a_refused_turn_still_looked() -> None:
+    found = reckoned(turn(1, None, read("0.3"), status=TurnStatus.REJECTED))
+    assert found.parts == Parts(before=Decimal("0.3"))
+
+
+def test_the_cost_of_a_reading() -> None:
+    assert cost_in(None) is None
+    assert cost_in(read(None)) is None
+    assert cost_in(replace(read(None), costs=Costs(Decimal(1), Decimal(2), Decimal(3), None))) is None
+    assert cost_in(replace(read(None), costs=Costs(*[Decimal("0.1")] * 4))) == Decimal("0.4")
+
+
+growth = st.decimals(min_value=0, max_value=10**20, places=17)
+
+
+@given(st.lists(st.tuples(growth, growth, st.booleans(), st.booleans()), max_size=8), st.booleans())
+def test_the_parts_are_exactly_the_difference(
+    steps: list[tuple[Decimal, Decimal, bool, bool]], new: bool
+) -> None:
+    """Each step: what was taken elsewhere, what the turn took, whether we looked before, and after."""
+    level, turns = Decimal(0), []
+    for number, (elsewhere, own, looked, seen) in enumerate(steps):
+        first = new and number == 0
+        if not first:
+            level = EXACT.add(level, elsewhere)
+        before = read(str(level)) if looked and not first else None
+        level = EXACT.add(level, own)
+        turns.append(turn(number, read(str(level)) if seen else None, before, new=first))
+    found = reckoned(*turns)
+    if found.difference is not None:
+        assert found.server is not None
+        assert found.local.value is not None
+        assert found.difference == EXACT.subtract(found.server, found.local.value)
+        parts = found.parts
+        told = EXACT.add(parts.before, parts.between)
+        told = EXACT.add(told, EXACT.add(parts.unreported, parts.unexplained))
+        assert told == found.difference
+        assert min(parts.before, parts.between, parts.unreported) >= 0
+        assert parts.unexplained == 0
+    assert "None" not in reckoning_text(found)

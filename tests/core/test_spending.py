@@ -1,0 +1,84 @@
+"""Sums of spending: exact, free of order and grouping, with every gap counted."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from functools import reduce
+from operator import add
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handinger_tui.core.money import Total
+from handinger_tui.core.spending import NOTHING, SUMS, Bucket, Sum, altogether
+
+amounts = st.decimals(min_value=0, max_value=10**30, places=17)
+sums = st.builds(Sum, st.none() | amounts, st.integers(0, 5))
+buckets = st.builds(
+    Bucket,
+    st.sampled_from(["a", "b"]),
+    st.integers(0, 9),
+    st.integers(0, 9),
+    *[sums] * len(SUMS),
+    first_ms=st.none() | st.integers(0, 100),
+    last_ms=st.none() | st.integers(0, 100),
+    title=st.sampled_from(["", "t"]),
+)
+
+
+@given(st.lists(sums, max_size=8))
+def test_a_sum_is_exact_and_free_of_order(listed: list[Sum]) -> None:
+    found = reduce(add, listed, NOTHING)
+    assert reduce(add, listed[::-1], NOTHING) == found
+    known = [one.known for one in listed if one.known is not None]
+    assert (found.known is None) == (not known)
+    assert found.gaps == sum(one.gaps for one in listed)
+    if found.known is not None:
+        assert Fraction(found.known) == sum((Fraction(one) for one in known), Fraction(0))
+
+
+@given(sums, sums, sums)
+def test_sums_may_be_grouped_as_one_likes(one: Sum, two: Sum, three: Sum) -> None:
+    assert (one + two) + three == one + (two + three)
+    assert one + NOTHING == NOTHING + one == one
+
+
+def test_an_unknown_amount_adds_a_gap_and_no_zero() -> None:
+    unknown = Sum(None, 1)
+    assert unknown + unknown == Sum(None, 2)
+    assert unknown + Sum(Decimal("0.5")) == Sum(Decimal("0.5"), 1)
+    assert Sum(Decimal(0)) + unknown == Sum(Decimal(0), 1)
+
+
+@given(st.lists(buckets, max_size=8), st.integers(0, 8))
+def test_buckets_may_be_grouped_as_one_likes(listed: list[Bucket], at: int) -> None:
+    whole = altogether(listed, "all")
+    parts = altogether([altogether(listed[:at]), altogether(listed[at:])], "all")
+    mixed = altogether(listed[::-1], "all")
+    for found in (parts, mixed):
+        assert [getattr(found, name) for name in SUMS] == [getattr(whole, name) for name in SUMS]
+        assert (found.turns, found.incomplete) == (whole.turns, whole.incomplete)
+        assert (found.first_ms, found.last_ms, found.title) == (whole.first_ms, whole.last_ms, whole.title)
+    assert whole.turns == sum(one.turns for one in listed)
+    assert whole.key == "all"
+
+
+def test_every_sum_of_a_bucket_takes_part() -> None:
+    assert SUMS == ("usd", "credits", "model_usd", "tool_usd", "sandbox_usd", "internal_usd", "tokens")
+
+
+@pytest.mark.parametrize("member", SUMS)
+def test_a_group_without_turns_took_nothing_and_one_without_figures_is_unknown(member: str) -> None:
+    assert Bucket("").total(member) == Total(Decimal(0))
+    assert altogether([]).total(member) == Total(Decimal(0))
+    unknown = holding(Sum(None, 2), member, turns=2)
+    assert unknown.total(member) == Total(None, 2)
+    assert unknown.merged(holding(Sum(Decimal(3)), member, turns=1)).total(member) == Total(Decimal(3), 2)
+
+
+def holding(amount: Sum, member: str, turns: int) -> Bucket:
+    sums: dict[str, Any] = {member: amount}
+    return Bucket("", turns, **sums)

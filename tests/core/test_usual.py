@@ -1,0 +1,162 @@
+"""What turns like this one took before, and how that is told."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handinger_tui.core.limits import Unit
+from handinger_tui.core.usual import (
+    CHIP_CELLS,
+    ENOUGH,
+    Spread,
+    Usual,
+    quantile,
+    rough,
+    spread,
+    usual_chip,
+    usual_text,
+)
+
+amounts = st.decimals(min_value=0, max_value=10**20, places=12)
+
+
+def of(*values: str | None) -> Spread:
+    return spread(None if value is None else Decimal(value) for value in values)
+
+
+def test_nothing_known_has_no_figure_at_all() -> None:
+    assert of() == Spread()
+    assert of(None, None) == Spread(unknown=2)
+
+
+def test_one_amount_is_all_of_them() -> None:
+    one = Decimal("0.5")
+    assert of("0.5") == Spread(1, 0, one, one, one, one, one)
+
+
+def test_few_amounts_give_their_extremes_and_many_the_middle_half() -> None:
+    few, many = of("1", "2", "3", "9"), of("1", "2", "3", "4", "9")
+    assert (few.low, few.high) == (Decimal(1), Decimal(9))
+    assert (many.low, many.median, many.high, many.most) == tuple(map(Decimal, (2, 3, 4, 9)))
+
+
+@given(st.lists(amounts, min_size=1, max_size=12), st.integers(0, 100))
+def test_a_quantile_is_the_exact_interpolation(values: list[Decimal], percent: int) -> None:
+    ordered = sorted(values)
+    place = Fraction((len(ordered) - 1) * percent, 100)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    low, high = Fraction(ordered[below]), Fraction(ordered[above])
+    found = quantile(ordered, Decimal(percent) / 100)
+    assert Fraction(found) == low + (high - low) * (place - below)
+
+
+@given(st.lists(st.none() | amounts, max_size=12), st.randoms())
+def test_a_spread_does_not_depend_on_the_order(values: list[Decimal | None], chance: Random) -> None:
+    mixed = list(values)
+    chance.shuffle(mixed)
+    found = spread(values)
+    assert spread(mixed) == found
+    assert found.known + found.unknown == len(values)
+    if found.known:
+        assert found.low is not None
+        assert found.median is not None
+        assert found.high is not None
+        assert found.low <= found.median <= found.high
+
+
+USUAL = of("0.01", "0.02", "0.04", "0.09", "0.2")
+
+
+@pytest.mark.parametrize(
+    ("usual", "text"),
+    [
+        (Usual("high"), "no history at high yet"),
+        (Usual("high", of(None, None, None)), "3 turns at high, cost not reported"),
+        (Usual("high", of("0.04213")), "1 turn so far: $0.04213"),
+        (Usual("high", of("0.04", None, None)), "1 turn so far: $0.04, 2 more not reported"),
+        (Usual("high", of("0.02", "0.05", "0.09")), "3 turns so far: $0.02–$0.09"),
+        (Usual("high", of("0.02", "0.02")), "2 turns so far: $0.02"),
+        (Usual("high", USUAL), "usually $0.02–$0.09 (median $0.04, 5 turns)"),
+        (
+            Usual("high", of("0.01", "0.02", "0.04", "0.09", "0.2", None, None)),
+            "usually $0.02–$0.09 (median $0.04, 5 turns, 2 more not reported)",
+        ),
+        (Usual("high", USUAL, everywhere=True), "other workers usually $0.02–$0.09 (median $0.04, 5 turns)"),
+        (Usual("high", of("0.02", "0.09"), everywhere=True), "other workers, 2 turns so far: $0.02–$0.09"),
+        (Usual("high", of(None), everywhere=True), "on other workers 1 turn at high, cost not reported"),
+        (
+            Usual("high", of(*[None] * 5), of("1", "2", "4", "9", "20")),
+            "usually 2–9 credits (median 4 credits, 5 turns)",
+        ),
+        (Usual("high", of("0.5"), of("1", "2", "4", "9", "20")), "1 turn so far: $0.50"),
+        (Usual("hi\x1b[31m\ngh"), "no history at hi[31m gh yet"),
+    ],
+)
+def test_the_usual_range_in_words(usual: Usual, text: str) -> None:
+    assert usual_text(usual) == text
+
+
+@pytest.mark.parametrize(
+    ("usual", "text"),
+    [
+        (Usual("high"), "no history"),
+        (Usual("high", of(None)), "cost not reported"),
+        (Usual("high", of("0.04")), "$0.04 (1 turn)"),
+        (Usual("high", of("0.02", "0.05", "0.09")), "$0.02–0.09 (3 turns)"),
+        (Usual("high", USUAL), "~$0.04 ($0.02–0.09)"),
+        (Usual("high", USUAL, everywhere=True), "~$0.04 elsewhere"),
+        (Usual("high", of(), of("1", "2", "4", "9", "20")), "~4 credits (2–9)"),
+        (Usual("high", of("0.0012", "0.0013", "0.0042", "0.0099", "0.0099")), "~$0.0042 (5 turns)"),
+        (Usual("high", of(*["1e30"] * 5)), "~>$999T (>$999T)"),
+    ],
+)
+def test_the_chip(usual: Usual, text: str) -> None:
+    assert usual_chip(usual) == text
+
+
+@given(st.lists(st.none() | amounts, max_size=8), st.lists(st.none() | amounts, max_size=8), st.booleans())
+def test_the_chip_is_short_and_tells_no_zero_that_is_none(
+    usd: list[Decimal | None], credits_used: list[Decimal | None], everywhere: bool
+) -> None:
+    usual = Usual("standard", spread(usd), spread(credits_used), everywhere)
+    chip, text = usual_chip(usual), usual_text(usual)
+    assert len(chip) <= CHIP_CELLS
+    known = usual.usd.known or usual.credits.known
+    assert ("no history" in chip) == (not known and not usual.usd.unknown)
+    assert ("usually" in text) == ((usual.usd.known or usual.credits.known) >= ENOUGH)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("0", "$0.00"),
+        ("0.00001", "<$0.0001"),
+        ("0.00424", "$0.0042"),
+        ("0.00999", "$0.01"),
+        ("0.0449", "$0.04"),
+        ("12.5", "$12.50"),
+        ("123.4", "$123"),
+        ("9876", "$9876"),
+        ("12345", "$12k"),
+        ("12345678", "$12M"),
+        ("12345678901", "$12G"),
+        ("1e14", "$100T"),
+        ("1e15", ">$999T"),
+    ],
+)
+def test_rough_amounts(value: str, text: str) -> None:
+    assert rough(Decimal(value), Unit.USD) == text
+
+
+def test_rough_credits() -> None:
+    assert rough(Decimal("12.50"), Unit.CREDITS) == "12.5 credits"
+    assert rough(Decimal(0), Unit.CREDITS) == "0 credits"
+    assert rough(Decimal(1), Unit.CREDITS) == "1 credit"
+    assert usual_text(Usual("high", of(), of("1", "9"))) == "2 turns so far: 1–9 credits"
