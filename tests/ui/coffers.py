@@ -147,12 +147,13 @@ class FakePurse:
 
     async def set_limit(self, session: Session, scope: Scope, unit: Unit, amount: Decimal | None) -> None:
         if scope is Scope.WORKER and session.worker_id is None:
-            raise HandingerError("This session has no worker yet.", "Send a message first.")
+            raise HandingerError("There is no worker yet.", "Send a first message, or limit the session.")
         self.sets.append((scope, unit, amount))
         self.kept = [
             limit
             for limit in self.kept
-            if (limit.scope, limit.unit, limit.origin) != (scope, unit, Origin.TYPED)
+            if (limit.scope, limit.unit) != (scope, unit)
+            or limit.origin not in (Origin.TYPED, *([Origin.CONFIG] if amount is None else []))
         ]
         if amount is not None:
             self.kept.append(Limit(scope, unit, amount, Origin.TYPED))

@@ -95,6 +95,8 @@ class Desktop:
     gate: asyncio.Event | None = None
     fails: list[HandingerError] = field(default_factory=list)
     saved: list[FilePart] = field(default_factory=list)
+    written: list[tuple[str, str]] = field(default_factory=list)
+    """Name and text of every file of our own making."""
     opened: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     """Workers whose e-mail address was asked for."""
@@ -139,12 +141,17 @@ class Desktop:
             self._email,
             self.books,
             self.purse,
+            self._save_text,
             self.warnings,
         )
 
     async def _save(self, part: FilePart) -> str:
         self.saved.append(part)
         return f"/downloads/{part.filename}"
+
+    async def _save_text(self, name: str, text: str) -> str:
+        self.written.append((name, text))
+        return f"/downloads/{name}"
 
     async def _open(self, url: str) -> bool:
         self.opened.append(url)

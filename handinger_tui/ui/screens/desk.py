@@ -230,8 +230,9 @@ class Desk:
     # -- money -------------------------------------------------------------------------
     @property
     def held(self) -> Gauge | None:
-        """The limit that holds the queue."""
-        return self.engine.held(self.session_id)
+        """The limit that holds the queue; None also where nothing waits any more."""
+        waits = any(turn.status is TurnStatus.QUEUED for turn in self.session.turns)
+        return self.engine.held(self.session_id) if waits else None
 
     async def release(self) -> tuple[Gauge, ...]:
         """Read the limits anew and go on with the queue where none blocks; returns the gauges.

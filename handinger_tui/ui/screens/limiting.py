@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
@@ -22,13 +22,8 @@ from handinger_tui.ui.widgets.meter import meter
 KEPT: Final = "Nothing was sent. Your text stays in the prompt."
 QUEUED: Final = "The queue waits: nothing more is sent."
 NONE_YET: Final = "No limit is set: nothing but the budget bounds what turns take."
-EXAMPLES: Final = (
-    ("day 5", "all sessions since midnight, at most $5"),
-    ("worker 3", "this worker, every session with it"),
-    ("session 20 credits", "this session, in credits"),
-    ("turn 0.50", "the newest turn of a session"),
-    ("day off", "no such limit any more"),
-)
+EXAMPLES: Final = ("day 5", "worker 3", "session 20 credits", "turn 0.50", "day off")
+RULE: Final = "At 80 % it warns, at 100 % nothing more is sent until you raise it."
 
 
 class RaiseLimit(ModalScreen[Decimal]):
@@ -121,7 +116,8 @@ class LimitsPage(ModalScreen[Wish]):
             simulated = "  simulated" if self._simulated else ""
             title = Content.assemble(("Limits", "bold"), (simulated, "$text-muted"))
             yield Static(title, classes="dialog-title")
-            yield Static(self._meters(), id="limit-meters")
+            with VerticalScroll(id="limit-meters", can_focus=False):
+                yield Static(self._meters())
             yield Static(self._examples(), id="limit-examples")
             yield Input(placeholder="a limit to set, as above; Esc closes", id="typed")
             yield Static("", id="limit-problem")
@@ -132,11 +128,8 @@ class LimitsPage(ModalScreen[Wish]):
         return Content("\n").join([meter(gauge) for gauge in self._gauges])
 
     def _examples(self) -> Content:
-        rows = [
-            Content.assemble((f"{typed:<20}", "$accent"), (means, "$text-muted")) for typed, means in EXAMPLES
-        ]
-        last = Content.styled("At 80 % it warns, at 100 % nothing more is sent.", "$text-muted")
-        return Content("\n").join([*rows, last])
+        typed = Content.styled(" · ", "$text-muted").join(Content.styled(one, "$accent") for one in EXAMPLES)
+        return Content("\n").join([Content.styled(RULE, "$text-muted"), typed])
 
     def on_mount(self) -> None:
         """A limit can be typed at once."""

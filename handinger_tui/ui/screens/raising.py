@@ -72,7 +72,7 @@ def _told(wish: Wish, before: Sequence[Limit], now: Sequence[Gauge]) -> tuple[st
 
 def _lifted(wish: Wish, before: Sequence[Limit], left: Sequence[Limit]) -> tuple[str, SeverityLevel]:
     if left:
-        return f"What counts now is {', '.join(map(_where, left))}.", "warning"
+        return f"Still there: {', '.join(map(_where, left))}.", "warning"
     if not any(_meant(wish, limit.scope, limit.unit) for limit in before):
         return f"There was no {wish.scope} limit.", "information"
     return f"The {wish.scope} limit is lifted.", "information"

@@ -1,0 +1,406 @@
+"""Limits: set by hand, in the way of a send and of the queue, warned of once, seen when others spend."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from handinger_tui.core.limits import STILL, Origin, Scope, Unit
+from handinger_tui.ui.screens import work
+from handinger_tui.ui.widgets.amounts import NotAnAmount, Wish, read_wish
+from tests.engine.fakes import FakeApi, Script, says, worker
+from tests.ui.fakes import LOCAL, PRICED, Desktop, answers, charge
+from tests.ui.screens.test_sending import held
+
+USD, CREDITS = Unit.USD, Unit.CREDITS
+
+
+# -- what is typed -------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("day 5", Wish(Scope.DAY, USD, Decimal(5))),
+        ("turn 0.50", Wish(Scope.TURN, USD, Decimal("0.50"))),
+        ("Session 20 Credits", Wish(Scope.SESSION, CREDITS, Decimal(20))),
+        ("worker $3", Wish(Scope.WORKER, USD, Decimal(3))),
+        ("worker $ .25", Wish(Scope.WORKER, USD, Decimal("0.25"))),
+        ("day 0.000000000001", Wish(Scope.DAY, USD, Decimal("1E-12"))),
+        ("day 0.000001 credits", Wish(Scope.DAY, CREDITS, Decimal("0.000001"))),
+        ("day off", Wish(Scope.DAY, None, None)),
+        ("day off credits", Wish(Scope.DAY, CREDITS, None)),
+    ],
+)
+def test_a_limit_is_read_exactly(text: str, wish: Wish) -> None:
+    assert read_wish(text) == wish
+
+
+REFUSED = [
+    "day",
+    "week 5",
+    "day 0",
+    "day 0.00",
+    "day -5",
+    "day five",
+    "day 1e3",
+    "day 0,50",
+    "day 1,000",
+    "day NaN",
+    "day inf",
+    "day ٣",
+    "day 0.0000000000001",
+    "day 0.0000001 credits",
+    "day 99999999999999999999",
+    "day $5 credits",
+    "day 5 euros",
+    "day off please",
+    "5",
+]
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_everything_else_is_refused(text: str) -> None:
+    with pytest.raises(NotAnAmount):
+        read_wish(text)
+
+
+# -- the command ---------------------------------------------------------------------------
+async def test_limits_are_set_for_every_scope_and_unit() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/limit worker 3")
+        await desktop.until(pilot, lambda: "There is no worker yet." in desktop.said())
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed")
+        desktop.purse.spend(Scope.DAY, "1")
+        for wish in ("day 5", "turn 0.50", "session 20 credits", "worker $3"):
+            await desktop.send(pilot, f"/limit {wish}")
+        await desktop.until(pilot, lambda: "The worker limit is $3.00 now: 0 % used." in desktop.said())
+        assert "The day limit is $5.00 now: 20 % used." in desktop.said()
+        assert "The session limit is 20 credits now" in desktop.said()
+    assert desktop.purse.sets == [
+        (Scope.DAY, USD, Decimal(5)),
+        (Scope.TURN, USD, Decimal("0.5")),
+        (Scope.SESSION, CREDITS, Decimal(20)),
+        (Scope.WORKER, USD, Decimal(3)),
+    ]
+    assert [order.prompt for order in desktop.api.posts] == ["Hi"]
+
+
+async def test_what_is_no_amount_sets_nothing_and_says_how() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/limit day 0,50")
+        await desktop.until(pilot, lambda: "“0,50” is not an amount" in desktop.said())
+        assert "/limit turn 0.50" in desktop.said()
+        await desktop.send(pilot, "/limit month 5")
+        await desktop.until(pilot, lambda: "There is no limit called month" in desktop.said())
+    assert desktop.purse.sets == []
+
+
+async def test_a_limit_is_lifted_and_what_counts_then_is_said() -> None:
+    desktop = Desktop()
+    desktop.purse.limit(Scope.TURN, "2")
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/limit day off")
+        await desktop.until(pilot, lambda: "There was no day limit." in desktop.said())
+        await desktop.send(pilot, "/limit day 5")
+        await desktop.send(pilot, "/limit day off")
+        await desktop.until(pilot, lambda: "The day limit is lifted." in desktop.said())
+        await desktop.send(pilot, "/limit turn 3")
+        await desktop.until(pilot, lambda: "The turn limit is $3.00 now" in desktop.said())
+        await desktop.send(pilot, "/limit turn off")
+        await desktop.until(pilot, lambda: "The turn limit is lifted." in desktop.said())
+        desktop.purse.limit(Scope.TURN, "1", origin=Origin.FLAG)
+        await desktop.send(pilot, "/limit turn off")
+        await desktop.until(
+            pilot, lambda: "Still there: the turn limit of the command line ($1.00)." in desktop.said()
+        )
+
+
+async def test_a_flag_of_this_start_goes_before_what_is_typed() -> None:
+    desktop = Desktop()
+    desktop.purse.limit(Scope.DAY, "1", origin=Origin.FLAG)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/limit day 5")
+        await desktop.until(
+            pilot,
+            lambda: "is kept, but the day limit of the command line ($1.00) goes before it" in desktop.said(),
+        )
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_the_page_tells_every_limit_and_takes_a_new_one(size: tuple[int, int]) -> None:
+    desktop = Desktop()
+    desktop.purse.limit(Scope.DAY, "5")
+    desktop.purse.spend(Scope.DAY, "4.25", missing=2)
+    desktop.purse.limit(Scope.SESSION, "20", CREDITS, Origin.TYPED)
+    desktop.purse.spend(Scope.SESSION, None, CREDITS)
+    desktop.purse.limit(Scope.TURN, "1", origin=Origin.TYPED)
+    desktop.purse.spend(Scope.TURN, "1.50")
+    async with desktop.running(*size) as pilot:
+        await desktop.send(pilot, "/limit")
+        await desktop.shows(pilot, "■ Turn", "150 % reached", "$1.50 of $1.00")
+        await desktop.shows(pilot, "● Session", "not known", "not reported of 20 credits")
+        await desktop.shows(pilot, "▲ Day", "85 % near", "at least $4.25 of $5.00")
+        await desktop.shows(pilot, "session 20 credits", "nothing more is sent", "a limit to set, as above")
+        await pilot.press(*"day five", "enter")
+        await desktop.shows(pilot, "“five” is not an amount")
+        await pilot.press(*["backspace"] * 4, *"9", "enter")
+        await desktop.until(pilot, lambda: "The day limit is $9.00 now: 47 % used." in desktop.said())
+        await desktop.send(pilot, "/limit")
+        await desktop.shows(pilot, "Limits")
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: "● Day" not in desktop.text())
+    assert desktop.purse.sets == [(Scope.DAY, USD, Decimal(9))]
+
+
+async def test_without_limits_the_page_says_so() -> None:
+    desktop = Desktop(badge=LOCAL)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/limit")
+        await desktop.shows(pilot, "No limit is set", "simulated")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: "No limit is set" not in desktop.text())
+
+
+# -- in the way of a send ------------------------------------------------------------------
+def full(api: FakeApi | None = None, origin: Origin = Origin.CONFIG, **members: Any) -> Desktop:
+    """A day limit of $5 that is used up."""
+    desktop = Desktop(api=api or answers("Hello", "Again"), **members)
+    desktop.purse.limit(Scope.DAY, "5", origin=origin)
+    desktop.purse.spend(Scope.DAY, "5.02")
+    return desktop
+
+
+@pytest.mark.parametrize("way_out", [["escape"], ["enter"], ["tab", "enter"]])
+async def test_a_send_at_the_limit_leaves_the_text_and_sends_nothing(way_out: list[str]) -> None:
+    desktop = full()
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Keep me")
+        await desktop.shows(pilot, "Day limit reached", "$5.02 of $5.00 (100 %)", "Nothing was sent.")
+        inside = [line.split("│")[1] for line in desktop.text().splitlines() if line.count("│") == 2]
+        assert STILL in " ".join(" ".join(inside).split())
+        await pilot.press(*way_out)
+        await desktop.until(pilot, lambda: "Nothing was sent." not in desktop.text())
+        assert desktop.work.prompt.text == "Keep me"
+        assert not desktop.session.turns
+    assert desktop.api.posts == []
+    assert desktop.purse.sets == []
+
+
+async def test_a_typed_amount_raises_the_limit_and_sends_once() -> None:
+    desktop = full()
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Keep me")
+        await desktop.shows(pilot, "a new amount above $5.02")
+        await pilot.press(*"5.02", "enter")
+        await desktop.shows(pilot, "It must be above what is spent: $5.02.")
+        await pilot.press(*["backspace"] * 4, *"6 credits", "enter")
+        await desktop.shows(pilot, "This limit counts dollars.")
+        assert desktop.purse.sets == []
+        await pilot.press(*["backspace"] * 9, *"7", "enter", "enter")
+        await desktop.shows(pilot, "❯ Keep me", "✓ completed")
+        assert desktop.work.prompt.text == ""
+    assert [order.prompt for order in desktop.api.posts] == ["Keep me"]
+    assert desktop.purse.sets == [(Scope.DAY, USD, Decimal(7))]
+
+
+async def test_every_limit_that_is_used_up_is_asked_for() -> None:
+    desktop = full()
+    desktop.purse.limit(Scope.TURN, "10", CREDITS)
+    desktop.purse.spend(Scope.TURN, "12.5", CREDITS)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Keep me")
+        await desktop.shows(pilot, "Day limit reached")
+        await pilot.press(*"7", "enter")
+        await desktop.shows(pilot, "Turn limit reached", "12.5 credits of 10 credits")
+        assert desktop.api.posts == []
+        await pilot.press(*"20", "enter")
+        await desktop.shows(pilot, "✓ completed")
+    assert len(desktop.api.posts) == 1
+    assert desktop.purse.sets[-1] == (Scope.TURN, CREDITS, Decimal(20))
+
+
+async def test_a_limit_of_the_command_line_cannot_be_raised_here() -> None:
+    desktop = full(origin=Origin.FLAG)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Keep me")
+        await desktop.shows(pilot, "Day limit reached", "Give a larger --max-cost to go on.")
+        assert "Raise and send" not in desktop.text()
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: "Nothing was sent." not in desktop.text())
+        assert desktop.work.prompt.text == "Keep me"
+    assert desktop.api.posts == []
+
+
+async def test_pretend_money_is_called_so_in_the_question() -> None:
+    desktop = full(badge=LOCAL)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Keep me")
+        await desktop.shows(pilot, "Simulated")
+
+
+# -- in the way of the queue ---------------------------------------------------------------
+def queueing() -> tuple[Desktop, asyncio.Event]:
+    """Two answers; the first one waits for the event."""
+    script, gate = held("One")
+    starts: list[Script] = [script, says("Two", message_id="b")]
+    desktop = Desktop(api=FakeApi(starts=[*starts], workers=[worker("", **PRICED)]))
+    desktop.purse.limit(Scope.DAY, "5")
+    return desktop, gate
+
+
+async def hold(desktop: Desktop, pilot: Any, gate: asyncio.Event) -> None:
+    """Let the first turn use the limit up while a second one waits."""
+    await desktop.send(pilot, "first")
+    await desktop.shows(pilot, "One")
+    await desktop.send(pilot, "second")
+    await desktop.shows(pilot, " next  second")
+    desktop.purse.spend(Scope.DAY, "5.02")
+    gate.set()
+    await desktop.shows(pilot, "Queue held: day limit reached", "■ queue held", "/limit day AMOUNT")
+
+
+@pytest.mark.parametrize("how", ["dialog", "command", "send"])
+async def test_a_held_queue_goes_on_once_the_limit_is_raised(how: str) -> None:
+    desktop, gate = queueing()
+    desktop.api.starts.append(says("Three", message_id="c"))
+    async with desktop.running() as pilot:
+        await hold(desktop, pilot, gate)
+        assert " next  second" in desktop.text()
+        assert len(desktop.api.posts) == 1
+        await desktop.until(pilot, lambda: desktop.work.asleep)
+        if how == "command":
+            await desktop.send(pilot, "/limit day 9")
+        else:
+            if how == "send":
+                desktop.work.prompt.put("third")
+            await pilot.press("enter")
+            await desktop.shows(pilot, "a new amount above $5.02")
+            await pilot.press(*"9", "enter")
+        await desktop.until(pilot, lambda: not desktop.session.busy and not desktop.work.at_work.queued)
+        await desktop.until(pilot, lambda: "Queue held" not in desktop.text())
+    wanted = ["first", "second", "third"] if how == "send" else ["first", "second"]
+    assert [order.prompt for order in desktop.api.posts] == wanted
+
+
+async def test_a_held_message_is_taken_back_and_the_card_goes() -> None:
+    desktop, gate = queueing()
+    async with desktop.running() as pilot:
+        await hold(desktop, pilot, gate)
+        await pilot.press("up")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "second")
+        await desktop.until(pilot, lambda: "Queue held" not in desktop.text())
+    assert len(desktop.api.posts) == 1
+
+
+async def test_a_limit_raised_by_another_program_lets_the_queue_go_on_a_fall_does_not() -> None:
+    desktop, gate = queueing()
+    async with desktop.running() as pilot:
+        await hold(desktop, pilot, gate)
+        # As at midnight: nothing is spent of the new day.
+        desktop.purse.spend(Scope.DAY, "0")
+        desktop.books.write(charge("other", "0.1"))
+        await desktop.until(pilot, lambda: "day limit reached" not in desktop.text().splitlines()[0])
+        looks = desktop.books.looks
+        await desktop.until(pilot, lambda: desktop.books.looks > looks)
+        assert len(desktop.api.posts) == 1
+        desktop.purse.limit(Scope.DAY, "50", origin=Origin.TYPED)
+        desktop.books.write(charge("another", "0.1"))
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
+
+
+# -- warnings ------------------------------------------------------------------------------
+async def test_each_limit_warns_once_at_80_and_once_at_100_percent_and_anew_after_a_raise() -> None:
+    desktop = Desktop()
+    desktop.purse.limit(Scope.DAY, "5")
+    near, reached = "Day limit near", "Day limit reached"
+    async with desktop.running() as pilot:
+
+        async def spent(amount: str, mark: str) -> None:
+            desktop.purse.spend(Scope.DAY, amount)
+            await desktop.work.at_work.engine.recount(desktop.session.session_id)
+            await desktop.until(pilot, lambda: mark in desktop.text().splitlines()[0])
+
+        await spent("3.99", "work")
+        assert near not in desktop.said()
+        await spent("4", "▲ day limit 80 %")
+        await spent("4.5", "▲ day limit 90 %")
+        assert desktop.said().count(near) == 1
+        await spent("5", "■ day limit reached")
+        await spent("6", "■ day limit reached")
+        assert desktop.said().count(reached) == 1
+        assert "sent until it is raised" in desktop.said()
+        await desktop.send(pilot, "/limit day 7")
+        await desktop.until(pilot, lambda: desktop.said().count(near) == 2)
+        assert "▲ day limit 85 %" in desktop.text()
+        assert not any(word in desktop.said().lower() for word in ("stopped", "cancel"))
+
+
+# -- others spend --------------------------------------------------------------------------
+async def test_the_spending_of_another_program_is_seen_within_a_second() -> None:
+    desktop = Desktop()
+    desktop.purse.limit(Scope.DAY, "5")
+    async with desktop.running() as pilot:
+        assert "limit" not in desktop.text()
+        desktop.purse.spend(Scope.DAY, "4.5")
+        desktop.books.write(charge("theirs", "4.5"))
+        looks = desktop.books.looks
+        await desktop.until(pilot, lambda: "▲ day limit 90 %" in desktop.text())
+        assert desktop.books.looks <= looks + 1
+        await desktop.shows(pilot, "standard · ~$4.50 elsewhere")
+
+
+async def test_looking_paints_nothing_while_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "LOOKS_PER_S", 50)
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: desktop.work.asleep and desktop.books.looks > 2)
+        painted: list[object] = []
+        monkeypatch.setattr(desktop.app, "_display", lambda _screen, what: painted.append(what))
+        reads, asked, looks = desktop.purse.reads, len(desktop.books.asked), desktop.books.looks
+        await desktop.until(pilot, lambda: desktop.books.looks > looks + 10)
+        assert [what for what in painted if what is not None] == []
+        assert (desktop.purse.reads, len(desktop.books.asked)) == (reads, asked)
+        assert desktop.work.asleep
+
+
+# -- the chip ------------------------------------------------------------------------------
+async def test_the_chip_tells_what_this_worker_usually_takes_at_this_budget() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    desktop.books.charges += [
+        charge(f"t{at}", f"0.0{at}", worker_id="w1" if at < 6 else "w2") for at in range(1, 9)
+    ]
+    async with desktop.running() as pilot:
+        # A new worker has no history: that of all others, and said so.
+        await desktop.shows(pilot, "standard · ~$0.04 elsewhere")
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "standard · ~$0.03 ($0.02–0.04)")
+        asked = len(desktop.books.asked)
+        await desktop.send(pilot, "/help")
+        await pilot.press("escape")
+        assert len(desktop.books.asked) == asked
+        await pilot.press("shift+tab")
+        await desktop.shows(pilot, "high · no history")
+        assert desktop.books.asked[-1] == ("w1", "high")
+
+
+async def test_unlimited_is_asked_for_beside_the_dearest_turn() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/budget unlimited")
+        await desktop.shows(pilot, "No turn has been priced yet")
+        await pilot.press("escape")
+        desktop.books.charges += [charge("a", "0.40", budget="high"), charge("b", "0.10")]
+        await desktop.send(pilot, "/budget unlimited")
+        await desktop.shows(pilot, "No turn at unlimited has been priced yet", "at high took $0.40.")
+        await pilot.press("escape")
+        desktop.books.charges.append(charge("c", "0.25", budget="unlimited"))
+        await desktop.send(pilot, "/budget unlimited")
+        await desktop.shows(pilot, "The dearest of 1 turn of all workers at unlimited took", "$0.25.")
+        assert "priced yet" not in desktop.text()
+        await pilot.press("escape")
+        assert desktop.work.at_work.budget == "standard"
