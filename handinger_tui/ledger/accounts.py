@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import tzinfo
 from decimal import Decimal
 from typing import Final
@@ -12,7 +13,7 @@ from handinger_tui.core.session import Session
 from handinger_tui.core.spending import Bucket, By, Spent, TurnCharge, Which
 from handinger_tui.core.usual import Usual
 from handinger_tui.ledger import buckets, charges, limits, scopes, totals, usual
-from handinger_tui.ledger.access import Access
+from handinger_tui.ledger.access import Access, one_moment
 from handinger_tui.ledger.charges import Charge
 from handinger_tui.ledger.limits import TypedLimits, Whose
 from handinger_tui.ledger.scopes import Accounted
@@ -43,7 +44,12 @@ class Accounts(Access):
 
     async def buckets(self, by: By, which: Which = EVERYTHING) -> list[Bucket]:
         """Groups of turns: days in order of time, everything else the dearest first, unknown last."""
-        return await self._run(lambda db: buckets.buckets(db, by, which, self._zone))
+
+        def work(connection: sqlite3.Connection) -> list[Bucket]:
+            with one_moment(connection):
+                return buckets.buckets(connection, by, which, self._zone)
+
+        return await self._run(work)
 
     async def turn_charges(
         self, which: Which = EVERYTHING, limit: int = 200, offset: int = 0
@@ -85,4 +91,9 @@ class Accounts(Access):
 
     async def accounted(self, session: Session, since_ms: int, *, simulated: bool) -> Accounted:
         """Typed limits and what every scope has spent, in one look; days begin at `since_ms`."""
-        return await self._run(lambda db: scopes.accounted(db, session, since_ms, simulated=simulated))
+
+        def work(connection: sqlite3.Connection) -> Accounted:
+            with one_moment(connection):
+                return scopes.accounted(connection, session, since_ms, simulated=simulated)
+
+        return await self._run(work)

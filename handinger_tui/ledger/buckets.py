@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import tzinfo
 from decimal import Decimal
 from typing import Final
 
+from handinger_tui.core.money import INT64_MAX
 from handinger_tui.core.readings import Reading
 from handinger_tui.core.spending import Bucket, By, Sum, TurnCharge, Which
 from handinger_tui.core.turn import Trigger, TurnStatus
@@ -71,16 +73,17 @@ def _grouped(connection: sqlite3.Connection, by: By, which: Which) -> list[Bucke
 
 def _days(connection: sqlite3.Connection, which: Which, zone: tzinfo | None) -> Iterator[Bucket]:
     """Day by day along the index of times: local days are cut exactly, whatever the clocks of `zone` do."""
-    where, cells = condition(which, by_time=True)
-    within = f"{where} AND at_ms >= :start" if where else "WHERE at_ms >= :start"
-    until = f"{within} AND at_ms < :end"
+    # The planner takes one lower bound for the index: it has to be the one that moves.
+    where, cells = condition(replace(which, since_ms=None, until_ms=None), by_time=True)
+    within = f"{where} {'AND' if where else 'WHERE'} at_ms >= :start AND at_ms < :end"
     next_one = f"SELECT at_ms FROM turn_totals {within} ORDER BY at_ms LIMIT 1"  # noqa: S608  # constants
-    sums = f"SELECT NULL, {_SUMS} FROM turn_totals {until}"  # noqa: S608  # constants
-    missing = f"SELECT {_GAPS} FROM turn_totals {until} AND told <> {_ALL_TOLD}"  # noqa: S608  # constants
-    start = -(2**63)
-    while row := connection.execute(next_one, cells | {"start": start}).fetchone():
+    sums = f"SELECT NULL, {_SUMS} FROM turn_totals {within}"  # noqa: S608  # constants
+    missing = f"SELECT {_GAPS} FROM turn_totals {within} AND told <> {_ALL_TOLD}"  # noqa: S608  # constants
+    start = -INT64_MAX if which.since_ms is None else which.since_ms
+    end = INT64_MAX if which.until_ms is None else which.until_ms
+    while row := connection.execute(next_one, cells | {"start": start, "end": end}).fetchone():
         day = day_at(row["at_ms"], zone)
-        span = cells | {"start": row["at_ms"], "end": day.end_ms}
+        span = cells | {"start": row["at_ms"], "end": min(day.end_ms, end)}
         summed = connection.execute(sums, span).fetchone()
         gappy: Sequence[int] = connection.execute(missing, span).fetchone() if summed["gappy"] else _NO_GAPS
         yield _bucket(day.name, summed, gappy)

@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from handinger_tui.engine import ports
 from handinger_tui.engine.ports import TurnLog
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ui.launch import Shelf
+from handinger_tui.ledger.purse import Purse
+from handinger_tui.ui import launch
+from handinger_tui.ui.launch import Books, Shelf
 
 AS_LOG: Callable[[Path | None], TurnLog] = Ledger
 AS_SHELF: Callable[[Path | None], Shelf] = Ledger
+AS_BOOKS: Callable[[Path | None], Books] = Ledger
+
+
+def as_limits(purse: Purse) -> tuple[ports.Purse, launch.Purse]:
+    return purse, purse
 
 
 def test_the_ledger_has_every_method_of_its_ports() -> None:
-    for port in (TurnLog, Shelf):
+    for port in (TurnLog, Shelf, Books):
         wanted = {name for name in vars(port) if not name.startswith("_")}
         assert wanted
         assert wanted <= set(dir(Ledger))

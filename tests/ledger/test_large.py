@@ -1,0 +1,84 @@
+"""A record of 100,000 charges answers at once. The bounds are generous: the machine may be busy."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from time import perf_counter
+from typing import Any, Final
+
+import pytest
+
+from handinger_tui.core.spending import By, Which
+from handinger_tui.ledger.charging import NUMBERS
+from handinger_tui.ledger.ledger import Ledger
+from tests.ledger.made import opened
+from tests.ledger.rows import NOON_MS, cells
+
+CHARGES: Final = 100_000
+WORKERS: Final = 12
+PER_SESSION: Final = 100
+BOUND_S: Final = 0.6
+"""Four times what people would notice."""
+
+
+def made_up(chance: random.Random, number: int) -> dict[str, Any]:
+    whole = chance.random() > 0.04
+    numbers: dict[str, int | None] = dict.fromkeys(NUMBERS)
+    if whole:
+        numbers = {name: chance.randrange(10**11) for name in NUMBERS}
+    return numbers | cells(
+        f"turn_{number}",
+        session_id=f"ses_{number // PER_SESSION}",
+        worker_id=f"wrk_{number // PER_SESSION % WORKERS}",
+        at_ms=NOON_MS + number * 300_000,
+        budget=("low", "standard", "high")[number % 3],
+        final=int(whole),
+    )
+
+
+def fill(connection: sqlite3.Connection) -> None:
+    chance = random.Random(4)
+    rows = [made_up(chance, number) for number in range(CHARGES * 97 // 100)]
+    rows += [row | {"kind": "correction", "usd_pico": 5} for row in rows[: CHARGES - len(rows)]]
+    names = tuple(rows[0])
+    marks = ", ".join(f":{name}" for name in names)
+    connection.execute("BEGIN")
+    connection.executemany(f"INSERT INTO charges ({', '.join(names)}) VALUES ({marks})", rows)  # noqa: S608  # names of the tests
+    connection.execute("COMMIT")
+
+
+@pytest.fixture
+async def large(tmp_path: Any) -> AsyncIterator[Ledger]:
+    async with opened(tmp_path / "h.db") as ledger:
+        await ledger._run(fill)
+        yield ledger
+
+
+async def test_everything_answers_at_once(large: Ledger) -> None:
+    asked: dict[str, Callable[[], Awaitable[Any]]] = {
+        "spent": large.spent,
+        "worker": lambda: large.buckets(By.WORKER),
+        "session": lambda: large.buckets(By.SESSION),
+        "budget": lambda: large.buckets(By.BUDGET),
+        "trigger": lambda: large.buckets(By.TRIGGER),
+        "day": lambda: large.buckets(By.DAY),
+        "days of a worker": lambda: large.buckets(By.DAY, Which(worker_id="wrk_3", since_ms=NOON_MS)),
+        "turns": large.turn_charges,
+        "turns of a worker": lambda: large.turn_charges(Which(worker_id="wrk_3")),
+        "usual": lambda: large.usual("wrk_3", "high", simulated=False),
+        "changed": large.changed,
+    }
+    taken = {}
+    for name, ask in asked.items():
+        attempts = []
+        for _ in range(3):
+            start = perf_counter()
+            await ask()
+            attempts.append(perf_counter() - start)
+        taken[name] = min(attempts)
+    print({name: f"{seconds * 1000:.1f} ms" for name, seconds in taken.items()})
+    assert {name: seconds for name, seconds in taken.items() if seconds > BOUND_S} == {}
+    assert taken["turns"] < BOUND_S / 6
+    assert taken["changed"] < BOUND_S / 6

@@ -1,0 +1,123 @@
+"""What a turn takes is in the record while it runs: one charge, corrections, nothing without news."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from handinger_tui.core.money import Total
+from handinger_tui.core.session import Session, put_turn
+from handinger_tui.core.snapshot import Snapshot
+from handinger_tui.core.spending import Spent
+from handinger_tui.core.turn import SourcePart, Trigger, Turn, TurnStatus
+from handinger_tui.core.usage import Usage
+from tests.ledger.made import look, opened, order, session
+
+
+def running(usd: str | None, read_ms: int = 3_000, **members: Any) -> Turn:
+    """A turn under way, and what its worker told last."""
+    told = None if usd is None else Usage(cost_usd=Decimal(usd), credits=Decimal(2))
+    snapshot = None if told is None else Snapshot("wrk_1", "running", running_flag=True, usage=told)
+    given: dict[str, Any] = {"status": TurnStatus.ACCEPTED, "worker_id": "wrk_1"}
+    given |= {"read_ms": read_ms, "snapshot": snapshot}
+        "status": TurnStatus.ACCEPTED,
+        "worker_id": "wrk_1",
+        "read_ms": read_ms,
+        "snapshot": snapshot,
+    }
+    what = order(budget="high", trigger=Trigger.HEADLESS)
+    return replace(Turn(what), **(given | members))
+
+
+def within(turn: Turn) -> Session:
+    return put_turn(session(base_url="https://one.example"), turn)
+
+
+async def test_a_running_turn_is_charged_and_corrected(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
+        await ledger.open_turn(session(base_url="https://one.example"), order())
+        await ledger.charge(within(running(None)))
+        assert await ledger.spent() == Spent(0, Total(Decimal(0)), Total(Decimal(0)))
+        for usd in ("0.1", "0.1", "0.3"):
+            await ledger.charge(within(running(usd)))
+        assert (await ledger.spent()).usd == Total(Decimal("0.3"), 1)
+        (so_far,) = await ledger.turn_charges()
+        assert (so_far.status, so_far.known, so_far.at_ms) == (TurnStatus.ACCEPTED, False, 3_000)
+        assert (so_far.elapsed_ms, so_far.corrections) == (None, 1)
+        done = running("0.5", status=TurnStatus.COMPLETED, ended_ms=9_000)
+        assert done.snapshot is not None
+        done = replace(
+            done,
+            snapshot=replace(done.snapshot, status="completed", running_flag=False),
+            parts=(SourcePart("s", "https://a.example"), SourcePart("t", "https://b.example")),
+        )
+        await ledger.close_turn(within(done), "turn_1")
+        await ledger.charge(within(done))
+        (charge,) = await ledger.turn_charges()
+        kinds = [(row.correction, row.usd) for row in await ledger.charges()]
+    assert (charge.status, charge.known, charge.usd) == (TurnStatus.COMPLETED, True, Decimal("0.5"))
+    assert (charge.trigger, charge.base_url, charge.at_ms) == (
+        Trigger.HEADLESS,
+        "https://one.example",
+        3_000,
+    )
+    assert (charge.sources, charge.elapsed_ms, charge.budget) == (2, 7_000, "high")
+    assert kinds == [(False, Decimal("0.1")), (True, Decimal("0.2")), (True, Decimal("0.2"))]
+    assert look(path, "SELECT COUNT(*) FROM charges WHERE kind = 'charge'") == [(1,)]
+
+
+async def test_asking_when_nothing_is_new_writes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
+        await ledger.charge(within(running("0.1")))
+
+        def writes() -> int:
+            return path.with_name("h.db-wal").stat().st_size
+
+        before = writes()
+        for status in (TurnStatus.ACCEPTED, TurnStatus.CHECKING):
+            await ledger.charge(within(running("0.1", status=status, read_ms=8_000)))
+        assert writes() == before
+        assert len(await ledger.charges()) == 1
+
+
+async def test_how_a_turn_ended_is_written_even_without_news_of_money(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await ledger.charge(within(running("0.1")))
+        ended = running("0.1", status=TurnStatus.RUNNING, ended_ms=9_000)
+        for _ in range(2):
+            await ledger.charge(within(ended))
+        (charge,) = await ledger.turn_charges()
+        assert (charge.status, charge.corrections, charge.usd) == (TurnStatus.RUNNING, 1, Decimal("0.1"))
+
+
+async def test_what_nobody_measured_is_unknown(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        lost = replace(Turn(order("turn_1")), status=TurnStatus.UNKNOWN, ended_ms=1)
+        found = replace(
+            Turn(order("turn_2", trigger=Trigger.ELSEWHERE)), status=TurnStatus.COMPLETED, ended_ms=2_000
+        )
+        await ledger.charge(replace(session(), turns=(lost, found)))
+        for charge in await ledger.turn_charges():
+            assert (charge.sources, charge.elapsed_ms, charge.usd) == (None, None, None)
+
+
+async def test_two_programs_on_one_file_write_one_charge_and_see_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as ours, opened(path) as theirs:
+        for ledger in (ours, theirs):
+            assert await ledger.changed()
+            assert not await ledger.changed()
+        await ours.charge(within(running("0.1")))
+        await theirs.charge(within(running("0.1")))
+        assert len(await theirs.charges()) == 1
+        for ledger in (ours, theirs):
+            assert await ledger.changed()
+            assert not await ledger.changed()
+            assert (await ledger.spent()).usd == Total(Decimal("0.1"), 1)
+        await ours.open_turn(session("ses_2"), order("turn_2"))
+        await ours.save_draft("ses_1", "typing")
+        assert not await theirs.changed()

@@ -1,0 +1,184 @@
+"""Limits that a person typed, and what is spent of them in each scope."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
+from datetime import UTC
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.limits import Limit, Origin, Scope, Unit
+from handinger_tui.core.money import Total
+from handinger_tui.core.session import Session
+from handinger_tui.core.snapshot import Snapshot
+from handinger_tui.core.spending import Which
+from handinger_tui.core.turn import Turn, TurnStatus
+from handinger_tui.core.usage import Usage
+from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.ledger.purse import Purse
+from tests.ledger.made import look, opened, order, session
+from tests.ledger.rows import DAY_MS, NOON_MS, cells, put_in
+
+USD = 10**12
+TODAY_MS = NOON_MS - DAY_MS // 2
+LIMITS = [Limit(scope, unit, Decimal(10)) for scope in Scope for unit in Unit]
+
+
+def purse_on(
+    ledger: Ledger, *configured: Limit, flags: tuple[Limit, ...] = (), simulated: bool = False
+) -> Purse:
+    return Purse(ledger, configured, flags, simulated=simulated, now_ms=lambda: NOON_MS, zone=UTC)
+
+
+@pytest.fixture
+async def ledger() -> AsyncIterator[Ledger]:
+    async with opened(None) as made:
+        yield made
+
+
+def of(number: int, status: TurnStatus = TurnStatus.COMPLETED, **members: Any) -> Turn:
+    what = order(f"t{number}", worker_id="wrk_1", created_ms=NOON_MS)
+    return replace(Turn(what), status=status, worker_id="wrk_1", **members)
+
+
+def ours(*turns: Turn, name: str = "ses_1") -> Session:
+    return session(name, worker_id="wrk_1", turns=turns)
+
+
+def told(usd: int | None, *, busy: bool = False, points: int | None = None) -> Snapshot:
+    usage = Usage(
+        cost_usd=None if usd is None else Decimal(usd), credits=None if points is None else Decimal(points)
+    )
+    return Snapshot("wrk_1", "running" if busy else "completed", running_flag=busy, usage=usage)
+
+
+async def spent(purse: Purse, into: Session, unit: Unit = Unit.USD) -> dict[str, Total]:
+    found = await purse.gauges(into)
+    return {str(gauge.limit.scope): gauge.spent for gauge in found if gauge.limit.unit is unit}
+
+
+async def test_each_scope_counts_its_own(ledger: Ledger) -> None:
+    await put_in(
+        ledger,
+        cells("t1", usd_pico=USD, at_ms=TODAY_MS - 1),
+        cells("t2", usd_pico=2 * USD, micro_credits=5_000_000, at_ms=TODAY_MS),
+        cells("t3", usd_pico=4 * USD, session_id="ses_2", at_ms=NOON_MS),
+        cells("t4", usd_pico=8 * USD, session_id="ses_3", worker_id="wrk_9", at_ms=NOON_MS),
+        cells("t5", usd_pico=16 * USD, session_id="ses_4", worker_id="wrk_local", base_url="local"),
+    )
+    purse = purse_on(ledger, *LIMITS)
+    assert await spent(purse, ours(of(1), of(2))) == {
+        "turn": Total(Decimal(2)),
+        "session": Total(Decimal(3)),
+        "worker": Total(Decimal(7)),
+        "day": Total(Decimal(14)),
+    }
+    assert (await spent(purse, ours(of(1), of(2)), Unit.CREDITS))["session"] == Total(Decimal(5), 1)
+    pretend = purse_on(ledger, *LIMITS, simulated=True)
+    assert (await spent(pretend, session("ses_4")))["day"] == Total(Decimal(16))
+    assert purse.today() == Which(since_ms=TODAY_MS, simulated=False)
+    assert pretend.today() == Which(since_ms=TODAY_MS, simulated=True)
+    assert (await ledger.spent(pretend.today())).usd == Total(Decimal(16))
+
+
+async def test_before_anything_was_sent_nothing_is_spent(ledger: Ledger) -> None:
+    purse = purse_on(ledger, *LIMITS)
+    zero = dict.fromkeys(("turn", "session", "worker", "day"), Total(Decimal(0)))
+    assert await spent(purse, session()) == zero
+    assert await spent(purse, session(turns=(of(1, TurnStatus.QUEUED),))) == zero
+    assert await spent(purse, session(turns=(of(1, TurnStatus.REJECTED),))) == zero
+
+
+async def test_a_turn_that_the_ledger_does_not_know_yet_is_a_gap(ledger: Ledger) -> None:
+    await put_in(ledger, cells("t1", usd_pico=USD))
+    purse = purse_on(ledger, *LIMITS)
+    assert await spent(purse, ours(of(1), of(2, TurnStatus.ACCEPTED))) == {
+        "turn": Total(None, 1),
+        "session": Total(Decimal(1), 1),
+        "worker": Total(Decimal(1), 1),
+        "day": Total(Decimal(1), 1),
+    }
+
+
+async def test_what_the_worker_tells_of_itself_counts_when_it_is_more(ledger: Ledger) -> None:
+    await put_in(ledger, cells("t1", usd_pico=2 * USD), cells("t2", session_id="ses_2"))
+    purse = purse_on(ledger, *LIMITS)
+    for said, expected in (
+        (told(9, points=7), Total(Decimal(9))),
+        (told(9, busy=True), Total(Decimal(9), 1)),
+        (told(1), Total(Decimal(2), 1)),
+        (told(None, points=7), Total(Decimal(2), 1)),
+    ):
+        assert (await spent(purse, ours(of(1, snapshot=said))))["worker"] == expected
+    credited = await spent(purse, ours(of(1, snapshot=told(9, points=7))), Unit.CREDITS)
+    assert credited["worker"] == Total(Decimal(7))
+    falling = ours(of(1, snapshot=told(9)), of(2, snapshot=told(8)))
+    assert (await spent(purse, falling))["worker"] == Total(Decimal(2), 1)
+    after = ours(of(1, snapshot=told(9)), of(3, TurnStatus.ACCEPTED))
+    assert (await spent(purse, after))["worker"] == Total(Decimal(9), 1)
+
+
+async def test_a_typed_limit_wins_over_a_configured_one_and_a_flag_over_both(ledger: Ledger) -> None:
+    configured = [Limit(Scope.DAY, Unit.USD, Decimal(10)), Limit(Scope.SESSION, Unit.CREDITS, Decimal(3))]
+    purse = purse_on(ledger, *configured)
+    await purse.set_limit(ours(), Scope.DAY, Unit.USD, Decimal("12.5"))
+    assert await purse.limits(ours()) == (
+        Limit(Scope.SESSION, Unit.CREDITS, Decimal(3)),
+        Limit(Scope.DAY, Unit.USD, Decimal("12.5"), Origin.TYPED),
+    )
+    flag = Limit(Scope.DAY, Unit.USD, Decimal(1), Origin.FLAG)
+    assert flag in await purse_on(ledger, *configured, flags=(flag,)).limits(ours())
+    await purse.set_limit(ours(), Scope.DAY, Unit.USD, None)
+    assert await purse.limits(ours()) == (configured[1],)
+    await purse.set_limit(ours(), Scope.DAY, Unit.USD, Decimal(4))
+    assert Limit(Scope.DAY, Unit.USD, Decimal(4), Origin.TYPED) in await purse.limits(ours())
+
+
+def scopes(found: Iterable[Limit]) -> set[str]:
+    return {str(limit.scope) for limit in found}
+
+
+async def test_a_typed_limit_counts_for_those_it_was_meant_for(ledger: Ledger) -> None:
+    purse = purse_on(ledger)
+    for scope in Scope:
+        await purse.set_limit(ours(), scope, Unit.USD, Decimal(5))
+    assert scopes(await purse.limits(ours())) == {"turn", "session", "worker", "day"}
+    assert scopes(await purse.limits(ours(name="ses_2"))) == {"turn", "worker", "day"}
+    assert scopes(await purse.limits(session("ses_2", worker_id="wrk_2"))) == {"turn", "day"}
+    assert scopes(await purse_on(ledger, simulated=True).limits(session("ses_9"))) == set()
+
+
+async def test_a_limit_of_a_worker_needs_a_worker(ledger: Ledger) -> None:
+    with pytest.raises(HandingerError, match="no worker yet"):
+        await purse_on(ledger).set_limit(session(), Scope.WORKER, Unit.USD, Decimal(1))
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "1e-13", "1e40", "9223373", "NaN"])
+async def test_what_is_no_amount_is_no_limit(ledger: Ledger, amount: str) -> None:
+    purse = purse_on(ledger)
+    with pytest.raises(HandingerError, match="no amount"):
+        await purse.set_limit(session(), Scope.DAY, Unit.USD, Decimal(amount))
+    assert await purse.limits(session()) == ()
+
+
+async def test_limits_are_only_ever_added_and_seen_by_every_program(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as one, opened(path) as other:
+        assert await other.changed()
+        await purse_on(one).set_limit(ours(), Scope.SESSION, Unit.CREDITS, Decimal("0.5"))
+        assert await other.changed()
+        assert await purse_on(other).limits(ours()) == (
+            Limit(Scope.SESSION, Unit.CREDITS, Decimal("0.5"), Origin.TYPED),
+        )
+    assert look(path, "SELECT scope, whose, unit, amount, set_ms FROM limits") == [
+        ("session", "ses_1", "credits", 500_000, NOON_MS)
+    ]
+    for sql in ("UPDATE limits SET amount = 1", "DELETE FROM limits"):
+        with pytest.raises(sqlite3.IntegrityError):
+            look(path, sql)

@@ -1,0 +1,239 @@
+"""Totals are the raw rows added up, exactly, and every gap is counted for every number."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handinger_tui.core.money import Total
+from handinger_tui.core.spending import SUMS, Bucket, By, Sum, Which, altogether
+from handinger_tui.core.turn import TurnStatus
+from handinger_tui.ledger.charging import NUMBERS, TOLD
+from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.ledger.totals import PLACES
+from tests.ledger.made import look, opened
+from tests.ledger.rows import DAY_MS, NOON_MS, cells, put, put_in
+
+LARGEST = 2**63 - 1
+
+value = st.none() | st.integers(0, 10**12) | st.sampled_from([0, LARGEST, LARGEST - 1, 2**62])
+knowledge = st.fixed_dictionaries(dict.fromkeys(NUMBERS, value) | {"final": st.sampled_from([0, 1])})
+turn = st.fixed_dictionaries(
+    {
+        "session_id": st.sampled_from(["ses_1", "ses_2"]),
+        "worker_id": st.sampled_from(["wrk_1", "wrk_2", None]),
+        "budget": st.sampled_from(["low", "high", None]),
+        "started_by": st.sampled_from(["app", "headless", "unknown", None]),
+        "base_url": st.sampled_from(["local", "https://one.example"]),
+        "at_ms": st.integers(NOON_MS - 3 * DAY_MS, NOON_MS),
+        "status": st.sampled_from(["completed", "failed", "incomplete", "unknown", "running", "rejected"]),
+        "history": st.lists(knowledge, min_size=1, max_size=4),
+    }
+)
+
+
+def rows_of(number: int, told: dict[str, Any]) -> list[dict[str, Any]]:
+    """A charge and its corrections, as differences to what was known before."""
+    so_far: dict[str, int] = {}
+    rows = []
+    for at, newest in enumerate(told["history"]):
+        kind = "correction" if at else "charge"
+        row = {name: member for name, member in told.items() if name != "history"} | {
+            "final": newest["final"]
+        }
+        for name in NUMBERS:
+            if newest[name] is not None:
+                row[name] = newest[name] - so_far.get(name, 0)
+                so_far[name] = newest[name]
+        rows.append(cells(f"turn_{number}", kind, **row))
+    return rows
+
+
+def added_up(turns: list[list[dict[str, Any]]]) -> Bucket:
+    """The same as a bucket, from the raw rows and in Python's own integers."""
+    sums = []
+    for name in TOLD:
+        amounts = [[row[name] for row in rows if row.get(name) is not None] for rows in turns]
+        whole = [any(row["final"] and row.get(name) is not None for row in rows) for rows in turns]
+        known = [sum(each) for each in amounts if each]
+        exact = Decimal(sum(known)).scaleb(-PLACES[name]) if known else None
+        sums.append(Sum(exact, whole.count(False)))
+    ends = [rows[0]["status"] for rows in turns]
+    moments = [rows[0]["at_ms"] for rows in turns]
+    return Bucket(
+        "",
+        len(turns),
+        sum(status in ("failed", "incomplete", "unknown") for status in ends),
+        **dict(zip(SUMS, sums, strict=True)),  # type: ignore[arg-type]  # the names of its sums
+        first_ms=min(moments, default=None),
+        last_ms=max(moments, default=None),
+    )
+
+
+KEYS: dict[By, Callable[[dict[str, Any]], str]] = {
+    By.SESSION: lambda row: row["session_id"],
+    By.WORKER: lambda row: row["worker_id"] or "",
+    By.BUDGET: lambda row: row["budget"] or "",
+    By.TRIGGER: lambda row: row["started_by"] or "unknown",
+    By.DAY: lambda row: str(_day(row["at_ms"])),
+    By.TURN: lambda row: row["turn_id"],
+}
+
+
+def _day(at_ms: int) -> object:
+    return datetime.fromtimestamp(at_ms // 1000, UTC).astimezone(ZoneInfo("Asia/Kathmandu")).date()
+
+
+def same(found: Bucket, expected: Bucket) -> None:
+    for field in fields(Bucket):
+        if field.name not in ("key", "title"):
+            assert getattr(found, field.name) == getattr(expected, field.name), field.name
+
+
+@given(st.lists(turn, max_size=6), st.sampled_from([None, True, False]))
+@settings(max_examples=60, deadline=None)
+async def test_every_grouping_is_the_sum_of_the_raw_rows(
+    told: list[dict[str, Any]], simulated: bool | None
+) -> None:
+    turns = [rows_of(number, one) for number, one in enumerate(told)]
+    asked = [rows for rows in turns if simulated in (None, rows[0]["base_url"] == "local")]
+    async with opened(None, zone=ZoneInfo("Asia/Kathmandu")) as ledger:
+        await put_in(ledger, *(row for rows in turns for row in rows))
+        which = Which(simulated=simulated)
+        for by, key in KEYS.items():
+            groups: dict[str, list[list[dict[str, Any]]]] = defaultdict(list)
+            for rows in asked:
+                groups[key(rows[0])].append(rows)
+            found = await ledger.buckets(by, which)
+            assert {bucket.key for bucket in found} == groups.keys()
+            assert len(found) == len(groups)
+            for bucket in found:
+                same(bucket, added_up(groups[bucket.key]))
+        spent = await ledger.spent(which)
+        whole = added_up(asked)
+        assert (spent.turns, spent.usd, spent.credits) == (
+            len(asked),
+            whole.total("usd"),
+            whole.total("credits"),
+        )
+        each = await ledger.turn_charges(which)
+        assert sorted(one.turn_id for one in each) == sorted(rows[0]["turn_id"] for rows in asked)
+        for one in each:
+            rows = turns[int(one.turn_id.removeprefix("turn_"))]
+            assert one.corrections == len(rows) - 1
+            assert one.usd == added_up([rows]).usd.known
+            counted = [row["steps"] for row in rows if row.get("steps") is not None]
+            assert one.usage.steps == (sum(counted) if counted else None)
+
+
+async def test_an_aborted_transaction_leaves_both_tables_alone(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await put_in(ledger, cells("t1", usd_pico=5))
+
+        def broken(connection: sqlite3.Connection) -> None:
+            connection.execute("BEGIN")
+            put(connection, cells("t1", "correction", usd_pico=7), cells("t2", usd_pico=1))
+            connection.execute("ROLLBACK")
+
+        await ledger._run(broken)
+        with pytest.raises(Exception, match="already holds"):
+            # The second charge of a turn is refused, and with it what the trigger did.
+            await ledger._run(lambda db: put(db, cells("t1", usd_pico=9)))
+        assert [(one.turn_id, one.usd, one.corrections) for one in await ledger.turn_charges()] == [
+            ("t1", Decimal("5E-12"), 0)
+        ]
+        assert len(await ledger.charges()) == 1
+
+
+async def test_a_sum_beyond_64_bits_within_one_turn_loses_no_charge(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await put_in(ledger, cells("t1", usd_pico=LARGEST), cells("t1", "correction", usd_pico=LARGEST))
+        assert len(await ledger.charges()) == 2
+        (one,) = await ledger.turn_charges()
+        assert one.usd is None
+    assert look(tmp_path / "h.db", "SELECT typeof(usd_pico) FROM turn_totals") == [("null",)]
+
+
+async def test_a_later_correction_tells_the_end_and_keeps_what_was_known(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        first = cells("t1", status="accepted", final=0, usd_pico=5, sources=2)
+        later = cells("t1", "correction", status="failed", budget=None, worker_id=None, at_ms=NOON_MS + 9)
+        await put_in(ledger, first, later | {"elapsed_ms": 70, "base_url": None})
+        (one,) = await ledger.turn_charges()
+    assert (one.status, one.budget, one.worker_id) == (TurnStatus.FAILED, "standard", "wrk_1")
+    assert (one.at_ms, one.base_url, one.sources, one.elapsed_ms) == (NOON_MS, "https://one.example", 2, 70)
+
+
+async def test_a_finished_reading_that_does_not_tell_a_number_leaves_it_a_gap(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await put_in(
+            ledger,
+            cells("t1", final=0, usd_pico=5),
+            cells("t1", "correction", final=1, micro_credits=1_000_000),
+        )
+        spent = await ledger.spent()
+    assert (spent.usd, spent.credits) == (Total(Decimal("5E-12"), 1), Total(Decimal(1)))
+
+
+async def filled(ledger: Ledger) -> None:
+    await put_in(
+        ledger,
+        cells("t1", at_ms=1_000, usd_pico=3, budget="low"),
+        cells("t2", at_ms=2_000, usd_pico=9, session_id="ses_2", worker_id="wrk_2"),
+        cells("t3", at_ms=3_000, session_id="ses_3", worker_id="wrk_3"),
+        cells("t4", at_ms=3_000, usd_pico=4, base_url="local", worker_id="wrk_4"),
+        cells("t1", "correction", at_ms=9_000, usd_pico=1, budget="low"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("which", "turns"),
+    [
+        (Which(), "t4 t3 t2 t1"),
+        (Which(since_ms=2_000), "t4 t3 t2"),
+        (Which(until_ms=2_000), "t1"),
+        (Which(since_ms=2_000, until_ms=3_000), "t2"),
+        (Which(session_id="ses_1"), "t4 t1"),
+        (Which(worker_id="wrk_3"), "t3"),
+        (Which(budget="low"), "t1"),
+        (Which(simulated=True), "t4"),
+        (Which(simulated=False, since_ms=2_000), "t3 t2"),
+        (Which(session_id="nobody"), ""),
+    ],
+)
+async def test_turns_are_found_by_everything_they_can_be_asked_by(which: Which, turns: str) -> None:
+    async with opened(None) as ledger:
+        await filled(ledger)
+        assert " ".join(one.turn_id for one in await ledger.turn_charges(which)) == turns
+        names = set(turns.split())
+        assert {row.turn_id for row in await ledger.charges(which)} == names
+        for by in By:
+            whole = altogether(await ledger.buckets(by, which))
+            assert whole.turns == len(names)
+            assert whole.total("usd") == (await ledger.spent(which)).usd
+
+
+async def test_pages_of_turns(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await filled(ledger)
+        pages = [await ledger.turn_charges(limit=2, offset=at) for at in (0, 2, 4)]
+        everything = await ledger.turn_charges(limit=-1)
+    assert [[one.turn_id for one in page] for page in pages] == [["t4", "t3"], ["t2", "t1"], []]
+    assert len(everything) == 4
+
+
+async def test_the_dearest_come_first_and_the_unknown_last() -> None:
+    async with opened(None) as ledger:
+        await filled(ledger)
+        assert [one.key for one in await ledger.buckets(By.WORKER)] == ["wrk_2", "wrk_1", "wrk_4", "wrk_3"]

@@ -1,0 +1,43 @@
+"""What turns at a budget usually took."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tests.ledger.made import opened
+from tests.ledger.rows import NOON_MS, cells, put_in
+
+USD = 10**12
+
+
+async def test_the_range_is_of_this_workers_turns_at_this_budget() -> None:
+    async with opened(None) as ledger:
+        await put_in(
+            ledger,
+            cells("t1", usd_pico=1 * USD, budget="high"),
+            cells("t2", usd_pico=3 * USD, budget="high"),
+            cells("t3", budget="high", final=0, status="unknown"),
+            cells("t4", usd_pico=9 * USD, budget="high", final=0, status="running"),
+            cells("free", usd_pico=0, budget="high", status="rejected"),
+            cells("live", usd_pico=0, budget="high", status="accepted", final=0),
+            cells("other", usd_pico=5 * USD, budget="low"),
+            cells("pretend", usd_pico=7 * USD, budget="high", base_url="local"),
+            cells("else", usd_pico=8 * USD, budget="high", worker_id="wrk_2"),
+        )
+        usual = await ledger.usual("wrk_1", "high", simulated=False)
+        assert (usual.usd.known, usual.usd.unknown, usual.everywhere) == (2, 2, False)
+        assert (usual.usd.low, usual.usd.median, usual.usd.most) == (Decimal(1), Decimal(2), Decimal(3))
+        assert (usual.credits.known, usual.credits.unknown) == (0, 4)
+        for worker in (None, "wrk_3"):
+            everywhere = await ledger.usual(worker, "high", simulated=False)
+            assert (everywhere.usd.known, everywhere.usd.most, everywhere.everywhere) == (3, Decimal(8), True)
+        pretend = await ledger.usual("wrk_1", "high", simulated=True)
+        assert pretend.usd.median == Decimal(7)
+        assert (await ledger.usual(None, "standard", simulated=False)).usd.known == 0
+
+
+async def test_only_the_newest_hundred_count() -> None:
+    async with opened(None) as ledger:
+        await put_in(ledger, *(cells(f"t{at}", usd_pico=at * USD, at_ms=NOON_MS + at) for at in range(150)))
+        usual = await ledger.usual("wrk_1", "standard", simulated=False)
+        assert (usual.usd.known, usual.usd.low, usual.usd.most) == (100, Decimal("74.75"), Decimal(149))
