@@ -48,6 +48,9 @@ def test_a_range_lies_around_the_middle_and_never_below_what_is_spent() -> None:
     assert found.high is not None
     assert found.spent.value == Decimal("10.3") <= found.low < found.middle < found.high
     assert found.middle == Decimal("10.3") + Decimal("3.1") * Decimal("10.5")
+    # The variance of 0.1, 9 and 0.2 is 26.11; 10.5 days and their average (of 3) make it 47.25 times as much.
+    assert found.high - found.middle == Decimal("35.124030235723")
+    assert found.low == found.spent.value
     assert forecast_text(found).startswith("~$42.85 by the end of the month (~$")
 
 
