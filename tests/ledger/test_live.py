@@ -22,11 +22,6 @@ def running(usd: str | None, read_ms: int = 3_000, **members: Any) -> Turn:
     snapshot = None if told is None else Snapshot("wrk_1", "running", running_flag=True, usage=told)
     given: dict[str, Any] = {"status": TurnStatus.ACCEPTED, "worker_id": "wrk_1"}
     given |= {"read_ms": read_ms, "snapshot": snapshot}
-        "status": TurnStatus.ACCEPTED,
-        "worker_id": "wrk_1",
-        "read_ms": read_ms,
-        "snapshot": snapshot,
-    }
     what = order(budget="high", trigger=Trigger.HEADLESS)
     return replace(Turn(what), **(given | members))
 
