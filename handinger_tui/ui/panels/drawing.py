@@ -138,7 +138,7 @@ def bar(parts: Sequence[Amount | None], total: Amount | None, width: int) -> lis
 def level(percent: int | None, width: int) -> str:
     """How far a limit is used up: heavy where it is, light where not, points where nobody knows.
 
-    Whatever is spent shows, and only a limit that is reached is full.
+    One percent shows already, and only a limit that is reached is full.
     """
     if percent is None:
         return REST * width

@@ -39,7 +39,7 @@ def gauge_remark(gauge: Gauge) -> str:
 def _lines(gauge: Gauge, width: int) -> tuple[Content, Content]:
     style = STYLES[gauge.state]
     words = " ".join(word for word in (_percent(gauge), WORDS[gauge.state]) if word)
-    bar = drawing.level(gauge.percent, max(4, width - len(words) - 1))
+    bar = drawing.level(gauge.percent, max(4, width - len(words) - 2))
     amounts = Content.assemble((f"{gauge.limit.scope:<8}", FAINT), _spent(gauge))
     return amounts.truncate(width, ellipsis=True), Content.assemble((bar, style), " ", (words, style))
 

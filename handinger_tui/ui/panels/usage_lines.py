@@ -106,6 +106,7 @@ def usage_lines(
     table = _Table(view, width, {name: rate, "elapsed": view.elapsed(now_ms)})
     return [
         *_headline(view, width),
+        *_bar(view.turn, width),
         *limits,
         BLANK,
         *_table(table),
@@ -208,26 +209,28 @@ def _unit(text: str, write: Write) -> tuple[str, str]:
 
 # -- where the cost went ----------------------------------------------------------------
 def _split(table: _Table) -> list[Content]:
-    """The four categories: one bar, and the numbers behind it."""
+    """What the four blocks of the bar stand for. Without a bar for this turn, one for the worker."""
     view, width = table.view, table.width
-    turn = [view.this_turn(name).value for name in CATEGORIES]
-    pieces = drawing.bar(turn, view.this_turn("cost").value, width)
-    whose = "this turn"
-    if not pieces and all(value is None for value in turn):
-        worker = [view.this_worker(name).value for name in CATEGORIES]
-        pieces, whose = drawing.bar(worker, view.this_worker("cost").value, width), "this worker"
+    unknown = all(view.this_turn(name).value is None for name in CATEGORIES)
+    worker = _bar(view.worker, width) if unknown else []
     styles = [f".usage--{name}" for name in CATEGORIES]
-    lines = [Content.assemble(("cost split", FAINT), (f" · {whose}" if pieces else "", FAINT))]
-    if pieces:
-        blocks, colours = (*drawing.BLOCKS, drawing.REST), (*styles, ".usage--rest")
-        lines.append(Content.assemble(*((blocks[at] * cells, colours[at]) for at, cells in pieces)))
+    lines = [Content.styled("cost split" + (" · this worker" if worker else ""), FAINT), *worker]
     gap = " " if _columns(width)[0] > 9 else ""
     for at, name in enumerate(CATEGORIES):
         title = Content.assemble((drawing.BLOCKS[at], styles[at]), (gap + name, FAINT))
         lines.append(_row(table, name, title, drawing.usd))
-    if any(at < 0 for at, _ in pieces):
+    if any(drawing.REST in bar.plain for bar in (*_bar(view.turn, width), *worker)):
         lines.append(Content.styled(f"{drawing.REST} not split up", FAINT))
     return lines
+
+
+def _bar(column: Sequence[Figure], width: int) -> list[Content]:
+    """The cost as one bar of four blocks; nothing where nobody split it up."""
+    values = {name: column[AT[name]].value for name in ("cost", *CATEGORIES)}
+    pieces = drawing.bar([values[name] for name in CATEGORIES], values["cost"], width)
+    blocks = (*drawing.BLOCKS, drawing.REST)
+    colours = (*(f".usage--{name}" for name in CATEGORIES), ".usage--rest")
+    return [Content.assemble(*((blocks[at] * cells, colours[at]) for at, cells in pieces))] if pieces else []
 
 
 def _history(view: UsageView, width: int) -> list[Content]:
