@@ -1,0 +1,118 @@
+"""Money against the fault server: counters move while a turn runs, gaps stay gaps, and a ceiling holds."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handinger_tui.cli.app import launch_of
+from handinger_tui.cli.args import parse
+from handinger_tui.cli.start import settings_for
+from handinger_tui.ui.app import HandingerApp
+from handinger_tui.ui.panels.figures import usage_view
+from tests.chaos.server import FaultServer
+from tests.chaos.test_app import service
+from tests.chaos.world import World
+from tests.e2e.runner import Ran, run
+
+__all__ = ["service"]
+
+POLL = {"HANDINGER_POLL_INTERVAL": "0.03"}
+STEP_MS = 150
+
+
+def reading(usd: float | None, **members: Any) -> list[dict[str, Any]]:
+    usage = {"totalTokens": 10, **({} if usd is None else {"costUsd": usd}), **members}
+    return [{"worker": {"usage": usage, "costs": {}}}]
+
+
+def slow_turn(*readings: list[dict[str, Any]], before: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """A stream that takes its time, and a Worker that tells `readings` one after the other."""
+    stream: list[dict[str, Any]] = [{"head": {}}, {"accept": {}}, {"open": 1}]
+    for at in range(9):
+        stream += [{"deltas": [at, at + 1]}, {"hang": STEP_MS}]
+    ends = [
+        {"sse": {"type": "text-end", "id": "t1"}},
+        {"sse": {"type": "finish"}},
+        {"complete": 1},
+        {"end": 1},
+    ]
+    looks = {"pre_get": [before or reading(0)], "get": list(readings)}
+    return {"id": "slow", "op": "continue", "server": {"continue": [stream + ends], **looks}}
+
+
+def headless(world: World, server: FaultServer, home: Path, *argv: str) -> Ran:
+    return run("-w", world.worker_id, "-p", "go", *argv, home=home, base_url=server.base_of(world), **POLL)
+
+
+def test_a_ceiling_is_told_while_the_turn_runs(server: FaultServer, tmp_path: Path) -> None:
+    world = server.begin(slow_turn(reading(0.2), reading(0.5), reading(0.85), reading(1.1), reading(1.2)))
+    ran = headless(world, server, tmp_path, "--output-format", "stream-json", "--max-cost", "1")
+    lines = [line["type"] for line in ran.lines]
+    seen = [
+        line["usage"]["cost_usd"] for line in ran.lines[: lines.index("finish")] if line["type"] == "usage"
+    ]
+    assert len(set(seen)) >= 3, seen
+    assert (ran.err.count("limit near"), ran.err.count("limit reached")) == (1, 1)
+    assert (ran.code, ran.result["status"], world.posts) == (5, "completed", 1)
+    again = headless(world, server, tmp_path, "--json", "--max-cost", "1")
+    assert (again.code, again.result["error"]["kind"], world.posts) == (5, "cost_limit", 1)
+
+
+def test_what_is_never_reported_is_never_zero_and_never_blocks(server: FaultServer, tmp_path: Path) -> None:
+    world = server.begin(slow_turn(reading(None), before=reading(None)))
+    ran = headless(world, server, tmp_path, "--json", "--max-cost", "1")
+    assert (ran.code, ran.result["usage"]["cost_usd"], ran.result["turn_usage"]["cost_usd"]) == (
+        0,
+        None,
+        None,
+    )
+    assert "not known" in ran.err
+    told = run("costs", "--json", home=tmp_path).result["total"]
+    assert (told["cost_usd"], told["unpriced_turns"]) == (None, 1)
+
+
+def test_a_falling_figure_makes_every_turn_speak_for_itself(server: FaultServer, tmp_path: Path) -> None:
+    world = server.begin(slow_turn(reading(0.3), before=reading(5)))
+    ran = headless(world, server, tmp_path, "--json", "--max-cost", "4")
+    assert (ran.code, ran.result["turn_usage"]["cost_usd"]) == (0, "0.3")
+    assert run("costs", "--json", home=tmp_path).result["total"]["cost_usd"] == "0.3"
+
+
+async def test_counters_move_on_the_screen_and_the_limit_holds(
+    server: FaultServer,
+    service: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HANDINGER_POLL_INTERVAL", "0.2")
+    monkeypatch.setenv("HANDINGER_LIMIT_SESSION_USD", "1")
+    world = server.begin(slow_turn(reading(0.2), reading(0.5), reading(0.85), reading(1.1), reading(1.2)))
+    os.environ["HANDINGER_BASE_URL"] = server.base_of(world)
+    told = parse(["-w", world.worker_id])
+    async with AsyncExitStack() as stack:
+        app = HandingerApp(launch_of(told, settings_for(told), stack))
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            while not app.work.arrived:
+                await pilot.pause()
+            app.work.prompt.text = "go"
+            await pilot.press("enter")
+            desk = app.work.at_work
+            seen: list[str] = []
+            while not desk.session.turns or desk.session.busy:
+                await pilot.pause()
+                figure = usage_view(desk.session).this_turn("cost").value
+                seen += [str(figure)] if desk.session.busy and figure is not None else []
+            assert len(set(seen)) >= 3, set(seen)
+            await desk.engine.settled(desk.session_id)
+            app.work.prompt.text = "once more"
+            await pilot.press("enter")
+            while app.screen is app.work:
+                await pilot.pause()
+            assert world.posts == 1
+            assert app.work.prompt.text == "once more"
+            said = [note.message for note in app._notifications]
+            assert sum("limit near" in line for line in said) == 1, said
