@@ -19,6 +19,7 @@ USAGE: Final = 2
 EPILOG: Final = """commands:
   attach ID           watch a worker that may be running: replay, then live
   sessions …          list, show, search, rename, rm: the local history
+  costs               what turns took: by day, worker, budget, session, trigger or turn
   email ID            the worker's inbound e-mail address
   schedules …         list, add, cancel: the worker's schedules
   files …             list, get: the worker's files now
@@ -166,6 +167,31 @@ def _sessions() -> argparse.ArgumentParser:
     return parser
 
 
+def _costs() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="handinger-tui costs", description="What turns took. Reads the local history, no network."
+    )
+    parser.add_argument(
+        "--by",
+        choices=("day", "worker", "budget", "session", "turn", "trigger"),
+        default="day",
+        help="what makes a row (default: day)",
+    )
+    when = "a day (2026-11-25), today, month, or back from now: 7d (whole days), 24h"
+    parser.add_argument("--since", metavar="WHEN", help=f"from then on: {when}")
+    parser.add_argument("--until", metavar="WHEN", help="up to then; a day or month counts whole")
+    parser.add_argument("--worker", metavar="ID", help="one worker (a unique beginning is enough)")
+    parser.add_argument("--session", metavar="ID", help="one session (a unique beginning is enough)")
+    parser.add_argument("--budget", choices=BUDGETS, help="turns of one budget")
+    parser.add_argument("--local", action="store_true", help="the local worker's simulated money only")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="JSON on stdout")
+    form.add_argument("--csv", action="store_true", help="CSV on stdout")
+    parser.add_argument("--report", metavar="FILE", help="write charts to FILE: .html, .svg or .png")
+    parser.add_argument("--force", action="store_true", help="replace FILE when it exists")
+    return parser
+
+
 def _local() -> argparse.ArgumentParser:
     parser = Parser(prog="handinger-tui local", description="Serve the local worker until interrupted.")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any free one)")
@@ -233,6 +259,7 @@ def _files() -> argparse.ArgumentParser:
 SUBCOMMANDS: Final = {
     "attach": _attach,
     "sessions": _sessions,
+    "costs": _costs,
     "email": _email,
     "schedules": _schedules,
     "files": _files,

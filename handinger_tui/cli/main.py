@@ -93,6 +93,12 @@ def _sessions(told: argparse.Namespace) -> int:
     return run(told)
 
 
+def _costs(told: argparse.Namespace) -> int:
+    from handinger_tui.cli.costs import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
+
+    return run(told)
+
+
 def _local(told: argparse.Namespace) -> int:
     from handinger_tui.cli.serve import run  # noqa: PLC0415 - starlette and uvicorn, 160 ms
 
@@ -122,6 +128,7 @@ COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "": _turn,
     "attach": _attach,
     "sessions": _sessions,
+    "costs": _costs,
     "email": _remote,
     "schedules": _remote,
     "files": _remote,

@@ -28,9 +28,9 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-def put(text: str) -> None:
+def put(text: str, end: str = "\n") -> None:
     """Text on stdout. Whoever made it, this is the gate that it passes last."""
-    sys.stdout.write(clean(text) + "\n")
+    sys.stdout.write(clean(text) + end)
 
 
 def encodable(text: str) -> str:

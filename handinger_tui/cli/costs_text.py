@@ -1,0 +1,241 @@
+"""Costs for people: a table with bars, the shares, and what the figures mean. Reads without colour."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from handinger_tui.cli.costs_remarks import remarks
+from handinger_tui.cli.output import put
+from handinger_tui.core.charts.data import SIMULATED, percent_text, shares
+from handinger_tui.core.money import EXACT, Total, credits_text, usd_text
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.spending import Bucket, By
+from handinger_tui.core.words import number, plural
+from handinger_tui.ledger.costs_rows import Book
+
+if TYPE_CHECKING:
+    from handinger_tui.cli.costs import Asked, Told
+
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉"
+_LEAST_BAR: Final = 10
+_GAP: Final = "  "
+
+
+def put_text(book: Book, asked: Asked, found: Told) -> None:
+    """Print everything that is told about `asked`."""
+    if not found.whole.turns:
+        put(_nothing(asked))
+        return
+    width = columns()
+    put(heading(asked) + (f"\n{SIMULATED}" if asked.simulated else "") + "\n")
+    if asked.by is By.TURN:
+        from handinger_tui.cli.costs_list import put_turns  # noqa: PLC0415 - only turn by turn
+
+        put_turns(book, asked, found.whole, width)
+    else:
+        put(table(found.groups, found.whole, asked.by, width))
+    for block in (gaps_line(found.whole), share_lines(found.whole, width), *remarks(book, asked)):
+        if block:
+            put("\n" + block)
+
+
+def columns() -> int:
+    """The width of the terminal, 80 when there is none."""
+    return max(30, shutil.get_terminal_size((80, 24)).columns) if sys.stdout.isatty() else 80
+
+
+def heading(asked: Asked) -> str:
+    """The first line: "Costs by day · since 7d · worker wrk_1"."""
+    which = asked.which
+    pieces = [
+        f"Costs by {asked.by}",
+        f"since {asked.since}" if asked.since else "",
+        f"until {asked.until}" if asked.until else "",
+        f"worker {which.worker_id}" if which.worker_id else "",
+        f"session {which.session_id}" if which.session_id else "",
+        f"budget {which.budget}" if which.budget else "",
+        "simulated" if asked.simulated else "",
+    ]
+    return " · ".join(clean_line(piece) for piece in pieces if piece)
+
+
+def _nothing(asked: Asked) -> str:
+    filtered = any(
+        (asked.since, asked.until, asked.which.worker_id, asked.which.session_id, asked.which.budget)
+    )
+    what = "simulated costs" if asked.simulated else "costs"
+    if filtered:
+        return f"No {what} in this selection."
+    return f"No {what} yet. They are kept from the first turn on: handinger-tui"
+
+
+# -- the table ---------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of texts. `spare`: the first to go where there is no room; 0 stays."""
+
+    head: str
+    cells: Sequence[str]
+    left: bool = False
+    spare: int = 0
+
+    @property
+    def width(self) -> int:
+        """Of its widest text."""
+        return max(map(cells_of, (self.head, *self.cells)))
+
+
+def table(groups: Sequence[Bucket], whole: Bucket, by: By, width: int) -> str:
+    """One line per group and one for all, with bars beside them, or below where there is no room."""
+    most = max((bucket.usd.known or Decimal(0) for bucket in groups), default=Decimal(0))
+    titled = [f"{key_of(bucket, by)}  {clean_line(bucket.title)}".rstrip() for bucket in groups]
+    keys = [clip(key_of(bucket, by), max(12, width // 2)) for bucket in groups]
+    for names in (titled, keys):
+        lines = lines_of(_columns(names, groups, whole, by))
+        room = width - cells_of(lines[0]) - len(_GAP)
+        if room >= _LEAST_BAR:
+            drawn = ["", *(bar(bucket, most, room) for bucket in groups), ""]
+            return "\n".join(f"{line}{_GAP}{mark}".rstrip() for line, mark in zip(lines, drawn, strict=True))
+    lines = lines_of(fitting(_columns(keys, groups, whole, by), width))
+    names = [clip(clean_line(bucket.title) or key_of(bucket, by), max(12, width // 2)) for bucket in groups]
+    beside = max(map(cells_of, names))
+    room = width - beside - len(_GAP)
+    drawn = [f"{pad(name, beside)}{_GAP}{bar(b, most, room)}" for name, b in zip(names, groups, strict=True)]
+    return "\n".join([*lines, "", *(line.rstrip() for line in drawn)])
+
+
+def _columns(names: Sequence[str], groups: Sequence[Bucket], whole: Bucket, by: By) -> list[Column]:
+    every = [*groups, whole]
+    return [
+        Column(str(by), [*names, "total"], left=True),
+        Column("turns", [number(bucket.turns) for bucket in every]),
+        Column("cost", [amount_text(bucket.total("usd"), usd_text) for bucket in every]),
+        Column("credits", [amount_text(bucket.total("credits"), credits_text) for bucket in every], spare=2),
+        Column("tokens", [amount_text(bucket.total("tokens"), _count) for bucket in every], spare=3),
+        Column("incomplete", [incomplete_text(bucket) for bucket in every], spare=1),
+    ]
+
+
+def lines_of(listed: Sequence[Column]) -> list[str]:
+    """Head and rows, padded."""
+    rows = zip(*((column.head, *column.cells) for column in listed), strict=True)
+    return [
+        _GAP.join(pad(text, column.width, left=column.left) for text, column in zip(row, listed, strict=True))
+        for row in rows
+    ]
+
+
+def fitting(listed: Sequence[Column], width: int) -> list[Column]:
+    """Those that there is room for, the most spare ones left out first."""
+    kept = list(listed)
+    while sum(column.width for column in kept) + len(_GAP) * (len(kept) - 1) > width:
+        spare = max(kept, key=lambda column: column.spare)
+        if not spare.spare:
+            break
+        kept.remove(spare)
+    return kept
+
+
+def key_of(bucket: Bucket, by: By) -> str:
+    """What a group is called."""
+    return clean_line(bucket.key) or ("not known" if by in (By.WORKER, By.SESSION) else "not set")
+
+
+def amount_text(amount: Total, write: Callable[[Decimal | None], str]) -> str:
+    """One figure: "$1.23", "$1.23 +2" with two turns missing, "not reported"."""
+    told = write(amount.value)
+    return told if amount.value is None or amount.whole else f"{told} +{amount.missing_turns:,}"
+
+
+def _count(value: Decimal | None) -> str:
+    return number(None if value is None else int(value))
+
+
+def incomplete_text(bucket: Bucket) -> str:
+    """With its share of the turns: "2 (17 %)"."""
+    if not bucket.incomplete:
+        return "0"
+    return f"{bucket.incomplete:,} ({percent_text(EXACT.divide(bucket.incomplete, bucket.turns))})"
+
+
+def bar(bucket: Bucket, most: Decimal, room: int) -> str:
+    """A bar of at most `room` cells; "▒" stands for turns whose cost is not known."""
+    gap = "▒" if bucket.usd.gaps else ""
+    known = bucket.usd.known
+    if not known or most <= 0 or known < 0:
+        return gap
+    eighths = max(1, int(EXACT.divide(EXACT.multiply(known, Decimal(8 * (room - 1))), most)))
+    full, rest = divmod(eighths, 8)
+    return "█" * full + (_EIGHTHS[rest] if rest else "") + gap
+
+
+# -- below it ----------------------------------------------------------------------------
+def gaps_line(whole: Bucket) -> str:
+    """What "+n" means, where it stands somewhere."""
+    gaps = max(whole.usd.gaps, whole.credits.gaps, whole.tokens.gaps)
+    if not gaps:
+        return ""
+    told = plural(whole.usd.gaps, "turn")
+    return (
+        f"+n: n turns not fully reported, whose amount comes on top. Cost of {told} missing."
+        if whole.usd.gaps
+        else "+n: n turns not fully reported, whose amount comes on top."
+    )
+
+
+def share_lines(whole: Bucket, width: int) -> str:
+    """The four categories, each with a bar, a percentage and an amount."""
+    found = shares(whole)
+    if not any(share.usd is not None for share in found):
+        return "Share by category: not reported."
+    texts = [
+        (share.name, percent_text(share.part), amount_text(Total(share.usd, share.gaps), usd_text))
+        for share in found
+    ]
+    beside = [max(len(row[at]) for row in texts) for at in range(3)]
+    room = max(4, min(40, width - sum(beside) - 8))
+    lines = []
+    for share, (name, percent, usd) in zip(found, texts, strict=True):
+        length = round((share.part or Decimal(0)) * room)
+        mark = ("░" if share.name == "not split" else "█") * max(length, 1 if share.part else 0)
+        lines.append(f"  {name:<{beside[0]}}  {percent:>{beside[1]}}  {usd:>{beside[2]}}  {mark}".rstrip())
+    return "\n".join(["Share by category:", *lines])
+
+
+# -- widths ------------------------------------------------------------------------------
+def cells_of(text: str) -> int:
+    """How many cells a text takes in a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum(_cells(letter) for letter in text)
+
+
+def _cells(letter: str) -> int:
+    if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+def pad(text: str, width: int, *, left: bool = True) -> str:
+    """`text` in `width` cells, at the left or right."""
+    blank = " " * (width - cells_of(text))
+    return text + blank if left else blank + text
+
+
+def clip(text: str, width: int) -> str:
+    """At most `width` cells, "…" where something is left out."""
+    if cells_of(text) <= width:
+        return text
+    kept, used = "", 1
+    for letter in text:
+        used += _cells(letter)
+        if used > width:
+            break
+        kept += letter
+    return kept.rstrip() + "…"

@@ -1,0 +1,1 @@
+"""Charts of what was spent: values and drawings, without a screen or a file."""

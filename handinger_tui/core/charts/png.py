@@ -1,0 +1,221 @@
+"""PNG: a scene as a picture, with nothing but zlib. Light colours, one pixel per unit. Pure."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from functools import cache
+from math import ceil, floor, hypot
+from typing import Final
+
+from handinger_tui.core.charts.font import ABOVE, glyph
+from handinger_tui.core.charts.palette import LIGHT
+from handinger_tui.core.charts.scene import (
+    AREA_STRENGTH,
+    DASH,
+    STRIPE,
+    Anchor,
+    Area,
+    Box,
+    Dot,
+    Ink,
+    Line,
+    Mark,
+    Point,
+    Scene,
+    Word,
+)
+
+Colour = tuple[int, int, int]
+_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+
+
+def picture(scene: Scene) -> bytes:
+    """A whole PNG file."""
+    canvas = _Canvas(scene.width, scene.height)
+    for mark in scene.marks:
+        canvas.draw(mark)
+    rows = range(0, len(canvas.cells), scene.width * 3)
+    packed = b"".join(b"\0" + canvas.cells[at : at + scene.width * 3] for at in rows)
+    head = struct.pack(">IIBBBBB", scene.width, scene.height, 8, 2, 0, 0, 0)
+    chunks = (_chunk(b"IHDR", head), _chunk(b"IDAT", zlib.compress(packed, 9)), _chunk(b"IEND", b""))
+    return _SIGNATURE + b"".join(chunks)
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _colour(ink: Ink) -> Colour:
+    red, green, blue = bytes.fromhex(LIGHT[ink][1:])
+    return red, green, blue
+
+
+class _Canvas:
+    """Rows of RGB cells; what lies outside is left out."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self.cells = bytearray(bytes(_colour(Ink.GROUND)) * (width * height))
+
+    def draw(self, mark: Mark) -> None:
+        """Put one mark on top of what is there."""
+        if isinstance(mark, Box):
+            (self._hatched if mark.hatched else self._box)(mark)
+        elif isinstance(mark, Word):
+            self._word(mark)
+        elif isinstance(mark, Area):
+            self._area(mark)
+        elif isinstance(mark, Dot):
+            self._stroke((mark.x, mark.y), (mark.x, mark.y), 2 * mark.radius, _colour(mark.ink))
+        else:
+            self._line(mark)
+
+    def _blend(self, x: int, y: int, colour: Colour, strength: float) -> None:
+        if not (0 <= x < self.width and 0 <= y < self.height) or strength <= 0:
+            return
+        at = 3 * (y * self.width + x)
+        for offset in range(3):
+            old = self.cells[at + offset]
+            self.cells[at + offset] = round(old + (colour[offset] - old) * min(1.0, strength))
+
+    def _run(self, x1: int, x2: int, y: int, colour: Colour) -> None:
+        x1, x2 = max(0, x1), min(self.width, x2)
+        if x1 < x2 and 0 <= y < self.height:
+            at = 3 * (y * self.width + x1)
+            self.cells[at : at + 3 * (x2 - x1)] = bytes(colour) * (x2 - x1)
+
+    def _box(self, box: Box) -> None:
+        x1, y1, x2, y2 = _corners(box)
+        colour, corner = _colour(box.ink), box.corner
+        for y in range(y1, y2):
+            deep = min(y + 0.5 - y1, y2 - y - 0.5)
+            inset = corner - (corner**2 - (corner - deep) ** 2) ** 0.5 if deep < corner else 0.0
+            whole = ceil(inset)
+            self._run(x1 + whole, x2 - whole, y, colour)
+            if whole > inset:
+                self._blend(x1 + whole - 1, y, colour, whole - inset)
+                self._blend(x2 - whole, y, colour, whole - inset)
+
+    def _hatched(self, box: Box) -> None:
+        x1, y1, x2, y2 = _corners(box)
+        colour = _colour(box.ink)
+        for y in range(y1, y2):
+            edge = y in (y1, y2 - 1)
+            for x in range(x1, x2):
+                # Stripes fall to the left; their distance is measured across, hence the root of two.
+                off = ((x + y) / 2**0.5) % STRIPE
+                strength = 1.2 - abs(off - STRIPE / 2) + 0.5
+                self._blend(x, y, colour, 1.0 if edge or x in (x1, x2 - 1) else strength)
+
+    def _line(self, line: Line) -> None:
+        colour, travelled = _colour(line.ink), 0.0
+        for start, end in zip(line.points, line.points[1:], strict=False):
+            length = hypot(end[0] - start[0], end[1] - start[1])
+            for piece in _dashes(start, end, length, travelled) if line.dashed else [(start, end)]:
+                self._stroke(*piece, line.width, colour)
+            travelled += length
+
+    def _stroke(self, start: Point, end: Point, width: float, colour: Colour) -> None:
+        """A straight line with round ends."""
+        if start[1] == end[1] and width <= 1:
+            self._run(round(start[0]), round(end[0]), floor(start[1]), colour)
+            return
+        reach = width / 2 + 1
+        run, rise = end[0] - start[0], end[1] - start[1]
+        first, last = floor(min(start[0], end[0]) - reach), ceil(max(start[0], end[0]) + reach)
+        low, high = min(start[1], end[1]) - reach, max(start[1], end[1]) + reach
+        slope = rise / run if abs(run) > 0.01 else 0.0
+        spread = reach * (1 + slope**2) ** 0.5 + abs(slope)
+        for x in range(first, last + 1):
+            middle = start[1] + slope * (x + 0.5 - start[0])
+            top, bottom = (max(low, middle - spread), min(high, middle + spread)) if slope else (low, high)
+            for y in range(floor(top), ceil(bottom) + 1):
+                away = _distance(x + 0.5, y + 0.5, (*start, *end))
+                self._blend(x, y, colour, width / 2 + 0.5 - away)
+
+    def _area(self, area: Area) -> None:
+        colour = _colour(area.ink)
+        for (x1, y1), (x2, y2) in zip(area.points, area.points[1:], strict=False):
+            for x in range(round(x1), round(x2)):
+                top = y1 + (y2 - y1) * ((x + 0.5 - x1) / (x2 - x1))
+                for y in range(round(top), round(area.floor)):
+                    self._blend(x, y, colour, AREA_STRENGTH)
+
+    def _word(self, word: Word) -> None:
+        x = word.x - {Anchor.START: 0.0, Anchor.MIDDLE: 0.5, Anchor.END: 1.0}[word.anchor] * _length(word)
+        colour, baseline = _colour(word.ink), round(word.y)
+        for letter in word.text:
+            left, top, rows = _drawn(letter, word.size, word.bold)
+            for dy, row in enumerate(rows):
+                for dx, strength in row:
+                    self._blend(round(x) + left + dx, baseline + top + dy, colour, strength)
+            x += _advance(letter, word.size)
+
+
+def _corners(box: Box) -> tuple[int, int, int, int]:
+    x1, y1 = round(box.x), round(box.y)
+    return x1, y1, max(x1 + 1, round(box.x + box.width)), max(y1 + 1, round(box.y + box.height))
+
+
+def _dashes(start: Point, end: Point, length: float, travelled: float) -> list[tuple[Point, Point]]:
+    """The drawn pieces of one straight stretch; dashes go on over the corners of the line."""
+    pieces, whole = [], sum(DASH)
+    at = -(travelled % whole)
+    while at < length:
+        low, high = max(0.0, at), min(length, at + DASH[0])
+        if low < high:
+            pieces.append((_along(start, end, low / length), _along(start, end, high / length)))
+        at += whole
+    return pieces
+
+
+def _along(start: Point, end: Point, part: float) -> Point:
+    return start[0] + (end[0] - start[0]) * part, start[1] + (end[1] - start[1]) * part
+
+
+def _distance(x: float, y: float, stroke: tuple[float, float, float, float]) -> float:
+    x1, y1, x2, y2 = stroke
+    run, rise = x2 - x1, y2 - y1
+    length = run * run + rise * rise
+    part = max(0.0, min(1.0, ((x - x1) * run + (y - y1) * rise) / length)) if length else 0.0
+    return hypot(x - x1 - run * part, y - y1 - rise * part)
+
+
+# -- letters -----------------------------------------------------------------------------
+def _steps(size: int) -> tuple[float, float]:
+    """The grid of the letters, in pixels: capitals stand at 0.72 of the size."""
+    tall = 0.72 * size / ABOVE
+    return tall * 0.82, tall
+
+
+def _advance(letter: str, size: int) -> float:
+    wide, _ = _steps(size)
+    return wide * (glyph(letter).width + 2) if not letter.isspace() else wide * 2.6
+
+
+def _length(word: Word) -> float:
+    return sum(_advance(letter, word.size) for letter in word.text)
+
+
+@cache
+def _drawn(letter: str, size: int, bold: bool) -> tuple[int, int, list[list[tuple[int, float]]]]:
+    """Left and top of a letter from its origin, and per row the strength of its cells."""
+    wide, tall = _steps(size)
+    width = max(1.15, size * 0.085) * (1.5 if bold else 1.0)
+    shape = glyph(letter)
+    strokes = [(x1 * wide, -y1 * tall, x2 * wide, -y2 * tall) for x1, y1, x2, y2 in shape.strokes]
+    if not strokes:
+        return 0, 0, []
+    top, bottom = floor(-ABOVE * tall - 2), ceil(2 * tall + 2)
+    right = ceil(shape.width * wide + 3)
+    rows = []
+    for y in range(top, bottom):
+        row = []
+        for x in range(-2, right):
+            away = min(_distance(x + 0.5, y + 0.5, stroke) for stroke in strokes)
+            strength = width / 2 + 0.5 - away
+            if strength > 0.02:
+                row.append((x + 2, min(1.0, strength)))
+        rows.append(row)
+    return -2, top, rows

@@ -1,0 +1,73 @@
+"""Spending as JSON, `handinger-tui/costs/1`: exact money as decimal text, null where nothing is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from handinger_tui.core.charts.data import MEMBERS, day_points
+from handinger_tui.core.export.result import whole_number
+from handinger_tui.core.jsontext import Json
+from handinger_tui.core.money import decimal_text
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.spending import Bucket, Sum
+
+JsonObject = dict[str, Json]
+SCHEMA: Final = "handinger-tui/costs/1"
+
+COLUMNS: Final = (
+    "key",
+    "title",
+    "turns",
+    "incomplete",
+    "cost_usd",
+    "credits",
+    "tokens",
+    *MEMBERS,
+    "unpriced_turns",
+    "uncredited_turns",
+    "first_ms",
+    "last_ms",
+)
+"""The members of a group, and the columns of CSV."""
+
+
+def group_object(bucket: Bucket) -> JsonObject:
+    """One group. A group without turns took 0; one without any known figure has null there."""
+    tokens = bucket.total("tokens").value
+    return {
+        "key": clean_line(bucket.key),
+        "title": clean_line(bucket.title),
+        "turns": bucket.turns,
+        "incomplete": bucket.incomplete,
+        "cost_usd": _money(bucket, "usd"),
+        "credits": whole_number(bucket.total("credits").value),
+        "tokens": None if tokens is None else int(tokens),
+        **{member: _money(bucket, member) for member in MEMBERS},
+        "unpriced_turns": bucket.usd.gaps,
+        "uncredited_turns": bucket.credits.gaps,
+        "first_ms": bucket.first_ms,
+        "last_ms": bucket.last_ms,
+    }
+
+
+def charts_object(days: Sequence[Bucket], whole: Bucket) -> JsonObject:
+    """The points of the charts: days with turns only, in order of time."""
+    per_day: list[Json] = [
+        {
+            "day": point.day,
+            "cost_usd": _text(Sum(point.usd)),
+            "cumulative_usd": _text(Sum(point.cumulative)),
+            "unpriced_turns": point.gaps,
+        }
+        for point in day_points(days)
+    ]
+    return {"per_day": per_day, "categories": {member: _money(whole, member) for member in MEMBERS}}
+
+
+def _money(bucket: Bucket, member: str) -> str | None:
+    return _text(Sum(bucket.total(member).value))
+
+
+def _text(amount: Sum) -> str | None:
+    return None if amount.known is None else decimal_text(amount.known)
