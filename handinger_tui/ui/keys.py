@@ -18,6 +18,9 @@ class Where(StrEnum):
     ANYWHERE = "Anywhere"
     TRANSCRIPT = "In the transcript"
     SESSIONS = "In the session list"
+    LEDGER = "In the ledger"
+    RECEIPT = "In a receipt"
+    BUDGETS = "In the comparison of budgets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ class Key:
 
 
 _P, _A, _T, _S = Where.PROMPT, Where.ANYWHERE, Where.TRANSCRIPT, Where.SESSIONS
+_L, _R, _B = Where.LEDGER, Where.RECEIPT, Where.BUDGETS
 
 # fmt: off - one key, one line
 KEYS: Final = (
@@ -106,6 +110,28 @@ KEYS: Final = (
     Key("sessions.open", "enter", "open", "Open", "Open the marked session", _S, 1),
     Key("sessions.rename", "f2", "rename", "Rename", "Give the session another title", _S, 2),
     Key("sessions.delete", "ctrl+x", "delete", "Delete", "Delete it from this machine", _S, 3),
+    Key("ledger.narrow", "enter", "narrow", "Only this", "Only what the marked row stands for", _L, 1),
+    Key("ledger.widen", "backspace", "widen", "All again", "Take the last narrowing away", _L, 2),
+    Key("ledger.open", "o", "open", "Open session", "Open the session of the marked row", _L, 3),
+    Key("ledger.period", "p", "period", "Period", "All time, this month, 7 days, today", _L, 4),
+    Key("ledger.charts", "c", "charts", "Charts", "Table or charts, without room for both", _L, 5),
+    Key("ledger.back", "escape", "back", "Back", "Take the last narrowing away; else close", _L, 6),
+    Key("ledger.day", "d", "group('day')", "Days", "Group by day", _L),
+    Key("ledger.worker", "w", "group('worker')", "Workers", "Group by worker", _L),
+    Key("ledger.session", "s", "group('session')", "Sessions", "Group by session", _L),
+    Key("ledger.budget", "b", "group('budget')", "Budgets", "Group by budget", _L),
+    Key("ledger.trigger", "g", "group('trigger')", "Triggers", "Group by what started the turn", _L),
+    Key("ledger.turn", "t", "group('turn')", "Turns", "Turn by turn, the newest first", _L),
+    Key("ledger.money", "m", "money", "Other money", "Real money, or the simulated of LOCAL", _L),
+    Key("ledger.reload", "r", "reload", "Read again", "Read the history again", _L),
+    Key("receipt.before", "left,p", "step(-1)", "Before", "The receipt of the turn before", _R, 1),
+    Key("receipt.after", "right,n", "step(1)", "After", "The receipt of the turn after", _R, 2),
+    Key("receipt.copy", "y", "copy", "Copy", "Copy the receipt as text", _R, 3),
+    Key("receipt.markdown", "m", "save('md')", "Markdown", "Save it as Markdown", _R, 4),
+    Key("receipt.json", "j", "save('json')", "JSON", "Save it as JSON", _R, 5),
+    Key("receipt.close", "escape,q", "close", "Close", "Close the receipt", _R, 6),
+    Key("budgets.all", "a", "other", "All or one", "All workers, or this one", _B, 1),
+    Key("budgets.close", "escape,q", "close", "Close", "Close the comparison", _B, 2),
 )
 # fmt: on
 
@@ -141,6 +167,7 @@ _SPOKEN: Final = {
     "enter": "Enter",
     "escape": "Esc",
     "tab": "Tab",
+    "backspace": "Backspace",
     "pageup": "PgUp",
     "pagedown": "PgDn",
     "question_mark": "?",
@@ -148,6 +175,8 @@ _SPOKEN: Final = {
     "end": "End",
     "up": "↑",
     "down": "↓",
+    "left": "←",
+    "right": "→",
     "f1": "F1",
     "f2": "F2",
     "ctrl": "Ctrl",

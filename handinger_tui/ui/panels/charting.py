@@ -1,0 +1,303 @@
+"""Charting: what turns took, drawn in cells. Pure; every chart reads without colour.
+
+A sum with gaps is a lower bound: its bar wears `MORE`, a bar of which nothing
+is known is `UNKNOWN`, and a stretch without turns is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final
+
+from textual.content import Content
+
+from handinger_tui.core.limits import Unit
+from handinger_tui.core.money import EXACT, Total
+from handinger_tui.core.spending import Bucket, altogether
+from handinger_tui.core.words import NOT_REPORTED, plural
+from handinger_tui.ui.panels import drawing
+
+MORE: Final = "+"
+UNKNOWN: Final = "?"
+FAINT: Final = "$text-muted"
+BAR: Final = "$primary"
+MARK: Final = "$accent"
+STRONG: Final = "bold"
+CATEGORIES: Final = (
+    ("model_usd", "model", "$primary"),
+    ("tool_usd", "tools", "$secondary"),
+    ("sandbox_usd", "sandbox", "$accent"),
+    ("internal_usd", "internal", "$text-muted"),
+)
+_SPANS: Final = (1, 2, 3, 7, 14, 28, 91, 182, 364)
+"""Days that one bar may stand for."""
+MOST_DAYS: Final = 3660
+"""A clock that was wrong for a day must not draw centuries; what is older counts to the first day."""
+_WIDEST: Final = 8
+"""Cells of a bar and the gap behind it, where there are few."""
+_LEFT_EIGHTHS: Final = "▏▎▍▌▋▊▉█"
+_DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+"""Bits of a braille character, by row and column."""
+_BRAILLE: Final = 0x2800
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """One `Bucket` for each calendar day from `first` on, empty ones too, in one unit."""
+
+    first: date
+    buckets: tuple[Bucket, ...]
+    unit: Unit
+
+    @property
+    def last(self) -> date:
+        """The last day."""
+        return self.first + timedelta(days=len(self.buckets) - 1)
+
+    def spent(self, bucket: Bucket) -> Total:
+        """What one group took, in the unit of the charts."""
+        return bucket.total(self.unit.value)
+
+    def write(self, amount: Decimal, width: int = 8) -> str:
+        """An amount in at most `width` cells."""
+        return drawing.usd(amount, width) if self.unit is Unit.USD else drawing.credits_short(amount, width)
+
+
+def days_of(buckets: Sequence[Bucket], first: date | None = None, last: date | None = None) -> Days | None:
+    """Every day from `first` (else the first known) to `last` (else the last known).
+
+    In USD, or in credits where no cost at all was reported. None when there is no day.
+    """
+    by_day = {day: bucket for bucket in buckets if (day := _day(bucket.key)) is not None}
+    known = sorted(by_day)
+    if not known:
+        return None
+    begin = known[0] if first is None else min(first, known[0])
+    end = known[-1] if last is None else max(last, known[-1])
+    begin = max(begin, end - timedelta(days=MOST_DAYS - 1))
+    older = [by_day.pop(day) for day in known if day < begin]
+    if older:
+        by_day[begin] = altogether([by_day.get(begin, Bucket("")), *older], begin.isoformat())
+    days = [begin + timedelta(days=at) for at in range((end - begin).days + 1)]
+    costs = any(bucket.usd.known is not None for bucket in by_day.values())
+    credited = any(bucket.credits.known is not None for bucket in by_day.values())
+    unit = Unit.CREDITS if credited and not costs else Unit.USD
+    return Days(begin, tuple(by_day.get(day, Bucket(day.isoformat())) for day in days), unit)
+
+
+def _day(key: str) -> date | None:
+    try:
+        return date.fromisoformat(key)
+    except ValueError:
+        return None
+
+
+# -- bars -----------------------------------------------------------------------------
+def per_day(days: Days, width: int, height: int) -> list[Content]:
+    """Vertical bars, `height` lines in all (at least 6): caption, bars, axis, dates."""
+    left = 9
+    columns = max(4, width - left)
+    span = next((days_each for days_each in _SPANS if len(days.buckets) <= days_each * columns), None)
+    span = span or -(-len(days.buckets) // columns)
+    bars = _together(days.buckets, span)
+    amounts = [days.spent(bar) for bar in bars]
+    highest = max((amount.value for amount in amounts if amount.value is not None), default=Decimal(0))
+    step = max(1, min(_WIDEST, columns // len(bars)))
+    rows = max(2, height - 4)
+    drawn = [_column(amount, highest, rows) for amount in amounts]
+    thick, gap = (max(1, step - 1), " " if step > 1 else "")
+    lines = [_caption(days, span, _notes(amounts), width)]
+    for row in range(rows + 1):
+        label = days.write(highest) if row == 1 and highest else ""
+        cells = [_cell(column[row], thick, gap) for column in drawn]
+        lines.append(Content.assemble((f"{label:>8}{'┤' if label else '│'}", FAINT), *cells))
+    lines.append(Content.styled(f"{'0':>8}└{'─' * (step * len(bars))}", FAINT))
+    lines.append(_dates(days, left, step * len(bars), columns))
+    return [line.truncate(width) for line in lines]
+
+
+def _together(buckets: Sequence[Bucket], span: int) -> list[Bucket]:
+    """`span` days in one, counted back from the last day."""
+    odd = len(buckets) % span
+    starts = [0, *range(odd, len(buckets), span)] if odd else range(0, len(buckets), span)
+    ends = [*list(starts)[1:], len(buckets)]
+    return [altogether(buckets[a:b], buckets[a].key) for a, b in zip(starts, ends, strict=True)]
+
+
+def _column(amount: Total, highest: Decimal, rows: int) -> str:
+    """One bar from the top down; one line more than `rows`, for the sign on the highest bar."""
+    if amount.value is None:
+        return " " * rows + UNKNOWN
+    eighths = _scaled(amount.value, highest, rows * 8)
+    full, rest = divmod(eighths, 8)
+    bar = "█" * full + (drawing.STEPS[rest - 1] if rest else "")
+    sign = "" if amount.whole else MORE
+    return (bar + sign).ljust(rows + 1)[::-1]
+
+
+def _scaled(value: Decimal, highest: Decimal, most: int) -> int:
+    """In steps of `most`; whatever is above zero gets one."""
+    if value <= 0 or highest <= 0:
+        return 0
+    return max(1, min(most, int(EXACT.divide(EXACT.multiply(value, Decimal(most)), highest))))
+
+
+def _cell(character: str, thick: int, gap: str) -> Content:
+    if character in (MORE, UNKNOWN):
+        return Content.assemble((character.center(thick), MARK), gap)
+    return Content.assemble((character * thick, BAR), gap)
+
+
+def _notes(amounts: Sequence[Total]) -> str:
+    more = any(amount.value is not None and not amount.whole for amount in amounts)
+    unknown = any(amount.value is None for amount in amounts)
+    return " · ".join([f"{MORE} incomplete"] * more + [f"{UNKNOWN} unknown"] * unknown)
+
+
+def _caption(days: Days, span: int, notes: str, width: int) -> Content:
+    each = {1: "per day", 7: "per week"}.get(span, f"per {span} days")
+    what = "Cost" if days.unit is Unit.USD else "Credits"
+    return beside((f"{what} {each}", STRONG), notes, width)
+
+
+def beside(title: tuple[str, str], told: str, width: int) -> Content:
+    """A caption with a remark at the right edge, where there is room for it."""
+    room = width - len(title[0])
+    return Content.assemble(title, (f"{told:>{room}}" if len(told) < room else "", FAINT))
+
+
+def _dates(days: Days, left: int, drawn: int, columns: int) -> Content:
+    """The first and the last day under their bars."""
+    years = days.first.year != days.last.year
+    first, last = (day_text(day, year=years) for day in (days.first, days.last))
+    if days.first == days.last:
+        return Content.styled(" " * left + first, FAINT)
+    room = max(drawn, min(columns, len(first) + len(last) + 3))
+    return Content.styled(f"{'':{left}}{first}{last:>{max(1, room - len(first))}}", FAINT)
+
+
+def day_text(day: date, *, year: bool = False) -> str:
+    """As people write it: "14 Nov", "14 Nov 2026"."""
+    return f"{day.day} {day:%b %Y}" if year else f"{day.day} {day:%b}"
+
+
+def across(value: Decimal | None, highest: Decimal, width: int) -> str:
+    """A horizontal bar of at most `width` cells, by eighths; nothing for what is not known."""
+    full, rest = divmod(0 if value is None else _scaled(value, highest, width * 8), 8)
+    return "█" * full + (_LEFT_EIGHTHS[rest - 1] if rest else "")
+
+
+# -- shares ---------------------------------------------------------------------------
+def shares(whole: Bucket, width: int) -> list[Content]:
+    """The four cost categories as one stacked bar, and a legend with amounts and percent."""
+    title = Content.styled("Where the cost went", STRONG)
+    totals = [whole.total(member) for member, _, _ in CATEGORIES]
+    parts = [total.value for total in totals]
+    known = sum((part for part in parts if part is not None), Decimal(0))
+    all_in_all = max(whole.usd.known or Decimal(0), known)
+    pieces = drawing.bar(parts, all_in_all, width)
+    if not pieces:
+        return [title, Content.styled("The split by category was not reported.", FAINT)]
+    blocks, colours = (*drawing.BLOCKS, drawing.REST), (*(colour for _, _, colour in CATEGORIES), FAINT)
+    lines = [title, Content.assemble(*((blocks[at] * cells, colours[at]) for at, cells in pieces))]
+    rest = EXACT.subtract(all_in_all, known)
+    names = [name for _, name, _ in CATEGORIES] + ["not split up"] * (rest > 0)
+    totals += [Total(rest)] * (rest > 0)
+    texts = _amounts([total.value for total in totals])
+    room = max(map(len, texts))
+    for at, (name, total, text) in enumerate(zip(names, totals, texts, strict=True)):
+        gaps = f" {MORE}{total.missing_turns:,}" if total.value is not None and not total.whole else ""
+        pieces_of_line = [(f"{blocks[at]} ", colours[at]), (f"{name:<13}", FAINT), (f"{text:>{room}}", "")]
+        share = (f"{_percent(total.value, all_in_all):>6}", FAINT)
+        lines.append(Content.assemble(*pieces_of_line, share, (gaps, MARK)).truncate(width))
+    return lines
+
+
+def _amounts(parts: Sequence[Decimal | None]) -> list[str]:
+    """US dollars with as many decimals as the finest of them."""
+    texts = [NOT_REPORTED if part is None else drawing.usd(part, 10) for part in parts]
+    places = max(map(drawing.decimals, texts))
+    return [text if text == NOT_REPORTED else drawing.even(text, places, 12) for text in texts]
+
+
+def _percent(part: Decimal | None, whole: Decimal) -> str:
+    if part is None:
+        return ""
+    share = EXACT.divide(EXACT.multiply(part, Decimal(100)), whole)
+    return "<1 %" if 0 < share < 1 else f"{int(share + Decimal('0.5'))} %"
+
+
+# -- a line -----------------------------------------------------------------------------
+def added_up(days: Days, width: int, height: int) -> list[Content]:
+    """What was spent up to each day, as a line of dots; `height` lines in all (at least 5)."""
+    left, rows = 9, max(2, height - 3)
+    columns = max(4, width - left)
+    running = [Decimal(0)]
+    for bucket in days.buckets:
+        running.append(EXACT.add(running[-1], days.spent(bucket).value or Decimal(0)))
+    top, whole = running[-1], days.spent(altogether(days.buckets))
+    gaps = "" if whole.whole else f"{MORE} {plural(whole.missing_turns, 'turn')} unknown"
+    lines = [beside(("Added up", STRONG), gaps, width)]
+    for row, text in enumerate(_line(running, columns, rows)):
+        label = days.write(top) if row == 0 and top else ""
+        edge = (f"{label:>8}{'┤' if label else '│'}", FAINT)
+        lines.append(Content.assemble(edge, (text, BAR)))
+    lines.append(Content.styled(f"{'0':>8}└{'─' * columns}", FAINT))
+    lines.append(_dates(days, left, columns, columns))
+    return [line.truncate(width) for line in lines]
+
+
+def _line(values: Sequence[Decimal], columns: int, rows: int) -> list[str]:
+    """A rising line through `values`, evenly spaced, in braille."""
+    grid = [[0] * columns for _ in range(rows)]
+    top, across_dots, up_dots = values[-1], columns * 2, rows * 4
+    before = 0
+    for x in range(across_dots):
+        at, rest = divmod(x * (len(values) - 1), across_dots - 1)
+        after = values[min(at + 1, len(values) - 1)]
+        value = values[at] + (after - values[at]) * rest / (across_dots - 1)
+        level = int(value * (up_dots - 1) / top) if top > 0 else 0
+        for y in range(min(before + 1, level), level + 1):
+            row, dot = divmod(up_dots - 1 - y, 4)
+            grid[row][x // 2] |= _DOTS[dot][x % 2]
+        before = level
+    return ["".join(chr(_BRAILLE + cell) if cell else " " for cell in line) for line in grid]
+
+
+# -- all together -----------------------------------------------------------------------
+SIDE_BY_SIDE: Final = 66
+"""Cells from which two charts stand beside each other where there are not lines enough for a column."""
+_COLUMN: Final = 26
+"""Lines that the three of them need under each other."""
+
+
+def charts(days: Days, width: int, height: int) -> list[Content]:
+    """All three for a pane of that size: under each other, or in two columns where it is wide and low."""
+    drawn = _beside if height < _COLUMN and width >= SIDE_BY_SIDE else _below
+    return [line.truncate(width) for line in drawn(days, altogether(days.buckets), width, height)]
+
+
+def _beside(days: Days, whole: Bucket, width: int, height: int) -> list[Content]:
+    half = (width - 3) // 2
+    shared = shares(whole, half)
+    right = [*shared, Content(""), *added_up(days, half, max(5, height - len(shared) - 1))]
+    return _joined(per_day(days, width - 3 - half, max(8, height)), right, width - half)
+
+
+def _below(days: Days, whole: Bucket, width: int, height: int) -> list[Content]:
+    shared = shares(whole, width)
+    free = max(16, height - len(shared) - 2)
+    upper = max(9, -(-free * 5 // 9))
+    lower = max(7, free - upper)
+    blank = Content("")
+    return [*per_day(days, width, upper), blank, *shared, blank, *added_up(days, width, lower)]
+
+
+def _joined(left: Sequence[Content], right: Sequence[Content], second_at: int) -> list[Content]:
+    blank = Content("")
+    tall = max(len(left), len(right))
+    pairs = zip([*left, *[blank] * (tall - len(left))], [*right, *[blank] * (tall - len(right))], strict=True)
+    return [Content.assemble(one.truncate(second_at, pad=True), other) for one, other in pairs]

@@ -1,0 +1,141 @@
+"""Charts in cells: what stands where, and what is said about gaps."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from textual.content import Content
+
+from handinger_tui.core.limits import Unit
+from handinger_tui.core.spending import Bucket, Sum
+from handinger_tui.ui.panels.charting import (
+    MOST_DAYS,
+    Days,
+    across,
+    added_up,
+    charts,
+    days_of,
+    per_day,
+    shares,
+)
+
+
+def day(key: str, usd: str | None, gaps: int = 0, **members: Any) -> Bucket:
+    amount = None if usd is None else Decimal(usd)
+    return Bucket(key, turns=2, usd=Sum(amount, gaps or int(amount is None)), **members)
+
+
+def november(*amounts: str | None) -> Days:
+    found = days_of([day(f"2026-11-{at:02}", usd) for at, usd in enumerate(amounts, 1)])
+    assert found is not None
+    return found
+
+
+def plain(lines: list[Content]) -> list[str]:
+    return [line.plain for line in lines]
+
+
+def test_every_calendar_day_gets_a_bucket_and_nothing_is_lost() -> None:
+    days = days_of([day("2026-11-02", "1"), day("2026-11-05", "2"), day("", "9"), day("not a day", "9")])
+    assert days is not None
+    assert [bucket.key for bucket in days.buckets] == [f"2026-11-{at:02}" for at in range(2, 6)]
+    assert [bucket.turns for bucket in days.buckets] == [2, 0, 0, 2]
+    wider = days_of([day("2026-11-02", "1")], date(2026, 11, 1), date(2026, 11, 4))
+    assert wider is not None
+    assert (wider.first, wider.last) == (date(2026, 11, 1), date(2026, 11, 4))
+    assert days_of([]) is None
+
+
+def test_a_clock_that_was_wrong_once_makes_no_centuries_and_loses_no_money() -> None:
+    days = days_of([day("0001-01-01", "1"), day("1999-01-01", "2"), day("2026-11-05", "4")])
+    assert days is not None
+    assert len(days.buckets) == MOST_DAYS
+    assert sum(bucket.usd.known or 0 for bucket in days.buckets) == 7
+
+
+def test_bars_are_as_high_as_their_amounts_and_whatever_cost_something_shows() -> None:
+    lines = plain(per_day(november("8", "4", "0.0001", "0"), 13, 8))
+    assert lines[0] == "Cost per day "
+    assert lines[2].startswith("   $8.00┤█")
+    columns = ["".join(line[9 + at] for line in lines[1:-2]) for at in range(4)]
+    assert columns == [" ████", "   ██", "    ▁", "     "]
+    assert lines[-2].startswith("       0└────")
+
+
+def test_gaps_stand_on_top_of_their_bars_and_unknown_is_not_zero() -> None:
+    buckets = [day("2026-11-01", "8", 1), day("2026-11-02", "4", 3), day("2026-11-03", None)]
+    days = days_of(buckets)
+    assert days is not None
+    lines = plain(per_day(days, 12, 8))
+    columns = ["".join(line[9 + at] for line in lines[1:-2]) for at in range(3)]
+    assert columns == ["+████", "  +██", "    ?"]
+    assert "+ incomplete · ? unknown" in plain(per_day(days, 60, 8))[0]
+
+
+def test_more_days_than_cells_are_told_together() -> None:
+    begin = date(2026, 1, 1)
+    days = days_of([day((begin + timedelta(at)).isoformat(), "1") for at in range(100)])
+    assert days is not None
+    lines = plain(per_day(days, 69, 10))
+    assert lines[0].startswith("Cost per 2 days")
+    assert lines[-2] == f"       0└{'─' * 50}"
+    assert plain(per_day(days, 25, 10))[0].startswith("Cost per week")
+    assert "1 Jan" in lines[-1]
+    assert "10 Apr" in lines[-1]
+
+
+def test_credits_are_drawn_where_no_cost_was_reported() -> None:
+    days = days_of([Bucket("2026-11-01", 1, usd=Sum(None, 1), credits=Sum(Decimal(8)))])
+    assert days is not None
+    assert days.unit is Unit.CREDITS
+    assert plain(per_day(days, 40, 8))[0].startswith("Credits per day")
+
+
+def test_shares_name_every_category_with_its_block_and_add_up_to_the_cost() -> None:
+    parts: dict[str, Any] = {
+        "model_usd": Sum(Decimal(6)),
+        "tool_usd": Sum(Decimal(2), 1),
+        "sandbox_usd": Sum(None, 3),
+    }
+    lines = plain(shares(day("x", "10", **parts), 40))
+    assert lines[1] == "█" * 24 + "▓" * 8 + "·" * 8
+    assert lines[2].split() == ["█", "model", "$6.00", "60", "%"]
+    assert lines[3].split() == ["▓", "tools", "$2.00", "20", "%", "+1"]
+    assert lines[4].split() == ["▒", "sandbox", "not", "reported"]
+    assert lines[-1].split() == ["·", "not", "split", "up", "$2.00", "20", "%"]
+    assert "not reported" in plain(shares(day("x", None), 40))[1]
+
+
+def test_the_line_rises_to_the_sum_and_says_what_is_missing() -> None:
+    days = days_of([day("2026-11-01", "1"), day("2026-11-02", None), day("2026-11-03", "3")])
+    assert days is not None
+    lines = plain(added_up(days, 49, 8))
+    assert lines[0].startswith("Added up")
+    assert lines[0].endswith("+ 1 turn unknown")
+    assert lines[1].startswith("   $4.00┤")
+    assert lines[1].rstrip() != "   $4.00┤"
+    firsts = [
+        min(at for at, cell in enumerate(line[9:]) if cell != " ") for line in lines[1:-2] if line[9:].strip()
+    ]
+    assert firsts == sorted(firsts, reverse=True)
+
+
+def test_a_bar_across_has_the_length_of_its_share() -> None:
+    assert across(Decimal(8), Decimal(8), 10) == "█" * 10
+    assert across(Decimal(4), Decimal(8), 9) == "████▌"
+    assert across(Decimal("0.001"), Decimal(8), 9) == "▏"
+    assert across(Decimal(0), Decimal(8), 9) == across(None, Decimal(8), 9) == ""
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(1, 1), (12, 5), (30, 14), (66, 10), (76, 14), (50, 30), (90, 55)]
+)
+@pytest.mark.parametrize("amounts", [(None,), ("0",), ("1", None, "3"), ("1e-12",), (f"{10**40}", "5")])
+def test_any_size_and_amount_is_drawn_within_its_width(
+    width: int, height: int, amounts: tuple[str | None, ...]
+) -> None:
+    for line in charts(november(*amounts), width, height):
+        assert line.cell_length <= width

@@ -1,0 +1,206 @@
+"""The ledger screen: groupings, narrowing, periods, lazy pages, and what it looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, timedelta, timezone
+
+import pytest
+
+from handinger_tui.core.limits import Scope, Unit
+from handinger_tui.core.spending import By, Which
+from handinger_tui.ui.screens.ledger_table import KEPT, PAGE
+from handinger_tui.ui.screens.ledger_view import Period, View
+from tests.ui.coffers import NOW_MS, FakeBooks
+from tests.ui.screens.bookkeeping import DAY_MS, Counted, Endless, desktop_with, opened, some, turn
+
+pytestmark = pytest.mark.usefixtures("greenwich")
+TODAY_MS = 1_699_920_000_000
+"""The midnight before `NOW_MS`, in Greenwich."""
+Golden = Callable[[str, str], None]
+
+
+async def test_it_opens_with_days_totals_gaps_and_limits() -> None:
+    desktop = desktop_with(FakeBooks(some()))
+    desktop.purse.limit(Scope.DAY, "5")
+    desktop.purse.spend(Scope.DAY, "4.5")
+    desktop.purse.limit(Scope.SESSION, "20", Unit.CREDITS)
+    desktop.purse.spend(Scope.SESSION, None, Unit.CREDITS)
+    async with desktop.running(100, 30) as pilot:
+        await opened(desktop, pilot, "$4.2623 + 2 turns unknown", "7 turns", "2 incomplete", "Tue 14 Nov")
+        text = desktop.text()
+        assert "90 % of $5.00 near" in text
+        assert "not reported of 20 credits" in text
+        assert "$1.50   +1" in text, "a sum with gaps wears the number of turns missing"
+        row = next(line for line in text.splitlines() if "Sun 12 Nov" in line)
+        assert "not reported" in row, "a day of which nothing is known"
+        assert "$0.00" not in text
+        assert text.index("Tue 14 Nov") < text.index("Sun  5 Nov"), "the newest first"
+        assert "simulated" not in text
+
+
+async def test_every_grouping_has_its_key_and_says_which_one_is_shown() -> None:
+    desktop = desktop_with(FakeBooks(some()))
+    async with desktop.running() as pilot:
+        await opened(desktop, pilot, "[d Day]")
+        await pilot.press("w")
+        await desktop.shows(pilot, "[w Worker]", "by worker", "wrk_pumps", "wrk_heat", "wrk_tea")
+        await pilot.press("s")
+        await desktop.shows(pilot, "[s Session]", "About pumps", "About tea")
+        await pilot.press("b")
+        await desktop.shows(pilot, "[b Budget]", "standard", "high")
+        await pilot.press("g")
+        await desktop.shows(pilot, "[g Trigger]", "headless", "app")
+        await pilot.press("t")
+        await desktop.shows(pilot, "[t Turn]", "14 Nov 22:13", "delivery unknown"[9:], "$0.0123")
+        await pilot.press("d")
+        await desktop.shows(pilot, "[d Day]", "Tue 14 Nov")
+
+
+async def test_a_row_is_narrowed_to_and_given_back_with_the_cursor_on_it() -> None:
+    desktop = desktop_with(FakeBooks(some()))
+    async with desktop.running() as pilot:
+        screen = await opened(desktop, pilot)
+        await pilot.press("w")
+        await desktop.shows(pilot, "›wrk_pumps")
+        await pilot.press("down")
+        await desktop.shows(pilot, "›wrk_tea")
+        await pilot.press("enter")
+        await desktop.shows(
+            pilot, "only worker wrk_tea ×", "[s Session]", "About tea", "$1.50 + 1 turn unknown"
+        )
+        assert "About pumps" not in desktop.text()
+        await pilot.press("enter")
+        await desktop.shows(pilot, "only worker wrk_tea × · session About tea ×", "[t Turn]", "2 turns")
+        await pilot.press("backspace")
+        await desktop.until(pilot, lambda: "session About tea" not in desktop.text())
+        await desktop.shows(pilot, "[s Session]", "only worker wrk_tea")
+        await pilot.press("escape")
+        await desktop.shows(pilot, "[w Worker]", "›wrk_tea", "7 turns")
+        assert "only worker" not in desktop.text()
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.app.screen is not screen)
+
+
+async def test_a_day_is_narrowed_to_its_own_hours() -> None:
+    books = Counted(some())
+    desktop = desktop_with(books)
+    async with desktop.running() as pilot:
+        await opened(desktop, pilot, "›Tue 14 Nov")
+        await pilot.press("down", "enter")
+        await desktop.shows(pilot, "only day Mon 13 Nov ×", "$0.0123", "1 turn")
+        asked = [one for by, one in books.grouped if by is By.SESSION][-1]
+        assert asked.until_ms == TODAY_MS
+        assert asked.since_ms == TODAY_MS - DAY_MS
+
+
+async def test_what_cannot_be_narrowed_to_is_not_offered_or_refused() -> None:
+    desktop = desktop_with(FakeBooks([turn("t1", 1, "1", worker_id=None)]))
+    async with desktop.running() as pilot:
+        await opened(desktop, pilot, "Only this")
+        await pilot.press("g")
+        await desktop.shows(pilot, "›app")
+        await desktop.until(pilot, lambda: "Only this" not in desktop.text())
+        await pilot.press("w")
+        await desktop.shows(pilot, "›no worker", "Only this")
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: "There is no narrowing to this row." in desktop.said())
+        assert "[w Worker]" in desktop.text()
+
+
+async def test_periods_go_round_and_the_forecast_stays_that_of_the_month() -> None:
+    desktop = desktop_with(FakeBooks(some()))
+    async with desktop.running() as pilot:
+        await opened(desktop, pilot, "all time", "by the end of the month")
+        await pilot.press("p")
+        await desktop.shows(pilot, "this month", "7 turns")
+        await pilot.press("p")
+        await desktop.shows(pilot, "7 days", "5 turns", "by the end of the month")
+        await pilot.press("p")
+        await desktop.shows(pilot, "today", "1 turn", "$2.00", "by the end of the month")
+        await pilot.press("p")
+        await desktop.shows(pilot, "all time", "7 turns")
+
+
+async def test_a_hundred_thousand_turns_open_with_one_call_and_come_page_by_page() -> None:
+    books = Endless()
+    desktop = desktop_with(books)
+    async with desktop.running() as pilot:
+        screen = await opened(desktop, pilot, "100,000 turns", "›Tue 14 Nov")
+        assert [by for by, _ in books.grouped] == [By.DAY]
+        assert books.paged == []
+        await pilot.press("t")
+        await desktop.shows(pilot, "Number 0", "Number 5")
+        assert books.paged == [(PAGE, 0)]
+        assert [by for by, _ in books.grouped] == [By.DAY, By.DAY]
+        await pilot.press("end")
+        await desktop.shows(pilot, "›", "Number 99999")
+        assert books.paged[1:] == [(PAGE, 100_000 - PAGE)], "what lies between was never asked for"
+        await pilot.press("up")
+        assert screen.table.cursor == 99_998
+        for row in range(0, PAGE * (KEPT + 5), PAGE):
+            screen.table.move_to(row)
+            await desktop.shows(pilot, f"Number {row}")
+        assert len(screen.table._pages) == KEPT
+
+
+async def test_a_ledger_that_grew_shorter_meanwhile_ends_where_it_ends() -> None:
+    books = Counted(some())
+    desktop = desktop_with(books)
+    async with desktop.running() as pilot:
+        screen = await opened(desktop, pilot, "7 turns")
+        screen.table.show(screen.table._columns, 9)
+        screen.table.bring(0, [])
+        assert screen.table.count == 0
+        assert screen.table.current is None
+
+
+def test_days_and_months_begin_where_the_person_is() -> None:
+    east = timezone(timedelta(hours=2))
+    today = View(period=Period.TODAY)
+    assert today.which(NOW_MS, UTC) == Which(since_ms=TODAY_MS, simulated=False)
+    assert today.which(NOW_MS, east).since_ms == TODAY_MS + 22 * 3_600_000, "there it is the 15th already"
+    assert replace(today, period=Period.MONTH).which(NOW_MS, UTC).since_ms == TODAY_MS - 13 * DAY_MS
+    assert replace(today, period=Period.WEEK).which(NOW_MS, UTC).since_ms == TODAY_MS - 6 * DAY_MS
+    assert replace(today, period=Period.ALL).which(NOW_MS, UTC).since_ms is None
+
+
+def test_a_narrowing_replaces_one_of_its_kind_and_a_day_stays_within_the_period() -> None:
+    view = View(By.WORKER).narrow("w1", "w1")
+    assert view is not None
+    again = replace(view, by=By.WORKER).narrow("w2", "w2")
+    assert again is not None
+    assert [one.key for one in again.narrowed] == ["w2"]
+    day = replace(again, by=By.DAY, period=Period.TODAY).narrow("2023-11-13", "the day before")
+    assert day is not None
+    which = day.which(NOW_MS, UTC)
+    assert (which.worker_id, which.since_ms, which.until_ms) == ("w2", TODAY_MS, TODAY_MS)
+    assert day.widen().widen().widen() == replace(View(By.WORKER), period=Period.TODAY)
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+async def test_what_it_looks_like(
+    width: int, height: int, golden: Golden, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As text: what is not to be seen here cannot be seen without colour."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    desktop = desktop_with(FakeBooks(some()))
+    # Far from reached: a warning would lie over the picture, sooner or later.
+    desktop.purse.limit(Scope.DAY, "5")
+    desktop.purse.spend(Scope.DAY, "3.5")
+    desktop.purse.limit(Scope.SESSION, "20", Unit.CREDITS)
+    desktop.purse.spend(Scope.SESSION, "4", Unit.CREDITS, missing=1)
+    async with desktop.running(width, height) as pilot:
+        await opened(desktop, pilot, "›Tue 14 Nov")
+        await desktop.rest(pilot)
+        golden(f"ledger-{width}x{height}", desktop.text())
+        await pilot.press("t")
+        await desktop.shows(pilot, "[t Turn]", "›14 Nov")
+        await desktop.rest(pilot)
+        golden(f"ledger-turns-{width}x{height}", desktop.text())
+        if width < 110:
+            await pilot.press("c")
+            await desktop.shows(pilot, "Where the cost went")
+            await desktop.rest(pilot)
+            golden(f"ledger-charts-{width}x{height}", desktop.text())

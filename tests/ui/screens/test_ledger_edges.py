@@ -1,0 +1,151 @@
+"""The ledger screen where things are hostile, empty, broken, narrow, or clicked."""
+
+from __future__ import annotations
+
+import pytest
+
+from handinger_tui.core.errors import LedgerError
+from tests.ui.coffers import FakeBooks
+from tests.ui.fakes import LOCAL, Desktop, answers
+from tests.ui.screens.bookkeeping import Endless, desktop_with, opened, some, turn
+
+pytestmark = pytest.mark.usefixtures("greenwich")
+
+
+async def test_hostile_names_are_shown_as_text() -> None:
+    evil = "[b]bold[/] [/] \x1b]0;title\x07\u202eevil\nnext"
+    books = FakeBooks([turn("t1", 0, "1", title=evil, worker_id="[@click=app.quit]w\x1b[2J", budget="[/]")])
+    desktop = desktop_with(books)
+    async with desktop.running() as pilot:
+        await opened(desktop, pilot)
+        await pilot.press("s")
+        await desktop.shows(pilot, "[b]bold[/] [/] ]0;titleevil")
+        await pilot.press("enter")
+        await desktop.shows(pilot, "only session [b]bold[/] [/] ]0;titleevil next ×")
+        await pilot.press("w")
+        await desktop.shows(pilot, "[@click=app.quit]w[2J")
+        await pilot.press("b")
+        await desktop.shows(pilot, "›[/]")
+        assert "\x1b" not in desktop.text()
+        assert "\u202e" not in desktop.text()
+
+
+async def test_an_empty_ledger_says_what_will_be_here() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await opened(desktop, pilot, "Nothing has been charged yet", "No limit is set", "$0.00   0 turns")
+        await pilot.press("t")
+        await desktop.shows(pilot, "[t Turn]", "Nothing has been charged yet")
+        await pilot.press("p", "enter", "o", "down", "end", "c", "backspace")
+        await desktop.shows(pilot, "this month", "Nothing was charged here")
+
+
+async def test_a_ledger_that_cannot_be_read_says_so_and_is_read_again_by_key() -> None:
+    books = FakeBooks(some(), fails=LedgerError("The history is [locked].", "Close the other program."))
+    desktop = desktop_with(books)
+    async with desktop.running() as pilot:
+        await opened(desktop, pilot, "could not be read", "The history is [locked].", "cost not known")
+        await pilot.press("t", "enter", "o")
+        books.fails = None
+        await pilot.press("r")
+        await desktop.shows(pilot, "7 turns", "$0.0123")
+        desktop.purse.fails = LedgerError("Limits are gone.")
+        await pilot.press("r")
+        await desktop.shows(pilot, "Limits are gone.")
+
+
+async def test_a_page_that_cannot_be_read_says_so() -> None:
+    books = Endless()
+    desktop = desktop_with(books)
+    async with desktop.running() as pilot:
+        await opened(desktop, pilot, "100,000 turns")
+        books.page_fails = LedgerError("The disk went away.")
+        await pilot.press("t")
+        await desktop.shows(pilot, "The disk went away.")
+
+
+async def test_simulated_money_is_shown_only_without_real_and_says_so() -> None:
+    desktop = desktop_with(FakeBooks(some()), badge=LOCAL)
+    async with desktop.running() as pilot:
+        await opened(desktop, pilot, "simulated: the local worker's pretend money", "$4.2623")
+        await pilot.press("m")
+        await desktop.until(pilot, lambda: "simulated" not in desktop.text())
+        await desktop.shows(pilot, "0 turns")
+        await pilot.press("m")
+        await desktop.shows(pilot, "simulated", "7 turns")
+    real = desktop_with(FakeBooks(some()), badge=LOCAL)
+    real.books.simulated = False
+    async with real.running() as pilot:
+        await opened(real, pilot, "$4.2623")
+        assert "simulated" not in real.text()
+
+
+async def test_the_session_of_a_row_is_opened() -> None:
+    desktop = Desktop(api=answers("First", "Second"))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "One")
+        await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
+        first = desktop.session.session_id
+        await pilot.press("ctrl+n")
+        await desktop.until(pilot, lambda: desktop.session.session_id != first)
+        desktop.books.charges = [turn("t1", 0, "1", session_id=first)]
+        await opened(desktop, pilot, "›Tue 14 Nov")
+        assert "Open session" not in desktop.text(), "a day is no session"
+        await pilot.press("t")
+        await desktop.shows(pilot, "About heat", "Open session")
+        await pilot.press("o")
+        await desktop.until(pilot, lambda: desktop.session.session_id == first)
+        await desktop.shows(pilot, "One", "First")
+
+
+async def test_reload_keeps_the_cursor_on_its_row() -> None:
+    books = FakeBooks(some())
+    desktop = desktop_with(books)
+    async with desktop.running() as pilot:
+        screen = await opened(desktop, pilot, "7 turns")
+        await pilot.press("s")
+        await desktop.shows(pilot, "›About pumps")
+        await pilot.press("down")
+        await desktop.shows(pilot, "›About tea")
+        books.charges.append(turn("t9", 0, "9", session="new"))
+        screen.reload()
+        await desktop.shows(pilot, "8 turns", "›About tea", " About new")
+
+
+async def test_charts_stand_beside_the_table_where_there_is_room_and_come_by_key_where_not() -> None:
+    desktop = desktop_with(FakeBooks(some()))
+    async with desktop.running(120, 40) as pilot:
+        await opened(desktop, pilot, "Cost per day", "Where the cost went", "Added up", "Tue 14 Nov")
+        assert "c Charts" not in desktop.text()
+        await pilot.resize_terminal(80, 24)
+        await desktop.until(pilot, lambda: "Cost per day" not in desktop.text())
+        await desktop.shows(pilot, "c Charts", "Tue 14 Nov")
+        await pilot.press("c")
+        await desktop.shows(
+            pilot, "Cost per day", "Where the cost went", "Added up", "+ incomplete · ? unknown"
+        )
+        assert "Tue 14 Nov" not in desktop.text()
+        await pilot.press("escape")
+        await desktop.shows(pilot, "›Tue 14 Nov")
+        await pilot.press("c")
+        await desktop.shows(pilot, "Cost per day")
+        await pilot.press("w")
+        await desktop.shows(pilot, "›wrk_pumps")
+        await pilot.resize_terminal(200, 60)
+        await desktop.shows(pilot, "Cost per day", "›wrk_pumps", "Tokens", "Last")
+
+
+async def test_clicks_do_what_keys_do() -> None:
+    desktop = desktop_with(FakeBooks(some()))
+    async with desktop.running() as pilot:
+        await opened(desktop, pilot, "[d Day] w Worker")
+        row = next(at for at, line in enumerate(desktop.text().splitlines()) if "w Worker" in line)
+        await pilot.click(offset=(desktop.text().splitlines()[row].index("w Worker"), row))
+        await desktop.shows(pilot, "[w Worker]", "›wrk_pumps")
+        await pilot.click("#ledger-table", offset=(4, 3))
+        await desktop.shows(pilot, "›wrk_tea")
+        await pilot.click("#ledger-table", offset=(4, 3))
+        await desktop.shows(pilot, "only worker wrk_tea")
+        row = next(at for at, line in enumerate(desktop.text().splitlines()) if "only worker" in line)
+        await pilot.click(offset=(4, row))
+        await desktop.until(pilot, lambda: "only worker" not in desktop.text())
