@@ -196,9 +196,10 @@ class WorkScreen(Submitting):
     def _paint(self, desk: Desk) -> None:
         session, now = desk.session, self.now_ms()
         self._take_home(desk, self.returns.ended(session))
-        self.header.limits(desk.engine.gauges(desk.session_id), held=desk.held is not None)
+        gauges = desk.engine.gauges(desk.session_id)
+        self.header.limits(gauges, held=desk.held is not None)
         self.header.show(session, now)
-        self.pane.held = desk.held
+        self.pane.held, self.pane.gauges = desk.held, gauges
         self.pane.elsewhere = next((clean_line(other.title, 40) for other in desk.going), None)
         self.pane.show(session, now, money=not self.side.display)
         self.side.show(session)

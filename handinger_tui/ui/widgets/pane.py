@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import is_
+from typing import Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -22,6 +23,9 @@ from handinger_tui.ui.widgets.lines import Card, HintLine, QueueChips, Suggestio
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.widgets.words import Advice, advice, held_advice, queued_turns, unwatched
+
+HINT_CELLS: Final = 30
+"""So much of the line below the prompt is left to what Enter does, before limits are told there too."""
 
 
 class SessionPane(Vertical):
@@ -51,6 +55,8 @@ class SessionPane(Vertical):
         """Title of the newest run that goes on unwatched in some session."""
         self.held: Gauge | None = None
         """The limit that holds the queue."""
+        self.gauges: tuple[Gauge, ...] = ()
+        """How far the limits are used."""
         self._money = self._usual = ""
         self._figures_of: tuple[object, ...] = ()
 
@@ -109,11 +115,12 @@ class SessionPane(Vertical):
         readings = (
             reading for turn in session.turns for reading in (turn.status, turn.snapshot, turn.before)
         )
-        made_of: tuple[object, ...] = (session.session_id, money, *readings)
+        room = self.size.width - HINT_CELLS
+        made_of: tuple[object, ...] = (session.session_id, money, room, *self.gauges, *readings)
         if len(made_of) == len(self._figures_of) and all(map(is_, made_of, self._figures_of)):
             return
         self._figures_of = made_of
-        self._money = compact_line(session) if money else ""
+        self._money = compact_line(session, self.gauges, room) if money else ""
 
     def advise(self, now_ms: int) -> None:
         """The card: trouble of our own first, else what the newest turn asks for."""

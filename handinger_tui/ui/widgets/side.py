@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, Protocol, runtime_checkable
+from typing import Any, Final
 
 from textual import events
 from textual.app import ComposeResult
@@ -19,6 +19,7 @@ from handinger_tui.core.turn import FilePart
 from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.panels.panel import Panel
+from handinger_tui.ui.panels.usage import UsagePanel
 
 WIDTH: Final = 38
 NARROWEST: Final = 26
@@ -71,15 +72,6 @@ class Grip(Widget):
             self.post_message(self.Dragged(event.screen_x))
 
 
-@runtime_checkable
-class Gauged(Protocol):
-    """A panel that shows how far limits are used."""
-
-    def gauges(self, gauges: Sequence[Gauge]) -> None:
-        """The newest ones."""
-        ...
-
-
 class Side(Vertical):
     """Holds one widget per entry of `PANELS` and tells the visible ones of the newest session."""
 
@@ -103,7 +95,7 @@ class Side(Vertical):
     def gauges(self, gauges: Sequence[Gauge]) -> None:
         """How far the limits are used, for the panel of figures."""
         for panel in self.panels.values():
-            if isinstance(panel, Gauged):
+            if isinstance(panel, UsagePanel):
                 panel.gauges(gauges)
 
     def tick(self, now_ms: int) -> None:

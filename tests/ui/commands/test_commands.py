@@ -81,7 +81,7 @@ async def test_unlimited_needs_the_word_and_stands_out() -> None:
         await pilot.pause()
         assert desktop.work.at_work.budget == "standard"
         await pilot.press(*"unlimited", "enter")
-        await desktop.shows(pilot, "unlimited ─")
+        await desktop.shows(pilot, "unlimited · no history ─")
         assert desktop.work.at_work.budget == "unlimited"
         await pilot.press("shift+tab")
 
@@ -90,7 +90,7 @@ async def test_budgets_by_name_and_unknown_ones() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
         await desktop.send(pilot, "/budget low")
-        await desktop.shows(pilot, " low ─")
+        await desktop.shows(pilot, " low · no history ─")
         await desktop.send(pilot, "/budget gigantic")
         await desktop.until(pilot, lambda: "There is no budget gigantic" in desktop.said())
         await desktop.send(pilot, "/budget")
@@ -105,7 +105,7 @@ async def test_receipt_rename_copy_and_find() -> None:
         await desktop.send(pilot, "Hi")
         await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
         await desktop.send(pilot, "/receipt")
-        await desktop.shows(pilot, "Receipt", "3 steps", "model $0.01", "reports totals")
+        await desktop.shows(pilot, "Receipt", "3 steps", "By category")
         await pilot.press("escape")
         await desktop.send(pilot, "/rename A better title")
         await desktop.shows(pilot, "A better title")

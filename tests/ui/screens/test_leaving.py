@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import pytest
+
+from handinger_tui.core.errors import Locked
+from handinger_tui.core.spending import Bucket, By, Which
 from handinger_tui.ui.launch import Opening
+from handinger_tui.ui.screens import leaving
 from tests.engine.fakes import FakeApi, Script, says, worker
-from tests.ui.fakes import LOCAL, PRICED, Desktop, answers, launch
+from tests.ui.fakes import LOCAL, NOW_MS, PRICED, Desktop, FakeBooks, answers, charge, launch
 from tests.ui.screens.test_looking import BUSY, Past
 from tests.ui.screens.test_sending import held
 
@@ -92,3 +99,65 @@ async def test_a_cost_with_a_gap_says_so() -> None:
         await desktop.send(pilot, "Second")
         await desktop.until(pilot, lambda: len(desktop.session.turns) == 2 and not desktop.session.busy)
         assert "$0.0123 + 1 turn unknown · 8 credits · 2 turns" in desktop.app.farewell[2]
+
+
+DAY_MS = 86_400_000
+
+
+async def test_the_day_is_told_over_all_sessions_with_its_gaps_and_without_yesterday() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    desktop.books.charges += [
+        charge("a", "0.25"),
+        charge("b", "1.10", session_id="another"),
+        charge("c"),
+        charge("d", "50", at_ms=NOW_MS - DAY_MS),
+    ]
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed")
+        await pilot.press("ctrl+d")
+        await desktop.until(pilot, lambda: desktop.work.at_work.day)
+        assert "Today altogether:     $1.35 + 1 turn unknown · 3 turns" in desktop.app.farewell
+    # What the turns took so far was written before it was summed up.
+    assert desktop.log.charged
+
+
+async def test_pretend_money_of_the_day_is_called_so() -> None:
+    desktop = Desktop(api=answers("Hello"), badge=LOCAL)
+    desktop.books.charges.append(charge("a", "0.25"))
+    async with desktop.running() as pilot:
+        await pilot.press("ctrl+d")
+        await desktop.until(pilot, lambda: desktop.work.at_work.day)
+        assert desktop.app.farewell == [
+            "Today altogether:     $0.25 · 1 turn · simulated: the local worker charges nothing"
+        ]
+
+
+async def test_a_day_without_any_figure_is_not_zero() -> None:
+    desktop = Desktop()
+    desktop.books.charges.append(charge("a"))
+    async with desktop.running() as pilot:
+        await pilot.press("ctrl+d")
+        await desktop.until(pilot, lambda: desktop.work.at_work.day)
+        assert desktop.app.farewell == ["Today altogether:     cost not reported · 1 turn"]
+
+
+class SlowBooks(FakeBooks):
+    """Never answers."""
+
+    async def buckets(self, by: By, which: Which) -> list[Bucket]:
+        await asyncio.Event().wait()
+        return []
+
+
+@pytest.mark.parametrize("trouble", ["slow", "locked"])
+async def test_leaving_waits_for_no_figure(monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
+    monkeypatch.setattr(leaving, "DAY_WITHIN_S", 0.05)
+    books = SlowBooks() if trouble == "slow" else FakeBooks(fails=Locked("Held by another program."))
+    desktop = Desktop(api=answers("Hello"), books=books)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed")
+        await pilot.press("ctrl+d")
+        await desktop.until(pilot, lambda: desktop.app._exit)
+        assert len(desktop.app.farewell) == 3
