@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx
 
@@ -26,6 +26,9 @@ from handinger_tui.core.errors import ApiError, SettingsError
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
+
+_FILE_ANSWERS: Final = frozenset({*range(300, 400), 416})
+"""Statuses outside 2xx that whoever fetches a file judges itself."""
 
 
 class Connection:
@@ -50,7 +53,7 @@ class Connection:
         self._key = key
         check_key(key)
         self._headers = usable_headers(headers or {})
-        self._pause = pause
+        self.pause = pause
         self._stack = AsyncExitStack()
         self._reading: httpx.AsyncClient | None = None
         self._posting: httpx.AsyncClient | None = None
@@ -122,15 +125,17 @@ class Connection:
                 yield response
 
     @asynccontextmanager
-    async def fetch(self, url: str) -> AsyncIterator[httpx.Response]:
+    async def fetch(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
         """One GET of a file from anywhere; a redirect is handed over, not followed.
 
         Raises:
-            ApiError: for every status but 2xx and 3xx.
+            ApiError: for every status but 2xx, 3xx and 416.
         """
         client = self._open(self._reading)
+        # Parts of a packed file cannot be told apart: only a plain one can be continued.
+        headers = {"Accept": "*/*", "Accept-Encoding": "identity", **headers}
         with _only_reading():
-            async with self._exchange(client, "GET", url, {"Accept": "*/*"}, redirects=True) as response:
+            async with self._exchange(client, "GET", url, headers, handed=_FILE_ANSWERS) as response:
                 yield response
 
     @asynccontextmanager
@@ -172,7 +177,7 @@ class Connection:
         first_byte: float | None = None,
         *,
         dials: int = 1,
-        redirects: bool = False,
+        handed: Container[int] = (),
     ) -> AsyncIterator[httpx.Response]:
         first_byte = first_byte or self.limits.first_byte_timeout
 
@@ -185,11 +190,11 @@ class Connection:
                 extensions={"trace": departure},
             )
 
-        waits = Waits(self.limits.connect_timeout, first_byte, self._pause)
+        waits = Waits(self.limits.connect_timeout, first_byte, self.pause)
         response = await dialled(client, request, waits, dials)
         try:
             good = 200 <= response.status_code < 300
-            if not good and not (redirects and 300 <= response.status_code < 400):
+            if not good and response.status_code not in handed:
                 raise await body.refused(response, self.limits.idle_timeout)
             yield response
         finally:

@@ -1,190 +1,257 @@
 """Downloads: a worker's file, from wherever it lies, to a folder of the person.
 
-Addresses come from outside and are judged before every request: http(s) only,
-at most five redirects, never from https to http, no key but to our own origin,
-and nothing of a private network unless the service itself is on this machine.
+Every request is judged anew (`addresses`), at most five redirects are followed, a
+cut file goes on where it stopped (`resume`), and only a whole one stays (`landing`).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import ipaddress
 import mimetypes
-import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
-from typing import Final
-from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote, urlsplit
 
 from handinger_tui.api import body, faults
+from handinger_tui.api.addresses import checked, in_terms_of_links, next_hop
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.landing import BLOCK, land
-from handinger_tui.api.routes import Origin, origin_of
-from handinger_tui.core.errors import StreamLost
-from handinger_tui.core.safety import Verdict, judge_link
+from handinger_tui.api.landing import Landing, landing
+from handinger_tui.api.resume import RESTARTS, Step, Tries, Version, judged, part_of, rest_of, version_of
+from handinger_tui.api.told import decoded, plain, told_length, told_name
+from handinger_tui.core.errors import (
+    ApiError,
+    Doubtful,
+    LinkExpired,
+    Refused,
+    ServerFault,
+    StreamLost,
+    Unreachable,
+)
 from handinger_tui.core.turn import Kind
+
+if TYPE_CHECKING:
+    import httpx
 
 MAX_REDIRECTS: Final = 5
 
-_DOTS: Final = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
-_ODD_IP: Final = re.compile(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*\.?", re.IGNORECASE)
-_FROM_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
-_HOME_NAMES: Final = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+Progress = Callable[[int, int | None], None]
+"""Told the bytes so far and in all (None: nobody knows), ten times a second at most, and at the end.
+
+The bytes so far shrink where a file has to begin again."""
+Refresh = Callable[[], Awaitable[str | None]]
+"""Reads the worker again and gives the file's address of now; None when it has none."""
 
 
-async def save(
-    client: WorkerClient, url: str, folder: Path, name: str | None = None, *, wanted: int | None = None
+async def save(  # noqa: PLR0913 - what the caller knows of the file, and its two ways of taking part
+    client: WorkerClient,
+    url: str,
+    folder: Path,
+    name: str | None = None,
+    *,
+    wanted: int | None = None,
+    progress: Progress | None = None,
+    refresh: Refresh | None = None,
 ) -> Path:
     """Fetch `url` (absolute, relative to the base URL, or `data:`) into `folder`; returns the new file.
 
     `name`: what to call it, else the server's word, else the address's last
     step; always made safe. `wanted`: the size in bytes, where the worker told it.
+    `refresh` is asked once, when the address is refused and may have expired; its
+    address is tried once, whatever size the old listing told.
 
     Raises:
-        ApiError: kinds unsafe_url, redirect, too_large, incomplete, network,
+        LinkExpired: the address may be stale, and there is no fresh one.
+        ApiError: kinds unsafe_url, redirect, too_large, incomplete, network, idle_timeout,
             disk, not_found and the other refusals; no file stays behind.
     """
+    meter = _Meter(progress)
+    try:
+        return await _save(client, url, folder, name, wanted, meter)
+    except LinkExpired:
+        fresh = await refresh() if refresh is not None else None
+        if fresh is None:
+            raise
+    return await _save(client, fresh, folder, name, None, meter)
+
+
+async def _save(
+    client: WorkerClient, url: str, folder: Path, name: str | None, wanted: int | None, meter: _Meter
+) -> Path:
     if url[:5].lower() == "data:":
         content, media_type = decoded(url, client.limits.max_file_bytes)
-        named = name or f"file{mimetypes.guess_extension(media_type) or ''}"
-        return await land(_blocks(content), folder, named, wanted)
-    return await _follow(client, checked(client, url), folder, name, wanted)
+        with landing(folder) as part:
+            await part.write(content)
+            meter.show(part.got, part.got, now=True)
+            return await part.settle(name or f"file{mimetypes.guess_extension(media_type) or ''}", wanted)
+    absolute = checked(client, url)
+    download = _Download(client, absolute, wanted, meter)
+    with landing(folder) as part:
+        told = await download.into(part)
+        return await part.settle(name or told or unquote(urlsplit(absolute).path.rpartition("/")[2]), wanted)
 
 
-async def _follow(client: WorkerClient, url: str, folder: Path, name: str | None, wanted: int | None) -> Path:
-    last_step = unquote(urlsplit(url).path.rpartition("/")[2])
+class _Meter:
+    """Tells how far it is, seldom enough for a screen."""
+
+    _SECONDS: Final = 0.1
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._next = 0.0
+
+    def show(self, got: int, total: int | None, *, now: bool = False) -> None:
+        """`now`: whether or not it is time."""
+        if self._progress is None or (not now and time.monotonic() < self._next):
+            return
+        self._next = time.monotonic() + self._SECONDS
+        self._progress(got, total)
+
+
+class _Anew(Exception):
+    """The answer does not fit what we have: everything is asked for again."""
+
+
+class _Download:
+    """One file, over as many requests as it takes."""
+
+    def __init__(self, client: WorkerClient, url: str, wanted: int | None, meter: _Meter) -> None:
+        self._client = client
+        self._url = url
+        self._wanted = wanted
+        self._meter = meter
+        self._tries = Tries(client.connection.pause)
+        self._version: Version | None = None
+        self._total: int | None = None
+        self._name: str | None = None
+        self._begun = False
+
+    async def into(self, part: Landing) -> str | None:
+        """Fetch all of it; returns the name that the server told.
+
+        Raises:
+            ApiError
+        """
+        while (trouble := await self._attempt(part)) is not None:
+            if not await self._tries.again(trouble, part.got):
+                raise self._in_terms_of_files(trouble, part.got)
+        self._meter.show(part.got, part.got, now=True)
+        return self._name
+
+    async def _attempt(self, part: Landing) -> ApiError | None:
+        """One request and its body; what went wrong, where asking again may help."""
+        asked = rest_of(self._version, part.got) if self._version and part.got else {}
+        try:
+            async with followed(self._client, self._url, asked) as (response, here):
+                if await self._prepared(response, here, part, asked=bool(asked)):
+                    await self._take(response, part)
+        except _Anew:
+            await self._restart(part)
+            return faults.file_changed()
+        except ApiError as trouble:
+            if not self._passing(trouble):
+                said = self._in_terms_of_files(trouble, part.got)
+                raise said from trouble.__cause__
+            return trouble
+        return None
+
+    async def _restart(self, part: Landing) -> None:
+        self._tries.restarts += 1
+        self._version = None
+        await part.restart()
+
+    async def _prepared(self, response: httpx.Response, here: str, part: Landing, *, asked: bool) -> bool:
+        """Make ready for a body; False when there is nothing left to take."""
+        headers, status = response.headers, response.status_code
+        if asked and self._version is not None:
+            step = judged(status, headers, here, self._version, part.got)
+            if step is Step.UNUSABLE:
+                raise _Anew
+            if step is Step.GOES_ON:
+                self._total = self._total or (part_of(headers) or (0, None))[1]
+                self._within_limit(part.got, told_length(headers))
+            if step is not Step.ANEW:
+                return step is Step.GOES_ON
+            await self._restart(part)
+            if self._tries.restarts > RESTARTS:
+                raise faults.file_changed()
+        self._first(status, headers, here)
+        return True
+
+    def _first(self, status: int, headers: httpx.Headers, here: str) -> None:
+        """An answer that begins with the first byte: what it says of the file."""
+        if status == 416:
+            raise faults.refusal(status, {}, b"")
+        total = told_length(headers) if plain(headers) else None
+        if status == 206:
+            # Nobody asked for a part; one that begins at the beginning will do.
+            begins, total = part_of(headers) or (-1, None)
+            if begins != 0:
+                raise faults.file_incomplete(0, total)
+        self._begun = True
+        self._total = total
+        self._within_limit(0, told_length(headers))
+        self._version = version_of(here, headers, total)
+        self._name = told_name(headers) or self._name
+
+    def _within_limit(self, got: int, coming: int | None) -> None:
+        limit = self._client.limits.max_file_bytes
+        if max(got + (coming or 0), self._total or 0) > limit:
+            raise faults.file_too_large(limit)
+
+    async def _take(self, response: httpx.Response, part: Landing) -> None:
+        limits, total = self._client.limits, self._total
+        shown = total if total is not None else self._wanted
+        self._meter.show(part.got, shown)
+        chunks = body.chunks(response, limits.idle_timeout, limits.max_file_bytes - part.got)
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                await part.write(chunk)
+                self._meter.show(part.got, shown)
+        if total is not None and part.got < total:
+            raise faults.cut_short("a part of the file is missing")
+        if total is not None and part.got > total:
+            raise faults.file_incomplete(part.got, total)
+
+    def _passing(self, trouble: ApiError) -> bool:
+        """Whether asking again may help, and cannot harm."""
+        if isinstance(trouble, StreamLost):
+            return self._version is not None and trouble.kind in (Kind.NETWORK, Kind.IDLE_TIMEOUT)
+        stumbled = isinstance(trouble, Unreachable | Doubtful | ServerFault)
+        return self._begun and (stumbled or trouble.kind is Kind.RATE_LIMITED)
+
+    def _in_terms_of_files(self, trouble: ApiError, got: int) -> ApiError:
+        if not isinstance(trouble, StreamLost):
+            return trouble
+        if trouble.kind is Kind.NETWORK:
+            return faults.file_incomplete(got, self._total)
+        if trouble.kind is Kind.IDLE_TIMEOUT:
+            return faults.file_stalled(got)
+        if trouble.kind is Kind.TOO_LARGE:
+            return faults.file_too_large(self._client.limits.max_file_bytes)
+        return trouble
+
+
+@asynccontextmanager
+async def followed(
+    client: WorkerClient, url: str, headers: dict[str, str]
+) -> AsyncIterator[tuple[httpx.Response, str]]:
+    """The answer at the end of all redirects, and its address.
+
+    Raises:
+        LinkExpired, ApiError
+    """
     for _ in range(MAX_REDIRECTS + 1):
-        async with client.connection.fetch(url) as response:
-            if response.status_code < 300:
-                named = name or _told_name(response.headers) or last_step
-                chunks = body.chunks(response, client.limits.idle_timeout, client.limits.max_file_bytes)
-                pieces = _pieces(chunks)
-                async with aclosing(pieces):
-                    return await land(pieces, folder, named, wanted)
-            location = body.location_of(response)
-            if not location:
-                raise faults.redirected(response.status_code, "")
-        url = _next_hop(client, url, location)
+        try:
+            async with client.connection.fetch(url, headers) as response:
+                if not 300 <= response.status_code < 400:
+                    yield response, url
+                    return
+                location = body.location_of(response)
+                if not location:
+                    raise faults.redirected(response.status_code, "")
+        except Refused as refusal:
+            raise in_terms_of_links(client, url, refusal) from refusal.__cause__
+        url = next_hop(client, url, location)
     raise faults.too_many_redirects(MAX_REDIRECTS)
-
-
-async def _pieces(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-    """The same bytes; what cuts them short is said in terms of a file."""
-    got = 0
-    try:
-        async for chunk in chunks:
-            got += len(chunk)
-            yield chunk
-    except StreamLost as lost:
-        if lost.kind is Kind.NETWORK:
-            raise faults.file_incomplete(got) from lost
-        raise
-
-
-async def _blocks(content: bytes) -> AsyncIterator[bytes]:
-    for at in range(0, len(content), BLOCK):
-        yield content[at : at + BLOCK]
-
-
-# -- addresses --------------------------------------------------------------------------
-def checked(client: WorkerClient, url: str) -> str:
-    """`url` made absolute, if it may be fetched.
-
-    Raises:
-        Refused: kind UNSAFE_URL.
-    """
-    # urljoin would quietly drop line breaks and tabs.
-    if not url or "\\" in url or not url.isprintable():
-        raise faults.unsafe_url("it is no address")
-    try:
-        absolute = urljoin(f"{client.base_url}/", url)
-        path = urlsplit(url).path
-    except ValueError:
-        raise faults.unsafe_url("it is no valid address") from None
-    if _DOTS.search(path):
-        # They would be resolved on the way, and reach another route than the one shown.
-        raise faults.unsafe_url("its path climbs")
-    _judged(client.origin, absolute)
-    return absolute
-
-
-def _judged(ours: Origin, url: str) -> None:
-    link = judge_link(url)
-    if link.verdict is Verdict.REFUSE:
-        raise faults.unsafe_url(link.reason)
-    origin = origin_of(url)
-    if origin is None:
-        raise faults.unsafe_url("only http(s) addresses without a user part are fetched")
-    if origin.host != ours.host and not (ours.loopback and origin.loopback) and private(origin.host):
-        raise faults.unsafe_url(f"{origin.host[:120]} is an address of a private network")
-
-
-def private(host: str) -> bool:
-    """Whether a host is, by its name or number, not one of the public internet."""
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        pass
-    # 2130706433, 0x7f.1 and 127.1 are numbers too, for those who resolve names.
-    name = host.rstrip(".")
-    return bool(_ODD_IP.fullmatch(name)) or "." not in name or name.endswith(_HOME_NAMES)
-
-
-def _next_hop(client: WorkerClient, url: str, location: str) -> str:
-    try:
-        target = urljoin(url, location)
-    except ValueError:
-        raise faults.unsafe_url("the redirect leads to no valid address") from None
-    _judged(client.origin, target)
-    if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
-        raise faults.unsafe_url("the redirect leads from https to http")
-    return target
-
-
-def decoded(url: str, limit: int) -> tuple[bytes, str]:
-    """The bytes and the media type of a `data:` URL.
-
-    Raises:
-        ApiError: kind UNSAFE_URL for a broken one, TOO_LARGE.
-    """
-    head, comma, raw = url[5:].partition(",")
-    if not comma:
-        raise faults.unsafe_url("it is no valid data address")
-    if len(raw) // 4 * 3 > limit and len(raw) > 3 * limit:
-        raise faults.file_too_large(limit)
-    media_type, *parameters = head.split(";")
-    content = unquote_to_bytes(raw.encode("utf-8", "replace"))
-    if "base64" in (parameter.strip().lower() for parameter in parameters):
-        packed = content.translate(None, b" \t\r\n").rstrip(b"=")
-        packed += b"=" * (-len(packed) % 4)
-        try:
-            content = base64.b64decode(packed.translate(_FROM_URL_SAFE), validate=True)
-        except (binascii.Error, ValueError):
-            raise faults.unsafe_url("its data is no valid base64") from None
-    if len(content) > limit:
-        raise faults.file_too_large(limit)
-    return content, media_type.strip().lower() or "text/plain"
-
-
-# -- names ----------------------------------------------------------------------------------
-_EXTENDED: Final = re.compile(
-    r"filename\*\s*=\s*([A-Za-z0-9-]{1,20})'[^']{0,20}'([^;\s]{1,2000})", re.IGNORECASE
-)
-_QUOTED: Final = re.compile(r'filename\s*=\s*"((?:[^"\\]|\\.){0,2000})"', re.IGNORECASE)
-_BARE: Final = re.compile(r"filename\s*=\s*([^;\"\s]{1,2000})", re.IGNORECASE)
-
-
-def _told_name(headers: Mapping[str, str]) -> str | None:
-    """The name in Content-Disposition (RFC 6266); whoever uses it makes it safe."""
-    told = headers.get("content-disposition", "")
-    if extended := _EXTENDED.search(told):
-        try:
-            return unquote(extended.group(2), encoding=extended.group(1), errors="replace")
-        except LookupError:
-            pass
-    if quoted := _QUOTED.search(told):
-        return re.sub(r"\\(.)", r"\1", quoted.group(1))
-    bare = _BARE.search(told)
-    return bare.group(1) if bare else None

@@ -21,6 +21,7 @@ from handinger_tui.core.errors import (
     ApiError,
     BrokenContract,
     Doubtful,
+    LinkExpired,
     Refused,
     ServerFault,
     StreamLost,
@@ -249,6 +250,31 @@ def file_incomplete(got: int, wanted: int | None = None) -> ApiError:
     of = f" of {wanted:,}" if wanted is not None else ""
     return StreamLost(
         Kind.INCOMPLETE, f"The file is incomplete ({got:,}{of} bytes); it was not kept.", "Try again."
+    )
+
+
+def file_changed() -> ApiError:
+    """A file that became another one while it was fetched: parts of both are never put together."""
+    return StreamLost(
+        Kind.INCOMPLETE, "The file changed while it was being fetched; it was not kept.", "Try again."
+    )
+
+
+def file_stalled(got: int) -> ApiError:
+    """A file that stopped coming."""
+    return StreamLost(
+        Kind.IDLE_TIMEOUT, f"No more data after {got:,} bytes of the file; it was not kept.", "Try again."
+    )
+
+
+def link_expired(refusal: ApiError, host: str) -> ApiError:
+    """A file's address that was refused by another host than the service, or that was signed."""
+    return LinkExpired(
+        refusal.kind,
+        f"{shorten(host, 200)} refused the link to the file ({refusal.http_status}); it may have expired.",
+        "Read the worker again: that is free and brings a fresh link.",
+        http_status=refusal.http_status,
+        retry_after_s=refusal.retry_after_s,
     )
 
 

@@ -7,27 +7,124 @@ that is free. Nothing is overwritten, no link is followed, nothing executable.
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import secrets
-from asyncio import to_thread
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
 from handinger_tui.api import faults
+from handinger_tui.api.folders import HeldFolder, Identity
 from handinger_tui.core.safety import safe_file_name
 
 BLOCK: Final = 256 << 10
 MAX_NAMES: Final = 10_000
 
-_CREATE: Final = (
-    os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-)
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL}
 )
+_T = TypeVar("_T")
+
+
+class Landing:
+    """A file on its way. It is kept only once it is settled; `got` counts its bytes so far."""
+
+    def __init__(self, folder: Path) -> None:
+        """Nothing is opened, and no folder made, before there is something to write."""
+        self.got = 0
+        self._path = folder
+        self._part = f".handinger-{secrets.token_hex(8)}.part"
+        self._pending = bytearray()
+        self._folder: HeldFolder | None = None
+        self._file: BinaryIO | None = None
+
+    async def write(self, chunk: bytes) -> None:
+        """Take more bytes; the first ones make the folder, where it is missing.
+
+        Raises:
+            ApiError: kind DISK.
+        """
+        if self._file is None:
+            await _to_its_end(self._open)
+        self._pending += chunk
+        self.got += len(chunk)
+        if len(self._pending) >= BLOCK:
+            await _to_its_end(self._flush)
+
+    async def restart(self) -> None:
+        """Forget every byte.
+
+        Raises:
+            ApiError: kind DISK.
+        """
+        self._pending.clear()
+        self.got = 0
+        if self._file is not None:
+            await _to_its_end(self._empty)
+
+    async def settle(self, name: str | None, wanted: int | None = None) -> Path:
+        """Give the file a safe, free name made from `name`; returns its path.
+
+        `wanted`: the size in bytes that was promised, where one was.
+
+        Raises:
+            ApiError: kind INCOMPLETE or DISK.
+        """
+        if wanted is not None and self.got != wanted:
+            raise faults.file_incomplete(self.got, wanted)
+        await self.write(b"")
+        return await _to_its_end(self._settle, safe_file_name(name))
+
+    def discard(self) -> None:
+        """Close; what was not settled is gone."""
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+        if self._folder is not None:
+            self._folder.remove(self._part)
+            self._folder.close()
+
+    # -- in a thread -----------------------------------------------------------------------
+    def _open(self) -> None:
+        self._folder = HeldFolder(self._path)
+        self._file = os.fdopen(self._folder.create(self._part), "wb", buffering=0)
+
+    def _flush(self) -> None:
+        view = memoryview(bytes(self._pending))
+        self._pending.clear()
+        while view:
+            view = view[_opened(self._file).write(view) :]
+
+    def _empty(self) -> None:
+        file = _opened(self._file)
+        file.truncate(0)
+        file.seek(0)
+
+    def _settle(self, name: str) -> Path:
+        file, folder = _opened(self._file), _opened(self._folder)
+        self._flush()
+        os.fsync(file.fileno())
+        made = os.fstat(file.fileno())
+        # Windows renames and removes no open file.
+        file.close()
+        named = _give_name(folder, self._part, name, (made.st_dev, made.st_ino))
+        if not folder.in_place():
+            folder.remove(named)
+            raise FileNotFoundError(errno.ENOENT, "the folder was replaced meanwhile")
+        return self._path / named
+
+
+@contextmanager
+def landing(folder: Path) -> Iterator[Landing]:
+    """A file that will lie in `folder`; nothing of it stays unless it is settled."""
+    arriving = Landing(folder)
+    try:
+        yield arriving
+    finally:
+        arriving.discard()
 
 
 async def land(
@@ -35,44 +132,36 @@ async def land(
 ) -> Path:
     """Write all of `chunks` under a safe, free name made from `name`; returns the path.
 
-    `wanted`: the size in bytes that was promised, where one was.
-
     Raises:
         ApiError: kind DISK or INCOMPLETE, and whatever `chunks` raises; no file stays behind then.
     """
-    part = folder / f".handinger-{secrets.token_hex(8)}.part"
-    try:
-        await to_thread(folder.mkdir, parents=True, exist_ok=True)
-        descriptor = await to_thread(os.open, part, _CREATE, 0o600)
-    except OSError as problem:
-        raise faults.disk(problem) from problem
-    try:
-        got = await _write(descriptor, chunks)
-        if wanted is not None and got != wanted:
-            raise faults.file_incomplete(got, wanted)
-        return await to_thread(_give_name, part, safe_file_name(name))
-    except OSError as problem:
-        raise faults.disk(problem) from problem
-    finally:
-        with suppress(OSError):
-            part.unlink()
-
-
-async def _write(descriptor: int, chunks: AsyncIterator[bytes]) -> int:
-    total = 0
-    with os.fdopen(descriptor, "wb", buffering=BLOCK) as file:
+    with landing(folder) as arriving:
         async for chunk in chunks:
-            await to_thread(file.write, chunk)
-            total += len(chunk)
-        await to_thread(_sync, file)
-    return total
+            await arriving.write(chunk)
+        return await arriving.settle(name, wanted)
 
 
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+async def _to_its_end(work: Callable[..., _T], *args: object) -> _T:
+    """Run in a thread, and when cancelled wait for its end: nothing is closed under a thread that writes."""
+    running = asyncio.ensure_future(asyncio.to_thread(work, *args))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        with suppress(asyncio.CancelledError):
+            running.exception()
+        raise
+    except OSError as problem:
+        raise faults.disk(problem) from problem
 
 
+def _opened(thing: _T | None) -> _T:
+    if thing is None:
+        raise RuntimeError("the file is used before it is opened")
+    return thing
+
+
+# -- names ----------------------------------------------------------------------------------
 def names(name: str) -> Iterator[str]:
     """`name`, then "name (2).ext" and so on."""
     stem, dot, extension = name.rpartition(".")
@@ -83,28 +172,37 @@ def names(name: str) -> Iterator[str]:
         yield f"{stem} ({number}).{extension}" if extension else f"{stem} ({number})"
 
 
-def _give_name(part: Path, name: str) -> Path:
+def _give_name(folder: HeldFolder, part: str, name: str, ours: Identity) -> str:
     for free in names(name):
-        target = part.with_name(free)
         try:
             # link() fails on any existing name, a dangling symlink included; rename would overwrite.
-            os.link(part, target, follow_symlinks=False)
+            folder.link(part, free)
         except FileExistsError:
             continue
         except OSError as problem:
             if problem.errno not in _NO_LINKS:
                 raise
-            if not _claim(target):
+            if not _claimed(folder, part, free):
                 continue
-            # A file system without links: the name was claimed by us alone, so replacing it loses nothing.
-            os.replace(part, target)
-        return target
+        if folder.identity(free) != ours:
+            # Somebody put another file in the place of ours: before it was named, then this name is our
+            # doing and goes; or just now, then it is theirs.
+            if folder.identity(free) == folder.identity(part):
+                folder.remove(free)
+            raise FileExistsError(errno.EEXIST, "the file was replaced meanwhile")
+        return free
     raise FileExistsError(errno.EEXIST, "every name like it is taken")
 
 
-def _claim(target: Path) -> bool:
+def _claimed(folder: HeldFolder, part: str, name: str) -> bool:
+    """Without links: a name is claimed by us alone, so replacing it loses nothing."""
     try:
-        os.close(os.open(target, _CREATE, 0o600))
+        os.close(folder.create(name))
     except FileExistsError:
         return False
+    try:
+        folder.replace(part, name)
+    except OSError:
+        folder.remove(name)
+        raise
     return True

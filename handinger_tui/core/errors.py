@@ -7,6 +7,7 @@
         Unreachable           nothing was sent: safe to dial again
         Doubtful              the connection broke around the request: it may have arrived
         Refused               the service answered no (4xx, 3xx, an error object)
+          LinkExpired         the address of a file may be stale; reading the worker brings a fresh one
         ServerFault           the service stumbled (5xx, 408)
         BrokenContract        the answer is not what the API promises (HTML, encoding, too large)
         StreamLost            an answer began and broke off
@@ -101,6 +102,10 @@ class Refused(ApiError):
     def chargeable(self) -> bool:
         """A refusal costs nothing."""
         return False
+
+
+class LinkExpired(Refused):
+    """The address of a file was refused, and may be stale; reading the worker again may bring a fresh one."""
 
 
 class Doubtful(ApiError):

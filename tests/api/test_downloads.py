@@ -13,8 +13,9 @@ import pytest
 from pydantic import SecretStr
 
 from handinger_tui.api import landing
+from handinger_tui.api.addresses import checked, next_hop, private
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.downloads import checked, private, save
+from handinger_tui.api.downloads import save
 from handinger_tui.api.limits import Limits
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.turn import Kind
@@ -208,13 +209,11 @@ async def test_redirects_are_judged_too(
 
 
 def test_https_never_becomes_http() -> None:
-    from handinger_tui.api.downloads import _next_hop  # noqa: PLC0415 - a private rule, no TLS server here
-
     client = WorkerClient("https://v3.handinger.example", SecretStr(KEY))
     with pytest.raises(ApiError) as caught:
-        _next_hop(client, "https://a.example/x", "http://a.example/x")
+        next_hop(client, "https://a.example/x", "http://a.example/x")
     assert caught.value.kind is Kind.UNSAFE_URL
-    assert _next_hop(client, "https://a.example/x", "//b.example/y") == "https://b.example/y"
+    assert next_hop(client, "https://a.example/x", "//b.example/y") == "https://b.example/y"
 
 
 async def test_data_urls(client: WorkerClient, folder: Path) -> None:

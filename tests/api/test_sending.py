@@ -127,7 +127,7 @@ async def test_a_dial_that_succeeds_at_last_is_one_post(
         running = await asyncio.start_server(late._serve, "127.0.0.1", port)
         late._server = running
 
-    client.connection._pause = open_late
+    client.connection.pause = open_late
     assert await posted(client) == [WORKER]
     assert len(late.requests) == len(pauses.seconds) == 1
     await late.stop()

@@ -1,0 +1,372 @@
+"""A file that is cut goes on where it stopped: the same version, or anew, or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from pathlib import Path
+
+import pytest
+
+from handinger_tui.api.client import WorkerClient
+from handinger_tui.api.downloads import save
+from handinger_tui.api.limits import Limits
+from handinger_tui.api.resume import FRUIT, FRUITLESS, RESTARTS, Step, Version, judged, version_of
+from handinger_tui.core.errors import ApiError, LinkExpired
+from handinger_tui.core.turn import Kind
+from tests.api.conftest import KEY, Clients, Pauses
+from tests.api.server import Peer, Script, Server, chunk, head, raw, respond
+
+ROUTE = "/api/workers/w1/files/report.bin"
+BODY = bytes(range(250)) * 8
+TAG = '"v1"'
+RANGES = {"Accept-Ranges": "bytes", "ETag": TAG}
+CHANGED = {"Last-Modified": "Tue, 01 Sep 2026 10:00:00 GMT"}
+LATER = {"Date": "Tue, 01 Sep 2026 10:00:01 GMT"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "downloads"
+
+
+def listing(folder: Path) -> list[str]:
+    return sorted(item.name for item in folder.iterdir()) if folder.exists() else []
+
+
+def cut(at: int, headers: dict[str, str] | None = None, body: bytes = BODY) -> Script:
+    """The beginning of the file, then the end of the connection."""
+    told = {"Content-Length": str(len(body)), **(RANGES if headers is None else headers)}
+    return raw(head(200, told) + body[:at])
+
+
+def rest(
+    start: int, headers: dict[str, str] | None = None, body: bytes = BODY, end: int | None = None
+) -> Script:
+    """The part from `start` on."""
+    end = len(body) if end is None else end
+    told = {"Content-Range": f"bytes {start}-{end - 1}/{len(body)}", "ETag": TAG, **(headers or {})}
+    return respond(206, body[start:end], told)
+
+
+def asked(server: Server) -> list[tuple[str | None, str | None]]:
+    return [(request.header("range"), request.header("if-range")) for request in server.requests]
+
+
+async def failed(client: WorkerClient, folder: Path, url: str = ROUTE) -> ApiError:
+    with pytest.raises(ApiError) as caught:
+        await save(client, url, folder)
+    assert listing(folder) == []
+    return caught.value
+
+
+async def test_the_rest_is_asked_for(
+    server: Server, client: WorkerClient, folder: Path, pauses: Pauses
+) -> None:
+    server.answer(cut(700), rest(700))
+    path = await save(client, ROUTE, folder, wanted=len(BODY))
+    assert path.read_bytes() == BODY
+    assert asked(server) == [(None, None), ("bytes=700-", TAG)]
+    assert [request.header("accept-encoding") for request in server.requests] == ["identity", "identity"]
+    assert [request.header("authorization") for request in server.requests] == [f"Bearer {KEY}"] * 2
+    assert [0.7 < pause <= 1.0 for pause in pauses.seconds] == [True]
+    assert listing(folder) == ["report.bin"]
+
+
+async def test_a_date_names_a_version_too(server: Server, client: WorkerClient, folder: Path) -> None:
+    server.answer(cut(1, {**CHANGED, **LATER}), rest(1, {"ETag": "", **CHANGED}))
+    assert (await save(client, ROUTE, folder)).read_bytes() == BODY
+    assert asked(server)[1] == ("bytes=1-", CHANGED["Last-Modified"])
+
+
+async def test_a_cut_before_the_first_byte_asks_for_all(
+    server: Server, client: WorkerClient, folder: Path
+) -> None:
+    server.answer(cut(0), respond(200, BODY, RANGES))
+    assert (await save(client, ROUTE, folder)).read_bytes() == BODY
+    assert asked(server) == [(None, None)] * 2
+
+
+async def test_many_cuts_and_short_parts(server: Server, client: WorkerClient, folder: Path) -> None:
+    server.answer(cut(100), rest(100, end=400), rest(400, end=401), rest(401))
+    assert (await save(client, ROUTE, folder)).read_bytes() == BODY
+    assert [range_ for range_, _ in asked(server)] == [None, "bytes=100-", "bytes=400-", "bytes=401-"]
+
+
+async def test_a_silence_is_a_cut(server: Server, connect: Clients, folder: Path) -> None:
+    async def silent(peer: Peer) -> None:
+        await peer.send(head(200, {"Content-Length": str(len(BODY)), **RANGES}) + BODY[:9])
+        await peer.gone()
+
+    client = await connect(server.url, Limits(idle_timeout=0.1))
+    server.answer(silent, rest(9))
+    assert (await save(client, ROUTE, folder)).read_bytes() == BODY
+
+
+# -- another version, or none --------------------------------------------------------------
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Accept-Ranges": "bytes"},
+        {"Accept-Ranges": "none", "ETag": TAG},
+        {"ETag": 'W/"v1"'},
+        {"ETag": 'W/"v1"', **CHANGED, **LATER},
+        {"ETag": "v1"},
+        {"ETag": '"a"b"'},
+        CHANGED,
+        {**CHANGED, "Date": "Tue, 01 Sep 2026 10:00:00 GMT"},
+        {"Last-Modified": "yesterday", **LATER},
+    ],
+)
+async def test_without_a_sure_version_nothing_is_put_together(
+    server: Server, client: WorkerClient, folder: Path, headers: dict[str, str]
+) -> None:
+    server.answer(cut(700, headers))
+    trouble = await failed(client, folder)
+    assert trouble.kind is Kind.INCOMPLETE
+    assert "700" in trouble.summary
+    assert len(server.requests) == 1
+
+
+async def test_a_packed_file_does_not_go_on(server: Server, client: WorkerClient, folder: Path) -> None:
+    packed = gzip.compress(BODY)
+    server.answer(raw(head(200, {"Content-Encoding": "gzip", "Content-Length": "999", **RANGES}) + packed))
+    assert (await failed(client, folder)).kind is Kind.INCOMPLETE
+    assert len(server.requests) == 1
+
+
+async def test_a_whole_answer_takes_the_place_of_the_beginning(
+    server: Server, client: WorkerClient, folder: Path
+) -> None:
+    server.answer(cut(700), respond(200, b"another version", {"ETag": '"v2"'}))
+    assert (await save(client, ROUTE, folder)).read_bytes() == b"another version"
+
+
+OTHER = b"x" * len(BODY)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        rest(699),
+        rest(701),
+        rest(0),
+        rest(700, body=OTHER + b"!"),
+        rest(700, {"ETag": '"v2"'}, OTHER),
+        rest(700, {"ETag": 'W/"v1"'}, OTHER),
+        rest(700, {"Content-Encoding": "gzip"}),
+        rest(700, {"Content-Range": "bytes 700-"}),
+        rest(700, {"Content-Range": "bytes 700-650/2000"}),
+        rest(700, {"Content-Range": "bytes 700-2000/2000"}),
+        respond(206, BODY[700:], {"ETag": TAG}),
+        respond(206, b"--x", {"Content-Type": "multipart/byteranges; boundary=x", "ETag": TAG}),
+        respond(416, b"", {"Content-Range": "bytes */700"}),
+        respond(416, b"", {"Content-Range": "bytes */5", "ETag": TAG}),
+        respond(416, b"", {}),
+    ],
+)
+async def test_a_rest_that_does_not_fit_is_dropped(
+    server: Server, client: WorkerClient, folder: Path, second: Script
+) -> None:
+    server.answer(cut(700), second, respond(200, BODY, RANGES))
+    assert (await save(client, ROUTE, folder)).read_bytes() == BODY
+    assert asked(server) == [(None, None), ("bytes=700-", TAG), (None, None)]
+
+
+async def test_beyond_the_end_of_the_same_version_is_whole(
+    server: Server, client: WorkerClient, folder: Path
+) -> None:
+    all_but_the_end = head(200, {"Transfer-Encoding": "chunked", **RANGES}) + chunk(BODY)
+    beyond = respond(416, b"", {"Content-Range": f"bytes */{len(BODY)}", "ETag": TAG})
+    server.answer(raw(all_but_the_end), beyond)
+    assert (await save(client, ROUTE, folder)).read_bytes() == BODY
+
+
+async def test_a_part_that_nobody_asked_for(server: Server, client: WorkerClient, folder: Path) -> None:
+    server.answer(rest(5))
+    assert (await failed(client, folder)).kind is Kind.INCOMPLETE
+    server.answer(rest(0, RANGES, end=10), rest(10))
+    server.requests.clear()
+    assert (await save(client, ROUTE, folder)).read_bytes() == BODY
+
+
+async def test_a_416_that_nobody_asked_for(server: Server, client: WorkerClient, folder: Path) -> None:
+    server.answer(respond(416, b""))
+    assert (await failed(client, folder)).http_status == 416
+
+
+# -- an end to patience --------------------------------------------------------------------
+async def test_a_file_that_does_not_grow_is_given_up(
+    server: Server, client: WorkerClient, folder: Path, pauses: Pauses
+) -> None:
+    server.answer(cut(700), rest(700, end=701), raw(b""))
+    trouble = await failed(client, folder)
+    assert trouble.kind is Kind.NETWORK
+    assert len(server.requests) == 1 + FRUITLESS
+    assert pauses.seconds == sorted(pauses.seconds)
+    server.answer(cut(700))
+    assert (await failed(client, folder)).kind is Kind.INCOMPLETE
+
+
+async def test_a_file_that_grows_is_not_given_up(server: Server, client: WorkerClient, folder: Path) -> None:
+    steps = 3 * FRUITLESS
+    body = b"y" * (FRUIT * steps)
+    parts = [rest(FRUIT * n, {"Connection": "close"}, body, FRUIT * (n + 1)) for n in range(1, steps)]
+    server.answer(cut(FRUIT, body=body), *parts)
+    assert (await save(client, ROUTE, folder)).read_bytes() == body
+    assert len(server.requests) == steps
+
+
+async def test_a_file_that_always_begins_again_is_given_up(
+    server: Server, client: WorkerClient, folder: Path
+) -> None:
+    body = b"z" * (4 * FRUIT)
+    server.answer(cut(2 * FRUIT, body=body))
+    trouble = await failed(client, folder)
+    assert "changed while" in trouble.summary
+    assert len(server.requests) == RESTARTS + 2
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+async def test_a_service_that_stumbles_meanwhile(
+    server: Server, client: WorkerClient, folder: Path, pauses: Pauses, status: int
+) -> None:
+    server.answer(cut(700), respond(status, b"", {"Retry-After": "7"}), rest(700))
+    assert (await save(client, ROUTE, folder)).read_bytes() == BODY
+    assert pauses.seconds[-1] == 7
+
+
+async def test_a_refusal_meanwhile_is_final(server: Server, client: WorkerClient, folder: Path) -> None:
+    server.answer(cut(700), respond(404, b""))
+    assert (await failed(client, folder)).kind is Kind.NOT_FOUND
+    assert len(server.requests) == 2
+
+
+async def test_a_first_request_is_made_once(server: Server, client: WorkerClient, folder: Path) -> None:
+    server.answer(respond(503, b""))
+    assert (await failed(client, folder)).kind is Kind.GATEWAY
+    assert len(server.requests) == 1
+
+
+async def test_a_download_that_is_cancelled_leaves_nothing(
+    server: Server, client: WorkerClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handinger_tui.api.downloads._Meter._SECONDS", 0)
+    under_way = asyncio.Event()
+
+    async def endless(peer: Peer) -> None:
+        await peer.send(head(200, {"Content-Length": "9000000", **RANGES}) + b"x" * 600_000)
+        await peer.gone()
+
+    server.answer(endless)
+    saving = asyncio.create_task(
+        save(client, ROUTE, folder, progress=lambda got, _total: under_way.set() if got else None)
+    )
+    async with asyncio.timeout(10):
+        await under_way.wait()
+    assert [name.endswith(".part") for name in listing(folder)] == [True]
+    saving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await saving
+    assert listing(folder) == []
+
+
+# -- other origins --------------------------------------------------------------------------
+async def test_every_request_is_judged_and_the_key_stays_home(
+    server: Server, other: Server, client: WorkerClient, folder: Path
+) -> None:
+    signed = [respond(302, b"", {"Location": f"{other.url}/x.bin?sig={n}"}) for n in (1, 2)]
+    server.answer(*signed)
+    other.answer(cut(700), rest(700))
+    assert (await save(client, ROUTE, folder)).read_bytes() == BODY
+    assert [request.target for request in other.requests] == ["/x.bin?sig=1", "/x.bin?sig=2"]
+    assert [bool(request.header("authorization")) for request in server.requests] == [True, True]
+    assert all(KEY not in repr(request) for request in other.requests)
+
+
+async def test_a_rest_from_another_place_is_dropped(
+    server: Server, other: Server, client: WorkerClient, folder: Path
+) -> None:
+    server.answer(cut(700), respond(302, b"", {"Location": f"{other.url}/x.bin"}), respond(200, BODY))
+    other.answer(rest(700, body=OTHER))
+    assert (await save(client, ROUTE, folder)).read_bytes() == BODY
+    assert asked(server)[2] == (None, None)
+
+
+async def test_a_redirect_meanwhile_is_judged(server: Server, client: WorkerClient, folder: Path) -> None:
+    server.answer(cut(700), respond(302, b"", {"Location": "http://169.254.169.254/"}))
+    assert (await failed(client, folder)).kind is Kind.UNSAFE_URL
+
+
+async def test_a_link_that_expires_meanwhile(
+    server: Server, other: Server, client: WorkerClient, folder: Path
+) -> None:
+    other.answer(cut(700), respond(403, b""))
+    server.answer(respond(200, BODY))
+
+    async def fresh() -> str:
+        return ROUTE
+
+    assert isinstance(await failed(client, folder, f"{other.url}/x.bin"), LinkExpired)
+    other.requests.clear()
+    path = await save(client, f"{other.url}/x.bin", folder, refresh=fresh)
+    assert path.read_bytes() == BODY
+    assert asked(server) == [(None, None)]
+
+
+# -- sizes -----------------------------------------------------------------------------------
+async def test_a_size_beyond_the_limit_is_refused_unread(
+    server: Server, connect: Clients, folder: Path
+) -> None:
+    async def promised(peer: Peer) -> None:
+        await peer.send(head(200, {"Content-Length": "101"}))
+        await peer.gone()
+
+    client = await connect(server.url, Limits(max_file_bytes=100))
+    server.answer(promised)
+    trouble = await failed(client, folder)
+    assert trouble.kind is Kind.TOO_LARGE
+    assert "not kept" in trouble.summary
+    server.answer(respond(206, b"x", {"Content-Range": "bytes 0-0/101"}))
+    server.requests.clear()
+    assert (await failed(client, folder)).kind is Kind.TOO_LARGE
+
+
+# -- progress ---------------------------------------------------------------------------------
+async def test_progress_is_told(server: Server, client: WorkerClient, folder: Path) -> None:
+    told: list[tuple[int, int | None]] = []
+    server.answer(cut(700), rest(700))
+    await save(client, ROUTE, folder, progress=lambda got, total: told.append((got, total)))
+    assert told[0] == (0, len(BODY))
+    assert told[-1] == (len(BODY), len(BODY))
+
+
+async def test_progress_is_told_seldom(
+    server: Server, client: WorkerClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handinger_tui.api.downloads.time.monotonic", lambda: 1.0)
+    told: list[tuple[int, int | None]] = []
+    body = b"x" * 3_000_000
+    server.answer(raw(head(200, {"Transfer-Encoding": "chunked"}) + chunk(body) + b"0\r\n\r\n"))
+    await save(client, ROUTE, folder, wanted=len(body), progress=lambda got, total: told.append((got, total)))
+    assert told == [(0, len(body)), (len(body), len(body))]
+    server.requests.clear()
+    told.clear()
+    await save(client, ROUTE, folder, progress=lambda got, total: told.append((got, total)))
+    assert told[0] == (0, None)
+
+
+# -- the judge alone ---------------------------------------------------------------------------
+def test_a_version_without_a_size_takes_the_rest_without_one() -> None:
+    version = version_of("https://a.example/x?sig=1", {"etag": TAG}, None)
+    assert version is not None
+    answer = {"content-range": "bytes 5-9/*", "etag": TAG}
+    assert judged(206, answer, "https://a.example/x?sig=2", version, 5) is Step.GOES_ON
+    assert judged(206, answer, "https://b.example/x", version, 5) is Step.UNUSABLE
+    assert judged(206, answer, "https://a.example/y", version, 5) is Step.UNUSABLE
+    assert judged(200, answer, "https://b.example/x", version, 5) is Step.ANEW
+    dated = Version(CHANGED["Last-Modified"], version.place, None)
+    assert judged(206, {"content-range": "bytes 5-9/10"}, "https://a.example/x", dated, 5) is Step.GOES_ON
+    newer = {"content-range": "bytes 5-9/10", "last-modified": "Tue, 01 Sep 2026 11:00:00 GMT"}
+    assert judged(206, newer, "https://a.example/x", dated, 5) is Step.UNUSABLE
