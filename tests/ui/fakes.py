@@ -173,6 +173,12 @@ class Desktop:
         """The screen as a terminal would show it."""
         return screen_text(self.app)
 
+    def text_of(self, selector: str) -> str:
+        """What one widget of the screen shows, and nothing of what stands behind it."""
+        at = self.app.screen.query_one(selector).region
+        rows = self.text().split("\n")[at.y : at.bottom]
+        return "\n".join(row[at.x : at.right].rstrip() for row in rows)
+
     def said(self) -> str:
         """All passing lines so far."""
         return "\n".join(note.message for note in self.app._notifications)

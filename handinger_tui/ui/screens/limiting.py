@@ -23,7 +23,7 @@ KEPT: Final = "Nothing was sent. Your text stays in the prompt."
 QUEUED: Final = "The queue waits: nothing more is sent."
 NONE_YET: Final = "No limit is set: nothing but the budget bounds what turns take."
 EXAMPLES: Final = ("day 5", "worker 3", "session 20 credits", "turn 0.50", "day off")
-RULE: Final = "At 80 % it warns, at 100 % nothing more is sent until you raise it."
+RULE: Final = "At 80 % it warns, at 100 % nothing more is sent until raised."
 
 
 class RaiseLimit(ModalScreen[Decimal]):
@@ -65,7 +65,8 @@ class RaiseLimit(ModalScreen[Decimal]):
         return f"a new amount above {spent}; Enter alone leaves it"
 
     def on_mount(self) -> None:
-        """The amount can be typed at once."""
+        """The amount can be typed at once; no passing line that told the same covers the question."""
+        self.app.clear_notifications()
         self.query_one("#typed" if self._raisable else "#leave").focus()
 
     @on(Input.Changed)
@@ -132,7 +133,8 @@ class LimitsPage(ModalScreen[Wish]):
         return Content("\n").join([Content.styled(RULE, "$text-muted"), typed])
 
     def on_mount(self) -> None:
-        """A limit can be typed at once."""
+        """A limit can be typed at once; passing lines about limits do not cover them."""
+        self.app.clear_notifications()
         self.query_one(Input).focus()
 
     @on(Input.Submitted)

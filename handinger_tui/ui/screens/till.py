@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol, runtime_checkable
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.limits import Gauge, State, near_text, reached_text
@@ -14,6 +14,15 @@ from handinger_tui.ui.screens.stage import WorkStage
 from handinger_tui.ui.widgets.pane import SessionPane
 
 LOOKS_PER_S: Final = 1.0
+
+
+@runtime_checkable
+class Reloads(Protocol):
+    """A screen that shows what is in the history."""
+
+    def reload(self) -> None:
+        """The history has changed."""
+        ...
 
 
 async def usual_of(desk: Desk, budget: str) -> Usual:
@@ -37,18 +46,20 @@ class Till:
         self.looking = False
         """A look is under way: another one waits for the next second."""
 
-    async def look(self) -> None:
+    async def look(self) -> bool:
         """Whether any program has written charges or limits; if so, count anew."""
-        desk = self._desk
+        desk, found = self._desk, False
         self.looking = True
         try:
             # A history that cannot be read is told where it is needed, not once a second.
             with suppress(LedgerError):
-                if await desk.connection.books.changed():
+                found = await desk.connection.books.changed()
+                if found:
                     await self.count()
                     await self.refresh_chip()
         finally:
             self.looking = False
+        return found
 
     async def count(self) -> None:
         """Read the limits of the open session, and let a queue go on whose limit was raised elsewhere.

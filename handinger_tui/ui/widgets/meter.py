@@ -26,18 +26,18 @@ def bar(gauge: Gauge, width: int = BAR) -> Content:
 
 
 def meter(gauge: Gauge) -> Content:
-    """Two lines: name and bar, and below it the amounts."""
+    """Two lines: name, bar and who set it, and below the amounts."""
     limit, style = gauge.limit, STYLE[gauge.state]
-    percent = "not known" if gauge.percent is None else f"{gauge.percent} %"
     words = {State.BELOW: "", State.NEAR: " near", State.REACHED: " reached"}[gauge.state]
+    by = f" · {SET_BY[limit.origin]}" if SET_BY[limit.origin] else ""
     first = Content.assemble(
         (f"{SHAPE[gauge.state]} ", style),
         (f"{limit.scope.capitalize():<8}", "bold $foreground"),
         bar(gauge),
-        (f" {percent}{words}", style),
+        (words, f"bold {style}"),
+        (by, "$text-muted"),
     )
-    by = f" · {SET_BY[limit.origin]}" if SET_BY[limit.origin] else ""
-    return Content("\n").join([first, Content.styled(f"  {spent_text(gauge)}{by}", "$text-muted")])
+    return Content("\n").join([first, Content.styled(f"  {spent_text(gauge)}", "$foreground")])
 
 
 def worst(gauges: Sequence[Gauge]) -> Gauge | None:
