@@ -7,7 +7,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -135,5 +135,24 @@ def connection(parts: Parts) -> Connection:
         email=parts.client.email,
         books=parts.ledger,
         purse=parts.purse,
+        save_text=text_saver(folder),
         warnings=[parts.warning] if parts.warning else [],
     )
+
+
+def text_saver(folder: Path) -> Callable[[str, str], Awaitable[str]]:
+    """Writes (name, text) into `folder` under a safe and free name; its result is the path.
+
+    The function raises:
+        ApiError: kind DISK.
+    """
+
+    async def save(name: str, text: str) -> str:
+        from handinger_tui.api.landing import land  # noqa: PLC0415 - needed by few sessions
+
+        async def whole() -> AsyncIterator[bytes]:
+            yield text.encode()
+
+        return str(await land(whole(), folder, name))
+
+    return save

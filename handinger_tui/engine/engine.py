@@ -254,6 +254,14 @@ class Engine(Starting):
         await self._log.close_turn(desk.session, turn.turn_id)
         return ended
 
+    async def frames(self, turn_id: str) -> list[Frame]:
+        """The stored frames of one turn, in order.
+
+        Raises:
+            LedgerError
+        """
+        return await self._log.frames(turn_id)
+
     async def refresh(self, session_id: str) -> None:
         """Read the worker once for usage, costs, sources and files of the newest turn.
 

@@ -161,6 +161,11 @@ class Connection:
     """The inbound e-mail address of a worker. Raises ApiError."""
     books: Books
     purse: Purse
+    save_text: Callable[[str, str], Awaitable[str]]
+    """(name, text) → path: a file of our own making into the download folder, never over another one.
+
+    Raises ApiError.
+    """
     warnings: Sequence[str] = ()
     """Things to say once (no durable history, a damaged database set aside)."""
 

@@ -7,12 +7,14 @@ from typing import Final
 
 from handinger_tui.ui.commands.command import Command, Context
 from handinger_tui.ui.commands.evidence import EVIDENCE
+from handinger_tui.ui.commands.ledger import LEDGER
 from handinger_tui.ui.commands.money import MONEY
 from handinger_tui.ui.commands.program import PROGRAM
+from handinger_tui.ui.commands.receipt import RECEIPT
 from handinger_tui.ui.commands.session import SESSION
 from handinger_tui.ui.commands.view import VIEW
 
-COMMANDS: Final[tuple[Command, ...]] = (*SESSION, *MONEY, *EVIDENCE, *VIEW, *PROGRAM)
+COMMANDS: Final[tuple[Command, ...]] = (*SESSION, *MONEY, *RECEIPT, *LEDGER, *EVIDENCE, *VIEW, *PROGRAM)
 
 _BY_NAME: Final = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
 

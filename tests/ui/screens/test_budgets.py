@@ -1,0 +1,187 @@
+"""Budgets compared: one worker or all, with gaps, advice, forecast and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from handinger_tui.core.budgets import compare
+from handinger_tui.core.errors import LedgerError
+from handinger_tui.core.forecast import Forecast
+from handinger_tui.core.limits import Scope, Unit
+from handinger_tui.core.money import Total
+from handinger_tui.core.spending import TurnCharge
+from handinger_tui.core.turn import TurnStatus
+from handinger_tui.core.usage import Usage
+from handinger_tui.ui.screens.budget_lines import Comparison, budget_lines
+from tests.ui.fakes import NOW_MS, Desktop, answers, charge
+from tests.ui.panels.stage import BAD
+from tests.ui.panels.test_panels import PAYLOADS, text_of_payload
+
+DAY_MS = 86_400_000
+NO_FORECAST = Forecast(Total(Decimal(0)), None, None, None, 0, "No forecast yet.")
+
+
+def spent(budget: str, count: int, usd: str | None, **members: Any) -> list[TurnCharge]:
+    """`count` turns at one level, two on every day back from today."""
+    return [
+        charge(
+            f"{budget}-{members.get('worker_id', 'w1')}-{at}",
+            usd,
+            budget=budget,
+            at_ms=NOW_MS - at // 2 * DAY_MS - at,
+            **{"elapsed_ms": 60_000, "sources": 4, "usage": Usage(steps=3), **members},
+        )
+        for at in range(count)
+    ]
+
+
+def history() -> list[TurnCharge]:
+    return [
+        *spent("low", 12, "0.01"),
+        *spent("high", 10, "0.09", elapsed_ms=300_000, sources=9),
+        *spent("high", 2, None, status=TurnStatus.FAILED, worker_id="w1"),
+        *spent("standard", 3, "0.02", worker_id="w2"),
+    ]
+
+
+async def opened(desktop: Desktop, pilot: Any, *, turns: bool = True) -> None:
+    if turns:
+        await desktop.send(pilot, "Hi")
+        await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
+    await desktop.send(pilot, "/budgets")
+    await desktop.shows(pilot, "Budgets compared", "This month")
+
+
+@pytest.mark.usefixtures("greenwich")
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])
+async def test_the_levels_side_by_side(width: int, height: int, golden: Callable[[str, str], None]) -> None:
+    desktop = Desktop(api=answers("Hello"))
+    desktop.books.charges = history()
+    desktop.purse.limit(Scope.DAY, "5")
+    async with desktop.running(width, height) as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
+        await desktop.send(pilot, "/budgets")
+        await desktop.shows(pilot, "Budgets compared", "What it says")
+        await desktop.rest(pilot)
+        golden(f"budgets-{width}x{height}", desktop.text_of("#budgets"))
+
+
+async def test_all_workers_are_one_key_away() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    desktop.books.charges = history()
+    async with desktop.running(120, 40) as pilot:
+        await opened(desktop, pilot)
+        assert "this worker" in desktop.text()
+        assert "standard" not in desktop.text().split("What it says")[0]
+        await pilot.press("a")
+        await desktop.shows(pilot, "all workers", "standard")
+        await pilot.press("a")
+        await desktop.until(pilot, lambda: "all workers" not in desktop.text())
+        await pilot.press("q")
+        await desktop.until(pilot, lambda: desktop.work.prompt.has_focus)
+
+
+async def test_advice_and_forecast_and_days_to_a_limit() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    desktop.books.charges = history()
+    desktop.purse.limit(Scope.WORKER, "5")
+    desktop.purse.spend(Scope.WORKER, "1")
+    async with desktop.running(120, 40) as pilot:
+        await opened(desktop, pilot)
+        await desktop.shows(pilot, "So far low cost a median", "by the end of the month", "(~$")
+        await desktop.shows(pilot, "the average of the last", "the worker limit of $5.00 is reached in ~")
+        await desktop.shows(pilot, "Cost not reported: 2 turns at high.")
+
+
+async def test_without_a_worker_all_are_shown_and_an_empty_page_says_what_is_missing() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await opened(desktop, pilot, turns=False)
+        await desktop.shows(pilot, "No turn has ended yet.", "No forecast yet")
+        await pilot.press("a")
+        await desktop.until(pilot, lambda: "has no worker yet" in desktop.said())
+
+
+async def test_a_worker_without_history_points_to_the_others() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    desktop.books.charges = spent("low", 3, "0.01", worker_id="w2")
+    async with desktop.running() as pilot:
+        await opened(desktop, pilot)
+        await desktop.shows(pilot, "No turn of this worker has ended yet.", "a shows all workers")
+        await pilot.press("a")
+        await desktop.shows(pilot, "all workers", "Not enough turns to say")
+
+
+async def test_pretend_money_stands_alone_and_says_so() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    desktop.books.charges = spent("low", 3, "0.01")
+    desktop.books.simulated = True
+    async with desktop.running() as pilot:
+        await opened(desktop, pilot)
+        await desktop.shows(pilot, "this worker · simulated money")
+
+
+async def test_a_history_that_cannot_be_read_is_said() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    async with desktop.running() as pilot:
+        desktop.books.fails = LedgerError("The history cannot be read.", "Look at the disk.")
+        await desktop.send(pilot, "/budgets")
+        await desktop.shows(pilot, "The history cannot be read. Look at the disk.")
+
+
+def text(*charges: TurnCharge, width: int = 72) -> str:
+    shown = Comparison("all workers", compare(charges), NO_FORECAST)
+    return "\n".join(line.plain for line in budget_lines(shown, width))
+
+
+def test_what_nobody_reported_is_never_zero() -> None:
+    shown = text(*spent("low", 6, None, elapsed_ms=None, sources=None, usage=Usage()))
+    assert "0" not in next(line for line in shown.splitlines() if line.startswith("low")).replace(" 0 %", "")
+    assert "Cost not reported: 6 turns at low." in shown
+    assert "Sources not reported: 6 turns at low." in shown
+
+
+def test_a_few_turns_have_no_ninetieth_percentile() -> None:
+    shown = text(*spent("low", 4, "0.01"))
+    assert "— below 5 turns no 90th percentile is told." in shown
+    assert "below 5 turns" not in text(*spent("low", 5, "0.01"))
+
+
+def test_credits_are_compared_where_no_cost_is_reported() -> None:
+    charges = [replace(one, credits=Decimal(8), known=True) for one in spent("low", 5, None)]
+    assert "credits" in text(*charges).splitlines()[0]
+    usd = text(*spent("low", 5, "0.01")).splitlines()[0]
+    assert "cost" in usd
+    assert "credits" not in usd
+
+
+def test_levels_that_do_not_differ_clearly_give_no_advice() -> None:
+    shown = text(*spent("low", 9, "0.02"), *spent("high", 9, "0.02"))
+    assert "No two levels differ clearly so far." in shown
+
+
+@pytest.mark.parametrize("width", [40, 68, 98, 200])
+def test_sentences_fit_the_page(width: int) -> None:
+    shown = Comparison("all workers", compare(history()), NO_FORECAST, limits=("A limit " * 30,))
+    table = 68
+    for line in budget_lines(shown, width):
+        assert line.cell_length <= max(width, table), line.plain
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: payload["id"])
+def test_a_hostile_level_is_harmless(payload: dict[str, Any]) -> None:
+    shown = text(*spent(text_of_payload(payload)[:2000], 3, "0.01"), *spent("low", 3, None))
+    for line in shown.splitlines():
+        assert not BAD.search(line), ascii(line)
+
+
+def test_a_month_in_credits_says_its_unit() -> None:
+    found = replace(NO_FORECAST, spent=Total(Decimal(12), 1), unit=Unit.CREDITS)
+    shown = "\n".join(line.plain for line in budget_lines(Comparison("all workers", (), found), 72))
+    assert "Spent so far: 12 credits + 1 turn unknown" in shown

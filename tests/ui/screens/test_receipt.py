@@ -1,0 +1,196 @@
+"""The receipt page: opened, walked through, copied and saved by keys alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from textual.pilot import Pilot
+
+from handinger_tui.core.errors import LedgerError
+from handinger_tui.core.jsontext import Json
+from handinger_tui.core.receipt_page import receipt_page
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import Fault, Kind, Turn, TurnStatus
+from handinger_tui.ui.screens.receipt import ReceiptScreen
+from handinger_tui.ui.screens.receipt_lines import receipt_lines, receipt_text
+from tests.engine.fakes import FakeApi, says, worker
+from tests.ui.fakes import LOCAL, Desktop, answers, charge
+from tests.ui.panels.stage import BAD, FIRST, reading, session, turn, two_turns
+from tests.ui.panels.test_panels import PAYLOADS, text_of_payload
+
+
+def priced(count: int) -> str:
+    """A worker after `count` turns, each of them at $0.0123."""
+    usage: dict[str, Json] = {"steps": 3 * count, "totalTokens": 1500 * count, "costUsd": 0.0123 * count}
+    costs: dict[str, Json] = {"modelCostUsd": 0.01 * count, "toolCostUsd": 0.0023 * count}
+    return worker("", usage=usage, costs=costs)
+
+
+async def three(desktop: Desktop, pilot: Pilot[None]) -> None:
+    for number in range(1, 4):
+        await desktop.send(pilot, f"Question number {number}")
+        await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
+        assert len(desktop.session.turns) == number
+
+
+def asked() -> Desktop:
+    starts = [says(f"Answer {number}", message_id=f"msg_{number}") for number in range(1, 4)]
+    return Desktop(api=FakeApi(starts=list(starts), workers=[priced(n) for n in (1, 1, 2, 2, 3, 3)]))
+
+
+def page(desktop: Desktop) -> ReceiptScreen:
+    screen = desktop.app.screen
+    assert isinstance(screen, ReceiptScreen)
+    return screen
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])
+async def test_the_page_of_a_priced_turn(width: int, height: int, golden: Callable[[str, str], None]) -> None:
+    desktop = Desktop(api=answers("A heat pump moves heat."))
+    desktop.books.charges = [charge(f"t{at}", f"0.0{at}") for at in range(1, 8)]
+    async with desktop.running(width, height) as pilot:
+        await desktop.send(pilot, "What is a heat pump?")
+        await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
+        await pilot.press("ctrl+t")
+        await desktop.shows(pilot, "1 of 1", "usually $0.02–$0.06")
+        await desktop.rest(pilot)
+        golden(f"receipt-{width}x{height}", desktop.text_of("#receipt"))
+
+
+async def test_keys_walk_through_the_turns_and_close() -> None:
+    desktop = asked()
+    async with desktop.running() as pilot:
+        await three(desktop, pilot)
+        await pilot.press("ctrl+t")
+        await desktop.shows(pilot, "3 of 3", "“Question number 3”")
+        for key, number in (("left", 2), ("p", 1), ("right", 2), ("n", 3)):
+            await pilot.press(key)
+            await desktop.shows(pilot, f"{number} of 3", f"“Question number {number}”")
+        await pilot.press("n")
+        await desktop.until(pilot, lambda: "This is the newest turn." in desktop.said())
+        await pilot.press("p", "p", "p")
+        await desktop.until(pilot, lambda: "This is the first turn." in desktop.said())
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.work.prompt.has_focus)
+
+
+async def test_a_receipt_by_number_and_what_has_none() -> None:
+    desktop = asked()
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/receipt")
+        await desktop.until(pilot, lambda: "There is no receipt yet" in desktop.said())
+        await three(desktop, pilot)
+        for wrong in ("0", "4", "two", "-1", "9" * 5000, "٣"):
+            desktop.app.clear_notifications()
+            await desktop.send(pilot, f"/receipt {wrong}")
+            await desktop.until(pilot, lambda: "a number from 1 to 3, or last" in desktop.said())
+        await desktop.send(pilot, "/receipt 2")
+        await desktop.shows(pilot, "2 of 3")
+        await pilot.press("escape")
+        await desktop.send(pilot, "/receipt last")
+        await desktop.shows(pilot, "3 of 3")
+
+
+async def test_copy_and_both_files() -> None:
+    desktop = asked()
+    async with desktop.running() as pilot:
+        await three(desktop, pilot)
+        await pilot.press("ctrl+t")
+        await desktop.shows(pilot, "3 of 3")
+        await pilot.press("y")
+        await desktop.until(pilot, lambda: "Copied the receipt" in desktop.said())
+        assert desktop.app.clipboard == receipt_text(page(desktop).receipt)
+        assert "Cost: $0.0123" in desktop.app.clipboard
+        await pilot.press("m")
+        await desktop.until(pilot, lambda: len(desktop.written) == 1)
+        await pilot.press("j")
+        await desktop.until(pilot, lambda: len(desktop.written) == 2)
+        (markdown, body), (name, text) = desktop.written
+        turn_id = desktop.session.turns[-1].turn_id
+        assert (markdown, name) == (f"receipt-{turn_id}.md", f"receipt-{turn_id}.json")
+        assert body.startswith("# Receipt: Question number 3\n")
+        found = json.loads(text)
+        assert (found["turn_id"], found["cost_usd"]) == (turn_id, "0.0123")
+        await desktop.until(pilot, lambda: f"Saved as /downloads/{name}" in desktop.said())
+
+
+async def test_the_page_of_a_running_turn_follows_it() -> None:
+    desktop = asked()
+    async with desktop.running() as pilot:
+        await three(desktop, pilot)
+        await pilot.press("ctrl+t")
+        await desktop.shows(pilot, "3 of 3", "$0.0123")
+        dearer = replace(desktop.session.turns[2], snapshot=reading("0.0500"))
+        shown = replace(desktop.session, turns=(*desktop.session.turns[:2], dearer))
+        desktop.engine._desks[shown.session_id].session = shown
+        await desktop.shows(pilot, "$0.0254")
+
+
+async def test_a_history_that_cannot_be_read_leaves_the_page_standing() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
+        desktop.books.fails = LedgerError("The history cannot be read.", "Look at the disk.")
+        await pilot.press("ctrl+t")
+        await desktop.until(pilot, lambda: "The history cannot be read." in desktop.said())
+        assert "$0.0123" in desktop.text()
+
+
+async def test_pretend_money_says_so() -> None:
+    desktop = Desktop(api=answers("Hello"), badge=LOCAL)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
+        local = replace(desktop.session, base_url="local")
+        shown = "\n".join(line.plain for line in receipt_lines(receipt_page(local, local.turns[0]), 72))
+        assert "simulated money" in shown
+
+
+def lines(shown: Session, of: Turn, width: int = 72) -> str:
+    return "\n".join(line.plain for line in receipt_lines(receipt_page(shown, of), width))
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (TurnStatus.FAILED, ("failed", "cost not reported", "The model gave up")),
+        (TurnStatus.RUNNING, ("still running on the server", "cost pending")),
+        (TurnStatus.UNKNOWN, ("delivery unknown", "cost not reported")),
+        (TurnStatus.REJECTED, ("refused", "$0.00", "nothing was charged")),
+        (TurnStatus.ACCEPTED, ("working", "cost pending")),
+    ],
+)
+def test_every_end_of_a_turn_has_a_receipt(status: TurnStatus, words: tuple[str, ...]) -> None:
+    fault = Fault(Kind.SERVER, "The model gave up") if status is TurnStatus.FAILED else None
+    own = replace(turn(1, status=status, before=FIRST, seconds=None), fault=fault)
+    shown = lines(session(turn(0, after=FIRST), own), own)
+    for word in words:
+        assert word in shown
+    if status is not TurnStatus.REJECTED:
+        assert "$0.00" not in shown
+
+
+@pytest.mark.parametrize("width", [40, 68, 86, 200])
+def test_no_line_is_wider_than_the_page(width: int) -> None:
+    shown = two_turns()
+    long = replace(shown.turns[1], worker_id="w" * 300)
+    shown = replace(shown, turns=(shown.turns[0], long))
+    for line in receipt_lines(receipt_page(shown, long), width):
+        assert line.cell_length <= width, line.plain
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: payload["id"])
+def test_hostile_text_reaches_neither_screen_nor_clipboard(payload: dict[str, Json]) -> None:
+    text = text_of_payload(payload)[:4000]
+    own = turn(0, after=FIRST)
+    order = replace(own.order, prompt=text, budget=text)
+    own = replace(own, order=order, worker_id=text, message_id=text, fault=Fault(Kind.SERVER, text))
+    shown = session(own)
+    for line in receipt_lines(receipt_page(shown, own), 72):
+        assert not BAD.search(line.plain), ascii(line.plain)
+    for row in receipt_text(receipt_page(shown, own)).splitlines():
+        assert not BAD.search(row), ascii(row)
