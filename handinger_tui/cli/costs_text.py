@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,12 @@ def put_text(book: Book, asked: Asked, found: Told) -> None:
         put(table(found.groups, found.whole, asked.by, width))
     for block in (gaps_line(found.whole), share_lines(found.whole, width), *remarks(book, asked)):
         if block:
-            put("\n" + block)
+            put("\n" + "\n".join(_wrapped(line, width) for line in block.split("\n")))
+
+
+def _wrapped(line: str, width: int) -> str:
+    # Indented lines are tables, which fit already.
+    return line if line.startswith(" ") else textwrap.fill(line, width, break_on_hyphens=False)
 
 
 def columns() -> int:

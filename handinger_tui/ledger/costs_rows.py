@@ -170,7 +170,7 @@ class Book:
     def gauges(
         self, session: Session | None, configured: Sequence[Limit], since_ms: int, *, simulated: bool
     ) -> tuple[Gauge, ...]:
-        """The limits that count for a session, or for any one (None), and what is spent of them since `since_ms`."""
+        """The limits that count for a session (None: for any), and their spending from `since_ms` on."""
         # Needed for text alone.
         from handinger_tui.ledger.scopes import accounted  # noqa: PLC0415 - see above
 

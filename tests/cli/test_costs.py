@@ -1,0 +1,305 @@
+"""`handinger-tui costs`: what it refuses, what it filters, and what it never lets through."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import struct
+import zlib
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from handinger_tui.cli.costs_text import amount_text, bar, cells_of, clip, fitting, table
+from handinger_tui.cli.costs_when import since_ms, until_ms
+from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.money import Total, usd_text
+from handinger_tui.core.spending import Bucket, By, Sum, altogether
+from handinger_tui.core.turn import Trigger
+from tests.e2e.runner import run
+from tests.house.test_imports import NETWORK, SCREEN, loaded_by
+from tests.ledger.made import answered, opened, order, play, session
+
+REAL = "https://worker.example"
+
+
+@pytest.fixture
+def home(own_home: Path) -> Path:
+    return own_home
+
+
+def costs(home: Path, *argv: str) -> str:
+    """What the command prints; it must succeed."""
+    ran = run("costs", *argv, home=home)
+    assert ran.code == 0, ran
+    return ran.out
+
+
+def found(home: Path, *argv: str) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(costs(home, *argv, "--json"))
+    return told
+
+
+async def spend(home: Path, name: str, *amounts: str, base_url: str = REAL, **members: Any) -> None:
+    """A session whose turns took so much in all, each by itself a new worker's first."""
+    async with opened(home / "history.db") as ledger:
+        for at, usd in enumerate(amounts):
+            into = session(f"ses_{name}{at}", base_url=base_url, title=members.get("title", ""))
+            what = order(
+                f"turn_{name}{at}", budget=members.get("budget"), trigger=members.get("trigger", Trigger.APP)
+            )
+            await play(ledger, into, what, answered(usd))
+
+
+# -- nothing, and wrong values -------------------------------------------------------------
+def test_an_empty_history_is_told_kindly(home: Path) -> None:
+    assert costs(home) == "No costs yet. They are kept from the first turn on: handinger-tui\n"
+    assert costs(home, "--since", "7d") == "No costs in this selection.\n"
+
+
+@pytest.mark.parametrize("by", list(By))
+def test_an_empty_history_is_valid_json_and_csv(home: Path, by: By) -> None:
+    told = found(home, "--by", by)
+    assert (told["groups"], told["total"]["turns"], told["total"]["cost_usd"]) == ([], 0, "0")
+    assert told["charts"]["per_day"] == []
+    assert len(costs(home, "--by", by, "--csv").splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "hint"),
+    [
+        (("--since", "yesterday"), "2026-11-25"),
+        (("--since", "2026-02-30"), "2026-11-25"),
+        (("--until", "0d"), "2026-11-25"),
+        (("--since", "today", "--until", "2020-01-01"), "Nothing lies between"),
+        (("--worker", "wrk_none"), "costs --by worker"),
+        (("--session", ""), "costs --by session"),
+        (("--by", "colour"), "--help"),
+        (("--budget", "huge"), "--help"),
+        (("--json", "--csv"), "--help"),
+        (("--report", "costs.pdf"), ".html, .svg, .png"),
+        (("--report", "."), ".html, .svg, .png"),
+    ],
+)
+def test_wrong_values_leave_with_2_and_a_hint(home: Path, argv: tuple[str, ...], hint: str) -> None:
+    ran = run("costs", *argv, home=home)
+    assert (ran.code, ran.out) == (2, "")
+    assert hint in ran.err
+
+
+async def test_a_beginning_that_is_not_unique_is_refused(home: Path) -> None:
+    await spend(home, "a", "0.5", "0.25")
+    ran = run("costs", "--session", "ses_", home=home)
+    assert (ran.code, ran.out) == (2, "")
+    assert "the beginning of 2 sessions" in ran.err
+    assert found(home, "--session", "ses_a1")["total"]["cost_usd"] == "0.25"
+
+
+# -- real and simulated ----------------------------------------------------------------------
+async def test_simulated_money_is_told_only_where_there_is_no_other(home: Path) -> None:
+    await spend(home, "pretend", "0.5", base_url="local")
+    told = found(home)
+    assert (told["simulated"], told["total"]["cost_usd"]) == (True, "0.5")
+    assert "pretend money" in costs(home)
+    await spend(home, "real", "0.25")
+    told = found(home)
+    assert (told["simulated"], told["total"]["cost_usd"]) == (False, "0.25")
+    assert "pretend" not in costs(home)
+    assert found(home, "--local")["total"]["cost_usd"] == "0.5"
+    # Real money there is, if not in this time: no pretend money takes its place.
+    assert (found(home, "--since", "today")["simulated"], found(home, "--since", "today")["groups"]) == (
+        False,
+        [],
+    )
+
+
+async def test_what_was_not_reported_is_no_zero(home: Path) -> None:
+    await spend(home, "a", "null", budget="high")
+    await spend(home, "b", "0.5", "null", budget="low")
+    high, low = sorted(found(home, "--by", "budget")["groups"], key=lambda row: str(row["key"]))
+    assert (high["cost_usd"], high["unpriced_turns"]) == (None, 1)
+    assert (low["cost_usd"], low["unpriced_turns"]) == ("0.5", 1)
+    text = costs(home, "--by", "budget")
+    assert "not reported" in text
+    assert "$0.50 +1" in text
+    assert "$0.00" not in text
+    rows = list(csv.DictReader(io.StringIO(costs(home, "--by", "budget", "--csv"), newline="")))
+    assert {row["key"]: row["cost_usd"] for row in rows} == {"high": "", "low": "0.5"}
+
+
+async def test_a_worker_with_a_session_here_is_reckoned(home: Path) -> None:
+    await spend(home, "a", "0.5")
+    text = costs(home, "--worker", "wrk")
+    assert "Session ses_a0, the newest of this worker: The local sum $0.50 equals" in text.replace("\n", " ")
+
+
+async def test_the_limits_in_force_are_told(home: Path) -> None:
+    await spend(home, "a", "0.5")
+    assert "limit" not in costs(home)
+    (home / "config.toml").write_text("[spending]\nday_usd = 3\n", encoding="utf-8")
+    assert "Day limit: $0.00 of $3.00 (0 %)." in costs(home)
+    (home / "config.toml").write_text("not toml at all [", encoding="utf-8")
+    assert "limit" not in costs(home), "who looks at the past is not stopped by a broken configuration"
+
+
+# -- hostile texts ------------------------------------------------------------------------------
+EVIL = '=HYPERLINK("x")\x1b[31m</title><script>alert(1)</script>\u202e, "q"'
+
+
+async def test_texts_are_harmless_in_every_form(home: Path, tmp_path: Path) -> None:
+    await spend(home, "a", "0.5", title=EVIL)
+    for by in ("session", "turn"):
+        for form in ("--json", "--csv", "--force"):
+            text = costs(home, "--by", by, form)
+            assert "\x1b" not in text
+            assert "\u202e" not in text
+        (row,) = csv.DictReader(io.StringIO(costs(home, "--by", by, "--csv"), newline=""))
+        assert row["title"].startswith("'=HYPERLINK(")
+        assert found(home, "--by", by)["groups"][0]["title"].startswith("=HYPERLINK(")
+        assert "\\u202e" not in costs(home, "--by", by, "--json")
+    page = report(home, tmp_path / "r.html", "--by", "session").decode()
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+# -- reports --------------------------------------------------------------------------------------
+def report(home: Path, target: Path, *argv: str) -> bytes:
+    assert costs(home, *argv, "--report", str(target)) == f"Report: {target}\n"
+    return target.read_bytes()
+
+
+async def test_a_page_needs_nothing_else(home: Path, tmp_path: Path) -> None:
+    await spend(home, "a", "0.5", "null", base_url="local")
+    page = report(home, tmp_path / "r.html").decode()
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in page
+    for outside in ("<script", "<link", "<img", "@import", "url(http", "href="):
+        assert outside not in page
+    assert "prefers-color-scheme:dark" in page
+    assert "pretend money" in page
+    assert "turns not fully reported" in page
+    assert page.count("<svg") == 3
+
+
+async def test_a_drawing_is_xml_with_the_three_charts(home: Path, tmp_path: Path) -> None:
+    await spend(home, "a", "0.5", "null")
+    drawing = ElementTree.fromstring(report(home, tmp_path / "r.svg"))  # noqa: S314 - our own file
+    words = [element.text for element in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    for word in ("Cost per day", "Share by category", "Cumulative cost", "$0.50", "at least $0.50", "+1"):
+        assert word in words
+    assert any(element.get("fill") == "url(#hatch-gap)" for element in drawing.iter())
+
+
+async def test_a_picture_is_a_png_1200_wide(home: Path, tmp_path: Path) -> None:
+    await spend(home, "a", "0.5", "null")
+    data = report(home, tmp_path / "r.PNG")
+    assert data.startswith(b"\x89PNG\r\n\x1a\n")
+    chunks, at = [], 8
+    while at < len(data):
+        (length,) = struct.unpack(">I", data[at : at + 4])
+        kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
+        assert struct.unpack(">I", data[at + 8 + length : at + 12 + length])[0] == zlib.crc32(kind + body)
+        chunks.append((kind, body))
+        at += 12 + length
+    assert [kind for kind, _ in chunks] == [b"IHDR", b"IDAT", b"IEND"]
+    width, height = struct.unpack(">II", chunks[0][1][:8])
+    assert width == 1200
+    rows = zlib.decompress(chunks[1][1])
+    assert len(rows) == height * (1 + 3 * width)
+    colours = {rows[at : at + 3] for y in range(height) for at in range(y * 3601 + 1, (y + 1) * 3601, 3)}
+    assert {bytes.fromhex("0f7a6b"), bytes.fromhex("fcfbf8"), bytes.fromhex("ffffff")} <= colours
+
+
+def test_a_file_that_is_there_stays_unless_forced(home: Path, tmp_path: Path) -> None:
+    target = tmp_path / "mine.svg"
+    target.write_text("mine", encoding="utf-8")
+    ran = run("costs", "--report", str(target), home=home)
+    assert (ran.code, target.read_text("utf-8")) == (2, "mine")
+    assert "--force" in ran.err
+    costs(home, "--report", str(target), "--force")
+    assert "<svg" in target.read_text("utf-8")
+    assert os.listdir(tmp_path) == ["mine.svg"]
+
+
+def test_a_folder_that_is_not_there_is_no_crash(home: Path, tmp_path: Path) -> None:
+    ran = run("costs", "--report", str(tmp_path / "no" / "r.svg"), home=home)
+    assert ran.code != 0
+    assert "could not be written" in ran.err
+
+
+def test_a_report_beside_json_leaves_stdout_to_json(home: Path, tmp_path: Path) -> None:
+    ran = run("costs", "--json", "--report", str(tmp_path / "r.svg"), home=home)
+    assert json.loads(ran.out)["groups"] == []
+    assert ran.err == f"Report: {tmp_path / 'r.svg'}\n"
+
+
+# -- times ---------------------------------------------------------------------------------------
+NOW = datetime(2026, 11, 25, 13, 30).astimezone()
+
+
+def moment(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
+    return int(datetime(year, month, day, hour, minute).astimezone().timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("word", "since", "until"),
+    [
+        ("2026-11-03", moment(2026, 11, 3), moment(2026, 11, 4)),
+        ("today", moment(2026, 11, 25), moment(2026, 11, 26)),
+        ("Month", moment(2026, 11, 1), moment(2026, 12, 1)),
+        ("1d", moment(2026, 11, 25), moment(2026, 11, 25)),
+        ("7d", moment(2026, 11, 19), moment(2026, 11, 19)),
+        ("24h", moment(2026, 11, 24, 13, 30), moment(2026, 11, 24, 13, 30)),
+    ],
+)
+def test_words_for_times(word: str, since: int, until: int) -> None:
+    assert (since_ms(word, NOW), until_ms(word, NOW)) == (since, until)
+
+
+@pytest.mark.parametrize("word", ["", "7", "d", "-7d", "123456d", "0h", "2026-13-01", "٧d", "10000-01-01"])
+def test_what_is_no_time_is_refused(word: str) -> None:
+    with pytest.raises(SettingsError):
+        since_ms(word, NOW)
+
+
+# -- text ------------------------------------------------------------------------------------------
+def bucket(key: str, usd: str | None, gaps: int = 0, title: str = "") -> Bucket:
+    return Bucket(key, 3, 1, Sum(None if usd is None else Decimal(usd), gaps), title=title)
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 120, 200])
+def test_a_table_fits_its_width(width: int) -> None:
+    start = date(2026, 11, 1)
+    groups = [bucket(str(start + timedelta(at)), str(at), at % 3) for at in range(9)]
+    groups.append(bucket("報告書" * 30, "123456.78", 2, title="標題" * 40))
+    lines = table(groups, altogether(groups), By.DAY, width).splitlines()
+    assert max(map(cells_of, lines)) <= max(width, 46), "turns and cost are never left out"
+    assert len([line for line in lines if "2026-11-03" in line]) in (1, 2)
+
+
+def test_the_longest_bar_is_the_dearest_and_gaps_are_marked() -> None:
+    dear, cheap, gap = bucket("a", "8"), bucket("b", "0.0001"), bucket("c", None, 2)
+    assert bar(dear, Decimal(8), 21) == "█" * 20
+    assert bar(cheap, Decimal(8), 21) == "▏", "a true cost is never drawn as nothing"
+    assert bar(gap, Decimal(8), 21) == "▒"
+    assert amount_text(Total(None, 2), usd_text) == "not reported"
+    assert amount_text(Total(Decimal("1.5"), 2), usd_text) == "$1.50 +2"
+
+
+def test_wide_letters_are_counted_and_clipped() -> None:
+    assert (cells_of("日本"), cells_of("e\u0301")) == (4, 1)
+    assert clip("日本語", 4) == "日…"
+    assert fitting([], 10) == []
+
+
+# -- start-up ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("form", ["--json", "--csv", "--local"])
+def test_it_loads_neither_screen_nor_network(form: str, tmp_path: Path) -> None:
+    assert loaded_by(tmp_path, "costs", form).isdisjoint(SCREEN | NETWORK)
+    assert "handinger_tui.core.charts.png" not in loaded_by(tmp_path, "costs", form)

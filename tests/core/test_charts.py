@@ -1,0 +1,180 @@
+"""Charts: what is drawn follows from the buckets, gaps are marks of their own, nothing true is invisible."""
+
+from __future__ import annotations
+
+import string
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from handinger_tui.core.charts.axis import short_usd, tick_text, ticks
+from handinger_tui.core.charts.data import Span, day_points, percent_text, shares, slot_text, slots
+from handinger_tui.core.charts.drawing import bars, cumulative, share_of
+from handinger_tui.core.charts.font import glyph
+from handinger_tui.core.charts.palette import DARK, LIGHT
+from handinger_tui.core.charts.png import picture
+from handinger_tui.core.charts.scene import Area, Box, Ink, Line, Scene, Word
+from handinger_tui.core.export.spending_csv import cell, line
+from handinger_tui.core.spending import Bucket, Sum, altogether
+
+
+def day(at: int, usd: str | None, gaps: int = 0) -> Bucket:
+    known = None if usd is None else Decimal(usd)
+    return Bucket(str(date(2026, 1, 1) + timedelta(at)), 2, 0, Sum(known, gaps))
+
+
+def words(scene: Scene) -> list[str]:
+    return [mark.text for mark in scene.marks if isinstance(mark, Word)]
+
+
+def columns(scene: Scene, *, hatched: bool = False) -> list[Box]:
+    ink = Ink.GAP if hatched else Ink.BAR
+    return [mark for mark in scene.marks if isinstance(mark, Box) and mark.ink is ink]
+
+
+def test_days_between_are_shown_and_took_nothing() -> None:
+    span, found = slots([day(0, "1"), day(3, None, 2)])
+    assert (span, [slot.turns for slot in found]) == (Span.DAY, [2, 0, 0, 2])
+    assert [slot.usd.known for slot in found] == [Decimal(1), Decimal(0), Decimal(0), None]
+
+
+@pytest.mark.parametrize(
+    ("last", "span", "count", "label"),
+    [(92, Span.DAY, 93, "1 Jan"), (93, Span.WEEK, 14, "29 Dec"), (2000, Span.MONTH, 66, "Jan 2026")],
+)
+def test_long_times_are_told_by_week_and_month(last: int, span: Span, count: int, label: str) -> None:
+    told, found = slots([day(0, "1"), day(last, "2", 1)])
+    assert (told, len(found), slot_text(found[0], told)) == (span, count, label)
+    assert sum(slot.usd.known or Decimal(0) for slot in found) == 3
+    assert sum(slot.usd.gaps for slot in found) == 1
+
+
+def test_a_wrong_clock_and_a_key_that_is_no_day_do_no_harm() -> None:
+    odd = [Bucket("0001-01-01", 1, usd=Sum(Decimal(1))), Bucket("9999-12-31", 1, usd=Sum(Decimal(2)))]
+    span, found = slots([*odd, Bucket("", 1)])
+    assert (span, len(found)) == (Span.MONTH, 2)
+    assert len(columns(bars(odd))) == 2
+
+
+def test_points_add_up_and_stay_unknown_until_something_is_known() -> None:
+    points = day_points([day(0, None, 1), day(1, "0.1"), day(2, "0.2", 1)])
+    assert [point.cumulative for point in points] == [None, Decimal("0.1"), Decimal("0.3")]
+    assert [point.gaps for point in points] == [1, 0, 1]
+
+
+def test_bars_stand_in_proportion_and_gaps_are_hatched() -> None:
+    scene = bars([day(0, "4"), day(1, "1"), day(2, None, 3), day(3, "0.000001")])
+    tall, short, least = columns(scene)
+    assert tall.height == pytest.approx(4 * short.height)
+    assert least.height >= 1, "a true cost is never drawn as nothing"
+    (gap,) = columns(scene, hatched=True)
+    assert gap.hatched
+    assert "+3" in words(scene)
+
+
+def test_nothing_known_is_said_in_words() -> None:
+    for scene in (bars([day(0, None, 2)]), cumulative([day(0, None, 2)])):
+        assert "Not one amount was reported." in words(scene)
+        assert not columns(scene)
+    assert "No turns in this time." in words(bars([]))
+    assert "Not one category was reported." in words(share_of(altogether([day(0, None, 1)])))
+    assert "not split  100 %" in words(share_of(day(0, "1")))
+
+
+def test_the_line_is_dashed_from_the_first_gap_on() -> None:
+    scene = cumulative([day(0, "1"), day(1, "1"), day(2, "1", 1), day(3, "1")])
+    whole, dashed = (mark for mark in scene.marks if isinstance(mark, Line) and mark.ink is Ink.LINE)
+    assert not whole.dashed
+    assert dashed.dashed
+    assert (len(whole.points), len(dashed.points)) == (3, 3)
+    assert whole.points[-1] == dashed.points[0]
+    assert "at least $4.00" in words(scene)
+    assert sum(isinstance(mark, Area) for mark in scene.marks) == 1
+
+
+def test_shares_name_what_was_not_split() -> None:
+    whole = replace(
+        day(0, "10"), model_usd=Sum(Decimal(6), 1), tool_usd=Sum(Decimal(2)), sandbox_usd=Sum(None, 2)
+    )
+    found = shares(whole)
+    told = [(share.name, share.usd, percent_text(share.part)) for share in found]
+    assert told == [
+        ("model", Decimal(6), "60 %"),
+        ("tool", Decimal(2), "20 %"),
+        ("sandbox", None, "not reported"),
+        ("internal", None, "not reported"),
+        ("not split", Decimal(2), "20 %"),
+    ]
+    assert percent_text(Decimal("0.001")) == "<1 %"
+
+
+@pytest.mark.parametrize(
+    "most", ["0.0000031", "0.04", "1", "7.3", "99", "123456", "9223372.036854775807", "1e40"]
+)
+def test_ticks_are_round_and_reach_the_top(most: str) -> None:
+    found = ticks(Decimal(most))
+    assert found[0] == 0
+    assert found[-2] < Decimal(most) <= found[-1]
+    assert 2 <= len(found) <= 7
+    assert len({tick_text(value, found[1]) for value in found}) == len(found)
+    assert len(short_usd(Decimal(most))) <= 12
+
+
+def test_every_sign_can_be_drawn() -> None:
+    shapes = {letter: glyph(letter).strokes for letter in string.printable if not letter.isspace()}
+    # As in many fonts, a zero is no more than a capital O among figures.
+    assert shapes.pop("O") == shapes["0"]
+    assert all(shapes.values())
+    assert len(set(shapes.values())) == len(shapes), "two signs look the same"
+    assert glyph("é") == glyph("e")
+    assert glyph("日").strokes == glyph("\ufffd").strokes
+
+
+def test_marks_beyond_the_edge_are_left_out() -> None:
+    marks = (
+        Box(-50, -50, 500, 500, Ink.BAR, corner=9),
+        Box(30, 30, 90, 90, Ink.GAP, hatched=True),
+        Line(((-10, 5), (90, 70)), Ink.LINE, 3, dashed=True),
+        Line(((10, -40), (10, 90)), Ink.LINE, 3),
+        Word(-20, 10, "far out", size=30),
+    )
+    assert picture(Scene(40, 40, marks)).startswith(b"\x89PNG")
+
+
+def _light(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("palette", [LIGHT, DARK])
+@pytest.mark.parametrize("ink", [Ink.TEXT, Ink.MUTED, Ink.GAP, Ink.WARN])
+def test_text_can_be_read_on_both_grounds(palette: dict[Ink, str], ink: Ink) -> None:
+    for ground in (Ink.GROUND, Ink.CARD):
+        light, dark = sorted((_light(palette[ink]), _light(palette[ground])), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (None, ""),
+        (True, "true"),
+        (7, "7"),
+        (Decimal("12.50"), "12.5"),
+        ("0.0123", "0.0123"),
+        ("-5", "-5"),
+        ("=1+1", "'=1+1"),
+        ("+1-1", "'+1-1"),
+        ("@x", "'@x"),
+        ("-x", "'-x"),
+        (" \t=1", "'=1"),
+        ('say "a", b', '"say ""a"", b"'),
+        ("two\r\nlines", "two lines"),
+    ],
+)
+def test_fields_of_csv(value: bool | int | Decimal | str | None, written: str) -> None:
+    assert cell(value) == written
+    assert line([value, "x"]) == f"{written},x"

@@ -1,0 +1,168 @@
+"""A scripted day of 500 turns: `costs` agrees with sums made from the raw snapshots, in every form."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.raw_sums import Group, Taken, every_turn, grouped, whole
+from tests.e2e.runner import run
+from tests.e2e.scripted_day import write_day
+
+AMOUNTS = ("cost_usd", "credits", "tokens", "model_usd", "tool_usd", "sandbox_usd", "internal_usd")
+GROUPINGS = ("day", "worker", "session", "budget", "trigger", "turn")
+
+
+@dataclass(frozen=True)
+class Day:
+    home: Path
+    turns: list[Taken]
+
+    def costs(self, *argv: str) -> str:
+        ran = run("costs", *argv, home=self.home)
+        assert (ran.code, ran.err) == (0, ""), ran
+        return ran.out
+
+    def json(self, *argv: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.costs(*argv, "--json"), parse_float=Fraction)
+        return found
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Day:
+    home = tmp_path_factory.mktemp("day")
+    return Day(home, every_turn(asyncio.run(write_day(home / "history.db"))))
+
+
+def same(told: dict[str, Any], group: Group) -> None:
+    """One group of JSON or CSV against the sum made here."""
+    assert int(told["turns"]) == group.turns
+    assert int(told["incomplete"]) == group.incomplete
+    for name in AMOUNTS:
+        shown = told[name] if told[name] != "" else None
+        assert (None if shown is None else Fraction(shown)) == group.sum(name), name
+    assert int(told["unpriced_turns"]) == group.gaps["cost_usd"]
+    assert int(told["uncredited_turns"]) == group.gaps["credits"]
+    assert (int(told["first_ms"]), int(told["last_ms"])) == (min(group.moments), max(group.moments))
+
+
+def test_the_day_holds_what_it_should(day: Day) -> None:
+    said = [one.said for one in day.turns]
+    assert len(said) == 500
+    assert len({one.worker_id for one in said}) == 12
+    assert {one.status for one in said} >= {
+        "completed",
+        "failed",
+        "incomplete",
+        "unknown",
+        "rejected",
+        "running",
+    }
+    assert sum(one.status == "completed" and len(one.reads) > 1 for one in said) >= 10, (
+        "detached, then finished"
+    )
+    gaps = whole(day.turns)
+    assert 20 <= gaps.gaps["cost_usd"] <= 200
+    corrections = [row["corrections"] for row in day.json("--by", "turn")["groups"]]
+    assert sum(count > 0 for count in corrections) >= 20
+    readings = {row["reading"] for row in day.json("--by", "turn")["groups"]}
+    assert readings == {"total", "per_turn", "none"}
+
+
+@pytest.mark.parametrize("by", GROUPINGS)
+def test_json_agrees_in_every_grouping(day: Day, by: str) -> None:
+    found, expected = day.json("--by", by), grouped(day.turns, by)
+    assert found["schema"] == "handinger-tui/costs/1"
+    assert (found["by"], found["simulated"]) == (by, False)
+    assert sorted(row["key"] for row in found["groups"]) == sorted(expected)
+    for row in found["groups"]:
+        same(row, expected[row["key"]])
+    same(found["total"], whole(day.turns))
+
+
+@pytest.mark.parametrize("by", GROUPINGS)
+def test_csv_agrees_in_every_grouping(day: Day, by: str) -> None:
+    text, expected = day.costs("--by", by, "--csv"), grouped(day.turns, by)
+    assert text.count("\r\n") == text.count("\n") == len(expected) + 1
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert sorted(row["key"] for row in rows) == sorted(expected)
+    for row in rows:
+        same(row, expected[row["key"]])
+
+
+@pytest.mark.parametrize("by", GROUPINGS)
+def test_chart_data_agrees(day: Day, by: str) -> None:
+    charts, expected = day.json("--by", by)["charts"], grouped(day.turns, "day")
+    assert [point["day"] for point in charts["per_day"]] == sorted(expected)
+    so_far = Fraction(0)
+    for point in charts["per_day"]:
+        group = expected[point["day"]]
+        so_far += group.sum("cost_usd") or 0
+        assert Fraction(point["cost_usd"]) == group.sum("cost_usd")
+        assert Fraction(point["cumulative_usd"]) == so_far
+        assert point["unpriced_turns"] == group.gaps["cost_usd"]
+    for name, shown in charts["categories"].items():
+        assert Fraction(shown) == whole(day.turns).sum(name)
+
+
+def test_each_turn_tells_how_it_was_read(day: Day) -> None:
+    by_id = {one.said.turn_id: one for one in day.turns}
+    for row in day.json("--by", "turn")["groups"]:
+        one = by_id[row["turn_id"]]
+        assert row["key"] == row["turn_id"]
+        assert (row["session_id"], row["worker_id"]) == (one.said.session_id, one.said.worker_id)
+        assert (row["status"], row["budget"], row["trigger"]) == (
+            one.said.status, one.said.budget, one.said.trigger
+        )  # fmt: skip
+        assert row["at_ms"] == one.said.charged_ms
+        assert row["final"] is one.final
+        for name in ("input", "output", "reasoning", "total"):
+            assert row[f"{name}_tokens"] == one.numbers[f"{name}Tokens"]
+        assert row["cache_read_tokens"] == one.numbers["cacheReadTokens"]
+        assert row["cache_write_tokens"] == one.numbers["cacheWriteTokens"]
+
+
+def test_filters_agree(day: Day) -> None:
+    for worker, group in grouped(day.turns, "worker").items():
+        same(day.json("--worker", worker)["total"], group)
+    for session, group in grouped(day.turns, "session").items():
+        same(day.json("--session", session, "--by", "budget")["total"], group)
+    for budget in ("low", "standard", "high", "unlimited"):
+        same(day.json("--budget", budget, "--by", "worker")["total"], grouped(day.turns, "budget")[budget])
+    for name, group in grouped(day.turns, "day").items():
+        same(day.json("--since", name, "--until", name)["total"], group)
+
+
+@pytest.mark.parametrize("by", GROUPINGS)
+def test_text_tells_the_same_totals(day: Day, by: str) -> None:
+    group = whole(day.turns)
+    cost = group.sum("cost_usd")
+    assert cost is not None
+    told = f"${format(round(cost * 10_000) / 10_000, ',.4f').rstrip('0')} +{group.gaps['cost_usd']}"
+    line = next(line for line in day.costs("--by", by).splitlines() if line.startswith("total"))
+    assert told in line, line
+    assert "500" in line
+
+
+def test_simulated_money_is_never_among_real_money(day: Day) -> None:
+    pretend = day.json("--local")
+    assert (pretend["simulated"], pretend["total"]["turns"]) == (True, 5)
+    assert "wrk_local" not in day.costs("--by", "worker", "--json")
+    assert "pretend money" in day.costs("--local")
+
+
+def test_reports_hold_every_group_and_the_total(day: Day, tmp_path: Path) -> None:
+    for suffix in ("html", "svg", "png"):
+        day.costs("--by", "worker", "--report", str(tmp_path / f"report.{suffix}"))
+    page = (tmp_path / "report.html").read_text("utf-8")
+    for worker in grouped(day.turns, "worker"):
+        assert worker in page
+    assert f"+{whole(day.turns).gaps['cost_usd']}</small>" in page
