@@ -1,0 +1,25 @@
+"""Sessions with sources, made for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from handinger_tui.core.session import Session
+from handinger_tui.core.snapshot import Snapshot, WorkerSource
+from handinger_tui.core.text import Rope
+from handinger_tui.core.turn import Order, Part, SourcePart, TextPart, Turn
+
+
+def web(url: str, title: str | None = None, source_id: str = "") -> SourcePart:
+    return SourcePart(source_id, url, title)
+
+
+def turn(number: int, *parts: Part | str, listed: Sequence[str] | None = None) -> Turn:
+    """Texts become text parts; `listed` are the addresses that the Worker lists."""
+    made = tuple(TextPart(Rope() + part) if isinstance(part, str) else part for part in parts)
+    snapshot = None if listed is None else Snapshot(sources=tuple(WorkerSource("", url) for url in listed))
+    return Turn(Order(f"turn_{number}", "", 0), parts=made, snapshot=snapshot)
+
+
+def session(*turns: Turn, session_id: str = "ses_1") -> Session:
+    return Session(session_id, 0, turns=turns)
