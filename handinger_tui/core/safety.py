@@ -184,6 +184,7 @@ def safe_file_name(name: str | None, fallback: str = "file") -> str:
     most 180 bytes with its extension kept.
     """
     last = re.split(r"[/\\]", name or "")[-1]
+    last = "".join(sign if sign.isprintable() else _in_print(sign) for sign in last)
     text = unicodedata.normalize("NFC", _INVISIBLE.sub("", _NAME_BAD.sub("_", last)))
     text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text)).strip().lstrip(".-~ ").rstrip(". ")
     if not text or not text.strip("_"):
@@ -191,6 +192,13 @@ def safe_file_name(name: str | None, fallback: str = "file") -> str:
     if _RESERVED.match(text.split(".")[0].strip()):
         text = f"_{text}"
     return _shorten(text)
+
+
+def _in_print(sign: str) -> str:
+    """What stands for a sign that is not printed: odd spaces become plain ones, private and unknown ones _."""
+    if _INVISIBLE.match(sign):
+        return ""
+    return " " if unicodedata.category(sign) == "Zs" else "_"
 
 
 def _shorten(name: str) -> str:
