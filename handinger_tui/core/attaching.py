@@ -1,0 +1,182 @@
+r"""Attaching: files that a typed or pasted text names, and pasted texts too long to show. Pure.
+
+    @data.csv   @"my file.csv"   @./a\ b.csv   @~/report.md      a file
+    me@example.org   @   \@name                                   text
+
+What is on the disk is the caller's to know: it passes a predicate or a listing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+_TOKEN: Final = re.compile(
+    r"""(?<![^\s(\[{<'",;:])        # at the start of a word: after @, an address goes on
+        (?:(?P<escaped>\\@)
+          |@"(?P<quoted>(?:[^"\\\n]|\\.)+)(?P<end>"?)
+          |@(?P<bare>(?:[^\s"\\]|\\[^\n])+))""",
+    re.VERBOSE,
+)
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+_SURE: Final = re.compile(r"(?:~|\.{1,2})?/|.*\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,5}$", re.DOTALL)
+"""Texts that can hardly be meant as anything but a file: a rooted path, or an extension at the end."""
+_CLOSING: Final = {")": "(", "]": "[", "}": "{", ">": "<"}
+
+
+@dataclass(frozen=True, slots=True)
+class Mentioned:
+    """A prompt whose tokens became plain file names, so that it still reads, and the paths they named."""
+
+    text: str
+    paths: tuple[str, ...]
+    """As typed, unescaped; each once, in the order of the text."""
+
+
+def mentioned(prompt: str, is_file: Callable[[str], bool] | None = None) -> Mentioned:
+    """The files that a prompt names with `@`.
+
+    With `is_file`, a token that need not be a path (`@alice`, `@types/node`) is one only
+    if there is such a file; rooted paths, quoted ones and names with an extension are
+    files in any case, so that a mistyped one is not silently left out.
+    """
+    paths: dict[str, None] = {}
+
+    def plain(found: re.Match[str]) -> str:
+        if found["escaped"]:
+            return "@"
+        if found["quoted"] and not found["end"]:
+            return found.group()
+        path, rest = _path_of(found)
+        if not path or not (found["quoted"] or is_file is None or _SURE.match(path) or is_file(path)):
+            return found.group()
+        paths[path] = None
+        return base_name(path) + rest
+
+    return Mentioned(_TOKEN.sub(plain, prompt), tuple(paths))
+
+
+def _path_of(found: re.Match[str]) -> tuple[str, str]:
+    """The path, and the end of the sentence that sticks to it."""
+    if found["quoted"]:
+        return _ESCAPED.sub(r"\1", found["quoted"]), ""
+    path = found["bare"]
+    while path and _sticks(path):
+        path = path[:-1]
+    # Dots alone are "…", not the folder above.
+    path = "" if not path.strip(".") else path
+    return _ESCAPED.sub(r"\1", path), found["bare"][len(path) :]
+
+
+def _sticks(path: str) -> bool:
+    """Whether the last sign belongs to the sentence rather than to the path."""
+    last = path[-1]
+    if path.endswith(f"\\{last}"):
+        return False
+    if last in _CLOSING:
+        return path.count(last) > path.count(_CLOSING[last])
+    return last in ".,;:!?'"
+
+
+def base_name(path: str) -> str:
+    """The last step of a path."""
+    return path.rstrip("/").rpartition("/")[2] or path
+
+
+# -- completion ----------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """A token under the cursor: `prompt[start:end]`, the `@` included. `path` is what it says so far."""
+
+    start: int
+    end: int
+    path: str
+
+    @property
+    def folder(self) -> str:
+        """The folder to list: with its slash, "" for the current one."""
+        head, slash, _ = self.path.rpartition("/")
+        return head + slash
+
+    @property
+    def prefix(self) -> str:
+        """How the names in it have to begin."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def hidden(self) -> bool:
+        """Whether hidden files are asked for."""
+        return self.prefix.startswith(".")
+
+
+def typing_at(prompt: str, cursor: int) -> Typing | None:
+    """The token that ends at the cursor, None when there is none; a lone `@` counts here."""
+    if cursor and prompt[cursor - 1] == "@" and _TOKEN.match(f"{prompt[:cursor]}x", cursor - 1):
+        return Typing(cursor - 1, cursor, "")
+    if prompt[:cursor].endswith('@"') and _TOKEN.match(f"{prompt[:cursor]}x", cursor - 2):
+        return Typing(cursor - 2, cursor, "")
+    for found in _TOKEN.finditer(prompt[:cursor]):
+        if found.end() == cursor and not found["escaped"] and not found["end"]:
+            text = found["quoted"] or found["bare"]
+            return Typing(found.start(), cursor, _ESCAPED.sub(r"\1", text))
+    return None
+
+
+def complete(path: str, entries: Iterable[str]) -> tuple[str, ...]:
+    """The paths that `path` may become, from the names in its folder; folders end with `/`.
+
+    Names that begin as typed come first, then those that differ in case only.
+    """
+    head, slash, prefix = path.rpartition("/")
+    folded = prefix.casefold()
+    matching = [name for name in entries if name.casefold().startswith(folded)]
+    matching.sort(key=lambda name: not name.startswith(prefix))
+    return tuple(f"{head}{slash}{name}" for name in matching)
+
+
+def as_token(path: str) -> str:
+    """How a path is written in a prompt; a folder in quotes stays open, to be gone on with."""
+    bare = _TOKEN.fullmatch(f"@{path}")
+    if bare is not None and bare["bare"] and _path_of(bare) == (path, ""):
+        return f"@{path}"
+    quoted = re.sub(r'(["\\])', r"\\\1", path)
+    return f'@"{quoted}' + ("" if path.endswith("/") else '"')
+
+
+# -- pasted texts ------------------------------------------------------------------------------
+BIG_CHARACTERS: Final = 2_000
+BIG_LINES: Final = 20
+_CHIP: Final = re.compile(r"\[pasted text ([0-9]{1,6}): [0-9,]{1,20} characters\]")
+
+
+def is_big(text: str) -> bool:
+    """Whether a pasted text is folded: it would push everything else out of sight."""
+    return len(text) > BIG_CHARACTERS or text.count("\n") >= BIG_LINES
+
+
+def fold(text: str, number: int) -> str:
+    """The chip that stands for the pasted text `number`, from 1."""
+    return f"[pasted text {number}: {len(text):,} characters]"
+
+
+def unfold(prompt: str, pasted: Sequence[str]) -> str:
+    """The prompt with every chip replaced by its text; `pasted[0]` is number 1.
+
+    What only looks like a chip stays, and chips within a pasted text do too.
+    """
+
+    def whole(found: re.Match[str]) -> str:
+        number = int(found[1])
+        if not 1 <= number <= len(pasted) or found.group() != fold(pasted[number - 1], number):
+            return found.group()
+        return pasted[number - 1]
+
+    return _CHIP.sub(whole, prompt)
+
+
+def composed(prompt: str, pasted: Sequence[str], is_file: Callable[[str], bool] | None = None) -> Mentioned:
+    """What is sent: `mentioned`, then `unfold`, for an `@` in a pasted text is no file."""
+    named = mentioned(prompt, is_file)
+    return Mentioned(unfold(named.text, pasted), named.paths)

@@ -1,0 +1,252 @@
+"""Files that a prompt names, names that are completed, paths that are pasted, texts that are folded."""
+
+from __future__ import annotations
+
+import shlex
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handinger_tui.core.attaching import (
+    BIG_CHARACTERS,
+    BIG_LINES,
+    Mentioned,
+    Typing,
+    as_token,
+    base_name,
+    complete,
+    composed,
+    fold,
+    is_big,
+    mentioned,
+    typing_at,
+    unfold,
+)
+from handinger_tui.core.pasting import LONGEST, MOST, pasted_paths
+
+
+def nothing(_path: str) -> bool:
+    return False
+
+
+# -- tokens ----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("prompt", "text", "paths"),
+    [
+        ("sum up @data.csv", "sum up data.csv", ["data.csv"]),
+        ("@data.csv", "data.csv", ["data.csv"]),
+        ('read @"my file.csv", please', "read my file.csv, please", ["my file.csv"]),
+        (r'@"a \"b\" \\ c.csv"', r'a "b" \ c.csv', [r'a "b" \ c.csv']),
+        (r"@./a\ b.csv now", "a b.csv now", ["./a b.csv"]),
+        ("@/srv/x/q3.xlsx and @~/notes.md", "q3.xlsx and notes.md", ["/srv/x/q3.xlsx", "~/notes.md"]),
+        ("Look at @data.csv.", "Look at data.csv.", ["data.csv"]),
+        ("(see @data.csv)", "(see data.csv)", ["data.csv"]),
+        ("is it @data.csv?!", "is it data.csv?!", ["data.csv"]),
+        ("@report(2).csv!", "report(2).csv!", ["report(2).csv"]),
+        ("@a.csv,@b.csv", "a.csv,@b.csv", ["a.csv,@b.csv"]),
+        ("@a.csv, @b.csv; @a.csv", "a.csv, b.csv; a.csv", ["a.csv", "b.csv"]),
+        ("line\n@a.csv\n", "line\na.csv\n", ["a.csv"]),
+        ("@reports/", "reports", ["reports/"]),
+        ("@x/naïve-漢.csv", "naïve-漢.csv", ["x/naïve-漢.csv"]),
+        (r"@a\..", "a..", [r"a."]),
+        ('"@a.csv"', '"a.csv"', ["a.csv"]),
+    ],
+)
+def test_a_token_becomes_a_name(prompt: str, text: str, paths: list[str]) -> None:
+    assert mentioned(prompt) == Mentioned(text, tuple(paths))
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "write to me@x.org", "<me@x.org>", "a@b@c", "@", "@ home", "at @, then", "mail @.", "wait @...",
+        "", "@\n", '@"', '@""', '@"never closed.csv', "x.y+z@example.csv", "é@data.csv",
+    ],
+)  # fmt: skip
+def test_what_is_no_token(prompt: str) -> None:
+    assert mentioned(prompt) == Mentioned(prompt, ())
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text"),
+    [(r"ask \@alice", "ask @alice"), (r"\@data.csv", "@data.csv"), (r"a\@b", r"a\@b"), (r"(\@x)", "(@x)")],
+)
+def test_an_escaped_one_is_text(prompt: str, text: str) -> None:
+    assert mentioned(prompt) == Mentioned(text, ())
+
+
+def test_what_need_not_be_a_path_is_one_only_if_the_file_is_there() -> None:
+    prompt = "@alice uses @types/node, @dataclass, @pytest.mark.asyncio and @2.0 but not @Makefile"
+    assert mentioned(prompt, nothing) == Mentioned(prompt, ())
+    assert mentioned(prompt, {"Makefile"}.__contains__).paths == ("Makefile",)
+    assert mentioned("@data.cvs", nothing).paths == ("data.cvs",), "a slip must not be left out silently"
+    assert mentioned('@"alice"', nothing).paths == ("alice",)
+    assert mentioned("@./alice @/alice @../alice", nothing).paths == ("./alice", "/alice", "../alice")
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_read(prompt: str) -> None:
+    found = mentioned(prompt)
+    assert all(found.paths)
+    if "@" not in prompt:
+        assert found == Mentioned(prompt, ())
+
+
+PATHS = st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1, max_size=30)
+
+
+@given(PATHS.filter(lambda path: not path.endswith("/")), st.sampled_from(["", " then", "\nnext"]))
+def test_a_path_written_as_a_token_is_read_back(path: str, after: str) -> None:
+    token = as_token(path)
+    assert mentioned(f"see {token}{after}", lambda _: True) == Mentioned(
+        f"see {base_name(path)}{after}", (path,)
+    )
+
+
+# -- completion ------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("before", "found"),
+    [
+        ("@", Typing(0, 1, "")),
+        ("see @", Typing(4, 5, "")),
+        ("see @da", Typing(4, 7, "da")),
+        ("see @./sub/da", Typing(4, 13, "./sub/da")),
+        (r"see @my\ fi", Typing(4, 11, "my fi")),
+        ('see @"', Typing(4, 6, "")),
+        ('see @"my fi', Typing(4, 11, "my fi")),
+        ("@a.csv and @b", Typing(11, 13, "b")),
+        ('see @"my file.csv"', None),
+        ("me@", None),
+        ("me@x", None),
+        (r"\@", None),
+        (r"\@x", None),
+        ("@data.csv ", None),
+        ("", None),
+        ("plain", None),
+    ],
+)
+def test_the_token_under_the_cursor(before: str, found: Typing | None) -> None:
+    assert typing_at(before, len(before)) == found
+    assert typing_at(f"{before} and more @x", len(before)) == found
+
+
+def test_where_its_names_are_looked_for() -> None:
+    deep = Typing(0, 9, "sub/dir/.en")
+    assert (deep.folder, deep.prefix, deep.hidden) == ("sub/dir/", ".en", True)
+    flat = Typing(0, 3, "da")
+    assert (flat.folder, flat.prefix, flat.hidden) == ("", "da", False)
+    assert Typing(0, 2, "/").folder == "/"
+
+
+def test_candidates() -> None:
+    entries = ["Data/", "data.csv", "date.txt", "other"]
+    assert complete("da", entries) == ("data.csv", "date.txt", "Data/")
+    assert complete("DATA", entries) == ("Data/", "data.csv")
+    assert complete("x/y/dat", entries) == ("x/y/data.csv", "x/y/date.txt", "x/y/Data/")
+    assert complete("", entries) == tuple(entries)
+    assert complete("zzz", entries) == ()
+
+
+def test_how_a_candidate_is_written() -> None:
+    assert as_token("data.csv") == "@data.csv"
+    assert as_token("./sub/") == "@./sub/"
+    assert as_token("my file.csv") == '@"my file.csv"'
+    assert as_token("my files/") == '@"my files/'
+    assert as_token('a"b.csv') == r'@"a\"b.csv"'
+    assert as_token("what?") == '@"what?"'
+
+
+# -- pasted paths -----------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("/home/me/a.csv", ["/home/me/a.csv"]),
+        ("/home/me/a.csv ", ["/home/me/a.csv"]),
+        ("~/a.csv", ["~/a.csv"]),
+        ("'/home/me/my file.csv'", ["/home/me/my file.csv"]),
+        ("'/home/me/it'\\''s.csv' ", ["/home/me/it's.csv"]),
+        ('"/home/me/a \\"b\\" c.csv"', ['/home/me/a "b" c.csv']),
+        ('"/home/me/a\\b.csv"', ["/home/me/a\\b.csv"]),
+        (r"/home/me/my\ file\ \(2\).csv", ["/home/me/my file (2).csv"]),
+        ("/a.csv /b.csv", ["/a.csv", "/b.csv"]),
+        ("/a.csv\n/b.csv\r\n'/c d.csv'", ["/a.csv", "/b.csv", "/c d.csv"]),
+        ("file:///home/me/my%20file.csv", ["/home/me/my file.csv"]),
+        ("file://localhost/a%23b.csv", ["/a#b.csv"]),
+        ("FILE:///a#b?c.csv", ["/a#b?c.csv"]),
+        ("file:///a.csv\nfile:///b%C3%A9.csv", ["/a.csv", "/bé.csv"]),
+        ("file:///a%ff.csv", ["/a\udcff.csv"]),
+        ("file:///C:/x/y%20z.txt", ["C:/x/y z.txt"]),
+        ("/home/me/my file.csv", ["/home/me/my file.csv"]),
+        ("/home/my file.csv\n/home/other file.csv", ["/home/my file.csv", "/home/other file.csv"]),
+        ("/it's mine.csv", ["/it's mine.csv"]),
+        (r"C:\Users\me\a b.txt", [r"C:\Users\me\a b.txt"]),
+        (r'"C:\Users\me\a b.txt"', [r"C:\Users\me\a b.txt"]),
+    ],
+)  # fmt: skip
+def test_pasted_paths(text: str, paths: list[str]) -> None:
+    assert pasted_paths(text) == tuple(paths)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "  \n", "hello", "see /home/me/a.csv", "a.csv", "./a.csv", "https://e.example/a", "b/a.csv",
+        "file://server/share/a.csv", "file:///a%00b", "file:///a%0ab", "file://[bad", "/a\0b", "/a\x1b[31m",
+        "/a.csv\nand text", "/" + "x" * LONGEST, "/a " * (MOST + 1), "/" + "x" * 5000, "~root/x", "~",
+    ],
+)  # fmt: skip
+def test_what_is_no_list_of_paths(text: str) -> None:
+    assert pasted_paths(text) == ()
+
+
+SIGNS = st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])
+NAMES = st.lists(st.text(SIGNS, min_size=1, max_size=20).map("/{}".format), min_size=1, max_size=4).filter(
+    lambda paths: all(path == path.strip() for path in paths)
+)
+
+
+@given(NAMES)
+def test_paths_survive_the_quoting_of_a_shell(paths: list[str]) -> None:
+    assert pasted_paths(" ".join(map(shlex.quote, paths))) == tuple(paths)
+    assert pasted_paths("\n".join(f"file://{quote(path)}" for path in paths)) == tuple(paths)
+
+
+@given(st.text(max_size=100))
+def test_any_text_is_judged(text: str) -> None:
+    assert all(pasted_paths(text)) or not pasted_paths(text)
+
+
+# -- pasted texts -------------------------------------------------------------------------------
+def test_what_is_big() -> None:
+    assert not is_big("x" * BIG_CHARACTERS)
+    assert is_big("x" * (BIG_CHARACTERS + 1))
+    assert not is_big("x\n" * (BIG_LINES - 1) + "x")
+    assert is_big("x\n" * BIG_LINES + "x")
+
+
+def test_folded_and_unfolded() -> None:
+    first, second = "a" * 3412, "see [pasted text 1: 3,412 characters] and @b.csv"
+    assert fold(first, 1) == "[pasted text 1: 3,412 characters]"
+    prompt = f"Compare {fold(first, 1)} with {fold(second, 2)} and @c.csv"
+    assert unfold(prompt, [first, second]) == f"Compare {first} with {second} and @c.csv"
+    assert composed(prompt, [first, second]) == Mentioned(
+        f"Compare {first} with {second} and c.csv", ("c.csv",)
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[pasted text 2: 3 characters]", "[pasted text 0: 3 characters]", "[pasted text 1: 4 characters]", "[]"],
+)
+def test_what_only_looks_like_a_chip_stays(text: str) -> None:
+    assert unfold(text, ["abc"]) == text
+    assert unfold(fold("abc", 1), ["abc"]) == "abc"
+    assert unfold(fold("abc", 1), []) == fold("abc", 1)
+
+
+@given(st.lists(st.text(), max_size=4), st.text(st.characters(exclude_characters="[]")))
+def test_whatever_was_pasted_is_sent(pasted: list[str], between: str) -> None:
+    prompt = between.join(fold(text, number) for number, text in enumerate(pasted, 1))
+    assert unfold(prompt, pasted) == between.join(pasted)
