@@ -167,7 +167,7 @@ def words_of(by: By, key: str, title: str, year: int, *, limit: int = 200) -> st
                 return clean_line(key, limit) or "no day"
             return f"{day:%a} {day_text(day, year)}"
         case By.SESSION:
-            return clean_line(title, limit) or f"a deleted session ({clean_line(key, 24)})"
+            return clean_line(title, limit) or f"deleted {clean_line(key, 40)}"
         case By.WORKER:
             return clean_line(key, limit) or "no worker"
         case By.BUDGET:

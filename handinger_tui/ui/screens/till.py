@@ -46,20 +46,24 @@ class Till:
         self.looking = False
         """A look is under way: another one waits for the next second."""
 
-    async def look(self) -> bool:
-        """Whether any program has written charges or limits; if so, count anew."""
-        desk, found = self._desk, False
+    async def look(self, screens: Sequence[object] = ()) -> None:
+        """Whether any program has written charges or limits; if so, count anew.
+
+        Those of `screens` that show the history read it again.
+        """
+        desk = self._desk
         self.looking = True
         try:
             # A history that cannot be read is told where it is needed, not once a second.
             with suppress(LedgerError):
-                found = await desk.connection.books.changed()
-                if found:
+                if await desk.connection.books.changed():
+                    for screen in screens:
+                        if isinstance(screen, Reloads):
+                            screen.reload()
                     await self.count()
                     await self.refresh_chip()
         finally:
             self.looking = False
-        return found
 
     async def count(self) -> None:
         """Read the limits of the open session, and let a queue go on whose limit was raised elsewhere.

@@ -22,7 +22,7 @@ from handinger_tui.ui.screens.pulse import Pulse
 from handinger_tui.ui.screens.returns import drafts
 from handinger_tui.ui.screens.sessions import SessionPicker
 from handinger_tui.ui.screens.submitting import Submitting
-from handinger_tui.ui.screens.till import LOOKS_PER_S, Reloads, Till
+from handinger_tui.ui.screens.till import LOOKS_PER_S, Till
 
 PAINTS_PER_S: Final = 30
 BEATS_PER_S: Final = 4
@@ -176,14 +176,7 @@ class WorkScreen(Submitting):
     def _look_for_charges(self) -> None:
         """Another program may have spent, or raised a limit."""
         if self._till is not None and self.arrived and not self._till.looking:
-            self.do(self._look(self._till))
-
-    async def _look(self, till: Till) -> None:
-        """What lies over this screen and shows the history is read again, when it has changed."""
-        if await till.look():
-            for screen in self.app.screen_stack:
-                if isinstance(screen, Reloads):
-                    screen.reload()
+            self.do(self._till.look(self.app.screen_stack))
 
     def _repaint(self) -> None:
         self._dirty = True

@@ -112,6 +112,15 @@ async def test_reload_keeps_the_cursor_on_its_row() -> None:
         await desktop.shows(pilot, "8 turns", "›About tea", " About new")
 
 
+async def test_what_another_program_spends_comes_by_itself() -> None:
+    books = FakeBooks(some())
+    desktop = desktop_with(books)
+    async with desktop.running() as pilot:
+        await opened(desktop, pilot, "7 turns")
+        books.write(turn("t9", 0, "9", session="new"))
+        await desktop.shows(pilot, "8 turns", "$13.2623")
+
+
 async def test_charts_stand_beside_the_table_where_there_is_room_and_come_by_key_where_not() -> None:
     desktop = desktop_with(FakeBooks(some()))
     async with desktop.running(120, 40) as pilot:
