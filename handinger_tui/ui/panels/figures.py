@@ -114,9 +114,13 @@ class UsageView:
             return turn, Figure(pending=waiting)
         return turn, Figure(whole, missing=missing, running=waiting, estimate=True)
 
-    def rate(self, now_ms: int | None) -> tuple[str, Pair]:
-        """What a minute takes: "rate" in USD, "credit_rate" where only credits are known."""
-        own = self._own(now_ms)
+    def rate(self) -> tuple[str, Pair]:
+        """What a minute takes: "rate" in USD, "credit_rate" where only credits are known.
+
+        Of a turn that runs it is what had been taken when the worker was last
+        read, by the time of that reading: between two readings nothing is known.
+        """
+        own = self._own(self.read_ms)
         whole = own + self.others
         usd = (own.usd_a_minute, whole.usd_a_minute)
         credit = (own.credits_a_minute, whole.credits_a_minute)
@@ -127,11 +131,11 @@ class UsageView:
         )
         return name, (turn, worker)
 
-    def _own(self, now_ms: int | None) -> Pace:
+    def _own(self, at_ms: int | None) -> Pace:
         """This turn's pace at a moment."""
         if self.began_ms is None:
             return self.own
-        taken = None if now_ms is None else max(0, now_ms - self.began_ms)
+        taken = None if at_ms is None else max(0, at_ms - self.began_ms)
         cost, credit = (self.this_turn(name).value for name in ("cost", "credits"))
         return pace_of(taken, _decimal(cost), _decimal(credit))
 

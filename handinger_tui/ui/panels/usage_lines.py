@@ -102,7 +102,7 @@ def usage_lines(
     limits = gauge_lines(gauges, width)
     if view.status is None:
         return [*_wrapped(EMPTY, width), *limits]
-    name, rate = view.rate(now_ms)
+    name, rate = view.rate()
     table = _Table(view, width, {name: rate, "elapsed": view.elapsed(now_ms)})
     return [
         *_headline(view, width),

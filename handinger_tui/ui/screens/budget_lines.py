@@ -90,7 +90,7 @@ def _table(shown: Comparison, width: int) -> list[Content]:
     titles = "".join(f"{column.title:>{column.width}}" for column in columns)
     head = f"{'':{_LEVEL}}{'turns':>6}{titles}{'incomplete':>12}"
     lines = [Content.styled(head, FAINT)]
-    room = width - len(head) - 2
+    room = width - len(head) - 2 if len(shown.rows) > 1 else 0
     most = max((columns[0].of(row).median or Decimal(0) for row in shown.rows), default=Decimal(0))
     for row in shown.rows:
         bar = _bar(columns[0].of(row).median, most, room) if room >= _BAR else Content("")

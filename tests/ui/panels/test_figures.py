@@ -120,26 +120,32 @@ def test_a_turn_whose_end_nobody_saw_has_no_time(status: TurnStatus) -> None:
         Figure(pending=pending),
         Figure(12_000, missing=1, running=pending, estimate=True),
     )
-    assert view.rate(NOON)[1][0] == Figure(pending=pending)
+    assert view.rate()[1][0] == Figure(pending=pending)
 
 
-def test_a_rate_is_an_estimate_from_what_is_known_beside_its_time() -> None:
+def test_a_rate_is_an_estimate_from_what_was_known_at_the_newest_reading() -> None:
     busy = replace(SECOND, running_flag=True)
     running = turn(1, status=TurnStatus.ACCEPTED, before=FIRST, after=busy, seconds=None)
-    view = usage_view(session(turn(0, after=FIRST), running))
-    name, (own, worker) = view.rate(running.order.created_ms + 6_000)
+
+    def rate(read_after_ms: int | None) -> tuple[str, tuple[Figure, Figure]]:
+        at = None if read_after_ms is None else running.order.created_ms + read_after_ms
+        return usage_view(
+            session(replace(turn(0, after=FIRST), read_ms=None), replace(running, read_ms=at))
+        ).rate()
+
+    name, (own, worker) = rate(6_000)
     assert name == "rate"
     assert own == Figure(Decimal("0.123"), estimate=True)
     assert worker == Figure(Decimal("0.05") * 60_000 / 18_000, estimate=True)
-    assert view.rate(running.order.created_ms + 900)[1][0] == Figure(pending=True)
-    assert view.rate(None)[1][0] == Figure(pending=True)
+    assert rate(900)[1][0] == Figure(pending=True)
+    assert rate(None)[1][0] == Figure(pending=True)
 
 
 def test_the_rate_is_in_credits_where_only_those_are_reported() -> None:
     view = usage_view(session(turn(0, after=reading(credit="6"))))
-    assert view.rate(None) == ("credit_rate", (Figure(Decimal(30), estimate=True),) * 2)
+    assert view.rate() == ("credit_rate", (Figure(Decimal(30), estimate=True),) * 2)
     nothing = usage_view(session(turn(0, after=reading())))
-    assert nothing.rate(None) == ("rate", (Figure(), Figure()))
+    assert nothing.rate() == ("rate", (Figure(), Figure()))
 
 
 def test_a_turn_that_never_started_adds_no_time_to_the_worker() -> None:
