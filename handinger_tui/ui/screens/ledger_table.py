@@ -59,6 +59,8 @@ class LedgerTable(ScrollView, can_focus=True):
         self._columns: tuple[Column, ...] = ()
         self._count = 0
         self._pages: OrderedDict[int, Sequence[Line]] = OrderedDict()
+        self._old: dict[int, Sequence[Line]] = {}
+        """Pages of before a reload, shown until the new ones are here."""
         self._wanted: set[int] = set()
         self._cursor = 0
         self._sought: str | None = None
@@ -72,6 +74,7 @@ class LedgerTable(ScrollView, can_focus=True):
         same = self._columns == tuple(columns) and cursor_at is None
         here = self.current.key if same and self.current is not None else cursor_at
         self._columns, self._count = tuple(columns), count
+        self._old = dict(self._pages) if same else {}
         self._pages.clear()
         self._wanted.clear()
         self._measure = self._measure if same else Measure.of(columns)
@@ -89,6 +92,7 @@ class LedgerTable(ScrollView, can_focus=True):
     def bring(self, page: int, lines: Sequence[Line]) -> None:
         """The rows of a page. Fewer than there should be: the others are gone."""
         self._wanted.discard(page)
+        self._old.pop(page, None)
         self._pages[page] = lines
         self._pages.move_to_end(page)
         if len(self._pages) > KEPT:
@@ -126,7 +130,7 @@ class LedgerTable(ScrollView, can_focus=True):
 
     def _at(self, row: int) -> Line | None:
         page, at = divmod(row, PAGE)
-        lines = self._pages.get(page, ())
+        lines = self._pages.get(page) or self._old.get(page, ())
         return lines[at] if at < len(lines) else None
 
     # -- drawing -----------------------------------------------------------------------
@@ -181,8 +185,9 @@ class LedgerTable(ScrollView, can_focus=True):
             return Content("")
         line = self._at(row)
         pointer = POINTER if row == self._cursor else " "
-        if line is None:
+        if row // PAGE not in self._pages:
             self._want(row // PAGE)
+        if line is None:
             return Content.styled(f"{pointer}…", "$text-muted")
         return Content.assemble(pointer, self._fitted(width).line(line))
 
