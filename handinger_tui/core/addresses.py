@@ -17,7 +17,7 @@ from handinger_tui.core.safety import Verdict, clean_line, is_loopback, judge_li
 _AROUND: Final = "".join(map(chr, range(0x21)))
 _BREAKS: Final = str.maketrans("", "", "\t\r\n")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-_HOST: Final = re.compile(r"[a-z0-9._~!$&'()*+,;=%-]*|[0-9a-f:.%a-z]+")
+_HOST: Final = re.compile(r"[a-z0-9._-]+|[a-z0-9:.%]+")
 _DEFAULT_PORTS: Final = frozenset({80, 443})
 _LONG: Final = 2048
 """Longer addresses are not remembered."""

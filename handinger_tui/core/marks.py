@@ -17,6 +17,8 @@ MOST: Final = 20_000
 """Marks that are taken from one text; what stands behind them is not looked at."""
 _WINDOW: Final = 4096
 """Characters of an address that are looked at."""
+_MOST_LETTERS: Final = 1 << 20
+"""Characters of all addresses together, in what is read at once."""
 _LABEL: Final = 500
 """Characters before an address in which its link text may begin."""
 
@@ -93,10 +95,12 @@ class MarkReader:
 
 def _addresses(text: str, start: int, end: int) -> list[Mark]:
     found: list[Mark] = []
+    room = _MOST_LETTERS
     for match in _URL.finditer(text, start, end):
-        if len(found) == MOST:
-            break
         first, last = match.span()
+        room -= last - first
+        if len(found) == MOST or room < 0:
+            break
         linked = text[max(0, first - 3) : first].endswith(("](", "](<"))
         address = _balanced(match[0]) if linked else _bare(match[0])
         last = first + len(address)

@@ -1,1 +1,33 @@
-"""Exports: a session or a turn in forms for other programs."""
+"""Exports: a session, a turn or its sources in forms for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from handinger_tui.core.evidence import Source
+from handinger_tui.core.export.citable import Days
+from handinger_tui.core.export.footnotes import footnotes
+from handinger_tui.core.export.sources_bibtex import bibtex
+from handinger_tui.core.export.sources_csl import csl_json
+from handinger_tui.core.export.sources_markdown import markdown_list
+
+
+@dataclass(frozen=True, slots=True)
+class SourceExporter:
+    """One form of a source list. `title` is for people, `suffix` for a file's name."""
+
+    name: str
+    title: str
+    suffix: str
+    render: Callable[[Sequence[Source], Days], str]
+
+
+SOURCE_EXPORTERS: Final = (
+    SourceExporter("markdown", "Markdown list", ".md", markdown_list),
+    SourceExporter("footnotes", "Footnotes", ".md", footnotes),
+    SourceExporter("csl", "CSL-JSON", ".json", csl_json),
+    SourceExporter("bibtex", "BibTeX", ".bib", bibtex),
+)
+"""Every form that sources can be copied and saved in."""

@@ -1,0 +1,170 @@
+"""Mentions: where an answer speaks of a source, and how long finding it takes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from handinger_tui.core.evidence import sources_of
+from handinger_tui.core.marks import MOST, MarkReader
+from handinger_tui.core.mentions import MentionIndex, mentions, unmentioned
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import TextPart
+from tests.core.evidence_made import session, turn, web
+
+A, B, C = "https://a.example/x", "https://b.example/wiki/B_(letter)", "https://c.example/"
+
+
+def places(whole: Session) -> dict[int, list[str]]:
+    """Source number → the very words of its mentions."""
+    texts = {
+        (each.turn_id, at): part.text
+        for each in whole.turns
+        for at, part in enumerate(each.parts)
+        if isinstance(part, TextPart)
+    }
+    return {
+        number: [texts[m.turn_id, m.position][m.start : m.end] for m in found]
+        for number, found in mentions(whole).items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("See https://a.example/x.", {1: ["https://a.example/x"]}),
+        ("(https://a.example/x)", {1: ["https://a.example/x"]}),
+        ("<http://A.example/x/>", {1: ["http://A.example/x/"]}),
+        ("[text](https://a.example/x) end", {1: ["[text](https://a.example/x)"]}),
+        ('[t](<https://a.example/x> "title")', {1: ["[t](<https://a.example/x>"]}),
+        ("[2](https://a.example/x)", {1: ["[2](https://a.example/x)"]}),
+        ("**https://a.example/x**", {1: ["https://a.example/x"]}),
+        ("[B](https://b.example/wiki/B_(letter))", {2: ["[B](https://b.example/wiki/B_(letter))"]}),
+        ("https://b.example/wiki/B_(letter)", {2: ["https://b.example/wiki/B_(letter)"]}),
+        ("https://a.example/x?utm_source=me#part", {1: ["https://a.example/x?utm_source=me#part"]}),
+        ("https://a.example/xy and https://other.example/", {}),
+        ("So it is [1][3].", {1: ["[1]"], 3: ["[3]"]}),
+        ("So it is [1, 3] or [2-3].", {1: ["[1, 3]"], 2: ["[2-3]"], 3: ["[1, 3]", "[2-3]"]}),
+        ("So it is 【2】 and 【1†source】.", {1: ["【1†source】"], 2: ["【2】"]}),
+        ("So it is.[^3]\n\n[^3]: Somewhere.", {3: ["[^3]"]}),
+        ("[1]: https://c.example/", {3: ["https://c.example/"]}),
+        ("Known as [src-b].", {2: ["[src-b]"]}),
+        ("Not [4] nor [0] nor [x] nor ![1] nor [99999999999].", {}),
+        ("`array[1]` and\n```\nrow[2]\n```\nand [3]", {3: ["[3]"]}),
+        ("~~~\n[1]\n```\n[2]\n~~~\n[3]", {3: ["[3]"]}),
+        ("", {}),
+    ],
+)
+def test_an_answer_speaks_of_its_sources(text: str, found: dict[int, list[str]]) -> None:
+    assert places(session(turn(1, web(A), web(B, None, "src-b"), web(C), text))) == found
+
+
+def test_a_number_means_the_turns_own_sources_first() -> None:
+    first = turn(1, web(A), web(B), "[1]")
+    second = turn(2, web(C), web(A), "[1] [2] [3]")
+    found = mentions(session(first, second))
+    assert [(number, [(m.turn_id, m.start) for m in where]) for number, where in sorted(found.items())] == [
+        (1, [("turn_1", 0), ("turn_2", 4)]),
+        (3, [("turn_2", 0), ("turn_2", 8)]),
+    ]
+
+
+def test_an_id_of_the_turn_goes_before_its_order() -> None:
+    assert places(session(turn(1, web(A, None, "2"), web(B, None, "1"), "[1]"))) == {2: ["[1]"]}
+
+
+def test_an_earlier_answer_does_not_know_later_numbers() -> None:
+    whole = session(turn(1, "[1] https://a.example/x"), turn(2, web(A), "[1]"))
+    assert places(whole) == {1: ["https://a.example/x", "[1]"]}
+
+
+def test_what_nobody_speaks_of_is_counted() -> None:
+    whole = session(turn(1, web(A), web(B), web(C), "Only [2]."))
+    assert unmentioned(sources_of(whole), mentions(whole)) == 2
+
+
+TOKENS = st.sampled_from(
+    [
+        A,
+        "[1]",
+        "[2]",
+        "【3】",
+        "\n",
+        "```\n",
+        "`",
+        "(",
+        ")",
+        "[t](",
+        "]",
+        " ",
+        "~~~\n",
+        "[^1]:",
+        "http://",
+        "é",
+    ]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(TOKENS, max_size=6).map("".join), max_size=6))
+def test_reading_while_it_grows_finds_the_same(deltas: list[str]) -> None:
+    reader, text = MarkReader(), ""
+    for delta in deltas:
+        text += delta
+        assert reader.marks(text) == MarkReader().marks(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(exclude_categories=()), max_size=60), st.text(max_size=20))
+def test_any_text_can_be_read(text: str, other: str) -> None:
+    reader = MarkReader()
+    for mark in (*reader.marks(text), *reader.marks(other)):
+        assert 0 <= mark.start < mark.end <= max(len(text), len(other))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(["[1] ", "[2]\n", A + " ", "x"]), max_size=8))
+def test_the_index_ends_where_one_look_does(deltas: list[str]) -> None:
+    index, one = MentionIndex(), turn(1, web(A))
+    text = ""
+    for at, delta in enumerate(deltas):
+        text += delta
+        one = turn(1, web(A), text, *([web(B)] if at > 3 else []))
+        whole = session(one)
+        assert index(whole, sources_of(whole)) == mentions(whole)
+
+
+def test_nothing_changed_gives_the_very_same_mapping() -> None:
+    index, whole = MentionIndex(), session(turn(1, web(A), "[1]"))
+    sources = sources_of(whole)
+    found = index(whole, sources)
+    thinking = replace(whole.turns[0], activity="thinking")
+    assert index(session(thinking), sources) is found
+
+
+HARD = {
+    "sentences": "Text with [a link](https://a.example/x), `code[1]` and marks [1][2].\n",
+    "brackets": "[",
+    "ticks": "`",
+    "lines of ticks": "`\n",
+    "fences": "```\n",
+    "addresses": "http://a",
+    "open links": "](http://a",
+    "definitions": "[1]:",
+    "parentheses": "(http://a(",
+    "words": "lorem ipsum ",
+}
+
+
+@pytest.mark.parametrize("piece", HARD.values(), ids=HARD)
+def test_five_megabytes_are_read_at_once(piece: str) -> None:
+    text = piece * (5_000_000 // len(piece))
+    start = time.perf_counter()
+    found = MarkReader().marks(text)
+    # Measured below 0.5 s each; a search that goes back and forth takes minutes.
+    assert time.perf_counter() - start < 2
+    assert len(found) <= MOST
