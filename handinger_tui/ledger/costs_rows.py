@@ -85,11 +85,12 @@ class Form:
 
 def _decimal(column: str, places: int) -> str:
     unit = 10**places
-    digits = f"printf('%d.%0{places}d', {{0}} / {unit}, {{0}} % {unit})"
-    text = f"rtrim(rtrim({digits}, '0'), '.')"
+    digits = f"rtrim(printf('%d.%0{places}d', abs({column} / {unit}), abs({column} % {unit})), '0')"
     # printf writes NULL as 0: no branch takes it, so that unknown never becomes zero.
-    minus = f"'-' || {text.format(f'-{column}')}"
-    return f"CASE WHEN {column} >= 0 THEN {text.format(column)} WHEN {column} < 0 THEN {minus} END"
+    return (
+        f"CASE WHEN {column} % {unit} = 0 THEN {column} / {unit}"
+        f" WHEN {column} > 0 THEN {digits} WHEN {column} < 0 THEN '-' || {digits} END"
+    )
 
 
 class Book:

@@ -1,0 +1,83 @@
+"""Turn by turn: the numbers that the database writes are those of every other form; unknown stays so."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handinger_tui.cli.costs_turns import COLUMNS
+from handinger_tui.core.export import spending_json
+from handinger_tui.core.money import decimal_text
+from handinger_tui.core.spending import Which
+from handinger_tui.ledger.costs_rows import Form, opened
+from tests.e2e.runner import run
+from tests.ledger.made import answered, order, play, session
+from tests.ledger.made import opened as ledger_at
+
+LARGEST = 2**63 - 1
+
+
+def written(form: Form, column: str, number: int | None) -> str:
+    connection = sqlite3.connect(":memory:")
+    try:
+        sql = f"SELECT printf('%s', {form.written(column)}) FROM (SELECT ? AS {column})"  # noqa: S608  # constants
+        return str(connection.execute(sql, (number,)).fetchone()[0])
+    finally:
+        connection.close()
+
+
+@given(st.integers(-LARGEST, LARGEST) | st.integers(-(10**13), 10**13) | st.sampled_from((0, 1, -1, 10**12)))
+def test_the_database_writes_amounts_as_we_do(number: int) -> None:
+    usd, credited = (decimal_text(Decimal(number).scaleb(-places)) for places in (12, 6))
+    assert written(Form(named=True), "usd_pico", number) == f'"{usd}"'
+    assert written(Form(named=False), "usd_pico", number) == usd
+    assert written(Form(named=True), "micro_credits", number) == credited
+    assert written(Form(named=False), "total_tokens", number) == str(number)
+
+
+@pytest.mark.parametrize("column", ["usd_pico", "micro_credits", "total_tokens"])
+def test_unknown_is_written_as_unknown(column: str) -> None:
+    assert written(Form(named=True), column, None) == "null"
+    assert written(Form(named=False), column, None) == ""
+
+
+async def test_a_turn_has_the_members_of_a_group_first(own_home: Path) -> None:
+    async with ledger_at(own_home / "history.db") as ledger:
+        await play(ledger, session(base_url="https://worker.example"), order(), answered("null"))
+    told = json.loads(run("costs", "--by", "turn", "--json", home=own_home).out)["groups"]
+    assert [list(row) for row in told] == [list(COLUMNS)]
+    assert COLUMNS[: len(spending_json.COLUMNS)] == spending_json.COLUMNS
+    assert (told[0]["cost_usd"], told[0]["unpriced_turns"], told[0]["credits"]) == (None, 1, 8)
+    (row,) = csv.DictReader(io.StringIO(run("costs", "--by", "turn", "--csv", home=own_home).out, newline=""))
+    assert (row["cost_usd"], row["unpriced_turns"], row["credits"]) == ("", "1", "8")
+
+
+async def test_ids_that_cannot_be_utf_8_are_written_cleanly(own_home: Path) -> None:
+    odd = 'turn_"\ud800,\x1b'
+    async with ledger_at(own_home / "history.db") as ledger:
+        await play(ledger, session("ses_\ud800", base_url="https://worker.example"), order(odd), answered())
+    (row,) = json.loads(run("costs", "--by", "turn", "--json", home=own_home).out)["groups"]
+    assert (row["turn_id"], row["session_id"]) == ('turn_"\ufffd,', "ses_\ufffd")
+    for by in ("turn", "session"):
+        assert "ses_\ufffd" in run("costs", "--by", by, "--csv", home=own_home).out
+
+
+async def test_one_look_is_of_one_moment(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    async with ledger_at(path) as ledger:
+        await play(ledger, session("ses_1"), order("turn_1"), answered())
+        with opened(path) as book:
+            assert len(list(book.rows(Which()))) == 1
+            await play(ledger, session("ses_2"), order("turn_2"), answered())
+            assert len(list(book.rows(Which()))) == 1
+            assert book.ids("session_id", "ses") == ["ses_1"]
+        with opened(path) as book:
+            assert book.ids("session_id", "ses") == ["ses_1", "ses_2"]
