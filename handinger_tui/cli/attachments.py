@@ -1,55 +1,135 @@
-"""Attachments: look at a file before anything is sent."""
+"""Attachments: look at a file before anything is sent, and at a folder while a name is typed."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import heapq
 import mimetypes
 import os
 import stat
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from handinger_tui.core.errors import AttachmentProblem
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turn import Attachment
 
 MAX_BYTES: Final = 512 << 20
 _BLOCK: Final = 1 << 20
+_EXTRA: Final = {".jsonl": "application/x-ndjson", ".md": "text/markdown", ".toml": "application/toml"}
+_NOTHING_SENT: Final = "Nothing was sent."
 
 
 def attachment(path_text: str) -> Attachment:
-    """The identity of a file: size, type and digest as they are now.
+    """The identity of a file: size, type and digest as they are now. Links are followed.
+
+    Reads all of it: up to a second for the largest.
 
     Raises:
-        AttachmentProblem: missing, no plain file, unreadable, too large.
+        AttachmentProblem: missing, a folder, no plain file, unreadable, too large, being written.
     """
-    path = Path(path_text).expanduser()
+    shown = clean_line(path_text, 200)
+    if not path_text:
+        raise AttachmentProblem(f"No file is named. {_NOTHING_SENT}", "Give a path.")
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise AttachmentProblem(f"{path_text} is no plain file; nothing was sent.", "Choose a file.")
-        if found.st_size > MAX_BYTES:
-            raise AttachmentProblem(
-                f"{path_text} is {found.st_size:,} bytes; at most {MAX_BYTES:,} are sent. Nothing was sent.",
-                "Send a smaller part of it.",
-            )
-        digest = _digest(path)
-    except OSError as problem:
-        reason = os.strerror(problem.errno) if problem.errno else str(problem)
+        path = Path(path_text).expanduser()
+        # Without O_NONBLOCK, opening a pipe would wait for somebody who writes to it.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            size, digest = _read(file, shown)
+        resolved = str(path.resolve())
+    except FileNotFoundError:
+        raise AttachmentProblem(f"There is no file {shown}. {_NOTHING_SENT}", "Check the path.") from None
+    except (OSError, ValueError, RuntimeError) as problem:
+        raise _unreadable(problem, shown) from None
+    return Attachment(resolved, path.name, size, media_type(path), digest)
+
+
+def _unreadable(problem: Exception, shown: str) -> AttachmentProblem:
+    # RuntimeError: ~nobody. ValueError: a zero byte in the path.
+    number = getattr(problem, "errno", None)
+    if number == errno.EISDIR:
+        return AttachmentProblem(f"{shown} is a folder. {_NOTHING_SENT}", "Attach its files one by one.")
+    if number == errno.ENXIO:
+        return AttachmentProblem(f"{shown} is no plain file. {_NOTHING_SENT}", "Choose a file.")
+    reason = os.strerror(number) if number else "this is no usable path"
+    return AttachmentProblem(f"{shown} cannot be read: {reason}. {_NOTHING_SENT}", "Check the path.")
+
+
+def _read(file: BinaryIO, shown: str) -> tuple[int, str]:
+    """Size and digest."""
+    found = os.fstat(file.fileno())
+    if not stat.S_ISREG(found.st_mode):
+        raise AttachmentProblem(f"{shown} is no plain file. {_NOTHING_SENT}", "Choose a file.")
+    if found.st_size > MAX_BYTES:
         raise AttachmentProblem(
-            f"{path_text} cannot be read: {reason}. Nothing was sent.", "Check the path."
-        ) from None
-    media_type = mimetypes.guess_type(path.name)[0] or _EXTRA.get(
-        path.suffix.lower(), "application/octet-stream"
-    )
-    return Attachment(str(path.resolve()), path.name, found.st_size, media_type, digest)
+            f"{shown} is {found.st_size:,} bytes; at most {MAX_BYTES:,} are sent. {_NOTHING_SENT}",
+            "Send a smaller part of it.",
+        )
+    digest, size = hashlib.sha256(), 0
+    while size <= found.st_size and (block := file.read(_BLOCK)):
+        digest.update(block)
+        size += len(block)
+    if size != found.st_size:
+        raise AttachmentProblem(
+            f"{shown} does not have the size that it tells: it is being written, or no real file. "
+            f"{_NOTHING_SENT}",
+            "Attach it when it is complete.",
+        )
+    return size, digest.hexdigest()
 
 
-_EXTRA: Final = {".jsonl": "application/x-ndjson", ".md": "text/markdown", ".toml": "application/toml"}
+def media_type(path: Path) -> str:
+    """The media type that a name tells."""
+    told = mimetypes.guess_type(path.name)[0]
+    return told or _EXTRA.get(path.suffix.lower(), "application/octet-stream")
 
 
-def _digest(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+def is_file(path_text: str) -> bool:
+    """Whether a plain file is there; False for whatever cannot be looked at."""
+    try:
+        return Path(path_text).expanduser().is_file()
+    except (OSError, ValueError, RuntimeError):
+        return False
+
+
+# -- completion ------------------------------------------------------------------------------
+_LOOKED_AT: Final = 20_000
+
+
+def list_directory(
+    path_text: str, limit: int = 200, *, prefix: str = "", hidden: bool = False
+) -> tuple[str, ...]:
+    """Names in a folder ("" is the current one) that begin with `prefix` in any case, at most `limit`.
+
+    Sorted without regard to case; folders end with `/`. Names that cannot be typed, with
+    control characters or broken encoding, are left out. Whatever goes wrong gives ().
+    """
+    try:
+        with os.scandir(Path(path_text or ".").expanduser()) as entries:
+            found = heapq.nsmallest(limit, _names(entries, prefix.casefold(), hidden=hidden), _order)
+    except (OSError, ValueError, RuntimeError):
+        return ()
+    return tuple(found)
+
+
+def _names(entries: Iterator[os.DirEntry[str]], folded: str, *, hidden: bool) -> Iterator[str]:
+    for entry in islice(entries, _LOOKED_AT):
+        name = entry.name
+        unwanted = name.startswith(".") and not hidden
+        if not unwanted and name.isprintable() and name.casefold().startswith(folded):
+            yield f"{name}/" if _is_folder(entry) else name
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _order(name: str) -> tuple[str, str]:
+    return name.casefold(), name

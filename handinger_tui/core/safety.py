@@ -195,7 +195,7 @@ def safe_file_name(name: str | None, fallback: str = "file") -> str:
 
 
 def _in_print(sign: str) -> str:
-    """What stands for a sign that is not printed: a plain space for odd ones, _ for private and unknown ones."""
+    """What stands for a sign that is not printed: for odd spaces a plain one, for the others _."""
     if _INVISIBLE.match(sign):
         return ""
     return " " if unicodedata.category(sign) == "Zs" else "_"

@@ -315,48 +315,6 @@ async def test_a_link_that_expires_meanwhile(
     assert asked(server) == [(None, None)]
 
 
-# -- sizes -----------------------------------------------------------------------------------
-async def test_a_size_beyond_the_limit_is_refused_unread(
-    server: Server, connect: Clients, folder: Path
-) -> None:
-    async def promised(peer: Peer) -> None:
-        await peer.send(head(200, {"Content-Length": "101"}))
-        await peer.gone()
-
-    client = await connect(server.url, Limits(max_file_bytes=100))
-    server.answer(promised)
-    trouble = await failed(client, folder)
-    assert trouble.kind is Kind.TOO_LARGE
-    assert "not kept" in trouble.summary
-    server.answer(respond(206, b"x", {"Content-Range": "bytes 0-0/101"}))
-    server.requests.clear()
-    assert (await failed(client, folder)).kind is Kind.TOO_LARGE
-
-
-# -- progress ---------------------------------------------------------------------------------
-async def test_progress_is_told(server: Server, client: WorkerClient, folder: Path) -> None:
-    told: list[tuple[int, int | None]] = []
-    server.answer(cut(700), rest(700))
-    await save(client, ROUTE, folder, progress=lambda got, total: told.append((got, total)))
-    assert told[0] == (0, len(BODY))
-    assert told[-1] == (len(BODY), len(BODY))
-
-
-async def test_progress_is_told_seldom(
-    server: Server, client: WorkerClient, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("handinger_tui.api.downloads.time.monotonic", lambda: 1.0)
-    told: list[tuple[int, int | None]] = []
-    body = b"x" * 3_000_000
-    server.answer(raw(head(200, {"Transfer-Encoding": "chunked"}) + chunk(body) + b"0\r\n\r\n"))
-    await save(client, ROUTE, folder, wanted=len(body), progress=lambda got, total: told.append((got, total)))
-    assert told == [(0, len(body)), (len(body), len(body))]
-    server.requests.clear()
-    told.clear()
-    await save(client, ROUTE, folder, progress=lambda got, total: told.append((got, total)))
-    assert told[0] == (0, None)
-
-
 # -- the judge alone ---------------------------------------------------------------------------
 def test_a_version_without_a_size_takes_the_rest_without_one() -> None:
     version = version_of("https://a.example/x?sig=1", {"etag": TAG}, None)

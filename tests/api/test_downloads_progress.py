@@ -1,0 +1,62 @@
+"""How far a download is, and a size that is too much before it is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from handinger_tui.api.client import WorkerClient
+from handinger_tui.api.downloads import save
+from handinger_tui.api.limits import Limits
+from handinger_tui.core.turn import Kind
+from tests.api.conftest import Clients
+from tests.api.server import Peer, Server, chunk, head, raw, respond
+from tests.api.test_resume import BODY, ROUTE, cut, failed, rest
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "downloads"
+
+
+# -- sizes -----------------------------------------------------------------------------------
+async def test_a_size_beyond_the_limit_is_refused_unread(
+    server: Server, connect: Clients, folder: Path
+) -> None:
+    async def promised(peer: Peer) -> None:
+        await peer.send(head(200, {"Content-Length": "101"}))
+        await peer.gone()
+
+    client = await connect(server.url, Limits(max_file_bytes=100))
+    server.answer(promised)
+    trouble = await failed(client, folder)
+    assert trouble.kind is Kind.TOO_LARGE
+    assert "not kept" in trouble.summary
+    server.answer(respond(206, b"x", {"Content-Range": "bytes 0-0/101"}))
+    server.requests.clear()
+    assert (await failed(client, folder)).kind is Kind.TOO_LARGE
+
+
+# -- progress ---------------------------------------------------------------------------------
+async def test_progress_is_told(server: Server, client: WorkerClient, folder: Path) -> None:
+    told: list[tuple[int, int | None]] = []
+    server.answer(cut(700), rest(700))
+    await save(client, ROUTE, folder, progress=lambda got, total: told.append((got, total)))
+    assert told[0] == (0, len(BODY))
+    assert told[-1] == (len(BODY), len(BODY))
+
+
+async def test_progress_is_told_seldom(
+    server: Server, client: WorkerClient, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handinger_tui.api.downloads.time.monotonic", lambda: 1.0)
+    told: list[tuple[int, int | None]] = []
+    body = b"x" * 3_000_000
+    server.answer(raw(head(200, {"Transfer-Encoding": "chunked"}) + chunk(body) + b"0\r\n\r\n"))
+    await save(client, ROUTE, folder, wanted=len(body), progress=lambda got, total: told.append((got, total)))
+    assert told == [(0, len(body)), (len(body), len(body))]
+    server.requests.clear()
+    told.clear()
+    await save(client, ROUTE, folder, progress=lambda got, total: told.append((got, total)))
+    assert told[0] == (0, None)

@@ -1,0 +1,267 @@
+"""`files list` and `files get`: the worker's files, by name or number, with links that are refreshed."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handinger_tui.cli.files import Meter, same_file
+from handinger_tui.core.snapshot import WorkerFile
+from tests.e2e.runner import Ran, run
+
+
+@dataclass
+class Host:
+    """A service: how the worker is told, reading by reading, and what lies at which address."""
+
+    listings: list[list[dict[str, Any]]]
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    asked: list[tuple[str, bool]] = field(default_factory=list)
+    """Address, and whether the key came along."""
+    url: str = ""
+
+    @property
+    def readings(self) -> int:
+        return sum(target == "/api/workers/w1" for target, _ in self.asked)
+
+    def answer(self, target: str) -> tuple[int, bytes]:
+        if target != "/api/workers/w1":
+            body = self.bodies.get(target)
+            return (200, body) if body is not None else (403, b"AccessDenied")
+        files = self.listings[min(self.readings, len(self.listings)) - 1]
+        return 200, json.dumps(
+            {"object": "worker", "id": "w1", "status": "completed", "files": files}
+        ).encode()
+
+
+@contextmanager
+def serving(host: Host) -> Iterator[Host]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            host.asked.append((self.path, "authorization" in self.headers))
+            status, body = host.answer(self.path)
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the library's
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    host.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield host
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def listed(name: str | None, url: str, size: int | None = None) -> dict[str, Any]:
+    return {"filename": name, "mediaType": "text/csv", "url": url, **({} if size is None else {"size": size})}
+
+
+def ask(host: Host, home: Path, *argv: str) -> Ran:
+    with serving(host):
+        return run("files", argv[0], "w1", *argv[1:], home=home / "home", base_url=host.url)
+
+
+def saved(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()} if folder.exists() else {}
+
+
+THREE = [listed("a.csv", "data:,one", 3), listed("2", "data:,two", 1200), listed(None, "data:,three", 5)]
+
+
+# -- list ---------------------------------------------------------------------------------
+def test_a_list_tells_number_name_type_and_size(tmp_path: Path) -> None:
+    ran = ask(Host([THREE]), tmp_path, "list")
+    assert ran.code == 0
+    assert ran.out.splitlines() == [
+        "1  a.csv        text/csv  3 B",
+        "2  2            text/csv  1.2 kB",
+        "3  data:,three  text/csv  5 B",
+    ]
+    assert ran.err == "3 files · 1.2 kB\n"
+
+
+def test_a_list_for_scripts(tmp_path: Path) -> None:
+    ran = ask(Host([[*THREE, listed("b.csv", "/b")]]), tmp_path, "list", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.result["worker_id"] == "w1"
+    assert (ran.result["count"], ran.result["size"]) == (4, None), "a sum with an unknown part is unknown"
+    assert ran.result["files"][0] == {
+        "number": 1, "filename": "a.csv", "media_type": "text/csv", "url": "data:,one", "size": 3,
+    }  # fmt: skip
+    assert [(row["number"], row["size"]) for row in ran.result["files"][2:]] == [(3, 5), (4, None)]
+
+
+def test_a_list_of_nothing(tmp_path: Path) -> None:
+    ran = ask(Host([[]]), tmp_path, "list")
+    assert (ran.code, ran.out, ran.err) == (0, "No files.\n", "")
+    assert ask(Host([[]]), tmp_path, "list", "--json").result["size"] == 0
+
+
+# -- get ----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("asked", "names"),
+    [
+        (("1",), {"a.csv": "one"}),
+        (("2",), {"2": "two"}),
+        (("3", "1"), {"a.csv": "one", "file.txt": "three"}),
+        (("a.csv", "1"), {"a.csv": "one"}),
+        (("data:,three",), {"file.txt": "three"}),
+        (("--all",), {"a.csv": "one", "2": "two", "file.txt": "three"}),
+    ],
+)
+def test_files_are_asked_for_by_name_or_number(
+    tmp_path: Path, asked: tuple[str, ...], names: dict[str, str]
+) -> None:
+    files = [listed("a.csv", "data:,one"), listed("2", "data:,two"), listed(None, "data:,three")]
+    ran = ask(Host([files]), tmp_path, "get", *asked, "--dir", str(tmp_path / "dl"), "--json")
+    assert ran.code == 0
+    assert saved(tmp_path / "dl") == names
+    assert {row["saved_as"] for row in ran.result["files"]} == {str(tmp_path / "dl" / name) for name in names}
+    assert all(row.keys() == {"filename", "saved_as", "status", "error"} for row in ran.result["files"])
+
+
+def test_a_file_called_by_a_number_goes_before_that_number(tmp_path: Path) -> None:
+    files = [listed("2", "data:,called"), listed("b", "data:,second")]
+    ask(Host([files]), tmp_path, "get", "2", "--dir", str(tmp_path / "dl"))
+    assert saved(tmp_path / "dl") == {"2": "called"}
+
+
+@pytest.mark.parametrize("name", ["0", "4", "-1", "１", "nothing.csv", "9999999"])
+def test_what_is_not_there_is_usage(tmp_path: Path, name: str) -> None:
+    ran = ask(Host([THREE]), tmp_path, "get", name, "--dir", str(tmp_path / "dl"))
+    assert (ran.code, ran.out) == (2, "")
+    assert "files list" in ran.err
+    assert saved(tmp_path / "dl") == {}
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    host = Host([[listed("a.csv", "data:,one")]])
+    for _ in range(2):
+        assert ask(host, tmp_path, "get", "--all", "--dir", str(tmp_path / "dl")).code == 0
+    assert saved(tmp_path / "dl") == {"a.csv": "one", "a (2).csv": "one"}
+
+
+def test_one_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+    files = [
+        listed("a.csv", "javascript:alert(1)"),
+        listed("b.csv", "data:,b", 7),
+        listed("c.csv", "data:,c"),
+    ]
+    ran = ask(Host([files]), tmp_path, "get", "--all", "--dir", str(tmp_path / "dl"), "--json")
+    assert ran.code == 1
+    assert [(row["status"], (row["error"] or {}).get("kind")) for row in ran.result["files"]] == [
+        ("refused", "unsafe_url"), ("failed", "incomplete"), ("saved", None),
+    ]  # fmt: skip
+    assert saved(tmp_path / "dl") == {"c.csv": "c"}
+    assert "a.csv: Not opened: javascript" in ran.err
+
+
+# -- links that expire -----------------------------------------------------------------------
+def test_an_expired_link_is_refreshed_by_reading_the_worker(tmp_path: Path) -> None:
+    host = Host(
+        [[listed("a.csv", "/f/a.csv?sig=old", 3)], [listed("a.csv", "/f/a.csv?sig=new", 5)]],
+        {"/f/a.csv?sig=new": b"fresh"},
+    )
+    ran = ask(host, tmp_path, "get", "--all", "--dir", str(tmp_path / "dl"))
+    assert (ran.code, ran.err) == (0, "")
+    assert saved(tmp_path / "dl") == {"a.csv": "fresh"}
+    assert [target for target, _ in host.asked] == [
+        "/api/workers/w1", "/f/a.csv?sig=old", "/api/workers/w1", "/f/a.csv?sig=new",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("now", [[], [listed("a.csv", "/f/a.csv?sig=newer")]])
+def test_a_link_that_stays_expired_is_said(tmp_path: Path, now: list[dict[str, Any]]) -> None:
+    host = Host([[listed("a.csv", "/f/a.csv?sig=old")], now])
+    ran = ask(host, tmp_path, "get", "a.csv", "--dir", str(tmp_path / "dl"), "--json")
+    assert ran.code == 1
+    [row] = ran.result["files"]
+    assert (row["status"], row["error"]["kind"]) == ("failed", "forbidden")
+    assert "may have expired" in row["error"]["message"]
+    assert "free" in ran.err
+    assert host.readings == 2
+    assert saved(tmp_path / "dl") == {}
+
+
+def test_another_host_never_sees_the_key(tmp_path: Path) -> None:
+    with serving(Host([[]], {"/a.csv?sig=1": b"body"})) as other:
+        host = Host([[listed("a.csv", f"{other.url}/a.csv?sig=1")]])
+        assert ask(host, tmp_path, "get", "1", "--dir", str(tmp_path / "dl")).code == 0
+    assert other.asked == [("/a.csv?sig=1", False)]
+    assert host.asked == [("/api/workers/w1", True)]
+
+
+def now(*files: tuple[str | None, str]) -> list[WorkerFile]:
+    return [WorkerFile(name, "text/csv", url) for name, url in files]
+
+
+def test_the_same_file_is_found_again() -> None:
+    old = WorkerFile("a.csv", "text/csv", "https://h.example/1/a.csv?sig=1")
+    moved = ("a.csv", "https://h.example/2/a.csv?sig=2")
+    renamed = ("b.csv", "https://h.example/1/a.csv?sig=3")
+    same = ("a.csv", "https://h.example/1/a.csv?sig=4")
+    assert same_file(old, now(moved, renamed, same)) == same[1]
+    assert same_file(old, now(moved, renamed)) == renamed[1]
+    assert same_file(old, now(moved)) == moved[1]
+    assert same_file(old, now(moved, ("a.csv", "https://h.example/3/a.csv"))) is None
+    assert same_file(old, now((None, "https://h.example/9"), ("c.csv", "https://[bad"))) is None
+    nameless = WorkerFile(None, "text/csv", "https://h.example/x?sig=1")
+    assert same_file(nameless, now((None, "https://h.example/y"))) is None
+    assert same_file(nameless, now((None, "https://h.example/x?sig=2"))) == "https://h.example/x?sig=2"
+
+
+# -- progress ----------------------------------------------------------------------------------
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_one_line_that_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "60")
+    meter = Meter.on_terminal("a\x1b[2J\n\u202eb.csv")
+    assert meter is not None
+    meter.clear()
+    assert screen.getvalue() == ""
+    meter.show(1_500_000, 3_000_000)
+    meter.show(10, None)
+    meter.clear()
+    assert screen.getvalue() == (
+        "\r\x1b[Ka[2J b.csv  1.5 MB of 3.0 MB · 50 %\r\x1b[Ka[2J b.csv  10 B\r\x1b[K"
+    )
+
+
+def test_progress_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    Meter("long-name.csv" * 20, 30).show(9_000_000_000, 9_000_000_000)
+    assert len(screen.getvalue().removeprefix("\r\x1b[K")) <= 29
+
+
+def test_progress_is_for_terminals_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    assert Meter.on_terminal("a") is None
+    monkeypatch.setattr("sys.stderr", Terminal())
+    monkeypatch.setenv("TERM", "dumb")
+    assert Meter.on_terminal("a") is None
