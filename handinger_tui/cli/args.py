@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 
 FORMATS: Final = ("text", "json", "stream-json")
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
+SOURCE_FORMATS: Final = ("markdown", "footnotes", "csl", "bibtex")
 USAGE: Final = 2
 
 EPILOG: Final = """commands:
   attach ID           watch a worker that may be running: replay, then live
   sessions …          list, show, search, rename, rm: the local history
   costs               what turns took: by day, worker, budget, session, trigger or turn
+  sources ID          what a session's answers rest on, as a list or for other programs
   email ID            the worker's inbound e-mail address
   schedules …         list, add, cancel: the worker's schedules
   files …             list, get: the worker's files now
@@ -192,6 +194,18 @@ def _costs() -> argparse.ArgumentParser:
     return parser
 
 
+def _sources() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="handinger-tui sources",
+        description="The sources of a session. Reads the local history: no key, no network.",
+    )
+    parser.add_argument("id", metavar="ID", help="a session or worker (a unique beginning is enough)")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="JSON on stdout")
+    form.add_argument("--format", choices=SOURCE_FORMATS, help="in this form on stdout")
+    return parser
+
+
 def _local() -> argparse.ArgumentParser:
     parser = Parser(prog="handinger-tui local", description="Serve the local worker until interrupted.")
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any free one)")
@@ -260,6 +274,7 @@ SUBCOMMANDS: Final = {
     "attach": _attach,
     "sessions": _sessions,
     "costs": _costs,
+    "sources": _sources,
     "email": _email,
     "schedules": _schedules,
     "files": _files,

@@ -99,6 +99,12 @@ def _costs(told: argparse.Namespace) -> int:
     return run(told)
 
 
+def _sources(told: argparse.Namespace) -> int:
+    from handinger_tui.cli.sources import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
+
+    return run(told)
+
+
 def _local(told: argparse.Namespace) -> int:
     from handinger_tui.cli.serve import run  # noqa: PLC0415 - starlette and uvicorn, 160 ms
 
@@ -129,6 +135,7 @@ COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
     "attach": _attach,
     "sessions": _sessions,
     "costs": _costs,
+    "sources": _sources,
     "email": _remote,
     "schedules": _remote,
     "files": _remote,

@@ -22,7 +22,7 @@ RENDER = {exporter.name: exporter.render for exporter in SOURCE_EXPORTERS}
 DAYS = {"turn_1": "2026-11-25"}
 PLAIN = (
     web("https://www.a.example/3/csv", "csv: files"),
-    web("http://bü.example/()?{x}", "50% {b} [x] \\ a_b^"),
+    web("http://bü.example/()?{}", "50% {b} [x] \\ a_b^"),
     SourcePart("doc_1", None, "1. Report", "application/pdf", "report.pdf"),
     web("javascript:alert(1)", "Not opened"),
 )
@@ -34,12 +34,12 @@ def made(*parts: SourcePart) -> tuple[Source, ...]:
 
 GOLDEN = {
     "markdown": r"""1. [csv: files](<https://www.a.example/3/csv>) · www\.a.example · read 2026-11-25
-2. [50% \{b\} \[x\] \\ a\_b\^](<http://xn--b-eha.example/%28%29?%7Bx%7D>) · xn--b-eha.example · read 2026-11-25
+2. [50% \{b\} \[x\] \\ a\_b\^](<http://xn--b-eha.example/%28%29?%7B%7D>) · xn--b-eha.example · read 2026-11-25
 3. 1\. Report
 4. Not opened
 """,
     "footnotes": r"""[^1]: csv: files. www\.a.example. <https://www.a.example/3/csv>
-[^2]: 50% \{b\} \[x\] \\ a\_b\^. xn--b-eha.example. <http://xn--b-eha.example/%28%29?%7Bx%7D>
+[^2]: 50% \{b\} \[x\] \\ a\_b\^. xn--b-eha.example. <http://xn--b-eha.example/%28%29?%7B%7D>
 [^3]: 1\. Report.
 [^4]: Not opened.
 """,
@@ -53,7 +53,7 @@ GOLDEN = {
 @misc{xnbehaexample-2,
   title = {{50\% \textbraceleft{}b\textbraceright{} [x] \textbackslash{} a\_b\textasciicircum{}}},
   howpublished = {xn--b-eha.example},
-  url = {http://xn--b-eha.example/%28%29?%7Bx%7D},
+  url = {http://xn--b-eha.example/%28%29?%7B%7D},
   urldate = {2026-11-25},
 }
 
