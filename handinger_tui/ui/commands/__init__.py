@@ -6,15 +6,16 @@ from difflib import get_close_matches
 from typing import Final
 
 from handinger_tui.ui.commands.command import Command, Context
-from handinger_tui.ui.commands.evidence import EVIDENCE
+from handinger_tui.ui.commands.files import FILES
 from handinger_tui.ui.commands.ledger import LEDGER
 from handinger_tui.ui.commands.money import MONEY
 from handinger_tui.ui.commands.program import PROGRAM
 from handinger_tui.ui.commands.receipt import RECEIPT
 from handinger_tui.ui.commands.session import SESSION
+from handinger_tui.ui.commands.sources import SOURCES
 from handinger_tui.ui.commands.view import VIEW
 
-COMMANDS: Final[tuple[Command, ...]] = (*SESSION, *MONEY, *RECEIPT, *LEDGER, *EVIDENCE, *VIEW, *PROGRAM)
+COMMANDS: Final[tuple[Command, ...]] = (*SESSION, *MONEY, *RECEIPT, *LEDGER, *SOURCES, *FILES, *VIEW, *PROGRAM)
 
 _BY_NAME: Final = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
 

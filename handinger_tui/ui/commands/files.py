@@ -1,4 +1,4 @@
-"""Commands about sources and files."""
+"""Commands about files."""
 
 from __future__ import annotations
 
@@ -7,11 +7,6 @@ from typing import Final
 from handinger_tui.core.evidence import files_of
 from handinger_tui.core.words import plural
 from handinger_tui.ui.commands.command import Command, Context
-
-
-async def sources(to: Context) -> None:
-    """The panel of sources."""
-    to.stage.show_panel("sources")
 
 
 async def files(to: Context) -> None:
@@ -40,8 +35,7 @@ async def download(to: Context) -> None:
         await to.stage.save(entry.part)
 
 
-EVIDENCE: Final = (
-    Command("sources", "Sources of this session", sources),
+FILES: Final = (
     Command("files", "Files of this session", files),
     Command("download", "Save files of this session", download, takes="[N|all]"),
 )
