@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from handinger_tui.core.safety import Verdict, clean_line, is_loopback, judge_link, to_ascii
+from handinger_tui.core.safety import Verdict, clean_line, host_of, is_loopback, judge_link, to_ascii
 
 _AROUND: Final = "".join(map(chr, range(0x21)))
 _BREAKS: Final = str.maketrans("", "", "\t\r\n")
@@ -123,6 +123,14 @@ def written_url(url: str | None) -> str | None:
     tail += f"?{percent(parts.query)}" if parts.query else ""
     tail += f"#{percent(parts.fragment)}" if parts.fragment else ""
     return f"{parts.scheme.lower()}://{place}{tail}"
+
+
+def host_at(url: str) -> str:
+    """`safety.host_of`, remembered: lists are grouped by it again and again."""
+    return _remembered_host(url) if len(url) <= _LONG else host_of(url)
+
+
+_remembered_host: Final = lru_cache(maxsize=1 << 15)(host_of)
 
 
 # -- marks -----------------------------------------------------------------------

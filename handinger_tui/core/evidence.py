@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from operator import is_
 
-from handinger_tui.core.addresses import address_marks, canonical_url
-from handinger_tui.core.safety import host_of
+from handinger_tui.core.addresses import address_marks, canonical_url, host_at
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import FilePart, SourcePart, Turn
 
@@ -28,7 +27,7 @@ class Source:
     @property
     def host(self) -> str:
         """Where it really lies, in ASCII; "" for a document, and where no host is named."""
-        return host_of(self.part.url) if self.part.url else ""
+        return host_at(self.part.url) if self.part.url else ""
 
     @property
     def marks(self) -> tuple[str, ...]:
