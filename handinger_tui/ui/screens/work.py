@@ -69,15 +69,15 @@ class WorkScreen(Submitting):
     async def connected(self, connection: Connection) -> None:
         """Everything is there: open what was asked for, and send what was given along."""
         self.desk = Desk(connection, self.launch.budget)
-        self._till = Till(self.desk, self.stage, self.pane)
+        self._till = till = Till(self.desk, self.stage, self.pane)
         self._unsubscribe = connection.engine.subscribe(self._changed)
         self.header.account(connection.badge)
         self.pane.account(connection.badge)
         for warning in connection.warnings:
             self.stage.say(warning, "warning")
         self.do(self._begin())
-        # A look that finds nothing new paints nothing.
-        self.set_interval(1 / LOOKS_PER_S, self._look_for_charges)
+        # Another program may spend, or raise a limit. A look that finds nothing new paints nothing.
+        self.set_interval(1 / LOOKS_PER_S, lambda: till.looking or self.do(till.look(self.app.screen_stack)))
 
     async def _begin(self) -> None:
         desk, launch = self.at_work, self.launch
@@ -172,11 +172,6 @@ class WorkScreen(Submitting):
         if any(turn.status is not TurnStatus.RUNNING for turn in self.returns.ended(session)):
             self.stage.say(f"“{clean_line(session.title, 60)}” has ended: ^S opens it.")
             self.do(desk.shelf.mark_unread(session.session_id))
-
-    def _look_for_charges(self) -> None:
-        """Another program may have spent, or raised a limit."""
-        if self._till is not None and self.arrived and not self._till.looking:
-            self.do(self._till.look(self.app.screen_stack))
 
     def _repaint(self) -> None:
         self._dirty = True

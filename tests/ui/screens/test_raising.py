@@ -1,0 +1,163 @@
+"""Limits in the way of a send and of the queue: nothing leaves before a person types a larger amount."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from handinger_tui.core.limits import STILL, Origin, Scope, Unit
+from tests.engine.fakes import FakeApi, Script, says, worker
+from tests.ui.fakes import LOCAL, PRICED, Desktop, answers, charge
+from tests.ui.screens.test_sending import held
+
+USD, CREDITS = Unit.USD, Unit.CREDITS
+
+
+# -- in the way of a send ------------------------------------------------------------------
+def full(api: FakeApi | None = None, origin: Origin = Origin.CONFIG, **members: Any) -> Desktop:
+    """A day limit of $5 that is used up."""
+    desktop = Desktop(api=api or answers("Hello", "Again"), **members)
+    desktop.purse.limit(Scope.DAY, "5", origin=origin)
+    desktop.purse.spend(Scope.DAY, "5.02")
+    return desktop
+
+
+@pytest.mark.parametrize("way_out", [["escape"], ["enter"], ["tab", "enter"]])
+async def test_a_send_at_the_limit_leaves_the_text_and_sends_nothing(way_out: list[str]) -> None:
+    desktop = full()
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Keep me")
+        await desktop.shows(pilot, "Day limit reached", "$5.02 of $5.00 (100 %)", "Nothing was sent.")
+        inside = [line.split("│")[1] for line in desktop.text().splitlines() if line.count("│") == 2]
+        assert STILL in " ".join(" ".join(inside).split())
+        await pilot.press(*way_out)
+        await desktop.until(pilot, lambda: "Nothing was sent." not in desktop.text())
+        assert desktop.work.prompt.text == "Keep me"
+        assert not desktop.session.turns
+    assert desktop.api.posts == []
+    assert desktop.purse.sets == []
+
+
+async def test_a_typed_amount_raises_the_limit_and_sends_once() -> None:
+    desktop = full()
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Keep me")
+        await desktop.shows(pilot, "a new amount above $5.02")
+        await pilot.press(*"5.02", "enter")
+        await desktop.shows(pilot, "It must be above what is spent: $5.02.")
+        await pilot.press(*["backspace"] * 4, *"6 credits", "enter")
+        await desktop.shows(pilot, "This limit counts dollars.")
+        assert desktop.purse.sets == []
+        await pilot.press(*["backspace"] * 9, *"7", "enter", "enter")
+        await desktop.shows(pilot, "❯ Keep me", "✓ completed")
+        assert desktop.work.prompt.text == ""
+    assert [order.prompt for order in desktop.api.posts] == ["Keep me"]
+    assert desktop.purse.sets == [(Scope.DAY, USD, Decimal(7))]
+
+
+async def test_every_limit_that_is_used_up_is_asked_for() -> None:
+    desktop = full()
+    desktop.purse.limit(Scope.TURN, "10", CREDITS)
+    desktop.purse.spend(Scope.TURN, "12.5", CREDITS)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Keep me")
+        await desktop.shows(pilot, "Day limit reached")
+        await pilot.press(*"7", "enter")
+        await desktop.shows(pilot, "Turn limit reached", "12.5 credits of 10 credits")
+        assert desktop.api.posts == []
+        await pilot.press(*"20", "enter")
+        await desktop.shows(pilot, "✓ completed")
+    assert len(desktop.api.posts) == 1
+    assert desktop.purse.sets[-1] == (Scope.TURN, CREDITS, Decimal(20))
+
+
+async def test_a_limit_of_the_command_line_cannot_be_raised_here() -> None:
+    desktop = full(origin=Origin.FLAG)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Keep me")
+        await desktop.shows(pilot, "Day limit reached", "Give a larger --max-cost to go on.")
+        assert "Raise and send" not in desktop.text()
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: "Nothing was sent." not in desktop.text())
+        assert desktop.work.prompt.text == "Keep me"
+    assert desktop.api.posts == []
+
+
+async def test_pretend_money_is_called_so_in_the_question() -> None:
+    desktop = full(badge=LOCAL)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Keep me")
+        await desktop.shows(pilot, "Simulated")
+
+
+# -- in the way of the queue ---------------------------------------------------------------
+def queueing() -> tuple[Desktop, asyncio.Event]:
+    """Two answers; the first one waits for the event."""
+    script, gate = held("One")
+    starts: list[Script] = [script, says("Two", message_id="b")]
+    desktop = Desktop(api=FakeApi(starts=[*starts], workers=[worker("", **PRICED)]))
+    desktop.purse.limit(Scope.DAY, "5")
+    return desktop, gate
+
+
+async def hold(desktop: Desktop, pilot: Any, gate: asyncio.Event) -> None:
+    """Let the first turn use the limit up while a second one waits."""
+    await desktop.send(pilot, "first")
+    await desktop.shows(pilot, "One")
+    await desktop.send(pilot, "second")
+    await desktop.shows(pilot, " next  second")
+    desktop.purse.spend(Scope.DAY, "5.02")
+    gate.set()
+    await desktop.shows(pilot, "Queue held: day limit reached", "■ queue held", "/limit day AMOUNT")
+
+
+@pytest.mark.parametrize("how", ["dialog", "command", "send"])
+async def test_a_held_queue_goes_on_once_the_limit_is_raised(how: str) -> None:
+    desktop, gate = queueing()
+    desktop.api.starts.append(says("Three", message_id="c"))
+    async with desktop.running() as pilot:
+        await hold(desktop, pilot, gate)
+        assert " next  second" in desktop.text()
+        assert len(desktop.api.posts) == 1
+        await desktop.until(pilot, lambda: desktop.work.asleep)
+        if how == "command":
+            await desktop.send(pilot, "/limit day 9")
+        else:
+            if how == "send":
+                desktop.work.prompt.put("third")
+            await pilot.press("enter")
+            await desktop.shows(pilot, "a new amount above $5.02")
+            await pilot.press(*"9", "enter")
+        await desktop.until(pilot, lambda: not desktop.session.busy and not desktop.work.at_work.queued)
+        await desktop.until(pilot, lambda: "Queue held" not in desktop.text())
+    wanted = ["first", "second", "third"] if how == "send" else ["first", "second"]
+    assert [order.prompt for order in desktop.api.posts] == wanted
+
+
+async def test_a_held_message_is_taken_back_and_the_card_goes() -> None:
+    desktop, gate = queueing()
+    async with desktop.running() as pilot:
+        await hold(desktop, pilot, gate)
+        await pilot.press("up")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "second")
+        await desktop.until(pilot, lambda: "Queue held" not in desktop.text())
+    assert len(desktop.api.posts) == 1
+
+
+async def test_a_limit_raised_by_another_program_lets_the_queue_go_on_a_fall_does_not() -> None:
+    desktop, gate = queueing()
+    async with desktop.running() as pilot:
+        await hold(desktop, pilot, gate)
+        # As at midnight: nothing is spent of the new day.
+        desktop.purse.spend(Scope.DAY, "0")
+        desktop.books.write(charge("other", "0.1"))
+        await desktop.until(pilot, lambda: "day limit reached" not in desktop.text().splitlines()[0])
+        looks = desktop.books.looks
+        await desktop.until(pilot, lambda: desktop.books.looks > looks)
+        assert len(desktop.api.posts) == 1
+        desktop.purse.limit(Scope.DAY, "50", origin=Origin.TYPED)
+        desktop.books.write(charge("another", "0.1"))
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
