@@ -75,6 +75,13 @@ class Scene:
         await self.pilot.press("enter")
         await self.until(lambda: bool(self.turns))
 
+    async def command(self, text: str) -> None:
+        """Type something that starts no turn."""
+        await self.connected()
+        self.work.prompt.text = text
+        await self.pilot.press("enter")
+        await self.pilot.pause(0.3)
+
     @property
     def turns(self) -> tuple[Any, ...]:
         """The turns of the session on the desk."""
@@ -150,6 +157,23 @@ async def sessions(scene: Scene) -> None:
     await scene.pilot.pause(0.3)
 
 
+async def limits(scene: Scene) -> None:
+    """Every limit and how far it is used."""
+    for wish in ("turn 0.05", "session 100 credits", "day 0.20"):
+        await scene.command(f"/limit {wish}")
+    await scene.say("report on primes, with a chart")
+    await scene.answered()
+    await scene.command("/limit")
+
+
+async def raising(scene: Scene) -> None:
+    """A message that a limit holds back."""
+    await scene.command("/limit day 0.008")
+    await scene.say("report on primes, with a chart")
+    await scene.answered()
+    await scene.command("cite sources about python and http")
+
+
 async def helping(scene: Scene) -> None:
     """The help screen."""
     await scene.connected()
@@ -166,6 +190,8 @@ SCENES: dict[str, Steps] = {
     "failed": failed,
     "detach": leaving,
     "sessions": sessions,
+    "limits": limits,
+    "raise": raising,
     "help": helping,
 }
 
