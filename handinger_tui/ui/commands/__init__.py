@@ -15,7 +15,16 @@ from handinger_tui.ui.commands.session import SESSION
 from handinger_tui.ui.commands.sources import SOURCES
 from handinger_tui.ui.commands.view import VIEW
 
-COMMANDS: Final[tuple[Command, ...]] = (*SESSION, *MONEY, *RECEIPT, *LEDGER, *SOURCES, *FILES, *VIEW, *PROGRAM)
+COMMANDS: Final[tuple[Command, ...]] = (
+    *SESSION,
+    *MONEY,
+    *RECEIPT,
+    *LEDGER,
+    *SOURCES,
+    *FILES,
+    *VIEW,
+    *PROGRAM,
+)
 
 _BY_NAME: Final = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
 
