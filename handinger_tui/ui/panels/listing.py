@@ -41,14 +41,16 @@ class Listing(Panel[Items[Item]], Generic[Item]):
     """Items of `LINES` lines each. The cursor stays on its item while the list changes."""
 
     LINES: ClassVar[int] = 2
+    GROUND: ClassVar[int] = 2
+    """Lines of an item that the cursor's own ground lies under."""
     EMPTY: ClassVar[str]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "step(-1)", "Up", show=False, tooltip="To the item above", id="panel.up"),
         Binding("down", "step(1)", "Down", show=False, tooltip="To the item below", id="panel.down"),
         Binding("pageup", "page(-1)", "Page up", show=False, tooltip="A page up", id="panel.page_up"),
         Binding("pagedown", "page(1)", "Page down", show=False, tooltip="A page down", id="panel.page_down"),
-        Binding("home", "first", "First", show=False, tooltip="To the first item", id="panel.first"),
-        Binding("end", "last", "Last", show=False, tooltip="To the last item", id="panel.last"),
+        Binding("home", "edge(0)", "First", show=False, tooltip="To the first item", id="panel.first"),
+        Binding("end", "edge(-1)", "Last", show=False, tooltip="To the last item", id="panel.last"),
     ]
 
     def __init__(self) -> None:
@@ -109,38 +111,49 @@ class Listing(Panel[Items[Item]], Generic[Item]):
         self.refresh_bindings()
 
     # -- lines --------------------------------------------------------------------------
+    def lines_of(self, at: int) -> range:
+        """The lines of item `at`: `LINES` each, where a listing has nothing but items."""
+        return range(at * self.LINES, (at + 1) * self.LINES)
+
+    def place_of(self, y: int) -> tuple[int, int] | None:
+        """The item at line `y` and the line within it; None where there is none."""
+        at, row = divmod(y, self.LINES)
+        return (at, row) if 0 <= at < len(self.items) else None
+
     def line_count(self, width: int) -> int:
-        """`LINES` for each item, or the text for an empty list."""
-        return len(self.items) * self.LINES or len(self._empty(width))
+        """All lines of all items, or the text for an empty list."""
+        return self.lines_of(len(self.items) - 1).stop if self.items else len(_wrapped(self.EMPTY, width))
 
     def line(self, y: int, width: int) -> Content:
         """One line of an item, with the pointer before the first one."""
         if not self.items:
-            return Content.styled(self._empty(width)[y], FAINT)
-        at, row = divmod(y, self.LINES)
+            return Content.styled(_wrapped(self.EMPTY, width)[y], FAINT)
+        place = self.place_of(y)
+        if place is None:
+            return Content("")
+        at, row = place
         pointer = POINTER if self._pointed(y) and row == 0 else " "
         line = Content.assemble(pointer, self.item_line(at, row, width - 1))
         # One colour on the cursor's own ground: faint text would not stand out from it.
         return Content.styled(line.plain, "bold" if row == 0 else "") if self._pointed(y) else line
 
     def style_of(self, y: int) -> Style:
-        """The cursor's own ground under the two lines of its item."""
+        """The cursor's own ground under the lines of its item."""
         return self.get_visual_style("panel--cursor") if self._pointed(y) else self.visual_style
 
     def _pointed(self, y: int) -> bool:
-        at, row = divmod(y, self.LINES)
-        return bool(self.items) and self.has_focus and at == self._cursor and row < 2
-
-    def _empty(self, width: int) -> list[str]:
-        return textwrap.wrap(self.EMPTY, max(width, 10))
+        place = self.place_of(y) if self.has_focus else None
+        return place is not None and place[0] == self._cursor and place[1] < self.GROUND
 
     # -- moving ---------------------------------------------------------------------------
     def move_to(self, at: int) -> None:
         """Put the cursor on an item, as near as there is one, and show it."""
         before, self._cursor = self._cursor, max(0, min(at, len(self.items) - 1))
         for touched in {before, self._cursor}:
-            self.refresh_lines(touched * self.LINES, self.LINES)
-        region = Region(0, self._cursor * self.LINES, self.scrollable_content_region.width, self.LINES)
+            lines = self.lines_of(touched) if touched < len(self.items) else range(0)
+            self.refresh_lines(lines.start, len(lines))
+        shown = self.lines_of(self._cursor) if self.items else range(0)
+        region = Region(0, shown.start, self.scrollable_content_region.width, len(shown))
         self.scroll_to_region(region, animate=False, force=True, immediate=True)
         self.refresh_bindings()
 
@@ -152,13 +165,9 @@ class Listing(Panel[Items[Item]], Generic[Item]):
         """Move by screens."""
         self.move_to(self._cursor + by * max(1, self.scrollable_content_region.height // self.LINES - 1))
 
-    def action_first(self) -> None:
-        """To the first item."""
-        self.move_to(0)
-
-    def action_last(self) -> None:
-        """To the last item."""
-        self.move_to(len(self.items) - 1)
+    def action_edge(self, at: int) -> None:
+        """To the first item (0) or the last one (-1)."""
+        self.move_to(at % max(1, len(self.items)))
 
     def on_focus(self) -> None:
         """Show the cursor."""
@@ -174,8 +183,8 @@ class Listing(Panel[Items[Item]], Generic[Item]):
         offset = event.get_content_offset(self)
         if offset is None:
             return None
-        at = (offset.y + self.scroll_offset.y) // self.LINES
-        return at if 0 <= at < len(self.items) else None
+        place = self.place_of(offset.y + self.scroll_offset.y)
+        return place[0] if place is not None else None
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Tell everything about the item under the mouse."""
@@ -183,6 +192,10 @@ class Listing(Panel[Items[Item]], Generic[Item]):
         if at != self._hovered:
             self._hovered = at
             self.tooltip = None if at is None else self.details(self.items[at])
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(width, 10))
 
 
 def one_line(text: str) -> str:
