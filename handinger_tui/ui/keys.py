@@ -21,6 +21,9 @@ class Where(StrEnum):
     LEDGER = "In the ledger"
     RECEIPT = "In a receipt"
     BUDGETS = "In the comparison of budgets"
+    LINES = "In tables and trees"
+    TABLE = "In a table"
+    TREE = "In a tree"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Key:
 
 _P, _A, _T, _S = Where.PROMPT, Where.ANYWHERE, Where.TRANSCRIPT, Where.SESSIONS
 _L, _R, _B = Where.LEDGER, Where.RECEIPT, Where.BUDGETS
+_N, _G, _E = Where.LINES, Where.TABLE, Where.TREE
 
 # fmt: off - one key, one line
 KEYS: Final = (
@@ -132,6 +136,19 @@ KEYS: Final = (
     Key("receipt.close", "escape,q", "close", "Close", "Close the receipt", _R, 6),
     Key("budgets.all", "a", "other", "All or one", "All workers, or this one", _B, 1),
     Key("budgets.close", "escape,q", "close", "Close", "Close the comparison", _B, 2),
+    Key("lines.up", "up,k", "step(-1)", "Up", "To the line above", _N),
+    Key("lines.down", "down,j", "step(1)", "Down", "To the line below", _N),
+    Key("lines.page_up", "pageup", "page(-1)", "Page up", "A page up", _N),
+    Key("lines.page_down", "pagedown", "page(1)", "Page down", "A page down", _N),
+    Key("lines.first", "home", "jump(0)", "First", "To the first line", _N),
+    Key("lines.last", "end", "jump(-1)", "Last", "To the last line", _N),
+    Key("lines.copy", "y", "copy", "Copy", "Copy the cell, or the value", _N),
+    Key("table.left", "left,h", "column(-1)", "Left", "To the column before", _G),
+    Key("table.right", "right,l", "column(1)", "Right", "To the next column", _G),
+    Key("table.sort", "s", "sort", "Sort", "Sort by this column: up, down, not at all", _G, 1),
+    Key("tree.toggle", "enter,space", "unfold", "Open", "Open what is closed, close what is open", _E, 1),
+    Key("tree.right", "right,l", "right", "Open", "Open; then to the first inside it", _E),
+    Key("tree.left", "left,h", "left", "Close", "Close; then to what it is in", _E),
 )
 # fmt: on
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import itemgetter
 from typing import Final
 
 Row = tuple[str, ...]
@@ -14,6 +16,8 @@ SortKey = tuple[int, Decimal, str]
 NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?%?")
 LONGEST_NUMBER: Final = 100
 """Characters; what is longer is sorted as text."""
+RUN: Final = 2000
+"""Rows that are sorted at once."""
 _SAMPLE: Final = 1000
 _ZERO: Final = Decimal(0)
 
@@ -80,16 +84,34 @@ def sort_key(column: int, *, numeric: bool) -> Callable[[Row], SortKey]:
     return key
 
 
-def order_of(table: TableModel, column: int, *, descending: bool = False) -> list[int]:
-    """Positions of the rows, sorted by a column. Rows without a cell there come last either way."""
+def order_of(
+    table: TableModel, column: int, *, descending: bool = False, pause: Callable[[], None] = lambda: None
+) -> list[int]:
+    """Positions of the rows, sorted by a column. Rows without a cell there come last either way.
+
+    `pause` is called every few ms, so that a thread lets others work; what it raises ends the sorting.
+    """
     numeric = column < len(table.numeric) and table.numeric[column]
     key = sort_key(column, numeric=numeric)
-    filled: list[int] = []
+    runs: list[list[tuple[SortKey, int]]] = []
     empty: list[int] = []
-    for at, row in enumerate(table.rows):
-        (filled if column < len(row) and row[column] else empty).append(at)
-    filled.sort(key=lambda at: key(table.rows[at]), reverse=descending)
-    return filled + empty
+    for start in range(0, len(table.rows), RUN):
+        run: list[tuple[SortKey, int]] = []
+        for at, row in enumerate(table.rows[start : start + RUN], start):
+            if column < len(row) and row[column]:
+                run.append((key(row), at))
+            else:
+                empty.append(at)
+        # One long sort would not let go of the interpreter; short ones, merged, do.
+        run.sort(key=itemgetter(0), reverse=descending)
+        runs.append(run)
+        pause()
+    order: list[int] = []
+    for _, at in heapq.merge(*runs, key=itemgetter(0), reverse=descending):
+        order.append(at)
+        if len(order) % RUN == 0:
+            pause()
+    return order + empty
 
 
 def table_of_rows(header: Iterable[str], rows: Iterable[Iterable[str]]) -> TableModel:

@@ -1,0 +1,42 @@
+"""A small app that shows one view and nothing else, and what can be seen of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+from textual.widget import Widget
+
+from handinger_tui.ui.themes import THEMES
+
+SHEET = Path(__file__).parents[3] / "styles.tcss"
+
+
+class Stage(App[None]):
+    """One widget that fills the screen."""
+
+    def __init__(self, view: Widget) -> None:
+        self.view = view
+        super().__init__(css_path=SHEET)
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = THEMES[0].name
+
+    def compose(self) -> ComposeResult:
+        yield self.view
+
+    def on_mount(self) -> None:
+        self.view.focus()
+
+
+def lines(view: Widget) -> list[str]:
+    """What stands in the view, line by line."""
+    return [view.render_line(y).text.rstrip() for y in range(view.size.height)]
+
+
+async def settled(pilot: Pilot[Any]) -> None:
+    """What was begun is done, and drawn."""
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()

@@ -1,0 +1,193 @@
+"""Table and tree views: what is in sight, sorting, opening, the cursor, and sizes that must not hurt."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from textual.strip import Strip
+
+from handinger_tui.core.preview.delimited import read_table
+from handinger_tui.core.preview.table import table_of_rows
+from handinger_tui.core.preview.tree import Node, tree_of_json, tree_of_value
+from handinger_tui.ui.widgets.table_view import TableView
+from handinger_tui.ui.widgets.tree_view import TreeView
+from tests.ui.widgets.stage import Stage, lines, settled
+
+FRUIT = read_table(b"name,kg,note\npear,10,\napple,9,x\nfig,,y\nplum,100,z\n")
+
+
+def node(data: bytes) -> Node:
+    """The root of a document."""
+    root = tree_of_json(data).root
+    assert root is not None
+    return root
+
+
+def names(view: TableView) -> list[str]:
+    """The first cells in the order of the screen."""
+    return [line.split()[1] for line in lines(view)[1 : view.count + 1]]
+
+
+async def test_a_table_is_sorted_by_value_both_ways_and_back() -> None:
+    view = TableView()
+    async with Stage(view).run_test(size=(60, 12)) as pilot:
+        view.show(FRUIT)
+        await pilot.pause()
+        assert names(view) == ["pear", "apple", "fig", "plum"]
+        await pilot.press("right", "s")
+        await settled(pilot)
+        assert (names(view), view.sorted_by) == (["apple", "pear", "plum", "fig"], (1, False))
+        assert "kg ▲" in lines(view)[0]
+        await pilot.press("s")
+        await settled(pilot)
+        assert (names(view), view.sorted_by) == (["plum", "pear", "apple", "fig"], (1, True))
+        assert "kg ▼" in lines(view)[0]
+        await pilot.press("s")
+        await settled(pilot)
+        assert (names(view), view.sorted_by) == (["pear", "apple", "fig", "plum"], None)
+
+
+async def test_numbers_lie_right_and_rows_keep_their_numbers() -> None:
+    view = TableView()
+    async with Stage(view).run_test(size=(60, 12)) as pilot:
+        view.show(FRUIT)
+        await pilot.press("s")
+        await settled(pilot)
+        assert lines(view)[:3] == [
+            "    name ▲    kg  note",
+            "›2  apple      9  x",
+            " 3  fig           y",
+        ]
+
+
+async def test_the_cursor_walks_over_cells_and_the_whole_cell_is_told() -> None:
+    view = TableView()
+    async with Stage(view).run_test(size=(30, 8)) as pilot:
+        view.show(table_of_rows([f"c{at}" for at in range(20)], [[f"{at} " * 60 for at in range(20)]]))
+        view.to_column(17)
+        await pilot.press("right", "right", "right")
+        assert view.column == 19
+        assert view.whole == "c19: " + "19 " * 60
+        assert "c19" in lines(view)[0]
+        assert lines(view)[1].endswith("…")
+        await pilot.press(*["left"] * 5)
+        view.to_column(-3)
+        assert view.column == 0
+        assert "c0" in lines(view)[0]
+
+
+async def test_a_click_on_a_name_sorts_by_it() -> None:
+    view = TableView()
+    async with Stage(view).run_test(size=(60, 12)) as pilot:
+        view.show(FRUIT)
+        await pilot.click(view, offset=(5, 0))
+        await settled(pilot)
+        assert names(view) == ["apple", "fig", "pear", "plum"]
+        await pilot.click(view, offset=(5, 3))
+        assert (view.cursor, view.cell) == (2, "pear")
+
+
+async def test_ragged_odd_and_empty_tables_are_drawn() -> None:
+    view = TableView()
+    async with Stage(view).run_test(size=(20, 6)) as pilot:
+        for table in (
+            read_table(b""),
+            read_table(b"a\n"),
+            read_table(b"a,b\n1\n1,2,3\n"),
+            read_table("日本,b\n漢字漢字漢字漢字漢字漢字漢字漢字漢字漢字,x\n".encode()),
+            read_table(b'a,b\n"two\nlines\tand [bold]markup[/]",1\n'),
+        ):
+            view.show(table)
+            await pilot.press("right", "down", "s", "y")
+            await settled(pilot)
+            assert all(isinstance(view.render_line(y), Strip) for y in range(6))
+
+
+async def test_a_large_table_draws_only_what_is_in_sight() -> None:
+    view = TableView()
+    table = table_of_rows(["n", "text"], ([str(at), "x" * 50] for at in range(100_000)))
+    async with Stage(view).run_test(size=(80, 24)) as pilot:
+        view.show(table)
+        await pilot.press("end")
+        began = time.perf_counter()
+        view.refresh()
+        lines(view)
+        assert time.perf_counter() - began < 0.5
+        assert view.cell == "99999"
+        assert "›100000" in lines(view)[-1]
+
+
+async def test_a_tree_opens_lazily_and_closes() -> None:
+    view = TreeView()
+    root = node(b'{"a": {"b": [1, "two", null]}, "n": 12345678901234567890.10, "a b": true}')
+    async with Stage(view).run_test(size=(60, 12)) as pilot:
+        view.show(root)
+        assert lines(view)[:4] == [
+            "›▾ {} 3 members",
+            "   ▸ a: {} 1 member",
+            "     n: 12345678901234567890.10",
+            "     a b: true",
+        ]
+        await pilot.press("down", "enter", "down", "right", "down", "down")
+        assert lines(view)[3:6] == [
+            "       0: 1".replace("       0", "         0"),
+            '›        1: "two"',
+            "         2: null",
+        ]
+        assert (view.path, view.whole) == ("$.a.b[1]", "$.a.b[1]: two")
+        await pilot.press("left", "left")
+        assert (view.path, view.count) == ("$.a.b", 5)
+        await pilot.press("end")
+        assert view.path == '$["a b"]'
+        await pilot.press("home", "left")
+        assert (view.count, lines(view)[0]) == (1, "›▸ {} 3 members")
+
+
+async def test_many_children_come_by_pages() -> None:
+    view = TreeView()
+    async with Stage(view).run_test(size=(60, 12)) as pilot:
+        view.show(tree_of_value(list(range(2500))).root or node(b"0"))
+        assert view.count == 1 + 1000 + 1
+        await pilot.press("end")
+        assert "1,500 more" in lines(view)[-1]
+        await pilot.press("enter", "end", "enter", "end")
+        assert (view.count, view.path) == (2501, "$[2499]")
+
+
+async def test_deep_documents_stay_readable() -> None:
+    view = TreeView()
+    async with Stage(view).run_test(size=(40, 24)) as pilot:
+        view.show(node(b"[" * 150 + b"7" + b"]" * 150))
+        for _ in range(150):
+            view.action_right()
+            view.action_right()
+        await pilot.pause()
+        assert view.path == "$" + "[0]" * 150
+        assert any("150›" in line and line.endswith("0: 7") for line in lines(view))
+
+
+@pytest.mark.parametrize(
+    ("keys", "copied"),
+    [(("down",), "a\nb"), (("down", "down"), "1.0"), ((), '{\n  "t": "a\\nb",\n  "n": 1.0\n}\n')],
+)
+async def test_a_value_is_copied_whole(keys: tuple[str, ...], copied: str) -> None:
+    view = TreeView()
+    app = Stage(view)
+    async with app.run_test(size=(60, 12)) as pilot:
+        view.show(node(b'{"t": "a\\nb", "n": 1.0}'))
+        await pilot.press(*keys, "y")
+        await settled(pilot)
+        assert app.clipboard == copied
+
+
+async def test_hostile_texts_are_drawn_harmless() -> None:
+    evil = "\x1b[31mred\x07\u202e[b]x[/b]"
+    view = TreeView()
+    async with Stage(view).run_test(size=(60, 12)) as pilot:
+        view.show(node(json.dumps({evil: evil}).encode()))
+        await pilot.press("down")
+        told = "".join(lines(view)) + view.whole
+        assert "[b]x[/b]" in told
+        assert not any(sign in told for sign in ("\x1b", "\x07", "\u202e"))
