@@ -326,7 +326,13 @@ def _spending(environ: Mapping[str, str], table: Mapping[str, Any], file_name: s
         try:
             if isinstance(value, bool):
                 raise ValueError("it must be an amount")
-            found.append(Limit(scope, unit, amount_of(str(value)), Origin.CONFIG))
+            found.append(Limit(scope, unit, amount_of(_digits(value)), Origin.CONFIG))
         except ValueError as problem:
             raise SettingsError(f"{where}: {problem}.", "Mend or remove it.") from None
     return found
+
+
+def _digits(value: object) -> str:
+    """A value of the file as a person would type it: 0.0000001 is "1E-7" to str()."""
+    tiny = isinstance(value, Decimal) and value.is_finite() and -30 < value.adjusted() < 0
+    return format(value, "f") if tiny else str(value)

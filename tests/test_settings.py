@@ -75,11 +75,17 @@ def test_ceilings_come_from_flag_then_environment_then_file_and_are_never_floats
         (Scope.SESSION, Unit.CREDITS, Decimal(20), Origin.CONFIG),
         (Scope.DAY, Unit.USD, Decimal("7.25"), Origin.CONFIG),
     ]
-    exact = "0.100000000001"
-    assert settled(file=f"[spending]\nday_usd = {exact}").spending[0].amount == Decimal(exact)
 
 
-@pytest.mark.parametrize("amount", ["0", "-1", "true", '"5 dollars"', "1e3", "inf", "2000000", "[1]"])
+@pytest.mark.parametrize("exact", ["0.100000000001", "0.0000001", "1e-7", '"0.0000001"'])
+def test_a_ceiling_of_the_file_is_exact_and_may_be_tiny(exact: str) -> None:
+    amount = settled(file=f"[spending]\nday_usd = {exact}").spending[0].amount
+    assert amount == Decimal(exact.strip('"'))
+
+
+@pytest.mark.parametrize(
+    "amount", ["0", "-1", "true", '"5 dollars"', "1e3", "inf", "2000000", "[1]", '"0,5"']
+)
 def test_a_ceiling_that_is_no_amount_is_refused_by_its_name(amount: str) -> None:
     with pytest.raises(SettingsError, match="day_usd"):
         settled(file=f"[spending]\nday_usd = {amount}")

@@ -106,12 +106,14 @@ class LimitReached(HandingerError):
 
 
 def amount_of(text: str) -> Decimal:
-    """An amount as a person types it: "5", "0.25", "$3", "1,000".
+    """An amount as a person types it: "5", "0.25", "$3".
+
+    A comma is never read: half the world writes 0,5 and means a half.
 
     Raises:
         ValueError: no number, not above 0, above a million, or finer than a pico-dollar; its text says which.
     """
-    plain = text.strip().removeprefix("$").replace(",", "").replace("_", "")
+    plain = text.strip().removeprefix("$")
     if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]*)?|\.[0-9]+", plain, re.ASCII):
         raise ValueError(f"{text.strip()[:40]!r} is no amount: write it like 5 or 0.25")
     amount = Decimal(plain)

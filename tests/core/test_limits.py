@@ -171,7 +171,7 @@ def test_no_text_claims_that_a_turn_was_stopped(
 
 @pytest.mark.parametrize(
     ("text", "amount"),
-    [("5", "5"), ("0.25", "0.25"), ("$3", "3"), ("1,000", "1000"), (" .5 ", "0.5"), ("1000000", "1000000")],
+    [("5", "5"), ("0.25", "0.25"), ("$3", "3"), (" .5 ", "0.5"), ("1000000", "1000000")],
 )
 def test_an_amount_as_typed(text: str, amount: str) -> None:
     assert amount_of(text) == Decimal(amount)
@@ -179,7 +179,10 @@ def test_an_amount_as_typed(text: str, amount: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0", "-1", "abc", "1e3", "NaN", "inf", "1000000.01", "0.0000000000001", "٣", "1.2.3", "5 USD"],
+    [
+        *("", "0", "-1", "abc", "1e3", "NaN", "inf", "1000000.01", "0.0000000000001", "٣", "1.2.3", "5 USD"),
+        *("0,5", "1,000", "1_000"),
+    ],
 )
 def test_what_is_no_amount(text: str) -> None:
     with pytest.raises(ValueError, match="amount"):
