@@ -1,0 +1,186 @@
+"""Bars: the figures that must hold. Each is judged by medians of one run of the benchmarks.
+
+The peers are not on this machine. A bar against a peer stands here as the multiple of
+the floor which the published measurement found for that peer (both had run side by side
+there), times the share that is asked of us; `source` then names the peer. Two sizes have
+no floor to be a multiple of and are compared as they are: bytes for each byte of an
+answer, and megabytes of growth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from benchmarks.benches.answers import prose_of
+from benchmarks.figures import Figures, Key, shown
+from benchmarks.targets import INPUT, NULL
+
+Rule = Callable[[float, float], float]
+"""What is compared with the limit, from ours and the other figure."""
+
+
+def times(ours: float, other: float) -> float:
+    """A ratio. What is nothing beside nothing is its equal."""
+    if not other:
+        return 1.0 if not ours else float("inf")
+    return ours / other
+
+
+def above(ours: float, other: float) -> float:
+    """A difference."""
+    return ours - other
+
+
+@dataclass(frozen=True)
+class Bar:
+    """`number` as in the project's list; P: bars of the product itself. `least`: the limit is one below."""
+
+    number: str
+    what: str
+    limit: float
+    ours: Key
+    other: Key | None = None
+    rule: Rule = times
+    least: bool = False
+    worst: bool = False
+    """The worst run counts, not the median."""
+    source: str = ""
+
+    def value(self, figures: Figures) -> float | None:
+        """What is compared with the limit; None: not measured."""
+        ours = figures.worst(self.ours) if self.worst else figures.median(self.ours)
+        if self.other is None or ours is None:
+            return ours
+        other = figures.median(self.other)
+        return None if other is None else self.rule(ours, other)
+
+    def holds(self, figures: Figures) -> str:
+        """`yes`, `no` or `not measured`."""
+        value = self.value(figures)
+        if value is None:
+            return "not measured"
+        return "yes" if (value >= self.limit if self.least else value <= self.limit) else "no"
+
+
+def against(key: Key, floor: str) -> Key:
+    """The same figure of a floor."""
+    return key._replace(target=floor)
+
+
+def _of_floor(number: str, what: str, limit: float, key: Key, floor: str, source: str = "") -> Bar:
+    return Bar(number, f"{what} × {floor}", limit, key, against(key, floor), source=source)
+
+
+def _start() -> Iterator[Bar]:
+    for metric, textual, any_kind in (("prompt ms", 3.72, 0.17), ("typed key ms", 4.62, 0.19)):
+        key = Key("start", "cold", metric)
+        yield _of_floor("1", metric, 1.3, key, INPUT)
+        yield _of_floor("1", metric, round(0.35 * textual, 2), key, INPUT, f"0.35 × elia ({textual} × floor)")
+        yield _of_floor("1 stretch", metric, 0.25, key, INPUT)
+        yield _of_floor("1 stretch", metric, any_kind, key, INPUT, f"1.0 × vibe3 ({any_kind} × floor)")
+    yield _of_floor("1 stretch", "whole screen ms", 1.3, Key("start", "cold", "screen ms"), INPUT)
+    lost = Key("start", "typed from the first frame on", "starts that lost keys")
+    yield Bar("1 stretch", "starts that lost keys", 0.0, lost)
+
+
+def _echo() -> Iterator[Bar]:
+    idle = "echo", "idle"
+    yield _of_floor("2", "idle echo p50", 1.2, Key(*idle, "p50 ms"), INPUT)
+    yield _of_floor("2", "idle echo p99", 1.5, Key(*idle, "p99 ms"), INPUT)
+    yield _of_floor(
+        "2", "idle echo p99", 0.87, Key(*idle, "p99 ms"), INPUT, "0.5 × oterm (12.2 of the floor's 7.0 ms)"
+    )
+    yield Bar("2", "idle CPU %", 1.0, Key(*idle, "idle CPU %"))
+    yield Bar("2", "idle bytes/s", 300.0, Key(*idle, "idle bytes/s"))
+    yield Bar("P", "idle app without a clock, bytes/s", 0.0, Key(*idle, "idle bytes/s"))
+    fast = Key("stream", "1000 tokens/s", "p99 ms")
+    yield _of_floor("3", "echo p99 at 1,000/s", 5.0, fast, NULL)
+    yield _of_floor("3", "echo p99 at 1,000/s", 5.03, fast, NULL, "0.75 × vibe3 (6.7 × floor)")
+    yield _of_floor("3", "echo p99 at 1,000/s", 7.6, fast, NULL, "0.05 × elia (152 × floor)")
+    yield Bar("3", "keys missed at 1,000/s", 0.0, fast._replace(metric="missed keys"), worst=True)
+
+
+def _answers() -> Iterator[Bar]:
+    lags = {tokens: Key("answers", f"{tokens} prose", "lag ms") for tokens in (5_000, 50_000)}
+    for tokens, key in lags.items():
+        what = f"lag ms at {tokens} tokens above {NULL}"
+        yield Bar("4", what, 75.0, key, against(key, NULL), above)
+    yield Bar("4", "lag at 50,000 × lag at 5,000", 1.5, lags[50_000], lags[5_000])
+    yield _of_floor("4", "lag at 5000", 12.6, lags[5_000], NULL, "0.1 × vibe2 (879 of the floor's 7 ms)")
+    yield _of_floor(
+        "4", "lag at 50000", 392.0, lags[50_000], NULL, "0.1 × vibe2 (23,509 of the floor's 6 ms)"
+    )
+    for tokens, floor, vibe3, vibe2 in ((5_000, 1.5, 2.4, 9.2), (50_000, 1.7, 6.2, 13.8)):
+        key, what = Key("answers", f"{tokens} prose", "CPU s"), f"CPU of {tokens} tokens"
+        yield _of_floor("5", what, floor, key, NULL)
+        yield _of_floor("5", what, round(0.6 * vibe3, 2), key, NULL, f"0.6 × vibe3 ({vibe3} × floor)")
+        yield _of_floor("5", what, round(0.2 * vibe2, 2), key, NULL, f"0.2 × vibe2 ({vibe2} × floor)")
+    for shape in ("list", "table", "fence"):
+        key = Key("answers", shape, "CPU s")
+        prose = key._replace(case=prose_of(shape))
+        yield Bar("P", f"CPU of a long {shape} × prose of its length", 2.0, key, prose)
+    written = Key("answers", "5000 prose", "bytes written/answer byte")
+    yield Bar("7", "bytes written for a byte of answer", 22.0, written)
+    yield Bar("7", "bytes written for a byte of answer", 18.9, written, source="1.0 × vibe3 (18.9)")
+
+
+def _growth() -> Iterator[Bar]:
+    for shape in ("prose", "list", "table", "fence"):
+        late = Key("growth", shape, "late CPU µs/token")
+        early = late._replace(metric="early CPU µs/token")
+        yield Bar("6", f"CPU/token late × early, {shape}", 1.3, late, early)
+    few, some, many = ("sessions", "10 turns"), ("sessions", "200 turns"), ("sessions", "2000 turns")
+    cpu, p95, page = "echo CPU ms/key", "echo p95 ms", "page CPU ms"
+    # The bar names 1,000 messages: 2,000 turns ask for more.
+    yield Bar("6", "CPU/key at 2,000 turns × 10 turns", 1.2, Key(*many, cpu), Key(*few, cpu))
+    yield Bar("6", "echo p95 at 200 turns × 10 turns", 1.25, Key(*some, p95), Key(*few, p95))
+    yield Bar("P", "CPU of a page at 2,000 turns × 10 turns", 1.5, Key(*many, page), Key(*few, page))
+    rows = Key(*many, "first rows ms")
+    yield Bar("P", "opening 2,000 turns × an empty session", 3.0, rows, rows._replace(case="empty"))
+
+
+def _memory() -> Iterator[Bar]:
+    start = Key("memory", "start", "RSS MB")
+    late, growth = Key("memory", "200 turns", "RSS MB"), Key("memory", "growth", "MB/100 turns")
+    yield _of_floor("8", "RSS at start", 1.6, start, INPUT)
+    what = f"RSS after 200 turns × {INPUT} at start"
+    yield Bar("8", what, 3.38, late, against(start, INPUT), source="0.65 × pi (182 of the floor's 35 MB)")
+    yield Bar("8", "MB for 100 turns", 28.0, growth, source="0.15 × vibe2 (187 MB)")
+    yield Bar("8", "MB for 100 turns", 14.0, growth, source="1.0 × vibe3 (14 MB)")
+
+
+def _brief() -> Iterator[Bar]:
+    version, speed = Key("start", "version", "wall ms"), Key("headless", "unpaced", "tokens/s")
+    yield Bar(
+        "P", "--version, ms above python -c pass", 30.0, version, against(version, "python -c pass"), above
+    )
+    yield Bar("P", "-p, tokens/s × bare httpx-sse", 0.6, speed, against(speed, "httpx-sse"), least=True)
+
+
+BARS: Final = (*_start(), *_echo(), *_answers(), *_growth(), *_memory(), *_brief())
+HEADS: Final = ("bar", "what", "must be", "is", "holds", "limit from")
+
+
+def rows(figures: Figures) -> Iterator[tuple[str, ...]]:
+    """Lines of a table."""
+    for bar in BARS:
+        limit = ("≥ " if bar.least else "≤ ") + f"{bar.limit:g}"
+        yield bar.number, bar.what, limit, shown(bar.value(figures)), bar.holds(figures), bar.source
+
+
+def as_json(figures: Figures) -> list[dict[str, Any]]:
+    """One object for each bar."""
+    return [
+        {
+            "bar": bar.number,
+            "what": bar.what,
+            "limit": bar.limit,
+            "at": "least" if bar.least else "most",
+            "value": bar.value(figures),
+            "holds": bar.holds(figures),
+            "source": bar.source,
+        }
+        for bar in BARS
+    ]

@@ -1,0 +1,120 @@
+"""Bench: what every bench is given, and the runs they share."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from benchmarks.content import SHAPES
+from benchmarks.eye import Eye
+from benchmarks.figures import Figures
+from benchmarks.serving import PacedService
+from benchmarks.targets import Target, environment
+from benchmarks.terminal import Terminal, terminal
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured."""
+
+    repeats: int
+    long_repeats: int
+    """Of runs that take half a minute each."""
+    keys: int
+    """Timed keys of an echo run."""
+    idle_s: float
+    rates: tuple[int, ...]
+    answers: tuple[tuple[int, int], ...]
+    """(tokens, tokens a second) of prose."""
+    shaped: int | None
+    """Tokens of the long shapes; None: their natural sizes."""
+    curve: tuple[int, int]
+    """(tokens, tokens a second) of the growth curves."""
+    curves: tuple[str, ...]
+    """Their shapes."""
+    turns: tuple[int, ...]
+    """Sizes of stored sessions."""
+    rounds: int
+    """Of paging up and down in them."""
+    handovers: int
+    """Starts that are typed into without a pause."""
+    conversation: tuple[int, ...]
+    """Turns of a conversation after which memory is read."""
+    unpaced: int
+    """Tokens of the headless race."""
+
+
+FULL: Final = Scale(
+    repeats=5,
+    long_repeats=3,
+    keys=111,
+    idle_s=6.0,
+    rates=(200, 1_000),
+    answers=((500, 1_000), (5_000, 1_000), (50_000, 2_000)),
+    shaped=None,
+    curve=(50_000, 2_000),
+    curves=SHAPES,
+    turns=(10, 200, 2_000),
+    rounds=3,
+    handovers=20,
+    conversation=(10, 200),
+    unpaced=50_000,
+)
+QUICK: Final = Scale(
+    repeats=1,
+    long_repeats=1,
+    keys=20,
+    idle_s=1.5,
+    rates=(1_000,),
+    answers=((500, 1_000),),
+    shaped=600,
+    curve=(4_000, 2_000),
+    curves=("prose", "fence"),
+    turns=(3, 10),
+    rounds=1,
+    handovers=2,
+    conversation=(1, 3),
+    unpaced=5_000,
+)
+
+
+@dataclass(frozen=True)
+class Lab:
+    """The service, the scale, and where figures go."""
+
+    service: PacedService
+    scale: Scale
+    figures: Figures
+
+    @contextmanager
+    def home(self) -> Iterator[Path]:
+        """A fresh home, gone afterwards."""
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+            yield Path(folder)
+
+    @contextmanager
+    def started(self, target: Target, home: Path | None = None) -> Iterator[tuple[Terminal, Eye]]:
+        """A program whose prompt stands; in a fresh home unless one is given.
+
+        Raises:
+            RuntimeError: its prompt never stood; with the last screen.
+        """
+        with self.home() as fresh:
+            at = home or fresh
+            with terminal(target.argv, environment(at, self.service.base_url), at) as running:
+                eye = Eye(running)
+                if eye.await_text(target.ready) is None:
+                    raise RuntimeError(f"{target.name} did not start:\n{eye.screen.text}")
+                yield running, eye
+
+    @contextmanager
+    def rested(self, target: Target, home: Path | None = None) -> Iterator[tuple[Terminal, Eye]]:
+        """A program that has started and come to rest."""
+        with self.started(target, home) as (running, eye):
+            running.pump(0.5)
+            running.settle()
+            yield running, eye

@@ -1,0 +1,80 @@
+"""Start: spawn → prompt visible → typed key visible; and `--version` beside an empty Python."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+from benchmarks.bench import Lab
+from benchmarks.eye import Eye
+from benchmarks.figures import OURS
+from benchmarks.targets import Target, environment, floor_input, ours, python
+from benchmarks.terminal import terminal
+
+TYPED = "zq"
+FAST = "thequickbrownfoxjumpsoverlazyd"
+FAST_S = 0.012
+AGAIN_S = 0.25
+"""A key that shows nothing for so long is typed again: it came before anybody listened."""
+EMPTY = "python -c pass"
+
+
+def run(lab: Lab) -> None:
+    """One unmeasured start of each first: bytecode and page cache are warm, as on any second start."""
+    for number in range(lab.scale.repeats + 1):
+        for target in (floor_input(), ours()):
+            told = cold(lab, target)
+            if number:
+                lab.figures.add("start", "cold", target.name, told)
+        for name, argv in ((EMPTY, python("-c", "pass")), (OURS, python("-m", "handinger_tui", "--version"))):
+            told = brief(lab, argv)
+            if number:
+                lab.figures.add("start", "version", name, told)
+
+    lost = sum(not keeps_keys(lab, ours()) for _ in range(lab.scale.handovers))
+    told = {"starts that lost keys": float(lost), "of starts": float(lab.scale.handovers)}
+    lab.figures.add("start", "typed from the first frame on", OURS, told)
+
+
+def keeps_keys(lab: Lab, target: Target) -> bool:
+    """Type 30 letters as soon as the prompt stands, 12 ms apart: all of them stand there in the end."""
+    with lab.started(target) as (running, eye):
+        for letter in FAST:
+            running.send(letter.encode())
+            running.pump(FAST_S)
+        return eye.await_text(FAST, 5.0) is not None
+
+
+def cold(lab: Lab, target: Target) -> dict[str, float | None]:
+    """One start in a home that was never used."""
+    with lab.home() as home, terminal(target.argv, environment(home, lab.service.base_url), home) as running:
+        eye = Eye(running)
+        prompt = eye.await_text(target.ready)
+        typed = None
+        for _ in range(40):
+            running.send(TYPED.encode())
+            typed = eye.await_text(TYPED, AGAIN_S)
+            if typed is not None:
+                break
+        running.settle()
+        whole = Eye(running).seen(target.whole)
+        return {
+            "screen ms": None if whole is None else (whole - running.born) * 1000,
+            "prompt ms": None if prompt is None else (prompt - running.born) * 1000,
+            "typed key ms": None if typed is None else (typed - running.born) * 1000,
+            "CPU s": running.cpu,
+            "RSS MB": running.rss,
+        }
+
+
+def brief(lab: Lab, argv: tuple[str, ...]) -> dict[str, float | None]:
+    """A program that says something and ends."""
+    with lab.home() as home:
+        begun = time.monotonic()
+        _run(argv, environment(home, lab.service.base_url), home)
+        return {"wall ms": (time.monotonic() - begun) * 1000}
+
+
+def _run(argv: tuple[str, ...], environ: dict[str, str], home: Path) -> None:
+    subprocess.run(argv, env=environ, cwd=home, check=True, stdout=subprocess.DEVNULL)

@@ -1,0 +1,94 @@
+"""Figures: what was measured, by bench, case, metric and target; medians, ratios, tables."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+OURS: Final = "handinger-tui"
+
+
+class Key(NamedTuple):
+    """Which figure. `metric` ends with its unit."""
+
+    bench: str
+    case: str
+    metric: str
+    target: str = OURS
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value below which `share` (0 to 1) of the values lie, between neighbours by proportion.
+
+    Raises:
+        IndexError: no values.
+    """
+    ordered = sorted(values)
+    place = (len(ordered) - 1) * share
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
+
+
+@dataclass
+class Figures:
+    """Every value of every run."""
+
+    values: dict[Key, list[float]] = field(default_factory=dict)
+
+    def add(self, bench: str, case: str, target: str, told: Mapping[str, float | None]) -> None:
+        """Take in the metrics of one run; None: it could not be measured, which is not zero."""
+        for metric, value in told.items():
+            if value is not None:
+                self.values.setdefault(Key(bench, case, metric, target), []).append(value)
+
+    def median(self, key: Key) -> float | None:
+        """The median of the runs; None when there were none."""
+        found = self.values.get(key)
+        return statistics.median(found) if found else None
+
+    def worst(self, key: Key) -> float | None:
+        """The largest of the runs; None when there were none."""
+        return max(self.values.get(key, ()), default=None)
+
+    def rows(self) -> Iterator[tuple[str, ...]]:
+        """Lines of a table: bench, case, metric, ours, each floor's, times the floor, runs."""
+        groups: dict[tuple[str, str, str], dict[str, Key]] = {}
+        for key in self.values:
+            groups.setdefault(key[:3], {})[key.target] = key
+        for group, keys in groups.items():
+            ours = self.median(keys[OURS]) if OURS in keys else None
+            runs = max(len(self.values[key]) for key in keys.values())
+            others = [(name, self.median(key)) for name, key in keys.items() if name != OURS]
+            for name, floor in others or [("", None)]:
+                times = f"{ours / floor:.2f}" if ours is not None and floor else ""
+                yield (*group, shown(ours), shown(floor), name, times, str(runs))
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """One object for each figure."""
+        return [
+            {**key._asdict(), "median": statistics.median(found), "values": found}
+            for key, found in self.values.items()
+        ]
+
+
+HEADS: Final = ("bench", "case", "metric", OURS, "floor", "floor's name", "×", "runs")
+
+
+def shown(value: float | None) -> str:
+    """A number with three or four telling digits."""
+    if value is None:
+        return "–"
+    if abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell."""
+    lines = [list(heads), *map(list, rows)]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(heads))]
+    shape = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+    return "\n".join([shape[0], "  ".join("-" * width for width in widths), *shape[1:]])

@@ -1,0 +1,105 @@
+"""Seeding: homes with a stored session of many turns, written through the program's own ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.content import answer
+from handinger_tui.core.frames import Frame, Framing, Look, Note
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import Order
+from handinger_tui.ledger.ledger import Ledger
+
+BEGAN_MS: Final = 1_767_225_600_000
+WORKER: Final = "wrk_seeded"
+SESSION: Final = "ses_seeded"
+CHARACTERS: Final = 2_500
+"""Of an answer: 2,000 of them are 5 million characters."""
+TOKENS: Final = 640
+"""About as many tokens, one per stored event."""
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A session: its turns, the tokens of each answer, and the mark in the last one."""
+
+    turns: int
+    tokens: int = TOKENS
+
+    @property
+    def mark(self) -> str:
+        """What stands at the end of the last answer."""
+        return f"ENDof{self.turns}END"
+
+
+def frames(seed: Seed, number: int) -> Iterator[Frame]:
+    """A turn as it was received: notes, one frame for each event, and the worker as it was afterwards."""
+    mark = seed.mark if number == seed.turns - 1 else "so much for that"
+    tokens = answer("prose", seed.tokens + number % 7, mark)
+    events: list[dict[str, Any]] = [
+        {"type": "start", "messageId": f"msg_{number}"},
+        {"type": "start-step"},
+        {"type": "text-start", "id": "t1"},
+        *({"type": "text-delta", "id": "t1", "delta": token} for token in tokens),
+        {"type": "text-end", "id": "t1"},
+        {"type": "finish-step"},
+        {"type": "finish", "finishReason": "stop"},
+    ]
+    # Its messages are left out: the worker of a real turn would repeat the whole conversation each time.
+    worker = {"id": WORKER, "object": "worker", "status": "completed", "running": False}
+    worker |= {
+        "output_text": "".join(tokens),
+        "usage": {"costUsd": 0.01 * (number + 1), "credits": number + 1},
+    }
+    opened = {
+        "via": "post",
+        "status": 200,
+        "content_type": "text/event-stream",
+        "encoding": "ai-ui",
+        "worker_id": WORKER,
+    }
+    told: list[tuple[Framing, str, object]] = [
+        (Framing.NOTE, Note.SENDING, {"worker_id": WORKER}),
+        (Framing.NOTE, Note.OPENED, opened),
+        *((Framing.SSE, "", event) for event in events),
+        (Framing.SSE, "", None),
+        (Framing.NOTE, Note.CLOSED, {"clean": True}),
+        (Framing.JSON, Look.AFTER, worker),
+        (Framing.NOTE, Note.SETTLED, {"status": "completed", "recovered": False, "fault": None}),
+    ]
+    at_ms = BEGAN_MS + number * 60_000
+    for seq, (framing, event, data) in enumerate(told):
+        text = "[DONE]" if data is None else json.dumps(data)
+        yield Frame(seq, at_ms + seq, framing, text, event)
+
+
+async def _write(seed: Seed, database: Path, base_url: str) -> None:
+    ledger = Ledger(database)
+    await ledger.start()
+    try:
+        session = Session(SESSION, BEGAN_MS, worker_id=WORKER, base_url=base_url)
+        for number in range(seed.turns):
+            turn_id = f"turn_{number:06}"
+            order = Order(turn_id, f"Question {number} of many", BEGAN_MS + number * 60_000, worker_id=WORKER)
+            await ledger.open_turn(session, order)
+            for frame in frames(seed, number):
+                ledger.append(turn_id, frame)
+            await ledger.close_turn(session, turn_id)
+    finally:
+        await ledger.aclose()
+
+
+def seed_home(seed: Seed, home: Path, base_url: str) -> None:
+    """Make `home` one in which such a session was had with the service at `base_url`.
+
+    Raises:
+        LedgerError: it cannot be written.
+    """
+    folder = home / "data"
+    folder.mkdir(parents=True)
+    asyncio.run(_write(seed, folder / "history.db", base_url))

@@ -1,0 +1,194 @@
+"""Paced service: the workers API on loopback, telling answers at an exact pace.
+
+    python -m benchmarks.service
+
+Its first line is `port N`. For every answer it then prints one line,
+`sent KEY FIRST LAST BYTES`: monotonic seconds at its first and its last token (the
+clock is one for all processes of a machine) and the UTF-8 bytes of the answer.
+Standard library only, and a process of its own: what it uses counts for nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from benchmarks.content import answer
+from benchmarks.plan import Plan, read_plan
+
+STREAM_HEAD = (
+    "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
+    "x-vercel-ai-ui-message-stream: v1\r\nTransfer-Encoding: chunked\r\nx-worker-id: {0}\r\n"
+    "Location: /api/workers/{0}\r\n\r\n"
+)
+DRAIN_EVERY = 64
+"""Events written between two looks at the client's appetite, when unpaced."""
+
+
+@dataclass
+class Worker:
+    """One conversation."""
+
+    worker_id: str
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    running: bool = False
+
+    def say(self, role: str, text: str) -> str:
+        """Add a message; returns its id."""
+        name = f"msg_{self.worker_id}_{len(self.messages)}"
+        self.messages.append({"id": name, "role": role, "parts": [{"type": "text", "text": text}]})
+        return name
+
+    def told(self) -> dict[str, Any]:
+        """The Worker as JSON."""
+        answers = [one for one in self.messages if one["role"] == "assistant"]
+        return {
+            "id": self.worker_id,
+            "object": "worker",
+            "created_at": 1_767_225_600,
+            "status": "running" if self.running else "completed",
+            "running": self.running,
+            "messages": self.messages,
+            "output_text": answers[-1]["parts"][0]["text"] if answers else "",
+            "files": [],
+            "sources": [],
+            "metadata": {},
+            "usage": {
+                "inputTokens": 10,
+                "outputTokens": 20,
+                "totalTokens": 30,
+                "costUsd": 0.01,
+                "credits": 1,
+            },
+        }
+
+
+def event(chunk: dict[str, Any]) -> bytes:
+    """One event as one HTTP chunk."""
+    return http_chunk(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode())
+
+
+def http_chunk(data: bytes) -> bytes:
+    """A piece of a chunked body."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+class Service:
+    """All workers, and the answers they give."""
+
+    def __init__(self) -> None:
+        self._workers: dict[str, Worker] = {}
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, as many requests as come."""
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                line, *fields = head.decode("latin-1").split("\r\n")
+                method, target, _version = line.split(" ")
+                length = next(
+                    (f.split(":")[1] for f in fields if f.lower().startswith("content-length")), "0"
+                )
+                body = await reader.readexactly(int(length))
+                await self._answer(writer, method, urlsplit(target).path, urlsplit(target).query, body)
+        writer.close()
+
+    async def _answer(
+        self, writer: asyncio.StreamWriter, method: str, path: str, query: str, body: bytes
+    ) -> None:
+        steps = [step for step in path.split("/") if step]
+        name = steps[2] if len(steps) > 2 else ""
+        if steps[:2] != ["api", "workers"] or len(steps) > 4:
+            await send_json(writer, 404, {"error": "no such route"})
+        elif method == "POST" and len(steps) <= 3:
+            await self._turn(writer, name, str(json.loads(body)["input"]))
+        elif steps[3:] == ["stream"]:
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+            await writer.drain()
+        elif name in self._workers and not query:
+            await send_json(writer, 200, self._workers[name].told())
+        else:
+            await send_json(writer, 404, {"error": "no such worker"})
+
+    async def _turn(self, writer: asyncio.StreamWriter, name: str, prompt: str) -> None:
+        try:
+            plan = read_plan(prompt)
+        except ValueError:
+            await send_json(writer, 422, {"error": "this service takes plans only"})
+            return
+        name = name or f"wrk_{len(self._workers) + 1}"
+        worker = self._workers.setdefault(name, Worker(name))
+        worker.say("user", prompt)
+        tokens = answer(plan.shape, plan.tokens, plan.mark)
+        text = "".join(tokens)
+        deltas = [event({"type": "text-delta", "id": "t1", "delta": token}) for token in tokens]
+        worker.running = True
+        message = f"msg_{name}_{len(worker.messages)}"
+        writer.write(STREAM_HEAD.format(name).encode())
+        writer.write(event({"type": "start", "messageId": message}))
+        writer.write(event({"type": "start-step"}) + event({"type": "text-start", "id": "t1"}))
+        await writer.drain()
+        first, last = await (paced if plan.rate else unpaced)(writer, plan, deltas)
+        worker.running = False
+        worker.say("assistant", text)
+        writer.write(event({"type": "text-end", "id": "t1"}) + event({"type": "finish-step"}))
+        writer.write(event({"type": "finish", "finishReason": "stop"}))
+        writer.write(http_chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n")
+        await writer.drain()
+        print(f"sent {plan.key} {first:.6f} {last:.6f} {len(text.encode())}", flush=True)
+
+
+async def paced(writer: asyncio.StreamWriter, plan: Plan, deltas: list[bytes]) -> tuple[float, float]:
+    """Token n leaves n/rate seconds after the first: a late one is followed at once by its successors.
+
+    Returns:
+        When the first and the last token left, in monotonic seconds.
+
+    Raises:
+        ConnectionError: the client has gone.
+    """
+    begun = time.monotonic()
+    for number, delta in enumerate(deltas):
+        early = begun + number / plan.rate - time.monotonic()
+        if early > 0:
+            await writer.drain()
+            await asyncio.sleep(early)
+        if writer.transport.is_closing():
+            raise ConnectionAbortedError
+        writer.write(delta)
+    return begun, time.monotonic()
+
+
+async def unpaced(writer: asyncio.StreamWriter, _plan: Plan, deltas: list[bytes]) -> tuple[float, float]:
+    """As fast as the client takes them."""
+    begun = time.monotonic()
+    for number, delta in enumerate(deltas):
+        writer.write(delta)
+        if number % DRAIN_EVERY == 0:
+            await writer.drain()
+    return begun, time.monotonic()
+
+
+async def send_json(writer: asyncio.StreamWriter, status: int, value: object) -> None:
+    """A whole answer."""
+    body = json.dumps(value).encode()
+    head = f"HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body)
+    await writer.drain()
+
+
+async def main() -> None:
+    """Serve until the process is ended."""
+    server = await asyncio.start_server(Service().serve, "127.0.0.1", 0)
+    print(f"port {server.sockets[0].getsockname()[1]}", flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

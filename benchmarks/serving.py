@@ -1,0 +1,69 @@
+"""Serving: the paced service as a process, and what it says about the answers it sent."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, Final
+
+from benchmarks.plan import Plan
+from benchmarks.targets import ROOT, python
+
+PATIENCE_S: Final = 180.0
+
+
+@dataclass(frozen=True)
+class Sent:
+    """When the first and the last token left (monotonic seconds), and the answer's bytes."""
+
+    first: float
+    last: float
+    bytes: int
+
+
+class PacedService:
+    """A running service."""
+
+    def __init__(self, base_url: str, lines: IO[str]) -> None:
+        self.base_url = base_url
+        self._sent: dict[str, Sent] = {}
+        self._news = threading.Condition()
+        threading.Thread(target=self._listen, args=(lines,), daemon=True).start()
+
+    def _listen(self, lines: IO[str]) -> None:
+        for line in lines:
+            _, key, first, last, count = line.split()
+            with self._news:
+                self._sent[key] = Sent(float(first), float(last), int(count))
+                self._news.notify_all()
+
+    def sent(self, plan: Plan) -> Sent | None:
+        """What was sent for a plan; None while it is not all out."""
+        return self._sent.get(plan.key)
+
+    def wait(self, plan: Plan) -> Sent:
+        """Wait until a plan's answer is all out.
+
+        Raises:
+            TimeoutError: nobody asked for it, or it takes too long.
+        """
+        with self._news:
+            if not self._news.wait_for(lambda: plan.key in self._sent, plan.seconds + PATIENCE_S):
+                raise TimeoutError(plan.prompt)
+            return self._sent[plan.key]
+
+
+@contextmanager
+def paced_service() -> Iterator[PacedService]:
+    """A service while the block runs."""
+    command = python("-m", "benchmarks.service")
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            port = int(process.stdout.readline().split()[1])
+            yield PacedService(f"http://127.0.0.1:{port}", process.stdout)
+        finally:
+            process.terminate()

@@ -1,0 +1,71 @@
+"""Targets: the programs that are measured, each in a home of its own, meeting only the paced service."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from benchmarks.figures import OURS
+from benchmarks.terminal import Terminal
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+CLEAR_BOX: Final = b"\x15"
+"""Ctrl+U empties an input line, ours and Textual's."""
+READY: Final = ("floor is ready", "floor is ready")
+NULL: Final = "floor-null"
+INPUT: Final = "floor-input"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A program with a prompt. `ready` stands on the screen when its prompt does, `whole` when all does."""
+
+    name: str
+    argv: tuple[str, ...]
+    ready: str
+    whole: str
+
+
+def python(*words: str) -> tuple[str, ...]:
+    """The interpreter that runs this."""
+    return (sys.executable, *words)
+
+
+def ours(*words: str) -> Target:
+    """The program, with arguments."""
+    return Target(OURS, python("-m", "handinger_tui", *words), "Ask a worker", "Three things to try")
+
+
+def floor_input() -> Target:
+    """The floor of starting and typing."""
+    return Target(INPUT, python("-m", "benchmarks.floors.one_input"), *READY)
+
+
+def floor_null(base_url: str) -> Target:
+    """The floor of streaming."""
+    return Target(NULL, python("-m", "benchmarks.floors.null_chat", base_url), *READY)
+
+
+def environment(home: Path, base_url: str) -> dict[str, str]:
+    """All that a program is told: nothing of this machine's own settings, keys or proxies."""
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "HOME": str(home),
+        "TERM": "xterm-256color",
+        "COLORTERM": "truecolor",
+        "LANG": "C.UTF-8",
+        "HANDINGER_TUI_HOME": str(home / "data"),
+        "HANDINGER_API_KEY": "made-up-key-of-a-benchmark",
+        "HANDINGER_BASE_URL": base_url,
+    }
+
+
+def submit(running: Terminal, prompt: str) -> float:
+    """Type a prompt and send it; returns when, in monotonic seconds."""
+    running.send(prompt.encode())
+    running.pump(0.15)
+    return running.send(b"\r")

@@ -1,0 +1,310 @@
+"""The ruler itself: what it counts, what it sees, and that it never takes unknown for zero. No timing."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyte
+import pytest
+
+from benchmarks import bars
+from benchmarks.__main__ import BENCHES, main, parse, scale_of
+from benchmarks.bench import FULL, QUICK
+from benchmarks.benches.echo import Key as TypedKey
+from benchmarks.benches.echo import look_up
+from benchmarks.benches.growth import cpu_at
+from benchmarks.content import NATURAL, SHAPES, answer, length_of
+from benchmarks.eye import Eye
+from benchmarks.figures import OURS, Figures, Key, quantile, shown
+from benchmarks.grid import cells
+from benchmarks.plan import Plan, read_plan
+from benchmarks.processes import rss_mb
+from benchmarks.queries import COLUMNS, ROWS, Answerer
+from benchmarks.screen import Screen
+from benchmarks.seeding import Seed, frames
+from benchmarks.serving import paced_service
+from benchmarks.targets import environment, python
+from benchmarks.terminal import Chunk, Terminal, terminal
+from handinger_tui.core.fold import fold
+from handinger_tui.core.turn import Order, TurnStatus
+from tests.house.project import ROOT, python_files, tree, where
+from tests.house.test_sizes import too_large
+
+FILES = python_files(ROOT / "benchmarks")
+
+
+@pytest.mark.parametrize("path", FILES, ids=where)
+def test_the_ruler_keeps_to_the_sizes_of_the_house(path: Path) -> None:
+    assert not list(too_large(path, tree(path), path.read_text("utf-8").count("\n")))
+
+
+# -- content and plans -----------------------------------------------------------------
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("tokens", [2, 500, 5_000])
+def test_an_answer_has_exactly_its_tokens_and_ends_with_its_mark(shape: str, tokens: int) -> None:
+    told = answer(shape, tokens, "MARK")
+    text = "".join(told)
+    assert len(told) == tokens
+    assert all(told)
+    assert text.count("MARK") == 1
+    assert text.endswith("\n\nMARK\n")
+    assert text.count("\n```") + text.startswith("```") == 2 * text.count("```") // 2
+    assert text.count("```") % 2 == 0
+
+
+def test_answers_are_the_same_each_time_and_tokens_are_as_long_as_real_ones() -> None:
+    told = answer("prose", 5_000, "MARK")
+    assert told == answer("prose", 5_000, "MARK")
+    assert 3.4 <= len("".join(told)) / len(told) <= 4.0
+
+
+def test_long_shapes_hold_what_they_are_named_for() -> None:
+    starts = {"list": ("- ", "  - "), "table": ("| ",), "fence": ("",)}
+    for shape, count in NATURAL.items():
+        lines = "".join(answer(shape, length_of(shape, count), "MARK")).split("\n")
+        assert sum(line.startswith(starts[shape]) for line in lines) >= count
+
+
+def test_a_plan_is_told_by_its_prompt_which_does_not_hold_the_mark() -> None:
+    plan = Plan("table", 123, 50)
+    assert read_plan(plan.prompt) == plan
+    assert plan.mark not in plan.prompt
+    assert plan.key != Plan("table", 123, 50).key
+    with pytest.raises(ValueError, match="tell me a joke"):
+        read_plan("please tell me a joke")
+
+
+# -- the screen ------------------------------------------------------------------------
+Region = tuple[int, int]
+"""First and last row, counted from 1."""
+WHOLE: Region = (1, ROWS)
+
+
+def _random_bytes(chance: random.Random, region: Region) -> bytes:
+    """Something a program writes. The other emulator is wrong outside the region: nothing leaves it."""
+    row = chance.randint(*region)
+    moves = [f"\x1b[{chance.randint(0, 9)}{letter}" for letter in "ABCDGXPLM@"]
+    places = [f"\x1b[{row};{chance.randint(1, 125)}H", f"\x1b[{row}d"]
+    other = ["\r\n", "\n", "\b", "\x1bM", "\x1b[1;31m", "\x1b]0;title\x07"]
+    # Wide signs have a test of their own: at the right edge the other one does not wrap them.
+    texts = ["plain words", "x" * chance.randint(1, 150), "é", "│ box ─"]
+    erased = [f"\x1b[{chance.randint(0, 2)}{letter}" for letter in "JK"]
+    return chance.choice([*moves, *places, *other, *texts, *texts, *erased]).encode()
+
+
+def _session(chance: random.Random) -> Iterator[bytes]:
+    for _ in range(150):
+        yield _random_bytes(chance, WHOLE)
+    for _ in range(10):
+        top = chance.randint(1, 20)
+        region = (top, top + chance.randint(1, 19))
+        yield f"\x1b[{region[0]};{region[1]}r\x1b[{top}H".encode()
+        yield from (_random_bytes(chance, region) for _ in range(20))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_screen_agrees_with_another_emulator(seed: int) -> None:
+    theirs = pyte.Screen(COLUMNS, ROWS)
+    stream, screen = pyte.ByteStream(theirs), Screen()
+    for data in _session(random.Random(seed)):
+        # Terminals differ in what a full line does to a cursor that is then moved: it is not tried.
+        written = data + b"\r" * (theirs.cursor.x + len(data) >= COLUMNS)
+        stream.feed(written)
+        screen.feed(written)
+        assert [line.rstrip() for line in theirs.display] == screen.text.split("\n"), written
+
+
+def test_next_line_goes_to_the_start_and_a_cursor_above_the_region_moves_freely() -> None:
+    screen = Screen(10, 5)
+    screen.feed(b"ab\x1bEc\x1b[4;5r\x1b[2;3H\x1b[Ad\x1bMe")
+    assert screen.text == "abde\nc\n\n\n"
+
+
+def test_a_kept_place_is_gone_back_to_as_often_as_one_likes() -> None:
+    screen = Screen(10, 3)
+    screen.feed(b"ab\x1b7\r\ncd\x1b8e\x1b8f")
+    assert screen.text == "abf\ncd\n"
+
+
+def test_wide_signs_take_two_columns_and_wrap_whole() -> None:
+    screen = Screen(6, 2)
+    screen.feed("ab漢字字".encode())
+    assert screen.text == "ab漢字\n字"
+    assert screen.row(0) == "ab漢字"
+    screen.feed("\x1b[1;6H字".encode())
+    assert screen.text.split("\n")[1] == "字"
+
+
+def test_the_terminals_own_scroll_moves_the_region_only() -> None:
+    screen = Screen(10, 5)
+    screen.feed(b"a\r\nb\r\nc\r\nd\r\ne\x1b[2;4r\x1b[S")
+    assert screen.text == "a\nc\nd\n\ne"
+    screen.feed(b"\x1b[2T")
+    assert screen.text == "a\n\n\nc\ne"
+
+
+def test_marked_private_sequences_and_cut_ones_leave_no_letters() -> None:
+    screen = Screen()
+    for byte in b"\x1b[>1u\x1b[<u\x1b[=5u\x1b[?2004h\x1b[>4;1m\x1bP>|name\x1b\\\x1b[?2026$p ok \xe2\x94\x82":
+        screen.feed(bytes([byte]))
+    assert screen.text.strip() == "ok │"
+
+
+@pytest.mark.parametrize(("sign", "width"), [("a", 1), ("漢", 2), ("\u0301", 0), ("\u200d", 0)])
+def test_signs_have_their_width(sign: str, width: int) -> None:
+    assert cells(sign) == width
+
+
+# -- queries ---------------------------------------------------------------------------
+def test_queries_are_answered_once_also_when_cut_apart() -> None:
+    asked = b"text\x1b[c more \x1b[?2026$p\x1b[?2048$p\x1b]11;?\x07\x1b[6n\x1b[1;31mred\x1b[?25h"
+    whole = list(Answerer().answers(asked))
+    answerer = Answerer()
+    bytewise = [answer for byte in asked for answer in answerer.answers(bytes([byte]))]
+    assert whole == bytewise
+    assert whole[:3] == [b"\x1b[?62;22c", b"\x1b[?2026;2$y", b"\x1b[?2048;0$y"]
+    assert len(whole) == 5
+
+
+# -- eyes, keys and CPU ------------------------------------------------------------------
+class Kept(Terminal):
+    """A terminal that has only its chunks."""
+
+    def __init__(self, *chunks: Chunk) -> None:
+        self.chunks = list(chunks)
+        self.ended = True
+
+
+def test_a_text_is_seen_when_its_update_closes() -> None:
+    kept = Kept(
+        Chunk(1.0, b"\x1b[?2026hhel"), Chunk(2.0, b"lo"), Chunk(3.0, b"\x1b[?2026l"), Chunk(4.0, b"x")
+    )
+    eye = Eye(kept)
+    assert eye.seen("hello") == 3.0
+    assert eye.seen("hello") == 3.0
+    assert eye.seen("hellox") == 4.0
+    assert eye.seen("goodbye") is None
+
+
+def test_keys_that_came_too_late_are_missed_and_not_counted_as_quick() -> None:
+    kept = Kept(Chunk(1.01, b"zabc"), Chunk(2.5, b"d"))
+    told = look_up(Eye(kept), [TypedKey(1.0, "zabc", 2.0), TypedKey(1.1, "zabcd", 2.0)])
+    assert told["missed keys"] == 1.0
+    assert told["p99 ms"] == pytest.approx(10.0)
+    assert "p50 ms" not in look_up(Eye(Kept()), [TypedKey(1.0, "zabc", 2.0)])
+
+
+def test_cpu_between_samples_goes_by_proportion() -> None:
+    samples = [(0.0, 1.0), (1.0, 2.0), (3.0, 2.0)]
+    assert [cpu_at(samples, moment) for moment in (-1.0, 0.0, 0.5, 2.0, 9.0)] == [1.0, 1.0, 1.5, 2.0, 2.0]
+
+
+# -- figures and bars ----------------------------------------------------------------------
+def test_figures_are_medians_and_unknown_is_not_zero() -> None:
+    figures = Figures()
+    for value in (3.0, 1.0, 2.0, None):
+        figures.add("b", "c", OURS, {"ms": value})
+    figures.add("b", "c", "floor", {"ms": 4.0, "other": None})
+    assert figures.median(Key("b", "c", "ms")) == 2.0
+    assert figures.worst(Key("b", "c", "ms")) == 3.0
+    assert figures.median(Key("b", "c", "other", "floor")) is None
+    assert list(figures.rows()) == [("b", "c", "ms", "2.00", "4.00", "floor", "0.50", "3")]
+    assert shown(None) == "–"
+
+
+def test_quantiles_lie_between_neighbours() -> None:
+    assert quantile([4, 1, 3, 2], 0.5) == 2.5
+    assert quantile([7], 0.99) == 7
+
+
+def _judged(*told: tuple[str, str, str, str, float]) -> Figures:
+    figures = Figures()
+    for bench, case, metric, target, value in told:
+        figures.add(bench, case, target, {metric: value})
+    return figures
+
+
+def test_bars_say_yes_no_and_not_measured() -> None:
+    bar = next(bar for bar in bars.BARS if bar.what == "CPU of 5000 tokens × floor-null")
+    ours, floor = bar.ours, bar.other
+    assert floor is not None
+    assert bar.holds(_judged((*ours, 1.4), (*floor, 1.0))) == "yes"
+    assert bar.holds(_judged((*ours, 1.6), (*floor, 1.0))) == "no"
+    assert bar.holds(_judged((*ours, 1.0))) == "not measured"
+    fast = next(bar for bar in bars.BARS if bar.least)
+    assert fast.holds(_judged((*fast.ours, 70.0), (*(fast.other or ours), 100.0))) == "yes"
+    quiet = next(bar for bar in bars.BARS if bar.limit == 0)
+    assert quiet.holds(_judged((*quiet.ours, 0.0))) == "yes"
+
+
+def test_the_worst_run_decides_about_missed_keys() -> None:
+    bar = next(bar for bar in bars.BARS if bar.worst)
+    assert bar.holds(_judged(*((*bar.ours, missed) for missed in (0.0, 0.0, 1.0)))) == "no"
+
+
+# -- the command -----------------------------------------------------------------------------
+def test_the_scale_is_chosen_by_the_command_line() -> None:
+    assert scale_of(parse([])) == FULL
+    assert scale_of(parse(["--quick"])) == QUICK
+    assert scale_of(parse(["--repeat", "2"])).repeats == 2
+    assert list(BENCHES) == parse([*BENCHES]).names
+
+
+@pytest.mark.parametrize("argv", [["nothing"], ["--repeat", "0"]])
+def test_what_cannot_be_measured_is_refused(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(argv)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err
+
+
+# -- alive ------------------------------------------------------------------------------------
+def test_a_stored_session_folds_to_finished_turns() -> None:
+    seed = Seed(turns=1, tokens=30)
+    turn = fold(Order("turn_1", "Question", 0), list(frames(seed, 0)))
+    assert turn.status is TurnStatus.COMPLETED
+    assert turn.text.endswith(f"{seed.mark}\n")
+
+
+def test_the_service_tells_what_it_was_asked_for(tmp_path: Path) -> None:
+    plan = Plan("prose", 300)
+    with paced_service() as service:
+        argv = python("-m", "benchmarks.floors.reader", service.base_url, plan.prompt)
+        environ = environment(tmp_path, service.base_url)
+        ran = subprocess.run(argv, env=environ, check=True, capture_output=True, text=True, timeout=60)
+        sent = service.wait(plan)
+    assert ran.stdout == "".join(answer("prose", 300, plan.mark))
+    assert sent.bytes == len(ran.stdout.encode())
+    assert sent.first <= sent.last
+
+
+ASKS = """
+import sys, termios, tty
+tty.setraw(0)
+print(end="\\x1b[c", flush=True)
+said = sys.stdin.read(9)
+print("answered", repr(said), end="", flush=True)
+print("and typed", sys.stdin.read(2), end="", flush=True)
+sys.stdin.read(1)
+"""
+
+
+@pytest.mark.terminal
+@pytest.mark.skipif(sys.platform != "linux", reason="the ruler reads /proc")
+def test_a_program_is_answered_typed_into_and_seen(tmp_path: Path) -> None:
+    with terminal(python("-u", "-c", ASKS), environment(tmp_path, "http://127.0.0.1:9"), tmp_path) as running:
+        eye = Eye(running)
+        assert eye.await_text("answered") is not None
+        typed = running.send(b"hi")
+        seen = eye.await_text("and typed hi")
+        assert seen is not None
+        assert seen >= typed
+        assert running.bytes == sum(len(chunk.data) for chunk in running.chunks)
+        assert running.rss > 1
+        assert running.cpu >= 0
+        pid = running.pid
+    assert rss_mb(pid) == 0
