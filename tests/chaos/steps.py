@@ -13,6 +13,7 @@ from tests.chaos.texts import Filler, filled, json_text
 from tests.chaos.world import Step, World
 
 BLOCK = 1 << 16
+LOOK_S = 0.01
 BEFORE_DELTA = b'data: {"type":"text-delta","id":"t1","delta":"'
 AFTER_DELTA = b'"}\n\n'
 EVENT_STREAM = {
@@ -121,6 +122,7 @@ class Player(Events):
             "repeat": self._repeat,
             "sleep": self._hang,
             "hang": self._hang,
+            "after_gets": self._after_gets,
             "accept": self._accept,
             "complete": self._complete,
             "end": self._end,
@@ -213,6 +215,11 @@ class Player(Events):
     # -- waiting and ending ----------------------------------------------------------------
     async def _hang(self, step: Step) -> None:
         await self._wire.pause((step.get("sleep") or step["hang"]) / 1000)
+
+    async def _after_gets(self, step: Step) -> None:
+        """Go on once the client has read the worker so often: a pace that a slow machine cannot miss."""
+        while self._world.gets < step["after_gets"]:
+            await self._wire.pause(LOOK_S)
 
     async def _end(self, step: Step) -> None:
         del step

@@ -14,9 +14,11 @@ from handinger_tui.cli.app import launch_of
 from handinger_tui.cli.args import parse
 from handinger_tui.cli.start import settings_for
 from handinger_tui.core.export.result import result_object
+from handinger_tui.core.frames import Look
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.jsontext import parse as parse_json
 from handinger_tui.core.turn import DRAFT
+from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ui.app import HandingerApp
 from tests.chaos.adapter import turn_told
 from tests.chaos.data import SCENARIOS, SHORT
@@ -68,7 +70,15 @@ async def through_the_screen(world: World, base_url: str) -> tuple[list[str], st
             seen = "\n".join("".join(segment.text for segment in strip) for strip in rows)
             result = parse_json(dump(result_object(session, turn)))
             assert isinstance(result, dict)
-            return broken(world, turn_told(result), seconds), app.work.prompt.text, seen
+            looks = await live_looks(app, turn.turn_id)
+            return broken(world, turn_told(result), seconds, looks), app.work.prompt.text, seen
+
+
+async def live_looks(app: HandingerApp, turn_id: str) -> int:
+    """How many GETs brought figures to the screen while the turn ran: each has left its frame."""
+    shelf = app.work.at_work.shelf
+    assert isinstance(shelf, Ledger)
+    return sum(frame.event == Look.MONEY for frame in await shelf.frames(turn_id))
 
 
 @pytest.mark.parametrize("name", NAMES)
