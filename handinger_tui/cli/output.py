@@ -10,7 +10,7 @@ from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.export.event_lines import event_object
 from handinger_tui.core.export.result import costs_object, result_object, usage_object
 from handinger_tui.core.jsontext import Json, dump
-from handinger_tui.core.safety import clean, clean_json
+from handinger_tui.core.safety import clean, clean_json, clean_more, settled
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Turn, TurnStatus
 
@@ -38,6 +38,10 @@ def encodable(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+def _as_it_came(text: str, start: int, end: int) -> str:
+    return encodable(text[start:end])
+
+
 class Printer(Protocol):
     """One output format."""
 
@@ -60,7 +64,7 @@ class TextPrinter:
 
     def __init__(self, out: TextIO, raw: bool) -> None:
         self._out = out
-        self._raw = raw
+        self._clean = _as_it_came if raw else clean_more
         self._printed = ""
         self._parts: tuple[object, ...] = ()
 
@@ -73,20 +77,20 @@ class TextPrinter:
             return
         self._parts = turn.parts
         text = turn.text
-        held = text[:-1] if text and (text[-1] == "\r" or "\ud800" <= text[-1] <= "\udbff") else text
-        if held.startswith(self._printed):
-            self._write(held[len(self._printed) :])
-            self._printed = held
+        if text.startswith(self._printed):
+            end = max(settled(text), len(self._printed))
+            self._write(self._clean(text, len(self._printed), end))
+            self._printed = text[:end]
 
     def result(self, session: Session, turn: Turn) -> None:
         """Print the rest, or the whole text where it was replaced; the session says nothing more."""
         del session
         text = turn.text
         if text.startswith(self._printed):
-            self._write(text[len(self._printed) :])
+            self._write(self._clean(text, len(self._printed), len(text)))
         else:
             say("The final text differs from what was streamed; here it is whole.")
-            self._write("\n" + text)
+            self._write("\n" + self._clean(text, 0, len(text)))
         if text and not text.endswith("\n"):
             self._write("\n")
         self._out.flush()
@@ -94,8 +98,7 @@ class TextPrinter:
     def _write(self, text: str) -> None:
         if not text:
             return
-        shown = encodable(text) if self._raw else clean(text)
-        self._out.write(shown)
+        self._out.write(text)
         self._out.flush()
 
 

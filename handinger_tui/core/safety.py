@@ -15,34 +15,36 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from handinger_tui.core import characters
 from handinger_tui.core.jsontext import Json
 
-_LINE_ENDS: Final = re.compile("\r\n|\r|\x0b|\x0c|\x85|\u2028|\u2029")
-_CONTROL: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
-_BIDI: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-_TAGS: Final = re.compile("(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0000-\U000e007f]+")
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-_SUSPECT: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
-)
 _SPACES: Final = re.compile(r"\s+")
 
 
 def clean(text: str) -> str:
-    """Text that a terminal may show: no control, direction or smuggled character.
+    """Text that a terminal may show: no control, direction, unseen or smuggled character, no flood of marks.
 
     Keeps line feeds and tabs; every other line end becomes a line feed; half a
     surrogate pair becomes U+FFFD. The rest of an escape sequence stays visible,
     so that nothing readable is lost.
     """
     # The first test is the same answer for plain ASCII, three times as fast: whole ledgers pass here.
-    if (text.isascii() and text.isprintable()) or not _SUSPECT.search(text):
-        return text
-    text = _LINE_ENDS.sub("\n", text)
-    text = _CONTROL.sub("", text)
-    text = _BIDI.sub("", text)
-    text = _TAGS.sub("", text)
-    return _SURROGATE.sub("\ufffd", text)
+    return text if text.isascii() and text.isprintable() else characters.plain(text)
+
+
+def settled(text: str) -> int:
+    """How much of a text that still grows can be cleaned for good: what follows decides about the rest."""
+    end = characters.OPEN_END.search(text, max(0, len(text) - characters.REACH))
+    return end.start() if end else len(text)
+
+
+def clean_more(text: str, start: int, end: int) -> str:
+    """What `clean` makes of `text[start:end]` where it stands. Both are ends of `settled` text."""
+    fresh = text[start:end]
+    if fresh.isascii():
+        return clean(fresh)
+    before = text[max(0, start - characters.REACH) : start]
+    return clean(before + fresh)[len(clean(before)) :]
 
 
 LONGEST_LINE: Final = 1 << 20
@@ -57,11 +59,14 @@ def clean_line(text: str, limit: int = 1000) -> str:
 
 
 def clean_json(value: Json) -> Json:
-    """`clean` for every string of a JSON value, keys included."""
+    """`value` without any character that `clean` always removes, in its keys too.
+
+    What joins its neighbours stays: a string may be a delta, which is cut anywhere.
+    """
     if isinstance(value, str):
-        return clean(value)
+        return value if value.isascii() and value.isprintable() else characters.stripped(value)
     if isinstance(value, dict):
-        return {clean(str(key)): clean_json(item) for key, item in value.items()}
+        return {characters.stripped(str(key)): clean_json(item) for key, item in value.items()}
     if isinstance(value, list):
         return [clean_json(item) for item in value]
     return value
@@ -89,13 +94,18 @@ class Link:
 
 _SCHEMES: Final = frozenset({"http", "https", "mailto"})
 _URL_BAD: Final = re.compile(
-    "[\x00-\x1f\x7f-\xa0\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ud800-\udfff]"
+    f"[\x00-\x1f\x7f-\xa0\u2028-\u202f{characters.DIRECTIONS}{characters.UNSEEN}{characters.HALVES}"
+    f"{characters.TAGS}{characters.NOTHING}\u200c\u200d\u3000]"
 )
+# Browsers take a backslash for a slash, and decode what is encoded in a host: both may lead elsewhere.
+_BACKSLASH: Final = re.compile(r"[^?#]*\\")
+_HOST: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
+_ODD_NUMBER: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
 
 
 def judge_link(url: str, shown: str | None = None) -> Link:
     """Decide about a link. `shown` is the text it hides behind, where there is one."""
-    if _URL_BAD.search(url) or not url or url.startswith("-") or len(url) > 8192:
+    if not url or url.startswith("-") or len(url) > 8192 or _URL_BAD.search(url) or _BACKSLASH.match(url):
         return Link(clean_line(url, 200), Verdict.REFUSE, reason="it holds characters no address has")
     try:
         parts = urlsplit(url)
@@ -110,7 +120,7 @@ def judge_link(url: str, shown: str | None = None) -> Link:
     if not host:
         return Link(url, Verdict.REFUSE, reason="it names no host")
     ascii_host = to_ascii(host)
-    if ascii_host is None:
+    if ascii_host is None or not _is_host(ascii_host):
         return Link(url, Verdict.REFUSE, reason="its host is no valid name")
     return _judge_host(Link(url, Verdict.OPEN, ascii_host), host, userinfo=userinfo, shown=shown)
 
@@ -122,6 +132,8 @@ def _judge_host(link: Link, host: str, *, userinfo: bool, shown: str | None) -> 
         )
     if link.host != host.lower() or link.host.startswith("xn--") or ".xn--" in link.host:
         return Link(link.url, Verdict.ASK, link.host, f"the host is really {link.host}")
+    if _ODD_NUMBER.fullmatch(link.host) and not _is_ip(link.host):
+        return Link(link.url, Verdict.ASK, link.host, f"the host is a number in an unusual form: {link.host}")
     claimed = shown_host(shown) if shown else None
     if claimed is not None and claimed != link.host.removeprefix("www."):
         return Link(
@@ -130,25 +142,56 @@ def _judge_host(link: Link, host: str, *, userinfo: bool, shown: str | None) -> 
     return link
 
 
+def _is_host(name: str) -> bool:
+    return _HOST.fullmatch(name) is not None or _is_ip(name)
+
+
+def _is_ip(host: str) -> bool:
+    """An address of numbers in its usual form, without a zone."""
+    try:
+        return "%" not in host and bool(ip_address(host))
+    except ValueError:
+        return False
+
+
 def to_ascii(host: str) -> str | None:
     """A host name in ASCII, None when it is none."""
     if host.isascii():
         return host.lower()
     try:
-        return host.encode("idna").decode("ascii").lower()
+        return ".".join(map(_ascii_label, _DOTS.split(host)))
     except UnicodeError:
         return None
 
 
-_LOOKS_LIKE_HOST: Final = re.compile(
-    r"^(?:https?://)?(?:www\.)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?:[/:?#]|$)", re.IGNORECASE
-)
+_DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
+_DEVIATING: Final = re.compile("[\xdf\u1e9e\u03c2]")
+
+
+def _ascii_label(label: str) -> str:
+    """As browsers have it today. Python's own way still makes ss of a sharp s: another host.
+
+    Raises:
+        UnicodeError: it is no label.
+    """
+    if not _DEVIATING.search(label):
+        return label.encode("idna").decode("ascii").lower()
+    plain = unicodedata.normalize("NFKC", label.replace("\u1e9e", "\xdf")).lower()
+    # The rest of the label has to be one, too.
+    _DEVIATING.sub("x", plain).encode("idna")
+    return "xn--" + plain.encode("punycode").decode("ascii")
+
+
+_NAMED_HOST: Final = re.compile(r"(?:https?:|^)//(?:[^\s/?#@]*@)?([\w-]+(?:\.[\w-]+)*)", re.IGNORECASE)
+_LOOKS_LIKE_HOST: Final = re.compile(r"((?:[\w-]+\.)+[^\W\d_][\w-]+)(?:[.,;:/?#)\]]|$)")
 
 
 def shown_host(text: str) -> str | None:
-    """The host that a link text claims to be, None when it claims none."""
-    found = _LOOKS_LIKE_HOST.match(text.strip())
-    return found.group(1).lower() if found else None
+    """The host (ASCII, without www.) that a link text claims to be, None when it claims none."""
+    text = _DOTS.sub(".", unicodedata.normalize("NFKC", clean_line(text))).strip(" \"'<([")
+    found = _NAMED_HOST.search(text) or _LOOKS_LIKE_HOST.match(text)
+    host = to_ascii(found[1].lower()) or found[1] if found else None
+    return host.removeprefix("www.") if host else None
 
 
 def host_of(url: str) -> str:
@@ -157,7 +200,8 @@ def host_of(url: str) -> str:
         host = urlsplit(url).hostname or ""
     except ValueError:
         return ""
-    return clean_line(to_ascii(host) or "", 120)
+    name = to_ascii(host) or ""
+    return clean_line(name, 120) if _is_host(name) else ""
 
 
 def is_loopback(host: str) -> bool:
@@ -172,7 +216,8 @@ def is_loopback(host: str) -> bool:
 MAX_NAME_BYTES: Final = 180
 _NAME_BAD: Final = re.compile('[\\x00-\\x1f\\x7f-\\x9f:*?"<>|]')
 _INVISIBLE: Final = re.compile(
-    "[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e01ef]"
+    f"[{characters.DIRECTIONS}{characters.UNSEEN}{characters.HALVES}{characters.TAGS}{characters.NOTHING}"
+    "\u200c\u200d\u2028\u2029\u2800\ufe0e\ufe0f]"
 )
 _RESERVED: Final = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)$", re.IGNORECASE)
 
@@ -186,7 +231,8 @@ def safe_file_name(name: str | None, fallback: str = "file") -> str:
     last = re.split(r"[/\\]", name or "")[-1]
     last = "".join(sign if sign.isprintable() else _in_print(sign) for sign in last)
     text = unicodedata.normalize("NFC", _INVISIBLE.sub("", _NAME_BAD.sub("_", last)))
-    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text)).strip().lstrip(".-~ ").rstrip(". ")
+    text = unicodedata.normalize("NFC", characters.plain(_INVISIBLE.sub("", text)))
+    text = text.strip().lstrip(".-~ ").rstrip(". ")
     if not text or not text.strip("_"):
         text = fallback
     if _RESERVED.match(text.split(".")[0].strip()):

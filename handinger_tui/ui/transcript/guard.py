@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-_BAD: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e001f]"
-)
+from handinger_tui.core.characters import ALWAYS
+
 _SPACES: Final = re.compile("[\t\n]")
 
 
@@ -36,14 +36,19 @@ def _suspect(segment: Segment) -> bool:
     if control:
         return False
     linked = style is not None and style.link is not None
-    return linked or (not text.isprintable() and _BAD.search(text) is not None)
+    return linked or (not text.isprintable() and ALWAYS.search(text) is not None)
 
 
 def _cleaned(segment: Segment) -> Segment:
     text, style, control = segment
     if control:
         return segment
-    text = _BAD.sub("", _SPACES.sub(" ", text))
+    text = ALWAYS.sub(_room, _SPACES.sub(" ", text))
     if style is not None and style.link is not None:
         style = style.update_link(None)
     return Segment(text, style)
+
+
+def _room(found: re.Match[str]) -> str:
+    """Blanks for the cells that were counted for a character, so that the line keeps its width."""
+    return " " * cell_len(found[0])

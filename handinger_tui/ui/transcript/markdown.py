@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
 
-from handinger_tui.core.safety import clean
+from handinger_tui.core.safety import clean, clean_more, settled
 from handinger_tui.ui.transcript.blocks import Builder, Unit, code_name, parse
 from handinger_tui.ui.transcript.code import code_head, code_row
 from handinger_tui.ui.transcript.inline import References
@@ -35,9 +35,6 @@ BLOCK: Final = 16_000
 """Characters after which any other block but code and tables is cut."""
 SLICE: Final = 16_000
 """Characters taken in at once, so that no parse is long."""
-
-_HELD: Final = re.compile("[\r\ud800-\udbff\U0001f3f4\U000e0000-\U000e007f]+\\Z")
-"""An end of text whose meaning the next character decides (half a pair, half a line end)."""
 
 
 @dataclass(slots=True)
@@ -86,9 +83,8 @@ class LiveMarkdown:
         if not text.startswith(self._taken):
             self._begin()
         kept = self._stable
-        held = None if done else _HELD.search(text)
-        end = held.start() if held else len(text)
-        fresh = clean(text[len(self._taken) : end])
+        end = len(text) if done else max(settled(text), len(self._taken))
+        fresh = clean_more(text, len(self._taken), end)
         self._taken = text[:end]
         for start in range(0, max(1, len(fresh)), SLICE):
             del self.rows[self._stable :]

@@ -1,0 +1,225 @@
+"""What `clean` leaves of any text, and where links really lead."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from handinger_tui.core.characters import ALWAYS, MARKS
+from handinger_tui.core.safety import (
+    Verdict,
+    clean,
+    clean_json,
+    clean_line,
+    clean_more,
+    host_of,
+    judge_link,
+    safe_file_name,
+    settled,
+    shown_host,
+)
+from tests.chaos.hostile import CONTROL, wrong_name
+
+ZWJ, SELECTOR, FAMILY = "\u200d", "\ufe0f", "👨\u200d👩\u200d👧"
+ENGLAND: Final = "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+
+SEQUENCES: Final = st.sampled_from(
+    [
+        "\x1b]8;;file:///x\x1b\\", "\x1b]52;c;eA==\x07", "\x1b]133;A\x07", "\x1b]1337;x=y\x07",
+        "\x1b]777;n;a\x07", "\x1b_Gx\x1b\\", "\x1b^x\x1b\\", "\x1bXx\x1b\\", "\x1bPq#0~\x1b\\", "\x1b[31337m",
+        "\x9b31337m", "\x9d0;x\x9c", "\x90q\x9c", "\x05", "\x1bc", "\x1b[c", "\r", "\r\n", "\x85", "\u2028",
+        "\u202e", "\u2066", "\u061c", "\ud83d", "\ude00", "\udc9b", "\0", ZWJ, "\u200c", SELECTOR, "\ufe0e",
+        "\U000e0100", "\u0301", "\u0e47", "\u0903", "\u20e3", "\u3164", "\u1160", "\u00ad", "\ufeff",
+        "\u2060", "\u034f", "🏽", "👍", "👩", "❤", "1", "🏴", "\U000e0067", "\U000e007f", ENGLAND, FAMILY,
+        "[@click=app.quit]x[/]", "[/]", "می", "漢", "e\u0301", " ", "\n", "\t", "x", "\ufffe", "\ufdd0",
+    ]
+)  # fmt: skip
+TEXTS: Final = st.one_of(
+    st.text(st.characters(), max_size=60),
+    st.lists(SEQUENCES | st.text(max_size=2), max_size=24).map("".join),
+    st.tuples(SEQUENCES, st.integers(1, 80), SEQUENCES).map(lambda made: made[0] * made[1] + made[2]),
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(text=TEXTS)
+def test_nothing_dangerous_is_left_of_any_text(text: str) -> None:
+    cleaned = clean(text)
+    assert not CONTROL.search(cleaned)
+    assert not ALWAYS.search(cleaned)
+    assert clean(cleaned) == cleaned
+    cleaned.encode()
+    assert "\n" not in clean_line(text)
+    marks = 0
+    for sign in cleaned:
+        marks = marks + 1 if unicodedata.category(sign).startswith("M") else 0
+        assert marks <= MARKS
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=TEXTS)
+def test_what_can_be_read_stays(text: str) -> None:
+    kept = [sign for sign in text if sign.isalnum() and ord(sign) < 0x1100]
+    assert kept == [sign for sign in clean(text) if sign.isalnum() and ord(sign) < 0x1100]
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=TEXTS, more=TEXTS)
+def test_cells_add_up_so_that_no_text_runs_out_of_its_frame(text: str, more: str) -> None:
+    # Joiners out of place, tones and selectors are counted as nothing, but drawn.
+    words = clean_line(text) + "|" + clean_line(more)
+    assert cell_len(words) == sum(map(cell_len, (clean_line(text), "|", clean_line(more))))
+
+
+@settings(max_examples=400, deadline=None)
+@given(pieces=st.lists(TEXTS, max_size=6))
+def test_a_text_that_grows_is_cleaned_as_the_whole(pieces: list[str]) -> None:
+    text, shown, at = "", "", 0
+    for piece in pieces:
+        text += piece
+        if (end := settled(text)) > at:
+            shown, at = shown + clean_more(text, at, end), end
+    assert shown + clean_more(text, at, len(text)) == clean(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=TEXTS)
+def test_json_keeps_what_a_delta_cannot_know(text: str) -> None:
+    value = clean_json(text)
+    assert isinstance(value, str)
+    assert clean_json({text: [text]}) == {value: [value]}
+    assert not CONTROL.search(value)
+    assert clean(value) == clean(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FAMILY, "❤️\u200d🔥", "👩🏽\u200d🚀", "👍🏽", ENGLAND, "🇩🇪", "1\ufe0f\u20e3",
+        "☎\ufe0e", "می\u200cخواهم", "é", "e\u0301",
+        "ก็ดี", "नमस्ते", "한국어", "a\tb\nc", "שלום", "Tiếng Việt", "Z\u0300\u0301\u0302", "🐻\u200d❄️",
+        "👩\u200d❤️\u200d💋\u200d👨",
+    ],
+)  # fmt: skip
+def test_honest_text_stays_as_it_is(text: str) -> None:
+    assert clean(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (f"a{ZWJ}b{ZWJ}c", "abc"),
+        ("a🏽b", "ab"),
+        (f"x{SELECTOR}{SELECTOR}", "x"),
+        ("pass\u00adword\u2060\ufeff\u3164\uffa0", "password"),
+        ("🏴\U000e0068\U000e0069", "🏴"),
+        ("hi\U000e0100\U000e01ef", "hi"),
+        ("Z" + "\u0335" * 99 + "!", "Z" + "\u0335" * MARKS + "!"),
+        ("अ" + "\u0903" * 99, "अ" + "\u0903" * MARKS),
+        ("👨" + "\u200d👨" * 4, FAMILY[:2] * 3 + "👨👨"),
+        ("a\ufffeb\ufdd0", "a\ufffdb\ufffd"),
+        ("\x1b\x1b[0m[31337;1H", "[0m[31337;1H"),
+    ],
+)
+def test_what_would_be_counted_and_drawn_differently_goes(text: str, left: str) -> None:
+    assert clean(text) == left
+
+
+# -- links -------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("url", "verdict", "host"),
+    [
+        ("https://evil.example\\.good.example/", Verdict.REFUSE, ""),
+        ("https://good.example\\@evil.example/", Verdict.REFUSE, ""),
+        ("https://%65vil.example/", Verdict.REFUSE, ""),
+        ("https://bank.example%2f.evil.example/", Verdict.REFUSE, ""),
+        ("https://a b.example/", Verdict.REFUSE, ""),
+        ("https://e..example/", Verdict.REFUSE, ""),
+        ("https://e.example/\u3164", Verdict.REFUSE, ""),
+        ("https://e.example/\U000e0041", Verdict.REFUSE, ""),
+        ("https://exa\u00admple.com/", Verdict.REFUSE, ""),
+        ("https://[fe80::1%25eth0]/", Verdict.REFUSE, ""),
+        ("https:/e.example/", Verdict.REFUSE, ""),
+        ("//e.example/", Verdict.REFUSE, ""),
+        ("http://0x7f.1/", Verdict.ASK, "0x7f.1"),
+        ("http://2130706433/", Verdict.ASK, "2130706433"),
+        ("http://127.1/", Verdict.ASK, "127.1"),
+        ("https://faß.de/", Verdict.ASK, "xn--fa-hia.de"),
+        ("https://bücher。example/", Verdict.ASK, "xn--bcher-kva.example"),
+        ("https://e.example/?q=a\\b", Verdict.OPEN, "e.example"),
+        ("http://127.0.0.1:8000/", Verdict.OPEN, "127.0.0.1"),
+        ("https://[::1]/", Verdict.OPEN, "::1"),
+        ("https://a_b.example./x", Verdict.OPEN, "a_b.example."),
+    ],
+)  # fmt: skip
+def test_a_link_leads_where_a_browser_would_go(url: str, verdict: Verdict, host: str) -> None:
+    link = judge_link(url)
+    assert (link.verdict, link.host) == (verdict, host)
+    assert bool(link.reason) == (verdict is not Verdict.OPEN)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        "bank.example", "bank.example.", "www.bank.example/login", "Visit https://bank.example now",
+        "bank\u200b.example",
+        "https://user@bank.example/", "//bank.example", "ｂank.example", "(bank.example)", "HTTPS://BANK.EXAMPLE",
+        "b\u0430nk.example", "bank。example",
+    ],
+)  # fmt: skip
+def test_a_text_that_names_another_host_is_asked_about(shown: str) -> None:
+    link = judge_link("https://evil.example/", shown)
+    assert link.verdict is Verdict.ASK
+    assert "evil.example" in link.reason
+
+
+@pytest.mark.parametrize(
+    "shown", ["here", "evil.example", "www.evil.example/x", "3.5", "v1.2.3", "Fig. 2", ""]
+)
+def test_a_text_that_names_no_other_host_is_not(shown: str) -> None:
+    assert judge_link("https://evil.example/", shown).verdict is Verdict.OPEN
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=TEXTS, tail=TEXTS)
+def test_any_address_is_judged_and_what_is_told_of_it_is_clean(text: str, tail: str) -> None:
+    for url in (
+        text,
+        f"https://{text}/{tail}",
+        f"https://e.example/{text}",
+        f"{text}://e.example",
+        f"mailto:{text}",
+    ):
+        link = judge_link(url, tail)
+        if link.verdict is not Verdict.REFUSE:
+            assert url.lower().startswith(("http://", "https://", "mailto:"))
+            assert not CONTROL.search(link.url)
+            assert not ALWAYS.search(link.url)
+        for told in (link.host, link.reason):
+            assert clean(told) == told
+        assert link.host.isascii()
+        assert host_of(url).rstrip("…").isascii()
+        shown_host(url)
+
+
+# -- names -------------------------------------------------------------------------
+@settings(max_examples=300, deadline=None)
+@given(name=TEXTS)
+def test_any_name_can_be_seen(name: str) -> None:
+    safe = safe_file_name(name)
+    assert not wrong_name(safe)
+    assert safe.isprintable()
+    assert clean_line(safe) == safe
+    assert safe_file_name(safe) == safe
+
+
+@pytest.mark.parametrize(
+    "name", ["\u3164", "\u2800", "\u115f.txt", "\ufe0f", "\u034f\u00ad", "\u2800 \u3164.pdf"]
+)
+def test_a_name_of_nothing_that_can_be_seen_is_none(name: str) -> None:
+    assert safe_file_name(name) in ("file", "txt", "pdf")
