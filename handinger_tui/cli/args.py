@@ -287,7 +287,9 @@ SUBCOMMANDS: Final = {
 def parse(argv: list[str]) -> argparse.Namespace:
     """Parse; `command` is the subcommand, "" for a turn or the app."""
     if argv and argv[0] in SUBCOMMANDS:
-        told = SUBCOMMANDS[argv[0]]().parse_args(argv[1:])
+        parser = SUBCOMMANDS[argv[0]]()
+        told = parser.parse_args(argv[1:])
+        _check_raw(parser, told)
         told.command = argv[0]
         return told
     parser = main_parser()
@@ -305,5 +307,9 @@ def _check(parser: argparse.ArgumentParser, told: argparse.Namespace) -> None:
         parser.error(f"{' and '.join(chosen)} name different sessions; use one")
     if told.headless is not None and told.headless and told.prompt:
         parser.error("two prompts were given; put one in quotes")
-    if told.raw and sys.stdout.isatty():
+    _check_raw(parser, told)
+
+
+def _check_raw(parser: argparse.ArgumentParser, told: argparse.Namespace) -> None:
+    if getattr(told, "raw", False) and sys.stdout.isatty():
         parser.error("--raw is refused when stdout is a terminal")

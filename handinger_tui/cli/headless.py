@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -21,7 +22,7 @@ from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, Set
 from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.limits import LimitReached
 from handinger_tui.core.receipt import receipt_line
-from handinger_tui.core.safety import clean
+from handinger_tui.core.safety import clean, clean_line, one_word
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Attachment, Turn, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
@@ -195,11 +196,11 @@ class Headless:
             say(line)
         for warning in _remarks(turn):
             say(warning)
-        where = f"session {session.session_id}" + (f" · worker {worker_id}" if worker_id else "")
+        where = f"session {session.session_id}" + (f" · worker {clean_line(worker_id)}" if worker_id else "")
         say(where)
         if turn.status is TurnStatus.RUNNING and worker_id:
             say("Still running on the server, and it may keep charging.")
-            say(f"Watch it: handinger-tui attach {worker_id}")
+            say(f"Watch it: handinger-tui attach {one_word(worker_id)}")
         if self._signal is not None:
             return self._signal
         if self._told_detach and turn.status in (TurnStatus.RUNNING, TurnStatus.COMPLETED):
@@ -229,6 +230,9 @@ def save_text(target: Path, text: str) -> None:
     Raises:
         OSError
     """
+    if target.exists() and not target.is_file():
+        # A device or a pipe must not be replaced by a file; and a terminal is no place for --raw.
+        raise OSError(errno.EINVAL, "not a file")
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with part.open("x", encoding="utf-8", errors="replace") as file:

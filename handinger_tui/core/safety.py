@@ -58,6 +58,15 @@ def clean_line(text: str, limit: int = 1000) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+_PLAIN_WORD: Final = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
+
+
+def one_word(text: str) -> str:
+    """`clean_line` as one word of a shell command that people copy, quoted where it must be."""
+    line = clean_line(text)
+    return line if _PLAIN_WORD.fullmatch(line) else "'" + line.replace("'", "'\"'\"'") + "'"
+
+
 def clean_json(value: Json) -> Json:
     """`value` without any character that `clean` always removes, in its keys too.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 from typing import Final
 
@@ -19,6 +20,7 @@ from handinger_tui.core.safety import (
     clean_more,
     host_of,
     judge_link,
+    one_word,
     safe_file_name,
     settled,
     shown_host,
@@ -207,6 +209,12 @@ def test_any_address_is_judged_and_what_is_told_of_it_is_clean(text: str, tail: 
         shown_host(url)
 
 
+def test_an_id_in_a_command_to_copy_is_one_word_and_no_command() -> None:
+    assert one_word("wrk_01.a-b") == "wrk_01.a-b"
+    for text in ("x; rm -rf ~", "a\nb", "$(touch x)", "`x`", "it's", "\x1b]0;x\x07", "", "*", "漢"):
+        assert shlex.split(f"handinger-tui attach {one_word(text)}")[2:] == [clean_line(text)]
+
+
 # -- names -------------------------------------------------------------------------
 @settings(max_examples=300, deadline=None)
 @given(name=TEXTS)
@@ -214,7 +222,7 @@ def test_any_name_can_be_seen(name: str) -> None:
     safe = safe_file_name(name)
     assert not wrong_name(safe)
     assert safe.isprintable()
-    assert clean_line(safe) == safe
+    assert clean(safe) == safe
     assert safe_file_name(safe) == safe
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money import credits_text, total_text, usd_text
 from handinger_tui.core.readings import session_money
-from handinger_tui.core.safety import clean_line
+from handinger_tui.core.safety import one_word
 from handinger_tui.core.session import Session
 from handinger_tui.core.spending import Bucket, By, altogether
 from handinger_tui.core.turn import TurnStatus
@@ -38,10 +38,10 @@ def farewell(desk: Desk) -> list[str]:
     simulated = " · simulated: the local worker charges nothing" if local else ""
     lines = []
     if session.turns:
-        lines.append(f"Resume this session:  handinger-tui --resume {clean_line(session.session_id)}")
+        lines.append(f"Resume this session:  handinger-tui --resume {one_word(session.session_id)}")
         # The local worker is gone with the program: its id leads nowhere.
         if session.worker_id is not None and not local:
-            lines.append(f"Its worker:           handinger-tui --worker {clean_line(session.worker_id)}")
+            lines.append(f"Its worker:           handinger-tui --worker {one_word(session.worker_id)}")
         lines.append(f"It took:              {money_line(session)}{simulated}")
     if desk.day is not None and desk.day.turns:
         lines.append(f"Today altogether:     {day_line(desk.day)}{simulated}")
@@ -91,5 +91,5 @@ def _goes_on(session: Session) -> bool:
 
 def _command(session: Session) -> str:
     if session.worker_id is None:
-        return f"handinger-tui --resume {clean_line(session.session_id)}"
-    return f"handinger-tui attach {clean_line(session.worker_id)}"
+        return f"handinger-tui --resume {one_word(session.session_id)}"
+    return f"handinger-tui attach {one_word(session.worker_id)}"
