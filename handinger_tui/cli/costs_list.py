@@ -8,7 +8,8 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.cli.costs_text import Column, amount_text, clip, fitting, lines_of
+from handinger_tui.cli.costs_columns import Column, clip, fitting, in_line, lines_of
+from handinger_tui.cli.costs_text import amount_text
 from handinger_tui.cli.output import put
 from handinger_tui.core.money import Total, credits_text, usd_text
 from handinger_tui.core.safety import clean_line
@@ -32,8 +33,8 @@ def put_turns(book: Book, asked: Asked, whole: Bucket, width: int) -> None:
         listed = fitting(
             [
                 Column("when", [when(row["at_ms"]) for row in page], left=True),
-                Column("cost", [amount(row, "usd_pico", 12, 0) for row in page]),
-                Column("credits", [amount(row, "micro_credits", 6, 1) for row in page], spare=3),
+                Column("cost", in_line([amount(row, "usd_pico", 12, 0) for row in page])),
+                Column("credits", in_line([amount(row, "micro_credits", 6, 1) for row in page]), spare=3),
                 Column("tokens", [number(row["total_tokens"]) for row in page], spare=4),
                 Column("status", [_text(row["status"]) for row in page], left=True),
                 Column("budget", [_text(row["budget"]) or "not set" for row in page], left=True, spare=2),

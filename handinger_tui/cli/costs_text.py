@@ -5,12 +5,11 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-import unicodedata
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from handinger_tui.cli.costs_columns import GAP, Column, cells_of, clip, fitting, in_line, lines_of, pad
 from handinger_tui.cli.costs_remarks import remarks
 from handinger_tui.cli.output import put
 from handinger_tui.core.charts.data import SIMULATED, percent_text, shares
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 _LEAST_BAR: Final = 10
-_GAP: Final = "  "
 
 
 def put_text(book: Book, asked: Asked, found: Told) -> None:
@@ -82,21 +80,6 @@ def _nothing(asked: Asked) -> str:
 
 
 # -- the table ---------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of texts. `spare`: the first to go where there is no room; 0 stays."""
-
-    head: str
-    cells: Sequence[str]
-    left: bool = False
-    spare: int = 0
-
-    @property
-    def width(self) -> int:
-        """Of its widest text."""
-        return max(map(cells_of, (self.head, *self.cells)))
-
-
 def table(groups: Sequence[Bucket], whole: Bucket, by: By, width: int) -> str:
     """One line per group and one for all, with bars beside them, or below where there is no room."""
     most = max((bucket.usd.known or Decimal(0) for bucket in groups), default=Decimal(0))
@@ -104,15 +87,15 @@ def table(groups: Sequence[Bucket], whole: Bucket, by: By, width: int) -> str:
     keys = [clip(key_of(bucket, by), max(12, width // 2)) for bucket in groups]
     for names in (titled, keys):
         lines = lines_of(_columns(names, groups, whole, by))
-        room = width - cells_of(lines[0]) - len(_GAP)
+        room = width - cells_of(lines[0]) - len(GAP)
         if room >= _LEAST_BAR:
             drawn = ["", *(bar(bucket, most, room) for bucket in groups), ""]
-            return "\n".join(f"{line}{_GAP}{mark}".rstrip() for line, mark in zip(lines, drawn, strict=True))
+            return "\n".join(f"{line}{GAP}{mark}".rstrip() for line, mark in zip(lines, drawn, strict=True))
     lines = lines_of(fitting(_columns(keys, groups, whole, by), width))
     names = [clip(clean_line(bucket.title) or key_of(bucket, by), max(12, width // 2)) for bucket in groups]
     beside = max(map(cells_of, names))
-    room = width - beside - len(_GAP)
-    drawn = [f"{pad(name, beside)}{_GAP}{bar(b, most, room)}" for name, b in zip(names, groups, strict=True)]
+    room = width - beside - len(GAP)
+    drawn = [f"{pad(name, beside)}{GAP}{bar(b, most, room)}" for name, b in zip(names, groups, strict=True)]
     return "\n".join([*lines, "", *(line.rstrip() for line in drawn)])
 
 
@@ -121,31 +104,15 @@ def _columns(names: Sequence[str], groups: Sequence[Bucket], whole: Bucket, by: 
     return [
         Column(str(by), [*names, "total"], left=True),
         Column("turns", [number(bucket.turns) for bucket in every]),
-        Column("cost", [amount_text(bucket.total("usd"), usd_text) for bucket in every]),
-        Column("credits", [amount_text(bucket.total("credits"), credits_text) for bucket in every], spare=2),
-        Column("tokens", [amount_text(bucket.total("tokens"), _count) for bucket in every], spare=3),
+        Column("cost", _amounts(every, "usd", usd_text)),
+        Column("credits", _amounts(every, "credits", credits_text), spare=2),
+        Column("tokens", _amounts(every, "tokens", _count), spare=3),
         Column("incomplete", [incomplete_text(bucket) for bucket in every], spare=1),
     ]
 
 
-def lines_of(listed: Sequence[Column]) -> list[str]:
-    """Head and rows, padded."""
-    rows = zip(*((column.head, *column.cells) for column in listed), strict=True)
-    return [
-        _GAP.join(pad(text, column.width, left=column.left) for text, column in zip(row, listed, strict=True))
-        for row in rows
-    ]
-
-
-def fitting(listed: Sequence[Column], width: int) -> list[Column]:
-    """Those that there is room for, the most spare ones left out first."""
-    kept = list(listed)
-    while sum(column.width for column in kept) + len(_GAP) * (len(kept) - 1) > width:
-        spare = max(kept, key=lambda column: column.spare)
-        if not spare.spare:
-            break
-        kept.remove(spare)
-    return kept
+def _amounts(every: Sequence[Bucket], member: str, write: Callable[[Decimal | None], str]) -> list[str]:
+    return in_line([amount_text(bucket.total(member), write) for bucket in every])
 
 
 def key_of(bucket: Bucket, by: By) -> str:
@@ -200,9 +167,9 @@ def share_lines(whole: Bucket, width: int) -> str:
     found = shares(whole)
     if not any(share.usd is not None for share in found):
         return "Share by category: not reported."
+    amounts = in_line([amount_text(Total(share.usd, share.gaps), usd_text) for share in found])
     texts = [
-        (share.name, percent_text(share.part), amount_text(Total(share.usd, share.gaps), usd_text))
-        for share in found
+        (share.name, percent_text(share.part), amount) for share, amount in zip(found, amounts, strict=True)
     ]
     beside = [max(len(row[at]) for row in texts) for at in range(3)]
     room = max(4, min(40, width - sum(beside) - 8))
@@ -212,36 +179,3 @@ def share_lines(whole: Bucket, width: int) -> str:
         mark = ("░" if share.name == "not split" else "█") * max(length, 1 if share.part else 0)
         lines.append(f"  {name:<{beside[0]}}  {percent:>{beside[1]}}  {usd:>{beside[2]}}  {mark}".rstrip())
     return "\n".join(["Share by category:", *lines])
-
-
-# -- widths ------------------------------------------------------------------------------
-def cells_of(text: str) -> int:
-    """How many cells a text takes in a terminal."""
-    if text.isascii():
-        return len(text)
-    return sum(_cells(letter) for letter in text)
-
-
-def _cells(letter: str) -> int:
-    if unicodedata.category(letter) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
-
-
-def pad(text: str, width: int, *, left: bool = True) -> str:
-    """`text` in `width` cells, at the left or right."""
-    blank = " " * (width - cells_of(text))
-    return text + blank if left else blank + text
-
-
-def clip(text: str, width: int) -> str:
-    """At most `width` cells, "…" where something is left out."""
-    if cells_of(text) <= width:
-        return text
-    kept, used = "", 1
-    for letter in text:
-        used += _cells(letter)
-        if used > width:
-            break
-        kept += letter
-    return kept.rstrip() + "…"

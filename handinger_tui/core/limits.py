@@ -21,6 +21,7 @@ WARN_AT: Final = Decimal("0.8")
 FINEST: Final = 12
 """Decimal places of an amount that a person may set: whole pico-dollars."""
 LARGEST: Final = Decimal(1_000_000)
+UNTIL_RAISED: Final = "Nothing more is sent until it is raised."
 STILL: Final = "A running turn cannot be stopped from here, and may go on charging."
 
 
@@ -147,15 +148,18 @@ def blocking(found: Sequence[Gauge]) -> Gauge | None:
 # -- words -----------------------------------------------------------------------------
 def amount_text(amount: Decimal, unit: Unit) -> str:
     """As people write it: "$1.50", "20 credits"."""
-    return usd_text(amount) if unit is Unit.USD else f"{credits_text(amount)} credits"
+    if unit is Unit.USD:
+        return usd_text(amount)
+    return f"{credits_text(amount)} {'credit' if amount == 1 else 'credits'}"
 
 
 def spent_text(gauge: Gauge) -> str:
-    """As told: "$0.85 of $1.00 (85 %)", with "at least" and the gaps where something is not known."""
+    """As in "$0.85 of $1.00 (85 %)", "16 of 20 credits (80 %)"; with gaps, "at least" and how many."""
     unit, limit = gauge.limit.unit, amount_text(gauge.limit.amount, gauge.limit.unit)
     if gauge.spent.value is None:
         return f"not reported of {limit}"
-    told = f"{amount_text(gauge.spent.value, unit)} of {limit} ({gauge.percent} %)"
+    spent = usd_text(gauge.spent.value) if unit is Unit.USD else credits_text(gauge.spent.value)
+    told = f"{spent} of {limit} ({gauge.percent} %)"
     if gauge.spent.whole:
         return told
     return f"at least {told}, {plural(gauge.spent.missing_turns, 'turn')} not fully known"

@@ -42,6 +42,7 @@ READ_AS: Final = {
     Reading.PER_TURN: "As this turn's own: the worker reports every turn by itself.",
     Reading.NONE: "Not at all: nothing was reported for this turn.",
 }
+BY_CATEGORY: Final = "By category"
 CATEGORIES: Final = (
     ("Model", "model_usd"),
     ("Tools", "tool_usd"),
@@ -70,7 +71,7 @@ def sections_of(facts: Facts) -> tuple[Section, ...]:
     """All of them, in the order in which people ask."""
     builders: tuple[tuple[str, Callable[[Facts], list[Row]]], ...] = (
         ("Cost", _cost),
-        ("By category", _categories),
+        (BY_CATEGORY, _categories),
         ("Tokens and steps", _tokens),
         ("Time", _time),
         ("Sources and files", _evidence),

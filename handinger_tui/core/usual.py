@@ -75,9 +75,11 @@ class Usual:
 
 
 # -- words -----------------------------------------------------------------------------
-CHIP_CELLS: Final = 22
+CHIP_CELLS: Final = 25
 """At most this wide is `usual_chip`."""
 _SMALLEST: Final = Decimal("0.0001")
+_FINE: Final = ((Decimal("0.1"), Decimal("0.01")), (Decimal("0.01"), Decimal("0.001")))
+"""From which amount on how fine: two digits that count."""
 _LARGE: Final = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
@@ -158,7 +160,7 @@ def _digits(value: Decimal, at_least: int) -> tuple[str, str]:
     if value >= 100:
         size, letter = next(((size, letter) for size, letter in _LARGE if value >= 10 * size), (1, ""))
         return "", f"{EXACT.divide(value, Decimal(size)):.0f}{letter}"
-    fine = Decimal("0.01") if value >= Decimal("0.01") else _SMALLEST
+    fine = next((fine for least, fine in _FINE if value >= least), _SMALLEST)
     units, _, decimals = format(value.quantize(fine, context=EXACT), "f").partition(".")
     decimals = decimals.rstrip("0").ljust(at_least, "0")
     return "", f"{units}.{decimals}" if decimals else units

@@ -16,7 +16,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from handinger_tui.cli.costs_text import amount_text, bar, cells_of, clip, fitting, table
+from handinger_tui.cli.costs_columns import cells_of, clip, fitting, in_line
+from handinger_tui.cli.costs_text import amount_text, bar, table
 from handinger_tui.cli.costs_when import since_ms, until_ms
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money import Total, usd_text
@@ -281,6 +282,19 @@ def test_a_table_fits_its_width(width: int) -> None:
     lines = table(groups, altogether(groups), By.DAY, width).splitlines()
     assert max(map(cells_of, lines)) <= max(width, 46), "turns and cost are never left out"
     assert len([line for line in lines if "2026-11-03" in line]) in (1, 2)
+
+
+def test_points_and_plus_signs_stand_below_each_other() -> None:
+    amounts = ["$0.05861 +1", "$12.00", "not reported", "1,554 +12", "-$0.5", "<$0.0001"]
+    assert in_line(amounts) == [
+        "   $0.05861 +1 ",
+        "  $12.00       ",
+        "not reported",
+        "1,554       +12",
+        "  -$0.5        ",
+        "  <$0.0001     ",
+    ]
+    assert in_line([]) == []
 
 
 def test_the_longest_bar_is_the_dearest_and_gaps_are_marked() -> None:

@@ -49,7 +49,7 @@ def _spent(gauge: Gauge) -> str:
     limit = amount_text(gauge.limit.amount, gauge.limit.unit)
     if gauge.spent.value is None:
         return f"{NOT_REPORTED} of {limit}"
-    spent = amount_text(gauge.spent.value, gauge.limit.unit).removesuffix(" credits")
+    spent = amount_text(gauge.spent.value, gauge.limit.unit).partition(" ")[0]
     return f"{spent}{'' if gauge.spent.whole else '+'} of {limit}"
 
 

@@ -54,7 +54,8 @@ class BudgetsScreen(ModalScreen[None]):
             yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Read at once."""
+        """Read at once; no passing line covers the table."""
+        self.app.clear_notifications()
         self._read()
 
     def action_other(self) -> None:

@@ -77,7 +77,8 @@ class LedgerReading(ModalScreen[str]):
         return self.query_one(LedgerTable)
 
     def on_mount(self) -> None:
-        """Read for the first time."""
+        """Read for the first time; no passing line covers the totals."""
+        self.app.clear_notifications()
         self._read()
 
     @on(events.ScreenSuspend)

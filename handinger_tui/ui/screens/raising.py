@@ -10,6 +10,7 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from handinger_tui.core.limits import (
+    UNTIL_RAISED,
     Gauge,
     Limit,
     Origin,
@@ -51,6 +52,10 @@ async def grant(desk: Desk, stage: Speaking, wish: Wish) -> None:
     for unit in [wish.unit] if wish.unit else list(Unit):
         await purse.set_limit(desk.session, wish.scope, unit, wish.amount)
     now = await desk.release()
+    for gauge in now:
+        if _meant(wish, gauge.limit.scope, gauge.limit.unit):
+            # Told right here, and not once more as a warning.
+            desk.warned.told(desk.session_id, gauge)
     stage.say(*_told(wish, before, now))
 
 
@@ -65,9 +70,10 @@ def _told(wish: Wish, before: Sequence[Limit], now: Sequence[Gauge]) -> tuple[st
         kept = f"The {wish.scope} limit {amount_text(wish.amount, unit)} is kept"
         return (f"{kept}, but {stands} goes before it." if stands else f"{kept}."), "warning"
     if gauge.state is State.REACHED:
-        return reached_text(gauge), "warning"
+        return f"{reached_text(gauge)} {UNTIL_RAISED}", "error"
     used = "" if gauge.percent is None else f": {gauge.percent} % used"
-    return f"The {wish.scope} limit is {amount_text(wish.amount, unit)} now{used}.", "information"
+    severity: SeverityLevel = "warning" if gauge.state is State.NEAR else "information"
+    return f"The {wish.scope} limit is {amount_text(wish.amount, unit)} now{used}.", severity
 
 
 def _lifted(wish: Wish, before: Sequence[Limit], left: Sequence[Limit]) -> tuple[str, SeverityLevel]:

@@ -56,7 +56,8 @@ class ReceiptScreen(ModalScreen[None]):
             yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Draw what is known, then read what the history adds."""
+        """Draw what is known, then read what the history adds; no passing line covers the amount."""
+        self.app.clear_notifications()
         self._open(self._turn_id)
         self.set_interval(1 / LOOKS_PER_S, self._draw)
 

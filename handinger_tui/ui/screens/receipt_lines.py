@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from rich.style import Style
@@ -12,13 +13,15 @@ from textual.renderables.digits import Digits
 from handinger_tui.core.money import credits_text, usd_text
 from handinger_tui.core.receipt_facts import Facts, percent_text
 from handinger_tui.core.receipt_page import Receipt
-from handinger_tui.core.receipt_rows import CATEGORIES, Row, Section
+from handinger_tui.core.receipt_rows import BY_CATEGORY, CATEGORIES, Row, Section
 from handinger_tui.core.words import NOT_REPORTED, PENDING, duration, plural
 from handinger_tui.ui.panels import drawing
 from handinger_tui.ui.widgets.words import STATUS_WORDS
 
 LABEL: Final = 21
 """Cells of the labels, with a blank behind the longest."""
+WIDEST: Final = 24
+"""Cells of an amount that is given zeros to stand in line with others."""
 COLOURS: Final = ("$primary", "$secondary", "$accent", "$text-muted")
 _BLOCKS: Final = {label: at for at, (label, _) in enumerate(CATEGORIES)}
 
@@ -28,9 +31,22 @@ def receipt_lines(receipt: Receipt, width: int) -> list[Content]:
     lines = [*_head(receipt.facts, width), *_bar(receipt.facts, width)]
     for section in receipt.sections:
         lines += [Content(""), Content.styled(section.title, "bold $primary")]
-        for row in section.rows:
+        for row in _in_line(section):
             lines += _row(section, row, width)
     return lines
+
+
+def _in_line(section: Section) -> tuple[Row, ...]:
+    """Its rows; amounts of money that stand below each other have their points there too."""
+    if section.title != BY_CATEGORY:
+        return section.rows
+    places = max((drawing.decimals(row.value) for row in section.rows), default=0)
+    values = [drawing.even(row.value, places, WIDEST) for row in section.rows]
+    cells = max(map(len, values), default=0)
+    return tuple(
+        replace(row, value=f"{value:>{cells}}" if drawing.decimals(value) else value)
+        for row, value in zip(section.rows, values, strict=True)
+    )
 
 
 def receipt_text(receipt: Receipt) -> str:
@@ -86,7 +102,7 @@ def _bar(facts: Facts, width: int) -> list[Content]:
 
 
 def _row(section: Section, row: Row, width: int) -> list[Content]:
-    at = _BLOCKS.get(row.label) if section.title == "By category" else None
+    at = _BLOCKS.get(row.label) if section.title == BY_CATEGORY else None
     mark = Content(" ") if at is None else Content.styled(drawing.BLOCKS[at], COLOURS[at])
     label = Content.assemble(
         "  " if at is None else mark, "" if at is None else " ", (row.label, "$text-muted")

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Final, Protocol, runtime_checkable
 
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.limits import Gauge, State, near_text, reached_text
+from handinger_tui.core.limits import UNTIL_RAISED, Gauge, State, near_text, reached_text
 from handinger_tui.core.usual import Usual, usual_chip
 from handinger_tui.ui.screens.desk import Desk
 from handinger_tui.ui.screens.stage import WorkStage
@@ -103,6 +103,6 @@ class Till:
         """Each limit once at 80 % and once at 100 %."""
         for gauge in self._desk.warned.news(self._desk.session_id, gauges):
             if gauge.state is State.REACHED:
-                self._stage.say(f"{reached_text(gauge)} Nothing more is sent until it is raised.", "error")
+                self._stage.say(f"{reached_text(gauge)} {UNTIL_RAISED}", "error")
             else:
                 self._stage.say(near_text(gauge), "warning")

@@ -184,8 +184,13 @@ async def test_each_limit_warns_once_at_80_and_once_at_100_percent_and_anew_afte
         assert desktop.said().count(reached) == 1
         assert "sent until it is raised" in desktop.said()
         await desktop.send(pilot, "/limit day 7")
-        await desktop.until(pilot, lambda: desktop.said().count(near) == 2)
-        assert "▲ day limit 85 %" in desktop.text()
+        await desktop.until(pilot, lambda: "The day limit is $7.00 now: 85 % used." in desktop.said())
+        await desktop.shows(pilot, "▲ day limit 85 %")
+        assert desktop.said().count(near) == 1, "what was set tells it already"
+        await desktop.send(pilot, "/limit day 6")
+        await desktop.until(pilot, lambda: desktop.said().count(reached) == 2)
+        await spent("6.5", "■ day limit reached")
+        assert desktop.said().count(reached) == 2
         assert not any(word in desktop.said().lower() for word in ("stopped", "cancel"))
 
 
@@ -225,7 +230,7 @@ async def test_the_chip_tells_what_this_worker_usually_takes_at_this_budget() ->
     ]
     async with desktop.running() as pilot:
         # A new worker has no history: that of all others, and said so.
-        await desktop.shows(pilot, "standard · ~$0.04 elsewhere")
+        await desktop.shows(pilot, "standard · ~$0.045 elsewhere")
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "standard · ~$0.03 ($0.02–0.04)")
         asked = len(desktop.books.asked)

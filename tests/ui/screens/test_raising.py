@@ -66,7 +66,7 @@ async def test_every_limit_that_is_used_up_is_asked_for() -> None:
         await desktop.send(pilot, "Keep me")
         await desktop.shows(pilot, "Day limit reached")
         await pilot.press(*"7", "enter")
-        await desktop.shows(pilot, "Turn limit reached", "12.5 credits of 10 credits")
+        await desktop.shows(pilot, "Turn limit reached", "12.5 of 10 credits")
         assert desktop.api.posts == []
         await pilot.press(*"20", "enter")
         await desktop.shows(pilot, "✓ completed")

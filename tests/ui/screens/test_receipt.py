@@ -55,9 +55,18 @@ async def test_the_page_of_a_priced_turn(width: int, height: int, golden: Callab
         await desktop.send(pilot, "What is a heat pump?")
         await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
         await pilot.press("ctrl+t")
-        await desktop.shows(pilot, "1 of 1", "usually $0.02–$0.06")
+        await desktop.shows(pilot, "1 of 1", "usually $0.025–$0.055")
         await desktop.rest(pilot)
         golden(f"receipt-{width}x{height}", desktop.text_of("#receipt"))
+
+
+def test_the_amounts_of_the_categories_stand_in_line() -> None:
+    empty = reading("0", costs=("0", "0", "0", "0"))
+    kept = session(turn(1, before=empty, after=reading("12.6073", costs=("12.5", "0.0023", "0.105", "0"))))
+    lines = [line.plain for line in receipt_lines(receipt_page(kept, kept.turns[0]), 70)]
+    amounts = [line for line in lines if " $" in line and line.startswith(("█ ", "▓ ", "▒ ", "░ "))]
+    assert len(amounts) == 4
+    assert len({line.index(".") for line in amounts}) == 1
 
 
 async def test_keys_walk_through_the_turns_and_close() -> None:
