@@ -35,11 +35,16 @@ from handinger_tui.cli.start import settings_for  # noqa: E402
 from handinger_tui.core.turn import TurnStatus  # noqa: E402
 from handinger_tui.ui.app import HandingerApp  # noqa: E402
 from handinger_tui.ui.screens.work import WorkScreen  # noqa: E402
+from screenshots import money  # noqa: E402
+from screenshots.past import remember  # noqa: E402
 
 SIZES = ((120, 40), (80, 24))
 NARROW = ((80, 24),)
 """Where the panels lie over the session instead of beside it."""
+ONLY_NARROW = ("panels", "charts")
 THEMES = ("dark", "light")
+NO_COLOR = "nocolor"
+"""As with NO_COLOR set."""
 PATIENCE_S = 60.0
 SAMPLE = ROOT / "screenshots" / "orders.csv"
 
@@ -52,6 +57,11 @@ class Scene:
 
     app: HandingerApp
     pilot: Pilot[Any]
+
+    @property
+    def narrow(self) -> bool:
+        """The panels lie over the session."""
+        return self.app.size.width == NARROW[0][0]
 
     @property
     def work(self) -> WorkScreen:
@@ -157,23 +167,6 @@ async def sessions(scene: Scene) -> None:
     await scene.pilot.pause(0.3)
 
 
-async def limits(scene: Scene) -> None:
-    """Every limit and how far it is used."""
-    for wish in ("turn 0.05", "session 100 credits", "day 0.20"):
-        await scene.command(f"/limit {wish}")
-    await scene.say("report on primes, with a chart")
-    await scene.answered()
-    await scene.command("/limit")
-
-
-async def raising(scene: Scene) -> None:
-    """A message that a limit holds back."""
-    await scene.command("/limit day 0.008")
-    await scene.say("report on primes, with a chart")
-    await scene.answered()
-    await scene.command("cite sources about python and http")
-
-
 async def helping(scene: Scene) -> None:
     """The help screen."""
     await scene.connected()
@@ -190,18 +183,27 @@ SCENES: dict[str, Steps] = {
     "failed": failed,
     "detach": leaving,
     "sessions": sessions,
-    "limits": limits,
-    "raise": raising,
     "help": helping,
+    **money.SCENES,
 }
+
+
+PACES = {streaming: "1", leaving: "1", money.spending: "0.3"}
+"""Scenes in the middle of an answer."""
 
 
 async def shoot(steps: Steps, size: tuple[int, int], theme: str) -> str:
     """The screen after `steps`, as SVG."""
     with tempfile.TemporaryDirectory() as home:
         os.environ["HANDINGER_TUI_HOME"] = home
-        os.environ["HANDINGER_LOCAL_PACE"] = "1" if steps in (streaming, leaving) else "0.02"
-        Path(home, "config.toml").write_text(f'theme = "handinger-{theme}"\n', encoding="utf-8")
+        os.environ["HANDINGER_LOCAL_PACE"] = PACES.get(steps, "0.02")
+        kept = "dark" if theme == NO_COLOR else theme
+        Path(home, "config.toml").write_text(f'theme = "handinger-{kept}"\n', encoding="utf-8")
+        if steps in money.WITH_A_PAST:
+            remember(Path(home))
+        os.environ.pop("NO_COLOR", None)
+        if theme == NO_COLOR:
+            os.environ["NO_COLOR"] = "1"
         told = parse(["--local"])
         async with AsyncExitStack() as stack:
             app = HandingerApp(launch_of(told, settings_for(told), stack))
@@ -238,8 +240,9 @@ async def main(word: str) -> None:
     for name in [name for name in os.environ if name.startswith("HANDINGER_")]:
         del os.environ[name]
     for scene, steps in SCENES.items():
-        for columns, rows in NARROW if scene == "panels" else SIZES:
-            for theme in THEMES:
+        themes = (*THEMES, NO_COLOR) if scene in money.SCENES else THEMES
+        for columns, rows in NARROW if scene in ONLY_NARROW else SIZES:
+            for theme in themes:
                 name = f"{scene}-{columns}x{rows}-{theme}.png"
                 if word in name:
                     picture(await shoot(steps, (columns, rows), theme), FOLDER / name)

@@ -1,0 +1,96 @@
+"""Scenes about money: what turns take while they run, afterwards, and altogether."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from screenshots.make import Scene
+
+
+async def spending(scene: Scene) -> None:
+    """The panel of usage and cost while a turn runs, with turns before it."""
+    for count, prompt in enumerate(("hello", "cite sources about tea", "report on tea"), 1):
+        await scene.say(prompt)
+        await scene.answered(count)
+    await scene.command("/limit session 0.05")
+    await scene.say("report on primes, with a chart")
+    await scene.until(lambda: len(scene.turns) == 4 and len(scene.turns[-1].text) > 200)
+    if scene.narrow:
+        await scene.pilot.press("ctrl+b")
+    await scene.pilot.pause(0.3)
+
+
+async def receipt(scene: Scene) -> None:
+    """Everything about one turn."""
+    for count, prompt in enumerate(("report on tea", "cite sources about tea", "report on primes"), 1):
+        await scene.say(prompt)
+        await scene.answered(count)
+    await scene.command("/limit session 100 credits")
+    await scene.command("/receipt")
+
+
+async def ledger(scene: Scene) -> None:
+    """What everything took, day by day."""
+    await scene.command("/limit day 0.50")
+    await scene.command("/ledger")
+    await scene.pilot.pause(0.3)
+
+
+async def charts(scene: Scene) -> None:
+    """Its charts, where there is no room for them beside the table."""
+    await ledger(scene)
+    await scene.pilot.press("c")
+    await scene.pilot.pause(0.3)
+
+
+async def turns(scene: Scene) -> None:
+    """Turn by turn."""
+    await ledger(scene)
+    await scene.pilot.press("t")
+    await scene.pilot.pause(0.3)
+
+
+async def budgets(scene: Scene) -> None:
+    """The levels of budget side by side, and the month's end."""
+    await scene.command("/budgets")
+    await scene.pilot.press("a")
+    await scene.pilot.pause(0.3)
+
+
+async def limits(scene: Scene) -> None:
+    """Every limit and how far it is used."""
+    for wish in ("turn 0.05", "session 100 credits", "day 0.20"):
+        await scene.command(f"/limit {wish}")
+    await scene.say("report on primes, with a chart")
+    await scene.answered()
+    await scene.command("/limit")
+
+
+async def raising(scene: Scene) -> None:
+    """A message that a limit holds back."""
+    await scene.command("/limit day 0.008")
+    await scene.say("report on primes, with a chart")
+    await scene.answered()
+    await scene.command("cite sources about python and http")
+
+
+async def unlimited(scene: Scene) -> None:
+    """The budget without a bound asks first."""
+    await scene.command("/budget unlimited")
+    await scene.pilot.pause(0.3)
+
+
+SCENES = {
+    "spending": spending,
+    "receipt": receipt,
+    "ledger": ledger,
+    "charts": charts,
+    "turns": turns,
+    "budgets": budgets,
+    "limits": limits,
+    "raise": raising,
+    "unlimited": unlimited,
+}
+"""These come without colours as well."""
+WITH_A_PAST = (ledger, charts, turns, budgets, unlimited)
