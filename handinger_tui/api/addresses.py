@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from handinger_tui.api.client import WorkerClient
 
 _DOTS: Final = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
-_ODD_IP: Final = re.compile(r"(?:0x[0-9a-f]*|\d+)(?:\.(?:0x[0-9a-f]*|\d+))*\.?", re.IGNORECASE)
+_ODD_IP: Final = re.compile(r"(?:.*\.)?(?:0x[0-9a-f]*|\d+)", re.IGNORECASE)
 _HOME_NAMES: Final = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 _SIGNATURES: Final = frozenset(
     {"signature", "sig", "token", "x-amz-signature", "x-goog-signature", "x-oss-signature", "q-signature"}
@@ -84,7 +84,7 @@ def private(host: str) -> bool:
         return not ipaddress.ip_address(host).is_global
     except ValueError:
         pass
-    # 2130706433, 0x7f.1 and 127.1 are numbers too, for those who resolve names.
+    # 2130706433, 0x7f.1 and 127.1 are numbers too, for those who resolve names; no public name ends in one.
     name = host.rstrip(".")
     return bool(_ODD_IP.fullmatch(name)) or "." not in name or name.endswith(_HOME_NAMES)
 

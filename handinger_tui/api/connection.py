@@ -125,8 +125,12 @@ class Connection:
                 yield response
 
     @asynccontextmanager
-    async def fetch(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+    async def fetch(
+        self, url: str, headers: Mapping[str, str], *, keyed: bool = True
+    ) -> AsyncIterator[httpx.Response]:
         """One GET of a file from anywhere; a redirect is handed over, not followed.
+
+        `keyed` False: without the key, even to our own origin.
 
         Raises:
             ApiError: for every status but 2xx, 3xx and 416.
@@ -135,7 +139,9 @@ class Connection:
         # Parts of a packed file cannot be told apart: only a plain one can be continued.
         headers = {"Accept": "*/*", "Accept-Encoding": "identity", **headers}
         with _only_reading():
-            async with self._exchange(client, "GET", url, headers, handed=_FILE_ANSWERS) as response:
+            async with self._exchange(
+                client, "GET", url, headers, handed=_FILE_ANSWERS, keyed=keyed
+            ) as response:
                 yield response
 
     @asynccontextmanager
@@ -178,6 +184,7 @@ class Connection:
         *,
         dials: int = 1,
         handed: Container[int] = (),
+        keyed: bool = True,
     ) -> AsyncIterator[httpx.Response]:
         first_byte = first_byte or self.limits.first_byte_timeout
 
@@ -185,7 +192,7 @@ class Connection:
             return client.build_request(
                 method,
                 url,
-                headers=self._prepared(url, headers),
+                headers=self._prepared(url, headers) if keyed else headers,
                 content=content(departure.progress) if callable(content) else content,
                 extensions={"trace": departure},
             )

@@ -239,12 +239,17 @@ async def followed(
 ) -> AsyncIterator[tuple[httpx.Response, str]]:
     """The answer at the end of all redirects, and its address.
 
+    The key goes along until a redirect has left our origin, and does not come back with one
+    that returns: another host must not choose what is read in our name.
+
     Raises:
         LinkExpired, ApiError
     """
+    keyed = True
     for _ in range(MAX_REDIRECTS + 1):
+        keyed = keyed and client.connection.authorized(url)
         try:
-            async with client.connection.fetch(url, headers) as response:
+            async with client.connection.fetch(url, headers, keyed=keyed) as response:
                 if not 300 <= response.status_code < 400:
                     yield response, url
                     return
