@@ -148,6 +148,7 @@ def _unicode_label(label: str) -> str:
         return label
 
 
+@lru_cache(maxsize=1 << 12)
 def host_marks(host: str) -> tuple[str, ...]:
     """What makes a host (in ASCII) worth a second look, in the words that people are shown."""
     labels = host.lower().split(".")

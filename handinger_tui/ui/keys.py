@@ -17,6 +17,7 @@ class Where(StrEnum):
     PROMPT = "In the prompt"
     ANYWHERE = "Anywhere"
     TRANSCRIPT = "In the transcript"
+    SOURCES = "In the sources"
     SESSIONS = "In the session list"
     LEDGER = "In the ledger"
     RECEIPT = "In a receipt"
@@ -57,7 +58,7 @@ class Key:
 
 
 _P, _A, _T, _S = Where.PROMPT, Where.ANYWHERE, Where.TRANSCRIPT, Where.SESSIONS
-_L, _R, _B = Where.LEDGER, Where.RECEIPT, Where.BUDGETS
+_O, _L, _R, _B = Where.SOURCES, Where.LEDGER, Where.RECEIPT, Where.BUDGETS
 _N, _G, _E = Where.LINES, Where.TABLE, Where.TREE
 
 # fmt: off - one key, one line
@@ -111,6 +112,24 @@ KEYS: Final = (
     ),
     Key("transcript.match_up", "N", "transcript('find_previous')", "Match before", "The match above", _T),
     Key("transcript.copy", "y", "copy_current", "Copy", "Copy what the cursor is on", _T),
+    Key("transcript.mention", "m", "mention(1)", "Mention", "To the next place that names a source", _T),
+    Key("transcript.mention_up", "M", "mention(-1)", "Mention before", "To the place before", _T),
+    Key("transcript.source", "s", "source", "Source", "To the source that is named there", _T),
+    Key("sources.open", "enter", "open", "Open", "Open the source in the browser", _O, 1),
+    Key(
+        "sources.mention",
+        "m",
+        "mention(1)",
+        "Mentioned",
+        "Where the answer names it; again: next",
+        _O,
+        2,
+    ),
+    Key("sources.mention_up", "M", "mention(-1)", "Before", "The place before that names it", _O),
+    Key("sources.group", "g", "group", "By host, turn", "Group by host, or by turn again", _O, 3),
+    Key("sources.copy", "y", "copy", "Copy", "Copy the address of the source", _O, 4),
+    Key("sources.footnotes", "f", "footnotes", "Footnotes", "Copy all sources as footnotes", _O, 5),
+    Key("sources.export", "e", "export", "Export", "Save all: Markdown, CSL-JSON, BibTeX", _O, 6),
     Key("sessions.open", "enter", "open", "Open", "Open the marked session", _S, 1),
     Key("sessions.rename", "f2", "rename", "Rename", "Give the session another title", _S, 2),
     Key("sessions.delete", "ctrl+x", "delete", "Delete", "Delete it from this machine", _S, 3),

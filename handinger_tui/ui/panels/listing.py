@@ -115,6 +115,10 @@ class Listing(Panel[Items[Item]], Generic[Item]):
         """The lines of item `at`: `LINES` each, where a listing has nothing but items."""
         return range(at * self.LINES, (at + 1) * self.LINES)
 
+    def span_of(self, at: int) -> range:
+        """The lines to be in sight when the cursor comes to item `at`."""
+        return self.lines_of(at)
+
     def place_of(self, y: int) -> tuple[int, int] | None:
         """The item at line `y` and the line within it; None where there is none."""
         at, row = divmod(y, self.LINES)
@@ -152,7 +156,7 @@ class Listing(Panel[Items[Item]], Generic[Item]):
         for touched in {before, self._cursor}:
             lines = self.lines_of(touched) if touched < len(self.items) else range(0)
             self.refresh_lines(lines.start, len(lines))
-        shown = self.lines_of(self._cursor) if self.items else range(0)
+        shown = self.span_of(self._cursor) if self.items else range(0)
         region = Region(0, shown.start, self.scrollable_content_region.width, len(shown))
         self.scroll_to_region(region, animate=False, force=True, immediate=True)
         self.refresh_bindings()

@@ -15,10 +15,12 @@ from textual.strip import Strip
 
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot, WorkerFile, WorkerSource
-from handinger_tui.core.turn import FilePart, Order, Part, SourcePart, Turn, TurnStatus
+from handinger_tui.core.text import Rope
+from handinger_tui.core.turn import FilePart, Order, Part, SourcePart, TextPart, Turn, TurnStatus
 from handinger_tui.core.usage import Costs, Usage
 from handinger_tui.ui.panels import Panel
 from handinger_tui.ui.panels.messages import CopyLink, OpenLink, SaveFile
+from handinger_tui.ui.panels.sources_messages import CopyFootnotes, ExportSources, ShowMention
 from handinger_tui.ui.themes import THEMES
 
 SHEET = Path(__file__).parents[3] / "styles.tcss"
@@ -68,6 +70,15 @@ class Stage(App[None]):
         self.asked.append(message)
 
     def on_copy_link(self, message: CopyLink) -> None:
+        self.asked.append(message)
+
+    def on_show_mention(self, message: ShowMention) -> None:
+        self.asked.append(message)
+
+    def on_copy_footnotes(self, message: CopyFootnotes) -> None:
+        self.asked.append(message)
+
+    def on_export_sources(self, message: ExportSources) -> None:
         self.asked.append(message)
 
     def on_save_file(self, message: SaveFile) -> None:
@@ -164,6 +175,10 @@ def two_turns() -> Session:
 def source(number: int, **changes: Any) -> SourcePart:
     part = SourcePart(f"src-{number}", f"https://www.example.org/page/{number}", f"Page number {number}")
     return replace(part, **changes)
+
+
+def says(text: str) -> TextPart:
+    return TextPart(Rope() + text, open=False)
 
 
 def file(name: str | None, size: int | None = 2048, media_type: str = "text/csv") -> FilePart:

@@ -12,8 +12,8 @@ from handinger_tui.core.snapshot import WorkerFile, WorkerSource
 from handinger_tui.core.turn import SourcePart, TextPart, TurnStatus
 from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.files import FilesPanel, end_of
-from handinger_tui.ui.panels.messages import CopyLink, OpenLink, SaveFile
-from handinger_tui.ui.panels.sources import SourcesPanel, place_of, title_of
+from handinger_tui.ui.panels.messages import SaveFile
+from handinger_tui.ui.panels.sources import SourcesPanel
 from tests.ui.panels.golden import check
 from tests.ui.panels.stage import Stage, count_drawn, file, reading, session, source, text_of, turn
 
@@ -32,16 +32,6 @@ def evidence() -> Session:
         file("notes.txt", None),
     )
     return session(first, turn(1, parts=(alps, idn, document, *made)))
-
-
-@pytest.mark.parametrize("columns", [30, 34, 44])
-async def test_sources(columns: int) -> None:
-    panel = SourcesPanel()
-    app = Stage(panel, columns=columns)
-    async with app.run_test(size=(columns, 16)) as pilot:
-        panel.show(evidence())
-        await pilot.press("down", "down")
-        check(f"sources-{columns}", text_of(app))
 
 
 @pytest.mark.parametrize("columns", [30, 34, 44])
@@ -68,34 +58,6 @@ async def test_empty_lists_say_what_they_are_for() -> None:
         assert "No sources yet." in text_of(app)
         assert "No files yet." in text_of(app)
         assert not app.asked
-
-
-async def test_open_and_copy_hand_over_the_address_as_it_came() -> None:
-    panel = SourcesPanel()
-    app = Stage(panel)
-    async with app.run_test(size=(34, 20)) as pilot:
-        panel.show(evidence())
-        await pilot.press("down", "down", "down", "enter", "y", "down", "enter", "y")
-        opened, copied = app.asked
-        assert isinstance(opened, OpenLink)
-        assert isinstance(copied, CopyLink)
-        assert opened.url == copied.url == "https://bücher.example/katalog"
-        assert opened.shown == "https://bücher.example/katalog"
-        assert panel.check_action("open", ()) is None, "a document without an address cannot be opened"
-
-
-async def test_a_click_opens_the_source_under_the_mouse() -> None:
-    panel = SourcesPanel()
-    app = Stage(panel)
-    async with app.run_test(size=(34, 20)) as pilot:
-        panel.show(evidence())
-        await pilot.pause()
-        await pilot.click(panel, offset=(8, 4))
-        assert [ask.url for ask in app.asked if isinstance(ask, OpenLink)] == [
-            "https://www.example.org/page/2"
-        ]
-        await pilot.click(panel, offset=(8, 15))
-        assert len(app.asked) == 1, "below the last source there is nothing"
 
 
 async def test_save_one_and_save_all_new() -> None:
@@ -129,21 +91,6 @@ async def test_the_second_click_saves() -> None:
         assert len(app.asked) == 1
 
 
-async def test_only_the_newest_turn_that_was_sent_has_new_items() -> None:
-    panel = SourcesPanel()
-    app = Stage(panel)
-    async with app.run_test(size=(34, 20)) as pilot:
-        shown = evidence()
-        panel.show(shown)
-        await pilot.pause()
-        assert [panel.is_new(item) for item in panel.items] == [False, False, True, True, True]
-        panel.show(session(*shown.turns, turn(2, status=TurnStatus.QUEUED, seconds=None)))
-        assert any(panel.is_new(item) for item in panel.items)
-        panel.show(session(*shown.turns, turn(2, status=TurnStatus.ACCEPTED, seconds=None)))
-        await pilot.pause()
-        assert "new" not in text_of(app)
-
-
 async def test_what_only_the_worker_lists_is_shown_too() -> None:
     listed = reading(
         sources=(WorkerSource("x", "https://worker.example/a", "From the worker"),),
@@ -174,16 +121,6 @@ async def test_the_cursor_stays_on_its_file_when_the_order_changes() -> None:
         assert panel.cursor == 0
 
 
-async def test_another_session_starts_at_the_top() -> None:
-    panel = SourcesPanel()
-    app = Stage(panel)
-    async with app.run_test(size=(34, 20)) as pilot:
-        panel.show(evidence())
-        await pilot.press("end")
-        panel.show(session(turn(7, parts=(source(1),)), name="other"))
-        assert panel.cursor == 0
-
-
 async def test_text_that_streams_draws_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     sources, files = SourcesPanel(), FilesPanel()
     app = Stage(sources, files)
@@ -207,32 +144,6 @@ async def test_text_that_streams_draws_nothing(monkeypatch: pytest.MonkeyPatch) 
         assert not drawn[1]
 
 
-async def test_ten_thousand_sources_draw_only_what_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    panel = SourcesPanel()
-    app = Stage(panel)
-    parts = tuple(source(number) for number in range(10_000))
-    many = session(turn(0, parts=parts))
-    async with app.run_test(size=(34, 20)) as pilot:
-        drawn = count_drawn(panel, monkeypatch)
-        began = time.perf_counter()
-        panel.show(many)
-        await pilot.pause()
-        assert len(panel.items) == 10_000
-        assert len(drawn) <= 60
-        for key in ("end", "pageup", "up", "home", "pagedown"):
-            drawn.clear()
-            await pilot.press(key)
-            assert len(drawn) <= 60
-        await pilot.press("end")
-        assert "10000 Page number 9999" in text_of(app)
-        computed = panel._sources.computed  # the memo's own counter: nothing else tells work from waiting
-        for _ in range(20):
-            parts_now = (*many.turns[0].parts, TextPart())
-            panel.show(session(replace(many.turns[0], parts=parts_now)))
-        assert panel._sources.computed == computed
-        assert time.perf_counter() - began < 20
-
-
 async def test_short_lists_leave_their_room_to_the_figures() -> None:
     usage, sources, files = panels = [entry.make() for entry in PANELS]
     app = Stage(*panels, columns=38, stacked=True)
@@ -248,23 +159,6 @@ async def test_short_lists_leave_their_room_to_the_figures() -> None:
         assert sources.size.height > 8, "a list stays one to read"
         assert usage.size.height > sources.size.height
         assert files.size.height == 2
-
-
-@pytest.mark.parametrize(
-    ("part", "title", "place"),
-    [
-        (SourcePart("a", "https://Example.ORG/x", " Two\nlines "), "Two lines", "example.org"),
-        (SourcePart("a", "https://google.com@evil.example/", "google.com"), "google.com", "evil.example"),
-        (SourcePart("a", "https://аpple.com/", "apple.com"), "apple.com", "xn--pple-43d.com"),
-        (SourcePart("a", "javascript:alert(1)", None), "javascript:alert(1)", "no web address"),
-        (SourcePart("a", "http://[broken", None), "http://[broken", "no web address"),
-        (SourcePart("a", None, None, None, None), "a", "document"),
-        (SourcePart("", None, "\x1b\u202e", None, None), "untitled", "document"),
-        (SourcePart("a", None, "Report", "application/pdf"), "Report", "document · application/pdf"),
-    ],
-)
-def test_title_and_place(part: SourcePart, title: str, place: str) -> None:
-    assert (title_of(part), place_of(part)) == (title, place)
 
 
 def test_a_long_path_keeps_its_end() -> None:

@@ -107,8 +107,12 @@ async def test_the_mouse_tells_everything_about_an_item() -> None:
     async with app.run_test(size=(34, 20), tooltips=True) as pilot:
         panel.show(session(turn(0, parts=(source(1), source(2)))))
         await pilot.pause()
-        await pilot.hover(panel, offset=(6, 3))
-        assert str(panel.tooltip) == "2. Page number 2\nhttps://www.example.org/page/2"
+        await pilot.hover(panel, offset=(6, 4))
+        assert str(panel.tooltip) == (
+            "2. Page number 2\nhttps://www.example.org/page/2\nnot mentioned in the answer"
+        )
+        await pilot.hover(panel, offset=(6, 1))
+        assert panel.tooltip is None, "a heading is no source"
         await pilot.hover(panel, offset=(6, 10))
         assert panel.tooltip is None
 
@@ -133,7 +137,7 @@ async def test_the_cursor_stands_out_in_every_theme(theme: str) -> None:
         app.theme = theme
         panel.show(session(turn(0, parts=(source(1), source(2)))))
         await pilot.pause()
-        here, below = panel.render_line(0), panel.render_line(2)
+        here, below = panel.render_line(1), panel.render_line(3)
         grounds = [{segment.style.bgcolor for segment in strip if segment.style} for strip in (here, below)]
         assert grounds[0].isdisjoint(grounds[1])
         for segment in here:

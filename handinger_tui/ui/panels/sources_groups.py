@@ -1,0 +1,126 @@
+"""Groups of sources, by turn or by host, and the line on which each source stands."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from handinger_tui.core.evidence import Source
+from handinger_tui.core.mentions import Mentions
+from handinger_tui.core.session import Session
+from handinger_tui.ui.panels.listing import Items, one_line
+from handinger_tui.ui.panels.sources_facts import Facts
+
+HOSTLESS: Final = "Without a web address"
+FactsOf = Callable[[Source], Facts]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Sources under one heading; `title` is clean."""
+
+    title: str
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Groups one below the other, each under a heading of one line.
+
+    `starts` and `heights` are those of all sources in the order shown,
+    `headings` the lines of the headings. `positions` tells where a number stands,
+    `digits` how long the longest number is.
+    """
+
+    groups: tuple[Group, ...] = ()
+    starts: tuple[int, ...] = ()
+    heights: tuple[int, ...] = ()
+    headings: tuple[int, ...] = ()
+    positions: Mapping[int, int] = field(default_factory=dict, compare=False)
+    digits: int = 1
+
+    def sources(self) -> tuple[Source, ...]:
+        """All of them, in the order shown."""
+        return tuple(source for group in self.groups for source in group.sources)
+
+    def position_of(self, number: int) -> int | None:
+        """Where the source with this number stands in that order."""
+        return self.positions.get(number)
+
+    @property
+    def height(self) -> int:
+        """All lines."""
+        return self.starts[-1] + self.heights[-1] if self.starts else 0
+
+    def lines_of(self, at: int) -> range:
+        """The lines of source `at`."""
+        return range(self.starts[at], self.starts[at] + self.heights[at])
+
+    def place_of(self, y: int) -> tuple[int, int] | None:
+        """The source at a line and the line within it; None at a heading, and outside."""
+        at = bisect_right(self.starts, y) - 1
+        row = y - self.starts[at] if at >= 0 else -1
+        return (at, row) if 0 <= row < self.heights[at] else None
+
+    def heading_at(self, y: int) -> Group | None:
+        """The group whose heading is line `y`."""
+        at = bisect_right(self.headings, y) - 1
+        return self.groups[at] if at >= 0 and self.headings[at] == y else None
+
+    def heading_over(self, at: int) -> int:
+        """The line of the heading that source `at` stands under."""
+        return self.headings[bisect_right(self.headings, self.starts[at]) - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceItems(Items[Source]):
+    """What the panel shows. `items` are in the order shown, `found` is by number."""
+
+    layout: Layout = Layout()
+    found: Mentions = field(default_factory=dict)
+    hosts: bool = False
+
+
+def lay_out(groups: Iterable[Group], facts: FactsOf) -> Layout:
+    """Where everything stands: a source has two lines, and a third one where its address is unusual."""
+    kept = tuple(groups)
+    starts: list[int] = []
+    heights: list[int] = []
+    headings: list[int] = []
+    positions: dict[int, int] = {}
+    y = 0
+    for group in kept:
+        headings.append(y)
+        y += 1
+        for source in group.sources:
+            height = 3 if facts(source).marks else 2
+            positions[source.number] = len(starts)
+            starts.append(y)
+            heights.append(height)
+            y += height
+    digits = len(str(max(positions, default=0)))
+    return Layout(kept, tuple(starts), tuple(heights), tuple(headings), positions, digits)
+
+
+def grouped_by_turn(session: Session, sources: Sequence[Source]) -> list[Group]:
+    """Under the turn that named them first; the newest turn comes first, so that what is new is in sight."""
+    found: dict[str, list[Source]] = {}
+    for source in sources:
+        found.setdefault(source.turn_id, []).append(source)
+    return [
+        Group(f"Turn {at} · {one_line(turn.order.prompt) or 'no text'}", tuple(found[turn.turn_id]))
+        for at, turn in reversed([*enumerate(session.turns, 1)])
+        if turn.turn_id in found
+    ]
+
+
+def grouped_by_host(sources: Sequence[Source], facts: FactsOf) -> list[Group]:
+    """Under the host that they lie on, in order of appearance; what lies on none comes last."""
+    found: dict[str, list[Source]] = {}
+    for source in sources:
+        found.setdefault(facts(source).host, []).append(source)
+    hostless = found.pop("", [])
+    groups = [Group(host, tuple(members)) for host, members in found.items()]
+    return [*groups, Group(HOSTLESS, tuple(hostless))] if hostless else groups
