@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from datetime import datetime
 
 from handinger_tui.cli.exits import Exit
 from handinger_tui.cli.output import put
@@ -13,7 +12,7 @@ from handinger_tui.core.addresses import canonical_url, unicode_host
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.evidence import Source, sources_of
 from handinger_tui.core.export import SOURCE_EXPORTERS
-from handinger_tui.core.export.citable import title_of
+from handinger_tui.core.export.citable import read_days, title_of
 from handinger_tui.core.jsontext import Json, dump
 from handinger_tui.core.mentions import Mentions, mentions, unmentioned
 from handinger_tui.core.safety import clean, clean_json
@@ -35,7 +34,7 @@ def run(told: argparse.Namespace) -> int:
     sources = sources_of(session)
     if told.format is not None:
         exporter = next(one for one in SOURCE_EXPORTERS if one.name == told.format)
-        put(exporter.render(sources, days(session)), end="")
+        put(exporter.render(sources, read_days(session)), end="")
         return Exit.OK
     found = mentions(session, sources)
     put(dump(sources_object(session, sources, found)) if told.json else _text(session, sources, found))
@@ -59,14 +58,6 @@ async def _session(prefix: str) -> Session:
         return session
     finally:
         await ledger.aclose()
-
-
-def days(session: Session) -> dict[str, str]:
-    """The day on which each turn was asked, here: when the worker read its sources."""
-    return {
-        turn.turn_id: datetime.fromtimestamp(turn.order.created_ms / 1000).astimezone().date().isoformat()
-        for turn in session.turns
-    }
 
 
 def sources_object(session: Session, sources: tuple[Source, ...], found: Mentions) -> JsonObject:

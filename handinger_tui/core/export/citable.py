@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, tzinfo
 
 from handinger_tui.core.addresses import written_url
 from handinger_tui.core.evidence import Source
 from handinger_tui.core.safety import clean_line
+from handinger_tui.core.session import Session
 from handinger_tui.core.turn import SourcePart
 
 Days = Mapping[str, str]
 """turn_id → the day the worker read its sources, ISO 8601 ("2026-11-25"). One that is missing is not told."""
+
+
+def read_days(session: Session, zone: tzinfo | None = None) -> dict[str, str]:
+    """The day each turn was asked on: when the worker read its sources. Without a zone, the machine's."""
+    return {turn.turn_id: _day(turn.order.created_ms, zone) for turn in session.turns}
+
+
+def _day(at_ms: int, zone: tzinfo | None) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, zone).astimezone(zone).date().isoformat()
 
 
 @dataclass(frozen=True, slots=True)

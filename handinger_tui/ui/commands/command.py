@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
+from handinger_tui.core.evidence import Source
 from handinger_tui.core.turn import FilePart
 from handinger_tui.ui.screens.desk import Desk
 
@@ -92,6 +93,18 @@ class Stage(Protocol):
 
     async def save(self, part: FilePart) -> None:
         """Download a file and say where it lies."""
+        ...
+
+    def sources(self) -> tuple[Source, ...]:
+        """The sources of the open session, with the numbers that its panel shows."""
+        ...
+
+    def group_sources(self, *, hosts: bool) -> None:
+        """List them under hosts, or under turns."""
+        ...
+
+    async def write(self, name: str, text: str) -> None:
+        """Save a file of our own making and say where it lies."""
         ...
 
     def now_ms(self) -> int:

@@ -1,15 +1,81 @@
-"""Commands about sources."""
+"""Commands about sources: listed, copied, saved."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
-from handinger_tui.ui.commands.command import Command, Context
+from handinger_tui.core.evidence import Source
+from handinger_tui.core.export import SOURCE_EXPORTERS, SourceExporter
+from handinger_tui.core.export.citable import read_days
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.session import Session
+from handinger_tui.core.words import plural
+from handinger_tui.ui.commands.command import Command, Context, Stage
+from handinger_tui.ui.screens.dialogs import Choice
+
+FORMS: Final = {exporter.name: exporter for exporter in SOURCE_EXPORTERS}
+FOOTNOTES: Final = "footnotes"
 
 
 async def sources(to: Context) -> None:
-    """The panel of sources."""
-    to.stage.show_panel("sources")
+    """The panel; or what is said behind the name."""
+    what, _, name = to.rest.lower().partition(" ")
+    if what in ("", "hosts", "turns"):
+        to.stage.show_panel("sources")
+        if what:
+            to.stage.group_sources(hosts=what == "hosts")
+        return
+    found, form = to.stage.sources(), name.strip() or FOOTNOTES
+    if what not in ("export", "copy", FOOTNOTES) or (what != "export" and form not in FORMS):
+        to.stage.say(
+            f"There is no /sources {clean_line(to.rest, 40)}: hosts, turns, copy or export, "
+            f"and a form: {', '.join(FORMS)}.",
+            "warning",
+        )
+    elif what == "export":
+        await export_sources(to.stage, to.desk.session, found, name.strip())
+    else:
+        copy_sources(to.stage, to.desk.session, found, FORMS[form])
 
 
-SOURCES: Final = (Command("sources", "Sources of this session", sources),)
+def copy_sources(
+    stage: Stage, session: Session, found: Sequence[Source], form: SourceExporter = FORMS[FOOTNOTES]
+) -> None:
+    """All of them to the clipboard."""
+    if not found:
+        stage.say("This session has no sources.", "warning")
+        return
+    text = form.render(found, read_days(session))
+    stage.copy(text, f"{plural(len(found), 'source')} as {form.title}")
+
+
+async def export_sources(stage: Stage, session: Session, found: Sequence[Source], name: str = "") -> None:
+    """All of them into a file, in a form by its name; asked for without one.
+
+    Raises:
+        ApiError
+    """
+    if not found:
+        stage.say("This session has no sources.", "warning")
+        return
+    if not name:
+        rows = [(form.name, f"{form.title}  {form.suffix}") for form in SOURCE_EXPORTERS]
+        name = await stage.ask(Choice(f"Save {plural(len(found), 'source')} as", rows)) or ""
+        if not name:
+            return
+    form = FORMS.get(name)
+    if form is None:
+        stage.say(f"There is no form {clean_line(name, 40)}: {', '.join(FORMS)}.", "warning")
+        return
+    await stage.write(f"sources-{session.session_id}{form.suffix}", form.render(found, read_days(session)))
+
+
+SOURCES: Final = (
+    Command(
+        "sources",
+        "Sources of this session; copied or saved",
+        sources,
+        takes="[hosts|turns|copy FORM|export FORM]",
+    ),
+)

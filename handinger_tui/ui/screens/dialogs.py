@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
@@ -10,7 +11,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Static
+from textual.widgets import Button, Input, OptionList, Static
+from textual.widgets.option_list import Option
 
 CLOSE: list[BindingType] = [
     Binding("escape", "close", "Close", tooltip="Close without a change", id="dialog.close")
@@ -88,6 +90,33 @@ class Ask(ModalScreen[str]):
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip())
+
+    def action_close(self) -> None:
+        """Nothing is taken."""
+        self.dismiss(None)
+
+
+class Choice(ModalScreen[str]):
+    """One of a few rows (name, text): the name, None when closed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = CLOSE
+
+    def __init__(self, title: str, rows: Sequence[tuple[str, str]]) -> None:
+        super().__init__()
+        self._title, self._rows = title, rows
+
+    def compose(self) -> ComposeResult:
+        """Title and rows."""
+        with Vertical(classes="dialog"):
+            yield Static(Content.styled(self._title, "bold"), classes="dialog-title")
+            yield OptionList(*(Option(Content(text)) for _, text in self._rows), id="choices")
+            yield Static(
+                Content.styled("Enter takes it · Esc leaves it", "$text-muted"), classes="dialog-hint"
+            )
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._rows[event.option_index][0])
 
     def action_close(self) -> None:
         """Nothing is taken."""

@@ -59,6 +59,8 @@ class Frontage(Footing):
             self.side.remove_class("-over")
         elif self.pane.open:
             self.pane.close_one()
+        else:
+            self.transcript.point_at_nothing()
         self.prompt.focus()
 
     def action_scroll(self, where: str) -> None:

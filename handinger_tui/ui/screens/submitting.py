@@ -9,15 +9,15 @@ from textual import on
 from handinger_tui.core.input import CommandLine, Empty, Prompt, classify
 from handinger_tui.ui.commands import command_named
 from handinger_tui.ui.launch import Launch, Opening
+from handinger_tui.ui.screens.citing import Citing
 from handinger_tui.ui.screens.desk import Desk
-from handinger_tui.ui.screens.frontage import Frontage
 from handinger_tui.ui.screens.raising import raise_limit
 from handinger_tui.ui.screens.returns import Returns
 from handinger_tui.ui.screens.sending import Sender
 from handinger_tui.ui.widgets.prompt import PromptBox
 
 
-class Submitting(Frontage):
+class Submitting(Citing):
     """Prompt, command or nothing: each goes its way."""
 
     def __init__(self, launch: Launch, now_ms: Callable[[], int]) -> None:

@@ -136,6 +136,11 @@ class Book:
         """The page that row `y` belongs to."""
         return min(max(0, bisect_right(self._starts, y) - 1), max(0, len(self.pages) - 1))
 
+    def number_of(self, turn_id: str) -> int | None:
+        """The page of a turn."""
+        turns = enumerate(self.pages)
+        return next((at for at, page in turns if page.turn.turn_id == turn_id), None)
+
     def spot(self, y: int) -> Spot:
         """The place of row `y`, for finding it again."""
         number = self.page_at(y)

@@ -94,6 +94,20 @@ def paint(row: Row, width: int, palette: Palette, tone: str | None = None) -> It
         yield _filled(segments, width, (base if row.band else palette.base).rich_style)
 
 
+def cells(row: Row, width: int, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Where `paint` puts characters `start` to `end` of a row's content: strip, first cell, cell after."""
+    plain, at = row.content.plain, 0
+    for number, line in enumerate(wrapped(row.content, _room(row, width), words=row.wrap)):
+        # Between two lines only blanks are dropped.
+        at = plain.find(line.plain, at)
+        first, last = max(start, at), min(end, at + len(line.plain))
+        if first < last:
+            lead = width_of((row.rest if number else row.first).plain) + (INSET if _inset(row) else 0)
+            left = (MARGIN if row.style != "prompt" else 0) + lead + width_of(plain[at:first])
+            yield number, left, left + width_of(plain[first:last])
+        at += len(line.plain)
+
+
 def _segments(content: Content, base: Style, palette: Palette) -> list[Segment]:
     if not content.plain:
         return []

@@ -17,14 +17,14 @@ from textual.strip import Strip
 from handinger_tui.ui.transcript.book import ReceiptOf
 from handinger_tui.ui.transcript.cursor import Place, last_answer, neighbour, rows_at, stop_at
 from handinger_tui.ui.transcript.draw import with_cursor, with_matches, with_selection
-from handinger_tui.ui.transcript.folding import Folding
 from handinger_tui.ui.transcript.paint import MARGIN
+from handinger_tui.ui.transcript.pointing import Pointing
 from handinger_tui.ui.transcript.rows import FOLDABLE
 from handinger_tui.ui.transcript.search import Search, rows_with, search
 from handinger_tui.ui.transcript.window import no_receipt
 
 
-class Transcript(Folding):
+class Transcript(Pointing):
     """The conversation: `show` a session; then read, select, copy and find in it."""
 
     class LinkClicked(Message):
@@ -48,7 +48,8 @@ class Transcript(Folding):
         self._clicked_row = 0
 
     def forget_marks(self) -> None:
-        """Another session is shown: cursor and matches are void."""
+        """Another session is shown: cursor, matches and the mention pointed at are void."""
+        super().forget_marks()
         self._place = self._search = None
 
     def on_click(self, event: events.Click) -> None:
@@ -70,7 +71,7 @@ class Transcript(Folding):
     # -- selection ------------------------------------------------------------------------
     def marked_line(self, y: int) -> Strip:
         """A line with matches, selection and cursor drawn over it."""
-        strip = self.line(y)
+        strip = self.pointed_line(y)
         if self._search is not None:
             here = y == self._search.row
             strip = with_matches(
@@ -135,15 +136,19 @@ class Transcript(Folding):
         if stop is None:
             return
         self._place = stop.place
-        self._reveal(stop.start, stop.end)
+        self.reveal(stop.start, stop.end)
         self.refresh()
 
-    def _reveal(self, start: int, end: int) -> None:
-        """Bring rows into sight, with some of what stands before them."""
-        y, height = self.scroll_offset.y, self.size.height
-        if start < y or end > y + height:
-            self.place(start - min(height // 3, max(0, height - (end - start))))
-            self.following = self.scroll_offset.y >= self.max_scroll_y
+    @property
+    def spoken_at_cursor(self) -> tuple[str, int] | None:
+        """The turn's id and the position of the part that the cursor stands in."""
+        book, place = self.book, self._place
+        if book is None or place is None or place.page >= len(book.pages):
+            return None
+        page = book.pages[place.page]
+        block = (page.blocks or [])[place.block : place.block + 1]
+        at = next((at for at, part in enumerate(page.turn.parts) if block and part is block[0].slot), None)
+        return None if at is None else (page.turn.turn_id, at)
 
     def copyable_at_cursor(self) -> str | None:
         """The source of what the cursor stands on; None without a cursor."""
@@ -190,7 +195,7 @@ class Transcript(Folding):
             row = self._match_row(found, step, None)
         if row is not None:
             found.row = row
-            self._reveal(row, row + 1)
+            self.reveal(row, row + 1)
         self.refresh()
 
     def _match_row(self, found: Search, step: int, after: int | None) -> int | None:

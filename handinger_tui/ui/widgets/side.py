@@ -19,6 +19,7 @@ from handinger_tui.core.turn import FilePart
 from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.panels.panel import Panel
+from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.panels.usage import UsagePanel
 
 WIDTH: Final = 38
@@ -85,6 +86,11 @@ class Side(Vertical):
         yield Grip(id="grip")
         with Vertical(id="panels"):
             yield from self.panels.values()
+
+    @property
+    def sources(self) -> SourcesPanel:
+        """The panel of sources, which gives them their numbers."""
+        return next(panel for panel in self.panels.values() if isinstance(panel, SourcesPanel))
 
     def show(self, session: Session) -> None:
         """Nothing is computed for panels that nobody sees."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
 import pytest
 
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import WorkerFile, WorkerSource
-from handinger_tui.core.turn import SourcePart, TextPart, TurnStatus
+from handinger_tui.core.turn import SourcePart, TextPart
 from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.files import FilesPanel, end_of
 from handinger_tui.ui.panels.messages import SaveFile

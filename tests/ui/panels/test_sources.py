@@ -18,7 +18,9 @@ from handinger_tui.ui.panels.sources_messages import CopyFootnotes, ExportSource
 from tests.ui.panels.golden import check
 from tests.ui.panels.stage import Stage, count_drawn, says, session, source, text_of, turn
 
-ALPS = source(3, title="Rainfall in the Alps since 1900: a long title", url="https://climate.example.net/alps")
+ALPS = source(
+    3, title="Rainfall in the Alps since 1900: a long title", url="https://climate.example.net/alps"
+)
 KATALOG = source(4, title=None, url="https://bücher.example/katalog")
 REPORT = SourcePart("d1", None, "Annual report 2024", "application/pdf", "report-2024.pdf")
 
@@ -76,7 +78,12 @@ async def test_by_host_and_back() -> None:
 @pytest.mark.parametrize(
     ("url", "title", "host", "mark"),
     [
-        ("https://google.com@evil.example/", "google.com", "evil.example", "title says google.com · user info"),
+        (
+            "https://google.com@evil.example/",
+            "google.com",
+            "evil.example",
+            "title says google.com · user info",
+        ),
         ("https://аpple.com/", "apple.com", "xn--pple-43d.com", "title says apple.com · punycode"),
         ("https://xn--bcher-kva.example/", "Bücher", "xn--bcher-kva.example", "punycode"),
         ("http://198.51.100.7:8443/a", "A page", "198.51.100.7", "IP address · port 8443 · not encrypted"),
@@ -275,8 +282,6 @@ async def test_what_is_in_sight_stays_while_sources_come_above_it(focused: bool)
             assert panel.current is not None
             assert panel.current.number == held.number
             assert line_with(app, held.part.title or "") == line
-        await pilot.press("g") if focused else None
-        assert panel.current.number == held.number
 
 
 async def test_below_what_is_in_sight_nothing_moves_it() -> None:

@@ -1,0 +1,233 @@
+"""Between sources and the answers that name them: panel, transcript, command, browser, clipboard, files."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import partial
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Button, OptionList
+
+from handinger_tui.ui.panels.sources import SourcesPanel
+from tests.engine.fakes import DONE, FakeApi, Script, sse, worker
+from tests.ui.fakes import PRICED, Desktop
+
+FILLER = "\n\n".join(f"Paragraph {number} of the answer." for number in range(40))
+PAGES = (
+    ("https://docs.example/csv", "Tables as CSV"),
+    ("https://docs.example/json", "Objects as JSON"),
+    ("https://other.example/never", "Nobody names it"),
+)
+ANSWER = f"First [1].\n\n{FILLER}\n\nThen [the objects](https://docs.example/json) and [1] again."
+
+
+def cites(text: str, *pages: tuple[str, str]) -> Script:
+    """A stream that brings sources, then an answer."""
+    script: Script = [sse(type="start", messageId="msg_1")]
+    for at, (url, title) in enumerate(pages):
+        script.append(sse(type="source-url", sourceId=f"s{at}", url=url, title=title))
+    script += [sse(type="text-start", id="t"), sse(type="text-delta", id="t", delta=text)]
+    return [*script, sse(type="text-end", id="t"), sse(type="finish", finishReason="stop"), DONE]
+
+
+def cited(*pages: tuple[str, str], text: str = ANSWER, **members: object) -> Desktop:
+    api = FakeApi(starts=[cites(text, *(pages or PAGES))], workers=[worker("", **PRICED)])
+    return Desktop(api=api, **members)  # type: ignore[arg-type]  # members under their own names
+
+
+async def asked(desktop: Desktop, pilot: Pilot[None]) -> SourcesPanel:
+    """Ask, wait for the answer, go to the panel."""
+    await desktop.send(pilot, "What is a table?")
+    await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
+    await pilot.press("f3")
+    await desktop.rest(pilot)
+    return desktop.work.side.sources
+
+
+def marked(desktop: Desktop) -> list[str]:
+    """The lines of the transcript with a mention that is marked."""
+    view = desktop.work.transcript
+    ground = view.mark_style("match-here").bgcolor
+    lines = [view.render_line(y) for y in range(view.size.height)]
+    return [
+        line.text.strip("▌ ")
+        for line in lines
+        if any(part.style is not None and part.style.bgcolor == ground for part in line)
+    ]
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])
+async def test_a_key_walks_through_the_places_that_name_a_source_and_back(width: int, height: int) -> None:
+    desktop = cited()
+    async with desktop.running(width, height) as pilot:
+        panel = await asked(desktop, pilot)
+        assert desktop.app.focused is panel
+        await pilot.press("m")
+        assert marked(desktop) == ["First [1]."]
+        await pilot.press("m")
+        assert marked(desktop) == ["Then the objects and [1] again."]
+        await pilot.press("m")
+        assert marked(desktop) == ["First [1]."]
+        await pilot.press("down", "m")
+        assert marked(desktop) == ["Then the objects and [1] again."]
+        await pilot.press("down", "m")
+        await desktop.until(pilot, lambda: "No answer names source 3, Nobody names it." in desktop.said())
+        # From the text to the source again.
+        desktop.work.transcript.focus()
+        await pilot.press("M")
+        assert desktop.work.transcript.pointed is not None
+        assert marked(desktop) == ["First [1]."]
+        await pilot.press("m", "s")
+        assert desktop.app.focused is panel
+        assert panel.current is not None
+        assert panel.current.number == 2
+        assert "1 of 1" in desktop.text()
+        desktop.work.transcript.focus()
+        await pilot.press("m", "s")
+        assert panel.current.number == 1
+        assert "2 of 2" in desktop.text()
+        await pilot.press("escape", "escape")
+        assert not marked(desktop)
+        assert desktop.work.prompt.has_focus
+
+
+async def test_from_the_message_under_the_cursor_to_the_first_source_it_names() -> None:
+    desktop = cited()
+    async with desktop.running(120, 40) as pilot:
+        panel = await asked(desktop, pilot)
+        desktop.work.transcript.focus()
+        await pilot.press("s")
+        await desktop.until(pilot, lambda: "No source is named here." in desktop.said())
+        # The list of sources at its end, then the answer itself.
+        await pilot.press("k", "k", "k", "s")
+        assert panel.current is not None
+        assert panel.current.number == 1
+        assert desktop.app.focused is panel
+        assert marked(desktop) == ["First [1]."]
+
+
+async def test_without_mentions_the_keys_say_so() -> None:
+    desktop = cited(text="Nothing is named here.")
+    async with desktop.running(120, 40) as pilot:
+        await asked(desktop, pilot)
+        desktop.work.transcript.focus()
+        await pilot.press("m")
+        await desktop.until(pilot, lambda: "No answer names a source." in desktop.said())
+        assert "3 not mentioned" in desktop.text()
+
+
+@pytest.mark.parametrize("browser", [True, False])
+async def test_a_plain_source_opens_at_once_and_is_copied_without_a_browser(browser: bool) -> None:
+    desktop = cited(browser=browser)
+    async with desktop.running(120, 40) as pilot:
+        await asked(desktop, pilot)
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: desktop.opened == ["https://docs.example/csv"])
+        if not browser:
+            await desktop.until(pilot, lambda: "there is no browser here" in desktop.said())
+            assert desktop.app.clipboard == "https://docs.example/csv"
+
+
+@pytest.mark.parametrize(
+    ("url", "title", "reason"),
+    [
+        ("https://user@evil.example/", "A page", "the part before @ is no host"),
+        ("https://evil.example/", "bank.example", "the text says bank.example"),
+        ("https://bаnk.example/", "Our bank", "the host is really xn--"),
+        ("mailto:ada@example.org", "Write to us", "it starts an e-mail"),
+    ],
+)
+async def test_a_source_that_may_lead_elsewhere_is_asked_about(url: str, title: str, reason: str) -> None:
+    desktop = cited((url, title))
+    async with desktop.running(120, 40) as pilot:
+        await asked(desktop, pilot)
+        await pilot.press("enter")
+        await desktop.shows(pilot, "This link may not lead where it seems to", reason)
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: len(desktop.app.screen_stack) == 1)
+        assert not desktop.opened, "the safe answer has the focus"
+        await pilot.press("enter")
+        await desktop.shows(pilot, reason)
+        desktop.app.screen.query_one("#yes", Button).press()
+        await desktop.until(pilot, lambda: len(desktop.opened) == 1)
+
+
+async def test_what_is_no_web_address_is_never_opened() -> None:
+    desktop = cited(("javascript:alert(1)", "A page"), ("file:///etc/passwd", "Another"))
+    async with desktop.running(120, 40) as pilot:
+        await asked(desktop, pilot)
+        await pilot.press("enter", "down", "enter")
+        await desktop.until(pilot, lambda: desktop.said().count("Not opened:") == 2)
+        assert not desktop.opened
+
+
+async def test_address_and_footnotes_go_to_the_clipboard() -> None:
+    desktop = cited()
+    async with desktop.running(120, 40) as pilot:
+        await asked(desktop, pilot)
+        await pilot.press("y")
+        assert desktop.app.clipboard == "https://docs.example/csv"
+        await pilot.press("f")
+        await desktop.until(pilot, lambda: "Copied 3 sources as Footnotes" in desktop.said())
+        assert desktop.app.clipboard.startswith(
+            "[^1]: Tables as CSV. docs.example. <https://docs.example/csv>\n[^2]: Objects as JSON."
+        )
+
+
+async def test_the_export_key_asks_for_the_form_and_saves() -> None:
+    desktop = cited()
+    async with desktop.running(80, 24) as pilot:
+        await asked(desktop, pilot)
+        for downs, suffix in enumerate((".md", ".md", ".json", ".bib")):
+            await pilot.press("e")
+            await desktop.shows(pilot, "Save 3 sources as")
+            desktop.app.screen.query_one(OptionList).highlighted = downs
+            await pilot.press("enter")
+            await desktop.until(pilot, partial(_written, desktop, downs + 1))
+            name, text = desktop.written[-1]
+            assert name == f"sources-{desktop.session.session_id}{suffix}"
+            assert "docs.example/csv" in text
+        await desktop.until(pilot, lambda: "Saved as /downloads/sources-" in desktop.said())
+        assert [one["id"] for one in json.loads(desktop.written[2][1])] == [
+            "source-1", "source-2", "source-3",
+        ]  # fmt: skip
+        await pilot.press("e")
+        await desktop.shows(pilot, "Save 3 sources as")
+        await pilot.press("escape")
+        await desktop.rest(pilot)
+        assert len(desktop.written) == 4
+
+
+def _written(desktop: Desktop, count: int) -> bool:
+    return len(desktop.written) == count
+
+
+async def test_the_command_lists_groups_copies_and_saves() -> None:
+    desktop = cited()
+    async with desktop.running(80, 24) as pilot:
+        await desktop.send(pilot, "/sources export bibtex")
+        await desktop.until(pilot, lambda: "This session has no sources." in desktop.said())
+        panel = await asked(desktop, pilot)
+        await pilot.press("escape")
+        await desktop.send(pilot, "/sources hosts")
+        await desktop.until(pilot, lambda: desktop.app.focused is panel)
+        await desktop.until(pilot, lambda: re.search("│ docs.example +2 │", desktop.text()))
+        await pilot.press("escape")
+        await desktop.send(pilot, "/sources turns")
+        await desktop.shows(pilot, "Turn 1 · What is a table?")
+        await pilot.press("escape")
+        await desktop.send(pilot, "/sources export bibtex")
+        await desktop.until(pilot, lambda: len(desktop.written) == 1)
+        assert desktop.written[0][1].startswith("@misc{docsexample-1,")
+        await desktop.send(pilot, "/sources copy markdown")
+        await desktop.until(pilot, lambda: "as Markdown list" in desktop.said())
+        assert desktop.app.clipboard.startswith("1. [Tables as CSV](<https://docs.example/csv>)")
+        await desktop.send(pilot, "/sources footnotes")
+        await desktop.until(pilot, lambda: "as Footnotes" in desktop.said())
+        for wrong in ("export word", "sideways", "copy word"):
+            desktop.app.clear_notifications()
+            await desktop.send(pilot, f"/sources {wrong}")
+            await desktop.until(pilot, lambda: "There is no " in desktop.said())
+        assert len(desktop.written) == 1

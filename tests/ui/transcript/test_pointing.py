@@ -1,0 +1,119 @@
+"""Pointing at a mention: found in the rows, brought into sight, marked, and kept while the text moves."""
+
+from __future__ import annotations
+
+import pytest
+
+from handinger_tui.core.addresses import canonical_url
+from handinger_tui.core.marks import MarkReader
+from handinger_tui.core.mentions import Mention
+from handinger_tui.ui.transcript.anchors import Anchor, anchor_of
+from handinger_tui.ui.transcript.markdown import render
+from tests.ui.transcript.screen import Stage, grown, screen_lines, session, text_part, turn
+
+URL = "https://a.example/x"
+KEY = canonical_url(URL)
+
+
+def shown(text: str, which: int, key: str = KEY) -> str:
+    """What the anchor of mark number `which` of `text` covers on the screen."""
+    mark = MarkReader().marks(text)[which]
+    rows = render(text, 80)
+    anchor = anchor_of(rows, text, mark.start, mark.end, key)
+    return f"{anchor.row}:{rows[anchor.row].content.plain[anchor.start : anchor.end]}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"See [the page]({URL}).", ["0:the page"]),
+        (f"See {URL}.\n\nAnd {URL}/ again.", [f"0:{URL}", f"2:{URL}/"]),
+        ("First [1].\n\nThen [1] and [2].\n", ["0:[1]", "2:[1]", "2:[2]"]),
+        ("- a [1]\n- b [1]\n- c [1]\n", ["0:[1]", "1:[1]", "2:[1]"]),
+        (f"| a | b |\n|---|---|\n| x | [1] |\n| y | [p]({URL}) |\n", ["2:[1]", "3:p"]),
+        ("`a[1]` is code, [1] is none", ["0:[1]"]),
+        ("Code:\n\n```\na[1]\n```\n\nText [1]", ["5:[1]"]),
+        (f"Named [1] here.\n\n[1]: {URL}\n", ["0:1"]),
+        ("In brackets 【1†page】 too", ["0:【1†page】"]),
+        (f"**[bold]({URL})** and *[1]*", ["0:bold", "0:[1]"]),
+    ],
+)
+def test_a_mention_is_found_in_the_rows(text: str, expected: list[str]) -> None:
+    assert [shown(text, at) for at in range(len(expected))] == expected
+
+
+def test_of_what_is_shown_less_often_than_it_stands_there_the_nearest_is_taken() -> None:
+    lines = "\n\n".join(f"Line {number}." for number in range(20))
+    text = f"See [1] here.\n\n{lines}\n\n```\n{URL}\n```\n\n{URL} at the end"
+    rows = render(text, 80)
+    at = text.rindex(URL)
+    found = anchor_of(rows, text, at, at + len(URL), KEY)
+    assert rows[found.row].content.plain.endswith("at the end")
+
+
+def test_what_is_not_shown_at_all_leads_to_about_the_right_row() -> None:
+    text = "\n\n".join(f"Line {number}." for number in range(40))
+    rows = render(text, 80)
+    at = text.index("Line 30.")
+    found = anchor_of(rows, text, at, at, "")
+    assert found.end == 0
+    assert abs(found.row - 60) < 3
+    assert anchor_of([], "", 0, 0, "") == Anchor(0)
+
+
+async def test_a_mention_far_away_is_brought_into_sight_and_marked() -> None:
+    text = "\n\n".join(f"Paragraph {number} names [{number}]." for number in range(1, 80))
+    app = Stage(session(turn(1, text_part(text)), turn(2, text_part("The end."))))
+    async with app.run_test(size=(60, 20)) as pilot:
+        await pilot.pause()
+        view = app.transcript
+        start = text.index("[40]")
+        mention = Mention("turn-1", 0, start, start + 4)
+        assert view.point(mention, "")
+        assert view.pointed == mention
+        await pilot.pause()
+        lines = screen_lines(app)
+        at = next(y for y, line in enumerate(lines) if "[40]" in line)
+        assert lines[at].startswith("▌")
+        assert [line for line in lines if line.startswith("▌")] == [lines[at]]
+        strip = view.render_line(at)
+        ground = view.mark_style("match-here").bgcolor
+        assert [part.text for part in strip if part.style and part.style.bgcolor == ground] == ["[40]"]
+        assert not view.following
+        view.point_at_nothing()
+        await pilot.pause()
+        assert not any(line.startswith("▌") for line in screen_lines(app))
+
+
+async def test_the_mark_stays_on_its_words_while_text_grows_and_the_width_changes() -> None:
+    text = f"Some words before it and then [a page with a long name]({URL}) is named here."
+    shown_now = session(turn(1, text_part("First.")), turn(2, text_part(text)))
+    app = Stage(shown_now)
+    async with app.run_test(size=(70, 20)) as pilot:
+        await pilot.pause()
+        view = app.transcript
+        assert view.point(Mention("turn-2", 0, text.index("["), text.index(")") + 1), KEY)
+        view.show(grown(shown_now, text_part(f"{text}\n\nMore.\n\n{URL}")))
+        await pilot.resize_terminal(40, 20)
+        await pilot.pause()
+        ground = view.mark_style("match-here").bgcolor
+        marked = [
+            part.text
+            for y in range(20)
+            for part in view.render_line(y)
+            if part.style and part.style.bgcolor == ground
+        ]
+        assert "".join(marked).replace(" ", "") == "apagewithalongname"
+        assert len(marked) > 1, "at this width the name takes two lines"
+
+
+async def test_a_place_that_is_not_there_is_refused() -> None:
+    app = Stage(session(turn(1, text_part("A text"))))
+    async with app.run_test(size=(60, 12)) as pilot:
+        await pilot.pause()
+        assert not app.transcript.point(Mention("turn-9", 0, 0, 1), "")
+        assert not app.transcript.point(Mention("turn-1", 7, 0, 1), "")
+        assert app.transcript.pointed is None
+        assert app.transcript.point(Mention("turn-1", 0, 0, 1), "")
+        app.transcript.show(session(turn(1, text_part("A text"))))
+        assert app.transcript.pointed is not None
