@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from handinger_tui.core.evidence import Source
 from handinger_tui.core.turn import FilePart
+from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.screens.desk import Desk
 
 Answer = TypeVar("Answer")
@@ -95,16 +95,8 @@ class Stage(Protocol):
         """Download a file and say where it lies."""
         ...
 
-    def sources(self) -> tuple[Source, ...]:
-        """The sources of the open session, with the numbers that its panel shows."""
-        ...
-
-    def group_sources(self, *, hosts: bool) -> None:
-        """List them under hosts, or under turns."""
-        ...
-
-    async def write(self, name: str, text: str) -> None:
-        """Save a file of our own making and say where it lies."""
+    def sources(self) -> SourcesPanel:
+        """The panel of sources, up to date though it may be out of sight: it gives them their numbers."""
         ...
 
     def now_ms(self) -> int:

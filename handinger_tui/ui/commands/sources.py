@@ -12,6 +12,7 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
 from handinger_tui.core.words import plural
 from handinger_tui.ui.commands.command import Command, Context, Stage
+from handinger_tui.ui.screens.desk import Desk
 from handinger_tui.ui.screens.dialogs import Choice
 
 FORMS: Final = {exporter.name: exporter for exporter in SOURCE_EXPORTERS}
@@ -24,9 +25,9 @@ async def sources(to: Context) -> None:
     if what in ("", "hosts", "turns"):
         to.stage.show_panel("sources")
         if what:
-            to.stage.group_sources(hosts=what == "hosts")
+            to.stage.sources().group_by(hosts=what == "hosts")
         return
-    found, form = to.stage.sources(), name.strip() or FOOTNOTES
+    found, form = to.stage.sources().sources, name.strip() or FOOTNOTES
     if what not in ("export", "copy", FOOTNOTES) or (what != "export" and form not in FORMS):
         to.stage.say(
             f"There is no /sources {clean_line(to.rest, 40)}: hosts, turns, copy or export, "
@@ -34,7 +35,7 @@ async def sources(to: Context) -> None:
             "warning",
         )
     elif what == "export":
-        await export_sources(to.stage, to.desk.session, found, name.strip())
+        await export_sources(to.stage, to.desk, found, name.strip())
     else:
         copy_sources(to.stage, to.desk.session, found, FORMS[form])
 
@@ -50,7 +51,7 @@ def copy_sources(
     stage.copy(text, f"{plural(len(found), 'source')} as {form.title}")
 
 
-async def export_sources(stage: Stage, session: Session, found: Sequence[Source], name: str = "") -> None:
+async def export_sources(stage: Stage, desk: Desk, found: Sequence[Source], name: str = "") -> None:
     """All of them into a file, in a form by its name; asked for without one.
 
     Raises:
@@ -68,7 +69,10 @@ async def export_sources(stage: Stage, session: Session, found: Sequence[Source]
     if form is None:
         stage.say(f"There is no form {clean_line(name, 40)}: {', '.join(FORMS)}.", "warning")
         return
-    await stage.write(f"sources-{session.session_id}{form.suffix}", form.render(found, read_days(session)))
+    session = desk.session
+    text = form.render(found, read_days(session))
+    path = await desk.connection.save_text(f"sources-{session.session_id}{form.suffix}", text)
+    stage.say(f"Saved as {path}")
 
 
 SOURCES: Final = (

@@ -33,7 +33,7 @@ class Citing(Frontage):
 
     @on(ExportSources)
     def _export(self, event: ExportSources) -> None:
-        self.do(export_sources(self.stage, self.at_work.session, event.sources))
+        self.do(export_sources(self.stage, self.at_work, event.sources))
 
     def _point(self, source: Source, mention: Mention) -> None:
         if not self.transcript.point(mention, source.key if source.part.url else ""):
@@ -69,9 +69,7 @@ class Citing(Frontage):
 
     def _named(self) -> list[Named]:
         """All mentions in the order of the transcript."""
-        session, panel = self.at_work.session, self.side.sources
-        # The panel may be out of sight, and is not told then.
-        panel.show(session)
+        session, panel = self.at_work.session, self.stage.sources()
         turns = {turn.turn_id: at for at, turn in enumerate(session.turns)}
         named = [
             (mention, number, at)

@@ -16,10 +16,10 @@ from textual.command import CommandPalette
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from handinger_tui.core.evidence import Source
 from handinger_tui.core.safety import Verdict, clean_line, judge_link
 from handinger_tui.core.turn import FilePart
 from handinger_tui.core.words import plural
+from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.screens.dialogs import Confirm
 from handinger_tui.ui.screens.help import HelpScreen
 from handinger_tui.ui.screens.leaving import read_day
@@ -146,15 +146,11 @@ class WorkStage:
         self._screen.transcript.focus()
         self.say(f"Found {plural(found, 'time')}. n and N go on." if found else "Not found in this session.")
 
-    def sources(self) -> tuple[Source, ...]:
-        """As the panel numbers them, which may be out of sight."""
+    def sources(self) -> SourcesPanel:
+        """The panel of sources, up to date though it may be out of sight."""
         panel = self._screen.side.sources
         panel.show(self._screen.at_work.session)
-        return panel.sources
-
-    def group_sources(self, *, hosts: bool) -> None:
-        """Under hosts, or under turns."""
-        self._screen.side.sources.group_by(hosts=hosts)
+        return panel
 
     def use_theme(self, name: str) -> str | None:
         """One of ours by name, or the other one."""
@@ -177,14 +173,6 @@ class WorkStage:
             path = await self._screen.connection.save_file(part)
             saved(path)
         self.say(f"Saved {name} as {path}")
-
-    async def write(self, name: str, text: str) -> None:
-        """A file of our own making, into the download folder.
-
-        Raises:
-            ApiError
-        """
-        self.say(f"Saved as {await self._screen.connection.save_text(name, text)}")
 
     async def open(self, url: str, shown: str | None = None) -> None:
         """Judge a link from outside, then open it, ask, or refuse."""
