@@ -1,11 +1,11 @@
-"""A record of 100,000 charges answers at once. The bounds are generous: the machine may be busy."""
+"""A record of 100,000 charges answers at once. The bounds are of CPU time, so that a busy machine changes nothing."""
 
 from __future__ import annotations
 
 import random
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from time import perf_counter
+from time import process_time
 from typing import Any, Final
 
 import pytest
@@ -74,9 +74,9 @@ async def test_everything_answers_at_once(large: Ledger) -> None:
     for name, ask in asked.items():
         attempts = []
         for _ in range(3):
-            start = perf_counter()
+            start = process_time()
             await ask()
-            attempts.append(perf_counter() - start)
+            attempts.append(process_time() - start)
         taken[name] = min(attempts)
     print({name: f"{seconds * 1000:.1f} ms" for name, seconds in taken.items()})
     assert {name: seconds for name, seconds in taken.items() if seconds > BOUND_S} == {}
