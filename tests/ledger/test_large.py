@@ -1,4 +1,4 @@
-"""A record of 100,000 charges answers at once. The bounds are of CPU time, so that a busy machine changes nothing."""
+"""A record of 100,000 charges answers at once. Bounds are of CPU time: a busy machine changes nothing."""
 
 from __future__ import annotations
 
