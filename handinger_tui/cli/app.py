@@ -23,7 +23,6 @@ from handinger_tui.ui.launch import Badge, Connection, Launch, Opening
 
 if TYPE_CHECKING:
     from handinger_tui.cli.wiring import Parts
-    from handinger_tui.core.turn import FilePart
 
 
 def run_app(told: argparse.Namespace, settings: Settings) -> int:
@@ -113,23 +112,18 @@ def _connector(settings: Settings, stack: AsyncExitStack) -> Callable[[], Awaita
 def connection(parts: Parts) -> Connection:
     """The wired parts as the screen sees them."""
     from handinger_tui.cli.attachments import attachment  # noqa: PLC0415 - hashlib and mimetypes, 10 ms
+    from handinger_tui.cli.file_access import FileAccess  # noqa: PLC0415 - with the client
     from handinger_tui.cli.links import open_link  # noqa: PLC0415 - webbrowser, 10 ms
 
     settings = parts.settings
     folder = Path(settings.download_dir).expanduser() if settings.download_dir else places().downloads
-
-    async def save_file(file: FilePart) -> str:
-        folder.mkdir(parents=True, exist_ok=True)
-        from handinger_tui.api.downloads import save  # noqa: PLC0415 - needed by few sessions
-
-        return str(await save(parts.client, file.url, folder, file.filename, wanted=file.size))
 
     return Connection(
         engine=parts.engine,
         shelf=parts.ledger,
         badge=Badge(settings.profile, parts.host, settings.key.tail(), settings.local),
         base_url=parts.base_url,
-        save_file=save_file,
+        files=FileAccess(parts, folder),
         attach=attachment,
         open_link=open_link,
         email=parts.client.email,

@@ -22,6 +22,9 @@ class Where(StrEnum):
     LEDGER = "In the ledger"
     RECEIPT = "In a receipt"
     BUDGETS = "In the comparison of budgets"
+    FILES = "In the panel of files"
+    PREVIEW = "In a preview"
+    PAGE = "In the preview of a text"
     LINES = "In tables and trees"
     TABLE = "In a table"
     TREE = "In a tree"
@@ -60,6 +63,7 @@ class Key:
 _P, _A, _T, _S = Where.PROMPT, Where.ANYWHERE, Where.TRANSCRIPT, Where.SESSIONS
 _O, _L, _R, _B = Where.SOURCES, Where.LEDGER, Where.RECEIPT, Where.BUDGETS
 _N, _G, _E = Where.LINES, Where.TABLE, Where.TREE
+_F, _V, _W = Where.FILES, Where.PREVIEW, Where.PAGE
 
 # fmt: off - one key, one line
 KEYS: Final = (
@@ -155,6 +159,19 @@ KEYS: Final = (
     Key("receipt.close", "escape,q", "close", "Close", "Close the receipt", _R, 6),
     Key("budgets.all", "a", "other", "All or one", "All workers, or this one", _B, 1),
     Key("budgets.close", "escape,q", "close", "Close", "Close the comparison", _B, 2),
+    Key("files.preview", "enter", "preview", "Preview", "Look at the file here", _F, 1),
+    Key("files.save", "s", "save", "Save", "Save the file", _F, 2),
+    Key("files.save_all", "a", "save_all", "Save all new", "Save the files of the last turn", _F, 3),
+    Key("files.open", "o", "open", "Open", "Save it, and open it with its program", _F, 4),
+    Key("files.copy", "y", "copy", "Copy path", "Copy its path, or its address", _F, 5),
+    Key("preview.close", "escape,q", "close", "Close", "Stop loading, and close", _V, 1),
+    Key("preview.facet", "tab", "facet", "Other view", "Table, tree, page or source", _V, 2),
+    Key("preview.after", "n", "file(1)", "Next file", "The next file", _V, 3),
+    Key("preview.before", "p", "file(-1)", "File before", "The file before", _V, 4),
+    Key("preview.save", "d", "save", "Download", "Save the file", _V, 5),
+    Key("preview.open", "o", "open", "Open", "Save it, and open it with its program", _V, 6),
+    Key("preview.again", "r", "again", "Load again", "Load it again; a link that expired is renewed", _V, 7),
+    Key("page.copy", "y", "copy", "Copy", "Copy the text as it is written", _W, 1),
     Key("lines.up", "up,k", "step(-1)", "Up", "To the line above", _N),
     Key("lines.down", "down,j", "step(1)", "Down", "To the line below", _N),
     Key("lines.page_up", "pageup", "page(-1)", "Page up", "A page up", _N),

@@ -133,6 +133,53 @@ class Purse(Protocol):
         ...
 
 
+Progress = Callable[[int, int | None], None]
+"""Told the bytes so far and in all; None: nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """The first bytes of a file. `whole`: that is all of it; `total`: its size where it is known.
+
+    `saved`: they come from the copy on the disk.
+    """
+
+    data: bytes
+    whole: bool
+    total: int | None = None
+    saved: bool = False
+
+
+class Files(Protocol):
+    """The worker's files: brought here, and opened once they are here.
+
+    With `reread`, the id of their worker, it is read again (a GET, free) where an
+    address has expired, and the fresh address is used.
+
+    Raises (all): ApiError; LinkExpired where `reread` may help.
+    """
+
+    async def save(
+        self, file: FilePart, *, progress: Progress | None = None, reread: str | None = None
+    ) -> str:
+        """Download into the download folder, never over another file; returns the path."""
+        ...
+
+    async def fetch(
+        self, file: FilePart, most: int, *, progress: Progress | None = None, reread: str | None = None
+    ) -> Fetched:
+        """At most `most` bytes into memory."""
+        ...
+
+    async def read(self, path: str, most: int) -> Fetched | None:
+        """At most `most` bytes of a file that was saved; None when it is there no more."""
+        ...
+
+    async def open(self, path: str) -> bool:
+        """Hand a saved and judged file to the system's program; False when there is none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Badge:
     """Which account is paying. `key_tail`: last four of the key, "" for none."""
@@ -151,8 +198,7 @@ class Connection:
     shelf: Shelf
     badge: Badge
     base_url: str
-    save_file: Callable[[FilePart], Awaitable[str]]
-    """Download into the download folder; returns the path. Raises ApiError."""
+    files: Files
     attach: Callable[[str], Attachment]
     """Look at a local file that goes with a prompt. Raises HandingerError."""
     open_link: Callable[[str], Awaitable[bool]]

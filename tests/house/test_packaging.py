@@ -18,7 +18,7 @@ from handinger_tui.stylesheet import STYLESHEET
 from tests.house.project import PACKAGE, ROOT, pyproject, python_files, tree
 
 # Distribution → the name it is imported by, where they differ.
-IMPORT_NAMES = {"httpx-sse": "httpx_sse", "markdown-it-py": "markdown_it"}
+IMPORT_NAMES = {"httpx-sse": "httpx_sse", "markdown-it-py": "markdown_it", "pillow": "PIL"}
 # Declared, though another package imports them: pyproject.toml says which.
 NEVER_IMPORTED = {"python-multipart", "linkify-it-py"}
 
@@ -116,8 +116,17 @@ def imported() -> set[str]:
 
 
 def test_what_is_declared_is_what_is_imported() -> None:
-    declared = {line.split(">=")[0] for line in pyproject()["project"]["dependencies"]} - NEVER_IMPORTED
+    project = pyproject()["project"]
+    extras: dict[str, list[str]] = project["optional-dependencies"]
+    optional = [line for name, lines in extras.items() if name != "test" for line in lines]
+    declared = {line.split(">=")[0] for line in [*project["dependencies"], *optional]} - NEVER_IMPORTED
     assert imported() == {IMPORT_NAMES.get(name, name) for name in declared}
+
+
+def test_whoever_runs_the_tests_has_every_extra() -> None:
+    extras: dict[str, list[str]] = pyproject()["project"]["optional-dependencies"]
+    test = extras.pop("test")
+    assert all(line in test for lines in extras.values() for line in lines)
 
 
 def numbers(version: str) -> tuple[int, ...]:

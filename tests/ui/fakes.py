@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.errors import ApiError, HandingerError, LinkExpired
 from handinger_tui.core.session import Session, SessionSummary
-from handinger_tui.core.turn import Attachment, FilePart
+from handinger_tui.core.turn import Attachment, FilePart, Kind
 from handinger_tui.engine.engine import Engine, Home
 from handinger_tui.engine.patience import Patience
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.launch import Badge, Connection, Launch, Opening
+from handinger_tui.ui.launch import Badge, Connection, Fetched, Launch, Opening, Progress
 from handinger_tui.ui.screens.work import WorkScreen
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Script, says, worker
 from tests.ui.coffers import NOW_MS, FakeBooks, FakePurse, charge
@@ -85,6 +85,61 @@ class FakeShelf:
 
 
 @dataclass
+class FakeFiles:
+    """A service and a disk in memory: `bodies` by address; `expired` addresses need the worker's word."""
+
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    expired: set[str] = field(default_factory=set)
+    fails: dict[str, ApiError] = field(default_factory=dict)
+    saved: list[FilePart] = field(default_factory=list)
+    fetched: list[str] = field(default_factory=list)
+    reread: list[str] = field(default_factory=list)
+    """Workers that were read again."""
+    disk: dict[str, bytes] = field(default_factory=dict)
+    opened: list[str] = field(default_factory=list)
+    programs: bool = True
+    gate: asyncio.Event | None = None
+    """Holds every answer back until it is set."""
+
+    async def _body(self, file: FilePart, progress: Progress | None, reread: str | None) -> bytes:
+        if progress is not None:
+            progress(1, file.size)
+        if self.gate is not None:
+            await self.gate.wait()
+        if file.url in self.fails:
+            raise self.fails[file.url]
+        if file.url in self.expired:
+            if reread is None:
+                raise LinkExpired(Kind.NOT_FOUND, "The service answered 403.")
+            self.reread.append(reread)
+        return self.bodies.get(file.url, b"")
+
+    async def save(
+        self, file: FilePart, *, progress: Progress | None = None, reread: str | None = None
+    ) -> str:
+        body = await self._body(file, progress, reread)
+        self.saved.append(file)
+        path = f"/downloads/{file.filename}"
+        self.disk[path] = body
+        return path
+
+    async def fetch(
+        self, file: FilePart, most: int, *, progress: Progress | None = None, reread: str | None = None
+    ) -> Fetched:
+        self.fetched.append(file.url)
+        body = await self._body(file, progress, reread)
+        return Fetched(body[:most], len(body) <= most, len(body))
+
+    async def read(self, path: str, most: int) -> Fetched | None:
+        body = self.disk.get(path)
+        return None if body is None else Fetched(body[:most], len(body) <= most, len(body), saved=True)
+
+    async def open(self, path: str) -> bool:
+        self.opened.append(path)
+        return self.programs
+
+
+@dataclass
 class Desktop:
     """The app and everything behind it. `gate` holds `connect` back until it is set."""
 
@@ -94,7 +149,7 @@ class Desktop:
     launch: Launch | None = None
     gate: asyncio.Event | None = None
     fails: list[HandingerError] = field(default_factory=list)
-    saved: list[FilePart] = field(default_factory=list)
+    files: FakeFiles = field(default_factory=FakeFiles)
     written: list[tuple[str, str]] = field(default_factory=list)
     """Name and text of every file of our own making."""
     opened: list[str] = field(default_factory=list)
@@ -135,7 +190,7 @@ class Desktop:
             self.shelf,
             self.badge,
             PLACE,
-            self._save,
+            self.files,
             lambda path: Attachment(path, path, 1, "text/plain"),
             self._open,
             self._email,
@@ -144,10 +199,6 @@ class Desktop:
             self._save_text,
             self.warnings,
         )
-
-    async def _save(self, part: FilePart) -> str:
-        self.saved.append(part)
-        return f"/downloads/{part.filename}"
 
     async def _save_text(self, name: str, text: str) -> str:
         self.written.append((name, text))

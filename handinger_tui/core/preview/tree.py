@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -21,6 +22,8 @@ from handinger_tui.core.safety import clean_line
 MAX_BYTES: Final = 16 << 20
 PAGE: Final = 1000
 """Children that are made at once."""
+PAUSE: Final = 2000
+"""Numbers and objects between two pauses."""
 _SHORT: Final = 200
 _NEST: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|([\[{])|([\]}])', re.DOTALL)
 
@@ -70,15 +73,18 @@ class TreeModel:
     notes: tuple[str, ...] = ()
 
 
-def tree_of_json(data: bytes, *, whole: bool = True) -> TreeModel:
-    """The tree of a document. Never raises: too large, too deep and broken ones have no root but a note."""
+def tree_of_json(data: bytes, *, whole: bool = True, pause: Callable[[], None] = lambda: None) -> TreeModel:
+    """The tree of a document. Too large, too deep and broken ones have no root but a note.
+
+    `pause` is called now and then, so that a thread lets others work; only what it raises is raised.
+    """
     if not whole or len(data) > MAX_BYTES:
         return TreeModel(None, notes=(f"larger than {MAX_BYTES >> 20} MiB: shown as text",))
     decoded = decode(data)
     text = decoded.text
     if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         return TreeModel(None, notes=(f"nested deeper than {MAX_DEPTH} levels: shown as text",))
-    reading = _Reading()
+    reading = _Reading(pause)
     try:
         value = reading.parse(text)
     except (ValueError, RecursionError) as problem:
@@ -135,20 +141,33 @@ def _written(value: Any, margin: str) -> str:
 class _Reading:
     """One document: its decoder, and what it met."""
 
-    def __init__(self) -> None:
+    def __init__(self, pause: Callable[[], None]) -> None:
         self.duplicates = self.constants = 0
+        self._pause = pause
+        self._met = 0
         self.parse = json.JSONDecoder(
-            parse_float=Number,
-            parse_int=Number,
+            parse_float=self._number,
+            parse_int=self._number,
             parse_constant=self._constant,
             object_pairs_hook=self._members,
         ).decode
+
+    def _breathe(self) -> None:
+        self._met += 1
+        if self._met % PAUSE == 0:
+            self._pause()
+
+    def _number(self, text: str) -> Number:
+        # A function of Python, not the class: where one begins, the interpreter lets other threads in.
+        self._breathe()
+        return Number(text)
 
     def _constant(self, name: str) -> Number:
         self.constants += 1
         return Number(name)
 
     def _members(self, pairs: list[tuple[str, Any]]) -> dict[str, Any] | Members:
+        self._breathe()
         plain = dict(pairs)
         if len(plain) == len(pairs):
             return plain

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -91,8 +91,12 @@ class Stage(Protocol):
         """Let the person's own editor change `text`; None when there is none."""
         ...
 
-    async def save(self, part: FilePart) -> None:
-        """Download a file and say where it lies."""
+    async def save(self, parts: Sequence[FilePart]) -> None:
+        """Download files, one after the other, and say where they lie."""
+        ...
+
+    def preview(self, part: FilePart) -> None:
+        """Show a file inside the program."""
         ...
 
     def sources(self) -> SourcesPanel:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from handinger_tui.core.evidence import files_of
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.words import plural
 from handinger_tui.ui.commands.command import Command, Context
+from handinger_tui.ui.panels.files_list import Listed, chosen, listed_files
+from handinger_tui.ui.panels.listing import turn_in_view
 
 
 async def files(to: Context) -> None:
@@ -15,27 +17,47 @@ async def files(to: Context) -> None:
 
 
 async def download(to: Context) -> None:
-    """Save file number n of this session, counted from 1 as listed, or all."""
-    found = files_of(to.desk.session)
+    """Save a file by number or name, the new ones, or all."""
+    found = listed_files(to.desk.session)
+    wanted = to.rest.strip().casefold()
+    if wanted == "all":
+        picked = list(found)
+    elif wanted == "new":
+        turn = turn_in_view(to.desk.session)
+        picked = [file for file in found if turn is not None and file.turn_id == turn.turn_id]
+    else:
+        picked = _picked(to, found, "download")
+    if picked:
+        await to.stage.save([file.part for file in picked])
+    elif wanted in ("all", "new"):
+        to.stage.say(f"There are no {'' if wanted == 'all' else 'new '}files.", "warning")
+
+
+async def preview(to: Context) -> None:
+    """Look at a file by number or name."""
+    for file in _picked(to, listed_files(to.desk.session), "preview"):
+        to.stage.preview(file.part)
+
+
+def _picked(to: Context, found: tuple[Listed, ...], command: str) -> list[Listed]:
+    """The one file that was named, or the only one there is; else what to type is said."""
     if not found:
         to.stage.say("This session has no files.", "warning")
-        return
-    wanted = to.rest.lower()
-    if wanted == "all" or (not wanted and len(found) == 1):
-        chosen = found
-    elif wanted.isdecimal() and 1 <= int(wanted) <= len(found):
-        chosen = (found[int(wanted) - 1],)
-    else:
+        return []
+    if not to.rest.strip() and len(found) == 1:
+        return list(found)
+    picked = chosen(found, to.rest)
+    if not picked:
+        missing = f"No file is called {clean_line(to.rest, 60)}. " if to.rest.strip() else ""
+        more = ", a name, new, or all" if command == "download" else ", or a name"
         to.stage.say(
-            f"There are {plural(len(found), 'file')}: /download 1 … {len(found)}, or /download all.",
-            "warning",
+            f"{missing}There are {plural(len(found), 'file')}: /{command} 1 … {len(found)}{more}.", "warning"
         )
-        return
-    for entry in chosen:
-        await to.stage.save(entry.part)
+    return picked
 
 
 FILES: Final = (
     Command("files", "Files of this session", files),
-    Command("download", "Save files of this session", download, takes="[N|all]"),
+    Command("download", "Save files of this session", download, takes="[N|name|new|all]"),
+    Command("preview", "Look at a file here", preview, takes="[N|name]"),
 )

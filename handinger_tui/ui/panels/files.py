@@ -1,19 +1,22 @@
-"""Files: what the worker made, to be saved."""
+"""Files: what the worker made, to be looked at, saved and opened."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
 from typing import ClassVar, Final
 
+from rich.cells import cell_len
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 
-from handinger_tui.core.evidence import FileEntry, files_of
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import FilePart, Turn
 from handinger_tui.core.words import size
+from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.panels.files_fate import Fates
+from handinger_tui.ui.panels.files_list import Listed, listed_files
 from handinger_tui.ui.panels.listing import (
     FAINT,
     MARK,
@@ -25,31 +28,28 @@ from handinger_tui.ui.panels.listing import (
     with_right,
 )
 from handinger_tui.ui.panels.memo import Key, Memo
-from handinger_tui.ui.panels.messages import SaveFile
+from handinger_tui.ui.panels.messages import CopyFile, OpenFile, PreviewFile, SaveFiles
 from handinger_tui.ui.panels.panel import PanelEntry
 
 GOOD: Final = ".panel--good"
+_ON_ONE: Final = ("preview", "save", "open", "copy")
 
 
-class FilesPanel(Listing[FileEntry]):
-    """Files with size and kind. Saving is asked of the screen, which tells back with `mark_…`."""
+class FilesPanel(Listing[Listed]):
+    """Files with kind, size and turn. Everything is asked of the screen, which tells back with `mark_…`."""
 
     name_of_panel = "files"
     LINES = 3
     BORDER_TITLE = "Files"
     EMPTY = "No files yet. Files that the worker makes will be listed here."
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("s,enter", "save", "Save", key_display="s", tooltip="Save the file", id="files.save"),
-        Binding("a", "save_all", "Save all new", tooltip="Save the new files", id="files.save_all"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.FILES)
 
     def __init__(self) -> None:
         super().__init__()
-        self._files = Memo(_key, files_of)
-        self._saving: set[str] = set()
-        self._saved: dict[str, str] = {}
+        self._files = Memo(_key, listed_files)
+        self._fates = Fates()
 
-    def select(self, session: Session) -> Items[FileEntry]:
+    def select(self, session: Session) -> Items[Listed]:
         """Every file of the session, and whose files are new."""
         turn = turn_in_view(session)
         return Items(self._files(session), turn.turn_id if turn else None)
@@ -57,87 +57,133 @@ class FilesPanel(Listing[FileEntry]):
     # -- told by the screen -----------------------------------------------------------
     def mark_saving(self, part: FilePart) -> None:
         """The download began."""
-        self._saving.add(part.url)
+        self._fates.begin(part)
+        self.refresh()
+
+    def mark_progress(self, part: FilePart, got: int, total: int | None) -> None:
+        """The download went on."""
+        self._fates.move(part, got, total)
         self.refresh()
 
     def mark_saved(self, part: FilePart, path: str) -> None:
         """The file lies at `path` now."""
-        self._saving.discard(part.url)
-        self._saved[part.url] = path
+        self._fates.end(part, path)
         self.refresh()
 
     def mark_not_saved(self, part: FilePart) -> None:
         """The download failed; an earlier copy stays known."""
-        self._saving.discard(part.url)
+        self._fates.end(part, None)
         self.refresh()
 
     # -- lines --------------------------------------------------------------------------
-    def key_of(self, item: FileEntry) -> Hashable:
+    def key_of(self, item: Listed) -> Hashable:
         """A file is the same under the same address."""
         return item.part.url
 
-    def turn_of(self, item: FileEntry) -> str:
+    def turn_of(self, item: Listed) -> str:
         """The turn that made it last."""
         return item.turn_id
 
     def item_line(self, at: int, row: int, width: int) -> Content:
-        """Name; size, kind and whether it is new; where it was saved."""
+        """Name; size, kind, turn and whether it is new or changed; where it was saved."""
         entry = self.items[at]
         if row == 0:
             return Content.styled(file_name(entry.part), STRONG).truncate(width, ellipsis=True)
         if row == 1:
-            kind = one_line(entry.part.media_type) or "type not reported"
-            left = Content.styled(f"{size(entry.part.size)} · {kind}", FAINT)
-            return with_right(left, Content.styled("new" if self.is_new(entry) else "", MARK), width)
+            return with_right(self._about(entry, width), Content.styled(self._mark(entry), MARK), width)
         return self._fate(entry.part, width)
 
+    def _about(self, entry: Listed, width: int) -> Content:
+        """Its kind gives way where all does not fit: the name mostly says it too."""
+        kind = one_line(entry.part.media_type) or "type not reported"
+        told, turn = size(entry.part.size), f"turn {entry.turn}"
+        room = width - len(self._mark(entry)) - 1
+        forms = (" · ".join((told, name, turn)) for name in (kind, short_type(kind)))
+        fits = next((form for form in forms if cell_len(form) <= room), f"{told} · {turn}")
+        return Content.styled(fits, FAINT)
+
+    def _mark(self, entry: Listed) -> str:
+        if entry.changed:
+            return "CHANGED"
+        return "new" if self.is_new(entry) else ""
+
     def _fate(self, part: FilePart, width: int) -> Content:
-        if part.url in self._saving:
-            return Content.styled("saving …", MARK)
-        path = self._saved.get(part.url)
+        way, path = self._fates.way(part), self._fates.path(part)
+        if way is not None:
+            return Content.styled(way.told, MARK)
         if path is None:
             return Content("")
         told = Content.assemble(("✓ saved ", GOOD))
         return Content.assemble(told, (end_of(clean_line(path), width - told.cell_length), FAINT))
 
-    def details(self, item: FileEntry) -> Content:
+    def details(self, item: Listed) -> Content:
         """The whole name, and the whole path once it was saved."""
-        path = self._saved.get(item.part.url)
-        lines = [file_name(item.part), f"{size(item.part.size)} · {one_line(item.part.media_type)}"]
+        path = self._fates.path(item.part)
+        changed = " · an earlier turn made another one" if item.changed else ""
+        about = f"{size(item.part.size)} · {one_line(item.part.media_type)} · turn {item.turn}{changed}"
+        lines = [file_name(item.part), about]
         return Content("\n".join([*lines, f"saved {clean_line(path)}"] if path else lines))
 
     # -- keys and mouse --------------------------------------------------------------------
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Without a file there is nothing to save."""
-        if action in ("save", "save_all"):
+        """Without a file there is nothing to do."""
+        if action in (*_ON_ONE, "save_all"):
             return True if self.items else None
         return super().check_action(action, parameters)
 
+    def path_of(self, part: FilePart) -> str | None:
+        """Where a file was saved by this program, since it started."""
+        return self._fates.path(part)
+
+    def action_preview(self) -> None:
+        """Ask the screen to show the file under the cursor."""
+        if self.current is not None:
+            self.post_message(PreviewFile(self.current.part))
+
     def action_save(self) -> None:
         """Ask the screen to save the file under the cursor."""
-        if self.current is not None and self.current.part.url not in self._saving:
-            self.post_message(SaveFile(self.current.part))
+        if self.current is not None and self._fates.way(self.current.part) is None:
+            self.post_message(SaveFiles([self.current.part]))
 
     def action_save_all(self) -> None:
         """Ask the screen to save every new file that is not saved yet."""
-        for entry in self.items:
-            handled = entry.part.url in self._saving or entry.part.url in self._saved
-            if self.is_new(entry) and not handled:
-                self.post_message(SaveFile(entry.part))
+        news = [entry.part for entry in self.items if self.is_new(entry)]
+        wanted = [part for part in news if self._fates.way(part) is None and self._fates.path(part) is None]
+        if wanted:
+            self.post_message(SaveFiles(wanted))
+        elif self.items:
+            told = "All new files are saved already." if news else "The last turn made no files."
+            self.notify(told, markup=False)
+
+    def action_open(self) -> None:
+        """Ask the screen to open the file under the cursor with its program."""
+        if self.current is not None:
+            self.post_message(OpenFile(self.current.part))
+
+    def action_copy(self) -> None:
+        """Ask the screen to copy where the file under the cursor lies."""
+        if self.current is not None:
+            self.post_message(CopyFile(self.current.part))
 
     def on_click(self, event: events.Click) -> None:
-        """A click chooses a file; a second one saves it."""
+        """A click chooses a file; a second one shows it."""
         at = self.item_at(event)
         if at is None:
             return
         self.move_to(at)
         if event.chain == 2:
-            self.action_save()
+            self.action_preview()
 
 
 def file_name(part: FilePart) -> str:
     """The name to show: cleaned, in one line, and never empty."""
     return one_line(part.filename or "") or "file without a name"
+
+
+def short_type(media_type: str) -> str:
+    """The part of a media type that tells most: "text/csv" → "csv"."""
+    last = media_type.partition(";")[0].rpartition("/")[2]
+    return last.removeprefix("x-").removeprefix("vnd.") or media_type
 
 
 def end_of(path: str, width: int) -> str:
@@ -151,7 +197,7 @@ def end_of(path: str, width: int) -> str:
 
 
 def _key(turn: Turn) -> Key:
-    """Everything of a turn that `files_of` looks at."""
+    """Everything of a turn that `listed_files` looks at."""
     streamed = tuple(part for part in turn.parts if isinstance(part, FilePart))
     return streamed, turn.snapshot and turn.snapshot.files, turn.before and turn.before.files
 

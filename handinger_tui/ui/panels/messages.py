@@ -24,8 +24,32 @@ class CopyLink(Message):
         self.url = url
 
 
-class SaveFile(Message):
-    """Download one file into the download folder."""
+class SaveFiles(Message):
+    """Download these files into the download folder, one after the other."""
+
+    def __init__(self, parts: list[FilePart]) -> None:
+        super().__init__()
+        self.parts = parts
+
+
+class PreviewFile(Message):
+    """Show a file inside the program."""
+
+    def __init__(self, part: FilePart) -> None:
+        super().__init__()
+        self.part = part
+
+
+class OpenFile(Message):
+    """Open a file with the system's program, once it is saved and judged."""
+
+    def __init__(self, part: FilePart) -> None:
+        super().__init__()
+        self.part = part
+
+
+class CopyFile(Message):
+    """Put the path of a saved file, else its address, on the clipboard."""
 
     def __init__(self, part: FilePart) -> None:
         super().__init__()

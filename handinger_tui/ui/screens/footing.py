@@ -15,8 +15,16 @@ from textual.widgets import Footer
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.ui.commands import COMMANDS, Context, beginning, command_named, refusal
 from handinger_tui.ui.launch import Connection, Launch
-from handinger_tui.ui.panels.messages import CopyLink, OpenLink, SaveFile
+from handinger_tui.ui.panels.messages import (
+    CopyFile,
+    CopyLink,
+    OpenFile,
+    OpenLink,
+    PreviewFile,
+    SaveFiles,
+)
 from handinger_tui.ui.screens.desk import Desk
+from handinger_tui.ui.screens.filing import Filing
 from handinger_tui.ui.screens.stage import WorkStage
 from handinger_tui.ui.transcript.view import Transcript
 from handinger_tui.ui.widgets.header import HeaderLine
@@ -44,6 +52,7 @@ class Footing(Screen[None]):
         self.commands = COMMANDS
         self.desk: Desk | None = None
         self.stage = WorkStage(self, now_ms)
+        self.filing = Filing(self)
         self.pane = SessionPane(beginning, local=launch.local, id="pane")
         self.side = Side(id="side")
         self.now_ms = now_ms
@@ -147,6 +156,18 @@ class Footing(Screen[None]):
     def _copy(self, event: CopyLink) -> None:
         self.stage.copy(event.url, "the link")
 
-    @on(SaveFile)
-    def _save(self, event: SaveFile) -> None:
-        self.do(self.stage.save(event.part))
+    @on(SaveFiles)
+    def _save(self, event: SaveFiles) -> None:
+        self.do(self.filing.save(event.parts))
+
+    @on(PreviewFile)
+    def _preview(self, event: PreviewFile) -> None:
+        self.filing.preview(event.part)
+
+    @on(OpenFile)
+    def _open_file(self, event: OpenFile) -> None:
+        self.do(self.filing.open(event.part))
+
+    @on(CopyFile)
+    def _copy_file(self, event: CopyFile) -> None:
+        self.filing.copy(event.part)

@@ -7,7 +7,7 @@ import os
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -162,17 +162,13 @@ class WorkStage:
         return wanted
 
     # -- the outside -------------------------------------------------------------------------
-    async def save(self, part: FilePart) -> None:
-        """Download one file.
+    async def save(self, parts: Sequence[FilePart]) -> None:
+        """Download files, one after the other."""
+        await self._screen.filing.save(parts)
 
-        Raises:
-            ApiError
-        """
-        name = clean_line(part.filename or "the file", 80)
-        with self._screen.side.saving(part) as saved:
-            path = await self._screen.connection.save_file(part)
-            saved(path)
-        self.say(f"Saved {name} as {path}")
+    def preview(self, part: FilePart) -> None:
+        """Show a file inside the program."""
+        self._screen.filing.preview(part)
 
     async def open(self, url: str, shown: str | None = None) -> None:
         """Judge a link from outside, then open it, ask, or refuse."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any, Final
 
 from textual import events
@@ -15,7 +14,6 @@ from textual.widget import Widget
 
 from handinger_tui.core.limits import Gauge
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import FilePart
 from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.panels.panel import Panel
@@ -119,17 +117,7 @@ class Side(Vertical):
         """The mouse says how wide."""
         self.widen(self.region.right - event.column - self._width)
 
-    @contextmanager
-    def saving(self, part: FilePart) -> Iterator[Callable[[str], None]]:
-        """Show that a file is being saved; call the result with its path once it is."""
-        files = next((panel for panel in self.panels.values() if isinstance(panel, FilesPanel)), None)
-        paths: list[str] = []
-        if files is not None:
-            files.mark_saving(part)
-        try:
-            yield paths.append
-        finally:
-            if files is not None and paths:
-                files.mark_saved(part, paths[0])
-            elif files is not None:
-                files.mark_not_saved(part)
+    @property
+    def files(self) -> FilesPanel:
+        """The panel that is told what becomes of files."""
+        return next(panel for panel in self.panels.values() if isinstance(panel, FilesPanel))

@@ -145,7 +145,7 @@ async def test_sources_files_and_downloads() -> None:
         await desktop.send(pilot, "/download 2")
         await desktop.until(pilot, lambda: "Saved b as /downloads/b" in desktop.said())
         await desktop.send(pilot, "/download all")
-        await desktop.until(pilot, lambda: [part.filename for part in desktop.saved] == ["b", "a", "b"])
+        await desktop.until(pilot, lambda: [part.filename for part in desktop.files.saved] == ["b", "a", "b"])
         await desktop.send(pilot, "/sources")
         await desktop.until(pilot, lambda: desktop.work.side.panels["sources"].has_focus)
         await pilot.press("escape")

@@ -19,7 +19,7 @@ from handinger_tui.core.text import Rope
 from handinger_tui.core.turn import FilePart, Order, Part, SourcePart, TextPart, Turn, TurnStatus
 from handinger_tui.core.usage import Costs, Usage
 from handinger_tui.ui.panels import Panel
-from handinger_tui.ui.panels.messages import CopyLink, OpenLink, SaveFile
+from handinger_tui.ui.panels.messages import CopyFile, CopyLink, OpenFile, OpenLink, PreviewFile, SaveFiles
 from handinger_tui.ui.panels.sources_messages import CopyFootnotes, ExportSources, ShowMention
 from handinger_tui.ui.themes import THEMES
 
@@ -81,7 +81,16 @@ class Stage(App[None]):
     def on_export_sources(self, message: ExportSources) -> None:
         self.asked.append(message)
 
-    def on_save_file(self, message: SaveFile) -> None:
+    def on_save_files(self, message: SaveFiles) -> None:
+        self.asked.append(message)
+
+    def on_preview_file(self, message: PreviewFile) -> None:
+        self.asked.append(message)
+
+    def on_open_file(self, message: OpenFile) -> None:
+        self.asked.append(message)
+
+    def on_copy_file(self, message: CopyFile) -> None:
         self.asked.append(message)
 
     async def run_action(self, action: Any, *args: Any, **kwargs: Any) -> bool:

@@ -11,7 +11,7 @@ from handinger_tui.core.snapshot import WorkerFile, WorkerSource
 from handinger_tui.core.turn import SourcePart, TextPart
 from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.files import FilesPanel, end_of
-from handinger_tui.ui.panels.messages import SaveFile
+from handinger_tui.ui.panels.messages import SaveFiles
 from handinger_tui.ui.panels.sources import SourcesPanel
 from tests.ui.panels.golden import check
 from tests.ui.panels.stage import Stage, count_drawn, file, reading, session, source, text_of, turn
@@ -59,25 +59,64 @@ async def test_empty_lists_say_what_they_are_for() -> None:
         assert not app.asked
 
 
+def asked(app: Stage) -> list[tuple[str, list[str | None]]]:
+    """What the panel of files asked for: the message, and the files it is about."""
+    found = []
+    for ask in app.asked:
+        parts = ask.parts if isinstance(ask, SaveFiles) else [ask.part]  # type: ignore[attr-defined]  # of files only
+        found.append((type(ask).__name__, [part.filename for part in parts]))
+    app.asked.clear()
+    return found
+
+
 async def test_save_one_and_save_all_new() -> None:
     panel = FilesPanel()
     app = Stage(panel)
     async with app.run_test(size=(34, 20)) as pilot:
         panel.show(evidence())
-        await pilot.press("s", "enter", "a")
-        names = [ask.part.filename for ask in app.asked if isinstance(ask, SaveFile)]
-        assert names == ["old.csv", "old.csv", "rainfall-by-month.csv", "chart.png", "notes.txt"]
+        await pilot.press("s", "a")
+        assert asked(app) == [
+            ("SaveFiles", ["old.csv"]),
+            ("SaveFiles", ["rainfall-by-month.csv", "chart.png", "notes.txt"]),
+        ]
         panel.mark_saving(panel.items[1].part)
         panel.mark_saved(panel.items[2].part, "/tmp/chart.png")
-        app.asked.clear()
         await pilot.press("a", "down", "s")
-        assert [ask.part.filename for ask in app.asked if isinstance(ask, SaveFile)] == ["notes.txt"]
+        assert asked(app) == [("SaveFiles", ["notes.txt"])]
         panel.mark_not_saved(panel.items[1].part)
         await pilot.press("s")
-        assert len(app.asked) == 2
+        assert asked(app) == [("SaveFiles", ["rainfall-by-month.csv"])]
+        for entry in panel.items:
+            panel.mark_saved(entry.part, "/tmp/somewhere")
+        await pilot.press("a")
+        assert asked(app) == []
 
 
-async def test_the_second_click_saves() -> None:
+async def test_a_file_is_shown_opened_and_copied() -> None:
+    panel = FilesPanel()
+    app = Stage(panel)
+    async with app.run_test(size=(34, 20)) as pilot:
+        panel.show(evidence())
+        await pilot.press("enter", "o", "y")
+        assert asked(app) == [(name, ["old.csv"]) for name in ("PreviewFile", "OpenFile", "CopyFile")]
+
+
+async def test_how_far_a_download_is() -> None:
+    panel = FilesPanel()
+    app = Stage(panel)
+    async with app.run_test(size=(34, 20)) as pilot:
+        panel.show(evidence())
+        await pilot.pause()
+        part = panel.items[0].part
+        panel.mark_progress(part, 500, 2_000_000)
+        await pilot.pause()
+        assert "saving 0 % of 2.0 MB" in text_of(app)
+        panel.mark_progress(part, 1_500_000, 2_000_000)
+        await pilot.pause()
+        assert "saving 75 % of 2.0 MB" in text_of(app)
+
+
+async def test_the_second_click_shows_it() -> None:
     panel = FilesPanel()
     app = Stage(panel)
     async with app.run_test(size=(34, 20)) as pilot:
@@ -87,7 +126,7 @@ async def test_the_second_click_saves() -> None:
         assert not app.asked
         assert panel.cursor == 1
         await pilot.click(panel, offset=(8, 4), times=2)
-        assert len(app.asked) == 1
+        assert asked(app) == [("PreviewFile", ["rainfall-by-month.csv"])]
 
 
 async def test_what_only_the_worker_lists_is_shown_too() -> None:

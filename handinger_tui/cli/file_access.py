@@ -1,0 +1,81 @@
+"""File access: what the screen may do with the worker's files, over the client and the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from stat import S_ISREG
+
+from handinger_tui.api.downloads import save
+from handinger_tui.api.peek import peek
+from handinger_tui.cli.files import refresher
+from handinger_tui.cli.opening import open_path
+from handinger_tui.cli.wiring import Parts
+from handinger_tui.core.turn import FilePart
+from handinger_tui.ui.launch import Fetched, Progress
+
+
+class FileAccess:
+    """Implements `ui.launch.Files`; downloads go to `folder`."""
+
+    def __init__(self, parts: Parts, folder: Path) -> None:
+        self._parts = parts
+        self._folder = folder
+
+    async def save(
+        self, file: FilePart, *, progress: Progress | None = None, reread: str | None = None
+    ) -> str:
+        """Download under a safe and free name; returns the path.
+
+        Raises:
+            LinkExpired, ApiError
+        """
+        path = await save(
+            self._parts.client,
+            file.url,
+            self._folder,
+            file.filename,
+            wanted=file.size,
+            progress=progress,
+            refresh=self._refresh(file, reread),
+        )
+        return str(path.absolute())
+
+    async def fetch(
+        self, file: FilePart, most: int, *, progress: Progress | None = None, reread: str | None = None
+    ) -> Fetched:
+        """The beginning of a file, into memory.
+
+        Raises:
+            LinkExpired, ApiError
+        """
+        found = await peek(
+            self._parts.client, file.url, most, progress=progress, refresh=self._refresh(file, reread)
+        )
+        return Fetched(found.data, found.whole, found.total)
+
+    async def read(self, path: str, most: int) -> Fetched | None:
+        """The beginning of a file on the disk; None when it is no file, or cannot be read."""
+        return await asyncio.to_thread(_read, path, most)
+
+    async def open(self, path: str) -> bool:
+        """Hand it to the system's program."""
+        return await open_path(path)
+
+    def _refresh(self, file: FilePart, worker_id: str | None) -> Callable[[], Awaitable[str | None]] | None:
+        return refresher(self._parts, worker_id, file) if worker_id else None
+
+
+def _read(path: str, most: int) -> Fetched | None:
+    try:
+        # Somebody may have put a pipe in its place: opening that would wait for ever.
+        with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+            told = os.fstat(file.fileno())
+            if not S_ISREG(told.st_mode):
+                return None
+            data = file.read(most + 1)
+            return Fetched(data[:most], len(data) <= most, told.st_size, saved=True)
+    except OSError:
+        return None

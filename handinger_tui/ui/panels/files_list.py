@@ -1,0 +1,86 @@
+"""The files of a session as the panel lists them: which turn made each, and what became another file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from handinger_tui.core.evidence import files_of_turn
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import FilePart
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One line of the panel. `turn` counts from 1; `changed`: an earlier turn made another one like it."""
+
+    part: FilePart
+    turn_id: str
+    turn: int
+    changed: bool = False
+
+
+@dataclass(slots=True)
+class _Seen:
+    """The newest file under a name or a path."""
+
+    turn: int
+    part: FilePart
+
+
+def listed_files(session: Session) -> tuple[Listed, ...]:
+    """Every file under its address, the newest last: in the order of `core.evidence.files_of`."""
+    found: dict[str, Listed] = {}
+    seen: dict[tuple[str, str], _Seen] = {}
+    for number, turn in enumerate(session.turns, 1):
+        for part in files_of_turn(turn):
+            marks = _marks(part)
+            earlier = [seen[mark] for mark in marks if mark in seen and seen[mark].turn < number]
+            changed = any(_differs(one.part, part) for one in earlier)
+            found.pop(part.url, None)
+            found[part.url] = Listed(part, turn.turn_id, number, changed)
+            for mark in marks:
+                seen[mark] = _Seen(number, part)
+    return tuple(found.values())
+
+
+def _marks(part: FilePart) -> list[tuple[str, str]]:
+    """By what a person takes two files for the same one."""
+    place = _place(part.url)
+    named = [("name", part.filename)] if part.filename else []
+    return [*named, *([("place", place)] if place else [])]
+
+
+def _place(url: str) -> str:
+    """Host and path: the query of a signed address differs each time. "" for a file in the address itself."""
+    if url[:5].lower() == "data:":
+        return ""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    return f"{parts.netloc}{parts.path}"
+
+
+def _differs(old: FilePart, new: FilePart) -> bool:
+    """Another address or another size. One that was only signed anew is the same file."""
+    if None not in (old.size, new.size) and old.size != new.size:
+        return True
+    if old.url == new.url:
+        return False
+    signed = _place(old.url) == _place(new.url) != "" and None not in (old.size, new.size)
+    return not signed
+
+
+def chosen(files: tuple[Listed, ...], wanted: str) -> list[Listed]:
+    """Files by number (from 1, as listed), by name, or by the beginning of one name; the newest of a name."""
+    text = wanted.strip()
+    exact = [file for file in files if file.part.filename == text]
+    if exact:
+        return exact[-1:]
+    if text.isascii() and text.isdecimal():
+        number = int(text[:9])
+        return list(files[number - 1 : number]) if number else []
+    begun = [file for file in files if (file.part.filename or "").casefold().startswith(text.casefold())]
+    names = {file.part.filename for file in begun}
+    return begun[-1:] if text and len(names) == 1 else []

@@ -1,0 +1,171 @@
+"""Views: one widget per kind of body. They draw only what is in sight, and let others lay out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, ClassVar, Final
+
+from rich.color import Color as RichColor
+from rich.segment import Segment
+from rich.style import Style
+from textual import events, work
+from textual.binding import BindingType
+from textual.content import Content
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+from handinger_tui.core.preview.blocks import Cell, Pixel, half_blocks
+from handinger_tui.core.preview.png import NotDrawn
+from handinger_tui.core.preview.table import TableModel
+from handinger_tui.core.preview.tree import Node
+from handinger_tui.ui.apart import apart
+from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.panels.messages import OpenLink
+from handinger_tui.ui.preview.load import Body
+from handinger_tui.ui.preview.picture import Picture
+from handinger_tui.ui.preview.rows import RowsFor
+from handinger_tui.ui.transcript.paint import Palette
+from handinger_tui.ui.transcript.row import COMPONENTS
+from handinger_tui.ui.transcript.sheet import Paints, Sheet
+from handinger_tui.ui.widgets.cursor_lines import copy_from
+from handinger_tui.ui.widgets.table_view import TableView
+from handinger_tui.ui.widgets.tree_view import TreeView
+
+
+class PageView(ScrollView, can_focus=True):
+    """Rows of a text, code or Markdown, laid out apart for each width."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PAGE)
+
+    def __init__(self) -> None:
+        super().__init__(classes="page-view")
+        self._rows: RowsFor | None = None
+        self._sheet: Sheet | None = None
+        self._paints: Paints | None = None
+
+    def show(self, rows: RowsFor) -> None:
+        """Another text."""
+        self._rows, self._sheet = rows, None
+        self._lay_out()
+
+    @work(group="layout", exclusive=True)
+    async def _lay_out(self) -> None:
+        rows, width = self._rows, self.scrollable_content_region.width
+        if rows is None or width <= 0:
+            return
+        sheet = await apart(lambda: rows.sheet(width))
+        self._sheet, self._paints = sheet, Paints(Palette(self), width)
+        self.virtual_size = Size(width, sheet.height)
+        self.refresh()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Another width is laid out anew; until then the old lines are cut or padded."""
+        if self._paints is None or self._paints.width != self.scrollable_content_region.width:
+            self._lay_out()
+
+    def notify_style_update(self) -> None:
+        """Another theme: the rows stay, their strips are painted anew."""
+        super().notify_style_update()
+        if self._paints is not None:
+            self._paints = Paints(Palette(self), self._paints.width)
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """One line in sight."""
+        width = self.scrollable_content_region.width
+        sheet, paints, at = self._sheet, self._paints, y + self.scroll_offset.y
+        if sheet is None or paints is None or at >= sheet.height:
+            return Strip.blank(width, self.visual_style.rich_style)
+        return sheet.strip(at, paints).adjust_cell_length(width, self.visual_style.rich_style)
+
+    def action_link(self, href: str, shown: str = "") -> None:
+        """A link was clicked; what becomes of it is not decided here."""
+        self.post_message(OpenLink(href, shown))
+
+    def action_copy(self) -> None:
+        """The whole text as it is written."""
+        if self._rows is not None:
+            copy_from(self, self._rows.source, "the text")
+
+
+class PictureView(Widget, can_focus=True):
+    """A picture as half blocks, decoded apart for each size."""
+
+    ALLOW_SELECT = False
+
+    def __init__(self) -> None:
+        super().__init__(classes="picture-view")
+        self._picture: Picture | None = None
+        self._cells: list[list[Cell]] = []
+        self.trouble = ""
+        """Why there is no picture."""
+
+    def show(self, picture: Picture) -> None:
+        """Another picture."""
+        self._picture, self._cells = picture, []
+        self._decode()
+
+    @work(group="layout", exclusive=True)
+    async def _decode(self) -> None:
+        picture, size = self._picture, self.content_size
+        if picture is None or not size.width or not size.height:
+            return
+        ground: Pixel = self.background_colors[1].rgb
+        try:
+            grid = await apart(lambda: picture.grid(size.width, size.height, ground))
+        except NotDrawn as problem:
+            self._cells, self.trouble = [], f"Not shown: {problem}."
+        else:
+            self._cells, self.trouble = half_blocks(grid), ""
+        self.refresh()
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Another size has other pixels."""
+        self._decode()
+
+    def notify_style_update(self) -> None:
+        """Another theme: what is see-through shows another ground."""
+        super().notify_style_update()
+        self._decode()
+
+    def render_line(self, y: int) -> Strip:
+        """Two rows of pixels, in the middle."""
+        width, ground = self.content_size.width, self.visual_style.rich_style
+        if self.trouble and y == 1:
+            text = Content(f"  {self.trouble}").truncate(width, ellipsis=True).plain
+            return Strip([Segment(text, ground)]).adjust_cell_length(width, ground)
+        top = max(0, (self.content_size.height - len(self._cells)) // 2)
+        if not top <= y < top + len(self._cells):
+            return Strip.blank(width, ground)
+        cells = self._cells[y - top]
+        left = " " * max(0, (width - len(cells)) // 2)
+        return Strip([Segment(left, ground), *_segments(cells)]).adjust_cell_length(width, ground)
+
+
+def _segments(cells: Sequence[Cell]) -> list[Segment]:
+    """Neighbours of the same colours become one."""
+    found = []
+    for (sign, over, under), group in groupby(cells):
+        ground = RichColor.from_rgb(*under) if under is not None else None
+        found.append(Segment(sign * len(list(group)), Style(color=RichColor.from_rgb(*over), bgcolor=ground)))
+    return found
+
+
+View = PageView | PictureView | TableView | TreeView
+VIEWS: Final[tuple[tuple[type[Any], type[View]], ...]] = (
+    (RowsFor, PageView),
+    (Picture, PictureView),
+    (TableModel, TableView),
+    (Node, TreeView),
+)
+"""Which widget shows which body."""
+
+
+def view_of(body: Body) -> View:
+    """A new widget that can `show` it."""
+    return next(view for kind, view in VIEWS if isinstance(body, kind))()

@@ -1,0 +1,167 @@
+"""Filing: what the work screen does about the worker's files: save, show, open, copy."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from handinger_tui.core.errors import ApiError, LinkExpired
+from handinger_tui.core.openable import HEAD, judge_file
+from handinger_tui.core.safety import Verdict, clean_line
+from handinger_tui.core.turn import FilePart
+from handinger_tui.core.words import plural
+from handinger_tui.ui.launch import Fetched, Progress
+from handinger_tui.ui.panels.files import file_name
+from handinger_tui.ui.panels.files_list import listed_files
+from handinger_tui.ui.screens.dialogs import Confirm
+
+if TYPE_CHECKING:
+    # The screen makes it.
+    from handinger_tui.ui.screens.footing import Footing
+
+EXPIRED: Final = (
+    "The address of {name} is refused: it may have expired. Reading the worker again brings a fresh one. "
+    "That is a GET and costs nothing."
+)
+
+
+class Filing:
+    """Every wish about files ends here. One thing at a time is asked, said and shown by the work screen."""
+
+    def __init__(self, screen: Footing) -> None:
+        self._screen = screen
+
+    def do(self, deed: Coroutine[Any, Any, None]) -> None:
+        """Run it; what goes wrong is said."""
+        self._screen.do(deed)
+
+    # -- saving ------------------------------------------------------------------------
+    async def save(self, parts: Sequence[FilePart]) -> None:
+        """Download files, one after the other. What goes wrong with one is said, and the others follow."""
+        paths: list[str] = []
+        name = ""
+        for part in parts:
+            try:
+                paths.append(await self._saved(part))
+                name = file_name(part)
+            except ApiError as problem:
+                self._screen.stage.say(
+                    f"{file_name(part)}: {problem.summary} {problem.hint}".strip(), "error"
+                )
+        if len(paths) == 1:
+            self._screen.stage.say(f"Saved {name} as {paths[0]}")
+        elif paths:
+            self._screen.stage.say(f"Saved {plural(len(paths), 'file')}, the last one as {paths[-1]}")
+
+    async def _saved(self, part: FilePart) -> str:
+        """Download one; returns its path.
+
+        Raises:
+            ApiError
+        """
+        panel = self._screen.side.files
+        path: str | None = None
+
+        def progress(got: int, total: int | None) -> None:
+            panel.mark_progress(part, got, total)
+
+        panel.mark_saving(part)
+        try:
+            path = await self._by_link(part, progress)
+        finally:
+            if path is None:
+                panel.mark_not_saved(part)
+            else:
+                panel.mark_saved(part, path)
+        return path
+
+    async def _by_link(self, part: FilePart, progress: Progress) -> str:
+        files = self._screen.connection.files
+        try:
+            return await files.save(part, progress=progress)
+        except LinkExpired:
+            if not self.renewable or not await self._may_renew(part):
+                raise
+        return await files.save(part, progress=progress, reread=self._worker)
+
+    # -- links that expire ---------------------------------------------------------------
+    @property
+    def renewable(self) -> bool:
+        """There is a worker to be read again."""
+        return self._worker is not None
+
+    @property
+    def _worker(self) -> str | None:
+        return self._screen.at_work.session.worker_id
+
+    async def _may_renew(self, part: FilePart) -> bool:
+        body = EXPIRED.format(name=file_name(part))
+        answer = await self._screen.stage.ask(
+            Confirm("The link has expired", body, yes="Read again (free)", no="Leave it")
+        )
+        return bool(answer)
+
+    # -- showing -------------------------------------------------------------------------
+    def preview(self, part: FilePart) -> None:
+        """Show a file over the work screen; the others of the session are a key away."""
+        # The preview and its views, 15 ms: loaded by the first one.
+        from handinger_tui.ui.screens.preview import PreviewScreen  # noqa: PLC0415 - as said above
+
+        parts = [file.part for file in listed_files(self._screen.at_work.session)]
+        at = next((at for at, one in enumerate(parts) if one.url == part.url), None)
+        if at is None:
+            parts, at = [part], 0
+        self._screen.app.push_screen(PreviewScreen(parts, at, self))
+
+    async def fetch(self, part: FilePart, most: int, progress: Progress, *, renew: bool) -> Fetched:
+        """The beginning of a file; from the disk where this program saved it.
+
+        Raises:
+            LinkExpired, ApiError
+        """
+        files, path = self._screen.connection.files, self._screen.side.files.path_of(part)
+        if path is not None and (saved := await files.read(path, most)) is not None:
+            return saved
+        return await files.fetch(part, most, progress=progress, reread=self._worker if renew else None)
+
+    async def follow(self, url: str, shown: str) -> None:
+        """A link in a preview."""
+        await self._screen.stage.open(url, shown)
+
+    # -- opening and copying -------------------------------------------------------------
+    async def open(self, part: FilePart) -> None:
+        """Save it where it is not saved yet, judge what was saved, and hand it to its program.
+
+        Raises:
+            ApiError
+        """
+        files, stage = self._screen.connection.files, self._screen.stage
+        path = self._screen.side.files.path_of(part)
+        head = await files.read(path, HEAD) if path is not None else None
+        if path is None or head is None:
+            path = await self._saved(part)
+            head = await files.read(path, HEAD)
+        if head is None:
+            stage.say(f"It is there no more: {path}", "warning")
+            return
+        # Judged by the name it has on the disk: that is what the system goes by.
+        found = judge_file(path.replace("\\", "/").rpartition("/")[2], head.data)
+        if found.verdict is Verdict.REFUSE:
+            stage.say(f"Saved, not opened: {found.reason}. It lies at {path}", "warning")
+            return
+        if found.verdict is Verdict.ASK:
+            body = f"{clean_line(path, 400)}\n\nReason to look: {found.reason}."
+            if not await stage.ask(Confirm("Open this file?", body, yes="Open it", no="Leave it")):
+                return
+        if not await files.open(path):
+            stage.copy(path, "the path, since there is no program for it here")
+
+    def copy(self, part: FilePart) -> None:
+        """The path where this program saved it, else its address."""
+        path = self._screen.side.files.path_of(part)
+        if path is not None:
+            self._screen.stage.copy(path, "the path")
+        elif part.url[:5].lower() == "data:":
+            self._screen.stage.say("It has no address of its own: save it first.", "warning")
+        else:
+            self._screen.stage.copy(part.url, "the address of the file")
