@@ -140,7 +140,7 @@ def _text_kind(text: str, named: str, media_type: str) -> PreviewKind:
         return PreviewKind(Shape.JSON, note=f"its name says {claimed}, its content is JSON" if table else "")
     if claimed is Shape.JSON and not _scalar(text):
         return PreviewKind(Shape.TEXT, note="its name says JSON, its content does not")
-    return PreviewKind(claimed or Shape.TEXT)
+    return _noted(PreviewKind(claimed or Shape.TEXT), named)
 
 
 def _scalar(text: str) -> bool:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from itertools import islice
 from typing import Final
 
 from handinger_tui.core.preview.decoding import decode
@@ -13,7 +11,6 @@ from handinger_tui.core.safety import clean
 MAX_LINES: Final = 5000
 MAX_COLUMNS: Final = 4000
 """Characters of a line that are shown."""
-_LINE_END: Final = re.compile("\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +41,11 @@ def read_text(data: bytes, *, whole: bool = True, most: int = MAX_LINES) -> Text
     """The first `most` lines of a file; `whole` False when `data` is only its beginning. Never raises."""
     decoded = decode(data, whole=whole)
     text = decoded.text
-    ends = list(islice(_LINE_END.finditer(text), most))
-    shown = text[: ends[-1].start()] if len(ends) == most else text
-    lines = _LINE_END.split(shown) if text else []
-    if len(ends) < most and lines and not lines[-1]:
-        lines.pop()
-    total = text.count("\n") + text.count("\r") - text.count("\r\n")
-    total += 1 if text and not text.endswith(("\n", "\r")) else 0
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    total = text.count("\n") + (1 if text and not text.endswith("\n") else 0)
+    # No regular expression: over megabytes it would keep the interpreter from the screen.
+    lines = text.split("\n", most)[: min(most, total)]
     long = sum(len(line) > MAX_COLUMNS for line in lines)
     notes = [decoded.note] if decoded.note else []
     if long:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import ActiveBinding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -18,7 +18,7 @@ from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.turn import FilePart
 from handinger_tui.core.words import size
 from handinger_tui.ui.apart import Going, apart
-from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.keys import Where, bindings, for_footer
 from handinger_tui.ui.panels.files import file_name
 from handinger_tui.ui.panels.messages import OpenLink
 from handinger_tui.ui.preview.load import MOST, Loaded, Subject, load
@@ -71,6 +71,11 @@ class PreviewScreen(ModalScreen[None]):
     def loaded(self) -> Loaded | None:
         """What is known of it; None while it is on its way, and where it did not come."""
         return self._loaded
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """In the order of the table, as many as the footer has room for."""
+        return for_footer(super().active_bindings, self.size.width, self.app.get_key_display)
 
     # -- loading -----------------------------------------------------------------------
     def _begin(self, *, renew: bool = False) -> None:

@@ -26,6 +26,8 @@ _STYLES: Final = {
 }
 _DEEPEST: Final = 12
 """Levels that are indented; how deep a line below them lies is told as a number."""
+_PEEK: Final = 8
+"""Members of something closed that are told in its line."""
 _LONGEST: Final = 2000
 """Characters of `whole`."""
 
@@ -86,7 +88,7 @@ class TreeView(CursorLines):
         return f"{self.path}: {value}"
 
     # -- drawing -----------------------------------------------------------------------
-    def row_line(self, row: int, _width: int) -> Content:
+    def row_line(self, row: int, width: int) -> Content:
         """Pointer, indentation, arrow, key, value."""
         line, here = self._lines[row], row == self.cursor
         node, depth = line.node, line.depth
@@ -104,6 +106,7 @@ class TreeView(CursorLines):
                 (arrow, ".lines--faint"),
                 (key, ".lines--key"),
                 (_shown(node), _STYLES[node.kind]),
+                (_inside(line, width), ".lines--faint"),
                 (again, ".lines--mark"),
             )
         # One colour on the cursor's own ground: faint text would not stand out from it.
@@ -188,6 +191,16 @@ class TreeView(CursorLines):
 
 def _shown(node: Node) -> str:
     return json.dumps(node.text, ensure_ascii=False) if node.kind is NodeKind.STRING else node.text
+
+
+def _inside(line: _Line, width: int) -> str:
+    """The first members of what is closed, so that items of a list can be told apart."""
+    if line.open or not line.node.children:
+        return ""
+    named = line.node.kind is NodeKind.OBJECT
+    first = children(line.node, 0, min(_PEEK, max(1, width // 12)))
+    told = ", ".join(f"{child.key}: {_shown(child)}" if named else _shown(child) for child in first)
+    return f"  {told}{', …' if len(first) < line.node.children else ''}"
 
 
 def _step(parent: Node, key: str) -> str:

@@ -126,7 +126,7 @@ async def test_a_tree_opens_lazily_and_closes() -> None:
         view.show(root)
         assert lines(view)[:4] == [
             "›▾ {} 3 members",
-            "   ▸ a: {} 1 member",
+            "   ▸ a: {} 1 member  b: [] 3 items",
             "     n: 12345678901234567890.10",
             "     a b: true",
         ]
@@ -142,7 +142,8 @@ async def test_a_tree_opens_lazily_and_closes() -> None:
         await pilot.press("end")
         assert view.path == '$["a b"]'
         await pilot.press("home", "left")
-        assert (view.count, lines(view)[0]) == (1, "›▸ {} 3 members")
+        assert view.count == 1
+        assert lines(view)[0].startswith("›▸ {} 3 members  a: {} 1 member, n: 123")
 
 
 async def test_many_children_come_by_pages() -> None:

@@ -1,0 +1,147 @@
+"""Files of every kind that a preview meets, and a desktop whose worker made them."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from handinger_tui.ui.preview.views import PageView, PictureView, View
+from handinger_tui.ui.screens.preview import PreviewScreen
+from handinger_tui.ui.widgets.table_view import TableView
+from handinger_tui.ui.widgets.tree_view import TreeView
+from tests.engine.fakes import FakeApi, says, worker
+from tests.ui.fakes import PRICED, Desktop, FakeFiles
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png(width: int, height: int, *, rows: int | None = None) -> bytes:
+    """A picture that is red on the left and blue on the right; `rows`: it breaks off after so many."""
+    row = b"\0" + b"\xff\0\0" * (width // 2) + b"\0\0\xff" * (width - width // 2)
+    raw = row * (height if rows is None else rows)
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+
+
+def bomb() -> bytes:
+    """Some kB that say they are 60,000 × 60,000 pixels."""
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(bytes(4 << 20))) + chunk(b"IEND", b"")
+
+
+def pdf(text: str) -> bytes:
+    """One page with one line."""
+    stream = f"BT /F1 12 Tf 72 720 Td ({text}) Tj ET".encode()
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R "
+        b"/Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    found, places = b"%PDF-1.4\n", []
+    for number, body in enumerate(objects, 1):
+        places.append(len(found))
+        found += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    trailer = b"trailer\n<< /Size 6 /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % len(found)
+    return found + b"xref\n0 6\n0000000000 65535 f \n" + table + trailer
+
+
+def large_csv(size: int = 5_000_000) -> bytes:
+    """At least so many bytes: about 80,000 rows of eight columns."""
+    head = b"id,name,region,amount,share,date,flag,note\n"
+    rows = [
+        b'%d,"Name %d",region %d,%d.%02d,%d%%,2026-11-%02d,%s,"some text, quoted %d"\n'
+        % (
+            at,
+            at,
+            at % 17,
+            at * 7919 % 10_007,
+            at % 100,
+            at % 101,
+            at % 28 + 1,
+            b"yny"[at % 2 : at % 2 + 1],
+            at,
+        )
+        for at in range(size // 55)
+    ]
+    return (head + b"".join(rows))[:size]
+
+
+def large_json(size: int = 2_000_000) -> bytes:
+    """About so many bytes: objects in a list, numbers that no float holds."""
+    record = {"id": 0, "name": "pump", "values": [1, 2.5, None, True], "nested": {"a": {"b": "text"}}}
+    count = size // (len(json.dumps(record)) + 8)
+    return json.dumps([{**record, "id": at, "big": 12345678901234567890} for at in range(count)]).encode()[:]
+
+
+TEXT = b"first line\nsecond [bold]line[/] \x1b[31mred\n"
+MARKDOWN = (
+    b"# A title\n\nSome *text* with a [link](https://pumps.example/).\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+)
+CSV = b"name,kg\npear,10\napple,9\n"
+BINARY_TXT = bytes(range(256)) * 20
+
+
+def desktop_with(**files: bytes) -> Desktop:
+    """A worker that made these files; `_` before the last part of a name stands for the dot."""
+    named = {name.replace("_", ".").replace("..", "_"): body for name, body in files.items()}
+    listed = [
+        {"filename": name, "mediaType": "", "url": f"https://x.test/{name}", "size": len(body)}
+        for name, body in named.items()
+    ]
+    api = FakeApi(starts=[says("Here they are.")], workers=[worker("", files=listed, **PRICED)])
+    bodies = {f"https://x.test/{name}": body for name, body in named.items()}
+    return Desktop(api=api, files=FakeFiles(bodies))
+
+
+@asynccontextmanager
+async def made(desktop: Desktop, width: int = 100, height: int = 30) -> AsyncIterator[Pilot[None]]:
+    """The turn that made them is over."""
+    async with desktop.running(width, height) as pilot:
+        await desktop.send(pilot, "Make files")
+        await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
+        yield pilot
+
+
+def page(desktop: Desktop) -> PreviewScreen:
+    """The preview on the screen."""
+    screen = desktop.app.screen
+    assert isinstance(screen, PreviewScreen)
+    return screen
+
+
+def view(desktop: Desktop) -> View:
+    """What shows the file."""
+    (found,) = page(desktop).query_one("#preview-body").children
+    assert not isinstance(found, Static)
+    return found  # type: ignore[return-value]  # the one kind of children besides words
+
+
+async def shown(desktop: Desktop, pilot: Pilot[None], which: str = "1") -> None:
+    """Open the preview of a file, and wait until it stands."""
+    await desktop.send(pilot, f"/preview {which}")
+    await desktop.until(pilot, lambda: isinstance(desktop.app.screen, PreviewScreen))
+    await arrived(desktop, pilot)
+
+
+async def arrived(desktop: Desktop, pilot: Pilot[None]) -> None:
+    """Everything that was begun is done, and drawn."""
+    await pilot.app.workers.wait_for_complete([one for one in pilot.app.workers if one.group in GROUPS])
+    await pilot.pause()
+    await pilot.app.workers.wait_for_complete([one for one in pilot.app.workers if one.group in GROUPS])
+    await pilot.pause()
+
+
+GROUPS = ("load", "layout", "sort")
+ANY_VIEW = (PageView, PictureView, TableView, TreeView)

@@ -1,0 +1,177 @@
+"""Previews: every kind of file as what it is, honest about what is missing, and never in the way."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from handinger_tui.core.errors import Refused
+from handinger_tui.core.turn import Kind
+from handinger_tui.ui.preview.views import PageView, PictureView
+from handinger_tui.ui.screens.dialogs import Confirm
+from handinger_tui.ui.screens.preview import PreviewScreen
+from handinger_tui.ui.screens.work import WorkScreen
+from handinger_tui.ui.widgets.table_view import TableView
+from handinger_tui.ui.widgets.tree_view import TreeView
+from tests.ui.fakes import Desktop
+from tests.ui.panels.stage import BAD
+from tests.ui.screens import previewing as made_of
+from tests.ui.screens.previewing import desktop_with, made, page, shown, view
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+KINDS: dict[str, tuple[bytes, type, tuple[str, ...]]] = {
+    "notes_txt": (made_of.TEXT, PageView, ("text · 2 lines", "1  first line", "second [bold]line[/]")),
+    "page_md": (made_of.MARKDOWN, PageView, ("Markdown · 7 lines", "A title", "Some text with a link")),
+    "code_py": (b"def f():\n    return 1\n", PageView, ("python source · 2 lines", "def f():")),
+    "some_csv": (made_of.CSV, TableView, ("CSV table · 2 rows × 2 columns", "name", "pear", "10")),
+    "some_json": (b'{"a": [1, 2], "b": 1.50}', TreeView, ("JSON", "a: [] 2 items", "b: 1.50")),
+    "red_png": (made_of.png(8, 8), PictureView, ("PNG image · 8 × 8 pixels", "▀▀▀▀")),
+    "a_pdf": (made_of.pdf("Hello pages"), PageView, ("PDF · 1 page", "— page 1 —", "Hello pages")),
+    "a_zip": (b"PK\x03\x04" + bytes(40), PageView, ("ZIP archive", "50 4b 03 04")),
+    "torn_png": (made_of.png(64, 64)[:60], PictureView, ("Not shown: the PNG is broken",)),
+    "bomb_png": (made_of.bomb(), PageView, ("60,000 × 60,000 pixels", "Not decoded", "50 million")),
+    "fake_txt": (made_of.BINARY_TXT, PageView, ("promises text, its content is binary data", "00 01 02")),
+    "none_txt": (b"", PageView, ("empty file", "The file is empty.")),
+}
+
+
+async def test_every_kind_has_its_view_and_a_key_leads_to_the_next() -> None:
+    desktop = desktop_with(**{name: body for name, (body, _, _) in KINDS.items()})
+    async with made(desktop) as pilot:
+        await shown(desktop, pilot)
+        for number, (name, (_, widget, words)) in enumerate(KINDS.items(), 1):
+            await desktop.shows(pilot, f"{name.replace('_', '.')}   {number} of {len(KINDS)}", *words)
+            assert isinstance(view(desktop), widget)
+            assert not BAD.search(desktop.text().replace("\n", ""))
+            await pilot.press("n")
+            await made_of.arrived(desktop, pilot)
+        await desktop.shows(pilot, f"1 of {len(KINDS)}")
+        await pilot.press("p")
+        await desktop.shows(pilot, f"{len(KINDS)} of {len(KINDS)}")
+
+
+async def test_the_screen_as_people_see_it(golden: Callable[[str, str], None]) -> None:
+    desktop = desktop_with(
+        some_csv=made_of.large_csv(4000), some_json=made_of.large_json(2000), page_md=made_of.MARKDOWN
+    )
+    async with made(desktop, 80, 24) as pilot:
+        await shown(desktop, pilot)
+        for name in ("csv", "json", "md"):
+            await desktop.rest(pilot)
+            golden(f"preview-{name}", desktop.text())
+            await pilot.press("n")
+            await made_of.arrived(desktop, pilot)
+
+
+async def test_other_views_of_the_same_file() -> None:
+    desktop = desktop_with(rows_json=b'[{"a": 1, "b": "x"}, {"a": 2}]')
+    async with made(desktop) as pilot:
+        await shown(desktop, pilot)
+        for widget, word in ((TreeView, "0: {} 2 members"), (TableView, "a"), (PageView, '1  [{"a": 1')):
+            assert isinstance(view(desktop), widget)
+            await desktop.shows(pilot, word)
+            assert view(desktop).has_focus
+            await pilot.press("tab")
+            await made_of.arrived(desktop, pilot)
+        assert isinstance(view(desktop), TreeView)
+
+
+async def test_esc_stops_what_is_loading() -> None:
+    desktop = desktop_with(a_txt=b"one\n")
+    desktop.files.gate = asyncio.Event()
+    async with made(desktop) as pilot:
+        await desktop.send(pilot, "/preview 1")
+        await desktop.shows(pilot, "Loading …", "Esc stops it")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, WorkScreen))
+        await desktop.until(pilot, lambda: not [one for one in pilot.app.workers if one.group == "load"])
+
+
+async def test_a_link_that_expired_is_said_and_renewed_for_free() -> None:
+    desktop = desktop_with(a_txt=b"one\n")
+    desktop.files.expired = set(desktop.files.bodies)
+    async with made(desktop) as pilot:
+        await shown(desktop, pilot)
+        await desktop.shows(pilot, "may have expired", "a GET, free")
+        assert desktop.files.reread == []
+        await pilot.press("r")
+        await desktop.shows(pilot, "1  one")
+        assert desktop.files.reread == ["w1"]
+
+
+async def test_what_fails_is_said_and_can_be_tried_again() -> None:
+    desktop = desktop_with(a_txt=b"one\n")
+    (url,) = desktop.files.bodies
+    desktop.files.fails[url] = Refused(Kind.NOT_FOUND, "There is no such file.", "Ask the worker for it.")
+    async with made(desktop) as pilot:
+        await shown(desktop, pilot)
+        await desktop.shows(pilot, "There is no such file. Ask the worker for it.")
+        desktop.files.fails.clear()
+        await pilot.press("r")
+        await desktop.shows(pilot, "1  one")
+        assert desktop.files.reread == []
+
+
+async def test_another_size_and_theme_lay_it_out_anew() -> None:
+    desktop = desktop_with(a_png=made_of.png(400, 400), b_md=made_of.MARKDOWN * 30)
+    async with made(desktop) as pilot:
+        await shown(desktop, pilot)
+        for _ in range(2):
+            for width in (60, 120):
+                await pilot.resize_terminal(width, 24)
+                await made_of.arrived(desktop, pilot)
+                assert desktop.text_of("#preview-body").strip()
+            await pilot.press("n")
+            await made_of.arrived(desktop, pilot)
+        before = desktop.app.screen._compositor.render_strips()
+        desktop.app.theme = "handinger-light"
+        await made_of.arrived(desktop, pilot)
+        assert desktop.app.screen._compositor.render_strips() != before
+
+
+async def test_a_link_in_a_page_is_judged_first() -> None:
+    text = b"[https://good.example/](https://evil.example/)\n"
+    desktop = desktop_with(a_md=text)
+    async with made(desktop) as pilot:
+        await shown(desktop, pilot)
+        await pilot.click("#preview-body PageView", offset=(4, 0))
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
+        await desktop.shows(pilot, "evil.example")
+        assert desktop.opened == []
+
+
+async def test_keys_work_while_large_files_load() -> None:
+    desktop = desktop_with(a_csv=made_of.large_csv(), b_json=made_of.large_json(), c_json=DEEP, d_txt=b"end")
+    async with made(desktop) as pilot:
+        await desktop.send(pilot, "/preview 1")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, PreviewScreen))
+        for _ in range(3):
+            longest = await longest_pause(lambda: ready(desktop))
+            assert longest < 1.0, f"the screen stood still for {longest:.2f} s"
+            await pilot.press("n")
+        # Nobody waits for one that is left.
+        await pilot.press("n", "n", "n", "n")
+        await desktop.shows(pilot, "d.txt   4 of 4", "1  end")
+
+
+def ready(desktop: Desktop) -> bool:
+    """The file stands on the screen."""
+    body = page(desktop).query_one("#preview-body")
+    return page(desktop).loaded is not None and any(
+        isinstance(one, made_of.ANY_VIEW) for one in body.children
+    )
+
+
+async def longest_pause(done: Callable[[], bool]) -> float:
+    """The longest time, in seconds, in which the loop of the screen ran nothing else until `done`."""
+    longest, last = 0.0, time.perf_counter()
+    end = last + 30
+    while not done():
+        await asyncio.sleep(0.002)
+        now = time.perf_counter()
+        longest, last = max(longest, now - last), now
+        assert now < end
+    return longest

@@ -1,0 +1,120 @@
+"""Loading for previews, without a screen: what a file is, what is counted, what is said about it."""
+
+from __future__ import annotations
+
+import pytest
+
+from handinger_tui.core.preview.kinds import Shape
+from handinger_tui.ui.apart import Going, Stopped
+from handinger_tui.ui.preview.load import KINDS, LONGEST_MARKDOWN, Loaded, Subject, load
+from handinger_tui.ui.preview.picture import Picture
+from handinger_tui.ui.preview.rows import RowsFor
+from tests.ui.screens import previewing as made_of
+
+DEEP = b"[" * 100_000 + b"]" * 100_000
+
+
+def loaded(name: str, body: bytes, *, whole: bool = True, total: int | None = None) -> Loaded:
+    return load(Subject(name, "", body, whole, total), Going(), lambda _: None)
+
+
+def text_of(found: Loaded, at: int = 0) -> str:
+    """What the rows of a view hold."""
+    body = found.facets[at].make()
+    assert isinstance(body, RowsFor)
+    return body.source
+
+
+def test_every_shape_is_in_the_table() -> None:
+    assert set(KINDS) == set(Shape)
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "notes", "text"),
+    [
+        ("deep.json", DEEP, ("nested deeper than 200 levels: shown as text",), "[[[[["),
+        ("cut.json", b'{"a": [1, 2', ("no valid JSON",), '{"a": [1, 2'),
+        ("broken.png", b"\x89PNG\r\n\x1a\n" + bytes(30), (), "Its header is broken"),
+        ("bomb.png", made_of.bomb(), (), "Not decoded: 60,000 × 60,000 pixels are more than 50 million."),
+        ("fake.txt", made_of.BINARY_TXT, ("its name promises text, its content is binary data",), "00 01 02"),
+        ("fake.png", b"just words\n", ("its name promises an image, its content is text",), "just words"),
+        ("old.txt", "größer\n".encode("latin-1") * 9, ("not UTF-8; read as Windows-1252",), "größer"),
+        ("bad.pdf", b"%PDF-1.4\nnothing", ("it cannot be read",), "Not read."),
+        ("long.py", b"x = 1  # %d\n" % 1 * 9000, ("too long to be coloured",), "x = 1"),
+        (
+            "long.md",
+            (b"word " * 20 + b"\n") * (LONGEST_MARKDOWN // 100 + 1),
+            ("longer than 300,000 characters: shown as it is written",),
+            "word word",
+        ),
+    ],
+)
+def test_what_cannot_be_shown_is_said(name: str, body: bytes, notes: tuple[str, ...], text: str) -> None:
+    found = loaded(name, body)
+    assert len(found.notes) >= len(notes)
+    assert all(any(note in one for one in found.notes) for note in notes)
+    assert text in text_of(found)
+
+
+def test_a_beginning_is_called_one() -> None:
+    found = loaded("a.txt", b"line\nli", whole=False, total=2_000_000)
+    assert found.notes == ("only the first 7 B of 2.0 MB",)
+    assert found.counted == "first 2 of at least 2 lines"
+    assert loaded("a.json", b"[1, 2", whole=False).notes == (
+        "only the first 5 B; how large it is was not told",
+        "cut JSON makes no tree: shown as text",
+    )
+    assert "too large to be read here" in loaded("a.pdf", made_of.pdf("x"), whole=False).notes[1]
+    assert "Too large to be shown here" in text_of(loaded("a.png", made_of.png(9, 9), whole=False))
+
+
+def test_json_that_is_a_table_has_both_views_and_its_source() -> None:
+    found = loaded("a.json", b'[{"a": 1}, {"a": 2, "b": 3}]')
+    assert [facet.name for facet in found.facets] == ["tree", "table", "source"]
+    assert [facet.name for facet in loaded("a.json", b'{"a": 1}').facets] == ["tree", "source"]
+
+
+@pytest.mark.parametrize(("form", "name"), [("JPEG", "a.jpg"), ("GIF", "a.gif"), ("WEBP", "a.webp")])
+def test_other_pictures_need_the_extra(form: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from io import BytesIO  # noqa: PLC0415 - beside the library
+
+    from PIL import Image  # noqa: PLC0415 - an extra
+
+    out = BytesIO()
+    Image.new("RGB", (40, 40), (255, 0, 0)).save(out, form)
+    found = loaded(name, out.getvalue())
+    assert found.counted == "40 × 40 pixels"
+    picture = found.facets[0].make()
+    assert isinstance(picture, Picture)
+    red, green, blue = picture.grid(10, 5, (0, 0, 0))[5][5]
+    assert (red > 240, green < 15, blue < 15) == (True, True, True)
+    monkeypatch.setattr("handinger_tui.ui.preview.picture.find_spec", lambda _: None)
+    assert "handinger-tui[images]" in text_of(loaded(name, out.getvalue()))
+
+
+def test_a_pdf_is_read_with_the_extra_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = loaded("a.pdf", made_of.pdf("Hello pages"))
+    assert (found.counted, "Hello pages" in text_of(found)) == ("1 page", True)
+    monkeypatch.setattr("handinger_tui.ui.preview.pdf.find_spec", lambda _: None)
+    without = loaded("a.pdf", made_of.pdf("Hello pages"))
+    assert without.counted == "version 1.4 · at least 1 page"
+    assert "handinger-tui[pdf]" in text_of(without)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "a.pdf"])
+def test_long_work_stops_when_nobody_wants_it(name: str) -> None:
+    bodies = {
+        "a.csv": made_of.large_csv(500_000),
+        "a.json": made_of.large_json(200_000),
+        "a.pdf": made_of.pdf("x"),
+    }
+    going = Going()
+    told: list[str] = []
+
+    def stop(what: str) -> None:
+        told.append(what)
+        going.stop()
+
+    with pytest.raises(Stopped):
+        load(Subject(name, "", bodies[name], True), going, stop)
+    assert len(told) == 1
