@@ -19,8 +19,8 @@ from handinger_tui.core.turn import FilePart
 from handinger_tui.core.words import size
 from handinger_tui.ui.apart import Going, apart
 from handinger_tui.ui.keys import Where, bindings, for_footer
-from handinger_tui.ui.panels.files import file_name
 from handinger_tui.ui.panels.messages import OpenLink
+from handinger_tui.ui.preview.head import head_lines
 from handinger_tui.ui.preview.load import MOST, Loaded, Subject, load
 from handinger_tui.ui.preview.views import view_of
 from handinger_tui.ui.widgets.cursor_lines import CursorLines
@@ -146,30 +146,12 @@ class PreviewScreen(ModalScreen[None]):
             self.query_one("#preview-foot", Static).update("")
 
     def _draw_head(self) -> None:
-        lines = [self._title(), *self._about()]
+        place = f"{self._at + 1} of {len(self._parts)}" if len(self._parts) > 1 else ""
+        beside = [place, "the saved copy" if self._from_disk else ""]
+        lines = head_lines(self.part, [word for word in beside if word], self._loaded, self._facet)
         self.query_one("#preview-head", Reflow).put(
             lambda width: [piece for line in lines for piece in line.wrap(width)]
         )
-
-    def _title(self) -> Content:
-        count = f"   {self._at + 1} of {len(self._parts)}" if len(self._parts) > 1 else ""
-        saved = "   the saved copy" if self._from_disk else ""
-        return Content.assemble((file_name(self.part), "bold"), (count + saved, "$text-muted"))
-
-    def _about(self) -> list[Content]:
-        part, loaded = self.part, self._loaded
-        told = [clean_line(part.media_type, 60) or "type not reported", size(part.size)]
-        if loaded is None:
-            return [Content.styled(" · ".join(told), "$text-muted")]
-        pieces = [piece for piece in (loaded.what, loaded.counted, size(part.size)) if piece]
-        line = Content.styled(" · ".join(pieces), "$text-muted")
-        if len(loaded.facets) > 1:
-            names = [
-                (f" {facet.name} ", "reverse" if at == self._facet else "$text-muted")
-                for at, facet in enumerate(loaded.facets)
-            ]
-            line = Content.assemble(line, "   ", *names)
-        return [line, *(Content.styled(f"! {note}", "$text-warning") for note in loaded.notes)]
 
     @on(CursorLines.Moved)
     def _moved(self, event: CursorLines.Moved) -> None:

@@ -1,0 +1,39 @@
+"""The head of a preview: which file, what it is, which views there are, and what to know about it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.turn import FilePart
+from handinger_tui.core.words import size
+from handinger_tui.ui.panels.files import file_name
+from handinger_tui.ui.preview.load import Loaded
+
+
+def head_lines(part: FilePart, beside: Sequence[str], loaded: Loaded | None, facet: int) -> list[Content]:
+    """The name with what stands `beside` it; then kind, counts and views; then one line for each note.
+
+    `loaded` None: only what the worker told is known.
+    """
+    name = Content.assemble(
+        (file_name(part), "bold"), ("".join(f"   {word}" for word in beside), "$text-muted")
+    )
+    if loaded is None:
+        told = f"{clean_line(part.media_type, 60) or 'type not reported'} · {size(part.size)}"
+        return [name, Content.styled(told, "$text-muted")]
+    notes = [Content.styled(f"! {note}", "$text-warning") for note in loaded.notes]
+    return [name, _about(part, loaded, facet), *notes]
+
+
+def _about(part: FilePart, loaded: Loaded, facet: int) -> Content:
+    pieces = [piece for piece in (loaded.what, loaded.counted, size(part.size)) if piece]
+    line = Content.styled(" · ".join(pieces), "$text-muted")
+    if len(loaded.facets) == 1:
+        return line
+    names = [
+        (f" {one.name} ", "reverse" if at == facet else "$text-muted") for at, one in enumerate(loaded.facets)
+    ]
+    return Content.assemble(line, "   ", *names)
