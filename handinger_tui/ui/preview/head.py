@@ -18,9 +18,8 @@ def head_lines(part: FilePart, beside: Sequence[str], loaded: Loaded | None, fac
 
     `loaded` None: only what the worker told is known.
     """
-    name = Content.assemble(
-        (file_name(part), "bold"), ("".join(f"   {word}" for word in beside), "$text-muted")
-    )
+    more = "".join(f"   {word}" for word in beside)
+    name = Content.assemble((file_name(part), "bold"), (more, "$text-muted"))
     if loaded is None:
         told = f"{clean_line(part.media_type, 60) or 'type not reported'} · {size(part.size)}"
         return [name, Content.styled(told, "$text-muted")]
