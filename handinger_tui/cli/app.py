@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,14 +20,14 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety import clean
 from handinger_tui.settings import Settings
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.launch import Badge, Connection, Launch, Opening
+from handinger_tui.ui.launch import Badge, Connection, Early, Launch, Opening
 
 if TYPE_CHECKING:
     from handinger_tui.cli.wiring import Parts
 
 
-def run_app(told: argparse.Namespace, settings: Settings) -> int:
-    """Show the screen until the person leaves.
+def run_app(told: argparse.Namespace, settings: Settings, early: Early | None = None) -> int:
+    """Show the screen until the person leaves; `early` has the terminal until then.
 
     Raises:
         SettingsError: there is no terminal to show it on.
@@ -35,12 +36,12 @@ def run_app(told: argparse.Namespace, settings: Settings) -> int:
         raise SettingsError("There is no terminal here to show the screen on.", "Use -p for headless output.")
     if getattr(told, "no_color", False):
         os.environ["NO_COLOR"] = "1"
-    return asyncio.run(_run(told, settings))
+    return asyncio.run(_run(told, settings, early))
 
 
-async def _run(told: argparse.Namespace, settings: Settings) -> int:
+async def _run(told: argparse.Namespace, settings: Settings, early: Early | None) -> int:
     async with AsyncExitStack() as stack:
-        app = HandingerApp(launch_of(told, settings, stack))
+        app = HandingerApp(replace(launch_of(told, settings, stack), early=early))
         _leave_on_signals(app)
         await app.run_async(mouse=not getattr(told, "no_mouse", False))
     # After SIGHUP there is no terminal left to write to.
@@ -97,9 +98,9 @@ def _opening(told: argparse.Namespace) -> tuple[Opening, str | None]:
 
 def _connector(settings: Settings, stack: AsyncExitStack) -> Callable[[], Awaitable[Connection]]:
     async def connect() -> Connection:
-        # httpx, pydantic, sqlite3 and the local worker: 200 to 400 ms, after the first frame.
-        from handinger_tui.cli.wiring import wired  # noqa: PLC0415
-        from handinger_tui.core.turn import Trigger  # noqa: PLC0415 - with the core, see above
+        await asyncio.to_thread(_import_the_rest)
+        from handinger_tui.cli.wiring import wired  # noqa: PLC0415 - just imported
+        from handinger_tui.core.turn import Trigger  # noqa: PLC0415 - just imported
 
         parts = await stack.enter_async_context(
             wired(settings, places(), trigger=Trigger.APP, watch_money=True)
@@ -107,6 +108,18 @@ def _connector(settings: Settings, stack: AsyncExitStack) -> Callable[[], Awaita
         return connection(parts)
 
     return connect
+
+
+def _import_the_rest() -> None:
+    """httpx, pydantic, sqlite3, the core: 200 to 400 ms, in short turns, for keys are answered meanwhile."""
+    kept = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)
+    try:
+        import handinger_tui.cli.attachments  # noqa: PLC0415 - hashlib and mimetypes
+        import handinger_tui.cli.links  # noqa: PLC0415 - webbrowser
+        import handinger_tui.cli.wiring  # noqa: F401, PLC0415
+    finally:
+        sys.setswitchinterval(kept)
 
 
 def connection(parts: Parts) -> Connection:

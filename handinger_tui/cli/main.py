@@ -64,27 +64,37 @@ def _is_headless(told: argparse.Namespace) -> bool:
 
 
 def _turn(told: argparse.Namespace) -> int:
-    from handinger_tui.cli.start import settings_for  # noqa: PLC0415 - tomllib, not for --help
-
     if not _is_headless(told):
-        from handinger_tui.cli.app import run_app  # noqa: PLC0415 - Textual, 150 ms
-
-        return run_app(told, settings_for(told))
+        return _app(told)
     from handinger_tui.cli.headless import run  # noqa: PLC0415 - httpx, 60 ms
+    from handinger_tui.cli.start import settings_for  # noqa: PLC0415 - tomllib, not for --help
 
     return run(told, settings_for(told))
 
 
 def _attach(told: argparse.Namespace) -> int:
+    if not told.headless and told.output_format is None:
+        return _app(told)
+    from handinger_tui.cli.headless import run_attach  # noqa: PLC0415 - httpx, 60 ms
     from handinger_tui.cli.start import settings_for  # noqa: PLC0415 - tomllib, not for --help
 
-    if told.headless or told.output_format is not None:
-        from handinger_tui.cli.headless import run_attach  # noqa: PLC0415 - httpx, 60 ms
+    return run_attach(told, settings_for(told))
 
-        return run_attach(told, settings_for(told))
-    from handinger_tui.cli.app import run_app  # noqa: PLC0415 - Textual, 150 ms
 
-    return run_app(told, settings_for(told))
+def _app(told: argparse.Namespace) -> int:
+    """The screen. Its prompt stands before the rest is imported."""
+    from handinger_tui.cli import early  # noqa: PLC0415 - not for --help
+
+    wanted = sys.stdin.isatty() and sys.stdout.isatty()
+    frame = early.begin(wanted=wanted, environ=dict(os.environ))
+    try:
+        from handinger_tui.cli.app import run_app  # noqa: PLC0415 - Textual, 150 ms
+        from handinger_tui.cli.start import settings_for  # noqa: PLC0415 - tomllib, not for --help
+
+        return run_app(told, settings_for(told), frame)
+    finally:
+        if frame is not None:
+            frame.put_back()
 
 
 def _sessions(told: argparse.Namespace) -> int:

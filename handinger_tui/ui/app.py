@@ -14,7 +14,10 @@ from rich.segment import Segment, Segments
 from textual import work
 from textual.app import App
 from textual.binding import Binding
+from textual.driver import Driver
+from textual.events import Event, Key, Paste
 from textual.filter import LineFilter
+from textual.message_pump import MessagePump
 from textual.screen import Screen
 
 from handinger_tui.core.errors import HandingerError
@@ -52,7 +55,9 @@ class HandingerApp(App[None]):
         self.work = WorkScreen(launch, now_ms)
         self._gate = ControlFilter()
         self._report: Path | None = None
-        super().__init__()
+        # Keys that come before the prompt has the focus.
+        self._keys: list[Event] | None = []
+        super().__init__(driver_class=self._takes_over())
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = first_theme(launch.theme, os.environ)
@@ -70,9 +75,41 @@ class HandingerApp(App[None]):
         """Keys as the help writes them."""
         return binding.key_display or spoken(binding.key)
 
-    def on_ready(self) -> None:
+    def _takes_over(self) -> type[Driver] | None:
+        """The driver for a terminal that shows a prompt already; else Textual chooses."""
+        if self._launch.early is None:
+            return None
+        from handinger_tui.ui.handover import driver_for  # noqa: PLC0415 - there is none on Windows
+
+        return driver_for(self._launch.early, self.work.typed_before)
+
+    async def on_event(self, event: Event) -> None:
+        """Keys wait until somebody listens to them."""
+        if self._keys is not None and isinstance(event, Key | Paste) and not event.is_forwarded:
+            self._keys.append(event)
+        else:
+            await super().on_event(event)
+
+    async def on_ready(self) -> None:
         """The first frame stands."""
+        self.work.set_focus(self.work.prompt)
+        await self._next_key()
         self._connect()
+
+    async def _next_key(self) -> None:
+        """Pass on the keys that waited, each when the one before has been everywhere it goes."""
+        if self._keys:
+            await super().on_event(self._keys.pop(0))
+            self._behind(self.work.prompt.ancestors_with_self)
+        else:
+            self._keys = None
+
+    def _behind(self, queues: Sequence[MessagePump]) -> None:
+        # A key nobody wants climbs from widget to widget, and only then is it looked up in the key table.
+        if queues:
+            queues[0].call_later(self._behind, queues[1:])
+        else:
+            self.call_later(self._next_key)
 
     @work(group="connect", exclusive=True)
     async def _connect(self) -> None:

@@ -12,14 +12,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum, auto
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from handinger_tui.core.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.session import Session, SessionSummary
 from handinger_tui.core.spending import Bucket, By, TurnCharge, Which
 from handinger_tui.core.turn import Attachment, FilePart
 from handinger_tui.core.usual import Usual
-from handinger_tui.engine.engine import Engine
+
+if TYPE_CHECKING:
+    # With every event and dialect of the core: 40 ms, wanted when there is a connection.
+    from handinger_tui.engine.engine import Engine
 
 
 class Opening(Enum):
@@ -216,6 +219,17 @@ class Connection:
     """Things to say once (no durable history, a damaged database set aside)."""
 
 
+class Early(Protocol):
+    """Who has the terminal, and shows a prompt in it, before the app is there."""
+
+    attributes: list[Any]
+    """Of the terminal before that, as `termios` tells them."""
+
+    def finish(self) -> tuple[str, bytes]:
+        """Leave the terminal to the app as it stands; what was typed: the prompt, then bytes to be read."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Launch:
     """How the app starts."""
@@ -238,5 +252,6 @@ class Launch:
     """Remapped keys: (binding id, key), from the configuration file."""
     crash_folder: Path | None = None
     """Where the report of a failure of our own goes; None: to the terminal."""
+    early: Early | None = None
     conceal: Callable[[str], str] = str
     """Takes the key out of a text, should it stand in one."""

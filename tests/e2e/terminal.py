@@ -50,6 +50,22 @@ class Terminal:
         """Press keys, by tmux's names."""
         self._call("send-keys", "-t", "it", *keys)
 
+    def paste(self, text: str) -> None:
+        """Paste text, marked as pasted where the program asked for that."""
+        self._call("set-buffer", text)
+        self._call("paste-buffer", "-p", "-r", "-t", "it")
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Another size, as when a person drags the edge of the window."""
+        self._call("resize-window", "-t", "it", "-x", str(columns), "-y", str(rows))
+
+    @property
+    def modes(self) -> set[str]:
+        """Those of the terminal's modes that are on, by tmux's names."""
+        names = ("alternate_on", "cursor_flag", "bracket_paste_flag", "mouse_any_flag")
+        told = self._call("display-message", "-p", "-t", "it", ",".join(f"#{{{name}}}" for name in names))
+        return {name for name, on in zip(names, told.strip().split(","), strict=True) if on == "1"}
+
     def until(self, holds: Callable[[str], bool], what: str = "") -> str:
         """Look until the screen holds; the screen then. Fails with the last screen after a deadline."""
         end = time.monotonic() + PATIENCE_S

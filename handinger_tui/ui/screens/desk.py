@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.limits import Gauge
 from handinger_tui.core.session import Session, SessionSummary
 from handinger_tui.core.spending import Bucket
 from handinger_tui.core.turn import Attachment, Turn, TurnStatus
-from handinger_tui.engine.engine import Engine
 from handinger_tui.ui.launch import Connection, Shelf
 from handinger_tui.ui.screens.warned import Warned
 from handinger_tui.ui.widgets.words import queued_turns, unwatched
+
+if TYPE_CHECKING:
+    # 40 ms, see ui/launch.py.
+    from handinger_tui.engine.engine import Engine
 
 BUDGETS: Final = ("low", "standard", "high")
 """The cycle of Shift+Tab; `unlimited` is reached by command only."""

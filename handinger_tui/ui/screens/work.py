@@ -42,12 +42,19 @@ class WorkScreen(Submitting):
         self._typing: Timer | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._till: Till | None = None
+        self._before = ""
+
+    def typed_before(self, text: str) -> None:
+        """Text that was typed before there was a prompt to type it into."""
+        self._before = text
 
     def on_mount(self) -> None:
         """Both timers sleep until something changes."""
         self._tick = Pulse(self, PAINTS_PER_S, self._paint_if_dirty)
         self._beat = Pulse(self, BEATS_PER_S, self._move_clock)
         self.pane.budget(self.launch.budget)
+        if self._before:
+            self.prompt.put(self._before)
 
     def on_unmount(self) -> None:
         """The engine settles on without a screen."""

@@ -1,0 +1,57 @@
+"""Handover: the app takes a terminal in which a prompt stands already, with all that was typed into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from textual._xterm_parser import XTermParser
+from textual.app import App
+from textual.drivers.linux_driver import LinuxDriver
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.launch import Early
+
+ALTERNATE_SCREEN: Final = "\x1b[?1049h"
+
+
+def driver_for(early: Early, take: Callable[[str], None]) -> type[LinuxDriver]:
+    """A driver that takes over from `early` when it first starts; `take` is given the text typed so far."""
+
+    class TakingOver(LinuxDriver):
+        """Stays on the alternate screen and in raw mode, and reads first what was typed before it."""
+
+        def __init__(self, app: App[Any], **settings: Any) -> None:
+            super().__init__(app, **settings)
+            self._typed: bytes | None = None
+            self._entered = False
+
+        def start_application_mode(self) -> None:
+            """The first start is the handover; after a suspension it is like any other."""
+            first = self._typed is None
+            if first:
+                text, self._typed = early.finish()
+                take(text)
+                self._entered = True
+            super().start_application_mode()  # type: ignore[no-untyped-call]
+            if first:
+                # Those it found are raw already: what is put back in the end is what was before.
+                self.attrs_before = early.attributes
+
+        def write(self, data: str) -> None:
+            """All but the first change to the alternate screen: some terminals would empty it."""
+            if self._entered and data == ALTERNATE_SCREEN:
+                self._entered = False
+            else:
+                super().write(data)
+
+        def run_input_thread(self) -> None:
+            """What was typed before, then what is typed now."""
+            typed, self._typed = self._typed or b"", b""
+            if typed:
+                parser = XTermParser(self._debug)
+                for event in parser.feed(typed.decode("utf-8", "replace")):
+                    self.process_message(event)
+            super().run_input_thread()
+
+    return TakingOver
