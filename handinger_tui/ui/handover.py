@@ -33,6 +33,7 @@ def driver_for(early: Early, take: Callable[[str], None]) -> type[LinuxDriver]:
                 text, self._typed = early.finish()
                 take(text)
                 self._entered = True
+            # Textual leaves it without types.
             super().start_application_mode()  # type: ignore[no-untyped-call]
             if first:
                 # Those it found are raw already: what is put back in the end is what was before.
