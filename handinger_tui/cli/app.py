@@ -24,6 +24,7 @@ from handinger_tui.ui.launch import Badge, Connection, Early, Launch, Opening
 
 if TYPE_CHECKING:
     from handinger_tui.cli.wiring import Parts
+    from handinger_tui.core.turn import Attachment
 
 
 def run_app(told: argparse.Namespace, settings: Settings, early: Early | None = None) -> int:
@@ -71,6 +72,7 @@ def launch_of(told: argparse.Namespace, settings: Settings, stack: AsyncExitStac
         worker=getattr(told, "worker", None),
         prompt=getattr(told, "prompt", None),
         attachments=tuple(getattr(told, "file", ())),
+        disk=_Disk(),
         budget=settings.budget,
         mouse=not getattr(told, "no_mouse", False),
         local=settings.local,
@@ -79,6 +81,20 @@ def launch_of(told: argparse.Namespace, settings: Settings, stack: AsyncExitStac
         crash_folder=places().database.parent,
         conceal=partial(_without_key, settings),
     )
+
+
+class _Disk:
+    """The disk as the screen looks at it."""
+
+    def attachment(self, path: str) -> Attachment:
+        from handinger_tui.cli.attachments import attachment  # noqa: PLC0415 - hashlib and mimetypes, 10 ms
+
+        return attachment(path)
+
+    def listing(self, folder: str, prefix: str, *, hidden: bool) -> tuple[str, ...]:
+        from handinger_tui.cli.attachments import list_directory  # noqa: PLC0415 - as above
+
+        return list_directory(folder, prefix=prefix, hidden=hidden)
 
 
 def _without_key(settings: Settings, text: str) -> str:
@@ -124,7 +140,6 @@ def _import_the_rest() -> None:
 
 def connection(parts: Parts) -> Connection:
     """The wired parts as the screen sees them."""
-    from handinger_tui.cli.attachments import attachment  # noqa: PLC0415 - hashlib and mimetypes, 10 ms
     from handinger_tui.cli.file_access import FileAccess  # noqa: PLC0415 - with the client
     from handinger_tui.cli.links import open_link  # noqa: PLC0415 - webbrowser, 10 ms
 
@@ -137,7 +152,6 @@ def connection(parts: Parts) -> Connection:
         badge=Badge(settings.profile, parts.host, settings.key.tail(), settings.local),
         base_url=parts.base_url,
         files=FileAccess(parts, folder),
-        attach=attachment,
         open_link=open_link,
         email=parts.client.email,
         books=parts.ledger,

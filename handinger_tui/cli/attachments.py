@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from handinger_tui.core.errors import AttachmentProblem
+from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turn import Attachment
 
@@ -42,10 +42,16 @@ def attachment(path_text: str) -> Attachment:
             size, digest = _read(file, shown)
         resolved = str(path.resolve())
     except FileNotFoundError:
-        raise AttachmentProblem(f"There is no file {shown}. {_NOTHING_SENT}", "Check the path.") from None
+        raise NoSuchFile(_missing(path_text, shown), "Check the path.") from None
     except (OSError, ValueError, RuntimeError) as problem:
         raise _unreadable(problem, shown) from None
     return Attachment(resolved, path.name, size, media_type(path), digest)
+
+
+def _missing(path_text: str, shown: str) -> str:
+    if Path(path_text).expanduser().is_symlink():
+        return f"{shown} is a link to a file that is not there. {_NOTHING_SENT}"
+    return f"There is no file {shown}. {_NOTHING_SENT}"
 
 
 def _unreadable(problem: Exception, shown: str) -> AttachmentProblem:

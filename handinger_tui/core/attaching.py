@@ -180,3 +180,53 @@ def composed(prompt: str, pasted: Sequence[str], is_file: Callable[[str], bool] 
     """What is sent: `mentioned`, then `unfold`, for an `@` in a pasted text is no file."""
     named = mentioned(prompt, is_file)
     return Mentioned(unfold(named.text, pasted), named.paths)
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A chip in a prompt: `prompt[start:end]` stands for the pasted text `number`."""
+
+    start: int
+    end: int
+    number: int
+
+
+def folds_in(prompt: str, pasted: Sequence[str]) -> tuple[Folded, ...]:
+    """The chips of a prompt that stand for a text, in order."""
+    if not pasted or "[pasted text " not in prompt:
+        return ()
+    found = (Folded(*chip.span(), int(chip[1])) for chip in _CHIP.finditer(prompt))
+    return tuple(
+        one
+        for one in found
+        if 1 <= one.number <= len(pasted)
+        and prompt[one.start : one.end] == fold(pasted[one.number - 1], one.number)
+    )
+
+
+def renumbered(prompt: str, pasted: Sequence[str], number: Callable[[int], int]) -> str:
+    """The prompt with `number(n)` in the chip of the pasted text n."""
+    pieces, at = [], 0
+    for one in folds_in(prompt, pasted):
+        pieces += [prompt[at : one.start], fold(pasted[one.number - 1], number(one.number))]
+        at = one.end
+    return "".join([*pieces, prompt[at:]])
+
+
+def refolded(prompt: str, pasted: Sequence[str]) -> str:
+    """The prompt with chips for the pasted texts that stand in it, as when they came."""
+    for number, text in enumerate(pasted, 1):
+        prompt = prompt.replace(text, fold(text, number)) if is_big(text) else prompt
+    return prompt
+
+
+def without(prompt: str, path: str) -> str:
+    """The prompt in which the tokens for `path` are plain names."""
+
+    def plain(found: re.Match[str]) -> str:
+        if found["escaped"] or (found["quoted"] and not found["end"]):
+            return found.group()
+        named, rest = _path_of(found)
+        return base_name(path) + rest if named == path else found.group()
+
+    return _TOKEN.sub(plain, prompt)

@@ -39,6 +39,10 @@ class AttachmentProblem(HandingerError):
     """A file cannot be sent, or is no longer the file that was chosen; nothing was sent."""
 
 
+class NoSuchFile(AttachmentProblem):
+    """Nothing is there under that name."""
+
+
 class LedgerError(HandingerError):
     """The history cannot be read or written."""
 

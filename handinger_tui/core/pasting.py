@@ -45,6 +45,13 @@ def pasted_paths(text: str) -> tuple[str, ...]:
     return tuple(paths) if len(paths) == len(found) <= MOST else ()
 
 
+def named_paths(text: str) -> tuple[str, ...]:
+    """The paths typed behind a command: one, bare spaces included, unless there are quotes or escapes."""
+    text = text.strip()
+    words = _words(text) if re.search(r"""["'\\]""", text) else []
+    return tuple(words or [text]) if text else ()
+
+
 def _words(text: str) -> list[str]:
     """The words as a shell would split them; [] when quotes do not close, or for a path of Windows."""
     if _DRIVE.match(text.lstrip("\"'")):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
+from handinger_tui.core.drafts import attachments_of
 from handinger_tui.core.frames import Frame, Framing
-from handinger_tui.core.jsontext import as_list, as_object, dump, parse
 from handinger_tui.core.money import EXACT, INT64_MAX
 from handinger_tui.core.session import Session, SessionSummary
-from handinger_tui.core.turn import Attachment, Order, Trigger, TurnStatus
-from handinger_tui.core.usage import count
+from handinger_tui.core.turn import Order, Trigger, TurnStatus
 
 Cell = str | bytes | int | None
 Row = Mapping[str, Any]
@@ -81,24 +80,6 @@ def frame_of(row: Row) -> Frame:
         event=unpack(row["event"]),
         id=unpack_optional(row["id"]),
     )
-
-
-_ATTACHMENT_TEXTS: Final = ("path", "name", "media_type", "sha256")
-
-
-def attachments_text(attachments: Sequence[Attachment]) -> str:
-    """Attachments as JSON (ASCII: odd file names stay escapes)."""
-    members = (*_ATTACHMENT_TEXTS, "size")
-    return dump([{key: getattr(attachment, key) for key in members} for attachment in attachments])
-
-
-def attachments_of(text: str) -> tuple[Attachment, ...]:
-    """Read attachments back."""
-    found = []
-    for item in map(as_object, as_list(parse(text))):
-        texts = {key: str(item.get(key) or "") for key in _ATTACHMENT_TEXTS}
-        found.append(Attachment(size=count(item.get("size")) or 0, **texts))
-    return tuple(found)
 
 
 def order_of(row: Row) -> Order:

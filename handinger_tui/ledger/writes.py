@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import Final
 
+from handinger_tui.core.drafts import attachments_text
 from handinger_tui.core.frames import Framing, Note
 from handinger_tui.core.session import Session, title_from
 from handinger_tui.core.turn import LIVE, Order, Turn, TurnStatus
 from handinger_tui.ledger.charging import news, write_charges
-from handinger_tui.ledger.rows import TurnFrame, attachments_text, fitting, frame_row, pack, pack_optional
+from handinger_tui.ledger.rows import TurnFrame, fitting, frame_row, pack, pack_optional
 
 
 class Care(StrEnum):

@@ -15,6 +15,7 @@ class Where(StrEnum):
     """Where a key works, in the words of the help screen."""
 
     PROMPT = "In the prompt"
+    CHIPS = "On what goes along"
     ANYWHERE = "Anywhere"
     TRANSCRIPT = "In the transcript"
     SOURCES = "In the sources"
@@ -61,6 +62,7 @@ class Key:
 
 
 _P, _A, _T, _S = Where.PROMPT, Where.ANYWHERE, Where.TRANSCRIPT, Where.SESSIONS
+_C = Where.CHIPS
 _O, _L, _R, _B = Where.SOURCES, Where.LEDGER, Where.RECEIPT, Where.BUDGETS
 _N, _G, _E = Where.LINES, Where.TABLE, Where.TREE
 _F, _V, _W = Where.FILES, Where.PREVIEW, Where.PAGE
@@ -70,7 +72,7 @@ KEYS: Final = (
     Key("prompt.send", "enter", "send", "Send", "Send, or run the slash command", _P, 1),
     Key("prompt.newline", "ctrl+j,shift+enter,alt+enter", "newline", "New line", "New line; also \\", _P),
     Key("prompt.queue", "tab", "queue", "Queue", "While a turn runs: queue", _P, 3),
-    Key("prompt.complete", "tab", "complete", "Complete", "Complete a command; bring an idea", _P),
+    Key("prompt.complete", "tab", "complete", "Complete", "Complete a command or a file; an idea", _P),
     Key("prompt.older", "up", "older", "Older", "On the first line: the message before", _P),
     Key("prompt.newer", "down", "newer", "Newer", "On the last line: the message after", _P),
     Key(
@@ -84,8 +86,13 @@ KEYS: Final = (
     ),
     Key("prompt.history", "ctrl+r", "screen.command('history')", "History", "Search earlier messages", _P),
     Key("prompt.editor", "ctrl+g", "screen.command('editor')", "Editor", "Write it in your own editor", _P),
+    Key("prompt.chips", "f8", "screen.chips", "Files", "Files and folded texts that go along", _P),
     Key("prompt.help", "question_mark", "help", "Help", "On an empty prompt: this help", _P),
     Key("prompt.end", "end", "follow", "Follow", "On an empty prompt: follow the end", _P),
+    Key("chips.before", "left", "move(-1)", "Before", "The one before", _C),
+    Key("chips.after", "right", "move(1)", "After", "The one after", _C),
+    Key("chips.remove", "delete,backspace,x", "remove", "Remove", "It does not go along", _C, 1),
+    Key("chips.unfold", "enter", "unfold", "Unfold", "Put the folded text into the prompt", _C, 3),
     Key("work.detach", "escape", "command('detach')", "Stop watching", "Leave a running turn", _A, 2),
     Key("work.back", "escape", "back", "Back", "Close what is open; else back to the prompt", _A),
     Key("work.help", "f1", "command('help')", "Help", "Keys and commands", _A, 5),
@@ -232,6 +239,8 @@ _SPOKEN: Final = {
     "right": "→",
     "f1": "F1",
     "f2": "F2",
+    "f8": "F8",
+    "delete": "Del",
     "ctrl": "Ctrl",
     "shift": "Shift",
     "alt": "Alt",

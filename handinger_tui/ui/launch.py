@@ -14,7 +14,9 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from handinger_tui.core.errors import NoSuchFile
 from handinger_tui.core.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session, SessionSummary
 from handinger_tui.core.spending import Bucket, By, TurnCharge, Which
 from handinger_tui.core.turn import Attachment, FilePart
@@ -183,6 +185,34 @@ class Files(Protocol):
         ...
 
 
+class LocalFiles(Protocol):
+    """The files of this machine that may go with a message. Both may take long: call them in a thread."""
+
+    def attachment(self, path: str) -> Attachment:
+        """Look at a file, all of it.
+
+        Raises:
+            AttachmentProblem: it cannot be sent; `NoSuchFile` where nothing is there.
+        """
+        ...
+
+    def listing(self, folder: str, prefix: str, *, hidden: bool) -> tuple[str, ...]:
+        """Names in a folder that begin so, a few hundred at most, folders with a slash; () if unreadable."""
+        ...
+
+
+class NoFiles:
+    """Where there is no disk to look at."""
+
+    def attachment(self, path: str) -> Attachment:
+        """Never there."""
+        raise NoSuchFile(f"There is no file {clean_line(path, 200)}.")
+
+    def listing(self, folder: str, prefix: str, *, hidden: bool) -> tuple[str, ...]:  # noqa: ARG002 - as the port
+        """Empty."""
+        return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Badge:
     """Which account is paying. `key_tail`: last four of the key, "" for none."""
@@ -202,8 +232,6 @@ class Connection:
     badge: Badge
     base_url: str
     files: Files
-    attach: Callable[[str], Attachment]
-    """Look at a local file that goes with a prompt. Raises HandingerError."""
     open_link: Callable[[str], Awaitable[bool]]
     """Hand an already judged address to the system's browser; False when there is none."""
     email: Callable[[str], Awaitable[str]]
@@ -242,7 +270,8 @@ class Launch:
     prompt: str | None = None
     """Sent at once when given."""
     attachments: tuple[str, ...] = ()
-    """Paths for that first prompt."""
+    """Paths for the first message."""
+    disk: LocalFiles = NoFiles()  # noqa: RUF009 - it holds nothing
     budget: str = "standard"
     mouse: bool = True
     local: bool = False

@@ -67,7 +67,7 @@ def test_home_is_understood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_what_cannot_be_attached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "There is no file" in problem(tmp_path / "missing.csv")
     (tmp_path / "dangling").symlink_to("nowhere")
-    assert "There is no file" in problem(tmp_path / "dangling")
+    assert "is a link to a file that is not there" in problem(tmp_path / "dangling")
     assert "is a folder" in problem(tmp_path)
     assert "No file is named" in problem("")
     assert "no usable path" in problem("a\0b")

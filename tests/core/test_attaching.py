@@ -24,7 +24,7 @@ from handinger_tui.core.attaching import (
     typing_at,
     unfold,
 )
-from handinger_tui.core.pasting import LONGEST, MOST, pasted_paths
+from handinger_tui.core.pasting import LONGEST, MOST, named_paths, pasted_paths
 
 
 def nothing(_path: str) -> bool:
@@ -250,3 +250,17 @@ def test_what_only_looks_like_a_chip_stays(text: str) -> None:
 def test_whatever_was_pasted_is_sent(pasted: list[str], between: str) -> None:
     prompt = between.join(fold(text, number) for number, text in enumerate(pasted, 1))
     assert unfold(prompt, pasted) == between.join(pasted)
+
+
+@pytest.mark.parametrize(
+    ("typed", "paths"),
+    [
+        ("", ()),
+        ("  a b.csv ", ("a b.csv",)),
+        ("'a b.csv' c.csv", ("a b.csv", "c.csv")),
+        (r"a\ b.csv", ("a b.csv",)),
+        ("it's.csv", ("it's.csv",)),
+    ],
+)
+def test_paths_behind_a_command(typed: str, paths: tuple[str, ...]) -> None:
+    assert named_paths(typed) == paths

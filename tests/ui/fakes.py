@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handinger_tui.core.errors import ApiError, HandingerError, LinkExpired
 from handinger_tui.core.session import Session, SessionSummary
-from handinger_tui.core.turn import Attachment, FilePart, Kind
+from handinger_tui.core.turn import FilePart, Kind
 from handinger_tui.engine.engine import Engine, Home
 from handinger_tui.engine.patience import Patience
 from handinger_tui.ui.app import HandingerApp
@@ -191,7 +191,6 @@ class Desktop:
             self.badge,
             PLACE,
             self.files,
-            lambda path: Attachment(path, path, 1, "text/plain"),
             self._open,
             self._email,
             self.books,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Final
 
+from handinger_tui.ui.commands.attaching import ATTACHING
 from handinger_tui.ui.commands.command import Command, Context
 from handinger_tui.ui.commands.files import FILES
 from handinger_tui.ui.commands.ledger import LEDGER
@@ -17,6 +18,7 @@ from handinger_tui.ui.commands.view import VIEW
 
 COMMANDS: Final[tuple[Command, ...]] = (
     *SESSION,
+    *ATTACHING,
     *MONEY,
     *RECEIPT,
     *LEDGER,

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
+from handinger_tui.core.drafts import Draft
 from handinger_tui.core.turn import FilePart
 from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.screens.desk import Desk
@@ -27,8 +28,8 @@ class Stage(Protocol):
         """Show a dialog and wait for its answer."""
         ...
 
-    async def arrive(self, waiting: list[str]) -> None:
-        """Show the session the desk has just opened; `waiting`: prompts that were never sent."""
+    async def arrive(self, waiting: list[Draft]) -> None:
+        """Show the session the desk has just opened; `waiting`: messages that were never sent."""
         ...
 
     async def keep_draft(self) -> None:
@@ -49,6 +50,14 @@ class Stage(Protocol):
 
     def past(self) -> list[str]:
         """The messages sent before, oldest first."""
+        ...
+
+    async def attach(self, paths: Sequence[str]) -> None:
+        """Have files go along with the next message.
+
+        Raises:
+            AttachmentProblem: one of them cannot be sent.
+        """
         ...
 
     def copy(self, text: str, what: str) -> None:

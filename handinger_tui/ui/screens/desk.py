@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from handinger_tui.core.drafts import Draft, draft_of, packed, unpacked
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.limits import Gauge
 from handinger_tui.core.session import Session, SessionSummary
@@ -72,13 +73,21 @@ class Desk:
         """Under which name the text in the prompt is kept on disk."""
         return self.session_id if self.session.turns else FRESH_DRAFT
 
-    async def keep_draft(self, text: str) -> None:
-        """Put what is typed on disk.
+    async def keep_draft(self, draft: Draft) -> None:
+        """Put what is being written on disk.
 
         Raises:
             LedgerError
         """
-        await self.shelf.save_draft(self.draft_name, text)
+        await self.shelf.save_draft(self.draft_name, packed(draft))
+
+    async def kept_draft(self) -> Draft:
+        """What was being written when one was here last.
+
+        Raises:
+            LedgerError
+        """
+        return unpacked(await self.shelf.draft(self.draft_name))
 
     # -- opening -----------------------------------------------------------------------
     def fresh(self) -> None:
@@ -97,8 +106,8 @@ class Desk:
         self._met.update(found)
         return len(found)
 
-    async def open(self, session_id: str) -> list[str]:
-        """Open a stored session; returns prompts that a program before this one never got to send.
+    async def open(self, session_id: str) -> list[Draft]:
+        """Open a stored session; returns messages that a program before this one never got to send.
 
         Raises:
             NotFound, LedgerError
@@ -113,16 +122,16 @@ class Desk:
         if session_id not in self._recovered:
             return []
         self._recovered.discard(session_id)
-        return [turn.order.prompt for turn in session.turns[-1:] if turn.status is TurnStatus.NOT_SENT]
+        return [draft_of(turn.order) for turn in session.turns[-1:] if turn.status is TurnStatus.NOT_SENT]
 
-    async def open_worker(self, worker_id: str) -> list[str]:
+    async def open_worker(self, worker_id: str) -> list[Draft]:
         """Open the session of a worker id, known or not, and read what it did elsewhere.
 
         Raises:
             ApiError, LedgerError
         """
         known = [row for row in await self.shelf.sessions() if row.worker_id == worker_id]
-        taken: list[str] = []
+        taken: list[Draft] = []
         if known:
             taken = await self.open(known[0].session_id)
         else:

@@ -12,6 +12,7 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from handinger_tui.core.drafts import Draft
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.ui.commands import COMMANDS, Context, beginning, command_named, refusal
 from handinger_tui.ui.launch import Connection, Launch
@@ -24,9 +25,11 @@ from handinger_tui.ui.panels.messages import (
     SaveFiles,
 )
 from handinger_tui.ui.screens.desk import Desk
+from handinger_tui.ui.screens.drafting import Drafting
 from handinger_tui.ui.screens.filing import Filing
 from handinger_tui.ui.screens.stage import WorkStage
 from handinger_tui.ui.transcript.view import Transcript
+from handinger_tui.ui.widgets.chips import Chips
 from handinger_tui.ui.widgets.header import HeaderLine
 from handinger_tui.ui.widgets.pane import SessionPane
 from handinger_tui.ui.widgets.prompt import PromptBox
@@ -53,7 +56,9 @@ class Footing(Screen[None]):
         self.desk: Desk | None = None
         self.stage = WorkStage(self, now_ms)
         self.filing = Filing(self)
-        self.pane = SessionPane(beginning, local=launch.local, id="pane")
+        self.pane = SessionPane(beginning, launch.disk, local=launch.local, id="pane")
+        pane = self.pane
+        self.drafting = Drafting(launch.disk, pane.prompt, pane.chips, self.do, self.draft_changed)
         self.side = Side(id="side")
         self.now_ms = now_ms
         self.header = HeaderLine(local=launch.local, id="header")
@@ -132,18 +137,30 @@ class Footing(Screen[None]):
         """Panels came into sight or went: what they show may be old."""
 
     @abstractmethod
-    async def arrive(self, waiting: list[str]) -> None:
-        """Show the session the desk stands on; `waiting`: prompts that were never sent."""
+    async def arrive(self, waiting: list[Draft]) -> None:
+        """Show the session the desk stands on; `waiting`: messages that were never sent."""
 
     @abstractmethod
     async def keep_draft(self) -> None:
         """What is typed goes to disk."""
 
     @abstractmethod
+    def draft_changed(self) -> None:
+        """Other files go along with the next message."""
+
+    @abstractmethod
     def refresh_budget(self) -> None:
         """The budget has changed."""
 
-    # -- wishes of panels and transcript -----------------------------------------------------------
+    # -- wishes of panels, transcript and chips ------------------------------------------------------
+    @on(Chips.Removed)
+    def _chip_removed(self, event: Chips.Removed) -> None:
+        self.drafting.remove(event.chip)
+
+    @on(Chips.Unfolded)
+    def _chip_unfolded(self, event: Chips.Unfolded) -> None:
+        self.drafting.unfold(event.chip)
+
     @on(Transcript.LinkClicked)
     def _link(self, event: Transcript.LinkClicked) -> None:
         self.do(self.stage.open(event.href, event.shown))

@@ -38,7 +38,7 @@ class Frontage(Footing):
     @property
     def something_open(self) -> bool:
         """Esc has something to close."""
-        return self.pane.open or self.side.has_class("-over")
+        return self.pane.open or self.pane.chips.has_focus or self.side.has_class("-over")
 
     @property
     def watching(self) -> bool:
@@ -57,7 +57,7 @@ class Frontage(Footing):
         """Close the topmost thing, else go back to the prompt."""
         if self.side.has_class("-over"):
             self.side.remove_class("-over")
-        elif self.pane.open:
+        elif self.pane.open and not self.pane.chips.has_focus:
             self.pane.close_one()
         else:
             self.transcript.point_at_nothing()
@@ -100,6 +100,9 @@ class Frontage(Footing):
             self.prompt.remember(self.prompt.text)
             self.prompt.put("")
             self.stage.say("Cleared. ↑ brings it back.")
+        elif self.drafting.chosen:
+            self.drafting.clear_files()
+            self.stage.say("Nothing goes along any more.")
         elif self._pressed_ms is not None and now - self._pressed_ms <= LEAVE_WITHIN_MS:
             self.do(self.stage.leave())
         else:
@@ -115,6 +118,13 @@ class Frontage(Footing):
             self.prompt.action_delete_right()
         else:
             self.do(self.stage.leave())
+
+    def action_chips(self) -> None:
+        """To what goes along."""
+        if self.pane.chips.display:
+            self.pane.chips.focus()
+        else:
+            self.stage.say("Nothing goes along yet: @ in your message names a file, /file PATH adds one.")
 
     def action_suspend(self) -> None:
         """Back to the shell."""

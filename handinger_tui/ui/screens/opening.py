@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from handinger_tui.core.drafts import Draft
 from handinger_tui.ui.launch import Launch, Opening
 from handinger_tui.ui.screens.desk import Desk
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """`waiting`: prompts that were never sent; `said`: one line to say; `pick`: show the session list."""
+    """`waiting`: messages that were never sent; `said`: one line to say; `pick`: show the session list."""
 
-    waiting: list[str] = field(default_factory=list)
+    waiting: list[Draft] = field(default_factory=list)
     said: str = ""
     pick: bool = False
 

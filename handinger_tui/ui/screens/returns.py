@@ -1,7 +1,8 @@
-"""Returns: which turns have ended since one last looked, and which texts belong back in the prompt."""
+"""Returns: which turns have ended since one last looked, and which messages belong back in the prompt."""
 
 from __future__ import annotations
 
+from handinger_tui.core.drafts import Draft, draft_of
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Turn, TurnStatus
 
@@ -36,6 +37,6 @@ class Returns:
         ]
 
 
-def drafts(ended: list[Turn]) -> list[str]:
-    """The texts among them that were not surely delivered, oldest first."""
-    return [turn.draft for turn in ended if turn.draft]
+def drafts(ended: list[Turn]) -> list[Draft]:
+    """The messages among them that were not surely delivered, oldest first."""
+    return [draft_of(turn.order) for turn in ended if turn.draft]

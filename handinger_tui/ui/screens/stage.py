@@ -16,6 +16,7 @@ from textual.command import CommandPalette
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
+from handinger_tui.core.drafts import Draft
 from handinger_tui.core.safety import Verdict, clean_line, judge_link
 from handinger_tui.core.turn import FilePart
 from handinger_tui.core.words import plural
@@ -58,7 +59,7 @@ class WorkStage:
         self._screen.app.push_screen(CommandPalette())
 
     # -- the session -----------------------------------------------------------------------
-    async def arrive(self, waiting: list[str]) -> None:
+    async def arrive(self, waiting: list[Draft]) -> None:
         """Show the session the desk stands on."""
         await self._screen.arrive(waiting)
 
@@ -97,6 +98,14 @@ class WorkStage:
     def refresh_budget(self) -> None:
         """Show the budget of the desk."""
         self._screen.refresh_budget()
+
+    async def attach(self, paths: Sequence[str]) -> None:
+        """Files go along with the next message.
+
+        Raises:
+            AttachmentProblem
+        """
+        await self._screen.drafting.add(paths)
 
     async def edit(self, text: str) -> str | None:
         """Hand the terminal to $VISUAL or $EDITOR; turns go on meanwhile."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from textual import on
 
+from handinger_tui.core.drafts import draft_of
+from handinger_tui.core.errors import AttachmentProblem, HandingerError
 from handinger_tui.core.input import CommandLine, Empty, Prompt, classify
 from handinger_tui.ui.commands import command_named
 from handinger_tui.ui.launch import Launch, Opening
@@ -13,7 +16,7 @@ from handinger_tui.ui.screens.citing import Citing
 from handinger_tui.ui.screens.desk import Desk
 from handinger_tui.ui.screens.raising import raise_limit
 from handinger_tui.ui.screens.returns import Returns
-from handinger_tui.ui.screens.sending import Sender
+from handinger_tui.ui.screens.sending import Sender, not_sent
 from handinger_tui.ui.widgets.prompt import PromptBox
 
 
@@ -25,7 +28,7 @@ class Submitting(Citing):
         self.returns = Returns()
         self.arrived_at = ""
         """The session on the screen; "" before there is one."""
-        self._sender = Sender(self.pane, self.stage)
+        self._sender = Sender(self.pane, self.stage, self.drafting)
         self._early = ""
 
     @property
@@ -35,20 +38,37 @@ class Submitting(Citing):
 
     @on(PromptBox.Submitted)
     def _submitted(self, event: PromptBox.Submitted) -> None:
-        match classify(event.text):
+        if self.drafting.falling:
+            # Enter right behind files that were dropped: they go along.
+            self.do(self._submit_landed())
+        else:
+            self._submit(event.text)
+
+    async def _submit_landed(self) -> None:
+        await self.drafting.landed()
+        self._submit(self.prompt.text)
+
+    def _submit(self, typed: str) -> None:
+        match classify(typed):
             case Empty():
                 self.do(self._nothing_typed())
             case CommandLine(name, rest):
                 if command_named(name) is not None:
-                    self.prompt.let_go(event.text)
+                    self.prompt.let_go(typed)
                 self.do(self.run_command(name, rest))
             case Prompt(text):
-                self.do(self._send(text, event.text))
+                self.do(self._send(text, typed))
+
+    @on(PromptBox.Dropped)
+    def _dropped(self, event: PromptBox.Dropped) -> None:
+        self.drafting.dropped(event.paths, event.text)
 
     async def _nothing_typed(self) -> None:
         """Raise the limit that holds the queue, else watch what runs on: here, or elsewhere."""
         desk = self.desk
-        if desk is not None and desk.held is not None:
+        if self.drafting.chosen:
+            self.stage.say("Say what to do with it: a message needs some text.", "warning")
+        elif desk is not None and desk.held is not None:
             await self._let_go(desk)
         elif (
             desk is None
@@ -92,6 +112,30 @@ class Submitting(Citing):
             case _:
                 return
 
+    async def send_first(self, desk: Desk) -> None:
+        """What was given along with the command. A draft from before, and its files, do not go with it."""
+        prompt, paths = self.launch.prompt, self.launch.attachments
+        if not prompt:
+            await self.drafting.add(paths)
+            return
+        try:
+            message = await self.drafting.message_with(prompt, paths)
+            await desk.send(message.text, message.files)
+        except AttachmentProblem as problem:
+            await self.keep_first(prompt)
+            self.pane.trouble(not_sent(problem))
+            return
+        except HandingerError:
+            await self.keep_first(prompt)
+            raise
+        self.prompt.remember(prompt)
+
+    async def keep_first(self, prompt: str) -> None:
+        """What was to be sent stays, in the prompt and on chips."""
+        self.prompt.put(prompt)
+        with suppress(HandingerError):
+            await self.drafting.add(self.launch.attachments)
+
     @on(PromptBox.TakeBack)
     def _take_back(self) -> None:
         self.do(self._withdraw())
@@ -100,4 +144,5 @@ class Submitting(Citing):
         queued = self.at_work.queued
         if queued:
             self.returns.withdrawn(queued[-1].turn_id)
-            self.prompt.put(await self.at_work.engine.withdraw(self.at_work.session_id, queued[-1].turn_id))
+            await self.at_work.engine.withdraw(self.at_work.session_id, queued[-1].turn_id)
+            self.drafting.give_back([draft_of(queued[-1].order)])

@@ -9,6 +9,7 @@ from textual import on
 from textual.timer import Timer
 from textual.widgets import TextArea
 
+from handinger_tui.core.drafts import Draft
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
@@ -92,14 +93,13 @@ class WorkScreen(Submitting):
             begun = await self._opened(desk)
         except HandingerError:
             # What was to be sent was meant for the session that did not open.
-            self.prompt.put(launch.prompt or self.prompt.text)
+            await self.keep_first(launch.prompt or self.prompt.text)
             await self.arrive([])
             raise
         await self.arrive(begun.waiting)
         if begun.said:
             self.stage.say(begun.said, "warning")
-        if launch.prompt:
-            await self._send_first(desk, launch.prompt)
+        await self.send_first(desk)
         await self.send_early(desk)
         if begun.pick:
             self.action_command("sessions")
@@ -122,26 +122,18 @@ class WorkScreen(Submitting):
             self.stage.say(f"{plural(recovered, 'message')} of an earlier run was interrupted; checking.")
         return await begin(desk, self.launch)
 
-    async def _send_first(self, desk: Desk, prompt: str) -> None:
-        try:
-            await desk.send(prompt, [desk.connection.attach(path) for path in self.launch.attachments])
-        except HandingerError:
-            self.prompt.put(prompt)
-            raise
-        self.prompt.remember(prompt)
-
-    async def arrive(self, waiting: list[str]) -> None:
+    async def arrive(self, waiting: list[Draft]) -> None:
         """Show the session the desk stands on, with the text that was being typed in it."""
         desk = self.at_work
         other = self.arrived_at != desk.session_id
         first, self.arrived_at = not self.arrived_at, desk.session_id
         if other:
-            draft = await desk.shelf.draft(desk.draft_name)
+            draft = await desk.kept_draft()
             # Somebody may have typed while we were connecting: that stays.
-            if not (first and self.prompt.text):
-                self.prompt.put(draft)
+            if not (first and (self.prompt.text or self.drafting.chosen)):
+                self.drafting.restore(draft)
         self.pane.trouble(None)
-        self.pane.give_back(waiting)
+        self.drafting.give_back(waiting)
         self.returns.ended(desk.session)
         self._repaint()
         if self._till is not None:
@@ -151,7 +143,7 @@ class WorkScreen(Submitting):
     async def keep_draft(self) -> None:
         """What is typed goes to disk."""
         if self.desk is not None and self.arrived_at == self.desk.session_id:
-            await self.desk.keep_draft(self.prompt.text)
+            await self.desk.keep_draft(self.drafting.draft())
 
     def refresh_budget(self) -> None:
         """Show the budget of the desk, and soon what it usually takes."""
@@ -223,7 +215,7 @@ class WorkScreen(Submitting):
     def _take_home(self, desk: Desk, ended: list[Turn]) -> None:
         """Turns have ended before the person's eyes: texts that did not arrive come back."""
         if ended:
-            self.pane.give_back(drafts(ended))
+            self.drafting.give_back(drafts(ended))
             self.do(desk.shelf.mark_read(desk.session_id))
 
     def _keep_time(self) -> None:
@@ -244,6 +236,14 @@ class WorkScreen(Submitting):
 
     @on(TextArea.Changed, "#prompt")
     def _typed(self) -> None:
+        self.drafting.typed()
+        self.draft_changed()
+
+    @on(TextArea.SelectionChanged, "#prompt")
+    def _moved(self) -> None:
+        self.drafting.typed()
+
+    def draft_changed(self) -> None:
         """Every change starts the pause anew; after it the draft goes to disk."""
         if self._typing is not None:
             self._typing.stop()

@@ -60,15 +60,17 @@ class QueueChips(Static):
             return
         self._shown = ids
         self.display = bool(queued)
-        lines = [
-            Content.assemble(
-                (" next ", "$background on $secondary"), f" {clean_line(turn.order.prompt, 120)}"
-            )
-            for turn in queued[:3]
-        ]
+        lines = [_next(turn) for turn in queued[:3]]
         if len(queued) > 3:
             lines.append(Content.styled(f" and {plural(len(queued) - 3, 'more message')}", "$text-muted"))
         self.update(Content("\n").join(lines))
+
+
+def _next(turn: Turn) -> Content:
+    files = ", ".join(clean_line(file.name, 40) for file in turn.order.attachments)
+    along = (f"  + {files}", "$text-muted") if files else ""
+    said = clean_line(turn.order.prompt, 40 if files else 120)
+    return Content.assemble((" next ", "$background on $secondary"), f" {said}", along)
 
 
 class Suggestions(Static):
@@ -81,6 +83,11 @@ class Suggestions(Static):
         self.display = False
         self._rows: Sequence[tuple[str, str]] = ()
         self._at = 0
+
+    @property
+    def at(self) -> int:
+        """Which row is marked, from 0."""
+        return self._at
 
     @property
     def chosen(self) -> str | None:
@@ -106,7 +113,7 @@ class Suggestions(Static):
         for at, (name, summary) in enumerate(self._rows[first : first + self.ROWS], first):
             here = at == self._at
             mark, style = ("›", "bold $primary") if here else (" ", "$foreground")
-            lines.append(Content.assemble((f"{mark} {name:<13}", style), (summary, "$text-muted")))
+            lines.append(Content.assemble((f"{mark} {name:<12} ", style), (summary, "$text-muted")))
         self.update(Content("\n").join(lines))
 
 

@@ -12,14 +12,15 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import TextArea
 
-from handinger_tui.core.input import CommandLine, classify
 from handinger_tui.core.limits import Gauge
 from handinger_tui.core.receipt import Receipts
 from handinger_tui.core.session import Session
-from handinger_tui.ui.launch import Badge
+from handinger_tui.ui.launch import Badge, LocalFiles
 from handinger_tui.ui.panels import compact_line
 from handinger_tui.ui.transcript.view import Transcript
+from handinger_tui.ui.widgets.chips import Chips
 from handinger_tui.ui.widgets.lines import Card, HintLine, QueueChips, Suggestions
+from handinger_tui.ui.widgets.offering import Offering
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.widgets.words import Advice, advice, held_advice, queued_turns, unwatched
@@ -34,18 +35,22 @@ class SessionPane(Vertical):
     def __init__(
         self,
         offers: Callable[[str], list[tuple[str, str]]],
+        files: LocalFiles,
         *,
         local: bool,
         id: str | None = None,  # noqa: A002 - Textual's own name for it
     ) -> None:
         """`offers`: (name, summary) of the commands that begin with what is typed behind the slash."""
         super().__init__(id=id)
-        self._offers_for = offers
         self.transcript = Transcript(Receipts().line, id="transcript")
         self.prompt = PromptBox(id="prompt")
         self._welcome = Welcome(local=local, id="welcome")
         self.card, self._queue = Card(id="card"), QueueChips(id="queue")
         self._offers, self._hint = Suggestions(id="offers"), HintLine(id="hint")
+        self.chips = Chips(id="chips")
+        self.offering = Offering(
+            self.prompt, self._offers, offers, files, lambda work: self.run_worker(work, group="offering")
+        )
         self._entry = Vertical(id="entry")
         self._session: Session | None = None
         self._budget = "standard"
@@ -61,12 +66,13 @@ class SessionPane(Vertical):
         self._figures_of: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
-        """From the top: answer, advice, queue, offers, prompt, hint."""
+        """From the top: answer, advice, queue, offers, what goes along, prompt, hint."""
         yield self._welcome
         yield self.transcript
         yield self.card
         yield self._queue
         yield self._offers
+        yield self.chips
         with self._entry:
             yield self.prompt
         yield self._hint
@@ -144,7 +150,7 @@ class SessionPane(Vertical):
     def close_one(self) -> None:
         """Close the offers, else the card."""
         if self._offers.display:
-            self._offer([])
+            self.offering.close()
         elif self._trouble is not None:
             self.trouble(None)
         else:
@@ -154,34 +160,27 @@ class SessionPane(Vertical):
     # -- the prompt ------------------------------------------------------------------------
     @on(TextArea.Changed, "#prompt")
     def _typed(self) -> None:
-        text = self.prompt.text
-        typed = classify(text) if text.startswith("/") and len(text) < 40 else None
-        offers = self._offers_for(typed.name) if isinstance(typed, CommandLine) and " " not in text else []
-        self._offer([] if [name for name, _ in offers] == [text] else offers)
+        self.offering.changed()
         self._refresh_lines()
 
-    def _offer(self, rows: list[tuple[str, str]]) -> None:
-        self._offers.show(rows)
-        self.prompt.offering = bool(rows)
+    @on(TextArea.SelectionChanged, "#prompt")
+    def _moved(self) -> None:
+        self.offering.moved()
 
     @on(PromptBox.Marked)
     def _mark(self, event: PromptBox.Marked) -> None:
         event.stop()
-        self._offers.move(event.by)
+        self.offering.move(event.by)
 
     @on(PromptBox.Completing)
     def _complete(self, event: PromptBox.Completing) -> None:
         event.stop()
-        if self._offers.chosen is not None:
-            self.prompt.put(f"{self._offers.chosen} ")
-        elif self._welcome.display:
+        # The list may be that of a text before this one.
+        self.offering.changed()
+        if event.entered and not self.offering.chooses:
+            self.prompt.post_message(PromptBox.Submitted(self.prompt.text))
+        elif not self.offering.take() and self._welcome.display:
             self.prompt.put(self._welcome.next_idea())
-
-    def give_back(self, texts: list[str]) -> None:
-        """Texts that were not surely delivered: all into the history, the oldest into an empty prompt."""
-        self.prompt.remember(*reversed(texts))
-        if texts and not self.prompt.text.strip():
-            self.prompt.put(texts[0])
 
     # -- lines ---------------------------------------------------------------------------------
     def _refresh_lines(self) -> None:

@@ -8,13 +8,15 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.events import Paste
 from textual.message import Message
-from textual.widgets import TextArea
 
+from handinger_tui.core.attaching import is_big
+from handinger_tui.core.pasting import pasted_paths
 from handinger_tui.core.safety import clean
 from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.widgets.folding import FoldingArea
 
 
-class PromptBox(TextArea):
+class PromptBox(FoldingArea):
     """Grows to ten lines. Emptying it is the screen's business, once the text is safe elsewhere."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PROMPT)
@@ -34,18 +36,32 @@ class PromptBox(TextArea):
             self.by = by
 
     class Completing(Message):
-        """Tab: complete what is typed."""
+        """Tab, or Enter while names are offered: complete what is typed."""
+
+        def __init__(self, *, entered: bool = False) -> None:
+            super().__init__()
+            self.entered = entered
 
     class TakeBack(Message):
         """Up in an empty prompt while messages are queued: take the newest back."""
 
+    class Dropped(Message):
+        """What was pasted, and stands in the box as `text`, may be files dropped on the terminal."""
+
+        def __init__(self, paths: tuple[str, ...], text: str) -> None:
+            super().__init__()
+            self.paths = paths
+            self.text = text
+
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
-        super().__init__(id=id, compact=True, highlight_cursor_line=False, show_line_numbers=False)
+        super().__init__(id=id)
         # A blinking cursor would repaint an idle screen twice a second.
         self.cursor_blink = False
         self.placeholder = "Ask a worker…   / for commands"
         self.offering = False
         """Completions are shown."""
+        self.choosing = False
+        """Enter takes the marked one."""
         self.busy = False
         """A turn runs: Tab queues."""
         self.ideas = True
@@ -68,6 +84,12 @@ class PromptBox(TextArea):
             self.put(self.text[len(sent) :])
         self._at = None
 
+    def take_out(self, pasted: str) -> None:
+        """Other things take the place of a text that was just pasted."""
+        at = self.text.rfind(pasted)
+        if at >= 0:
+            self.replace_span(at, at + len(pasted), "")
+
     def remember(self, *texts: str) -> None:
         """Add to the history, newest last."""
         for text in texts:
@@ -76,13 +98,26 @@ class PromptBox(TextArea):
         self._at = None
 
     @property
+    def walking(self) -> bool:
+        """An older message stands in the box, unchanged."""
+        return self._at is not None and self.text == self._past[self._at]
+
+    @property
     def past(self) -> Sequence[str]:
         """The history, oldest first."""
         return self._past
 
     def on_paste(self, event: Paste) -> None:
         """Pasted text comes from outside: only what a person can see goes in."""
+        paths = pasted_paths(event.text)
         event.text = clean(event.text)
+        if paths:
+            # Behind the text, which the editor puts in after this.
+            self.call_later(self.post_message, self.Dropped(paths, event.text))
+        elif is_big(event.text):
+            event.prevent_default()
+            self.fold_in(event.text)
+            self.focus()
 
     # -- actions of the key table --------------------------------------------------------
     def check_action(
@@ -109,7 +144,7 @@ class PromptBox(TextArea):
         if column == len(line) and line.endswith("\\"):
             self.replace("\n", (row, column - 1), (row, column))
             return
-        self.post_message(self.Submitted(self.text))
+        self.post_message(self.Completing(entered=True) if self.choosing else self.Submitted(self.text))
 
     def action_help(self) -> None:
         """The help from an empty prompt; else the sign itself."""

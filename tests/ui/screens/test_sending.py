@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,8 @@ from handinger_tui.core.errors import ApiError, Doubtful, NoRoom, Refused, Serve
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Kind, Order, TurnStatus
 from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Script, says, worker
-from tests.ui.fakes import PRICED, Desktop, answers
+from tests.ui.disk import Disk
+from tests.ui.fakes import PRICED, Desktop, answers, launch
 
 
 def held(*deltas: str) -> tuple[Script, asyncio.Event]:
@@ -253,16 +255,16 @@ async def test_a_wait_named_by_the_service_is_counted_down_and_enter_waits_for_i
         await desktop.shows(pilot, "✓ completed")
 
 
-async def test_the_prompt_given_at_the_start_is_sent_at_once() -> None:
-    desktop = Desktop(api=answers("Hello"))
-    desktop.app.work.launch = desktop.app.work.launch.__class__(
-        desktop.connect, prompt="From outside", attachments=("a.csv",), budget="high"
-    )
+async def test_the_prompt_given_at_the_start_is_sent_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("x\n1\n")
+    given = launch(prompt="From outside", attachments=(str(file),), budget="high", disk=Disk())
+    desktop = Desktop(api=answers("Hello"), launch=given)
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "❯ From outside", "✓ completed")
     order = desktop.api.posts[0]
     assert (order.prompt, order.budget, [file.path for file in order.attachments]) == (
         "From outside",
         "high",
-        ["a.csv"],
+        [str(file)],
     )

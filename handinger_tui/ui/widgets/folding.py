@@ -1,0 +1,87 @@
+"""Folding: a text box in which a big pasted text is one sign."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from textual.widgets import TextArea
+from textual.widgets.text_area import Edit, EditResult, Location, Selection
+
+from handinger_tui.core.attaching import fold, folds_in, refolded, renumbered
+from handinger_tui.core.drafts import Draft
+
+
+class FoldingArea(TextArea):
+    """Its text holds chips for pasted texts. The cursor never stands in one, no edit leaves half of one."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+        self.pasted: list[str] = []
+        """The texts by number, from 1. None is ever taken away: undo and history may bring it back."""
+        super().__init__(id=id, compact=True, highlight_cursor_line=False, show_line_numbers=False)
+
+    def fold_in(self, text: str) -> None:
+        """Put a chip for `text` in place of the selection."""
+        self.pasted.append(text)
+        chip = fold(text, len(self.pasted))
+        done = self.replace(chip, *self.selection, maintain_selection_offset=False)
+        self.move_cursor(done.end_location)
+
+    def unfold(self, number: int) -> None:
+        """Put the text in place of its chip."""
+        for one in folds_in(self.text, self.pasted):
+            if one.number == number:
+                self.replace_span(one.start, one.end, self.pasted[number - 1])
+                return
+
+    def drop(self, number: int) -> None:
+        """Take a chip out."""
+        for one in folds_in(self.text, self.pasted):
+            if one.number == number:
+                self.replace_span(one.start, one.end, "")
+                return
+
+    def replace_span(self, start: int, end: int, text: str) -> None:
+        """Replace `self.text[start:end]` and stand behind it."""
+        ends = (_location(self.text, start), _location(self.text, end))
+        done = self.replace(text, *ends, maintain_selection_offset=False)
+        self.move_cursor(done.end_location)
+
+    def taken_in(self, draft: Draft) -> str:
+        """The text of a draft, its folded texts being ours from now on."""
+        known = len(self.pasted)
+        text = renumbered(draft.text, draft.pasted, lambda number: known + number)
+        self.pasted.extend(draft.pasted)
+        return refolded(text, self.pasted)
+
+    # -- chips are whole -------------------------------------------------------------------
+    def edit(self, edit: Edit) -> EditResult:
+        """No edit takes a part of a chip: it takes all of it."""
+        if edit.top != edit.bottom:
+            top, bottom = self._around(edit.top, forward=False), self._around(edit.bottom, forward=True)
+            if (top, bottom) != (edit.top, edit.bottom):
+                edit = replace(edit, from_location=top, to_location=bottom)
+        return super().edit(edit)
+
+    def validate_selection(self, selection: Selection) -> Selection:
+        """The cursor goes past a chip in one step."""
+        if not self.pasted:
+            return selection
+        forward = selection.end > self.selection.end
+        end = self._around(selection.end, forward=forward)
+        start = end if selection.is_empty else self._around(selection.start, forward=not forward)
+        return Selection(start, end)
+
+    def _around(self, at: Location, *, forward: bool) -> Location:
+        """`at`, or the end of the chip it lies in."""
+        row, column = at
+        if not self.pasted or row >= self.document.line_count:
+            return at
+        for one in folds_in(self.document.get_line(row), self.pasted):
+            if one.start < column < one.end:
+                return row, one.end if forward else one.start
+        return at
+
+
+def _location(text: str, index: int) -> Location:
+    before = text[:index]
+    return before.count("\n"), index - before.rfind("\n") - 1

@@ -1,0 +1,73 @@
+"""Drafts: as they go to disk and come back, and the folded texts in them."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handinger_tui.core.attaching import fold, folds_in, mentioned, refolded, renumbered, without
+from handinger_tui.core.drafts import Draft, draft_from, draft_of, in_history, packed, unpacked
+from handinger_tui.core.turn import Attachment, Order
+
+FILE = Attachment("/x/my sales.csv", "my sales.csv", 12, "text/csv", "ab")
+LONG, LONGER = "x" * 3_000, "y" * 4_000
+
+FILES = st.builds(Attachment, st.text(), st.text(), st.integers(0, 1 << 50), st.text(), st.text())
+PLAIN = st.text(st.characters(exclude_characters="\x1e"))
+
+
+@given(PLAIN, st.lists(FILES, max_size=3), st.lists(st.text(), max_size=3))
+def test_a_draft_comes_back_as_it_was(text: str, files: list[Attachment], pasted: list[str]) -> None:
+    draft = Draft(text, tuple(files), tuple(pasted))
+    assert unpacked(packed(draft)) == draft
+
+
+def test_a_draft_of_words_is_stored_as_these_words() -> None:
+    assert packed(Draft("half a thought")) == "half a thought"
+    assert unpacked("half a thought") == Draft("half a thought")
+    assert unpacked("") == Draft()
+
+
+@given(st.text())
+def test_anything_on_the_disk_is_read(text: str) -> None:
+    assert isinstance(unpacked(f"\x1e{text}"), Draft)
+
+
+def test_a_draft_keeps_only_the_texts_that_stand_in_it() -> None:
+    text = f"compare {fold(LONGER, 2)} and {fold(LONGER, 2)}"
+    assert draft_from(text, [FILE], [LONG, LONGER]) == Draft(
+        f"compare {fold(LONGER, 1)} and {fold(LONGER, 1)}", (FILE,), (LONGER,)
+    )
+    assert draft_from("nothing", [], [LONG]) == Draft("nothing")
+
+
+def test_an_order_is_a_draft_again() -> None:
+    assert draft_of(Order("t", "sum up", 0, attachments=(FILE,))) == Draft("sum up", (FILE,))
+
+
+def test_the_history_names_the_files() -> None:
+    assert in_history("sum up", [FILE]) == 'sum up @"/x/my sales.csv"'
+    assert in_history("", [FILE]) == '@"/x/my sales.csv"'
+    odd = Attachment("/x/a\nb", "a\nb", 1, "text/plain")
+    assert in_history("sum up", [odd]) == "sum up"
+
+
+def test_chips_are_found_and_numbered_anew() -> None:
+    text = f"a {fold(LONG, 1)} b {fold(LONGER, 2)} [pasted text 1: 7 characters]"
+    first, second = folds_in(text, [LONG, LONGER])
+    assert (text[first.start : first.end], second.number) == (fold(LONG, 1), 2)
+    moved = renumbered(text, [LONG, LONGER], lambda number: number + 5)
+    assert moved == f"a {fold(LONG, 6)} b {fold(LONGER, 7)} [pasted text 1: 7 characters]"
+    assert folds_in("no chip", [LONG]) == ()
+
+
+def test_a_text_is_folded_again_where_it_stands() -> None:
+    assert refolded(f"see {LONG}!", ["short", LONG]) == f"see {fold(LONG, 2)}!"
+    assert refolded("short", ["short"]) == "short"
+
+
+def test_a_name_is_taken_out_of_a_text() -> None:
+    text = r'see @a.csv, \@a.csv and @"a.csv" but @b.csv'
+    assert without(text, "a.csv") == r"see a.csv, \@a.csv and a.csv but @b.csv"
+    assert mentioned(without(text, "a.csv")).paths == ("b.csv",)
+    assert without('open @"a', "a") == 'open @"a'

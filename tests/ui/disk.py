@@ -1,0 +1,46 @@
+"""The disk as the program gives it to the screen."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+from handinger_tui.cli.attachments import attachment, list_directory
+from handinger_tui.core.turn import Attachment
+from handinger_tui.ui.launch import Opening
+from tests.ui.fakes import Desktop, answers, launch
+
+
+@dataclass
+class Disk:
+    """Looks for real. `gate` holds every look back until it is set, as a slow disk does."""
+
+    gate: threading.Event | None = None
+    looks: list[str] = field(default_factory=list)
+    threads: set[int] = field(default_factory=set)
+
+    def attachment(self, path: str) -> Attachment:
+        self._look(path)
+        return attachment(path)
+
+    def listing(self, folder: str, prefix: str, *, hidden: bool) -> tuple[str, ...]:
+        self._look(f"{folder}*")
+        return list_directory(folder, prefix=prefix, hidden=hidden)
+
+    def _look(self, what: str) -> None:
+        self.looks.append(what)
+        self.threads.add(threading.get_ident())
+        if self.gate is not None:
+            assert self.gate.wait(20)
+
+
+def desktop_with(*texts: str, disk: Disk | None = None, **members: object) -> Desktop:
+    return Desktop(api=answers(*texts), launch=launch(Opening.FRESH, disk=disk or Disk(), **members))
+
+
+def chips(desktop: Desktop) -> list[str]:
+    return [f"{chip.name} {chip.facts}" for chip in desktop.work.pane.chips.shown]
+
+
+def files_of(desktop: Desktop, at: int = 0) -> list[str]:
+    return [file.name for file in desktop.api.posts[at].attachments]

@@ -1,0 +1,98 @@
+"""Big pasted texts: folded to one sign, sent whole, unfolded, taken away, never left in halves."""
+
+from __future__ import annotations
+
+import pytest
+from textual.events import Paste
+
+from handinger_tui.core.attaching import fold
+from handinger_tui.ui.launch import Opening
+from tests.engine.fakes import FakeApi
+from tests.ui.fakes import Desktop, answers, launch
+
+LONG = "a line of some length\n" * 2_000
+CHIP = fold(LONG, 1)
+
+
+def desktop_with(*texts: str) -> Desktop:
+    return Desktop(api=answers(*texts), launch=launch(Opening.FRESH))
+
+
+async def test_a_large_paste_is_one_chip_and_goes_as_the_text_it_is() -> None:
+    desktop = desktop_with("Done")
+    async with desktop.running() as pilot:
+        await pilot.press(*"see ")
+        desktop.app.post_message(Paste(LONG))
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == f"see {CHIP}")
+        await desktop.shows(pilot, "pasted text 1  44,000 characters, 2,001 lines ✕")
+        await pilot.press("!", "enter")
+        await desktop.until(pilot, lambda: desktop.api.posts)
+        await desktop.until(pilot, lambda: not desktop.work.pane.chips.display)
+        await desktop.until(pilot, lambda: not desktop.session.busy)
+        await pilot.press("up")
+        assert desktop.work.prompt.text == f"see {CHIP}!"
+    assert desktop.api.posts[0].prompt == f"see {LONG}!"
+
+
+@pytest.mark.parametrize(
+    "keys", [["backspace"], ["ctrl+w"], ["left", "delete"], ["left", "shift+right", "backspace"]]
+)
+async def test_a_chip_is_deleted_whole(keys: list[str]) -> None:
+    desktop = desktop_with()
+    async with desktop.running() as pilot:
+        await pilot.press(*"see ")
+        desktop.app.post_message(Paste(LONG))
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == f"see {CHIP}")
+        await pilot.press(*keys)
+        assert desktop.work.prompt.text == "see "
+
+
+async def test_the_cursor_goes_past_a_chip_and_nothing_is_typed_into_it() -> None:
+    desktop = desktop_with()
+    async with desktop.running() as pilot:
+        desktop.app.post_message(Paste(LONG))
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == CHIP)
+        await pilot.press("left", "x", "right", "y")
+        assert desktop.work.prompt.text == f"x{CHIP}y"
+        desktop.work.prompt.move_cursor((0, 9))
+        await pilot.press("z")
+        assert desktop.work.prompt.text in (f"xz{CHIP}y", f"x{CHIP}zy")
+
+
+async def test_a_chip_unfolds_by_key_and_by_mouse_and_can_be_edited() -> None:
+    desktop = desktop_with("Done")
+    short = "line\n" * 30
+    async with desktop.running() as pilot:
+        desktop.app.post_message(Paste(short))
+        await desktop.shows(pilot, "pasted text 1  150 characters, 31 lines ✕")
+        await pilot.press("f8")
+        await desktop.shows(pilot, "Enter Unfold")
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == short)
+        assert not desktop.work.pane.chips.display
+        await pilot.press("x")
+        assert desktop.work.prompt.text == f"{short}x"
+        desktop.work.prompt.put("")
+        desktop.app.post_message(Paste(short))
+        await desktop.shows(pilot, "pasted text 2")
+        await pilot.click("#chips", offset=(4, 0))
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == short)
+
+
+async def test_a_text_that_did_not_arrive_comes_back_folded() -> None:
+    desktop = Desktop(api=FakeApi(starts=[]), launch=launch(Opening.FRESH))
+    async with desktop.running() as pilot:
+        desktop.app.post_message(Paste(LONG))
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == CHIP)
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == CHIP)
+        await desktop.shows(pilot, "pasted text 1")
+
+
+async def test_what_looks_like_a_chip_is_text() -> None:
+    desktop = desktop_with("Done")
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, CHIP)
+        await desktop.until(pilot, lambda: desktop.api.posts)
+    assert desktop.api.posts[0].prompt == CHIP
