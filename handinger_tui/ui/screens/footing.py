@@ -54,11 +54,10 @@ class Footing(Screen[None]):
         self.launch = launch
         self.commands = COMMANDS
         self.desk: Desk | None = None
+        self.pane = pane = SessionPane(beginning, launch.disk, local=launch.local, id="pane")
+        self.drafting = Drafting(launch.disk, pane.prompt, pane.chips, self.do, self.draft_changed)
         self.stage = WorkStage(self, now_ms)
         self.filing = Filing(self)
-        self.pane = SessionPane(beginning, launch.disk, local=launch.local, id="pane")
-        pane = self.pane
-        self.drafting = Drafting(launch.disk, pane.prompt, pane.chips, self.do, self.draft_changed)
         self.side = Side(id="side")
         self.now_ms = now_ms
         self.header = HeaderLine(local=launch.local, id="header")

@@ -40,6 +40,7 @@ class WorkStage:
     def __init__(self, screen: Footing, now_ms: Callable[[], int]) -> None:
         self._screen = screen
         self.now_ms = now_ms
+        self.attach = screen.drafting.add
 
     # -- words and dialogs -----------------------------------------------------------------
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
@@ -98,14 +99,6 @@ class WorkStage:
     def refresh_budget(self) -> None:
         """Show the budget of the desk."""
         self._screen.refresh_budget()
-
-    async def attach(self, paths: Sequence[str]) -> None:
-        """Files go along with the next message.
-
-        Raises:
-            AttachmentProblem
-        """
-        await self._screen.drafting.add(paths)
 
     async def edit(self, text: str) -> str | None:
         """Hand the terminal to $VISUAL or $EDITOR; turns go on meanwhile."""
