@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from textual import on
+from textual.widgets import TextArea
 
 from handinger_tui.core.drafts import draft_of
 from handinger_tui.core.errors import AttachmentProblem, HandingerError
@@ -58,6 +59,10 @@ class Submitting(Citing):
                 self.do(self.run_command(name, rest))
             case Prompt(text):
                 self.do(self._send(text, typed))
+
+    @on(TextArea.SelectionChanged, "#prompt")
+    def _moved(self) -> None:
+        self.drafting.typed()
 
     @on(PromptBox.Dropped)
     def _dropped(self, event: PromptBox.Dropped) -> None:

@@ -239,10 +239,6 @@ class WorkScreen(Submitting):
         self.drafting.typed()
         self.draft_changed()
 
-    @on(TextArea.SelectionChanged, "#prompt")
-    def _moved(self) -> None:
-        self.drafting.typed()
-
     def draft_changed(self) -> None:
         """Every change starts the pause anew; after it the draft goes to disk."""
         if self._typing is not None:
