@@ -100,21 +100,27 @@ class UsagePanel(Panel[UsageView]):
         return self._lines[y] if y < self.line_count(width) else BLANK
 
 
-def compact_line(session: Session, gauges: Sequence[Gauge] = (), room: int | None = None) -> str:
+def compact_line(
+    session: Session, gauges: Sequence[Gauge] = (), room: int | None = None, most: int | None = None
+) -> str:
     """One line for narrow screens: "turn $0.0123 · 8 credits · worker $0.05+ (2 turns not reported)".
 
-    The limit that is nearest follows where `room` (cells) leaves place for it.
+    The limit that is nearest follows where `room` (cells) leaves place for it. With less than
+    `most` the reasons of the plus sign go, then tokens, then credits, and never an amount of money.
     """
     view = usage_view(session)
     if view.status is None:
         return ""
-    pieces = [*_turn_pieces(view), _worker_piece(view)]
+    turn, worker = _turn_pieces(view), _worker_piece(view)
     nearest = max(gauges, key=lambda gauge: (gauge.state, gauge.percent or 0), default=None)
     if nearest is not None:
-        longer = " · ".join([*pieces, gauge_words(nearest)])
+        longer = " · ".join([*turn, worker, gauge_words(nearest)])
         if room is None or len(longer) <= room:
             return longer
-    return " · ".join(pieces)
+    brief = worker.partition(" (")[0]
+    choices = ([*turn, worker], [*turn, brief], [*turn[:-1], brief], [turn[0], brief])
+    lines = [" · ".join(pieces) for pieces in choices]
+    return next((line for line in lines if most is None or len(line) <= most), lines[-1])
 
 
 def _turn_pieces(view: UsageView) -> list[str]:

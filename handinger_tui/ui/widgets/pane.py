@@ -27,6 +27,8 @@ from handinger_tui.ui.widgets.words import Advice, advice, held_advice, queued_t
 
 HINT_CELLS: Final = 30
 """So much of the line below the prompt is left to what Enter does, before limits are told there too."""
+MARGINS: Final = 5
+"""Cells at the ends of that line."""
 
 
 class SessionPane(Vertical):
@@ -121,12 +123,13 @@ class SessionPane(Vertical):
         readings = (
             reading for turn in session.turns for reading in (turn.status, turn.snapshot, turn.before)
         )
+        most = self.size.width - MARGINS
         room = self.size.width - HINT_CELLS
         made_of: tuple[object, ...] = (session.session_id, money, room, *self.gauges, *readings)
         if len(made_of) == len(self._figures_of) and all(map(is_, made_of, self._figures_of)):
             return
         self._figures_of = made_of
-        self._money = compact_line(session, self.gauges, room) if money else ""
+        self._money = compact_line(session, self.gauges, room, most) if money else ""
 
     def advise(self, now_ms: int) -> None:
         """The card: trouble of our own first, else what the newest turn asks for."""

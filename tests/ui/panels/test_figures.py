@@ -195,3 +195,16 @@ def test_the_nearest_limit_follows_only_where_there_is_room() -> None:
     assert compact_line(two_turns(), limits) == f"{alone} · day limit 90 %, near"
     assert compact_line(two_turns(), limits, len(alone) + 22) == alone
     assert compact_line(two_turns(), limits, len(alone) + 23) == f"{alone} · day limit 90 %, near"
+
+
+def test_amounts_of_money_are_the_last_to_go() -> None:
+    going = turn(2, before=SECOND, after=reading("0.06", credit="40", busy=True), status=TurnStatus.ACCEPTED)
+    told = session(*two_turns().turns, going)
+    whole = compact_line(told)
+    assert whole.endswith("+ (this turn is running)")
+    brief = whole.partition(" (")[0]
+    assert compact_line(told, most=len(whole)) == whole
+    assert compact_line(told, most=len(whole) - 1) == brief
+    assert (
+        compact_line(told, most=len(brief) - 1) == compact_line(told, most=1) == "turn $0.01 · worker $0.06+"
+    )
