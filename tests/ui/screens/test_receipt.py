@@ -69,6 +69,21 @@ def test_the_amounts_of_the_categories_stand_in_line() -> None:
     assert len({line.index(".") for line in amounts}) == 1
 
 
+@pytest.mark.parametrize(("key", "title"), [("ctrl+t", "1 of 1"), ("ctrl+l", "Ledger")])
+async def test_no_passing_line_covers_the_figures(key: str, title: str) -> None:
+    desktop = asked()
+    async with desktop.running(120, 40) as pilot:
+        await desktop.send(pilot, "Question")
+        await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
+        await desktop.send(pilot, "/limit day 5")
+        await desktop.shows(pilot, "The day limit is $5.00 now")
+        await pilot.press(key)
+        await desktop.shows(pilot, title)
+        await desktop.rest(pilot)
+        assert not desktop.work.query("Toast"), "nor from the screen below"
+        assert "The day limit is" not in desktop.text()
+
+
 async def test_keys_walk_through_the_turns_and_close() -> None:
     desktop = asked()
     async with desktop.running() as pilot:
