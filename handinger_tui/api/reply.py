@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 from handinger_tui.api import body, faults
 from handinger_tui.api.limits import Limits
 from handinger_tui.api.lines import LineReader
+from handinger_tui.api.pacing import pace
 from handinger_tui.api.sse import SseReader
 from handinger_tui.core.frames import Framing, Piece, Via
 from handinger_tui.core.jsontext import Json, NotJson, parse
@@ -114,6 +115,7 @@ class HttpReply:
             if found is not None:
                 yield found
             return
+        pace(self._response)
         chunks = body.chunks(self._response, self._limits.idle_timeout, self._limits.max_turn_bytes)
         async with aclosing(chunks):
             read = {_Form.EVENTS: self._events, _Form.LINES: self._lines}.get(self._form, self._text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing, suppress
@@ -14,7 +15,7 @@ from time import monotonic
 from typing import Any, Final, TypeVar
 
 from handinger_tui.core.errors import Damaged, LedgerError, NoRoom
-from handinger_tui.ledger.batch import Batch
+from handinger_tui.ledger.batch import MAX_FRAMES, Batch
 from handinger_tui.ledger.faults import translated
 from handinger_tui.ledger.opening import Opened
 from handinger_tui.ledger.rows import TurnFrame
@@ -37,6 +38,8 @@ class _Job:
     work: Callable[[sqlite3.Connection], object]
     frames: Frames
     done: Future[Any]
+    before: deque[TurnFrame]
+    """The frames that came since the job before it."""
 
 
 class _Stop(Enum):
@@ -68,7 +71,10 @@ class DatabaseThread:
         self._on_batch = on_batch
         self._on_damage = on_damage
         self._batch = batch or Batch()
-        self._queue: SimpleQueue[TurnFrame | _Job | _Stop] = SimpleQueue()
+        self._queue: SimpleQueue[deque[TurnFrame] | _Job | _Stop] = SimpleQueue()
+        self._frames: deque[TurnFrame] = deque()
+        self._tray: deque[TurnFrame] | None = None
+        """Inside the thread: where frames wait that it knows of, and more may come."""
         self._opened: Future[str | None] = Future()
         self._ended: Future[None] = Future()
         # Running from the start: whoever waits may give up, the thread still reports.
@@ -79,6 +85,8 @@ class DatabaseThread:
         # A daemon: a program that dies without closing must not hang here.
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self.problem: str | None = None
+        self.woken = 0
+        """How often something was put before the thread, for tests."""
 
     def start(self) -> Future[str | None]:
         """Open the database; the result is the problem met and overcome, if any."""
@@ -86,14 +94,21 @@ class DatabaseThread:
         return self._opened
 
     def append(self, item: TurnFrame) -> None:
-        """Queue a frame.
+        """Queue a frame; from the one thread that also submits.
+
+        The database thread is woken for the first frames only and takes the others
+        along when these are due: a thousand wake-ups a second cost more than all the writing.
 
         Raises:
             LedgerError: the thread was told to stop.
         """
         if self._closing:
             raise LedgerError(_CLOSED)
-        self._queue.put(item)
+        frames = self._frames
+        frames.append(item)
+        # Appended first, counted then: whatever the thread does meanwhile, no frame stays behind unseen.
+        if len(frames) == 1 or len(frames) % MAX_FRAMES == 0:
+            self._queue.put(frames)
 
     def submit(self, work: Callable[[sqlite3.Connection], T], frames: Frames = Frames.TRIED) -> Future[T]:
         """Run `work` on the connection after everything queued before it."""
@@ -101,7 +116,8 @@ class DatabaseThread:
         if self._closing:
             done.set_exception(LedgerError(_CLOSED))
         else:
-            self._queue.put(_Job(work, frames, done))
+            before, self._frames = self._frames, deque()
+            self._queue.put(_Job(work, frames, done, before))
             if self._broken:
                 self._refuse_all()
         return done
@@ -147,18 +163,29 @@ class DatabaseThread:
             try:
                 item = self._queue.get(timeout=self._batch.wait(monotonic()))
             except Empty:
+                self._take(self._tray)
                 self._write(connection)
                 continue
-            if isinstance(item, TurnFrame):
-                self._batch.add(item, monotonic())
+            self.woken += 1
+            if isinstance(item, deque):
+                self._tray = item
+                if self._batch.wait(monotonic()) is None or len(item) >= MAX_FRAMES:
+                    self._take(item)
                 if self._batch.due(monotonic()):
                     self._write(connection)
                 continue
             if isinstance(item, _Job):
+                self._take(item.before)
                 self._perform(item, connection)
                 continue
+            self._take(self._frames)
             self._write(connection)
             return
+
+    def _take(self, frames: deque[TurnFrame] | None) -> None:
+        """Frames that came since join the batch."""
+        while frames:
+            self._batch.add(frames.popleft(), monotonic())
 
     def _write(self, connection: sqlite3.Connection) -> LedgerError | None:
         """Commit the batch; the error instead of raising it, since nobody waits here."""

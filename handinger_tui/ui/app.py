@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import time
@@ -12,7 +11,6 @@ from typing import Final
 
 from rich.segment import Segment, Segments
 from textual import work
-from textual.app import App
 from textual.binding import Binding
 from textual.driver import Driver
 from textual.events import Event, Key, Paste
@@ -29,8 +27,10 @@ from handinger_tui.ui.palette import CommandProvider
 from handinger_tui.ui.screens.dialogs import Problem
 from handinger_tui.ui.screens.leaving import farewell
 from handinger_tui.ui.screens.work import WorkScreen
+from handinger_tui.ui.terminal.display import Display
 from handinger_tui.ui.themes import THEMES, first_theme
 from handinger_tui.ui.transcript.guard import ControlFilter
+from handinger_tui.ui.warming import warm
 
 FAILED: Final = "The program met a fault of its own and has ended; your history is safe."
 
@@ -40,7 +40,7 @@ def system_now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class HandingerApp(App[None]):
+class HandingerApp(Display):
     """Shows its first frame, then connects."""
 
     TITLE = "handinger-tui"
@@ -124,9 +124,7 @@ class HandingerApp(App[None]):
             else:
                 await self.work.connected(connection)
         if not self.is_headless:
-            # Measured: the collector's pauses over all that was imported are the longest frames.
-            gc.freeze()
-            gc.set_threshold(20_000, 20, 100)
+            await warm()
 
     async def action_quit(self) -> None:
         """Every way out keeps what was typed."""

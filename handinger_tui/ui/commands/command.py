@@ -17,7 +17,15 @@ from handinger_tui.ui.screens.desk import Desk
 Answer = TypeVar("Answer")
 
 
-class Stage(Protocol):
+class Painted(Protocol):
+    """What commands may change of the whole terminal."""
+
+    def redraw(self) -> None:
+        """Write the whole screen anew."""
+        ...
+
+
+class Stage(Painted, Protocol):
     """The screen, as commands know it."""
 
     def say(self, text: str, severity: SeverityLevel = "information") -> None:

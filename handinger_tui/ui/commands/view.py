@@ -41,6 +41,11 @@ async def panels(to: Context) -> None:
         to.stage.toggle_panels()
 
 
+async def redraw(to: Context) -> None:
+    """Write the whole screen anew: another program may have written on it."""
+    to.stage.redraw()
+
+
 async def theme(to: Context) -> None:
     """Switch between dark and light."""
     if to.stage.use_theme(to.rest) is None:
@@ -68,5 +73,6 @@ VIEW: Final = (
     Command("panels", "Show or hide usage, sources and files", panels, takes="[wider|narrower]"),
     Command("history", "Search the messages sent before", history),
     Command("editor", "Write the message in your own editor", editor),
+    Command("redraw", "Paint the whole screen anew", redraw),
     Command("theme", "Dark or light", theme, takes="[dark|light]"),
 )

@@ -24,7 +24,7 @@ from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.screens.dialogs import Confirm
 from handinger_tui.ui.screens.help import HelpScreen
 from handinger_tui.ui.screens.leaving import read_day
-from handinger_tui.ui.themes import THEMES, by_name
+from handinger_tui.ui.screens.looks import Looks
 
 if TYPE_CHECKING:
     # The screen makes the stage.
@@ -34,12 +34,11 @@ Answer = TypeVar("Answer")
 LINK_NEEDS_A_LOOK = "This link may not lead where it seems to"
 
 
-class WorkStage:
+class WorkStage(Looks):
     """Implements `commands.command.Stage` on the one work screen."""
 
     def __init__(self, screen: Footing, now_ms: Callable[[], int]) -> None:
-        self._screen = screen
-        self.now_ms = now_ms
+        super().__init__(screen, now_ms)
         self.attach = screen.drafting.add
 
     # -- words and dialogs -----------------------------------------------------------------
@@ -153,15 +152,6 @@ class WorkStage:
         panel = self._screen.side.sources
         panel.show(self._screen.at_work.session)
         return panel
-
-    def use_theme(self, name: str) -> str | None:
-        """One of ours by name, or the other one."""
-        app = self._screen.app
-        other = next(theme.name for theme in THEMES if theme.dark is not app.current_theme.dark)
-        wanted = by_name(name) if name else other
-        if wanted is not None:
-            app.theme = wanted
-        return wanted
 
     # -- the outside -------------------------------------------------------------------------
     async def save(self, parts: Sequence[FilePart]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final, Self
 
 from rich.style import Style as RichStyle
 from textual import events
+from textual.color import Color
 from textual.geometry import Region, Size
 from textual.reactive import Reactive
 from textual.scroll_view import ScrollView
@@ -100,20 +101,25 @@ class Window(ScrollView, can_focus=True):
         if state != self._lines_state:
             self._lines.clear()
             self._lines_state = state
-        lines = [self._lines.get(y) or self._finished_line(y) for y in crop.line_range]
+        missing = [y for y in crop.line_range if y not in self._lines]
+        if missing:
+            # Once for all lines: it walks up to the screen.
+            ground = self.background_colors[1]
+            for y in missing:
+                self._lines[y] = self._finished_line(y, ground)
+        lines = [self._lines[y] for y in crop.line_range]
         if crop.column_span != (0, self.size.width):
             return [strip.crop(*crop.column_span) for strip in lines]
         return lines
 
-    def _finished_line(self, y: int) -> Strip:
+    def _finished_line(self, y: int, ground: Color) -> Strip:
         strip = self._screen_line(y)
         self.lines_drawn += 1
         pointed = self.hover_style
         if pointed.link_id and "@click" in pointed.meta:
             strip = strip.style_links(pointed.link_id, self.link_style_hover)
         for line_filter in self.get_line_filters():
-            strip = strip.apply_filter(line_filter, self.background_colors[1])
-        self._lines[y] = strip
+            strip = strip.apply_filter(line_filter, ground)
         return strip
 
     def refresh(

@@ -65,6 +65,7 @@ class SessionPane(Vertical):
         self.gauges: tuple[Gauge, ...] = ()
         """How far the limits are used."""
         self._money = self._usual = ""
+        self._told = Content("")
         self._figures_of: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
@@ -190,7 +191,8 @@ class SessionPane(Vertical):
         unlimited = self._budget == "unlimited"
         chip = Content.assemble((self._budget, "bold $background on $warning" if unlimited else "$accent"))
         told = Content.assemble(chip, (f" · {self._usual}", "$text-muted")) if self._usual else chip
-        if told != self._entry.border_subtitle:
+        if not told.is_same(self._told):
+            self._told = told
             self._entry.border_subtitle = told
         self._hint.show(self._what_enter_does(), self._money)
 

@@ -41,7 +41,7 @@ def test_a_mistyped_command_is_refused_with_a_suggestion() -> None:
 
 
 def test_completion_offers_commands_and_only_matching_aliases() -> None:
-    assert [name for name, _ in beginning("re")] == ["/resume", "/rename", "/receipt"]
+    assert [name for name, _ in beginning("re")] == ["/resume", "/rename", "/receipt", "/redraw"]
     assert "/clear" not in [name for name, _ in beginning("")]
 
 

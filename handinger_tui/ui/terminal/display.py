@@ -1,0 +1,52 @@
+"""Display: an app that writes to the terminal only what it does not show already, and soon after a key."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from rich.console import RenderableType
+from textual import events
+from textual import screen as textual_screen
+from textual._compositor import CompositorUpdate
+from textual.app import App
+from textual.driver import Driver
+from textual.screen import Screen
+
+from handinger_tui.ui.terminal.board import Board
+
+CHECKS_PER_S: Final = 240
+"""How often Textual looks for something to paint, once there is something.
+
+Its own 60 let a key that comes just after a paint wait for up to two periods: while text streams, half of
+the time that a letter takes. What paints often has a pace of its own (`screens.work`).
+"""
+
+# Read as a screen makes its timer; the setting in Textual's environment holds for animations, too.
+vars(textual_screen)["UPDATE_PERIOD"] = 1 / CHECKS_PER_S
+
+
+class Display(App[None]):
+    """Everything it paints goes over a `Board`."""
+
+    def __init__(self, driver_class: type[Driver] | None = None) -> None:
+        self.board = Board()
+        super().__init__(driver_class=driver_class)
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """As Textual's own; what the terminal shows already is not written again."""
+        if isinstance(renderable, CompositorUpdate):
+            renderable = self.board.update(renderable)
+        super()._display(screen, renderable)
+
+    def on_mount(self) -> None:
+        """A shell or an editor had the terminal meanwhile."""
+        self.app_resume_signal.subscribe(self, lambda _app: self.redraw())
+
+    def on_resize(self, _event: events.Resize) -> None:
+        """Terminals arrange what stands there anew, each in its own way."""
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Write the whole screen, whatever the terminal shows."""
+        self.board.forget()
+        self.refresh()

@@ -1,0 +1,121 @@
+"""The difference between two screens as bytes for the terminal."""
+
+from __future__ import annotations
+
+from itertools import compress, count
+from operator import is_not
+from typing import Final
+
+from handinger_tui.ui.terminal.cells import Cell, Pen, Pens, Row
+
+GAP: Final = 6
+"""Unchanged cells that are written again: moving over fewer takes more bytes than they do."""
+
+
+class Lean:
+    """Collects what has to be written. The pen is plain before and after."""
+
+    def __init__(self, pens: Pens) -> None:
+        self._plain = pens.plain
+        self._pen: Pen = pens.plain
+        self._out: list[str] = []
+        self._at: tuple[int, int] | None = None
+        """Line and column of the cursor; None when nobody knows."""
+
+    def scroll(self, top: int, bottom: int, by: int) -> None:
+        """Let the terminal move lines `top` up to `bottom` (not included) up by `by`, down when negative.
+
+        Margins and line feeds are understood by every terminal since the VT100;
+        sequences that scroll by a number are not.
+        """
+        move = f"\x1b[{bottom}H" + "\n" * by if by > 0 else f"\x1b[{top + 1}H" + "\x1bM" * -by
+        self._out.append(f"\x1b[{top + 1};{bottom}r{move}\x1b[r")
+        self._at = None
+
+    def row(self, y: int, old: Row, new: Row, *, odd: bool) -> None:
+        """Write what changed in line `y`; `odd`: there are odd cells in it."""
+        if old is new:
+            return
+        changed = list(compress(count(), map(is_not, old, new)))
+        if not changed:
+            return
+        if odd:
+            self._odd_row(y, new, changed)
+            return
+        start = end = changed[0]
+        for x in changed:
+            if x - end > GAP:
+                self._run(y, new, start, end + 1)
+                start = x
+            end = x
+        self._run(y, new, start, end + 1)
+
+    def _odd_row(self, y: int, new: Row, changed: list[int]) -> None:
+        odd = next((x for x in changed if _odd(new[x])), None)
+        if odd is not None:
+            # It may take more cells than we think: whatever stands right of it is written again.
+            changed = [*(x for x in changed if x < odd), *range(odd, len(new))]
+        start = end = changed[0]
+        for x in changed:
+            if x - end > GAP or any(map(_odd, new[end + 1 : x])):
+                self._run(y, new, start, end + 1)
+                start = x
+            end = x
+        self._run(y, new, start, end + 1)
+
+    def text(self) -> str:
+        """Everything so far."""
+        if self._pen is not self._plain:
+            self._out.append("\x1b[m")
+            self._pen = self._plain
+        return "".join(self._out)
+
+    def _run(self, y: int, row: Row, start: int, end: int) -> None:
+        first = row[start]
+        if first is not None and isinstance(first[1], int) and first[1]:
+            # The cells of an odd strip come back only with all of it.
+            begin = start - first[1]
+            head = row[begin] if begin >= 0 else None
+            if head is not None and head[0] is first[0] and head[1] == 0:
+                start = begin
+        out, pen = self._out, self._pen
+        for x in range(start, end):
+            cell = row[x]
+            if cell is None:
+                continue
+            text, own = cell
+            if isinstance(own, int):
+                if own == 0:
+                    self._pen = pen
+                    self._whole(y, x, text)
+                    pen = self._pen
+                continue
+            if self._at != (y, x):
+                self._move(y, x)
+            if own is not pen and not (text == " " and pen.draws_blank(own)):
+                out.append(pen.to(own))
+                pen = own
+            out.append(text)
+            self._at = (y, x + 1)
+        self._pen = pen
+
+    def _whole(self, y: int, x: int, text: str) -> None:
+        """Write a whole strip. Where the cursor stands then depends on the terminal."""
+        if self._pen is not self._plain:
+            self._out.append("\x1b[m")
+            self._pen = self._plain
+        self._move(y, x)
+        self._out.append(text)
+        self._at = None
+
+    def _move(self, y: int, x: int) -> None:
+        at = self._at
+        if at is not None and at[0] == y and at[1] < x:
+            self._out.append(f"\x1b[{x - at[1]}C")
+        elif at != (y, x):
+            self._out.append(f"\x1b[{y + 1};{x + 1}H")
+        self._at = (y, x)
+
+
+def _odd(cell: Cell | None) -> bool:
+    return cell is None or isinstance(cell[1], int)

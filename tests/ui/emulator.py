@@ -1,0 +1,70 @@
+"""An app on an emulated terminal: what really stands on it, beside what the compositor thinks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyte
+from textual.app import App
+from textual.drivers.headless_driver import HeadlessDriver
+
+
+class EmulatedDriver(HeadlessDriver):
+    """Writes to a terminal emulator. `App.run_test(headless=False)` uses it as `driver_class`."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.bytes = 0
+        """Bytes written so far."""
+        self.written: list[str] = []
+        """What was written, in order."""
+        columns, lines = self._get_terminal_size()
+        self.terminal = pyte.Screen(columns, lines)
+        self._stream = pyte.Stream(self.terminal)
+
+    @property
+    def is_headless(self) -> bool:
+        """Textual writes to this one."""
+        return False
+
+    def write(self, data: str) -> None:
+        """What a terminal would get."""
+        self.bytes += len(data.encode("utf-8", "surrogatepass"))
+        self.written.append(data)
+        self._stream.feed(data)
+
+    def resize(self, columns: int, lines: int) -> None:
+        """The terminal has another size, and keeps what stood on it as terminals do."""
+        self.terminal.resize(lines, columns)
+
+
+def driver_of(app: App[Any]) -> EmulatedDriver:
+    """The app's terminal."""
+    assert isinstance(app._driver, EmulatedDriver)
+    return app._driver
+
+
+Look = tuple[object, ...]
+
+
+def cells(screen: pyte.Screen) -> list[list[Look]]:
+    """Every cell of a terminal, with what can be seen of it."""
+    return [[_look(screen.buffer[y][x]) for x in range(screen.columns)] for y in range(screen.lines)]
+
+
+def _look(cell: pyte.screens.Char) -> Look:
+    if cell.data == " " and not (cell.underscore or cell.strikethrough or cell.reverse):
+        return " ", cell.bg
+    return tuple(cell)
+
+
+def expected(app: App[Any]) -> list[list[Look]]:
+    """What a full paint by Textual itself would give on an empty terminal of the same size."""
+    terminal = driver_of(app).terminal
+    fresh = pyte.Screen(terminal.columns, terminal.lines)
+    stream = pyte.Stream(fresh)
+    compositor = app.screen._compositor
+    for y, line in enumerate(compositor._render_chops(compositor.size.region, lambda _y: True)):
+        for x, strip in line.items():
+            stream.feed(f"\x1b[{y + 1};{x + 1}H{strip.render(app.console)}")
+    return cells(fresh)

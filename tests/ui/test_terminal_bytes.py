@@ -1,0 +1,287 @@
+"""What reaches the terminal: always the screen that the compositor means, in few bytes."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pyte
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import RenderableType
+from rich.style import Style
+from textual.app import App, ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.pilot import Pilot
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Input, Static
+
+from handinger_tui.core.session import put_turn
+from handinger_tui.core.turn import ToolPart, TurnStatus
+from handinger_tui.ui.terminal.cells import TAME, Pen, Pens, _read
+from handinger_tui.ui.terminal.display import CHECKS_PER_S, Display
+from tests.ui.emulator import EmulatedDriver, cells, driver_of, expected
+from tests.ui.transcript.documents import DOCUMENTS
+from tests.ui.transcript.sample import ANSWER, COMPLETE
+from tests.ui.transcript.screen import Stage, grown, session, text_part, transcript_rules, turn
+
+
+class Overlay(ModalScreen[None]):
+    """Something in front of everything."""
+
+    CSS = "Overlay { align: center middle; } #box { width: 40; height: 9; border: round red; }"
+
+    def compose(self) -> ComposeResult:
+        yield Static("An overlay with 東京 and 🎉 in it.", id="box")
+
+
+class Bench(Stage, Display):
+    """A transcript between a header, a panel at its side and a prompt, on an emulated terminal."""
+
+    CSS = (
+        transcript_rules()
+        + "#side { width: 30; border: round green; } #head { height: 1; } Horizontal { height: 1fr; }"
+    )
+
+    def __init__(self, *, lean: bool = True, side: bool = True) -> None:
+        super().__init__(session(COMPLETE, turn(2, text_part("", open_=True), status=TurnStatus.ACCEPTED)))
+        self.driver_class = EmulatedDriver
+        self.lean = lean
+        self.head = Static("head", id="head")
+        self.side = Static("\n".join(f"figure {n}" for n in range(0, 90, 3)), id="side")
+        self.side.display = side
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield self.head
+            with Horizontal():
+                yield self.transcript
+                yield self.side
+            yield Input()
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        if self.lean:
+            super()._display(screen, renderable)
+        else:
+            App._display(self, screen, renderable)
+
+
+def check(app: Bench, what: object) -> None:
+    shown, meant = cells(driver_of(app).terminal), expected(app)
+    for y, (line, other) in enumerate(zip(shown, meant, strict=True)):
+        assert line == other, (what, y)
+
+
+async def rest(app: Bench, pilot: Pilot[None]) -> None:
+    """Let everything be painted."""
+    await pilot.pause()
+    while app.screen._dirty_widgets or app.screen._compositor._dirty_regions:
+        await pilot.pause(1 / CHECKS_PER_S)
+    await pilot.pause()
+
+
+TEXTS = [ANSWER, DOCUMENTS["cjk"], DOCUMENTS["prose"], DOCUMENTS["fence"], DOCUMENTS["ordered"]]
+# Only what pyte measures as Textual does: it knows no sequences of emoji.
+ODD_TEXTS = ["- 🎉 party 東京 e\u0301\n- 👍 thumb\n\n| 🎉 | 値 |\n|-|-|\n| a\u0308 | 東京都 |\n\n", *TEXTS]
+
+
+@pytest.fixture(autouse=True)
+def full_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a terminal of today."""
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+
+class Session:
+    """A person and a worker at random."""
+
+    def __init__(self, app: Bench, pilot: Pilot[None], dice: random.Random, texts: list[str]) -> None:
+        self.app, self.pilot, self.dice, self.texts = app, pilot, dice, texts
+        self.text = ""
+        self.number = 2
+
+    def stream(self) -> None:
+        rest_of = self.dice.choice(self.texts)
+        self.text += rest_of[: self.dice.randint(1, 400)]
+        assert self.app.shown is not None
+        self.app.shown = grown(self.app.shown, text_part(self.text, open_=True))
+        self.app.transcript.show(self.app.shown)
+
+    def next_turn(self) -> None:
+        self.number += 1
+        self.text = ""
+        assert self.app.shown is not None
+        fresh = turn(
+            self.number,
+            ToolPart("c", "search", input={"q": "東京"}),
+            text_part("", open_=True),
+            status=TurnStatus.ACCEPTED,
+        )
+        self.app.shown = put_turn(self.app.shown, fresh)
+        self.app.transcript.show(self.app.shown)
+
+    def scroll(self) -> None:
+        self.app.transcript.scroll_relative(y=self.dice.choice((-30, -3, -1, 1, 3, 30)))
+
+    async def overlay(self) -> None:
+        if len(self.app.screen_stack) > 1:
+            self.app.pop_screen()
+        else:
+            await self.app.push_screen(Overlay())
+
+    async def resize(self) -> None:
+        width, height = self.dice.choice(((100, 30), (60, 20), (120, 40), (100, 12)))
+        driver_of(self.app).resize(width, height)
+        await self.pilot.resize_terminal(width, height)
+
+    async def step(self) -> None:
+        one: Callable[[], Any] = self.dice.choice(
+            [self.stream] * 8
+            + [self.scroll] * 4
+            + [
+                self.next_turn,
+                self.overlay,
+                self.resize,
+                self.app.transcript.toggle_details,
+                self.app.transcript.follow,
+                self.app.transcript.cursor_next,
+                lambda: self.app.transcript.find("the"),
+                self.app.transcript.find_clear,
+                lambda: self.app.head.update(f"head {self.dice.random()} 🎉"),
+                lambda: self.app.side.update("\n".join(f"n {self.dice.random()}" for _ in range(30))),
+                lambda: setattr(self.app.side, "display", not self.app.side.display),
+                self.app.transcript.text_select_all,
+            ]
+        )
+        done = one()
+        if done is not None and hasattr(done, "__await__"):
+            await done
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_the_terminal_always_shows_what_the_compositor_means(seed: int) -> None:
+    app, dice = Bench(), random.Random(seed)
+    async with app.run_test(headless=False, size=(100, 30)) as pilot:
+        acted = Session(app, pilot, dice, TEXTS if seed % 2 else ODD_TEXTS)
+        for number in range(25):
+            await acted.step()
+            await rest(app, pilot)
+            check(app, (seed, number))
+
+
+async def test_without_colours_it_is_right_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app, dice = Bench(), random.Random(7)
+    async with app.run_test(headless=False, size=(100, 30)) as pilot:
+        acted = Session(app, pilot, dice, ODD_TEXTS)
+        for number in range(15):
+            await acted.step()
+            await rest(app, pilot)
+            check(app, number)
+
+
+async def streamed(*, lean: bool, side: bool, text: str, step: int = 60) -> tuple[int, Bench]:
+    """Bytes for an answer that comes in equal pieces, each of them painted."""
+    app = Bench(lean=lean, side=side)
+    async with app.run_test(headless=False, size=(120, 40)) as pilot:
+        await rest(app, pilot)
+        before = driver_of(app).bytes
+        for end in range(step, len(text) + step, step):
+            assert app.shown is not None
+            app.shown = grown(app.shown, text_part(text[:end], open_=True))
+            app.transcript.show(app.shown)
+            await rest(app, pilot)
+        check(app, "end")
+        return driver_of(app).bytes - before, app
+
+
+LONG = f"{ANSWER}\n" + "".join(
+    f"Paragraph {n} with some more words than fit one line of it.\n\n" for n in range(30)
+)
+
+
+async def test_a_streamed_answer_takes_few_bytes() -> None:
+    narrow, app = await streamed(lean=True, side=False, text=LONG)
+    wide, _app = await streamed(lean=True, side=True, text=LONG)
+    # A paint for every 60 characters. Measured: 15 and 21 times the answer; 170 without the board.
+    assert app.board.scrolls > 10
+    assert narrow < 25 * len(LONG)
+    assert wide < 34 * len(LONG)
+
+
+async def test_a_paint_of_what_stands_there_writes_no_cell() -> None:
+    app = Bench()
+    async with app.run_test(headless=False, size=(100, 30)) as pilot:
+        await rest(app, pilot)
+        driver_of(app).written.clear()
+        app.transcript.refresh()
+        app.side.refresh()
+        await rest(app, pilot)
+        assert len("".join(driver_of(app).written)) <= 12, driver_of(app).written
+
+
+async def test_what_something_else_wrote_is_painted_over_after_a_redraw_a_resize_and_a_return() -> None:
+    app, junk = Bench(), "\x1b[1;1H\x1b[2J" + "junk of another program 東京 " * 20
+    async with app.run_test(headless=False, size=(100, 30)) as pilot:
+
+        async def resize() -> None:
+            driver_of(app).resize(90, 30)
+            await pilot.resize_terminal(90, 30)
+
+        async def resume() -> None:
+            # As the driver does after ^Z and fg, and `suspend` after an editor.
+            await app._post_message(driver_of(app).SignalResume())
+
+        async def redraw() -> None:
+            app.redraw()
+
+        for repair in (redraw, resize, resume):
+            await rest(app, pilot)
+            pyte.Stream(driver_of(app).terminal).feed(junk)
+            assert cells(driver_of(app).terminal) != expected(app)
+            await repair()
+            await rest(app, pilot)
+            check(app, repair.__name__)
+
+
+async def test_a_quiet_screen_writes_nothing() -> None:
+    app = Bench()
+    async with app.run_test(headless=False, size=(100, 30)) as pilot:
+        await rest(app, pilot)
+        driver_of(app).written.clear()
+        for _ in range(20):
+            await pilot.pause(1 / 50)
+        assert driver_of(app).written == []
+
+
+def test_tame_characters_take_one_cell() -> None:
+    for number in (*range(32, 0xD800), *range(0xE000, 0x11000)):
+        if TAME.fullmatch(chr(number)):
+            assert cell_len(chr(number)) == 1, hex(number)
+            assert pyte.screens.wcwidth(chr(number)) == 1, hex(number)
+
+
+STYLES = st.builds(
+    lambda fore, back, marks: Style(color=fore, bgcolor=back) + Style.parse(" ".join(marks)),
+    st.sampled_from([None, "red", "bright_blue", "color(99)", "#123456", "default"]),
+    st.sampled_from([None, "green", "bright_white", "color(200)", "#abcdef"]),
+    st.sets(st.sampled_from(["bold", "italic", "underline", "strike", "reverse", "blink"])),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(styles=st.lists(STYLES, min_size=2, max_size=6))
+def test_every_way_from_pen_to_pen_draws_what_the_style_says(styles: list[Style]) -> None:
+    pens = Pens()
+    short, whole = pyte.Screen(20, 1), pyte.Screen(20, 1)
+    pen: Pen = pens.plain
+    for style in styles:
+        codes = style._make_ansi_codes(3)  # type: ignore[arg-type]  # an IntEnum's value: true colour
+        next_pen = pens._made(*_read(codes)) if codes else pens.plain
+        pyte.Stream(short).feed((pen.to(next_pen) if pen is not next_pen else "") + "x")
+        pyte.Stream(whole).feed(style.render("x"))
+        pen = next_pen
+    assert cells(short) == cells(whole)
