@@ -90,6 +90,12 @@ class HandingerApp(Display):
         else:
             await super().on_event(event)
 
+    def clear_notifications(self) -> None:
+        """Passing lines go from the screens below too, where Textual leaves them until they expire."""
+        super().clear_notifications()
+        for screen in self.screen_stack[:-1]:
+            screen.query("ToastHolder").remove()
+
     async def on_ready(self) -> None:
         """The first frame stands."""
         self.work.set_focus(self.work.prompt)
