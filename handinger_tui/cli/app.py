@@ -151,7 +151,7 @@ def connection(parts: Parts) -> Connection:
         shelf=parts.ledger,
         badge=Badge(settings.profile, parts.host, settings.key.tail(), settings.local),
         base_url=parts.base_url,
-        files=FileAccess(parts, folder),
+        files=FileAccess(parts.client, folder),
         open_link=open_link,
         email=parts.client.email,
         books=parts.ledger,

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from stat import S_ISREG
 
+from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.downloads import save
 from handinger_tui.api.peek import peek
 from handinger_tui.cli.files import refresher
 from handinger_tui.cli.opening import open_path
-from handinger_tui.cli.wiring import Parts
 from handinger_tui.core.turn import FilePart
 from handinger_tui.ui.launch import Fetched, Progress
 
@@ -20,8 +20,8 @@ from handinger_tui.ui.launch import Fetched, Progress
 class FileAccess:
     """Implements `ui.launch.Files`; downloads go to `folder`."""
 
-    def __init__(self, parts: Parts, folder: Path) -> None:
-        self._parts = parts
+    def __init__(self, client: WorkerClient, folder: Path) -> None:
+        self._client = client
         self._folder = folder
 
     async def save(
@@ -33,7 +33,7 @@ class FileAccess:
             LinkExpired, ApiError
         """
         path = await save(
-            self._parts.client,
+            self._client,
             file.url,
             self._folder,
             file.filename,
@@ -52,7 +52,7 @@ class FileAccess:
             LinkExpired, ApiError
         """
         found = await peek(
-            self._parts.client, file.url, most, progress=progress, refresh=self._refresh(file, reread)
+            self._client, file.url, most, progress=progress, refresh=self._refresh(file, reread)
         )
         return Fetched(found.data, found.whole, found.total)
 
@@ -65,7 +65,7 @@ class FileAccess:
         return await open_path(path)
 
     def _refresh(self, file: FilePart, worker_id: str | None) -> Callable[[], Awaitable[str | None]] | None:
-        return refresher(self._parts, worker_id, file) if worker_id else None
+        return refresher(self._client, worker_id, file) if worker_id else None
 
 
 def _read(path: str, most: int) -> Fetched | None:

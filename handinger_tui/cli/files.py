@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
 
+from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.downloads import save
 from handinger_tui.cli.exits import Exit
 from handinger_tui.cli.output import put, say
@@ -46,14 +47,14 @@ def written(told: argparse.Namespace, value: JsonObject, text: str) -> None:
 
 async def run(told: argparse.Namespace, parts: Parts) -> int:
     """Run one of them."""
-    files = await _read(parts, told.worker)
+    files = await _read(parts.client, told.worker)
     if told.action == "list":
         return _list(told, files)
     return await _get(told, parts, files)
 
 
-async def _read(parts: Parts, worker_id: str) -> tuple[WorkerFile, ...]:
-    return snapshot_of(as_object(parse_exact(await parts.client.read_worker(worker_id)))).files
+async def _read(client: WorkerClient, worker_id: str) -> tuple[WorkerFile, ...]:
+    return snapshot_of(as_object(parse_exact(await client.read_worker(worker_id)))).files
 
 
 # -- list ----------------------------------------------------------------------------------
@@ -146,7 +147,7 @@ async def _saved(parts: Parts, worker_id: str, file: WorkerFile, folder: Path) -
             file.filename,
             wanted=file.size,
             progress=meter.show if meter else None,
-            refresh=refresher(parts, worker_id, file),
+            refresh=refresher(parts.client, worker_id, file),
         )
     except ApiError as problem:
         if meter:
@@ -160,7 +161,7 @@ async def _saved(parts: Parts, worker_id: str, file: WorkerFile, folder: Path) -
     return {"filename": file.filename, "saved_as": str(path), "status": "saved", "error": None}
 
 
-def refresher(parts: Parts, worker_id: str, file: Named) -> Callable[[], Awaitable[str | None]]:
+def refresher(client: WorkerClient, worker_id: str, file: Named) -> Callable[[], Awaitable[str | None]]:
     """What `save` asks when the address of `file` may have expired: reads the worker, for free.
 
     It gives the address of today, None when the worker has the file no more, or several that
@@ -168,7 +169,7 @@ def refresher(parts: Parts, worker_id: str, file: Named) -> Callable[[], Awaitab
     """
 
     async def fresh() -> str | None:
-        return same_file(file, await _read(parts, worker_id))
+        return same_file(file, await _read(client, worker_id))
 
     return fresh
 

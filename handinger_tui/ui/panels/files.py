@@ -70,6 +70,11 @@ class FilesPanel(Listing[Listed]):
         self._fates.end(part, path)
         self.refresh()
 
+    def mark_left(self, part: FilePart) -> None:
+        """Nobody is saving it any more, whatever came of it."""
+        if self._fates.way(part) is not None:
+            self.mark_not_saved(part)
+
     def mark_not_saved(self, part: FilePart) -> None:
         """The download failed; an earlier copy stays known."""
         self._fates.end(part, None)
@@ -96,7 +101,7 @@ class FilesPanel(Listing[Listed]):
     def _about(self, entry: Listed, width: int) -> Content:
         """Its kind gives way where all does not fit: the name mostly says it too."""
         kind = one_line(entry.part.media_type) or "type not reported"
-        told, turn = size(entry.part.size), f"turn {entry.turn}"
+        told, turn = size(self._fates.size(entry.part)), f"turn {entry.turn}"
         room = width - len(self._mark(entry)) - 1
         forms = (" · ".join((told, name, turn)) for name in (kind, short_type(kind)))
         fits = next((form for form in forms if cell_len(form) <= room), f"{told} · {turn}")
@@ -120,7 +125,8 @@ class FilesPanel(Listing[Listed]):
         """The whole name, and the whole path once it was saved."""
         path = self._fates.path(item.part)
         changed = " · an earlier turn made another one" if item.changed else ""
-        about = f"{size(item.part.size)} · {one_line(item.part.media_type)} · turn {item.turn}{changed}"
+        told = size(self._fates.size(item.part))
+        about = f"{told} · {one_line(item.part.media_type)} · turn {item.turn}{changed}"
         lines = [file_name(item.part), about]
         return Content("\n".join([*lines, f"saved {clean_line(path)}"] if path else lines))
 

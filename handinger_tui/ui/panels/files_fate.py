@@ -29,6 +29,7 @@ class Fates:
     def __init__(self) -> None:
         self._ways: dict[str, Way] = {}
         self._paths: dict[str, str] = {}
+        self._sizes: dict[str, int] = {}
 
     def begin(self, part: FilePart) -> None:
         """Its download began."""
@@ -40,13 +41,19 @@ class Fates:
 
     def end(self, part: FilePart, path: str | None) -> None:
         """It lies at `path` now; None: it failed, and an earlier copy stays known."""
-        self._ways.pop(part.url, None)
+        way = self._ways.pop(part.url, None)
         if path is not None:
             self._paths[part.url] = path
+            if way is not None and way.got:
+                self._sizes[part.url] = way.got
 
     def way(self, part: FilePart) -> Way | None:
         """How far it is; None when it is not on its way."""
         return self._ways.get(part.url)
+
+    def size(self, part: FilePart) -> int | None:
+        """Bytes: as the service told, else as they were counted when it was saved."""
+        return part.size if part.size is not None else self._sizes.get(part.url)
 
     def path(self, part: FilePart) -> str | None:
         """Where it was saved."""

@@ -24,11 +24,11 @@ def head_lines(part: FilePart, beside: Sequence[str], loaded: Loaded | None, fac
         told = f"{clean_line(part.media_type, 60) or 'type not reported'} · {size(part.size)}"
         return [name, Content.styled(told, "$text-muted")]
     notes = [Content.styled(f"! {note}", "$text-warning") for note in loaded.notes]
-    return [name, _about(part, loaded, facet), *notes]
+    return [name, _about(loaded, facet), *notes]
 
 
-def _about(part: FilePart, loaded: Loaded, facet: int) -> Content:
-    pieces = [piece for piece in (loaded.what, loaded.counted, size(part.size)) if piece]
+def _about(loaded: Loaded, facet: int) -> Content:
+    pieces = [piece for piece in (loaded.what, loaded.counted, size(loaded.size)) if piece]
     line = Content.styled(" · ".join(pieces), "$text-muted")
     if len(loaded.facets) == 1:
         return line

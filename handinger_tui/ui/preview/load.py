@@ -57,6 +57,8 @@ class Loaded:
     counted: str
     notes: tuple[str, ...]
     facets: tuple[Facet, ...]
+    size: int | None = None
+    """Bytes of the whole file, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ def load(subject: Subject, going: Going, told: Callable[[str], None]) -> Loaded:
     notes += (kind.note,) if kind.note else ()
     going.check()
     loaded = KINDS[kind.shape](Task(subject, kind, going, told))
-    return Loaded(loaded.what, loaded.counted, (*notes, *loaded.notes), loaded.facets)
+    total = len(subject.data) if subject.whole else subject.total
+    return Loaded(loaded.what, loaded.counted, (*notes, *loaded.notes), loaded.facets, total)
 
 
 def _cut(subject: Subject) -> str:

@@ -40,14 +40,20 @@ class Filing:
         """Download files, one after the other. What goes wrong with one is said, and the others follow."""
         paths: list[str] = []
         name = ""
+        # All of them at once: whoever asks again meanwhile must not get one twice.
         for part in parts:
-            try:
-                paths.append(await self._saved(part))
-                name = file_name(part)
-            except ApiError as problem:
-                self._screen.stage.say(
-                    f"{file_name(part)}: {problem.summary} {problem.hint}".strip(), "error"
-                )
+            self._screen.side.files.mark_saving(part)
+        try:
+            for part in parts:
+                try:
+                    paths.append(await self._saved(part))
+                    name = file_name(part)
+                except ApiError as problem:
+                    told = f"{file_name(part)}: {problem.summary} {problem.hint}".strip()
+                    self._screen.stage.say(told, "error")
+        finally:
+            for part in parts:
+                self._screen.side.files.mark_left(part)
         if len(paths) == 1:
             self._screen.stage.say(f"Saved {name} as {paths[0]}")
         elif paths:

@@ -1,0 +1,201 @@
+"""What the screen may do with files, over real HTTP and a real disk: look, save, read back, hand over."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from handinger_tui.api.client import WorkerClient
+from handinger_tui.api.limits import Limits
+from handinger_tui.api.peek import peek
+from handinger_tui.cli.file_access import FileAccess
+from handinger_tui.cli.opening import open_path
+from handinger_tui.core.errors import ApiError, LinkExpired
+from handinger_tui.core.turn import FilePart, Kind
+from tests.api.conftest import KEY, Clients
+from tests.api.server import Peer, Server, chunk, head, raw, respond
+
+ROUTE = "/api/workers/w1/files/report.txt"
+BODY = b"0123456789" * 1000
+
+
+def part(url: str, name: str = "report.txt") -> FilePart:
+    return FilePart(url, "text/plain", name)
+
+
+def content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def keys_seen(server: Server) -> list[str | None]:
+    """What came along to identify us, request by request."""
+    return [request.header("authorization") for request in server.requests]
+
+
+# -- peeking ---------------------------------------------------------------------------------
+@pytest.mark.parametrize(("most", "whole"), [(10_001, True), (10_000, True), (9_999, False), (1, False)])
+async def test_no_more_is_kept_than_was_asked_for(
+    server: Server, client: WorkerClient, most: int, whole: bool
+) -> None:
+    server.answer(respond(200, BODY))
+    found = await peek(client, ROUTE, most)
+    assert (found.data, found.whole, found.total) == (BODY[:most], whole, len(BODY))
+    assert keys_seen(server) == [f"Bearer {KEY}"]
+
+
+async def test_what_comes_behind_is_not_waited_for(server: Server, client: WorkerClient) -> None:
+    async def endless(peer: Peer) -> None:
+        await peer.send(head(200, {"Transfer-Encoding": "chunked"}) + chunk(BODY))
+        await peer.gone()
+
+    server.answer(endless)
+    found = await peek(client, ROUTE, 100)
+    assert (found.data, found.whole, found.total) == (BODY[:100], False, None)
+
+
+async def test_a_file_in_its_address_needs_no_network(server: Server, client: WorkerClient) -> None:
+    url = "data:text/plain;base64," + base64.b64encode(BODY).decode()
+    found = await peek(client, url, 20)
+    assert (found.data, found.whole, found.total) == (BODY[:20], False, len(BODY))
+    assert server.requests == []
+
+
+async def test_progress_is_told(server: Server, client: WorkerClient) -> None:
+    told: list[tuple[int, int | None]] = []
+    server.answer(respond(200, BODY))
+    await peek(client, ROUTE, 1 << 20, progress=lambda got, total: told.append((got, total)))
+    assert told[-1] == (len(BODY), len(BODY))
+
+
+async def test_another_origin_never_sees_the_key(server: Server, other: Server, client: WorkerClient) -> None:
+    other.answer(respond(200, BODY))
+    await peek(client, f"{other.url}/file?sig=1", 100)
+    server.answer(raw(head(302, {"Location": f"{other.url}/moved", "Content-Length": "0"})))
+    await peek(client, ROUTE, 100)
+    assert len(other.requests) == 2
+    assert keys_seen(other) == [None, None]
+    assert keys_seen(server) == [f"Bearer {KEY}"]
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "ftp://x.test/a", "http://user:pw@x.test/a", "javascript:1"]
+)
+async def test_other_addresses_are_refused_unasked(server: Server, client: WorkerClient, url: str) -> None:
+    with pytest.raises(ApiError) as caught:
+        await peek(client, url, 100)
+    assert caught.value.kind is Kind.UNSAFE_URL
+    assert server.requests == []
+
+
+async def test_a_refusal_is_no_content(server: Server, client: WorkerClient) -> None:
+    server.answer(respond(404, b"no such file"))
+    with pytest.raises(ApiError) as caught:
+        await peek(client, ROUTE, 100)
+    assert caught.value.kind is Kind.NOT_FOUND
+
+
+# -- access ----------------------------------------------------------------------------------
+def listing(url: str) -> bytes:
+    file = {"filename": "report.txt", "mediaType": "text/plain", "url": url}
+    return json.dumps({"object": "worker", "id": "w1", "status": "completed", "files": [file]}).encode()
+
+
+async def test_an_expired_link_is_renewed_only_when_asked(
+    server: Server, other: Server, client: WorkerClient, tmp_path: Path
+) -> None:
+    access = FileAccess(client, tmp_path / "dl")
+    stale = part(f"{other.url}/f/report.txt?sig=old")
+    other.answer(respond(403, b"expired"))
+    with pytest.raises(LinkExpired):
+        await access.fetch(stale, 100)
+    assert server.requests == []
+    server.answer(
+        respond(200, listing(f"{other.url}/f/report.txt?sig=new"), {"Content-Type": "application/json"})
+    )
+    other.requests.clear()
+    other.answer(respond(403, b"expired"), respond(200, BODY), respond(403, b"expired"), respond(200, BODY))
+    assert (await access.fetch(stale, 100, reread="w1")).data == BODY[:100]
+    path = await access.save(stale, reread="w1")
+    assert content(path) == BODY
+    assert [request.method for request in server.requests] == ["GET", "GET"]
+    assert keys_seen(other) == [None] * 4
+
+
+async def test_a_file_is_saved_beside_one_of_its_name(
+    server: Server, client: WorkerClient, tmp_path: Path
+) -> None:
+    folder = tmp_path / "dl"
+    access = FileAccess(client, folder)
+    server.answer(respond(200, BODY))
+    first = await access.save(part(ROUTE, "../../evil/re\x1b[31mport.txt"))
+    second = await access.save(part(ROUTE, "../../evil/re\x1b[31mport.txt"))
+    assert first != second
+    assert sorted(folder.iterdir()) == sorted([Path(first), Path(second)])
+    assert all(content(one) == BODY and "\x1b" not in one for one in (first, second))
+
+
+async def test_a_file_beyond_the_limit_is_not_kept(server: Server, connect: Clients, tmp_path: Path) -> None:
+    access = FileAccess(await connect(server.url, Limits(max_file_bytes=100)), tmp_path / "dl")
+    server.answer(respond(200, BODY))
+    with pytest.raises(ApiError) as caught:
+        await access.save(part(ROUTE))
+    assert caught.value.kind is Kind.TOO_LARGE
+    assert not (tmp_path / "dl").exists()
+
+
+async def test_what_was_saved_is_read_back(client: WorkerClient, tmp_path: Path) -> None:
+    access = FileAccess(client, tmp_path)
+    kept = tmp_path / "kept.txt"
+    kept.write_bytes(BODY)
+    found = await access.read(str(kept), 5)
+    assert found is not None
+    assert (found.data, found.whole, found.total, found.saved) == (BODY[:5], False, len(BODY), True)
+    assert await access.read(str(tmp_path / "gone.txt"), 5) is None
+    assert await access.read(str(tmp_path), 5) is None
+    os.mkfifo(tmp_path / "pipe")
+    assert await access.read(str(tmp_path / "pipe"), 5) is None
+
+
+# -- opening ---------------------------------------------------------------------------------
+@pytest.fixture
+def opener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A system's program that writes down what it is given; its exit code stands in `code`."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program = folder / "xdg-open"
+    program.write_text(
+        f'#!/bin/sh\nprintf "%s\\n" "$#" "$1" > "{tmp_path}/given"\nexit $(cat "{tmp_path}/code")\n'
+    )
+    program.chmod(0o755)
+    (tmp_path / "code").write_text("0")
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    monkeypatch.setenv("DISPLAY", ":0")
+    monkeypatch.setattr("handinger_tui.cli.opening.sys.platform", "linux")
+    return tmp_path
+
+
+async def test_a_file_is_handed_over_as_one_argument(opener: Path) -> None:
+    file = opener / "a $(touch pwned); 'b'.txt"
+    file.write_text("x")
+    assert await open_path(str(file))
+    assert (opener / "given").read_text() == f"1\n{file}\n"
+    assert not any("pwned" in name for name in os.listdir())
+
+
+async def test_what_cannot_be_opened_is_told(opener: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = opener / "a.txt"
+    file.write_text("x")
+    (opener / "code").write_text("3")
+    assert not await open_path(str(file))
+    assert not await open_path("a.txt")
+    assert not await open_path(str(opener / "gone.txt"))
+    (opener / "given").unlink()
+    monkeypatch.delenv("DISPLAY")
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    assert not await open_path(str(file))
+    assert not (opener / "given").exists()

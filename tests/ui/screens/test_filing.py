@@ -1,0 +1,162 @@
+"""Files by panel and command: saved with progress, links renewed, opened after a judgement, copied."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from handinger_tui.core.errors import Refused
+from handinger_tui.core.turn import Kind
+from handinger_tui.ui.screens.dialogs import Confirm
+from handinger_tui.ui.screens.preview import PreviewScreen
+from handinger_tui.ui.screens.work import WorkScreen
+from tests.ui.screens.previewing import desktop_with, made, shown
+
+ELF = b"\x7fELF\x02\x01\x01"
+
+
+async def test_all_new_files_are_saved_and_one_that_fails_holds_nobody_up() -> None:
+    desktop = desktop_with(a_txt=b"one", b_txt=b"two", c_txt=b"three")
+    desktop.files.fails["https://x.test/b.txt"] = Refused(Kind.NOT_FOUND, "There is no such file.")
+    desktop.files.gate = asyncio.Event()
+    async with made(desktop, 120, 40) as pilot:
+        await pilot.press("f4", "a")
+        await desktop.shows(pilot, "saving 33 % of 3 B")
+        await pilot.press("a")
+        desktop.files.gate.set()
+        await desktop.until(
+            pilot, lambda: "Saved 2 files, the last one as /downloads/c.txt" in desktop.said()
+        )
+        assert "b.txt: There is no such file." in desktop.said()
+        assert [part.filename for part in desktop.files.saved] == ["a.txt", "c.txt"]
+        await desktop.shows(pilot, "✓ saved /downloads/a.txt")
+        # What is saved already is not saved again.
+        desktop.files.fails.clear()
+        await pilot.press("a")
+        await desktop.until(pilot, lambda: len(desktop.files.saved) == 3)
+        assert [part.filename for part in desktop.files.saved][2:] == ["b.txt"]
+
+
+@pytest.mark.parametrize("renew", [True, False])
+async def test_an_expired_link_is_renewed_when_the_person_says_so(renew: bool) -> None:
+    desktop = desktop_with(a_txt=b"one")
+    desktop.files.expired = set(desktop.files.bodies)
+    async with made(desktop) as pilot:
+        await desktop.send(pilot, "/download")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
+        await desktop.shows(pilot, "The link has expired", "costs nothing")
+        assert desktop.files.reread == []
+        if renew:
+            await pilot.click("#yes")
+            await desktop.until(pilot, lambda: "Saved a.txt as /downloads/a.txt" in desktop.said())
+        else:
+            await pilot.press("escape")
+            await desktop.until(pilot, lambda: "a.txt: The service answered 403." in desktop.said())
+        assert desktop.files.reread == (["w1"] if renew else [])
+
+
+async def test_a_document_is_saved_once_and_opened() -> None:
+    desktop = desktop_with(a_csv=b"a,b\n", b_txt=b"words")
+    async with made(desktop, 120, 40) as pilot:
+        await pilot.press("f4", "o")
+        await desktop.until(pilot, lambda: desktop.files.opened == ["/downloads/a.csv"])
+        await pilot.press("o")
+        await desktop.until(pilot, lambda: len(desktop.files.opened) == 2)
+        assert len(desktop.files.saved) == 1
+        # Somebody took it away: it is saved again.
+        desktop.files.disk.clear()
+        await pilot.press("o")
+        await desktop.until(pilot, lambda: len(desktop.files.opened) == 3)
+        assert len(desktop.files.saved) == 2
+        desktop.files.programs = False
+        await pilot.press("o")
+        await desktop.until(pilot, lambda: desktop.app.clipboard == "/downloads/a.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "why"),
+    [
+        ("run_sh", b"echo", ".sh files may run as programs"),
+        ("report_pdf", ELF, "it is a program or a script"),
+        ("icon_desktop", b"[Desktop Entry]", "it is a program or a script"),
+    ],
+)
+async def test_what_could_run_is_never_opened(name: str, body: bytes, why: str) -> None:
+    desktop = desktop_with(**{name: body})
+    async with made(desktop, 120, 40) as pilot:
+        await pilot.press("f4", "o")
+        await desktop.until(pilot, lambda: f"Saved, not opened: {why}" in desktop.said())
+        assert desktop.files.opened == []
+
+
+async def test_what_is_neither_is_asked_about() -> None:
+    desktop = desktop_with(page_html=b"<html>")
+    async with made(desktop, 120, 40) as pilot:
+        for answer, opened in (("escape", []), ("yes", ["/downloads/page.html"])):
+            await pilot.press("f4", "o")
+            await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
+            await desktop.shows(pilot, "a page may run scripts")
+            await (pilot.press("escape") if answer == "escape" else pilot.click("#yes"))
+            await desktop.until(pilot, lambda: isinstance(desktop.app.screen, WorkScreen))
+            await desktop.until(pilot, lambda: desktop.files.opened == opened)  # noqa: B023 - awaited here
+
+
+async def test_the_address_is_copied_then_the_path() -> None:
+    desktop = desktop_with(a_txt=b"one")
+    async with made(desktop, 120, 40) as pilot:
+        await pilot.press("f4", "y")
+        await desktop.until(pilot, lambda: desktop.app.clipboard == "https://x.test/a.txt")
+        await pilot.press("s")
+        await desktop.until(pilot, lambda: bool(desktop.files.saved))
+        await desktop.shows(pilot, "✓ saved")
+        await pilot.press("y")
+        await desktop.until(pilot, lambda: desktop.app.clipboard == "/downloads/a.txt")
+
+
+async def test_a_saved_file_is_looked_at_from_the_disk() -> None:
+    desktop = desktop_with(a_txt=b"one\n")
+    async with made(desktop) as pilot:
+        await shown(desktop, pilot)
+        assert len(desktop.files.fetched) == 1
+        await pilot.press("d")
+        await desktop.until(pilot, lambda: "Saved a.txt as /downloads/a.txt" in desktop.said())
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, WorkScreen))
+        desktop.files.disk["/downloads/a.txt"] = b"changed here\n"
+        await shown(desktop, pilot)
+        await desktop.shows(pilot, "the saved copy", "1  changed here")
+        assert len(desktop.files.fetched) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("/preview 7", "No file is called 7. There are 2 files: /preview 1 … 2, or a name."),
+        ("/preview", "There are 2 files: /preview 1 … 2, or a name."),
+        (
+            "/download nothing",
+            "No file is called nothing. There are 2 files: /download 1 … 2, a name, new, or all.",
+        ),
+    ],
+)
+async def test_a_file_that_is_not_there_is_said(typed: str, said: str) -> None:
+    desktop = desktop_with(alpha_txt=b"one", beta_txt=b"two")
+    async with made(desktop) as pilot:
+        await desktop.send(pilot, typed)
+        await desktop.until(pilot, lambda: said in desktop.said())
+
+
+async def test_commands_take_numbers_names_new_and_all() -> None:
+    desktop = desktop_with(alpha_txt=b"one", beta_txt=b"two")
+    async with made(desktop) as pilot:
+        await desktop.send(pilot, "/preview BET")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, PreviewScreen))
+        await desktop.shows(pilot, "beta.txt   2 of 2")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, WorkScreen))
+        for typed, count in (("2", 1), ("alpha.txt", 2), ("new", 4), ("all", 6)):
+            await desktop.send(pilot, f"/download {typed}")
+            await desktop.until(pilot, lambda: len(desktop.files.saved) == count)  # noqa: B023 - awaited here
+        names = [part.filename for part in desktop.files.saved]
+        assert names == ["beta.txt", "alpha.txt", *["alpha.txt", "beta.txt"] * 2]
