@@ -44,6 +44,9 @@ class SseReader:
         self._open = False
         self._has_data = False
         self._size = 0
+        self._only: str | None = None
+        """The one line of the block so far, when it is a data field, and no event ever had an id."""
+        self._plain = True
         self.dropped = 0
         self.retry_ms: int | None = None
 
@@ -58,6 +61,7 @@ class SseReader:
             if line:
                 self._field(line)
             elif line is None:
+                self._hand_on()
                 self._open, self._size = True, self._limit + 1
             elif self._open and (piece := self._dispatch()):
                 found.append(piece)
@@ -67,12 +71,18 @@ class SseReader:
         if line.startswith(b":"):
             return
         if line.startswith(b"data") and (len(line) == 4 or line[4] == 58):  # 58 is the colon
-            self._has_data = True
             self._size += len(line) - 4
+            if self._plain and not self._open and line[4:] and self._size <= self._limit:
+                self._open = self._has_data = True
+                self._only = line.decode("utf-8", "replace")
+                return
+            self._has_data = True
         elif line.startswith((b"retry:", b"retry")):
             self._retry(line)
             return
         self._open = True
+        self._plain = self._plain and not line.startswith(b"id")
+        self._hand_on()
         if self._size <= self._limit:
             self._decoder.decode(line.decode("utf-8", "replace"))
 
@@ -83,7 +93,18 @@ class SseReader:
         if name == b"retry" and digits.isdigit():
             self.retry_ms = int(digits[:_MAX_RETRY_DIGITS])
 
+    def _hand_on(self) -> None:
+        """The block has more than one line: the library reads it."""
+        if self._only is not None:
+            self._decoder.decode(self._only)
+            self._only = None
+
     def _dispatch(self) -> Piece | None:
+        if self._only is not None:
+            # Nearly every block of an answer. The library takes six times as long for it.
+            data, self._only = self._only[5:].removeprefix(" "), None
+            self._open, self._has_data, self._size = False, False, 0
+            return Piece(Framing.SSE, data)
         event = self._decoder.decode("")
         has_data, too_large = self._has_data, self._size > self._limit
         self._open, self._has_data, self._size = False, False, 0

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
+from handinger_tui.core.swap import swap
 from handinger_tui.core.turn import Turn, TurnStatus
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, for `swap`.
+@dataclass(frozen=True)
 class Session:
     """`session_id` is ours; `worker_id` is None until the service told it."""
 
@@ -50,8 +52,8 @@ def put_turn(session: Session, turn: Turn) -> Session:
     for at in range(len(session.turns) - 1, -1, -1):
         if session.turns[at].turn_id == turn.turn_id:
             turns = (*session.turns[:at], turn, *session.turns[at + 1 :])
-            return replace(session, turns=turns, worker_id=turn.worker_id or session.worker_id)
-    return replace(session, turns=(*session.turns, turn), worker_id=turn.worker_id or session.worker_id)
+            return swap(session, turns=turns, worker_id=turn.worker_id or session.worker_id)
+    return swap(session, turns=(*session.turns, turn), worker_id=turn.worker_id or session.worker_id)
 
 
 def title_from(prompt: str) -> str:

@@ -246,7 +246,8 @@ class Retry:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+# Without slots, for `swap`.
+@dataclass(frozen=True)
 class Turn:
     """Everything known about one turn, computed from its order and its frames."""
 

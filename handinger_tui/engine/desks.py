@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from handinger_tui.core.fold import fold
 from handinger_tui.core.frames import Frame, Framing, Note
@@ -12,6 +12,7 @@ from handinger_tui.core.jsontext import dump
 from handinger_tui.core.limits import Gauge
 from handinger_tui.core.outcome import fault_object
 from handinger_tui.core.session import Session, put_turn
+from handinger_tui.core.swap import swap
 from handinger_tui.core.turn import Fault, Kind, Order, Turn, TurnStatus
 from handinger_tui.engine.counting import figures_moved
 from handinger_tui.engine.ports import Clock, TurnLog
@@ -70,7 +71,7 @@ class Desks:
     def _put(self, desk: Desk, turn: Turn) -> None:
         before = next((own for own in reversed(desk.session.turns) if own.turn_id == turn.turn_id), None)
         session = put_turn(desk.session, turn)
-        desk.session = replace(session, updated_ms=self._clock.now_ms())
+        desk.session = swap(session, updated_ms=self._clock.now_ms())
         desk.uncounted = desk.uncounted or figures_moved(before, turn)
         self._tell(session.session_id)
 
