@@ -30,8 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except BrokenPipeError:
-        # The reader is gone; without this the interpreter complains when it flushes at exit.
+    except OSError as problem:
+        # A reader that is gone is no news to anybody; a full disk is.
+        if not isinstance(problem, BrokenPipeError):
+            sys.stderr.write(f"The output could not be written: {problem.strerror or problem}.\n")
+        # Without this the interpreter complains when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return LOCAL_IO
     if code in (INTERRUPTED, TERMINATED):

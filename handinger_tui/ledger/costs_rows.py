@@ -142,7 +142,8 @@ class Book:
         with translated():
             cursor = self._connection.cursor()
             cursor.row_factory = None
-            yield from cursor.execute(sql, cells)
+            # Not the cursor itself: left half read, it would be closed after its connection.
+            yield from iter(cursor.execute(sql, cells).fetchone, None)
 
     def titles(self) -> dict[str | bytes, str]:
         """The titles of the sessions that are still known, by their id as stored."""

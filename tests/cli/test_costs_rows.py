@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.cli.costs_turns import COLUMNS
+from handinger_tui.cli.exits import Exit
 from handinger_tui.core.export import spending_json
 from handinger_tui.core.money import decimal_text
 from handinger_tui.core.spending import Which
@@ -81,3 +85,27 @@ async def test_one_look_is_of_one_moment(tmp_path: Path) -> None:
             assert book.ids("session_id", "ses") == ["ses_1"]
         with opened(path) as book:
             assert book.ids("session_id", "ses") == ["ses_1", "ses_2"]
+
+
+async def test_rows_that_nobody_reads_to_the_end_are_left_quietly(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    async with ledger_at(path) as ledger:
+        await play(ledger, session("ses_1"), order("turn_1"), answered())
+        await play(ledger, session("ses_2"), order("turn_2"), answered())
+    with opened(path) as book:
+        rows = book.rows(Which())
+        assert next(rows)[0] == "turn_2"
+    rows.close()  # type: ignore[attr-defined]  # a generator, as the interpreter closes it when the reader is gone
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_a_full_disk_is_told_in_one_line(own_home: Path, form: str) -> None:
+    command = [sys.executable, "-m", "handinger_tui", "costs", form]
+    environ = os.environ | {"HANDINGER_TUI_HOME": str(own_home)}
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, env=environ, check=False, timeout=60
+        )
+    assert ran.returncode == Exit.LOCAL_IO
+    assert ran.stderr.decode() == "The output could not be written: No space left on device.\n"
