@@ -26,6 +26,7 @@ class Where(StrEnum):
     FILES = "In the panel of files"
     PREVIEW = "In a preview"
     PAGE = "In the preview of a text"
+    DATA = "In the data of a session"
     LINES = "In tables and trees"
     TABLE = "In a table"
     TREE = "In a tree"
@@ -64,8 +65,8 @@ class Key:
 _P, _A, _T, _S = Where.PROMPT, Where.ANYWHERE, Where.TRANSCRIPT, Where.SESSIONS
 _C = Where.CHIPS
 _O, _L, _R, _B = Where.SOURCES, Where.LEDGER, Where.RECEIPT, Where.BUDGETS
-_N, _G, _E = Where.LINES, Where.TABLE, Where.TREE
 _F, _V, _W = Where.FILES, Where.PREVIEW, Where.PAGE
+_D, _N, _G, _E = Where.DATA, Where.LINES, Where.TABLE, Where.TREE
 
 # fmt: off - one key, one line
 KEYS: Final = (
@@ -102,6 +103,7 @@ KEYS: Final = (
     Key("work.palette", "ctrl+p", "command('palette')", "Commands", "Every command, to search", _A, 9),
     Key("work.receipt", "ctrl+t", "command('receipt')", "Receipt", "What the last turn took, in full", _A),
     Key("work.ledger", "ctrl+l", "command('ledger')", "Ledger", "What everything took so far", _A),
+    Key("work.data", "f5", "command('data')", "Data", "Structured output and data parts", _A),
     Key("work.details", "ctrl+o", "command('details')", "Details", "Unfold thoughts and tool calls", _A),
     Key("work.find", "ctrl+f", "command('find')", "Find", "Find in this session", _A),
     Key("work.up", "pageup", "scroll('page_up')", "Page up", "Scroll up one page", _A),
@@ -126,6 +128,7 @@ KEYS: Final = (
     Key("transcript.mention", "m", "mention(1)", "Mention", "To the next place that names a source", _T),
     Key("transcript.mention_up", "M", "mention(-1)", "Mention before", "To the place before", _T),
     Key("transcript.source", "s", "source", "Source", "To the source that is named there", _T),
+    Key("transcript.data", "d", "data", "Data", "The data at the cursor, as a tree or a table", _T),
     Key("sources.open", "enter", "open", "Open", "Open the source in the browser", _O, 1),
     Key(
         "sources.mention",
@@ -179,6 +182,14 @@ KEYS: Final = (
     Key("preview.open", "o", "open", "Open", "Save it, and open it with its program", _V, 7),
     Key("preview.again", "r", "again", "Load again", "Load it again; a link that expired is renewed", _V, 1),
     Key("page.copy", "y", "copy", "Copy", "Copy the text as it is written", _W, 1),
+    Key("data.next", "n", "another(1)", "Next", "The next data of the session", _D, 2),
+    Key("data.previous", "p", "another(-1)", "Before", "The data before", _D, 3),
+    Key("data.view", "tab,t", "view", "Table", "As a table where it is one; as a tree again", _D, 4),
+    Key("data.json", "J", "save('json')", "JSON", "Save it as JSON", _D, 5),
+    Key("data.csv", "C", "save('csv')", "CSV", "Save the table as CSV", _D, 6),
+    Key("data.copy", "Y", "copy_all", "Copy", "Copy all of it as JSON", _D, 7),
+    Key("data.reload", "r", "reload", "Read again", "Show what has changed meanwhile", _D),
+    Key("data.close", "escape,q", "close", "Close", "Close the data", _D, 8),
     Key("lines.up", "up,k", "step(-1)", "Up", "To the line above", _N),
     Key("lines.down", "down,j", "step(1)", "Down", "To the line below", _N),
     Key("lines.page_up", "pageup", "page(-1)", "Page up", "A page up", _N),

@@ -7,6 +7,7 @@ from typing import Final
 
 from handinger_tui.ui.commands.attaching import ATTACHING
 from handinger_tui.ui.commands.command import Command, Context
+from handinger_tui.ui.commands.data import DATA
 from handinger_tui.ui.commands.files import FILES
 from handinger_tui.ui.commands.ledger import LEDGER
 from handinger_tui.ui.commands.money import MONEY
@@ -24,6 +25,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     *LEDGER,
     *SOURCES,
     *FILES,
+    *DATA,
     *VIEW,
     *PROGRAM,
 )

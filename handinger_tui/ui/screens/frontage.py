@@ -8,6 +8,7 @@ from typing import ClassVar, Final
 
 from textual.binding import ActiveBinding, BindingType
 
+from handinger_tui.ui.commands.data import show_data
 from handinger_tui.ui.keys import Where, bindings, for_footer
 from handinger_tui.ui.launch import Launch
 from handinger_tui.ui.screens.footing import Footing
@@ -135,6 +136,10 @@ class Frontage(Footing):
         text = self.transcript.copy_current()
         if text:
             self.stage.copy(text, "this part" if self.transcript.copyable_at_cursor() else "the last answer")
+
+    def action_data(self) -> None:
+        """The data that the cursor stands on, else the newest."""
+        self.do(show_data(self.at_work, self.stage, self.transcript.spoken_at_cursor))
 
     def action_panel(self, name: str) -> None:
         """The key of one panel."""

@@ -9,12 +9,13 @@ from typing import Final
 
 from textual.content import Content
 
+from handinger_tui.core.datasets import STRUCTURED
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.turn import CustomPart, DataPart, ToolPart, ToolState
 from handinger_tui.ui.transcript.code import code_rows, coloured_lines
 from handinger_tui.ui.transcript.pretty import one_line, pretty
 from handinger_tui.ui.transcript.row import BOLD, INDENT, Row, indented, joined, styled
-from handinger_tui.ui.transcript.slots import Replaced
+from handinger_tui.ui.transcript.slots import Replaced, Structured
 from handinger_tui.ui.transcript.wrap import width_of, wrapped
 
 FOLDED: Final = "▸ "
@@ -109,6 +110,11 @@ def data_rows(part: DataPart, look: Look) -> list[Row]:
     name = clean_line(part.name, 80)
     line = fold_line(look, styled(name, None, BOLD), styled("  " + one_line(part.data), "faint"))
     return [line, *inside(_labelled("data", part.data))] if look.unfolded else [line]
+
+
+def structured_rows(output: Structured, look: Look) -> list[Row]:
+    """Structured output, as a data part."""
+    return data_rows(DataPart(STRUCTURED, output.value), look)
 
 
 def custom_rows(part: CustomPart, look: Look) -> list[Row]:

@@ -33,6 +33,7 @@ from handinger_tui.ui.transcript.cards import (
     fold_line,
     inside,
     replaced_rows,
+    structured_rows,
     tool_rows,
 )
 from handinger_tui.ui.transcript.endings import ending_rows, progress_rows
@@ -47,6 +48,7 @@ from handinger_tui.ui.transcript.slots import (
     Skipped,
     Slot,
     Sources,
+    Structured,
 )
 
 PROMPT_MARK: Final = "❯ "
@@ -151,6 +153,7 @@ SLOT_ROWS: Final[Mapping[type, RowsOf]] = MappingProxyType(
     {
         Order: prompt_rows,
         Sources: sources_rows,
+        Structured: structured_rows,
         Replaced: replaced_rows,
         Skipped: skipped_rows,
         Progress: lambda slot, _look: progress_rows(slot),
@@ -159,7 +162,7 @@ SLOT_ROWS: Final[Mapping[type, RowsOf]] = MappingProxyType(
         **PART_ROWS,
     }
 )
-FOLDABLE: Final = (ReasoningPart, ToolPart, DataPart, CustomPart, Sources, Replaced)
+FOLDABLE: Final = (ReasoningPart, ToolPart, DataPart, CustomPart, Sources, Structured, Replaced)
 LINES: Final = (*FOLDABLE, FilePart, Skipped)
 """What is one line when folded: no empty row between two of these."""
 
@@ -174,6 +177,12 @@ def gap_between(before: Slot, after: Slot) -> bool:
     return not (isinstance(before, LINES) and isinstance(after, LINES))
 
 
+def _value_of(slot: DataPart | CustomPart | Structured) -> object:
+    if isinstance(slot, DataPart):
+        return slot.data
+    return slot.raw if isinstance(slot, CustomPart) else slot.value
+
+
 def source_of(slot: Slot) -> str:
     """What copying a slot gives: Markdown for answers, JSON for data, "" for decoration."""
     if isinstance(slot, Order):
@@ -185,8 +194,8 @@ def source_of(slot: Slot) -> str:
     if isinstance(slot, ToolPart):
         kept = {"tool": slot.name, "input": slot.input, "output": slot.output, "error": slot.error}
         return pretty({name: value for name, value in kept.items() if value is not None})
-    if isinstance(slot, DataPart | CustomPart):
-        return pretty(slot.data if isinstance(slot, DataPart) else slot.raw)
+    if isinstance(slot, DataPart | CustomPart | Structured):
+        return pretty(_value_of(slot))
     if isinstance(slot, FilePart):
         return slot.url
     if isinstance(slot, Sources):

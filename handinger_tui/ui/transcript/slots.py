@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from handinger_tui.core.datasets import structured_of
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
+from handinger_tui.core.jsontext import Json
 from handinger_tui.core.turn import FilePart, Order, Part, Retry, SourcePart, StepPart, Turn, TurnStatus
 
 
@@ -39,6 +41,12 @@ class Replaced(NamedTuple):
     text: str
 
 
+class Structured(NamedTuple):
+    """The structured output that a turn brought."""
+
+    value: Json
+
+
 class Skipped(NamedTuple):
     """How many events could not be read."""
 
@@ -51,7 +59,7 @@ class Receipt(NamedTuple):
     text: str
 
 
-Slot = Order | Part | Progress | Sources | Replaced | Skipped | Ending | Receipt
+Slot = Order | Part | Progress | Sources | Structured | Replaced | Skipped | Ending | Receipt
 
 SHOWN_AS_ERROR: Final = frozenset(
     {
@@ -74,6 +82,9 @@ def slots_of(turn: Turn, receipt: str) -> list[Slot]:
     slots += [file for file in files_of_turn(turn) if file.url not in streamed]
     if turn.replaced_text:
         slots.append(Replaced(turn.replaced_text))
+    output = structured_of(turn)
+    if output is not None:
+        slots.append(Structured(output))
     if sources := sources_of_turn(turn):
         slots.append(Sources(sources))
     if turn.skipped:
@@ -92,7 +103,9 @@ def same(old: Slot, new: Slot) -> bool:
     """The rows of `old` are those of `new`. Parts by identity: comparing their text would be slow."""
     if old is new:
         return True
-    small = isinstance(old, Progress | Sources | Skipped | Ending | Receipt | Replaced | FilePart)
+    small = isinstance(
+        old, Progress | Sources | Structured | Skipped | Ending | Receipt | Replaced | FilePart
+    )
     return small and type(old) is type(new) and old == new
 
 

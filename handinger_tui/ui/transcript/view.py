@@ -141,14 +141,14 @@ class Transcript(Pointing):
 
     @property
     def spoken_at_cursor(self) -> tuple[str, int] | None:
-        """The turn's id and the position of the part that the cursor stands in."""
+        """The turn's id and the position of the part that the cursor stands in; -1 where that is no part."""
         book, place = self.book, self._place
         if book is None or place is None or place.page >= len(book.pages):
             return None
         page = book.pages[place.page]
         block = (page.blocks or [])[place.block : place.block + 1]
-        at = next((at for at, part in enumerate(page.turn.parts) if block and part is block[0].slot), None)
-        return None if at is None else (page.turn.turn_id, at)
+        at = (at for at, part in enumerate(page.turn.parts) if block and part is block[0].slot)
+        return page.turn.turn_id, next(at, -1)
 
     def copyable_at_cursor(self) -> str | None:
         """The source of what the cursor stands on; None without a cursor."""

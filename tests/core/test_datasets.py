@@ -1,0 +1,95 @@
+"""Structured output and data parts: which there are, what is a table, and what stands in its CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from handinger_tui.core.datasets import STRUCTURED, Dataset, csv_of, datasets_of, is_tabular, table_in
+from handinger_tui.core.jsontext import Json
+from handinger_tui.core.snapshot import Snapshot
+from handinger_tui.core.turn import CustomPart, DataPart
+from tests.core.evidence_made import session, turn
+
+
+def test_every_kind_in_order_and_structured_output_once() -> None:
+    output: Json = {"total": 3}
+    first = replace(
+        turn(1, "text", DataPart("data-chart", [1]), CustomPart("future", {"a": 1})),
+        snapshot=Snapshot(structured_output=output),
+    )
+    second = replace(
+        turn(2, DataPart("data-chart", [2], "id")),
+        before=first.snapshot,
+        snapshot=Snapshot(structured_output={"total": 3}),
+    )
+    third = replace(turn(3), before=second.snapshot, snapshot=Snapshot(structured_output={"total": 4}))
+    found = datasets_of(session(first, second, third))
+    assert found == (
+        Dataset("turn_1", 1, "data-chart", None, None, 1),
+        Dataset("turn_1", 1, "future", None, None, 2),
+        Dataset("turn_1", 1, STRUCTURED, None),
+        Dataset("turn_2", 2, "data-chart", None, "id", 0),
+        Dataset("turn_3", 3, STRUCTURED, None),
+    )
+    assert [one.value for one in found] == [[1], {"a": 1}, output, [2], {"total": 4}]
+
+
+@pytest.mark.parametrize(
+    ("value", "tabular"),
+    [
+        ([{"a": 1}, {}], True),
+        ([[1, 2], []], True),
+        ([], False),
+        ([{}], False),
+        ([[]], False),
+        ([1, 2], False),
+        ([{"a": 1}, [1]], False),
+        ({"a": [{"b": 1}]}, False),
+        ("text", False),
+        (None, False),
+    ],
+)
+def test_what_is_a_table(value: Json, tabular: bool) -> None:
+    assert is_tabular(value) is tabular
+
+
+def test_the_table_in_an_object_is_its_longest() -> None:
+    rows: Json = [{"a": 1}, {"a": 2}]
+    assert table_in(rows) == ("", rows)
+    assert table_in({"few": [[1]], "many": rows, "none": [1, 2, 3]}) == ("many", rows)
+    assert table_in({"none": 1}) is None
+    assert table_in(1) is None
+
+
+def read(text: str) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(text)))
+
+
+def test_a_csv_holds_everything_exactly() -> None:
+    long = "x" * 2000
+    rows: Json = [
+        {"name": "a, b", "n": Decimal("0.10"), "ok": True},
+        {"name": long, "more": {"k": [1, None]}, "n": None},
+        {"name": "=1+1", "n": 10**30},
+    ]
+    assert read(csv_of(rows)) == [
+        ["name", "n", "ok", "more"],
+        ["a, b", "0.10", "true", ""],
+        [long, "", "", '{"k":[1,null]}'],
+        ["'=1+1", str(10**30), "", ""],
+    ]
+
+
+def test_a_csv_of_arrays_has_numbered_columns() -> None:
+    assert read(csv_of([[1, "x"], [2], [3, "z", True]])) == [
+        ["1", "2", "3"],
+        ["1", "x", ""],
+        ["2", "", ""],
+        ["3", "z", "true"],
+    ]
+    assert csv_of("no table") == ""

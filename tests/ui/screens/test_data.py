@@ -1,0 +1,207 @@
+"""Structured output and data parts: opened, walked through, as tree and table, copied and saved by keys."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from handinger_tui.core.errors import LedgerError
+from handinger_tui.core.jsontext import MAX_DEPTH
+from handinger_tui.ui.screens.data import DataScreen
+from handinger_tui.ui.widgets.table_view import TableView
+from tests.engine.fakes import DONE, FakeApi, Script, sse, worker
+from tests.ui.fakes import PRICED, Desktop
+from tests.ui.panels.stage import BAD
+from tests.ui.panels.test_panels import PAYLOADS, text_of_payload
+
+ROWS = [{"city": "Lyon", "mm": 831.5}, {"city": "Oslo", "mm": 763}, {"city": "=1+1", "mm": None}]
+OUTPUT = {"title": "Rainfall", "rows": ROWS, "tags": []}
+
+
+def gives(*parts: tuple[str, Any]) -> Script:
+    """A stream with data parts of these types."""
+    script: Script = [sse(type="start", messageId="msg_1"), sse(type="text-start", id="t")]
+    script += [sse(type="text-delta", id="t", delta="An answer."), sse(type="text-end", id="t")]
+    script += [sse(type=kind, id=f"d{at}", data=value) for at, (kind, value) in enumerate(parts)]
+    return [*script, sse(type="finish", finishReason="stop"), DONE]
+
+
+def given(*parts: tuple[str, Any], output: Any = None) -> Desktop:
+    told = worker("", **PRICED, structured_output=output)
+    return Desktop(api=FakeApi(starts=[gives(*parts)], workers=[told]))
+
+
+async def asked(desktop: Desktop, pilot: Pilot[None]) -> None:
+    await desktop.send(pilot, "Measure the rain")
+    await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
+    await desktop.rest(pilot)
+
+
+def page(desktop: Desktop) -> DataScreen:
+    screen = desktop.app.screen
+    assert isinstance(screen, DataScreen)
+    return screen
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])
+async def test_tree_and_table_of_structured_output(
+    width: int, height: int, golden: Callable[[str, str], None]
+) -> None:
+    desktop = given(("data-chart", {"kind": "bar", "series": [1, 2.5]}), ("data-odd", "text"), output=OUTPUT)
+    async with desktop.running(width, height) as pilot:
+        await asked(desktop, pilot)
+        assert "structured output" in desktop.text(), "the transcript tells that there is some"
+        await pilot.press("f5")
+        await desktop.shows(pilot, "3 of 3", "tree · Tab: table of rows")
+        await pilot.press("down", "down", "right")
+        golden(f"data-tree-{width}x{height}", desktop.text_of("#data"))
+        await pilot.press("t")
+        await desktop.shows(pilot, "3 rows × 2 columns")
+        golden(f"data-table-{width}x{height}", desktop.text_of("#data"))
+        await pilot.press("t", "escape")
+        await desktop.until(pilot, lambda: desktop.work.prompt.has_focus)
+
+
+async def test_keys_walk_through_all_of_it_unknown_types_too() -> None:
+    desktop = given(("data-chart", [1]), ("data-from-the-future", {"x": {"y": None}}))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/data")
+        await desktop.until(pilot, lambda: "This session has no data" in desktop.said())
+        await asked(desktop, pilot)
+        await desktop.send(pilot, "/data 1")
+        await desktop.shows(pilot, "data-chart", "1 of 2 · turn 1")
+        await pilot.press("p")
+        await desktop.until(pilot, lambda: "This is the first." in desktop.said())
+        await pilot.press("n")
+        await desktop.shows(pilot, "data-from-the-future", "2 of 2", "x: ")
+        await pilot.press("n", "t", "C")
+        await desktop.until(pilot, lambda: "This is the newest." in desktop.said())
+        await desktop.until(pilot, lambda: desktop.said().count("Nothing here is a table") == 2)
+        await pilot.press("q")
+        for wrong in ("0", "3", "x", "9" * 5000):
+            desktop.app.clear_notifications()
+            await desktop.send(pilot, f"/data {wrong}")
+            await desktop.until(pilot, lambda: "a number from 1 to 2" in desktop.said())
+
+
+async def test_the_key_of_the_transcript_opens_what_the_cursor_stands_on() -> None:
+    desktop = given(("data-one", [1]), ("data-two", [2]), output=OUTPUT)
+    async with desktop.running(100, 40) as pilot:
+        await asked(desktop, pilot)
+        desktop.work.transcript.focus()
+        await pilot.press("d")
+        await desktop.shows(pilot, "3 of 3")
+        await pilot.press("escape")
+        desktop.work.transcript.focus()
+        # The receipt, structured output, the second part, the first one.
+        for keys, place in (("kk", "3 of 3"), ("k", "2 of 3"), ("k", "1 of 3")):
+            await pilot.press(*keys, "d")
+            await desktop.shows(pilot, place)
+            await pilot.press("escape")
+            await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+            desktop.work.transcript.focus()
+
+
+async def test_copied_and_saved_whole() -> None:
+    desktop = given(output=OUTPUT)
+    async with desktop.running() as pilot:
+        await asked(desktop, pilot)
+        turn_id = desktop.session.turns[-1].turn_id
+        await pilot.press("f5")
+        await desktop.shows(pilot, "1 of 1")
+        await pilot.press("J")
+        await desktop.until(pilot, lambda: len(desktop.written) == 1)
+        await pilot.press("C")
+        await desktop.until(pilot, lambda: len(desktop.written) == 2)
+        (name, text), (table, cells) = desktop.written
+        assert (name, table) == (f"structured-output-{turn_id}.json", f"structured-output-{turn_id}.csv")
+        assert json.loads(text) == OUTPUT
+        assert cells == "city,mm\r\nLyon,831.5\r\nOslo,763\r\n'=1+1,\r\n"
+        await desktop.until(pilot, lambda: f"Saved as /downloads/{table}" in desktop.said())
+        await pilot.press("Y")
+        await desktop.until(pilot, lambda: "Copied all of it as JSON" in desktop.said())
+        assert json.loads(desktop.app.clipboard) == OUTPUT
+        await pilot.press("down", "y")
+        await desktop.until(pilot, lambda: desktop.app.clipboard == "Rainfall")
+
+
+async def test_a_disk_that_is_full_is_said_and_the_data_stays() -> None:
+    desktop = given(output=OUTPUT)
+
+    async def full(_name: str, _text: str) -> str:
+        raise LedgerError("The disk is full.", "Make room.")
+
+    async with desktop.running() as pilot:
+        await asked(desktop, pilot)
+        object.__setattr__(desktop.work.connection, "save_text", full)
+        await pilot.press("f5", "J")
+        await desktop.until(pilot, lambda: "The disk is full. Make room." in desktop.said())
+        assert "1 of 1" in desktop.text()
+
+
+async def test_what_changes_meanwhile_is_told_and_shown_when_asked_for() -> None:
+    desktop = given(("data-one", {"n": 1}))
+    async with desktop.running() as pilot:
+        await asked(desktop, pilot)
+        await pilot.press("f5")
+        await desktop.shows(pilot, "1 of 1", "n: 1")
+        desktop.api.starts.append(gives(("data-two", {"m": 2})))
+        await desktop.engine.send(desktop.session.session_id, "And now?", "standard", ())
+        await desktop.shows(pilot, "1 of 2", "n: 1")
+        await pilot.press("r", "n")
+        await desktop.shows(pilot, "2 of 2", "m: 2")
+
+
+async def test_deep_and_huge_data_opens_at_once_and_every_key_answers() -> None:
+    deep: Any = "bottom"
+    for _ in range(MAX_DEPTH - 2):
+        deep = [deep]
+    many = [{"at": at, "name": f"row {at}", "more": {"odd": at % 2}} for at in range(20_000)]
+    desktop = given(("data-deep", deep), ("data-many", many))
+    async with desktop.running() as pilot:
+        await asked(desktop, pilot)
+        await pilot.press("f5")
+        await desktop.shows(pilot, "data-many", "20,000 items")
+        await pilot.press("end", "enter", "end", "home", "t")
+        await desktop.shows(pilot, "20,000 rows × 3 columns")
+        await pilot.press("end", "left", "right", "s")
+        table = page(desktop).query_one(TableView)
+        await desktop.until(pilot, lambda: table.sorted_by == (1, False))
+        await pilot.press("end")
+        await desktop.shows(pilot, "row 9999")
+        await pilot.press("p")
+        await desktop.shows(pilot, "data-deep")
+        await pilot.press(*["right"] * 8)
+        await desktop.shows(pilot, "$[0][0][0]")
+        await pilot.press("J")
+        await desktop.until(pilot, lambda: len(desktop.written) == 1)
+        assert json.loads(desktop.written[0][1]) == deep
+
+
+async def test_hostile_data_shows_no_control_character_and_names_a_plain_file() -> None:
+    texts = [text_of_payload(payload)[:3000] for payload in PAYLOADS]
+    hostile = {f"{at}{text}": text for at, text in enumerate(texts)}
+    rows = [{"k": text, text[:50]: text} for text in texts]
+    desktop = given((f"data-../../{texts[0]}\x1b]0;x\x07/etc/passwd", hostile), ("data-rows", rows))
+    async with desktop.running(80, 40) as pilot:
+        await asked(desktop, pilot)
+        await pilot.press("f5")
+        await desktop.shows(pilot, "2 of 2")
+        await pilot.press("t")
+        await desktop.shows(pilot, "rows × ")
+        seen = [desktop.text()]
+        await pilot.press("p")
+        await desktop.shows(pilot, "1 of 2")
+        for _ in range(0, len(texts), 30):
+            await pilot.press("pagedown")
+            seen.append(desktop.text())
+        for line in "\n".join(seen).split("\n"):
+            assert not BAD.search(line), ascii(line)
+        await pilot.press("J")
+        await desktop.until(pilot, lambda: len(desktop.written) == 1)
+        assert re.fullmatch(r"[^/\\\x00-\x1f]+\.json", desktop.written[0][0])
