@@ -27,6 +27,26 @@ finally:
 # rich alone is no sign: httpx loads it for a command line of its own wherever click and rich are installed.
 SCREEN = {"textual", "handinger_tui.ui"}
 NETWORK = {"httpx", "httpx_sse", "pydantic", "starlette", "uvicorn"}
+# What comes with a connection, with an answer, or with a file.
+LATER = NETWORK | {
+    "handinger_tui.api",
+    "handinger_tui.core.dialects",
+    "handinger_tui.core.events",
+    "handinger_tui.core.fold",
+    "handinger_tui.engine",
+    "handinger_tui.ledger",
+    "handinger_tui.local",
+    "importlib.metadata",
+    "markdown_it",
+    "pygments",
+    "rich.markdown",
+    "sqlite3",
+    "webbrowser",
+}
+OURS_AT_FIRST_FRAME = 165
+"""Of our own modules; a new one costs half a millisecond of every start."""
+EARLY = 60
+"""Modules beyond an empty Python's when the early frame is painted."""
 
 
 def run(command: list[str], environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -77,3 +97,44 @@ def test_a_headless_turn_loads_no_screen(tmp_path: Path) -> None:
     loaded = loaded_by(tmp_path, "-p", "echo hello", "--local")
     assert "httpx" in loaded
     assert loaded.isdisjoint(SCREEN)
+
+
+@pytest.mark.parametrize(
+    "command", [["sessions", "--json"], ["costs", "--json"], ["config", "path"]], ids=str
+)
+def test_looking_at_the_history_loads_neither_screen_nor_network(command: list[str], tmp_path: Path) -> None:
+    assert loaded_by(tmp_path, *command).isdisjoint(SCREEN | NETWORK)
+
+
+def loaded_after(statements: str) -> list[str]:
+    """The modules that `statements` load in an empty Python, but for those it has anyway."""
+    ended = run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys; had = set(sys.modules)\n{statements}\nprint(*set(sys.modules) - had)",
+        ]
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.split()
+
+
+def test_the_early_frame_is_painted_before_anything_heavy_is_loaded() -> None:
+    loaded = loaded_after("from handinger_tui.cli import early, main; main.parse([])")
+    assert "handinger_tui.cli.early" in loaded
+    assert len(loaded) <= EARLY, loaded
+    assert {
+        name
+        for name in loaded
+        if name.startswith("handinger_tui.") and not name.startswith("handinger_tui.cli")
+    } == set()
+    assert set(loaded).isdisjoint(
+        SCREEN | LATER | {"asyncio", "dataclasses", "inspect", "logging", "tomllib"}
+    )
+
+
+def test_the_first_frame_of_the_app_waits_for_nothing_that_comes_with_a_connection() -> None:
+    loaded = loaded_after("import handinger_tui.cli.main, handinger_tui.cli.app")
+    assert "handinger_tui.ui.app" in loaded
+    assert set(loaded).isdisjoint(LATER)
+    assert len([name for name in loaded if name.startswith("handinger_tui.")]) <= OURS_AT_FIRST_FRAME
