@@ -19,18 +19,19 @@ PATIENCE_S = 30.0
 class Terminal:
     """One tmux window on a server of its own."""
 
-    def __init__(self, tmux: str, columns: int, rows: int) -> None:
+    def __init__(self, tmux: str, columns: int, rows: int, cwd: Path | None) -> None:
         self._tmux = [tmux, "-L", f"handinger-{uuid.uuid4().hex[:8]}", "-f", "/dev/null"]
         self._size = ["-x", str(columns), "-y", str(rows)]
+        self._place = [] if cwd is None else ["-c", str(cwd)]
 
     def run(self, *argv: str, home: Path, **environ: str) -> None:
         """Start `handinger-tui ARGV`; the window stays when it has ended, with its exit code."""
         told = {"HANDINGER_TUI_HOME": str(home), "TERM": "xterm-256color", "LANG": "C.UTF-8", **environ}
         pairs = [f"{name}={shlex.quote(value)}" for name, value in told.items()]
         program = shlex.join([sys.executable, "-m", "handinger_tui", *argv])
-        clean = "env -u HANDINGER_API_KEY -u HANDINGER_BASE_URL"
+        clean = "env -u HANDINGER_API_KEY -u HANDINGER_BASE_URL -u COLUMNS -u LINES"
         line = f"{clean} {' '.join(pairs)} {program}; echo exit=$?; read -r _"
-        self._call("new-session", "-d", "-s", "it", *self._size, line)
+        self._call("new-session", "-d", "-s", "it", *self._size, *self._place, line)
 
     def _call(self, *words: str) -> str:
         return subprocess.run(
@@ -97,9 +98,9 @@ class Terminal:
 
 
 @contextmanager
-def terminal(tmux: str, columns: int, rows: int) -> Iterator[Terminal]:
-    """A terminal of that size, closed at the end."""
-    window = Terminal(tmux, columns, rows)
+def terminal(tmux: str, columns: int, rows: int, cwd: Path | None = None) -> Iterator[Terminal]:
+    """A terminal of that size, in that folder, closed at the end."""
+    window = Terminal(tmux, columns, rows, cwd)
     try:
         yield window
     finally:

@@ -50,7 +50,7 @@ class Drafting:
         """Files that were attached by other means than the text, by path."""
         self._wrong: dict[str, AttachmentProblem] = {}
         """Those of them that could not be sent at the last look."""
-        self._naming = Naming(self._look_at, prompt, do, self._show)
+        self._naming = Naming(self._look_at, prompt, do, lambda: self.choose(()))
         self._falling = 0
         self._landed = asyncio.Event()
         self._landed.set()
@@ -214,7 +214,7 @@ class Drafting:
 
     # -- chips -------------------------------------------------------------------------------------
     def _show(self) -> None:
-        self._chips.show([*map(self._file_chip, self.chosen), *self._naming.chips(), *self._text_chips()])
+        self._chips.show([*self._naming.chips(), *map(self._file_chip, self.chosen), *self._text_chips()])
 
     def _file_chip(self, file: Attachment) -> Chip:
         if file.path in self._wrong:

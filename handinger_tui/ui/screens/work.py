@@ -138,7 +138,9 @@ class WorkScreen(Submitting):
         self._repaint()
         if self._till is not None:
             self.do(self._till.count())
-        self.prompt.focus()
+        if not first:
+            # The first time somebody may already be elsewhere: in a panel, on the chips.
+            self.prompt.focus()
 
     async def keep_draft(self) -> None:
         """What is typed goes to disk."""

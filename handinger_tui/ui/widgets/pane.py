@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from operator import is_
-from typing import Final
+from typing import Any, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -50,9 +50,7 @@ class SessionPane(Vertical):
         self.card, self._queue = Card(id="card"), QueueChips(id="queue")
         self._offers, self._hint = Suggestions(id="offers"), HintLine(id="hint")
         self.chips = Chips(id="chips")
-        self.offering = Offering(
-            self.prompt, self._offers, offers, files, lambda work: self.run_worker(work, group="offering")
-        )
+        self.offering = Offering(self.prompt, self._offers, offers, files, self._look_up)
         self._entry = Vertical(id="entry")
         self._session: Session | None = None
         self._budget = "standard"
@@ -67,6 +65,15 @@ class SessionPane(Vertical):
         self._money = self._usual = ""
         self._told = Content("")
         self._figures_of: tuple[object, ...] = ()
+
+    def _look_up(self, work: Coroutine[Any, Any, None]) -> None:
+        """Have names read from the disk, then say what Enter does with them."""
+
+        async def told() -> None:
+            await work
+            self._refresh_lines()
+
+        self.run_worker(told(), group="offering")
 
     def compose(self) -> ComposeResult:
         """From the top: answer, advice, queue, offers, what goes along, prompt, hint."""
@@ -155,6 +162,7 @@ class SessionPane(Vertical):
         """Close the offers, else the card."""
         if self._offers.display:
             self.offering.close()
+            self._refresh_lines()
         elif self._trouble is not None:
             self.trouble(None)
         else:
@@ -175,6 +183,7 @@ class SessionPane(Vertical):
     def _mark(self, event: PromptBox.Marked) -> None:
         event.stop()
         self.offering.move(event.by)
+        self._refresh_lines()
 
     @on(PromptBox.Completing)
     def _complete(self, event: PromptBox.Completing) -> None:
@@ -194,7 +203,8 @@ class SessionPane(Vertical):
         if not told.is_same(self._told):
             self._told = told
             self._entry.border_subtitle = told
-        self._hint.show(self._what_enter_does(), self._money)
+        choosing = "Enter takes the file · ↑↓ choose · Esc closes the list"
+        self._hint.show(choosing if self.prompt.choosing else self._what_enter_does(), self._money)
 
     def _what_enter_does(self) -> str:
         session, text = self._session, self.prompt.text
@@ -212,6 +222,9 @@ class SessionPane(Vertical):
                 if text.strip()
                 else "You can type the next message already"
             )
+        if self.chips.display:
+            does = "Enter sends" if text.strip() else "Say what to do with it, then Enter"
+            return f"{does} · F8 what goes along"
         if text.strip():
             return "Enter sends · ^J new line"
         if session is not None and unwatched(session) is not None:
