@@ -144,14 +144,16 @@ class PictureView(Widget, can_focus=True):
             return Strip.blank(width, ground)
         cells = self._cells[y - top]
         left = " " * max(0, (width - len(cells)) // 2)
-        return Strip([Segment(left, ground), *_segments(cells)]).adjust_cell_length(width, ground)
+        return Strip([Segment(left, ground), *_segments(cells, ground.bgcolor)]).adjust_cell_length(
+            width, ground
+        )
 
 
-def _segments(cells: Sequence[Cell]) -> list[Segment]:
-    """Neighbours of the same colours become one."""
+def _segments(cells: Sequence[Cell], below: RichColor | None) -> list[Segment]:
+    """Neighbours of the same colours become one; `below`: the colour where no pixel is."""
     found = []
     for (sign, over, under), group in groupby(cells):
-        ground = RichColor.from_rgb(*under) if under is not None else None
+        ground = RichColor.from_rgb(*under) if under is not None else below
         found.append(Segment(sign * len(list(group)), Style(color=RichColor.from_rgb(*over), bgcolor=ground)))
     return found
 
