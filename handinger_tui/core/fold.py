@@ -27,6 +27,7 @@ from handinger_tui.core.reconcile import (
     with_snapshot,
 )
 from handinger_tui.core.snapshot import snapshot_of
+from handinger_tui.core.text import join_all
 from handinger_tui.core.turn import Order, Retry, Turn, TurnStatus
 
 UNDECIDED = (TurnStatus.RUNNING, TurnStatus.UNKNOWN)
@@ -60,10 +61,14 @@ class Fold:
         self._over = False
         self._history = History(order)
         self._tap = tap
+        self._growth: list[str] = []
+        self._grows: type[ev.TextGrew | ev.ReasoningGrew] = ev.TextGrew
+        self._grows_at = ""
 
     @property
     def turn(self) -> Turn:
         """What to show now: the fresh answer, or the kept one until it is overtaken."""
+        self._grow()
         kept = self._kept
         if kept is None or self._answer.finished:
             return self._answer
@@ -72,8 +77,15 @@ class Fold:
         return with_answer_of(self._answer, kept)
 
     def feed(self, frame: Frame) -> Turn:
-        """Take one frame; never raises for anything a server can send."""
+        """Take one frame and return the turn; never raises for anything a server can send."""
+        self.take(frame)
+        return self.turn
+
+    def take(self, frame: Frame) -> None:
+        """Take one frame. Text that only grows joins the answer when somebody asks for the turn."""
         read = self._answer.snapshot
+        if frame.framing in (Framing.NOTE, Framing.JSON):
+            self._grow()
         match frame.framing:
             case Framing.NOTE:
                 self._note(frame)
@@ -85,7 +97,6 @@ class Fold:
                 assert_never(frame.framing)
         if self._answer.snapshot is not read:
             self._answer = replace(self._answer, read_ms=frame.at_ms)
-        return self.turn
 
     # -- notes -------------------------------------------------------------------
     def _note(self, frame: Frame) -> None:
@@ -148,6 +159,7 @@ class Fold:
         if self._decoder is not None:
             for event in self._decoder.end(clean=clean):
                 self._apply(event)
+            self._grow()
             self._name_dialect(self._decoder)
         # What answers our own POST is ours, whatever history it tells before.
         if self._history.foreign and self._via is not Via.POST:
@@ -213,6 +225,10 @@ class Fold:
     def _apply(self, event: ev.StreamEvent) -> None:
         if self._tap is not None:
             self._tap(event)
+        if isinstance(event, ev.TextGrew | ev.ReasoningGrew) and self._kept is None:
+            self._hold(event)
+            return
+        self._grow()
         if isinstance(event, ev.MessageStored):
             self._answer = self._history.stored(self._answer, event.message)
         elif isinstance(event, ev.MessageStarted):
@@ -222,6 +238,23 @@ class Fold:
             self._answer = read_stream_snapshot(self._answer, event.snapshot)
         elif not self._history.theirs:
             self._go_on(event)
+
+    def _hold(self, event: ev.TextGrew | ev.ReasoningGrew) -> None:
+        """Text grows by thousands of events: they are joined first and put into the turn together."""
+        if self._history.theirs:
+            return
+        if self._growth and (type(event) is not self._grows or event.key != self._grows_at):
+            self._grow()
+        self._history.touch()
+        self._grows, self._grows_at = type(event), event.key
+        self._growth.append(event.delta)
+
+    def _grow(self) -> None:
+        """What was held joins the answer."""
+        if self._growth:
+            grown = self._grows(self._grows_at, join_all(self._growth))
+            self._growth = []
+            self._answer = advance(self._answer, grown)
 
     def _started(self, event: ev.MessageStarted) -> None:
         self._begun = True

@@ -39,6 +39,7 @@ from handinger_tui.engine.waking import awake
 
 ANSWERED = frozenset({Note.OPENED, Look.ANSWER, Look.DURING, Look.AFTER})
 """Frames that exist only when the service has taken the turn."""
+STREAMED = frozenset({Framing.SSE, Framing.LINES, Framing.TEXT})
 UNANSWERED = "The program ended before the service had answered."
 LEFT = Fault(
     Kind.NETWORK,
@@ -76,6 +77,7 @@ class Run:
         self._session = session
         self._publish = publish
         self._fold = Fold(order, tap=outside.tap)
+        self._telling: asyncio.Handle | None = None
         self._seq = 0
         self._answered = False
         self._worker_kept = self.order.worker_id is not None
@@ -264,12 +266,27 @@ class Run:
         return snapshot_of(wire) if wire else None
 
     def feed(self, framing: Framing, data: str, event: str = "", frame_id: str | None = None) -> None:
-        """Number, store and fold one frame, and tell the listeners."""
+        """Number, store and fold one frame, and tell the listeners.
+
+        Of a stream they are told once for all that came with one read: a turn value for
+        each of a thousand deltas a second would be looked at by nobody.
+        """
         frame = Frame(self._seq, self.clock.now_ms(), framing, data, event, frame_id)
         self._seq += 1
         self._heard(frame)
         self._log.append(self.turn_id, frame)
-        self._publish(self._fold.feed(frame))
+        self._fold.take(frame)
+        if framing not in STREAMED:
+            self._tell()
+        elif self._telling is None:
+            # What is there to be read is taken without giving way: this comes after it.
+            self._telling = asyncio.get_running_loop().call_soon(self._tell)
+
+    def _tell(self) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
+        self._publish(self._fold.turn)
 
     def note(self, note: Note, **said: Json) -> None:
         """Store and fold a remark of our own."""
