@@ -19,6 +19,7 @@ from textual.widget import Widget
 
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Turn
+from handinger_tui.ui.transcript.bar import move_bar
 from handinger_tui.ui.transcript.book import Book
 from handinger_tui.ui.transcript.draw import pill_text, with_pill
 from handinger_tui.ui.transcript.paint import Palette
@@ -170,7 +171,7 @@ class Window(ScrollView, can_focus=True):
         if moved:
             self.refresh()
         if self.show_vertical_scrollbar:
-            self.vertical_scrollbar.position = y
+            move_bar(self.vertical_scrollbar, y, book.height, fine=not self.following)
 
     def _settle(self, book: Book, y: int) -> int:
         height = self.size.height
@@ -211,8 +212,6 @@ class Window(ScrollView, can_focus=True):
         size = Size(self.size.width, book.height)
         if size != self.virtual_size:
             self.virtual_size = size
-            if self.show_vertical_scrollbar:
-                self.vertical_scrollbar.window_virtual_size = book.height
 
     def follow(self) -> None:
         """Go to the end and stay there."""
