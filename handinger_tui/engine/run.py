@@ -266,11 +266,7 @@ class Run:
         return snapshot_of(wire) if wire else None
 
     def feed(self, framing: Framing, data: str, event: str = "", frame_id: str | None = None) -> None:
-        """Number, store and fold one frame, and tell the listeners.
-
-        Of a stream they are told once for all that came with one read: a turn value for
-        each of a thousand deltas a second would be looked at by nobody.
-        """
+        """Number, store and fold one frame, and tell the listeners; of a stream, once for each read."""
         frame = Frame(self._seq, self.clock.now_ms(), framing, data, event, frame_id)
         self._seq += 1
         self._heard(frame)
