@@ -35,6 +35,7 @@ from handinger_tui.core.turn import Fault, Kind, Order, Turn, TurnStatus
 from handinger_tui.engine.patience import Patience
 from handinger_tui.engine.ports import Clock, Reply, TurnLog, WorkerApi
 from handinger_tui.engine.settle import Settling
+from handinger_tui.engine.telling import Telling
 from handinger_tui.engine.waking import awake
 
 ANSWERED = frozenset({Note.OPENED, Look.ANSWER, Look.DURING, Look.AFTER})
@@ -75,9 +76,8 @@ class Run:
         self.patience = outside.patience
         self._log = outside.log
         self._session = session
-        self._publish = publish
         self._fold = Fold(order, tap=outside.tap)
-        self._telling: asyncio.Handle | None = None
+        self._telling = Telling(self._fold, publish)
         self._seq = 0
         self._answered = False
         self._worker_kept = self.order.worker_id is not None
@@ -272,17 +272,7 @@ class Run:
         self._heard(frame)
         self._log.append(self.turn_id, frame)
         self._fold.take(frame)
-        if framing not in STREAMED:
-            self._tell()
-        elif self._telling is None:
-            # What is there to be read is taken without giving way: this comes after it.
-            self._telling = asyncio.get_running_loop().call_soon(self._tell)
-
-    def _tell(self) -> None:
-        if self._telling is not None:
-            self._telling.cancel()
-            self._telling = None
-        self._publish(self._fold.turn)
+        (self._telling.soon if framing in STREAMED else self._telling.now)()
 
     def note(self, note: Note, **said: Json) -> None:
         """Store and fold a remark of our own."""
