@@ -223,13 +223,16 @@ def for_footer(
     """The active bindings in the order of the footer; what does not fit into `width` cells is not shown."""
     ordered = sorted(active.items(), key=lambda item: _PLACE.get(item[1].binding.id or "", 0))
     left, found = width, {}
+    shown: set[str] = set()
     for key, one in ordered:
-        if one.binding.show:
+        # Of several keys for one action the footer shows the first.
+        if one.binding.show and one.binding.action not in shown:
             cells = cell_len(display(one.binding)) + cell_len(one.binding.description) + _AROUND
             if cells > left:
                 found[key] = one._replace(binding=replace(one.binding, show=False))
                 continue
             left -= cells
+            shown.add(one.binding.action)
         found[key] = one
     return found
 
