@@ -35,7 +35,7 @@ from handinger_tui.cli.start import settings_for  # noqa: E402
 from handinger_tui.core.turn import TurnStatus  # noqa: E402
 from handinger_tui.ui.app import HandingerApp  # noqa: E402
 from handinger_tui.ui.screens.work import WorkScreen  # noqa: E402
-from screenshots import files, money  # noqa: E402
+from screenshots import evidence, files, money  # noqa: E402
 from screenshots.past import remember  # noqa: E402
 
 SIZES = ((120, 40), (80, 24))
@@ -186,6 +186,7 @@ SCENES: dict[str, Steps] = {
     "help": helping,
     **money.SCENES,
     **files.SCENES,
+    **evidence.SCENES,
 }
 
 
