@@ -56,22 +56,23 @@ class ColumnStats:
     median: Decimal | None
     top: tuple[tuple[str, int], ...]
 
-    def as_output(self) -> dict[str, object]:
-        """Return the column as a JSON value; figures only where it is of numbers."""
-        figures = (
-            {"min": self.minimum, "max": self.maximum, "mean": self.mean, "median": self.median}
-            if self.is_number
-            else {}
-        )
-        return {
+    @property
+    def figures(self) -> dict[str, object]:
+        """All but its most frequent cells; minimum to median only where it is of numbers."""
+        told: dict[str, object] = {
             "name": self.name,
             "kind": self.kind,
             "count": self.count,
             "missing": self.missing,
             "distinct": self.distinct,
-            **figures,
-            "top": self.top,
         }
+        if self.is_number:
+            told |= {"min": self.minimum, "max": self.maximum, "mean": self.mean, "median": self.median}
+        return told
+
+    def as_output(self) -> dict[str, object]:
+        """Return the column as a JSON value."""
+        return {**self.figures, "top": self.top}
 
     @property
     def is_number(self) -> bool:

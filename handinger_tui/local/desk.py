@@ -182,10 +182,10 @@ class Desk:
         self.turn.emit(chunk)
         self.record.cite(chunk)
 
-    def show(self, kind: str, value: object) -> None:
+    def show(self, kind: str, name: str, value: object) -> None:
         """Give a value beside the text, as a data part that stays."""
         self._voice.open_step()
-        self.turn.emit({"type": f"data-{kind}", "id": ids.fresh(f"{kind}_"), "data": value})
+        self.turn.emit({"type": f"data-{kind}", "id": name, "data": value})
 
     def progress(self, doing: str, done: int, total: int) -> None:
         """Show how far the work is; one data part, replaced in place."""

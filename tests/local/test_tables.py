@@ -77,6 +77,11 @@ def test_the_tool_output_has_the_same_figures(upload_turn: Run) -> None:
     stats = next(output for output in outputs if "columns" in output)
     age = next(column for column in stats["columns"] if column["name"] == "age")
     assert (age["kind"], age["count"], age["missing"]) == ("integer", 188, 12)
+    data = next(event for event in events[:-1] if event["type"] == "data-columns")
+    assert data["id"] == "people.csv"
+    told = next(column for column in data["data"] if column["name"] == "age")
+    assert told.items() <= age.items()
+    assert set(age) - set(told) == {"top"}
     progress = [event["data"]["done"] for event in events[:-1] if event["type"] == "data-progress"]
     assert progress == sorted(progress)
     assert progress[-1] == 5

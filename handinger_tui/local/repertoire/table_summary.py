@@ -72,7 +72,7 @@ async def summarise(desk: Desk, file: StoredFile) -> None:
     await desk.think(
         f"{len(found.columns)} columns and {len(found.table.rows):,} rows. Next: a chart, then the files."
     )
-    desk.show("columns", [column.as_output() for column in found.columns])
+    desk.show("columns", file.path, [column.figures for column in found.columns])
     report = _report(name, found, cut=reading.cut)
     await desk.say(report)
     desk.progress("drawing", 2, _STAGES)
