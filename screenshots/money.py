@@ -15,7 +15,9 @@ async def spending(scene: Scene) -> None:
         await scene.answered(count)
     await scene.command("/limit session 0.05")
     await scene.say("report on primes, with a chart")
-    await scene.until(lambda: len(scene.turns) == 4 and len(scene.turns[-1].text) > 200)
+    await scene.until(lambda: len(scene.turns) == 4 and scene.turns[-1].snapshot is not None)
+    await scene.until(lambda: len(scene.turns[-1].text) > 200)
+    scene.app.clear_notifications()
     if scene.narrow:
         await scene.pilot.press("ctrl+b")
     await scene.pilot.pause(0.3)
@@ -23,10 +25,11 @@ async def spending(scene: Scene) -> None:
 
 async def receipt(scene: Scene) -> None:
     """Everything about one turn."""
-    for count, prompt in enumerate(("report on tea", "cite sources about tea", "report on primes"), 1):
+    for count, prompt in enumerate(
+        ("report on tea", "cite sources", "report on prices", "report on primes"), 1
+    ):
         await scene.say(prompt)
         await scene.answered(count)
-    await scene.command("/limit session 100 credits")
     await scene.command("/receipt")
 
 
@@ -54,7 +57,6 @@ async def turns(scene: Scene) -> None:
 async def budgets(scene: Scene) -> None:
     """The levels of budget side by side, and the month's end."""
     await scene.command("/budgets")
-    await scene.pilot.press("a")
     await scene.pilot.pause(0.3)
 
 
@@ -64,6 +66,7 @@ async def limits(scene: Scene) -> None:
         await scene.command(f"/limit {wish}")
     await scene.say("report on primes, with a chart")
     await scene.answered()
+    await scene.command("/limit worker 0.008")
     await scene.command("/limit")
 
 
