@@ -14,7 +14,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from handinger_tui.core.budgets import compare
 from handinger_tui.core.errors import HandingerError
@@ -24,6 +24,7 @@ from handinger_tui.core.spending import Bucket, By, Which
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.screens.budget_lines import Comparison, budget_lines
 from handinger_tui.ui.screens.desk import Desk
+from handinger_tui.ui.widgets.keyline import KeyLine
 from handinger_tui.ui.widgets.reflow import Reflow
 
 MOST_TURNS: Final = 10_000
@@ -51,7 +52,7 @@ class BudgetsScreen(ModalScreen[None]):
             yield Static(id="budgets-title")
             with VerticalScroll(id="budgets-body"):
                 yield Reflow(id="budgets-text")
-            yield Footer(show_command_palette=False)
+            yield KeyLine()
 
     def on_mount(self) -> None:
         """Read at once; no passing line covers the table."""

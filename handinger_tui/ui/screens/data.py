@@ -11,7 +11,7 @@ from textual.binding import ActiveBinding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from handinger_tui.core.datasets import Dataset, csv_of, datasets_of, is_tabular, table_in
 from handinger_tui.core.errors import HandingerError
@@ -24,6 +24,7 @@ from handinger_tui.ui.apart import apart
 from handinger_tui.ui.keys import Where, bindings, for_footer
 from handinger_tui.ui.screens.desk import Desk
 from handinger_tui.ui.widgets.cursor_lines import CursorLines, copy_from
+from handinger_tui.ui.widgets.keyline import KeyLine
 from handinger_tui.ui.widgets.table_view import TableView
 from handinger_tui.ui.widgets.tree_view import TreeView
 
@@ -56,7 +57,7 @@ class DataScreen(ModalScreen[None]):
             yield self._tree
             yield self._rows
             yield Static(id="data-whole")
-            yield Footer(show_command_palette=False)
+            yield KeyLine()
 
     def on_mount(self) -> None:
         """Show it, and look whether there is more."""
@@ -71,7 +72,7 @@ class DataScreen(ModalScreen[None]):
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """For the footer: nothing is cut in the middle."""
-        width = self.query_one(Footer).size.width if self.is_mounted else self.size.width
+        width = self.query_one(KeyLine).size.width if self.is_mounted else self.size.width
         return for_footer(super().active_bindings, width, self.app.get_key_display)
 
     def on_resize(self) -> None:

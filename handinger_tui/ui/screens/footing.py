@@ -10,7 +10,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from handinger_tui.core.drafts import Draft
 from handinger_tui.core.errors import HandingerError
@@ -31,6 +30,7 @@ from handinger_tui.ui.screens.stage import WorkStage
 from handinger_tui.ui.transcript.view import Transcript
 from handinger_tui.ui.widgets.chips import Chips
 from handinger_tui.ui.widgets.header import HeaderLine
+from handinger_tui.ui.widgets.keyline import KeyLine
 from handinger_tui.ui.widgets.pane import SessionPane
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.side import Side
@@ -68,7 +68,7 @@ class Footing(Screen[None]):
         with Horizontal(id="body"):
             yield self.pane
             yield self.side
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     @property
     def prompt(self) -> PromptBox:

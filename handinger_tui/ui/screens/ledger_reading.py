@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean_line
@@ -23,6 +22,7 @@ from handinger_tui.ui.screens.ledger_read import Figures, Reader
 from handinger_tui.ui.screens.ledger_rows import columns_of, group_line, turn_line
 from handinger_tui.ui.screens.ledger_table import PAGE, LedgerTable
 from handinger_tui.ui.screens.ledger_view import GROUPS, View, moment
+from handinger_tui.ui.widgets.keyline import KeyLine
 
 WIDE: Final = 110
 """From this many columns on the charts stand beside the table."""
@@ -69,7 +69,7 @@ class LedgerReading(ModalScreen[str]):
                 yield LedgerTable()
                 yield Charts()
             yield Foot()
-            yield Footer(show_command_palette=False)
+            yield KeyLine()
 
     @property
     def table(self) -> LedgerTable:

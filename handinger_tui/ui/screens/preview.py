@@ -11,7 +11,7 @@ from textual.binding import ActiveBinding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from handinger_tui.core.errors import HandingerError, LinkExpired
 from handinger_tui.core.safety import clean, clean_line
@@ -24,6 +24,7 @@ from handinger_tui.ui.preview.head import head_lines
 from handinger_tui.ui.preview.load import MOST, Loaded, Subject, load
 from handinger_tui.ui.preview.views import view_of
 from handinger_tui.ui.widgets.cursor_lines import CursorLines
+from handinger_tui.ui.widgets.keyline import KeyLine
 from handinger_tui.ui.widgets.reflow import Reflow
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class PreviewScreen(ModalScreen[None]):
             yield Reflow(id="preview-head")
             yield Vertical(id="preview-body")
             yield Static(id="preview-foot")
-            yield Footer(show_command_palette=False)
+            yield KeyLine()
 
     def on_mount(self) -> None:
         """Begin to load; how far that is, is told now and then."""

@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.receipt_facts import Times, times_of
@@ -23,6 +23,7 @@ from handinger_tui.core.usual import Usual
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.screens.desk import Desk
 from handinger_tui.ui.screens.receipt_lines import receipt_lines, receipt_text
+from handinger_tui.ui.widgets.keyline import KeyLine
 from handinger_tui.ui.widgets.reflow import Reflow
 
 LOOKS_PER_S: Final = 1.0
@@ -53,7 +54,7 @@ class ReceiptScreen(ModalScreen[None]):
             yield Static(id="receipt-title")
             with VerticalScroll(id="receipt-body"):
                 yield Reflow(id="receipt-text")
-            yield Footer(show_command_palette=False)
+            yield KeyLine()
 
     def on_mount(self) -> None:
         """Draw what is known, then read what the history adds; no passing line covers the amount."""

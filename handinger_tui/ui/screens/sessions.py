@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, OptionList, Static
+from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from handinger_tui.core.errors import HandingerError
@@ -25,6 +25,7 @@ from handinger_tui.core.words import ago, plural
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.launch import Shelf
 from handinger_tui.ui.screens.dialogs import CLOSE, Ask, Confirm
+from handinger_tui.ui.widgets.keyline import KeyLine
 from handinger_tui.ui.widgets.words import STATUS_WORDS, going_for, so_far, under_way
 
 
@@ -63,7 +64,7 @@ class SessionPicker(ModalScreen[str]):
             yield Static(Content.styled("Sessions", "bold"), classes="dialog-title")
             yield Input(placeholder="type to filter by title or worker")
             yield OptionList(id="rows")
-            yield Footer(show_command_palette=False)
+            yield KeyLine()
 
     def on_mount(self) -> None:
         """Read the list once."""

@@ -96,8 +96,10 @@ class Suggestions(Static):
 
     def show(self, rows: Sequence[tuple[str, str]]) -> None:
         """Offer (name, summary) rows; none hides the list."""
-        if list(rows) != list(self._rows):
-            self._rows, self._at = list(rows), 0
+        if list(rows) == list(self._rows):
+            # Asked with every letter: drawing lays out the whole screen.
+            return
+        self._rows, self._at = list(rows), 0
         self.display = bool(self._rows)
         self._draw()
 

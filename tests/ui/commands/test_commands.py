@@ -207,7 +207,7 @@ async def test_words_for_leaving_leave_and_are_never_sent(typed: str) -> None:
 
 async def test_help_names_every_command_and_key_group() -> None:
     desktop = Desktop()
-    async with desktop.running(120, 200) as pilot:
+    async with desktop.running(120, 260) as pilot:
         await pilot.press("f1")
         await desktop.shows(pilot, "Commands", "In the prompt", "Anywhere", "In the transcript", "Money")
         for command in COMMANDS:

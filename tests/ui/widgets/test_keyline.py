@@ -1,0 +1,62 @@
+"""The key line: shows what works now, presses what is clicked, and costs no layout."""
+
+from __future__ import annotations
+
+import pytest
+from textual.screen import Screen
+
+from handinger_tui.ui.screens.help import HelpScreen
+from handinger_tui.ui.widgets.keyline import KeyLine
+from tests.ui.fakes import Desktop
+
+
+def place_of(line: KeyLine, label: str) -> int:
+    """The column at which a key begins."""
+    column = 0
+    for key in line.keys:
+        if key.label == label:
+            return column
+        column += key.cells
+    raise AssertionError(f"{label} is not shown: {line.keys}")
+
+
+async def test_a_click_presses_the_key() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "Enter Send", "F1 Help")
+        line = desktop.work.query_one(KeyLine)
+        await pilot.click(line, offset=(place_of(line, "Help") + 1, 0))
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, HelpScreen))
+
+
+async def test_the_mouse_over_a_key_tells_what_it_does() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "F1 Help")
+        line = desktop.work.query_one(KeyLine)
+        await pilot.hover(line, offset=(place_of(line, "Help") + 1, 0))
+        await desktop.until(pilot, lambda: line.tooltip is not None)
+        told = next(key.tooltip for key in line.keys if key.label == "Help")
+        assert line.tooltip == told
+        await pilot.hover(desktop.work.transcript)
+        await desktop.until(pilot, lambda: line.tooltip is None)
+
+
+async def test_typing_lays_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    layouts: list[object] = []
+    lay_out = Screen._refresh_layout
+
+    def counted(screen: Screen[object], *told: object, **more: object) -> None:
+        layouts.append(screen)
+        lay_out(screen, *told, **more)  # type: ignore[arg-type]  # whatever Textual gives
+
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: desktop.work.arrived)
+        await pilot.press("a")
+        await pilot.pause()
+        monkeypatch.setattr(Screen, "_refresh_layout", counted)
+        await pilot.press(*"bcdefgh")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "abcdefgh")
+        await pilot.pause()
+        assert layouts == []
