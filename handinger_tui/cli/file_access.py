@@ -9,9 +9,6 @@ from pathlib import Path
 from stat import S_ISREG
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.downloads import save
-from handinger_tui.api.peek import peek
-from handinger_tui.cli.files import refresher
 from handinger_tui.cli.opening import open_path
 from handinger_tui.core.turn import FilePart
 from handinger_tui.ui.launch import Fetched, Progress
@@ -32,6 +29,8 @@ class FileAccess:
         Raises:
             LinkExpired, ApiError
         """
+        from handinger_tui.api.downloads import save  # noqa: PLC0415 - with mimetypes, 10 ms
+
         path = await save(
             self._client,
             file.url,
@@ -51,6 +50,8 @@ class FileAccess:
         Raises:
             LinkExpired, ApiError
         """
+        from handinger_tui.api.peek import peek  # noqa: PLC0415 - with downloads
+
         found = await peek(
             self._client, file.url, most, progress=progress, refresh=self._refresh(file, reread)
         )
@@ -65,7 +66,11 @@ class FileAccess:
         return await open_path(path)
 
     def _refresh(self, file: FilePart, worker_id: str | None) -> Callable[[], Awaitable[str | None]] | None:
-        return refresher(self._client, worker_id, file) if worker_id else None
+        if worker_id is None:
+            return None
+        from handinger_tui.cli.files import refresher  # noqa: PLC0415 - 10 ms, where a link has expired
+
+        return refresher(self._client, worker_id, file)
 
 
 def _read(path: str, most: int) -> Fetched | None:

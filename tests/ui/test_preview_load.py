@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from handinger_tui.core.preview.kinds import Shape
+from handinger_tui.core.preview.png import NotDrawn
 from handinger_tui.ui.apart import Going, Stopped
 from handinger_tui.ui.preview.load import KINDS, LONGEST_MARKDOWN, Loaded, Subject, load
 from handinger_tui.ui.preview.picture import Picture
@@ -118,3 +123,36 @@ def test_long_work_stops_when_nobody_wants_it(name: str) -> None:
     with pytest.raises(Stopped):
         load(Subject(name, "", bodies[name], True), going, stop)
     assert len(told) == 1
+
+
+NAMES = ("a.txt", "a.md", "a.py", "a.json", "a.csv", "a.tsv", "a.png", "a.pdf", "a", "a.html")
+BEGINNINGS = (
+    b"",
+    b"\x89PNG\r\n\x1a\n",
+    b"%PDF-1.4\n",
+    b"GIF89a",
+    b"\xff\xd8\xff",
+    b"RIFF0000WEBP",
+    b"[[",
+    b"PK\x03\x04",
+    b"BM",
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(NAMES),
+    st.sampled_from(BEGINNINGS),
+    st.binary(max_size=200) | st.text().map(str.encode),
+    st.booleans(),
+)
+def test_no_bytes_make_it_stumble(name: str, beginning: bytes, rest: bytes, whole: bool) -> None:
+    found = loaded(name, beginning + rest, whole=whole)
+    assert found.facets
+    for facet in found.facets:
+        body = facet.make()
+        if isinstance(body, RowsFor):
+            body.sheet(40)
+        elif isinstance(body, Picture):
+            with suppress(NotDrawn):
+                body.grid(10, 5, (0, 0, 0))

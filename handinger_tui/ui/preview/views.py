@@ -26,7 +26,7 @@ from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels.messages import OpenLink
 from handinger_tui.ui.preview.load import Body
 from handinger_tui.ui.preview.picture import Picture
-from handinger_tui.ui.preview.rows import RowsFor
+from handinger_tui.ui.preview.rows import RowsFor, plain_rows
 from handinger_tui.ui.transcript.paint import Palette
 from handinger_tui.ui.transcript.row import COMPONENTS
 from handinger_tui.ui.transcript.sheet import Paints, Sheet
@@ -58,7 +58,11 @@ class PageView(ScrollView, can_focus=True):
         rows, width = self._rows, self.scrollable_content_region.width
         if rows is None or width <= 0:
             return
-        sheet = await apart(lambda: rows.sheet(width))
+        try:
+            sheet = await apart(lambda: rows.sheet(width))
+        except Exception:  # noqa: BLE001 - a text from outside must not end the program
+            plain = plain_rows(rows.source.split("\n"))
+            sheet = await apart(lambda: plain.sheet(width))
         self._sheet, self._paints = sheet, Paints(Palette(self), width)
         self.virtual_size = Size(width, sheet.height)
         self.refresh()

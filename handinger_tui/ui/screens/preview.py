@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from handinger_tui.ui.screens.filing import Filing
 
 _TELLS_PER_S: Final = 10
+ODD: Final = "It cannot be shown here ({name}). d saves it."
 
 
 class PreviewScreen(ModalScreen[None]):
@@ -103,6 +104,8 @@ class PreviewScreen(ModalScreen[None]):
             await self._to_say(f"The link is refused: it may have expired. {problem.summary}\n\n{hint}")
         except HandingerError as problem:
             await self._to_say(f"{problem.summary} {problem.hint}")
+        except Exception as problem:  # noqa: BLE001 - a file from outside must not end the program
+            await self._to_say(ODD.format(name=type(problem).__name__))
         finally:
             going.stop()
             self._doing = ""
@@ -135,6 +138,8 @@ class PreviewScreen(ModalScreen[None]):
         if loaded is None:
             return
         self._draw_head()
+        foot = self.query_one("#preview-foot", Static)
+        foot.update("…")
         made = await apart(loaded.facets[self._facet].make)
         body = self.query_one("#preview-body")
         await body.remove_children()
@@ -144,7 +149,7 @@ class PreviewScreen(ModalScreen[None]):
         view.show(made)  # type: ignore[arg-type]
         view.focus()
         if not isinstance(view, CursorLines):
-            self.query_one("#preview-foot", Static).update("")
+            foot.update("")
 
     def _draw_head(self) -> None:
         place = f"{self._at + 1} of {len(self._parts)}" if len(self._parts) > 1 else ""
@@ -185,7 +190,10 @@ class PreviewScreen(ModalScreen[None]):
 
     @work(group="load", exclusive=True)
     async def _other_facet(self) -> None:
-        await self._show()
+        try:
+            await self._show()
+        except Exception as problem:  # noqa: BLE001 - as above
+            await self._to_say(ODD.format(name=type(problem).__name__))
 
     def action_file(self, by: int) -> None:
         """Another file of the session."""

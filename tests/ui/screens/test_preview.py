@@ -90,9 +90,12 @@ async def test_esc_stops_what_is_loading() -> None:
         await desktop.until(pilot, lambda: not [one for one in pilot.app.workers if one.group == "load"])
 
 
-async def test_a_link_that_expired_is_said_and_renewed_for_free() -> None:
-    desktop = desktop_with(a_txt=b"one\n")
-    desktop.files.expired = set(desktop.files.bodies)
+async def test_what_does_not_come_is_said_and_can_be_tried_again() -> None:
+    desktop = desktop_with(a_txt=b"one\n", b_txt=b"two\n")
+    desktop.files.expired = {"https://x.test/a.txt"}
+    desktop.files.fails["https://x.test/b.txt"] = Refused(
+        Kind.NOT_FOUND, "There is no such file.", "Ask the worker for it."
+    )
     async with made(desktop) as pilot:
         await shown(desktop, pilot)
         await desktop.shows(pilot, "may have expired", "a GET, free")
@@ -100,19 +103,12 @@ async def test_a_link_that_expired_is_said_and_renewed_for_free() -> None:
         await pilot.press("r")
         await desktop.shows(pilot, "1  one")
         assert desktop.files.reread == ["w1"]
-
-
-async def test_what_fails_is_said_and_can_be_tried_again() -> None:
-    desktop = desktop_with(a_txt=b"one\n")
-    (url,) = desktop.files.bodies
-    desktop.files.fails[url] = Refused(Kind.NOT_FOUND, "There is no such file.", "Ask the worker for it.")
-    async with made(desktop) as pilot:
-        await shown(desktop, pilot)
+        await pilot.press("n")
         await desktop.shows(pilot, "There is no such file. Ask the worker for it.")
         desktop.files.fails.clear()
         await pilot.press("r")
-        await desktop.shows(pilot, "1  one")
-        assert desktop.files.reread == []
+        await desktop.shows(pilot, "1  two")
+        assert desktop.files.reread == ["w1"]
 
 
 async def test_another_size_and_theme_lay_it_out_anew() -> None:
