@@ -35,7 +35,7 @@ from handinger_tui.cli.start import settings_for  # noqa: E402
 from handinger_tui.core.turn import TurnStatus  # noqa: E402
 from handinger_tui.ui.app import HandingerApp  # noqa: E402
 from handinger_tui.ui.screens.work import WorkScreen  # noqa: E402
-from screenshots import evidence, files, money  # noqa: E402
+from screenshots import evidence, files, journey, money  # noqa: E402
 from screenshots.past import remember  # noqa: E402
 
 SIZES = ((120, 40), (80, 24))
@@ -187,6 +187,7 @@ SCENES: dict[str, Steps] = {
     **money.SCENES,
     **files.SCENES,
     **evidence.SCENES,
+    **journey.SCENES,
 }
 
 
@@ -200,7 +201,8 @@ async def shoot(steps: Steps, size: tuple[int, int], theme: str) -> str:
         os.environ["HANDINGER_TUI_HOME"] = home
         os.environ["HANDINGER_LOCAL_PACE"] = PACES.get(steps, "0.02")
         kept = "dark" if theme == NO_COLOR else theme
-        Path(home, "config.toml").write_text(f'theme = "handinger-{kept}"\n', encoding="utf-8")
+        settings = f'theme = "handinger-{kept}"\ndownload_dir = "{home}/Downloads"\n'
+        Path(home, "config.toml").write_text(settings, encoding="utf-8")
         if steps in money.WITH_A_PAST:
             remember(Path(home))
         os.environ.pop("NO_COLOR", None)
