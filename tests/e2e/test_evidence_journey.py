@@ -1,4 +1,4 @@
-"""The whole way in a real terminal: a table goes along, what the worker makes of it is looked at and saved."""
+"""The whole way in a real terminal: a table goes along, what comes of it is looked at and saved."""
 
 from __future__ import annotations
 
