@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from textual.geometry import Region
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
 from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult, Location, Selection
 
@@ -17,8 +20,23 @@ class FoldingArea(TextArea):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
         self.pasted: list[str] = []
         """The texts by number, from 1. None is ever taken away: undo and history may bring it back."""
+        self._styled = False
         super().__init__(id=id, compact=True, highlight_cursor_line=False, show_line_numbers=False)
 
+    # -- painting ------------------------------------------------------------------------------
+    def notify_style_update(self) -> None:
+        """Theme, focus or style sheet: colours are read again."""
+        self._styled = False
+        super().notify_style_update()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """As Textual's, which would read all colours from the style sheet again with every letter."""
+        if self._styled:
+            return ScrollView.render_lines(self, crop)
+        self._styled = True
+        return super().render_lines(crop)
+
+    # -- chips ---------------------------------------------------------------------------------
     def fold_in(self, text: str) -> None:
         """Put a chip for `text` in place of the selection."""
         self.pasted.append(text)
