@@ -90,7 +90,7 @@ def _app(told: argparse.Namespace) -> int:
 
     wanted = sys.stdin.isatty() and sys.stdout.isatty()
     frame = early.begin(wanted=wanted, environ=dict(os.environ))
-    # Read by Textual when it is imported. At its own 60 a key right after a paint waits 16 ms for the next one.
+    # For Textual, before its import. At its own 60 a key right after a paint waits 16 ms for the next one.
     os.environ.setdefault("TEXTUAL_FPS", "240")
     try:
         from handinger_tui.cli.app import run_app  # noqa: PLC0415 - Textual, 150 ms
