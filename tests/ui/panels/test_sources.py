@@ -75,36 +75,31 @@ async def test_by_host_and_back() -> None:
         assert panel.current.number == 4
 
 
-@pytest.mark.parametrize(
-    ("url", "title", "host", "mark"),
-    [
-        (
-            "https://google.com@evil.example/",
-            "google.com",
-            "evil.example",
-            "title says google.com · user info",
-        ),
-        ("https://аpple.com/", "apple.com", "xn--pple-43d.com", "title says apple.com · punycode"),
-        ("https://xn--bcher-kva.example/", "Bücher", "xn--bcher-kva.example", "punycode"),
-        ("http://198.51.100.7:8443/a", "A page", "198.51.100.7", "IP address · port 8443 · not encrypted"),
-        ("https://example.org/", "www.example.net/login", "example.org", "title says example.net"),
-        ("javascript:alert(1)", "A page", "no web address", "not opened"),
-    ],
+ODD = (
+    ("https://google.com@evil.example/", "google.com", "evil.example", "title says google.com · user"),
+    ("https://аpple.com/", "apple.com", "xn--pple-43d.com", "title says apple.com · punycode"),
+    ("https://xn--bcher-kva.example/", "Bücher", "xn--bcher-kva.example", "punycode"),
+    ("http://198.51.100.7:8443/a", "A page", "198.51.100.7", "IP address · port 8443 · not encrypted"),
+    ("https://example.org/", "www.example.net/login", "example.org", "title says example.net"),
+    ("javascript:alert(1)", "Another page", "no web address", "not opened"),
 )
-async def test_what_is_odd_about_an_address_has_a_line_of_its_own(
-    url: str, title: str, host: str, mark: str
-) -> None:
+"""Address, title, host, and what is said of it."""
+
+
+async def test_what_is_odd_about_an_address_has_a_line_of_its_own() -> None:
     panel = SourcesPanel()
     app = Stage(panel, columns=70)
-    async with app.run_test(size=(70, 12)) as pilot:
-        await put(panel, pilot, session(turn(0, parts=(source(1, url=url, title=title), source(2)))))
-        lines = [line.strip("│ ") for line in text_of(app).split("\n")]
-        at = next(at for at, line in enumerate(lines) if line.endswith(f"1 {title}"))
-        assert lines[at + 1].startswith(host)
-        assert lines[at + 2].startswith(f"▲ {mark}")
-        assert lines[at + 3].startswith("2 Page number 2")
-        assert lines[at + 4].startswith("www.example.org")
-        assert not lines[at + 5], "an ordinary address has two lines"
+    async with app.run_test(size=(70, 30)) as pilot:
+        parts = [source(at, url=url, title=title) for at, (url, title, _, _) in enumerate(ODD)]
+        await put(panel, pilot, session(turn(0, parts=(*parts, source(9)))))
+        lines = [line.strip("│› ") for line in text_of(app).split("\n")]
+        for number, (_, title, host, mark) in enumerate(ODD, 1):
+            at = lines.index(f"{number} {title}")
+            assert lines[at + 1].startswith(host)
+            assert lines[at + 2].startswith(f"▲ {mark}")
+        at = lines.index("7 Page number 9")
+        assert lines[at + 1].startswith("www.example.org")
+        assert not lines[at + 2], "an ordinary address has two lines"
 
 
 async def test_of_a_long_host_the_end_is_shown() -> None:

@@ -58,10 +58,9 @@ def marked(desktop: Desktop) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])
-async def test_a_key_walks_through_the_places_that_name_a_source_and_back(width: int, height: int) -> None:
+async def test_a_key_walks_through_the_places_that_name_a_source_and_back() -> None:
     desktop = cited()
-    async with desktop.running(width, height) as pilot:
+    async with desktop.running(80, 24) as pilot:
         panel = await asked(desktop, pilot)
         assert desktop.app.focused is panel
         await pilot.press("m")
@@ -130,28 +129,40 @@ async def test_a_plain_source_opens_at_once_and_is_copied_without_a_browser(brow
             assert desktop.app.clipboard == "https://docs.example/csv"
 
 
-@pytest.mark.parametrize(
-    ("url", "title", "reason"),
-    [
-        ("https://user@evil.example/", "A page", "the part before @ is no host"),
-        ("https://evil.example/", "bank.example", "the text says bank.example"),
-        ("https://bаnk.example/", "Our bank", "the host is really xn--"),
-        ("mailto:ada@example.org", "Write to us", "it starts an e-mail"),
-    ],
+ODD = (
+    ("https://user@evil.example/", "A page", "the part before @ is no host"),
+    ("https://evil.example/", "bank.example", "the text says bank.example"),
+    ("https://bаnk.example/", "Our bank", "the host is really xn--"),
+    ("mailto:ada@example.org", "Write to us", "it starts an e-mail"),
 )
-async def test_a_source_that_may_lead_elsewhere_is_asked_about(url: str, title: str, reason: str) -> None:
-    desktop = cited((url, title))
+"""Address, title, and what is asked."""
+
+
+async def test_a_source_that_may_lead_elsewhere_is_asked_about() -> None:
+    desktop = cited(*((url, title) for url, title, _ in ODD))
     async with desktop.running(120, 40) as pilot:
         await asked(desktop, pilot)
-        await pilot.press("enter")
-        await desktop.shows(pilot, "This link may not lead where it seems to", reason)
-        await pilot.press("enter")
-        await desktop.until(pilot, lambda: len(desktop.app.screen_stack) == 1)
-        assert not desktop.opened, "the safe answer has the focus"
-        await pilot.press("enter")
-        await desktop.shows(pilot, reason)
-        desktop.app.screen.query_one("#yes", Button).press()
-        await desktop.until(pilot, lambda: len(desktop.opened) == 1)
+        for at, (url, _title, reason) in enumerate(ODD):
+            await pilot.press("enter")
+            await desktop.shows(pilot, "This link may not lead where it seems to", reason)
+            await pilot.press("enter")
+            await desktop.until(pilot, partial(_on_top, desktop, 1))
+            assert len(desktop.opened) == at, "the safe answer has the focus"
+            await pilot.press("enter")
+            await desktop.shows(pilot, reason)
+            desktop.app.screen.query_one("#yes", Button).press()
+            await desktop.until(pilot, partial(_opened, desktop, at + 1))
+            assert desktop.opened[-1] == url
+            await desktop.until(pilot, partial(_on_top, desktop, 1))
+            await pilot.press("down")
+
+
+def _on_top(desktop: Desktop, count: int) -> bool:
+    return len(desktop.app.screen_stack) == count
+
+
+def _opened(desktop: Desktop, count: int) -> bool:
+    return len(desktop.opened) == count
 
 
 async def test_what_is_no_web_address_is_never_opened() -> None:
