@@ -70,6 +70,11 @@ class FilesPanel(Listing[Listed]):
         self._fates.end(part, path)
         self.refresh()
 
+    def mark_size(self, part: FilePart, size: int) -> None:
+        """How large it is was seen."""
+        self._fates.sized(part, size)
+        self.refresh()
+
     def mark_left(self, part: FilePart) -> None:
         """Nobody is saving it any more, whatever came of it."""
         if self._fates.way(part) is not None:

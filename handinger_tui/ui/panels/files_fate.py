@@ -51,8 +51,12 @@ class Fates:
         """How far it is; None when it is not on its way."""
         return self._ways.get(part.url)
 
+    def sized(self, part: FilePart, size: int) -> None:
+        """So large it is: seen while it was looked at."""
+        self._sizes[part.url] = size
+
     def size(self, part: FilePart) -> int | None:
-        """Bytes: as the service told, else as they were counted when it was saved."""
+        """Bytes: as the service told, else as they were counted when it came here."""
         return part.size if part.size is not None else self._sizes.get(part.url)
 
     def path(self, part: FilePart) -> str | None:

@@ -128,7 +128,11 @@ class Filing:
         files, path = self._screen.connection.files, self._screen.side.files.path_of(part)
         if path is not None and (saved := await files.read(path, most)) is not None:
             return saved
-        return await files.fetch(part, most, progress=progress, reread=self._worker if renew else None)
+        found = await files.fetch(part, most, progress=progress, reread=self._worker if renew else None)
+        total = len(found.data) if found.whole else found.total
+        if total is not None:
+            self._screen.side.files.mark_size(part, total)
+        return found
 
     async def follow(self, url: str, shown: str) -> None:
         """A link in a preview."""

@@ -8,7 +8,7 @@ import pytest
 
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import WorkerFile, WorkerSource
-from handinger_tui.core.turn import SourcePart, TextPart
+from handinger_tui.core.turn import FilePart, SourcePart, TextPart
 from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.files import FilesPanel, end_of
 from handinger_tui.ui.panels.messages import SaveFiles
@@ -114,6 +114,18 @@ async def test_how_far_a_download_is() -> None:
         panel.mark_progress(part, 1_500_000, 2_000_000)
         await pilot.pause()
         assert "saving 75 % of 2.0 MB" in text_of(app)
+
+
+async def test_a_size_that_nobody_told_is_known_once_it_was_seen() -> None:
+    panel = FilesPanel()
+    app = Stage(panel)
+    async with app.run_test(size=(44, 20)) as pilot:
+        panel.show(session(turn(0, parts=(FilePart("https://x.test/a", "text/csv", "a.csv"),))))
+        await pilot.pause()
+        assert "size not reported" in text_of(app)
+        panel.mark_size(panel.items[0].part, 2048)
+        await pilot.pause()
+        assert "2.0 kB" in text_of(app)
 
 
 async def test_the_second_click_shows_it() -> None:

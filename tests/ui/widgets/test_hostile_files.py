@@ -1,0 +1,80 @@
+"""Every hostile text of the corpus in files of each kind, as cell, key, value and name: drawn harmless."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+from textual.widget import Widget
+
+from handinger_tui.core.turn import FilePart
+from handinger_tui.ui.apart import Going
+from handinger_tui.ui.preview.head import head_lines
+from handinger_tui.ui.preview.load import Loaded, Subject, load
+from handinger_tui.ui.preview.views import view_of
+from handinger_tui.ui.widgets.cursor_lines import CursorLines
+from tests.ui.panels.stage import BAD
+from tests.ui.panels.test_panels import PAYLOADS, text_of_payload
+from tests.ui.widgets.stage import Stage, lines, settled
+
+TEXTS = [text_of_payload(payload)[:50_000] for payload in PAYLOADS]
+
+
+def as_csv() -> bytes:
+    out = io.StringIO()
+    csv.writer(out).writerows([["name", "text"], *([text[:200], text] for text in TEXTS)])
+    return out.getvalue().encode("utf-8", "surrogatepass")
+
+
+def as_json() -> bytes:
+    return json.dumps({f"{at}{text[:100]}": text for at, text in enumerate(TEXTS)}).encode()
+
+
+def as_lines() -> bytes:
+    return "\n\n".join(TEXTS).encode("utf-8", "surrogatepass")
+
+
+def loaded(name: str, data: bytes) -> Loaded:
+    return load(Subject(name, "", data, True), Going(), lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("a.csv", as_csv),
+        ("a.json", as_json),
+        ("a.md", as_lines),
+        ("a.txt", as_lines),
+        ("a.py", as_lines),
+        ("a.bin", lambda: bytes(range(256)) * 8),
+    ],
+)
+async def test_a_file_of_hostile_texts_is_drawn_harmless(name: str, made: Callable[[], bytes]) -> None:
+    found = loaded(name, made())
+    view: Widget = view_of(found.facets[0].make())
+    async with Stage(view).run_test(size=(100, 40)) as pilot:
+        # Each view takes the body that it was chosen for.
+        view.show(found.facets[0].make())  # type: ignore[attr-defined]
+        await settled(pilot)
+        drawn = 0
+        for top in range(0, min(view.virtual_size.height, 4000), 40):
+            view.scroll_to(0, top, animate=False, force=True, immediate=True)
+            seen = lines(view)
+            drawn += sum(bool(line.strip()) for line in seen)
+            assert not [line for line in seen if BAD.search(line)]
+        if isinstance(view, CursorLines):
+            for row in range(view.count):
+                view.move_to(row)
+                assert not BAD.search(view.whole.replace("\n", ""))
+        assert drawn >= min(len(TEXTS), 30)
+
+
+def test_hostile_names_and_types_are_told_harmless() -> None:
+    for text in TEXTS:
+        part = FilePart(text, text, text, None)
+        for shown in (None, loaded(text, b"words")):
+            told = "".join(line.plain for line in head_lines(part, [], shown, 0))
+            assert not BAD.search(told)
