@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from handinger_tui.cli.output import say
 from handinger_tui.core.limits import (
@@ -12,11 +13,17 @@ from handinger_tui.core.limits import (
     LimitReached,
     Origin,
     State,
+    Unit,
     near_text,
     raise_hint,
     reached_text,
 )
 from handinger_tui.core.turn import Fault, Kind
+
+UNKNOWN: Final = {
+    Unit.USD: "the cost was not fully reported",
+    Unit.CREDITS: "the credits were not fully reported",
+}
 
 
 class Ceilings:
@@ -42,7 +49,7 @@ class Ceilings:
         flagged = [gauge for gauge in gauges if gauge.limit.origin is Origin.FLAG]
         for gauge in flagged:
             if gauge.spent.missing_turns and gauge.state is not State.REACHED:
-                say(f"Whether the limit was kept is not known: {gauge.limit.unit} not fully reported.")
+                say(f"Whether the limit was kept is not known: {UNKNOWN[gauge.limit.unit]}.")
         return any(gauge.state is State.REACHED for gauge in flagged)
 
 

@@ -20,6 +20,8 @@ from handinger_tui.core.words import plural
 WARN_AT: Final = Decimal("0.8")
 FINEST: Final = 12
 """Decimal places of an amount that a person may set: whole pico-dollars."""
+MOST_PERCENT: Final = 999
+"""More is told as more."""
 LARGEST: Final = Decimal(1_000_000)
 UNTIL_RAISED: Final = "Nothing more is sent until it is raised."
 STILL: Final = "A running turn cannot be stopped from here, and may go on charging."
@@ -159,10 +161,17 @@ def spent_text(gauge: Gauge) -> str:
     if gauge.spent.value is None:
         return f"not reported of {limit}"
     spent = usd_text(gauge.spent.value) if unit is Unit.USD else credits_text(gauge.spent.value)
-    told = f"{spent} of {limit} ({gauge.percent} %)"
+    told = f"{spent} of {limit} ({percent_text(gauge)})"
     if gauge.spent.whole:
         return told
     return f"at least {told}, {plural(gauge.spent.missing_turns, 'turn')} not fully known"
+
+
+def percent_text(gauge: Gauge) -> str:
+    """As in "85 %", ">999 %"; "?" while nothing is known."""
+    if gauge.percent is None:
+        return "?"
+    return f"{gauge.percent} %" if gauge.percent <= MOST_PERCENT else f">{MOST_PERCENT} %"
 
 
 def near_text(gauge: Gauge) -> str:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
 from handinger_tui.core.limits import Scope, Unit
-from handinger_tui.core.money import Total, tidy
-from handinger_tui.core.readings import Reading, reading_of
+from handinger_tui.core.money import EXACT, Total, micro_credits, pico_usd, tidy
+from handinger_tui.core.readings import Reading, TurnMoney, reading_of, turn_money
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot
 from handinger_tui.core.spending import Spent, Which
 from handinger_tui.core.turn import FREE, Turn, TurnStatus
+from handinger_tui.core.usage import Usage
 from handinger_tui.ledger.limits import TypedLimits, Whose, typed_limits
 from handinger_tui.ledger.rows import pack
 from handinger_tui.ledger.totals import SUMS_OF_SPENT, spent, spent_of
@@ -46,6 +47,11 @@ def accounted(
         Scope.WORKER: _of_worker(connection, session, missing),
         Scope.DAY: _more(spent(connection, Which(since_ms=since_ms, simulated=simulated)), today),
     }
+    for turn, money in _too_large(session):
+        scopes = {Scope.SESSION, Scope.WORKER}
+        scopes |= {Scope.DAY} if turn.live or turn.order.created_ms >= since_ms else set()
+        scopes |= {Scope.TURN} if turn is session.current else set()
+        found |= {scope: _counting(found[scope], money) for scope in scopes}
     each = {(scope, Unit.USD): one.usd for scope, one in found.items()}
     return Accounted(typed, each | {(scope, Unit.CREDITS): one.credits for scope, one in found.items()})
 
@@ -76,6 +82,36 @@ def _more(known: Spent, missing: Iterable[Turn], *, only_if_none: bool = False) 
         for total in (known.usd, known.credits)
     )
     return Spent(known.turns + count, *totals)
+
+
+# -- amounts that no table holds ---------------------------------------------------------
+def _too_large(session: Session) -> list[tuple[Turn, TurnMoney]]:
+    """Turns with an amount beyond 64 bits: the ledger has it as unknown, but no limit is safe from it."""
+    if not any(_beyond(turn.snapshot.usage) for turn in session.turns if turn.snapshot is not None):
+        return []
+    each = zip(session.turns, turn_money(session.turns), strict=True)
+    return [(turn, money) for turn, money in each if _beyond(replace(money.usage, cost_usd=money.usd))]
+
+
+def _beyond(usage: Usage) -> bool:
+    usd, credited = tidy(usage.cost_usd), tidy(usage.credits)
+    return (usd is not None and pico_usd(usd) is None) or (
+        credited is not None and micro_credits(credited) is None
+    )
+
+
+def _counting(known: Spent, money: TurnMoney) -> Spent:
+    usd, credited = tidy(money.usd), tidy(money.usage.credits)
+    usd = usd if pico_usd(usd) is None else None
+    credited = credited if micro_credits(credited) is None else None
+    return replace(known, usd=_with(known.usd, usd, money), credits=_with(known.credits, credited, money))
+
+
+def _with(known: Total, amount: Decimal | None, money: TurnMoney) -> Total:
+    """Unless it is in there already, as in what a worker says of itself."""
+    if amount is None or (known.value is not None and known.value >= amount):
+        return known
+    return Total(EXACT.add(known.value or Decimal(0), amount), max(0, known.missing_turns - money.known))
 
 
 # -- the worker ------------------------------------------------------------------------

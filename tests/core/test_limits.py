@@ -127,6 +127,7 @@ def test_the_widest_reached_scope_blocks() -> None:
         (gauge("0.85"), "$0.85 of $1.00 (85 %)"),
         (gauge("16", "20", unit=Unit.CREDITS), "16 of 20 credits (80 %)"),
         (gauge("0", "1", unit=Unit.CREDITS), "0 of 1 credit (0 %)"),
+        (gauge("1e17", "5"), "$100,000,000,000,000,000.00 of $5.00 (>999 %)"),
         (gauge("0.85", missing=1), "at least $0.85 of $1.00 (85 %), 1 turn not fully known"),
         (gauge("0.85", missing=2), "at least $0.85 of $1.00 (85 %), 2 turns not fully known"),
     ],

@@ -124,6 +124,23 @@ async def test_what_the_worker_tells_of_itself_counts_when_it_is_more(ledger: Le
     assert (await spent(purse, after))["worker"] == Total(Decimal(9), 1)
 
 
+async def test_an_amount_beyond_what_the_ledger_holds_uses_up_every_limit(ledger: Ledger) -> None:
+    await put_in(ledger, cells("t1", usd_pico=2 * USD, micro_credits=3), cells("t2"))
+    purse = purse_on(ledger, *LIMITS)
+    most = 10**17
+    found = await spent(purse, ours(of(1, snapshot=told(2)), of(2, snapshot=told(most + 2))))
+    assert found == {
+        "turn": Total(Decimal(most)),
+        "session": Total(Decimal(most + 2)),
+        "worker": Total(Decimal(most + 2)),
+        "day": Total(Decimal(most + 2)),
+    }
+    running = await spent(purse, ours(of(1, snapshot=told(2)), of(2, snapshot=told(most + 2, busy=True))))
+    assert running["day"] == Total(Decimal(most + 2), 1), "so far"
+    told_all = ours(of(1, snapshot=told(2, points=0)), of(2, snapshot=told(3, points=most)))
+    assert (await spent(purse, told_all, Unit.CREDITS))["turn"].value == Decimal(most)
+
+
 async def test_a_typed_limit_wins_over_a_configured_one_and_a_flag_over_both(ledger: Ledger) -> None:
     configured = [Limit(Scope.DAY, Unit.USD, Decimal(10)), Limit(Scope.SESSION, Unit.CREDITS, Decimal(3))]
     purse = purse_on(ledger, *configured)

@@ -7,14 +7,13 @@ from typing import Final
 
 from textual.content import Content
 
-from handinger_tui.core.limits import Gauge, State, amount_text
+from handinger_tui.core.limits import Gauge, State, amount_text, percent_text
 from handinger_tui.core.words import NOT_REPORTED, plural
 from handinger_tui.ui.panels import drawing
 
 WORDS: Final = {State.BELOW: "", State.NEAR: "near", State.REACHED: "reached"}
 STYLES: Final = {State.BELOW: ".panel--accent", State.NEAR: ".panel--mark", State.REACHED: ".usage--reached"}
 FAINT: Final = ".panel--faint"
-_MOST: Final = 999
 
 
 def gauge_lines(gauges: Sequence[Gauge], width: int) -> list[Content]:
@@ -26,7 +25,7 @@ def gauge_lines(gauges: Sequence[Gauge], width: int) -> list[Content]:
 def gauge_words(gauge: Gauge) -> str:
     """As short as it can be told: "day limit 85 %, near"."""
     word = WORDS[gauge.state]
-    return f"{gauge.limit.scope} limit {_percent(gauge)}" + (f", {word}" if word else "")
+    return f"{gauge.limit.scope} limit {percent_text(gauge)}" + (f", {word}" if word else "")
 
 
 def gauge_remark(gauge: Gauge) -> str:
@@ -38,7 +37,7 @@ def gauge_remark(gauge: Gauge) -> str:
 
 def _lines(gauge: Gauge, width: int) -> tuple[Content, Content]:
     style = STYLES[gauge.state]
-    words = " ".join(word for word in (_percent(gauge), WORDS[gauge.state]) if word)
+    words = " ".join(word for word in (percent_text(gauge), WORDS[gauge.state]) if word)
     bar = drawing.level(gauge.percent, max(4, width - len(words) - 2))
     amounts = Content.assemble((f"{gauge.limit.scope:<8}", FAINT), _spent(gauge))
     return amounts.truncate(width, ellipsis=True), Content.assemble((bar, style), " ", (words, style))
@@ -51,9 +50,3 @@ def _spent(gauge: Gauge) -> str:
         return f"{NOT_REPORTED} of {limit}"
     spent = amount_text(gauge.spent.value, gauge.limit.unit).partition(" ")[0]
     return f"{spent}{'' if gauge.spent.whole else '+'} of {limit}"
-
-
-def _percent(gauge: Gauge) -> str:
-    if gauge.percent is None:
-        return "?"
-    return f"{gauge.percent} %" if gauge.percent <= _MOST else f">{_MOST} %"

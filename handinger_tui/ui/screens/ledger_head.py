@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.style import Style
 
 from handinger_tui.core.forecast import Forecast, forecast_text
-from handinger_tui.core.limits import Gauge, State, amount_text
+from handinger_tui.core.limits import Gauge, State, amount_text, percent_text
 from handinger_tui.core.money import credits_text, total_text
 from handinger_tui.core.reckoning import Reckoning, reckoning_text
 from handinger_tui.core.spending import Bucket, By
@@ -111,7 +111,7 @@ def gauge_lines(gauges: Sequence[Gauge], width: int, most: int) -> list[Content]
 def _gauge(gauge: Gauge) -> Content:
     word, colour = _STATES[gauge.state]
     gaps = "" if gauge.spent.whole else charting.MORE
-    used = "not reported" if gauge.percent is None else f"{gauge.percent} %{gaps}"
+    used = "not reported" if gauge.percent is None else f"{percent_text(gauge)}{gaps}"
     return Content.assemble(
         (f"{gauge.limit.scope} ", _FAINT),
         (drawing.level(gauge.percent, _GAUGE_CELLS), colour),
