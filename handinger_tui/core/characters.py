@@ -37,6 +37,10 @@ SUSPECT: Final = re.compile(
 """Finds any character that `plain` may touch, but for floods of marks."""
 ALWAYS: Final = re.compile(f"[{BREAKS}{CONTROLS}{DIRECTIONS}{HALVES}{UNSEEN}{NOTHING}]")
 """Finds what goes whatever stands beside it."""
+LOOSE: Final = re.compile(
+    f"(?<![{_PICTURES}\ufe0f{_TONES}])(?:\u200d.?)+|\u200d(?![{_PICTURES}])(?:.?\u200d)*.?", re.DOTALL
+)
+"""Finds a joiner that joins no pictures, as where a line was cut, and what rich counts as joined to it."""
 
 _ENDS: Final = re.compile(_LINE_ENDS)
 _GONE: Final = re.compile(f"[{CONTROLS}{DIRECTIONS}{UNSEEN}]")

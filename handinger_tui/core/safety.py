@@ -55,7 +55,8 @@ def clean_line(text: str, limit: int = 1000) -> str:
     """`clean`, in one line of at most `limit` characters."""
     # Cleaned before it is cut: a flood of invisible characters must not hide what follows.
     line = _SPACES.sub(" ", clean(text[:LONGEST_LINE])).strip()
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    # A joiner before the sign would swallow it.
+    return line if len(line) <= limit else line[: limit - 1].rstrip("\u200c\u200d") + "…"
 
 
 _PLAIN_WORD: Final = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")

@@ -91,10 +91,17 @@ class HandingerApp(Display):
             await super().on_event(event)
 
     def clear_notifications(self) -> None:
-        """Passing lines go from the screens below too, where Textual leaves them until they expire."""
+        """Passing lines go from the screens below too, where Textual leaves them until they expire.
+
+        So do their empty frames, which Textual leaves for ever: later lines would stand below the screen.
+        """
         super().clear_notifications()
-        for screen in self.screen_stack[:-1]:
+        for screen in self.screen_stack:
             screen.query("ToastHolder").remove()
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Cleaned: a paste into a shell must not end where the text says so."""
+        super().copy_to_clipboard(clean(text))
 
     async def on_ready(self) -> None:
         """The first frame stands."""

@@ -14,6 +14,8 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from handinger_tui.core.safety import clean, clean_line
+
 CLOSE: list[BindingType] = [
     Binding("escape", "close", "Close", tooltip="Close without a change", id="dialog.close")
 ]
@@ -35,13 +37,15 @@ class Confirm(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         """Title, text, perhaps a field, two buttons."""
         with Vertical(classes="dialog"):
-            yield Static(Content.styled(self._title, "bold"), classes="dialog-title")
-            yield Static(Content(self._body), classes="dialog-body")
+            yield Static(Content.styled(clean_line(self._title), "bold"), classes="dialog-title")
+            yield Static(Content(clean(self._body)), classes="dialog-body")
             if self._typed:
                 yield Input(placeholder=f"type {self._typed} to confirm", id="typed")
             with Horizontal(classes="dialog-buttons"):
-                yield Button(Content(self._no), id="no", compact=True)
-                yield Button(Content(self._yes), id="yes", compact=True, disabled=bool(self._typed))
+                yield Button(Content(clean_line(self._no)), id="no", compact=True)
+                yield Button(
+                    Content(clean_line(self._yes)), id="yes", compact=True, disabled=bool(self._typed)
+                )
 
     def on_mount(self) -> None:
         """A slip of the finger must not say yes."""
@@ -81,8 +85,8 @@ class Ask(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         """Title and field."""
         with Vertical(classes="dialog"):
-            yield Static(Content.styled(self._title, "bold"), classes="dialog-title")
-            yield Input(self._value, placeholder=self._placeholder)
+            yield Static(Content.styled(clean_line(self._title), "bold"), classes="dialog-title")
+            yield Input(clean_line(self._value), placeholder=clean_line(self._placeholder))
             yield Static(
                 Content.styled("Enter takes it · Esc leaves it", "$text-muted"), classes="dialog-hint"
             )
@@ -108,8 +112,8 @@ class Choice(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         """Title and rows."""
         with Vertical(classes="dialog"):
-            yield Static(Content.styled(self._title, "bold"), classes="dialog-title")
-            yield OptionList(*(Option(Content(text)) for _, text in self._rows), id="choices")
+            yield Static(Content.styled(clean_line(self._title), "bold"), classes="dialog-title")
+            yield OptionList(*(Option(Content(clean_line(text))) for _, text in self._rows), id="choices")
             yield Static(
                 Content.styled("Enter takes it · Esc leaves it", "$text-muted"), classes="dialog-hint"
             )
@@ -135,8 +139,8 @@ class Notice(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Title, text, button."""
         with Vertical(classes="dialog"):
-            yield Static(Content.styled(self._title, "bold"), classes="dialog-title")
-            yield Static(Content(self._body), classes="dialog-body")
+            yield Static(Content.styled(clean_line(self._title), "bold"), classes="dialog-title")
+            yield Static(Content(clean(self._body)), classes="dialog-body")
             with Horizontal(classes="dialog-buttons"):
                 yield Button(Content("Close"), id="close", compact=True)
 
@@ -164,9 +168,9 @@ class Problem(ModalScreen[bool]):
         """What happened, what to do, two buttons."""
         with Vertical(classes="dialog -problem"):
             yield Static(Content.styled("Handinger cannot start", "bold $error"), classes="dialog-title")
-            yield Static(Content(self._summary), classes="dialog-body")
+            yield Static(Content(clean(self._summary)), classes="dialog-body")
             if self._hint:
-                yield Static(Content.styled(self._hint, "$text-muted"), classes="dialog-body")
+                yield Static(Content.styled(clean(self._hint), "$text-muted"), classes="dialog-body")
             with Horizontal(classes="dialog-buttons"):
                 yield Button(Content("Try again"), id="again", compact=True)
                 yield Button(Content("Leave"), id="leave", compact=True)

@@ -16,7 +16,7 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from handinger_tui.core.characters import ALWAYS
+from handinger_tui.core.characters import ALWAYS, LOOSE
 
 _SPACES: Final = re.compile("[\t\n]")
 
@@ -36,14 +36,15 @@ def _suspect(segment: Segment) -> bool:
     if control:
         return False
     linked = style is not None and style.link is not None
-    return linked or (not text.isprintable() and ALWAYS.search(text) is not None)
+    return linked or (not text.isprintable() and bool(ALWAYS.search(text) or LOOSE.search(text)))
 
 
 def _cleaned(segment: Segment) -> Segment:
     text, style, control = segment
     if control:
         return segment
-    text = ALWAYS.sub(_room, _SPACES.sub(" ", text))
+    # What was counted as joined to a cut picture has no cell of its own.
+    text = ALWAYS.sub(_room, LOOSE.sub("", _SPACES.sub(" ", text)))
     if style is not None and style.link is not None:
         style = style.update_link(None)
     return Segment(text, style)

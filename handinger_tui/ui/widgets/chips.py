@@ -80,7 +80,7 @@ def kind_word(file: Attachment) -> str:
     told = _WORDS.get(file.media_type)
     if told is not None:
         return told
-    kind = file.media_type.rpartition("/")[2].removeprefix("x-").partition("+")[0]
+    kind = clean_line(file.media_type, 100).rpartition("/")[2].removeprefix("x-").partition("+")[0]
     ending = clean_line(file.name.rpartition(".")[2], 20)
     if len(kind) <= 8 and "." not in kind:
         return kind.upper() if len(kind) <= 4 else kind
@@ -231,6 +231,6 @@ def _drawn(chip: Chip, room: int, *, marked: bool) -> Content:
     facts = "$background" if marked else ("$error" if chip.wrong else "$text-muted")
     body = Content.assemble(
         (f" {clean_line(chip.name, NAME_CELLS)} ", f"{name} on {back}"),
-        (f" {chip.facts}", f"{facts} on {back}"),
+        (f" {clean_line(chip.facts)}", f"{facts} on {back}"),
     ).truncate(max(4, room - 3), ellipsis=True)
     return Content.assemble(body, (f"{CROSS} ", f"{name} on {back}"))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 from textual.widgets import Static
 
-from handinger_tui.core.safety import clean_line
+from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.turn import Turn
 from handinger_tui.core.words import duration, plural
 from handinger_tui.ui.widgets.words import Advice
@@ -37,7 +37,7 @@ class Card(Static):
             self.set_class(advice.severity == severity, f"-{severity}")
         then = "" if advice.wait_until_ms is None else "  Enter sends it."
         wait = f"  Enter sends it in {duration(left * 1000)}." if left > 0 else then
-        self.update(Content.assemble(advice.text, (wait, "bold")))
+        self.update(Content.assemble(clean(advice.text), (wait, "bold")))
 
     def waiting_s(self, now_ms: int) -> int:
         """Seconds until sending makes sense again; 0 when it does."""
@@ -115,7 +115,8 @@ class Suggestions(Static):
         for at, (name, summary) in enumerate(self._rows[first : first + self.ROWS], first):
             here = at == self._at
             mark, style = ("›", "bold $primary") if here else (" ", "$foreground")
-            lines.append(Content.assemble((f"{mark} {name:<12} ", style), (summary, "$text-muted")))
+            told = (f"{mark} {clean_line(name):<12} ", style), (clean_line(summary), "$text-muted")
+            lines.append(Content.assemble(*told))
         self.update(Content("\n").join(lines))
 
 
@@ -124,12 +125,13 @@ class HintLine(Static):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id)
-        self._left, self._right = "", ""
+        self._told = self._left, self._right = "", ""
 
     def show(self, left: str, right: str) -> None:
         """Both ends of the line."""
-        if (left, right) != (self._left, self._right):
-            self._left, self._right = left, right
+        if (left, right) != self._told:
+            self._told = left, right
+            self._left, self._right = clean(left), clean(right)
             self.refresh()
 
     def render(self) -> Content:

@@ -1,0 +1,70 @@
+"""Eye: looks at whole screens that hostile texts were planted in, and at what the app did meanwhile."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from textual.dom import DOMNode
+from textual.pilot import Pilot
+from textual.strip import Strip
+
+from handinger_tui.core.characters import ALWAYS, LOOSE, stripped
+from tests.chaos.hostile import CONTROL
+from tests.ui.fakes import Desktop
+
+MARK: Final = re.compile(r"K(\d{3})")
+
+
+@dataclass
+class Eye:
+    """Looks at one app; keeps which texts and which widgets were seen."""
+
+    desktop: Desktop
+    pilot: Pilot[None]
+    texts: set[int] = field(default_factory=set)
+    kinds: set[type] = field(default_factory=set)
+    looks: int = 0
+
+    async def look(self) -> None:
+        """Let the app paint, then look at the whole screen."""
+        await self.pilot.pause()
+        app = self.desktop.app
+        assert app.is_running
+        for widget in app.screen.walk_children(DOMNode, with_self=True):
+            self.kinds.update(type(widget).__mro__)
+        strips = app.screen._compositor.render_strips()
+        for strip in strips:
+            # Textual draws nothing over the last column of some lines, and never more.
+            assert strip.cell_length <= app.size.width, strip.text
+        self.check(strips)
+
+    def check(self, strips: Sequence[Strip]) -> None:
+        """Lines of a screen or of a widget."""
+        self.looks += 1
+        for strip in strips:
+            text = strip.text
+            self.texts.update(map(int, MARK.findall(text)))
+            assert not CONTROL.search(text.replace("\t", "\x01")), ascii(text)
+            assert not ALWAYS.search(text), ascii(text)
+            assert stripped(text) == text, ascii(text)
+            assert not LOOSE.search(text), ascii(text)
+            for segment in strip:
+                if segment.style is not None:
+                    assert segment.style.link is None, text
+                    check_action(segment.style.meta.get("@click"))
+
+    def nothing_happened(self) -> None:
+        """No text made the app do anything."""
+        assert self.desktop.opened == []
+        assert self.desktop.files.saved == []
+        assert self.desktop.files.opened == []
+        assert self.desktop.written == []
+        assert self.desktop.api.posts == []
+
+
+def check_action(action: object) -> None:
+    """Only actions that are ours, with text as their argument."""
+    assert action is None or (isinstance(action, tuple) and action[0] == "link"), action

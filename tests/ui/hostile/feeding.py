@@ -1,0 +1,72 @@
+"""Feeding: what every sink is, and the ways to plant and to look that many of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from textual.screen import Screen
+from textual.widget import Widget
+
+from handinger_tui.ui.launch import Launch, Opening
+from tests.ui.fakes import Desktop, launch, summary
+from tests.ui.hostile.eye import Eye
+from tests.ui.hostile.made import MadeLog, charges, session
+from tests.ui.hostile.texts import PLANTED
+
+Feed = Callable[[Eye], Awaitable[None]]
+OPENED: Final = launch(Opening.CHOSEN, session="ses_h")
+FRESH: Final = launch(Opening.FRESH)
+
+
+@dataclass(frozen=True)
+class Sink:
+    """`kinds`: the widgets it feeds. `all_seen`: every single text has to come into sight."""
+
+    feed: Feed
+    kinds: tuple[type[Widget], ...]
+    launch: Launch = FRESH
+    all_seen: bool = True
+    turns: Sequence[str] = field(default=PLANTED)
+
+    def desktop(self) -> Desktop:
+        """An app whose history is hostile."""
+        desktop = Desktop(log=MadeLog(made=session(self.turns)), launch=self.launch)
+        desktop.shelf.rows = [summary("h", session_id="ses_h", title=PLANTED[0])]
+        desktop.books.charges = charges(PLANTED)
+        return desktop
+
+
+def bunches(size: int) -> Iterator[Sequence[str]]:
+    """The texts, a few at a time."""
+    for at in range(0, len(PLANTED), size):
+        yield PLANTED[at : at + size]
+
+
+def lines_of(eye: Eye, widget: Widget) -> None:
+    """Look at one widget alone: much quicker than at the screen."""
+    eye.check(widget.render_lines(widget.outer_size.region))
+
+
+async def shown(eye: Eye, screen: Screen[Any]) -> None:
+    """Push a screen, look, and take it away."""
+    eye.desktop.app.push_screen(screen)
+    await eye.look()
+    eye.desktop.app.pop_screen()
+
+
+async def listed(eye: Eye, screen: Screen[Any]) -> None:
+    """Walk through a list with the cursor."""
+    eye.desktop.app.push_screen(screen)
+    await eye.look()
+    await paged(eye, screen.query_one("#rows"))
+
+
+async def paged(eye: Eye, widget: Widget) -> None:
+    """Look at every page of one widget."""
+    step = max(1, widget.scrollable_content_region.height - 2)
+    while widget.scroll_offset.y < widget.max_scroll_y:
+        widget.scroll_to(y=widget.scroll_offset.y + step, animate=False)
+        await eye.pilot.pause(0)
+        lines_of(eye, widget)

@@ -1,0 +1,100 @@
+"""Sessions and charges whose every text from outside is hostile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from handinger_tui.core.frames import Frame
+from handinger_tui.core.session import Session
+from handinger_tui.core.snapshot import Snapshot, WorkerFile, WorkerSource
+from handinger_tui.core.spending import TurnCharge
+from handinger_tui.core.text import Rope
+from handinger_tui.core.turn import (
+    Attachment,
+    CustomPart,
+    DataPart,
+    Fault,
+    FilePart,
+    Kind,
+    Order,
+    Part,
+    ReasoningPart,
+    SourcePart,
+    TextPart,
+    ToolPart,
+    ToolState,
+    Turn,
+    TurnStatus,
+)
+from handinger_tui.core.usage import Usage
+from tests.engine.fakes import PLACE, FakeLog
+from tests.ui.coffers import NOW_MS, charge
+
+
+def parts(text: str) -> Iterator[Part]:
+    """A part of every kind, made of the text."""
+    yield TextPart(Rope() + text, False)
+    yield ReasoningPart(Rope() + text, False)
+    yield ToolPart(
+        "c", text, ToolState.OUTPUT_ERROR, input={text: [text]}, output={text: text}, error=text, title=text
+    )
+    yield ToolPart("d", "x", ToolState.OUTPUT_AVAILABLE, input_text=text, output=text)
+    yield FilePart("https://f.example/" + text, text, text, 3)
+    yield DataPart(text, {text: [text, {text: None}]})
+    yield CustomPart(text, {text: text})
+    yield SourcePart(text, "https://s.example/" + text, text)
+    yield SourcePart("d" + text, None, text, text, text)
+
+
+def turn(at: int, text: str, **members: object) -> Turn:
+    """Turn number `at`, failed, with the text in each of its places."""
+    order = Order(f"turn_{at}", text, NOW_MS, worker_id=text, attachments=(Attachment(text, text, 3, text),))
+    snapshot = Snapshot(
+        text,
+        usage=Usage(cost_usd=Decimal("0.01")),
+        files=(WorkerFile("https://w.example/" + text, text, text, 5),),
+        sources=(WorkerSource(text, "https://w.example/s" + text, text),),
+    )
+    made = Turn(
+        order, status=TurnStatus.FAILED, parts=tuple(parts(text)), worker_id=text, snapshot=snapshot,
+        fault=Fault(Kind.SERVER, text, 500), errors=(text,), replaced_text=text, activity=text,
+        ended_ms=NOW_MS, finish_reason=text, read_ms=NOW_MS,
+    )  # fmt: skip
+    return replace(made, **members)  # type: ignore[arg-type]  # members under their own names
+
+
+def session(texts: Sequence[str]) -> Session:
+    """One turn for each text."""
+    turns = tuple(turn(at, text) for at, text in enumerate(texts))
+    return Session("ses_h", NOW_MS, worker_id=texts[-1], base_url=PLACE, title=texts[0], turns=turns)
+
+
+def charges(texts: Sequence[str]) -> list[TurnCharge]:
+    """What a ledger may know of each text."""
+    return [
+        charge(
+            f"t{at}",
+            "0.01",
+            title=text,
+            session_id=text,
+            worker_id=text,
+            budget=text,
+            at_ms=NOW_MS - at * 1000,
+        )
+        for at, text in enumerate(texts)
+    ]
+
+
+@dataclass
+class MadeLog(FakeLog):
+    """Knows one session more: the hostile one."""
+
+    made: Session | None = None
+
+    async def load(self, session_id: str) -> Session | None:
+        return self.made if session_id == "ses_h" else await super().load(session_id)
+
+    async def frames(self, turn_id: str) -> list[Frame]:
+        return list(self.stored.get(turn_id, ()))

@@ -1,0 +1,309 @@
+"""Sinks: every widget of ours that shows text from outside, and how it is fed. The table is complete by test.
+
+A sink is a function that plants `PLANTED` in the widgets it names and lets an `Eye` look.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, Final
+
+from textual.events import Paste
+from textual.screen import Screen
+
+from handinger_tui.core.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.money import Total
+from handinger_tui.core.preview.delimited import read_table
+from handinger_tui.core.preview.tree import tree_of_value
+from handinger_tui.core.turn import Attachment, FilePart
+from handinger_tui.ui.launch import Badge
+from handinger_tui.ui.panels.files import FilesPanel
+from handinger_tui.ui.panels.sources import SourcesPanel
+from handinger_tui.ui.panels.usage import UsagePanel
+from handinger_tui.ui.preview.views import PageView, PictureView
+from handinger_tui.ui.screens.again import SendAgain
+from handinger_tui.ui.screens.budgets import BudgetsScreen
+from handinger_tui.ui.screens.dialogs import Ask, Choice, Confirm, Notice, Problem
+from handinger_tui.ui.screens.help import HelpScreen, HelpText
+from handinger_tui.ui.screens.history import HistorySearch
+from handinger_tui.ui.screens.ledger import LedgerScreen
+from handinger_tui.ui.screens.ledger_parts import Charts, Drawing, Foot, Head
+from handinger_tui.ui.screens.ledger_table import LedgerTable
+from handinger_tui.ui.screens.limiting import LimitsPage, RaiseLimit
+from handinger_tui.ui.screens.preview import PreviewScreen
+from handinger_tui.ui.screens.receipt import ReceiptScreen
+from handinger_tui.ui.screens.sessions import SessionPicker
+from handinger_tui.ui.screens.work import WorkScreen
+from handinger_tui.ui.transcript.view import Transcript
+from handinger_tui.ui.widgets.chips import Chip, Chips, Kind, file_chip
+from handinger_tui.ui.widgets.header import HeaderLine
+from handinger_tui.ui.widgets.lines import Card, HintLine, QueueChips, Suggestions
+from handinger_tui.ui.widgets.pane import SessionPane
+from handinger_tui.ui.widgets.prompt import PromptBox
+from handinger_tui.ui.widgets.reflow import Reflow
+from handinger_tui.ui.widgets.side import Grip, Side
+from handinger_tui.ui.widgets.table_view import TableView
+from handinger_tui.ui.widgets.tree_view import TreeView
+from handinger_tui.ui.widgets.welcome import Welcome
+from handinger_tui.ui.widgets.words import Advice
+from tests.ui.fakes import NOW_MS, summary
+from tests.ui.hostile.eye import Eye
+from tests.ui.hostile.feeding import OPENED, Sink, bunches, lines_of, listed, paged, shown
+from tests.ui.hostile.made import session, turn
+from tests.ui.hostile.texts import PLANTED
+from tests.ui.screens.previewing import png
+
+
+# -- the work screen -------------------------------------------------------------------
+async def transcript(eye: Eye) -> None:
+    """Every line of every turn, folded, then unfolded."""
+    view = eye.desktop.work.transcript
+    await eye.look()
+    for _ in range(2):
+        book = view.book
+        assert book is not None
+        eye.check([view.line(y) for y in range(book.height)])
+        view.toggle_details()
+        await eye.pilot.pause()
+    view.scroll_home(animate=False)
+    await eye.look()
+
+
+async def panels(eye: Eye) -> None:
+    """Page by page, with every tooltip and what is told of a save."""
+    work = eye.desktop.work
+    await eye.look()
+    for panel in work.side.panels.values():
+        panel.focus()
+        if isinstance(panel, FilesPanel):
+            for item in panel.items:
+                panel.mark_saved(item.part, "/home/ada/" + (item.part.filename or ""))
+        panel.scroll_home(animate=False)
+        lines_of(eye, panel)
+        await paged(eye, panel)
+        await eye.look()
+
+
+async def header(eye: Eye) -> None:
+    """Title, worker, activity, profile, host."""
+    line = eye.desktop.work.header
+    for at, text in enumerate(PLANTED):
+        busy = turn(at, text)
+        for title in (text, ""):
+            line.account(Badge(text, text, "f00d", local=False))
+            line.show(replace(session([text]), title=title, turns=(busy,)), NOW_MS)
+            lines_of(eye, line)
+    await eye.look()
+
+
+async def around_the_prompt(eye: Eye) -> None:
+    """Queue, card, chips, offers, hint, welcome."""
+    screen = eye.desktop.app.screen
+    for texts in bunches(3):
+        screen.query_one(QueueChips).show([turn(PLANTED.index(text), text) for text in texts])
+        for text in texts:
+            file = Attachment(text, text, 3, text)
+            screen.query_one(Chips).show(
+                [file_chip(Kind.FILE, text, file), Chip(Kind.TEXT, text, text, text)]
+            )
+            screen.query_one(Card).show(Advice("error", text[:200]), NOW_MS)
+            screen.query_one(Suggestions).show([(text, text)])
+            screen.query_one(HintLine).show(text, text)
+            screen.query_one(Welcome).account(Badge(text, text, "f00d", local=False))
+        await eye.look()
+
+
+async def prompt(eye: Eye) -> None:
+    """A text of before comes back into it; what is pasted is cleaned there."""
+    box = eye.desktop.work.prompt
+    for text in PLANTED:
+        box.put("")
+        box.post_message(Paste(text[:300]))
+        await eye.pilot.pause(0)
+        await eye.desktop.until(eye.pilot, lambda: box.text)
+        lines_of(eye, box)
+    await eye.look()
+
+
+async def passing_lines(eye: Eye) -> None:
+    """What is said."""
+    for texts in bunches(5):
+        for text in texts:
+            eye.desktop.work.stage.say(text[:50], "error")
+        await eye.desktop.shows(eye.pilot, *(text[:4] for text in texts))
+        await eye.look()
+        eye.desktop.app.clear_notifications()
+        await eye.desktop.until(eye.pilot, lambda: not eye.desktop.app.screen.query("Toast"))
+
+
+# -- dialogs and lists -----------------------------------------------------------------
+async def dialogs(eye: Eye) -> None:
+    """Each with texts as title, body, hint, value and buttons."""
+    for texts in bunches(30):
+        word, body = texts[0][:60], "\n".join(text[:60] for text in texts)
+        await shown(eye, Confirm(word, body, yes=word, no=word, typed="x"))
+        await shown(eye, Choice(word, [(text, text[:60]) for text in texts]))
+        await shown(eye, Problem(body, word))
+        await shown(eye, Notice(word, body))
+    for text in PLANTED[::12]:
+        await shown(eye, Ask(text[:60], text[:200], text[:200]))
+
+
+async def links(eye: Eye) -> None:
+    """The question before an unusual link, and the word that refuses one."""
+    stage = eye.desktop.work.stage
+    for text in PLANTED[::10]:
+        for url in (f"https://xn--{text[:30]}.example/{text}", f"mailto:{text[:200]}", text):
+            eye.desktop.work.do(stage.open(url, text))
+            await eye.pilot.pause()
+            asked = isinstance(eye.desktop.app.screen, Confirm)
+            await eye.look()
+            if asked:
+                eye.desktop.app.pop_screen()
+        eye.desktop.app.clear_notifications()
+
+
+async def session_list(eye: Eye) -> None:
+    """Titles and workers."""
+    eye.desktop.shelf.rows = [
+        summary(f"s{at}", session_id=text, worker_id=text, title=text) for at, text in enumerate(PLANTED)
+    ]
+    await listed(eye, SessionPicker(eye.desktop.shelf, lambda: NOW_MS, ""))
+
+
+async def history(eye: Eye) -> None:
+    """Messages sent before."""
+    await listed(eye, HistorySearch(PLANTED))
+
+
+async def over_it(eye: Eye) -> None:
+    """Our own words over a hostile session: help, palette, questions about money."""
+    gauge = Gauge(Limit(Scope.WORKER, Unit.USD, Decimal(1)), Total(Decimal(2)))
+    pages: list[Screen[Any]] = [
+        HelpScreen(eye.desktop.work.commands, ()),
+        SendAgain(watchable=True),
+        RaiseLimit(gauge, sending=True),
+        LimitsPage([gauge]),
+    ]
+    for screen in pages:
+        await shown(eye, screen)
+    eye.desktop.work.stage.show_palette()
+    await eye.look()
+    await eye.pilot.press("escape")
+
+
+# -- money -----------------------------------------------------------------------------
+async def ledger(eye: Eye) -> None:
+    """Every grouping, as rows and as charts."""
+    await eye.pilot.press("ctrl+l")
+    await eye.desktop.until(eye.pilot, lambda: isinstance(eye.desktop.app.screen, LedgerScreen))
+    await eye.desktop.until(eye.pilot, lambda: eye.desktop.text().count("$") > 3)
+    screen = eye.desktop.app.screen
+    for key in "dgwsbt":
+        await eye.pilot.press(key)
+        await eye.look()
+        await paged(eye, screen.query_one(LedgerTable))
+    screen.query_one(Charts).scroll_end(animate=False)
+    await eye.look()
+
+
+async def receipt(eye: Eye) -> None:
+    """Turn by turn, down to the last source."""
+    await eye.pilot.press("ctrl+t")
+    await eye.desktop.until(eye.pilot, lambda: isinstance(eye.desktop.app.screen, ReceiptScreen))
+    screen = eye.desktop.app.screen
+    assert isinstance(screen, ReceiptScreen)
+    for _ in range(12):
+        await eye.look()
+        lines_of(eye, screen.query_one("#receipt-text"))
+        await eye.pilot.press("left")
+    body = screen.query_one("#receipt-body")
+    body.scroll_end(animate=False)
+    await eye.look()
+
+
+async def budgets(eye: Eye) -> None:
+    """Levels with any name."""
+    eye.desktop.app.push_screen(BudgetsScreen(eye.desktop.work.at_work, lambda: NOW_MS))
+    await eye.desktop.shows(eye.pilot, "What it says")
+    await eye.look()
+    await eye.pilot.press("a")
+    await eye.look()
+    lines_of(eye, eye.desktop.app.screen.query_one("#budgets-text"))
+
+
+# -- data ------------------------------------------------------------------------------
+async def tables_and_trees(eye: Eye) -> None:
+    """Cells, names of columns, keys and values."""
+    table, tree = TableView(), TreeView()
+    table.styles.height = tree.styles.height = "1fr"
+    await eye.desktop.work.mount(table, tree, before="#body")
+    head = ",".join(f'"{_cell(text)}"' for text in PLANTED[:8])
+    rows = "\n".join(f'"{_cell(text)}","{_cell(text)}"' for text in PLANTED)
+    table.show(read_table(f"{head}\n{rows}\n".encode("utf-8", "surrogatepass")))
+    root = tree_of_value({text: {"value": text} for text in PLANTED}).root
+    assert root is not None
+    tree.show(root)
+    for view in (table, tree):
+        await eye.look()
+        for _ in range(view.count):
+            lines_of(eye, view)
+            view.action_step(1)
+
+
+async def preview(eye: Eye) -> None:
+    """A text, Markdown, a table, a tree, code and a broken picture, under hostile names."""
+    lines = "\n\n".join(PLANTED)
+    bodies = {
+        "txt": lines,
+        "md": lines,
+        "py": lines,
+        "csv": "\n".join(f'"{_cell(text)}",{at}' for at, text in enumerate(PLANTED)),
+        "json": json.dumps({text: [text] for text in PLANTED}),
+        "png": "\x89PNG\r\n" + lines,
+        "gif": "",
+    }
+    for at, (ending, body) in enumerate(bodies.items()):
+        name = f"{PLANTED[9 * at]}.{ending}"
+        eye.desktop.files.bodies[name] = body.encode("utf-8", "surrogatepass") or png(8, 8)
+        part = FilePart(name, PLANTED[at], name, 5)
+        await looked_into(eye, PreviewScreen([part], 0, eye.desktop.work.filing))
+
+
+async def looked_into(eye: Eye, screen: PreviewScreen) -> None:
+    """Load, look at every page."""
+    eye.desktop.app.push_screen(screen)
+    await eye.desktop.until(eye.pilot, lambda: screen.loaded and not screen.query("#preview-words"))
+    await eye.look()
+    for view in screen.query("#preview-body > *"):
+        await paged(eye, view)
+    await eye.look()
+    eye.desktop.app.pop_screen()
+
+
+def _cell(text: str) -> str:
+    return text.replace('"', "'").replace("\n", " ").replace("\r", " ")
+
+
+SINKS: Final = {
+    "transcript": Sink(transcript, (WorkScreen, Transcript, SessionPane, Side, Grip), OPENED),
+    "panels": Sink(panels, (SourcesPanel, FilesPanel, UsagePanel), OPENED),
+    "header": Sink(header, (HeaderLine,)),
+    "around the prompt": Sink(around_the_prompt, (QueueChips, Chips, Card, Suggestions, HintLine, Welcome)),
+    "prompt": Sink(prompt, (PromptBox,), all_seen=False),
+    "passing lines": Sink(passing_lines, ()),
+    "dialogs": Sink(dialogs, (Confirm, Choice, Problem, Notice, Ask), all_seen=False),
+    "links": Sink(links, (), all_seen=False),
+    "session list": Sink(session_list, (SessionPicker,)),
+    "history": Sink(history, (HistorySearch,)),
+    "over it": Sink(
+        over_it, (HelpScreen, HelpText, SendAgain, RaiseLimit, LimitsPage), OPENED, all_seen=False
+    ),
+    "ledger": Sink(ledger, (LedgerScreen, LedgerTable, Head, Foot, Charts, Drawing), OPENED),
+    "receipt": Sink(receipt, (ReceiptScreen, Reflow), OPENED, all_seen=False),
+    "budgets": Sink(budgets, (BudgetsScreen,), OPENED),
+    "preview": Sink(preview, (PreviewScreen, PageView, PictureView), all_seen=False),
+    "tables and trees": Sink(tables_and_trees, (TableView, TreeView)),
+}
