@@ -19,6 +19,8 @@ _BREAKS: Final = str.maketrans("", "", "\t\r\n")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _HOST: Final = re.compile(r"[a-z0-9._-]+|[a-z0-9:.%]+")
 _DEFAULT_PORTS: Final = frozenset({80, 443})
+_SHOWN_HOST: Final = 120
+"""Characters of a host that are shown whole."""
 _LONG: Final = 2048
 """Longer addresses are not remembered."""
 
@@ -125,8 +127,15 @@ def written_url(url: str | None) -> str | None:
     return f"{parts.scheme.lower()}://{place}{tail}"
 
 
+_ORDINARY: Final = re.compile(r"https://([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?:/[!-\[\]-~]{0,2000})?")
+"""What nearly all sources look like. Nothing of it but the host needs a judgement."""
+
+
 def host_at(url: str) -> str:
     """`safety.host_of`, remembered: lists are grouped by it again and again."""
+    ordinary = _ORDINARY.fullmatch(url)
+    if ordinary is not None and len(ordinary[1]) <= _SHOWN_HOST:
+        return ordinary[1]
     return _remembered_host(url) if len(url) <= _LONG else host_of(url)
 
 
@@ -168,6 +177,9 @@ def address_marks(url: str | None) -> tuple[str, ...]:
     """`host_marks` of an address, and what else of it is unusual; () for a document without one."""
     if not url:
         return ()
+    ordinary = _ORDINARY.fullmatch(url)
+    if ordinary is not None:
+        return host_marks(ordinary[1])
     link = judge_link(url)
     if link.verdict is Verdict.REFUSE:
         return ("not opened",)

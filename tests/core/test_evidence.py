@@ -9,7 +9,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.addresses import address_marks, canonical_url, host_marks, unicode_host, written_url
+from handinger_tui.core.addresses import (
+    address_marks,
+    canonical_url,
+    host_at,
+    host_marks,
+    unicode_host,
+    written_url,
+)
 from handinger_tui.core.evidence import SourceIndex, by_host, by_turn, sources_of
 from handinger_tui.core.safety import judge_link
 from handinger_tui.core.turn import Turn
@@ -252,3 +259,13 @@ def test_marks_agree_with_the_judge() -> None:
     for url in ("https://exämple.com/", "https://a@b.example/", "https://example.com/", "data:x"):
         asked = judge_link(url).verdict != "open"
         assert bool(address_marks(url)) is asked
+
+
+@given(
+    st.text("abcxn-1.0", min_size=1, max_size=20),
+    st.text("abc/?#@:%[]\\~é ._-", max_size=30),
+)
+def test_the_short_way_of_ordinary_addresses_gives_what_the_long_way_gives(host: str, rest: str) -> None:
+    short, long = f"https://{host}/{rest}", f"HTTPS://{host}/{rest}"
+    assert address_marks(short) == address_marks(long)
+    assert host_at(short) == host_at(long)

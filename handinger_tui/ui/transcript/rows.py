@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from textual.content import Content
 
+from handinger_tui.core.addresses import host_at
 from handinger_tui.core.safety import clean, clean_line, host_of
 from handinger_tui.core.turn import (
     CustomPart,
@@ -98,7 +99,7 @@ def file_rows(part: FilePart, look: Look) -> list[Row]:
 
 def sources_rows(sources: Sources, look: Look) -> list[Row]:
     """How many sources there are; which ones, when unfolded."""
-    hosts = list(dict.fromkeys(filter(None, (host_of(part.url or "") for part in sources.parts))))
+    hosts = list(dict.fromkeys(filter(None, (host_at(part.url or "") for part in sources.parts))))
     line = fold_line(
         look, styled(f"Sources: {len(sources.parts)}"), styled("  " + ", ".join(hosts[:6]), "faint")
     )
