@@ -23,6 +23,7 @@ from handinger_tui.core.session import put_turn
 from handinger_tui.core.turn import ToolPart, TurnStatus
 from handinger_tui.ui.terminal.cells import TAME, Pen, Pens, _read
 from handinger_tui.ui.terminal.display import CHECKS_PER_S, Display
+from handinger_tui.ui.terminal.near import NearCompositor
 from tests.ui.emulator import EmulatedDriver, cells, driver_of, expected
 from tests.ui.transcript.documents import DOCUMENTS
 from tests.ui.transcript.sample import ANSWER, COMPLETE
@@ -36,6 +37,14 @@ class Overlay(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield Static("An overlay with 東京 and 🎉 in it.", id="box")
+
+
+class NearScreen(Screen[None]):
+    """Paints as the work screen does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._compositor = NearCompositor()
 
 
 class Bench(Stage, Display):
@@ -53,6 +62,9 @@ class Bench(Stage, Display):
         self.head = Static("head", id="head")
         self.side = Static("\n".join(f"figure {n}" for n in range(0, 90, 3)), id="side")
         self.side.display = side
+
+    def get_default_screen(self) -> Screen[None]:
+        return NearScreen()
 
     def compose(self) -> ComposeResult:
         with Vertical():

@@ -27,6 +27,7 @@ from handinger_tui.ui.screens.desk import Desk
 from handinger_tui.ui.screens.drafting import Drafting
 from handinger_tui.ui.screens.filing import Filing
 from handinger_tui.ui.screens.stage import WorkStage
+from handinger_tui.ui.terminal.near import NearCompositor
 from handinger_tui.ui.transcript.view import Transcript
 from handinger_tui.ui.widgets.chips import Chips
 from handinger_tui.ui.widgets.header import HeaderLine
@@ -50,6 +51,7 @@ class Footing(Screen[None]):
 
     def __init__(self, launch: Launch, now_ms: Callable[[], int]) -> None:
         super().__init__()
+        self._compositor = NearCompositor()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.launch = launch
         self.commands = COMMANDS

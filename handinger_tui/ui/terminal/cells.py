@@ -32,7 +32,10 @@ _MARKS: Final = frozenset(("4", "5", "7", "9", "21", "51", "52", "53"))
 class Pen(dict[str, "Cell"]):
     """How a character is drawn, by the numbers of its SGR sequence; also keeps its own cells, one of each."""
 
-    __slots__ = ("_steps", "attributes", "back", "blank", "fore")
+    __slots__ = ("_draws", "_steps", "attributes", "back", "blank", "fore")
+    # One pen is one pen, whatever cells it keeps. Not functions of ours: they are asked for every cell.
+    __hash__ = object.__hash__  # type: ignore[assignment]  # a dict has none
+    __eq__ = object.__eq__
 
     def __init__(self, attributes: frozenset[str], fore: str, back: str) -> None:
         super().__init__()
@@ -42,6 +45,7 @@ class Pen(dict[str, "Cell"]):
         self.blank: Pen = self
         """The pen that draws the same empty cell with the fewest numbers."""
         self._steps: dict[Pen, str] = {}
+        self._draws: dict[Pen, bool] = {}
 
     def __missing__(self, text: str) -> Cell:
         pen = self.blank if text == " " else self
@@ -49,14 +53,14 @@ class Pen(dict[str, "Cell"]):
         self[text] = cell
         return cell
 
-    def __hash__(self) -> int:  # type: ignore[override]  # one pen is one pen, whatever cells it keeps
-        return id(self)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
     def draws_blank(self, pen: Pen) -> bool:
         """An empty cell of `pen` may be written while this pen is down."""
+        found = self._draws.get(pen)
+        if found is None:
+            found = self._draws[pen] = self._draws_blank(pen)
+        return found
+
+    def _draws_blank(self, pen: Pen) -> bool:
         return self.back == pen.back and not pen.attributes and self.attributes.isdisjoint(_MARKS)
 
     def to(self, pen: Pen) -> str:
