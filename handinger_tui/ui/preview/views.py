@@ -14,6 +14,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
+from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -27,7 +28,8 @@ from handinger_tui.ui.panels.messages import OpenLink
 from handinger_tui.ui.preview.load import Body
 from handinger_tui.ui.preview.picture import Picture
 from handinger_tui.ui.preview.rows import RowsFor, plain_rows
-from handinger_tui.ui.transcript.paint import Palette
+from handinger_tui.ui.transcript.draw import with_selection
+from handinger_tui.ui.transcript.paint import MARGIN, Palette
 from handinger_tui.ui.transcript.row import COMPONENTS
 from handinger_tui.ui.transcript.sheet import Paints, Sheet
 from handinger_tui.ui.widgets.cursor_lines import copy_from
@@ -38,7 +40,6 @@ from handinger_tui.ui.widgets.tree_view import TreeView
 class PageView(ScrollView, can_focus=True):
     """Rows of a text, code or Markdown, laid out apart for each width."""
 
-    ALLOW_SELECT = False
     COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PAGE)
 
@@ -80,12 +81,38 @@ class PageView(ScrollView, can_focus=True):
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """One line in sight."""
-        width = self.scrollable_content_region.width
-        sheet, paints, at = self._sheet, self._paints, y + self.scroll_offset.y
+        """One line in sight, with what is selected of it."""
+        at = y + self.scroll_offset.y
+        strip, selection = self._line(at), self.text_selection
+        if selection is not None and (span := selection.get_span(at)) is not None:
+            # Its background alone: its foreground is transparent, which terminals cannot do.
+            ground = self.screen.get_component_rich_style("screen--selection").bgcolor
+            strip = with_selection(strip, (max(span[0], MARGIN), span[1]), Style(bgcolor=ground))
+        return strip.apply_offsets(0, at)
+
+    def _line(self, at: int) -> Strip:
+        width, sheet, paints = self.scrollable_content_region.width, self._sheet, self._paints
         if sheet is None or paints is None or at >= sheet.height:
             return Strip.blank(width, self.visual_style.rich_style)
         return sheet.strip(at, paints).adjust_cell_length(width, self.visual_style.rich_style)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """The selected text as it stands on the screen, without the margin."""
+        if self._sheet is None:
+            return None
+        last = self._sheet.height - 1
+        start = selection.start.y if selection.start else 0
+        end = min(selection.end.y if selection.end else last, last)
+        found = []
+        for at in range(start, end + 1):
+            text = self._line(at).text.rstrip()
+            first, stop = selection.get_span(at) or (0, 0)
+            found.append(text[max(first, MARGIN) : None if stop == -1 else stop])
+        return "\n".join(found), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - the base's
+        """Paint the selection."""
+        self.refresh()
 
     def action_link(self, href: str, shown: str = "") -> None:
         """A link was clicked; what becomes of it is not decided here."""

@@ -119,6 +119,16 @@ class Filing:
             parts, at = [part], 0
         self._screen.app.push_screen(PreviewScreen(parts, at, self))
 
+    def leads_to(self, url: str) -> bool:
+        """Show the file that lies at a clicked address; False when none of the session does.
+
+        A browser would ask for it without the key, and finds nothing at a relative one.
+        """
+        found = next((f.part for f in listed_files(self._screen.at_work.session) if f.part.url == url), None)
+        if found is not None:
+            self.preview(found)
+        return found is not None
+
     async def fetch(self, part: FilePart, most: int, progress: Progress, *, renew: bool) -> Fetched:
         """The beginning of a file; from the disk where this program saved it.
 

@@ -164,7 +164,8 @@ class Footing(Screen[None]):
 
     @on(Transcript.LinkClicked)
     def _link(self, event: Transcript.LinkClicked) -> None:
-        self.do(self.stage.open(event.href, event.shown))
+        if not self.filing.leads_to(event.href):
+            self.do(self.stage.open(event.href, event.shown))
 
     @on(OpenLink)
     def _open(self, event: OpenLink) -> None:

@@ -23,6 +23,7 @@ from handinger_tui.ui.panels.messages import OpenLink
 from handinger_tui.ui.preview.head import head_lines
 from handinger_tui.ui.preview.load import MOST, Loaded, Subject, load
 from handinger_tui.ui.preview.views import view_of
+from handinger_tui.ui.screens.pulse import Pulse
 from handinger_tui.ui.widgets.cursor_lines import CursorLines
 from handinger_tui.ui.widgets.keyline import KeyLine
 from handinger_tui.ui.widgets.reflow import Reflow
@@ -47,6 +48,7 @@ class PreviewScreen(ModalScreen[None]):
         self._loaded: Loaded | None = None
         self._facet = 0
         self._doing = self._drawn = ""
+        self._pulse: Pulse | None = None
         self._from_disk = False
         self.expired = False
         """The link of the file is refused, and may be renewed."""
@@ -61,7 +63,7 @@ class PreviewScreen(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Begin to load; how far that is, is told now and then."""
-        self.set_interval(1 / _TELLS_PER_S, self._tell)
+        self._pulse = Pulse(self, _TELLS_PER_S, self._tell)
         self._begin()
 
     @property
@@ -85,6 +87,8 @@ class PreviewScreen(ModalScreen[None]):
         self._doing = self._drawn = ""
         self.query_one("#preview-foot", Static).update("")
         self._draw_head()
+        if self._pulse is not None:
+            self._pulse.start()
         self._load(self.part, renew=renew)
 
     @work(group="load", exclusive=True)
@@ -108,7 +112,13 @@ class PreviewScreen(ModalScreen[None]):
             await self._to_say(ODD.format(name=type(problem).__name__))
         finally:
             going.stop()
+            self._ended(part)
+
+    def _ended(self, part: FilePart) -> None:
+        # A load that was cancelled ends beside the one that took its place.
+        if part is self.part and self._pulse is not None:
             self._doing = ""
+            self._pulse.stop()
             self.refresh_bindings()
 
     def _progress(self, got: int, total: int | None) -> None:

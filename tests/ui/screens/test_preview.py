@@ -128,6 +128,31 @@ async def test_another_size_and_theme_lay_it_out_anew() -> None:
         assert desktop.app.screen._compositor.render_strips() != before
 
 
+async def test_a_click_on_a_file_in_the_answer_shows_it() -> None:
+    desktop = desktop_with(a_txt=b"one\n")
+    async with made(desktop) as pilot:
+        await desktop.shows(pilot, "▤ a.txt")
+        rows = desktop.text().split("\n")
+        y = next(at for at, row in enumerate(rows) if "▤ a.txt" in row)
+        await pilot.click(offset=(rows[y].index("a.txt") + 1, y))
+        await desktop.shows(pilot, "1  one")
+        assert desktop.opened == []
+
+
+async def test_text_is_selected_with_the_mouse_and_copied() -> None:
+    desktop = desktop_with(a_txt=b"first words\nsecond words\n")
+    async with made(desktop) as pilot:
+        await shown(desktop, pilot)
+        page_view = view(desktop)
+        await pilot.mouse_down(page_view, offset=(5, 0))
+        await pilot.hover(page_view, offset=(10, 1))
+        await pilot.mouse_up(page_view, offset=(10, 1))
+        await pilot.press("ctrl+c")
+        await desktop.until(pilot, lambda: desktop.app.clipboard == "first words\n2  second")
+        await pilot.press("y")
+        await desktop.until(pilot, lambda: desktop.app.clipboard == "first words\nsecond words")
+
+
 async def test_a_link_in_a_page_is_judged_first() -> None:
     text = b"[https://good.example/](https://evil.example/)\n"
     desktop = desktop_with(a_md=text)
