@@ -12,7 +12,7 @@ async def file(to: Context) -> None:
     """Attach what is named."""
     paths = named_paths(to.rest)
     if paths:
-        await to.stage.attach(paths)
+        await to.stage.drafting.add(paths)
     else:
         to.stage.say("Name a file: /file PATH, or @ in your message; F8 goes to those that go along.")
 

@@ -13,6 +13,7 @@ from handinger_tui.core.drafts import Draft
 from handinger_tui.core.turn import FilePart
 from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.screens.desk import Desk
+from handinger_tui.ui.screens.drafting import Drafting
 
 Answer = TypeVar("Answer")
 
@@ -27,6 +28,9 @@ class Painted(Protocol):
 
 class Stage(Painted, Protocol):
     """The screen, as commands know it."""
+
+    drafting: Drafting
+    """The message being written."""
 
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
         """One passing line."""
@@ -58,14 +62,6 @@ class Stage(Painted, Protocol):
 
     def past(self) -> list[str]:
         """The messages sent before, oldest first."""
-        ...
-
-    async def attach(self, paths: Sequence[str]) -> None:
-        """Have files go along with the next message.
-
-        Raises:
-            AttachmentProblem: one of them cannot be sent.
-        """
         ...
 
     def copy(self, text: str, what: str) -> None:

@@ -52,6 +52,7 @@ async def attach(to: Context) -> None:
         # If it arrived, its text must not wait in the box for another Enter; if not, it comes back.
         if to.stage.typed().strip() == session.current.order.prompt.strip():
             to.stage.put("")
+            to.stage.drafting.clear_files()
         await to.desk.engine.watch(session.session_id)
     elif not await to.desk.watch_unwatched():
         await to.desk.engine.adopt(session.session_id)

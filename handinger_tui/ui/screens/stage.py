@@ -39,7 +39,7 @@ class WorkStage(Looks):
 
     def __init__(self, screen: Footing, now_ms: Callable[[], int]) -> None:
         super().__init__(screen, now_ms)
-        self.attach = screen.drafting.add
+        self.drafting = screen.drafting
 
     # -- words and dialogs -----------------------------------------------------------------
     def say(self, text: str, severity: SeverityLevel = "information") -> None:

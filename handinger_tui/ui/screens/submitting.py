@@ -120,20 +120,18 @@ class Submitting(Citing):
     async def send_first(self, desk: Desk) -> None:
         """What was given along with the command. A draft from before, and its files, do not go with it."""
         prompt, paths = self.launch.prompt, self.launch.attachments
-        if not prompt:
-            await self.drafting.add(paths)
-            return
         try:
-            message = await self.drafting.message_with(prompt, paths)
-            await desk.send(message.text, message.files)
-        except AttachmentProblem as problem:
-            await self.keep_first(prompt)
+            if prompt:
+                message = await self.drafting.message_with(prompt, paths)
+                await desk.send(message.text, message.files)
+                self.prompt.remember(prompt)
+            else:
+                await self.drafting.add(paths)
+        except HandingerError as problem:
+            await self.keep_first(prompt or self.prompt.text)
+            if not isinstance(problem, AttachmentProblem):
+                raise
             self.pane.trouble(not_sent(problem))
-            return
-        except HandingerError:
-            await self.keep_first(prompt)
-            raise
-        self.prompt.remember(prompt)
 
     async def keep_first(self, prompt: str) -> None:
         """What was to be sent stays, in the prompt and on chips."""

@@ -230,7 +230,7 @@ def _drawn(chip: Chip, room: int, *, marked: bool) -> Content:
     name = "$background" if marked else "$foreground"
     facts = "$background" if marked else ("$error" if chip.wrong else "$text-muted")
     body = Content.assemble(
-        (f" {clean_line(chip.name, NAME_CELLS)} ", f"{name} on {back}"),
+        (f"{'›' if marked else ' '}{clean_line(chip.name, NAME_CELLS)} ", f"{name} on {back}"),
         (f" {clean_line(chip.facts)}", f"{facts} on {back}"),
     ).truncate(max(4, room - 3), ellipsis=True)
     return Content.assemble(body, (f"{CROSS} ", f"{name} on {back}"))

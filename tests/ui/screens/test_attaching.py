@@ -98,7 +98,7 @@ async def test_chips_are_taken_away_by_key_and_by_mouse(folder: Path) -> None:
         await desktop.until(pilot, lambda: len(chips(desktop)) == 2)
         await desktop.shows(pilot, " q3.md  5 B Markdown ✕   sales.csv  22 B CSV ✕")
         await pilot.press("f8", "left")
-        await desktop.shows(pilot, "Del Remove")
+        await desktop.shows(pilot, "›q3.md  5 B Markdown ✕   sales.csv", "Del Remove")
         await pilot.press("delete")
         await desktop.until(pilot, lambda: chips(desktop) == ["sales.csv 22 B CSV"])
         assert desktop.work.prompt.text == "see q3.md and"
@@ -136,7 +136,7 @@ async def test_many_chips_take_three_rows_and_tell_how_many_more(folder: Path) -
         await desktop.shows(pilot, " more")
         assert desktop.work.pane.chips.size.height == 3
         await pilot.press("f8")
-        await desktop.shows(pilot, "measurement 13.csv")
+        await desktop.shows(pilot, "›measurement 13.csv")
 
 
 # -- refused before anything is sent ----------------------------------------------------------------
@@ -303,3 +303,11 @@ async def test_a_first_prompt_whose_file_is_missing_stays_with_the_other_file() 
         await desktop.until(pilot, lambda: chips(desktop) == ["sales.csv 22 B CSV"])
         assert desktop.work.prompt.text == "sum up"
     assert not desktop.api.posts
+
+
+@pytest.mark.usefixtures("folder")
+async def test_files_of_the_command_line_that_are_not_there_are_named_on_a_card() -> None:
+    desktop = desktop_with(attachments=("gone.csv", "sales.csv"))
+    async with desktop.running() as pilot:
+        await desktop.until(pilot, lambda: "There is no file gone.csv" in desktop.text_of("#card"))
+        assert chips(desktop) == ["sales.csv 22 B CSV"]
