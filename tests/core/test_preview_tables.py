@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handinger_tui.core.preview.delimited import KEEP_CELLS, KEEP_COLUMNS, TableReader, read_table
 from handinger_tui.core.preview.records import table_of_value
-from handinger_tui.core.preview.table import TableModel, is_number, order_of, table_of_rows
+from handinger_tui.core.preview.table import TableModel, is_number, order_of, sort_key, table_of_rows
 from handinger_tui.core.preview.tree import tree_of_json
 
 
@@ -173,3 +173,30 @@ def test_repeated_keys_of_a_row_are_said() -> None:
 
 def test_rows_that_are_clean_make_a_table() -> None:
     assert table_of_rows(("a",), [("1",), ("2", "3")]).counted == "2 rows × 1 column, 1 ragged"
+
+
+@given(st.lists(st.sampled_from(["", "a", "b", "1", "2.50", "10%", "ä"]), max_size=30), st.booleans())
+def test_runs_that_are_merged_are_sorted_as_one(cells: list[str], descending: bool) -> None:
+    many = [f"{cell}{'' if not cell or at % 3 else cell}" for at in range(200) for cell in cells][:5000]
+    table = table_of_rows(["c"], [[cell] for cell in many])
+    numeric = bool(table.numeric) and table.numeric[0]
+    filled = [at for at, cell in enumerate(many) if cell]
+    key = sort_key(0, numeric=numeric)
+    expected = sorted(filled, key=lambda at: key(table.rows[at]), reverse=descending)
+    empty = [at for at, cell in enumerate(many) if not cell]
+    assert order_of(table, 0, descending=descending) == expected + empty
+
+
+def test_sorting_stops_where_a_pause_raises() -> None:
+    table = table_of_rows(["c"], [[str(at)] for at in range(9000)])
+    count = 0
+
+    def pause() -> None:
+        nonlocal count
+        count += 1
+        if count == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        order_of(table, 0, pause=pause)
+    assert count == 3

@@ -97,6 +97,24 @@ def test_other_pictures_need_the_extra(form: str, name: str, monkeypatch: pytest
     assert "handinger-tui[images]" in text_of(loaded(name, out.getvalue()))
 
 
+def test_a_large_picture_is_averaged() -> None:
+    from io import BytesIO  # noqa: PLC0415 - beside the library
+
+    from PIL import Image  # noqa: PLC0415 - an extra
+
+    for mode, black in (("RGB", (0, 0, 0)), ("L", 0), ("P", 0), ("1", 0)):
+        picture = Image.new(mode, (2000, 1600), black)
+        if mode in ("RGB", "L"):
+            picture.paste((255, 255, 255) if mode == "RGB" else 255, (1000, 0, 2000, 1600))
+        out = BytesIO()
+        picture.save(out, "PNG")
+        body = loaded("a.png", out.getvalue()).facets[0].make()
+        assert isinstance(body, Picture)
+        grid = body.grid(20, 8, (9, 9, 9))
+        assert grid[0][0] == (0, 0, 0)
+        assert grid[-1][-1] == ((255, 255, 255) if mode in ("RGB", "L") else (0, 0, 0))
+
+
 def test_a_pdf_is_read_with_the_extra_only(monkeypatch: pytest.MonkeyPatch) -> None:
     found = loaded("a.pdf", made_of.pdf("Hello pages"))
     assert (found.counted, "Hello pages" in text_of(found)) == ("1 page", True)

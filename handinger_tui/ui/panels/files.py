@@ -114,7 +114,7 @@ class FilesPanel(Listing[Listed]):
 
     def _mark(self, entry: Listed) -> str:
         if entry.changed:
-            return "CHANGED"
+            return "changed"
         return "new" if self.is_new(entry) else ""
 
     def _fate(self, part: FilePart, width: int) -> Content:

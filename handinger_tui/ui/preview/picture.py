@@ -14,6 +14,8 @@ from handinger_tui.core.preview.png import MAX_PIXELS, NotDrawn, decode_png
 EXTRA: Final = "install the images extra to see it: pip install 'handinger-tui[images]'"
 _OPENERS: Final = {"png": "PNG", "jpeg": "JPEG", "gif": "GIF", "webp": "WEBP", "bmp": "BMP"}
 """What Pillow is allowed to read: nothing else of its many formats."""
+_PLAIN: Final = frozenset({"L", "LA", "RGB", "RGBA"})
+"""Modes whose pixels can be averaged as they are."""
 
 PixelGrid = list[list[Pixel]]
 
@@ -82,7 +84,10 @@ def _by_pillow(picture: Picture, columns: int, lines: int, ground: Pixel) -> Pix
             if image.width * image.height != picture.size.pixels:
                 raise NotDrawn("its header says two sizes")
             image.draft("RGB", (width * 2, height * 2))
-            small = image.convert("RGBA").resize((width, height), Image.Resampling.BOX)
+            factor = min(image.width // width, image.height // height)
+            # Made small first where the mode allows: four bytes for each pixel of a large one are much.
+            near = image.reduce(factor) if factor > 1 and image.mode in _PLAIN else image
+            small = near.convert("RGBA").resize((width, height), Image.Resampling.BOX)
     except NotDrawn:
         raise
     except Exception as problem:  # Whatever a library raises about bytes from outside

@@ -116,6 +116,19 @@ async def test_how_far_a_download_is() -> None:
         assert "saving 75 % of 2.0 MB" in text_of(app)
 
 
+async def test_another_file_under_a_known_name_is_marked() -> None:
+    panel = FilesPanel()
+    app = Stage(panel)
+    first, second = (FilePart(f"https://x.test/{at}/a.csv", "text/csv", "a.csv", 10) for at in range(2))
+    async with app.run_test(size=(44, 20)) as pilot:
+        panel.show(session(turn(0, parts=(first,)), turn(1, parts=(second,))))
+        await pilot.pause()
+        lines = text_of(app).split("\n")
+        assert "changed" not in lines[2]
+        assert "turn 2" in lines[5]
+        assert "changed" in lines[5]
+
+
 async def test_a_size_that_nobody_told_is_known_once_it_was_seen() -> None:
     panel = FilesPanel()
     app = Stage(panel)
