@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Final
@@ -14,6 +14,7 @@ from handinger_tui.core.jsontext import NotJson, as_object, parse_exact
 from handinger_tui.core.session import SearchHit, Session, SessionSummary
 from handinger_tui.core.snapshot import snapshot_of
 from handinger_tui.core.turn import Order, Turn
+from handinger_tui.ledger.gathering import told_frames
 from handinger_tui.ledger.rows import TurnFrame, frame_of, order_of, pack, session_of, summary_of, unpack
 
 SUMMARIES: Final = """
@@ -87,20 +88,11 @@ def load(connection: sqlite3.Connection, session_id: str, waiting: Sequence[Turn
         return None
     orders = connection.execute("SELECT * FROM turns WHERE session_id = ? ORDER BY place", key)
     folds = {order.turn_id: Fold(order) for order in map(order_of, orders)}
-    for item in chain(_stored(connection, session_id), waiting):
+    for item in chain(told_frames(connection, session_id), waiting):
         folding = folds.get(item.turn_id)
         if folding is not None:
             folding.feed(item.frame)
     return replace(session_of(row), turns=tuple(folding.turn for folding in folds.values()))
-
-
-def _stored(connection: sqlite3.Connection, session_id: str) -> Iterator[TurnFrame]:
-    rows = connection.execute(
-        "SELECT f.* FROM turns t JOIN frames f ON f.turn_id = t.turn_id WHERE t.session_id = ?"
-        " ORDER BY t.place, f.seq",
-        (pack(session_id),),
-    )
-    return (TurnFrame(unpack(row["turn_id"]), frame_of(row)) for row in rows)
 
 
 def unsettled(connection: sqlite3.Connection) -> list[tuple[str, Session, Order]]:

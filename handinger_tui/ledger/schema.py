@@ -12,6 +12,7 @@ from typing import Final
 
 from handinger_tui.core.errors import TooNew
 from handinger_tui.ledger.second import SECOND
+from handinger_tui.ledger.third import THIRD
 
 _FIRST: Final = (
     """
@@ -133,7 +134,7 @@ _FIRST: Final = (
     """,
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, SECOND)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, SECOND, THIRD)
 
 
 def check_version(connection: sqlite3.Connection) -> int:

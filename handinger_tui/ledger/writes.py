@@ -13,6 +13,7 @@ from handinger_tui.core.frames import Framing, Note
 from handinger_tui.core.session import Session, title_from
 from handinger_tui.core.turn import LIVE, Order, Turn, TurnStatus
 from handinger_tui.ledger.charging import news, write_charges
+from handinger_tui.ledger.gathering import gather
 from handinger_tui.ledger.rows import TurnFrame, fitting, frame_row, pack, pack_optional
 
 
@@ -130,6 +131,8 @@ def close_turn(connection: sqlite3.Connection, session: Session, turn: Turn) -> 
             " ON CONFLICT (turn_id) DO UPDATE SET text = excluded.text",
             (pack(turn.turn_id), pack(turn.text)),
         )
+        if turn.status not in LIVE:
+            gather(connection, turn.turn_id)
         write_charges(connection, session)
 
 
