@@ -17,22 +17,26 @@ from handinger_tui.core.usage import Costs, Usage
 from handinger_tui.ledger.charging import AMOUNTS, COUNTS, TOLD
 from handinger_tui.ledger.days import day_at
 from handinger_tui.ledger.rows import Row, scaled, trigger_of, unpack, unpack_optional
-from handinger_tui.ledger.totals import PLACES, condition, gaps, split
+from handinger_tui.ledger.totals import PLACES, Parameters, condition, gaps, split
 
 _SCALES: Final = tuple(PLACES[name] for name in TOLD)
 _ALL_TOLD: Final = (1 << len(TOLD)) - 1
 
-_SUMS: Final = f"""
+_HEAD: Final = f"""
     COUNT(*) AS turns, SUM(incomplete) AS incomplete, MIN(at_ms) AS first_ms, MAX(at_ms) AS last_ms,
-    SUM(told <> {_ALL_TOLD}) AS gappy, {", ".join(map(split, TOLD))}
+    SUM(told <> {_ALL_TOLD}) AS gappy
 """
+_QUICK: Final = f"{_HEAD}, {', '.join(f'0 AS {name}_high, SUM({name}) AS {name}_low' for name in TOLD)}"
+_SAFE: Final = f"{_HEAD}, {', '.join(map(split, TOLD))}"
+"""The same where SUM would overflow; it takes twice as long."""
 _PLACES_OF_SUMS: Final = range(6, 6 + 2 * len(TOLD), 2)
-"""Where the sums begin in a row of a key and `_SUMS`."""
+"""Where the sums begin in a row of a key and the sums."""
 _GAPS: Final = ", ".join(map(gaps, TOLD))
 _KEYS: Final = {
     By.TURN: "turn_id",
     By.SESSION: "session_id",
-    By.WORKER: "COALESCE(worker_id, '')",
+    # As it stands in its index, NULL for a turn without one: nothing has to be sorted.
+    By.WORKER: "worker_id",
     By.BUDGET: "COALESCE(budget, '')",
     By.TRIGGER: f"COALESCE(started_by, '{Trigger.UNKNOWN}')",
 }
@@ -59,16 +63,27 @@ def _dearest_first(bucket: Bucket) -> tuple[bool, Decimal, str]:
 def _grouped(connection: sqlite3.Connection, by: By, which: Which) -> list[Bucket]:
     key = _KEYS[by]
     where, cells = condition(which)
-    sql = f"SELECT {key} AS key, {_SUMS} FROM turn_totals {where} GROUP BY {key}"  # noqa: S608  # constants
-    rows = connection.execute(sql, cells).fetchall()
-    gappy: dict[str | bytes, Sequence[int]] = {}
+    rows = _summed(connection, f"SELECT {key} AS key, %s FROM turn_totals {where} GROUP BY {key}", cells)  # noqa: S608  # constants
+    gappy: dict[str | bytes | None, Sequence[int]] = {}
     if any(row["gappy"] for row in rows):
         # Asked apart: turns with gaps are few, and an index knows them.
         some = f"{where} AND" if where else "WHERE"
         sql = f"SELECT {_GAPS}, {key} AS key FROM turn_totals {some} told <> {_ALL_TOLD} GROUP BY {key}"  # noqa: S608  # constants
         gappy = {row["key"]: row for row in connection.execute(sql, cells)}
     titles = {row[0]: unpack(row[1]) for row in connection.execute(_TITLES[by])} if by in _TITLES else {}
-    return [_bucket(unpack(row[0]), row, gappy.get(row[0], _NO_GAPS), titles.get(row[0], "")) for row in rows]
+    return [
+        _bucket(unpack(row[0] or ""), row, gappy.get(row[0], _NO_GAPS), titles.get(row[0], ""))
+        for row in rows
+    ]
+
+
+def _summed(connection: sqlite3.Connection, sql: str, cells: Parameters) -> list[sqlite3.Row]:
+    """The rows of `sql` with the sums in the place of its %s: exact, whatever the amounts."""
+    try:
+        return connection.execute(sql % _QUICK, cells).fetchall()
+    except sqlite3.OperationalError:
+        # An overflow has no code of its own; anything else is raised again by the second one.
+        return connection.execute(sql % _SAFE, cells).fetchall()
 
 
 def _days(connection: sqlite3.Connection, which: Which, zone: tzinfo | None) -> Iterator[Bucket]:
@@ -77,21 +92,21 @@ def _days(connection: sqlite3.Connection, which: Which, zone: tzinfo | None) -> 
     where, cells = condition(replace(which, since_ms=None, until_ms=None), by_time=True)
     within = f"{where} {'AND' if where else 'WHERE'} at_ms >= :start AND at_ms < :end"
     next_one = f"SELECT at_ms FROM turn_totals {within} ORDER BY at_ms LIMIT 1"  # noqa: S608  # constants
-    sums = f"SELECT NULL, {_SUMS} FROM turn_totals {within}"  # noqa: S608  # constants
+    sums = f"SELECT NULL, %s FROM turn_totals {within}"  # noqa: S608  # constants
     missing = f"SELECT {_GAPS} FROM turn_totals {within} AND told <> {_ALL_TOLD}"  # noqa: S608  # constants
     start = -INT64_MAX if which.since_ms is None else which.since_ms
     end = INT64_MAX if which.until_ms is None else which.until_ms
     while row := connection.execute(next_one, cells | {"start": start, "end": end}).fetchone():
         day = day_at(row["at_ms"], zone)
         span = cells | {"start": row["at_ms"], "end": min(day.end_ms, end)}
-        summed = connection.execute(sums, span).fetchone()
+        (summed,) = _summed(connection, sums, span)
         gappy: Sequence[int] = connection.execute(missing, span).fetchone() if summed["gappy"] else _NO_GAPS
         yield _bucket(day.name, summed, gappy)
         start = day.end_ms
 
 
 def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "") -> Bucket:
-    """From a row of anything and `_SUMS`, read by position: there may be one for every turn."""
+    """From a row of anything and the sums, read by position: there may be one for every turn."""
     sums = [
         Sum(scaled(row[at], row[at + 1], places), gaps_of_it)
         for at, places, gaps_of_it in zip(_PLACES_OF_SUMS, _SCALES, missing, strict=False)
