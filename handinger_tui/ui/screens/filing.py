@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from handinger_tui.core.errors import ApiError, LinkExpired
@@ -10,6 +11,7 @@ from handinger_tui.core.openable import HEAD, judge_file
 from handinger_tui.core.safety import Verdict, clean_line
 from handinger_tui.core.turn import FilePart
 from handinger_tui.core.words import plural
+from handinger_tui.ui.apart import apart
 from handinger_tui.ui.launch import Fetched, Progress
 from handinger_tui.ui.panels.files import file_name
 from handinger_tui.ui.panels.files_list import listed_files
@@ -110,14 +112,18 @@ class Filing:
     # -- showing -------------------------------------------------------------------------
     def preview(self, part: FilePart) -> None:
         """Show a file over the work screen; the others of the session are a key away."""
-        # The preview, its models and views, 30 ms: loaded by the first one.
-        from handinger_tui.ui.screens.preview import PreviewScreen  # noqa: PLC0415 - as said above
-
         parts = [file.part for file in listed_files(self._screen.at_work.session)]
         at = next((at for at, one in enumerate(parts) if one.url == part.url), None)
         if at is None:
             parts, at = [part], 0
-        self._screen.app.push_screen(PreviewScreen(parts, at, self))
+        self.do(self._show(parts, at))
+
+    async def _show(self, parts: Sequence[FilePart], at: int) -> None:
+        # The preview, its models and views, 30 ms: loaded by the first one, while keys are answered.
+        await apart(lambda: import_module("handinger_tui.ui.screens.preview"))
+        from handinger_tui.ui.screens.preview import PreviewScreen  # noqa: PLC0415 - just loaded
+
+        await self._screen.app.push_screen(PreviewScreen(parts, at, self))
 
     def leads_to(self, url: str) -> bool:
         """Show the file that lies at a clicked address; False when none of the session does.

@@ -38,11 +38,13 @@ class TableView(CursorLines):
         self._column = self._first = 0
         self._order: Sequence[int] = ()
         self._sorted: tuple[int, bool] | None = None
-        self._sorting = False
+        self._asked: tuple[int, bool] | None = None
+        self._sorting: Going | None = None
 
     def show(self, table: TableModel) -> None:
         """Another table, in its own order."""
-        self._table, self._order, self._sorted = table, range(len(table.rows)), None
+        self._table, self._order = table, range(len(table.rows))
+        self._sorted = self._asked = None
         self._widths = _widths(table)
         self._column = self._first = 0
         self.measured()
@@ -97,7 +99,7 @@ class TableView(CursorLines):
             arrow = ""
             if self._sorted is not None and self._sorted[0] == at:
                 arrow = " ▼" if self._sorted[1] else " ▲"
-            arrow = " …" if self._sorting and at == self._column else arrow
+            arrow = " …" if self._sorting is not None and at == self._column else arrow
             name = _cut(self._table.header[at], self._widths[at] - len(arrow)) + arrow
             style = ".lines--here" if at == self._column else ".lines--head"
             pieces += [(self._fitted(name, at), style), (" " * _GAP, ".lines--head")]
@@ -170,29 +172,36 @@ class TableView(CursorLines):
     # -- sorting -----------------------------------------------------------------------
     def action_sort(self) -> None:
         """By the column of the cursor: upwards, then downwards, then in the order of the file again."""
-        if self._sorted is None or self._sorted[0] != self._column:
+        # What was asked for last counts, also while it is still being sorted.
+        if self._asked is None or self._asked[0] != self._column:
+            self._asked = self._column, False
             self.sort(self._column, descending=False)
-        elif not self._sorted[1]:
+        elif not self._asked[1]:
+            self._asked = self._column, True
             self.sort(self._column, descending=True)
         else:
+            self.workers.cancel_group(self, "sort")
             self._take_order(range(len(self._table.rows)), None)
 
     @work(group="sort", exclusive=True)
     async def sort(self, column: int, *, descending: bool) -> None:
         """Sort in a thread; the rows stay as they are until that is done."""
         table, going = self._table, Going()
-        self._sorting = True
+        self._sorting = going
         self.refresh()
         try:
             order = await apart(lambda: order_of(table, column, descending=descending, pause=going.check))
         finally:
             going.stop()
-            self._sorting = False
+            # One that was cancelled ends after the next one began.
+            if self._sorting is going:
+                self._sorting = None
+                self.refresh()
         if table is self._table:
             self._take_order(order, (column, descending))
 
     def _take_order(self, order: Sequence[int], by: tuple[int, bool] | None) -> None:
-        self._order, self._sorted = order, by
+        self._order, self._sorted, self._asked = order, by, by
         self.move_to(0)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widget import Widget
+from textual.worker import WorkerCancelled
 
 from handinger_tui.ui.themes import THEMES
 
@@ -38,5 +40,8 @@ def lines(view: Widget) -> list[str]:
 
 async def settled(pilot: Pilot[Any]) -> None:
     """What was begun is done, and drawn."""
-    await pilot.app.workers.wait_for_complete()
+    while len(pilot.app.workers):
+        with suppress(WorkerCancelled):
+            await pilot.app.workers.wait_for_complete()
+        await pilot.pause()
     await pilot.pause()

@@ -49,6 +49,19 @@ async def test_a_table_is_sorted_by_value_both_ways_and_back() -> None:
         assert (names(view), view.sorted_by) == (["pear", "apple", "fig", "plum"], None)
 
 
+async def test_keys_that_are_faster_than_the_sorting_count() -> None:
+    view = TableView()
+    async with Stage(view).run_test(size=(60, 12)) as pilot:
+        view.show(table_of_rows(["n"], ([str(at * 7919 % 20_000)] for at in range(20_000))))
+        for count, first in ((1, "0"), (2, "0"), (3, "0"), (5, "19999")):
+            for _ in range(count):
+                view.action_sort()
+            await settled(pilot)
+            assert view.cell == first
+            assert "…" not in lines(view)[0]
+        assert view.sorted_by == (0, True)
+
+
 async def test_numbers_lie_right_and_rows_keep_their_numbers() -> None:
     view = TableView()
     async with Stage(view).run_test(size=(60, 12)) as pilot:
