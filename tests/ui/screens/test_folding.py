@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+
 import pytest
 from textual.events import Paste
 
-from handinger_tui.core.attaching import fold
+from handinger_tui.core.attaching import fold, folds_in
 from handinger_tui.ui.launch import Opening
+from handinger_tui.ui.widgets.prompt import PromptBox
 from tests.engine.fakes import FakeApi
 from tests.ui.fakes import Desktop, answers, launch
 
@@ -96,3 +100,49 @@ async def test_what_looks_like_a_chip_is_text() -> None:
         await desktop.send(pilot, CHIP)
         await desktop.until(pilot, lambda: desktop.api.posts)
     assert desktop.api.posts[0].prompt == CHIP
+
+
+DEEDS: tuple[Callable[[PromptBox], object], ...] = (
+    lambda box: box.fold_in("line\n" * 30),
+    lambda box: box.insert("x"),
+    lambda box: box.insert("\n"),
+    PromptBox.action_cursor_left,
+    PromptBox.action_cursor_right,
+    PromptBox.action_cursor_up,
+    PromptBox.action_cursor_down,
+    PromptBox.action_cursor_word_left,
+    PromptBox.action_cursor_word_right,
+    PromptBox.action_cursor_line_start,
+    PromptBox.action_cursor_line_end,
+    lambda box: box.action_cursor_left(select=True),
+    lambda box: box.action_cursor_right(select=True),
+    lambda box: box.action_cursor_word_left(select=True),
+    PromptBox.action_delete_left,
+    PromptBox.action_delete_right,
+    PromptBox.action_delete_word_left,
+    PromptBox.action_delete_word_right,
+    PromptBox.action_delete_to_start_of_line,
+    PromptBox.action_delete_to_end_of_line,
+    PromptBox.action_undo,
+    PromptBox.action_redo,
+    lambda box: box.move_cursor((0, 7)),
+)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_is_done_no_half_of_a_chip_is_left(seed: int) -> None:
+    chance = random.Random(seed)
+    desktop = desktop_with()
+    async with desktop.running():
+        box, most = desktop.work.prompt, 0
+        for _ in range(400):
+            deed = chance.choice(DEEDS)
+            deed(box)
+            whole = folds_in(box.text, box.pasted)
+            most = max(most, len(whole))
+            rest = "".join(
+                box.text[before.end if before else 0 : after.start if after else None]
+                for before, after in zip([None, *whole], [*whole, None], strict=True)
+            )
+            assert set(rest) <= {"x", "\n"}, (deed, box.text)
+    assert most > 1
