@@ -74,6 +74,8 @@ def news(connection: sqlite3.Connection, session: Session) -> list[Cells]:
     of the session are looked at.
     """
     charged = _charged(connection, session.session_id)
+    # A correction is as old as the newest thing known of the session.
+    newest = max(map(_moment, session.turns), default=0)
     rows: list[Cells] = []
     for turn, money in zip(session.turns, turn_money(session.turns), strict=True):
         told = {name: value for name, value in numbers_of(money).items() if value is not None}
@@ -84,9 +86,7 @@ def news(connection: sqlite3.Connection, session: Session) -> list[Cells]:
             continue
         changes = _changes(known, turn, money, told)
         if changes is not None:
-            # A correction is as old as the newest thing known of the session.
-            at_ms = max(map(_moment, session.turns))
-            rows.append(_row(session, turn, money, {"kind": "correction", "at_ms": at_ms, **changes}))
+            rows.append(_row(session, turn, money, {"kind": "correction", "at_ms": newest, **changes}))
     return rows
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import events
 from textual.content import Content
@@ -28,6 +28,8 @@ from handinger_tui.ui.panels.sources_lines import (
     place_line,
     title_line,
 )
+
+NOTHING: Final[Mentions] = {}
 
 
 class SourcesList(Listing[Source]):
@@ -101,7 +103,8 @@ class SourcesList(Listing[Source]):
             layout = lay_out(groups, facts)
             self._sources, self._laid = sources, SourceItems(layout.sources(), None, layout, {}, self._hosts)
         turn = turn_in_view(session)
-        found = self._heard(session, sources)
+        # Without sources nothing is named, and millions of characters need not be read for it.
+        found = self._heard(session, sources) if sources else NOTHING
         return SourceItems(
             self._laid.items, turn.turn_id if turn else None, self._laid.layout, found, self._hosts
         )
