@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from handinger_tui.cli.attachments import attachment, list_directory
@@ -40,6 +41,14 @@ def desktop_with(*texts: str, disk: Disk | None = None, **members: object) -> De
 
 def chips(desktop: Desktop) -> list[str]:
     return [f"{chip.name} {chip.facts}" for chip in desktop.work.pane.chips.shown]
+
+
+def posts(desktop: Desktop) -> list[str]:
+    return [order.prompt for order in desktop.api.posts]
+
+
+def count_is(what: Callable[[Desktop], list[str]], desktop: Desktop, count: int) -> bool:
+    return len(what(desktop)) == count
 
 
 def files_of(desktop: Desktop, at: int = 0) -> list[str]:

@@ -6,6 +6,7 @@ import os
 import shlex
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from textual.events import Paste
 from handinger_tui.ui.launch import Opening
 from handinger_tui.ui.screens.desk import FRESH_DRAFT
 from tests.engine.fakes import FakeApi, says, worker
-from tests.ui.disk import Disk, chips, desktop_with, files_of
+from tests.ui.disk import Disk, chips, count_is, desktop_with, files_of, posts
 from tests.ui.fakes import PRICED, Desktop, launch, summary
 from tests.ui.screens.test_sending import held
 
@@ -36,27 +37,26 @@ def addresses(paths: list[Path]) -> str:
     return "\r\n".join(path.as_uri() for path in paths)
 
 
-@pytest.mark.parametrize(
-    ("spelled", "names"),
-    [
-        (as_is, ["sales.csv"]),
-        (quoted, ["sales.csv", "sales old.csv"]),
-        (escaped, ["sales old.csv", "sales.csv"]),
-        (addresses, ["sales old.csv", "sales.csv"]),
-    ],
+SPELLED: tuple[tuple[Callable[[list[Path]], str], list[str]], ...] = (
+    (as_is, ["sales.csv"]),
+    (quoted, ["sales.csv", "sales old.csv"]),
+    (escaped, ["sales old.csv", "sales.csv"]),
+    (addresses, ["sales old.csv", "sales.csv"]),
 )
-async def test_dropped_files_become_chips(
-    folder: Path, spelled: Callable[[list[Path]], str], names: list[str]
-) -> None:
-    desktop = desktop_with("Done")
+
+
+async def test_dropped_files_become_chips(folder: Path) -> None:
+    desktop = desktop_with(*["Done"] * len(SPELLED))
     async with desktop.running() as pilot:
-        await pilot.press(*"add ")
-        desktop.app.post_message(Paste(spelled([folder / name for name in names])))
-        await desktop.until(pilot, lambda: [chip.split(" ")[0] for chip in chips(desktop)])
-        await desktop.until(pilot, lambda: desktop.work.prompt.text == "add ")
-        await pilot.press("u", "p", "enter")
-        await desktop.until(pilot, lambda: desktop.api.posts)
-    assert (desktop.api.posts[0].prompt, files_of(desktop)) == ("add up", names)
+        for at, (spelled, names) in enumerate(SPELLED):
+            desktop.work.prompt.put("add ")
+            desktop.app.post_message(Paste(spelled([folder / name for name in names])))
+            await desktop.until(pilot, partial(count_is, chips, desktop, len(names)))
+            assert desktop.work.prompt.text == "add "
+            await pilot.press("u", "p", "enter")
+            await desktop.until(pilot, partial(count_is, posts, desktop, at + 1))
+            await desktop.until(pilot, lambda: not desktop.session.busy and not chips(desktop))
+            assert (desktop.api.posts[at].prompt, files_of(desktop, at)) == ("add up", names)
 
 
 async def test_enter_right_behind_a_drop_waits_for_it(folder: Path) -> None:
@@ -140,20 +140,23 @@ async def test_many_chips_take_three_rows_and_tell_how_many_more(folder: Path) -
 
 
 # -- refused before anything is sent ----------------------------------------------------------------
-@pytest.mark.parametrize(
-    ("token", "why"),
-    [
-        ("missing.csv", "There is no file missing.csv"),
-        ("./reports", "is a folder"),
-        ("reports/", "is a folder"),
-        ("./pipe", "is no plain file"),
-        ("/dev/null", "is no plain file"),
-        ("./broken", "is a link to a file that is not there"),
-        ("./huge.bin", "at most"),
-        ("~nobody-at-all/x.csv", "~nobody-at-all/x.csv cannot be read"),
-    ],
-)
-async def test_what_cannot_be_sent_is_said_and_everything_stays(folder: Path, token: str, why: str) -> None:
+def card_tells(desktop: Desktop, why: str) -> bool:
+    return why in " ".join(desktop.text_of("#card").split())
+
+
+REFUSED = {
+    "missing.csv": "There is no file missing.csv",
+    "./reports": "is a folder",
+    "reports/": "is a folder",
+    "./pipe": "is no plain file",
+    "/dev/null": "is no plain file",
+    "./broken": "is a link to a file that is not there",
+    "./huge.bin": "at most",
+    "~nobody-at-all/x.csv": "~nobody-at-all/x.csv cannot be read",
+}
+
+
+async def test_what_cannot_be_sent_is_said_and_everything_stays(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     (folder / "broken").symlink_to("nowhere")
     with (folder / "huge.bin").open("wb") as file:
@@ -163,10 +166,13 @@ async def test_what_cannot_be_sent_is_said_and_everything_stays(folder: Path, to
         desktop.work.prompt.put("/file sales.csv")
         await pilot.press("enter")
         await desktop.until(pilot, lambda: chips(desktop))
-        await desktop.send(pilot, f"sum up @{token} now")
-        await desktop.until(pilot, lambda: why in " ".join(desktop.text_of("#card").split()))
-        assert desktop.work.prompt.text == f"sum up @{token} now"
-        assert "sales.csv 22 B CSV" in chips(desktop)
+        for token, why in REFUSED.items():
+            await desktop.send(pilot, f"sum up @{token} now")
+            await desktop.until(pilot, partial(card_tells, desktop, why))
+            assert desktop.work.prompt.text == f"sum up @{token} now"
+            assert "sales.csv 22 B CSV" in chips(desktop)
+            await pilot.press("escape")
+            await desktop.until(pilot, lambda: not desktop.work.pane.card.display)
     assert not desktop.api.posts
     assert not desktop.log.orders
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.ui.disk import Disk, chips, desktop_with, files_of
+from tests.ui.disk import Disk, chips, count_is, desktop_with, files_of, posts
 
 
 # -- completion --------------------------------------------------------------------------------
@@ -113,10 +114,13 @@ async def test_a_hostile_name_is_not_offered_and_is_shown_cleaned(folder: Path) 
 
 # -- what is no file ---------------------------------------------------------------------------
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("text", ["mail me@example.org, @alice!", "@Override and a@b", "see @ home"])
-async def test_text_with_an_at_sign_goes_as_it_is(text: str) -> None:
-    desktop = desktop_with("Done")
+async def test_text_with_an_at_sign_goes_as_it_is() -> None:
+    texts = ["mail me@example.org, @alice!", "@Override and a@b", "see @ home", r"not \@sales.csv"]
+    desktop = desktop_with(*["Done"] * len(texts))
     async with desktop.running() as pilot:
-        await desktop.send(pilot, text)
-        await desktop.until(pilot, lambda: desktop.api.posts)
-    assert (desktop.api.posts[0].prompt, files_of(desktop)) == (text, [])
+        for at, text in enumerate(texts):
+            await desktop.send(pilot, text)
+            await desktop.until(pilot, partial(count_is, posts, desktop, at + 1))
+            await desktop.until(pilot, lambda: not desktop.session.busy)
+            sent = text.replace("\\@", "@")
+            assert (desktop.api.posts[at].prompt, files_of(desktop, at)) == (sent, [])
