@@ -20,6 +20,8 @@ WIDEST: Final = 36
 _SAMPLE: Final = 300
 """Rows at each end that decide how wide columns are."""
 _GAP: Final = 2
+_LEAST: Final = 5
+"""Cells without which no part of a column is shown."""
 _LOOKED_AT: Final = 200
 """Characters of a cell that are looked at to draw it."""
 _NOTHING: Final = TableModel((), [], 0, True, 0)
@@ -94,42 +96,45 @@ class TableView(CursorLines):
 
     def head_line(self, _row: int, width: int) -> Content:
         """The names of the columns in sight; the sorted one has an arrow."""
-        pieces: list[tuple[str, str]] = [(" " * self._gutter, ".lines--head")]
-        for at in self._in_sight(width):
+        pieces: list[tuple[str, str]] = [(" " * (self._gutter - _GAP), ".lines--head")]
+        for at, cells in self._in_sight(width):
             arrow = ""
             if self._sorted is not None and self._sorted[0] == at:
                 arrow = " ▼" if self._sorted[1] else " ▲"
             arrow = " …" if self._sorting is not None and at == self._column else arrow
-            name = _cut(self._table.header[at], self._widths[at] - len(arrow)) + arrow
+            name = _cut(self._table.header[at], cells - len(arrow)) + arrow
             style = ".lines--here" if at == self._column else ".lines--head"
-            pieces += [(self._fitted(name, at), style), (" " * _GAP, ".lines--head")]
+            pieces += [(" " * _GAP, ""), (self._fitted(name, at, cells), style)]
         return Content.assemble(*pieces)
 
     def row_line(self, row: int, width: int) -> Content:
         """Its number in the file, then its cells in sight."""
         here = row == self.cursor
-        cells = self._row(row)
-        number = f"{'›' if here else ' '}{self._order[row] + 1:>{self._gutter - 1 - _GAP}}" + " " * _GAP
+        texts = self._row(row)
+        number = f"{'›' if here else ' '}{self._order[row] + 1:>{self._gutter - 1 - _GAP}}"
         # One colour on the cursor's own ground: faint text would not stand out from it.
         pieces: list[tuple[str, str]] = [(number, "" if here else ".lines--faint")]
-        for at in self._in_sight(width):
-            text = cells[at] if at < len(cells) else ""
+        for at, cells in self._in_sight(width):
+            text = texts[at] if at < len(texts) else ""
             style = ".lines--cell" if here and at == self._column else ""
-            pieces += [(self._fitted(text, at), style), (" " * _GAP, "")]
+            pieces += [(" " * _GAP, ""), (self._fitted(text, at, cells), style)]
         return Content.assemble(*pieces)
 
-    def _in_sight(self, width: int) -> range:
-        room, at = width - self._gutter, self._first
-        while at < len(self._widths) and room > 0:
-            room -= self._widths[at] + _GAP
-            at += 1
-        return range(self._first, at)
+    def _in_sight(self, width: int) -> list[tuple[int, int]]:
+        """(column, cells) from the first one on; the last one may have fewer cells than it wants."""
+        room, found = width - self._gutter, []
+        for at in range(self._first, len(self._widths)):
+            cells = min(room, self._widths[at])
+            if cells < min(self._widths[at], _LEAST):
+                break
+            found.append((at, cells))
+            room -= cells + _GAP
+        return found
 
-    def _fitted(self, text: str, at: int) -> str:
-        width = self._widths[at]
-        text = _cut(text, width)
+    def _fitted(self, text: str, at: int, cells: int) -> str:
+        text = _cut(text, cells)
         numeric = at < len(self._table.numeric) and self._table.numeric[at]
-        return " " * (width - cell_len(text)) + text if numeric else set_cell_size(text, width)
+        return " " * (cells - cell_len(text)) + text if numeric else set_cell_size(text, cells)
 
     # -- moving ------------------------------------------------------------------------
     def action_column(self, by: int) -> None:
@@ -155,8 +160,8 @@ class TableView(CursorLines):
         if row is None or offset is None:
             return
         left = offset.x - self._gutter
-        for at in self._in_sight(self.scrollable_content_region.width):
-            left -= self._widths[at] + _GAP
+        for at, cells in self._in_sight(self.scrollable_content_region.width):
+            left -= cells + _GAP
             if left < 0:
                 self.to_column(at)
                 break
