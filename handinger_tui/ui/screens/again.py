@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from handinger_tui.ui.screens.dialogs import CLOSE
+from handinger_tui.ui.widgets.field import Field
 
 WORD: Final = "again"
 TWICE: Final = "It is not known whether this message arrived. Sent again, it may run and cost a second time."
@@ -52,7 +53,7 @@ class SendAgain(ModalScreen[Choice]):
             yield Static(
                 Content(f"{TWICE}\n\n{WATCH_FIRST if watchable else NO_WORKER}"), classes="dialog-body"
             )
-            yield Input(placeholder=f"Enter {self._deed}; type {WORD} to send it again", id="typed")
+            yield Field(placeholder=f"Enter {self._deed}; type {WORD} to send it again", id="typed")
             with Horizontal(classes="dialog-buttons"):
                 if watchable:
                     yield Button(Content("Watch it (free)"), id="watch", compact=True)

@@ -15,6 +15,7 @@ from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from handinger_tui.core.safety import clean, clean_line
+from handinger_tui.ui.widgets.field import Field
 
 CLOSE: list[BindingType] = [
     Binding("escape", "close", "Close", tooltip="Close without a change", id="dialog.close")
@@ -40,7 +41,7 @@ class Confirm(ModalScreen[bool]):
             yield Static(Content.styled(clean_line(self._title), "bold"), classes="dialog-title")
             yield Static(Content(clean(self._body)), classes="dialog-body")
             if self._typed:
-                yield Input(placeholder=f"type {self._typed} to confirm", id="typed")
+                yield Field(placeholder=f"type {self._typed} to confirm", id="typed")
             with Horizontal(classes="dialog-buttons"):
                 yield Button(Content(clean_line(self._no)), id="no", compact=True)
                 yield Button(
@@ -86,7 +87,7 @@ class Ask(ModalScreen[str]):
         """Title and field."""
         with Vertical(classes="dialog"):
             yield Static(Content.styled(clean_line(self._title), "bold"), classes="dialog-title")
-            yield Input(clean_line(self._value), placeholder=clean_line(self._placeholder))
+            yield Field(clean_line(self._value), placeholder=clean_line(self._placeholder))
             yield Static(
                 Content.styled("Enter takes it · Esc leaves it", "$text-muted"), classes="dialog-hint"
             )

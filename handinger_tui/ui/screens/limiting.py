@@ -17,6 +17,7 @@ from textual.widgets import Button, Input, Static
 from handinger_tui.core.limits import STILL, Gauge, Origin, amount_text, raise_hint
 from handinger_tui.ui.screens.dialogs import CLOSE
 from handinger_tui.ui.widgets.amounts import NotAnAmount, Wish, read_raise, read_wish
+from handinger_tui.ui.widgets.field import Field
 from handinger_tui.ui.widgets.meter import meter
 
 KEPT: Final = "Nothing was sent. Your text stays in the prompt."
@@ -46,7 +47,7 @@ class RaiseLimit(ModalScreen[Decimal]):
             yield Static(meter(self._gauge), classes="dialog-body")
             yield Static(Content(self._told()), classes="dialog-body")
             if self._raisable:
-                yield Input(placeholder=self._asked(), id="typed")
+                yield Field(placeholder=self._asked(), id="typed")
                 yield Static("", id="limit-problem", classes="dialog-body")
             with Horizontal(classes="dialog-buttons"):
                 yield Button(Content("Leave it"), id="leave", compact=True)
@@ -120,7 +121,7 @@ class LimitsPage(ModalScreen[Wish]):
             with VerticalScroll(id="limit-meters", can_focus=False):
                 yield Static(self._meters())
             yield Static(self._examples(), id="limit-examples")
-            yield Input(placeholder="a limit to set, as above; Esc closes", id="typed")
+            yield Field(placeholder="a limit to set, as above; Esc closes", id="typed")
             yield Static("", id="limit-problem")
 
     def _meters(self) -> Content:

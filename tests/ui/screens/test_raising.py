@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from textual.events import Key
 
 from handinger_tui.core.limits import STILL, Origin, Scope, Unit
 from tests.engine.fakes import FakeApi, Script, says, worker
@@ -56,6 +57,17 @@ async def test_a_typed_amount_raises_the_limit_and_sends_once() -> None:
         assert desktop.work.prompt.text == ""
     assert [order.prompt for order in desktop.api.posts] == ["Keep me"]
     assert desktop.purse.sets == [(Scope.DAY, USD, Decimal(7))]
+
+
+async def test_an_amount_is_what_was_typed_however_fast() -> None:
+    desktop = full()
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Keep me")
+        await desktop.shows(pilot, "a new amount above $5.02")
+        for key in (*"99.99", *["backspace"] * 5, *"7.5", "left", "left", "1", "enter", *"00 letters"):
+            desktop.app.post_message(Key(key, key if len(key) == 1 else None))
+        await desktop.shows(pilot, "✓ completed")
+    assert desktop.purse.sets == [(Scope.DAY, USD, Decimal("71.5"))]
 
 
 async def test_every_limit_that_is_used_up_is_asked_for() -> None:
