@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from benchmarks import bars
 from benchmarks.bench import FULL, QUICK, Lab, Scale
-from benchmarks.benches import answers, echo, growth, headless, memory, sessions, start
+from benchmarks.benches import answers, echo, growth, headless, memory, scale, sessions, start
 from benchmarks.figures import HEADS, Figures, table
 from benchmarks.serving import paced_service
 
@@ -33,6 +33,7 @@ BENCHES: Final[dict[str, Callable[[Lab], None]]] = {
     "sessions": sessions.run,
     "memory": memory.run,
     "headless": headless.run,
+    "scale": scale.run,
 }
 
 
@@ -42,9 +43,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         prog="python -m benchmarks", description="The program beside its floors."
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)}; all by default")
-    parser.add_argument(
-        "--quick", action="store_true", help="little of everything, about a minute and a half"
-    )
+    parser.add_argument("--quick", action="store_true", help="little of everything, about two minutes")
     parser.add_argument("--repeat", type=int, metavar="N", help="runs of each, instead of the scale's own")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure and bar to FILE")
     told = parser.parse_args(argv)

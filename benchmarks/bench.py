@@ -46,6 +46,8 @@ class Scale:
     """Turns of a conversation after which memory is read."""
     unpaced: int
     """Tokens of the headless race."""
+    large: float
+    """Share of the large sizes."""
 
 
 FULL: Final = Scale(
@@ -63,6 +65,7 @@ FULL: Final = Scale(
     handovers=20,
     conversation=(10, 200),
     unpaced=50_000,
+    large=1.0,
 )
 QUICK: Final = Scale(
     repeats=1,
@@ -79,6 +82,7 @@ QUICK: Final = Scale(
     handovers=2,
     conversation=(1, 3),
     unpaced=5_000,
+    large=0.01,
 )
 
 

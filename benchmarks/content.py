@@ -74,7 +74,8 @@ def units(shape: str, seed: int = 7) -> Iterator[str]:
     Raises:
         KeyError: nobody knows the shape.
     """
-    return {"prose": _blocks, "list": _items, "table": _rows, "fence": _lines}[shape](random.Random(seed))
+    made = {"prose": _blocks, "list": _items, "table": _rows, "fence": _lines, "line": _one_line}
+    return made[shape](random.Random(seed))
 
 
 def _words(chance: random.Random, count: int) -> str:
@@ -120,6 +121,11 @@ def _rows(chance: random.Random) -> Iterator[str]:
     while True:
         price, change = chance.uniform(10, 900), chance.uniform(-9, 9)
         yield f"| {chance.choice(_WORDS)} | {price:.2f} | {change:+.1f} % | {_words(chance, 4)} |\n"
+
+
+def _one_line(chance: random.Random) -> Iterator[str]:
+    while True:
+        yield _words(chance, 12) + " "
 
 
 def _lines(chance: random.Random) -> Iterator[str]:

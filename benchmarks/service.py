@@ -38,6 +38,8 @@ class Worker:
     worker_id: str
     messages: list[dict[str, Any]] = field(default_factory=list)
     running: bool = False
+    sources: list[dict[str, Any]] = field(default_factory=list)
+    files: list[dict[str, Any]] = field(default_factory=list)
 
     def say(self, role: str, text: str) -> str:
         """Add a message; returns its id."""
@@ -56,8 +58,8 @@ class Worker:
             "running": self.running,
             "messages": self.messages,
             "output_text": answers[-1]["parts"][0]["text"] if answers else "",
-            "files": [],
-            "sources": [],
+            "files": self.files,
+            "sources": self.sources,
             "metadata": {},
             "usage": {
                 "inputTokens": 10,
@@ -125,9 +127,11 @@ class Service:
         name = name or f"wrk_{len(self._workers) + 1}"
         worker = self._workers.setdefault(name, Worker(name))
         worker.say("user", prompt)
-        tokens = answer(plan.shape, plan.tokens, plan.mark)
+        told = evidence(plan, worker)
+        tokens = answer("prose", 100, plan.mark) if told else answer(plan.shape, plan.tokens, plan.mark)
         text = "".join(tokens)
-        deltas = [event({"type": "text-delta", "id": "t1", "delta": token}) for token in tokens]
+        told += [{"type": "text-delta", "id": "t1", "delta": token} for token in tokens]
+        deltas = [event(chunk) for chunk in told]
         worker.running = True
         message = f"msg_{name}_{len(worker.messages)}"
         writer.write(STREAM_HEAD.format(name).encode())
@@ -142,6 +146,29 @@ class Service:
         writer.write(http_chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n")
         await writer.drain()
         print(f"sent {plan.key} {first:.6f} {last:.6f} {len(text.encode())}", flush=True)
+
+
+def evidence(plan: Plan, worker: Worker) -> list[dict[str, Any]]:
+    """The chunks of a plan that asks for `tokens` sources or files; else none. The worker keeps them."""
+    if plan.shape == "sources":
+        for number in range(plan.tokens):
+            url = f"https://host{number % 97}.example/page/{number}"
+            worker.sources.append({"id": f"s{number}", "title": f"Page {number} of many", "url": url})
+        return [
+            {"type": "source-url", "sourceId": one["id"], "url": one["url"], "title": one["title"]}
+            for one in worker.sources
+        ]
+    if plan.shape == "files":
+        for number in range(plan.tokens):
+            url, name = f"https://files.example/{number}.csv", f"folder{number % 31}/table {number}.csv"
+            worker.files.append(
+                {"filename": name, "mediaType": "text/csv", "url": url, "size": 1000 + number}
+            )
+        return [
+            {"type": "file", "mediaType": "text/csv", "filename": one["filename"], "url": one["url"]}
+            for one in worker.files
+        ]
+    return []
 
 
 async def paced(writer: asyncio.StreamWriter, plan: Plan, deltas: list[bytes]) -> tuple[float, float]:

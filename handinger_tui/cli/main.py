@@ -51,12 +51,15 @@ def _speak_anywhere() -> None:
 
 
 def _guarded(told: argparse.Namespace) -> int:
-    from handinger_tui.core.errors import HandingerError  # noqa: PLC0415 - 15 ms, not for --help
-
     try:
         return COMMANDS[told.command](told)
-    except HandingerError as problem:
-        from handinger_tui.cli.headless import report  # noqa: PLC0415 - heavy, see above
+    except Exception as problem:
+        # Only now: with the core it takes 40 ms, and the early frame must not wait for it.
+        from handinger_tui.core.errors import HandingerError  # noqa: PLC0415 - see above
+
+        if not isinstance(problem, HandingerError):
+            raise
+        from handinger_tui.cli.headless import report  # noqa: PLC0415 - httpx, 60 ms
 
         return report(problem)
 
