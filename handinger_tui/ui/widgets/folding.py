@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Final
 
+from textual.events import Key
 from textual.geometry import Region
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -24,6 +27,14 @@ class FoldingArea(TextArea):
         super().__init__(id=id, compact=True, highlight_cursor_line=False, show_line_numbers=False)
 
     # -- painting ------------------------------------------------------------------------------
+    def on_key(self, event: Key) -> None:
+        """Corrections act among the letters, in the order in which they were typed."""
+        act = _CORRECTIONS.get(event.key)
+        if act is not None:
+            event.stop()
+            event.prevent_default()
+            act(self)
+
     def notify_style_update(self) -> None:
         """Theme, focus or style sheet: colours are read again."""
         self._styled = False
@@ -98,6 +109,19 @@ class FoldingArea(TextArea):
             if one.start < column < one.end:
                 return row, one.end if forward else one.start
         return at
+
+
+# Textual looks these up when they have climbed to the app, behind letters and Enter of the same burst:
+# what was corrected would be sent as it was before.
+_CORRECTIONS: Final[Mapping[str, Callable[[FoldingArea], None]]] = {
+    "backspace": lambda box: box.action_delete_left(),
+    "delete": lambda box: box.action_delete_right(),
+    "ctrl+w": lambda box: box.action_delete_word_left(),
+    "ctrl+u": lambda box: box.action_delete_to_start_of_line(),
+    "left": lambda box: box.action_cursor_left(),
+    "right": lambda box: box.action_cursor_right(),
+    "home": lambda box: box.action_cursor_line_start(),
+}
 
 
 def _location(text: str, index: int) -> Location:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textual.events import Paste
+from textual.events import Key, Paste
 
 from handinger_tui.core.session import Session
 from handinger_tui.ui.screens.desk import FRESH_DRAFT
@@ -16,6 +16,15 @@ async def test_three_keys_and_a_backslash_break_the_line() -> None:
         await pilot.press("a", "ctrl+j", "b", "shift+enter", "c", "alt+enter", "d", "backslash", "enter", "e")
         assert desktop.work.prompt.text == "a\nb\nc\nd\ne"
         assert desktop.api.posts == []
+
+
+async def test_corrections_act_in_their_order_however_fast() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    async with desktop.running() as pilot:
+        for key in (*"abcdef", *["backspace"] * 4, *"xyz", "left", "left", "1", "home", "0", "enter"):
+            desktop.app.post_message(Key(key, key if len(key) == 1 else None))
+        await desktop.shows(pilot, "✓ completed")
+    assert [order.prompt for order in desktop.api.posts] == ["0abx1yz"]
 
 
 async def test_up_and_down_walk_through_the_history_and_keep_the_draft() -> None:
