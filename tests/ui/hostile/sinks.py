@@ -13,6 +13,7 @@ from typing import Any, Final
 from textual.events import Paste
 from textual.screen import Screen
 
+from handinger_tui.core.datasets import datasets_of
 from handinger_tui.core.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.money import Total
 from handinger_tui.core.preview.delimited import read_table
@@ -25,6 +26,7 @@ from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.preview.views import PageView, PictureView
 from handinger_tui.ui.screens.again import SendAgain
 from handinger_tui.ui.screens.budgets import BudgetsScreen
+from handinger_tui.ui.screens.data import DataScreen
 from handinger_tui.ui.screens.dialogs import Ask, Choice, Confirm, Notice, Problem
 from handinger_tui.ui.screens.help import HelpScreen, HelpText
 from handinger_tui.ui.screens.history import HistorySearch
@@ -38,7 +40,9 @@ from handinger_tui.ui.screens.sessions import SessionPicker
 from handinger_tui.ui.screens.work import WorkScreen
 from handinger_tui.ui.transcript.view import Transcript
 from handinger_tui.ui.widgets.chips import Chip, Chips, Kind, file_chip
+from handinger_tui.ui.widgets.field import Field
 from handinger_tui.ui.widgets.header import HeaderLine
+from handinger_tui.ui.widgets.keyline import KeyLine
 from handinger_tui.ui.widgets.lines import Card, HintLine, QueueChips, Suggestions
 from handinger_tui.ui.widgets.pane import SessionPane
 from handinger_tui.ui.widgets.prompt import PromptBox
@@ -235,6 +239,17 @@ async def budgets(eye: Eye) -> None:
 
 
 # -- data ------------------------------------------------------------------------------
+async def data(eye: Eye) -> None:
+    """Dataset by dataset: its name, tree and line below."""
+    desk = eye.desktop.work.at_work
+    found = datasets_of(desk.session)
+    for at in range(0, len(found), 40):
+        screen = DataScreen(desk, found, at)
+        eye.desktop.app.push_screen(screen)
+        await eye.look()
+        eye.desktop.app.pop_screen()
+
+
 async def tables_and_trees(eye: Eye) -> None:
     """Cells, names of columns, keys and values."""
     table, tree = TableView(), TreeView()
@@ -294,7 +309,7 @@ SINKS: Final = {
     "around the prompt": Sink(around_the_prompt, (QueueChips, Chips, Card, Suggestions, HintLine, Welcome)),
     "prompt": Sink(prompt, (PromptBox,), all_seen=False),
     "passing lines": Sink(passing_lines, ()),
-    "dialogs": Sink(dialogs, (Confirm, Choice, Problem, Notice, Ask), all_seen=False),
+    "dialogs": Sink(dialogs, (Confirm, Choice, Problem, Notice, Ask, Field), all_seen=False),
     "links": Sink(links, (), all_seen=False),
     "session list": Sink(session_list, (SessionPicker,)),
     "history": Sink(history, (HistorySearch,)),
@@ -305,5 +320,6 @@ SINKS: Final = {
     "receipt": Sink(receipt, (ReceiptScreen, Reflow), OPENED, all_seen=False),
     "budgets": Sink(budgets, (BudgetsScreen,), OPENED),
     "preview": Sink(preview, (PreviewScreen, PageView, PictureView), all_seen=False),
+    "data": Sink(data, (DataScreen, KeyLine), OPENED, all_seen=False),
     "tables and trees": Sink(tables_and_trees, (TableView, TreeView)),
 }

@@ -1,0 +1,105 @@
+"""Folders and names that somebody changes while a file arrives: hard links, case, a swap."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from handinger_tui.api.client import WorkerClient
+from handinger_tui.api.downloads import save
+from handinger_tui.api.landing import BLOCK, land
+from handinger_tui.core.errors import ApiError
+from handinger_tui.core.turn import Kind
+from tests.api.server import Peer, Server, head
+
+PRECIOUS = "mine\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "downloads"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def precious(tmp_path: Path) -> Path:
+    """A file outside, alone in its folder, that nothing may change."""
+    path = tmp_path / "outside" / "precious"
+    path.parent.mkdir()
+    path.write_text(PRECIOUS)
+    return path
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def untouched(precious: Path) -> bool:
+    return names(precious.parent) == ["precious"] and precious.read_text() == PRECIOUS
+
+
+def until_something_lies_in(folder: Path) -> None:
+    while not names(folder):
+        pass
+
+
+def swap(folder: Path, moved: Path, outside: Path) -> None:
+    folder.rename(moved)
+    folder.symlink_to(outside)
+
+
+async def arriving(between: Callable[[], object] | None = None) -> AsyncIterator[bytes]:
+    yield b"x" * BLOCK
+    if between is not None:
+        between()
+    yield b"x"
+
+
+async def test_a_folder_swapped_while_the_bytes_arrive(
+    server: Server, client: WorkerClient, folder: Path, precious: Path
+) -> None:
+    body, moved = b"x" * (2 * BLOCK), folder.with_name("moved")
+
+    async def in_two_goes(peer: Peer) -> None:
+        await peer.send(head(200, {"Content-Length": str(len(body))}) + body[: BLOCK + 1])
+        await asyncio.to_thread(until_something_lies_in, folder)
+        swap(folder, moved, precious.parent)
+        await peer.send(body[BLOCK + 1 :])
+        peer.fin()
+
+    server.answer(in_two_goes)
+    with pytest.raises(ApiError) as caught:
+        await save(client, "/api/workers/w1/files/report.txt", folder)
+    assert caught.value.kind is Kind.DISK
+    assert untouched(precious)
+    assert names(moved) == []
+
+
+async def test_a_name_that_is_a_hard_link_to_something_precious(folder: Path, precious: Path) -> None:
+    Path.hardlink_to(folder / "report.txt", precious)
+    path = await land(arriving(), folder, "report.txt")
+    assert path.name == "report (2).txt"
+    assert untouched(precious)
+
+
+async def test_our_temporary_file_swapped_for_a_hard_link(folder: Path, precious: Path) -> None:
+    def swapped() -> None:
+        (part,) = folder.iterdir()
+        part.unlink()
+        part.hardlink_to(precious)
+
+    with pytest.raises(ApiError) as caught:
+        await land(arriving(swapped), folder, "report.txt")
+    assert caught.value.kind is Kind.DISK
+    assert untouched(precious)
+    assert names(folder) == []
+
+
+async def test_names_that_differ_in_case_are_two_files_on_any_disk(folder: Path) -> None:
+    first, second = [await land(arriving(), folder, name) for name in ("Report.TXT", "report.txt")]
+    assert first != second
+    assert len(names(folder)) == 2

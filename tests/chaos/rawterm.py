@@ -1,0 +1,134 @@
+"""A pseudo-terminal whose every byte is kept, and what stands in such bytes: texts and control sequences."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PATIENCE_S = 40.0
+TOKEN = re.compile(
+    r"\x1b\[(?P<csi>[0-?]*[ -/]*[@-~])"
+    r"|\x1b(?P<string>[\]PX^_])(?P<body>[^\x1b\x07\x9c]*)(?:\x1b\\|\x07|\x9c)"
+    r"|\x1b(?P<esc>[ -/]*[0-~])"
+    r"|(?P<control>[\x00-\x1f\x7f-\x9f])"
+    r"|(?P<text>[^\x00-\x1f\x7f-\x9f]+)"
+)
+CSI = re.compile(r"([<=>?]?)([0-9;:]*)([ -/]*)([@-~])")
+TELLING = "hlcntqSTup"
+"""Ends of sequences whose numbers say what they do; those of colours and places differ with every frame."""
+
+
+class RawTerminal:
+    """The program on a terminal of its own."""
+
+    def __init__(self, *argv: str, home: Path, rows: int, columns: int, **environ: str) -> None:
+        self.seen = bytearray()
+        self._from = 0
+        self._fd, inside = os.openpty()
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("HANDINGER_")}
+        told = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "TEXTUAL_ANIMATIONS": "none"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "handinger_tui", *argv],
+            stdin=inside,
+            stdout=inside,
+            stderr=inside,
+            env={**kept, **told, "HANDINGER_TUI_HOME": str(home), **environ},
+            start_new_session=True,
+        )
+        os.close(inside)
+
+    def press(self, keys: str) -> None:
+        """Type once the program is at rest; what `shows` looks for has to come after it."""
+        while self._read():
+            pass
+        self._from = len(self.seen)
+        os.write(self._fd, keys.encode())
+
+    def shows(self, text: str) -> None:
+        """Read until the text was written."""
+        end = time.monotonic() + PATIENCE_S
+        while text not in words(bytes(self.seen[self._from :])):
+            assert time.monotonic() < end, f"never seen: {text}\n{words(bytes(self.seen[-3000:]))}"
+            self._read()
+
+    def ends(self) -> int:
+        """Read until the program has ended; its exit code."""
+        end = time.monotonic() + PATIENCE_S
+        while self._process.poll() is None:
+            assert time.monotonic() < end, "never ended"
+            self._read()
+        self._read()
+        return self._process.returncode
+
+    def _read(self) -> bool:
+        """Whether something came, within more than the time after which Esc is a key of its own."""
+        if not select.select([self._fd], [], [], 0.3)[0]:
+            return False
+        # Linux reports the end of the program as an error.
+        with suppress(OSError):
+            self.seen += os.read(self._fd, 1 << 16)
+        return True
+
+    def close(self) -> None:
+        """End it if it has not ended."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+        os.close(self._fd)
+
+
+@contextmanager
+def rawterm(
+    *argv: str, home: Path, rows: int = 40, columns: int = 120, **environ: str
+) -> Iterator[RawTerminal]:
+    """A running program, ended at the end."""
+    running = RawTerminal(*argv, home=home, rows=rows, columns=columns, **environ)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+# -- reading ------------------------------------------------------------------------------
+def words(data: bytes) -> str:
+    """Only the text."""
+    return "".join(found["text"] or "" for found in TOKEN.finditer(data.decode("utf-8", "replace")))
+
+
+def sequences(data: bytes) -> set[str]:
+    """Every kind of control sequence in it.
+
+    Raises:
+        UnicodeDecodeError: bytes that are not UTF-8.
+    """
+    text, kinds, at = data.decode("utf-8"), set(), 0
+    for found in TOKEN.finditer(text):
+        assert found.start() == at, ascii(text[at : found.start()])
+        at = found.end()
+        if found["text"] is None:
+            kinds.add(_kind(found))
+    assert at == len(text), ascii(text[at:])
+    return kinds
+
+
+def _kind(found: re.Match[str]) -> str:
+    if found["csi"]:
+        parts = CSI.fullmatch(found["csi"])
+        assert parts is not None, found["csi"]
+        assert "31337" not in parts[2], found["csi"]
+        return f"CSI {parts[1]}{parts[2] if parts[1] or parts[4] in TELLING else ''}{parts[3]}{parts[4]}"
+    if found["string"]:
+        return f"{found['string']} {found['body']}"
+    return f"ESC {found['esc']}" if found["esc"] else f"control {ord(found['control']):02X}"

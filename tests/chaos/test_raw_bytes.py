@@ -1,0 +1,84 @@
+"""Every hostile text in every place of a turn, in a real pseudo-terminal: the bytes that reach it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from handinger_tui.core.characters import ALWAYS
+from tests.chaos.hostile import CONTROL
+from tests.chaos.rawterm import rawterm, sequences, words
+from tests.chaos.server import FaultServer
+from tests.chaos.steps import CLOSING, opening
+from tests.e2e.runner import KEY
+from tests.ui.hostile.texts import PLANTED, TEXTS
+
+Event = dict[str, Any]
+LENGTH: Final = 160
+"""Of a text here: all of them have to be seen on one large screen."""
+HOSTILE: Final = [text[:LENGTH] for text in PLANTED]
+HARMLESS: Final = [f"K{at:03} harmless words, twice: harmless words" for at in range(60)]
+
+
+def answer(texts: list[str]) -> dict[str, Any]:
+    """One turn with every text in each of its places."""
+    events = [*opening("m1a")[:2], *(event for at, text in enumerate(texts) for event in parts(at, text))]
+    events.append(opening("m1a")[2])
+    ending = {**CLOSING[-1], "finishReason": texts[0], "messageMetadata": {text: text for text in texts}}
+    steps = [{"head": {}}, {"accept": {}}, *({"sse": event} for event in events)]
+    steps += [{"deltas": [0, None]}, {"sse": CLOSING[0]}, {"sse": ending}, {"close": 1}]
+    worker = {"title": texts[4], "summary": texts[5], "metadata": {text: text for text in texts}}
+    return {
+        "id": "bytes", "op": "continue", "deltas": [f"{text}\n\n" for text in texts] + ["THE END"],
+        "files": [{"filename": text, "mediaType": text, "url": f"/{at}"} for at, text in enumerate(texts)],
+        "sources": [{"id": text, "type": "url", "title": text, "url": "https://e/" + text} for text in texts],
+        "server": {"continue": [steps], "get": [[{"worker": worker}]]},
+    }  # fmt: skip
+
+
+def parts(at: int, text: str) -> Iterator[Event]:
+    """Everything but the answer."""
+    yield {"type": "reasoning-start", "id": f"r{at}"}
+    yield {"type": "reasoning-delta", "id": f"r{at}", "delta": text}
+    yield {"type": "reasoning-end", "id": f"r{at}"}
+    yield {"type": "tool-input-available", "toolCallId": f"a{at}", "toolName": text, "input": {text: [text]}}
+    yield {"type": "tool-output-available", "toolCallId": f"a{at}", "output": {text: text}}
+    yield {"type": "tool-input-available", "toolCallId": f"b{at}", "toolName": "t", "input": text}
+    yield {"type": "tool-output-error", "toolCallId": f"b{at}", "errorText": text}
+    yield {"type": "source-url", "sourceId": f"s{at}", "url": f"https://s{at}.test/{text}", "title": text}
+    told = {"mediaType": text, "filename": text}
+    yield {"type": "source-document", "sourceId": f"d{at}", "title": text, **told}
+    yield {"type": "file", "url": f"https://f{at}.test/x", **told}
+    yield {"type": "data-" + text, "id": f"x{at}", "data": {text: text}}
+
+
+def walk(server: FaultServer, home: Path, texts: list[str]) -> bytes:
+    """One turn, then every screen that tells of it; the program is left in order."""
+    world = server.begin(answer(texts))
+    told = {"HANDINGER_BASE_URL": server.base_of(world), "HANDINGER_API_KEY": KEY}
+    argv = ("-w", world.worker_id, texts[7].replace("\0", ""))
+    with rawterm(*argv, home=home, rows=400, columns=160, **told) as terminal:
+        terminal.shows("THE END")
+        for keys, seen in (
+            ("\x0f", "K001"), ("\x14", "Receipt"), ("\x1b", "K0"), ("\x0c", "Ledger"), ("s", "by session"),
+            ("\x1b", "K0"), ("\x13", "Sessions"), ("\x1b", "K0"),
+        ):  # fmt: skip
+            terminal.press(keys)
+            terminal.shows(seen)
+        terminal.press("\x11")
+        assert terminal.ends() == 0
+    return bytes(terminal.seen)
+
+
+def test_nothing_but_our_own_sequences_reaches_the_terminal(server: FaultServer, tmp_path: Path) -> None:
+    usual = walk(server, tmp_path / "usual", HARMLESS)
+    hostile = walk(server, tmp_path / "hostile", HOSTILE)
+    assert sequences(hostile) <= sequences(usual)
+    shown = words(hostile)
+    assert not CONTROL.search(shown)
+    assert not ALWAYS.search(shown)
+    assert KEY not in shown
+    assert "Traceback" not in shown
+    missing = [name for at, name in enumerate(TEXTS) if f"K{at:03}" not in shown]
+    assert not missing

@@ -1,0 +1,28 @@
+"""A widget or screen that no test feeds with hostile texts is not finished."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import walk_packages
+
+from textual.widget import Widget
+
+import handinger_tui.ui as ours
+from tests.ui.hostile.sinks import SINKS
+
+
+def widgets() -> Iterator[type[Widget]]:
+    """The classes of widgets and screens that the package defines."""
+    for found in walk_packages(ours.__path__, f"{ours.__name__}."):
+        module = import_module(found.name)
+        for kind in vars(module).values():
+            if inspect.isclass(kind) and issubclass(kind, Widget) and kind.__module__ == module.__name__:
+                yield kind
+
+
+def test_no_widget_is_left_out() -> None:
+    fed = {base for sink in SINKS.values() for kind in sink.kinds for base in kind.__mro__}
+    left = sorted({f"{kind.__module__}.{kind.__name__}" for kind in widgets() if kind not in fed})
+    assert not left, f"say in tests/ui/hostile/sinks.py how these are fed: {left}"
