@@ -52,5 +52,4 @@ def turn(lab: Lab, running: Terminal, eye: Eye) -> None:
         raise RuntimeError(f"the end of an answer was not shown:\n{eye.screen.text}")
     # Until its turn is settled a program queues what is typed next.
     running.settle(pause_s=0.1)
-    running.chunks[: len(running.chunks)] = []
     eye.forget()
