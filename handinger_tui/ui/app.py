@@ -83,6 +83,17 @@ class HandingerApp(Display):
 
         return driver_for(self._launch.early, self.work.typed_before)
 
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's choice; on Unix one that outlasts its terminal."""
+        chosen = super().get_driver_class()
+        if sys.platform == "win32":
+            return chosen
+        from textual.drivers.linux_driver import LinuxDriver  # noqa: PLC0415 - there is none on Windows
+
+        from handinger_tui.ui.hangup import OutlastingDriver  # noqa: PLC0415 - there is none on Windows
+
+        return OutlastingDriver if chosen is LinuxDriver else chosen
+
     async def on_event(self, event: Event) -> None:
         """Keys wait until somebody listens to them."""
         if self._keys is not None and isinstance(event, Key | Paste) and not event.is_forwarded:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from textual._xterm_parser import XTermParser
 from textual.app import App
-from textual.drivers.linux_driver import LinuxDriver
+
+from handinger_tui.ui.hangup import OutlastingDriver
 
 if TYPE_CHECKING:
     from handinger_tui.ui.launch import Early
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 ALTERNATE_SCREEN: Final = "\x1b[?1049h"
 
 
-def driver_for(early: Early, take: Callable[[str], None]) -> type[LinuxDriver]:
+def driver_for(early: Early, take: Callable[[str], None]) -> type[OutlastingDriver]:
     """A driver that takes over from `early` when it first starts; `take` is given the text typed so far."""
 
-    class TakingOver(LinuxDriver):
+    class TakingOver(OutlastingDriver):
         """Stays on the alternate screen and in raw mode, and reads first what was typed before it."""
 
         def __init__(self, app: App[Any], **settings: Any) -> None:

@@ -80,6 +80,12 @@ class Terminal:
         """Look until `text` stands on the screen."""
         return self.until(lambda screen: text in screen, text)
 
+    @property
+    def programs(self) -> list[int]:
+        """The process ids of what runs in it."""
+        shell = int(self._call("list-panes", "-t", "it", "-F", "#{pane_pid}"))
+        return [int(pid) for pid in Path(f"/proc/{shell}/task/{shell}/children").read_text().split()]
+
     def kill(self) -> None:
         """kill -9 the program: it gets no chance to write anything down."""
         self.signal(signal.SIGKILL)
@@ -87,10 +93,8 @@ class Terminal:
 
     def signal(self, number: signal.Signals) -> None:
         """Send the program a signal."""
-        shell = int(self._call("list-panes", "-t", "it", "-F", "#{pane_pid}"))
-        children = Path(f"/proc/{shell}/task/{shell}/children").read_text()
-        for pid in children.split():
-            os.kill(int(pid), number)
+        for pid in self.programs:
+            os.kill(pid, number)
 
     def close(self) -> None:
         """End the window and whatever runs in it."""

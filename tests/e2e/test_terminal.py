@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 from handinger_tui.local.serving import LocalServer
 from tests.e2e.runner import KEY, run
-from tests.e2e.terminal import terminal
+from tests.e2e.terminal import PATIENCE_S, terminal
 from tests.wire.recordings import recordings
 from tests.wire.replay import Player, playing
 
@@ -67,6 +69,18 @@ def test_a_typed_prompt_is_not_lost_when_the_terminal_dies(tmux: str, tmp_path: 
         window.run("-c", home=tmp_path)
         window.shows("Paragraph 1.")
         window.shows("long 400")
+
+
+def test_no_program_is_left_behind_by_a_terminal_that_is_closed(tmux: str, tmp_path: Path) -> None:
+    with terminal(tmux, 100, 30) as window:
+        window.run("long 400", home=tmp_path)
+        window.shows("Paragraph 1.")
+        left = [os.pidfd_open(pid) for pid in window.programs]
+    assert left
+    for program in left:
+        # Readable once it has ended.
+        assert select.select([program], [], [], PATIENCE_S)[0]
+        os.close(program)
 
 
 def test_help_and_version_need_no_terminal(tmux: str, tmp_path: Path) -> None:
