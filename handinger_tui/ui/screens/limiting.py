@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
@@ -24,6 +25,8 @@ KEPT: Final = "Nothing was sent. Your text stays in the prompt."
 QUEUED: Final = "The queue waits: nothing more is sent."
 NONE_YET: Final = "No limit is set: nothing but the budget bounds what turns take."
 EXAMPLES: Final = ("day 5", "worker 3", "session 20 credits", "turn 0.50", "day off")
+SCROLLS: Final = {"up": -2, "down": 2, "pageup": -8, "pagedown": 8}
+"""Lines; each meter has two."""
 RULE: Final = "At 80 % it warns, at 100 % nothing more is sent until raised."
 
 
@@ -138,6 +141,13 @@ class LimitsPage(ModalScreen[Wish]):
         self.app.clear_notifications()
         self.query_one(Input).focus()
 
+    def on_key(self, event: Key) -> None:
+        """The meters scroll while the cursor stays in the field, which has but one line."""
+        lines = SCROLLS.get(event.key)
+        if lines is not None:
+            event.stop()
+            self.query_one("#limit-meters").scroll_relative(y=lines, animate=False)
+
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         if not event.value.strip():
@@ -146,13 +156,15 @@ class LimitsPage(ModalScreen[Wish]):
         try:
             self.dismiss(read_wish(event.value))
         except NotAnAmount as why:
-            self._problem(why.summary)
+            self._problem(f"{why.summary} {why.hint}".strip())
 
     @on(Input.Changed)
     def _changed(self) -> None:
         self._problem("")
 
     def _problem(self, text: str) -> None:
+        # It tells how to write a limit as well, and a small screen has no room for both.
+        self.query_one("#limit-examples").display = not text
         self.query_one("#limit-problem", Static).update(Content.styled(text, "$warning"))
 
     def action_close(self) -> None:

@@ -153,6 +153,24 @@ async def test_the_page_tells_every_limit_and_takes_a_new_one(size: tuple[int, i
     assert desktop.purse.sets == [(Scope.DAY, USD, Decimal(9))]
 
 
+async def test_every_limit_can_be_seen_on_a_small_screen() -> None:
+    desktop = Desktop()
+    for scope in Scope:
+        for unit in Unit:
+            desktop.purse.limit(scope, "5", unit)
+    async with desktop.running(80, 24) as pilot:
+        await desktop.send(pilot, "/limit")
+        await desktop.shows(pilot, "Turn", "Esc closes")
+        assert "╰" in desktop.text_of("#typed"), "the field is not cut off"
+        assert "Day" not in desktop.text_of("#limit-meters")
+        await pilot.press(*["down"] * 4)
+        await desktop.until(pilot, lambda: "Day" in desktop.text_of("#limit-meters"))
+        await pilot.press("pageup")
+        await desktop.until(pilot, lambda: "Turn" in desktop.text_of("#limit-meters"))
+        await pilot.press(*"day x", "enter")
+        await desktop.shows(pilot, "is not an amount")
+
+
 async def test_without_limits_the_page_says_so() -> None:
     desktop = Desktop(badge=LOCAL)
     async with desktop.running() as pilot:
