@@ -18,6 +18,7 @@ from handinger_tui.core.errors import LedgerError, SettingsError
 from handinger_tui.ui.commands import Command, Context
 from handinger_tui.ui.keys import KEYS
 from handinger_tui.ui.screens import footing
+from handinger_tui.ui.screens.pulse import Pulse
 from handinger_tui.ui.themes import DARK, LIGHT, THEMES, by_name, first_theme
 from tests.ui.fakes import LOCAL, Desktop, answers, launch
 
@@ -230,3 +231,12 @@ async def test_without_colour_the_state_can_still_be_read(monkeypatch: pytest.Mo
         assert desktop.app.no_color
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed", "LOCAL")
+
+
+async def test_the_last_words_are_painted_without_waiting_for_a_tick() -> None:
+    desktop = Desktop(api=answers("The very last words"))
+    async with desktop.running() as pilot:
+        # From here on no tick comes.
+        desktop.work._tick = Pulse(desktop.work, 1 / 3600, desktop.work._paint_if_dirty)
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "The very last words")

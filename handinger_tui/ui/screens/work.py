@@ -36,7 +36,7 @@ class WorkScreen(Submitting):
 
     def __init__(self, launch: Launch, now_ms: Callable[[], int]) -> None:
         super().__init__(launch, now_ms)
-        self._dirty = False
+        self._dirty = self._live = False
         self._keys_for: tuple[object, ...] = ()
         self._tick: Pulse | None = None
         self._beat: Pulse | None = None
@@ -162,6 +162,11 @@ class WorkScreen(Submitting):
         desk = self.at_work
         if session_id == desk.session_id:
             self._repaint()
+            turn = desk.session.current
+            ended, self._live = self._live, turn is not None and turn.live
+            if ended and not self._live:
+                # Nobody waits for the next tick to see the last words.
+                self.call_next(self._paint_if_dirty)
         elif session_id not in desk.looking:
             self._elsewhere(desk, desk.engine.session(session_id))
 
