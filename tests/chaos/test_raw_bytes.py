@@ -15,7 +15,7 @@ from tests.e2e.runner import KEY
 from tests.ui.hostile.texts import PLANTED, TEXTS
 
 Event = dict[str, Any]
-LENGTH: Final = 160
+LENGTH: Final = 100
 """Of a text here: all of them have to be seen on one large screen."""
 HOSTILE: Final = [text[:LENGTH] for text in PLANTED]
 HARMLESS: Final = [f"K{at:03} harmless words, twice: harmless words" for at in range(60)]
@@ -58,7 +58,7 @@ def walk(server: FaultServer, home: Path, texts: list[str]) -> bytes:
     world = server.begin(answer(texts))
     told = {"HANDINGER_BASE_URL": server.base_of(world), "HANDINGER_API_KEY": KEY}
     argv = ("-w", world.worker_id, texts[7].replace("\0", ""))
-    with rawterm(*argv, home=home, rows=400, columns=160, **told) as terminal:
+    with rawterm(*argv, home=home, rows=350, columns=130, **told) as terminal:
         terminal.shows("THE END")
         for keys, seen in (
             ("\x0f", "K001"), ("\x14", "Receipt"), ("\x1b", "K0"), ("\x0c", "Ledger"), ("s", "by session"),

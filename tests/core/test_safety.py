@@ -48,7 +48,7 @@ TEXTS: Final = st.one_of(
 )
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(text=TEXTS)
 def test_nothing_dangerous_is_left_of_any_text(text: str) -> None:
     cleaned = clean(text)
@@ -78,7 +78,7 @@ def test_cells_add_up_so_that_no_text_runs_out_of_its_frame(text: str, more: str
     assert cell_len(words) == sum(map(cell_len, (clean_line(text), "|", clean_line(more))))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(pieces=st.lists(TEXTS, max_size=6))
 def test_a_text_that_grows_is_cleaned_as_the_whole(pieces: list[str]) -> None:
     text, shown, at = "", "", 0

@@ -151,14 +151,14 @@ async def dialogs(eye: Eye) -> None:
         await shown(eye, Choice(word, [(text, text[:60]) for text in texts]))
         await shown(eye, Problem(body, word))
         await shown(eye, Notice(word, body))
-    for text in PLANTED[::12]:
+    for text in PLANTED[::24]:
         await shown(eye, Ask(text[:60], text[:200], text[:200]))
 
 
 async def links(eye: Eye) -> None:
     """The question before an unusual link, and the word that refuses one."""
     stage = eye.desktop.work.stage
-    for text in PLANTED[::10]:
+    for text in PLANTED[::20]:
         for url in (f"https://xn--{text[:30]}.example/{text}", f"mailto:{text[:200]}", text):
             eye.desktop.work.do(stage.open(url, text))
             await eye.pilot.pause()
@@ -243,7 +243,7 @@ async def data(eye: Eye) -> None:
     """Dataset by dataset: its name, tree and line below."""
     desk = eye.desktop.work.at_work
     found = datasets_of(desk.session)
-    for at in range(0, len(found), 40):
+    for at in range(0, len(found), 9):
         screen = DataScreen(desk, found, at)
         eye.desktop.app.push_screen(screen)
         await eye.look()
@@ -302,6 +302,7 @@ def _cell(text: str) -> str:
     return text.replace('"', "'").replace("\n", " ").replace("\r", " ")
 
 
+FEW: Final = PLANTED[::6]
 SINKS: Final = {
     "transcript": Sink(transcript, (WorkScreen, Transcript, SessionPane, Side, Grip), OPENED),
     "panels": Sink(panels, (SourcesPanel, FilesPanel, UsagePanel), OPENED),
@@ -313,13 +314,11 @@ SINKS: Final = {
     "links": Sink(links, (), all_seen=False),
     "session list": Sink(session_list, (SessionPicker,)),
     "history": Sink(history, (HistorySearch,)),
-    "over it": Sink(
-        over_it, (HelpScreen, HelpText, SendAgain, RaiseLimit, LimitsPage), OPENED, all_seen=False
-    ),
-    "ledger": Sink(ledger, (LedgerScreen, LedgerTable, Head, Foot, Charts, Drawing), OPENED),
-    "receipt": Sink(receipt, (ReceiptScreen, Reflow), OPENED, all_seen=False),
-    "budgets": Sink(budgets, (BudgetsScreen,), OPENED),
+    "over it": Sink(over_it, (HelpScreen, HelpText, SendAgain, RaiseLimit, LimitsPage), OPENED, False, FEW),
+    "ledger": Sink(ledger, (LedgerScreen, LedgerTable, Head, Foot, Charts, Drawing), OPENED, turns=FEW),
+    "receipt": Sink(receipt, (ReceiptScreen, Reflow), OPENED, False, FEW),
+    "budgets": Sink(budgets, (BudgetsScreen,), OPENED, turns=FEW),
     "preview": Sink(preview, (PreviewScreen, PageView, PictureView), all_seen=False),
-    "data": Sink(data, (DataScreen, KeyLine), OPENED, all_seen=False),
+    "data": Sink(data, (DataScreen, KeyLine), OPENED, False, FEW),
     "tables and trees": Sink(tables_and_trees, (TableView, TreeView)),
 }
