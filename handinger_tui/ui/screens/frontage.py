@@ -25,6 +25,7 @@ class Frontage(Footing):
     def __init__(self, launch: Launch, now_ms: Callable[[], int]) -> None:
         super().__init__(launch, now_ms)
         self._pressed_ms: int | None = None
+        self._keys_for: tuple[object, ...] = ()
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
@@ -53,6 +54,14 @@ class Frontage(Footing):
         if action == "command" and parameters == ("detach",):
             return self.watching and not self.something_open
         return True
+
+    def renew_keys(self) -> None:
+        """Show other keys in the footer, if others work now."""
+        box = self.prompt
+        keys = (self.watching, self.something_open, box.busy, box.offering, not box.text)
+        if keys != self._keys_for:
+            self._keys_for = keys
+            self.refresh_bindings()
 
     def action_back(self) -> None:
         """Close the topmost thing, else go back to the prompt."""

@@ -37,7 +37,6 @@ class WorkScreen(Submitting):
     def __init__(self, launch: Launch, now_ms: Callable[[], int]) -> None:
         super().__init__(launch, now_ms)
         self._dirty = self._live = False
-        self._keys_for: tuple[object, ...] = ()
         self._tick: Pulse | None = None
         self._beat: Pulse | None = None
         self._typing: Timer | None = None
@@ -205,10 +204,7 @@ class WorkScreen(Submitting):
         self.pane.show(session, now, money=not self.side.display)
         self.side.show(session)
         self._keep_time()
-        keys = (self.watching, self.something_open, not self.prompt.text, self.prompt.offering)
-        if keys != self._keys_for:
-            self._keys_for = keys
-            self.refresh_bindings()
+        self.renew_keys()
 
     def _paint_money(self, desk: Desk) -> None:
         if self._till is None or not self.arrived:
@@ -251,4 +247,5 @@ class WorkScreen(Submitting):
         if self._typing is not None:
             self._typing.stop()
         self._typing = self.set_timer(DRAFT_PAUSE_S, lambda: self.do(self.keep_draft()))
-        self._repaint()
+        # A letter changes nothing of the session: looking at 2,000 turns for it would double what it costs.
+        self.renew_keys()
