@@ -59,7 +59,8 @@ def clean_line(text: str, limit: int = 1000) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip("\u200c\u200d") + "…"
 
 
-_PLAIN_WORD: Final = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
+_PLAIN_WORD: Final = re.compile(r"[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+:,./~-]*")
+"""Shells leave it as it is: a tilde counts at the start of a word, an equals sign too in some."""
 
 
 def one_word(text: str) -> str:

@@ -211,6 +211,8 @@ def test_any_address_is_judged_and_what_is_told_of_it_is_clean(text: str, tail: 
 
 def test_an_id_in_a_command_to_copy_is_one_word_and_no_command() -> None:
     assert one_word("wrk_01.a-b") == "wrk_01.a-b"
+    assert one_word("wrk~2") == "wrk~2"
+    assert one_word("~root") == "'~root'"
     for text in ("x; rm -rf ~", "a\nb", "$(touch x)", "`x`", "it's", "\x1b]0;x\x07", "", "*", "漢"):
         assert shlex.split(f"handinger-tui attach {one_word(text)}")[2:] == [clean_line(text)]
 
