@@ -36,7 +36,8 @@ class RawTerminal:
         self.seen = bytearray()
         self._from = 0
         self._fd, inside = os.openpty()
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._rows, self._columns = rows, columns
+        self._size(rows)
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HANDINGER_")}
         told = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "TEXTUAL_ANIMATIONS": "none"}
         self._process = subprocess.Popen(
@@ -49,6 +50,9 @@ class RawTerminal:
         )
         os.close(inside)
 
+    def _size(self, rows: int) -> None:
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, self._columns, 0, 0))
+
     def press(self, keys: str) -> None:
         """Type once the program is at rest; what `shows` looks for has to come after it."""
         while self._read():
@@ -57,11 +61,13 @@ class RawTerminal:
         os.write(self._fd, keys.encode())
 
     def shows(self, text: str) -> None:
-        """Read until the text was written."""
-        end = time.monotonic() + PATIENCE_S
+        """Read until the text was written. What stands on the screen already is written by a whole paint only."""
+        end, lower = time.monotonic() + PATIENCE_S, 0
         while text not in words(bytes(self.seen[self._from :])):
             assert time.monotonic() < end, f"never seen: {text}\n{words(bytes(self.seen[-3000:]))}"
-            self._read()
+            if not self._read():
+                lower = 1 - lower
+                self._size(self._rows - lower)
 
     def ends(self) -> int:
         """Read until the program has ended; its exit code."""
