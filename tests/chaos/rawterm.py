@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PATIENCE_S = 40.0
+QUIET = 5
+"""Looks at nothing new before the program is made to paint all."""
 TOKEN = re.compile(
     r"\x1b\[(?P<csi>[0-?]*[ -/]*[@-~])"
     r"|\x1b(?P<string>[\]PX^_])(?P<body>[^\x1b\x07\x9c]*)(?:\x1b\\|\x07|\x9c)"
@@ -60,14 +62,27 @@ class RawTerminal:
         self._from = len(self.seen)
         os.write(self._fd, keys.encode())
 
-    def shows(self, text: str) -> None:
-        """Read until the text was written. What stands on the screen already is written by a whole paint only."""
-        end, lower = time.monotonic() + PATIENCE_S, 0
+    def reach(self, keys: str, text: str) -> None:
+        """Type until the text was written: a screen that is still closing takes no key of the next one."""
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            self.press(keys)
+            try:
+                self.shows(text, PATIENCE_S / 5)
+            except AssertionError:
+                if time.monotonic() > end:
+                    raise
+            else:
+                return
+
+    def shows(self, text: str, patience_s: float = PATIENCE_S) -> None:
+        """Read until the text was written. What stands there already is written by a whole paint only."""
+        end, quiet = time.monotonic() + patience_s, 0
         while text not in words(bytes(self.seen[self._from :])):
             assert time.monotonic() < end, f"never seen: {text}\n{words(bytes(self.seen[-3000:]))}"
-            if not self._read():
-                lower = 1 - lower
-                self._size(self._rows - lower)
+            quiet = 0 if self._read() else quiet + 1
+            if quiet and quiet % QUIET == 0:
+                self._size(self._rows - quiet // QUIET % 2)
 
     def ends(self) -> int:
         """Read until the program has ended; its exit code."""

@@ -69,8 +69,7 @@ def walk(server: FaultServer, home: Path, texts: list[str]) -> bytes:
             ("\x0f", "K001"), ("\x14", "Receipt"), ("\x1b", "K0"), ("\x0c", "Ledger"), ("s", "by session"),
             ("\x1b", "K0"), ("\x13", "Sessions"), ("\x1b", "K0"),
         ):  # fmt: skip
-            terminal.press(keys)
-            terminal.shows(seen)
+            terminal.reach(keys, seen)
         terminal.press("\x11")
         assert terminal.ends() == 0
     return bytes(terminal.seen)
