@@ -259,6 +259,22 @@ async def test_what_something_else_wrote_is_painted_over_after_a_redraw_a_resize
             check(app, repair.__name__)
 
 
+async def test_one_widget_is_written_whole_when_it_is_repaired() -> None:
+    app = Bench()
+    async with app.run_test(size=(100, 30), headless=False) as pilot:
+        await rest(app, pilot)
+        terminal = driver_of(app)
+        terminal.write("\x1b[5;1HJUNK JUNK\x1b[12;40HJUNK")
+        before = len(terminal.written)
+        app.repair(app.transcript)
+        await rest(app, pilot)
+        check(app, "after a repair")
+        told = "".join(terminal.written[before:])
+        seen = "".join(segment.text for segment in app.transcript.render_line(8)).strip()
+        assert seen
+        assert seen in told
+
+
 async def test_a_quiet_screen_writes_nothing() -> None:
     app = Bench()
     async with app.run_test(headless=False, size=(100, 30)) as pilot:

@@ -26,6 +26,15 @@ class Looks:
         if isinstance(app, Display):
             app.redraw()
 
+    def repair_answer(self) -> None:
+        """Write the transcript whole: what else wrote on the terminal meanwhile is gone from it.
+
+        It also stands there in one piece for whatever follows the terminal's bytes, as recorders do.
+        """
+        app = self._screen.app
+        if isinstance(app, Display):
+            app.repair(self._screen.transcript)
+
     def use_theme(self, name: str) -> str | None:
         """One of ours by name, or the other one."""
         app = self._screen.app

@@ -220,6 +220,7 @@ class WorkScreen(Submitting):
         """Turns have ended before the person's eyes: texts that did not arrive come back."""
         if ended:
             self.drafting.give_back(drafts(ended))
+            self.stage.repair_answer()
             self.do(desk.shelf.mark_read(desk.session_id))
 
     def _keep_time(self) -> None:

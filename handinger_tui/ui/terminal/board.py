@@ -20,6 +20,7 @@ from handinger_tui.ui.terminal.lean import Lean
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from textual.geometry import Region
 
 LEAST_LINES: Final = 3
 """Lines that must have moved alike before the terminal is let scroll."""
@@ -65,9 +66,19 @@ class Board:
             return _Written(self, update)
         return update
 
-    def forget(self) -> None:
-        """Something else may have written on the screen: nothing is known of it any more."""
-        self._begin(*self._size)
+    def forget(self, region: Region | None = None) -> None:
+        """Something else may have written on the screen, or on a region of it: what is there is not known."""
+        if region is None:
+            self._begin(*self._size)
+            return
+        width, height = self._size
+        left, right = max(0, region.x), min(width, region.right)
+        for y in range(max(0, region.y), min(height, region.bottom)):
+            row = self._rows[y].copy()
+            row[left:right] = [None] * (right - left)
+            self._rows[y] = row
+            kept = self._strips[y].items()
+            self._strips[y] = {x: strip for x, strip in kept if x >= right or x + strip.cell_length <= left}
 
     def _begin(self, width: int, height: int) -> None:
         self._size = width, height

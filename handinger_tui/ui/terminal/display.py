@@ -11,6 +11,7 @@ from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.driver import Driver
 from textual.screen import Screen
+from textual.widget import Widget
 
 from handinger_tui.ui.terminal.board import Board
 
@@ -50,3 +51,8 @@ class Display(App[None]):
         """Write the whole screen, whatever the terminal shows."""
         self.board.forget()
         self.refresh()
+
+    def repair(self, widget: Widget) -> None:
+        """Write one widget whole, whatever the terminal shows there."""
+        self.board.forget(widget.region)
+        widget.refresh()
