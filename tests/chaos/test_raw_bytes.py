@@ -65,9 +65,12 @@ def walk(server: FaultServer, home: Path, texts: list[str]) -> bytes:
     argv = ("-w", world.worker_id, texts[7].replace("\0", ""))
     with rawterm(*argv, home=home, rows=350, columns=130, **told) as terminal:
         terminal.shows("THE END")
+        terminal.shows("completed")
+        # Unfolded, only the end of the turn has room.
+        last = f"K{len(texts) - 1:03}"
         for keys, seen in (
-            ("\x0f", "K001"), ("\x14", "Receipt"), ("\x1b", "K0"), ("\x0c", "Ledger"), ("s", "by session"),
-            ("\x1b", "K0"), ("\x13", "Sessions"), ("\x1b", "K0"),
+            ("\x0f", last), ("\x14", "Receipt"), ("\x1b", last), ("\x0c", "Ledger"), ("s", "by session"),
+            ("\x1b", last), ("\x13", "Sessions"), ("\x1b", last),
         ):  # fmt: skip
             terminal.reach(keys, seen)
         terminal.press("\x11")
