@@ -38,7 +38,7 @@ class RawTerminal:
         self.seen = bytearray()
         self._from = 0
         self._fd, inside = os.openpty()
-        self._rows, self._columns = rows, columns
+        self._rows, self._columns, self._spare = rows, columns, False
         self._size(rows)
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HANDINGER_")}
         told = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "TEXTUAL_ANIMATIONS": "none"}
@@ -78,11 +78,21 @@ class RawTerminal:
     def shows(self, text: str, patience_s: float = PATIENCE_S) -> None:
         """Read until the text was written. What stands there already is written by a whole paint only."""
         end, quiet = time.monotonic() + patience_s, 0
-        while text not in words(bytes(self.seen[self._from :])):
+        while text not in self.latest():
             assert time.monotonic() < end, f"never seen: {text}\n{words(bytes(self.seen[-3000:]))}"
             quiet = 0 if self._read() else quiet + 1
             if quiet and quiet % QUIET == 0:
-                self._size(self._rows - quiet // QUIET % 2)
+                self.repaint()
+
+    def latest(self) -> str:
+        """The words written since the last key."""
+        return words(bytes(self.seen[self._from :]))
+
+    def repaint(self) -> None:
+        """Another size, so that all is written anew; without job control the kernel tells of none."""
+        self._spare = not self._spare
+        self._size(self._rows - self._spare)
+        self._process.send_signal(signal.SIGWINCH)
 
     def ends(self) -> int:
         """Read until the program has ended; its exit code."""
