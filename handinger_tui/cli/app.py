@@ -37,7 +37,19 @@ def run_app(told: argparse.Namespace, settings: Settings, early: Early | None = 
         raise SettingsError("There is no terminal here to show the screen on.", "Use -p for headless output.")
     if getattr(told, "no_color", False):
         os.environ["NO_COLOR"] = "1"
+    _forget_told_size()
     return asyncio.run(_run(told, settings, early))
+
+
+def _forget_told_size() -> None:
+    """COLUMNS and LINES outlive the size they tell (a shell that exports them), and Textual believes them.
+
+    A terminal that does not know its own size leaves them as they are.
+    """
+    with suppress(OSError):
+        if all(os.get_terminal_size(sys.stdout.fileno())):
+            os.environ.pop("COLUMNS", None)
+            os.environ.pop("LINES", None)
 
 
 async def _run(told: argparse.Namespace, settings: Settings, early: Early | None) -> int:

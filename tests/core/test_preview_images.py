@@ -179,13 +179,13 @@ def test_a_bomb_is_unpacked_no_further_than_its_header_promises() -> None:
     data = png(10, 10, bytes(200_000_000))
     assert len(data) < 300_000
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.thread_time()
     grid = decode_png(data, 10, 10)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(grid) == 10
     assert peak < 2_000_000
-    assert time.perf_counter() - start < 2
+    assert time.thread_time() - start < 2
 
 
 @settings(max_examples=150, deadline=None)

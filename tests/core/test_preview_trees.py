@@ -119,14 +119,14 @@ def test_values_that_were_read_already_are_shown_alike() -> None:
 def test_two_megabytes_are_read_quickly_and_shown_lazily() -> None:
     data = json.dumps([{"id": n, "name": f"n {n}", "tags": ["a"]} for n in range(50_000)]).encode()
     assert len(data) > 2_000_000
-    start = time.perf_counter()
+    start = time.thread_time()
     tree = tree_of_json(data)
     # Measured at 0.4 s.
-    assert time.perf_counter() - start < 4
+    assert time.thread_time() - start < 4
     assert tree.root is not None
-    start = time.perf_counter()
+    start = time.thread_time()
     assert len(children(tree.root, 40_000)) == 1000
-    assert time.perf_counter() - start < 0.2
+    assert time.thread_time() - start < 0.2
 
 
 VALUES = st.recursive(

