@@ -31,6 +31,7 @@ from handinger_tui.ui.transcript.table import (
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
+    from markdown_it.rules_block import StateBlock
     from markdown_it.token import Token
 
 BULLETS: Final = ("•", "◦", "▪")
@@ -39,6 +40,7 @@ MAX_NESTING: Final = 20
 _TASK: Final = re.compile(r"\[([ xX])\][ \t]+")
 _LANGUAGE: Final = re.compile(r"[\w+#.-]{1,40}")
 BAR: Final = styled("▎ ", "rule")
+INSIDE: Final = "inside"
 
 
 @lru_cache(1)
@@ -48,12 +50,24 @@ def _parser() -> MarkdownIt:
 
     parser = MarkdownIt("gfm-like", {"html": False})
     parser.core.ruler.disable(["inline", "linkify", "replacements", "smartquotes", "text_join"])
+    parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
     return parser
 
 
-def parse(text: str) -> tuple[list[Token], References]:
-    """Block tokens, and the reference definitions that were met."""
-    env: dict[str, object] = {}
+def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """In a list "- a|b" is its next item, but at the top of a text it may be the head of a table."""
+    from markdown_it.rules_block import table  # noqa: PLC0415  # as above
+
+    inside = state.env.get(INSIDE) and start == 0 and state.level == 0
+    return not inside and table(state, start, end, silent)
+
+
+def parse(text: str, *, inside: bool = False) -> tuple[list[Token], References]:
+    """Block tokens, and the reference definitions that were met.
+
+    `inside` says that the text begins with an item of a list that began before it.
+    """
+    env: dict[str, object] = {INSIDE: inside}
     tokens = _parser().parse(text, env)
     found = env.get("references")
     return tokens, found if isinstance(found, dict) else {}
@@ -65,7 +79,7 @@ class Unit:
 
     `start` is the line it begins at, `end` the line after its last text.
     `number` is what an item of an ordered list shows; `gap` says that an empty
-    row stands before it.
+    row stands before it; `inside` that it is an item, but not its list's first.
     """
 
     kind: str
@@ -74,6 +88,7 @@ class Unit:
     tokens: list[Token]
     gap: bool = True
     number: int | None = None
+    inside: bool = False
 
 
 @dataclass(slots=True)
@@ -106,7 +121,8 @@ class Builder:
             )
             for count, item in enumerate(siblings(block[1:-1])):
                 gap = self._blank_before(item[0]) if count else True
-                found.append(self._unit(item, gap=gap, number=None if first is None else first + count))
+                unit = self._unit(item, gap=gap, number=None if first is None else first + count)
+                found.append(replace(unit, inside=count > 0))
         return found
 
     def _unit(self, block: list[Token], *, gap: bool = True, number: int | None = None) -> Unit:

@@ -74,6 +74,7 @@ class LiveMarkdown:
         self._stable = 0
         self._gap = False
         self._number: int | None = None
+        self._inside = False
         self._fence: _Fence | None = None
         self._table: _Table | None = None
 
@@ -114,13 +115,15 @@ class LiveMarkdown:
                 self._fence = None
             if self._table is not None and not self._grow_table(self._table, done=done):
                 break
-            builder, tokens = self._parse(self._pending, open_=not done)
+            builder, tokens = self._parse(self._pending, open_=not done, inside=self._inside)
             safe = len(builder.lines) - (0 if done else 2)
             again = self._settle(builder, builder.units(tokens, self._number), safe, done=done)
         return first
 
-    def _parse(self, source: str, *, open_: bool = False) -> tuple[Builder, list[Token]]:
-        tokens, found = parse(source)
+    def _parse(
+        self, source: str, *, open_: bool = False, inside: bool = False
+    ) -> tuple[Builder, list[Token]]:
+        tokens, found = parse(source, inside=inside)
         self.found.update(found)
         return Builder(source, self.width, self._references, open_), tokens
 
@@ -138,7 +141,7 @@ class LiveMarkdown:
                 left = at
                 break
             self._keep(builder.unit_rows(unit))
-            self._gap, self._number = units[at + 1].gap, units[at + 1].number
+            self._next(units[at + 1])
         if not units:
             return False
         unit = units[left]
@@ -151,6 +154,12 @@ class LiveMarkdown:
                 return True
         self.rows += builder.rows(units[left:], gap=self._gap and bool(self.rows))
         return False
+
+    def _next(self, unit: Unit | None = None, *, gap: bool = False) -> None:
+        """What the text that is left begins with: `unit`, or a block of its own."""
+        self._gap = unit.gap if unit is not None else gap
+        self._number = unit.number if unit is not None else None
+        self._inside = unit is not None and unit.inside
 
     def _keep(self, rows: list[Row]) -> None:
         if rows and self._gap and self.rows:
@@ -169,9 +178,10 @@ class LiveMarkdown:
         while end == unit.start or size + len(builder.lines[end]) < limit:
             size += len(builder.lines[end]) + 1
             end += 1
-        inner, tokens = self._parse("\n".join(builder.lines[unit.start : end]) + "\n")
+        piece = "\n".join(builder.lines[unit.start : end]) + "\n"
+        inner, tokens = self._parse(piece, inside=self._inside)
         self._keep(inner.rows(inner.units(tokens, unit.number)))
-        self._gap, self._number = False, None
+        self._next()
         self._cut(builder, end)
 
     # -- code blocks that are open ------------------------------------------------------
@@ -226,7 +236,8 @@ class LiveMarkdown:
                 self._stable, rest = len(self.rows), line.at + 1
         if ended:
             rest = units[1].start if len(units) > 1 else len(builder.lines)
-            self._table, self._gap, self._number = None, True, None
+            self._table = None
+            self._next(gap=True)
         else:
             self.rows += builder.rows(units[1:], gap=True)
         self._pending = "\n".join(builder.lines[rest:])
