@@ -216,11 +216,15 @@ def host_of(url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """localhost, 127.0.0.0/8 and ::1. A name that merely begins with 127. is none."""
+    """localhost, 127.0.0.0/8 and ::1. A name that merely begins with 127. is none, nor is ::ffff:127.0.0.1."""
+    if host == "localhost":
+        return True
     try:
-        return host == "localhost" or ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
         return False
+    # From Python 3.13 on an IPv4 address written as IPv6 is loopback when the one inside is.
+    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
 
 
 # -- file names ------------------------------------------------------------------

@@ -155,6 +155,7 @@ async def test_use_outside_its_context_is_a_mistake() -> None:
         ("127.0.0.1", True),
         ("127.9.9.9", True),
         ("::1", True),
+        ("::ffff:127.0.0.1", False),
         ("127.0.0.1.evil", False),
         ("", False),
     ],
