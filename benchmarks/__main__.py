@@ -1,6 +1,6 @@
-"""`python -m benchmarks [NAMES…] [--quick] [--repeat N] [--json FILE]`: measure, and say which bars hold.
+"""`python -m benchmarks [NAMES…] [--quick] [--repeat N] [--peers FILE] [--json FILE]`: say which bars hold.
 
-Programs and their floors take turns, so that the machine's noise falls on all alike.
+The program, its floors and its peers take turns, so that the machine's noise falls on all alike.
 Read ratios within one run, not milliseconds across runs. Nothing leaves this machine.
 """
 
@@ -16,12 +16,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from benchmarks import bars
 from benchmarks.bench import FULL, QUICK, Lab, Scale
 from benchmarks.benches import answers, echo, growth, headless, memory, scale, sessions, start
 from benchmarks.figures import HEADS, Figures, table
+from benchmarks.peers import read_peers, settle_in
 from benchmarks.serving import paced_service
 
 BENCHES: Final[dict[str, Callable[[Lab], None]]] = {
@@ -45,12 +47,17 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)}; all by default")
     parser.add_argument("--quick", action="store_true", help="little of everything, about two minutes")
     parser.add_argument("--repeat", type=int, metavar="N", help="runs of each, instead of the scale's own")
+    parser.add_argument("--peers", type=Path, metavar="FILE", help="other programs too, as FILE (TOML) tells")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure and bar to FILE")
     told = parser.parse_args(argv)
     if unknown := set(told.names) - set(BENCHES):
         parser.error(f"there is no bench {', '.join(sorted(unknown))}")
     if told.repeat is not None and told.repeat < 1:
         parser.error("--repeat takes 1 or more")
+    try:
+        told.rivals = read_peers(told.peers) if told.peers else {}
+    except (OSError, ValueError) as problem:
+        parser.error(f"--peers: {problem}")
     return told
 
 
@@ -79,8 +86,10 @@ def main(argv: Sequence[str]) -> int:
     told = parse(argv)
     figures, failed, before = Figures(), {}, machine()
     begun = time.monotonic()
-    with paced_service() as service:
-        lab = Lab(service, scale_of(told), figures)
+    with paced_service() as service, TemporaryDirectory(prefix="bench-") as homes:
+        folder = told.peers.parent if told.peers else Path()
+        peers = settle_in(told.rivals, folder, Path(homes), service.base_url)
+        lab = Lab(service, scale_of(told), figures, peers)
         for name in told.names or BENCHES:
             print(f"{time.monotonic() - begun:6.0f} s  {name}", file=sys.stderr, flush=True)
             try:
@@ -102,6 +111,8 @@ def main(argv: Sequence[str]) -> int:
             "seconds": took,
             "quick": told.quick,
             "failed": failed,
+            "peers": told.rivals,
+            "lost": lab.lost,
             "figures": figures.as_json(),
             "bars": bars.as_json(figures),
         }

@@ -1,16 +1,16 @@
 """Bars: the figures that must hold. Each is judged by medians of one run of the benchmarks.
 
-The peers are not on this machine. A bar against a peer stands here as the multiple of
-the floor which the published measurement found for that peer (both had run side by side
-there), times the share that is asked of us; `source` then names the peer. Two sizes have
-no floor to be a multiple of and are compared as they are: bytes for each byte of an
-answer, and megabytes of growth.
+A bar against a peer is judged by that peer, when it was measured in the same run. When
+not, it stands here as the multiple of the floor which the published measurement found
+for that peer (both had run side by side there), times the share that is asked of us.
+Two sizes have no floor to be a multiple of and are then compared as they are: bytes for
+each byte of an answer, and megabytes of growth. `source` says which of the two it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from benchmarks.benches.answers import prose_of
@@ -47,6 +47,21 @@ class Bar:
     worst: bool = False
     """The worst run counts, not the median."""
     source: str = ""
+    peer: str = ""
+    share: float = 0.0
+    """What is asked of us beside the peer itself."""
+
+    def judged(self, figures: Figures) -> Bar:
+        """The bar that counts: of a peer that was measured, or this one."""
+        measured = replace(
+            self,
+            what=f"{self.what.split(' × ')[0]} × {self.peer}",
+            limit=self.share,
+            other=against(self.ours, self.peer),
+            source=f"{self.peer}, measured beside it",
+            peer="",
+        )
+        return measured if self.peer and measured.value(figures) is not None else self
 
     def value(self, figures: Figures) -> float | None:
         """What is compared with the limit; None: not measured."""
@@ -69,17 +84,24 @@ def against(key: Key, floor: str) -> Key:
     return key._replace(target=floor)
 
 
-def _of_floor(number: str, what: str, limit: float, key: Key, floor: str, source: str = "") -> Bar:
-    return Bar(number, f"{what} × {floor}", limit, key, against(key, floor), source=source)
+def _of_floor(number: str, what: str, limit: float, key: Key, floor: str) -> Bar:
+    return Bar(number, f"{what} × {floor}", limit, key, against(key, floor))
+
+
+def _of_peer(bar: Bar, share: float, peer: str, published: str) -> Bar:
+    """A bar with the published multiple as its limit, which the peer itself replaces when it was measured."""
+    return replace(bar, source=f"{share} × {peer}, published: {published}", peer=peer, share=share)
 
 
 def _start() -> Iterator[Bar]:
-    for metric, textual, any_kind in (("prompt ms", 3.72, 0.17), ("typed key ms", 4.62, 0.19)):
+    for metric, elia, vibe3 in (("prompt ms", 3.72, 0.17), ("typed key ms", 4.62, 0.19)):
         key = Key("start", "cold", metric)
         yield _of_floor("1", metric, 1.3, key, INPUT)
-        yield _of_floor("1", metric, round(0.35 * textual, 2), key, INPUT, f"0.35 × elia ({textual} × floor)")
+        bar = _of_floor("1", metric, round(0.35 * elia, 2), key, INPUT)
+        yield _of_peer(bar, 0.35, "elia", f"{elia} × floor")
         yield _of_floor("1 stretch", metric, 0.25, key, INPUT)
-        yield _of_floor("1 stretch", metric, any_kind, key, INPUT, f"1.0 × vibe3 ({any_kind} × floor)")
+        bar = _of_floor("1 stretch", metric, vibe3, key, INPUT)
+        yield _of_peer(bar, 1.0, "vibe3", f"{vibe3} × floor")
     yield _of_floor("1 stretch", "whole screen ms", 1.3, Key("start", "cold", "screen ms"), INPUT)
     lost = Key("start", "typed from the first frame on", "starts that lost keys")
     yield Bar("1 stretch", "starts that lost keys", 0.0, lost)
@@ -87,18 +109,19 @@ def _start() -> Iterator[Bar]:
 
 def _echo() -> Iterator[Bar]:
     idle = "echo", "idle"
+    p99 = Key(*idle, "p99 ms")
     yield _of_floor("2", "idle echo p50", 1.2, Key(*idle, "p50 ms"), INPUT)
-    yield _of_floor("2", "idle echo p99", 1.5, Key(*idle, "p99 ms"), INPUT)
-    yield _of_floor(
-        "2", "idle echo p99", 0.87, Key(*idle, "p99 ms"), INPUT, "0.5 × oterm (12.2 of the floor's 7.0 ms)"
-    )
+    yield _of_floor("2", "idle echo p99", 1.5, p99, INPUT)
+    bar = _of_floor("2", "idle echo p99", 0.87, p99, INPUT)
+    yield _of_peer(bar, 0.5, "oterm", "12.2 of the floor's 7.0 ms")
     yield Bar("2", "idle CPU %", 1.0, Key(*idle, "idle CPU %"))
     yield Bar("2", "idle bytes/s", 300.0, Key(*idle, "idle bytes/s"))
     yield Bar("P", "idle app without a clock, bytes/s", 0.0, Key(*idle, "idle bytes/s"))
     fast = Key("stream", "1000 tokens/s", "p99 ms")
-    yield _of_floor("3", "echo p99 at 1,000/s", 5.0, fast, NULL)
-    yield _of_floor("3", "echo p99 at 1,000/s", 5.03, fast, NULL, "0.75 × vibe3 (6.7 × floor)")
-    yield _of_floor("3", "echo p99 at 1,000/s", 7.6, fast, NULL, "0.05 × elia (152 × floor)")
+    what = "echo p99 at 1,000/s"
+    yield _of_floor("3", what, 5.0, fast, NULL)
+    yield _of_peer(_of_floor("3", what, 5.03, fast, NULL), 0.75, "vibe3", "6.7 × floor")
+    yield _of_peer(_of_floor("3", what, 7.6, fast, NULL), 0.05, "elia", "152 × floor")
     yield Bar("3", "keys missed at 1,000/s", 0.0, fast._replace(metric="missed keys"), worst=True)
 
 
@@ -108,22 +131,29 @@ def _answers() -> Iterator[Bar]:
         what = f"lag ms at {tokens} tokens above {NULL}"
         yield Bar("4", what, 75.0, key, against(key, NULL), above)
     yield Bar("4", "lag at 50,000 × lag at 5,000", 1.5, lags[50_000], lags[5_000])
-    yield _of_floor("4", "lag at 5000", 12.6, lags[5_000], NULL, "0.1 × vibe2 (879 of the floor's 7 ms)")
-    yield _of_floor(
-        "4", "lag at 50000", 392.0, lags[50_000], NULL, "0.1 × vibe2 (23,509 of the floor's 6 ms)"
-    )
-    for tokens, floor, vibe3, vibe2 in ((5_000, 1.5, 2.4, 9.2), (50_000, 1.7, 6.2, 13.8)):
+    for tokens, limit, vibe2 in (
+        (5_000, 12.6, "879 of the floor's 7 ms"),
+        (50_000, 392.0, "23,509 of the floor's 6 ms"),
+    ):
+        bar = _of_floor("4", f"lag at {tokens}", limit, lags[tokens], NULL)
+        yield _of_peer(bar, 0.1, "vibe2", vibe2)
+    for tokens, floor, peers in (
+        (5_000, 1.5, {"vibe3": (0.6, 2.4), "vibe2": (0.2, 9.2)}),
+        (50_000, 1.7, {"vibe3": (0.6, 6.2), "vibe2": (0.2, 13.8)}),
+    ):
         key, what = Key("answers", f"{tokens} prose", "CPU s"), f"CPU of {tokens} tokens"
         yield _of_floor("5", what, floor, key, NULL)
-        yield _of_floor("5", what, round(0.6 * vibe3, 2), key, NULL, f"0.6 × vibe3 ({vibe3} × floor)")
-        yield _of_floor("5", what, round(0.2 * vibe2, 2), key, NULL, f"0.2 × vibe2 ({vibe2} × floor)")
+        for peer, (share, multiple) in peers.items():
+            bar = _of_floor("5", what, round(share * multiple, 2), key, NULL)
+            yield _of_peer(bar, share, peer, f"{multiple} × floor")
     for shape in ("list", "table", "fence"):
         key = Key("answers", shape, "CPU s")
         prose = key._replace(case=prose_of(shape))
         yield Bar("P", f"CPU of a long {shape} × prose of its length", 2.0, key, prose)
     written = Key("answers", "5000 prose", "bytes written/answer byte")
-    yield Bar("7", "bytes written for a byte of answer", 22.0, written)
-    yield Bar("7", "bytes written for a byte of answer", 18.9, written, source="1.0 × vibe3 (18.9)")
+    bar = Bar("7", "bytes written for a byte of answer", 22.0, written)
+    yield bar
+    yield _of_peer(replace(bar, limit=18.9), 1.0, "vibe3", "18.9")
 
 
 def _growth() -> Iterator[Bar]:
@@ -145,10 +175,10 @@ def _memory() -> Iterator[Bar]:
     start = Key("memory", "start", "RSS MB")
     late, growth = Key("memory", "200 turns", "RSS MB"), Key("memory", "growth", "MB/100 turns")
     yield _of_floor("8", "RSS at start", 1.6, start, INPUT)
-    what = f"RSS after 200 turns × {INPUT} at start"
-    yield Bar("8", what, 3.38, late, against(start, INPUT), source="0.65 × pi (182 of the floor's 35 MB)")
-    yield Bar("8", "MB for 100 turns", 28.0, growth, source="0.15 × vibe2 (187 MB)")
-    yield Bar("8", "MB for 100 turns", 14.0, growth, source="1.0 × vibe3 (14 MB)")
+    bar = Bar("8", f"RSS after 200 turns × {INPUT} at start", 3.38, late, against(start, INPUT))
+    yield _of_peer(bar, 0.65, "pi", "182 of the floor's 35 MB")
+    yield _of_peer(Bar("8", "MB for 100 turns", 28.0, growth), 0.15, "vibe2", "187 MB")
+    yield _of_peer(Bar("8", "MB for 100 turns", 14.0, growth), 1.0, "vibe3", "14 MB")
 
 
 def _brief() -> Iterator[Bar]:
@@ -163,9 +193,14 @@ BARS: Final = (*_start(), *_echo(), *_answers(), *_growth(), *_memory(), *_brief
 HEADS: Final = ("bar", "what", "must be", "is", "holds", "limit from")
 
 
+def judged(figures: Figures) -> list[Bar]:
+    """The bars, each as it counts in this run."""
+    return [bar.judged(figures) for bar in BARS]
+
+
 def rows(figures: Figures) -> Iterator[tuple[str, ...]]:
     """Lines of a table."""
-    for bar in BARS:
+    for bar in judged(figures):
         limit = ("≥ " if bar.least else "≤ ") + f"{bar.limit:g}"
         yield bar.number, bar.what, limit, shown(bar.value(figures)), bar.holds(figures), bar.source
 
@@ -182,5 +217,5 @@ def as_json(figures: Figures) -> list[dict[str, Any]]:
             "holds": bar.holds(figures),
             "source": bar.source,
         }
-        for bar in BARS
+        for bar in judged(figures)
     ]

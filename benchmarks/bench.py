@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from benchmarks.content import SHAPES
 from benchmarks.eye import Eye
 from benchmarks.figures import Figures
+from benchmarks.peers import Peer
 from benchmarks.serving import PacedService
 from benchmarks.targets import Target, environment
 from benchmarks.terminal import Terminal, terminal
@@ -63,7 +65,7 @@ FULL: Final = Scale(
     turns=(10, 200, 2_000),
     rounds=3,
     handovers=20,
-    conversation=(10, 200),
+    conversation=(10, 50, 200),
     unpaced=50_000,
     large=1.0,
 )
@@ -88,11 +90,31 @@ QUICK: Final = Scale(
 
 @dataclass(frozen=True)
 class Lab:
-    """The service, the scale, and where figures go."""
+    """The service, the scale, where figures go, and the peers."""
 
     service: PacedService
     scale: Scale
     figures: Figures
+    peers: tuple[Peer, ...] = ()
+    lost: dict[str, str] = field(default_factory=dict)
+    """Peers that did not do what a bench asked, by `bench peer`, and why."""
+
+    def rivals(self, bench: str) -> Iterator[Target]:
+        """The peers that take part in a bench and have not failed in it."""
+        for peer in self.peers:
+            if bench in peer.benches and f"{bench} {peer.target.name}" not in self.lost:
+                yield peer.target
+
+    @contextmanager
+    def sparing(self, bench: str, target: Target) -> Iterator[None]:
+        """A peer that fails leaves the bench; ours and the floors raise, as they must not."""
+        try:
+            yield
+        except (RuntimeError, TimeoutError) as problem:
+            if target.kept is None:
+                raise
+            self.lost[f"{bench} {target.name}"] = str(problem)
+            print(f"{bench} lost {target.name}: {problem}", file=sys.stderr, flush=True)
 
     @contextmanager
     def home(self) -> Iterator[Path]:
@@ -101,19 +123,28 @@ class Lab:
             yield Path(folder)
 
     @contextmanager
+    def spawned(self, target: Target, home: Path | None = None) -> Iterator[tuple[Terminal, Eye]]:
+        """A program; in a fresh home unless one is given or it keeps its own."""
+        if target.kept is not None:
+            with terminal(target.argv, target.kept.environ, target.kept.folder) as running:
+                yield running, Eye(running)
+            return
+        with self.home() as fresh:
+            at = home or fresh
+            with terminal(target.argv, environment(at, self.service.base_url), at) as running:
+                yield running, Eye(running)
+
+    @contextmanager
     def started(self, target: Target, home: Path | None = None) -> Iterator[tuple[Terminal, Eye]]:
-        """A program whose prompt stands; in a fresh home unless one is given.
+        """A program whose prompt stands.
 
         Raises:
             RuntimeError: its prompt never stood; with the last screen.
         """
-        with self.home() as fresh:
-            at = home or fresh
-            with terminal(target.argv, environment(at, self.service.base_url), at) as running:
-                eye = Eye(running)
-                if eye.await_text(target.ready) is None:
-                    raise RuntimeError(f"{target.name} did not start:\n{eye.screen.text}")
-                yield running, eye
+        with self.spawned(target, home) as (running, eye):
+            if eye.await_text(target.ready) is None:
+                raise RuntimeError(f"{target.name} did not start:\n{eye.screen.text}")
+            yield running, eye
 
     @contextmanager
     def rested(self, target: Target, home: Path | None = None) -> Iterator[tuple[Terminal, Eye]]:

@@ -54,7 +54,7 @@ class Figures:
         return max(self.values.get(key, ()), default=None)
 
     def rows(self) -> Iterator[tuple[str, ...]]:
-        """Lines of a table: bench, case, metric, ours, each floor's, times the floor, runs."""
+        """Lines of a table: bench, case, metric, ours, each floor's or peer's, times that one, runs."""
         groups: dict[tuple[str, str, str], dict[str, Key]] = {}
         for key in self.values:
             groups.setdefault(key[:3], {})[key.target] = key
@@ -62,9 +62,9 @@ class Figures:
             ours = self.median(keys[OURS]) if OURS in keys else None
             runs = max(len(self.values[key]) for key in keys.values())
             others = [(name, self.median(key)) for name, key in keys.items() if name != OURS]
-            for name, floor in others or [("", None)]:
-                times = f"{ours / floor:.2f}" if ours is not None and floor else ""
-                yield (*group, shown(ours), shown(floor), name, times, str(runs))
+            for name, other in others or [("", None)]:
+                times = f"{ours / other:.2f}" if ours is not None and other else ""
+                yield (*group, shown(ours), shown(other), name, times, str(runs))
 
     def as_json(self) -> list[dict[str, Any]]:
         """One object for each figure."""
@@ -74,7 +74,7 @@ class Figures:
         ]
 
 
-HEADS: Final = ("bench", "case", "metric", OURS, "floor", "floor's name", "×", "runs")
+HEADS: Final = ("bench", "case", "metric", OURS, "beside", "which is", "×", "runs")
 
 
 def shown(value: float | None) -> str:

@@ -1,10 +1,11 @@
-"""Paced service: the workers API on loopback, telling answers at an exact pace.
+"""Paced service: the workers API on loopback, telling answers at an exact pace; to peers, chat completions.
 
     python -m benchmarks.service
 
-Its first line is `port N`. For every answer it then prints one line,
-`sent KEY FIRST LAST BYTES`: monotonic seconds at its first and its last token (the
-clock is one for all processes of a machine) and the UTF-8 bytes of the answer.
+Its first line is `port N`. For every answer it then prints two lines: `began KEY` before
+its first token, and `sent KEY FIRST LAST BYTES`: monotonic seconds at its first and its
+last token (the clock is one for all processes of a machine) and the UTF-8 bytes of the
+answer.
 Standard library only, and a process of its own: what it uses counts for nobody.
 """
 
@@ -13,13 +14,14 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from benchmarks import completions
 from benchmarks.content import answer
+from benchmarks.pacing import http_chunk, report, send_json, tell
 from benchmarks.plan import Plan, read_plan
 
 STREAM_HEAD = (
@@ -27,8 +29,6 @@ STREAM_HEAD = (
     "x-vercel-ai-ui-message-stream: v1\r\nTransfer-Encoding: chunked\r\nx-worker-id: {0}\r\n"
     "Location: /api/workers/{0}\r\n\r\n"
 )
-DRAIN_EVERY = 64
-"""Events written between two looks at the client's appetite, when unpaced."""
 
 
 @dataclass
@@ -76,11 +76,6 @@ def event(chunk: dict[str, Any]) -> bytes:
     return http_chunk(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n".encode())
 
 
-def http_chunk(data: bytes) -> bytes:
-    """A piece of a chunked body."""
-    return b"%x\r\n%s\r\n" % (len(data), data)
-
-
 class Service:
     """All workers, and the answers they give."""
 
@@ -106,7 +101,11 @@ class Service:
     ) -> None:
         steps = [step for step in path.split("/") if step]
         name = steps[2] if len(steps) > 2 else ""
-        if steps[:2] != ["api", "workers"] or len(steps) > 4:
+        if steps[-2:] == ["chat", "completions"]:
+            await completions.complete(writer, json.loads(body))
+        elif steps[-1:] == ["models"]:
+            await send_json(writer, 200, completions.models())
+        elif steps[:2] != ["api", "workers"] or len(steps) > 4:
             await send_json(writer, 404, {"error": "no such route"})
         elif method == "POST" and len(steps) <= 3:
             await self._turn(writer, name, str(json.loads(body)["input"]))
@@ -138,14 +137,14 @@ class Service:
         writer.write(event({"type": "start", "messageId": message}))
         writer.write(event({"type": "start-step"}) + event({"type": "text-start", "id": "t1"}))
         await writer.drain()
-        first, last = await (paced if plan.rate else unpaced)(writer, plan, deltas)
+        sent = await tell(writer, plan, deltas)
         worker.running = False
         worker.say("assistant", text)
         writer.write(event({"type": "text-end", "id": "t1"}) + event({"type": "finish-step"}))
         writer.write(event({"type": "finish", "finishReason": "stop"}))
         writer.write(http_chunk(b"data: [DONE]\n\n") + b"0\r\n\r\n")
         await writer.drain()
-        print(f"sent {plan.key} {first:.6f} {last:.6f} {len(text.encode())}", flush=True)
+        report(plan, sent, text)
 
 
 def evidence(plan: Plan, worker: Worker) -> list[dict[str, Any]]:
@@ -169,45 +168,6 @@ def evidence(plan: Plan, worker: Worker) -> list[dict[str, Any]]:
             for one in worker.files
         ]
     return []
-
-
-async def paced(writer: asyncio.StreamWriter, plan: Plan, deltas: list[bytes]) -> tuple[float, float]:
-    """Token n leaves n/rate seconds after the first: a late one is followed at once by its successors.
-
-    Returns:
-        When the first and the last token left, in monotonic seconds.
-
-    Raises:
-        ConnectionError: the client has gone.
-    """
-    begun = time.monotonic()
-    for number, delta in enumerate(deltas):
-        early = begun + number / plan.rate - time.monotonic()
-        if early > 0:
-            await writer.drain()
-            await asyncio.sleep(early)
-        if writer.transport.is_closing():
-            raise ConnectionAbortedError
-        writer.write(delta)
-    return begun, time.monotonic()
-
-
-async def unpaced(writer: asyncio.StreamWriter, _plan: Plan, deltas: list[bytes]) -> tuple[float, float]:
-    """As fast as the client takes them."""
-    begun = time.monotonic()
-    for number, delta in enumerate(deltas):
-        writer.write(delta)
-        if number % DRAIN_EVERY == 0:
-            await writer.drain()
-    return begun, time.monotonic()
-
-
-async def send_json(writer: asyncio.StreamWriter, status: int, value: object) -> None:
-    """A whole answer."""
-    body = json.dumps(value).encode()
-    head = f"HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    writer.write(head.encode() + body)
-    await writer.drain()
 
 
 async def main() -> None:

@@ -29,16 +29,25 @@ class PacedService:
 
     def __init__(self, base_url: str, lines: IO[str]) -> None:
         self.base_url = base_url
+        self._began: set[str] = set()
         self._sent: dict[str, Sent] = {}
         self._news = threading.Condition()
         threading.Thread(target=self._listen, args=(lines,), daemon=True).start()
 
     def _listen(self, lines: IO[str]) -> None:
         for line in lines:
-            _, key, first, last, count = line.split()
+            word, key, *told = line.split()
             with self._news:
-                self._sent[key] = Sent(float(first), float(last), int(count))
+                self._began.add(key)
+                if word == "sent":
+                    # A program that gives up waiting asks again: its first answer is the one that counts.
+                    first, last, count = told
+                    self._sent.setdefault(key, Sent(float(first), float(last), int(count)))
                 self._news.notify_all()
+
+    def began(self, plan: Plan) -> bool:
+        """Whether anybody has asked for a plan's answer."""
+        return plan.key in self._began
 
     def sent(self, plan: Plan) -> Sent | None:
         """What was sent for a plan; None while it is not all out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,13 +21,33 @@ INPUT: Final = "floor-input"
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What a peer keeps for the whole batch: the folder it is started in, and all that it is told."""
+
+    folder: Path
+    environ: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Target:
     """A program with a prompt. `ready` stands on the screen when its prompt does, `whole` when all does."""
 
     name: str
     argv: tuple[str, ...]
     ready: str
-    whole: str
+    whole: str | None = None
+    kept: Kept | None = None
+    """None: ours and the floors, which get a fresh home at each start."""
+    clear: bytes = CLEAR_BOX
+    enter: bytes = b"\r"
+    pause_s: float = 0.15
+    """Between a typed prompt and the key that sends it."""
+
+    def submit(self, running: Terminal, prompt: str) -> float:
+        """Type a prompt and send it; returns when, in monotonic seconds."""
+        running.send(prompt.encode())
+        running.pump(self.pause_s)
+        return running.send(self.enter)
 
 
 def python(*words: str) -> tuple[str, ...]:
@@ -49,23 +70,22 @@ def floor_null(base_url: str) -> Target:
     return Target(NULL, python("-m", "benchmarks.floors.null_chat", base_url), *READY)
 
 
-def environment(home: Path, base_url: str) -> dict[str, str]:
-    """All that a program is told: nothing of this machine's own settings, keys or proxies."""
+def bare(home: Path) -> dict[str, str]:
+    """What every program is told: nothing of this machine's own settings, keys or proxies."""
     return {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
         "HOME": str(home),
         "TERM": "xterm-256color",
         "COLORTERM": "truecolor",
         "LANG": "C.UTF-8",
+    }
+
+
+def environment(home: Path, base_url: str) -> dict[str, str]:
+    """What ours and the floors are told besides."""
+    return bare(home) | {
+        "PYTHONPATH": str(ROOT),
         "HANDINGER_TUI_HOME": str(home / "data"),
         "HANDINGER_API_KEY": "made-up-key-of-a-benchmark",
         "HANDINGER_BASE_URL": base_url,
     }
-
-
-def submit(running: Terminal, prompt: str) -> float:
-    """Type a prompt and send it; returns when, in monotonic seconds."""
-    running.send(prompt.encode())
-    running.pump(0.15)
-    return running.send(b"\r")

@@ -11,7 +11,7 @@ from benchmarks.bench import Lab
 from benchmarks.eye import Eye
 from benchmarks.figures import quantile
 from benchmarks.plan import Plan
-from benchmarks.targets import CLEAR_BOX, floor_input, floor_null, ours, submit
+from benchmarks.targets import CLEAR_BOX, Target, floor_input, floor_null, ours
 from benchmarks.terminal import Terminal
 
 BOX = 40
@@ -19,6 +19,7 @@ BOX = 40
 SURE = 4
 """The first letters of a box are not timed: a text so short may stand anywhere."""
 PAUSES_S = (0.04, 0.12)
+PATIENCE_S = 30.0
 PER_KEY_S = 0.1
 """How long a key takes to type, about, with emptying the box."""
 
@@ -32,7 +33,7 @@ class Key:
     until: float
 
 
-def type_letters(running: Terminal, count: int, chance: random.Random) -> list[Key]:
+def type_letters(running: Terminal, count: int, chance: random.Random, clear: bytes = CLEAR_BOX) -> list[Key]:
     """Type so many timed letters, and empty the box after each filling. Nothing is looked at."""
     keys: list[Key] = []
     while len(keys) < count and not running.ended:
@@ -45,7 +46,7 @@ def type_letters(running: Terminal, count: int, chance: random.Random) -> list[K
             if len(box) >= SURE:
                 typed.append((at, box))
         running.pump(0.5)
-        cleared = running.send(CLEAR_BOX)
+        cleared = running.send(clear)
         running.pump(0.2)
         keys += [Key(at, text, cleared) for at, text in typed]
     return keys
@@ -67,10 +68,10 @@ def look_up(eye: Eye, keys: Sequence[Key]) -> dict[str, float | None]:
 def run(lab: Lab) -> None:
     """At rest."""
     for number in range(lab.scale.repeats):
-        for target in (floor_input(), ours()):
-            with lab.rested(target) as (running, eye):
-                lab.figures.add("echo", "idle", target.name, at_rest(running, lab.scale.idle_s))
-                told = echo(running, eye, lab.scale.keys, number)
+        for target in (floor_input(), *lab.rivals("echo"), ours()):
+            with lab.sparing("echo", target), lab.rested(target) as (running, eye):
+                told = at_rest(running, lab.scale.idle_s)
+                told |= echo(running, eye, lab.scale.keys, number, target.clear)
                 lab.figures.add("echo", "idle", target.name, told)
 
 
@@ -85,10 +86,12 @@ def at_rest(running: Terminal, seconds: float) -> dict[str, float | None]:
     }
 
 
-def echo(running: Terminal, eye: Eye, count: int, seed: int) -> dict[str, float | None]:
+def echo(
+    running: Terminal, eye: Eye, count: int, seed: int, clear: bytes = CLEAR_BOX
+) -> dict[str, float | None]:
     """Type, then look."""
     cpu, written = running.cpu, running.bytes
-    keys = type_letters(running, count, random.Random(seed))
+    keys = type_letters(running, count, random.Random(seed), clear)
     told = {
         "CPU ms/key": (running.cpu - cpu) / len(keys) * 1000,
         "bytes/key": (running.bytes - written) / len(keys),
@@ -98,16 +101,31 @@ def echo(running: Terminal, eye: Eye, count: int, seed: int) -> dict[str, float 
 
 def run_streaming(lab: Lab) -> None:
     """While an answer comes."""
-    targets = (floor_null(lab.service.base_url), ours())
     for number in range(lab.scale.repeats):
         for rate in lab.scale.rates:
-            for target in targets:
-                with lab.rested(target) as (running, eye):
-                    tokens = int((lab.scale.keys * PER_KEY_S + 3) * rate)
-                    plan = Plan("prose", tokens, rate)
-                    submit(running, plan.prompt)
-                    running.pump(1.0)
-                    keys = type_letters(running, lab.scale.keys, random.Random(number))
-                    if lab.service.sent(plan) is not None:
-                        raise RuntimeError("the answer ended before the typing did")
-                    lab.figures.add("stream", f"{rate} tokens/s", target.name, look_up(eye, keys))
+            for target in (floor_null(lab.service.base_url), *lab.rivals("stream"), ours()):
+                with lab.sparing("stream", target):
+                    told = streaming(lab, target, rate, number)
+                    lab.figures.add("stream", f"{rate} tokens/s", target.name, told)
+
+
+def streaming(lab: Lab, target: Target, rate: int, seed: int) -> dict[str, float | None]:
+    """Ask, type while the answer comes, then look.
+
+    Raises:
+        RuntimeError: there was no answer to type beside, or it ended before the typing did.
+    """
+    with lab.rested(target) as (running, eye):
+        plan = Plan("prose", int((lab.scale.keys * PER_KEY_S + 3) * rate), rate)
+        target.submit(running, plan.prompt)
+        for _ in range(int(PATIENCE_S / 0.05)):
+            if lab.service.began(plan) or running.ended:
+                break
+            running.pump(0.05)
+        running.pump(1.0)
+        keys = type_letters(running, lab.scale.keys, random.Random(seed), target.clear)
+        if not lab.service.began(plan):
+            raise RuntimeError("nobody asked for the answer")
+        if lab.service.sent(plan) is not None:
+            raise RuntimeError("the answer ended before the typing did")
+        return look_up(eye, keys)

@@ -6,7 +6,7 @@ import time
 
 from benchmarks.bench import Lab
 from benchmarks.plan import Plan
-from benchmarks.targets import Target, floor_null, ours, submit
+from benchmarks.targets import Target, floor_null, ours
 from benchmarks.terminal import Terminal
 
 EARLY = 0.02
@@ -32,7 +32,7 @@ def run(lab: Lab) -> None:
 def curve(lab: Lab, target: Target, plan: Plan) -> dict[str, float | None]:
     """One answer with its CPU noted all the while."""
     with lab.rested(target) as (running, _eye):
-        submit(running, plan.prompt)
+        target.submit(running, plan.prompt)
         samples = watch(lab, running, plan)
         sent = lab.service.wait(plan)
         before_rest = running.cpu

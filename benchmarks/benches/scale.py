@@ -8,7 +8,7 @@ from benchmarks.benches.echo import echo
 from benchmarks.benches.sessions import pages
 from benchmarks.figures import OURS
 from benchmarks.plan import Plan
-from benchmarks.targets import ours, submit
+from benchmarks.targets import ours
 
 LARGE = (
     ("2 MB answer", "prose", 560_000),
@@ -28,9 +28,10 @@ def run(lab: Lab) -> None:
 
 def one(lab: Lab, plan: Plan) -> dict[str, float | None]:
     """Ask, wait for rest, type and page."""
-    with lab.rested(ours()) as (running, eye):
+    target = ours()
+    with lab.rested(target) as (running, eye):
         cpu, written = running.cpu, running.bytes
-        submit(running, plan.prompt)
+        target.submit(running, plan.prompt)
         wait_sent(lab, running, plan)
         sent = lab.service.wait(plan)
         running.settle(patience_s=PATIENCE_S)

@@ -7,11 +7,10 @@ from pathlib import Path
 
 from benchmarks.bench import Lab
 from benchmarks.benches.echo import echo
-from benchmarks.eye import Eye
 from benchmarks.figures import OURS
 from benchmarks.seeding import SESSION, Seed, seed_home
-from benchmarks.targets import environment, ours
-from benchmarks.terminal import Terminal, terminal
+from benchmarks.targets import ours
+from benchmarks.terminal import Terminal
 
 EMPTY = Seed(turns=1, tokens=20)
 PAGES = 8
@@ -41,8 +40,7 @@ def run(lab: Lab) -> None:
 def visit(lab: Lab, home: Path, seed: Seed, number: int, *, used: bool) -> dict[str, float | None]:
     """Open a stored session, and use it."""
     target = ours("-r", SESSION)
-    with terminal(target.argv, environment(home, lab.service.base_url), home) as running:
-        eye = Eye(running)
+    with lab.spawned(target, home) as (running, eye):
         seen = eye.await_text(seed.mark, PATIENCE_S)
         if seen is None:
             raise RuntimeError(f"{seed} was not shown:\n{eye.screen.text}")

@@ -10,7 +10,6 @@ from benchmarks.bench import Lab
 from benchmarks.eye import Eye
 from benchmarks.figures import OURS
 from benchmarks.targets import Target, environment, floor_input, ours, python
-from benchmarks.terminal import terminal
 
 TYPED = "zq"
 FAST = "thequickbrownfoxjumpsoverlazyd"
@@ -23,10 +22,11 @@ EMPTY = "python -c pass"
 def run(lab: Lab) -> None:
     """One unmeasured start of each first: bytecode and page cache are warm, as on any second start."""
     for number in range(lab.scale.repeats + 1):
-        for target in (floor_input(), ours()):
-            told = cold(lab, target)
-            if number:
-                lab.figures.add("start", "cold", target.name, told)
+        for target in (floor_input(), *lab.rivals("start"), ours()):
+            with lab.sparing("start", target):
+                told = cold(lab, target)
+                if number:
+                    lab.figures.add("start", "cold", target.name, told)
         for name, argv in ((EMPTY, python("-c", "pass")), (OURS, python("-m", "handinger_tui", "--version"))):
             told = brief(lab, argv)
             if number:
@@ -47,9 +47,8 @@ def keeps_keys(lab: Lab, target: Target) -> bool:
 
 
 def cold(lab: Lab, target: Target) -> dict[str, float | None]:
-    """One start in a home that was never used."""
-    with lab.home() as home, terminal(target.argv, environment(home, lab.service.base_url), home) as running:
-        eye = Eye(running)
+    """One start; of ours and the floors in a home that was never used."""
+    with lab.spawned(target) as (running, eye):
         prompt = eye.await_text(target.ready)
         typed = None
         for _ in range(40):
@@ -58,7 +57,7 @@ def cold(lab: Lab, target: Target) -> dict[str, float | None]:
             if typed is not None:
                 break
         running.settle()
-        whole = Eye(running).seen(target.whole)
+        whole = Eye(running).seen(target.whole) if target.whole else None
         return {
             "screen ms": None if whole is None else (whole - running.born) * 1000,
             "prompt ms": None if prompt is None else (prompt - running.born) * 1000,
