@@ -216,7 +216,7 @@ def host_of(url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """localhost, 127.0.0.0/8 and ::1. A name that merely begins with 127. is none, nor is ::ffff:127.0.0.1."""
+    """localhost, 127.0.0.0/8 and ::1. Neither a name that merely begins with 127. nor ::ffff:127.0.0.1."""
     if host == "localhost":
         return True
     try:
