@@ -18,35 +18,13 @@ from urllib.parse import urlsplit
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.limits import Limit, Origin, Scope, Unit, amount_of
 from handinger_tui.core.safety import is_loopback
+from handinger_tui.core.secret import Secret
 
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
 GENERATIONS: Final = ("workers", "tasks")
 DEFAULT_BASE: Final = {"workers": "https://v3.handinger.com", "tasks": "https://handinger.com"}
 LOCAL_BASE: Final = "local"
 """Stands for the local worker wherever a base URL is stored: its port changes at every start."""
-
-
-class Secret:
-    """A key. Only `reveal` gives it away."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        """The key itself, for the one place that sends it."""
-        return self._value
-
-    def tail(self) -> str:
-        """The last four characters, as shown in the account badge."""
-        return self._value[-4:] if len(self._value) >= 12 else ""
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
 
 
 @dataclass(frozen=True, slots=True)

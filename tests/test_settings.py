@@ -8,7 +8,8 @@ import pytest
 
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.limits import Origin, Scope, Unit
-from handinger_tui.settings import LOCAL_BASE, Flags, Secret, Settings, check_base_url, load
+from handinger_tui.core.secret import Secret
+from handinger_tui.settings import LOCAL_BASE, Flags, Settings, check_base_url, load
 
 KEY = "hdg_live_0123456789"
 FILE = """

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from handinger_tui.core.errors import SettingsError
-
-if TYPE_CHECKING:
-    from pydantic import SecretStr
+from handinger_tui.core.secret import Secret
 
 _KEY: Final = re.compile(r"[!-~]{8,512}")
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
@@ -34,13 +32,13 @@ _OURS: Final = frozenset(
 _PROXY_VARIABLES: Final = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
 
 
-def check_key(key: SecretStr) -> None:
+def check_key(key: Secret) -> None:
     """Refuse what is no key. httpx would quote it in full in its own complaint.
 
     Raises:
         SettingsError
     """
-    if not _KEY.fullmatch(key.get_secret_value().strip()):
+    if not _KEY.fullmatch(key.reveal().strip()):
         raise SettingsError(
             "The key is empty, too short, too long, or has a character that no key has.",
             "Set HANDINGER_API_KEY to the key alone, without quotes, spaces or line breaks.",

@@ -8,30 +8,31 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from pydantic import BaseModel, ValidationError
-
 from handinger_tui.api import body, faults
 from handinger_tui.api.connection import Connection
 from handinger_tui.api.limits import Limits
+from handinger_tui.api.ordering import StartTurn
 from handinger_tui.api.reply import HttpReply, error_in, is_json, media_type, parsed_answer
 from handinger_tui.api.routes import Origin, segment
 from handinger_tui.api.uploads import Upload, upload
-from handinger_tui.api.wire import Cancelled, Email, NewSchedule, Schedule, ScheduleList, StartTurn
 from handinger_tui.core.frames import Via
 from handinger_tui.core.jsontext import Json, NotJson, parse
 from handinger_tui.core.safety import clean_line
+from handinger_tui.core.secret import Secret
 from handinger_tui.core.turn import Order
 
 if TYPE_CHECKING:
     import httpx
-    from pydantic import SecretStr
+    from pydantic import BaseModel
+
+    from handinger_tui.api.wire import NewSchedule, Schedule, ScheduleList
 
 JSON: Final = "application/json"
 STREAM_OR_JSON: Final = "text/event-stream, application/json"
 SMALL_BODY: Final = 4 << 20
 """Bytes of an answer that is no Worker: lists of schedules, an address."""
 
-_A = TypeVar("_A", bound=BaseModel)
+_A = TypeVar("_A", bound="BaseModel")
 
 
 class WorkerClient:
@@ -40,7 +41,7 @@ class WorkerClient:
     def __init__(
         self,
         base_url: str,
-        key: SecretStr,
+        key: Secret,
         limits: Limits | None = None,
         headers: Mapping[str, str] | None = None,
         *,
@@ -169,6 +170,8 @@ class WorkerClient:
         Raises:
             ApiError
         """
+        from handinger_tui.api.wire import ScheduleList  # noqa: PLC0415 - pydantic, 10 MB
+
         url = f"{self._worker(worker_id)}/schedules"
         async with self.connection.get(url, JSON) as response:
             return await self._answer(response, ScheduleList)
@@ -179,6 +182,8 @@ class WorkerClient:
         Raises:
             ApiError
         """
+        from handinger_tui.api.wire import Schedule  # noqa: PLC0415 - pydantic, 10 MB
+
         headers = {"Accept": JSON, "Content-Type": JSON, "Idempotency-Key": request_id}
         url = f"{self._worker(worker_id)}/schedules"
         async with self.connection.send("POST", url, headers, schedule.body()) as response:
@@ -190,6 +195,8 @@ class WorkerClient:
         Raises:
             ApiError
         """
+        from handinger_tui.api.wire import Cancelled  # noqa: PLC0415 - pydantic, 10 MB
+
         url = f"{self._worker(worker_id)}/schedules/{segment(schedule_id, 'schedule id')}"
         async with self.connection.send("DELETE", url, {"Accept": JSON}) as response:
             if response.status_code == 204:
@@ -234,6 +241,8 @@ class WorkerClient:
         return raw.decode("utf-8", "replace").removeprefix("\ufeff")
 
     async def _answer(self, response: httpx.Response, model: type[_A]) -> _A:
+        from pydantic import ValidationError  # noqa: PLC0415 - loaded with the model
+
         text = await self._json_text(response, SMALL_BODY)
         value = parsed_answer(text, response.status_code)
         try:
@@ -251,5 +260,7 @@ def _email_of(text: str) -> str | None:
         why = error_in(value)
         if why is not None:
             raise faults.refused_in_body(200, why)
+        from handinger_tui.api.wire import Email  # noqa: PLC0415 - pydantic, 10 MB
+
         return Email.model_validate(value).email
     return value.strip() if isinstance(value, str) else None

@@ -12,20 +12,17 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, Final
-
-import httpx
+from typing import Any, Final
 
 from handinger_tui import __version__
 from handinger_tui.api import body, faults
 from handinger_tui.api.checks import bad_proxy, check_key, usable_headers
 from handinger_tui.api.dialing import REDIALS, Content, Departure, Waits, dialled
+from handinger_tui.api.lean import httpx
 from handinger_tui.api.limits import Limits
 from handinger_tui.api.routes import base_origin, origin_of
 from handinger_tui.core.errors import ApiError, SettingsError
-
-if TYPE_CHECKING:
-    from pydantic import SecretStr
+from handinger_tui.core.secret import Secret
 
 _FILE_ANSWERS: Final = frozenset({*range(300, 400), 416})
 """Statuses outside 2xx that whoever fetches a file judges itself."""
@@ -37,7 +34,7 @@ class Connection:
     def __init__(
         self,
         base_url: str,
-        key: SecretStr,
+        key: Secret,
         limits: Limits,
         headers: Mapping[str, str] | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -211,7 +208,7 @@ class Connection:
     def _prepared(self, url: str, headers: Mapping[str, str]) -> dict[str, str]:
         if not self.authorized(url):
             return dict(headers)
-        key = self._key.get_secret_value().strip()
+        key = self._key.reveal().strip()
         return {**self._headers, **headers, "Authorization": f"Bearer {key}"}
 
 

@@ -13,8 +13,7 @@ from enum import Enum, auto
 from typing import Final
 from urllib.parse import urlsplit
 
-import httpx
-
+from handinger_tui.api.lean import httpx
 from handinger_tui.api.said import reason, retry_after, shorten
 from handinger_tui.api.uploads import ChangedWhileSending
 from handinger_tui.core.errors import (

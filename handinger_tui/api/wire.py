@@ -19,15 +19,14 @@ from pydantic import (
     WrapValidator,
 )
 
+from handinger_tui.api.ordering import encodable
+
 MAX_SECONDS = 31_536_000
 """Longest delay and interval of a schedule: one year."""
 
 
 def _encodable(text: object) -> object:
-    """Half a surrogate pair cannot travel as UTF-8; it becomes U+FFFD."""
-    return (
-        text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if isinstance(text, str) else text
-    )
+    return encodable(text) if isinstance(text, str) else text
 
 
 Words = Annotated[str, BeforeValidator(_encodable)]
@@ -40,14 +39,6 @@ class _Request(BaseModel):
     def body(self) -> bytes:
         """Compact JSON, members in their order, unset ones left out."""
         return self.model_dump_json(exclude_none=True).encode()
-
-
-class StartTurn(_Request):
-    """Create a worker, or continue one: the same body."""
-
-    input: Words
-    budget: str | None = None
-    stream: bool = True
 
 
 class At(_Request):

@@ -139,7 +139,7 @@ def _connector(settings: Settings, stack: AsyncExitStack) -> Callable[[], Awaita
 
 
 def _import_the_rest() -> None:
-    """httpx, pydantic, sqlite3, the core: 200 to 400 ms, in short turns, for keys are answered meanwhile."""
+    """httpx, sqlite3, the core: 200 to 400 ms, in short turns, for keys are answered meanwhile."""
     kept = sys.getswitchinterval()
     sys.setswitchinterval(0.0005)
     try:

@@ -1,7 +1,7 @@
 """main(argv) -> exit code: parse, dispatch, and say what went wrong.
 
 Start-up is sacred: everything heavy is imported in the command that needs it
-(Textual 150 ms, httpx 60 ms, pydantic 40 ms, the local worker 160 ms).
+(Textual 150 ms, httpx 60 ms, the local worker 160 ms).
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from handinger_tui.cli.places import Places
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.limits import Origin
+from handinger_tui.core.secret import Secret
 from handinger_tui.core.turn import Trigger
 from handinger_tui.engine.engine import Engine, Home
 from handinger_tui.engine.patience import Patience
@@ -129,13 +130,10 @@ async def _local_worker(stack: AsyncExitStack) -> tuple[str, str]:
 
 def client_of(settings: Settings, address: str, key: str) -> WorkerClient:
     """The client of a service; it opens nothing before it is entered."""
-    # 70 ms, after the first frame of the app.
-    from pydantic import SecretStr  # noqa: PLC0415
-
     limits = settings.limits
     return WorkerClient(
         address,
-        SecretStr(key),
+        Secret(key),
         ApiLimits(
             connect_timeout=limits.connect_timeout,
             first_byte_timeout=limits.first_byte_timeout,

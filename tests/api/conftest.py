@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 
 import pytest
-from pydantic import SecretStr
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.limits import Limits
+from handinger_tui.core.secret import Secret
 from tests.api.server import Server
 
 KEY = "hdg_live_0123456789abcdef"
@@ -58,7 +58,7 @@ class Clients:
     async def __call__(
         self, url: str, limits: Limits = QUICK, headers: dict[str, str] | None = None, *, stream: bool = True
     ) -> WorkerClient:
-        client = WorkerClient(url, SecretStr(KEY), limits, headers, stream=stream, pause=self._pauses)
+        client = WorkerClient(url, Secret(KEY), limits, headers, stream=stream, pause=self._pauses)
         return await self._stack.enter_async_context(client)
 
     async def aclose(self) -> None:

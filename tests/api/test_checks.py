@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.routes import Origin, origin_of, segment
 from handinger_tui.core.errors import Refused, SettingsError
 from handinger_tui.core.safety import is_loopback
+from handinger_tui.core.secret import Secret
 from tests.api.conftest import KEY
 
 BASE = "https://v3.handinger.example"
 
 
 def make(base: str = BASE, key: str = KEY, headers: dict[str, str] | None = None) -> WorkerClient:
-    return WorkerClient(base, SecretStr(key), headers=headers)
+    return WorkerClient(base, Secret(key), headers=headers)
 
 
 @pytest.mark.parametrize(

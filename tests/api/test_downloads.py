@@ -10,7 +10,6 @@ import stat
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
 
 from handinger_tui.api import landing
 from handinger_tui.api.addresses import checked, next_hop, private
@@ -18,6 +17,7 @@ from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.downloads import save
 from handinger_tui.api.limits import Limits
 from handinger_tui.core.errors import ApiError
+from handinger_tui.core.secret import Secret
 from handinger_tui.core.turn import Kind
 from tests.api.conftest import KEY, Clients
 from tests.api.server import Script, Server, head, raw, respond
@@ -160,7 +160,7 @@ async def test_addresses_that_are_not_fetched(
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.8", "[::1]"])
 def test_a_service_out_there_leads_nowhere_inside(host: str) -> None:
-    client = WorkerClient("https://v3.handinger.example", SecretStr(KEY))
+    client = WorkerClient("https://v3.handinger.example", Secret(KEY))
     with pytest.raises(ApiError) as caught:
         checked(client, f"http://{host}:9/x")
     assert caught.value.kind is Kind.UNSAFE_URL
@@ -209,7 +209,7 @@ async def test_redirects_are_judged_too(
 
 
 def test_https_never_becomes_http() -> None:
-    client = WorkerClient("https://v3.handinger.example", SecretStr(KEY))
+    client = WorkerClient("https://v3.handinger.example", Secret(KEY))
     with pytest.raises(ApiError) as caught:
         next_hop(client, "https://a.example/x", "http://a.example/x")
     assert caught.value.kind is Kind.UNSAFE_URL

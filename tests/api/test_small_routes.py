@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.wire import After, At, Cron, Every, NewSchedule, Schedule, ScheduleList, StartTurn
+from handinger_tui.api.ordering import StartTurn
+from handinger_tui.api.wire import After, At, Cron, Every, NewSchedule, Schedule, ScheduleList
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused
 from handinger_tui.core.turn import Kind
 from tests.api.server import Script, Server, as_json, head, raw, respond

@@ -152,3 +152,10 @@ def test_the_first_frame_of_the_app_waits_for_nothing_that_comes_with_a_connecti
     assert "handinger_tui.ui.app" in loaded
     assert set(loaded).isdisjoint(LATER)
     assert len([name for name in loaded if name.startswith("handinger_tui.")]) <= OURS_AT_FIRST_FRAME
+
+
+def test_a_connection_loads_neither_a_validation_model_nor_a_command_line_of_others() -> None:
+    """A tenth of what the program holds at start: pydantic 10 MB, httpx's command line with click 3 MB."""
+    loaded = loaded_after("import handinger_tui.cli.wiring")
+    assert "httpx" in loaded
+    assert set(loaded).isdisjoint(SCREEN | {"click", "httpx._main", "importlib.metadata", "pydantic", "rich"})
