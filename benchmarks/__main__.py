@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAMES…] [--quick] [--repeat N] [--peers FILE] [--json FILE]`: say which bars hold.
+"""`python -m benchmarks [NAMES…]`: measure, and say which bars hold. `--help` tells the rest.
 
 The program, its floors and its peers take turns, so that the machine's noise falls on all alike.
 Read ratios within one run, not milliseconds across runs. Nothing leaves this machine.
@@ -20,9 +20,10 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from benchmarks import bars
-from benchmarks.bench import FULL, QUICK, Lab, Scale
+from benchmarks.bench import FULL, QUICK, RACE, Lab, Scale
 from benchmarks.benches import answers, echo, growth, headless, memory, scale, sessions, start
 from benchmarks.figures import HEADS, Figures, table
+from benchmarks.peers import BENCHES as RACED
 from benchmarks.peers import read_peers, settle_in
 from benchmarks.serving import paced_service
 
@@ -45,7 +46,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         prog="python -m benchmarks", description="The program beside its floors."
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)}; all by default")
-    parser.add_argument("--quick", action="store_true", help="little of everything, about two minutes")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="little of everything, about two minutes")
+    size.add_argument("--race", action="store_true", help="only what a bar compares with a peer")
     parser.add_argument("--repeat", type=int, metavar="N", help="runs of each, instead of the scale's own")
     parser.add_argument("--peers", type=Path, metavar="FILE", help="other programs too, as FILE (TOML) tells")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure and bar to FILE")
@@ -63,7 +66,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 def scale_of(told: argparse.Namespace) -> Scale:
     """How much to measure."""
-    scale = QUICK if told.quick else FULL
+    scale = QUICK if told.quick else RACE if told.race else FULL
     if told.repeat is None:
         return scale
     return replace(scale, repeats=told.repeat, long_repeats=told.repeat)
@@ -90,7 +93,7 @@ def main(argv: Sequence[str]) -> int:
         folder = told.peers.parent if told.peers else Path()
         peers = settle_in(told.rivals, folder, Path(homes), service.base_url)
         lab = Lab(service, scale_of(told), figures, peers)
-        for name in told.names or BENCHES:
+        for name in told.names or (RACED if told.race else BENCHES):
             print(f"{time.monotonic() - begun:6.0f} s  {name}", file=sys.stderr, flush=True)
             try:
                 BENCHES[name](lab)
@@ -110,6 +113,7 @@ def main(argv: Sequence[str]) -> int:
             "load_after": os.getloadavg(),
             "seconds": took,
             "quick": told.quick,
+            "race": told.race,
             "failed": failed,
             "peers": told.rivals,
             "lost": lab.lost,

@@ -6,11 +6,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from benchmarks.content import SHAPES
+from benchmarks.content import NATURAL, SHAPES
 from benchmarks.eye import Eye
 from benchmarks.figures import Figures
 from benchmarks.peers import Peer
@@ -32,8 +32,10 @@ class Scale:
     rates: tuple[int, ...]
     answers: tuple[tuple[int, int], ...]
     """(tokens, tokens a second) of prose."""
+    shapes: tuple[str, ...]
+    """The long shapes that answers take."""
     shaped: int | None
-    """Tokens of the long shapes; None: their natural sizes."""
+    """Their tokens; None: their natural sizes."""
     curve: tuple[int, int]
     """(tokens, tokens a second) of the growth curves."""
     curves: tuple[str, ...]
@@ -59,6 +61,7 @@ FULL: Final = Scale(
     idle_s=6.0,
     rates=(200, 1_000),
     answers=((500, 1_000), (5_000, 1_000), (50_000, 2_000)),
+    shapes=(*NATURAL,),
     shaped=None,
     curve=(50_000, 2_000),
     curves=SHAPES,
@@ -76,6 +79,7 @@ QUICK: Final = Scale(
     idle_s=1.5,
     rates=(1_000,),
     answers=((500, 1_000),),
+    shapes=(*NATURAL,),
     shaped=600,
     curve=(4_000, 2_000),
     curves=("prose", "fence"),
@@ -86,6 +90,8 @@ QUICK: Final = Scale(
     unpaced=5_000,
     large=0.01,
 )
+RACE: Final = replace(FULL, rates=(1_000,), answers=FULL.answers[1:], shapes=())
+"""Only what a bar compares with a peer."""
 
 
 @dataclass(frozen=True)

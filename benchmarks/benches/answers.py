@@ -24,8 +24,8 @@ def prose_of(shape: str) -> str:
 def cases(lab: Lab) -> list[tuple[str, str, int, int]]:
     """(name, shape, tokens, rate)."""
     found = [(f"{tokens} prose", "prose", tokens, rate) for tokens, rate in lab.scale.answers]
-    for shape, count in NATURAL.items():
-        tokens = lab.scale.shaped or length_of(shape, count)
+    for shape in lab.scale.shapes:
+        tokens = lab.scale.shaped or length_of(shape, NATURAL[shape])
         found.append((shape, shape, tokens, RATE))
         found.append((prose_of(shape), "prose", tokens, RATE))
     return found

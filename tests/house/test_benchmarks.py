@@ -250,6 +250,7 @@ def test_the_worst_run_decides_about_missed_keys() -> None:
 def test_the_scale_is_chosen_by_the_command_line() -> None:
     assert scale_of(parse([])) == FULL
     assert scale_of(parse(["--quick"])) == QUICK
+    assert scale_of(parse(["--race", "--repeat", "2"])).answers == FULL.answers[1:]
     assert scale_of(parse(["--repeat", "2"])).repeats == 2
     assert list(BENCHES) == parse([*BENCHES]).names
 
