@@ -22,6 +22,8 @@ from handinger_tui.core.secret import Secret
 
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
 GENERATIONS: Final = ("workers", "tasks")
+PICTURES: Final = ("auto", "kitty", "blocks")
+"""Ask the terminal whether it shows real pictures; take it for able (kitty's protocol); characters only."""
 DEFAULT_BASE: Final = {"workers": "https://v3.handinger.com", "tasks": "https://handinger.com"}
 LOCAL_BASE: Final = "local"
 """Stands for the local worker wherever a base URL is stored: its port changes at every start."""
@@ -55,6 +57,7 @@ class Settings:
     local: bool = False
     headers: tuple[tuple[str, str], ...] = ()
     theme: str | None = None
+    pictures: str = "auto"
     download_dir: str = ""
     keys: tuple[tuple[str, str], ...] = ()
     limits: Limits = field(default_factory=Limits)
@@ -79,7 +82,9 @@ class Flags:
     """What those two count: whoever attaches to a worker means the worker."""
 
 
-_TOP: Final = ("profile", "budget", "theme", "download_dir", "base_url", "generation", "api_key", "headers")
+_TOP: Final = (
+    "profile", "budget", "theme", "pictures", "download_dir", "base_url", "generation", "api_key", "headers",
+)  # fmt: skip
 _TABLES: Final = ("profiles", "limits", "keys", "spending")
 _PROFILE: Final = ("api_key", "base_url", "generation", "budget", "headers", "download_dir")
 
@@ -128,6 +133,11 @@ def load(
         local=local,
         headers=_headers(environ.get("HANDINGER_CUSTOM_HEADERS", ""), told.get("headers")),
         theme=told.get("theme"),
+        pictures=_choice(
+            _text(environ, "HANDINGER_PICTURES") or told.get("pictures") or "auto",
+            PICTURES,
+            "way to show pictures",
+        ),
         download_dir=str(told.get("download_dir") or ""),
         keys=tuple(sorted((str(k), str(v)) for k, v in config.get("keys", {}).items())),
         limits=_limits(environ, config.get("limits", {}), flags.max_wait),

@@ -89,6 +89,7 @@ def launch_of(told: argparse.Namespace, settings: Settings, stack: AsyncExitStac
         mouse=not getattr(told, "no_mouse", False),
         local=settings.local,
         theme=settings.theme,
+        pictures=settings.pictures,
         keys=settings.keys,
         crash_folder=places().database.parent,
         conceal=partial(_without_key, settings),

@@ -23,8 +23,10 @@ UNSEEN: Final = (
 )
 """Never drawn, or as a blank: soft hyphen, fillers, word joiners, marks of the byte order, selectors."""
 TAGS: Final = "\U000e0000-\U000e007f"
-NOTHING: Final = "\ufdd0-\ufdef\ufffe\uffff"
-"""No characters at all, by the standard."""
+PLACEHOLDER: Final = "\U0010eeee"
+"""Some terminals draw a piece of a picture in its place: whoever writes it says what is to be seen there."""
+NOTHING: Final = f"\ufdd0-\ufdef\ufffe\uffff{PLACEHOLDER}"
+"""No characters at all, by the standard; and one that stands for something else."""
 
 _PICTURES: Final = "\u203c-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff"
 _TONED: Final = "\u270a\u270b\U0001f000-\U0001f3fa\U0001f400-\U0001faff"

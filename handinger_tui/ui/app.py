@@ -57,7 +57,7 @@ class HandingerApp(Display):
         self._report: Path | None = None
         # Keys that come before the prompt has the focus.
         self._keys: list[Event] | None = []
-        super().__init__(driver_class=self._takes_over())
+        super().__init__(driver_class=self._takes_over(), pictures=launch.pictures)
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = first_theme(launch.theme, os.environ)

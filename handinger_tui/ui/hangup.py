@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol
 
 from textual.app import App
+from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
+
+from handinger_tui.ui.terminal.hearing import HearingDriver, HearingParser
 
 
 class Written(Protocol):
@@ -48,8 +52,8 @@ class Outlasting:
             self._terminal.flush()
 
 
-class OutlastingDriver(LinuxDriver):
-    """Ends in order also when the terminal was closed.
+class OutlastingDriver(HearingDriver, LinuxDriver):
+    """Ends in order also when the terminal was closed, and hears what the terminal answers.
 
     A terminal that hangs up may continue its programs (SIGCONT), which has Textual start anew
     with another writing thread: on a terminal that is no more.
@@ -60,3 +64,28 @@ class OutlastingDriver(LinuxDriver):
         if self._file is not None:
             # All that Textual uses of a file is there.
             self._file = Outlasting(self._file)  # type: ignore[assignment]  # see above
+
+    def run_input_thread(self) -> None:
+        """As Textual's own, with a parser that keeps answers out of what is typed."""
+        # It makes one by this name; there is one driver in a program.
+        vars(linux_driver)["XTermParser"] = partial(HearingParser, self.ears)
+        super().run_input_thread()
+
+    def stop_application_mode(self) -> None:
+        """As Textual's own, after the last word: at the end, and before a shell or an editor."""
+        if last := self.parting():
+            self.write(last)
+        super().stop_application_mode()
+
+    def cell_pixels(self) -> tuple[int, int]:
+        """As the terminal's line discipline tells them, over ssh, too."""
+        import fcntl  # noqa: PLC0415 - needed for pictures only
+        import struct  # noqa: PLC0415 - as above
+        import termios  # noqa: PLC0415 - as above
+
+        with suppress(OSError):
+            told = fcntl.ioctl(self.fileno, termios.TIOCGWINSZ, bytes(8))
+            rows, columns, width, height = struct.unpack("HHHH", told)
+            if rows and columns and width >= columns and height >= rows:
+                return width // columns, height // rows
+        return super().cell_pixels()

@@ -277,6 +277,8 @@ class Launch:
     local: bool = False
     """Known before connecting, for the first frame."""
     theme: str | None = None
+    pictures: str = "auto"
+    """"auto", "kitty" or "blocks": how a preview shows a picture."""
     keys: tuple[tuple[str, str], ...] = ()
     """Remapped keys: (binding id, key), from the configuration file."""
     crash_folder: Path | None = None

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import groupby
 from typing import Any, ClassVar, Final
 
-from rich.color import Color as RichColor
-from rich.segment import Segment
 from rich.style import Style
 from textual import events, work
 from textual.binding import BindingType
-from textual.content import Content
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
-from textual.widget import Widget
 
-from handinger_tui.core.preview.blocks import Cell, Pixel, half_blocks
-from handinger_tui.core.preview.png import NotDrawn
 from handinger_tui.core.preview.table import TableModel
 from handinger_tui.core.preview.tree import Node
 from handinger_tui.ui.apart import apart
@@ -27,6 +19,7 @@ from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels.messages import OpenLink
 from handinger_tui.ui.preview.load import Body
 from handinger_tui.ui.preview.picture import Picture
+from handinger_tui.ui.preview.picture_view import PictureView
 from handinger_tui.ui.preview.rows import RowsFor, plain_rows
 from handinger_tui.ui.transcript.draw import with_selection
 from handinger_tui.ui.transcript.paint import MARGIN, Palette
@@ -122,71 +115,6 @@ class PageView(ScrollView, can_focus=True):
         """The whole text as it is written."""
         if self._rows is not None:
             copy_from(self, self._rows.source, "the text")
-
-
-class PictureView(Widget, can_focus=True):
-    """A picture as half blocks, decoded apart for each size."""
-
-    ALLOW_SELECT = False
-
-    def __init__(self) -> None:
-        super().__init__(classes="picture-view")
-        self._picture: Picture | None = None
-        self._cells: list[list[Cell]] = []
-        self.trouble = ""
-        """Why there is no picture."""
-
-    def show(self, picture: Picture) -> None:
-        """Another picture."""
-        self._picture, self._cells = picture, []
-        self._decode()
-
-    @work(group="layout", exclusive=True)
-    async def _decode(self) -> None:
-        picture, size = self._picture, self.content_size
-        if picture is None or not size.width or not size.height:
-            return
-        ground: Pixel = self.background_colors[1].rgb
-        try:
-            grid = await apart(lambda: picture.grid(size.width, size.height, ground))
-        except NotDrawn as problem:
-            self._cells, self.trouble = [], f"Not shown: {problem}."
-        else:
-            self._cells, self.trouble = half_blocks(grid), ""
-        self.refresh()
-
-    def on_resize(self, _event: events.Resize) -> None:
-        """Another size has other pixels."""
-        self._decode()
-
-    def notify_style_update(self) -> None:
-        """Another theme: what is see-through shows another ground."""
-        super().notify_style_update()
-        self._decode()
-
-    def render_line(self, y: int) -> Strip:
-        """Two rows of pixels, in the middle."""
-        width, ground = self.content_size.width, self.visual_style.rich_style
-        if self.trouble and y == 1:
-            text = Content(f"  {self.trouble}").truncate(width, ellipsis=True).plain
-            return Strip([Segment(text, ground)]).adjust_cell_length(width, ground)
-        top = max(0, (self.content_size.height - len(self._cells)) // 2)
-        if not top <= y < top + len(self._cells):
-            return Strip.blank(width, ground)
-        cells = self._cells[y - top]
-        left = " " * max(0, (width - len(cells)) // 2)
-        return Strip([Segment(left, ground), *_segments(cells, ground.bgcolor)]).adjust_cell_length(
-            width, ground
-        )
-
-
-def _segments(cells: Sequence[Cell], below: RichColor | None) -> list[Segment]:
-    """Neighbours of the same colours become one; `below`: the colour where no pixel is."""
-    found = []
-    for (sign, over, under), group in groupby(cells):
-        ground = RichColor.from_rgb(*under) if under is not None else below
-        found.append(Segment(sign * len(list(group)), Style(color=RichColor.from_rgb(*over), bgcolor=ground)))
-    return found
 
 
 View = PageView | PictureView | TableView | TreeView

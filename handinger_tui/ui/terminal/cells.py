@@ -23,6 +23,12 @@ TAME: Final = re.compile(
 )
 """Characters that take one cell everywhere: no combining ones, no wide ones, no emoji."""
 
+PICTURE: Final = "picture"
+"""In the meta of a style: (number, row, column, ground), for a cell that shows a piece of a real picture.
+What stands there as text is what to show where the picture cannot be; whatever paints over a cell, or tints
+it, takes the meta away and leaves that."""
+_PICTURE: Final = PICTURE.encode()
+
 _OFF: Final = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "8": "28", "9": "29"}
 """What ends an attribute; bold and dim end together."""
 _MARKS: Final = frozenset(("4", "5", "7", "9", "21", "51", "52", "53"))
@@ -123,6 +129,12 @@ class Pens:
     def _cells(self, strip: Strip, console: Console) -> tuple[list[Cell], bool]:
         made: list[Cell] = []
         for text, style, control in strip:
+            # Nothing is unpickled for other strips.
+            if style is not None and style._meta is not None and _PICTURE in style._meta:
+                piece = self._piece(text, style, console)
+                if piece is not None:
+                    made.append(piece)
+                    continue
             if control or TAME.fullmatch(text) is None or (style is not None and style.link):
                 whole = strip.render(console)
                 return [(whole, column) for column in range(strip.cell_length)], True
@@ -137,6 +149,18 @@ class Pens:
         if pen is None:
             pen = self._by_codes[codes] = self._made(*_read(codes))
         return pen
+
+    def _piece(self, text: str, style: Style, console: Console) -> Cell | None:
+        """The cell of a real picture; None where the style is of something else."""
+        mark = style.meta.get(PICTURE)
+        if mark is None or len(text) != 1 or console._color_system is None:
+            return None
+        # Needed once a real picture is shown.
+        from handinger_tui.ui.terminal.kitty import colour_of, placeholder  # noqa: PLC0415 - as said above
+
+        number, row, column, (red, green, blue) = mark
+        pen = self._made(frozenset(), colour_of(number), f"48;2;{red};{green};{blue}")
+        return pen[placeholder(row, column)]
 
     def _made(self, attributes: frozenset[str], fore: str, back: str) -> Pen:
         known = self._pens.get((attributes, fore, back))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+import os
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import RenderableType
 from textual import events
@@ -14,6 +15,10 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from handinger_tui.ui.terminal.board import Board
+from handinger_tui.ui.terminal.hearing import TerminalAnswer
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.terminal.pictures import Pictures
 
 CHECKS_PER_S: Final = 240
 """How often Textual looks for something to paint, once there is something.
@@ -29,8 +34,11 @@ vars(textual_screen)["UPDATE_PERIOD"] = 1 / CHECKS_PER_S
 class Display(App[None]):
     """Everything it paints goes over a `Board`."""
 
-    def __init__(self, driver_class: type[Driver] | None = None) -> None:
+    def __init__(self, driver_class: type[Driver] | None = None, pictures: str = "auto") -> None:
+        """`pictures`: "auto" asks the terminal, "kitty" takes it for able, "blocks": only characters."""
         self.board = Board()
+        self._choice = pictures
+        self._pictures: Pictures | None = None
         super().__init__(driver_class=driver_class)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
@@ -42,6 +50,21 @@ class Display(App[None]):
     def on_mount(self) -> None:
         """A shell or an editor had the terminal meanwhile."""
         self.app_resume_signal.subscribe(self, lambda _app: self.redraw())
+
+    @property
+    def pictures(self) -> Pictures:
+        """Real pictures, where the terminal shows them."""
+        if self._pictures is None:
+            # Needed once a picture is looked at.
+            from handinger_tui.ui.terminal.pictures import Pictures  # noqa: PLC0415 - as said above
+
+            self._pictures = Pictures(self._driver, self._choice, os.environ)
+        return self._pictures
+
+    def on_terminal_answer(self, event: TerminalAnswer) -> None:
+        """It was about pictures: nothing else is asked."""
+        if self._pictures is not None:
+            self._pictures.heard(event.text)
 
     def on_resize(self, _event: events.Resize) -> None:
         """Terminals arrange what stands there anew, each in its own way."""

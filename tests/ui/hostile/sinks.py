@@ -23,7 +23,8 @@ from handinger_tui.ui.launch import Badge
 from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.panels.usage import UsagePanel
-from handinger_tui.ui.preview.views import PageView, PictureView
+from handinger_tui.ui.preview.picture_view import PictureView
+from handinger_tui.ui.preview.views import PageView
 from handinger_tui.ui.screens.again import SendAgain
 from handinger_tui.ui.screens.budgets import BudgetsScreen
 from handinger_tui.ui.screens.data import DataScreen

@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from handinger_tui.ui.preview.views import PageView, PictureView, View
+from handinger_tui.ui.preview.picture_view import PictureView
+from handinger_tui.ui.preview.views import PageView, View
 from handinger_tui.ui.screens.preview import PreviewScreen
 from handinger_tui.ui.widgets.table_view import TableView
 from handinger_tui.ui.widgets.tree_view import TreeView

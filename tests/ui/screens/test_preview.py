@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from handinger_tui.core.errors import Refused
 from handinger_tui.core.turn import Kind
-from handinger_tui.ui.preview.views import PageView, PictureView
+from handinger_tui.ui.preview.picture_view import PictureView
+from handinger_tui.ui.preview.views import PageView
 from handinger_tui.ui.screens.dialogs import Confirm
 from handinger_tui.ui.screens.preview import PreviewScreen
 from handinger_tui.ui.screens.work import WorkScreen
