@@ -24,7 +24,8 @@ from tests.ui.coffers import NOW_MS, FakeBooks, FakePurse, charge
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from textual.pilot import Pilot
+    from textual.driver import Driver
+from textual.pilot import Pilot
 
 REMOTE = Badge("work", "v3.handinger.com", "f00d", local=False)
 LOCAL = Badge("", "127.0.0.1:8000", "", local=True)
@@ -234,10 +235,15 @@ class Desktop:
         return "\n".join(note.message for note in self.app._notifications)
 
     @asynccontextmanager
-    async def running(self, width: int = 80, height: int = 24) -> AsyncIterator[Pilot[None]]:
-        """The app, connected and at rest."""
+    async def running(
+        self, width: int = 80, height: int = 24, driver: type[Driver] | None = None
+    ) -> AsyncIterator[Pilot[None]]:
+        """The app, connected and at rest; with a driver it writes to that."""
+        self.app.driver_class = driver or self.app.driver_class
         at_once = self.gate is None and not self.fails
-        async with self.app.run_test(size=(width, height), notifications=True) as pilot:
+        async with self.app.run_test(
+            headless=driver is None, size=(width, height), notifications=True
+        ) as pilot:
             if at_once:
                 await self.until(pilot, lambda: self.work.arrived)
                 await self.rest(pilot)

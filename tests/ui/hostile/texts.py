@@ -61,6 +61,7 @@ _FAMILIES: Final = {
     "blanks": "\u2800\u3000\u00a0\u2003\u205f" * 20 + "CANARY",
     "noncharacters": "\ufdd0\ufffe\uffff\U0010ffffCANARY",
     "private": "\ue000\uf8ff\U000f0000CANARY",
+    "kitty-placeholders": "\U0010eeee\u0305\u0305\U0010eeee\u0305\u030dCANARY\U0010eeee",
     "annotation": "\ufff9CANARY\ufffaevil\ufffb",
     "rtl": "שלום CANARY العربية \u0660",
     "lines": "\x1c\x1d\x1e\x85\u2028\u2029\x0b\x0cCANARY",

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from textual.driver import Driver
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -107,9 +108,11 @@ def desktop_with(**files: bytes) -> Desktop:
 
 
 @asynccontextmanager
-async def made(desktop: Desktop, width: int = 100, height: int = 30) -> AsyncIterator[Pilot[None]]:
+async def made(
+    desktop: Desktop, width: int = 100, height: int = 30, driver: type[Driver] | None = None
+) -> AsyncIterator[Pilot[None]]:
     """The turn that made them is over."""
-    async with desktop.running(width, height) as pilot:
+    async with desktop.running(width, height, driver) as pilot:
         await desktop.send(pilot, "Make files")
         await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
         yield pilot
@@ -138,10 +141,11 @@ async def shown(desktop: Desktop, pilot: Pilot[None], which: str = "1") -> None:
 
 async def arrived(desktop: Desktop, pilot: Pilot[None]) -> None:
     """Everything that was begun is done, and drawn."""
-    await pilot.app.workers.wait_for_complete([one for one in pilot.app.workers if one.group in GROUPS])
-    await pilot.pause()
-    await pilot.app.workers.wait_for_complete([one for one in pilot.app.workers if one.group in GROUPS])
-    await pilot.pause()
+    for _ in range(2):
+        # Without any, Textual waits for all there are.
+        if begun := [one for one in pilot.app.workers if one.group in GROUPS]:
+            await pilot.app.workers.wait_for_complete(begun)
+        await pilot.pause()
 
 
 GROUPS = ("load", "layout", "sort")
