@@ -175,3 +175,12 @@ def test_custom_headers_are_read_as_the_official_clients_do() -> None:
     assert found.headers == (("X-A", "1"), ("X-B", "2"))
     with pytest.raises(SettingsError, match="HANDINGER_CUSTOM_HEADERS"):
         settled(HANDINGER_API_KEY=KEY, HANDINGER_CUSTOM_HEADERS="nonsense")
+
+
+def test_how_pictures_are_shown_is_one_of_three_words() -> None:
+    assert settled().pictures == "auto"
+    assert settled(file='pictures = "blocks"').pictures == "blocks"
+    assert settled(file='pictures = "blocks"', HANDINGER_PICTURES="kitty").pictures == "kitty"
+    with pytest.raises(SettingsError) as told:
+        settled(HANDINGER_PICTURES="kity")
+    assert "Did you mean kitty?" in told.value.hint

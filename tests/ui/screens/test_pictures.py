@@ -7,15 +7,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
 
 from handinger_tui.core.characters import PLACEHOLDER
+from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.launch import Launch
 from handinger_tui.ui.preview.picture import MOST_SENT, picture_of
 from handinger_tui.ui.preview.picture_view import PictureView
 from handinger_tui.ui.screens.dialogs import Problem
+from handinger_tui.ui.terminal.pictures import Pictures
 from tests.ui.emulator import driver_of
-from tests.ui.fakes import Desktop
+from tests.ui.fakes import Desktop, launch
 from tests.ui.kitty import DONE, GRAPHICS, NAMED, KittyDriver
 from tests.ui.screens import previewing as made_of
 from tests.ui.screens.previewing import desktop_with, made, shown, view
@@ -158,33 +161,28 @@ async def test_a_shell_or_an_editor_finds_no_picture_and_coming_back_brings_it_a
     assert not kitty(desktop).gallery.pictures
 
 
-@pytest.mark.parametrize(
-    ("driver", "choice", "environ", "asked"),
-    [
-        (WezTerm, "auto", {}, 1),
-        (KittyDriver, "blocks", {}, 0),
-        (KittyDriver, "auto", {"NO_COLOR": "1"}, 0),
-        (KittyDriver, "kitty", {"NO_COLOR": "1"}, 0),
-        (KittyDriver, "auto", {"TERM": "dumb"}, 0),
-        (KittyDriver, "auto", {"TMUX": "/tmp/x,1,0"}, 0),
-        (KittyDriver, "auto", {"TERM": "tmux-256color"}, 0),
-    ],
-)
-async def test_elsewhere_half_blocks_stay(
-    driver: type[KittyDriver],
-    choice: str,
-    environ: dict[str, str],
-    asked: int,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
+@pytest.mark.parametrize(("driver", "choice", "asked"), [(WezTerm, "auto", 1), (KittyDriver, "blocks", 0)])
+async def test_elsewhere_half_blocks_stay(driver: type[KittyDriver], choice: str, asked: int) -> None:
     async with looking(driver, choice) as (desktop, pilot):
         await desktop.until(pilot, lambda: blocks(desktop))
         if begun := [one for one in pilot.app.workers if one.group == "sharpen"]:
             await pilot.app.workers.wait_for_complete(begun)
         assert not real(desktop)
         assert (kitty(desktop).asked, kitty(desktop).gallery.pictures) == (asked, {})
+
+
+async def test_only_a_terminal_of_its_own_is_asked() -> None:
+    driver = KittyDriver(HandingerApp(launch()), size=(80, 24))
+    for choice, environ in (
+        ("auto", {"TERM": "xterm-kitty", "NO_COLOR": "1"}), ("kitty", {"TERM": "xterm", "NO_COLOR": "1"}),
+        ("auto", {"TERM": "dumb"}), ("kitty", {"TERM": "dumb"}), ("auto", {}), ("auto", {"TERM": "linux"}),
+        ("auto", {"TERM": "xterm", "TMUX": "/tmp/x,1,0"}), ("auto", {"TERM": "tmux-256color"}),
+        ("auto", {"TERM": "xterm", "STY": "1.x"}),
+        ("auto", {"TERM": "xterm", "TERM_PROGRAM": "Apple_Terminal"}),
+    ):  # fmt: skip
+        assert not await Pictures(driver, choice, environ).able(), (choice, environ)
+    assert not await Pictures(HeadlessDriver(HandingerApp(launch())), "kitty", {"TERM": "xterm"}).able()
+    assert driver.asked == 0
 
 
 async def test_who_says_kitty_is_not_asked() -> None:
