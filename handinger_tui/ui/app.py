@@ -13,7 +13,7 @@ from rich.segment import Segment, Segments
 from textual import work
 from textual.binding import Binding
 from textual.driver import Driver
-from textual.events import Event, Key, Paste
+from textual.events import Event, InputEvent, Key, Paste
 from textual.filter import LineFilter
 from textual.message_pump import MessagePump
 from textual.screen import Screen
@@ -95,7 +95,9 @@ class HandingerApp(Display):
         return OutlastingDriver if chosen is LinuxDriver else chosen
 
     async def on_event(self, event: Event) -> None:
-        """Keys wait until somebody listens to them."""
+        """Keys wait until somebody listens to them; nothing else is done while they come."""
+        if self.work.rest is not None and isinstance(event, InputEvent | Paste):
+            self.work.rest.hold()
         if self._keys is not None and isinstance(event, Key | Paste) and not event.is_forwarded:
             self._keys.append(event)
         else:

@@ -20,6 +20,7 @@ from handinger_tui.ui.screens.desk import Desk
 from handinger_tui.ui.screens.looking import look_back, told
 from handinger_tui.ui.screens.opening import Begun, begin
 from handinger_tui.ui.screens.pulse import Pulse
+from handinger_tui.ui.screens.rest import Rest
 from handinger_tui.ui.screens.returns import drafts
 from handinger_tui.ui.screens.sessions import SessionPicker
 from handinger_tui.ui.screens.submitting import Submitting
@@ -38,6 +39,7 @@ class WorkScreen(Submitting):
     def __init__(self, launch: Launch, now_ms: Callable[[], int]) -> None:
         super().__init__(launch, now_ms)
         self._dirty = self._live = False
+        self.rest: Rest | None = None
         self._tick: Pulse | None = None
         self._beat: Pulse | None = None
         self._typing: Timer | None = None
@@ -50,7 +52,9 @@ class WorkScreen(Submitting):
         self._before = text
 
     def on_mount(self) -> None:
-        """Both timers sleep until something changes."""
+        """All timers sleep until something changes."""
+        self.rest = Rest(self, self.transcript.prepare)
+        self.transcript.moved = self.rest.start
         self._tick = Pulse(self, PAINTS_PER_S, self._paint_if_dirty)
         self._beat = Pulse(self, BEATS_PER_S, self._move_clock)
         self.pane.budget(self.launch.budget)
@@ -70,7 +74,7 @@ class WorkScreen(Submitting):
 
     @property
     def asleep(self) -> bool:
-        """No timer runs: nothing is painted until something happens."""
+        """No timer that paints runs."""
         return not any(pulse is not None and pulse.running for pulse in (self._tick, self._beat))
 
     # -- beginning -----------------------------------------------------------------------
@@ -206,6 +210,9 @@ class WorkScreen(Submitting):
         self.side.show(session)
         self._keep_time()
         self.renew_keys()
+        if self.rest is not None:
+            self.rest.streaming = session.current is not None and session.current.live
+            self.rest.start()
 
     def _paint_money(self, desk: Desk) -> None:
         if self._till is None or not self.arrived:

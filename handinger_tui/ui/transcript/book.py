@@ -7,7 +7,7 @@ ago keeps its height and drops its rows.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from handinger_tui.core.session import Session
@@ -27,6 +27,10 @@ class Spot(NamedTuple):
     below: int = 0
 
 
+PREPARED: Final = 400_000
+"""Characters above which a turn is not laid out before somebody looks at it."""
+RESOLVED: Final = 20_000
+"""The same where links may be defined: then all of it is laid out again in one go."""
 KEPT_PAGES: Final = 60
 """Pages whose rows are kept when they are out of sight."""
 
@@ -112,12 +116,21 @@ class Book:
         self._forget()
         return page.height - height
 
+    def prepare(self, at: int) -> Iterator[bool]:
+        """Make a page's rows beforehand, in steps of a few milliseconds; its height stays what it is."""
+        page, session = self.pages[at], self.session
+        if page.made or page.turn.live or session is None or not _small(page.turn):
+            return
+        self._recent[at] = None
+        yield from page.prepare(self._receipt(session, page.turn), self.width, self._unfolded)
+        self._forget()
+
     def _forget(self) -> None:
         while len(self._recent) > KEPT_PAGES:
             oldest = next(iter(self._recent))
             del self._recent[oldest]
             if oldest < len(self.pages) and not self.pages[oldest].turn.live:
-                self.pages[oldest].blocks = None
+                self.pages[oldest].blocks, self.pages[oldest].ahead = None, []
 
     def _restart(self, at: int) -> None:
         """Positions of the pages from `at` on, after a height changed."""
@@ -181,6 +194,14 @@ def estimate(turn: Turn, width: int) -> int:
         else:
             rows += 1
     return rows
+
+
+def _small(turn: Turn) -> bool:
+    """Laying it out in steps takes no long step and not too much memory."""
+    texts = [part.body for part in turn.parts if isinstance(part, TextPart)]
+    size = sum(len(piece) for rope in texts for piece in (*rope.sealed, rope.tail))
+    linked = size > RESOLVED and any("]:" in piece for rope in texts for piece in (*rope.sealed, rope.tail))
+    return size <= PREPARED and not linked
 
 
 def _rope_rows(rope: Rope, width: int) -> int:

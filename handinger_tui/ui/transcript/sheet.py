@@ -84,6 +84,12 @@ class Sheet:
         """The number of the row that screen row `y` belongs to."""
         return max(0, bisect_right(self._starts, y) - 1)
 
+    def between(self, first: int, last: int) -> list[Row]:
+        """The rows that screen rows `first` to `last` belong to; the last not included."""
+        if last <= 0 or first >= self.height:
+            return []
+        return self.rows[self.row_at(max(0, first)) : self.row_at(min(last, self.height) - 1) + 1]
+
     def start_of(self, row: int) -> int:
         """The screen row at which a row begins."""
         return self._starts[row] if row < len(self._starts) else self.height

@@ -6,6 +6,7 @@ they come into sight, and the rows in sight never jump when they do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar, Final, Self
 
 from rich.style import Style as RichStyle
@@ -19,6 +20,7 @@ from textual.widget import Widget
 
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Turn
+from handinger_tui.ui.transcript.ahead import Ahead
 from handinger_tui.ui.transcript.bar import move_bar
 from handinger_tui.ui.transcript.book import Book
 from handinger_tui.ui.transcript.draw import pill_text, with_pill
@@ -56,6 +58,9 @@ class Window(ScrollView, can_focus=True):
         self.book: Book | None = None
         self.paints: Paints | None = None
         self._top_page = 0
+        self.moved: Callable[[], None] = lambda: None
+        """Called when other rows have come into sight."""
+        self._ahead: Ahead | None = None
 
     # -- drawing --------------------------------------------------------------------------
     def line(self, y: int) -> Strip:
@@ -170,6 +175,7 @@ class Window(ScrollView, can_focus=True):
         self._top_page = book.page_at(y)
         if moved:
             self.refresh()
+            self.moved()
         if self.show_vertical_scrollbar:
             move_bar(self.vertical_scrollbar, y, book.height, fine=not self.following)
 
@@ -212,6 +218,16 @@ class Window(ScrollView, can_focus=True):
         size = Size(self.size.width, book.height)
         if size != self.virtual_size:
             self.virtual_size = size
+
+    def prepare(self) -> bool:
+        """A step of a few milliseconds for what is near but not in sight. False when there is none left."""
+        book, paints = self.book, self.paints
+        if book is None or paints is None or not book.pages:
+            return False
+        y, height = self.scroll_offset.y, self.size.height
+        if self._ahead is None or not self._ahead.fits(book, paints, y, height):
+            self._ahead = Ahead(book, paints, y, height)
+        return self._ahead.step()
 
     def follow(self) -> None:
         """Go to the end and stay there."""

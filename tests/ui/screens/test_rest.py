@@ -1,0 +1,96 @@
+"""Rest: steps while nothing else happens, and no timer when nothing is left."""
+
+from __future__ import annotations
+
+from handinger_tui.ui.screens.rest import QUIET, Rest
+from tests.ui.fakes import Desktop, answers
+
+LONG = "".join(f"Paragraph {n} of a long answer.\n\n" for n in range(80))
+
+
+class Owner:
+    """Beats when it is told to."""
+
+    def __init__(self) -> None:
+        self.beats = False
+
+    def set_interval(self, _seconds: float, beat: object, *, pause: bool) -> Owner:
+        self.beat, self.beats = beat, not pause
+        return self
+
+    def resume(self) -> None:
+        self.beats = True
+
+    def pause(self) -> None:
+        self.beats = False
+
+
+def resting(steps: int) -> tuple[Owner, Rest, list[int]]:
+    owner, done = Owner(), list[int]()
+
+    def step() -> bool:
+        done.append(len(done))
+        return len(done) < steps
+
+    return owner, Rest(owner, step), done  # type: ignore[arg-type]  # all of a pump that it needs
+
+
+def beat(owner: Owner, times: int) -> None:
+    for _ in range(times):
+        if owner.beats:
+            owner.beat()  # type: ignore[operator]  # the beat it was given
+
+
+def test_steps_begin_after_quiet_and_end_when_nothing_is_left() -> None:
+    owner, rest, done = resting(3)
+    beat(owner, 20)
+    assert done == []
+    rest.start()
+    beat(owner, QUIET)
+    assert done == []
+    beat(owner, 20)
+    assert done == [0, 1, 2]
+    assert not owner.beats
+
+
+def test_a_key_holds_the_steps_up_and_starts_nothing() -> None:
+    owner, rest, done = resting(100)
+    rest.hold()
+    assert not owner.beats
+    rest.start()
+    for _ in range(10):
+        beat(owner, QUIET)
+        rest.hold()
+    assert done == []
+    beat(owner, QUIET + 1)
+    assert done == [0]
+
+
+def test_an_answer_ends_it() -> None:
+    owner, rest, done = resting(100)
+    rest.start()
+    beat(owner, QUIET + 2)
+    rest.streaming = True
+    beat(owner, 1)
+    assert len(done) == 2
+    rest.start()
+    assert not owner.beats
+
+
+async def test_the_app_makes_ready_what_is_above_and_sleeps_then() -> None:
+    desktop = Desktop(api=answers(LONG, "Short."))
+    async with desktop.running() as pilot:
+        for text in ("One", "Two"):
+            await desktop.send(pilot, text)
+            await desktop.until(pilot, lambda: not desktop.session.busy)
+        transcript = desktop.work.transcript
+        transcript.scroll_to(y=40)
+        await desktop.rest(pilot)
+        rest = desktop.work.rest
+        assert rest is not None
+        await desktop.until(pilot, lambda: not rest.running)
+        assert transcript.paints is not None
+        painted = transcript.paints.painted
+        transcript.scroll_page_up()
+        await pilot.pause()
+        assert transcript.paints.painted == painted
