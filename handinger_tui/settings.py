@@ -10,13 +10,14 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.limits import Limit, Origin, Scope, Unit, amount_of
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety import is_loopback
 from handinger_tui.core.secret import Secret
 

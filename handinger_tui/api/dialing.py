@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from handinger_tui.api import faults
+from handinger_tui.core.record import dataclass
 
 if TYPE_CHECKING:
     import httpx

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from handinger_tui.core.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ a turn says is ours. It serves the bodies of `api.wire`, loaded by the few who u
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 from handinger_tui.core.jsontext import Json
+from handinger_tui.core.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

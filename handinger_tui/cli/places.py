@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from handinger_tui.api.client import WorkerClient
@@ -17,6 +16,7 @@ from handinger_tui.cli.places import Places
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.limits import Origin
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.secret import Secret
 from handinger_tui.core.turn import Trigger
 from handinger_tui.engine.engine import Engine, Home

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from handinger_tui.core.record import dataclass
 
 _TOKEN: Final = re.compile(
     r"""(?<![^\s(\[{<'",;:])        # at the start of a word: after @, an address goes on

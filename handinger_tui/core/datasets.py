@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Final
 
 from handinger_tui.core.export.data_csv import rows_to_csv
 from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import CustomPart, DataPart, Turn
 

@@ -7,11 +7,11 @@ a sign that nobody can type.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from handinger_tui.core.attaching import as_token, folds_in, renumbered
 from handinger_tui.core.jsontext import Json, NotJson, as_list, as_object, dump, parse
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.turn import Attachment, Order
 from handinger_tui.core.usage import count
 

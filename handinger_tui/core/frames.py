@@ -8,8 +8,9 @@ view of a turn is computed from its frames by `core.fold`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from handinger_tui.core.record import dataclass
 
 
 class Framing(StrEnum):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from enum import IntEnum, StrEnum
 from typing import Final
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money import EXACT, Total, credits_text, usd_text
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.words import plural
 
 WARN_AT: Final = Decimal("0.8")

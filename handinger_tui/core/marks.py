@@ -7,11 +7,11 @@ found in a text stays found when more sources come.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
 from handinger_tui.core.addresses import canonical_url
+from handinger_tui.core.record import dataclass
 
 MOST: Final = 20_000
 """Marks that are taken from one text; what stands behind them is not looked at."""

@@ -7,12 +7,13 @@ in its text is all there is.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from operator import is_
 
 from handinger_tui.core.evidence import Source, source_key, sources_of, sources_of_turn
 from handinger_tui.core.marks import Mark, MarkReader
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import SourcePart, TextPart, Turn
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety import Verdict
 
 HEAD: Final = 64

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
@@ -12,6 +11,7 @@ from handinger_tui.core.frames import Frame, Framing, Look, Note
 from handinger_tui.core.limits import Unit
 from handinger_tui.core.money import EXACT
 from handinger_tui.core.readings import TurnMoney, money_before, money_of
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
 from handinger_tui.core.spending import LOCAL
 from handinger_tui.core.turn import FREE, Turn, TurnStatus

@@ -7,12 +7,13 @@ there before; its answer is every assistant message up to the next user message.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Final
 
 from handinger_tui.core.jsontext import Json, as_object, dump, parse_exact
 from handinger_tui.core.messages import asks, id_of, parts_of, role_of
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.snapshot import JsonObject, Snapshot, snapshot_of, worker_in
 from handinger_tui.core.text import Rope
 from handinger_tui.core.turn import Order, Part, ReasoningPart, StepPart, TextPart, Turn

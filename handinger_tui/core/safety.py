@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Final
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 
 from handinger_tui.core import characters
 from handinger_tui.core.jsontext import Json
+from handinger_tui.core.record import dataclass
 
 _SPACES: Final = re.compile(r"\s+")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.swap import swap
 from handinger_tui.core.turn import Turn, TurnStatus
 

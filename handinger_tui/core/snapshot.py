@@ -7,10 +7,11 @@ empty, never an exception.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from handinger_tui.core.jsontext import Json, as_list, as_object, as_text, dump
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.usage import NO_COSTS, NO_USAGE, Costs, Usage, costs_of, count, usage_of
 
 JsonObject = dict[str, Json]

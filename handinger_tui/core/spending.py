@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final, Self
 
 from handinger_tui.core.money import EXACT, Total
 from handinger_tui.core.readings import Reading
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.turn import Trigger, TurnStatus
 from handinger_tui.core.usage import Costs, Usage
 

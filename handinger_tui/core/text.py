@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import reduce
 from typing import Final
+
+from handinger_tui.core.record import dataclass
 
 SEAL: Final = 8192
 """Characters after which the tail is sealed, so that one delta never copies more."""

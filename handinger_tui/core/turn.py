@@ -7,11 +7,12 @@ from one turn value to the next: views find changes that way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Final
 
 from handinger_tui.core.jsontext import Json
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.snapshot import Snapshot
 from handinger_tui.core.text import Rope
 

@@ -9,11 +9,12 @@ since Python SDK 0.3.0.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from decimal import Decimal
 from typing import Final, Self
 
 from handinger_tui.core.jsontext import Json
+from handinger_tui.core.record import dataclass
 
 
 def amount(value: Json) -> Decimal | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from handinger_tui.core.limits import Unit
 from handinger_tui.core.money import EXACT, credits_text, usd_text
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.words import plural
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from handinger_tui.core.fold import fold
 from handinger_tui.core.frames import Frame, Framing, Note
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.limits import Gauge
 from handinger_tui.core.outcome import fault_object
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session, put_turn
 from handinger_tui.core.swap import swap
 from handinger_tui.core.turn import Fault, Kind, Order, Turn, TurnStatus

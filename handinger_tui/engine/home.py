@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.turn import Fault, Kind, Trigger, TurnStatus
 
 CONTINUABLE = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})

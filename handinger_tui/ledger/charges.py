@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.readings import Reading
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.spending import Which
 from handinger_tui.core.turn import Trigger, TurnStatus
 from handinger_tui.core.usage import Costs, Usage

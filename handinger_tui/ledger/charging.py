@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from decimal import Decimal
 from typing import Final
 
@@ -17,6 +17,7 @@ from handinger_tui.core.evidence import sources_of_turn
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money import decimal_text, micro_credits, pico_usd, tidy
 from handinger_tui.core.readings import TurnMoney, turn_money
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import FREE, Trigger, Turn
 from handinger_tui.core.usage import Costs, Usage

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.limits import Limit, Origin, Scope, Unit
 from handinger_tui.core.money import micro_credits, pico_usd
+from handinger_tui.core.record import dataclass
 from handinger_tui.ledger.rows import pack, scaled
 from handinger_tui.ledger.writes import Care, transaction
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from handinger_tui.core.errors import Damaged
+from handinger_tui.core.record import dataclass
 from handinger_tui.ledger.faults import translated
 from handinger_tui.ledger.presence import alone_in
 from handinger_tui.ledger.schema import check_version, migrate

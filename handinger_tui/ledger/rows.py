@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from handinger_tui.core.drafts import attachments_of
 from handinger_tui.core.frames import Frame, Framing
 from handinger_tui.core.money import EXACT, INT64_MAX
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session, SessionSummary
 from handinger_tui.core.turn import Order, Trigger, TurnStatus
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
 from handinger_tui.core.limits import Scope, Unit
 from handinger_tui.core.money import EXACT, Total, micro_credits, pico_usd, tidy
 from handinger_tui.core.readings import Reading, TurnMoney, reading_of, turn_money
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot
 from handinger_tui.core.spending import Spent, Which

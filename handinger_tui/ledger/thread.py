@@ -8,13 +8,13 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from enum import Enum, auto
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Final, TypeVar
 
 from handinger_tui.core.errors import Damaged, LedgerError, NoRoom
+from handinger_tui.core.record import dataclass
 from handinger_tui.ledger.batch import MAX_FRAMES, Batch
 from handinger_tui.ledger.faults import translated
 from handinger_tui.ledger.opening import Opened

@@ -8,7 +8,6 @@ database and build the client.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum, auto
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from handinger_tui.core.errors import NoSuchFile
 from handinger_tui.core.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session, SessionSummary
 from handinger_tui.core.spending import Bucket, By, TurnCharge, Which
@@ -271,7 +271,7 @@ class Launch:
     """Sent at once when given."""
     attachments: tuple[str, ...] = ()
     """Paths for the first message."""
-    disk: LocalFiles = NoFiles()  # noqa: RUF009 - it holds nothing
+    disk: LocalFiles = NoFiles()
     budget: str = "standard"
     mouse: bool = True
     local: bool = False

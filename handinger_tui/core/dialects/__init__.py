@@ -8,7 +8,6 @@ one line in `DIALECTS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from handinger_tui.core import events as ev
@@ -24,6 +23,7 @@ from handinger_tui.core.dialects.ui_message import UiMessage
 from handinger_tui.core.dialects.worker_events import WorkerEvents
 from handinger_tui.core.frames import Frame, Framing
 from handinger_tui.core.jsontext import Json, NotJson, parse
+from handinger_tui.core.record import dataclass
 
 __all__ = ["DIALECTS", "Dialect", "Hint", "StreamDecoder"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from handinger_tui.core.evidence import Source
@@ -12,6 +11,7 @@ from handinger_tui.core.export.footnotes import footnotes
 from handinger_tui.core.export.sources_bibtex import bibtex
 from handinger_tui.core.export.sources_csl import csl_json
 from handinger_tui.core.export.sources_markdown import markdown_list
+from handinger_tui.core.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

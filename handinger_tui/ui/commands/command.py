@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from handinger_tui.core.drafts import Draft
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.turn import FilePart
 from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.screens.desk import Desk

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Final
 
 from handinger_tui.core.money import EXACT, total
 from handinger_tui.core.readings import Reading, TurnMoney, money_of, reading_of, turn_money
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot
 from handinger_tui.core.turn import FREE, Turn, TurnStatus

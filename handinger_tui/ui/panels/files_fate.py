@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.turn import FilePart
 from handinger_tui.core.words import size
 

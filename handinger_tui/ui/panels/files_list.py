@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from handinger_tui.core.evidence import files_of_turn
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import FilePart
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from handinger_tui.core.money import EXACT
+from handinger_tui.core.record import dataclass
 
 SHORTEST_MS: Final = 1000
 """Below it a rate says nothing."""

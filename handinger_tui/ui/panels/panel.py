@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from textual import events
@@ -15,6 +14,7 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.visual import Visual
 
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
 
 Shown = TypeVar("Shown")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from handinger_tui.core.evidence import Source
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety import clean_line, host_of, shown_host
 from handinger_tui.core.turn import SourcePart
 from handinger_tui.ui.panels.listing import one_line

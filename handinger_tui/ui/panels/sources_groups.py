@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from handinger_tui.core.evidence import Source
 from handinger_tui.core.mentions import Mentions
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
 from handinger_tui.ui.panels.listing import Items, one_line
 from handinger_tui.ui.panels.sources_facts import Facts

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Final
@@ -16,6 +15,7 @@ from textual.renderables.digits import Digits
 from handinger_tui.core.limits import Gauge
 from handinger_tui.core.money import usd_text
 from handinger_tui.core.readings import Reading
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.turn import TurnStatus
 from handinger_tui.core.words import NOT_REPORTED, PENDING, plural
 from handinger_tui.ui.panels import drawing

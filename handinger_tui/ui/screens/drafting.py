@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from handinger_tui.core.attaching import folds_in, without
 from handinger_tui.core.drafts import Draft, draft_from, in_history
 from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.turn import Attachment
 from handinger_tui.ui.launch import LocalFiles
 from handinger_tui.ui.screens.naming import Looked, Naming, same

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from handinger_tui.core.drafts import Draft
+from handinger_tui.core.record import dataclass
 from handinger_tui.ui.launch import Launch, Opening
 from handinger_tui.ui.screens.desk import Desk
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from textual.content import Content
 
 from handinger_tui.core.datasets import STRUCTURED
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.turn import CustomPart, DataPart, ToolPart, ToolState
 from handinger_tui.ui.transcript.code import code_rows, coloured_lines

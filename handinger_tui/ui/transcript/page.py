@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.turn import ReasoningPart, TextPart, Turn
 from handinger_tui.ui.transcript.cards import Look
 from handinger_tui.ui.transcript.markdown import LiveMarkdown

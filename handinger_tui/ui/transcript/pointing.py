@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from textual.strip import Strip
 
 from handinger_tui.core.mentions import Mention
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.turn import TextPart
 from handinger_tui.ui.transcript.anchors import anchor_of
 from handinger_tui.ui.transcript.draw import over, with_cursor

@@ -7,11 +7,12 @@ a row is painted. Text in a row is clean already (core/safety.py).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from textual.content import Content, Span
 from textual.style import Style
+
+from handinger_tui.core.record import dataclass
 
 EMPTY: Final = Content("")
 INDENT: Final = Content("  ")

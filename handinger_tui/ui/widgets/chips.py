@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import ClassVar, Final
 
@@ -14,6 +13,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turn import Attachment
 from handinger_tui.core.words import plural, size

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any, Final
 
 from handinger_tui.core.attaching import Typing, as_token, complete, typing_at
 from handinger_tui.core.input import CommandLine, classify
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety import clean_line
 from handinger_tui.ui.launch import LocalFiles
 from handinger_tui.ui.widgets.lines import Suggestions

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from handinger_tui.core.limits import Gauge, Origin, raise_hint, reached_text
 from handinger_tui.core.money import credits_text, usd_text
 from handinger_tui.core.readings import money_of
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import FREE, Kind, Turn, TurnStatus

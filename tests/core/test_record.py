@@ -1,0 +1,82 @@
+"""Our `dataclass` is Python's own in all that anybody can see."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from collections.abc import Callable
+from dataclasses import FrozenInstanceError, field, fields, is_dataclass, replace
+from dataclasses import dataclass as pythons
+from typing import Any, ClassVar
+
+import pytest
+
+from handinger_tui.core.record import dataclass
+from handinger_tui.core.turn import Attachment
+
+
+def made(decorated: Callable[..., Any], *, frozen: bool, slots: bool) -> list[type[Any]]:
+    class Empty:
+        pass
+
+    class One:
+        text: str = ""
+
+    class Many:
+        shared: ClassVar[int] = 1
+        number: float
+        words: tuple[str, ...] = ()
+        quiet: int = field(default=0, compare=False)
+        hidden: int = field(default=0, repr=False)
+
+    class Own:  # noqa: PLW1641 - what is tested
+        number: int = 0
+
+        def __eq__(self, other: object) -> bool:
+            return True
+
+        def __repr__(self) -> str:
+            return "own"
+
+    class Hashed:
+        number: int = 0
+
+        def __hash__(self) -> int:
+            return 7
+
+    return [decorated(frozen=frozen, slots=slots)(cls) for cls in (Empty, One, Many, Own, Hashed)]
+
+
+@pytest.mark.parametrize("slots", [False, True])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_it_shows_compares_and_hashes_as_pythons_own(frozen: bool, slots: bool) -> None:
+    nan = float("nan")
+    told: list[list[tuple[Any, ...]]] = [
+        [()],
+        [(), ("a",)],
+        [(1,), (nan,), (1, ("b",)), (1, (), 2), (1, (), 0, 3)],
+        [(), (1,)],
+        [(), (1,)],
+    ]
+    both = made(dataclass, frozen=frozen, slots=slots), made(pythons, frozen=frozen, slots=slots)
+    for mine, model, values in zip(*both, told, strict=True):
+        assert (mine.__hash__ is None) == (model.__hash__ is None)
+        assert mine.__match_args__ == model.__match_args__
+        assert [member.name for member in fields(mine)] == [member.name for member in fields(model)]
+        made_by_us, as_python = [mine(*v) for v in values], [model(*v) for v in values]
+        assert [repr(one) for one in made_by_us] == [repr(one) for one in as_python]
+        equal = [[a == b for b in made_by_us] for a in made_by_us]
+        assert equal == [[a == b for b in as_python] for a in as_python]
+        assert made_by_us[0] != as_python[0] or mine.__name__ == "Own"
+        if mine.__hash__ is not None:
+            same = [[hash(a) == hash(b) for b in made_by_us] for a in made_by_us]
+            assert same == [[hash(a) == hash(b) for b in as_python] for a in as_python]
+
+
+def test_it_is_frozen_and_can_be_replaced_copied_and_packed() -> None:
+    one = Attachment("/a/b.csv", "b.csv", 3, "text/csv", "0" * 64)
+    assert is_dataclass(one)
+    with pytest.raises(FrozenInstanceError):
+        one.size = 4  # type: ignore[misc]  # what is tested
+    assert replace(one, size=4) != one == replace(one)
+    assert copy.deepcopy(one) == one == pickle.loads(pickle.dumps(one))  # noqa: S301 - our own
