@@ -25,6 +25,7 @@ from handinger_tui.ui.screens.returns import drafts
 from handinger_tui.ui.screens.sessions import SessionPicker
 from handinger_tui.ui.screens.submitting import Submitting
 from handinger_tui.ui.screens.till import LOOKS_PER_S, Till
+from handinger_tui.ui.warming import tidy
 
 PAINTS_PER_S: Final = 16
 """Each takes 4 ms: at this pace following an answer costs half as much again as only reading it."""
@@ -53,7 +54,7 @@ class WorkScreen(Submitting):
 
     def on_mount(self) -> None:
         """All timers sleep until something changes."""
-        self.rest = Rest(self, self.transcript.prepare)
+        self.rest = Rest(self, lambda: self.transcript.prepare() or tidy())
         self.transcript.moved = self.rest.start
         self._tick = Pulse(self, PAINTS_PER_S, self._paint_if_dirty)
         self._beat = Pulse(self, BEATS_PER_S, self._move_clock)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 from handinger_tui.ui.screens.rest import QUIET, Rest
+from handinger_tui.ui.warming import tidy
 from tests.ui.fakes import Desktop, answers
 
 LONG = "".join(f"Paragraph {n} of a long answer.\n\n" for n in range(80))
@@ -75,6 +79,31 @@ def test_an_answer_ends_it() -> None:
     assert len(done) == 2
     rest.start()
     assert not owner.beats
+
+
+class Cycle:
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_cycles_that_outlived_a_walk_are_collected_at_rest_and_nothing_is_walked_for_nothing() -> None:
+    gc.disable()
+    try:
+        gc.collect()
+        cycle = Cycle()
+        found = weakref.ref(cycle)
+        del cycle
+        assert not tidy()
+        assert found() is not None
+        kept = Cycle()
+        found = weakref.ref(kept)
+        gc.collect(0)
+        del kept
+        assert tidy()
+        assert found() is None
+        assert not tidy()
+    finally:
+        gc.enable()
 
 
 async def test_the_app_makes_ready_what_is_above_and_sleeps_then() -> None:
