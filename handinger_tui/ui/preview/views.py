@@ -8,6 +8,7 @@ from rich.style import Style
 from textual import events, work
 from textual.binding import BindingType
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
@@ -17,11 +18,12 @@ from handinger_tui.core.preview.tree import Node
 from handinger_tui.ui.apart import apart
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels.messages import OpenLink
+from handinger_tui.ui.preview.finding import Found, find
 from handinger_tui.ui.preview.load import Body
 from handinger_tui.ui.preview.picture import Picture
 from handinger_tui.ui.preview.picture_view import PictureView
 from handinger_tui.ui.preview.rows import RowsFor, plain_rows
-from handinger_tui.ui.transcript.draw import with_selection
+from handinger_tui.ui.transcript.draw import over, with_selection
 from handinger_tui.ui.transcript.paint import MARGIN, Palette
 from handinger_tui.ui.transcript.row import COMPONENTS
 from handinger_tui.ui.transcript.sheet import Paints, Sheet
@@ -41,10 +43,25 @@ class PageView(ScrollView, can_focus=True):
         self._rows: RowsFor | None = None
         self._sheet: Sheet | None = None
         self._paints: Paints | None = None
+        self._found: Found | None = None
+
+    class ToFind(Message):
+        """A person wants to find something in the text."""
+
+        def __init__(self, view: PageView) -> None:
+            super().__init__()
+            self.view = view
+
+    class Stands(Message):
+        """The search stands somewhere else; `told` says where, "" once it is over."""
+
+        def __init__(self, told: str) -> None:
+            super().__init__()
+            self.told = told
 
     def show(self, rows: RowsFor) -> None:
         """Another text."""
-        self._rows, self._sheet = rows, None
+        self._rows, self._sheet, self._found = rows, None, None
         self._lay_out()
 
     @work(group="layout", exclusive=True)
@@ -57,7 +74,13 @@ class PageView(ScrollView, can_focus=True):
         except Exception:  # noqa: BLE001 - a text from outside must not end the program
             plain = plain_rows(rows.source.split("\n"))
             sheet = await apart(lambda: plain.sheet(width))
-        self._sheet, self._paints = sheet, Paints(Palette(self), width)
+        found = self._found
+        if found is not None:
+            # Another width may have other rows.
+            text, at = found.text, found.at
+            found = await apart(lambda: find(sheet.rows, text))
+            found.step(at)
+        self._sheet, self._paints, self._found = sheet, Paints(Palette(self), width), found
         self.virtual_size = Size(width, sheet.height)
         self.refresh()
 
@@ -76,7 +99,7 @@ class PageView(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line in sight, with what is selected of it."""
         at = y + self.scroll_offset.y
-        strip, selection = self._line(at), self.text_selection
+        strip, selection = self._with_matches(self._line(at), at), self.text_selection
         if selection is not None and (span := selection.get_span(at)) is not None:
             # Its background alone: its foreground is transparent, which terminals cannot do.
             ground = self.screen.get_component_rich_style("screen--selection").bgcolor
@@ -89,6 +112,72 @@ class PageView(ScrollView, can_focus=True):
             return Strip.blank(width, self.visual_style.rich_style)
         return sheet.strip(at, paints).adjust_cell_length(width, self.visual_style.rich_style)
 
+    def _with_matches(self, strip: Strip, at: int) -> Strip:
+        sheet, paints, found = self._sheet, self._paints, self._found
+        if found is None or sheet is None or paints is None or at >= sheet.height:
+            return strip
+        for number, y, left, right in found.spans(sheet, paints.width, sheet.row_at(at)):
+            if y == at:
+                name = "match-here" if number == found.at else "match"
+                strip = over(strip, left, right, paints.palette.row(name).rich_style)
+        return strip
+
+    # -- finding ---------------------------------------------------------------------------
+    @property
+    def sought(self) -> str:
+        """What was looked for last."""
+        return self._found.text if self._found is not None else ""
+
+    async def find(self, text: str) -> None:
+        """Mark every place where `text` stands, and go to the first from here on."""
+        sheet = self._sheet
+        if sheet is None:
+            return
+        found = await apart(lambda: find(sheet.rows, text))
+        if sheet is not self._sheet:
+            # Laid out anew meanwhile.
+            await self.find(text)
+            return
+        found.begin_at(sheet.row_at(self.scroll_offset.y))
+        self._found = found
+        self._stand()
+
+    def _stand(self) -> None:
+        found, sheet, paints = self._found, self._sheet, self._paints
+        if found is None or sheet is None or paints is None:
+            return
+        if found.places:
+            row = found.places[found.at].row
+            spans = found.spans(sheet, paints.width, row)
+            y = next((span.y for span in spans if span.number == found.at), sheet.start_of(row))
+            if not self.scroll_offset.y <= y < self.scroll_offset.y + self.scrollable_content_region.height:
+                self.scroll_to(y=max(0, y - self.scrollable_content_region.height // 3), animate=False)
+        self.post_message(self.Stands(found.told))
+        self.refresh()
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's shape
+        """Without a search these keys are those of the screen."""
+        return self._found is not None if action in ("step", "end_find") else True
+
+    def action_find(self) -> None:
+        """Whoever shows this view asks for the text."""
+        self.post_message(self.ToFind(self))
+
+    def action_step(self, by: int) -> None:
+        """Another match."""
+        if self._found is not None:
+            self._found.step(by)
+            self._stand()
+
+    def action_end_find(self) -> None:
+        """No marks any more."""
+        self._found = None
+        self.post_message(self.Stands(""))
+        self.refresh()
+        self.refresh_bindings()
+
+    # -- selecting -------------------------------------------------------------------------
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """The selected text as it stands on the screen, without the margin."""
         if self._sheet is None:

@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from handinger_tui.core.errors import HandingerError, LinkExpired
@@ -23,6 +22,7 @@ from handinger_tui.ui.panels.messages import OpenLink
 from handinger_tui.ui.preview.head import head_lines
 from handinger_tui.ui.preview.load import MOST, Loaded, Subject, load
 from handinger_tui.ui.preview.views import view_of
+from handinger_tui.ui.screens.finding import FindingScreen
 from handinger_tui.ui.screens.pulse import Pulse
 from handinger_tui.ui.widgets.cursor_lines import CursorLines
 from handinger_tui.ui.widgets.keyline import KeyLine
@@ -35,7 +35,7 @@ _TELLS_PER_S: Final = 10
 ODD: Final = "It cannot be shown here ({name}). d saves it."
 
 
-class PreviewScreen(ModalScreen[None]):
+class PreviewScreen(FindingScreen):
     """Files of a session, one at a time, each with one view or more."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PREVIEW)

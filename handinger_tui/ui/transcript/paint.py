@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rich.segment import Segment
@@ -96,16 +96,29 @@ def paint(row: Row, width: int, palette: Palette, tone: str | None = None) -> It
 
 def cells(row: Row, width: int, start: int, end: int) -> Iterator[tuple[int, int, int]]:
     """Where `paint` puts characters `start` to `end` of a row's content: strip, first cell, cell after."""
-    plain, at = row.content.plain, 0
+    for _, number, left, right in all_cells(row, width, [(start, end)]):
+        yield number, left, right
+
+
+def all_cells(row: Row, width: int, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int, int]]:
+    """The same of many, in order and none within another; before each, its number in `spans`."""
+    plain, at, of = row.content.plain, 0, 0
     for number, line in enumerate(wrapped(row.content, _room(row, width), words=row.wrap)):
         # Between two lines only blanks are dropped.
         at = plain.find(line.plain, at)
-        first, last = max(start, at), min(end, at + len(line.plain))
-        if first < last:
-            lead = width_of((row.rest if number else row.first).plain) + (INSET if _inset(row) else 0)
-            left = (MARGIN if row.style != "prompt" else 0) + lead + width_of(plain[at:first])
-            yield number, left, left + width_of(plain[first:last])
-        at += len(line.plain)
+        stop = at + len(line.plain)
+        lead = width_of((row.rest if number else row.first).plain) + (INSET if _inset(row) else 0)
+        margin = (MARGIN if row.style != "prompt" else 0) + lead
+        while of < len(spans) and spans[of][1] <= at:
+            of += 1
+        for found in range(of, len(spans)):
+            first, last = max(spans[found][0], at), min(spans[found][1], stop)
+            if spans[found][0] >= stop:
+                break
+            if first < last:
+                left = margin + width_of(plain[at:first])
+                yield found, number, left, left + width_of(plain[first:last])
+        at = stop
 
 
 def _segments(content: Content, base: Style, palette: Palette) -> list[Segment]:

@@ -1,0 +1,124 @@
+"""Finding in the preview of a text: every place marked, counted, and gone to."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from handinger_tui.ui.preview.finding import MOST, find
+from handinger_tui.ui.preview.rows import plain_rows
+from handinger_tui.ui.preview.views import PageView
+from handinger_tui.ui.screens.dialogs import Ask
+from handinger_tui.ui.screens.preview import PreviewScreen
+from handinger_tui.ui.screens.work import WorkScreen
+from handinger_tui.ui.transcript.sheet import Sheet
+from tests.ui.fakes import Desktop
+from tests.ui.screens import previewing as made_of
+from tests.ui.screens.previewing import desktop_with, made, shown, view
+
+LOG = "\n".join(
+    f"line {n}: " + ("Pump [b]7[/b] failed" if n % 50 == 9 else "all is well") for n in range(200)
+)
+PROSE = "# Pumps\n\n" + "Many words stand here before the pump is named and after it, too. " * 40
+
+
+async def ask(desktop: Desktop, pilot: Pilot[None], text: str) -> None:
+    """Type what to look for, over what stands in the field."""
+    await pilot.press("slash")
+    await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Ask))
+    desktop.app.screen.query_one(Input).value = text
+    await pilot.press("enter")
+    await desktop.until(pilot, lambda: isinstance(desktop.app.screen, PreviewScreen))
+
+
+def marked(desktop: Desktop) -> list[str]:
+    """What is marked on the screen, the place where the search stands in capitals."""
+    found = view(desktop)
+    assert isinstance(found, PageView)
+    here = found.get_component_styles("transcript--match-here").background.rich_color
+    other = (
+        found.background_colors[1] + found.get_component_styles("transcript--match").background
+    ).rich_color
+    return [
+        segment.text.upper() if segment.style.bgcolor == here else segment.text.lower()
+        for strip in desktop.app.screen._compositor.render_strips()
+        for segment in strip
+        if segment.style is not None and segment.style.bgcolor in (here, other)
+    ]
+
+
+async def test_matches_are_marked_counted_and_gone_to_and_n_is_the_next_file_again_after_them() -> None:
+    desktop = desktop_with(a_log=LOG.encode(), b_txt=b"other\n")
+    async with made(desktop) as pilot:
+        await shown(desktop, pilot)
+        await ask(desktop, pilot, "pump [B]7")
+        await desktop.shows(pilot, "“pump [B]7” · 1 of 4", "line 9:")
+        assert marked(desktop) == ["PUMP [B]7"]
+        for keys, told, line in (
+            ("n", "2 of 4", "line 59:"),
+            ("n", "3 of 4", "line 109:"),
+            ("N", "2 of 4", "line 59:"),
+        ):
+            await pilot.press(keys)
+            await desktop.shows(pilot, told, line)
+        await pilot.press("N", "N")
+        await desktop.shows(pilot, "4 of 4", "line 159:")
+        await pilot.press("n")
+        await desktop.shows(pilot, "1 of 4", "line 9:")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: "of 4" not in desktop.text())
+        assert isinstance(desktop.app.screen, PreviewScreen)
+        assert marked(desktop) == []
+        await pilot.press("n")
+        await desktop.shows(pilot, "1  other")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, WorkScreen))
+
+
+async def test_what_is_not_there_is_said_and_esc_in_the_question_changes_nothing() -> None:
+    desktop = desktop_with(a_txt=b"one two\n")
+    async with made(desktop) as pilot:
+        await shown(desktop, pilot)
+        await ask(desktop, pilot, "three")
+        await desktop.shows(pilot, "“three” does not occur.")
+        await pilot.press("slash")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Ask))
+        assert desktop.app.screen.query_one(Input).value == "three"
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, PreviewScreen))
+        await desktop.shows(pilot, "“three” does not occur.")
+
+
+async def test_matches_in_wrapped_markdown_are_marked_at_every_width() -> None:
+    desktop = desktop_with(a_md=PROSE.encode())
+    async with made(desktop) as pilot:
+        await shown(desktop, pilot)
+        await ask(desktop, pilot, "the pump is")
+        await desktop.shows(pilot, "1 of 40")
+        for width in (60, 90):
+            await pilot.resize_terminal(width, 30)
+            await made_of.arrived(desktop, pilot)
+            words = " ".join(marked(desktop)).split()
+            assert words[:3] == ["THE", "PUMP", "IS"]
+            assert set(words[3:]) == {"the", "pump", "is"}
+
+
+@given(st.lists(st.text("ab", max_size=12), min_size=1, max_size=20), st.text("ab", min_size=1, max_size=3))
+def test_every_place_is_found_and_painted_where_it_stands(lines: list[str], text: str) -> None:
+    rows = plain_rows(lines)
+    sheet = Sheet(40)
+    sheet.replace(0, list(rows.lines))
+    found = find(sheet.rows, text)
+    assert len(found.places) == sum(line.count(text) for line in lines)
+    for number, place in enumerate(found.places):
+        (span,) = (span for span in found.spans(sheet, 40, place.row) if span.number == number)
+        assert (span.y, span.right - span.left) == (place.row, len(text))
+        assert lines[place.row][place.start : place.end] == text
+
+
+def test_more_than_anybody_goes_through_are_not_kept() -> None:
+    found = find(plain_rows(["e" * 1000] * 11).lines, "e")
+    assert (len(found.places), found.more) == (MOST, True)
+    assert found.told == "“e” · 1 of 10,000+"
