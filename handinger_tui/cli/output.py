@@ -43,7 +43,9 @@ def _as_it_came(text: str, start: int, end: int) -> str:
 
 
 class Printer(Protocol):
-    """One output format."""
+    """One output format. Events are told to those that hear them only."""
+
+    hears: bool
 
     def event(self, event: StreamEvent) -> None:
         """An event was decoded."""
@@ -61,6 +63,8 @@ class TextPrinter:
     What was printed cannot be taken back: a text that the server replaced is
     printed whole at the end, with a word on stderr.
     """
+
+    hears = False
 
     def __init__(self, out: TextIO, raw: bool) -> None:
         self._out = out
@@ -105,6 +109,8 @@ class TextPrinter:
 class JsonPrinter:
     """One object at the end."""
 
+    hears = False
+
     def __init__(self, out: TextIO, raw: bool) -> None:
         self._out = out
         self._raw = raw
@@ -126,6 +132,8 @@ class JsonPrinter:
 
 class EventPrinter(JsonPrinter):
     """One normalized event a line as it happens, then the result as the last line."""
+
+    hears = True
 
     def __init__(self, out: TextIO, raw: bool) -> None:
         super().__init__(out, raw)

@@ -30,6 +30,7 @@ from handinger_tui.core.snapshot import snapshot_of
 from handinger_tui.core.text import join_all
 from handinger_tui.core.turn import Order, Retry, Turn, TurnStatus
 
+_GROWTH = (ev.TextGrew, ev.ReasoningGrew)
 UNDECIDED = (TurnStatus.RUNNING, TurnStatus.UNKNOWN)
 """Ends after which a reading of the worker may still bring the answer."""
 
@@ -84,15 +85,15 @@ class Fold:
     def take(self, frame: Frame) -> None:
         """Take one frame. Text that only grows joins the answer when somebody asks for the turn."""
         read = self._answer.snapshot
-        if frame.framing in (Framing.NOTE, Framing.JSON):
-            self._grow()
         match frame.framing:
-            case Framing.NOTE:
-                self._note(frame)
-            case Framing.JSON:
-                self._look(frame)
             case Framing.SSE | Framing.LINES | Framing.TEXT:
                 self._stream(frame)
+            case Framing.NOTE:
+                self._grow()
+                self._note(frame)
+            case Framing.JSON:
+                self._grow()
+                self._look(frame)
             case _:
                 assert_never(frame.framing)
         if self._answer.snapshot is not read:
@@ -225,7 +226,7 @@ class Fold:
     def _apply(self, event: ev.StreamEvent) -> None:
         if self._tap is not None:
             self._tap(event)
-        if isinstance(event, ev.TextGrew | ev.ReasoningGrew) and self._kept is None:
+        if isinstance(event, _GROWTH) and self._kept is None:
             self._hold(event)
             return
         self._grow()

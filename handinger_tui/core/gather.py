@@ -29,7 +29,7 @@ def gathered(frames: Iterable[Frame]) -> list[Frame]:
     for frame in frames:
         delta = _delta(frame)
         key = None if delta is None else (delta["type"], delta["id"])
-        if first is not None and key != of:
+        if key != of and first is not None:
             told.append(_one(first, of, run))
             first, run = None, []
         if delta is None:
@@ -52,10 +52,12 @@ def _delta(frame: Frame) -> dict[str, Json] | None:
         or "-delta" not in frame.data[:40]
     ):
         return None
-    if _HALF.search(frame.data):
+    data = frame.data
+    # Plain ASCII without an escape by number holds no half: told sooner than searched.
+    if ("\\u" in data or not data.isascii()) and _HALF.search(data):
         return None
     try:
-        said = as_object(parse(frame.data))
+        said = as_object(parse(data))
     except NotJson:
         return None
     plain = said.keys() == _MEMBERS and said["type"] in DELTAS

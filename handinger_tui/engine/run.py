@@ -106,7 +106,8 @@ class Run:
             self._heard(frame)
 
     def _heard(self, frame: Frame) -> None:
-        self._answered = self._answered or frame.event in ANSWERED
+        if not self._answered:
+            self._answered = frame.event in ANSWERED
 
     # -- bodies of the task ----------------------------------------------------------
     async def start(self) -> None:
@@ -237,7 +238,8 @@ class Run:
         async with awake(self.clock):
             async for piece in reply.pieces():
                 self._piece(piece)
-                await self._keep_worker()
+                if not self._worker_kept:
+                    await self._keep_worker()
         self.note(Note.CLOSED, clean=True)
 
     async def _keep_worker(self) -> None:

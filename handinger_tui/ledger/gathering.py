@@ -9,12 +9,12 @@ from typing import Final
 
 from handinger_tui.core.frames import Frame, Framing
 from handinger_tui.core.gather import RULE, gathered
-from handinger_tui.ledger.rows import TurnFrame, frame_of, pack, unpack
+from handinger_tui.ledger.rows import FRAME_COLUMNS, TurnFrame, frame_of, pack, unpack
 
 WORTH: Final = 32
 """With fewer frames than this a turn is read as quickly as it is."""
 
-_RAW: Final = "SELECT * FROM frames WHERE turn_id = ? AND seq >= ? ORDER BY seq"
+_RAW: Final = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? AND seq >= ? ORDER BY seq"  # noqa: S608  # names of this package
 
 
 def gather(connection: sqlite3.Connection, turn_id: str) -> None:

@@ -15,7 +15,16 @@ from handinger_tui.core.session import SearchHit, Session, SessionSummary
 from handinger_tui.core.snapshot import snapshot_of
 from handinger_tui.core.turn import Order, Turn
 from handinger_tui.ledger.gathering import told_frames
-from handinger_tui.ledger.rows import TurnFrame, frame_of, order_of, pack, session_of, summary_of, unpack
+from handinger_tui.ledger.rows import (
+    FRAME_COLUMNS,
+    TurnFrame,
+    frame_of,
+    order_of,
+    pack,
+    session_of,
+    summary_of,
+    unpack,
+)
 
 SUMMARIES: Final = """
     SELECT s.session_id, s.worker_id, s.base_url, s.title, s.created_ms, s.updated_ms, s.unread,
@@ -65,7 +74,8 @@ def draft(connection: sqlite3.Connection, session_id: str) -> str:
 
 def frames(connection: sqlite3.Connection, turn_id: str, waiting: Iterable[TurnFrame]) -> list[Frame]:
     """The frames of one turn in order, with those the disk has not taken (`waiting`)."""
-    rows = connection.execute("SELECT * FROM frames WHERE turn_id = ? ORDER BY seq", (pack(turn_id),))
+    stored = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? ORDER BY seq"  # noqa: S608  # our names
+    rows = connection.execute(stored, (pack(turn_id),))
     return [*map(frame_of, rows), *(item.frame for item in waiting if item.turn_id == turn_id)]
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from handinger_tui.core.drafts import attachments_of
 from handinger_tui.core.frames import Frame, Framing
 from handinger_tui.core.money import EXACT, INT64_MAX
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session, SessionSummary
 from handinger_tui.core.turn import Order, Trigger, TurnStatus
 
@@ -18,8 +17,7 @@ Row = Mapping[str, Any]
 """A `sqlite3.Row` is read by column name; its values have no static type."""
 
 
-@dataclass(frozen=True, slots=True)
-class TurnFrame:
+class TurnFrame(NamedTuple):
     """A frame and the turn it belongs to."""
 
     turn_id: str
@@ -56,7 +54,7 @@ def fitting(number: int | None) -> int | None:
 
 
 def frame_row(item: TurnFrame) -> tuple[Cell, ...]:
-    """Columns of `frames`, in order of the table; the turn's id once more at the end."""
+    """Columns of `frames`, in order of the table."""
     frame = item.frame
     return (
         pack(item.turn_id),
@@ -66,20 +64,27 @@ def frame_row(item: TurnFrame) -> tuple[Cell, ...]:
         pack(frame.event),
         pack_optional(frame.id),
         pack(frame.data),
-        pack(item.turn_id),
     )
 
 
-def frame_of(row: Row) -> Frame:
-    """Read a row of `frames`."""
+FRAME_COLUMNS: Final = "seq, at_ms, framing, event, id, data"
+
+
+def frame_of(row: Iterable[Any]) -> Frame:
+    """Read a row of `FRAME_COLUMNS`."""
+    # By place and without a call for each text: an answer may have fifty thousand frames.
+    seq, at_ms, framing, event, frame_id, data = row
     return Frame(
-        seq=row["seq"],
-        at_ms=row["at_ms"],
-        framing=Framing(row["framing"]),
-        data=unpack(row["data"]),
-        event=unpack(row["event"]),
-        id=unpack_optional(row["id"]),
+        seq,
+        at_ms,
+        _FRAMINGS.get(framing) or Framing(framing),
+        data if isinstance(data, str) else unpack(data),
+        event if isinstance(event, str) else unpack(event),
+        frame_id if isinstance(frame_id, str) else unpack_optional(frame_id),
     )
+
+
+_FRAMINGS: Final = {str(framing): framing for framing in Framing}
 
 
 def order_of(row: Row) -> Order:

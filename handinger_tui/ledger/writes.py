@@ -41,11 +41,9 @@ def transaction(connection: sqlite3.Connection, care: Care = Care.NORMAL) -> Ite
         raise
 
 
-# A frame whose turn was deleted has nowhere to go; one that is there already stays as it is, so that
-# writing again after a doubtful commit repeats nothing.
+# A frame that is there already stays as it is, so that writing again after a doubtful commit repeats nothing.
 _FRAME: Final = """
-    INSERT OR IGNORE INTO frames (turn_id, seq, at_ms, framing, event, id, data)
-    SELECT ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM turns WHERE turn_id = ?)
+    INSERT OR IGNORE INTO frames (turn_id, seq, at_ms, framing, event, id, data) VALUES (?, ?, ?, ?, ?, ?, ?)
 """
 
 
@@ -53,9 +51,16 @@ def write_frames(connection: sqlite3.Connection, frames: Sequence[TurnFrame], ru
     """Commit frames in order; a turn that is watched again is open again, and this run's."""
     watched = [(run, pack(item.turn_id)) for item in frames if _is_watching(item)]
     with transaction(connection):
-        connection.executemany(_FRAME, map(frame_row, frames))
+        known = _known(connection, {item.turn_id for item in frames})
+        connection.executemany(_FRAME, [frame_row(item) for item in frames if item.turn_id in known])
         if watched:
             connection.executemany("UPDATE turns SET settled_ms = NULL, run = ? WHERE turn_id = ?", watched)
+
+
+def _known(connection: sqlite3.Connection, turn_ids: set[str]) -> set[str]:
+    """Those of the turns that are there. The frames of one that was deleted have nowhere to go."""
+    asked = "SELECT 1 FROM turns WHERE turn_id = ?"
+    return {one for one in turn_ids if connection.execute(asked, (pack(one),)).fetchone()}
 
 
 def _is_watching(item: TurnFrame) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -141,7 +141,7 @@ class Desk:
         self, order: Order, new: list[Frame], at_ms: int, old: list[Frame] | None = None
     ) -> None:
         first = len(old or ())
-        dated = [replace(frame, seq=first + at, at_ms=at_ms) for at, frame in enumerate(new)]
+        dated = [frame._replace(seq=first + at, at_ms=at_ms) for at, frame in enumerate(new)]
         for frame in dated:
             self._ledger.append(order.turn_id, frame)
         self.session = put_turn(self.session, fold(order, [*(old or ()), *dated]))

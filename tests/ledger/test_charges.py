@@ -94,7 +94,7 @@ async def test_a_running_turn_is_so_far_until_it_is_final(tmp_path: Path) -> Non
         await ledger.close_turn(session(), "turn_1")
         rows = await ledger.charges()
         assert rows[0].final
-        busy = [replace(one, data=one.data.replace('"running": false', '"running": true')) for one in busy]
+        busy = [one._replace(data=one.data.replace('"running": false', '"running": true')) for one in busy]
         await play(ledger, session("ses_2"), order("turn_2"), busy)
         assert await ledger.spent(Which(session_id="ses_2")) == Spent(
             1, Total(Decimal("0.5"), 1), Total(Decimal(8), 1)

@@ -45,8 +45,9 @@ def _string(chunk: JsonObject, name: str) -> str:
 def _id(chunk: JsonObject, name: str = "id") -> str:
     """An id tells parts apart; one that is a number does so too."""
     value = chunk.get(name)
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return str(value) if number or isinstance(value, str) else ""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
 # -- message and steps -----------------------------------------------------------
