@@ -139,6 +139,17 @@ class SourceIndex:
             self._changed = False
         return self._shown
 
+    def unread(self, session: Session) -> list[SourcePart]:
+        """What the stream brought that the next call takes in for the first time."""
+        known = self._turns if session.session_id == self._session_id else {}
+        found: list[SourcePart] = []
+        for turn in session.turns:
+            held = known.get(turn.turn_id)
+            if held is None or held.turn is not turn:
+                streamed = [part for part in turn.parts if isinstance(part, SourcePart)]
+                found += streamed[len(held.streamed) if held is not None else 0 :]
+        return found
+
     def _alive(self) -> tuple[Source, ...]:
         alive = set[str]().union(*(held.keys for held in self._turns.values()))
         return tuple(source for key, source in self._known.items() if key in alive)

@@ -53,6 +53,10 @@ class Panel(ScrollView, Generic[Shown], can_focus=True):
         self.changed(before, shown)
         self.redraw()
 
+    def show_soon(self, session: Session) -> None:
+        """As `show`, for a paint: what would hold it up may come a little later, in steps."""
+        self.show(session)
+
     @abstractmethod
     def select(self, session: Session) -> Shown:
         """What this panel shows of a session: a value that compares cheaply."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import ClassVar, Final
 
 from textual import events
 from textual.content import Content
 
-from handinger_tui.core.evidence import Source, SourceIndex
+from handinger_tui.core.evidence import Source, SourceIndex, source_key
 from handinger_tui.core.mentions import MentionIndex, Mentions, unmentioned
 from handinger_tui.core.session import Session
 from handinger_tui.ui.panels.listing import Items, Listing, turn_in_view
@@ -30,6 +30,8 @@ from handinger_tui.ui.panels.sources_lines import (
 )
 
 NOTHING: Final[Mentions] = {}
+AT_ONCE: Final = 200
+"""New sources that are judged in one go: about 10 ms."""
 
 
 class SourcesList(Listing[Source]):
@@ -50,6 +52,8 @@ class SourcesList(Listing[Source]):
         self._laid = SourceItems()
         self._walk: tuple[int, int] | None = None
         """The number whose mentions are walked through, and which of them was shown last."""
+        self._newest: Session | None = None
+        self._steps: Iterator[None] | None = None
 
     # -- what is shown --------------------------------------------------------------
     @property
@@ -62,12 +66,48 @@ class SourcesList(Listing[Source]):
         """Where the answers speak of them, by number."""
         return self._shown.found if isinstance(self._shown, SourceItems) else {}
 
-    def show(self, session: Session) -> None:
-        """Take the newest session. What is in sight stays where it is while others come above it."""
+    def show_soon(self, session: Session) -> None:
+        """A flood of new sources is judged in steps between which keys are read, and shown at the end."""
+        self._newest = session
+        if self._steps is not None:
+            return
+        if len(self._index.unread(session)) <= AT_ONCE:
+            self.show(session)
+        else:
+            self._steps = self._judged(session)
+            self._go_on()
+
+    def _go_on(self) -> None:
+        for _step in self._steps or ():
+            self.call_later(self._go_on)
+            return
+        self._steps = None
+        if self._newest is not None:
+            self.show_soon(self._newest)
+
+    def _judged(self, session: Session) -> Iterator[None]:
+        """Fill what remembers addresses and facts; nothing that is shown changes."""
+        for count, part in enumerate(self._index.unread(session)):
+            source_key(part)
+            if count % AT_ONCE == AT_ONCE - 1:
+                yield
+        yield
+        self._meet(session)
+        for count, source in enumerate(self._index(session)):
+            self._facts(source)
+            if count % AT_ONCE == AT_ONCE - 1:
+                yield
+
+    def _meet(self, session: Session) -> None:
+        """Numbers of another session mean something else."""
         if self._session is None or self._session.session_id != session.session_id:
             self._facts.clear()
             self._walk = None
         self._session = session
+
+    def show(self, session: Session) -> None:
+        """Take the newest session. What is in sight stays where it is while others come above it."""
+        self._meet(session)
         held, top = self._anchor(), self.scroll_offset.y
         super().show(session)
         at = None if held is None else self._laid.layout.position_of(held[0])

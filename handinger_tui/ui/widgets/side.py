@@ -94,7 +94,7 @@ class Side(Vertical):
         """Nothing is computed for panels that nobody sees."""
         if self.display:
             for panel in self.panels.values():
-                panel.show(session)
+                panel.show_soon(session)
 
     def gauges(self, gauges: Sequence[Gauge]) -> None:
         """How far the limits are used, for the panel of figures."""
