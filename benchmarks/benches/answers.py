@@ -6,6 +6,7 @@ from benchmarks.bench import Lab
 from benchmarks.content import NATURAL, length_of
 from benchmarks.eye import Eye
 from benchmarks.plan import Plan
+from benchmarks.serving import Sent
 from benchmarks.targets import Target, floor_null, ours
 from benchmarks.terminal import Terminal
 
@@ -57,11 +58,8 @@ def one(lab: Lab, target: Target, plan: Plan, *, first: bool) -> dict[str, float
     with lab.rested(target) as (running, eye):
         if first:
             ask(lab, running, target, Plan("prose", FIRST_TOKENS))
-        cpu, written = running.cpu, running.bytes
-        ask(lab, running, target, plan)
-        sent = lab.service.wait(plan)
+        sent, spent, painted = asked(lab, running, target, plan)
         due = sent.first + (plan.tokens - 1) / plan.rate
-        spent, painted = running.cpu - cpu, running.bytes - written
         seen = end_seen(eye, plan)
         return {
             "lag ms": None if seen is None else (seen - due) * 1000,
@@ -71,6 +69,14 @@ def one(lab: Lab, target: Target, plan: Plan, *, first: bool) -> dict[str, float
             "pace missed ms": (sent.last - due) * 1000,
             "RSS MB": running.rss,
         }
+
+
+def asked(lab: Lab, running: Terminal, target: Target, plan: Plan) -> tuple[Sent, float, int]:
+    """Ask, and wait for rest: how the answer was sent, the CPU seconds and the bytes it took."""
+    cpu, written = running.cpu, running.bytes
+    ask(lab, running, target, plan)
+    sent = lab.service.wait(plan)
+    return sent, running.cpu - cpu, running.bytes - written
 
 
 def ask(lab: Lab, running: Terminal, target: Target, plan: Plan) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.bench import Lab
-from benchmarks.benches.answers import PATIENCE_S, wait_sent
+from benchmarks.benches.answers import asked
 from benchmarks.benches.echo import echo
 from benchmarks.benches.sessions import pages
 from benchmarks.figures import OURS
@@ -30,12 +30,7 @@ def one(lab: Lab, plan: Plan) -> dict[str, float | None]:
     """Ask, wait for rest, type and page."""
     target = ours()
     with lab.rested(target) as (running, eye):
-        cpu, written = running.cpu, running.bytes
-        target.submit(running, plan.prompt)
-        wait_sent(lab, running, plan)
-        sent = lab.service.wait(plan)
-        running.settle(patience_s=PATIENCE_S)
-        spent, painted = running.cpu - cpu, running.bytes - written
+        sent, spent, painted = asked(lab, running, target, plan)
         seen = eye.seen(plan.mark)
         told: dict[str, float | None] = {
             "answer s": sent.last - sent.first,

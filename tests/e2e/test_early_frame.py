@@ -52,6 +52,15 @@ def gated(tmux: str, home: Path, *argv: str, columns: int = 120, **environ: str)
         yield Gated(window, gate)
 
 
+def has_left(window: Terminal, code: int) -> None:
+    """The program has ended, and the terminal is as it was."""
+    assert PROMPT not in window.shows(f"exit={code}")
+    assert not window.modes & {"alternate_on", "bracket_paste_flag"}
+    # The shell's `read` echoes again.
+    window.type("seen again")
+    window.shows("seen again")
+
+
 def test_what_is_typed_early_stands_in_the_prompt_and_what_is_typed_meanwhile_follows_it(
     tmux: str, tmp_path: Path
 ) -> None:
@@ -96,13 +105,8 @@ def test_ctrl_c_twice_leaves_and_puts_the_terminal_right(tmux: str, tmp_path: Pa
         start.window.shows(PROMPT)
         start.window.press("C-c", "C-c")
         start.open()
-        screen = start.window.shows("exit=0")
-        assert PROMPT not in screen
-        assert not start.window.modes & {"alternate_on", "bracket_paste_flag"}
+        has_left(start.window, 0)
         assert "cursor_flag" in start.window.modes
-        # The shell's `read` echoes again.
-        start.window.type("seen again")
-        start.window.shows("seen again")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 143)])
@@ -112,11 +116,7 @@ def test_a_signal_puts_the_terminal_right(
     with gated(tmux, tmp_path) as start:
         start.window.shows(PROMPT)
         start.window.signal(number)
-        screen = start.window.shows(f"exit={code}")
-        assert PROMPT not in screen
-        assert not start.window.modes & {"alternate_on", "bracket_paste_flag"}
-        start.window.type("seen again")
-        start.window.shows("seen again")
+        has_left(start.window, code)
 
 
 def test_settings_that_are_refused_are_told_on_the_terminal_as_it_was(tmux: str, tmp_path: Path) -> None:

@@ -54,6 +54,25 @@ async def test_a_closed_turn_opens_without_its_frames_and_is_the_same(tmp_path: 
     assert look(path, "SELECT COUNT(*) FROM frames") == [(401,)]
 
 
+async def test_opening_asks_once_for_each_turn_and_three_times_for_the_rest(tmp_path: Path) -> None:
+    counts = []
+    for many in (1, 30):
+        path = tmp_path / f"{many}.db"
+        async with opened(path) as ledger:
+            value = session()
+            for number in range(many):
+                value = await play(ledger, value, order(f"turn_{number}"), FRAMES[-3:])
+        connection = open_database(path, 5).connection
+        with closing(connection):
+            queries: list[str] = []
+            connection.set_trace_callback(queries.append)
+            found = reads.load(connection, "ses_1", ())
+        assert found is not None
+        assert len(found.turns) == many
+        counts.append(len(queries))
+    assert counts == [3 + 1, 3 + 30]
+
+
 async def test_what_came_after_it_was_closed_is_read_too(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     late = [

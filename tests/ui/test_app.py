@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.color import Color
@@ -164,6 +165,27 @@ async def test_a_quiet_app_paints_nothing(monkeypatch: pytest.MonkeyPatch) -> No
         timer = desktop.app.set_interval(0.3, lambda: next(ticks), repeat=3)
         await desktop.until(pilot, lambda: timer._task is None or timer._task.done())
         assert [what for what in painted if what is not None] == []
+
+
+async def test_any_number_of_news_before_a_tick_is_one_paint(monkeypatch: pytest.MonkeyPatch) -> None:
+    desktop = Desktop(api=answers("Hello"))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.until(pilot, lambda: not desktop.session.busy)
+        await desktop.until(pilot, lambda: desktop.work.asleep)
+        painted: list[object] = []
+        show = desktop.work.pane.show
+
+        def counted(*given: Any, **told: Any) -> None:
+            painted.append(given)
+            show(*given, **told)
+
+        monkeypatch.setattr(desktop.work.pane, "show", counted)
+        for _ in range(1_000):
+            desktop.work._changed(desktop.session.session_id)
+        assert not painted
+        await desktop.until(pilot, lambda: desktop.work.asleep)
+        assert len(painted) == 1
 
 
 async def test_keys_can_be_remapped() -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, ClassVar, Final
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Final
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from handinger_tui.core.datasets import Dataset, csv_of, datasets_of, is_tabular, table_in
-from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.preview.records import table_of_value
 from handinger_tui.core.preview.tree import json_text, tree_of_value
@@ -23,6 +21,7 @@ from handinger_tui.core.turn import Turn
 from handinger_tui.ui.apart import apart
 from handinger_tui.ui.keys import Where, bindings, for_footer
 from handinger_tui.ui.screens.desk import Desk
+from handinger_tui.ui.screens.saving import SavingScreen
 from handinger_tui.ui.widgets.cursor_lines import CursorLines, copy_from
 from handinger_tui.ui.widgets.keyline import KeyLine
 from handinger_tui.ui.widgets.table_view import TableView
@@ -32,7 +31,7 @@ LOOKS_PER_S: Final = 1.0
 NO_TABLE: Final = "Nothing here is a table: an array of objects or of arrays would be one."
 
 
-class DataScreen(ModalScreen[None]):
+class DataScreen(SavingScreen):
     """One dataset at a time; what comes meanwhile is told, and shown when asked for."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DATA)
@@ -141,7 +140,7 @@ class DataScreen(ModalScreen[None]):
             self._at += by
             self._open()
         else:
-            self._say("This is the newest." if by > 0 else "This is the first.")
+            self.say("This is the newest." if by > 0 else "This is the first.")
 
     def action_reload(self) -> None:
         """Show what is there now."""
@@ -158,7 +157,7 @@ class DataScreen(ModalScreen[None]):
             return
         found = self._tabular()
         if found is None:
-            self._say(NO_TABLE)
+            self.say(NO_TABLE)
         else:
             self._lay_out(found)
 
@@ -175,7 +174,7 @@ class DataScreen(ModalScreen[None]):
         # A long array takes a second.
         shown, table = self.shown, await apart(lambda: table_of_value(found[1]))
         if table is None:
-            self._say(NO_TABLE)
+            self.say(NO_TABLE)
         elif shown is self.shown:
             self._rows.show(table)
             self._switch(found)
@@ -184,43 +183,28 @@ class DataScreen(ModalScreen[None]):
         """Into the download folder: all of it as JSON, or the table as CSV."""
         if kind == "json":
             value = self.shown.value
-            self._do(self._save(".json", lambda: json_text(value)))
+            self.do(self._save(".json", lambda: json_text(value)))
             return
         found = self._tabular()
         if found is None:
-            self._say(NO_TABLE)
+            self.say(NO_TABLE)
         else:
             table = found[1]
-            self._do(self._save(".csv", lambda: csv_of(table)))
+            self.do(self._save(".csv", lambda: csv_of(table)))
 
     async def _save(self, suffix: str, text: Callable[[], str]) -> None:
         name = safe_file_name(self.shown.name.replace(" ", "-"), "data")
         path = await self._desk.connection.save_text(
             f"{name}-{self.shown.turn_id}{suffix}", await apart(text)
         )
-        self._say(f"Saved as {path}")
+        self.say(f"Saved as {path}")
 
     def action_copy_all(self) -> None:
         """All of it as JSON, by the terminal."""
-        self._do(self._copy(self.shown.value))
+        self.do(self._copy(self.shown.value))
 
     async def _copy(self, value: Json) -> None:
         copy_from(self, await apart(lambda: json_text(value)), "all of it as JSON")
-
-    @work(group="do")
-    async def _do(self, deed: Coroutine[Any, Any, None]) -> None:
-        """What goes wrong is said, and the data stays."""
-        try:
-            await deed
-        except HandingerError as problem:
-            self._say(f"{problem.summary} {problem.hint}", failed=True)
-
-    def _say(self, text: str, *, failed: bool = False) -> None:
-        self.notify(clean_line(text, 400), severity="error" if failed else "information", markup=False)
-
-    def action_close(self) -> None:
-        """Back to work."""
-        self.dismiss()
 
 
 def _position(found: Sequence[Dataset], one: Dataset) -> int | None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Coroutine
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from handinger_tui.core.errors import HandingerError
@@ -23,6 +21,7 @@ from handinger_tui.core.usual import Usual
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.screens.desk import Desk
 from handinger_tui.ui.screens.receipt_lines import receipt_lines, receipt_text
+from handinger_tui.ui.screens.saving import SavingScreen
 from handinger_tui.ui.widgets.keyline import KeyLine
 from handinger_tui.ui.widgets.reflow import Reflow
 
@@ -34,7 +33,7 @@ def sent_turns(session: Session) -> tuple[Turn, ...]:
     return tuple(turn for turn in session.turns if turn.status is not TurnStatus.QUEUED)
 
 
-class ReceiptScreen(ModalScreen[None]):
+class ReceiptScreen(SavingScreen):
     """Scrolls; follows the turn while it runs."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.RECEIPT)
@@ -95,7 +94,7 @@ class ReceiptScreen(ModalScreen[None]):
                 simulated=connection.purse.simulated,
             )
         except HandingerError as problem:
-            self._say(f"{problem.summary} {problem.hint}", failed=True)
+            self.say_problem(problem)
         self._draw()
 
     def _draw(self) -> None:
@@ -118,38 +117,23 @@ class ReceiptScreen(ModalScreen[None]):
         if 0 <= at < len(turns):
             self._open(turns[at].turn_id)
         else:
-            self._say("This is the newest turn." if by > 0 else "This is the first turn.")
+            self.say("This is the newest turn." if by > 0 else "This is the first turn.")
 
     def action_copy(self) -> None:
         """As text, by the terminal."""
         text = receipt_text(self.receipt)
         self.app.copy_to_clipboard(text)
-        self._say(f"Copied the receipt ({len(text):,} characters) through the terminal.")
+        self.say(f"Copied the receipt ({len(text):,} characters) through the terminal.")
 
     def action_save(self, kind: str) -> None:
         """Into the download folder."""
         receipt = self.receipt
         made = receipt_markdown(receipt) if kind == "md" else _json(receipt)
-        self._do(self._save(f"receipt-{self._turns[self._at].turn_id}.{kind}", made))
+        self.do(self._save(f"receipt-{self._turns[self._at].turn_id}.{kind}", made))
 
     async def _save(self, name: str, text: str) -> None:
         path = await self._desk.connection.save_text(name, text)
-        self._say(f"Saved as {path}")
-
-    @work(group="do")
-    async def _do(self, deed: Coroutine[Any, Any, None]) -> None:
-        """What goes wrong is said, and the receipt stays."""
-        try:
-            await deed
-        except HandingerError as problem:
-            self._say(f"{problem.summary} {problem.hint}", failed=True)
-
-    def _say(self, text: str, *, failed: bool = False) -> None:
-        self.notify(text, severity="error" if failed else "information", markup=False)
-
-    def action_close(self) -> None:
-        """Back to work."""
-        self.dismiss()
+        self.say(f"Saved as {path}")
 
 
 def _json(receipt: Receipt) -> str:

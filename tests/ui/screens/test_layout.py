@@ -147,8 +147,13 @@ async def test_the_clock_of_the_header_runs_only_during_a_turn_and_paints_no_tra
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "Half")
-        desktop.now_ms += 65_000
-        await desktop.shows(pilot, "working · 1 m 05 s")
+        await desktop.rest(pilot)
+        transcript = desktop.work.transcript
+        drawn = transcript.lines_drawn
+        for passed, said in ((65_000, "1 m 05 s"), (1_000, "1 m 06 s"), (60_000, "2 m 06 s")):
+            desktop.now_ms += passed
+            await desktop.shows(pilot, f"working · {said}")
+        assert transcript.lines_drawn == drawn
         gate.set()
         await desktop.until(pilot, lambda: desktop.work.asleep)
 
