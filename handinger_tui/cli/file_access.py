@@ -10,7 +10,9 @@ from stat import S_ISREG
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.cli.opening import open_path
-from handinger_tui.core.turn import FilePart
+from handinger_tui.core.errors import ApiError
+from handinger_tui.core.safety import clean_line
+from handinger_tui.core.turn import FilePart, Kind
 from handinger_tui.ui.launch import Fetched, Progress
 
 
@@ -21,8 +23,18 @@ class FileAccess:
         self._client = client
         self._folder = folder
 
+    @property
+    def folder(self) -> str:
+        """Where downloads go."""
+        return str(self._folder)
+
     async def save(
-        self, file: FilePart, *, progress: Progress | None = None, reread: str | None = None
+        self,
+        file: FilePart,
+        folder: str | None = None,
+        *,
+        progress: Progress | None = None,
+        reread: str | None = None,
     ) -> str:
         """Download under a safe and free name; returns the path.
 
@@ -34,7 +46,7 @@ class FileAccess:
         path = await save(
             self._client,
             file.url,
-            self._folder,
+            self._folder if folder is None else _typed(folder),
             file.filename,
             wanted=file.size,
             progress=progress,
@@ -71,6 +83,20 @@ class FileAccess:
         from handinger_tui.cli.files import refresher  # noqa: PLC0415 - 10 ms, where a link has expired
 
         return refresher(self._client, worker_id, file)
+
+
+def _typed(folder: str) -> Path:
+    """A folder as a person types it.
+
+    Raises:
+        ApiError
+    """
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:
+        raise ApiError(
+            Kind.DISK, f"There is no home folder for {clean_line(folder, 200)}.", "Type another folder."
+        ) from None
 
 
 def _read(path: str, most: int) -> Fetched | None:

@@ -164,10 +164,23 @@ class Files(Protocol):
     Raises (all): ApiError; LinkExpired where `reread` may help.
     """
 
+    @property
+    def folder(self) -> str:
+        """Where downloads go unless another folder is chosen."""
+        ...
+
     async def save(
-        self, file: FilePart, *, progress: Progress | None = None, reread: str | None = None
+        self,
+        file: FilePart,
+        folder: str | None = None,
+        *,
+        progress: Progress | None = None,
+        reread: str | None = None,
     ) -> str:
-        """Download into the download folder, never over another file; returns the path."""
+        """Download into the download folder, or the one that a person typed, never over another file.
+
+        Returns the path. A folder that is not there is made.
+        """
         ...
 
     async def fetch(

@@ -139,6 +139,25 @@ async def test_a_file_is_saved_beside_one_of_its_name(
     assert all(content(one) == BODY and "\x1b" not in one for one in (first, second))
 
 
+async def test_a_typed_folder_is_used_for_one_file_and_never_left(
+    server: Server, client: WorkerClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = FileAccess(client, tmp_path / "dl")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    server.answer(respond(200, BODY))
+    for typed, folder in ((str(tmp_path / "new" / "deep"), "new/deep"), ("~/here", "home/here")):
+        path = Path(await access.save(part(ROUTE, "../../../evil/report.txt"), typed))
+        assert path.parent == tmp_path / folder
+        assert content(str(path)) == BODY
+    assert not (tmp_path / "dl").exists()
+    (tmp_path / "file").write_text("x")
+    for bad in (str(tmp_path / "file"), "~nobody-of-this-name/x"):
+        with pytest.raises(ApiError) as caught:
+            await access.save(part(ROUTE), bad)
+        assert caught.value.kind is Kind.DISK
+    assert access.folder == str(tmp_path / "dl")
+
+
 async def test_a_file_beyond_the_limit_is_not_kept(server: Server, connect: Clients, tmp_path: Path) -> None:
     access = FileAccess(await connect(server.url, Limits(max_file_bytes=100)), tmp_path / "dl")
     server.answer(respond(200, BODY))

@@ -115,12 +115,19 @@ class FakeFiles:
             self.reread.append(reread)
         return self.bodies.get(file.url, b"")
 
+    folder: str = "/downloads"
+
     async def save(
-        self, file: FilePart, *, progress: Progress | None = None, reread: str | None = None
+        self,
+        file: FilePart,
+        folder: str | None = None,
+        *,
+        progress: Progress | None = None,
+        reread: str | None = None,
     ) -> str:
         body = await self._body(file, progress, reread)
         self.saved.append(file)
-        path = f"/downloads/{file.filename}"
+        path = f"{folder or self.folder}/{file.filename}"
         self.disk[path] = body
         return path
 

@@ -28,11 +28,11 @@ from handinger_tui.ui.panels.listing import (
     with_right,
 )
 from handinger_tui.ui.panels.memo import Key, Memo
-from handinger_tui.ui.panels.messages import CopyFile, OpenFile, PreviewFile, SaveFiles
+from handinger_tui.ui.panels.messages import CopyFile, OpenFile, PreviewFile, SaveFiles, SaveInto
 from handinger_tui.ui.panels.panel import PanelEntry
 
 GOOD: Final = ".panel--good"
-_ON_ONE: Final = ("preview", "save", "open", "copy")
+_ON_ONE: Final = ("preview", "save", "save_into", "open", "copy")
 
 
 class FilesPanel(Listing[Listed]):
@@ -155,6 +155,11 @@ class FilesPanel(Listing[Listed]):
         """Ask the screen to save the file under the cursor."""
         if self.current is not None and self._fates.way(self.current.part) is None:
             self.post_message(SaveFiles([self.current.part]))
+
+    def action_save_into(self) -> None:
+        """Ask the screen to save the file under the cursor where the person says."""
+        if self.current is not None and self._fates.way(self.current.part) is None:
+            self.post_message(SaveInto(self.current.part))
 
     def action_save_all(self) -> None:
         """Ask the screen to save every new file that is not saved yet."""

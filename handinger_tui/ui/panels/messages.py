@@ -32,6 +32,14 @@ class SaveFiles(Message):
         self.parts = parts
 
 
+class SaveInto(Message):
+    """Download a file into a folder that has to be asked for."""
+
+    def __init__(self, part: FilePart) -> None:
+        super().__init__()
+        self.part = part
+
+
 class PreviewFile(Message):
     """Show a file inside the program."""
 

@@ -15,7 +15,7 @@ from handinger_tui.ui.apart import apart
 from handinger_tui.ui.launch import Fetched, Progress
 from handinger_tui.ui.panels.files import file_name
 from handinger_tui.ui.panels.files_list import listed_files
-from handinger_tui.ui.screens.dialogs import Confirm
+from handinger_tui.ui.screens.dialogs import Ask, Confirm
 
 if TYPE_CHECKING:
     # The screen makes it.
@@ -32,13 +32,22 @@ class Filing:
 
     def __init__(self, screen: Footing) -> None:
         self._screen = screen
+        self._folder = ""
 
     def do(self, deed: Coroutine[Any, Any, None]) -> None:
         """Run it; what goes wrong is said."""
         self._screen.do(deed)
 
     # -- saving ------------------------------------------------------------------------
-    async def save(self, parts: Sequence[FilePart]) -> None:
+    async def save_into(self, part: FilePart) -> None:
+        """Download one into a folder that is asked for; the one typed last stands there."""
+        usual = self._folder or self._screen.connection.files.folder
+        folder = await self._screen.stage.ask(Ask(f"Save {file_name(part)} into which folder?", usual))
+        if folder:
+            self._folder = folder
+            await self.save([part], folder)
+
+    async def save(self, parts: Sequence[FilePart], folder: str | None = None) -> None:
         """Download files, one after the other. What goes wrong with one is said, and the others follow."""
         paths: list[str] = []
         name = ""
@@ -48,7 +57,7 @@ class Filing:
         try:
             for part in parts:
                 try:
-                    paths.append(await self._saved(part))
+                    paths.append(await self._saved(part, folder))
                     name = file_name(part)
                 except ApiError as problem:
                     told = f"{file_name(part)}: {problem.summary} {problem.hint}".strip()
@@ -61,7 +70,7 @@ class Filing:
         elif paths:
             self._screen.stage.say(f"Saved {plural(len(paths), 'file')}, the last one as {paths[-1]}")
 
-    async def _saved(self, part: FilePart) -> str:
+    async def _saved(self, part: FilePart, folder: str | None = None) -> str:
         """Download one; returns its path.
 
         Raises:
@@ -75,7 +84,7 @@ class Filing:
 
         panel.mark_saving(part)
         try:
-            path = await self._by_link(part, progress)
+            path = await self._by_link(part, folder, progress)
         finally:
             if path is None:
                 panel.mark_not_saved(part)
@@ -83,14 +92,14 @@ class Filing:
                 panel.mark_saved(part, path)
         return path
 
-    async def _by_link(self, part: FilePart, progress: Progress) -> str:
+    async def _by_link(self, part: FilePart, folder: str | None, progress: Progress) -> str:
         files = self._screen.connection.files
         try:
-            return await files.save(part, progress=progress)
+            return await files.save(part, folder, progress=progress)
         except LinkExpired:
             if not self.renewable or not await self._may_renew(part):
                 raise
-        return await files.save(part, progress=progress, reread=self._worker)
+        return await files.save(part, folder, progress=progress, reread=self._worker)
 
     # -- links that expire ---------------------------------------------------------------
     @property

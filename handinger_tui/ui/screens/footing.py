@@ -22,6 +22,7 @@ from handinger_tui.ui.panels.messages import (
     OpenLink,
     PreviewFile,
     SaveFiles,
+    SaveInto,
 )
 from handinger_tui.ui.screens.desk import Desk
 from handinger_tui.ui.screens.drafting import Drafting
@@ -176,8 +177,12 @@ class Footing(Screen[None]):
         self.stage.copy(event.url, "the link")
 
     @on(SaveFiles)
-    def _save(self, event: SaveFiles) -> None:
-        self.do(self.filing.save(event.parts))
+    @on(SaveInto)
+    def _save(self, event: SaveFiles | SaveInto) -> None:
+        if isinstance(event, SaveInto):
+            self.do(self.filing.save_into(event.part))
+        else:
+            self.do(self.filing.save(event.parts))
 
     @on(PreviewFile)
     def _preview(self, event: PreviewFile) -> None:

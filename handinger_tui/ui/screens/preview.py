@@ -214,9 +214,10 @@ class PreviewScreen(FindingScreen):
         """Load it again; with a fresh link where the old one was refused."""
         self._begin(renew=self.expired)
 
-    def action_save(self) -> None:
-        """Download it."""
-        self._filing.do(self._filing.save([self.part]))
+    def action_save(self, where: str = "") -> None:
+        """Download it; "asked": into a folder that is asked for."""
+        saving = self._filing.save_into(self.part) if where == "asked" else self._filing.save([self.part])
+        self._filing.do(saving)
 
     def action_open(self) -> None:
         """Hand it to its program."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+from textual.widgets import Input
+
 from handinger_tui.core.errors import Refused
 from handinger_tui.core.turn import Kind
-from handinger_tui.ui.screens.dialogs import Confirm
+from handinger_tui.ui.screens.dialogs import Ask, Confirm
 from handinger_tui.ui.screens.preview import PreviewScreen
 from handinger_tui.ui.screens.work import WorkScreen
 from tests.ui.screens.previewing import desktop_with, made, shown
@@ -34,6 +36,31 @@ async def test_all_new_files_are_saved_and_one_that_fails_holds_nobody_up() -> N
         await pilot.press("a")
         await desktop.until(pilot, lambda: len(desktop.files.saved) == 3)
         assert [part.filename for part in desktop.files.saved][2:] == ["b.txt"]
+
+
+async def test_one_file_is_saved_into_a_folder_that_is_typed_and_offered_again() -> None:
+    desktop = desktop_with(a_txt=b"one", b_txt=b"two")
+    async with made(desktop, 120, 40) as pilot:
+        await pilot.press("f4", "S")
+        await desktop.shows(pilot, "Save a.txt into which folder?", "/downloads")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, WorkScreen))
+        assert desktop.files.saved == []
+        await pilot.press("enter")
+        await desktop.shows(pilot, "1 of 2", "1  one")
+        await pilot.press("D")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Ask))
+        desktop.app.screen.query_one(Input).value = "/elsewhere"
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: "Saved a.txt as /elsewhere/a.txt" in desktop.said())
+        await pilot.press("D")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Ask))
+        assert desktop.app.screen.query_one(Input).value == "/elsewhere"
+        await pilot.press("escape")
+        # All others go where they always went.
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, PreviewScreen))
+        await pilot.press("d")
+        await desktop.until(pilot, lambda: "Saved a.txt as /downloads/a.txt" in desktop.said())
 
 
 async def test_an_expired_link_is_renewed_when_the_person_says_so() -> None:
