@@ -88,7 +88,11 @@ def stripped(text: str) -> str:
 def plain(text: str) -> str:
     """`stripped`, and in order: no joiner, selector, tag or skin tone out of place, no flood of marks."""
     if SUSPECT.search(text):
-        text = _CHAIN.sub(r"\1", _BESIDE.sub(r"\1", stripped(text)))
+        text = stripped(text)
+        # What goes may have been what its neighbour leaned on: a selector after a tone, a joiner after both.
+        while (kept := _BESIDE.sub(r"\1", text)) != text:
+            text = kept
+        text = _CHAIN.sub(r"\1", text)
     return text if text.isascii() else _MANY.sub(_few, text)
 
 

@@ -7,7 +7,7 @@ import unicodedata
 from typing import Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -50,6 +50,9 @@ TEXTS: Final = st.one_of(
 
 @settings(max_examples=300, deadline=None)
 @given(text=TEXTS)
+@example(text="x🏽\ufe0e")
+@example(text=f"x🏽{SELECTOR}{ZWJ}👩")
+@example(text=f"👩{ZWJ}🏽")
 def test_nothing_dangerous_is_left_of_any_text(text: str) -> None:
     cleaned = clean(text)
     assert not CONTROL.search(cleaned)
