@@ -24,8 +24,7 @@ from handinger_tui.stylesheet import STYLESHEET
 from handinger_tui.ui.keys import spoken
 from handinger_tui.ui.launch import Launch
 from handinger_tui.ui.palette import CommandProvider
-from handinger_tui.ui.screens.dialogs import Problem
-from handinger_tui.ui.screens.leaving import farewell
+from handinger_tui.ui.rules import Rules
 from handinger_tui.ui.screens.work import WorkScreen
 from handinger_tui.ui.terminal.display import Display
 from handinger_tui.ui.themes import THEMES, first_theme
@@ -61,6 +60,8 @@ class HandingerApp(Display):
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = first_theme(launch.theme, os.environ)
+        # In the colours of the theme from the start.
+        self.stylesheet = Rules(self.get_css_variables())
         self.set_keymap(dict(launch.keys))
 
     def get_default_screen(self) -> Screen[None]:
@@ -144,6 +145,8 @@ class HandingerApp(Display):
             try:
                 connection = await self._launch.connect()
             except HandingerError as problem:
+                from handinger_tui.ui.screens.dialogs import Problem  # noqa: PLC0415 - most connect
+
                 if not await self.push_screen_wait(Problem(problem.summary, problem.hint)):
                     self.exit(return_code=1)
                     return
@@ -159,6 +162,8 @@ class HandingerApp(Display):
     @property
     def farewell(self) -> list[str]:
         """Lines for the terminal after the screen is gone: what failed, and how to come back."""
+        from handinger_tui.ui.screens.leaving import farewell  # noqa: PLC0415 - at the very end
+
         failed = [] if self._report is None else [f"{FAILED} Report: {self._report}"]
         return [*failed, *([] if self.work.desk is None else farewell(self.work.desk))]
 

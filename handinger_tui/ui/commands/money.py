@@ -8,11 +8,7 @@ from handinger_tui.core.money import usd_text
 from handinger_tui.core.words import plural
 from handinger_tui.ui.commands.command import Command, Context
 from handinger_tui.ui.screens.desk import BUDGETS, UNLIMITED, Desk
-from handinger_tui.ui.screens.dialogs import Confirm
-from handinger_tui.ui.screens.limiting import LimitsPage
-from handinger_tui.ui.screens.raising import grant
 from handinger_tui.ui.screens.till import usual_of
-from handinger_tui.ui.widgets.amounts import read_wish
 
 NO_BOUND: Final = (
     "The worker may then spend without a bound that we know of, "
@@ -28,6 +24,8 @@ async def budget(to: Context) -> None:
     elif wanted in BUDGETS:
         to.desk.budget = wanted
     elif wanted == UNLIMITED:
+        from handinger_tui.ui.screens.dialogs import Confirm  # noqa: PLC0415 - once there is a question
+
         question = Confirm(
             "Unlimited budget?",
             f"{NO_BOUND}\n\n{await dearest(to.desk)}",
@@ -67,6 +65,10 @@ async def dearest(desk: Desk) -> str:
 
 async def limit(to: Context) -> None:
     """Set or lift a limit; without an argument, every limit and how far it is used."""
+    from handinger_tui.ui.screens.limiting import LimitsPage  # noqa: PLC0415 - once it is asked for
+    from handinger_tui.ui.screens.raising import grant  # noqa: PLC0415 - once it is asked for
+    from handinger_tui.ui.widgets.amounts import read_wish  # noqa: PLC0415 - once it is asked for
+
     if to.rest:
         await grant(to.desk, to.stage, read_wish(to.rest))
         return

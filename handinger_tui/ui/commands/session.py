@@ -7,8 +7,6 @@ from typing import Final
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turn import TurnStatus
 from handinger_tui.ui.commands.command import Command, Context
-from handinger_tui.ui.screens.dialogs import Ask, Confirm, Notice
-from handinger_tui.ui.screens.sessions import SessionPicker
 
 STOP_WATCHING: Final = (
     "The worker keeps running and may keep charging.\n\nTo come back: Enter on an empty prompt or /attach"
@@ -28,6 +26,8 @@ async def sessions(to: Context) -> None:
     """Open by id, or choose from the list."""
     chosen = await to.desk.find(to.rest) if to.rest else None
     if chosen is None:
+        from handinger_tui.ui.screens.sessions import SessionPicker  # noqa: PLC0415 - once it is asked for
+
         desk = to.desk
         picker = SessionPicker(desk.shelf, to.stage.now_ms, desk.session_id, lambda: desk.met)
         chosen = await to.stage.ask(picker)
@@ -64,6 +64,8 @@ async def detach(to: Context) -> None:
     if not to.desk.session.busy:
         to.stage.say("Nothing is running here.")
         return
+    from handinger_tui.ui.screens.dialogs import Confirm  # noqa: PLC0415 - once there is a question
+
     # The local worker ends with the program, so there is no coming back later.
     later = " while the program runs." if to.desk.connection.badge.local else ", now or after the next start."
     question = Confirm("Stop watching?", STOP_WATCHING + later, yes="Stop watching", no="Keep watching")
@@ -77,6 +79,8 @@ async def rename(to: Context) -> None:
     if not session.turns:
         to.stage.say("The first message gives the session its title.", "warning")
         return
+    from handinger_tui.ui.screens.dialogs import Ask  # noqa: PLC0415 - once there is a question
+
     title = to.rest or await to.stage.ask(Ask("Rename the session", clean_line(session.title)))
     if title:
         await to.desk.rename(title)
@@ -92,6 +96,8 @@ async def email(to: Context) -> None:
     if not to.desk.at_home(to.desk.session):
         to.stage.say("This session belongs to another service: its worker is not asked from here.", "warning")
         return
+    from handinger_tui.ui.screens.dialogs import Notice  # noqa: PLC0415 - once there is something to say
+
     address = clean_line(await to.desk.connection.email(worker_id))
     to.stage.copy(address, "the worker's e-mail address")
     await to.stage.ask(Notice("E-mail to this worker", f"{address}\n\n{MAIL_COSTS}"))

@@ -13,7 +13,6 @@ from handinger_tui.core.session import Session
 from handinger_tui.core.words import plural
 from handinger_tui.ui.commands.command import Command, Context, Stage
 from handinger_tui.ui.screens.desk import Desk
-from handinger_tui.ui.screens.dialogs import Choice
 
 FORMS: Final = {exporter.name: exporter for exporter in SOURCE_EXPORTERS}
 FOOTNOTES: Final = "footnotes"
@@ -61,6 +60,8 @@ async def export_sources(stage: Stage, desk: Desk, found: Sequence[Source], name
         stage.say("This session has no sources.", "warning")
         return
     if not name:
+        from handinger_tui.ui.screens.dialogs import Choice  # noqa: PLC0415 - once there is a question
+
         rows = [(form.name, f"{form.title}  {form.suffix}") for form in SOURCE_EXPORTERS]
         name = await stage.ask(Choice(f"Save {plural(len(found), 'source')} as", rows)) or ""
         if not name:

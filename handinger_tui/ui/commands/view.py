@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from handinger_tui.ui.commands.command import Command, Context
-from handinger_tui.ui.screens.dialogs import Ask
-from handinger_tui.ui.screens.history import HistorySearch
 
 STEP: Final = 6
 """Cells by which the panels grow or shrink."""
@@ -14,6 +12,8 @@ STEP: Final = 6
 
 async def find(to: Context) -> None:
     """Find in the transcript; asks when nothing is given."""
+    from handinger_tui.ui.screens.dialogs import Ask  # noqa: PLC0415 - once there is a question
+
     text = to.rest or await to.stage.ask(Ask("Find in this session", placeholder="text"))
     if text:
         to.stage.find(text)
@@ -54,6 +54,8 @@ async def theme(to: Context) -> None:
 
 async def history(to: Context) -> None:
     """Choose a message sent before."""
+    from handinger_tui.ui.screens.history import HistorySearch  # noqa: PLC0415 - once it is asked for
+
     chosen = await to.stage.ask(HistorySearch(to.stage.past()))
     if chosen is not None:
         to.stage.put(chosen)

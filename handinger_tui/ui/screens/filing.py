@@ -15,7 +15,6 @@ from handinger_tui.ui.apart import apart
 from handinger_tui.ui.launch import Fetched, Progress
 from handinger_tui.ui.panels.files import file_name
 from handinger_tui.ui.panels.files_list import listed_files
-from handinger_tui.ui.screens.dialogs import Ask, Confirm
 
 if TYPE_CHECKING:
     # The screen makes it.
@@ -41,6 +40,8 @@ class Filing:
     # -- saving ------------------------------------------------------------------------
     async def save_into(self, part: FilePart) -> None:
         """Download one into a folder that is asked for; the one typed last stands there."""
+        from handinger_tui.ui.screens.dialogs import Ask  # noqa: PLC0415 - once there is a question
+
         usual = self._folder or self._screen.connection.files.folder
         folder = await self._screen.stage.ask(Ask(f"Save {file_name(part)} into which folder?", usual))
         if folder:
@@ -112,6 +113,8 @@ class Filing:
         return self._screen.at_work.session.worker_id
 
     async def _may_renew(self, part: FilePart) -> bool:
+        from handinger_tui.ui.screens.dialogs import Confirm  # noqa: PLC0415 - once there is a question
+
         body = EXPIRED.format(name=file_name(part))
         answer = await self._screen.stage.ask(
             Confirm("The link has expired", body, yes="Read again (free)", no="Leave it")
@@ -185,6 +188,8 @@ class Filing:
             stage.say(f"Saved, not opened: {found.reason}. It lies at {path}", "warning")
             return
         if found.verdict is Verdict.ASK:
+            from handinger_tui.ui.screens.dialogs import Confirm  # noqa: PLC0415 - once there is a question
+
             body = f"{clean_line(path, 400)}\n\nReason to look: {found.reason}."
             if not await stage.ask(Confirm("Open this file?", body, yes="Open it", no="Leave it")):
                 return

@@ -67,6 +67,9 @@ class Footing(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The layout of product.md, section 4."""
+        wide = self.app.size.width >= WIDE
+        # Known only with the first resize to Textual, which then styles every widget once more: 13 ms.
+        self.update_classes({"-wide": wide, "-narrow": not wide}, update=False)
         yield self.header
         with Horizontal(id="body"):
             yield self.pane

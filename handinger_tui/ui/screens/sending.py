@@ -5,10 +5,8 @@ from __future__ import annotations
 from handinger_tui.core.errors import AttachmentProblem, LedgerError
 from handinger_tui.core.limits import LimitReached
 from handinger_tui.core.turn import FREE, TurnStatus
-from handinger_tui.ui.screens.again import Choice, SendAgain
 from handinger_tui.ui.screens.desk import Desk
 from handinger_tui.ui.screens.drafting import Drafting, Message
-from handinger_tui.ui.screens.raising import raise_limit
 from handinger_tui.ui.screens.stage import WorkStage
 from handinger_tui.ui.widgets.pane import SessionPane
 
@@ -69,6 +67,8 @@ class Sender:
             try:
                 await desk.send(message.text, message.files)
             except LimitReached as stop:
+                from handinger_tui.ui.screens.raising import raise_limit  # noqa: PLC0415 - few limits are reached
+
                 # Several may be used up: each is asked for, and nothing leaves before the last one is raised.
                 if not await raise_limit(desk, self._stage, stop.gauge, sending=True):
                     return False
@@ -84,6 +84,8 @@ class Sender:
             or turn.order.prompt.strip() != message.text.strip()
         ):
             return True
+        from handinger_tui.ui.screens.again import Choice, SendAgain  # noqa: PLC0415 - few are in doubt
+
         choice = await self._stage.ask(SendAgain(watchable=desk.session.worker_id is not None))
         if choice is Choice.WATCH:
             # If it arrived, the text must not wait in the box for another Enter; if not, it comes back.

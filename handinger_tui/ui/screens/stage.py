@@ -21,9 +21,6 @@ from handinger_tui.core.safety import Verdict, clean_line, judge_link
 from handinger_tui.core.turn import FilePart
 from handinger_tui.core.words import plural
 from handinger_tui.ui.panels.sources import SourcesPanel
-from handinger_tui.ui.screens.dialogs import Confirm
-from handinger_tui.ui.screens.help import HelpScreen
-from handinger_tui.ui.screens.leaving import read_day
 from handinger_tui.ui.screens.looks import Looks
 
 if TYPE_CHECKING:
@@ -52,6 +49,8 @@ class WorkStage(Looks):
 
     def show_help(self) -> None:
         """Keys and commands."""
+        from handinger_tui.ui.screens.help import HelpScreen  # noqa: PLC0415 - once it is asked for
+
         self._screen.app.push_screen(HelpScreen(self._screen.commands, self._screen.launch.keys))
 
     def show_palette(self) -> None:
@@ -69,6 +68,8 @@ class WorkStage(Looks):
 
     async def leave(self) -> None:
         """Keep the draft, read what today took, then leave."""
+        from handinger_tui.ui.screens.leaving import read_day  # noqa: PLC0415 - at the very end
+
         await self._screen.keep_draft()
         if self._screen.desk is not None:
             await read_day(self._screen.desk)
@@ -169,6 +170,8 @@ class WorkStage(Looks):
             self.say(f"Not opened: {link.reason}.", "warning")
             return
         if link.verdict is Verdict.ASK:
+            from handinger_tui.ui.screens.dialogs import Confirm  # noqa: PLC0415 - once there is a question
+
             host = f"It leads to the host {link.host}.\n" if link.host else ""
             body = f"{host}Reason to look: {link.reason}.\n\n{clean_line(link.url, 400)}"
             if not await self.ask(Confirm(LINK_NEEDS_A_LOOK, body, yes="Open it", no="Leave it")):

@@ -15,7 +15,6 @@ from handinger_tui.ui.commands import command_named
 from handinger_tui.ui.launch import Launch, Opening
 from handinger_tui.ui.screens.citing import Citing
 from handinger_tui.ui.screens.desk import Desk
-from handinger_tui.ui.screens.raising import raise_limit
 from handinger_tui.ui.screens.returns import Returns
 from handinger_tui.ui.screens.sending import Sender, not_sent
 from handinger_tui.ui.widgets.prompt import PromptBox
@@ -91,6 +90,8 @@ class Submitting(Citing):
     async def _let_go(self, desk: Desk) -> None:
         """Ask for every limit that holds the queue, until it goes on or the person leaves it."""
         while (gauge := desk.held) is not None:
+            from handinger_tui.ui.screens.raising import raise_limit  # noqa: PLC0415 - few limits are reached
+
             if not await raise_limit(desk, self.stage, gauge, sending=False):
                 return
             await desk.release()

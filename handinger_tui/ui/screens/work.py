@@ -22,9 +22,8 @@ from handinger_tui.ui.screens.opening import Begun, begin
 from handinger_tui.ui.screens.pulse import Pulse
 from handinger_tui.ui.screens.rest import Rest
 from handinger_tui.ui.screens.returns import drafts
-from handinger_tui.ui.screens.sessions import SessionPicker
 from handinger_tui.ui.screens.submitting import Submitting
-from handinger_tui.ui.screens.till import LOOKS_PER_S, Till
+from handinger_tui.ui.screens.till import LOOKS_PER_S, Reloads, Till
 from handinger_tui.ui.warming import tidy
 
 PAINTS_PER_S: Final = 16
@@ -117,7 +116,7 @@ class WorkScreen(Submitting):
             self.stage.say(line)
         self._repaint()
         for screen in self.app.screen_stack:
-            if isinstance(screen, SessionPicker):
+            if isinstance(screen, Reloads):
                 screen.reload()
 
     async def _opened(self, desk: Desk) -> Begun:

@@ -270,8 +270,8 @@ def render(text: str, width: int) -> list[Row]:
     return live.rows
 
 
-COMMON: Final = ("python", "json", "bash", "javascript", "sql", "typescript", "yaml", "html")
-"""What most code blocks are written in."""
+COMMON: Final = ("python", "json", "bash", "javascript", "sql", "typescript", "yaml")
+"""What most code blocks are written in. HTML brings four more lexers: 1 MB, for a paint 6 ms late."""
 
 
 def warm_up(pause: Callable[[], None]) -> None:
