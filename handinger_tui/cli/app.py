@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.cli.exits import Exit
 from handinger_tui.cli.places import places
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from handinger_tui.core.turn import Attachment
 
 
+SWITCH_S: Final = 0.0005
+"""Python's own 5 ms are longer than all that a letter takes."""
+
+
 def run_app(told: argparse.Namespace, settings: Settings, early: Early | None = None) -> int:
     """Show the screen until the person leaves; `early` has the terminal until then.
 
@@ -38,6 +42,8 @@ def run_app(told: argparse.Namespace, settings: Settings, early: Early | None = 
     if getattr(told, "no_color", False):
         os.environ["NO_COLOR"] = "1"
     _forget_told_size()
+    # A paint is handed to a thread, as is a key: neither waits long for the interpreter.
+    sys.setswitchinterval(SWITCH_S)
     return asyncio.run(_run(told, settings, early))
 
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
+from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual.app import App
 from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
@@ -64,6 +65,23 @@ class OutlastingDriver(HearingDriver, LinuxDriver):
         if self._file is not None:
             # All that Textual uses of a file is there.
             self._file = Outlasting(self._file)  # type: ignore[assignment]  # see above
+        self._paint: list[str] | None = None
+
+    def write(self, data: str) -> None:
+        """As Textual's own, but a paint goes to the writing thread in one piece.
+
+        Textual hands over its beginning, itself and its end: three times that thread would be woken, and
+        the terminal shows nothing before the end.
+        """
+        if data == SYNC_START and self._paint is None:
+            self._paint = [data]
+            return
+        if self._paint is not None:
+            self._paint.append(data)
+            if data != SYNC_END:
+                return
+            data, self._paint = "".join(self._paint), None
+        super().write(data)
 
     def run_input_thread(self) -> None:
         """As Textual's own, with a parser that keeps answers out of what is typed."""
@@ -73,6 +91,9 @@ class OutlastingDriver(HearingDriver, LinuxDriver):
 
     def stop_application_mode(self) -> None:
         """As Textual's own, after the last word: at the end, and before a shell or an editor."""
+        if self._paint is not None:
+            # Whatever broke off in the middle of a paint: what follows is no part of it.
+            self.write(SYNC_END)
         if last := self.parting():
             self.write(last)
         super().stop_application_mode()

@@ -6,6 +6,7 @@ import os
 import pty
 
 import pytest
+from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
 from textual.drivers.linux_driver import LinuxDriver
 
@@ -30,6 +31,15 @@ def test_writing_to_a_closed_terminal_ends() -> None:
     # What is left in the buffer has nowhere to go.
     with pytest.raises(OSError, match="Input/output"):
         terminal.close()
+
+
+async def test_a_paint_goes_to_the_writing_thread_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    handed: list[str] = []
+    monkeypatch.setattr(LinuxDriver, "write", lambda _driver, data: handed.append(data))
+    driver = OutlastingDriver(HandingerApp(launch()))
+    for data in ("title", SYNC_START, "rows", "cursor", SYNC_END, "bell"):
+        driver.write(data)
+    assert handed == ["title", f"{SYNC_START}rowscursor{SYNC_END}", "bell"]
 
 
 def test_the_app_takes_the_driver_that_outlasts_unless_another_is_asked_for(
