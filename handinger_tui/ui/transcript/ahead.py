@@ -73,6 +73,8 @@ class Ahead:
         for block in blocks:
             # Its own first row stands below its gap.
             first, last = top - start - block.gap, bottom - start - block.gap
+            if block.sheet.pale and block.sheet.between(first, last):
+                yield from block.sheet.colour()
             for row in block.sheet.between(first, last):
                 self._paints.strips(row, block.sheet.tone)
                 if self._paints.painted >= before + ROWS:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 from textual.content import Content
 
 from handinger_tui.core.record import dataclass
-from handinger_tui.ui.transcript.code import code_rows, coloured_lines, plain_lines
+from handinger_tui.ui.transcript.code import code_rows, coloured_lines, plain_lines, waits
 from handinger_tui.ui.transcript.inline import References, inline
 from handinger_tui.ui.transcript.row import GAP, MEASURE, Row, indented, styled
 from handinger_tui.ui.transcript.table import (
@@ -97,13 +97,14 @@ class Builder:
     """Makes rows of one piece of source for a view of `width` cells.
 
     `open` says that the text may go on: a code block without an end is then
-    not coloured yet.
+    not coloured yet. With `later` a long one is coloured by who shows it.
     """
 
     source: str
     width: int
     references: References = field(default_factory=dict)
     open: bool = False
+    later: bool = False
     lines: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -189,8 +190,11 @@ class Builder:
         text = token.content.removesuffix("\n")
         name = code_name(token.info)
         growing = self.open and token.type == "fence" and not self.closed(token)
-        lines = plain_lines(text) if growing else coloured_lines(text, name.lower())
-        return code_rows(text, name, lines)
+        if growing:
+            return code_rows(text, name, plain_lines(text))
+        language = name.lower()
+        later = language if self.later and waits(text, language) else ""
+        return code_rows(text, name, coloured_lines(text, language, later=self.later), later)
 
     def closed(self, fence: Token) -> bool:
         """The code block's closing line has come."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from typing import Final
@@ -14,6 +15,12 @@ from handinger_tui.ui.transcript.row import PREFIX, Row, styled
 
 MAX_COLOURED: Final = 40_000
 """Characters above which a block stays plain: colouring more would hold up the screen (0.1 s)."""
+AT_ONCE: Final = 6_000
+"""Characters above which a block of an answer is coloured in steps, after it is shown: 10 ms."""
+STEP: Final = 500
+"""Tokens in one step."""
+KEPT: Final = 64
+"""Blocks whose colours are remembered."""
 MAX_LINE: Final = 2_000
 """A longer line is data, not code, and can make a lexer slow."""
 
@@ -41,46 +48,93 @@ def plain_lines(text: str) -> list[Content]:
     return [Content(line.expandtabs(4)) for line in text.split("\n")]
 
 
-def coloured_lines(text: str, language: str) -> Sequence[Content]:
-    """Lines of code, coloured where the language is known and the block is not huge."""
-    if not language or len(text) > MAX_COLOURED or max(map(len, text.split("\n"))) > MAX_LINE:
+def coloured_lines(text: str, language: str, *, later: bool = False) -> Sequence[Content]:
+    """Lines of code, coloured where the language is known and the block is not huge.
+
+    With `later` a long block is plain until somebody has gone through its `colouring`.
+    """
+    if not colourable(text, language):
         return plain_lines(text)
-    return _coloured(text.expandtabs(4), language)
+    found = _known.get((text, language))
+    if found is None and later and len(text) > AT_ONCE:
+        return plain_lines(text)
+    return colours(text, language) if found is None else found
 
 
-@lru_cache(64)
-def _coloured(text: str, language: str) -> Sequence[Content]:
-    # 30 ms for the lexer library and 15-30 ms for a language's first lexer.
-    from textual.highlight import HighlightTheme, highlight  # noqa: PLC0415  # as said above
+def colourable(text: str, language: str) -> bool:
+    """The block has colours."""
+    return bool(language) and len(text) <= MAX_COLOURED and max(map(len, text.split("\n"))) <= MAX_LINE
 
-    class Colours(HighlightTheme):
-        """Style names instead of colours, so that the theme decides."""
 
-        STYLES = {token: "." + PREFIX + name for token, name in _COLOURS.items()}  # noqa: RUF012  # as the base
+def colours(text: str, language: str) -> Sequence[Content]:
+    """All of `colouring` in one go."""
+    for _step in colouring(text, language):
+        pass
+    return _known[text, language]
 
-    spans = highlight(text, language=language, theme=Colours).spans
-    lines = text.split("\n")
+
+def colouring(text: str, language: str) -> Iterator[None]:
+    """Make a block's colours in steps of about 5 ms; then `coloured_lines` has them."""
+    if (text, language) in _known:
+        return
+    plain = text.expandtabs(4)
+    lines = plain.split("\n")
     starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
     found: list[list[Span]] = [[] for _ in lines]
-    for span in spans:
-        if span.style == "$text":
-            continue
-        for number in range(bisect_right(starts, span.start) - 1, len(lines)):
-            if starts[number] >= span.end:
-                break
-            start, end = span.start - starts[number], span.end - starts[number]
-            found[number].append(Span(max(0, start), min(len(lines[number]), end), span.style))
-    return [Content(line, marks) for line, marks in zip(lines, found, strict=True)]
+    for count, span in enumerate(_spans(plain, language), 1):
+        if span is not None:
+            for number in range(bisect_right(starts, span.start) - 1, len(lines)):
+                if starts[number] >= span.end:
+                    break
+                start, end = span.start - starts[number], span.end - starts[number]
+                found[number].append(Span(max(0, start), min(len(lines[number]), end), span.style))
+        if count % STEP == 0:
+            yield
+    _known[text, language] = [Content(line, marks) for line, marks in zip(lines, found, strict=True)]
+    if len(_known) > KEPT:
+        _known.popitem(last=False)
 
 
-def code_rows(text: str, name: str, lines: Sequence[Content]) -> list[Row]:
+_known: Final[OrderedDict[tuple[str, str], Sequence[Content]]] = OrderedDict()
+
+
+def _spans(code: str, language: str) -> Iterator[Span | None]:
+    """A span for each token that has a colour, None for each other one."""
+    # 30 ms for the lexer library and 15-30 ms for a language's first lexer.
+    from pygments.lexers import get_lexer_by_name  # noqa: PLC0415  # as said above
+    from pygments.util import ClassNotFound  # noqa: PLC0415  # as said above
+
+    try:
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=True, tabsize=8)
+    except ClassNotFound:
+        lexer = get_lexer_by_name("text", stripnl=False, ensurenl=True, tabsize=8)
+    at = 0
+    for kind, token in lexer.get_tokens("\n".join(code.splitlines())):
+        name = _name_of(kind)
+        yield Span(at, at + len(token), "." + PREFIX + name) if name is not None else None
+        at += len(token)
+
+
+@lru_cache(512)
+def _name_of(kind: tuple[str, ...]) -> str | None:
+    """The style of a kind of token: its own, or that of the kind it belongs to."""
+    kinds = (kind[:size] for size in range(len(kind), 0, -1))
+    return next((_COLOURS[one] for one in kinds if one in _COLOURS), None)
+
+
+def code_rows(text: str, name: str, lines: Sequence[Content], later: str = "") -> list[Row]:
     """A code block: a line that names the language, then the code, on a band of its own."""
-    return [code_head(name, (text, len(lines) + 1)), *map(code_row, lines)]
+    return [code_head(name, (text, len(lines) + 1), later), *map(code_row, lines)]
 
 
-def code_head(name: str, code: tuple[str, int] | None = None) -> Row:
+def code_head(name: str, code: tuple[str, int] | None = None, later: str = "") -> Row:
     """The line that names the language."""
-    return Row(styled(name or "text", "code-name"), "code", band=True, wide=True, code=code)
+    return Row(styled(name or "text", "code-name"), "code", band=True, wide=True, code=code, later=later)
+
+
+def waits(text: str, language: str) -> bool:
+    """With `later`, `coloured_lines` would give plain ones for now."""
+    return len(text) > AT_ONCE and (text, language) not in _known and colourable(text, language)
 
 
 def code_row(line: Content) -> Row:

@@ -60,8 +60,17 @@ class _Table:
 class LiveMarkdown:
     """The rows of one Markdown text for a view of `width` cells; see `update`."""
 
-    def __init__(self, width: int, references: References | None = None, *, resolve: bool = True) -> None:
+    def __init__(
+        self,
+        width: int,
+        references: References | None = None,
+        *,
+        resolve: bool = True,
+        later: bool = False,
+    ) -> None:
+        """With `later` long code blocks stay plain for now; who shows them colours them (sheet.py)."""
         self.width = width
+        self._later = later
         self._references = references or {}
         self._resolve = resolve
         self._begin()
@@ -94,7 +103,7 @@ class LiveMarkdown:
             self._append(fresh[start : start + SLICE])
             kept = min(kept, self._advance(done=done and start + SLICE >= len(fresh)))
         if done and self._resolve and self.found:
-            self.rows = _resolved(text, self.width)
+            self.rows = _resolved(text, self.width, later=self._later)
             return 0
         return kept
 
@@ -125,7 +134,7 @@ class LiveMarkdown:
     ) -> tuple[Builder, list[Token]]:
         tokens, found = parse(source, inside=inside)
         self.found.update(found)
-        return Builder(source, self.width, self._references, open_), tokens
+        return Builder(source, self.width, self._references, open_, self._later), tokens
 
     def _settle(self, builder: Builder, units: list[Unit], safe: int, *, done: bool) -> bool:
         """Keep the rows of settled units, show the others. True when something is left to be parsed."""
@@ -255,10 +264,10 @@ def _oversize(builder: Builder, unit: Unit, safe: int) -> bool:
     return len(lines) > 1 and sum(len(line) + 1 for line in lines) > _limit(unit)
 
 
-def _resolved(text: str, width: int) -> list[Row]:
+def _resolved(text: str, width: int, *, later: bool) -> list[Row]:
     """All rows again, now that every reference is known (a definition may stand at the end)."""
     _tokens, found = parse(broken(clean(text)))
-    live = LiveMarkdown(width, found, resolve=False)
+    live = LiveMarkdown(width, found, resolve=False, later=later)
     live.update(text, done=True)
     return live.rows
 

@@ -60,7 +60,7 @@ class Block:
 
     def _fill_markdown(self, slot: TextPart | ReasoningPart, look: Look, text: str, *, done: bool) -> int:
         inset = 0 if isinstance(slot, TextPart) else INDENT.cell_length
-        live = self.live or LiveMarkdown(look.width - inset)
+        live = self.live or LiveMarkdown(look.width - inset, later=True)
         kept = live.update(text, done=done)
         fresh = live.rows[kept:]
         self.live = None if done else live

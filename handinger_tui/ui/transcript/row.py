@@ -54,6 +54,8 @@ class Row:
     wide: bool = False
     """May use the whole width, not only the measure of prose."""
     code: tuple[str, int] | None = None
+    later: str = ""
+    """The language in which this code block is still to be coloured; not seen itself."""
 
     def look(self) -> tuple[object, ...]:
         """Everything that can be seen, comparable (`Content` itself compares its text only)."""
@@ -105,6 +107,7 @@ def indented(rows: Iterable[Row], first: Content, rest: Content) -> list[Row]:
                 band=row.band,
                 wide=row.wide,
                 code=row.code,
+                later=row.later,
             )
         )
     return moved

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
+from textual.content import Content
 from textual.strip import Strip
 
+from handinger_tui.ui.transcript.code import coloured_lines, colouring
 from handinger_tui.ui.transcript.paint import Palette, height, paint
 from handinger_tui.ui.transcript.row import Row
 
@@ -57,14 +61,19 @@ class Sheet:
         self.tone: Final = tone
         self._width = width
         self._starts: list[int] = []
+        self.pale: list[int] = []
+        """Rows at which code blocks begin that are still to be coloured."""
 
     def replace(self, kept: int, fresh: list[Row]) -> int:
         """Keep the first `kept` rows and put `fresh` after them. Returns the first changed screen row."""
         if kept < len(self.rows):
             self.height = self._starts[kept]
             del self.rows[kept:], self._starts[kept:]
+            self.pale = [at for at in self.pale if at < kept]
         changed = self.height
         for row in fresh:
+            if row.later:
+                self.pale.append(len(self.rows))
             self.rows.append(row)
             self._starts.append(self.height)
             self.height += height(row, self._width)
@@ -73,6 +82,24 @@ class Sheet:
     def replace_first(self, row: Row) -> None:
         """Put another row in place of the first, which is as high."""
         self.rows[0] = row
+
+    def colour(self) -> Iterator[bool]:
+        """Colour what is pale, in steps of about 5 ms. Heights stay."""
+        for head in [self.rows[at] for at in self.pale]:
+            text = head.code[0] if head.code is not None else ""
+            for _step in colouring(text, head.later):
+                yield True
+            # The rows may have been made again meanwhile, and stand elsewhere.
+            at = next((at for at in self.pale if self.rows[at] is head), None)
+            if at is not None:
+                self._put_colours(at, coloured_lines(text, head.later))
+                yield True
+
+    def _put_colours(self, at: int, lines: Sequence[Content]) -> None:
+        self.pale.remove(at)
+        self.rows[at] = replace(self.rows[at], later="")
+        for number, line in enumerate(lines, at + 1):
+            self.rows[number] = replace(self.rows[number], content=line)
 
     def strip(self, y: int, paints: Paints) -> Strip:
         """The strip at screen row `y`."""

@@ -6,7 +6,7 @@ they come into sight, and the rows in sight never jump when they do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Final, Self
 
 from rich.style import Style as RichStyle
@@ -61,6 +61,7 @@ class Window(ScrollView, can_focus=True):
         self.moved: Callable[[], None] = lambda: None
         """Called when other rows have come into sight."""
         self._ahead: Ahead | None = None
+        self._colours: Iterator[bool] | None = None
 
     # -- drawing --------------------------------------------------------------------------
     def line(self, y: int) -> Strip:
@@ -76,7 +77,18 @@ class Window(ScrollView, can_focus=True):
         inside = row - page.starts[page.block_at(row)] - block.gap
         if inside < 0 or inside >= block.sheet.height:
             return Strip.blank(self.size.width, self.visual_style.rich_style)
+        if block.sheet.pale and self._colours is None:
+            self._colours = block.sheet.colour()
+            self.call_later(self._go_on_colouring)
         return block.sheet.strip(inside, paints)
+
+    def _go_on_colouring(self) -> None:
+        """One step; whoever waits for the loop comes before the next."""
+        if self._colours is not None and next(self._colours, False):
+            self.call_later(self._go_on_colouring)
+        else:
+            self._colours = None
+            self.refresh()
 
     def marked_line(self, y: int) -> Strip:
         """The strip of row `y` with whatever is drawn over it."""
