@@ -103,7 +103,7 @@ def money_of(session: Session, turn: Turn) -> TurnMoney:
     """What `turn` took within its session; unknown when it is not one of its turns."""
     turns = [turn if own.turn_id == turn.turn_id else own for own in session.turns]
     at = next((at for at, own in enumerate(turns) if own is turn), None)
-    return TurnMoney() if at is None else _alone(turns, at, reading_of(turns))
+    return TurnMoney() if at is None else money_at(turns, at, reading_of(turns))
 
 
 def money_before(session: Session, turn: Turn, newest: int) -> tuple[tuple[Turn, TurnMoney], ...]:
@@ -114,7 +114,7 @@ def money_before(session: Session, turn: Turn, newest: int) -> tuple[tuple[Turn,
     turns = [turn if own.turn_id == turn.turn_id else own for own in session.turns]
     at = next((at for at, own in enumerate(turns) if own is turn), 0)
     reading = reading_of(turns)
-    return tuple((turns[i], _alone(turns, i, reading)) for i in range(max(0, at - newest), at))
+    return tuple((turns[i], money_at(turns, i, reading)) for i in range(max(0, at - newest), at))
 
 
 def reading_of(turns: Sequence[Turn]) -> Reading:
@@ -125,13 +125,13 @@ def reading_of(turns: Sequence[Turn]) -> Reading:
     highest: dict[str, Decimal | int] = {}
     for turn in turns:
         for read in (turn.before, turn.snapshot):
-            if read is not None and _falls(read, highest):
+            if read is not None and falls(read, highest):
                 return Reading.PER_TURN
     return Reading.TOTAL if highest else Reading.NONE
 
 
-def _falls(read: Snapshot, highest: dict[str, Decimal | int]) -> bool:
-    """Some member is smaller than it was; else `highest` takes the new ones."""
+def falls(read: Snapshot, highest: dict[str, Decimal | int]) -> bool:
+    """Whether some member is smaller than it was; else `highest` takes the new ones."""
     for group, names in ((read.usage, _USAGE), (read.costs, _COSTS)):
         for name in names:
             value = getattr(group, name)
@@ -146,10 +146,11 @@ def _falls(read: Snapshot, highest: dict[str, Decimal | int]) -> bool:
 def turn_money(turns: Sequence[Turn]) -> tuple[TurnMoney, ...]:
     """One value per turn, in the same order."""
     reading = reading_of(turns)
-    return tuple(_alone(turns, at, reading) for at in range(len(turns)))
+    return tuple(money_at(turns, at, reading) for at in range(len(turns)))
 
 
-def _alone(turns: Sequence[Turn], at: int, reading: Reading) -> TurnMoney:
+def money_at(turns: Sequence[Turn], at: int, reading: Reading) -> TurnMoney:
+    """What the turn at `at` took; `reading` is that of all turns."""
     turn = turns[at]
     if turn.status in FREE:
         return NOTHING_TAKEN

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import is_
-
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.money import credits_text, usd_text
-from handinger_tui.core.readings import TurnMoney, money_of, turn_money
+from handinger_tui.core.money_index import MoneyIndex
+from handinger_tui.core.readings import TurnMoney, money_of
 from handinger_tui.core.receipt_facts import NEWEST, Change, change_against, change_of, percent_text
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import FREE, Turn
@@ -32,40 +30,20 @@ class Receipts:
     """
 
     def __init__(self) -> None:
-        self._made_of: tuple[object, ...] = ()
-        self._each: tuple[TurnMoney, ...] = ()
-        self._at: dict[str, int] = {}
+        self._money = MoneyIndex()
 
     def line(self, session: Session, turn: Turn) -> str:
         """As `receipt_line`."""
         if _silent(turn):
             return ""
         turns = session.turns
-        self._learn(session)
-        at = self._at.get(turn.turn_id)
-        if at is None or turns[at] is not turn:
+        # Mostly one of the newest is asked for.
+        at = next((at for at in reversed(range(len(turns))) if turns[at] is turn), None)
+        if at is None:
             return receipt_line(session, turn)
-        first = max(0, at - NEWEST)
-        earlier = zip(turns[first:at], self._each[first:at], strict=True)
-        return _line(turn, self._each[at], change_against(turn, self._each[at], earlier))
-
-    def _learn(self, session: Session) -> None:
-        """Figures are understood anew only when those of some turn changed: text grows far more often."""
-        made_of = (session.session_id, *_figures(session.turns))
-        if len(made_of) == len(self._made_of) and all(map(is_, made_of, self._made_of)):
-            return
-        self._made_of = made_of
-        self._each = turn_money(session.turns)
-        self._at = {turn.turn_id: at for at, turn in enumerate(session.turns)}
-
-
-def _figures(turns: Sequence[Turn]) -> tuple[object, ...]:
-    """Everything that what turns took is made from; an order never changes, and neither does a snapshot."""
-    return tuple(
-        part
-        for turn in turns
-        for part in (turn.order, turn.status, turn.worker_id, turn.before, turn.snapshot)
-    )
+        each, first = self._money(turns), max(0, at - NEWEST)
+        earlier = zip(turns[first:at], each[first:at], strict=True)
+        return _line(turn, each[at], change_against(turn, each[at], earlier))
 
 
 def _silent(turn: Turn) -> bool:

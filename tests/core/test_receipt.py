@@ -72,20 +72,20 @@ def test_many_lines_are_those_that_each_would_be_alone() -> None:
 
 
 def test_what_all_turns_took_is_worked_out_once_for_a_long_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    walks: list[int] = []
-    real = readings.reading_of
+    asked: list[int] = []
+    real = readings.money_at
 
-    def counted(turns: tuple[Turn, ...]) -> readings.Reading:
-        walks.append(len(turns))
-        return real(turns)
+    def counted(turns: tuple[Turn, ...], at: int, reading: readings.Reading) -> readings.TurnMoney:
+        asked.append(at)
+        return real(turns, at, reading)
 
-    monkeypatch.setattr(readings, "reading_of", counted)
+    monkeypatch.setattr("handinger_tui.core.money_index.money_at", counted)
     shown, receipts = totals(*["0.01"] * 200), Receipts()
     for own in shown.turns:
         receipts.line(shown, own)
-    assert walks == [200]
-    # Text that streams into the newest turn changes no figure.
+    assert asked == list(range(200))
+    # Text that streams into the newest turn.
     longer = replace(shown.turns[-1], parts=(TextPart(),))
     grown = replace(shown, turns=(*shown.turns[:-1], longer))
-    assert receipts.line(grown, grown.turns[50]) == receipts.line(shown, shown.turns[50])
-    assert walks == [200]
+    receipts.line(grown, grown.turns[50])
+    assert asked[200:] == [198, 199]

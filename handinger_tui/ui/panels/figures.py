@@ -7,7 +7,8 @@ from decimal import Decimal, localcontext
 from typing import Final
 
 from handinger_tui.core.money import EXACT, total
-from handinger_tui.core.readings import Reading, TurnMoney, money_of, reading_of, turn_money
+from handinger_tui.core.money_index import MoneyIndex
+from handinger_tui.core.readings import Reading, TurnMoney
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot
@@ -143,15 +144,19 @@ class UsageView:
 AT: Final = {member.name: at for at, member in enumerate(MEMBERS)}
 
 
-def usage_view(session: Session) -> UsageView:
-    """Select from a session. Turns that are still queued have used nothing and do not count."""
+def usage_view(session: Session, index: MoneyIndex | None = None) -> UsageView:
+    """Select from a session. Turns that are still queued have used nothing and do not count.
+
+    `index`: kept by who asks again and again, as a long session has many turns that stay as they are.
+    """
     turn = turn_in_view(session)
     if turn is None:
         return UsageView()
     turns = [own for own in session.turns if own.status is not TurnStatus.QUEUED or own is turn]
-    money = money_of(session, turn)
-    reading = reading_of(turns)
-    each = turn_money(turns)
+    index = MoneyIndex() if index is None else index
+    each = index(turns)
+    money = next(money for own, money in zip(reversed(turns), reversed(each), strict=True) if own is turn)
+    reading = index.reading
     return UsageView(
         turn=tuple(_of_turn(member, money, turn) for member in MEMBERS),
         worker=tuple(_of_worker(member, turns, each, reading) for member in MEMBERS),

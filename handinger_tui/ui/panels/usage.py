@@ -12,6 +12,7 @@ from textual.content import Content
 
 from handinger_tui.core.limits import Gauge
 from handinger_tui.core.money import credits_text, usd_text
+from handinger_tui.core.money_index import MoneyIndex
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Turn
 from handinger_tui.core.words import NOT_REPORTED, PENDING, number
@@ -46,7 +47,8 @@ class UsagePanel(Panel[UsageView]):
         super().__init__()
         self.tooltip = "Figures come from the service. What it did not report is never shown as zero."
         self._zone = zone
-        self._view = Memo(_key, usage_view)
+        index = MoneyIndex()
+        self._view = Memo(_key, lambda session: usage_view(session, index))
         self._gauges: tuple[Gauge, ...] = ()
         self._now_ms: int | None = None
         self._lines: list[Content] = []
@@ -101,14 +103,19 @@ class UsagePanel(Panel[UsageView]):
 
 
 def compact_line(
-    session: Session, gauges: Sequence[Gauge] = (), room: int | None = None, most: int | None = None
+    session: Session,
+    gauges: Sequence[Gauge] = (),
+    room: int | None = None,
+    most: int | None = None,
+    index: MoneyIndex | None = None,
 ) -> str:
     """One line for narrow screens: "turn $0.0123 · 8 credits · worker $0.05+ (2 turns not reported)".
 
     The limit that is nearest follows where `room` (cells) leaves place for it. With less than
     `most` the reasons of the plus sign go, then tokens, then credits, and never an amount of money.
+    `index`: see `usage_view`.
     """
-    view = usage_view(session)
+    view = usage_view(session, index)
     if view.status is None:
         return ""
     turn, worker = _turn_pieces(view), _worker_piece(view)

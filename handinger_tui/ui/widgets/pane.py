@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.widgets import TextArea
 
 from handinger_tui.core.limits import Gauge
+from handinger_tui.core.money_index import MoneyIndex
 from handinger_tui.core.receipt import Receipts
 from handinger_tui.core.session import Session
 from handinger_tui.ui.launch import Badge, LocalFiles
@@ -44,6 +45,7 @@ class SessionPane(Vertical):
     ) -> None:
         """`offers`: (name, summary) of the commands that begin with what is typed behind the slash."""
         super().__init__(id=id)
+        self._index = MoneyIndex()
         self.transcript = Transcript(Receipts().line, id="transcript")
         self.prompt = PromptBox(id="prompt")
         self._welcome = Welcome(local=local, id="welcome")
@@ -137,7 +139,7 @@ class SessionPane(Vertical):
         if len(made_of) == len(self._figures_of) and all(map(is_, made_of, self._figures_of)):
             return
         self._figures_of = made_of
-        self._money = compact_line(session, self.gauges, room, most) if money else ""
+        self._money = compact_line(session, self.gauges, room, most, self._index) if money else ""
 
     def advise(self, now_ms: int) -> None:
         """The card: trouble of our own first, else what the newest turn asks for."""

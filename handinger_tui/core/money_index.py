@@ -1,0 +1,70 @@
+"""Money of a session that grows: one more turn costs one turn, not a walk through all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from operator import is_
+
+from handinger_tui.core.readings import Reading, TurnMoney, falls, money_at
+from handinger_tui.core.turn import Turn
+
+Highest = dict[str, Decimal | int]
+
+
+class MoneyIndex:
+    """`reading_of` and `turn_money` of turns that are mostly the same objects as at the last call.
+
+    What a turn took depends on the turns before it and on the first look of the
+    next one, so it is worked out again from the turn before the first new one on.
+    Once the way to understand the readings changes, every turn is.
+    """
+
+    def __init__(self) -> None:
+        self.reading = Reading.NONE
+        """How the readings of the turns of the last call are understood."""
+        self._turns: Sequence[Turn] = ()
+        self._each: tuple[TurnMoney, ...] = ()
+        self._marked = 0
+        self._mark: Highest | None = {}
+        """The highest of each member over the first `_marked` turns; None once one of them fell."""
+
+    def __call__(self, turns: Sequence[Turn]) -> tuple[TurnMoney, ...]:
+        """One value per turn, in the same order; the very same tuple while the turns are the same."""
+        same = self._same(turns)
+        if same == len(turns) == len(self._turns):
+            return self._each
+        reading = self._read(turns, same)
+        kept = max(0, same - 1) if reading is self.reading else 0
+        new = (money_at(turns, at, reading) for at in range(kept, len(turns)))
+        self.reading, self._turns, self._each = reading, tuple(turns), (*self._each[:kept], *new)
+        return self._each
+
+    def _same(self, turns: Sequence[Turn]) -> int:
+        """How many turns from the first on are those of the last call."""
+        if len(self._turns) <= len(turns) and all(map(is_, self._turns, turns)):
+            return len(self._turns)
+        pairs = enumerate(zip(self._turns, turns, strict=False))
+        return next((at for at, (old, new) in pairs if old is not new), min(len(self._turns), len(turns)))
+
+    def _read(self, turns: Sequence[Turn], same: int) -> Reading:
+        if same < self._marked:
+            self._marked, self._mark = 0, {}
+        # The last turn is the one that changes: the mark stays before it.
+        for turn in turns[self._marked : -1]:
+            self._mark = _with(self._mark, turn)
+        self._marked = max(self._marked, len(turns) - 1)
+        highest = _with(None if self._mark is None else dict(self._mark), turns[-1]) if turns else {}
+        if highest is None:
+            return Reading.PER_TURN
+        return Reading.TOTAL if highest else Reading.NONE
+
+
+def _with(highest: Highest | None, turn: Turn) -> Highest | None:
+    """The same mapping with the turn's readings taken in; None once a member fell."""
+    for read in (turn.before, turn.snapshot):
+        if highest is None:
+            return None
+        if read is not None and falls(read, highest):
+            return None
+    return highest

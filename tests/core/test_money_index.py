@@ -1,0 +1,82 @@
+"""Money of a session that grows: what a walk through all its turns finds, for the price of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handinger_tui.core import readings
+from handinger_tui.core.money_index import MoneyIndex
+from handinger_tui.core.readings import Reading, TurnMoney, reading_of, turn_money
+from handinger_tui.core.snapshot import Snapshot
+from handinger_tui.core.turn import Order, Turn, TurnStatus
+from handinger_tui.core.usage import Usage
+
+WORKERS = st.sampled_from([None, "wrk_1"])
+SNAPSHOTS = st.none() | st.builds(
+    lambda usd, tokens, busy: Snapshot(
+        worker_id="wrk_1", running_flag=busy, usage=Usage(total_tokens=tokens, cost_usd=usd)
+    ),
+    st.none() | st.integers(0, 9).map(Decimal),
+    st.none() | st.integers(0, 9),
+    st.booleans(),
+)
+TURNS = st.builds(
+    lambda worker, status, before, snapshot: Turn(
+        Order("turn", "hi", 0, worker_id=worker), status=status, before=before, snapshot=snapshot
+    ),
+    WORKERS,
+    st.sampled_from(TurnStatus),
+    SNAPSHOTS,
+    SNAPSHOTS,
+)
+CHANGES = st.tuples(st.integers(0, 9), st.none() | TURNS)
+"""Turn `n` is another one, or (None) it and all behind it are gone; beyond the end: one more."""
+
+
+def changed(turns: tuple[Turn, ...], at: int, turn: Turn | None) -> tuple[Turn, ...]:
+    return (*turns[:at], *([] if turn is None else [turn, *turns[at + 1 :]]))
+
+
+@given(st.lists(TURNS, max_size=6).map(tuple), st.lists(CHANGES, max_size=6))
+def test_it_finds_what_a_walk_through_all_turns_finds(
+    turns: tuple[Turn, ...], changes: Sequence[tuple[int, Turn | None]]
+) -> None:
+    index = MoneyIndex()
+    for at, turn in [(len(turns), None), *changes]:
+        turns = changed(turns, at, turn)
+        assert index(turns) == turn_money(turns)
+        assert index.reading is reading_of(turns)
+        assert index(turns) is index(list(turns))
+
+
+def growing(count: int) -> Iterator[tuple[Turn, ...]]:
+    """A session in which one turn after the other runs and ends."""
+    turns: tuple[Turn, ...] = ()
+    for at in range(count):
+        usage = Usage(total_tokens=at, cost_usd=Decimal(at))
+        turn = Turn(Order(f"turn_{at}", "hi", at, worker_id="wrk_1"), status=TurnStatus.ACCEPTED)
+        yield (*turns, turn)
+        ended = Snapshot(worker_id="wrk_1", usage=usage)
+        turns = (*turns, replace(turn, status=TurnStatus.COMPLETED, snapshot=ended))
+        yield turns
+
+
+def test_one_more_turn_costs_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    real = readings.money_at
+
+    def counting(turns: Sequence[Turn], at: int, reading: Reading) -> TurnMoney:
+        asked.append(at)
+        return real(turns, at, reading)
+
+    monkeypatch.setattr("handinger_tui.core.money_index.money_at", counting)
+    index, sessions = MoneyIndex(), list(growing(100))
+    for turns in sessions:
+        index(turns)
+    assert len(asked) <= 2 * len(sessions)
