@@ -16,12 +16,13 @@ from typing import Final
 from handinger_tui.core.evidence import sources_of_turn
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money import decimal_text, micro_credits, pico_usd, tidy
-from handinger_tui.core.readings import TurnMoney, turn_money
+from handinger_tui.core.readings import TurnMoney
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import FREE, Trigger, Turn
 from handinger_tui.core.usage import Costs, Usage
-from handinger_tui.ledger.rows import Cell, fitting, pack, pack_optional, unpack
+from handinger_tui.ledger.compared import Compared
+from handinger_tui.ledger.rows import Cell, fitting, pack, pack_optional
 
 COUNTS: Final = (
     "input_tokens",
@@ -62,23 +63,24 @@ class _Known:
     numbers: Mapping[str, int | None]
 
 
-def write_charges(connection: sqlite3.Connection, session: Session) -> None:
+def write_charges(connection: sqlite3.Connection, session: Session, compared: Compared) -> None:
     """Write what is new about the turns of `session`, inside a transaction of the caller."""
-    connection.executemany(_INSERT, news(connection, session))
+    connection.executemany(_INSERT, news(connection, session, compared))
 
 
-def news(connection: sqlite3.Connection, session: Session) -> list[Cells]:
+def news(connection: sqlite3.Connection, session: Session, compared: Compared) -> list[Cells]:
     """Rows to write: the charge of every turn that has none, and corrections where more is known now.
 
     A turn that is under way has one as soon as any number of it is known. A new
     reading can change earlier turns as well (product.md, section 5), so all turns
-    of the session are looked at.
+    of the session are looked at, but for those that `compared` knows.
     """
-    charged = _charged(connection, session.session_id)
+    unsure = compared.unsure(connection, session)
+    charged = _charged(connection, [turn.turn_id for turn, _ in unsure])
     # A correction is as old as the newest thing known of the session.
     newest = max(map(_moment, session.turns), default=0)
     rows: list[Cells] = []
-    for turn, money in zip(session.turns, turn_money(session.turns), strict=True):
+    for turn, money in unsure:
         told = {name: value for name, value in numbers_of(money).items() if value is not None}
         known = charged.get(turn.turn_id)
         if known is None:
@@ -88,6 +90,8 @@ def news(connection: sqlite3.Connection, session: Session) -> list[Cells]:
         changes = _changes(known, turn, money, told)
         if changes is not None:
             rows.append(_row(session, turn, money, {"kind": "correction", "at_ms": newest, **changes}))
+    if not rows:
+        compared.agreed(session)
     return rows
 
 
@@ -133,13 +137,13 @@ def exact_numbers(usage: Usage, costs: Costs) -> dict[str, str | None]:
     return found
 
 
-def _charged(connection: sqlite3.Connection, session_id: str) -> dict[str, _Known]:
-    rows = connection.execute("SELECT * FROM turn_totals WHERE session_id = ?", (pack(session_id),))
+def _charged(connection: sqlite3.Connection, turn_ids: list[str]) -> dict[str, _Known]:
+    asked = "SELECT * FROM turn_totals WHERE turn_id = ?"
+    rows = ((one, connection.execute(asked, (pack(one),)).fetchone()) for one in turn_ids)
     return {
-        unpack(row["turn_id"]): _Known(
-            row["status"], bool(row["final"]), row["told"], {name: row[name] for name in NUMBERS}
-        )
-        for row in rows
+        one: _Known(row["status"], bool(row["final"]), row["told"], {name: row[name] for name in NUMBERS})
+        for one, row in rows
+        if row is not None
     }
 
 

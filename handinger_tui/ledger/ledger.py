@@ -14,6 +14,7 @@ from handinger_tui.core.session import Session, put_turn
 from handinger_tui.core.turn import Order
 from handinger_tui.ledger import reads, writes
 from handinger_tui.ledger.accounts import Accounts
+from handinger_tui.ledger.compared import Compared
 from handinger_tui.ledger.faults import translated
 from handinger_tui.ledger.history import History
 from handinger_tui.ledger.opening import Opened, mark_suspect, open_database
@@ -41,6 +42,7 @@ class Ledger(Accounts, History):
         self._run_id = uuid4().hex
         self._presence = None if path is None else Presence(path, self._run_id)
         self._met: str | None = None
+        self._compared = Compared()
         on_damage = (lambda: None) if path is None else partial(mark_suspect, path)
         super().__init__(DatabaseThread(self._open, self._run_id, on_damage=on_damage), zone)
 
@@ -111,7 +113,8 @@ class Ledger(Accounts, History):
             if turn is None:
                 return
             session = put_turn(session, turn)
-        await self._run(partial(writes.close_turn, session=session, turn=turn), Frames.WRITTEN)
+        closing = partial(writes.close_turn, session=session, turn=turn, compared=self._compared)
+        await self._run(closing, Frames.WRITTEN)
 
     async def charge(self, session: Session) -> None:
         """Write what the turns of `session` took so far, the one under way included.
@@ -122,7 +125,7 @@ class Ledger(Accounts, History):
         Raises:
             LedgerError: nothing of it was written; the next call or `close_turn` makes up for it.
         """
-        await self._run(partial(writes.charge, session=session))
+        await self._run(partial(writes.charge, session=session, compared=self._compared))
 
     async def remember_worker(self, session_id: str, worker_id: str) -> None:
         """The service told the worker's id."""

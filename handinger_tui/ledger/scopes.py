@@ -18,7 +18,7 @@ from handinger_tui.core.spending import Spent, Which
 from handinger_tui.core.turn import FREE, Turn, TurnStatus
 from handinger_tui.core.usage import Usage
 from handinger_tui.ledger.limits import TypedLimits, Whose, typed_limits
-from handinger_tui.ledger.rows import pack
+from handinger_tui.ledger.rows import pack, unpack
 from handinger_tui.ledger.totals import SUMS_OF_SPENT, spent, spent_of
 
 NO_TURNS: Final = Spent(0, Total(Decimal(0)), Total(Decimal(0)))
@@ -40,7 +40,10 @@ def accounted(
     A turn of `session` that may spend and is not in the ledger yet is a gap of every scope.
     """
     typed = typed_limits(connection, Whose(session.session_id, session.worker_id, simulated))
-    missing = [turn for turn in session.turns if _may_spend(turn) and not _turn(connection, turn).turns]
+    charged = _charged(connection, session)
+    others = [turn for turn in session.turns if turn.turn_id not in charged and _may_spend(turn)]
+    # A turn may be charged under another session that knew it earlier.
+    missing = [turn for turn in others if not _turn(connection, turn).turns]
     today = [turn for turn in missing if turn.live or turn.order.created_ms >= since_ms]
     found = {
         Scope.TURN: _newest(connection, session),
@@ -59,6 +62,11 @@ def accounted(
 
 def _may_spend(turn: Turn) -> bool:
     return turn.status not in FREE and turn.status is not TurnStatus.QUEUED
+
+
+def _charged(connection: sqlite3.Connection, session: Session) -> set[str]:
+    asked = "SELECT turn_id FROM turn_totals WHERE session_id = ?"
+    return {unpack(row["turn_id"]) for row in connection.execute(asked, (pack(session.session_id),))}
 
 
 def _turn(connection: sqlite3.Connection, turn: Turn) -> Spent:

@@ -13,6 +13,7 @@ from handinger_tui.core.frames import Framing, Note
 from handinger_tui.core.session import Session, title_from
 from handinger_tui.core.turn import LIVE, Order, Turn, TurnStatus
 from handinger_tui.ledger.charging import news, write_charges
+from handinger_tui.ledger.compared import Compared
 from handinger_tui.ledger.gathering import gather
 from handinger_tui.ledger.rows import TurnFrame, fitting, frame_row, pack, pack_optional
 
@@ -110,7 +111,7 @@ def open_turn(connection: sqlite3.Connection, session: Session, order: Order, ru
         connection.execute(_TURN, cells)
 
 
-def close_turn(connection: sqlite3.Connection, session: Session, turn: Turn) -> None:
+def close_turn(connection: sqlite3.Connection, session: Session, turn: Turn, compared: Compared) -> None:
     """Status, answer, and what was charged. `session` holds `turn` and the turns before it."""
     at_ms = turn.ended_ms if turn.ended_ms is not None else turn.order.created_ms
     with transaction(connection, Care.FULL):
@@ -128,7 +129,7 @@ def close_turn(connection: sqlite3.Connection, session: Session, turn: Turn) -> 
         )
         if not connection.execute("SELECT changes()").fetchone()[0]:
             # Deleted meanwhile: only what it cost is kept.
-            write_charges(connection, session)
+            write_charges(connection, session, compared)
             return
         _put_session(connection, session, max(at_ms, session.updated_ms), "")
         connection.execute(
@@ -138,15 +139,15 @@ def close_turn(connection: sqlite3.Connection, session: Session, turn: Turn) -> 
         )
         if turn.status not in LIVE:
             gather(connection, turn.turn_id)
-        write_charges(connection, session)
+        write_charges(connection, session, compared)
 
 
-def charge(connection: sqlite3.Connection, session: Session) -> None:
+def charge(connection: sqlite3.Connection, session: Session, compared: Compared) -> None:
     """Write what the turns took so far. Asked often: it takes the write lock only when there is news."""
-    if news(connection, session):
+    if news(connection, session, compared):
         with transaction(connection):
             # Looked at again: another process may have written the same meanwhile.
-            write_charges(connection, session)
+            write_charges(connection, session, compared)
 
 
 def _put_session(connection: sqlite3.Connection, session: Session, updated_ms: int, title: str) -> None:

@@ -11,6 +11,7 @@ from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom
 from handinger_tui.core.fold import fold
 from handinger_tui.core.session import put_turn
 from handinger_tui.ledger import writes
+from handinger_tui.ledger.compared import Compared
 from handinger_tui.ledger.faults import translate
 from handinger_tui.ledger.opening import open_database
 from handinger_tui.ledger.rows import TurnFrame
@@ -42,7 +43,7 @@ def test_orders_and_ends_survive_a_power_cut_and_frames_the_end_of_the_program(t
     writes.open_turn(connection, session(), order(), "run")
     writes.write_frames(connection, [TurnFrame("turn_1", frame(0, "x"))], "run")
     turn = fold(order(), answered())
-    writes.close_turn(connection, put_turn(session(), turn), turn)
+    writes.close_turn(connection, put_turn(session(), turn), turn, Compared())
     connection.close()
     assert cares(said) == ["FULL", "NORMAL", "FULL"]
 

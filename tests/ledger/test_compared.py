@@ -1,0 +1,125 @@
+"""Only what is new of a session is compared with the record, and nothing that failed counts as written."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from handinger_tui.core.session import Session, put_turn
+from handinger_tui.core.snapshot import Snapshot
+from handinger_tui.core.spending import Which
+from handinger_tui.core.turn import Order, Turn, TurnStatus
+from handinger_tui.core.usage import Usage
+from handinger_tui.ledger import writes
+from handinger_tui.ledger.charging import write_charges
+from handinger_tui.ledger.compared import KEPT, Compared
+from handinger_tui.ledger.opening import open_database
+from handinger_tui.ledger.totals import spent
+from handinger_tui.ledger.writes import transaction
+from tests.ledger.made import session
+
+LOOK = "SELECT * FROM turn_totals WHERE turn_id"
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    connection = open_database(tmp_path / "h.db", 1.0).connection
+    yield connection
+    connection.close()
+
+
+def ended(number: int, usd: str | None = None) -> Turn:
+    """A turn after which the worker told that total; by itself a cent for each."""
+    total = Decimal(number) / 100 if usd is None else Decimal(usd)
+    read = Snapshot("wrk_1", "completed", usage=Usage(cost_usd=total))
+    what = Order(f"turn_{number}", "hello", number, worker_id="wrk_1" if number > 1 else None)
+    return Turn(what, status=TurnStatus.COMPLETED, worker_id="wrk_1", snapshot=read, ended_ms=number)
+
+
+def long(turns: int) -> Session:
+    now = session()
+    for number in range(1, turns + 1):
+        now = put_turn(now, ended(number))
+    return now
+
+
+def looks(connection: sqlite3.Connection, now: Session, compared: Compared) -> int:
+    """Charge; how many turns of the record were read for it."""
+    asked: list[str] = []
+    connection.set_trace_callback(asked.append)
+    writes.charge(connection, now, compared)
+    connection.set_trace_callback(None)
+    return sum(one.startswith(LOOK) for one in asked)
+
+
+def _write_and_fail(connection: sqlite3.Connection, now: Session, compared: Compared) -> None:
+    with transaction(connection):
+        write_charges(connection, now, compared)
+        raise RuntimeError
+
+
+def usd(connection: sqlite3.Connection) -> Decimal | None:
+    return spent(connection, Which()).usd.value
+
+
+def test_what_is_compared_does_not_grow_with_the_session(database: sqlite3.Connection) -> None:
+    now, compared = long(60), Compared()
+    assert looks(database, now, compared) == 2 * 60
+    # Read back once.
+    assert looks(database, now, compared) == 60
+    assert looks(database, now, compared) == 0
+    now = put_turn(now, ended(61))
+    assert looks(database, now, compared) == 2 * 2
+    assert looks(database, now, compared) == 2
+    assert looks(database, now, compared) == 0
+    assert usd(database) == Decimal("0.61")
+
+
+def test_a_reading_that_falls_corrects_the_turns_before_it(database: sqlite3.Connection) -> None:
+    now, compared = long(20), Compared()
+    for _ in range(2):
+        writes.charge(database, now, compared)
+    assert usd(database) == Decimal("0.20")
+    # From now on every reading is that turn's own.
+    now = put_turn(now, ended(21, "0.001"))
+    writes.charge(database, now, compared)
+    assert usd(database) == sum((Decimal(n) / 100 for n in range(1, 21)), Decimal("0.001"))
+
+
+def test_what_was_rolled_back_is_written_the_next_time(database: sqlite3.Connection) -> None:
+    now, compared = long(3), Compared()
+    for _ in range(2):
+        writes.charge(database, now, compared)
+    now = put_turn(now, ended(4))
+    with pytest.raises(RuntimeError):
+        _write_and_fail(database, now, compared)
+    assert usd(database) == Decimal("0.03")
+    writes.charge(database, now, compared)
+    assert usd(database) == Decimal("0.04")
+
+
+def test_another_database_holds_none_of_it(database: sqlite3.Connection, tmp_path: Path) -> None:
+    now, compared = long(3), Compared()
+    for _ in range(2):
+        writes.charge(database, now, compared)
+    other = open_database(tmp_path / "other.db", 1.0).connection
+    writes.charge(other, now, compared)
+    assert usd(other) == Decimal("0.03")
+    other.close()
+
+
+def test_only_some_sessions_are_remembered(database: sqlite3.Connection) -> None:
+    compared = Compared()
+    for number in range(KEPT + 1):
+        own = replace(long(1), session_id=f"ses_{number}")
+        turn = replace(own.turns[0], order=replace(own.turns[0].order, turn_id=f"turn_of_{number}"))
+        own = replace(own, turns=(turn,))
+        for _ in range(2):
+            writes.charge(database, own, compared)
+    assert len(compared._held) == KEPT
+    assert usd(database) == Decimal("0.01") * (KEPT + 1)
