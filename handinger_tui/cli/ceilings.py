@@ -44,6 +44,10 @@ class Ceilings:
                 say(reached_text(gauge) + (f" {STILL}" if running else ""))
                 say(f"Nothing more is sent under it. {raise_hint(gauge.limit)}")
 
+    def refused(self, gauge: Gauge) -> None:
+        """The answer to the message itself tells that this limit is reached."""
+        self._told[gauge.limit] = State.REACHED
+
     def over(self, gauges: Iterable[Gauge]) -> bool:
         """A limit that was given with this very command is reached."""
         flagged = [gauge for gauge in gauges if gauge.limit.origin is Origin.FLAG]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.cli.costs_columns import Column, clip, fitting, in_line, lines_of
 from handinger_tui.cli.costs_text import amount_text
 from handinger_tui.cli.output import put
-from handinger_tui.core.money import Total, credits_text, usd_text
+from handinger_tui.core.money import Total, credits_text, credits_words, usd_text
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.spending import Bucket
 from handinger_tui.core.words import number, plural
@@ -46,9 +47,15 @@ def put_turns(book: Book, asked: Asked, whole: Bucket, width: int) -> None:
             width,
         )
         put("\n".join(line.rstrip() for line in lines_of(listed)))
-    cost = amount_text(whole.total("usd"), usd_text)
-    credit = amount_text(whole.total("credits"), credits_text)
-    put(f"total: {plural(whole.turns, 'turn')}, {cost}, {credit} credits")
+    for line in textwrap.wrap(f"total: {' · '.join(_total(whole))}", width, break_on_hyphens=False):
+        put(line)
+
+
+def _total(whole: Bucket) -> list[str]:
+    cost, credited = whole.total("usd"), whole.total("credits")
+    usd = amount_text(cost, usd_text)
+    pieces = [plural(whole.turns, "turn"), usd if cost.value is not None else f"cost {usd}"]
+    return [*pieces, amount_text(credited, credits_words)] if credited.value is not None else pieces
 
 
 def _pages(rows: Iterator[Row]) -> Iterator[list[Row]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from handinger_tui.core.errors import SettingsError
@@ -35,8 +35,9 @@ def until_ms(text: str, now: datetime) -> int:
 
 
 def midnight(day: date) -> datetime:
-    """The local beginning of a day, with the offset that held then."""
-    return datetime(day.year, day.month, day.day).astimezone()
+    """The local beginning of a day, with the offset that held then; 01:00 where clocks skip midnight."""
+    # Not at once: without a zone `astimezone` is an hour early where midnight does not exist.
+    return datetime.fromtimestamp(datetime.combine(day, time()).timestamp(), UTC).astimezone()
 
 
 def _spans(text: str, flag: str, now: datetime) -> tuple[datetime, datetime]:

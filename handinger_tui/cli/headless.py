@@ -58,7 +58,7 @@ class Headless:
         self._settings = settings
         self._printer: Printer = printer(told.output_format or "text", sys.stdout, raw=told.raw)
         self._signal: Exit | None = None
-        self._session_id = ""
+        self._session_id = self._turn_id = ""
         self._due = False
         self._over = False
         self._stdout_gone = False
@@ -74,9 +74,10 @@ class Headless:
             self._listen(parts)
             what = (session.session_id, prompt, self._settings.budget, attachments)
             try:
-                turn_id = await parts.engine.send(*what)
+                self._turn_id = turn_id = await parts.engine.send(*what)
             except LimitReached as reached:
-                turn_id = await parts.engine.put_aside(*what, refusal(reached))
+                self._ceilings.refused(reached.gauge)
+                self._turn_id = turn_id = await parts.engine.put_aside(*what, refusal(reached))
                 return await self._see_through(parts, turn_id)
             if self._told.detach:
                 await self._until_accepted(parts, turn_id)
@@ -93,9 +94,10 @@ class Headless:
             session = await session_of_worker(parts, worker_id)
             session = await parts.engine.adopt(session.session_id, insist=True)
             self._session_id = session.session_id
-            turn = session.current
+            turn = session.sent
             if turn is None:
                 raise HandingerError(f"{worker_id} has no turn yet.", "Send one: handinger-tui -w ID -p …")
+            self._turn_id = turn.turn_id
             self._listen(parts)
             # What the run already took counts from the first moment.
             await parts.engine.recount(session.session_id)
@@ -141,7 +143,10 @@ class Headless:
         self._due = False
         if self._over:
             return
-        turn = parts.engine.session(self._session_id).current
+        # None: it is being written to the disk, and older ones are not what was asked for.
+        turn = next(
+            (t for t in parts.engine.session(self._session_id).turns if t.turn_id == self._turn_id), None
+        )
         if turn is not None:
             self._guard(lambda: self._printer.turn(turn))
             self._ceilings.hear(parts.engine.gauges(self._session_id), running=turn.live)

@@ -12,7 +12,7 @@ from handinger_tui.cli.places import places
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export.result import result_object, whole_number
 from handinger_tui.core.jsontext import Json, dump
-from handinger_tui.core.money import credits_text, decimal_text, usd_text
+from handinger_tui.core.money import Total, credits_total_text, decimal_text, total_text
 from handinger_tui.core.receipt import Receipts
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.session import Session, SessionSummary
@@ -64,7 +64,7 @@ async def _only(ledger: Ledger, prefix: str) -> str:
 
 
 def summary_object(summary: SessionSummary) -> JsonObject:
-    """One session of a list; money is null where nothing is known, `unpriced` counts the gaps."""
+    """One session of a list; money is null where nothing is known, `un…_turns` count what it lacks."""
     return {
         "session_id": summary.session_id,
         "worker_id": summary.worker_id,
@@ -76,6 +76,7 @@ def summary_object(summary: SessionSummary) -> JsonObject:
         "cost_usd": None if summary.cost_usd is None else decimal_text(summary.cost_usd),
         "credits": whole_number(summary.credits),
         "unpriced_turns": summary.unpriced,
+        "uncredited_turns": summary.uncredited,
         "unread": summary.unread,
     }
 
@@ -92,14 +93,10 @@ def _list_text(found: list[SessionSummary]) -> str:
 
 
 def _row(summary: SessionSummary, now: int) -> str:
-    gaps = (
-        f" + {plural(summary.unpriced, 'turn')} not reported"
-        if summary.unpriced and summary.cost_usd is not None
-        else ""
-    )
-    money = [usd_text(summary.cost_usd) + gaps if summary.cost_usd is not None else "cost not reported"]
+    cost = total_text(Total(summary.cost_usd, summary.unpriced))
+    money = [cost if summary.cost_usd is not None else f"cost {cost}"]
     if summary.credits is not None:
-        money.append(f"{credits_text(summary.credits)} credits")
+        money.append(credits_total_text(Total(summary.credits, summary.uncredited)))
     told = " · ".join((plural(summary.turns, "turn"), *money, str(summary.last_status or "empty")))
     mark = "*" if summary.unread else " "
     when = f"{ago(summary.updated_ms, now):>9}"

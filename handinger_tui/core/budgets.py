@@ -12,7 +12,7 @@ from handinger_tui.core.limits import Unit
 from handinger_tui.core.money import EXACT
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.spending import LOCAL, TurnCharge
-from handinger_tui.core.turn import FREE, LIVE, TurnStatus
+from handinger_tui.core.turn import FREE, LIVE, Trigger, TurnStatus
 from handinger_tui.core.usual import Spread, rough, spread
 from handinger_tui.core.words import plural
 
@@ -30,7 +30,7 @@ ABOUT: Final = Decimal("0.2")
 
 @dataclass(frozen=True, slots=True)
 class BudgetRow:
-    """Turns that may have cost something, at one level.
+    """Turns that may have cost something, at one level ("": nobody knows which).
 
     `incomplete`: they failed, ended early, or their end is not known. The
     spreads hold known figures of finished turns only; times in milliseconds.
@@ -55,8 +55,13 @@ class BudgetRow:
         return min(99, max(1, (200 * self.incomplete + self.turns) // (2 * self.turns)))
 
 
+def level_of(budget: str | None, trigger: Trigger) -> str:
+    """The level a turn had: `budget` where one is known; "" where others started it and nobody told us."""
+    return budget or ("" if trigger is Trigger.ELSEWHERE else DEFAULT)
+
+
 def compare(charges: Iterable[TurnCharge]) -> tuple[BudgetRow, ...]:
-    """One row per level that was used: low, standard, high, unlimited, then others by name.
+    """One row per level that was used: low, standard, high, unlimited, others by name, last the unknown one.
 
     Turns under way do not count yet. Where any turn took real money, the
     local worker's pretend turns are left out.
@@ -65,10 +70,11 @@ def compare(charges: Iterable[TurnCharge]) -> tuple[BudgetRow, ...]:
     real = [own for own in counted if own.base_url != LOCAL]
     levels: dict[str, list[TurnCharge]] = {}
     for own in real or counted:
-        levels.setdefault(own.budget or DEFAULT, []).append(own)
+        levels.setdefault(level_of(own.budget, own.trigger), []).append(own)
     known = [level for level in LEVELS if level in levels]
-    others = sorted(level for level in levels if level not in LEVELS)
-    return tuple(_row(level, levels[level]) for level in (*known, *others))
+    others = sorted(level for level in levels if level and level not in LEVELS)
+    unknown = [""] if "" in levels else []
+    return tuple(_row(level, levels[level]) for level in (*known, *others, *unknown))
 
 
 def _row(level: str, charges: Sequence[TurnCharge]) -> BudgetRow:
@@ -108,7 +114,8 @@ class _Pair:
 
 def advice(rows: Sequence[BudgetRow]) -> str | None:
     """One sentence with the numbers of the two best known levels that differ clearly; None without such."""
-    pairs = [pair for one, other in combinations(rows, 2) if (pair := _pair(one, other)) is not None]
+    named = [row for row in rows if row.budget]
+    pairs = [pair for one, other in combinations(named, 2) if (pair := _pair(one, other)) is not None]
     if not pairs:
         return None
     pair = max(pairs, key=lambda pair: pair.turns)

@@ -31,7 +31,7 @@ class Scope(StrEnum):
     """What a limit counts."""
 
     TURN = "turn"
-    """The newest turn of the session."""
+    """The newest turn of the session that was sent."""
     SESSION = "session"
     WORKER = "worker"
     """Every session of the worker; where the worker tells a larger total of its own, that."""

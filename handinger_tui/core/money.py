@@ -128,15 +128,31 @@ def usd_text(value: Decimal | None) -> str:
 
 
 def credits_text(value: Decimal | None) -> str:
-    """For people: "8", "12.5", "0.0004"; the word "credits" is the caller's."""
+    """For people: "8", "12.5", "0.0004", for where "credits" stands above it."""
     return _for_people(value, sign="", at_least=0)
+
+
+def credits_words(value: Decimal | None) -> str:
+    """For people: "1 credit", "12.5 credits", "not reported"."""
+    told = credits_text(value)
+    return told if tidy(value) is None else f"{told} {'credit' if told == '1' else 'credits'}"
 
 
 def total_text(amount: Total) -> str:
     """For people: "$1.23", "$1.23 + 2 turns unknown", "not reported"."""
+    return usd_text(amount.value) + _gap(amount)
+
+
+def credits_total_text(amount: Total) -> str:
+    """For people: "8 credits", "8 credits + 2 turns unknown", "not reported"."""
+    return credits_words(amount.value) + _gap(amount)
+
+
+def _gap(amount: Total) -> str:
+    """Behind a sum with gaps: " + 2 turns unknown"; "" where nothing is missing, or nothing known."""
     if amount.value is None or amount.whole:
-        return usd_text(amount.value)
-    return f"{usd_text(amount.value)} + {plural(amount.missing_turns, 'turn')} unknown"
+        return ""
+    return f" + {plural(amount.missing_turns, 'turn')} unknown"
 
 
 def _for_people(value: Decimal | None, *, sign: str, at_least: int) -> str:

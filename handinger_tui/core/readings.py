@@ -18,7 +18,7 @@ from handinger_tui.core.money import EXACT, Total, tidy, total
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot
-from handinger_tui.core.turn import FREE, LIVE, Turn
+from handinger_tui.core.turn import FREE, LIVE, Trigger, Turn
 from handinger_tui.core.usage import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage
 
 
@@ -167,6 +167,17 @@ def money_at(turns: Sequence[Turn], at: int, reading: Reading) -> TurnMoney:
     if before is None:
         return TurnMoney(reading=reading)
     return TurnMoney(*after.minus(before), reading, known)
+
+
+def took_ms(turn: Turn) -> int | None:
+    """From sending to the end as we saw it, by our own clock.
+
+    None while it runs, when the clock went back, and for what others started at a time of their own.
+    """
+    if turn.ended_ms is None or turn.live or turn.order.trigger is Trigger.ELSEWHERE:
+        return None
+    taken = turn.ended_ms - turn.order.created_ms
+    return taken if taken >= 0 else None
 
 
 def _look_before_next(turns: Sequence[Turn], at: int) -> _Numbers | None:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from handinger_tui.core.budgets import level_of
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
-from handinger_tui.core.money import credits_text, usd_text
+from handinger_tui.core.money import credits_words, usd_text
 from handinger_tui.core.money_index import MoneyIndex
-from handinger_tui.core.readings import TurnMoney, money_of
+from handinger_tui.core.readings import TurnMoney, money_of, took_ms
 from handinger_tui.core.receipt_facts import NEWEST, Change, change_against, change_of, percent_text
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import FREE, Turn
-from handinger_tui.core.words import duration, plural
+from handinger_tui.core.turn import FREE, Turn, TurnStatus
+from handinger_tui.core.words import NOT_REPORTED, PENDING, duration, plural
 
 
 def receipt_line(session: Session, turn: Turn) -> str:
     """Duration, steps, tokens, credits, USD, budget, sources and files; an empty text while live.
 
     Behind the amount stands how far it is from the median of the turns before it.
-    A figure that nobody reported is named as such once, never shown as zero.
+    A figure that nobody reported is named as such once, never shown as zero. Figures
+    of a worker that was not seen to have finished are "so far", and our own clock wears "~".
     """
     if _silent(turn):
         return ""
@@ -52,18 +54,30 @@ def _silent(turn: Turn) -> bool:
 
 
 def _line(turn: Turn, money: TurnMoney, change: Change) -> str:
-    usage = money.usage
+    usage, going = money.usage, turn.status is TurnStatus.RUNNING
     off = f" ({percent_text(change.percent)})" if change.percent is not None else ""
-    elapsed = turn.ended_ms - turn.order.created_ms if turn.ended_ms is not None else None
-    pieces = [duration(elapsed) if elapsed is not None else ""]
+    pieces = [took_text(turn, money)]
     if usage.steps is not None:
         pieces.append(plural(usage.steps, "step"))
     if usage.total_tokens is not None:
         pieces.append(plural(usage.total_tokens, "token"))
     if usage.credits is not None:
-        pieces.append(f"{credits_text(usage.credits)} credits" + (off if money.usd is None else ""))
-    pieces.append(f"{usd_text(money.usd)}{off}" if money.usd is not None else "cost not reported")
-    pieces.append(turn.order.budget or "standard")
+        pieces.append(credits_words(usage.credits) + (off if money.usd is None else ""))
+    if money.usd is not None:
+        pieces.append(f"{usd_text(money.usd)}{off}")
+    else:
+        pieces.append(f"cost {PENDING if going else NOT_REPORTED}")
+    pieces.append(level_of(turn.order.budget, turn.order.trigger))
     sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))
     pieces += [plural(sources, "source") if sources else "", plural(files, "file") if files else ""]
-    return " · ".join(piece for piece in pieces if piece)
+    told = " · ".join(piece for piece in pieces if piece)
+    counted = usage.known() or money.costs.known()
+    return f"so far: {told}" if counted and not money.known else told
+
+
+def took_text(turn: Turn, money: TurnMoney) -> str:
+    """How long it took: as reported, else as our own clock has it ("~12 s"); "" where nobody knows."""
+    if money.known and money.usage.duration_ms is not None:
+        return duration(money.usage.duration_ms)
+    elapsed = took_ms(turn)
+    return "" if elapsed is None else f"~{duration(elapsed)}"

@@ -7,18 +7,21 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
+from handinger_tui.core.budgets import level_of
 from handinger_tui.core.frames import Frame, Framing, Look, Note
 from handinger_tui.core.limits import Unit
 from handinger_tui.core.money import EXACT
-from handinger_tui.core.readings import TurnMoney, money_before, money_of
+from handinger_tui.core.readings import TurnMoney, money_before, money_of, took_ms
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
 from handinger_tui.core.spending import LOCAL
-from handinger_tui.core.turn import FREE, Turn, TurnStatus
+from handinger_tui.core.turn import FREE, Trigger, Turn, TurnStatus
 from handinger_tui.core.usual import Usual, spread
 
 ENOUGH_EARLIER: Final = 3
 """Fewer known earlier turns make no median to compare with."""
+MOST_PERCENT: Final = 999_999
+"""More is told as more."""
 NEWEST: Final = 50
 """So many turns before it are looked at: a long session must not make every receipt slow."""
 
@@ -72,10 +75,20 @@ class Facts:
         return self.turn.status in FREE
 
     @property
+    def level(self) -> str:
+        """The budget that bounded it; "" where others started it and nobody told us."""
+        return level_of(self.turn.order.budget, self.turn.order.trigger)
+
+    @property
     def elapsed_ms(self) -> int | None:
-        """By our own clock, from asking to the end as we saw it."""
-        ended = self.turn.ended_ms
-        return None if ended is None else max(0, ended - self.turn.order.created_ms)
+        """As `readings.took_ms`."""
+        return took_ms(self.turn)
+
+    @property
+    def asked_ms(self) -> int | None:
+        """When it was asked; None where others did so, before we found it."""
+        order = self.turn.order
+        return None if order.trigger is Trigger.ELSEWHERE else order.created_ms
 
 
 def facts_of(session: Session, turn: Turn, usual: Usual | None = None, times: Times | None = None) -> Facts:
@@ -109,9 +122,11 @@ def change_text(session: Session, turn: Turn) -> str:
 
 
 def percent_text(percent: int | None) -> str:
-    """With its sign: "+35 %", "±0 %"; "" for None."""
+    """With its sign: "+35 %", "±0 %", ">+999,999 %"; "" for None."""
     if percent is None:
         return ""
+    if percent > MOST_PERCENT:
+        return f">{MOST_PERCENT:+,} %"
     return f"{percent:+,} %" if percent else "±0 %"
 
 

@@ -78,7 +78,7 @@ def receipt_json(receipt: Receipt) -> JsonObject:
         "usual": _usual_object(facts.usual),
         **_evidence(facts),
         "times": {
-            "asked": utc_text(facts.turn.order.created_ms),
+            "asked": utc_text(facts.asked_ms),
             "sent": utc_text(facts.times.sent_ms),
             "first_answer": utc_text(facts.times.answered_ms),
             "ended": utc_text(facts.turn.ended_ms),

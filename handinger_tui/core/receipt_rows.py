@@ -102,7 +102,7 @@ def _cost(facts: Facts) -> list[Row]:
             _so_far(facts) if credits_used is not None else "",
         ),
         Row("Against the median", *_change(facts)),
-        Row("Budget", _budget(facts), "" if facts.turn.order.budget else "none was named"),
+        _budget(facts),
     ]
     if facts.usual is not None:
         rows.append(Row("Usual", usual_text(facts.usual)))
@@ -139,8 +139,10 @@ def _change(facts: Facts) -> tuple[str, str]:
     return (told, f"against {median}") if told else ("nothing to compare with", median)
 
 
-def _budget(facts: Facts) -> str:
-    return clean_line(facts.turn.order.budget or "standard", 40)
+def _budget(facts: Facts) -> Row:
+    if not facts.level:
+        return Row("Budget", NOT_KNOWN, "it was started elsewhere")
+    return Row("Budget", clean_line(facts.level, 40), "" if facts.turn.order.budget else "none was named")
 
 
 def _categories(facts: Facts) -> list[Row]:
@@ -177,7 +179,7 @@ def _time(facts: Facts) -> list[Row]:
     elapsed = facts.elapsed_ms
     unknown = PENDING if facts.waiting else NOT_KNOWN
     moments = (
-        ("Asked", turn.order.created_ms),
+        ("Asked", facts.asked_ms),
         ("Sent", times.sent_ms),
         ("First answer", times.answered_ms),
         ("Ended", turn.ended_ms),

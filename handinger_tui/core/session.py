@@ -31,6 +31,11 @@ class Session:
         return self.turns[-1] if self.turns else None
 
     @property
+    def sent(self) -> Turn | None:
+        """The newest turn that the service may know of; messages that never left may be newer."""
+        return next((turn for turn in reversed(self.turns) if turn.may_spend), None)
+
+    @property
     def busy(self) -> bool:
         """A turn is being worked on by us right now."""
         return any(turn.live for turn in self.turns)

@@ -300,6 +300,11 @@ class Turn:
         return self.order.turn_id
 
     @property
+    def may_spend(self) -> bool:
+        """It left, or may have: what it takes is charged."""
+        return self.status not in FREE and self.status is not TurnStatus.QUEUED
+
+    @property
     def live(self) -> bool:
         """Somebody is working on it right now."""
         return self.status in LIVE

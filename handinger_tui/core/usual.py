@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from handinger_tui.core.limits import Unit
-from handinger_tui.core.money import EXACT, credits_text, usd_text
+from handinger_tui.core.money import EXACT, credits_words, usd_text
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.words import plural
@@ -137,7 +137,7 @@ def _told(usual: Usual) -> tuple[Unit, Spread]:
 
 
 def _exactly(value: Decimal, unit: Unit) -> str:
-    return usd_text(value) if unit is Unit.USD else f"{credits_text(value)} credits"
+    return usd_text(value) if unit is Unit.USD else credits_words(value)
 
 
 def _between(of: Spread, unit: Unit) -> str:

@@ -187,9 +187,9 @@ class Engine(Starting):
 
     # -- watching ----------------------------------------------------------------
     async def watch(self, session_id: str, turn_id: str | None = None) -> None:
-        """Watch a turn again (default: the newest): free, GETs only."""
+        """Watch a turn again (default: the newest that was sent): free, GETs only."""
         desk = self._desks[session_id]
-        turn = desk.session.current if turn_id is None else self._turn(desk, turn_id)
+        turn = desk.session.sent if turn_id is None else self._turn(desk, turn_id)
         if turn is None or desk.task is not None:
             return
         frames = await self._log.frames(turn.turn_id)
@@ -242,13 +242,13 @@ class Engine(Starting):
             ApiError: nothing is known; the turn stays as it is.
         """
         desk = self._desks[session_id]
-        turn = desk.session.current
+        turn = desk.session.sent
         if turn is None or desk.task is not None or turn.status is not TurnStatus.RUNNING:
             return False
         run = self._run(desk, turn.order)
         run.resume(await self._log.frames(turn.turn_id))
         # Somebody may watch or send while the worker is read: two runs never number frames at once.
-        ended = await run.look_once(lambda: desk.task is None and desk.session.current is turn)
+        ended = await run.look_once(lambda: desk.task is None and desk.session.sent is turn)
         if desk.task is not None:
             return False
         await self._log.close_turn(desk.session, turn.turn_id)
@@ -263,13 +263,13 @@ class Engine(Starting):
         return await self._log.frames(turn_id)
 
     async def refresh(self, session_id: str) -> None:
-        """Read the worker once for usage, costs, sources and files of the newest turn.
+        """Read the worker once for usage, costs, sources and files of the newest turn that was sent.
 
         Raises:
             ApiError
         """
         desk = self._desks[session_id]
-        turn = desk.session.current
+        turn = desk.session.sent
         if turn is None or desk.task is not None or turn.worker_id is None:
             return
         run = self._run(desk, turn.order)

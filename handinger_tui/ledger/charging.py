@@ -16,10 +16,10 @@ from typing import Final
 from handinger_tui.core.evidence import sources_of_turn
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money import decimal_text, micro_credits, pico_usd, tidy
-from handinger_tui.core.readings import TurnMoney
+from handinger_tui.core.readings import TurnMoney, took_ms
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import FREE, Trigger, Turn
+from handinger_tui.core.turn import FREE, Turn
 from handinger_tui.core.usage import Costs, Usage
 from handinger_tui.ledger.compared import Compared
 from handinger_tui.ledger.rows import Cell, fitting, pack, pack_optional
@@ -160,7 +160,7 @@ def _row(session: Session, turn: Turn, money: TurnMoney, cells: Cells) -> Cells:
         "reading": str(money.reading),
         "final": int(money.known),
         "sources": _sources(turn),
-        "elapsed_ms": _elapsed_ms(turn),
+        "elapsed_ms": took_ms(turn),
         "exact": dump(exact_numbers(money.usage, money.costs)),
         "snapshot": dump(exact_numbers(read.usage, read.costs) if read is not None else None),
     }
@@ -171,11 +171,3 @@ def _sources(turn: Turn) -> int | None:
     """None when nobody saw anything of the turn."""
     seen = turn.parts or turn.snapshot is not None or turn.status in FREE
     return len(sources_of_turn(turn)) if seen else None
-
-
-def _elapsed_ms(turn: Turn) -> int | None:
-    """None while it runs, when a clock went back, and for what others started at a time of their own."""
-    if turn.ended_ms is None or turn.live or turn.order.trigger is Trigger.ELSEWHERE:
-        return None
-    elapsed = turn.ended_ms - turn.order.created_ms
-    return elapsed if elapsed >= 0 else None

@@ -46,6 +46,8 @@ _FIRST: Final = {
     "internal_usd": "internal_pico",
     "unpriced_turns": "1 - (told & 1)",
     "uncredited_turns": "1 - (told >> 1 & 1)",
+    "uncounted_turns": "1 - (told >> 6 & 1)",
+    "unsplit_turns": "told >> 2 & 15 <> 15",
     "first_ms": "at_ms",
     "last_ms": "at_ms",
 }

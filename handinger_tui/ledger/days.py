@@ -31,6 +31,6 @@ def day_at(at_ms: int, zone: tzinfo | None) -> Day:
 
 
 def _midnight_ms(day: date, zone: tzinfo | None) -> int:
-    # A time without a zone is the machine's own to `astimezone`.
-    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
-    return (midnight.astimezone(UTC) - _EPOCH) // timedelta(milliseconds=1)
+    # Where clocks go forward at midnight there is none: `timestamp` then tells when the day begins,
+    # but `astimezone` of a time without a zone an hour before that.
+    return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000

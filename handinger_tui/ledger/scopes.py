@@ -15,7 +15,7 @@ from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot
 from handinger_tui.core.spending import Spent, Which
-from handinger_tui.core.turn import FREE, Turn, TurnStatus
+from handinger_tui.core.turn import Turn
 from handinger_tui.core.usage import Usage
 from handinger_tui.ledger.limits import TypedLimits, Whose, typed_limits
 from handinger_tui.ledger.rows import pack, unpack
@@ -41,7 +41,7 @@ def accounted(
     """
     typed = typed_limits(connection, Whose(session.session_id, session.worker_id, simulated))
     charged = _charged(connection, session)
-    others = [turn for turn in session.turns if turn.turn_id not in charged and _may_spend(turn)]
+    others = [turn for turn in session.turns if turn.turn_id not in charged and turn.may_spend]
     # A turn may be charged under another session that knew it earlier.
     missing = [turn for turn in others if not _turn(connection, turn).turns]
     today = [turn for turn in missing if turn.live or turn.order.created_ms >= since_ms]
@@ -54,14 +54,10 @@ def accounted(
     for turn, money in _too_large(session):
         scopes = {Scope.SESSION, Scope.WORKER}
         scopes |= {Scope.DAY} if turn.live or turn.order.created_ms >= since_ms else set()
-        scopes |= {Scope.TURN} if turn is session.current else set()
+        scopes |= {Scope.TURN} if turn is session.sent else set()
         found |= {scope: _counting(found[scope], money) for scope in scopes}
     each = {(scope, Unit.USD): one.usd for scope, one in found.items()}
     return Accounted(typed, each | {(scope, Unit.CREDITS): one.credits for scope, one in found.items()})
-
-
-def _may_spend(turn: Turn) -> bool:
-    return turn.status not in FREE and turn.status is not TurnStatus.QUEUED
 
 
 def _charged(connection: sqlite3.Connection, session: Session) -> set[str]:
@@ -75,10 +71,9 @@ def _turn(connection: sqlite3.Connection, turn: Turn) -> Spent:
 
 
 def _newest(connection: sqlite3.Connection, session: Session) -> Spent:
-    turn = session.current
-    if turn is None:
-        return NO_TURNS
-    return _more(_turn(connection, turn), [turn] if _may_spend(turn) else [], only_if_none=True)
+    # A message that a limit kept from being sent must not stand for the turn that used the limit up.
+    turn = session.sent
+    return NO_TURNS if turn is None else _more(_turn(connection, turn), [turn], only_if_none=True)
 
 
 def _more(known: Spent, missing: Iterable[Turn], *, only_if_none: bool = False) -> Spent:
@@ -149,8 +144,8 @@ def _told(session: Session) -> tuple[Snapshot, int] | None:
     for turn in reversed(session.turns):
         for snapshot in (turn.snapshot, turn.before):
             if snapshot is not None and snapshot.worker_id in (None, session.worker_id):
-                return snapshot, behind + (snapshot is turn.before or snapshot.busy) * _may_spend(turn)
-        behind += _may_spend(turn)
+                return snapshot, behind + (snapshot is turn.before or snapshot.busy) * turn.may_spend
+        behind += turn.may_spend
     return None
 
 

@@ -126,6 +126,7 @@ async def test_what_was_not_reported_is_no_zero(home: Path) -> None:
     high, low = sorted(found(home, "--by", "budget")["groups"], key=lambda row: str(row["key"]))
     assert (high["cost_usd"], high["unpriced_turns"]) == (None, 1)
     assert (low["cost_usd"], low["unpriced_turns"]) == ("0.5", 1)
+    assert [low[f"{gap}_turns"] for gap in ("uncredited", "uncounted", "unsplit")] == [0, 0, 2]
     text = costs(home, "--by", "budget")
     assert "not reported" in text
     assert "$0.50 +1" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -67,6 +68,13 @@ def test_levels_come_in_their_order_and_an_unnamed_one_is_standard() -> None:
     rows = compare(charge(budget=name) for name in names)
     assert [row.budget for row in rows] == ["low", "standard", "high", "unlimited", "alpha", "zeta"]
     assert [row.turns for row in rows] == [1, 3, 1, 1, 1, 1]
+
+
+def test_the_level_of_what_others_started_is_not_known_and_advises_nobody() -> None:
+    found = [replace(charge("9", None), trigger=Trigger.ELSEWHERE) for _ in range(ENOUGH_TO_ADVISE)]
+    rows = compare([*found, *many("0.01", "low")])
+    assert [(row.budget, row.turns) for row in rows] == [("low", 8), ("", 8)]
+    assert advice(rows) is None
 
 
 @pytest.mark.parametrize("status", sorted(FREE | LIVE))

@@ -10,7 +10,7 @@ from handinger_tui.core import readings
 from handinger_tui.core.receipt import Receipts, receipt_line
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot
-from handinger_tui.core.turn import TextPart, Turn, TurnStatus
+from handinger_tui.core.turn import TextPart, Trigger, Turn, TurnStatus
 from tests.ui.panels.stage import reading, session, turn
 
 
@@ -31,7 +31,7 @@ def totals(*amounts: str | None) -> Session:
 
 def test_the_change_against_the_median_stands_behind_the_amount() -> None:
     shown = totals("0.01", "0.02", "0.03", "0.027")
-    assert receipt_line(shown, shown.turns[3]) == "12 s · $0.027 (+35 %) · standard"
+    assert receipt_line(shown, shown.turns[3]) == "~12 s · $0.027 (+35 %) · standard"
 
 
 def test_fewer_than_three_known_turns_before_it_make_no_change() -> None:
@@ -39,17 +39,49 @@ def test_fewer_than_three_known_turns_before_it_make_no_change() -> None:
     turns = [turn(at, after=reading(usd) if usd else None) for at, usd in enumerate(amounts)]
     shown = session(*turns)
     assert [receipt_line(shown, own) for own in shown.turns] == [
-        "12 s · $0.02 · standard",
-        "12 s · $0.01 · standard",
-        "12 s · cost not reported · standard",
-        "12 s · $0.027 · standard",
+        "~12 s · $0.02 · standard",
+        "~12 s · $0.01 · standard",
+        "~12 s · cost not reported · standard",
+        "~12 s · $0.027 · standard",
     ]
 
 
 def test_the_change_is_in_credits_where_only_those_are_reported() -> None:
     turns = [turn(at, after=reading(credit=str(credit))) for at, credit in enumerate((10, 30, 60, 70))]
     shown = session(*turns)
-    assert receipt_line(shown, turns[3]) == "12 s · 10 credits (-50 %) · cost not reported · standard"
+    assert receipt_line(shown, turns[3]) == "~12 s · 10 credits (-50 %) · cost not reported · standard"
+
+
+def test_a_duration_that_was_reported_is_no_estimate() -> None:
+    own = turn(0, after=reading("0.02", duration_ms=5400))
+    assert receipt_line(session(own), own) == "5.4 s · $0.02 · standard"
+
+
+@pytest.mark.parametrize("status", [TurnStatus.RUNNING, TurnStatus.UNKNOWN])
+def test_figures_of_a_turn_that_was_not_seen_to_end_are_so_far(status: TurnStatus) -> None:
+    own = turn(0, status=status, after=reading("0.02", credit="8", busy=True))
+    assert receipt_line(session(own), own) == "so far: ~12 s · 8 credits · $0.02 · standard"
+
+
+def test_what_a_run_that_goes_on_will_cost_is_pending() -> None:
+    left = turn(0, status=TurnStatus.RUNNING)
+    assert receipt_line(session(left), left) == "~12 s · cost pending · standard"
+
+
+def test_of_a_turn_that_others_started_neither_time_nor_budget_is_claimed() -> None:
+    own = turn(0, after=reading("0.02"))
+    found = replace(own, order=replace(own.order, trigger=Trigger.ELSEWHERE))
+    assert receipt_line(session(found), found) == "$0.02"
+
+
+def test_one_credit_is_one() -> None:
+    own = turn(0, after=reading("0.02", credit="1"))
+    assert "· 1 credit ·" in receipt_line(session(own), own)
+
+
+def test_an_absurd_change_is_told_as_more_than_can_be_read() -> None:
+    shown = totals("0.0001", "0.0001", "0.0001", "9")
+    assert receipt_line(shown, shown.turns[3]) == "~12 s · $9.00 (>+999,999 %) · standard"
 
 
 @pytest.mark.parametrize("status", [TurnStatus.ACCEPTED, TurnStatus.REJECTED, TurnStatus.NOT_SENT])

@@ -98,6 +98,23 @@ def test_a_configured_day_counts_every_session(desk: Desk) -> None:
     assert "Day limit reached" in refused.result["error"]["message"]
 
 
+def test_a_turn_limit_holds_however_often_one_tries(desk: Desk) -> None:
+    limit = {"HANDINGER_LIMIT_TURN_USD": "0.001"}
+    assert desk.do("-p", REPORT, **limit).code == 0
+    for _ in range(3):
+        refused = desk.do("-c", "-p", "more", "--json", **limit)
+        assert (refused.code, refused.result["posts_sent"]) == (5, 0)
+        assert refused.err.count("Turn limit reached") == 1
+
+
+def test_attaching_tells_of_the_run_and_not_of_a_message_that_was_never_sent(desk: Desk) -> None:
+    worker_id = desk.do("-p", "echo hello", "--json").result["worker_id"]
+    assert desk.do("-c", "-p", "more", "--max-cost", "0.000001").code == 5
+    seen = desk.do("attach", worker_id, "--json")
+    assert (seen.code, seen.result["status"], seen.result["text"]) == (0, "completed", "hello")
+    assert desk.do("attach", worker_id, "-p").out == "hello\n"
+
+
 def test_a_limit_typed_in_the_app_counts_here_too(desk: Desk) -> None:
     assert desk.do("-p", "echo one").code == 0
 

@@ -51,6 +51,8 @@ def same(told: dict[str, Any], group: Group) -> None:
         assert (None if shown is None else Fraction(shown)) == group.sum(name), name
     assert int(told["unpriced_turns"]) == group.gaps["cost_usd"]
     assert int(told["uncredited_turns"]) == group.gaps["credits"]
+    assert int(told["uncounted_turns"]) == group.gaps["tokens"]
+    assert int(told["unsplit_turns"]) == max(group.gaps[name] for name in AMOUNTS[3:])
     assert (int(told["first_ms"]), int(told["last_ms"])) == (min(group.moments), max(group.moments))
 
 

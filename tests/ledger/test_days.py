@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from handinger_tui.cli.costs_when import midnight
 from handinger_tui.core.spending import By, Which
 from handinger_tui.ledger.days import day_at
+from handinger_tui.ui.screens.ledger_view import midnight_ms
 from tests.ledger.made import opened
 from tests.ledger.rows import cells, put_in
 
@@ -47,6 +51,28 @@ def test_the_zone_of_the_machine() -> None:
     day = day_at(at_ms, None)
     assert day.name == datetime.fromtimestamp(at_ms / 1000, UTC).astimezone().date().isoformat()
     assert day.start_ms <= at_ms < day.end_ms
+
+
+@pytest.fixture(params=["Africa/Cairo", "America/Havana", "Europe/Berlin"])
+def there(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ZoneInfo]:
+    """The machine stands in that zone."""
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", request.param)
+        time.tzset()
+        yield ZoneInfo(request.param)
+    time.tzset()
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system cannot be moved to another zone")
+def test_days_of_the_machine_touch_each_other_where_clocks_skip_midnight(there: ZoneInfo) -> None:
+    at_ms, ends = ms("2026-03-01T12:00"), ms("2026-05-01T12:00")
+    while at_ms < ends:
+        day = day_at(at_ms, None)
+        assert day == day_at(at_ms, there)
+        assert round(midnight(date.fromisoformat(day.name)).timestamp() * 1000) == day.start_ms
+        assert midnight(date.fromisoformat(day.name)).date().isoformat() == day.name
+        assert midnight_ms(date.fromisoformat(day.name), None) == day.start_ms
+        at_ms = day.end_ms
 
 
 @pytest.mark.parametrize("zone", [UTC, ZoneInfo("Asia/Kathmandu"), None])

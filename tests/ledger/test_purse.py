@@ -95,6 +95,16 @@ async def test_before_anything_was_sent_nothing_is_spent(ledger: Ledger) -> None
     assert await spent(purse, session(turns=(of(1, TurnStatus.REJECTED),))) == zero
 
 
+@pytest.mark.parametrize("newer", [TurnStatus.QUEUED, TurnStatus.NOT_SENT, TurnStatus.REJECTED])
+async def test_a_message_that_was_not_sent_never_makes_room_under_the_turn_limit(
+    ledger: Ledger, newer: TurnStatus
+) -> None:
+    free: dict[str, Any] = {"status": str(newer), "usd_pico": 0, "micro_credits": 0}
+    await put_in(ledger, cells("t1", usd_pico=8 * USD), cells("t2", **free))
+    purse = purse_on(ledger, *LIMITS)
+    assert (await spent(purse, ours(of(1), of(2, newer))))["turn"] == Total(Decimal(8))
+
+
 async def test_a_turn_that_the_ledger_does_not_know_yet_is_a_gap(ledger: Ledger) -> None:
     await put_in(ledger, cells("t1", usd_pico=USD))
     purse = purse_on(ledger, *LIMITS)

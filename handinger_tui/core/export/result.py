@@ -13,7 +13,7 @@ from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.money import decimal_text
 from handinger_tui.core.outcome import fault_object
-from handinger_tui.core.readings import money_of
+from handinger_tui.core.readings import money_of, took_ms
 from handinger_tui.core.safety import clean_json
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import (
@@ -85,13 +85,12 @@ def _content(turn: Turn, saved: dict[str, str]) -> JsonObject:
 def _money(session: Session, turn: Turn) -> JsonObject:
     alone = money_of(session, turn)
     snapshot = turn.snapshot
-    elapsed = turn.ended_ms - turn.order.created_ms if turn.ended_ms is not None else None
     return {
         "usage": usage_object(snapshot.usage) if snapshot else None,
         "costs": costs_object(snapshot.costs) if snapshot else None,
         "turn_usage": usage_object(alone.usage),
         "turn_costs": costs_object(alone.costs),
-        "duration_ms": elapsed,
+        "duration_ms": took_ms(turn),
         "posts_sent": turn.posts,
         "encoding": turn.encoding,
     }

@@ -10,7 +10,8 @@ from handinger_tui.core.jsontext import Json
 from handinger_tui.core.money import decimal_text
 from handinger_tui.core.safety import clean_line
 
-_FORMULA: Final = ("=", "+", "-", "@")
+_FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The wide forms count as well where spreadsheets are Japanese or Chinese."""
 _QUOTED: Final = frozenset('",\r\n')
 END: Final = "\r\n"
 

@@ -26,6 +26,8 @@ COLUMNS: Final = (
     *MEMBERS,
     "unpriced_turns",
     "uncredited_turns",
+    "uncounted_turns",
+    "unsplit_turns",
     "first_ms",
     "last_ms",
 )
@@ -33,7 +35,11 @@ COLUMNS: Final = (
 
 
 def group_object(bucket: Bucket) -> JsonObject:
-    """One group. A group without turns took 0; one without any known figure has null there."""
+    """One group. A group without turns took 0; one without any known figure has null there.
+
+    The four last counts are the gaps: so many turns are missing in the cost, in
+    the credits, in the tokens, and in the category that misses most.
+    """
     tokens = bucket.total("tokens").value
     return {
         "key": clean_line(bucket.key),
@@ -46,6 +52,8 @@ def group_object(bucket: Bucket) -> JsonObject:
         **{member: _money(bucket, member) for member in MEMBERS},
         "unpriced_turns": bucket.usd.gaps,
         "uncredited_turns": bucket.credits.gaps,
+        "uncounted_turns": bucket.tokens.gaps,
+        "unsplit_turns": _unsplit(bucket),
         "first_ms": bucket.first_ms,
         "last_ms": bucket.last_ms,
     }
@@ -63,6 +71,12 @@ def charts_object(days: Sequence[Bucket], whole: Bucket) -> JsonObject:
         for point in day_points(days)
     ]
     return {"per_day": per_day, "categories": {member: _money(whole, member) for member in MEMBERS}}
+
+
+def _unsplit(bucket: Bucket) -> int:
+    """How many turns are missing in the category that misses most."""
+    gaps: list[int] = [getattr(bucket, member).gaps for member in MEMBERS]
+    return max(gaps)
 
 
 def _money(bucket: Bucket, member: str) -> str | None:

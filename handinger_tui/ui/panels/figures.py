@@ -8,11 +8,11 @@ from typing import Final
 
 from handinger_tui.core.money import EXACT, total
 from handinger_tui.core.money_index import MoneyIndex
-from handinger_tui.core.readings import Reading, TurnMoney
+from handinger_tui.core.readings import Reading, TurnMoney, took_ms
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot
-from handinger_tui.core.turn import FREE, Turn, TurnStatus
+from handinger_tui.core.turn import FREE, Trigger, Turn, TurnStatus
 from handinger_tui.core.usage import Costs, Usage
 from handinger_tui.ui.panels.listing import turn_in_view
 from handinger_tui.ui.panels.pace import NO_PACE, Pace, pace_of
@@ -157,6 +157,9 @@ def usage_view(session: Session, index: MoneyIndex | None = None) -> UsageView:
     each = index(turns)
     money = next(money for own, money in zip(reversed(turns), reversed(each), strict=True) if own is turn)
     reading = index.reading
+    # What others started began before we knew of it.
+    ours = turn.live and turn.order.trigger is not Trigger.ELSEWHERE
+    began_ms = turn.order.created_ms if ours else None
     return UsageView(
         turn=tuple(_of_turn(member, money, turn) for member in MEMBERS),
         worker=tuple(_of_worker(member, turns, each, reading) for member in MEMBERS),
@@ -165,8 +168,8 @@ def usage_view(session: Session, index: MoneyIndex | None = None) -> UsageView:
         reading=reading,
         read_ms=_read_ms(turns),
         history=tuple(own.usd for own, of in zip(each, turns, strict=True) if of.status not in FREE),
-        began_ms=turn.order.created_ms if turn.live else None,
-        own=NO_PACE if turn.live else _pace(turn, money),
+        began_ms=began_ms,
+        own=NO_PACE if began_ms is not None else _pace(turn, money),
         others=_others(turn, turns, each),
     )
 
@@ -181,9 +184,7 @@ def _others(turn: Turn, turns: Sequence[Turn], each: Sequence[TurnMoney]) -> Pac
 
 
 def _pace(turn: Turn, money: TurnMoney) -> Pace:
-    ended = None if unfinished(turn) else turn.ended_ms
-    taken = None if ended is None else max(0, ended - turn.order.created_ms)
-    return pace_of(taken, money.usd, money.usage.credits)
+    return pace_of(None if unfinished(turn) else took_ms(turn), money.usd, money.usage.credits)
 
 
 def unfinished(turn: Turn) -> bool:

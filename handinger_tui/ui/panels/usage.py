@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from handinger_tui.core.limits import Gauge
-from handinger_tui.core.money import credits_text, usd_text
+from handinger_tui.core.money import credits_words, usd_text
 from handinger_tui.core.money_index import MoneyIndex
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Turn
@@ -134,7 +134,7 @@ def _turn_pieces(view: UsageView) -> list[str]:
     cost, credit, tokens = (view.this_turn(name) for name in ("cost", "credits", "total"))
     pieces = [f"turn {_word(cost) or usd_text(Decimal(cost.value or 0))}"]
     if credit.value is not None:
-        pieces.append(f"{credits_text(Decimal(credit.value))} credits")
+        pieces.append(credits_words(Decimal(credit.value)))
     if tokens.value is not None:
         pieces.append(f"{number(int(tokens.value))} tokens")
     return pieces

@@ -21,6 +21,8 @@ from handinger_tui.ui.panels.drawing import LEFT, USED
 FAINT: Final = "$text-muted"
 HEAD: Final = "bold $primary"
 NONE: Final = "—"
+UNNAMED: Final = "not known"
+"""The level of turns that others started, without telling how far they might go."""
 _LEVEL: Final = 12
 _BAR: Final = 12
 """Fewer cells make no bar."""
@@ -100,7 +102,7 @@ def _table(shown: Comparison, width: int) -> list[Content]:
 
 
 def _medians(row: BudgetRow, columns: Sequence[_Column]) -> Content:
-    level = f"{clean_line(row.budget, _LEVEL - 1):<{_LEVEL}}"
+    level = f"{_name(row, _LEVEL - 1):<{_LEVEL}}"
     share = NONE if row.share_incomplete is None else f"{row.share_incomplete} %"
     cells = [_cell(column, column.of(row).median, "") for column in columns]
     return Content.assemble((level, "bold"), f"{row.turns:>6,}", *cells, f"{share:>12}")
@@ -112,6 +114,10 @@ def _ninetieths(row: BudgetRow, columns: Sequence[_Column]) -> Content:
     values = [spread.p90 if spread.known >= ENOUGH else None for spread in spreads]
     cells = [_cell(column, value, FAINT) for column, value in zip(columns, values, strict=True)]
     return Content.assemble((f"{'  90th':<{_LEVEL + 6}}", FAINT), *cells)
+
+
+def _name(row: BudgetRow, limit: int) -> str:
+    return clean_line(row.budget, limit) or UNNAMED
 
 
 def _cell(column: _Column, value: Decimal | None, style: str) -> Content:
@@ -137,9 +143,7 @@ def _gaps(rows: Sequence[BudgetRow], columns: Sequence[_Column]) -> list[str]:
     for column in columns:
         missing = [(row, column.of(row).unknown) for row in rows if column.of(row).unknown]
         if missing:
-            told = ", ".join(
-                f"{plural(count, 'turn')} at {clean_line(row.budget, 40)}" for row, count in missing
-            )
+            told = ", ".join(f"{plural(count, 'turn')} at {_name(row, 40)}" for row, count in missing)
             gaps.append(f"{column.title.capitalize()} {NOT_REPORTED}: {told}.")
     few = any(0 < column.of(row).known < ENOUGH for row in rows for column in columns)
     return [*gaps, f"{NONE} below {ENOUGH} turns no 90th percentile is told."] if few else gaps
@@ -149,7 +153,7 @@ def _advice(rows: Sequence[BudgetRow]) -> str:
     told = advice(rows)
     if told is not None:
         return told
-    known = [max(row.usd.known, row.credits.known) for row in rows]
+    known = [max(row.usd.known, row.credits.known) for row in rows if row.budget]
     if sum(count >= ENOUGH_TO_ADVISE for count in known) >= 2:
         return "No two levels differ clearly so far."
     return (

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Final
 
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.money import credits_text, total_text, usd_text
+from handinger_tui.core.money import Total, credits_total_text, credits_words, total_text, usd_text
 from handinger_tui.core.readings import session_money
 from handinger_tui.core.safety import one_word
 from handinger_tui.core.session import Session
@@ -49,27 +49,31 @@ def farewell(desk: Desk) -> list[str]:
 
 
 def money_line(session: Session) -> str:
-    """The session so far, gaps named: "$1.23 + 2 turns unknown · 12 credits · 3 turns"."""
-    money = session_money(session.turns)
-    usd = money.usd
-    if usd.value is None:
-        pieces = [f"cost {total_text(usd)}"]
-    elif usd.missing_turns == 1 and _goes_on(session):
-        pieces = [f"{usd_text(usd.value)} so far"]
-    else:
-        pieces = [total_text(usd)]
-    if money.credits.value is not None:
-        pieces.append(f"{credits_text(money.credits.value)} credits")
-    return " · ".join([*pieces, plural(len(session.turns), "turn")])
+    """The session so far, gaps named: "$1.23 + 2 turns unknown · 12 credits + 1 turn unknown · 3 turns".
+
+    Messages that still wait in the queue have taken nothing, and are no gaps.
+    """
+    turns = [turn for turn in session.turns if turn.status is not TurnStatus.QUEUED]
+    money = session_money(turns)
+    return _line(money.usd, money.credits, len(turns), goes_on=_goes_on(session))
 
 
 def day_line(day: Bucket) -> str:
-    """All sessions since midnight, gaps named: "$4.56 + 2 turns unknown · 31 credits · 12 turns"."""
-    usd, spent = day.total("usd"), day.total("credits")
-    pieces = [total_text(usd) if usd.value is not None else f"cost {total_text(usd)}"]
+    """All sessions since midnight, gaps named likewise."""
+    return _line(day.total("usd"), day.total("credits"), day.turns, goes_on=False)
+
+
+def _line(usd: Total, spent: Total, turns: int, *, goes_on: bool) -> str:
+    """`goes_on`: one of the turns runs, so that the only one missing has taken some of it already."""
+    if usd.value is None:
+        pieces = [f"cost {total_text(usd)}"]
+    else:
+        so_far = goes_on and usd.missing_turns == 1
+        pieces = [f"{usd_text(usd.value)} so far" if so_far else total_text(usd)]
     if spent.value is not None:
-        pieces.append(f"{credits_text(spent.value)} credits")
-    return " · ".join([*pieces, plural(day.turns, "turn")])
+        so_far = goes_on and spent.missing_turns == 1
+        pieces.append(f"{credits_words(spent.value)} so far" if so_far else credits_total_text(spent))
+    return " · ".join([*pieces, plural(turns, "turn")])
 
 
 def _left_going(desk: Desk) -> list[str]:

@@ -90,9 +90,9 @@ def _is_figure(text: str) -> bool:
 
 
 def _at_point(text: str) -> tuple[str, str]:
-    """$1.25 → "$1", ".25"; 8+ → "8", "+"."""
-    at = text.find(".")
-    at = at if at >= 0 else len(text.rstrip(charting.MORE))
+    """$1.25 → "$1", ".25"; 8 +2 → "8", " +2"; 8+ → "8", "+"."""
+    places = (text.find("."), text.find(" "), len(text.rstrip(charting.MORE)))
+    at = next(at for at in places if at >= 0)
     return text[:at], text[at:]
 
 

@@ -12,7 +12,7 @@ from textual.style import Style
 
 from handinger_tui.core.forecast import Forecast, forecast_text
 from handinger_tui.core.limits import Gauge, State, amount_text, percent_text
-from handinger_tui.core.money import credits_text, total_text
+from handinger_tui.core.money import credits_total_text, total_text
 from handinger_tui.core.reckoning import Reckoning, reckoning_text
 from handinger_tui.core.spending import Bucket, By
 from handinger_tui.core.words import plural
@@ -70,8 +70,7 @@ def _totals(top: Top, width: int) -> list[Content]:
     credited = whole.total("credits")
     rest = [plural(whole.turns, "turn")]
     if credited.value is not None and whole.turns:
-        gaps = "" if credited.whole else f" + {plural(credited.missing_turns, 'turn')} unknown"
-        rest.insert(0, f"{credits_text(credited.value)} credits{gaps}")
+        rest.insert(0, credits_total_text(credited))
     if whole.incomplete:
         rest.append(f"{whole.incomplete:,} incomplete")
     cost = "cost not reported" if whole.total("usd").value is None else total_text(whole.total("usd"))

@@ -82,6 +82,7 @@ def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> Line:
     when = moment(charge.at_ms, zone)
     title = words_of(By.SESSION, charge.session_id, charge.title, year)
     so_far = charge.usd is not None and not charge.known
+    taken = Total(charge.credits, int(not charge.known))
     cells = (
         f"{day_text(when, year)} {when:%H:%M}",
         title,
@@ -91,7 +92,7 @@ def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> Line:
         "" if charge.usage.steps is None else number(charge.usage.steps),
         "" if charge.usage.total_tokens is None else drawing.count(charge.usage.total_tokens, 9),
         "" if charge.elapsed_ms is None else duration(charge.elapsed_ms),
-        _number(Total(charge.credits), credits_text(charge.credits)),
+        _number(taken, credits_text(charge.credits), count=False),
         usd_text(charge.usd),
         charting.MORE if so_far else "",
     )
@@ -103,8 +104,8 @@ def _gaps(total: Total) -> str:
     return "" if total.value is None or total.whole else f"{charting.MORE}{total.missing_turns:,}"
 
 
-def _number(total: Total, text: str) -> str:
-    """Beside the cost: a sign for what nobody reported."""
+def _number(total: Total, text: str, *, count: bool = True) -> str:
+    """Beside the cost: a sign for what nobody reported, and of how many turns (`count`)."""
     if total.value is None:
         return "—"
-    return text if total.whole else f"{text}{charting.MORE}"
+    return text if total.whole else f"{text} {_gaps(total)}" if count else f"{text}{charting.MORE}"

@@ -12,6 +12,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from handinger_tui.core.budgets import level_of
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.receipt_facts import Times, times_of
 from handinger_tui.core.receipt_page import Receipt, receipt_json, receipt_markdown, receipt_page
@@ -87,12 +88,12 @@ class ReceiptScreen(SavingScreen):
         """Times and usual range come from the history; the rest is on the screen already."""
         try:
             self._times = times_of(await self._desk.engine.frames(turn.turn_id))
-            connection = self._desk.connection
-            self._usual = await connection.books.usual(
-                turn.worker_id or turn.order.worker_id,
-                turn.order.budget or "standard",
-                simulated=connection.purse.simulated,
-            )
+            level = level_of(turn.order.budget, turn.order.trigger)
+            if level:
+                connection = self._desk.connection
+                self._usual = await connection.books.usual(
+                    turn.worker_id or turn.order.worker_id, level, simulated=connection.purse.simulated
+                )
         except HandingerError as problem:
             self.say_problem(problem)
         self._draw()

@@ -10,11 +10,12 @@ from rich.style import Style
 from textual.content import Content
 from textual.renderables.digits import Digits
 
-from handinger_tui.core.money import credits_text, usd_text
+from handinger_tui.core.money import credits_words, usd_text
+from handinger_tui.core.receipt import took_text
 from handinger_tui.core.receipt_facts import Facts, percent_text
 from handinger_tui.core.receipt_page import Receipt
 from handinger_tui.core.receipt_rows import BY_CATEGORY, CATEGORIES, Row, Section
-from handinger_tui.core.words import NOT_REPORTED, PENDING, duration, plural
+from handinger_tui.core.words import NOT_REPORTED, PENDING, plural
 from handinger_tui.ui.panels import drawing
 from handinger_tui.ui.widgets.words import STATUS_WORDS
 
@@ -77,16 +78,16 @@ def _head(facts: Facts, width: int) -> list[Content]:
 
 def _beside(facts: Facts) -> Iterator[Content]:
     usage, turn = facts.money.usage, facts.turn
-    going = " · so far" if facts.waiting and facts.money.usd is not None else ""
+    going = " · so far" if not facts.money.known and facts.money.usd is not None else ""
     simulated = " · simulated money" if facts.simulated else ""
     yield Content.styled(f"{STATUS_WORDS[turn.status]}{going}{simulated}", "bold")
     off = percent_text(facts.change.percent)
     yield Content(f"{off} against the median of {plural(facts.change.turns, 'turn')}" if off else "")
     amounts = [
-        f"{credits_text(usage.credits)} credits" if usage.credits is not None else "",
+        credits_words(usage.credits) if usage.credits is not None else "",
         plural(usage.total_tokens, "token") if usage.total_tokens is not None else "",
         plural(usage.steps, "step") if usage.steps is not None else "",
-        duration(facts.elapsed_ms) if facts.elapsed_ms is not None else "",
+        took_text(turn, facts.money),
     ]
     yield Content.styled(" · ".join(amount for amount in amounts if amount), "$text-muted")
 

@@ -17,7 +17,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money import usd_text
+from handinger_tui.core.money import Total, total_text
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session, SessionSummary
 from handinger_tui.core.turn import TurnStatus
@@ -186,10 +186,10 @@ def _matches(row: SessionSummary, wanted: Sequence[str]) -> bool:
 
 
 def cost_words(row: SessionSummary) -> str:
-    """What the session cost, with its gaps: "$1.20", "$1.20 + ?", "not reported"."""
+    """What the session cost, with its gaps: "$1.20", "$1.20 + 2 turns unknown", "not reported"."""
     if row.cost_usd is None:
         return "not reported" if row.turns else ""
-    return usd_text(row.cost_usd) + (" + ?" if row.unpriced else "")
+    return total_text(Total(row.cost_usd, row.unpriced))
 
 
 _SHORT: Final = MappingProxyType({TurnStatus.RUNNING: "still running", TurnStatus.CHECKING: "checking"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from handinger_tui.core.limits import Gauge, Origin, raise_hint, reached_text
-from handinger_tui.core.money import credits_text, usd_text
+from handinger_tui.core.money import credits_words, usd_text
 from handinger_tui.core.readings import money_of
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety import clean_line
@@ -90,7 +90,7 @@ def so_far(session: Session, turn: Turn) -> str:
     """What a run took until it was last read: "12 credits so far"."""
     money = money_of(session, turn)
     if money.usage.credits is not None:
-        return f"{credits_text(money.usage.credits)} credits so far"
+        return f"{credits_words(money.usage.credits)} so far"
     return f"{usd_text(money.usd)} so far" if money.usd is not None else "cost not reported yet"
 
 

@@ -11,7 +11,7 @@ from handinger_tui.core.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.money import Total
 from handinger_tui.core.readings import Reading
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import TurnStatus
+from handinger_tui.core.turn import Trigger, TurnStatus
 from handinger_tui.ui.panels import compact_line
 from handinger_tui.ui.panels.figures import MEMBERS, Figure, usage_view
 from handinger_tui.ui.panels.usage_lines import gap_text
@@ -54,6 +54,16 @@ def test_numbers_of_a_running_turn_are_so_far_and_leave_a_gap_in_the_sum() -> No
     assert view.this_turn("cost") == Figure(Decimal("0.0123"))
     assert view.this_worker("cost") == Figure(Decimal("0.0500"), missing=1, running=True)
     assert gap_text(view) == "+ (this turn is running)"
+
+
+@pytest.mark.parametrize("status", [TurnStatus.CHECKING, TurnStatus.COMPLETED])
+def test_no_time_and_no_pace_is_claimed_for_what_others_started(status: TurnStatus) -> None:
+    busy = replace(SECOND, running_flag=status is TurnStatus.CHECKING)
+    own = turn(1, status=status, before=FIRST, after=busy)
+    found = replace(own, order=replace(own.order, trigger=Trigger.ELSEWHERE))
+    view = usage_view(session(turn(0, after=FIRST, seconds=None), found))
+    assert view.elapsed(NOON + 60_000)[0] == Figure(pending=status is TurnStatus.CHECKING)
+    assert view.rate()[1][0].value is None
 
 
 def test_turns_after_the_newest_reading_are_gaps() -> None:

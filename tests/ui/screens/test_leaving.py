@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 
 import pytest
 
 from handinger_tui.core.errors import Locked
-from handinger_tui.core.spending import Bucket, By, Which
+from handinger_tui.core.spending import Bucket, By, Sum, Which
+from handinger_tui.core.turn import TurnStatus
 from handinger_tui.ui.launch import Opening
 from handinger_tui.ui.screens import leaving
+from handinger_tui.ui.screens.leaving import day_line, money_line
 from tests.engine.fakes import FakeApi, Script, says, worker
 from tests.ui.fakes import LOCAL, NOW_MS, PRICED, Desktop, FakeBooks, answers, charge, launch
+from tests.ui.panels.stage import reading, session, turn
 from tests.ui.screens.test_looking import BUSY, Past
 from tests.ui.screens.test_sending import held
 
@@ -86,7 +90,7 @@ async def test_a_run_that_goes_on_cost_so_far() -> None:
     desktop = past.next(FakeApi(workers=[priced]), Opening.LAST)
     async with desktop.running() as pilot:
         await desktop.until(pilot, lambda: "1 run still going" in desktop.said())
-        assert "It took:              $0.50 so far · 12 credits · 1 turn" in desktop.app.farewell
+        assert "It took:              $0.50 so far · 12 credits so far · 1 turn" in desktop.app.farewell
 
 
 async def test_a_cost_with_a_gap_says_so() -> None:
@@ -98,7 +102,21 @@ async def test_a_cost_with_a_gap_says_so() -> None:
         await desktop.shows(pilot, "✓ completed")
         await desktop.send(pilot, "Second")
         await desktop.until(pilot, lambda: len(desktop.session.turns) == 2 and not desktop.session.busy)
-        assert "$0.0123 + 1 turn unknown · 8 credits · 2 turns" in desktop.app.farewell[2]
+        assert "$0.0123 + 1 turn unknown · 8 credits + 1 turn unknown · 2 turns" in desktop.app.farewell[2]
+
+
+def test_a_message_that_waits_in_the_queue_is_no_gap() -> None:
+    waits = turn(1, status=TurnStatus.QUEUED, seconds=None)
+    assert (
+        money_line(session(turn(0, after=reading("0.02", credit="1")), waits)) == "$0.02 · 1 credit · 1 turn"
+    )
+
+
+def test_credits_have_gaps_of_their_own() -> None:
+    turns = [turn(0, after=reading("0.02", credit="8")), turn(1, after=reading("0.01"))]
+    assert money_line(session(*turns)) == "$0.03 · 8 credits + 1 turn unknown · 2 turns"
+    day = Bucket("2026-11-25", 3, usd=Sum(Decimal(2)), credits=Sum(Decimal(4), 2))
+    assert day_line(day) == "$2.00 · 4 credits + 2 turns unknown · 3 turns"
 
 
 DAY_MS = 86_400_000

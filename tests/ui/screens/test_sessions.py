@@ -38,7 +38,7 @@ async def test_the_list_tells_title_worker_age_status_and_cost() -> None:
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "● About heat", "1 h ago", "wrk_heat · completed · 2 turns · $0.0123")
         assert "wrk_pumps · left running · 2 turns · not reported" in desktop.text()
-        assert "wrk_tea · delivery unknown · 2 turns · $1.20 + ?" in desktop.text()
+        assert "wrk_tea · delivery unknown · 2 turns · $1.20 + 2 turns unknown" in desktop.text()
 
 
 async def test_typing_filters_and_a_deleted_session_is_gone_after_a_question() -> None:
@@ -115,5 +115,5 @@ async def test_enter_in_the_list_opens_the_session() -> None:
 def test_costs_with_gaps_say_so_and_unknown_is_not_zero() -> None:
     assert cost_words(HEAT) == "$0.0123"
     assert cost_words(PUMPS) == "not reported"
-    assert cost_words(TEA) == "$1.20 + ?"
+    assert cost_words(TEA) == "$1.20 + 2 turns unknown"
     assert cost_words(summary("new", turns=0)) == ""
