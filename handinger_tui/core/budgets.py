@@ -12,13 +12,11 @@ from handinger_tui.core.limits import Unit
 from handinger_tui.core.money import EXACT
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.spending import LOCAL, TurnCharge
-from handinger_tui.core.turn import FREE, LIVE, Trigger, TurnStatus
+from handinger_tui.core.turn import FREE, LIVE, TurnStatus, level_of
 from handinger_tui.core.usual import Spread, rough, spread
 from handinger_tui.core.words import plural
 
 LEVELS: Final = ("low", "standard", "high", "unlimited")
-DEFAULT: Final = "standard"
-"""What a turn gets that names no budget (published)."""
 ENDED: Final = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED})
 """Ends that are known, so that time and sources are those of the whole turn."""
 ENOUGH_TO_ADVISE: Final = 8
@@ -53,11 +51,6 @@ class BudgetRow:
         if self.incomplete in (0, self.turns):
             return 100 if self.incomplete else 0
         return min(99, max(1, (200 * self.incomplete + self.turns) // (2 * self.turns)))
-
-
-def level_of(budget: str | None, trigger: Trigger) -> str:
-    """The level a turn had: `budget` where one is known; "" where others started it and nobody told us."""
-    return budget or ("" if trigger is Trigger.ELSEWHERE else DEFAULT)
 
 
 def compare(charges: Iterable[TurnCharge]) -> tuple[BudgetRow, ...]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from handinger_tui.core.budgets import level_of
 from handinger_tui.core.evidence import files_of_turn, sources_of_turn
 from handinger_tui.core.money import credits_words, usd_text
 from handinger_tui.core.money_index import MoneyIndex
 from handinger_tui.core.readings import TurnMoney, money_of, took_ms
 from handinger_tui.core.receipt_facts import NEWEST, Change, change_against, change_of, percent_text
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import FREE, Turn, TurnStatus
+from handinger_tui.core.turn import FREE, Turn, TurnStatus, level_of
 from handinger_tui.core.words import NOT_REPORTED, PENDING, duration, plural
 
 

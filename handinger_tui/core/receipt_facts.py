@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from handinger_tui.core.budgets import level_of
 from handinger_tui.core.frames import Frame, Framing, Look, Note
 from handinger_tui.core.limits import Unit
 from handinger_tui.core.money import EXACT
@@ -15,7 +14,7 @@ from handinger_tui.core.readings import TurnMoney, money_before, money_of, took_
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
 from handinger_tui.core.spending import LOCAL
-from handinger_tui.core.turn import FREE, Trigger, Turn, TurnStatus
+from handinger_tui.core.turn import FREE, Trigger, Turn, TurnStatus, level_of
 from handinger_tui.core.usual import Usual, spread
 
 ENOUGH_EARLIER: Final = 3

@@ -221,6 +221,15 @@ class Trigger(StrEnum):
     """Charged before this was recorded."""
 
 
+DEFAULT_BUDGET: Final = "standard"
+"""What a turn gets that names no budget (published)."""
+
+
+def level_of(budget: str | None, trigger: Trigger) -> str:
+    """The level a turn had: `budget` where one is known; "" where others started it and nobody told us."""
+    return budget or ("" if trigger is Trigger.ELSEWHERE else DEFAULT_BUDGET)
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What the person asked for. `worker_id` None means: create a new worker."""

@@ -12,12 +12,11 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from handinger_tui.core.budgets import level_of
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.receipt_facts import Times, times_of
 from handinger_tui.core.receipt_page import Receipt, receipt_json, receipt_markdown, receipt_page
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Turn, TurnStatus
+from handinger_tui.core.turn import Turn, TurnStatus, level_of
 from handinger_tui.core.usual import Usual
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.screens.desk import Desk
