@@ -18,8 +18,18 @@ from handinger_tui.api import body, faults
 from handinger_tui.api.addresses import checked, in_terms_of_links, next_hop
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.landing import Landing, landing
-from handinger_tui.api.resume import RESTARTS, Step, Tries, Version, judged, part_of, rest_of, version_of
-from handinger_tui.api.told import decoded, plain, told_length, told_name
+from handinger_tui.api.resume import (
+    RESTARTS,
+    Step,
+    Tries,
+    Version,
+    judged,
+    part_of,
+    rest_of,
+    size_told,
+    version_of,
+)
+from handinger_tui.api.told import decoded, told_length, told_name
 from handinger_tui.core.errors import (
     ApiError,
     Doubtful,
@@ -181,14 +191,7 @@ class _Download:
 
     def _first(self, status: int, headers: httpx.Headers, here: str) -> None:
         """An answer that begins with the first byte: what it says of the file."""
-        if status == 416:
-            raise faults.refusal(status, {}, b"")
-        total = told_length(headers) if plain(headers) else None
-        if status == 206:
-            # Nobody asked for a part; one that begins at the beginning will do.
-            begins, total = part_of(headers) or (-1, None)
-            if begins != 0:
-                raise faults.file_incomplete(0, total)
+        total = size_told(status, headers)
         self._begun = True
         self._total = total
         self._within_limit(0, told_length(headers))

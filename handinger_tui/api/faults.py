@@ -230,6 +230,13 @@ def unsafe_url(why: str) -> ApiError:
     return Refused(Kind.UNSAFE_URL, f"Not opened: {why}.", "Nothing was fetched.")
 
 
+def no_file(status: int) -> ApiError:
+    """An answer that is fine, and no file."""
+    return BrokenContract(
+        Kind.UNEXPECTED_CONTENT, f"The answer ({status}) holds no file.", "Ask the worker for it again."
+    )
+
+
 def too_many_redirects(limit: int) -> ApiError:
     """A file that is always somewhere else."""
     return Refused(

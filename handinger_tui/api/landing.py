@@ -18,7 +18,7 @@ from typing import BinaryIO, Final, TypeVar
 
 from handinger_tui.api import faults
 from handinger_tui.api.folders import HeldFolder, Identity
-from handinger_tui.core.safety import safe_file_name
+from handinger_tui.core.safety import safe_file_name, split_name
 
 BLOCK: Final = 256 << 10
 MAX_NAMES: Final = 10_000
@@ -164,12 +164,10 @@ def _opened(thing: _T | None) -> _T:
 # -- names ----------------------------------------------------------------------------------
 def names(name: str) -> Iterator[str]:
     """`name`, then "name (2).ext" and so on."""
-    stem, dot, extension = name.rpartition(".")
-    if not dot or not stem:
-        stem, extension = name, ""
+    stem, ending = split_name(name)
     yield name
     for number in range(2, MAX_NAMES):
-        yield f"{stem} ({number}).{extension}" if extension else f"{stem} ({number})"
+        yield f"{stem} ({number}){ending}"
 
 
 def _give_name(folder: HeldFolder, part: str, name: str, ours: Identity) -> str:

@@ -10,7 +10,8 @@ from handinger_tui.api import body
 from handinger_tui.api.addresses import checked
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.downloads import Progress, Refresh, followed
-from handinger_tui.api.told import decoded, plain, told_length
+from handinger_tui.api.resume import size_told
+from handinger_tui.api.told import decoded
 from handinger_tui.core.errors import ApiError, LinkExpired
 from handinger_tui.core.turn import Kind
 
@@ -57,7 +58,7 @@ async def _peek(client: WorkerClient, url: str, most: int, progress: Progress | 
         content, _ = decoded(url, client.limits.max_file_bytes)
         return Peeked(content[:most], len(content) <= most, len(content))
     async with followed(client, checked(client, url), {}) as (response, _):
-        total = told_length(response.headers) if plain(response.headers) else None
+        total = size_told(response.status_code, response.headers)
         found = bytearray()
         chunks = body.chunks(response, client.limits.idle_timeout, most + _SLACK)
         try:
@@ -73,4 +74,6 @@ async def _peek(client: WorkerClient, url: str, most: int, progress: Progress | 
             if trouble.kind is not Kind.TOO_LARGE or not found:
                 raise
             return Peeked(bytes(found[:most]), whole=False, total=total)
-    return Peeked(bytes(found[:most]), len(found) <= most, total)
+    # A part that nobody asked for may be shorter than the file.
+    missing = total is not None and len(found) < total
+    return Peeked(bytes(found[:most]), whole=len(found) <= most and not missing, total=total)

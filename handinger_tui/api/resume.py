@@ -18,8 +18,9 @@ from enum import Enum, auto
 from typing import Final
 from urllib.parse import urlsplit
 
+from handinger_tui.api import faults
 from handinger_tui.api.routes import Origin, origin_of
-from handinger_tui.api.told import plain
+from handinger_tui.api.told import plain, told_length
 from handinger_tui.core.errors import ApiError
 
 _STRONG: Final = re.compile(r'"[\x21\x23-\x7e]{1,1000}"')
@@ -97,6 +98,28 @@ def part_of(headers: Headers) -> tuple[int, int | None] | None:
         return None
     total = None if found[3] == "*" else int(found[3])
     return None if total is not None and int(found[2]) >= total else (int(found[1]), total)
+
+
+_WHOLE: Final = frozenset({200, 203})
+
+
+def size_told(status: int, headers: Headers) -> int | None:
+    """The bytes of a file, where they are told, out of an answer that has to begin with its first one.
+
+    Raises:
+        ApiError: it does not.
+    """
+    if status == 416:
+        raise faults.refusal(status, {}, b"")
+    if status == 206:
+        # Nobody asked for a part; one that begins at the beginning will do.
+        begins, total = part_of(headers) or (-1, None)
+        if begins != 0:
+            raise faults.file_incomplete(0, total)
+        return total
+    if status not in _WHOLE:
+        raise faults.no_file(status)
+    return told_length(headers) if plain(headers) else None
 
 
 def judged(status: int, headers: Headers, url: str, version: Version, got: int) -> Step:

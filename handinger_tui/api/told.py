@@ -11,27 +11,35 @@ from urllib.parse import unquote, unquote_to_bytes
 
 from handinger_tui.api import faults
 
-_EXTENDED: Final = re.compile(
-    r"filename\*\s*=\s*([A-Za-z0-9-]{1,20})'[^']{0,20}'([^;\s]{1,2000})", re.IGNORECASE
+_PARAMETER: Final = re.compile(
+    r"""(?:^|;)\s*(?P<name>[^\s=;"]{1,60})\s*=\s*
+        (?:"(?P<quoted>(?:[^"\\]|\\.)*+)"? | (?P<bare>[^;"]*+))""",
+    re.VERBOSE | re.DOTALL,
 )
-_QUOTED: Final = re.compile(r'filename\s*=\s*"((?:[^"\\]|\\.){0,2000})"', re.IGNORECASE)
-_BARE: Final = re.compile(r"filename\s*=\s*([^;\"\s]{1,2000})", re.IGNORECASE)
+"""One after the other, so that nothing within quotes is taken for a parameter."""
+_EXTENDED: Final = re.compile(r"([A-Za-z0-9-]{1,20})'[^']{0,20}'(.+)", re.DOTALL)
+_CHARSETS: Final = frozenset({"utf-8", "us-ascii", "iso-8859-1", "windows-1252"})
+"""Python has many more, and some raise whatever they are asked to do about errors."""
 _FROM_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
 
 
 def told_name(headers: Mapping[str, str]) -> str | None:
     """The name in Content-Disposition (RFC 6266); whoever uses it makes it safe."""
-    told = headers.get("content-disposition", "")
-    if extended := _EXTENDED.search(told):
-        try:
-            return unquote(extended.group(2), encoding=extended.group(1), errors="replace")
-        except LookupError:
-            pass
-    if quoted := _QUOTED.search(told):
-        return re.sub(r"\\(.)", r"\1", quoted.group(1))
-    bare = _BARE.search(told)
-    return bare.group(1) if bare else None
+    told: dict[str, str] = {}
+    for found in _PARAMETER.finditer(headers.get("content-disposition", "")):
+        quoted, bare = found["quoted"], found["bare"]
+        value = bare.strip() if quoted is None else re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
+        told.setdefault(found["name"].lower(), value)
+    return _extended(told.get("filename*", "")) or told.get("filename")
+
+
+def _extended(value: str) -> str | None:
+    """A value that names its charset (RFC 8187); None when it is none, or in a charset of no web page."""
+    found = _EXTENDED.fullmatch(value)
+    if found is None or found[1].lower() not in _CHARSETS:
+        return None
+    return unquote(found[2], encoding=found[1], errors="replace")
 
 
 def told_length(headers: Mapping[str, str]) -> int | None:

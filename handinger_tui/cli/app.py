@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.cli.exits import Exit
-from handinger_tui.cli.places import places
+from handinger_tui.cli.places import expanded, places
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety import clean
 from handinger_tui.settings import Settings
@@ -163,7 +163,7 @@ def connection(parts: Parts) -> Connection:
     from handinger_tui.cli.links import open_link  # noqa: PLC0415 - webbrowser, 10 ms
 
     settings = parts.settings
-    folder = Path(settings.download_dir).expanduser() if settings.download_dir else places().downloads
+    folder = expanded(settings.download_dir) if settings.download_dir else places().downloads
 
     return Connection(
         engine=parts.engine,

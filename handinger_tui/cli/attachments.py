@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
-from handinger_tui.core.safety import clean_line
+from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.turn import Attachment
 
 MAX_BYTES: Final = 512 << 20
@@ -111,8 +111,8 @@ def list_directory(
 ) -> tuple[str, ...]:
     """Names in a folder ("" is the current one) that begin with `prefix` in any case, at most `limit`.
 
-    Sorted without regard to case; folders end with `/`. Names that cannot be typed, with
-    control characters or broken encoding, are left out. Whatever goes wrong gives ().
+    Sorted without regard to case; folders end with `/`. Names that cannot be shown as they are,
+    with control characters or broken encoding, are left out. Whatever goes wrong gives ().
     """
     try:
         with os.scandir(Path(path_text or ".").expanduser()) as entries:
@@ -126,8 +126,13 @@ def _names(entries: Iterator[os.DirEntry[str]], folded: str, *, hidden: bool) ->
     for entry in islice(entries, _LOOKED_AT):
         name = entry.name
         unwanted = name.startswith(".") and not hidden
-        if not unwanted and name.isprintable() and name.casefold().startswith(folded):
+        if not unwanted and _shown(name) and name.casefold().startswith(folded):
             yield f"{name}/" if _is_folder(entry) else name
+
+
+def _shown(name: str) -> bool:
+    # Not printable to Python, and fine: the blank in the names of macOS's screenshots, joined emoji.
+    return name.isprintable() or (clean(name) == name and "\n" not in name and "\t" not in name)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

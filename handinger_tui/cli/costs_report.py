@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from handinger_tui.cli.costs_remarks import remarks
 from handinger_tui.cli.costs_text import heading
+from handinger_tui.cli.places import expanded
 from handinger_tui.core.charts import page, png, poster, svg
 from handinger_tui.core.errors import HandingerError, SettingsError
 from handinger_tui.core.spending import Bucket, By
@@ -32,7 +33,7 @@ def check(name: str, *, force: bool) -> None:
     Raises:
         SettingsError: another kind of file, or one that is there already.
     """
-    target = Path(name).expanduser()
+    target = expanded(name)
     if target.suffix.lower() not in SUFFIXES:
         raise SettingsError(
             f"{name!r} is no kind of report that is known.", f"End it in {', '.join(SUFFIXES)}."
@@ -49,7 +50,7 @@ def write(name: str, book: Book, asked: Asked, found: Told, *, force: bool = Fal
     Raises:
         NotWritten
     """
-    target = Path(name).expanduser()
+    target = expanded(name)
     try:
         save(target, drawn(target.suffix.lower(), book, asked, found), force=force)
     except FileExistsError:

@@ -15,6 +15,7 @@ from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.downloads import save
 from handinger_tui.cli.exits import Exit
 from handinger_tui.cli.output import put, say
+from handinger_tui.cli.places import expanded
 from handinger_tui.cli.wiring import Parts
 from handinger_tui.core.errors import ApiError, SettingsError
 from handinger_tui.core.jsontext import Json, as_object, dump, parse_exact
@@ -47,10 +48,12 @@ def written(told: argparse.Namespace, value: JsonObject, text: str) -> None:
 
 async def run(told: argparse.Namespace, parts: Parts) -> int:
     """Run one of them."""
+    # Known before anything is asked.
+    folder = expanded(told.dir)
     files = await _read(parts.client, told.worker)
     if told.action == "list":
         return _list(told, files)
-    return await _get(told, parts, files)
+    return await _get(told, parts, files, folder)
 
 
 async def _read(client: WorkerClient, worker_id: str) -> tuple[WorkerFile, ...]:
@@ -92,9 +95,8 @@ def _called(file: Named) -> str:
 
 
 # -- get -----------------------------------------------------------------------------------
-async def _get(told: argparse.Namespace, parts: Parts, files: tuple[WorkerFile, ...]) -> int:
+async def _get(told: argparse.Namespace, parts: Parts, files: tuple[WorkerFile, ...], folder: Path) -> int:
     wanted = _wanted(told, files)
-    folder = _folder(told.dir)
     results = [await _saved(parts, told.worker, file, folder) for file in wanted]
     text = "\n".join(
         clean_line(str(r["saved_as"] or f"{r['filename']}: {as_object(r['error']).get('message')}"))
@@ -103,10 +105,6 @@ async def _get(told: argparse.Namespace, parts: Parts, files: tuple[WorkerFile, 
     written(told, {"files": [*results]}, text or "No files.")
     saved = sum(result["status"] == "saved" for result in results)
     return Exit.OK if saved == len(results) else Exit.FAILED
-
-
-def _folder(text: str) -> Path:
-    return Path(text).expanduser()
 
 
 def _wanted(told: argparse.Namespace, files: tuple[WorkerFile, ...]) -> list[WorkerFile]:

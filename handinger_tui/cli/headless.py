@@ -16,7 +16,7 @@ from handinger_tui.cli.attachments import attachment
 from handinger_tui.cli.ceilings import Ceilings, refusal
 from handinger_tui.cli.exits import Exit, exit_of, exit_of_kind
 from handinger_tui.cli.output import Printer, encodable, printer, say
-from handinger_tui.cli.places import places
+from handinger_tui.cli.places import expanded, places
 from handinger_tui.cli.wiring import Parts, wired
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, SettingsError
 from handinger_tui.core.events import StreamEvent
@@ -63,6 +63,8 @@ class Headless:
         self._over = False
         self._stdout_gone = False
         self._ceilings = Ceilings()
+        # Known before anything is sent.
+        self._output = expanded(told.output) if told.output else None
 
     async def turn(self, prompt: str, attachments: tuple[Attachment, ...]) -> int:
         """Send a turn and print its answer."""
@@ -218,9 +220,9 @@ class Headless:
         return bool(getattr(self._told, "detach", False))
 
     def _save(self, turn: Turn, code: int) -> int:
-        if not self._told.output or not turn.text:
+        target = self._output
+        if target is None or not turn.text:
             return code
-        target = Path(self._told.output).expanduser()
         text = encodable(turn.text) if self._told.raw else clean(turn.text)
         try:
             save_text(target, text if text.endswith("\n") else text + "\n")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.record import dataclass
+from handinger_tui.core.safety import clean_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +19,26 @@ class Places:
     downloads: Path
 
 
+def expanded(path: str) -> Path:
+    """A path as a person writes it, `~` and `~name` included.
+
+    Raises:
+        SettingsError: nobody of that name has a home folder here.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        name = clean_line(path, 200)
+        raise SettingsError(
+            f"There is no home folder for {name}.", f"Write ./{name} for a name that begins so."
+        ) from None
+
+
 def places() -> Places:
     """HANDINGER_TUI_HOME puts everything under one folder; else the platform's own folders."""
     home = os.environ.get("HANDINGER_TUI_HOME", "").strip()
     if home:
-        root = Path(home).expanduser()
+        root = expanded(home)
         return Places(root / "config.toml", root / "history.db", Path.home() / "Downloads")
     # 10 ms, and needed only here.
     import platformdirs  # noqa: PLC0415

@@ -47,9 +47,11 @@ LOOSE: Final = re.compile(
 _ENDS: Final = re.compile(_LINE_ENDS)
 _GONE: Final = re.compile(f"[{CONTROLS}{DIRECTIONS}{UNSEEN}]")
 _REPLACED: Final = re.compile(f"[{HALVES}{NOTHING}]")
-_FLAGS: Final = re.compile(
-    f"(\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{{3,6}}\U000e007f)|[{TAGS}]"
+_REGIONS: Final = "|".join(
+    "".join(chr(0xE0000 + ord(sign)) for sign in name) for name in ("gbeng", "gbsct", "gbwls")
 )
+"""The regions that have flags. Any other name would be letters nobody sees, and an AI reads."""
+_FLAGS: Final = re.compile(f"(\U0001f3f4(?:{_REGIONS})\U000e007f)|[{TAGS}]")
 _BESIDE: Final = re.compile(
     # What is kept is matched first and put back.
     f"((?<=[{_PICTURES}\ufe0f{_TONES}])\u200d(?=[{_PICTURES}])"

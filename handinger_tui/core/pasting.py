@@ -16,12 +16,14 @@ MOST: Final = 100
 _CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NOT_IN_A_PATH: Final = re.compile("[\x00-\x1f\x7f]")
 _DRIVE: Final = re.compile(r"[A-Za-z]:[\\/]")
+_BLANK: Final = " \t\r\n"
 _WORD: Final = re.compile(
-    r"""\s*(?P<word>
-        (?:'[^']*' | "(?:[^"\\]|\\.)*" | \\. | [^\s'"\\])+
-    )(?=\s|$)""",
+    rf"""[{_BLANK}]*(?P<word>
+        (?:'[^']*' | "(?:[^"\\]|\\.)*" | \\. | [^{_BLANK}'"\\])+
+    )(?=[{_BLANK}]|$)""",
     re.VERBOSE | re.DOTALL,
 )
+"""No other blank parts words in a shell: macOS names its screenshots with one, and escapes none of it."""
 _PIECE: Final = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^'"\\]+)""", re.DOTALL)
 _IN_QUOTES: Final = re.compile(r'\\(["\\$`])')
 
@@ -32,10 +34,11 @@ def pasted_paths(text: str) -> tuple[str, ...]:
     It is for the caller to look whether all of them are there: "/costs now" could be two
     files. `~/` is left as it is.
     """
-    text = text.strip()
+    text = text.strip(_BLANK)
     if not text or len(text) > LONGEST or _CONTROL.search(text):
         return ()
-    by_line = [_unquoted_line(line.strip()) for line in text.splitlines() if line.strip()]
+    lines = (line.strip(_BLANK) for line in re.split(r"\r\n|\r|\n", text))
+    by_line = [_unquoted_line(line) for line in lines if line]
     words = _words(text)
     found = [_path(word) for word in words] if words else []
     if not found or None in found:

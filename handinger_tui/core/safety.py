@@ -12,7 +12,7 @@ import unicodedata
 from enum import StrEnum
 from ipaddress import ip_address
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from handinger_tui.core import characters
 from handinger_tui.core.jsontext import Json
@@ -104,20 +104,23 @@ class Link:
 
 
 _SCHEMES: Final = frozenset({"http", "https", "mailto"})
+_LONGEST_URL: Final = 8192
 _URL_BAD: Final = re.compile(
-    f"[\x00-\x1f\x7f-\xa0\u2028-\u202f{characters.DIRECTIONS}{characters.UNSEEN}{characters.HALVES}"
-    f"{characters.TAGS}{characters.NOTHING}\u200c\u200d\u3000]"
+    f"[\x00-\x1f\x7f-\xa0\u1680\u2000-\u200a\u2028-\u202f\u205f\u2800\u3000{characters.DIRECTIONS}"
+    f"{characters.UNSEEN}{characters.HALVES}{characters.TAGS}{characters.NOTHING}\u200c\u200d]"
 )
 # Browsers take a backslash for a slash, and decode what is encoded in a host: both may lead elsewhere.
 _BACKSLASH: Final = re.compile(r"[^?#]*\\")
-_HOST: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
+_BRACKETS: Final = re.compile(r"(?:[^@\[\]]*@)?(?:[^\[\]]*|\[[0-9A-Fa-f:.]+\](?::[0-9]*)?)")
+"""Where brackets may stand: around an address of numbers, and nothing but a port behind it."""
 _ODD_NUMBER: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
 
 
 def judge_link(url: str, shown: str | None = None) -> Link:
     """Decide about a link. `shown` is the text it hides behind, where there is one."""
-    if not url or url.startswith("-") or len(url) > 8192 or _URL_BAD.search(url) or _BACKSLASH.match(url):
-        return Link(clean_line(url, 200), Verdict.REFUSE, reason="it holds characters no address has")
+    bad = _malformed(url)
+    if bad:
+        return Link(clean_line(url, 200), Verdict.REFUSE, reason=bad)
     try:
         parts = urlsplit(url)
         host, userinfo, _port = parts.hostname or "", parts.username is not None, parts.port
@@ -125,44 +128,108 @@ def judge_link(url: str, shown: str | None = None) -> Link:
         return Link(clean_line(url, 200), Verdict.REFUSE, reason="it is no valid address")
     scheme = parts.scheme.lower()
     if scheme not in _SCHEMES:
-        return Link(url, Verdict.REFUSE, reason=f"{scheme or 'a relative'} addresses are not opened")
+        return Link(url, Verdict.REFUSE, reason=f"{scheme or 'relative'} addresses are not opened")
     if scheme == "mailto":
-        return Link(url, Verdict.ASK, reason="it starts an e-mail")
+        return _judge_mail(url, shown)
     if not host:
         return Link(url, Verdict.REFUSE, reason="it names no host")
     ascii_host = to_ascii(host)
-    if ascii_host is None or not _is_host(ascii_host):
+    if ascii_host is None or not _is_host(ascii_host) or not _BRACKETS.fullmatch(parts.netloc):
         return Link(url, Verdict.REFUSE, reason="its host is no valid name")
-    return _judge_host(Link(url, Verdict.OPEN, ascii_host), host, userinfo=userinfo, shown=shown)
+    odd = _odd_host(ascii_host, parts.netloc, userinfo=userinfo) or _disguised(url, ascii_host, shown)
+    return Link(url, Verdict.ASK if odd else Verdict.OPEN, ascii_host, odd)
 
 
-def _judge_host(link: Link, host: str, *, userinfo: bool, shown: str | None) -> Link:
+def _malformed(url: str) -> str:
+    """What no address has, for people; "" when there is nothing of it."""
+    if len(url) > _LONGEST_URL:
+        return f"it is longer than {_LONGEST_URL:,} characters"
+    if not url or url.startswith(("-", " ")) or _URL_BAD.search(url) or _BACKSLASH.match(url):
+        return "it holds characters no address has"
+    return ""
+
+
+def _judge_mail(url: str, shown: str | None) -> Link:
+    from handinger_tui.core.claims import trouble_in_mail  # noqa: PLC0415 - not for the first frame
+
+    parts = urlsplit(url)
+    trouble = trouble_in_mail(parts.path, parts.query)
+    if trouble:
+        return Link(url, Verdict.REFUSE, reason=trouble)
+    to = clean_line(unquote(parts.path), 120)
+    other = contradicted(shown, to.rpartition("@")[2].lower()) if shown else None
+    said = "" if other is None else f"; the text says {other}, it goes to {to or 'nobody yet'}"
+    return Link(url, Verdict.ASK, reason=f"it starts an e-mail{said}")
+
+
+def _odd_host(host: str, netloc: str, *, userinfo: bool) -> str:
     if userinfo:
-        return Link(
-            link.url, Verdict.ASK, link.host, f"the part before @ is no host; it leads to {link.host}"
-        )
-    if link.host != host.lower() or link.host.startswith("xn--") or ".xn--" in link.host:
-        return Link(link.url, Verdict.ASK, link.host, f"the host is really {link.host}")
-    if _ODD_NUMBER.fullmatch(link.host) and not _is_ip(link.host):
-        return Link(link.url, Verdict.ASK, link.host, f"the host is a number in an unusual form: {link.host}")
-    claimed = shown_host(shown) if shown else None
-    if claimed is not None and claimed != link.host.removeprefix("www."):
-        return Link(
-            link.url, Verdict.ASK, link.host, f"the text says {claimed}, the link leads to {link.host}"
-        )
-    return link
+        return f"the part before @ is no host; it leads to {host}"
+    if not netloc.isascii() or host.startswith("xn--") or ".xn--" in host:
+        return f"the host is really {host}"
+    if _ODD_NUMBER.fullmatch(host) and not _is_ip(host):
+        return f"the host is a number in an unusual form: {host}"
+    return ""
 
 
-def _is_host(name: str) -> bool:
-    return _HOST.fullmatch(name) is not None or _is_ip(name)
+MUCH: Final = 32
+"""Characters of a query that may carry away what was talked about."""
+LONG: Final = 200
+"""Characters of an address of which no text gives an idea."""
 
 
-def _is_ip(host: str) -> bool:
-    """An address of numbers in its usual form, without a zone."""
+def _disguised(url: str, host: str, shown: str | None) -> str:
+    """How the text misleads, or hides more than a person would guess; "" where it does not."""
+    if not shown:
+        return ""
+    other = contradicted(shown, host)
+    if other is not None:
+        return f"the text says {other}, the link leads to {host}"
+    if (len(url) > LONG or len(urlsplit(url).query) > MUCH) and not _shows(clean_line(shown), url):
+        return "the text does not show all of the address"
+    return ""
+
+
+def _shows(shown: str, url: str) -> bool:
+    """Whether the text is the address itself; decoded, and without its scheme, as Markdown shows it."""
+    whole = unquote(url)
+    return unquote(shown) in (whole, whole.partition("://")[2])
+
+
+def named_hosts(text: str) -> tuple[str, ...]:
+    """The hosts (ASCII, without www.) that a text claims to lead to, in order."""
+    from handinger_tui.core.claims import hosts_in  # noqa: PLC0415 - not for the first frame
+
+    found = (to_ascii(name.lower()) or name for name in hosts_in(clean_line(text)))
+    return tuple(dict.fromkeys(_bare(name.strip("[]")) for name in found))
+
+
+def contradicted(text: str, host: str) -> str | None:
+    """A host that a text names and that is not `host` (ASCII); None without one."""
+    return next((name for name in named_hosts(text) if name != _bare(host)), None)
+
+
+def _bare(host: str) -> str:
+    return host.rstrip(".").removeprefix("www.")
+
+
+def host_of(url: str) -> str:
+    """The host to show beside a source: ASCII, "" when there is none."""
     try:
-        return "%" not in host and bool(ip_address(host))
+        parts = urlsplit(url)
+        host = parts.hostname or ""
     except ValueError:
-        return False
+        return ""
+    name = to_ascii(host) or ""
+    return clean_line(name, 120) if _is_host(name) and _BRACKETS.fullmatch(parts.netloc) else ""
+
+
+# -- hosts ----------------------------------------------------------------------
+_LONGEST_LABEL: Final = 63
+_LONGEST_HOST: Final = 253
+_HOST: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
+_DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
+_DEVIATING: Final = re.compile("[\xdf\u1e9e\u03c2]")
 
 
 def to_ascii(host: str) -> str | None:
@@ -173,10 +240,6 @@ def to_ascii(host: str) -> str | None:
         return ".".join(map(_ascii_label, _DOTS.split(host)))
     except UnicodeError:
         return None
-
-
-_DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
-_DEVIATING: Final = re.compile("[\xdf\u1e9e\u03c2]")
 
 
 def _ascii_label(label: str) -> str:
@@ -193,26 +256,20 @@ def _ascii_label(label: str) -> str:
     return "xn--" + plain.encode("punycode").decode("ascii")
 
 
-_NAMED_HOST: Final = re.compile(r"(?:https?:|^)//(?:[^\s/?#@]*@)?([\w-]+(?:\.[\w-]+)*)", re.IGNORECASE)
-_LOOKS_LIKE_HOST: Final = re.compile(r"((?:[\w-]+\.)+[^\W\d_][\w-]+)(?:[.,;:/?#)\]]|$)")
+def _is_host(name: str) -> bool:
+    """A name in ASCII as the system of names can hold it, or an address of numbers."""
+    if _HOST.fullmatch(name) is None:
+        return _is_ip(name)
+    bare = name.removesuffix(".")
+    return len(bare) <= _LONGEST_HOST and all(len(label) <= _LONGEST_LABEL for label in bare.split("."))
 
 
-def shown_host(text: str) -> str | None:
-    """The host (ASCII, without www.) that a link text claims to be, None when it claims none."""
-    text = _DOTS.sub(".", unicodedata.normalize("NFKC", clean_line(text))).strip(" \"'<([")
-    found = _NAMED_HOST.search(text) or _LOOKS_LIKE_HOST.match(text)
-    host = to_ascii(found[1].lower()) or found[1] if found else None
-    return host.removeprefix("www.") if host else None
-
-
-def host_of(url: str) -> str:
-    """The host to show beside a source: ASCII, "" when there is none."""
+def _is_ip(host: str) -> bool:
+    """An address of numbers in its usual form, without a zone."""
     try:
-        host = urlsplit(url).hostname or ""
+        return "%" not in host and bool(ip_address(host))
     except ValueError:
-        return ""
-    name = to_ascii(host) or ""
-    return clean_line(name, 120) if _is_host(name) else ""
+        return False
 
 
 def is_loopback(host: str) -> bool:
@@ -229,12 +286,16 @@ def is_loopback(host: str) -> bool:
 
 # -- file names ------------------------------------------------------------------
 MAX_NAME_BYTES: Final = 180
+_LOOKED_AT: Final = 8192
+"""Characters of a name: the beginning, and the end with its extension. Names of a megabyte have been seen."""
 _NAME_BAD: Final = re.compile('[\\x00-\\x1f\\x7f-\\x9f:*?"<>|]')
 _INVISIBLE: Final = re.compile(
     f"[{characters.DIRECTIONS}{characters.UNSEEN}{characters.HALVES}{characters.TAGS}{characters.NOTHING}"
     "\u200c\u200d\u2028\u2029\u2800\ufe0e\ufe0f]"
 )
-_RESERVED: Final = re.compile(r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)$", re.IGNORECASE)
+_RESERVED: Final = re.compile(
+    r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$|clock\$)$", re.IGNORECASE
+)
 
 
 def safe_file_name(name: str | None, fallback: str = "file") -> str:
@@ -244,15 +305,26 @@ def safe_file_name(name: str | None, fallback: str = "file") -> str:
     most 180 bytes with its extension kept.
     """
     last = re.split(r"[/\\]", name or "")[-1]
+    if len(last) > _LOOKED_AT:
+        last = last[: _LOOKED_AT // 2] + last[-_LOOKED_AT // 2 :]
     last = "".join(sign if sign.isprintable() else _in_print(sign) for sign in last)
     text = unicodedata.normalize("NFC", _INVISIBLE.sub("", _NAME_BAD.sub("_", last)))
     text = unicodedata.normalize("NFC", characters.plain(_INVISIBLE.sub("", text)))
-    text = text.strip().lstrip(".-~ ").rstrip(". ")
+    text = _begun_well(text.strip()).rstrip(". ")
     if not text or not text.strip("_"):
         text = fallback
-    if _RESERVED.match(text.split(".")[0].strip()):
+    # Where file systems know old character sets, wide letters may become plain ones.
+    if _RESERVED.match(unicodedata.normalize("NFKC", text.split(".")[0]).strip()):
         text = f"_{text}"
     return _shorten(text)
+
+
+def _begun_well(name: str) -> str:
+    """Neither hidden, an option nor a home, and with no mark that would stand on what is before the name."""
+    begins = (
+        at for at, sign in enumerate(name) if sign not in ".-~ " and unicodedata.category(sign)[0] != "M"
+    )
+    return name[next(begins, len(name)) :]
 
 
 def _in_print(sign: str) -> str:
@@ -265,9 +337,18 @@ def _in_print(sign: str) -> str:
 def _shorten(name: str) -> str:
     if len(name.encode()) <= MAX_NAME_BYTES:
         return name
+    stem, ending = split_name(name)
+    if len(ending.encode()) > 24:
+        stem, ending = name, ""
+    cut = stem.encode()[: MAX_NAME_BYTES - len(ending.encode())].decode(errors="ignore")
+    return cut.rstrip(". ") + ending
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """A name, and its ending with the dot, "" without one: "a", ".tar.gz"."""
     stem, dot, extension = name.rpartition(".")
-    if not dot or len(extension.encode()) > 20:
-        stem, extension = name, ""
-    room = MAX_NAME_BYTES - len(extension.encode()) - len(dot if extension else "")
-    cut = stem.encode()[:room].decode(errors="ignore").rstrip(". ")
-    return f"{cut}.{extension}" if extension else cut
+    if not stem:
+        return name, ""
+    if stem[-4:].lower() == ".tar" and len(stem) > 4:
+        stem, extension = stem[:-4], f"{stem[-3:]}.{extension}"
+    return stem, dot + extension

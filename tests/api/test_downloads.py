@@ -112,6 +112,20 @@ async def test_names_are_made_safe(
         ('attachment; filename="a\\"b.txt"', "a_b.txt"),
         ("attachment; filename*=klingon''%FFx.txt", "report.txt"),
         (';;;=;"', "report.txt"),
+        # Charsets of Python that raise whatever they are told about errors.
+        ("attachment; filename*=idna''%41.txt", "report.txt"),
+        ("attachment; filename*=undefined''x.txt; filename=b.txt", "b.txt"),
+        ("attachment; filename*=punycode''%ff.txt; filename=b.txt", "b.txt"),
+        ("attachment; filename*=unicode_escape''%5cN; filename=b.txt", "b.txt"),
+        # What only looks like the parameter, or stands within another one.
+        ('attachment; notfilename="x.exe"; filename="y.txt"', "y.txt"),
+        ("attachment; filename=\"a; filename*=UTF-8''evil.exe\"", "a; filename_=UTF-8''evil.exe"),
+        ('attachment; x="; filename=evil.exe"; filename=b.txt', "b.txt"),
+        ("attachment; filename*=\"UTF-8''b%20c.txt\"", "b c.txt"),
+        ("attachment; filename=my plan.pdf ; size=3", "my plan.pdf"),
+        ('attachment; filename="cut', "cut"),
+        ("attachment; filename*=UTF-8''; filename=b.txt", "b.txt"),
+        ('filename="b.txt"', "b.txt"),
     ],
 )
 async def test_the_servers_word_for_a_name(
@@ -310,5 +324,5 @@ def test_free_names() -> None:
         names = landing.names(name)
         return [next(names), next(names)]
 
-    assert first("a.tar.gz") == ["a.tar.gz", "a.tar (2).gz"]
+    assert first("a.tar.gz") == ["a.tar.gz", "a (2).tar.gz"]
     assert first("a") == ["a", "a (2)"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.api.client import WorkerClient
+from handinger_tui.api.downloads import save
 from handinger_tui.api.limits import Limits
 from handinger_tui.api.peek import peek
 from handinger_tui.cli.file_access import FileAccess
@@ -97,6 +98,35 @@ async def test_a_refusal_is_no_content(server: Server, client: WorkerClient) -> 
     with pytest.raises(ApiError) as caught:
         await peek(client, ROUTE, 100)
     assert caught.value.kind is Kind.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "kind"),
+    [
+        (416, {"Content-Range": "bytes */9"}, Kind.INVALID),
+        (206, {"Content-Range": "bytes 3-8/9"}, Kind.INCOMPLETE),
+        (206, {}, Kind.INCOMPLETE),
+        (202, {}, Kind.UNEXPECTED_CONTENT),
+        (226, {}, Kind.UNEXPECTED_CONTENT),
+    ],
+)
+async def test_what_is_not_the_beginning_of_a_file_is_neither_shown_nor_saved(
+    server: Server, client: WorkerClient, tmp_path: Path, status: int, headers: dict[str, str], kind: Kind
+) -> None:
+    server.answer(respond(status, b"no file", headers))
+    with pytest.raises(ApiError) as caught:
+        await peek(client, ROUTE, 100)
+    assert caught.value.kind is kind
+    with pytest.raises(ApiError) as caught:
+        await save(client, ROUTE, tmp_path / "folder", "x.txt")
+    assert caught.value.kind is kind
+    assert os.listdir(tmp_path) == []
+
+
+async def test_a_part_that_nobody_asked_for_is_not_the_whole(server: Server, client: WorkerClient) -> None:
+    server.answer(respond(206, b"beg", {"Content-Range": "bytes 0-2/9"}))
+    found = await peek(client, ROUTE, 100)
+    assert (found.data, found.whole, found.total) == (b"beg", False, 9)
 
 
 # -- access ----------------------------------------------------------------------------------

@@ -140,6 +140,13 @@ def test_names_of_a_folder(folder: Path) -> None:
     assert list_directory(str(folder), prefix="a") == ("a b.csv", "A.csv")
 
 
+def test_names_with_signs_that_python_does_not_print(tmp_path: Path) -> None:
+    names = ("Shot at 3.04\u202fPM.png", "a\xa0b.csv", "👩\u200d👧.png")
+    for name in (*names, "x\u202egpj.exe", "x\u200b.csv", "x\ty.csv"):
+        (tmp_path / name).touch()
+    assert set(list_directory(str(tmp_path))) == set(names)
+
+
 def test_the_current_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     assert list_directory("") == list_directory(str(folder))

@@ -152,6 +152,14 @@ def test_what_is_not_there_is_usage(tmp_path: Path, name: str) -> None:
     assert saved(tmp_path / "dl") == {}
 
 
+@pytest.mark.parametrize("argv", [("files", "get", "w1", "--all", "--dir"), ("-p", "hi", "-o")])
+def test_a_home_of_nobody_is_refused_before_anything_is_asked(tmp_path: Path, argv: tuple[str, ...]) -> None:
+    ran = run(*argv, "~nobody-of-this-name/x", home=tmp_path, base_url="http://127.0.0.1:1")
+    assert ran.code == 2
+    assert "no home folder" in ran.err
+    assert "Traceback" not in ran.err
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     host = Host([[listed("a.csv", "data:,one")]])
     for _ in range(2):

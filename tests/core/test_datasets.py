@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 
 from handinger_tui.core.datasets import STRUCTURED, Dataset, csv_of, datasets_of, is_tabular, table_in
+from handinger_tui.core.export import spending_csv
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.snapshot import Snapshot
 from handinger_tui.core.turn import CustomPart, DataPart
@@ -83,6 +84,37 @@ def test_a_csv_holds_everything_exactly() -> None:
         [long, "", "", '{"k":[1,null]}'],
         ["'=1+1", str(10**30), "", ""],
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "=1+1",
+        "+x",
+        "-x",
+        "@SUM(1)",
+        "\t=1",
+        "\tx",
+        "\rx",
+        "\n=1",
+        " =1",
+        "＝1+1",
+        "\u200b=1",
+        "\x1b=1",
+        "-1+1",
+    ],
+)
+def test_no_text_of_a_table_becomes_a_formula(text: str) -> None:
+    ((name,), (cell,)) = read(csv_of([{text: text}]))
+    assert name == cell
+    assert cell.startswith("'")
+    # The report of spending has one line to a cell.
+    assert next(csv.reader([spending_csv.cell(text)]))[0][0] in "'x"
+
+
+@pytest.mark.parametrize("number", ["-1", "+1.5", "-2e5", "-.5", "-3%"])
+def test_a_number_is_none(number: str) -> None:
+    assert read(csv_of([[number]])) == [["1"], [number]]
 
 
 def test_a_csv_of_arrays_has_numbered_columns() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import time
 import unicodedata
 from typing import Final
 
@@ -20,10 +21,10 @@ from handinger_tui.core.safety import (
     clean_more,
     host_of,
     judge_link,
+    named_hosts,
     one_word,
     safe_file_name,
     settled,
-    shown_host,
 )
 from tests.chaos.hostile import CONTROL, wrong_name
 
@@ -123,6 +124,8 @@ def test_honest_text_stays_as_it_is(text: str) -> None:
         (f"x{SELECTOR}{SELECTOR}", "x"),
         ("pass\u00adword\u2060\ufeff\u3164\uffa0", "password"),
         ("🏴\U000e0068\U000e0069", "🏴"),
+        # Letters that only an AI would read, made to look like a flag's region.
+        ("🏴\U000e0073\U000e0065\U000e006e\U000e0064\U000e007f", "🏴"),
         ("hi\U000e0100\U000e01ef", "hi"),
         ("Z" + "\u0335" * 99 + "!", "Z" + "\u0335" * MARKS + "!"),
         ("अ" + "\u0903" * 99, "अ" + "\u0903" * MARKS),
@@ -209,7 +212,7 @@ def test_any_address_is_judged_and_what_is_told_of_it_is_clean(text: str, tail: 
             assert clean(told) == told
         assert link.host.isascii()
         assert host_of(url).rstrip("…").isascii()
-        shown_host(url)
+        named_hosts(url)
 
 
 def test_an_id_in_a_command_to_copy_is_one_word_and_no_command() -> None:
@@ -229,6 +232,22 @@ def test_any_name_can_be_seen(name: str) -> None:
     assert safe.isprintable()
     assert clean(safe) == safe
     assert safe_file_name(safe) == safe
+
+
+@pytest.mark.parametrize(
+    ("name", "saved"),
+    [
+        ("\u0301x.txt", "x.txt"), ("-\u0301", "file"), ("\u20e3.txt", "txt"), ("clock$", "_clock$"),
+        ("ｃｏｎ.txt", "_ｃｏｎ.txt"), ("con\u3000.txt", "_con .txt"), ("console.txt", "console.txt"),
+        ("x" * 300 + ".tar.gz", "x" * 173 + ".tar.gz"), ("漢" * 90 + ".TAR.bz2", "漢" * 57 + ".TAR.bz2"),
+        ("~" * 2_000_000 + "x.pdf", "x.pdf"), ("\u0301" * 1_000_000, "file"),
+        ("x" * 1_000_000 + ".csv", "x" * 176 + ".csv"),
+    ],
+)  # fmt: skip
+def test_a_name_is_saved_as(name: str, saved: str) -> None:
+    start = time.process_time()
+    assert safe_file_name(name) == saved
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from handinger_tui.core.safety import clean
 
 END: Final = "\r\n"
 _QUOTED: Final = re.compile('[",\r\n]|^\\s|\\s$')
-_FORMULA: Final = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
-"""The four signs that begin a formula, and their wide forms."""
+_FORMULA: Final = re.compile(r"[\t\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
+"""The four signs that begin a formula, and their wide forms; and what spreadsheets leave out before one."""
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?%?", re.ASCII)
 
 
@@ -19,10 +19,10 @@ def rows_to_csv(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """The whole document. Without a header line where `header` is empty."""
     head = tuple(header)
     records = (head, *rows) if head else rows
-    return "".join(",".join(map(_field, record)) + END for record in records)
+    return "".join(",".join(map(field, record)) + END for record in records)
 
 
-def _field(text: str) -> str:
+def field(text: str) -> str:
     """A text that a spreadsheet would calculate gets an apostrophe in front; numbers stay as they are."""
     cleaned = clean(text)
     if _FORMULA.match(cleaned) and not _NUMBER.fullmatch(cleaned):

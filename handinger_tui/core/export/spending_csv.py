@@ -6,13 +6,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Final
 
+from handinger_tui.core.export.data_csv import field
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.money import decimal_text
 from handinger_tui.core.safety import clean_line
 
-_FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""The wide forms count as well where spreadsheets are Japanese or Chinese."""
-_QUOTED: Final = frozenset('",\r\n')
 END: Final = "\r\n"
 
 
@@ -22,7 +20,7 @@ def line(cells: Iterable[Json]) -> str:
 
 
 def cell(value: Json) -> str:
-    """One field. A text that a spreadsheet would calculate gets an apostrophe in front."""
+    """One field. A text in one line; none that a spreadsheet would calculate."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -31,13 +29,4 @@ def cell(value: Json) -> str:
         return decimal_text(value)
     if not isinstance(value, str):
         return str(value)
-    text = clean_line(value)
-    if text.startswith(_FORMULA) and not _is_number(text):
-        text = f"'{text}"
-    return '"' + text.replace('"', '""') + '"' if _QUOTED & set(text) else text
-
-
-def _is_number(text: str) -> bool:
-    """Decimal text of ours, as money is written: digits, and one point at most."""
-    whole, _, rest = text.removeprefix("-").partition(".")
-    return whole.isascii() and whole.isdigit() and (rest == "" or (rest.isascii() and rest.isdigit()))
+    return field(clean_line(value))

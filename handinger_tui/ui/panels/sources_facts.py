@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from handinger_tui.core.evidence import Source
 from handinger_tui.core.record import dataclass
-from handinger_tui.core.safety import clean_line, host_of, shown_host
+from handinger_tui.core.safety import clean_line, contradicted, host_of
 from handinger_tui.core.turn import SourcePart
 from handinger_tui.ui.panels.listing import one_line
 
@@ -40,9 +40,9 @@ class FactBook:
 def facts_of(source: Source) -> Facts:
     """The facts of one source."""
     title, host, marks = title_of(source.part), source.host, source.marks
-    claimed = shown_host(title) if host else None
     # As `judge_link` has it: opening asks for the same reason.
-    if claimed is not None and claimed != host.removeprefix("www.") and "not opened" not in marks:
+    claimed = contradicted(title, host) if host and "not opened" not in marks else None
+    if claimed is not None:
         marks = (f"title says {clean_line(claimed, 80)}", *marks)
     return Facts(title, host, host or place_of(source.part), marks)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, OptionList, Static
@@ -17,6 +17,8 @@ from textual.widgets.option_list import Option
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.ui.widgets.field import Field
 
+LONG_BODY: Final = 600
+"""Characters of a text that may need to be scrolled."""
 CLOSE: list[BindingType] = [
     Binding("escape", "close", "Close", tooltip="Close without a change", id="dialog.close")
 ]
@@ -39,7 +41,9 @@ class Confirm(ModalScreen[bool]):
         """Title, text, perhaps a field, two buttons."""
         with Vertical(classes="dialog"):
             yield Static(Content.styled(clean_line(self._title), "bold"), classes="dialog-title")
-            yield Static(Content(clean(self._body)), classes="dialog-body")
+            # By key, too, where there is more than a screen has room for.
+            with VerticalScroll(classes="dialog-text", can_focus=len(self._body) > LONG_BODY):
+                yield Static(Content(clean(self._body)), classes="dialog-body")
             if self._typed:
                 yield Field(placeholder=f"type {self._typed} to confirm", id="typed")
             with Horizontal(classes="dialog-buttons"):

@@ -173,7 +173,7 @@ class WorkStage(Looks):
             from handinger_tui.ui.screens.dialogs import Confirm  # noqa: PLC0415 - once there is a question
 
             host = f"It leads to the host {link.host}.\n" if link.host else ""
-            body = f"{host}Reason to look: {link.reason}.\n\n{clean_line(link.url, 400)}"
+            body = f"{host}Reason to look: {link.reason}.\n\n{clean_line(link.url, len(link.url) + 1)}"
             if not await self.ask(Confirm(LINK_NEEDS_A_LOOK, body, yes="Open it", no="Leave it")):
                 return
         if not await self._screen.connection.open_link(link.url):

@@ -126,6 +126,10 @@ class _Writer:
         if self.at == start:
             self._text(href)
         shown = "".join(self.pieces)[start:]
+        self._leading(start, href, shown)
+
+    def _leading(self, start: int, href: str, shown: str) -> None:
+        """What was written since `start` is a link; where one has to look, its host stands behind it."""
         self.spans.append(Span(start, self.at, "." + PREFIX + "link"))
         self.spans.append(Span(start, self.at, link_style(href, shown)))
         link = judge_link(href, shown)
@@ -140,6 +144,7 @@ class _Writer:
         name = token.content or judge_link(source).host or "picture"
         start = self.at
         self._text(f"{PICTURE} {name}")
-        self.spans.append(Span(start, self.at, "." + PREFIX + "link"))
         if source:
-            self.spans.append(Span(start, self.at, link_style(source)))
+            self._leading(start, source, name)
+        else:
+            self.spans.append(Span(start, self.at, "." + PREFIX + "link"))

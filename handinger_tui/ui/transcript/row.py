@@ -19,6 +19,8 @@ INDENT: Final = Content("  ")
 PREFIX: Final = "transcript--"
 MEASURE: Final = 104
 """Cells after which prose wraps, however wide the screen: longer lines are hard to read."""
+SHOWN: Final = 2000
+"""Characters of a link's text that are kept, to be compared with its address."""
 
 STYLE_NAMES: Final = (
     "text", "faint", "accent", "prompt", "prompt-mark", "heading", "subheading", "code-span", "link",
@@ -89,7 +91,7 @@ def link_style(href: str, shown: str = "") -> Style:
     The tuple form of `@click` is never parsed, whatever stands in `href`. No
     link of the terminal's own (OSC 8): nobody would judge it (guard.py).
     """
-    return Style.from_meta({"@click": ("link", (href, shown[:200]))})
+    return Style.from_meta({"@click": ("link", (href, shown[:SHOWN]))})
 
 
 def indented(rows: Iterable[Row], first: Content, rest: Content) -> list[Row]:
