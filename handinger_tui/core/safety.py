@@ -118,8 +118,7 @@ _ODD_NUMBER: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
 
 def judge_link(url: str, shown: str | None = None) -> Link:
     """Decide about a link. `shown` is the text it hides behind, where there is one."""
-    bad = _malformed(url)
-    if bad:
+    if bad := _malformed(url):
         return Link(clean_line(url, 200), Verdict.REFUSE, reason=bad)
     try:
         parts = urlsplit(url)
@@ -153,8 +152,7 @@ def _judge_mail(url: str, shown: str | None) -> Link:
     from handinger_tui.core.claims import trouble_in_mail  # noqa: PLC0415 - not for the first frame
 
     parts = urlsplit(url)
-    trouble = trouble_in_mail(parts.path, parts.query)
-    if trouble:
+    if trouble := trouble_in_mail(parts.path, parts.query):
         return Link(url, Verdict.REFUSE, reason=trouble)
     to = clean_line(unquote(parts.path), 120)
     other = contradicted(shown, to.rpartition("@")[2].lower()) if shown else None
@@ -182,12 +180,10 @@ def _disguised(url: str, host: str, shown: str | None) -> str:
     """How the text misleads, or hides more than a person would guess; "" where it does not."""
     if not shown:
         return ""
-    other = contradicted(shown, host)
-    if other is not None:
+    if (other := contradicted(shown, host)) is not None:
         return f"the text says {other}, the link leads to {host}"
-    if (len(url) > LONG or len(urlsplit(url).query) > MUCH) and not _shows(clean_line(shown), url):
-        return "the text does not show all of the address"
-    return ""
+    much = len(url) > LONG or len(urlsplit(url).query) > MUCH
+    return "the text does not show all of the address" if much and not _shows(clean_line(shown), url) else ""
 
 
 def _shows(shown: str, url: str) -> bool:
@@ -225,8 +221,6 @@ def host_of(url: str) -> str:
 
 
 # -- hosts ----------------------------------------------------------------------
-_LONGEST_LABEL: Final = 63
-_LONGEST_HOST: Final = 253
 _HOST: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
 _DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
 _DEVIATING: Final = re.compile("[\xdf\u1e9e\u03c2]")
@@ -260,8 +254,7 @@ def _is_host(name: str) -> bool:
     """A name in ASCII as the system of names can hold it, or an address of numbers."""
     if _HOST.fullmatch(name) is None:
         return _is_ip(name)
-    bare = name.removesuffix(".")
-    return len(bare) <= _LONGEST_HOST and all(len(label) <= _LONGEST_LABEL for label in bare.split("."))
+    return len(name.removesuffix(".")) <= 253 and max(map(len, name.split("."))) <= 63
 
 
 def _is_ip(host: str) -> bool:
