@@ -7,6 +7,7 @@ Start-up is sacred: everything heavy is imported in the command that needs it
 from __future__ import annotations
 
 import argparse
+import codecs
 import io
 import os
 import signal
@@ -43,11 +44,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+PLAIN: Final = dict(zip("█▉▊▋▌▍▎▏▒░━┄·…–—\u2212“”„\u2018’•✓", '#######|:.=--.---"""\'\'*+', strict=True)) | {
+    "±": "+-"
+}
+"""For terminals and pipes without such signs: bars that can still be read, points and quotes."""
+
+
 def _speak_anywhere() -> None:
-    """A terminal or pipe that cannot show a character gets a replacement, never a traceback."""
+    """A terminal or pipe that cannot show a character gets a plainer one, never a traceback."""
+    codecs.register_error("plain", _plain)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="plain")
+
+
+def _plain(problem: UnicodeError) -> tuple[str, int]:
+    if not isinstance(problem, UnicodeEncodeError):
+        raise problem
+    bad = problem.object[problem.start : problem.end]
+    return "".join(PLAIN.get(sign, "?") for sign in bad), problem.end
 
 
 def _guarded(told: argparse.Namespace) -> int:

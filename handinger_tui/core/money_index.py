@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from operator import is_
 
-from handinger_tui.core.readings import Reading, TurnMoney, falls, money_at
+from handinger_tui.core.readings import Marks, Reading, TurnMoney, money_at
 from handinger_tui.core.turn import Turn
-
-Highest = dict[str, Decimal | int]
 
 
 class MoneyIndex:
@@ -26,7 +23,7 @@ class MoneyIndex:
         self._turns: Sequence[Turn] = ()
         self._each: tuple[TurnMoney, ...] = ()
         self._marked = 0
-        self._mark: Highest | None = {}
+        self._mark: Marks | None = Marks()
         """The highest of each member over the first `_marked` turns; None once one of them fell."""
 
     def __call__(self, turns: Sequence[Turn]) -> tuple[TurnMoney, ...]:
@@ -49,22 +46,16 @@ class MoneyIndex:
 
     def _read(self, turns: Sequence[Turn], same: int) -> Reading:
         if same < self._marked:
-            self._marked, self._mark = 0, {}
+            self._marked, self._mark = 0, Marks()
         # The last turn is the one that changes: the mark stays before it.
         for turn in turns[self._marked : -1]:
             self._mark = _with(self._mark, turn)
         self._marked = max(self._marked, len(turns) - 1)
-        highest = _with(None if self._mark is None else dict(self._mark), turns[-1]) if turns else {}
-        if highest is None:
-            return Reading.PER_TURN
-        return Reading.TOTAL if highest else Reading.NONE
+        marks = None if self._mark is None else self._mark.copy()
+        marks = _with(marks, turns[-1]) if turns else marks
+        return Reading.PER_TURN if marks is None else marks.reading
 
 
-def _with(highest: Highest | None, turn: Turn) -> Highest | None:
-    """The same mapping with the turn's readings taken in; None once a member fell."""
-    for read in (turn.before, turn.snapshot):
-        if highest is None:
-            return None
-        if read is not None and falls(read, highest):
-            return None
-    return highest
+def _with(marks: Marks | None, turn: Turn) -> Marks | None:
+    """The same with the turn's readings taken in; None once a member fell."""
+    return None if marks is None or marks.falls(turn) else marks

@@ -118,20 +118,62 @@ def money_before(session: Session, turn: Turn, newest: int) -> tuple[tuple[Turn,
 
 
 def reading_of(turns: Sequence[Turn]) -> Reading:
-    """How the readings of these turns are to be understood, as far as they tell.
+    """How the readings of these turns are to be understood, as far as they tell."""
+    marks = Marks()
+    if any(marks.falls(turn) for turn in turns):
+        return Reading.PER_TURN
+    return marks.reading
+
+
+Highest = dict[str, Decimal | int]
+"""By name of the member."""
+
+
+class Marks:
+    """The highest of each member so far, worker by worker: a session may go on with another one.
 
     Walks every turn for every receipt, so it compares the members as they came.
     """
-    highest: dict[str, Decimal | int] = {}
-    for turn in turns:
-        for read in (turn.before, turn.snapshot):
-            if read is not None and falls(read, highest):
-                return Reading.PER_TURN
-    return Reading.TOTAL if highest else Reading.NONE
+
+    def __init__(self) -> None:
+        self._worker: str | None = None
+        self._highest: dict[str | None, Highest] = {}
+
+    def copy(self) -> Marks:
+        """One that grows by itself."""
+        made = Marks()
+        made._worker = self._worker
+        made._highest = {worker: dict(members) for worker, members in self._highest.items()}
+        return made
+
+    @property
+    def reading(self) -> Reading:
+        """While nothing fell."""
+        return Reading.TOTAL if any(self._highest.values()) else Reading.NONE
+
+    def falls(self, turn: Turn) -> bool:
+        """Whether some member of the turn's readings is smaller than it was; else they are taken in."""
+        known = worker_of(turn)
+        if known is not None and known != self._worker:
+            if self._worker is None:
+                # What was read before its name was known is of the same worker.
+                self._highest = {known: self._highest.get(None, {})}
+            self._worker = known
+        highest = self._highest.setdefault(self._worker, {})
+        return any(read is not None and _falls(read, highest) for read in (turn.before, turn.snapshot))
 
 
-def falls(read: Snapshot, highest: dict[str, Decimal | int]) -> bool:
-    """Whether some member is smaller than it was; else `highest` takes the new ones."""
+def worker_of(turn: Turn) -> str | None:
+    """The worker that a turn is of, as far as anybody told."""
+    return turn.worker_id or turn.order.worker_id
+
+
+def newest_worker(turns: Sequence[Turn]) -> str | None:
+    """The worker of the newest turn of which it is known; the local worker is another one at each start."""
+    return next((known for turn in reversed(turns) if (known := worker_of(turn)) is not None), None)
+
+
+def _falls(read: Snapshot, highest: Highest) -> bool:
     for group, names in ((read.usage, _USAGE), (read.costs, _COSTS)):
         for name in names:
             value = getattr(group, name)

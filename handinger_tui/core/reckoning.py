@@ -7,12 +7,13 @@ ours that nobody reported, and what nothing explains.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 from typing import Final
 
 from handinger_tui.core.money import EXACT, Total, tidy, usd_text
-from handinger_tui.core.readings import Reading, TurnMoney, session_money
+from handinger_tui.core.readings import Reading, TurnMoney, newest_worker, session_money, worker_of
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot
 from handinger_tui.core.turn import FREE, Turn, TurnStatus
@@ -54,8 +55,11 @@ class Reckoning:
 
 
 def reckon(session: Session) -> Reckoning:
-    """The local sum of a session and the newest figure of its worker."""
-    turns = [turn for turn in session.turns if turn.status is not TurnStatus.QUEUED]
+    """The local sum of the turns of a session's worker, and the newest figure of that worker."""
+    ours = (None, newest_worker(session.turns))
+    turns = [
+        turn for turn in session.turns if turn.status is not TurnStatus.QUEUED and worker_of(turn) in ours
+    ]
     money = session_money(turns)
     found = Reckoning(money.usd, None, None, money.reading, "")
     if money.reading is Reading.TOTAL:
@@ -79,7 +83,7 @@ def cost_in(snapshot: Snapshot | None) -> Decimal | None:
         return tidy(snapshot.costs.total())
 
 
-def _newest(turns: list[Turn]) -> Decimal | None:
+def _newest(turns: Sequence[Turn]) -> Decimal | None:
     readings = (read for turn in reversed(turns) for read in (turn.snapshot, turn.before))
     return next((cost for read in readings if (cost := cost_in(read)) is not None), None)
 
@@ -115,7 +119,7 @@ class _Span:
         return replace(parts, between=EXACT.add(parts.between, rest))
 
 
-def _parts(turns: list[Turn], money: tuple[TurnMoney, ...], server: Decimal) -> Parts:
+def _parts(turns: Sequence[Turn], money: tuple[TurnMoney, ...], server: Decimal) -> Parts:
     """A worker begins at 0; each look before a turn ends a span and begins the next."""
     parts, span, first = Parts(), _Span(ZERO), True
     for turn, own in zip(turns, money, strict=True):

@@ -7,6 +7,8 @@ import io
 import json
 import os
 import struct
+import subprocess
+import sys
 import zlib
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -100,6 +102,16 @@ async def test_a_beginning_that_is_not_unique_is_refused(home: Path) -> None:
     assert (ran.code, ran.out) == (2, "")
     assert "the beginning of 2 sessions" in ran.err
     assert found(home, "--session", "ses_a1")["total"]["cost_usd"] == "0.25"
+
+
+async def test_a_pipe_without_our_signs_gets_plainer_ones(home: Path) -> None:
+    await spend(home, "a", "0.5", "null", title="“Tea” — or coffee…")
+    environ = {**os.environ, "HANDINGER_TUI_HOME": str(home), "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    command = [sys.executable, "-m", "handinger_tui", "costs", "--by", "session"]
+    told = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout  # noqa: ASYNC221 - nothing else runs
+    assert "?" not in told
+    assert "####" in told
+    assert '"Tea" - or coffee.' in told
 
 
 # -- real and simulated ----------------------------------------------------------------------

@@ -17,7 +17,7 @@ from handinger_tui.core.snapshot import Snapshot
 from handinger_tui.core.turn import Order, Turn, TurnStatus
 from handinger_tui.core.usage import Usage
 
-WORKERS = st.sampled_from([None, "wrk_1"])
+WORKERS = st.sampled_from([None, "wrk_1", "wrk_2"])
 SNAPSHOTS = st.none() | st.builds(
     lambda usd, tokens, busy: Snapshot(
         worker_id="wrk_1", running_flag=busy, usage=Usage(total_tokens=tokens, cost_usd=usd)
@@ -27,9 +27,14 @@ SNAPSHOTS = st.none() | st.builds(
     st.booleans(),
 )
 TURNS = st.builds(
-    lambda worker, status, before, snapshot: Turn(
-        Order("turn", "hi", 0, worker_id=worker), status=status, before=before, snapshot=snapshot
+    lambda ordered, worker, status, before, snapshot: Turn(
+        Order("turn", "hi", 0, worker_id=ordered),
+        worker_id=worker,
+        status=status,
+        before=before,
+        snapshot=snapshot,
     ),
+    WORKERS,
     WORKERS,
     st.sampled_from(TurnStatus),
     SNAPSHOTS,

@@ -192,3 +192,18 @@ def test_a_session_total_does_not_depend_on_the_order_of_turns(values: list[Deci
     money = session_money(turns)
     assert money.usd.value == Decimal("1.0")
     assert money.usd.missing_turns == 2
+
+
+def other(number: int, snapshot: Snapshot | None) -> Turn:
+    """A turn with which the session goes on with a new worker, as with a new start of the local worker."""
+    made = turn(number, snapshot, worker_id=None)
+    return replace(made, worker_id="wrk_2")
+
+
+def test_another_worker_that_begins_at_nothing_has_not_fallen() -> None:
+    turns = [turn(1, read("0.5", 10), worker_id=None), turn(2, read("0.7", 12)), other(3, read("0.1", 3))]
+    assert reading_of(turns) is Reading.TOTAL
+    assert usd(turn_money(turns)) == ["0.5", "0.2", "0.1"]
+    later = [*turns, replace(turn(4, read("0.3", 5)), worker_id="wrk_2", order=Order("t4", "", 4, "wrk_2"))]
+    assert usd(turn_money(later)) == ["0.5", "0.2", "0.1", "0.2"]
+    assert reading_of([*later, other(5, read("0.2", 6))]) is Reading.PER_TURN

@@ -44,6 +44,17 @@ def test_a_session_without_turns_has_nothing_to_compare() -> None:
     assert reckoning_text(found) == "The worker reported no cost, so there is nothing to compare with."
 
 
+def test_only_turns_of_the_worker_that_told_its_total_are_compared_with_it() -> None:
+    old = turn(1, read("0.9"), new=True)
+    now = replace(turn(2, read("0.1"), new=True), worker_id="wrk_2")
+    found = reckoned(old, now)
+    assert (found.local, found.server, found.difference) == (
+        Total(Decimal("0.1")),
+        Decimal("0.1"),
+        Decimal(0),
+    )
+
+
 def test_a_worker_of_our_own_agrees() -> None:
     found = reckoned(turn(1, read("0.02"), new=True), turn(2, read("0.05"), read("0.02")))
     assert (found.server, found.difference, found.parts) == (Decimal("0.05"), Decimal(0), Parts())

@@ -8,7 +8,7 @@ from typing import Final
 
 from handinger_tui.core.money import EXACT, total
 from handinger_tui.core.money_index import MoneyIndex
-from handinger_tui.core.readings import Reading, TurnMoney, took_ms
+from handinger_tui.core.readings import Reading, TurnMoney, newest_worker, took_ms, worker_of
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot
@@ -39,6 +39,7 @@ class Figure:
     estimate: bool = False
 
 
+Taken = tuple[Turn, TurnMoney]
 Pair = tuple[Figure, Figure]
 """Of this turn and of this worker."""
 
@@ -157,12 +158,14 @@ def usage_view(session: Session, index: MoneyIndex | None = None) -> UsageView:
     each = index(turns)
     money = next(money for own, money in zip(reversed(turns), reversed(each), strict=True) if own is turn)
     reading = index.reading
+    worker = (None, newest_worker(turns))
+    pairs = [(own, of) for own, of in zip(turns, each, strict=True) if worker_of(own) in worker]
     # What others started began before we knew of it.
     ours = turn.live and turn.order.trigger is not Trigger.ELSEWHERE
     began_ms = turn.order.created_ms if ours else None
     return UsageView(
         turn=tuple(_of_turn(member, money, turn) for member in MEMBERS),
-        worker=tuple(_of_worker(member, turns, each, reading) for member in MEMBERS),
+        worker=tuple(_of_worker(member, pairs, reading) for member in MEMBERS),
         status=turn.status,
         so_far=unfinished(turn),
         reading=reading,
@@ -170,14 +173,14 @@ def usage_view(session: Session, index: MoneyIndex | None = None) -> UsageView:
         history=tuple(own.usd for own, of in zip(each, turns, strict=True) if of.status not in FREE),
         began_ms=began_ms,
         own=NO_PACE if began_ms is not None else _pace(turn, money),
-        others=_others(turn, turns, each),
+        others=_others(turn, pairs),
     )
 
 
-def _others(turn: Turn, turns: Sequence[Turn], each: Sequence[TurnMoney]) -> Pace:
-    """Of the turns beside this one that may have cost something."""
+def _others(turn: Turn, pairs: Sequence[Taken]) -> Pace:
+    """Of the worker's turns beside this one that may have cost something."""
     pace = NO_PACE
-    for other, money in zip(turns, each, strict=True):
+    for other, money in pairs:
         if other is not turn and not other.live and other.status not in FREE:
             pace += _pace(other, money)
     return pace
@@ -197,28 +200,28 @@ def _of_turn(member: Member, money: TurnMoney, turn: Turn) -> Figure:
     return Figure(value, pending=value is None and unfinished(turn))
 
 
-def _of_worker(member: Member, turns: Sequence[Turn], each: Sequence[TurnMoney], reading: Reading) -> Figure:
+def _of_worker(member: Member, pairs: Sequence[Taken], reading: Reading) -> Figure:
     """The sum over the worker's turns, and how many turns are not in it."""
-    value, missing = _summed(member, turns, each) if reading is Reading.PER_TURN else _newest(member, turns)
-    waiting = bool(missing) and any(unfinished(turn) for turn in turns[-missing:])
+    value, missing = _summed(member, pairs) if reading is Reading.PER_TURN else _newest(member, pairs)
+    waiting = bool(missing) and any(unfinished(turn) for turn, _ in pairs[-missing:])
     return Figure(value, pending=value is None and waiting, missing=missing, running=waiting)
 
 
-def _summed(member: Member, turns: Sequence[Turn], each: Sequence[TurnMoney]) -> tuple[Amount | None, int]:
+def _summed(member: Member, pairs: Sequence[Taken]) -> tuple[Amount | None, int]:
     """Every turn was reported by itself: add them."""
     values = []
     missing = 0
-    for turn, money in zip(turns, each, strict=True):
+    for turn, money in pairs:
         value = member.read(money.usage, money.costs)
         values.append(None if value is None else Decimal(value))
         missing += turn.status not in FREE and (value is None or not money.known)
     return total(values).value, missing
 
 
-def _newest(member: Member, turns: Sequence[Turn]) -> tuple[Amount | None, int]:
+def _newest(member: Member, pairs: Sequence[Taken]) -> tuple[Amount | None, int]:
     """The worker's own running total: its newest reading holds every turn before it, ours or not."""
     missing = 0
-    for turn in reversed(turns):
+    for turn, _ in reversed(pairs):
         if turn.status in FREE:
             continue
         after = _read(member, turn.snapshot)

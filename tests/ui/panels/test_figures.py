@@ -56,6 +56,15 @@ def test_numbers_of_a_running_turn_are_so_far_and_leave_a_gap_in_the_sum() -> No
     assert gap_text(view) == "+ (this turn is running)"
 
 
+def test_this_worker_is_the_one_of_the_newest_turn_alone() -> None:
+    own = turn(1, after=reading("0.01", credit="1"))
+    new = replace(own, worker_id="another", order=replace(own.order, worker_id=None))
+    view = usage_view(session(turn(0, after=SECOND), new))
+    assert (view.reading, view.history) == (Reading.TOTAL, (Decimal("0.0500"), Decimal("0.01")))
+    assert view.this_worker("cost") == view.this_turn("cost") == Figure(Decimal("0.01"))
+    assert view.elapsed(None)[1].value == 12_000
+
+
 @pytest.mark.parametrize("status", [TurnStatus.CHECKING, TurnStatus.COMPLETED])
 def test_no_time_and_no_pace_is_claimed_for_what_others_started(status: TurnStatus) -> None:
     busy = replace(SECOND, running_flag=status is TurnStatus.CHECKING)
