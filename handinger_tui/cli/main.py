@@ -44,8 +44,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-PLAIN: Final = dict(zip("█▉▊▋▌▍▎▏▒░━┄·…–—\u2212“”„\u2018’•✓", '#######|:.=--.---"""\'\'*+', strict=True)) | {
-    "±": "+-"
+PLAIN: Final = {
+    **dict.fromkeys("█▉▊▋▌▍▎▏━", "#"),
+    **dict.fromkeys("▒┄", ":"),
+    **dict.fromkeys("░…", "."),
+    **dict.fromkeys("·–—\u2212", "-"),
+    **dict.fromkeys("“”„", '"'),
+    **dict.fromkeys("\u2018’", "'"),
+    "•": "*",
+    "✓": "+",
+    "±": "+-",
 }
 """For terminals and pipes without such signs: bars that can still be read, points and quotes."""
 

@@ -105,13 +105,13 @@ async def test_a_beginning_that_is_not_unique_is_refused(home: Path) -> None:
 
 
 async def test_a_pipe_without_our_signs_gets_plainer_ones(home: Path) -> None:
-    await spend(home, "a", "0.5", "null", title="“Tea” — or coffee…")
+    await spend(home, "a", "0.5", "null", title="Tea")
     environ = {**os.environ, "HANDINGER_TUI_HOME": str(home), "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    command = [sys.executable, "-m", "handinger_tui", "costs", "--by", "session"]
+    command = [sys.executable, "-m", "handinger_tui", "costs", "--session", "ses_a0"]
     told = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout  # noqa: ASYNC221 - nothing else runs
     assert "?" not in told
     assert "####" in told
-    assert '"Tea" - or coffee.' in told
+    assert "Costs by day - session ses_a0" in told
 
 
 # -- real and simulated ----------------------------------------------------------------------

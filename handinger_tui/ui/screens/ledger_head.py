@@ -174,6 +174,8 @@ def foot_lines(month: Forecast | None, worker: Reckoning | None, width: int, *, 
 
 def _told(name: str, text: str, more: str, width: int) -> list[Content]:
     indent = " " * 10
-    first = Content.assemble((f"{name:<10}", _FAINT), text).truncate(width, ellipsis=True)
-    rest = textwrap.wrap(more, max(20, width - len(indent)))
-    return [first, *(Content.styled(indent + line, _FAINT) for line in rest)]
+    room = max(20, width - len(indent))
+    # Wrapped, never cut: an amount stands at its end.
+    first, *others = textwrap.wrap(text, room) or [""]
+    lines = [Content.assemble((f"{name:<10}", _FAINT), first), *(Content(indent + line) for line in others)]
+    return [*lines, *(Content.styled(indent + line, _FAINT) for line in textwrap.wrap(more, room))]

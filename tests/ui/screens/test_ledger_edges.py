@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from handinger_tui.core.errors import LedgerError
+from handinger_tui.core.money import Total
+from handinger_tui.core.readings import Reading
+from handinger_tui.core.reckoning import Parts, Reckoning
+from handinger_tui.ui.screens.ledger_head import foot_lines
 from tests.ui.coffers import FakeBooks
 from tests.ui.fakes import LOCAL, Desktop, answers
 from tests.ui.screens.bookkeeping import Endless, desktop_with, opened, some, turn
@@ -158,3 +164,12 @@ async def test_clicks_do_what_keys_do() -> None:
         row = next(at for at, line in enumerate(desktop.text().splitlines()) if "only worker" in line)
         await pilot.click(offset=(4, row))
         await desktop.until(pilot, lambda: "only worker" not in desktop.text())
+
+
+def test_an_amount_at_the_end_of_a_line_is_never_cut() -> None:
+    off = Reckoning(
+        Total(Decimal("0.40012")), Decimal("0.90034"), Decimal("0.50022"), Reading.TOTAL, "", Parts()
+    )
+    told = [line.plain for line in foot_lines(None, off, 70, short=True)]
+    assert " ".join(" ".join(told).split()).endswith("more than the local sum $0.4001.")
+    assert max(map(len, told)) <= 70
