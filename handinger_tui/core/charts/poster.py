@@ -87,12 +87,16 @@ def _tiles(whole: Bucket) -> list[Mark]:
     marks: list[Mark] = []
     for at, figure in enumerate(told):
         x = at * (wide + _GAP)
-        long = len(figure.value) > 11
         marks += [
             Box(x, 0, wide, 112, Ink.EDGE, corner=12),
             Box(x + 1, 1, wide - 2, 110, Ink.CARD, corner=11),
             Word(x + 20, 32, figure.name, Ink.MUTED, 14),
-            Word(x + 20, 68, figure.value, size=18 if long else 28, bold=True),
+            Word(x + 20, 68, figure.value, size=_size(figure.value), bold=True),
             Word(x + 20, 94, figure.note, Ink.GAP if figure.note.startswith("+") else Ink.MUTED, 13),
         ]
     return marks
+
+
+def _size(value: str) -> int:
+    """So that the longest number stays within its tile."""
+    return 28 if len(value) <= 11 else 18 if len(value) <= 16 else max(6, 288 // len(value))
