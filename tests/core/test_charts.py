@@ -15,6 +15,7 @@ from handinger_tui.core.charts.drawing import bars, cumulative, share_of
 from handinger_tui.core.charts.font import glyph
 from handinger_tui.core.charts.palette import DARK, LIGHT
 from handinger_tui.core.charts.png import picture
+from handinger_tui.core.charts.poster import poster
 from handinger_tui.core.charts.scene import Area, Box, Ink, Line, Scene, Word
 from handinger_tui.core.export.spending_csv import cell, line
 from handinger_tui.core.spending import Bucket, Sum, altogether
@@ -178,3 +179,14 @@ def test_text_can_be_read_on_both_grounds(palette: dict[Ink, str], ink: Ink) -> 
 def test_fields_of_csv(value: bool | int | Decimal | str | None, written: str) -> None:
     assert cell(value) == written
     assert line([value, "x"]) == f"{written},x"
+
+
+def test_numbers_of_any_length_stay_within_their_tile() -> None:
+    whole = Bucket(
+        "total", 9, 0, Sum(Decimal("9223372.0369")), Sum(Decimal(10) ** 20), tokens=Sum(Decimal(10) ** 21)
+    )
+    told = [one for one in poster([], whole, "all", simulated=False).marks if isinstance(one, Word)]
+    sizes = {one.text: one.size for one in told}
+    assert sizes["9"] == 28
+    for text in ("$9,223,372.0369", "100,000,000,000,000,000,000", "1,000,000,000,000,000,000,000"):
+        assert sizes[text] * len(text) <= 300
