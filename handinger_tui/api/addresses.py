@@ -1,6 +1,6 @@
 """Addresses of files: they come from outside and are judged before every request.
 
-http(s) only, never from https to http, nothing of a private network unless the
+https only, but for this machine, never from https to http, nothing of a private network unless the
 service itself is on this machine. The key is no matter here: `Connection` adds
 it for our own origin alone.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _DOTS: Final = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _ODD_IP: Final = re.compile(r"(?:.*\.)?(?:0x[0-9a-f]*|\d+)", re.IGNORECASE)
 _HOME_NAMES: Final = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _SIGNATURES: Final = frozenset(
     {"signature", "sig", "token", "x-amz-signature", "x-goog-signature", "x-oss-signature", "q-signature"}
 )
@@ -76,17 +78,33 @@ def _judged(ours: Origin, url: str) -> None:
         raise faults.unsafe_url("only http(s) addresses without a user part are fetched")
     if origin.host != ours.host and not (ours.loopback and origin.loopback) and private(origin.host):
         raise faults.unsafe_url(f"{origin.host[:120]} is an address of a private network")
+    if origin.scheme == "http" and not origin.loopback:
+        raise faults.unsafe_url(f"plain http to {origin.host[:120]} can be read and changed on the way")
 
 
 def private(host: str) -> bool:
     """Whether a host is, by its name or number, not one of the public internet."""
     try:
-        return not ipaddress.ip_address(host).is_global
+        return any(address.is_multicast or not address.is_global for address in _within(host))
     except ValueError:
         pass
     # 2130706433, 0x7f.1 and 127.1 are numbers too, for those who resolve names; no public name ends in one.
     name = host.rstrip(".")
     return bool(_ODD_IP.fullmatch(name)) or "." not in name or name.endswith(_HOME_NAMES)
+
+
+def _within(host: str) -> Iterator[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """An address of numbers, and those of the old kind that it holds, to which gateways lead.
+
+    Raises:
+        ValueError: it is a name.
+    """
+    address = ipaddress.ip_address(host)
+    yield address
+    if isinstance(address, ipaddress.IPv6Address):
+        held = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+        held += [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)] if address in _NAT64 else []
+        yield from (one for one in held if one is not None)
 
 
 def signed(url: str) -> bool:

@@ -13,7 +13,7 @@ from handinger_tui.api import faults
 
 _PARAMETER: Final = re.compile(
     r"""(?:^|;)\s*(?P<name>[^\s=;"]{1,60})\s*=\s*
-        (?:"(?P<quoted>(?:[^"\\]|\\.)*+)"? | (?P<bare>[^;"]*+))""",
+        (?:"(?P<quoted>(?:[^"\\]|\\.)*+)"? | (?P<bare>[^;",]*+))""",
     re.VERBOSE | re.DOTALL,
 )
 """One after the other, so that nothing within quotes is taken for a parameter."""

@@ -123,6 +123,7 @@ async def test_names_are_made_safe(
         ('attachment; x="; filename=evil.exe"; filename=b.txt', "b.txt"),
         ("attachment; filename*=\"UTF-8''b%20c.txt\"", "b c.txt"),
         ("attachment; filename=my plan.pdf ; size=3", "my plan.pdf"),
+        ("attachment; filename=b.txt, attachment; filename=c.txt", "b.txt"),
         ('attachment; filename="cut', "cut"),
         ("attachment; filename*=UTF-8''; filename=b.txt", "b.txt"),
         ('filename="b.txt"', "b.txt"),
@@ -158,6 +159,12 @@ async def test_the_servers_word_for_a_name(
         "http://[::ffff:169.254.169.254]/",
         "http://2130706433/",
         "http://0x7f.1/",
+        "http://e.example/x",
+        "HTTP://1.1.1.1/x",
+        "https://[64:ff9b::169.254.169.254]/",
+        "https://[2002:7f00:1::]/",
+        "https://[ff02::1]/",
+        "https://224.0.0.1/",
         "https://intranet/x",
         "https://printer.local/x",
         "data:no comma",
@@ -184,6 +191,7 @@ def test_public_hosts_are_public() -> None:
     assert not private("files.example.com")
     assert not private("1.1.1.1")
     assert not private("2606:4700::1111")
+    assert not private("64:ff9b::1.1.1.1")
 
 
 async def test_the_key_stays_home(server: Server, other: Server, client: WorkerClient, folder: Path) -> None:
@@ -210,6 +218,7 @@ async def test_redirects_end(server: Server, client: WorkerClient, folder: Path)
         ("file:///etc/passwd", Kind.UNSAFE_URL),
         ("http://169.254.169.254/", Kind.UNSAFE_URL),
         ("http://[bad", Kind.UNSAFE_URL),
+        ("http://files.example.com/x", Kind.UNSAFE_URL),
         ("data:text/plain,x", Kind.UNSAFE_URL),
         ("", Kind.REDIRECT),
     ],

@@ -27,6 +27,8 @@ PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
         ("unnamed", "", b'[{"a": 1}]', Shape.JSON, ""),
         ("x", "application/vnd.api+json", b'{"a": 1}', Shape.JSON, ""),
         ("a.csv", "", b"a,b\n1,2\n", Shape.CSV, ""),
+        ("a.tiff", "", b"II*\0\x08\0\0\0", Shape.BINARY, "TIFF image"),
+        ("a.avif", "", b"\0\0\0\x20ftypavif\0\0", Shape.BINARY, "AVIF image"),
         ("a.csv", "", b"[a],b\n1,2\n", Shape.CSV, ""),
         ("a.csv", "", b'{"error": "no"}', Shape.JSON, ""),
         ("a.csv", "", b"<!DOCTYPE html><p>", Shape.CODE, "html"),
@@ -117,6 +119,9 @@ def test_a_guessed_encoding_is_said() -> None:
     assert read_text(b"K\xf6ln").notes == (
         "not UTF-8; read as Windows-1252 (Western European), so letters may be wrong",
     )
+    late = decode(b"a" * 70_000 + b"\xff\xfe\0\x80")
+    assert late.note == "binary data; shown as if it were text"
+    assert decode("é".encode() * 40_000 + b"\0\0").note == ""
     assert decode(bytes(64)).note == "binary data; shown as if it were text"
     assert decode("é".encode()[:1], whole=False).note == ""
 

@@ -35,10 +35,18 @@ def test_a_table_is_read() -> None:
         (b"a\tb\n", "\t"),
         (b"title\na|b\n", "|"),
         (b"", ","),
+        (b"sep=^\r\na^b\r\n", "^"),
+        (b"sep=a\na,b\n", ","),
     ],
 )
 def test_the_delimiter_is_found(data: bytes, delimiter: str) -> None:
     assert TableReader(data).delimiter == delimiter
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"])
+def test_a_line_that_names_the_delimiter_is_no_header(start: bytes) -> None:
+    table = read_table(start + b"sep=;\r\na;b\r\n1,5;2\r\n")
+    assert (table.header, table.rows, table.total) == (("a", "b"), [("1,5", "2")], 1)
 
 
 def test_ragged_rows_are_counted_and_kept() -> None:

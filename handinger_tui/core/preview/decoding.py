@@ -49,6 +49,9 @@ def encoding_of(data: bytes, *, whole: bool = True) -> str | None:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(data, final=whole)
     except UnicodeDecodeError:
+        if b"\0" in data:
+            # Text at the beginning only.
+            return None
         foreign = len(sample.translate(None, bytes(range(128))))
         return GUESS if foreign <= _FOREIGN * len(sample) else None
     return "utf-8"

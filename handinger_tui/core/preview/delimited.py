@@ -24,6 +24,8 @@ STEP: Final = 2000
 """Rows of one step: about 10 ms."""
 _DELIMITERS: Final = ",;\t|"
 _QUOTED: Final = re.compile(r'"[^"\n]*"')
+_TOLD: Final = re.compile(r"\ufeff?sep=([^\w\"\r\n])[\r\n]")
+"""Spreadsheets write such a line for each other."""
 _SNIFFED: Final = 65536
 
 
@@ -76,6 +78,8 @@ class TableReader:
         return not self._done
 
     def _take(self, cells: list[str]) -> None:
+        if self._header is None and cells == ["sep=", ""]:
+            return
         if self._header is None:
             self._width = len(cells)
             told = [cell for cell in cells if cell]
@@ -114,7 +118,9 @@ def read_table(data: bytes, delimiter: str | None = None, *, whole: bool = True)
 
 
 def _delimiter(text: str) -> str:
-    """The sign that the first line with one has most of, outside quotes."""
+    """The sign that the first line names, or that the first line with one has most of, outside quotes."""
+    if told := _TOLD.match(text):
+        return told[1]
     for line in islice(text.splitlines(), 20):
         plain = _QUOTED.sub("", line)
         best = max(_DELIMITERS, key=plain.count)

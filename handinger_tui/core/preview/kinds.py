@@ -60,8 +60,12 @@ _BINARIES: Final = (
     (b"\xcf\xfa\xed\xfe", "program"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "older Office document"),
     (b"OggS", "Ogg media"),
+    (b"II*\0", "TIFF image"),
+    (b"MM\0*", "TIFF image"),
+    (b"\0\0\1\0", "icon"),
     (b"ID3", "MP3 audio"),
 )
+_BRANDS: Final = {b"avif": "AVIF image", b"avis": "AVIF image", b"heic": "HEIC image", b"mif1": "HEIF image"}
 _LANGUAGES: Final = {
     extension: language
     for language, extensions in (
@@ -121,7 +125,7 @@ def _magic(head: bytes) -> PreviewKind | None:
     if b"%PDF-" in head[:1024]:
         return PreviewKind(Shape.PDF)
     if head[4:8] == b"ftyp":
-        return PreviewKind(Shape.BINARY, "MP4 media")
+        return PreviewKind(Shape.BINARY, _BRANDS.get(head[8:12], "MP4 media"))
     found = next((name for start, name in _BINARIES if head.startswith(start)), None)
     return None if found is None else PreviewKind(Shape.BINARY, found)
 
