@@ -16,7 +16,7 @@ from handinger_tui.core.charts.data import SIMULATED, percent_text, shares
 from handinger_tui.core.money import EXACT, Total, credits_text, usd_text
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.spending import Bucket, By
-from handinger_tui.core.words import number, plural
+from handinger_tui.core.words import middle_cut, number, plural
 from handinger_tui.ledger.costs_rows import Book
 
 if TYPE_CHECKING:
@@ -83,8 +83,9 @@ def _nothing(asked: Asked) -> str:
 def table(groups: Sequence[Bucket], whole: Bucket, by: By, width: int) -> str:
     """One line per group and one for all, with bars beside them, or below where there is no room."""
     most = max((bucket.usd.known or Decimal(0) for bucket in groups), default=Decimal(0))
-    titled = [f"{key_of(bucket, by)}  {clean_line(bucket.title)}".rstrip() for bucket in groups]
-    keys = [clip(key_of(bucket, by), max(12, width // 2)) for bucket in groups]
+    titled = [f"{key_of(bucket)}  {clean_line(bucket.title)}".rstrip() for bucket in groups]
+    longest = max(12, width // 2)
+    keys = [clip(middle_cut(key_of(bucket), longest), longest) for bucket in groups]
     for names in (titled, keys):
         lines = lines_of(_columns(names, groups, whole, by))
         room = width - cells_of(lines[0]) - len(GAP)
@@ -92,7 +93,7 @@ def table(groups: Sequence[Bucket], whole: Bucket, by: By, width: int) -> str:
             drawn = ["", *(bar(bucket, most, room) for bucket in groups), ""]
             return "\n".join(f"{line}{GAP}{mark}".rstrip() for line, mark in zip(lines, drawn, strict=True))
     lines = lines_of(fitting(_columns(keys, groups, whole, by), width))
-    names = [clip(clean_line(bucket.title) or key_of(bucket, by), max(12, width // 2)) for bucket in groups]
+    names = [clip(clean_line(bucket.title), longest) or key for bucket, key in zip(groups, keys, strict=True)]
     beside = max(map(cells_of, names))
     room = width - beside - len(GAP)
     drawn = [f"{pad(name, beside)}{GAP}{bar(b, most, room)}" for name, b in zip(names, groups, strict=True)]
@@ -115,9 +116,9 @@ def _amounts(every: Sequence[Bucket], member: str, write: Callable[[Decimal | No
     return in_line([amount_text(bucket.total(member), write) for bucket in every])
 
 
-def key_of(bucket: Bucket, by: By) -> str:
+def key_of(bucket: Bucket) -> str:
     """What a group is called."""
-    return clean_line(bucket.key) or ("not known" if by in (By.WORKER, By.SESSION) else "not set")
+    return clean_line(bucket.key) or "not known"
 
 
 def amount_text(amount: Total, write: Callable[[Decimal | None], str]) -> str:

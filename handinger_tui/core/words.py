@@ -43,6 +43,17 @@ def size(value: int | None) -> str:
     return f"{amount / 1000:.1f} TB"
 
 
+def middle_cut(text: str, cells: int) -> str:
+    """An id in at most so many cells, "…" in the middle: what tells ids apart mostly stands at their end.
+
+    A text that is no ASCII stays as it is: its cells are not its characters.
+    """
+    if len(text) <= cells or not text.isascii():
+        return text
+    kept = max(0, cells - 1)
+    return f"{text[: kept // 2]}…{text[len(text) - (kept - kept // 2) :]}"
+
+
 def plural(value: int, one: str, many: str | None = None) -> str:
     """(1, "source") → "1 source"; (3, "source") → "3 sources"."""
     return f"{value:,} {one if value == 1 else (many or one + 's')}"

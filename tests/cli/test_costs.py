@@ -25,6 +25,7 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money import Total, usd_text
 from handinger_tui.core.spending import Bucket, By, Sum, altogether
 from handinger_tui.core.turn import Trigger
+from handinger_tui.core.words import middle_cut
 from tests.e2e.runner import run
 from tests.house.test_imports import NETWORK, SCREEN, loaded_by
 from tests.ledger.made import answered, opened, order, play, session
@@ -112,6 +113,25 @@ async def test_a_pipe_without_our_signs_gets_plainer_ones(home: Path) -> None:
     assert "?" not in told
     assert "####" in told
     assert "Costs by day - session ses_a0" in told
+
+
+async def test_what_others_started_has_no_known_budget(home: Path) -> None:
+    await spend(home, "a", "0.5", trigger=Trigger.ELSEWHERE)
+    assert "not known" in costs(home, "--by", "budget")
+    report = home / "report.html"
+    costs(home, "--by", "budget", "--report", str(report))
+    assert ">not known<" in report.read_text("utf-8")
+
+
+def test_ids_that_begin_alike_stay_apart_where_there_is_no_room() -> None:
+    ids = [f"t_org_123_w_01HZY2ZJQ8G7K42W2D7WF6V4G{end}" for end in "ABC"]
+    groups = [Bucket(name, 1, usd=Sum(Decimal(1))) for name in ids]
+    lines = table(groups, altogether(groups, "total"), By.WORKER, 60).splitlines()
+    assert len(set(lines[1:4])) == 3
+    for rows in (lines[1:4], lines[6:9]):
+        assert [f"WF6V4G{end}" in row for end, row in zip("ABC", rows, strict=True)] == [True] * 3
+    assert middle_cut("0123456789", 5) == "01…89"
+    assert middle_cut("0123456789", 10) == "0123456789"
 
 
 # -- real and simulated ----------------------------------------------------------------------

@@ -110,7 +110,7 @@ def _name(bucket: Bucket) -> str:
     key, title = clean_line(bucket.key, 80), clean_line(bucket.title, 80)
     if title and key:
         return f"{escape(title)} <small>{escape(key)}</small>"
-    return escape(title or key or "none")
+    return escape(title or key or "not known")
 
 
 def _row(bucket: Bucket, name: str) -> str:

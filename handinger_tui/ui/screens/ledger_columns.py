@@ -11,7 +11,7 @@ from typing import Final
 from rich.cells import cell_len
 from textual.content import Content
 
-from handinger_tui.core.words import NOT_REPORTED
+from handinger_tui.core.words import NOT_REPORTED, middle_cut
 from handinger_tui.ui.panels import charting
 
 COMFORT: Final = 24
@@ -41,6 +41,8 @@ class Column:
     least: int = 0
     close: bool = False
     """One cell behind the column before it, not two."""
+    ids: bool = False
+    """Its texts are told apart by their ends: they are cut in the middle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ class Layout:
         elif column.lie is Lie.POINT and _is_figure(text):
             left, right = _at_point(text)
             text = f"{left}{right:<{self.measure.behind[at]}}"
+        elif column.ids:
+            text = middle_cut(text, cells)
         style = charting.FAINT if text in (NOT_REPORTED, "—") else column.style
         laid = _laid(text, column.lie, cells)
         return laid.stylize(style) if style else laid

@@ -53,7 +53,7 @@ def columns_of(by: By) -> tuple[Column, ...]:
     """The columns of a grouping."""
     if by is By.TURN:
         return TURN_COLUMNS
-    name, turns = Column(GROUPS[by][1], Lie.LEFT, least=14), Column("Turns")
+    name, turns = Column(GROUPS[by][1], Lie.LEFT, least=14, ids=by is By.WORKER), Column("Turns")
     last = (Column("Last", Lie.LEFT, rank=5, style=_FAINT),)
     return (name, turns, *_SUMS, *(() if by is By.DAY else last), _BAR)
 

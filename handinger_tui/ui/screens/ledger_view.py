@@ -171,6 +171,6 @@ def words_of(by: By, key: str, title: str, year: int, *, limit: int = 200) -> st
         case By.WORKER:
             return clean_line(key, limit) or "no worker"
         case By.BUDGET:
-            return clean_line(key, limit) or "no budget"
+            return clean_line(key, limit) or "not known"
         case _:
             return clean_line(key, limit) or "unknown"

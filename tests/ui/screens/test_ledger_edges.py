@@ -10,7 +10,10 @@ from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money import Total
 from handinger_tui.core.readings import Reading
 from handinger_tui.core.reckoning import Parts, Reckoning
+from handinger_tui.core.spending import Bucket, By, Sum
+from handinger_tui.ui.screens.ledger_columns import Layout, Measure
 from handinger_tui.ui.screens.ledger_head import foot_lines
+from handinger_tui.ui.screens.ledger_rows import columns_of, group_line
 from tests.ui.coffers import FakeBooks
 from tests.ui.fakes import LOCAL, Desktop, answers
 from tests.ui.screens.bookkeeping import Endless, desktop_with, opened, some, turn
@@ -173,3 +176,13 @@ def test_an_amount_at_the_end_of_a_line_is_never_cut() -> None:
     told = [line.plain for line in foot_lines(None, off, 70, short=True)]
     assert " ".join(" ".join(told).split()).endswith("more than the local sum $0.4001.")
     assert max(map(len, told)) <= 70
+
+
+def test_workers_whose_ids_begin_alike_stay_apart() -> None:
+    columns = columns_of(By.WORKER)
+    groups = [Bucket(f"t_org_123_w_01HZY2ZJQ8G7K42W2D7WF6V4G{end}", 1, usd=Sum(Decimal(1))) for end in "AB"]
+    lines = [group_line(group, By.WORKER, None, 2026) for group in groups]
+    layout = Layout.fit(columns, Measure.of(columns).with_lines(columns, lines), 70)
+    told = [layout.line(line).plain for line in lines]
+    assert told[0] != told[1]
+    assert "WF6V4GA" in told[0]
