@@ -7,8 +7,10 @@ import os
 import shutil
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import Final, Protocol
+from unicodedata import combining, east_asian_width
 from urllib.parse import urlsplit
 
 from handinger_tui.api.client import WorkerClient
@@ -86,8 +88,30 @@ def _table(files: Sequence[WorkerFile]) -> list[str]:
         (str(number), clean_line(_called(file)), clean_line(file.media_type), size(file.size))
         for number, file in enumerate(files, 1)
     ]
-    widths = [max(len(row[column]) for row in cells) if cells else 0 for column in range(4)]
-    return [f"{row[0]:>{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:<{widths[2]}}  {row[3]}" for row in cells]
+    widths = [max(_cells(row[column]) for row in cells) if cells else 0 for column in range(4)]
+    return [
+        f"{row[0]:>{widths[0]}}  {_filled(row[1], widths[1])}  {_filled(row[2], widths[2])}  {row[3]}"
+        for row in cells
+    ]
+
+
+def _filled(text: str, cells: int) -> str:
+    return text + " " * (cells - _cells(text))
+
+
+def _cells(text: str) -> int:
+    """What a terminal needs for it: two for each wide letter, none for a mark."""
+    return len(text) + sum(map(_more_cells, text))
+
+
+def _more_cells(sign: str) -> int:
+    return (east_asian_width(sign) in "WF") - (combining(sign) > 0)
+
+
+def _cut(text: str, cells: int) -> str:
+    """As much as has room: a line that ends on the next one cannot be taken away."""
+    left = (cells - used for used in accumulate(1 + _more_cells(sign) for sign in text))
+    return text[: sum(1 for _ in takewhile(lambda room: room >= 0, left))]
 
 
 def _called(file: Named) -> str:
@@ -214,7 +238,7 @@ class Meter:
         """Draw it anew."""
         share = f" of {size(total)} · {min(got * 100 // total, 100)} %" if total else ""
         line = f"{self._name}  {size(got)}{share}"
-        sys.stderr.write(f"\r\x1b[K{line[: self._columns - 1]}")
+        sys.stderr.write(f"\r\x1b[K{_cut(line, self._columns - 1)}")
         sys.stderr.flush()
         self._shown = True
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from handinger_tui.cli.files import Meter, same_file
 from handinger_tui.core.snapshot import WorkerFile
@@ -264,6 +265,22 @@ def test_progress_fits_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr", screen)
     Meter("long-name.csv" * 20, 30).show(9_000_000_000, 9_000_000_000)
     assert len(screen.getvalue().removeprefix("\r\x1b[K")) <= 29
+
+
+@pytest.mark.parametrize("name", ["漢字" * 40, "e\u0301" * 200, "👩" * 40])
+def test_wide_names_leave_no_line_behind(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    Meter(name, 30).show(9, None)
+    shown = screen.getvalue().removeprefix("\r\x1b[K")
+    assert 10 < cell_len(shown) <= 29
+
+
+def test_wide_names_keep_their_columns(tmp_path: Path) -> None:
+    files = [listed("漢字.csv", "data:,a"), listed("plain-name.csv", "data:,b")]
+    first, second, *_ = ask(Host([files]), tmp_path, "list").out.splitlines()
+    kind = "application/octet-stream" if "octet" in first else first.split()[2]
+    assert cell_len(first[: first.index(kind)]) == cell_len(second[: second.index(kind)])
 
 
 def test_progress_is_for_terminals_only(monkeypatch: pytest.MonkeyPatch) -> None:

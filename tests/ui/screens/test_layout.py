@@ -186,6 +186,25 @@ async def test_links_are_judged_before_they_are_opened(url: str, *, opened: bool
         assert (desktop.opened == [url]) is opened
 
 
+@pytest.mark.parametrize("length", [300, 1700])
+async def test_an_address_that_may_carry_much_is_seen_whole_first(length: int) -> None:
+    url = "https://evil.example/?d=" + "QUFB" * (length // 4) + "END"
+    desktop = Desktop(api=answers(f"[Click to verify]({url})\n\n![logo]({url})"))
+    async with desktop.running(80, 24) as pilot:
+        await desktop.send(pilot, "Hi")
+        # Both say where they lead before anything is asked.
+        await desktop.shows(pilot, "Click to verify (evil.example)", "logo (evil.example)")
+        desktop.work.transcript.action_link(url, "Click to verify")
+        await desktop.shows(
+            pilot, "may not lead where it seems", "the host evil.example", "Leave it", "Open it"
+        )
+        await pilot.press("tab", "tab", "end")
+        await desktop.shows(pilot, "QUFBEND" if length > 600 else "Leave it", "Open it")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: "may not lead" not in desktop.text())
+        assert desktop.opened == []
+
+
 async def test_without_a_browser_the_link_is_copied() -> None:
     desktop = Desktop(browser=False)
     async with desktop.running() as pilot:
