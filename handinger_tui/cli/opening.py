@@ -1,18 +1,24 @@
-"""Opening a saved file with the system's program: by argument list, never through a shell."""
+"""Opening what was judged with the system's program for it: by argument list, never through a shell."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import shutil
+import subprocess
 import sys
-from asyncio.subprocess import DEVNULL, Process
+from asyncio import sleep
+from collections.abc import Sequence
 from typing import Final
 
 _PATIENCE_S: Final = 2.0
-"""An opener that has not failed after this long has handed the file over."""
-_waiting: set[asyncio.Task[int]] = set()
-"""Openers that still run: somebody must learn of their end."""
+"""An opener that has not failed after this long has handed it over."""
+_LOOKS: Final = 40
+_OPENERS: Final[Sequence[Sequence[str]]] = (("xdg-open",), ("gio", "open", "--"), ("wslview",))
+"""They choose the person's own program. None is a text browser, which would draw over our screen."""
+_running: list[subprocess.Popen[bytes]] = []
+"""Openers that became the program itself: asyncio's own processes would end with us."""
 
 
 async def open_path(path: str) -> bool:
@@ -23,31 +29,68 @@ async def open_path(path: str) -> bool:
     # A relative one might be read as an option.
     if not (os.path.isabs(path) and await asyncio.to_thread(os.path.isfile, path)):
         return False
+    return await hand_over(path)
+
+
+async def open_address(url: str) -> bool:
+    """Hand an address to the browser that `BROWSER` names, else to the system's; False when none takes it.
+
+    Judge the address first (`core.safety`).
+    """
+    named = os.environ.get("BROWSER", "").split(os.pathsep)[0]
+    try:
+        program, *more = shlex.split(named)
+    except ValueError:
+        return await hand_over(url)
+    if shutil.which(program) is None:
+        return await hand_over(url)
+    # Over ssh it is a program of the machine in front of the person: no screen here is needed.
+    argv = [program, *(piece.replace("%s", url) for piece in more)]
+    return await _taken(argv if "%s" in named else [*argv, url])
+
+
+async def hand_over(what: str) -> bool:
+    """Give an absolute path, or an address that was judged, to the system; False when nobody takes it."""
     if sys.platform == "win32":
-        await asyncio.to_thread(os.startfile, path)
+        await asyncio.to_thread(os.startfile, what)
         return True
-    opener = shutil.which("open" if sys.platform == "darwin" else "xdg-open")
-    # Without a graphical session xdg-open would start a text browser over our screen.
+    opener = _opener()
     if opener is None or not _has_screen():
         return False
-    try:
-        process = await asyncio.create_subprocess_exec(
-            opener, path, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL, start_new_session=True
-        )
-    except OSError:
-        return False
-    return await _handed_over(process)
+    return await _taken([*opener, what])
 
 
 def _has_screen() -> bool:
+    """Whether there is a graphical session: without one, openers start text browsers over our screen."""
     return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-async def _handed_over(process: Process) -> bool:
-    ended = asyncio.ensure_future(process.wait())
-    done, _ = await asyncio.wait({ended}, timeout=_PATIENCE_S)
-    if done:
-        return ended.result() == 0
-    _waiting.add(ended)
-    ended.add_done_callback(_waiting.discard)
+async def _taken(argv: Sequence[str]) -> bool:
+    process = await asyncio.to_thread(_started, argv)
+    if process is None:
+        return False
+    for _ in range(_LOOKS):
+        if process.poll() is not None:
+            return process.returncode == 0
+        await sleep(_PATIENCE_S / _LOOKS)
+    _running.append(process)
     return True
+
+
+def _opener() -> Sequence[str] | None:
+    named = (("open",),) if sys.platform == "darwin" else _OPENERS
+    found = ((shutil.which(program), more) for program, *more in named)
+    return next(([path, *more] for path, more in found if path is not None), None)
+
+
+def _started(argv: Sequence[str]) -> subprocess.Popen[bytes] | None:
+    # Those that have ended leave the table of processes.
+    _running[:] = [one for one in _running if one.poll() is None]
+    nowhere = subprocess.DEVNULL
+    try:
+        # Whatever it has to say would stand in the middle of our screen.
+        return subprocess.Popen(  # noqa: S603 - an argument list, no shell, and judged before
+            argv, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
+        )
+    except OSError:
+        return None

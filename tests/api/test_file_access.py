@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from handinger_tui.api.downloads import save
 from handinger_tui.api.limits import Limits
 from handinger_tui.api.peek import peek
 from handinger_tui.cli.file_access import FileAccess
+from handinger_tui.cli.links import open_link
 from handinger_tui.cli.opening import open_path
 from handinger_tui.core.errors import ApiError, LinkExpired
 from handinger_tui.core.turn import FilePart, Kind
@@ -234,6 +237,51 @@ async def test_a_file_is_handed_over_as_one_argument(opener: Path) -> None:
     assert await open_path(str(file))
     assert (opener / "given").read_text() == f"1\n{file}\n"
     assert not any("pwned" in name for name in os.listdir())
+
+
+async def test_an_address_is_handed_over_as_one_argument(
+    opener: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BROWSER", raising=False)
+    url = "https://e.example/$(touch pwned)`touch pwned`?a=b&c;d|e"
+    assert await open_link(url)
+    assert (opener / "given").read_text() == f"1\n{url}\n"
+    assert not any("pwned" in name for name in os.listdir())
+    (opener / "given").unlink()
+    for refused in ("javascript:alert(1)", "--new-window=https://e.example", "file:///etc/passwd", "-x", ""):
+        assert not await open_link(refused)
+    (opener / "code").write_text("3")
+    monkeypatch.setenv("BROWSER", "no-such-browser-here")
+    assert not await open_link(url)
+    assert (opener / "given").exists()
+
+
+@pytest.mark.parametrize(("named", "given"), [("seen", "1\nURL\n"), ("seen --new '%s'", "2\n--new\n")])
+async def test_a_browser_that_is_named_goes_first_screen_or_none(
+    opener: Path, monkeypatch: pytest.MonkeyPatch, named: str, given: str
+) -> None:
+    (opener / "bin" / "xdg-open").rename(opener / "bin" / "seen")
+    monkeypatch.setenv("BROWSER", f"{opener}/bin/{named}")
+    monkeypatch.delenv("DISPLAY")
+    assert await open_link("https://e.example/x")
+    assert (opener / "given").read_text() == given.replace("URL", "https://e.example/x")
+
+
+async def test_what_an_opener_says_is_not_on_our_screen(
+    opener: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (opener / "bin" / "xdg-open").write_text("#!/bin/sh\necho CANARY; echo CANARY >&2; cat; tty && exit 1\n")
+    await open_link("https://e.example/")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_program_that_was_opened_outlives_us(opener: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("handinger_tui.cli.opening._PATIENCE_S", 0.1)
+    (opener / "bin" / "xdg-open").write_text(f'#!/bin/sh\necho $$ > "{opener}/pid"\nexec sleep 60\n')
+    assert asyncio.run(open_link("https://e.example/"))
+    process = int((opener / "pid").read_text())
+    assert os.waitpid(process, os.WNOHANG) == (0, 0)
+    os.kill(process, signal.SIGKILL)
 
 
 async def test_what_cannot_be_opened_is_told(opener: Path, monkeypatch: pytest.MonkeyPatch) -> None:
