@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -279,6 +280,9 @@ def test_a_program_that_was_opened_outlives_us(opener: Path, monkeypatch: pytest
     monkeypatch.setattr("handinger_tui.cli.opening._PATIENCE_S", 0.1)
     (opener / "bin" / "xdg-open").write_text(f'#!/bin/sh\necho $$ > "{opener}/pid"\nexec sleep 60\n')
     assert asyncio.run(open_link("https://e.example/"))
+    end = time.monotonic() + 20
+    while not (opener / "pid").exists() or not (opener / "pid").read_text().strip():
+        assert time.monotonic() < end, "it never began"
     process = int((opener / "pid").read_text())
     assert os.waitpid(process, os.WNOHANG) == (0, 0)
     os.kill(process, signal.SIGKILL)
