@@ -229,11 +229,12 @@ def _read(facts: Facts) -> list[Row]:
     rows = [Row("Reading", READ_AS[facts.money.reading])]
     if facts.free:
         return [Row("Reading", "Not needed: the turn never started.")]
-    if facts.money.reading is Reading.TOTAL and facts.turn.before is None:
-        rows.append(
-            Row("Before", "not read", "an earlier turn's last reading, or zero for a new worker, counts")
-        )
-    if not facts.money.known and facts.money.reading is not Reading.NONE:
+    money = facts.money
+    told = bool(money.usage.known() or money.costs.known())
+    if money.reading is Reading.TOTAL and facts.turn.before is None:
+        instead = "an earlier turn's last reading, or zero for a new worker, counts"
+        rows.append(Row("Before", "not read", instead if told else "so this turn's part is not known"))
+    if told and not money.known:
         rows.append(Row("State", "not final", "the worker was not seen to have finished with these figures"))
     rows.append(Row("As of", utc_text(facts.turn.read_ms) or NOT_KNOWN))
     return rows

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from handinger_tui.core.errors import NoRoom
 from handinger_tui.core.limits import Gauge, Limit, effective, gauges
 from handinger_tui.core.session import Session
 from handinger_tui.core.spending import Bucket, By, Which
 from handinger_tui.ledger.buckets import buckets
 from handinger_tui.ledger.faults import translated
-from handinger_tui.ledger.opening import open_database
+from handinger_tui.ledger.opening import open_database, open_to_read
 from handinger_tui.ledger.rows import pack, unpack
 from handinger_tui.ledger.totals import PLACES, condition
 
@@ -186,12 +187,18 @@ class Book:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Book]:
-    """Open the history, made where there is none yet.
+    """Open the history, made where there is none yet; one that cannot be written is read as it is.
 
     Raises:
         LedgerError
     """
-    found = open_database(path, PATIENCE_S)
+    try:
+        found = open_database(path, PATIENCE_S)
+    except NoRoom:
+        readable = open_to_read(path, PATIENCE_S)
+        if readable is None:
+            raise
+        found = readable
     with closing(found.connection):
         with translated():
             found.connection.execute("BEGIN")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,7 @@ from handinger_tui.core.errors import Damaged
 from handinger_tui.core.record import dataclass
 from handinger_tui.ledger.faults import translated
 from handinger_tui.ledger.presence import alone_in
-from handinger_tui.ledger.schema import check_version, migrate
+from handinger_tui.ledger.schema import MIGRATIONS, check_version, migrate
 
 SIDE_FILES: Final = ("-wal", "-shm")
 SMALL_BYTES: Final = 16 * 2**20
@@ -20,6 +21,7 @@ SMALL_BYTES: Final = 16 * 2**20
 SUSPECT: Final = ".suspect"
 """Suffix of an empty marker file: damage was met, so check every page next time."""
 
+ONLY_READ: Final = "The history cannot be written here; it is only read."
 MEMORY_ONLY: Final = "No history is kept: this session lives in memory only."
 
 
@@ -45,6 +47,21 @@ def open_database(path: Path | None, patience_s: float) -> Opened:
         _make_folder(path.parent)
         with alone_in(path.parent):
             return _open_or_begin(path, patience_s)
+
+
+def open_to_read(path: Path, patience_s: float) -> Opened | None:
+    """A current database that cannot be written here, as a copy on other media; None where that is no use."""
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    # Without its side files, and no right to make them, nobody can be writing to it either.
+    alone = not any(path.with_name(path.name + side).exists() for side in SIDE_FILES)
+    for asked in (address, *([f"{address}&immutable=1"] if alone else [])):
+        with suppress(sqlite3.Error):
+            connection = sqlite3.connect(asked, timeout=patience_s, isolation_level=None, uri=True)
+            connection.row_factory = sqlite3.Row
+            if check_version(connection) == len(MIGRATIONS):
+                return Opened(connection, ONLY_READ)
+            connection.close()
+    return None
 
 
 def _open_or_begin(path: Path, patience_s: float) -> Opened:

@@ -190,3 +190,11 @@ def test_numbers_of_any_length_stay_within_their_tile() -> None:
     assert sizes["9"] == 28
     for text in ("$9,223,372.0369", "100,000,000,000,000,000,000", "1,000,000,000,000,000,000,000"):
         assert sizes[text] * len(text) <= 300
+
+
+def test_a_split_of_nothing_is_no_unknown_split() -> None:
+    zero = Sum(Decimal(0))
+    free = Bucket("total", 1, usd=zero, model_usd=zero, tool_usd=zero, sandbox_usd=zero, internal_usd=zero)
+    assert [share.part for share in shares(free)] == [Decimal(0)] * 4
+    assert "Nothing was spent." in words(share_of(free))
+    assert "Not one category was reported." in words(share_of(Bucket("total", 1, usd=Sum(None, 1))))

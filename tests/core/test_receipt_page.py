@@ -320,3 +320,12 @@ def test_any_figures_make_a_receipt_without_floats(
     assert not [one for one in numbers_in(written) if isinstance(one, float)]
     if status not in FREE and money[1] is not None:
         assert Decimal(written["cost_usd"]) == money[1]
+
+
+def test_a_worker_that_nobody_had_read_before_leaves_the_part_of_the_turn_unknown() -> None:
+    own = replace(turn(2, read("3.9")), read_ms=AT)
+    receipt = alone(own)
+    labels = [row.label for section in receipt.sections for row in section.rows]
+    assert row(receipt, "Before") == ("not read", "so this turn's part is not known")
+    assert "State" not in labels, "it was seen to have finished"
+    assert row(receipt, "Cost in USD") == ("not read → 3.9", "before → after")

@@ -152,7 +152,9 @@ def shares(whole: Bucket) -> tuple[Share, ...]:
 
 
 def _part(value: Decimal | None, base: Decimal) -> Decimal | None:
-    return None if value is None or not base else EXACT.divide(value, base)
+    if value is None:
+        return None
+    return EXACT.divide(value, base) if base else Decimal(0)
 
 
 def percent_text(part: Decimal | None) -> str:

@@ -123,8 +123,10 @@ def share_of(whole: Bucket) -> Scene:
     marks = card(SHARE_HEIGHT, "Share by category")
     left, room = 28.0, WIDTH - 56.0
     if not any(share.part for share in found):
-        marks.append(Box(left, 64, room, 44, Ink.MUTED, hatched=True))
-        marks.append(Word(WIDTH / 2, 136, "Not one category was reported.", Ink.MUTED, 16, Anchor.MIDDLE))
+        known = any(share.usd is not None for share in found)
+        why = "Nothing was spent." if known else "Not one category was reported."
+        marks.append(Box(left, 64, room, 44, Ink.MUTED, hatched=not known))
+        marks.append(Word(WIDTH / 2, 136, why, Ink.MUTED, 16, Anchor.MIDDLE))
         return Scene(WIDTH, SHARE_HEIGHT, tuple(marks), "Share by category")
     x = left
     for share, ink in zip(found, _INKS, strict=False):

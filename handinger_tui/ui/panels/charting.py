@@ -200,7 +200,9 @@ def shares(whole: Bucket, width: int) -> list[Content]:
     all_in_all = max(whole.usd.known or Decimal(0), known)
     pieces = drawing.bar(parts, all_in_all, width)
     if not pieces:
-        return [title, Content.styled("The split by category was not reported.", FAINT)]
+        unknown = all(part is None for part in parts)
+        why = "The split by category was not reported." if unknown else "Nothing was spent."
+        return [title, Content.styled(why, FAINT)]
     blocks, colours = (*drawing.BLOCKS, drawing.REST), (*(colour for _, _, colour in CATEGORIES), FAINT)
     lines = [title, Content.assemble(*((blocks[at] * cells, colours[at]) for at, cells in pieces))]
     rest = EXACT.subtract(all_in_all, known)
@@ -241,6 +243,10 @@ def added_up(days: Days, width: int, height: int) -> list[Content]:
     top, whole = running[-1], days.spent(altogether(days.buckets))
     gaps = "" if whole.whole else f"{MORE} {plural(whole.missing_turns, 'turn')} unknown"
     lines = [beside(("Added up", STRONG), gaps, width)]
+    if whole.value is None:
+        # A line at the bottom would say that nothing was spent.
+        blank = Content("")
+        return [*lines, Content.styled("Not one amount was reported.", FAINT), *[blank] * (rows + 1)]
     for row, text in enumerate(_line(running, columns, rows)):
         label = days.write(top) if row == 0 and top else ""
         edge = (f"{label:>8}{'┤' if label else '│'}", FAINT)

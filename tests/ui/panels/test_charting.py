@@ -139,3 +139,17 @@ def test_any_size_and_amount_is_drawn_within_its_width(
 ) -> None:
     for line in charts(november(*amounts), width, height):
         assert line.cell_length <= width
+
+
+def test_nothing_known_draws_no_line_at_zero_and_zero_is_not_unknown() -> None:
+    unknown = Bucket("2026-11-25", 2, usd=Sum(None, 2))
+    days = days_of([unknown])
+    assert days is not None
+    lines = [line.plain.rstrip() for line in added_up(days, 60, 8)]
+    assert lines == [f"{'Added up':<43}+ 2 turns unknown", "Not one amount was reported.", *[""] * 6]
+    zero = Sum(Decimal(0))
+    free = Bucket(
+        "2026-11-25", 1, usd=zero, model_usd=zero, tool_usd=zero, sandbox_usd=zero, internal_usd=zero
+    )
+    assert [line.plain for line in shares(free, 60)] == ["Where the cost went", "Nothing was spent."]
+    assert "not reported" in shares(unknown, 60)[1].plain
