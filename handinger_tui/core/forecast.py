@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Final
 
-from handinger_tui.core.limits import Gauge, Scope, Unit, amount_text
+from handinger_tui.core.limits import Gauge, Scope, Unit, exact_text
 from handinger_tui.core.money import EXACT, Total
 from handinger_tui.core.spending import Bucket
 from handinger_tui.core.usual import rough
@@ -176,7 +176,7 @@ def limit_text(gauge: Gauge, days: Days, today: date) -> str:
     `days`: for a limit of a session or worker, those of that session or worker alone.
     """
     limit, known = gauge.limit, days_over(days, today, gauge.limit.amount)
-    amount = amount_text(limit.amount, limit.unit)
+    amount = exact_text(limit.amount, limit.unit)
     if limit.scope is Scope.DAY:
         over, counted = known
         return (

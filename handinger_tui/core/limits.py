@@ -13,7 +13,7 @@ from enum import IntEnum, StrEnum
 from typing import Final
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money import EXACT, Total, credits_text, usd_text
+from handinger_tui.core.money import EXACT, Total, credits_text, decimal_text, usd_text
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.words import plural
 
@@ -155,12 +155,26 @@ def amount_text(amount: Decimal, unit: Unit) -> str:
     return f"{credits_text(amount)} {'credit' if amount == 1 else 'credits'}"
 
 
+def exact_text(amount: Decimal, unit: Unit) -> str:
+    """The same with every digit: a limit is what was typed, and "above this" needs all of it."""
+    told = amount_text(amount, unit)
+    number, _, _ = told.partition(" ")
+    plain = number.strip("<$").replace(",", "")
+    if "<" not in number and Decimal(plain) == amount:
+        return told
+    return told.replace(number, f"{'$' if unit is Unit.USD else ''}{decimal_text(amount)}")
+
+
 def spent_text(gauge: Gauge) -> str:
     """As in "$0.85 of $1.00 (85 %)", "16 of 20 credits (80 %)"; with gaps, "at least" and how many."""
-    unit, limit = gauge.limit.unit, amount_text(gauge.limit.amount, gauge.limit.unit)
+    unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
     if gauge.spent.value is None:
         return f"not reported of {limit}"
-    spent = usd_text(gauge.spent.value) if unit is Unit.USD else credits_text(gauge.spent.value)
+    rounded = amount_text(gauge.spent.value, unit)
+    if gauge.state is not State.REACHED and rounded == limit:
+        # $0.99999 of $1.00 is not "$1.00 of $1.00".
+        rounded = exact_text(gauge.spent.value, unit)
+    spent, _, _ = rounded.partition(" ")
     told = f"{spent} of {limit} ({percent_text(gauge)})"
     if gauge.spent.whole:
         return told

@@ -7,7 +7,7 @@ from typing import Final
 
 from textual.content import Content
 
-from handinger_tui.core.limits import Gauge, State, amount_text, percent_text
+from handinger_tui.core.limits import Gauge, State, amount_text, exact_text, percent_text
 from handinger_tui.core.words import NOT_REPORTED, plural
 from handinger_tui.ui.panels import drawing
 
@@ -45,7 +45,7 @@ def _lines(gauge: Gauge, width: int) -> tuple[Content, Content]:
 
 def _spent(gauge: Gauge) -> str:
     """As in "$0.85+ of $1.00": the plus sign stands for turns that are not in it."""
-    limit = amount_text(gauge.limit.amount, gauge.limit.unit)
+    limit = exact_text(gauge.limit.amount, gauge.limit.unit)
     if gauge.spent.value is None:
         return f"{NOT_REPORTED} of {limit}"
     spent = amount_text(gauge.spent.value, gauge.limit.unit).partition(" ")[0]

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.style import Style
 
 from handinger_tui.core.forecast import Forecast, forecast_text
-from handinger_tui.core.limits import Gauge, State, amount_text, percent_text
+from handinger_tui.core.limits import Gauge, State, exact_text, percent_text
 from handinger_tui.core.money import credits_total_text, total_text
 from handinger_tui.core.reckoning import Reckoning, reckoning_text
 from handinger_tui.core.spending import Bucket, By
@@ -115,7 +115,7 @@ def _gauge(gauge: Gauge) -> Content:
         (f"{gauge.limit.scope} ", _FAINT),
         (drawing.level(gauge.percent, _GAUGE_CELLS), colour),
         f" {used}",
-        (f" of {amount_text(gauge.limit.amount, gauge.limit.unit)}", _FAINT),
+        (f" of {exact_text(gauge.limit.amount, gauge.limit.unit)}", _FAINT),
         (word, f"bold {colour}"),
     )
 

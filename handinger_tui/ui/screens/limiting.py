@@ -15,7 +15,7 @@ from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
-from handinger_tui.core.limits import STILL, Gauge, Origin, amount_text, raise_hint
+from handinger_tui.core.limits import STILL, Gauge, Origin, exact_text, raise_hint
 from handinger_tui.ui.screens.dialogs import CLOSE
 from handinger_tui.ui.widgets.amounts import NotAnAmount, Wish, read_raise, read_wish
 from handinger_tui.ui.widgets.field import Field
@@ -65,7 +65,7 @@ class RaiseLimit(ModalScreen[Decimal]):
         return f"{happened} {STILL}{simulated}{hint}"
 
     def _asked(self) -> str:
-        spent = amount_text(self._gauge.spent.value or Decimal(0), self._gauge.limit.unit)
+        spent = exact_text(self._gauge.spent.value or Decimal(0), self._gauge.limit.unit)
         return f"a new amount above {spent}; Enter alone leaves it"
 
     def on_mount(self) -> None:

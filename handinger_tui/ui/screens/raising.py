@@ -17,7 +17,7 @@ from handinger_tui.core.limits import (
     Scope,
     State,
     Unit,
-    amount_text,
+    exact_text,
     reached_text,
 )
 from handinger_tui.ui.screens.desk import Desk
@@ -67,13 +67,13 @@ def _told(wish: Wish, before: Sequence[Limit], now: Sequence[Gauge]) -> tuple[st
     unit = wish.unit or Unit.USD
     if gauge is None:
         stands = ", ".join(_where(gauge.limit) for gauge in left)
-        kept = f"The {wish.scope} limit {amount_text(wish.amount, unit)} is kept"
+        kept = f"The {wish.scope} limit {exact_text(wish.amount, unit)} is kept"
         return (f"{kept}, but {stands} goes before it." if stands else f"{kept}."), "warning"
     if gauge.state is State.REACHED:
         return f"{reached_text(gauge)} {UNTIL_RAISED}", "error"
     used = "" if gauge.percent is None else f": {gauge.percent} % used"
     severity: SeverityLevel = "warning" if gauge.state is State.NEAR else "information"
-    return f"The {wish.scope} limit is {amount_text(wish.amount, unit)} now{used}.", severity
+    return f"The {wish.scope} limit is {exact_text(wish.amount, unit)} now{used}.", severity
 
 
 def _lifted(wish: Wish, before: Sequence[Limit], left: Sequence[Limit]) -> tuple[str, SeverityLevel]:
@@ -90,7 +90,7 @@ def _meant(wish: Wish, scope: Scope, unit: Unit) -> bool:
 
 def _where(limit: Limit) -> str:
     place = WHERE.get(limit.origin, "")
-    return f"the {limit.scope} limit {place} ({amount_text(limit.amount, limit.unit)})".replace("  ", " ")
+    return f"the {limit.scope} limit {place} ({exact_text(limit.amount, limit.unit)})".replace("  ", " ")
 
 
 async def raise_limit(desk: Desk, stage: Speaking, gauge: Gauge, *, sending: bool) -> bool:

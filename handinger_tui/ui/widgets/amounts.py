@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.limits import Gauge, Scope, Unit, amount_of, amount_text
+from handinger_tui.core.limits import Gauge, Scope, Unit, amount_of, exact_text
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety import clean_line
 
@@ -88,7 +88,7 @@ def read_raise(text: str, gauge: Gauge) -> Decimal:
         raise NotAnAmount(f"This limit counts {counts}.")
     spent = gauge.spent.value or Decimal(0)
     if amount <= spent:
-        raise NotAnAmount(f"It must be above what is spent: {amount_text(spent, unit)}.")
+        raise NotAnAmount(f"It must be above what is spent: {exact_text(spent, unit)}.")
     return amount
 
 
