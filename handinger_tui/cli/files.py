@@ -27,6 +27,9 @@ from handinger_tui.core.turn import Kind
 from handinger_tui.core.words import plural, size
 
 JsonObject = dict[str, Json]
+_NAME: Final = 100
+_TYPE: Final = 50
+"""Characters in a list for people: one long name does not push all others apart. JSON has them whole."""
 
 _REFUSED: Final = (Kind.UNSAFE_URL, Kind.TOO_LARGE, Kind.REDIRECT)
 
@@ -85,7 +88,7 @@ def _list(told: argparse.Namespace, files: Sequence[WorkerFile]) -> int:
 
 def _table(files: Sequence[WorkerFile]) -> list[str]:
     cells = [
-        (str(number), clean_line(_called(file)), clean_line(file.media_type), size(file.size))
+        (str(number), clean_line(_called(file), _NAME), clean_line(file.media_type, _TYPE), size(file.size))
         for number, file in enumerate(files, 1)
     ]
     widths = [max(_cells(row[column]) for row in cells) if cells else 0 for column in range(4)]

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from types import TracebackType
 from typing import Final
 
 from handinger_tui.cli.args import parse
@@ -25,6 +26,7 @@ LOCAL_IO: Final = 10
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; every outcome is an exit code of `cli.exits`."""
     _speak_anywhere()
+    sys.excepthook = _tell_cleanly
     told = parse(list(sys.argv[1:] if argv is None else argv))
     try:
         code = _guarded(told)
@@ -71,6 +73,15 @@ def _plain(problem: UnicodeError) -> tuple[str, int]:
         raise problem
     bad = problem.object[problem.start : problem.end]
     return "".join(PLAIN.get(sign, "?") for sign in bad), problem.end
+
+
+def _tell_cleanly(kind: type[BaseException], problem: BaseException, trace: TracebackType | None) -> None:
+    """A fault of ours may quote text from outside: that reaches no terminal as it came."""
+    import traceback  # noqa: PLC0415 - at the very end
+
+    from handinger_tui.core.safety import clean  # noqa: PLC0415 - at the very end
+
+    sys.stderr.write(clean("".join(traceback.format_exception(kind, problem, trace))))
 
 
 def _guarded(told: argparse.Namespace) -> int:

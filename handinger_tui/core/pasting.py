@@ -24,6 +24,7 @@ _WORD: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 """No other blank parts words in a shell: macOS names its screenshots with one, and escapes none of it."""
+_ON_WINDOWS: Final = re.compile(r"""["']([^"']+)["']|([^\s"']+)""")
 _PIECE: Final = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^'"\\]+)""", re.DOTALL)
 _IN_QUOTES: Final = re.compile(r'\\(["\\$`])')
 
@@ -56,9 +57,11 @@ def named_paths(text: str) -> tuple[str, ...]:
 
 
 def _words(text: str) -> list[str]:
-    """The words as a shell would split them; [] when quotes do not close, or for a path of Windows."""
+    """The words as a shell would split them; [] when quotes do not close, or for a bare path of Windows."""
     if _DRIVE.match(text.lstrip("\"'")):
-        return []
+        # Backslashes are no escapes there, and only names with spaces come in quotes.
+        words = [found[1] or found[2] for found in _ON_WINDOWS.finditer(text)]
+        return words if all(map(_DRIVE.match, words)) else []
     words = []
     at = 0
     while at < len(text.rstrip()):
@@ -84,7 +87,9 @@ def _unquoted_line(line: str) -> str:
 
 
 def _path(word: str) -> str | None:
-    if word[:7].lower() == "file://":
+    if word[:6].lower() == "file:/":
+        # The short form, without a place for a host, is one too (RFC 8089).
+        word = word if word[5:7] == "//" else f"file://{word[5:]}"
         try:
             address = urlsplit(word)
         except ValueError:

@@ -283,6 +283,12 @@ def test_wide_names_keep_their_columns(tmp_path: Path) -> None:
     assert cell_len(first[: first.index(kind)]) == cell_len(second[: second.index(kind)])
 
 
+def test_a_long_name_pushes_nothing_apart_and_is_whole_for_scripts(tmp_path: Path) -> None:
+    host = Host([[listed("x" * 900 + ".csv", "data:,a"), listed("b.csv", "data:,b")]])
+    assert max(map(len, ask(host, tmp_path, "list").out.splitlines())) < 200
+    assert json.loads(ask(host, tmp_path, "list", "--json").out)["files"][0]["filename"] == "x" * 900 + ".csv"
+
+
 def test_progress_is_for_terminals_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr("sys.stderr", io.StringIO())

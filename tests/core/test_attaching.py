@@ -182,6 +182,9 @@ def test_how_a_candidate_is_written() -> None:
         ("/home/my file.csv\n/home/other file.csv", ["/home/my file.csv", "/home/other file.csv"]),
         ("/it's mine.csv", ["/it's mine.csv"]),
         (r"C:\Users\me\a b.txt", [r"C:\Users\me\a b.txt"]),
+        ("file:/a%20b.csv", ["/a b.csv"]),
+        (r'"C:\my files\a.csv" D:\b.csv "E:\c d.txt"', [r"C:\my files\a.csv", r"D:\b.csv", r"E:\c d.txt"]),
+        (r"C:\a.csv D:\b.csv", [r"C:\a.csv", r"D:\b.csv"]),
         # macOS names its screenshots with a blank that no shell escapes.
         ("/Users/me/Shot\\ at\\ 3.04\u202fPM.png", ["/Users/me/Shot at 3.04\u202fPM.png"]),
         ("'/a\xa0b.csv' /c\u3000d\u2028e.csv", ["/a\xa0b.csv", "/c\u3000d\u2028e.csv"]),

@@ -1,0 +1,22 @@
+"""A fault of our own: what is printed of it is clean."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+BREAKS = """
+import handinger_tui.cli.main as program
+def broken(_told):
+    raise RuntimeError("CANARY \\x1b]0;title\\x07\\x9b2J\\u202e\\ud83d")
+program.COMMANDS["doctor"] = broken
+program.main(["doctor"])
+"""
+
+
+def test_a_traceback_carries_nothing_to_the_terminal() -> None:
+    ran = subprocess.run([sys.executable, "-c", BREAKS], capture_output=True, check=False)
+    told = ran.stderr.decode()
+    assert ran.returncode == 1
+    assert "RuntimeError: CANARY ]0;title2J\ufffd" in told
+    assert told.replace("\n", "").isprintable()
