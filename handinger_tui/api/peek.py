@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
@@ -55,7 +56,7 @@ async def peek(
 
 async def _peek(client: WorkerClient, url: str, most: int, progress: Progress | None) -> Peeked:
     if url[:5].lower() == "data:":
-        content, _ = decoded(url, client.limits.max_file_bytes)
+        content, _ = await asyncio.to_thread(decoded, url, client.limits.max_file_bytes)
         return Peeked(content[:most], len(content) <= most, len(content))
     async with followed(client, checked(client, url), {}) as (response, _):
         total = size_told(response.status_code, response.headers)

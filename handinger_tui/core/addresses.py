@@ -12,7 +12,15 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from handinger_tui.core.safety import Verdict, clean_line, host_of, is_loopback, judge_link, to_ascii
+from handinger_tui.core.safety import (
+    LONGEST_URL,
+    Verdict,
+    clean_line,
+    host_of,
+    is_loopback,
+    judge_link,
+    to_ascii,
+)
 
 _AROUND: Final = "".join(map(chr, range(0x21)))
 _BREAKS: Final = str.maketrans("", "", "\t\r\n")
@@ -42,6 +50,9 @@ def canonical_url(url: str) -> str:
 
 
 def _canonical(url: str) -> str:
+    if len(url) > LONGEST_URL:
+        # It is opened nowhere, and working on megabytes of it would hold everything up.
+        return url
     text = url.strip(_AROUND).translate(_BREAKS).strip(_AROUND)
     scheme = _SCHEME.match(text)
     if scheme is None:
@@ -133,7 +144,7 @@ _ORDINARY: Final = re.compile(r"https://([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?:/[!-\[\]
 
 def host_at(url: str) -> str:
     """`safety.host_of`, remembered: lists are grouped by it again and again."""
-    ordinary = _ORDINARY.fullmatch(url)
+    ordinary = _ORDINARY.fullmatch(url) if len(url) <= _LONG else None
     if ordinary is not None and len(ordinary[1]) <= _SHOWN_HOST:
         return ordinary[1]
     return _remembered_host(url) if len(url) <= _LONG else host_of(url)
@@ -177,7 +188,7 @@ def address_marks(url: str | None) -> tuple[str, ...]:
     """`host_marks` of an address, and what else of it is unusual; () for a document without one."""
     if not url:
         return ()
-    ordinary = _ORDINARY.fullmatch(url)
+    ordinary = _ORDINARY.fullmatch(url) if len(url) <= _LONG else None
     if ordinary is not None:
         return host_marks(ordinary[1])
     link = judge_link(url)

@@ -104,7 +104,7 @@ class Link:
 
 
 _SCHEMES: Final = frozenset({"http", "https", "mailto"})
-_LONGEST_URL: Final = 8192
+LONGEST_URL: Final = 8192
 _URL_BAD: Final = re.compile(
     f"[\x00-\x1f\x7f-\xa0\u1680\u2000-\u200a\u2028-\u202f\u205f\u2800\u3000{characters.DIRECTIONS}"
     f"{characters.UNSEEN}{characters.HALVES}{characters.TAGS}{characters.NOTHING}\u200c\u200d]"
@@ -141,8 +141,8 @@ def judge_link(url: str, shown: str | None = None) -> Link:
 
 def _malformed(url: str) -> str:
     """What no address has, for people; "" when there is nothing of it."""
-    if len(url) > _LONGEST_URL:
-        return f"it is longer than {_LONGEST_URL:,} characters"
+    if len(url) > LONGEST_URL:
+        return f"it is longer than {LONGEST_URL:,} characters"
     if not url or url.startswith(("-", " ")) or _URL_BAD.search(url) or _BACKSLASH.match(url):
         return "it holds characters no address has"
     return ""
@@ -221,6 +221,7 @@ def host_of(url: str) -> str:
 
 
 # -- hosts ----------------------------------------------------------------------
+_LONGEST_NAME: Final = 1000
 _HOST: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
 _DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
 _DEVIATING: Final = re.compile("[\xdf\u1e9e\u03c2]")
@@ -228,6 +229,8 @@ _DEVIATING: Final = re.compile("[\xdf\u1e9e\u03c2]")
 
 def to_ascii(host: str) -> str | None:
     """A host name in ASCII, None when it is none."""
+    if len(host) > _LONGEST_NAME:
+        return None
     if host.isascii():
         return host.lower()
     try:

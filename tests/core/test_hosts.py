@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from handinger_tui.core.addresses import address_marks, canonical_url, host_at, written_url
 from handinger_tui.core.safety import LONG, MUCH, Verdict, contradicted, host_of, judge_link, named_hosts
 
 LONG_QUERY = "https://evil.example/?d=" + "QUFB" * 20
@@ -116,3 +117,23 @@ def test_no_text_takes_long_to_read(unit: str) -> None:
     for _ in range(20):
         named_hosts(text)
     assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://e.example/" + "é" * 2_000_000,
+        "https://" + "é." * 2_000_000 + "x/",
+        "https://" + "a." * 2_000_000 + "x/",
+        "https://e.example/?" + "a=b&" * 1_000_000,
+        "https://" + "é" * 2_000_000 + "@e.example/",
+    ],
+    ids=["path", "host", "plain host", "query", "user"],
+)
+def test_an_address_of_megabytes_holds_nothing_up(url: str) -> None:
+    start = time.process_time()
+    assert canonical_url(canonical_url(url)) == canonical_url(url)
+    assert address_marks(url) == ("not opened",)
+    assert written_url(url) is None
+    assert len(host_at(url)) <= 120
+    assert time.process_time() - start < 2
