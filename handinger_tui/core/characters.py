@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 _LINE_ENDS: Final = "\r\n|\r|[\x0b\x0c\x85\u2028\u2029]"
@@ -76,6 +77,8 @@ OPEN_END: Final = re.compile(
     f"[\r\ud800-\udbff{DIRECTIONS}{UNSEEN}{TAGS}\U0001f3f4\u200c\u200d\x00-\x08\x0e-\x1f\x7f-\x9f]+\\Z"
 )
 """An end of text whose meaning the next character decides: half a pair, half a line end, a joiner, a flag."""
+LONGEST_LINE: Final = 1 << 16
+"""Characters of a text that are looked at to make one line of it."""
 REACH: Final = 64
 """Characters before a piece of text that can matter to it."""
 
@@ -89,6 +92,10 @@ def stripped(text: str) -> str:
 
 def plain(text: str) -> str:
     """`stripped`, and in order: no joiner, selector, tag or skin tone out of place, no flood of marks."""
+    return _remembered(text) if _COSTLY < len(text) <= LONGEST_LINE else _plain(text)
+
+
+def _plain(text: str) -> str:
     if SUSPECT.search(text):
         text = stripped(text)
         # What goes may have been what its neighbour leaned on: a selector after a tone, a joiner after both.
@@ -96,6 +103,11 @@ def plain(text: str) -> str:
             text = kept
         text = _CHAIN.sub(r"\1", text)
     return text if text.isascii() else _MANY.sub(_few, text)
+
+
+_COSTLY: Final = 500
+_remembered: Final = lru_cache(maxsize=64)(_plain)
+"""A title of a thousand joiners is painted as often as any other one."""
 
 
 def _few(found: re.Match[str]) -> str:

@@ -47,14 +47,10 @@ def clean_more(text: str, start: int, end: int) -> str:
     return clean(before + fresh)[len(clean(before)) :]
 
 
-LONGEST_LINE: Final = 1 << 20
-"""Characters of a text that are looked at to make one line of it."""
-
-
 def clean_line(text: str, limit: int = 1000) -> str:
     """`clean`, in one line of at most `limit` characters."""
     # Cleaned before it is cut: a flood of invisible characters must not hide what follows.
-    line = _SPACES.sub(" ", clean(text[:LONGEST_LINE])).strip()
+    line = _SPACES.sub(" ", clean(text[: characters.LONGEST_LINE])).strip()
     # A joiner before the sign would swallow it.
     return line if len(line) <= limit else line[: limit - 1].rstrip("\u200c\u200d") + "…"
 

@@ -255,3 +255,13 @@ def test_a_name_is_saved_as(name: str, saved: str) -> None:
 )
 def test_a_name_of_nothing_that_can_be_seen_is_none(name: str) -> None:
     assert safe_file_name(name) in ("file", "txt", "pdf")
+
+
+@pytest.mark.parametrize("unit", [ZWJ, "👨\u200d", "\u0301", "A", "é ", "x\u202e"])
+def test_a_line_made_of_a_megabyte_can_be_painted_often(unit: str) -> None:
+    text = unit * (1_000_000 // len(unit))
+    clean_line(text)
+    start = time.process_time()
+    for _ in range(20):
+        clean_line(text)
+    assert time.process_time() - start < 1
