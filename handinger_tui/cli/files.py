@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.downloads import save
-from handinger_tui.cli.exits import Exit
+from handinger_tui.cli.exits import Exit, exit_of_kind
 from handinger_tui.cli.output import put, say
 from handinger_tui.cli.places import expanded
 from handinger_tui.cli.wiring import Parts
-from handinger_tui.core.errors import ApiError, SettingsError
+from handinger_tui.core.errors import ApiError, LinkExpired, SettingsError
 from handinger_tui.core.jsontext import Json, as_object, dump, parse_exact
 from handinger_tui.core.safety import clean_json, clean_line
 from handinger_tui.core.snapshot import WorkerFile, snapshot_of
@@ -124,14 +124,16 @@ def _called(file: Named) -> str:
 # -- get -----------------------------------------------------------------------------------
 async def _get(told: argparse.Namespace, parts: Parts, files: tuple[WorkerFile, ...], folder: Path) -> int:
     wanted = _wanted(told, files)
-    results = [await _saved(parts, told.worker, file, folder) for file in wanted]
+    told_of = [await _saved(parts, told.worker, file, folder) for file in wanted]
+    results = [result for result, _ in told_of]
     text = "\n".join(
         clean_line(str(r["saved_as"] or f"{r['filename']}: {as_object(r['error']).get('message')}"))
         for r in results
     )
     written(told, {"files": [*results]}, text or "No files.")
-    saved = sum(result["status"] == "saved" for result in results)
-    return Exit.OK if saved == len(results) else Exit.FAILED
+    failed = {code for _, code in told_of} - {Exit.OK}
+    # One reason for all is told; several are a failure.
+    return max(failed, default=Exit.OK) if len(failed) < 2 else Exit.FAILED
 
 
 def _wanted(told: argparse.Namespace, files: tuple[WorkerFile, ...]) -> list[WorkerFile]:
@@ -161,8 +163,8 @@ def _numbered(name: str, files: tuple[WorkerFile, ...]) -> list[WorkerFile]:
     return list(files[number - 1 : number]) if number else []
 
 
-async def _saved(parts: Parts, worker_id: str, file: WorkerFile, folder: Path) -> JsonObject:
-    """{filename, saved_as, status: saved|refused|failed, error} of one file."""
+async def _saved(parts: Parts, worker_id: str, file: WorkerFile, folder: Path) -> tuple[JsonObject, Exit]:
+    """{filename, saved_as, status: saved|refused|failed, error} of one file, and its exit code."""
     meter = Meter.on_terminal(_called(file))
     try:
         path = await save(
@@ -180,10 +182,12 @@ async def _saved(parts: Parts, worker_id: str, file: WorkerFile, folder: Path) -
         error: JsonObject = {"kind": str(problem.kind), "message": problem.summary}
         say(f"{clean_line(_called(file), 200)}: {problem.summary} {problem.hint}".strip())
         status = "refused" if problem.kind in _REFUSED else "failed"
-        return {"filename": file.filename, "saved_as": None, "status": status, "error": error}
+        # Another host that lets nobody in says nothing of the key.
+        code = Exit.FAILED if isinstance(problem, LinkExpired) else exit_of_kind(problem.kind)
+        return {"filename": file.filename, "saved_as": None, "status": status, "error": error}, code
     if meter:
         meter.clear()
-    return {"filename": file.filename, "saved_as": str(path), "status": "saved", "error": None}
+    return {"filename": file.filename, "saved_as": str(path), "status": "saved", "error": None}, Exit.OK
 
 
 def refresher(client: WorkerClient, worker_id: str, file: Named) -> Callable[[], Awaitable[str | None]]:

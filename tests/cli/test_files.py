@@ -183,6 +183,22 @@ def test_one_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     assert "a.csv: Not opened: javascript" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("urls", "place", "code"),
+    [
+        (["data:,a", "data:,b"], "file", 10),
+        (["/api/workers/w1/files/gone"], "dl", 4),
+        (["/api/workers/w1/files/gone", "javascript:x"], "dl", 1),
+        (["javascript:x", "data:,b"], "dl", 1),
+    ],
+)
+def test_the_exit_code_tells_the_one_reason(tmp_path: Path, urls: list[str], place: str, code: int) -> None:
+    (tmp_path / "file").write_text("precious")
+    host = Host([[listed(f"{at}.csv", url) for at, url in enumerate(urls)]])
+    assert ask(host, tmp_path, "get", "--all", "--dir", str(tmp_path / place)).code == code
+    assert (tmp_path / "file").read_text() == "precious"
+
+
 # -- links that expire -----------------------------------------------------------------------
 def test_an_expired_link_is_refreshed_by_reading_the_worker(tmp_path: Path) -> None:
     host = Host(
