@@ -31,7 +31,9 @@ _RUNS: Final = _kinds(
     "exe com scr bat cmd msi msp msix appx ps1 psm1 psd1 vbs vbe js jse mjs cjs wsf wsh hta cpl dll sys pif "
     "lnk url reg inf scf jar jnlp class app command workflow scpt applescript terminal pkg dmg "
     "sh bash zsh fish csh ksh run bin appimage deb rpm flatpakref snap desktop service out elf so dylib "
-    "py pyw pyc pyz pl rb php lua tcl r ipynb awk iso img vhd vhdx webloc chm xll ade settingcontent-ms"
+    "py pyw pyc pyz pl rb php lua tcl r ipynb awk iso img vhd vhdx webloc chm xll ade settingcontent-ms "
+    "library-ms search-ms searchconnector-ms theme themepack appref-ms application xbap diagcab msc wsc sct "
+    "ws shb shs hlp osascript action mobileconfig prefpane kext xpi crx vsix apk iqy slk rdp jnilib"
 )
 _PROGRAM: Final = re.compile(
     rb"\x7fELF|\xcf\xfa\xed\xfe|\xce\xfa\xed\xfe|\xfe\xed\xfa[\xcf\xce]|\xca\xfe\xba\xbe|L\0\0\0\x01\x14\x02\0"
