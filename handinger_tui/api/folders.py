@@ -8,6 +8,7 @@ opened, wherever its path leads meanwhile; systems without such descriptors
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -36,6 +37,9 @@ class HeldFolder:
             OSError
         """
         self.path = path
+        if "\0" in str(path):
+            # Python's own answer is no OSError.
+            raise OSError(errno.EINVAL, "no folder has such a name")
         path.mkdir(parents=True, exist_ok=True)
         # Resolved once, then opened without following: a link put there in between is an error.
         self._real = path.resolve(strict=True)

@@ -185,7 +185,7 @@ async def test_a_typed_folder_is_used_for_one_file_and_never_left(
         assert content(str(path)) == BODY
     assert not (tmp_path / "dl").exists()
     (tmp_path / "file").write_text("x")
-    for bad in (str(tmp_path / "file"), "~nobody-of-this-name/x"):
+    for bad in (str(tmp_path / "file"), "~nobody-of-this-name/x", f"{tmp_path}/a\0b"):
         with pytest.raises(ApiError) as caught:
             await access.save(part(ROUTE), bad)
         assert caught.value.kind is Kind.DISK
