@@ -40,7 +40,10 @@ class HeldFolder:
         if "\0" in str(path):
             # Python's own answer is no OSError.
             raise OSError(errno.EINVAL, "no folder has such a name")
-        path.mkdir(parents=True, exist_ok=True)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise NotADirectoryError(errno.ENOTDIR, "what lies there is no folder") from None
         # Resolved once, then opened without following: a link put there in between is an error.
         self._real = path.resolve(strict=True)
         self._descriptor = os.open(self._real, _HOLD) if _CAN_HOLD else None
