@@ -214,6 +214,9 @@ class _Download:
             async for chunk in chunks:
                 await part.write(chunk)
                 self._meter.show(part.got, shown)
+                if self._wanted is not None and part.got > self._wanted:
+                    # It would not be kept, however much more there is.
+                    raise faults.file_incomplete(part.got, self._wanted)
         if total is not None and part.got < total:
             raise faults.cut_short("a part of the file is missing")
         if total is not None and part.got > total:

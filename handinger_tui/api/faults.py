@@ -252,7 +252,13 @@ def file_too_large(limit: int) -> ApiError:
 
 
 def file_incomplete(got: int, wanted: int | None = None) -> ApiError:
-    """A file that ended early."""
+    """A file that ended early, or went on behind its end."""
+    if wanted is not None and got > wanted:
+        return StreamLost(
+            Kind.INCOMPLETE,
+            f"The file is larger than the {wanted:,} bytes that were told; it was not kept.",
+            "Read the worker again: that is free and tells of the file as it is now.",
+        )
     of = f" of {wanted:,}" if wanted is not None else ""
     return StreamLost(
         Kind.INCOMPLETE, f"The file is incomplete ({got:,}{of} bytes); it was not kept.", "Try again."

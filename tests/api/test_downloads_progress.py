@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.downloads import save
 from handinger_tui.api.limits import Limits
+from handinger_tui.core.errors import ApiError
 from handinger_tui.core.turn import Kind
 from tests.api.conftest import Clients
 from tests.api.server import Peer, Server, chunk, head, raw, respond
@@ -36,6 +39,26 @@ async def test_a_size_beyond_the_limit_is_refused_unread(
     server.answer(respond(206, b"x", {"Content-Range": "bytes 0-0/101"}))
     server.requests.clear()
     assert (await failed(client, folder)).kind is Kind.TOO_LARGE
+
+
+async def test_what_goes_on_behind_its_promised_end_is_left(
+    server: Server, client: WorkerClient, folder: Path
+) -> None:
+    left = asyncio.Event()
+
+    async def endless(peer: Peer) -> None:
+        await peer.send(head(200, {}) + b"x" * 1000)
+        await peer.gone()
+        left.set()
+
+    server.answer(endless)
+    with pytest.raises(ApiError) as caught:
+        await save(client, ROUTE, folder, wanted=5)
+    assert caught.value.kind is Kind.INCOMPLETE
+    assert "larger than the 5 bytes" in caught.value.summary
+    async with asyncio.timeout(20):
+        await left.wait()
+    assert os.listdir(folder) == []
 
 
 # -- progress ---------------------------------------------------------------------------------
