@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import accumulate
 from typing import Final
 
 from textual.content import Content
@@ -24,6 +25,9 @@ NONE: Final = "—"
 UNNAMED: Final = "not known"
 """The level of turns that others started, without telling how far they might go."""
 _LEVEL: Final = 12
+_SHARE: Final = 12
+_NARROW: Final = 41
+"""Below it the share of incomplete turns has no room."""
 _BAR: Final = 12
 """Fewer cells make no bar."""
 
@@ -88,24 +92,35 @@ def _columns(rows: Sequence[BudgetRow]) -> tuple[_Column, ...]:
 
 
 def _table(shown: Comparison, width: int) -> list[Content]:
-    columns = _columns(shown.rows)
+    columns = _fitting(_columns(shown.rows), width)
     titles = "".join(f"{column.title:>{column.width}}" for column in columns)
-    head = f"{'':{_LEVEL}}{'turns':>6}{titles}{'incomplete':>12}"
+    share = width >= _NARROW
+    head = f"{'':{_LEVEL}}{'turns':>6}{titles}" + (f"{'incomplete':>{_SHARE}}" if share else "")
     lines = [Content.styled(head, FAINT)]
     room = width - len(head) - 2 if len(shown.rows) > 1 else 0
     most = max((columns[0].of(row).median or Decimal(0) for row in shown.rows), default=Decimal(0))
     for row in shown.rows:
         bar = _bar(columns[0].of(row).median, most, room) if room >= _BAR else Content("")
-        lines += [Content.assemble(_medians(row, columns), bar), _ninetieths(row, columns)]
+        lines += [Content.assemble(_medians(row, columns, share=share), bar), _ninetieths(row, columns)]
     lines += [Content(""), *_wrapped("Above the median, below it the 90th percentile.", width, FAINT)]
     return [*lines, *(line for text in _gaps(shown.rows, columns) for line in _wrapped(text, width, FAINT))]
 
 
-def _medians(row: BudgetRow, columns: Sequence[_Column]) -> Content:
+def _fitting(columns: Sequence[_Column], width: int) -> Sequence[_Column]:
+    """As many as there is room for, the first at least."""
+    room = width - _LEVEL - 6 - (_SHARE if width >= _NARROW else 0)
+    ends = accumulate(column.width for column in columns)
+    kept = sum(end <= room for end in ends)
+    return columns[: max(1, kept)]
+
+
+def _medians(row: BudgetRow, columns: Sequence[_Column], *, share: bool) -> Content:
     level = f"{_name(row, _LEVEL - 1):<{_LEVEL}}"
-    share = NONE if row.share_incomplete is None else f"{row.share_incomplete} %"
+    percent = NONE if row.share_incomplete is None else f"{row.share_incomplete} %"
     cells = [_cell(column, column.of(row).median, "") for column in columns]
-    return Content.assemble((level, "bold"), f"{row.turns:>6,}", *cells, f"{share:>12}")
+    return Content.assemble(
+        (level, "bold"), f"{row.turns:>6,}", *cells, f"{percent:>{_SHARE}}" if share else ""
+    )
 
 
 def _ninetieths(row: BudgetRow, columns: Sequence[_Column]) -> Content:

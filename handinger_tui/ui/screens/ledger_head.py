@@ -77,7 +77,8 @@ def _totals(top: Top, width: int) -> list[Content]:
     told = f"{cost}   {' · '.join(rest)}"
     if len(told) <= width:
         return [Content.assemble((cost, "bold $primary"), (told[len(cost) :], _FAINT))]
-    return [Content.styled(cost, "bold $primary"), Content.styled(" · ".join(rest), _FAINT)]
+    others = textwrap.wrap(" · ".join(rest), max(20, width), break_on_hyphens=False)
+    return [Content.styled(cost, "bold $primary"), *(Content.styled(line, _FAINT) for line in others)]
 
 
 # -- limits ---------------------------------------------------------------------------

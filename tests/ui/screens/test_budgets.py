@@ -147,6 +147,15 @@ def test_what_nobody_reported_is_never_zero() -> None:
     assert "Sources not reported: 6 turns at low." in shown
 
 
+@pytest.mark.parametrize("width", [30, 40, 60, 72])
+def test_a_row_is_a_row_however_narrow_the_screen(width: int) -> None:
+    shown = text(*spent("low", 6, "0.02"), *spent("high", 6, "0.09"), width=width).splitlines()
+    table = shown[: shown.index("")]
+    assert [line.split()[0] for line in table[1:]] == ["low", "90th", "high", "90th"]
+    assert max(map(len, table)) <= width
+    assert "cost" in table[0]
+
+
 def test_a_few_turns_have_no_ninetieth_percentile() -> None:
     shown = text(*spent("low", 4, "0.01"))
     assert "— below 5 turns no 90th percentile is told." in shown

@@ -10,6 +10,7 @@ import pytest
 from textual.events import Key
 
 from handinger_tui.core.limits import STILL, Origin, Scope, Unit
+from handinger_tui.ui.screens.limiting import RaiseLimit
 from tests.engine.fakes import FakeApi, Script, says, worker
 from tests.ui.fakes import LOCAL, PRICED, Desktop, answers, charge
 from tests.ui.screens.test_sending import held
@@ -173,3 +174,14 @@ async def test_a_limit_raised_by_another_program_lets_the_queue_go_on_a_fall_doe
         desktop.purse.limit(Scope.DAY, "50", origin=Origin.TYPED)
         desktop.books.write(charge("another", "0.1"))
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
+
+
+async def test_on_a_low_screen_what_is_typed_is_in_sight() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    desktop.purse.limit(Scope.DAY, "1")
+    desktop.purse.spend(Scope.DAY, "1.50", missing=6)
+    async with desktop.running(44, 16) as pilot:
+        await desktop.send(pilot, "Hi")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, RaiseLimit))
+        await pilot.press("7", "7")
+        await desktop.until(pilot, lambda: "│ 77" in desktop.text())
