@@ -37,7 +37,7 @@ def read_wish(text: str) -> Wish:
     Raises:
         NotAnAmount
     """
-    name, _, rest = text.strip().lower().partition(" ")
+    name, _, rest = " ".join(text.lower().split()).partition(" ")
     if name not in set(Scope):
         raise NotAnAmount(
             f"There is no limit called {clean_line(name, 20)}: turn, session, worker or day.", HOW

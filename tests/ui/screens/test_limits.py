@@ -25,6 +25,7 @@ USD, CREDITS = Unit.USD, Unit.CREDITS
         ("worker $ .25", Wish(Scope.WORKER, USD, Decimal("0.25"))),
         ("day 0.000000000001", Wish(Scope.DAY, USD, Decimal("1E-12"))),
         ("day 0.000001 credits", Wish(Scope.DAY, CREDITS, Decimal("0.000001"))),
+        ("day\t5", Wish(Scope.DAY, USD, Decimal(5))),
         ("day off", Wish(Scope.DAY, None, None)),
         ("day off credits", Wish(Scope.DAY, CREDITS, None)),
     ],
