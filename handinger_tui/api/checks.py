@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from typing import Final
 
@@ -30,6 +31,7 @@ _OURS: Final = frozenset(
 """What the program sets itself; a custom header may not."""
 
 _PROXY_VARIABLES: Final = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
+_TRUST_VARIABLES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def check_key(key: Secret) -> None:
@@ -63,6 +65,15 @@ def usable_headers(headers: Mapping[str, str]) -> dict[str, str]:
                 "Mend HANDINGER_CUSTOM_HEADERS, or headers in the configuration.",
             )
     return dict(headers)
+
+
+def transport_settings() -> bool:
+    """Whether the machine tells a client anything that may be unusable: proxies, certificates."""
+    names = (*_PROXY_VARIABLES, *map(str.lower, _PROXY_VARIABLES))
+    lost = (path for name in _TRUST_VARIABLES if (path := os.environ.get(name)) and not os.path.exists(path))
+    # There the system itself may tell a proxy.
+    system = sys.platform in ("darwin", "win32")
+    return system or any(os.environ.get(name) for name in names) or any(lost)
 
 
 def bad_proxy(problem: Exception) -> SettingsError:

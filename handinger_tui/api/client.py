@@ -38,7 +38,7 @@ _A = TypeVar("_A", bound="BaseModel")
 class WorkerClient:
     """Satisfies `engine.ports.WorkerApi`. Enter it before use; leaving closes every connection."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a client is told is told here
         self,
         base_url: str,
         key: Secret,
@@ -46,16 +46,19 @@ class WorkerClient:
         headers: Mapping[str, str] | None = None,
         *,
         stream: bool = True,
+        late: bool = False,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """`headers`: custom ones, for our origin only. `stream`: ask for event streams.
+
+        `late`: what sends is loaded with the first request.
 
         Raises:
             SettingsError: unusable base URL, key or header.
         """
         self.limits = limits or Limits()
         self.connection = Connection(base_url, key, self.limits, headers, pause)
-        self._stream = stream
+        self._stream, self._late = stream, late
 
     @property
     def base_url(self) -> str:
@@ -68,12 +71,12 @@ class WorkerClient:
         return self.connection.origin
 
     async def __aenter__(self) -> Self:
-        """Build the connection pools.
+        """Build the connection pools, or see to it that nothing stands in the way of doing so later.
 
         Raises:
             SettingsError: a proxy or certificate setting of the machine is unusable.
         """
-        await self.connection.open()
+        await self.connection.open(late=self._late)
         return self
 
     async def __aexit__(

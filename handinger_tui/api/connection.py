@@ -8,28 +8,29 @@ proof that nothing was sent; headers have one deadline for all of them.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, Final
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import TYPE_CHECKING, Final
 
-from handinger_tui import __version__
 from handinger_tui.api import body, faults
-from handinger_tui.api.checks import bad_proxy, check_key, usable_headers
+from handinger_tui.api.checks import check_key, transport_settings, usable_headers
 from handinger_tui.api.dialing import REDIALS, Content, Departure, Waits, dialled
-from handinger_tui.api.lean import httpx
 from handinger_tui.api.limits import Limits
 from handinger_tui.api.routes import base_origin, origin_of
 from handinger_tui.core.errors import ApiError, SettingsError
 from handinger_tui.core.secret import Secret
+
+if TYPE_CHECKING:
+    import httpx
+
+    from handinger_tui.api.clients import Clients
 
 _FILE_ANSWERS: Final = frozenset({*range(300, 400), 416})
 """Statuses outside 2xx that whoever fetches a file judges itself."""
 
 
 class Connection:
-    """Enter it before use; leaving it closes every connection."""
+    """Open it before use; closing it closes every connection."""
 
     def __init__(
         self,
@@ -51,58 +52,43 @@ class Connection:
         check_key(key)
         self._headers = usable_headers(headers or {})
         self.pause = pause
-        self._stack = AsyncExitStack()
-        self._reading: httpx.AsyncClient | None = None
-        self._posting: httpx.AsyncClient | None = None
+        self._opened = False
+        self._clients: Clients | None = None
+        self._building = asyncio.Lock()
 
-    async def open(self) -> None:
-        """Build the clients.
+    async def open(self, *, late: bool = False) -> None:
+        """Build the clients; `late`: with the first request, if no setting of the machine can be unusable.
 
         Raises:
             SettingsError: a proxy or certificate setting of the machine is unusable; it is named.
         """
-        # Their INFO lines hold whole URLs, with the signatures of signed ones.
-        for name in ("httpx", "httpcore"):
-            logger = logging.getLogger(name)
-            logger.setLevel(max(logger.level, logging.WARNING))
-        try:
-            trust = httpx.create_ssl_context()
-        except OSError:
-            raise SettingsError(
-                "The certificates cannot be loaded.", "Check or unset SSL_CERT_FILE and SSL_CERT_DIR."
-            ) from None
-        try:
-            # A kept-alive connection may be dead already, and a POST lost on it would be in doubt:
-            # POSTs dial anew.
-            self._posting = self._client(trust, httpx.Limits(max_keepalive_connections=0))
-            self._reading = self._client(
-                trust, httpx.Limits(max_keepalive_connections=4, keepalive_expiry=15)
-            )
-        except (ImportError, *faults.URL_ERRORS) as problem:
-            raise bad_proxy(problem) from None
-        await self._stack.enter_async_context(self._posting)
-        await self._stack.enter_async_context(self._reading)
+        self._opened = True
+        if not late or transport_settings():
+            self._clients = _clients(self.limits.connect_timeout)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        self._reading = self._posting = None
-        await self._stack.aclose()
+        self._opened = False
+        async with self._building:
+            clients, self._clients = self._clients, None
+        if clients is not None:
+            await clients.aclose()
 
-    def _client(self, trust: Any, pool: httpx.Limits) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            verify=trust,
-            limits=pool,
-            follow_redirects=False,
-            # Gzip alone: it is the only encoding that `inflate` undoes.
-            headers={"Accept-Encoding": "gzip", "User-Agent": f"handinger-tui/{__version__}"},
-            # Reads have deadlines of our own: httpx's is per read, and a slow drip passes it for ever.
-            timeout=httpx.Timeout(None, connect=self.limits.connect_timeout),
-            # Cookies would be kept, and sent to every port of the host.
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            # A proxy of the machine has no business with loopback, nor with the key sent there in plain text.
-            event_hooks={"response": [_hide_location]},
-            mounts={"all://localhost": None, "all://127.0.0.1": None, "all://[::1]": None},
-        )
+    async def _ready(self) -> Clients:
+        """The clients, built now when nobody needed them yet: in a thread, for keys are answered meanwhile.
+
+        Raises:
+            Unreachable: they cannot be built; nothing was sent.
+        """
+        async with self._building:
+            if self._clients is None:
+                if not self._opened:
+                    raise RuntimeError("the client is used before it is entered, or after it is left")
+                try:
+                    self._clients = await asyncio.to_thread(_clients, self.limits.connect_timeout)
+                except SettingsError as problem:
+                    raise faults.unusable(problem) from None
+            return self._clients
 
     # -- requests ------------------------------------------------------------------------
     def authorized(self, url: str) -> bool:
@@ -116,7 +102,7 @@ class Connection:
         Raises:
             ApiError: also for every status outside 2xx.
         """
-        client = self._open(self._reading)
+        client = (await self._ready()).reading
         with _only_reading():
             async with self._exchange(client, "GET", url, {"Accept": accept}) as response:
                 yield response
@@ -132,7 +118,7 @@ class Connection:
         Raises:
             ApiError: for every status but 2xx, 3xx and 416.
         """
-        client = self._open(self._reading)
+        client = (await self._ready()).reading
         # Parts of a packed file cannot be told apart: only a plain one can be continued.
         headers = {"Accept": "*/*", "Accept-Encoding": "identity", **headers}
         with _only_reading():
@@ -157,17 +143,12 @@ class Connection:
         Raises:
             ApiError: also for every status outside 2xx.
         """
-        client = self._open(self._posting)
+        client = (await self._ready()).posting
         headers = {"Connection": "close", **headers}
         async with self._exchange(
             client, method, url, headers, content, first_byte, dials=1 + REDIALS
         ) as response:
             yield response
-
-    def _open(self, client: httpx.AsyncClient | None) -> httpx.AsyncClient:
-        if client is None:
-            raise RuntimeError("the client is used before it is entered, or after it is left")
-        return client
 
     @asynccontextmanager
     async def _exchange(  # noqa: PLR0913 - the one place where everything about a request meets
@@ -202,7 +183,7 @@ class Connection:
                 raise await body.refused(response, self.limits.idle_timeout)
             yield response
         finally:
-            with suppress(*faults.TRANSPORT_ERRORS):
+            with suppress(*faults.transport_errors()):
                 await response.aclose()
 
     def _prepared(self, url: str, headers: Mapping[str, str]) -> dict[str, str]:
@@ -212,10 +193,10 @@ class Connection:
         return {**self._headers, **headers, "Authorization": f"Bearer {key}"}
 
 
-async def _hide_location(response: httpx.Response) -> None:
-    """Put the target of a redirect aside: httpx would parse it, though not following, and may fail."""
-    if response.has_redirect_location:
-        response.extensions["location"] = response.headers.pop("location")
+def _clients(connect_timeout: float) -> Clients:
+    from handinger_tui.api.clients import build  # noqa: PLC0415 - httpx, 60 ms and 7 MB
+
+    return build(connect_timeout)
 
 
 @contextmanager

@@ -71,11 +71,11 @@ async def dialled(
     for attempt in range(1, dials):
         try:
             return await _sent(client, request, waits)
-        except faults.DIAL_ERRORS:
+        except faults.dial_errors():
             await waits.pause(PAUSE_S * attempt * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
     try:
         return await _sent(client, request, waits)
-    except faults.DIAL_ERRORS as problem:
+    except faults.dial_errors() as problem:
         raise faults.translate(problem, faults.Phase.CONNECTING) from problem
 
 
@@ -90,9 +90,9 @@ async def _sent(client: httpx.AsyncClient, request: MakeRequest, waits: Waits) -
         if departure is not None and departure.sent:
             raise faults.late(waits.first_byte) from None
         raise faults.translate(problem, faults.Phase.CONNECTING) from None
-    except faults.DIAL_ERRORS:
+    except faults.dial_errors():
         raise
-    except faults.TRANSPORT_ERRORS as problem:
+    except faults.transport_errors() as problem:
         sent = departure is not None and departure.sent
         phase = faults.Phase.SENT if sent else faults.Phase.CONNECTING
         raise faults.translate(problem, phase) from problem

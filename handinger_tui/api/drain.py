@@ -46,7 +46,7 @@ class Drain:
                 return None
             except TimeoutError:
                 raise faults.silent(self._idle) from None
-            except faults.TRANSPORT_ERRORS as problem:
+            except faults.transport_errors() as problem:
                 raise faults.translate(problem, faults.Phase.BODY) from problem
         return found[0] if len(found) == 1 else b"".join(found)
 
@@ -58,7 +58,7 @@ class Drain:
         task = asyncio.current_task()
         asked = task.cancelling() if task else 0
         try:
-            with suppress(StopAsyncIteration, *faults.TRANSPORT_ERRORS):
+            with suppress(StopAsyncIteration, *faults.transport_errors()):
                 await rest.cancelled()
         except asyncio.CancelledError:
             # The one that we threw; another is for whoever waits for us.
@@ -76,7 +76,7 @@ class Drain:
             except StopIteration as done:
                 found.append(done.value)
                 size += len(done.value)
-            except (StopAsyncIteration, *faults.TRANSPORT_ERRORS) as problem:
+            except _endings() as problem:
                 self._trouble = problem
         return found
 
@@ -114,6 +114,10 @@ class _Rest:
                     waits_for = step.send(said)
         except StopIteration as done:
             return cast("bytes", done.value)
+
+
+def _endings() -> tuple[type[Exception], ...]:
+    return StopAsyncIteration, *faults.transport_errors()
 
 
 class _Told:

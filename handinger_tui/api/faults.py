@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum, auto
+from functools import cache
 from typing import Final
 from urllib.parse import urlsplit
 
-from handinger_tui.api.lean import httpx
 from handinger_tui.api.said import reason, retry_after, shorten
 from handinger_tui.api.uploads import ChangedWhileSending
 from handinger_tui.core.errors import (
@@ -23,16 +23,11 @@ from handinger_tui.core.errors import (
     LinkExpired,
     Refused,
     ServerFault,
+    SettingsError,
     StreamLost,
     Unreachable,
 )
 from handinger_tui.core.turn import Kind
-
-# InvalidURL, ValueError (host names beyond IDNA) and OSError are no httpx.HTTPError.
-TRANSPORT_ERRORS: Final = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError, OSError)
-DIAL_ERRORS: Final = (httpx.ConnectError, httpx.ConnectTimeout)
-"""Proof that nothing was sent: name resolution, refused, connect time-out, TLS."""
-URL_ERRORS: Final = (httpx.InvalidURL, ValueError)
 
 MAY_COST: Final = "It may have arrived, and may cost: the worker is read to find out, nothing is sent again."
 ONLY_READ: Final = "Try again: reading costs nothing."
@@ -47,8 +42,28 @@ class Phase(Enum):
     BODY = auto()
 
 
+# httpx comes with the first request, 60 ms and 7 MB: until then nobody asks for its exceptions.
+@cache
+def transport_errors() -> tuple[type[Exception], ...]:
+    """All that a transport raises."""
+    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - as said above
+
+    # InvalidURL, ValueError (host names beyond IDNA) and OSError are no httpx.HTTPError.
+    return httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError, OSError
+
+
+@cache
+def dial_errors() -> tuple[type[Exception], ...]:
+    """Proof that nothing was sent: name resolution, refused, connect time-out, TLS."""
+    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - as said above
+
+    return httpx.ConnectError, httpx.ConnectTimeout
+
+
 def translate(problem: Exception, phase: Phase) -> ApiError:
     """The error for an exception of the transport."""
+    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - as said above
+
     if phase is Phase.CONNECTING:
         return _unreachable(problem)
     if phase is Phase.BODY:
@@ -64,6 +79,8 @@ def translate(problem: Exception, phase: Phase) -> ApiError:
 
 
 def _unreachable(problem: Exception) -> ApiError:
+    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - as said above
+
     hint = "Check the network, the base URL and proxy settings, then send again; nothing was charged."
     if isinstance(problem, httpx.LocalProtocolError | httpx.InvalidURL | ValueError):
         # Their texts may quote header values and addresses.
@@ -77,10 +94,17 @@ def _unreachable(problem: Exception) -> ApiError:
 
 def _nonsense(problem: Exception) -> str | None:
     """Whether a peer spoke something other than HTTP."""
+    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - as said above
+
     spoke = isinstance(problem, httpx.RemoteProtocolError)
     # The same class is used for a plain end of the connection.
     gone = "disconnected" in str(problem) or "closed connection" in str(problem)
     return "The service answered nonsense" if spoke and not gone else None
+
+
+def unusable(problem: SettingsError) -> ApiError:
+    """A setting of the machine that no client can be built with."""
+    return Unreachable(Kind.CONNECT, f"{problem.summary} Nothing was sent.", problem.hint)
 
 
 # -- before an answer -------------------------------------------------------------

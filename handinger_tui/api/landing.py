@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -36,7 +35,7 @@ class Landing:
         """Nothing is opened, and no folder made, before there is something to write."""
         self.got = 0
         self._path = folder
-        self._part = f".handinger-{secrets.token_hex(8)}.part"
+        self._part = f".handinger-{os.urandom(8).hex()}.part"
         self._pending = bytearray()
         self._folder: HeldFolder | None = None
         self._file: BinaryIO | None = None

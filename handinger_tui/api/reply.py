@@ -19,7 +19,6 @@ from handinger_tui.api import body, faults
 from handinger_tui.api.limits import Limits
 from handinger_tui.api.lines import LineReader
 from handinger_tui.api.pacing import pace
-from handinger_tui.api.sse import SseReader
 from handinger_tui.core.frames import Framing, Piece, Via
 from handinger_tui.core.jsontext import Json, NotJson, parse
 from handinger_tui.core.snapshot import reason_text, worker_in
@@ -123,6 +122,8 @@ class HttpReply:
                 yield piece
 
     async def _events(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[Piece]:
+        from handinger_tui.api.sse import SseReader  # noqa: PLC0415 - httpx-sse, with httpx
+
         reader = SseReader(self._limits.max_event_bytes)
         async for chunk in chunks:
             pieces = reader.feed(chunk)

@@ -146,13 +146,11 @@ def _connector(settings: Settings, stack: AsyncExitStack) -> Callable[[], Awaita
 
 
 def _import_the_rest() -> None:
-    """httpx, sqlite3, the core: 200 to 400 ms, in short turns, for keys are answered meanwhile."""
+    """sqlite3, the core: 100 to 200 ms, in short turns, for keys are answered meanwhile."""
     kept = sys.getswitchinterval()
     sys.setswitchinterval(0.0005)
     try:
-        import handinger_tui.cli.attachments  # noqa: PLC0415 - hashlib and mimetypes
-        import handinger_tui.cli.links  # noqa: PLC0415 - webbrowser
-        import handinger_tui.cli.wiring  # noqa: F401, PLC0415
+        import handinger_tui.cli.wiring  # noqa: F401, PLC0415 - as said above
     finally:
         sys.setswitchinterval(kept)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -47,7 +46,7 @@ class RandomIds:
 
     def new(self, prefix: str) -> str:
         """`prefix_` and 26 signs, the first ten by time."""
-        return f"{prefix}_{time.time_ns() // 1_000_000:011x}{secrets.token_hex(8)}"
+        return f"{prefix}_{time.time_ns() // 1_000_000:011x}{os.urandom(8).hex()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,9 @@ async def wired(
         address, key = settings.base_url, settings.key.reveal()
         if settings.local:
             address, key = await _local_worker(stack)
-        client = await stack.enter_async_context(client_of(settings, address, key))
+        client = await stack.enter_async_context(
+            client_of(settings, address, key, late=trigger is Trigger.APP)
+        )
         home = Home(settings.base_url, forgetful=settings.local, trigger=trigger)
         waits = patience(settings, watch_money=watch_money)
         clock, purse = SystemClock(), purse_of(settings, ledger)
@@ -128,8 +129,8 @@ async def _local_worker(stack: AsyncExitStack) -> tuple[str, str]:
     return server.base_url, server.api_key
 
 
-def client_of(settings: Settings, address: str, key: str) -> WorkerClient:
-    """The client of a service; it opens nothing before it is entered."""
+def client_of(settings: Settings, address: str, key: str, *, late: bool = False) -> WorkerClient:
+    """The client of a service; it opens nothing before it is entered. `late`: httpx comes when it sends."""
     limits = settings.limits
     return WorkerClient(
         address,
@@ -144,6 +145,7 @@ def client_of(settings: Settings, address: str, key: str) -> WorkerClient:
             max_file_bytes=limits.max_file_bytes,
         ),
         headers=dict(settings.headers),
+        late=late,
     )
 
 

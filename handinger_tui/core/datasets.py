@@ -7,7 +7,6 @@ from dataclasses import field
 from itertools import islice
 from typing import Final
 
-from handinger_tui.core.export.data_csv import rows_to_csv
 from handinger_tui.core.jsontext import Json, dump
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
@@ -82,6 +81,8 @@ def csv_of(value: Json) -> str:
 
     Columns are all members in order of first appearance, or numbers for an array of arrays.
     """
+    from handinger_tui.core.export.data_csv import rows_to_csv  # noqa: PLC0415 - once a table is saved
+
     items = value if isinstance(value, list) else []
     records = [item if isinstance(item, dict) else {} for item in items]
     columns = list(dict.fromkeys(key for record in records for key in record))

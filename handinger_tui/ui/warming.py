@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import time
 from typing import Final
 
 from handinger_tui.ui.transcript.markdown import warm_up
@@ -17,13 +16,11 @@ YOUNG: Final = 1
 By itself the collector would do so after 20, about 200 turns, for 100 ms in the middle of an answer. After
 every turn would be too often: what the next turn replaces would then outlive two walks, and stay.
 """
-PAUSE_S: Final = 0.02
-"""Between two languages: the thread and the screen share one interpreter."""
 
 
 async def warm() -> None:
-    """Load parser and lexers (0.1 s of work), then keep the collector away from all that was loaded."""
-    await asyncio.to_thread(warm_up, lambda: time.sleep(PAUSE_S))
+    """Load the parser, then keep the collector away from all that was loaded."""
+    await asyncio.to_thread(warm_up)
     # The longest pauses were its walks over the modules that were imported.
     gc.collect()
     gc.freeze()

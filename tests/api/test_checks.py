@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.routes import Origin, origin_of, segment
-from handinger_tui.core.errors import Refused, SettingsError
+from handinger_tui.core.errors import Refused, SettingsError, Unreachable
 from handinger_tui.core.safety import is_loopback
 from handinger_tui.core.secret import Secret
 from tests.api.conftest import KEY
@@ -16,8 +16,10 @@ from tests.api.conftest import KEY
 BASE = "https://v3.handinger.example"
 
 
-def make(base: str = BASE, key: str = KEY, headers: dict[str, str] | None = None) -> WorkerClient:
-    return WorkerClient(base, Secret(key), headers=headers)
+def make(
+    base: str = BASE, key: str = KEY, headers: dict[str, str] | None = None, *, late: bool = False
+) -> WorkerClient:
+    return WorkerClient(base, Secret(key), headers=headers, late=late)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +143,28 @@ async def test_missing_certificates_are_named(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(SettingsError) as caught:
         await client.__aenter__()
     assert "SSL_CERT_FILE" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("ALL_PROXY", "socks5://127.0.0.1:1"), ("https_proxy", "gopher://x"), ("SSL_CERT_FILE", "/nowhere.pem")],
+)
+async def test_what_may_be_unusable_is_tried_at_once_however_late(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError):
+        await make(late=True).__aenter__()
+
+
+async def test_what_turns_out_unusable_later_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with make(late=True) as client:
+        monkeypatch.setenv("https_proxy", "gopher://hunter2")
+        with pytest.raises(Unreachable) as caught:
+            await client.read_worker("w1")
+    assert "https_proxy" in caught.value.summary
+    assert "Nothing was sent" in caught.value.summary
+    assert "hunter2" not in caught.value.summary
 
 
 async def test_use_outside_its_context_is_a_mistake() -> None:

@@ -57,8 +57,7 @@ class RawTerminal:
 
     def press(self, keys: str) -> None:
         """Type once the program is at rest; what `shows` looks for has to come after it."""
-        while self._read():
-            pass
+        self.rest()
         self._from = len(self.seen)
         os.write(self._fd, keys.encode())
 
@@ -83,6 +82,11 @@ class RawTerminal:
             quiet = 0 if self._read() else quiet + 1
             if quiet and quiet % QUIET == 0:
                 self.repaint()
+
+    def rest(self) -> None:
+        """Read until nothing more comes."""
+        while self._read():
+            pass
 
     def latest(self) -> str:
         """The words written since the last key."""

@@ -75,6 +75,8 @@ def walk(server: FaultServer, home: Path, texts: list[str]) -> tuple[bytes, str]
         terminal.press("")
         terminal.repaint()
         terminal.shows("THE END")
+        # A paint comes in pieces, and the end of the answer is not the last of them.
+        terminal.rest()
         whole = terminal.latest()
         # Unfolded, only the end of the turn has room.
         last = f"K{len(texts) - 1:03}"

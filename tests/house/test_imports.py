@@ -155,7 +155,29 @@ def test_the_first_frame_of_the_app_waits_for_nothing_that_comes_with_a_connecti
 
 
 def test_a_connection_loads_neither_a_validation_model_nor_a_command_line_of_others() -> None:
-    """A tenth of what the program holds at start: pydantic 10 MB, httpx's command line with click 3 MB."""
-    loaded = loaded_after("import handinger_tui.cli.wiring")
+    """A tenth of what the program would hold: pydantic 10 MB, httpx's command line with click 3 MB."""
+    loaded = loaded_after("import handinger_tui.cli.wiring, handinger_tui.api.clients, handinger_tui.api.sse")
     assert "httpx" in loaded
     assert set(loaded).isdisjoint(SCREEN | {"click", "httpx._main", "importlib.metadata", "pydantic", "rich"})
+
+
+ENTERED = """
+import asyncio
+from handinger_tui.cli.wiring import client_of
+from handinger_tui.core.secret import Secret
+from handinger_tui.settings import Settings
+
+async def main():
+    address, key = "https://v3.handinger.example", "made-up-key"
+    async with client_of(Settings(address, Secret(key)), address, key, late=True):
+        pass
+
+asyncio.run(main())
+"""
+
+
+def test_an_app_that_has_sent_nothing_has_not_loaded_what_sends() -> None:
+    """httpx takes 7 MB and 0.1 s, which the first request has time for."""
+    loaded = loaded_after(ENTERED)
+    assert "handinger_tui.api.connection" in loaded
+    assert set(loaded).isdisjoint(NETWORK | {"hashlib", "http.client", "webbrowser", "pygments"})

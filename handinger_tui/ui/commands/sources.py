@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.evidence import Source
-from handinger_tui.core.export import SOURCE_EXPORTERS, SourceExporter
-from handinger_tui.core.export.citable import read_days
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
 from handinger_tui.core.words import plural
 from handinger_tui.ui.commands.command import Command, Context, Stage
 from handinger_tui.ui.screens.desk import Desk
 
-FORMS: Final = {exporter.name: exporter for exporter in SOURCE_EXPORTERS}
+if TYPE_CHECKING:
+    from handinger_tui.core.export import SourceExporter
+
 FOOTNOTES: Final = "footnotes"
+
+
+@cache
+def forms() -> Mapping[str, SourceExporter]:
+    """By name."""
+    from handinger_tui.core.export import SOURCE_EXPORTERS  # noqa: PLC0415 - once sources are taken along
+
+    return {exporter.name: exporter for exporter in SOURCE_EXPORTERS}
 
 
 async def sources(to: Context) -> None:
@@ -27,26 +36,25 @@ async def sources(to: Context) -> None:
             to.stage.sources().group_by(hosts=what == "hosts")
         return
     found, form = to.stage.sources().sources, name.strip() or FOOTNOTES
-    if what not in ("export", "copy", FOOTNOTES) or (what != "export" and form not in FORMS):
+    if what not in ("export", "copy", FOOTNOTES) or (what != "export" and form not in forms()):
         to.stage.say(
             f"There is no /sources {clean_line(to.rest, 40)}: hosts, turns, copy or export, "
-            f"and a form: {', '.join(FORMS)}.",
+            f"and a form: {', '.join(forms())}.",
             "warning",
         )
     elif what == "export":
         await export_sources(to.stage, to.desk, found, name.strip())
     else:
-        copy_sources(to.stage, to.desk.session, found, FORMS[form])
+        copy_sources(to.stage, to.desk.session, found, form)
 
 
-def copy_sources(
-    stage: Stage, session: Session, found: Sequence[Source], form: SourceExporter = FORMS[FOOTNOTES]
-) -> None:
-    """All of them to the clipboard."""
+def copy_sources(stage: Stage, session: Session, found: Sequence[Source], name: str = FOOTNOTES) -> None:
+    """All of them to the clipboard, in a form by its name."""
     if not found:
         stage.say("This session has no sources.", "warning")
         return
-    text = form.render(found, read_days(session))
+    form = forms()[name]
+    text = _rendered(form, session, found)
     stage.copy(text, f"{plural(len(found), 'source')} as {form.title}")
 
 
@@ -62,18 +70,24 @@ async def export_sources(stage: Stage, desk: Desk, found: Sequence[Source], name
     if not name:
         from handinger_tui.ui.screens.dialogs import Choice  # noqa: PLC0415 - once there is a question
 
-        rows = [(form.name, f"{form.title}  {form.suffix}") for form in SOURCE_EXPORTERS]
+        rows = [(form.name, f"{form.title}  {form.suffix}") for form in forms().values()]
         name = await stage.ask(Choice(f"Save {plural(len(found), 'source')} as", rows)) or ""
         if not name:
             return
-    form = FORMS.get(name)
+    form = forms().get(name)
     if form is None:
-        stage.say(f"There is no form {clean_line(name, 40)}: {', '.join(FORMS)}.", "warning")
+        stage.say(f"There is no form {clean_line(name, 40)}: {', '.join(forms())}.", "warning")
         return
     session = desk.session
-    text = form.render(found, read_days(session))
+    text = _rendered(form, session, found)
     path = await desk.connection.save_text(f"sources-{session.session_id}{form.suffix}", text)
     stage.say(f"Saved as {path}")
+
+
+def _rendered(form: SourceExporter, session: Session, found: Sequence[Source]) -> str:
+    from handinger_tui.core.export.citable import read_days  # noqa: PLC0415 - with the forms
+
+    return form.render(found, read_days(session))
 
 
 SOURCES: Final = (

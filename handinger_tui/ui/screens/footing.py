@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.containers import Horizontal
 from textual.screen import Screen
 
 from handinger_tui.core.drafts import Draft
@@ -31,6 +30,7 @@ from handinger_tui.ui.screens.stage import WorkStage
 from handinger_tui.ui.terminal.near import NearCompositor
 from handinger_tui.ui.transcript.view import Transcript
 from handinger_tui.ui.widgets.chips import Chips
+from handinger_tui.ui.widgets.ground import Columns, Ground
 from handinger_tui.ui.widgets.header import HeaderLine
 from handinger_tui.ui.widgets.keyline import KeyLine
 from handinger_tui.ui.widgets.pane import SessionPane
@@ -45,7 +45,7 @@ class NotYet(HandingerError):
     """The connection is not there yet."""
 
 
-class Footing(Screen[None]):
+class Footing(Ground, Screen[None]):
     """Header, session, panels, footer, before any key does anything."""
 
     AUTO_FOCUS = "#prompt"
@@ -71,7 +71,7 @@ class Footing(Screen[None]):
         # Known only with the first resize to Textual, which then styles every widget once more: 13 ms.
         self.update_classes({"-wide": wide, "-narrow": not wide}, update=False)
         yield self.header
-        with Horizontal(id="body"):
+        with Columns(id="body"):
             yield self.pane
             yield self.side
         yield KeyLine()

@@ -74,7 +74,11 @@ class Ahead:
             # Its own first row stands below its gap.
             first, last = top - start - block.gap, bottom - start - block.gap
             if block.sheet.pale and block.sheet.between(first, last):
-                yield from block.sheet.colour()
+                for language in block.sheet.colour():
+                    if language:
+                        # It is loaded, in a thread, when the block comes into sight.
+                        break
+                    yield True
             for row in block.sheet.between(first, last):
                 self._paints.strips(row, block.sheet.tone)
                 if self._paints.painted >= before + ROWS:

@@ -11,6 +11,7 @@ from typing import Final
 
 from textual.content import Content, Span
 
+from handinger_tui.ui.transcript.lexers import lexer_of, loaded
 from handinger_tui.ui.transcript.row import PREFIX, Row, styled
 
 MAX_COLOURED: Final = 40_000
@@ -51,13 +52,11 @@ def plain_lines(text: str) -> list[Content]:
 def coloured_lines(text: str, language: str, *, later: bool = False) -> Sequence[Content]:
     """Lines of code, coloured where the language is known and the block is not huge.
 
-    With `later` a long block is plain until somebody has gone through its `colouring`.
+    With `later` a block that `waits` is plain until somebody has gone through its `colouring`.
     """
-    if not colourable(text, language):
+    if not colourable(text, language) or (later and waits(text, language)):
         return plain_lines(text)
     found = _known.get((text, language))
-    if found is None and later and len(text) > AT_ONCE:
-        return plain_lines(text)
     return colours(text, language) if found is None else found
 
 
@@ -100,14 +99,7 @@ _known: Final[OrderedDict[tuple[str, str], Sequence[Content]]] = OrderedDict()
 
 def _spans(code: str, language: str) -> Iterator[Span | None]:
     """A span for each token that has a colour, None for each other one."""
-    # 30 ms for the lexer library and 15-30 ms for a language's first lexer.
-    from pygments.lexers import get_lexer_by_name  # noqa: PLC0415  # as said above
-    from pygments.util import ClassNotFound  # noqa: PLC0415  # as said above
-
-    try:
-        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=True, tabsize=8)
-    except ClassNotFound:
-        lexer = get_lexer_by_name("text", stripnl=False, ensurenl=True, tabsize=8)
+    lexer = lexer_of(language)
     at = 0
     for kind, token in lexer.get_tokens("\n".join(code.splitlines())):
         name = _name_of(kind)
@@ -133,8 +125,9 @@ def code_head(name: str, code: tuple[str, int] | None = None, later: str = "") -
 
 
 def waits(text: str, language: str) -> bool:
-    """With `later`, `coloured_lines` would give plain ones for now."""
-    return len(text) > AT_ONCE and (text, language) not in _known and colourable(text, language)
+    """With `later`, `coloured_lines` gives plain ones for now: it is long, or the first of its language."""
+    long = len(text) > AT_ONCE or not loaded(language)
+    return long and (text, language) not in _known and colourable(text, language)
 
 
 def code_row(line: Content) -> Row:

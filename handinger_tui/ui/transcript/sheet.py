@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.strip import Strip
 
 from handinger_tui.ui.transcript.code import coloured_lines, colouring
+from handinger_tui.ui.transcript.lexers import loaded
 from handinger_tui.ui.transcript.paint import Palette, height, paint
 from handinger_tui.ui.transcript.row import Row
 
@@ -83,17 +84,22 @@ class Sheet:
         """Put another row in place of the first, which is as high."""
         self.rows[0] = row
 
-    def colour(self) -> Iterator[bool]:
-        """Colour what is pale, in steps of about 5 ms. Heights stay."""
+    def colour(self) -> Iterator[str]:
+        """Colour what is pale, in steps of about 5 ms. Heights stay.
+
+        Yields the language that must be loaded before the next step, or nothing.
+        """
         for head in [self.rows[at] for at in self.pale]:
             text = head.code[0] if head.code is not None else ""
+            if not loaded(head.later):
+                yield head.later
             for _step in colouring(text, head.later):
-                yield True
+                yield ""
             # The rows may have been made again meanwhile, and stand elsewhere.
             at = next((at for at in self.pale if self.rows[at] is head), None)
             if at is not None:
                 self._put_colours(at, coloured_lines(text, head.later))
-                yield True
+                yield ""
 
     def _put_colours(self, at: int, lines: Sequence[Content]) -> None:
         self.pale.remove(at)

@@ -6,6 +6,7 @@ they come into sight, and the rows in sight never jump when they do.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Final, Self
 
@@ -24,6 +25,7 @@ from handinger_tui.ui.transcript.ahead import Ahead
 from handinger_tui.ui.transcript.bar import move_bar
 from handinger_tui.ui.transcript.book import Book
 from handinger_tui.ui.transcript.draw import pill_text, with_pill
+from handinger_tui.ui.transcript.lexers import load
 from handinger_tui.ui.transcript.paint import Palette
 from handinger_tui.ui.transcript.row import COMPONENTS
 from handinger_tui.ui.transcript.sheet import Paints
@@ -61,7 +63,7 @@ class Window(ScrollView, can_focus=True):
         self.moved: Callable[[], None] = lambda: None
         """Called when other rows have come into sight."""
         self._ahead: Ahead | None = None
-        self._colours: Iterator[bool] | None = None
+        self._colours: Iterator[str] | None = None
 
     # -- drawing --------------------------------------------------------------------------
     def line(self, y: int) -> Strip:
@@ -83,12 +85,16 @@ class Window(ScrollView, can_focus=True):
         return block.sheet.strip(inside, paints)
 
     def _go_on_colouring(self) -> None:
-        """One step; whoever waits for the loop comes before the next."""
-        if self._colours is not None and next(self._colours, False):
-            self.call_later(self._go_on_colouring)
-        else:
+        """One step; whoever waits for the loop comes before the next. A language is loaded in a thread."""
+        language = None if self._colours is None else next(self._colours, None)
+        if language is None:
             self._colours = None
             self.refresh()
+        elif language:
+            loading = asyncio.get_running_loop().run_in_executor(None, load, language)
+            loading.add_done_callback(lambda _loaded: self.call_later(self._go_on_colouring))
+        else:
+            self.call_later(self._go_on_colouring)
 
     def marked_line(self, y: int) -> Strip:
         """The strip of row `y` with whatever is drawn over it."""

@@ -20,6 +20,7 @@ from handinger_tui.ui.launch import Badge, LocalFiles
 from handinger_tui.ui.panels import compact_line
 from handinger_tui.ui.transcript.view import Transcript
 from handinger_tui.ui.widgets.chips import Chips
+from handinger_tui.ui.widgets.ground import Rows
 from handinger_tui.ui.widgets.lines import Card, HintLine, QueueChips, Suggestions
 from handinger_tui.ui.widgets.offering import Offering
 from handinger_tui.ui.widgets.prompt import PromptBox
@@ -32,7 +33,7 @@ MARGINS: Final = 5
 """Cells at the ends of that line."""
 
 
-class SessionPane(Vertical):
+class SessionPane(Rows):
     """Shows one session. It decides nothing: the screen does what the prompt submits."""
 
     def __init__(

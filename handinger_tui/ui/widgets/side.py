@@ -8,7 +8,6 @@ from typing import Any, Final
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
 from textual.message import Message
 from textual.widget import Widget
 
@@ -19,6 +18,7 @@ from handinger_tui.ui.panels.files import FilesPanel
 from handinger_tui.ui.panels.panel import Panel
 from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.panels.usage import UsagePanel
+from handinger_tui.ui.widgets.ground import Rows
 
 WIDTH: Final = 38
 NARROWEST: Final = 26
@@ -71,7 +71,7 @@ class Grip(Widget):
             self.post_message(self.Dragged(event.screen_x))
 
 
-class Side(Vertical):
+class Side(Rows):
     """Holds one widget per entry of `PANELS` and tells the visible ones of the newest session."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
@@ -82,7 +82,7 @@ class Side(Vertical):
     def compose(self) -> ComposeResult:
         """One below the other."""
         yield Grip(id="grip")
-        with Vertical(id="panels"):
+        with Rows(id="panels"):
             yield from self.panels.values()
 
     @property

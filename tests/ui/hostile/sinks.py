@@ -42,6 +42,7 @@ from handinger_tui.ui.screens.work import WorkScreen
 from handinger_tui.ui.transcript.view import Transcript
 from handinger_tui.ui.widgets.chips import Chip, Chips, Kind, file_chip
 from handinger_tui.ui.widgets.field import Field
+from handinger_tui.ui.widgets.ground import Columns
 from handinger_tui.ui.widgets.header import HeaderLine
 from handinger_tui.ui.widgets.keyline import KeyLine
 from handinger_tui.ui.widgets.lines import Card, HintLine, QueueChips, Suggestions
@@ -305,7 +306,7 @@ def _cell(text: str) -> str:
 
 FEW: Final = PLANTED[::6]
 SINKS: Final = {
-    "transcript": Sink(transcript, (WorkScreen, Transcript, SessionPane, Side, Grip), OPENED),
+    "transcript": Sink(transcript, (WorkScreen, Transcript, SessionPane, Side, Grip, Columns), OPENED),
     "panels": Sink(panels, (SourcesPanel, FilesPanel, UsagePanel), OPENED),
     "header": Sink(header, (HeaderLine,)),
     "around the prompt": Sink(around_the_prompt, (QueueChips, Chips, Card, Suggestions, HintLine, Welcome)),

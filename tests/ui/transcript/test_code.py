@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
+from pygments.lexer import Lexer
 from textual.highlight import HighlightTheme, highlight
+from textual.pilot import Pilot
 
 from handinger_tui.core.turn import TurnStatus
-from handinger_tui.ui.transcript import code
+from handinger_tui.ui.transcript import code, lexers
 from handinger_tui.ui.transcript.code import AT_ONCE, STEP, colouring, colours, waits
 from handinger_tui.ui.transcript.markdown import render
 from handinger_tui.ui.transcript.row import Row
@@ -72,6 +77,40 @@ def rows_of(app: Stage) -> list[Row]:
     return [row for block in book.pages[-1].blocks or () for row in block.sheet.rows]
 
 
+async def coloured(pilot: Pilot[None], app: Stage) -> None:
+    """Wait until no row is pale."""
+    for _ in range(1000):
+        await pilot.pause()
+        if not any(row.later for row in rows_of(app)):
+            return
+        # A language is loaded in a thread, which needs the interpreter too.
+        await asyncio.sleep(0.001)
+    raise AssertionError("never coloured")
+
+
+async def test_a_language_is_loaded_in_a_thread_when_its_first_block_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads: list[threading.Thread] = []
+    lexer_of = lexers.lexer_of
+
+    def noted(language: str) -> Lexer:
+        threads.append(threading.current_thread())
+        return lexer_of(language)
+
+    monkeypatch.setattr(lexers, "_loaded", set())
+    monkeypatch.setattr(lexers, "lexer_of", noted)
+    source = "```lua\nlocal unseen = 1 -- note\n```\n"
+    app = Stage(session(turn(1, text_part(source))))
+    async with app.run_test(size=(80, 20)) as pilot:
+        await coloured(pilot, app)
+        assert threads
+        assert threading.main_thread() not in threads
+        expected = [row.look() for row in render(source, 77)]
+        assert [row.look() for row in rows_of(app)][-len(expected) :] == expected
+        assert not waits("local more = 2", "lua")
+
+
 async def test_a_long_block_is_shown_plain_and_coloured_soon_after() -> None:
     text, inner = long_block("soon"), long_block("inner", indent="  ")
     source = f"Text.\n\n- item\n\n  ```python\n{inner}  ```\n\n```python\n{text}```\n\nEnd.\n"
@@ -85,10 +124,7 @@ async def test_a_long_block_is_shown_plain_and_coloured_soon_after() -> None:
         last = rows_of(app)[-3]
         assert "total_soon_199" in last.content.plain
         assert not last.content.spans
-        for _ in range(200):
-            await pilot.pause()
-            if not any(row.later for row in rows_of(app)):
-                break
+        await coloured(pilot, app)
         expected = [row.look() for row in render(source, 77)]
         shown_rows = [row.look() for row in rows_of(app)]
         at = shown_rows.index(expected[0])

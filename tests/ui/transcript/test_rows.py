@@ -187,10 +187,10 @@ FLOODS = {
 
 @pytest.mark.parametrize("name", FLOODS)
 def test_floods_are_laid_out_in_bounded_time(name: str) -> None:
-    # CPU time of this process, with room for a slow machine: quadratic work would take minutes.
+    # CPU time of this process, with room for a slow machine (7 s seen): quadratic work would take minutes.
     start = time.process_time()
     assert render(FLOODS[name], 80)
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 25
 
 
 @pytest.fixture

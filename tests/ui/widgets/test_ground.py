@@ -1,0 +1,38 @@
+"""The ground looks as Textual would paint it, from one strip."""
+
+from __future__ import annotations
+
+import pytest
+from rich.segment import Segment
+from textual.app import App, ComposeResult
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+from textual.widgets import Static
+
+from handinger_tui.ui.widgets.ground import Columns, Rows
+
+
+class Grounds(App[None]):
+    CSS = "Rows { background: #204060 50%; } Columns { background: $panel; } Static { width: 4; }"
+
+    def compose(self) -> ComposeResult:
+        with Rows(), Columns():
+            yield Static("text")
+
+
+def segments(strips: list[Strip]) -> list[list[Segment]]:
+    return [list(Strip(strip).simplify()) for strip in strips]
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+async def test_it_looks_as_textual_would_paint_it(monkeypatch: pytest.MonkeyPatch, no_color: str) -> None:
+    monkeypatch.setenv("NO_COLOR", no_color)
+    app = Grounds()
+    async with app.run_test(size=(30, 8)):
+        for widget in (app.query_one(Rows), app.query_one(Columns)):
+            assert type(widget).__mro__[2].__name__ in widget._css_type_names
+            for crop in (widget.size.region, Region(3, 2, 5, 4)):
+                mine = widget.render_lines(crop)
+                assert segments(mine) == segments(Widget.render_lines(widget, crop))
+                assert len({id(strip) for strip in mine}) == 1
