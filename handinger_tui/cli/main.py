@@ -62,10 +62,18 @@ PLAIN: Final = {
 
 def _speak_anywhere() -> None:
     """A terminal or pipe that cannot show a character gets a plainer one, never a traceback."""
+    _fill_the_gaps()
     codecs.register_error("plain", _plain)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="plain")
+
+
+def _fill_the_gaps() -> None:
+    """A stream that was closed leads nowhere now; its free number would become that of the history."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open to the end
 
 
 def _plain(problem: UnicodeError) -> tuple[str, int]:

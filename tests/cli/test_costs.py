@@ -115,6 +115,16 @@ async def test_a_pipe_without_our_signs_gets_plainer_ones(home: Path) -> None:
     assert "Costs by day - session ses_a0" in told
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+async def test_a_stream_that_is_closed_is_no_fall_and_hurts_no_history(home: Path, closed: str) -> None:
+    await spend(home, "a", "0.5")
+    environ = {**os.environ, "HANDINGER_TUI_HOME": str(home)}
+    command = ["/bin/sh", "-c", f'exec "$0" -m handinger_tui costs {closed}', sys.executable]
+    ran = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)  # noqa: ASYNC221 - nothing else runs
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert found(home)["total"]["cost_usd"] == "0.5"
+
+
 async def test_what_others_started_has_no_known_budget(home: Path) -> None:
     await spend(home, "a", "0.5", trigger=Trigger.ELSEWHERE)
     assert "not known" in costs(home, "--by", "budget")
