@@ -32,7 +32,11 @@ PREPARED: Final = 400_000
 RESOLVED: Final = 20_000
 """The same where links may be defined: then all of it is laid out again in one go."""
 KEPT_PAGES: Final = 60
-"""Pages whose rows are kept when they are out of sight."""
+"""Pages whose rows are kept at most when they are out of sight."""
+FEW_PAGES: Final = 16
+"""Pages that are kept however long they are: a long one in sight is not laid out for each paint."""
+ROOM: Final = 800
+"""Rows, 1 kB each, above which fewer pages are kept."""
 
 
 class Book:
@@ -44,6 +48,8 @@ class Book:
         self.session: Session | None = None
         self.filled = 0
         """Pages laid out so far, for tests of what a change costs."""
+        self.room = ROOM
+        """Rows that are kept; more than can be in sight."""
         self._receipt = receipt
         self._unfolded = unfolded
         self._starts: list[int] = [0]
@@ -126,10 +132,14 @@ class Book:
         self._forget()
 
     def _forget(self) -> None:
-        while len(self._recent) > KEPT_PAGES:
+        rows = sum(self.pages[at].height for at in self._recent if at < len(self.pages))
+        while len(self._recent) > (FEW_PAGES if rows > self.room else KEPT_PAGES):
             oldest = next(iter(self._recent))
             del self._recent[oldest]
-            if oldest < len(self.pages) and not self.pages[oldest].turn.live:
+            if oldest >= len(self.pages):
+                continue
+            rows -= self.pages[oldest].height
+            if not self.pages[oldest].turn.live:
                 self.pages[oldest].blocks, self.pages[oldest].ahead = None, []
 
     def _restart(self, at: int) -> None:

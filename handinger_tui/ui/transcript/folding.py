@@ -64,6 +64,7 @@ class Folding(Window):
             return
         self.book = Book(self.size.width, self._receipt, self._is_unfolded)
         self.paints = Paints(Palette(self), self.size.width)
+        self.make_room()
         self.book.show(self.session)
         self._top_page = 0
         if spot is None:

@@ -16,8 +16,8 @@ from handinger_tui.ui.transcript.lexers import loaded
 from handinger_tui.ui.transcript.paint import Palette, height, paint
 from handinger_tui.ui.transcript.row import Row
 
-KEPT_ROWS: Final = 1_500
-"""Rows whose strips are kept: some screens full, at a few kB each."""
+ROOM: Final = 400
+"""Rows whose strips are kept at least: some screens full, at 5 kB each: a strip has seven caches."""
 
 
 class Paints:
@@ -28,6 +28,8 @@ class Paints:
         self.width: Final = width
         self.painted = 0
         """Rows painted so far, for tests of what a change costs."""
+        self.room = ROOM
+        """Rows whose strips are kept."""
         self._kept: OrderedDict[int, tuple[Row, list[Strip]]] = OrderedDict()
 
     def strips(self, row: Row, tone: str | None) -> list[Strip]:
@@ -40,7 +42,7 @@ class Paints:
         strips = list(paint(row, self.width, self.palette, tone))
         self.painted += 1
         self._kept[id(row)] = (row, strips)
-        if len(self._kept) > KEPT_ROWS:
+        if len(self._kept) > self.room:
             self._kept.popitem(last=False)
         return strips
 

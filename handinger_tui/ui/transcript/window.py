@@ -23,14 +23,18 @@ from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Turn
 from handinger_tui.ui.transcript.ahead import Ahead
 from handinger_tui.ui.transcript.bar import move_bar
+from handinger_tui.ui.transcript.book import ROOM as BOOK_ROOM
 from handinger_tui.ui.transcript.book import Book
 from handinger_tui.ui.transcript.draw import pill_text, with_pill
 from handinger_tui.ui.transcript.lexers import load
 from handinger_tui.ui.transcript.paint import Palette
 from handinger_tui.ui.transcript.row import COMPONENTS
+from handinger_tui.ui.transcript.sheet import ROOM as PAINTS_ROOM
 from handinger_tui.ui.transcript.sheet import Paints
 from handinger_tui.ui.transcript.wrap import width_of
 
+SCREENS: Final = 6
+"""That are kept at least: the one in sight and one ahead on both sides, twice."""
 NEAR_END: Final = 2
 """Rows from the end within which the view follows."""
 
@@ -237,12 +241,19 @@ class Window(ScrollView, can_focus=True):
         if size != self.virtual_size:
             self.virtual_size = size
 
+    def make_room(self) -> None:
+        """Some screens full are kept, however high the screen is."""
+        if self.book is not None and self.paints is not None:
+            self.book.room = max(BOOK_ROOM, SCREENS * self.size.height)
+            self.paints.room = max(PAINTS_ROOM, SCREENS * self.size.height)
+
     def prepare(self) -> bool:
         """A step of a few milliseconds for what is near but not in sight. False when there is none left."""
         book, paints = self.book, self.paints
         if book is None or paints is None or not book.pages:
             return False
         y, height = self.scroll_offset.y, self.size.height
+        self.make_room()
         if self._ahead is None or not self._ahead.fits(book, paints, y, height):
             self._ahead = Ahead(book, paints, y, height)
         return self._ahead.step()

@@ -27,7 +27,9 @@ from handinger_tui.core.turn import (
     Turn,
     TurnStatus,
 )
+from handinger_tui.ui.transcript.book import FEW_PAGES
 from handinger_tui.ui.transcript.guard import ControlFilter
+from handinger_tui.ui.transcript.sheet import ROOM as SHEET_ROOM
 from handinger_tui.ui.transcript.wrap import width_of
 from tests.ui.transcript.screen import Stage, grown, session, text_part, turn
 
@@ -217,3 +219,21 @@ async def test_dropped_rows_come_back_the_same() -> None:
         app.transcript.follow()
         await pilot.pause()
         assert [app.transcript.line(y + app.transcript.scroll_offset.y).text for y in range(20)] == before
+
+
+async def test_what_is_kept_of_a_long_conversation_is_bounded_by_rows() -> None:
+    text = "".join(f"Line {n}.\n\n" for n in range(60))
+    app = Stage(session(*(turn(at, text_part(text)) for at in range(1, 101))))
+    async with app.run_test(size=(80, 20)):
+        book, paints = app.transcript.book, app.transcript.paints
+        assert book is not None
+        assert paints is not None
+        for y in range(book.height):
+            app.transcript.line(y)
+        assert len(paints._kept) <= SHEET_ROOM
+        kept = [page for page in book.pages if page.blocks is not None]
+        assert len(kept) == FEW_PAGES
+        filled = book.filled
+        for y in range(book.height - 20, book.height):
+            app.transcript.line(y)
+        assert book.filled == filled
