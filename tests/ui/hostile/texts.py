@@ -17,6 +17,9 @@ _FAMILIES: Final = {
     "osc-4-5-104": "\x1b]104\x07\x1b]5;0;?\x07CANARY",
     "osc-l-l": "\x1b]lCANARY\x1b\\\x1b]LCANARY\x1b\\",
     "osc-6-f": "\x1b]6;1;bg;red;brightness;0\x07CANARY",
+    "osc-new": "\x1b]99;i=1:d=0;hi\x1b\\\x1b]22;hand\x07\x1b]66;s=7;BIG\x07\x1b]633;E;rm\x07CANARY",
+    "passed-on": "\x1bPtmux;\x1b\x1b]0;CANARY\x07\x1b\\\x1bkCANARY\x1b\\",
+    "cancelled": "\x1b[3\x181337m\x1b[3\x1a1mCANARY\x1b\x1b[2J",
     "apc": "\x1b_CANARY\x1b\\",
     "apc-kitty-many": "\x1b_Ga=T,f=24,s=1,v=1,m=1;AAAA\x1b\\\x1b_Gm=0;\x1b\\CANARY",
     "pm": "\x1b^CANARY\x1b\\",
@@ -44,6 +47,12 @@ _FAMILIES: Final = {
     "halves": "\udc1b[31337m\ud800\ude00\udfffCANARY",
     "isolates": "\u2067\u2066\u2068\u2069\u202a\u202b\u202c\u202d\u061c\u200fCANARY",
     "tags-flag": "\U0001f3f4" + "".join(chr(0xE0000 + ord(sign)) for sign in "CANARY") + "\U000e007f",
+    "tags-flags": "".join(
+        "\U0001f3f4" + "".join(chr(0xE0000 + ord(sign)) for sign in word) + "\U000e007f"
+        for word in ("ignore", "allrul", "es")
+    )
+    + "CANARY",
+    "format-controls": "\U00013430\U00013437\U0001bca0\U000110bd\u0600\u070fCANARY",
     "selectors": "a" + "\ufe0f\U000e0100\ufe00" * 99 + "CANARY",
     "smuggled": "\U0001f600" + "".join(map(chr, range(0xE0100, 0xE01F0))) + "CANARY",
     "zalgo": "".join(sign + "\u0335\u0489\u20dd" * 30 for sign in "CANARY"),
