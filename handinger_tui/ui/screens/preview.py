@@ -137,6 +137,8 @@ class PreviewScreen(FindingScreen):
 
     async def _to_say(self, text: str) -> None:
         """Words in the place of the file."""
+        # Else the next tick would write over them how far it was.
+        self._doing = ""
         body = self.query_one("#preview-body")
         await body.remove_children()
         await body.mount(Static(Content(clean(text)), id="preview-words"))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from handinger_tui.core.errors import Refused
-from handinger_tui.core.turn import Kind
+from handinger_tui.core.turn import FilePart, Kind
 from handinger_tui.ui.preview.picture_view import PictureView
 from handinger_tui.ui.preview.views import PageView
 from handinger_tui.ui.screens.dialogs import Confirm
@@ -110,6 +110,25 @@ async def test_what_does_not_come_is_said_and_can_be_tried_again() -> None:
         await pilot.press("r")
         await desktop.shows(pilot, "1  two")
         assert desktop.files.reread == ["w1"]
+
+
+class Ticking(PreviewScreen):
+    """A tick comes between the words and the end of the loading."""
+
+    async def _to_say(self, text: str) -> None:
+        await super()._to_say(text)
+        self._tell()
+
+
+async def test_what_went_wrong_is_not_written_over_by_how_far_it_was() -> None:
+    desktop = desktop_with(a_txt=b"one\n")
+    desktop.files.expired = {"https://x.test/a.txt"}
+    async with made(desktop) as pilot:
+        part = FilePart("https://x.test/a.txt", "text/plain", "a.txt", 4)
+        await desktop.app.push_screen(Ticking([part], 0, desktop.work.filing))
+        await desktop.shows(pilot, "may have expired", "a GET, free")
+        await desktop.rest(pilot)
+        assert "Loading" not in desktop.text()
 
 
 async def test_another_size_and_theme_lay_it_out_anew() -> None:
