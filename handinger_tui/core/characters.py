@@ -80,7 +80,9 @@ OPEN_END: Final = re.compile(
 LONGEST_LINE: Final = 1 << 16
 """Characters of a text that are looked at to make one line of it."""
 REACH: Final = 64
-"""Characters before a piece of text that can matter to it."""
+"""Characters before a piece of text that can matter to it, without those that go."""
+FARTHEST: Final = LONGEST_LINE
+"""Characters that are looked back at most."""
 
 
 def stripped(text: str) -> str:
@@ -108,6 +110,27 @@ def _plain(text: str) -> str:
 _COSTLY: Final = 500
 _remembered: Final = lru_cache(maxsize=64)(_plain)
 """A title of a thousand joiners is painted as often as any other one."""
+
+
+def settled(text: str) -> int:
+    """Where the end begins whose meaning the next character decides."""
+    reach = REACH
+    while True:
+        at = max(0, len(text) - reach)
+        found = OPEN_END.search(text, at)
+        if found is None or found.start() > at or not at or reach >= FARTHEST:
+            return found.start() if found else len(text)
+        reach *= 8
+
+
+def context(text: str, start: int) -> str:
+    """What stands before `start` and can matter to it: a flood of what goes must not come in between."""
+    reach = REACH
+    while True:
+        before = text[max(0, start - reach) : start]
+        if reach >= min(start, FARTHEST) or len(stripped(before)) >= REACH:
+            return before
+        reach *= 8
 
 
 def _few(found: re.Match[str]) -> str:

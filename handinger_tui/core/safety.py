@@ -34,8 +34,7 @@ def clean(text: str) -> str:
 
 def settled(text: str) -> int:
     """How much of a text that still grows can be cleaned for good: what follows decides about the rest."""
-    end = characters.OPEN_END.search(text, max(0, len(text) - characters.REACH))
-    return end.start() if end else len(text)
+    return characters.settled(text)
 
 
 def clean_more(text: str, start: int, end: int) -> str:
@@ -43,7 +42,7 @@ def clean_more(text: str, start: int, end: int) -> str:
     fresh = text[start:end]
     if fresh.isascii():
         return clean(fresh)
-    before = text[max(0, start - characters.REACH) : start]
+    before = characters.context(text, start)
     return clean(before + fresh)[len(clean(before)) :]
 
 

@@ -93,6 +93,17 @@ def test_a_text_that_grows_is_cleaned_as_the_whole(pieces: list[str]) -> None:
     assert shown + clean_more(text, at, len(text)) == clean(text)
 
 
+@pytest.mark.parametrize("gone", ["\x07", "\u200b", "\x1b\u202e"])
+def test_no_flood_comes_through_piece_by_piece(gone: str) -> None:
+    pieces = ["Z", *["\u0335" * MARKS + gone * 500] * 20, "\n👩", "\u200d" + gone * 300, "👧!"]
+    text, shown, at = "", "", 0
+    for piece in pieces:
+        text += piece
+        if (end := settled(text)) > at:
+            shown, at = shown + clean_more(text, at, end), end
+    assert shown + clean_more(text, at, len(text)) == "Z" + "\u0335" * MARKS + "\n👩\u200d👧!"
+
+
 @settings(max_examples=200, deadline=None)
 @given(text=TEXTS)
 def test_json_keeps_what_a_delta_cannot_know(text: str) -> None:
