@@ -45,7 +45,8 @@ class MoneyIndex:
         return next((at for at, (old, new) in pairs if old is not new), min(len(self._turns), len(turns)))
 
     def _read(self, turns: Sequence[Turn], same: int) -> Reading:
-        if same < self._marked:
+        # The last turn is taken in apart: once it is among the marked ones, it would be taken in twice.
+        if min(same, len(turns) - 1) < self._marked:
             self._marked, self._mark = 0, Marks()
         # The last turn is the one that changes: the mark stays before it.
         for turn in turns[self._marked : -1]:

@@ -10,7 +10,6 @@ import struct
 import subprocess
 import sys
 import zlib
-from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from handinger_tui.cli.costs_columns import cells_of, clip, fitting, in_line
-from handinger_tui.cli.costs_text import amount_text, bar, table
-from handinger_tui.cli.costs_when import since_ms, until_ms
-from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money import Total, usd_text
+from handinger_tui.cli.costs_text import table
 from handinger_tui.core.spending import Bucket, By, Sum, altogether
 from handinger_tui.core.turn import Trigger
 from handinger_tui.core.words import middle_cut
@@ -281,78 +276,6 @@ def test_a_report_beside_json_leaves_stdout_to_json(home: Path, tmp_path: Path) 
     ran = run("costs", "--json", "--report", str(tmp_path / "r.svg"), home=home)
     assert json.loads(ran.out)["groups"] == []
     assert ran.err == f"Report: {tmp_path / 'r.svg'}\n"
-
-
-# -- times ---------------------------------------------------------------------------------------
-NOW = datetime(2026, 11, 25, 13, 30).astimezone()
-
-
-def moment(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> int:
-    return int(datetime(year, month, day, hour, minute).astimezone().timestamp() * 1000)
-
-
-@pytest.mark.parametrize(
-    ("word", "since", "until"),
-    [
-        ("2026-11-03", moment(2026, 11, 3), moment(2026, 11, 4)),
-        ("today", moment(2026, 11, 25), moment(2026, 11, 26)),
-        ("Month", moment(2026, 11, 1), moment(2026, 12, 1)),
-        ("1d", moment(2026, 11, 25), moment(2026, 11, 25)),
-        ("7d", moment(2026, 11, 19), moment(2026, 11, 19)),
-        ("24h", moment(2026, 11, 24, 13, 30), moment(2026, 11, 24, 13, 30)),
-    ],
-)
-def test_words_for_times(word: str, since: int, until: int) -> None:
-    assert (since_ms(word, NOW), until_ms(word, NOW)) == (since, until)
-
-
-@pytest.mark.parametrize("word", ["", "7", "d", "-7d", "123456d", "0h", "2026-13-01", "٧d", "10000-01-01"])
-def test_what_is_no_time_is_refused(word: str) -> None:
-    with pytest.raises(SettingsError):
-        since_ms(word, NOW)
-
-
-# -- text ------------------------------------------------------------------------------------------
-def bucket(key: str, usd: str | None, gaps: int = 0, title: str = "") -> Bucket:
-    return Bucket(key, 3, 1, Sum(None if usd is None else Decimal(usd), gaps), title=title)
-
-
-@pytest.mark.parametrize("width", [30, 60, 80, 120, 200])
-def test_a_table_fits_its_width(width: int) -> None:
-    start = date(2026, 11, 1)
-    groups = [bucket(str(start + timedelta(at)), str(at), at % 3) for at in range(9)]
-    groups.append(bucket("報告書" * 30, "123456.78", 2, title="標題" * 40))
-    lines = table(groups, altogether(groups), By.DAY, width).splitlines()
-    assert max(map(cells_of, lines)) <= max(width, 46), "turns and cost are never left out"
-    assert len([line for line in lines if "2026-11-03" in line]) in (1, 2)
-
-
-def test_points_and_plus_signs_stand_below_each_other() -> None:
-    amounts = ["$0.05861 +1", "$12.00", "not reported", "1,554 +12", "-$0.5", "<$0.0001"]
-    assert in_line(amounts) == [
-        "   $0.05861 +1 ",
-        "  $12.00       ",
-        "not reported",
-        "1,554       +12",
-        "  -$0.5        ",
-        "  <$0.0001     ",
-    ]
-    assert in_line([]) == []
-
-
-def test_the_longest_bar_is_the_dearest_and_gaps_are_marked() -> None:
-    dear, cheap, gap = bucket("a", "8"), bucket("b", "0.0001"), bucket("c", None, 2)
-    assert bar(dear, Decimal(8), 21) == "█" * 20
-    assert bar(cheap, Decimal(8), 21) == "▏", "a true cost is never drawn as nothing"
-    assert bar(gap, Decimal(8), 21) == "▒"
-    assert amount_text(Total(None, 2), usd_text) == "not reported"
-    assert amount_text(Total(Decimal("1.5"), 2), usd_text) == "$1.50 +2"
-
-
-def test_wide_letters_are_counted_and_clipped() -> None:
-    assert (cells_of("日本"), cells_of("e\u0301")) == (4, 1)
-    assert clip("日本語", 4) == "日…"
-    assert fitting([], 10) == []
 
 
 # -- start-up ----------------------------------------------------------------------------------------

@@ -60,6 +60,20 @@ def test_it_finds_what_a_walk_through_all_turns_finds(
         assert index(turns) is index(list(turns))
 
 
+def test_a_turn_that_is_the_last_one_again_counts_once() -> None:
+    first = Turn(
+        Order("turn_1", "hi", 1, worker_id="wrk_1"),
+        status=TurnStatus.COMPLETED,
+        before=Snapshot(worker_id="wrk_1", usage=Usage(total_tokens=0)),
+        snapshot=Snapshot(worker_id="wrk_1", usage=Usage(total_tokens=1)),
+    )
+    queued = Turn(Order("turn_2", "more", 2, worker_id="wrk_1"), status=TurnStatus.QUEUED)
+    index = MoneyIndex()
+    for turns in ((first,), (first, queued), (first,)):
+        assert index(turns) == turn_money(turns)
+        assert index.reading is reading_of(turns)
+
+
 def growing(count: int) -> Iterator[tuple[Turn, ...]]:
     """A session in which one turn after the other runs and ends."""
     turns: tuple[Turn, ...] = ()
