@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from pathlib import Path
 
 import pytest
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests would be walked through at every full collection, in each process."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

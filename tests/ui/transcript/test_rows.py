@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator
 from decimal import Decimal
 from itertools import product
 
@@ -194,12 +193,10 @@ def test_floods_are_laid_out_in_bounded_time(name: str) -> None:
 
 
 @pytest.fixture
-def settled_heap() -> Iterator[None]:
+def settled_heap() -> None:
     """As in the app: what was there before is not looked through again by the collector."""
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.mark.usefixtures("settled_heap")
