@@ -64,7 +64,7 @@ class Connection:
         """
         self._opened = True
         if not late or transport_settings():
-            self._clients = _clients(self.limits.connect_timeout)
+            self._clients = _built(self.limits.connect_timeout)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -85,7 +85,7 @@ class Connection:
                 if not self._opened:
                     raise RuntimeError("the client is used before it is entered, or after it is left")
                 try:
-                    self._clients = await asyncio.to_thread(_clients, self.limits.connect_timeout)
+                    self._clients = await asyncio.to_thread(_built, self.limits.connect_timeout)
                 except SettingsError as problem:
                     raise faults.unusable(problem) from None
             return self._clients
@@ -193,7 +193,7 @@ class Connection:
         return {**self._headers, **headers, "Authorization": f"Bearer {key}"}
 
 
-def _clients(connect_timeout: float) -> Clients:
+def _built(connect_timeout: float) -> Clients:
     from handinger_tui.api.clients import build  # noqa: PLC0415 - httpx, 60 ms and 7 MB
 
     return build(connect_timeout)

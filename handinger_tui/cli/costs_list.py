@@ -9,7 +9,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.cli.costs_columns import Column, clip, fitting, in_line, lines_of
+from handinger_tui.cli.columns import Column, clip, fitting, in_line, lines_of
 from handinger_tui.cli.costs_text import amount_text
 from handinger_tui.cli.output import put
 from handinger_tui.core.money import Total, credits_text, credits_words, usd_text

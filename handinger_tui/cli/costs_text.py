@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.cli.costs_columns import GAP, Column, cells_of, clip, fitting, in_line, lines_of, pad
+from handinger_tui.cli.columns import GAP, Column, cells_of, clip, fitting, in_line, lines_of, pad
 from handinger_tui.cli.costs_remarks import remarks
 from handinger_tui.cli.output import put
 from handinger_tui.core.charts.data import SIMULATED, percent_text, shares

@@ -7,14 +7,13 @@ import os
 import shutil
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import Final, Protocol
-from unicodedata import combining, east_asian_width
 from urllib.parse import urlsplit
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.downloads import save
+from handinger_tui.cli.columns import cells_of, cut, pad
 from handinger_tui.cli.exits import Exit, exit_of_kind
 from handinger_tui.cli.output import put, say
 from handinger_tui.cli.places import expanded
@@ -91,30 +90,11 @@ def _table(files: Sequence[WorkerFile]) -> list[str]:
         (str(number), clean_line(_called(file), _NAME), clean_line(file.media_type, _TYPE), size(file.size))
         for number, file in enumerate(files, 1)
     ]
-    widths = [max(_cells(row[column]) for row in cells) if cells else 0 for column in range(4)]
+    widths = [max(cells_of(row[column]) for row in cells) if cells else 0 for column in range(4)]
     return [
-        f"{row[0]:>{widths[0]}}  {_filled(row[1], widths[1])}  {_filled(row[2], widths[2])}  {row[3]}"
+        f"{row[0]:>{widths[0]}}  {pad(row[1], widths[1])}  {pad(row[2], widths[2])}  {row[3]}"
         for row in cells
     ]
-
-
-def _filled(text: str, cells: int) -> str:
-    return text + " " * (cells - _cells(text))
-
-
-def _cells(text: str) -> int:
-    """What a terminal needs for it: two for each wide letter, none for a mark."""
-    return len(text) + sum(map(_more_cells, text))
-
-
-def _more_cells(sign: str) -> int:
-    return (east_asian_width(sign) in "WF") - (combining(sign) > 0)
-
-
-def _cut(text: str, cells: int) -> str:
-    """As much as has room: a line that ends on the next one cannot be taken away."""
-    left = (cells - used for used in accumulate(1 + _more_cells(sign) for sign in text))
-    return text[: sum(1 for _ in takewhile(lambda room: room >= 0, left))]
 
 
 def _called(file: Named) -> str:
@@ -245,7 +225,8 @@ class Meter:
         """Draw it anew."""
         share = f" of {size(total)} · {min(got * 100 // total, 100)} %" if total else ""
         line = f"{self._name}  {size(got)}{share}"
-        sys.stderr.write(f"\r\x1b[K{_cut(line, self._columns - 1)}")
+        # What ran on into the next line could not be taken away.
+        sys.stderr.write(f"\r\x1b[K{cut(line, self._columns - 1)}")
         sys.stderr.flush()
         self._shown = True
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from handinger_tui.cli.costs_columns import cells_of, clip, fitting, in_line
+from handinger_tui.cli.columns import cells_of, clip, fitting, in_line
 from handinger_tui.cli.costs_text import amount_text, bar, table
 from handinger_tui.cli.costs_when import since_ms, until_ms
 from handinger_tui.core.errors import SettingsError

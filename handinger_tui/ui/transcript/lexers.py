@@ -21,9 +21,7 @@ def loaded(language: str) -> bool:
 
 def load(language: str) -> None:
     """Make `lexer_of` answer at once; any thread may."""
-    for _token in lexer_of(language).get_tokens("x"):
-        pass
-    _loaded.add(language)
+    lexer_of(language)
 
 
 def lexer_of(language: str) -> Lexer:
@@ -32,6 +30,9 @@ def lexer_of(language: str) -> Lexer:
     from pygments.util import ClassNotFound  # noqa: PLC0415 - as said above
 
     try:
-        return get_lexer_by_name(language, stripnl=False, ensurenl=True, tabsize=8)
+        found = get_lexer_by_name(language, stripnl=False, ensurenl=True, tabsize=8)
     except ClassNotFound:
-        return get_lexer_by_name("text", stripnl=False, ensurenl=True, tabsize=8)
+        found = get_lexer_by_name("text", stripnl=False, ensurenl=True, tabsize=8)
+    # However it came: what a preview or a card loaded is not waited for again.
+    _loaded.add(language)
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 from typing import Final
 
 GAP: Final = "  "
@@ -83,14 +84,12 @@ def pad(text: str, width: int, *, left: bool = True) -> str:
     return text + blank if left else blank + text
 
 
+def cut(text: str, width: int) -> str:
+    """As much from the beginning on as has room in `width` cells."""
+    used = accumulate(map(_cells, text))
+    return text[: sum(1 for _ in takewhile(lambda cells: cells <= width, used))]
+
+
 def clip(text: str, width: int) -> str:
     """At most `width` cells, "…" where something is left out."""
-    if cells_of(text) <= width:
-        return text
-    kept, used = "", 1
-    for letter in text:
-        used += _cells(letter)
-        if used > width:
-            break
-        kept += letter
-    return kept.rstrip() + "…"
+    return text if cells_of(text) <= width else cut(text, width - 1).rstrip() + "…"
