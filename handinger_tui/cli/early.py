@@ -1,6 +1,7 @@
 """Early frame: the prompt stands and takes letters while everything else is still being imported.
 
-Imports nothing that Python has not loaded anyway, but for the terminal's own modules.
+Imports nothing that Python has not loaded anyway, but for the terminal's own modules: a millisecond
+here is one of some twenty until the prompt stands.
 A thread reads the keyboard until the app takes over; nothing that was typed is lost:
 letters become the text of the prompt, whatever else came is handed on as bytes.
 Where the terminal is not sure to understand, there is no early frame.
@@ -8,15 +9,21 @@ Where the terminal is not sure to understand, there is no early frame.
 
 from __future__ import annotations
 
+import _thread
 import codecs
 import os
-import signal
+import select
 import sys
-import threading
-from typing import TYPE_CHECKING, Any, Final
 
+TYPE_CHECKING = False
+"""As type checkers understand it; the module with that name takes 3 ms."""
 if TYPE_CHECKING:
+    import signal
     from types import FrameType
+    from typing import Any, Final
+else:
+    # What `signal` is made of: it gives its numbers names, and brings `enum` for that, 5 ms.
+    import _signal as signal
 
 TERMINATED: Final = 143
 NARROWEST, LOWEST = 40, 12
@@ -105,19 +112,23 @@ class EarlyFrame:
         self._row = lines - 3
         self._typed = Typed()
         self._open = True
+        self._stop, self._stopping = os.pipe()
+        self._listens = _thread.allocate_lock()
+        self._interval = sys.getswitchinterval()
         raw = termios.tcgetattr(keys)
         raw[3] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
         raw[0] &= ~(termios.IXON | termios.IXOFF | termios.ICRNL | termios.INLCR | termios.IGNCR)
         raw[6][termios.VMIN] = 1
+        # Who is ended in the middle of this would leave a terminal that only half of us has.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
         self._signals = {number: signal.signal(number, self._ended) for number in _ENDING}
         termios.tcsetattr(keys, termios.TCSANOW, raw)
-        self._stop, self._stopping = os.pipe()
         self._paint()
         # Threads take turns more often, or a key would wait for an import.
-        self._interval = sys.getswitchinterval()
         sys.setswitchinterval(0.0005)
-        self._thread = threading.Thread(target=self._listen, name="early-keys", daemon=True)
-        self._thread.start()
+        self._listens.acquire()
+        _thread.start_new_thread(self._listen, ())
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     # -- the end of it -----------------------------------------------------------------------
     def finish(self) -> tuple[str, bytes]:
@@ -139,7 +150,8 @@ class EarlyFrame:
         if self._open:
             self._open = False
             os.write(self._stopping, b".")
-            self._thread.join()
+            # Held until the thread has ended.
+            self._listens.acquire()
             os.close(self._stop)
             os.close(self._stopping)
             sys.setswitchinterval(self._interval)
@@ -154,23 +166,26 @@ class EarlyFrame:
 
     # -- keys ----------------------------------------------------------------------------------
     def _listen(self) -> None:
-        import select  # noqa: PLC0415 - for the few who see the screen
+        try:
+            while self._heard():
+                self._show()
+        finally:
+            self._listens.release()
 
-        while True:
-            ready, _, _ = select.select([self._keys, self._stop], [], [])
-            # What was cut in two is waited for, but not for ever: a lone Esc is no beginning.
-            if self._stop in ready and self._typed.whole:
-                return
-            if self._stop in ready and not select.select([self._keys], [], [], TAIL_S)[0]:
-                return
-            try:
-                data = os.read(self._keys, 4096)
-            except OSError:
-                return
-            if not data:
-                return
-            self._typed.take(data)
-            self._show()
+    def _heard(self) -> bool:
+        """Take what is typed next; False: there is nothing more, or the app wants the rest."""
+        ready, _, _ = select.select([self._keys, self._stop], [], [])
+        # What was cut in two is waited for, but not for ever: a lone Esc is no beginning.
+        if self._stop in ready and self._typed.whole:
+            return False
+        if self._stop in ready and not select.select([self._keys], [], [], TAIL_S)[0]:
+            return False
+        try:
+            data = os.read(self._keys, 4096)
+        except OSError:
+            return False
+        self._typed.take(data)
+        return bool(data)
 
     # -- the picture -----------------------------------------------------------------------------
     def _paint(self) -> None:
@@ -181,17 +196,20 @@ class EarlyFrame:
             f"\x1b[{self._row - 1};1H{DIM}╭{bar}╮",
             f"\x1b[{self._row};1H│\x1b[{self._row};{self._width}H│",
             f"\x1b[{self._row + 1};1H╰{bar}╯{PLAIN}",
+            self._line(),
         ]
         self._write("".join(frame))
-        self._show()
 
     def _show(self) -> None:
+        self._write(self._line())
+
+    def _line(self) -> str:
         room = self._width - 5
         text = self._typed.text[-room:]
         told = text or f"{DIM}{PLACEHOLDER[:room]}{PLAIN}"
         blank = " " * (room + 1 - len(text or PLACEHOLDER[:room]))
         at = f"\x1b[{self._row};3H"
-        self._write(f"\x1b[?2026h{at}{told}{blank}\x1b[{self._row};{3 + len(text)}H\x1b[?25h\x1b[?2026l")
+        return f"\x1b[?2026h{at}{told}{blank}\x1b[{self._row};{3 + len(text)}H\x1b[?25h\x1b[?2026l"
 
     def _write(self, text: str) -> None:
         data = text.encode()

@@ -1,35 +1,41 @@
 """main(argv) -> exit code: parse, dispatch, and say what went wrong.
 
 Start-up is sacred: everything heavy is imported in the command that needs it
-(Textual 150 ms, httpx 60 ms, the local worker 160 ms).
+(Textual 150 ms, httpx 60 ms, the local worker 160 ms). For the screen nothing at all is imported
+before its prompt stands but what Python has loaded anyway: argparse alone would take as long as the rest.
 """
 
 from __future__ import annotations
 
-import argparse
 import codecs
 import io
 import os
-import signal
 import sys
-from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Final
 
-from handinger_tui.cli.args import parse
+from handinger_tui import __version__
+
+TYPE_CHECKING = False
+"""As type checkers understand it; the module with that name takes 3 ms."""
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+    from types import TracebackType
+    from typing import Final
 
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 LOCAL_IO: Final = 10
+SCREEN: Final = frozenset({"-c", "--continue", "--local", "--no-color", "--no-mouse"})
+"""Options with which, in any mixture, the screen is shown whatever the parser finds."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the program; every outcome is an exit code of `cli.exits`."""
     _speak_anywhere()
     sys.excepthook = _tell_cleanly
-    told = parse(list(sys.argv[1:] if argv is None else argv))
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = _guarded(told)
+        code = _guarded(words)
         sys.stdout.flush()
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -41,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return LOCAL_IO
     if code in (INTERRUPTED, TERMINATED):
+        import signal  # noqa: PLC0415 - not for the early frame
+
         # A second Ctrl+C while the interpreter ends must not turn our exit code into a death by signal.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     return code
@@ -92,9 +100,9 @@ def _tell_cleanly(kind: type[BaseException], problem: BaseException, trace: Trac
     sys.stderr.write(clean("".join(traceback.format_exception(kind, problem, trace))))
 
 
-def _guarded(told: argparse.Namespace) -> int:
+def _guarded(words: list[str]) -> int:
     try:
-        return COMMANDS[told.command](told)
+        return _done(words)
     except Exception as problem:
         # Only now: with the core it takes 40 ms, and the early frame must not wait for it.
         from handinger_tui.core.errors import HandingerError  # noqa: PLC0415 - see above
@@ -104,6 +112,22 @@ def _guarded(told: argparse.Namespace) -> int:
         from handinger_tui.cli.headless import report  # noqa: PLC0415 - httpx, 60 ms
 
         return report(problem)
+
+
+def _done(words: list[str]) -> int:
+    if words == ["--version"]:
+        sys.stdout.write(f"handinger-tui {__version__}\n")
+        return 0
+    if SCREEN.issuperset(words):
+        return _screen(lambda: _parsed(words))
+    told = _parsed(words)
+    return COMMANDS[told.command](told)
+
+
+def _parsed(words: list[str]) -> argparse.Namespace:
+    from handinger_tui.cli.args import parse  # noqa: PLC0415 - argparse, 15 ms
+
+    return parse(words)
 
 
 def _is_headless(told: argparse.Namespace) -> bool:
@@ -130,7 +154,11 @@ def _attach(told: argparse.Namespace) -> int:
 
 
 def _app(told: argparse.Namespace) -> int:
-    """The screen. Its prompt stands before the rest is imported."""
+    return _screen(lambda: told)
+
+
+def _screen(told: Callable[[], argparse.Namespace]) -> int:
+    """The screen. Its prompt stands before the rest is imported; only then `told` is asked for."""
     from handinger_tui.cli import early  # noqa: PLC0415 - not for --help
 
     wanted = sys.stdin.isatty() and sys.stdout.isatty()
@@ -141,7 +169,8 @@ def _app(told: argparse.Namespace) -> int:
         from handinger_tui.cli.app import run_app  # noqa: PLC0415 - Textual, 150 ms
         from handinger_tui.cli.start import settings_for  # noqa: PLC0415 - tomllib, not for --help
 
-        return run_app(told, settings_for(told), frame)
+        options = told()
+        return run_app(options, settings_for(options), frame)
     finally:
         if frame is not None:
             frame.put_back()
