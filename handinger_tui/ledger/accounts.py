@@ -8,15 +8,15 @@ from decimal import Decimal
 from typing import Final
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.limits import Scope, Unit
+from handinger_tui.core.limits import Gauge, Scope, Unit
 from handinger_tui.core.session import Session
 from handinger_tui.core.spending import Bucket, By, Spent, TurnCharge, Which
 from handinger_tui.core.usual import Usual
-from handinger_tui.ledger import buckets, charges, limits, scopes, totals, usual
+from handinger_tui.ledger import buckets, charges, limits, totals, usual
 from handinger_tui.ledger.access import Access, one_moment
 from handinger_tui.ledger.charges import Charge
 from handinger_tui.ledger.limits import TypedLimits, Whose
-from handinger_tui.ledger.scopes import Accounted
+from handinger_tui.ledger.scopes import InForce, Scopes
 from handinger_tui.ledger.thread import DatabaseThread
 
 EVERYTHING: Final = Which()
@@ -33,6 +33,7 @@ class Accounts(Access):
         super().__init__(thread)
         self._zone = zone
         self._seen: tuple[int | None, int | None] | None = None
+        self._scopes = Scopes()
 
     async def charges(self, which: Which = EVERYTHING) -> list[Charge]:
         """The append-only record of the turns that `which` names, oldest first."""
@@ -89,11 +90,15 @@ class Accounts(Access):
             raise HandingerError("There is no worker yet.", "Send a first message, or limit the session.")
         await self._run(lambda db: limits.set_limit(db, scope, name, unit, amount, set_ms))
 
-    async def accounted(self, session: Session, since_ms: int, *, simulated: bool) -> Accounted:
-        """Typed limits and what every scope has spent, in one look; days begin at `since_ms`."""
+    async def gauges(
+        self, session: Session, since_ms: int, *, simulated: bool, in_force: InForce
+    ) -> tuple[Gauge, ...]:
+        """The limits `in_force` and what is spent of them, in one look; days begin at `since_ms`."""
 
-        def work(connection: sqlite3.Connection) -> Accounted:
+        def work(connection: sqlite3.Connection) -> tuple[Gauge, ...]:
             with one_moment(connection):
-                return scopes.accounted(connection, session, since_ms, simulated=simulated)
+                return self._scopes.gauges(
+                    connection, session, since_ms, simulated=simulated, in_force=in_force
+                )
 
         return await self._run(work)

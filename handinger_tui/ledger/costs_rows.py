@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import NoRoom
-from handinger_tui.core.limits import Gauge, Limit, effective, gauges
+from handinger_tui.core.limits import Gauge, Limit, effective
 from handinger_tui.core.session import Session
 from handinger_tui.core.spending import Bucket, By, Which
 from handinger_tui.ledger.buckets import buckets
@@ -22,6 +22,9 @@ from handinger_tui.ledger.faults import translated
 from handinger_tui.ledger.opening import open_database, open_to_read
 from handinger_tui.ledger.rows import pack, unpack
 from handinger_tui.ledger.totals import PLACES, condition
+
+if TYPE_CHECKING:
+    from handinger_tui.ledger.limits import TypedLimits
 
 PATIENCE_S: Final = 5.0
 
@@ -177,12 +180,16 @@ class Book:
     ) -> tuple[Gauge, ...]:
         """The limits that count for a session (None: for any), and their spending from `since_ms` on."""
         # Needed for text alone.
-        from handinger_tui.ledger.scopes import accounted  # noqa: PLC0415 - see above
+        from handinger_tui.ledger.scopes import Scopes  # noqa: PLC0415 - see above
+
+        def in_force(typed: TypedLimits) -> tuple[Limit, ...]:
+            kept = [limit for limit in configured if (limit.scope, limit.unit) not in typed.lifted]
+            return effective((*typed.limits, *kept))
 
         with translated():
-            found = accounted(self._connection, session or Session("", 0), since_ms, simulated=simulated)
-        kept = [limit for limit in configured if (limit.scope, limit.unit) not in found.typed.lifted]
-        return gauges(effective((*found.typed.limits, *kept)), found.spent)
+            return Scopes().gauges(
+                self._connection, session or Session("", 0), since_ms, simulated=simulated, in_force=in_force
+            )
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from decimal import Decimal
 
-from handinger_tui.core.limits import Gauge, Limit, Scope, Unit, effective, gauges
+from handinger_tui.core.limits import Gauge, Limit, Scope, Unit, effective
 from handinger_tui.core.session import Session
 from handinger_tui.core.spending import Which
 from handinger_tui.ledger.accounts import Accounts
@@ -46,8 +46,9 @@ class Purse:
     async def gauges(self, session: Session) -> tuple[Gauge, ...]:
         """Each limit with what is spent of it, by the ledger as it is now."""
         since_ms = day_at(self._now_ms(), self._zone).start_ms
-        found = await self._accounts.accounted(session, since_ms, simulated=self.simulated)
-        return gauges(self._effective(found.typed), found.spent)
+        return await self._accounts.gauges(
+            session, since_ms, simulated=self.simulated, in_force=self._effective
+        )
 
     async def set_limit(self, session: Session, scope: Scope, unit: Unit, amount: Decimal | None) -> None:
         """Keep a limit for every program on this history; None lifts it, a configured one too.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from handinger_tui.core.limits import Scope, Unit
+from handinger_tui.core.limits import Gauge, Limit, Scope, Unit, gauges
 from handinger_tui.core.money import EXACT, Total, micro_credits, pico_usd, tidy
-from handinger_tui.core.readings import Reading, TurnMoney, reading_of, turn_money
-from handinger_tui.core.record import dataclass
+from handinger_tui.core.money_index import MoneyIndex
+from handinger_tui.core.readings import Reading, TurnMoney
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot
 from handinger_tui.core.spending import Spent, Which
@@ -24,40 +24,65 @@ from handinger_tui.ledger.totals import SUMS_OF_SPENT, spent, spent_of
 NO_TURNS: Final = Spent(0, Total(Decimal(0)), Total(Decimal(0)))
 
 
-@dataclass(frozen=True, slots=True)
-class Accounted:
-    """The limits that a person typed, and what every scope has spent."""
-
-    typed: TypedLimits
-    spent: Mapping[tuple[Scope, Unit], Total]
+InForce = Callable[[TypedLimits], tuple[Limit, ...]]
+"""Which limits count, given those that a person typed."""
 
 
-def accounted(
-    connection: sqlite3.Connection, session: Session, since_ms: int, *, simulated: bool
-) -> Accounted:
-    """As the ledger is now; days begin at `since_ms`.
+class Scopes:
+    """Looks again and again, at a session whose turns mostly stay as they are. For one thread."""
 
-    A turn of `session` that may spend and is not in the ledger yet is a gap of every scope.
-    """
-    typed = typed_limits(connection, Whose(session.session_id, session.worker_id, simulated))
-    charged = _charged(connection, session)
-    others = [turn for turn in session.turns if turn.turn_id not in charged and turn.may_spend]
-    # A turn may be charged under another session that knew it earlier.
-    missing = [turn for turn in others if not _turn(connection, turn).turns]
-    today = [turn for turn in missing if turn.live or turn.order.created_ms >= since_ms]
-    found = {
-        Scope.TURN: _newest(connection, session),
-        Scope.SESSION: _more(spent(connection, Which(session_id=session.session_id)), missing),
-        Scope.WORKER: _of_worker(connection, session, missing),
-        Scope.DAY: _more(spent(connection, Which(since_ms=since_ms, simulated=simulated)), today),
-    }
-    for turn, money in _too_large(session):
-        scopes = {Scope.SESSION, Scope.WORKER}
-        scopes |= {Scope.DAY} if turn.live or turn.order.created_ms >= since_ms else set()
-        scopes |= {Scope.TURN} if turn is session.sent else set()
-        found |= {scope: _counting(found[scope], money) for scope in scopes}
-    each = {(scope, Unit.USD): one.usd for scope, one in found.items()}
-    return Accounted(typed, each | {(scope, Unit.CREDITS): one.credits for scope, one in found.items()})
+    def __init__(self) -> None:
+        self._index = MoneyIndex()
+
+    def gauges(
+        self,
+        connection: sqlite3.Connection,
+        session: Session,
+        since_ms: int,
+        *,
+        simulated: bool,
+        in_force: InForce,
+    ) -> tuple[Gauge, ...]:
+        """The limits that count, by the ledger as it is now; days begin at `since_ms`.
+
+        A turn of `session` that may spend and is not in the ledger yet is a gap of every scope.
+        """
+        typed = typed_limits(connection, Whose(session.session_id, session.worker_id, simulated))
+        limits = in_force(typed)
+        asked = {limit.scope for limit in limits}
+        if not asked:
+            return ()
+        found = self._spent(connection, session, asked, Which(since_ms=since_ms, simulated=simulated))
+        each = {(scope, Unit.USD): one.usd for scope, one in found.items()}
+        return gauges(limits, each | {(scope, Unit.CREDITS): one.credits for scope, one in found.items()})
+
+    def _spent(
+        self, connection: sqlite3.Connection, session: Session, asked: Collection[Scope], day: Which
+    ) -> dict[Scope, Spent]:
+        charged = _charged(connection, session)
+        others = [turn for turn in session.turns if turn.turn_id not in charged and turn.may_spend]
+        # A turn may be charged under another session that knew it earlier.
+        missing = [turn for turn in others if not _turn(connection, turn).turns]
+        today = [turn for turn in missing if _of_day(turn, day)]
+        money = self._index(session.turns)
+        told = _told(session) if self._index.reading is Reading.TOTAL else None
+        read: dict[Scope, Callable[[], Spent]] = {
+            Scope.TURN: lambda: _newest(connection, session),
+            Scope.SESSION: lambda: _more(spent(connection, Which(session_id=session.session_id)), missing),
+            Scope.WORKER: lambda: _of_worker(connection, session, missing, told),
+            Scope.DAY: lambda: _more(spent(connection, day), today),
+        }
+        found = {scope: read[scope]() for scope in Scope if scope in asked}
+        for turn, taken in _too_large(session, money):
+            scopes = {Scope.SESSION, Scope.WORKER}
+            scopes |= {Scope.DAY} if _of_day(turn, day) else set()
+            scopes |= {Scope.TURN} if turn is session.sent else set()
+            found |= {scope: _counting(found[scope], taken) for scope in scopes & found.keys()}
+        return found
+
+
+def _of_day(turn: Turn, day: Which) -> bool:
+    return turn.live or turn.order.created_ms >= (day.since_ms or 0)
 
 
 def _charged(connection: sqlite3.Connection, session: Session) -> set[str]:
@@ -89,15 +114,18 @@ def _more(known: Spent, missing: Iterable[Turn], *, only_if_none: bool = False) 
 
 
 # -- amounts that no table holds ---------------------------------------------------------
-def _too_large(session: Session) -> list[tuple[Turn, TurnMoney]]:
+def _too_large(session: Session, money: Sequence[TurnMoney]) -> list[tuple[Turn, TurnMoney]]:
     """Turns with an amount beyond 64 bits: the ledger has it as unknown, but no limit is safe from it."""
     if not any(_beyond(turn.snapshot.usage) for turn in session.turns if turn.snapshot is not None):
         return []
-    each = zip(session.turns, turn_money(session.turns), strict=True)
-    return [(turn, money) for turn, money in each if _beyond(replace(money.usage, cost_usd=money.usd))]
+    each = zip(session.turns, money, strict=True)
+    return [(turn, taken) for turn, taken in each if _beyond(replace(taken.usage, cost_usd=taken.usd))]
 
 
 def _beyond(usage: Usage) -> bool:
+    # Asked of every turn: an amount below a million needs no closer look.
+    if not any(amount is not None and amount.adjusted() >= 6 for amount in (usage.cost_usd, usage.credits)):
+        return False
     usd, credited = tidy(usage.cost_usd), tidy(usage.credits)
     return (usd is not None and pico_usd(usd) is None) or (
         credited is not None and micro_credits(credited) is None
@@ -119,12 +147,16 @@ def _with(known: Total, amount: Decimal | None, money: TurnMoney) -> Total:
 
 
 # -- the worker ------------------------------------------------------------------------
-def _of_worker(connection: sqlite3.Connection, session: Session, missing: list[Turn]) -> Spent:
+def _of_worker(
+    connection: sqlite3.Connection,
+    session: Session,
+    missing: list[Turn],
+    told: tuple[Snapshot, int] | None,
+) -> Spent:
     """All sessions of the worker; where the worker tells a larger total of its own, that."""
     if session.worker_id is None:
         return _more(spent(connection, Which(session_id=session.session_id)), missing)
     ours = _more(spent(connection, Which(worker_id=session.worker_id)), missing)
-    told = _told(session)
     if told is None:
         return ours
     snapshot, behind = told
@@ -138,8 +170,6 @@ def _of_worker(connection: sqlite3.Connection, session: Session, missing: list[T
 
 def _told(session: Session) -> tuple[Snapshot, int] | None:
     """The newest reading of the worker's totals, and how many turns went on after it."""
-    if reading_of(session.turns) is not Reading.TOTAL:
-        return None
     behind = 0
     for turn in reversed(session.turns):
         for snapshot in (turn.snapshot, turn.before):

@@ -209,3 +209,32 @@ async def test_limits_are_only_ever_added_and_seen_by_every_program(tmp_path: Pa
     for sql in ("UPDATE limits SET amount = 1", "DELETE FROM limits"):
         with pytest.raises(sqlite3.IntegrityError):
             look(path, sql)
+
+
+async def test_only_what_a_limit_asks_for_is_added_up(ledger: Ledger) -> None:
+    await put_in(ledger, *(cells(f"t{number}", usd_pico=USD) for number in range(1, 4)))
+    into = ours(*(of(number, snapshot=told(number)) for number in range(1, 4)))
+    asked: list[str] = []
+    await ledger._run(lambda connection: connection.set_trace_callback(asked.append))
+    for configured, sums in (((), 0), (LIMITS[:1], 1), (LIMITS[2:3], 1), (LIMITS, 4)):
+        asked.clear()
+        found = await purse_on(ledger, *configured).gauges(into)
+        assert [gauge.limit for gauge in found] == list(configured)
+        assert sum("SUM(" in one for one in asked) == sums, configured
+
+
+async def test_what_is_remembered_of_a_session_is_of_no_other_one(
+    ledger: Ledger,
+) -> None:
+    await put_in(ledger, cells("t1", usd_pico=2 * USD), cells("t2"))
+    purse = purse_on(ledger, Limit(Scope.WORKER, Unit.USD, Decimal(10)))
+    rising = ours(of(1, snapshot=told(8)), of(2, snapshot=told(9)))
+    falling = ours(rising.turns[0], of(2, snapshot=told(7)))
+    for into, expected in (
+        (rising, Total(Decimal(9))),
+        (falling, Total(Decimal(2), 1)),
+        (rising, Total(Decimal(9))),
+        (ours(of(3, snapshot=told(1)), name="ses_2"), Total(Decimal(2), 2)),
+        (ours(rising.turns[0]), Total(Decimal(8))),
+    ):
+        assert (await spent(purse, into))["worker"] == expected
