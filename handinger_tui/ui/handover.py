@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from textual._xterm_parser import XTermParser
 from textual.app import App
 
 from handinger_tui.ui.hangup import OutlastingDriver
@@ -20,7 +19,7 @@ def driver_for(early: Early, take: Callable[[str], None]) -> type[OutlastingDriv
     """A driver that takes over from `early` when it first starts; `take` is given the text typed so far."""
 
     class TakingOver(OutlastingDriver):
-        """Stays on the alternate screen and in raw mode, and reads first what was typed before it."""
+        """Stays on the alternate screen and in raw mode, and hears first what was typed before it."""
 
         def __init__(self, app: App[Any], **settings: Any) -> None:
             super().__init__(app, **settings)
@@ -34,8 +33,7 @@ def driver_for(early: Early, take: Callable[[str], None]) -> type[OutlastingDriv
                 text, self._typed = early.finish()
                 take(text)
                 self._entered = True
-            # Textual leaves it without types.
-            super().start_application_mode()  # type: ignore[no-untyped-call]
+            super().start_application_mode()
             if first:
                 # Those it found are raw already: what is put back in the end is what was before.
                 self.attrs_before = early.attributes
@@ -47,13 +45,9 @@ def driver_for(early: Early, take: Callable[[str], None]) -> type[OutlastingDriv
             else:
                 super().write(data)
 
-        def run_input_thread(self) -> None:
-            """What was typed before, then what is typed now."""
+        def typed_before(self) -> bytes:
+            """What was typed before, the first time."""
             typed, self._typed = self._typed or b"", b""
-            if typed:
-                parser = XTermParser(self._debug)
-                for event in parser.feed(typed.decode("utf-8", "replace")):
-                    self.process_message(event)
-            super().run_input_thread()
+            return typed
 
     return TakingOver

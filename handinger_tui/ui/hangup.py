@@ -3,54 +3,23 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final
 
 from textual._ansi_sequences import SYNC_END, SYNC_START
 from textual.app import App
 from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
 
 from handinger_tui.ui.terminal.hearing import HearingDriver, HearingParser
+from handinger_tui.ui.terminal.listening import Listener
+from handinger_tui.ui.terminal.writing import StraightWriter
 
+GONE: Final = 143
+"""The exit code after a terminal that went without a signal (SIGHUP has the same)."""
 
-class Written(Protocol):
-    """What Textual's writing thread needs of a terminal."""
-
-    def write(self, text: str, /) -> int:
-        """Take text."""
-        ...
-
-    def flush(self) -> None:
-        """Have it shown."""
-        ...
-
-    def fileno(self) -> int:
-        """The descriptor."""
-        ...
-
-
-class Outlasting:
-    """A terminal; once it is gone, what is written goes nowhere.
-
-    An error would end the thread that writes. Its queue holds 30 texts: whoever puts the next
-    one, the app on its way out included, would wait for ever.
-    """
-
-    def __init__(self, terminal: Written) -> None:
-        self._terminal = terminal
-        self.fileno = terminal.fileno
-
-    def write(self, text: str, /) -> int:
-        """Write, or do not."""
-        with suppress(OSError):
-            self._terminal.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        """Flush, or do not."""
-        with suppress(OSError):
-            self._terminal.flush()
+# The driver makes its writer by this name; there is one driver in a program.
+vars(linux_driver)["WriterThread"] = StraightWriter
 
 
 class OutlastingDriver(HearingDriver, LinuxDriver):
@@ -62,16 +31,13 @@ class OutlastingDriver(HearingDriver, LinuxDriver):
 
     def __init__(self, app: App[Any], **settings: Any) -> None:
         super().__init__(app, **settings)
-        if self._file is not None:
-            # All that Textual uses of a file is there.
-            self._file = Outlasting(self._file)  # type: ignore[assignment]  # see above
         self._paint: list[str] | None = None
+        self._listener: Listener | None = None
 
     def write(self, data: str) -> None:
-        """As Textual's own, but a paint goes to the writing thread in one piece.
+        """As Textual's own, but a paint goes to the terminal in one piece.
 
-        Textual hands over its beginning, itself and its end: three times that thread would be woken, and
-        the terminal shows nothing before the end.
+        Textual hands over its beginning, itself and its end: the terminal shows nothing before the end.
         """
         if data == SYNC_START and self._paint is None:
             self._paint = [data]
@@ -83,11 +49,45 @@ class OutlastingDriver(HearingDriver, LinuxDriver):
             data, self._paint = "".join(self._paint), None
         super().write(data)
 
+    def start_application_mode(self) -> None:
+        """As Textual's own, but the loop reads what is typed."""
+        before = self._key_thread
+        # Textual leaves it without types.
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        # In the background of a shell it starts nothing.
+        if self._key_thread is not before:
+            self._listen(self.typed_before())
+
+    def typed_before(self) -> bytes:
+        """What somebody else read from the terminal, and left to us."""
+        return b""
+
     def run_input_thread(self) -> None:
-        """As Textual's own, with a parser that keeps answers out of what is typed."""
-        # It makes one by this name; there is one driver in a program.
-        vars(linux_driver)["XTermParser"] = partial(HearingParser, self.ears)
-        super().run_input_thread()
+        """Textual's thread for reading has nothing to do."""
+
+    def _listen(self, typed: bytes) -> None:
+        self._deafen()
+        parser = HearingParser(self.ears, self._debug)
+        fail = self._app._handle_exception
+        self._listener = Listener(self.fileno, parser, self.process_message, self._gone, fail)
+        self._listener.start(self._loop)
+        self._listener.hear(typed)
+
+    def _deafen(self) -> None:
+        if self._listener is not None:
+            self._listener.stop()
+
+    def _gone(self) -> None:
+        self._app.exit(return_code=GONE)
+
+    def send_message(self, message: Message) -> None:
+        """As Textual's own, which takes the long way from a thread."""
+        self._app.post_message(message)
+
+    def disable_input(self) -> None:
+        """As Textual's own, and what is typed is left to others."""
+        self._deafen()
+        super().disable_input()
 
     def stop_application_mode(self) -> None:
         """As Textual's own, after the last word: at the end, and before a shell or an editor."""

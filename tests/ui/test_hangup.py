@@ -1,45 +1,97 @@
-"""A terminal that is gone: the thread that writes to it goes on to its end, so nobody waits for it."""
+"""The driver on Unix: paints in one piece, keys from before and from now, and a terminal that goes."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pty
+import tty
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from textual._ansi_sequences import SYNC_END, SYNC_START
-from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Key
+from textual.message import Message
 
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.hangup import Outlasting, OutlastingDriver
+from handinger_tui.ui.hangup import GONE, OutlastingDriver
 from tests.ui.fakes import launch
 
 
-@pytest.mark.timeout(30)
-def test_writing_to_a_closed_terminal_ends() -> None:
-    ours, theirs = pty.openpty()
-    terminal = os.fdopen(theirs, "w")
-    os.close(ours)
-    with pytest.raises(OSError, match="Input/output"):
-        print("x", file=terminal, flush=True)
-    writer = WriterThread(Outlasting(terminal))  # type: ignore[arg-type]  # all that is used of it is there
-    writer.start()
-    for _ in range(10 * MAX_QUEUED_WRITES):
-        writer.write("x" * 1000)
-    writer.stop()
-    assert not writer.is_alive()
-    # What is left in the buffer has nowhere to go.
-    with pytest.raises(OSError, match="Input/output"):
-        terminal.close()
+@dataclass
+class Wire:
+    """Both ends of a pseudo-terminal in raw mode."""
+
+    ours: int
+    theirs: int
+    open: bool = True
+
+    def hang_up(self) -> None:
+        """As a window that is closed."""
+        os.close(self.ours)
+        self.open = False
 
 
-async def test_a_paint_goes_to_the_writing_thread_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    """Closed afterwards."""
+    ends = Wire(*pty.openpty())
+    tty.setraw(ends.theirs)
+    yield ends
+    os.close(ends.theirs)
+    if ends.open:
+        ends.hang_up()
+
+
+async def test_a_paint_goes_to_the_terminal_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     handed: list[str] = []
     monkeypatch.setattr(LinuxDriver, "write", lambda _driver, data: handed.append(data))
     driver = OutlastingDriver(HandingerApp(launch()))
     for data in ("title", SYNC_START, "rows", "cursor", SYNC_END, "bell"):
         driver.write(data)
     assert handed == ["title", f"{SYNC_START}rowscursor{SYNC_END}", "bell"]
+
+
+@pytest.mark.timeout(30)
+async def test_a_terminal_that_goes_without_a_signal_ends_the_app(
+    monkeypatch: pytest.MonkeyPatch, wire: Wire
+) -> None:
+    ended = asyncio.Queue[int]()
+    app = HandingerApp(launch())
+
+    def ends(*, return_code: int) -> None:
+        ended.put_nowait(return_code)
+
+    monkeypatch.setattr(app, "exit", ends)
+    driver = OutlastingDriver(app)
+    driver.fileno = wire.theirs
+    driver._listen(b"")
+    wire.hang_up()
+    assert await ended.get() == GONE
+
+
+@pytest.mark.timeout(30)
+async def test_what_was_typed_before_comes_first_and_a_torn_letter_is_one(
+    monkeypatch: pytest.MonkeyPatch, wire: Wire
+) -> None:
+    posted = asyncio.Queue[Message]()
+    app = HandingerApp(launch())
+    monkeypatch.setattr(app, "post_message", posted.put_nowait)
+    driver = OutlastingDriver(app)
+    driver.fileno = wire.theirs
+    os.write(wire.ours, b"\xbcr sp\xc3\xa4ter")
+    driver._listen(b"vorher f\xc3")
+    keys = [await posted.get() for _ in "vorher für später"]
+    assert "".join(str(key.character) for key in keys if isinstance(key, Key)) == "vorher für später"
+    assert all(key._sender is app for key in keys)
+    # Whoever has the terminal now reads it alone.
+    driver.disable_input()
+    tty.setraw(wire.theirs)
+    os.write(wire.ours, b"x")
+    assert await asyncio.to_thread(os.read, wire.theirs, 9) == b"x"
+    assert posted.empty()
 
 
 def test_the_app_takes_the_driver_that_outlasts_unless_another_is_asked_for(

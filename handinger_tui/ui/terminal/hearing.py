@@ -52,6 +52,11 @@ class Ears:
         """From now on answers come, the last of them one that every terminal gives (DA1)."""
         self.asked = self.waiting = True
 
+    @property
+    def holds(self) -> bool:
+        """Something is held that may be the beginning of an answer."""
+        return bool(self._held)
+
     def hear(self, data: str, now: float) -> tuple[str, list[str]]:
         """What is left for the keys, and the answers."""
         text, self._held = self._held + data, ""
@@ -81,6 +86,11 @@ class HearingParser(XTermParser):
     def __init__(self, ears: Ears, debug: bool = False) -> None:
         self._ears = ears
         super().__init__(debug)
+
+    @property
+    def unsure(self) -> bool:
+        """The last signs may be a key, or the beginning of something longer: time tells, by `tick`."""
+        return self._ears.holds or self._timeout_time is not None
 
     def feed(self, data: str) -> Iterable[Message]:
         """Keys, and answers before them."""

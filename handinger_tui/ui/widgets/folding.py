@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from textual.events import Key
+from textual.events import Event, Key
 from textual.geometry import Region
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -15,6 +15,7 @@ from textual.widgets.text_area import Edit, EditResult, Location, Selection
 
 from handinger_tui.core.attaching import fold, folds_in, refolded, renumbered
 from handinger_tui.core.drafts import Draft
+from handinger_tui.ui.terminal.at_once import AtOnce
 
 
 class FoldingArea(TextArea):
@@ -24,9 +25,16 @@ class FoldingArea(TextArea):
         self.pasted: list[str] = []
         """The texts by number, from 1. None is ever taken away: undo and history may bring it back."""
         self._styled = False
+        self._at_once = AtOnce(self)
         super().__init__(id=id, compact=True, highlight_cursor_line=False, show_line_numbers=False)
 
     # -- painting ------------------------------------------------------------------------------
+    async def on_event(self, event: Event) -> None:
+        """What a key did is shown before others hear of it."""
+        await super().on_event(event)
+        if isinstance(event, Key) and self.is_attached:
+            self._at_once.paint()
+
     def on_key(self, event: Key) -> None:
         """Corrections act among the letters, in the order in which they were typed."""
         act = _CORRECTIONS.get(event.key)
