@@ -16,9 +16,10 @@ from handinger_tui.api.reply import HttpReply, error_in, is_json, media_type, pa
 from handinger_tui.api.routes import Origin, segment
 from handinger_tui.api.uploads import Upload, upload
 from handinger_tui.core.frames import Via
-from handinger_tui.core.jsontext import Json, NotJson, parse
+from handinger_tui.core.jsontext import Json, NotJson, parse, parse_exact
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.secret import Secret
+from handinger_tui.core.snapshot import WorkerBody, body_of
 from handinger_tui.core.turn import Order
 
 if TYPE_CHECKING:
@@ -137,16 +138,15 @@ class WorkerClient:
         async with self.connection.get(url, STREAM_OR_JSON) as response:
             yield HttpReply(response, via, self.limits)
 
-    async def read_worker(self, worker_id: str) -> str:
-        """GET the worker: the text of a JSON object. One attempt.
+    async def read_worker(self, worker_id: str) -> WorkerBody:
+        """GET the worker: a JSON object. One attempt.
 
         Raises:
             ApiError
         """
         async with self.connection.get(self._worker(worker_id), JSON) as response:
             text = await self._json_text(response, self.limits.max_json_bytes)
-            parsed_answer(text, response.status_code)
-            return text
+            return body_of(text, parsed_answer(text, response.status_code, parse_exact))
 
     # -- e-mail and schedules ------------------------------------------------------------
     async def email(self, worker_id: str) -> str:

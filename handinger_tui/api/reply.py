@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
@@ -162,7 +162,7 @@ class HttpReply:
         return Piece(Framing.JSON, text)
 
 
-def parsed_answer(text: str, status: int) -> dict[str, Json]:
+def parsed_answer(text: str, status: int, read: Callable[[str], Json] = parse) -> dict[str, Json]:
     """A JSON body as an object.
 
     Raises:
@@ -170,7 +170,7 @@ def parsed_answer(text: str, status: int) -> dict[str, Json]:
         Refused: an error object.
     """
     try:
-        value = parse(text)
+        value = read(text)
     except NotJson:
         looks = text.lstrip().startswith(("{", "["))
         raise (faults.undecodable("The answer") if looks else faults.mislabelled()) from None

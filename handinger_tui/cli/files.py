@@ -19,9 +19,9 @@ from handinger_tui.cli.output import put, say
 from handinger_tui.cli.places import expanded
 from handinger_tui.cli.wiring import Parts
 from handinger_tui.core.errors import ApiError, LinkExpired, SettingsError
-from handinger_tui.core.jsontext import Json, as_object, dump, parse_exact
+from handinger_tui.core.jsontext import Json, as_object, dump
 from handinger_tui.core.safety import clean_json, clean_line
-from handinger_tui.core.snapshot import WorkerFile, snapshot_of
+from handinger_tui.core.snapshot import WorkerFile
 from handinger_tui.core.turn import Kind
 from handinger_tui.core.words import plural, size
 
@@ -61,7 +61,7 @@ async def run(told: argparse.Namespace, parts: Parts) -> int:
 
 
 async def _read(client: WorkerClient, worker_id: str) -> tuple[WorkerFile, ...]:
-    return snapshot_of(as_object(parse_exact(await client.read_worker(worker_id)))).files
+    return (await client.read_worker(worker_id)).snapshot.files
 
 
 # -- list ----------------------------------------------------------------------------------

@@ -91,14 +91,15 @@ def _whole(text: str, decoder: json.JSONDecoder) -> Json:
 
 
 def _depth(value: Json) -> int:
+    # Asked of every long document; the decoder makes plain dicts and lists alone.
     depth, level = 0, [value]
     while level:
         depth += 1
         level = [
             item
             for box in level
-            if isinstance(box, dict | list)
-            for item in (box.values() if isinstance(box, dict) else box)
+            if type(box) is dict or type(box) is list
+            for item in (box.values() if type(box) is dict else box)
         ]
     return depth
 

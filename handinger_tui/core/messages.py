@@ -6,7 +6,7 @@ model messages {role, content: string | parts}. Source: tests/wire/README.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from unicodedata import normalize
 
@@ -41,6 +41,12 @@ def id_of(message: JsonObject) -> str | None:
 
 def text_of(message: JsonObject) -> str:
     """All text of a message, joined."""
+    match message.get("parts"):
+        case [{"type": "text", "text": str(text)}]:
+            # Nearly all that people ask: a long history is walked for every reading.
+            return text
+        case _:
+            pass
     return "".join(part.text for part in parts_of(message) if isinstance(part, TextPart))
 
 
@@ -50,16 +56,22 @@ def asked_as(prompt: str) -> str:
     A service may trim it, store other line ends or composed letters, and half a surrogate pair
     never travels. Taking such a prompt for another one would call a paid turn "not delivered".
     """
+    if prompt.isascii():
+        return " ".join(prompt.split())
     sent = prompt.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return " ".join(normalize("NFC", sent).split())
 
 
 def asks(message: JsonObject, prompt: str) -> bool:
     """Whether this is a user's message with that prompt."""
-    if role_of(message) != "user":
-        return False
-    text = text_of(message)
-    return text == prompt or asked_as(text) == asked_as(prompt)
+    return bool(asking((message,), prompt))
+
+
+def asking(messages: Sequence[JsonObject], prompt: str) -> list[int]:
+    """Where a user's messages with that prompt stand."""
+    known_as = asked_as(prompt)
+    users = ((at, message) for at, message in enumerate(messages) if role_of(message) == "user")
+    return [at for at, message in users if asked_as(text_of(message)) == known_as]
 
 
 def parts_of(message: JsonObject) -> tuple[Part, ...]:

@@ -11,10 +11,10 @@ from dataclasses import replace
 from enum import Enum, auto
 from typing import Final
 
-from handinger_tui.core.jsontext import Json, as_object, dump, parse_exact
-from handinger_tui.core.messages import asks, id_of, parts_of, role_of
+from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.messages import asking, id_of, parts_of, role_of
 from handinger_tui.core.record import dataclass
-from handinger_tui.core.snapshot import JsonObject, Snapshot, snapshot_of, worker_in
+from handinger_tui.core.snapshot import JsonObject, Snapshot, WorkerBody, worker_in
 from handinger_tui.core.text import Rope
 from handinger_tui.core.turn import Order, Part, ReasoningPart, StepPart, TextPart, Turn
 
@@ -46,7 +46,7 @@ CANNOT_TELL: Final = Answer(None)
 
 def times_asked(snapshot: Snapshot, prompt: str) -> int:
     """How many user messages of the worker ask this."""
-    return sum(asks(message, prompt) for message in snapshot.messages)
+    return len(asking(snapshot.messages, prompt))
 
 
 def answer_to(order: Order, snapshot: Snapshot) -> Answer:
@@ -56,7 +56,7 @@ def answer_to(order: Order, snapshot: Snapshot) -> Answer:
         return CANNOT_TELL
     if not order.prompt:
         return _answer_after(snapshot, users[-1])
-    ours = [at for at in users if asks(snapshot.messages[at], order.prompt)]
+    ours = asking(snapshot.messages, order.prompt)
     wanted = order.seen_before if order.seen_before is not None else max(len(ours) - 1, 0)
     return _answer_after(snapshot, ours[wanted]) if len(ours) > wanted else Answer(False)
 
@@ -273,17 +273,16 @@ SLIM_ABOVE: Final = 4096
 SLIM_MESSAGES: Final = 1 << 20
 
 
-def slim_worker(text: str, order: Order, *, messages: bool = True) -> str:
+def slim_worker(body: WorkerBody, order: Order, *, messages: bool = True) -> str:
     """The body of a Worker as it is stored: other turns' messages left out.
 
     Numbers keep their exact text. Without this every poll of a long worker
     would store the whole conversation again.
     """
-    if len(text) <= SLIM_ABOVE:
-        return text
-    told = as_object(parse_exact(text))
-    worker = dict(worker_in(told) or told)
-    answer = answer_to(order, snapshot_of(worker))
+    if len(body.text) <= SLIM_ABOVE:
+        return body.text
+    worker = dict(worker_in(body.wire) or body.wire)
+    answer = answer_to(order, body.snapshot) if messages else CANNOT_TELL
     if not messages:
         worker.pop("messages", None)
     elif answer.present:
@@ -291,7 +290,7 @@ def slim_worker(text: str, order: Order, *, messages: bool = True) -> str:
         older: list[Json] = [prompt] * (order.seen_before or 0)
         after: list[Json] = [] if answer.last else [{"role": "user", "parts": []}]
         worker["messages"] = [*older, prompt, *answer.messages, *after]
-    elif len(text) > SLIM_MESSAGES:
+    elif len(body.text) > SLIM_MESSAGES:
         worker.pop("messages", None)
     if isinstance(worker.get("output_text"), str):
         worker.pop("output", None)

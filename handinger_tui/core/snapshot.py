@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import Final
 
-from handinger_tui.core.jsontext import Json, as_list, as_object, as_text, dump
+from handinger_tui.core.jsontext import Json, as_list, as_object, as_text, dump, parse_exact
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.usage import NO_COSTS, NO_USAGE, Costs, Usage, costs_of, count, usage_of
 
@@ -129,6 +129,28 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
         metadata=as_object(wire.get("metadata")),
         created_at=_milliseconds(wire.get("created_at")),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerBody:
+    """A body that tells of a Worker: its text as it came, the object in it, and what that says.
+
+    Long ones are parsed once, where they arrive; `wire` is as parsed by `parse_exact`, and never changed.
+    """
+
+    text: str
+    wire: JsonObject
+    snapshot: Snapshot
+
+
+def body_of(text: str, wire: JsonObject | None = None) -> WorkerBody:
+    """Read a body; `wire` where it is parsed already. What is JSON and no object says nothing.
+
+    Raises:
+        NotJson
+    """
+    told = as_object(parse_exact(text)) if wire is None else wire
+    return WorkerBody(text, told, snapshot_of(told))
 
 
 def _output_text(wire: JsonObject) -> str | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from handinger_tui.core.fold import fold
 from handinger_tui.core.frames import Frame, Framing, Look, Note
-from handinger_tui.core.jsontext import Json, NotJson, as_object, dump, parse_exact
+from handinger_tui.core.jsontext import Json, dump
 from handinger_tui.core.messages import asked_as, role_of, text_of
 from handinger_tui.core.outcome import fault_object, judge
 from handinger_tui.core.session import Session
-from handinger_tui.core.snapshot import Snapshot, snapshot_of, worker_in
+from handinger_tui.core.snapshot import Snapshot, WorkerBody, worker_in
 from handinger_tui.core.turn import Order, Trigger, TurnStatus
 from handinger_tui.engine.ports import Ids
 
@@ -19,18 +19,13 @@ NEVER_THERE = (TurnStatus.NOT_SENT, TurnStatus.REJECTED, TurnStatus.NOT_DELIVERE
 """Ends of turns that the Worker has never heard of."""
 
 
-def adopted_turns(session: Session, body: str, now_ms: int, ids: Ids) -> list[Adopted]:
+def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> list[Adopted]:
     """An order and frames for each turn of the Worker after those that the session holds.
 
     Turns are told apart by prompt and how often it was asked. Only the newest
     one carries usage and costs: nobody knows what the older ones took.
     """
-    try:
-        answer = as_object(parse_exact(body))
-    except NotJson:
-        return []
-    worker = worker_in(answer) or answer
-    snapshot = snapshot_of(worker)
+    worker, snapshot = worker_in(body.wire) or body.wire, body.snapshot
     worker_id = session.worker_id or snapshot.worker_id
     groups = _groups(list(snapshot.messages))
     if not groups:

@@ -96,8 +96,8 @@ class Engine(Starting):
         if worker_id is None or desk.session.busy:
             return desk.session
         patience, reads = self._outside.patience, READS if insist else 1
-        text = await read_again(lambda: self._api.read_worker(worker_id), self._clock, patience, reads)
-        for order, frames in adopted_turns(desk.session, text, self._clock.now_ms(), self._ids):
+        body = await read_again(lambda: self._api.read_worker(worker_id), self._clock, patience, reads)
+        for order, frames in adopted_turns(desk.session, body, self._clock.now_ms(), self._ids):
             await self._log.open_turn(desk.session, order)
             folding = Fold(order)
             for frame in frames:

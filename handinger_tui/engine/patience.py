@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import ApiError, BrokenContract, Refused, Unreachable
 from handinger_tui.core.record import dataclass
+from handinger_tui.core.snapshot import WorkerBody
 from handinger_tui.core.turn import Kind
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class Patience:
 
 
 async def read_again(
-    read: Callable[[], Awaitable[str]], clock: Clock, patience: Patience, reads: int = READS
-) -> str:
+    read: Callable[[], Awaitable[WorkerBody]], clock: Clock, patience: Patience, reads: int = READS
+) -> WorkerBody:
     """A reading, tried `reads` times at most where the service stumbles.
 
     A refusal, or no service at all, is final.

@@ -9,6 +9,7 @@ from typing import Protocol
 from handinger_tui.core.frames import Frame, Piece, Via
 from handinger_tui.core.limits import Gauge
 from handinger_tui.core.session import Session
+from handinger_tui.core.snapshot import WorkerBody
 from handinger_tui.core.turn import Order
 
 
@@ -64,8 +65,8 @@ class WorkerApi(Protocol):
         """
         ...
 
-    async def read_worker(self, worker_id: str) -> str:
-        """GET the worker: the body text of a JSON object.
+    async def read_worker(self, worker_id: str) -> WorkerBody:
+        """GET the worker: a JSON object.
 
         Raises:
             ApiError: one attempt, no repetition; the engine owns the patience.

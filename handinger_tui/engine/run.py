@@ -25,13 +25,13 @@ from handinger_tui.core.errors import (
 from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.fold import Fold
 from handinger_tui.core.frames import Frame, Framing, Look, Note, Piece
-from handinger_tui.core.jsontext import Json, NotJson, as_object, dump, parse_exact
+from handinger_tui.core.jsontext import Json, NotJson, dump
 from handinger_tui.core.outcome import fault_object, judge
 from handinger_tui.core.reconcile import Sight, sight, slim_worker, times_asked
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
-from handinger_tui.core.snapshot import Snapshot, snapshot_of
+from handinger_tui.core.snapshot import Snapshot, body_of
 from handinger_tui.core.turn import Fault, Kind, Order, Turn, TurnStatus
 from handinger_tui.engine.patience import Patience
 from handinger_tui.engine.ports import Clock, Reply, TurnLog, WorkerApi
@@ -192,13 +192,12 @@ class Run:
             return
         try:
             async with asyncio.timeout(self.patience.before_timeout):
-                text = await self.api.read_worker(self.order.worker_id)
-            snapshot = self.read(text)
+                body = await self.api.read_worker(self.order.worker_id)
         except (ApiError, TimeoutError):
             return
-        if snapshot is not None:
-            self.feed(Framing.JSON, slim_worker(text, self.order, messages=False), Look.BEFORE)
-            self.note(Note.ASKED, times=times_asked(snapshot, self.order.prompt))
+        if body.wire:
+            self.feed(Framing.JSON, slim_worker(body, self.order, messages=False), Look.BEFORE)
+            self.note(Note.ASKED, times=times_asked(body.snapshot, self.order.prompt))
 
     async def _watch_money(self) -> None:
         """Poll usage and costs while the stream runs; at a slowing pace where they stand still."""
@@ -209,13 +208,13 @@ class Run:
             interval = min(interval * 1.5, max(usual, self.patience.poll_interval_max))
             if self.worker_id is None or self.turn.status is not TurnStatus.ACCEPTED:
                 continue
-            with suppress(ApiError, NotJson):
-                text = await self.api.read_worker(self.worker_id)
+            with suppress(ApiError):
+                body = await self.api.read_worker(self.worker_id)
                 # The stream may have ended while we asked: then settling reads the worker itself.
                 if self.turn.status is not TurnStatus.ACCEPTED:
                     continue
                 before = self.turn.snapshot
-                self.feed(Framing.JSON, slim_worker(text, self.order, messages=False), Look.MONEY)
+                self.feed(Framing.JSON, slim_worker(body, self.order, messages=False), Look.MONEY)
                 if _moved(before, self.turn.snapshot):
                     interval = usual
 
@@ -254,19 +253,11 @@ class Run:
         if piece.framing is not Framing.JSON:
             self.feed(piece.framing, piece.data, piece.event, piece.id)
             return
-        snapshot = self.read(piece.data)
-        if snapshot is None:
-            self.feed(Framing.JSON, piece.data, Look.ANSWER)
-            return
-        self.feed(Framing.JSON, slim_worker(piece.data, self.order), Look.ANSWER)
-
-    def read(self, text: str) -> Snapshot | None:
-        """The Worker in a body; None when it is no object."""
-        try:
-            wire = as_object(parse_exact(text))
-        except NotJson:
-            return None
-        return snapshot_of(wire) if wire else None
+        data = piece.data
+        with suppress(NotJson):
+            body = body_of(data)
+            data = slim_worker(body, self.order) if body.wire else data
+        self.feed(Framing.JSON, data, Look.ANSWER)
 
     def feed(self, framing: Framing, data: str, event: str = "", frame_id: str | None = None) -> None:
         """Number, store and fold one frame, and tell the listeners; of a stream, once for each read."""
@@ -293,13 +284,12 @@ class Run:
         Raises:
             ApiError
         """
-        text = await self.api.read_worker(self.worker_id or "")
-        snapshot = self.read(text)
-        if snapshot is None or not still():
+        body = await self.api.read_worker(self.worker_id or "")
+        if not body.wire or not still():
             return False
         self.note(Note.WATCHING)
-        done = sight(self.turn, snapshot, accepted=True) is Sight.DONE
-        self.feed(Framing.JSON, slim_worker(text, self.order), Look.AFTER if done else Look.DURING)
+        done = sight(self.turn, body.snapshot, accepted=True) is Sight.DONE
+        self.feed(Framing.JSON, slim_worker(body, self.order), Look.AFTER if done else Look.DURING)
         if done:
             self.settle_by_answer(recovered=False)
         else:
@@ -315,12 +305,11 @@ class Run:
         """
         if self.worker_id is None:
             return True
-        text = await self.api.read_worker(self.worker_id)
-        snapshot = self.read(text)
-        if snapshot is None:
+        body = await self.api.read_worker(self.worker_id)
+        if not body.wire:
             return True
-        self.feed(Framing.JSON, slim_worker(text, self.order), Look.AFTER)
-        return not snapshot.busy
+        self.feed(Framing.JSON, slim_worker(body, self.order), Look.AFTER)
+        return not body.snapshot.busy
 
     def settle(self, status: TurnStatus, fault: Fault | None, *, recovered: bool = False) -> None:
         """Say how the turn ended for us."""

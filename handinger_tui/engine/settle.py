@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from handinger_tui.core.errors import ApiError, BrokenContract, Refused, StreamLost
 from handinger_tui.core.frames import Framing, Look, Note, Via
 from handinger_tui.core.reconcile import Sight, sight, slim_worker
+from handinger_tui.core.snapshot import WorkerBody
 from handinger_tui.core.turn import Fault, Kind, TurnStatus
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Settling:
         """Read the worker once and act on it; returns after a pause where one is due."""
         run = self._run
         try:
-            text = await run.api.read_worker(run.worker_id or "")
+            body = await run.api.read_worker(run.worker_id or "")
         except Refused as refusal:
             if refusal.kind is not Kind.RATE_LIMITED:
                 self._give_up(refusal)
@@ -87,25 +88,24 @@ class Settling:
         except ApiError as trouble:
             await self._retry(trouble)
             return
-        snapshot = run.read(text)
-        if snapshot is None or snapshot.silent:
+        if body.snapshot.silent:
             await self._retry(NO_WORKER)
             return
-        seen = sight(run.turn, snapshot, accepted=self._accepted)
+        seen = sight(run.turn, body.snapshot, accepted=self._accepted)
         if seen is Sight.DONE:
-            run.feed(Framing.JSON, slim_worker(text, run.order), Look.AFTER)
+            run.feed(Framing.JSON, slim_worker(body, run.order), Look.AFTER)
             run.settle_by_answer(recovered=self._doubt is not None)
         elif seen is Sight.BUSY:
-            await self._busy(text)
+            await self._busy(body)
         else:
             await self._missing(seen)
 
-    async def _busy(self, text: str) -> None:
+    async def _busy(self, body: WorkerBody) -> None:
         """The worker runs: follow it live where a stream is to be had, else poll."""
         run = self._run
         self._news = run.clock.monotonic()
         self._absent = 0
-        run.feed(Framing.JSON, slim_worker(text, run.order), Look.DURING)
+        run.feed(Framing.JSON, slim_worker(body, run.order), Look.DURING)
         while self._follows:
             via = self._follows[0]
             if await self._follow(via):

@@ -8,6 +8,7 @@ import pytest
 
 from handinger_tui.api.limits import Limits
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused, ServerFault, StreamLost
+from handinger_tui.core.snapshot import body_of
 from handinger_tui.core.turn import Kind
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import Clients
@@ -83,7 +84,7 @@ async def test_a_silent_error_body_is_not_waited_for(server: Server, connect: Cl
 # -- reading a worker ----------------------------------------------------------------------------
 async def test_read_worker_gives_the_text(server: Server, client: WorkerApi) -> None:
     server.answer(as_json("\ufeff" + WORKER))
-    assert await client.read_worker("w1") == WORKER
+    assert await client.read_worker("w1") == body_of(WORKER)
     assert server.requests[0].header("accept") == "application/json"
 
 

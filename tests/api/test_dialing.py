@@ -117,4 +117,4 @@ async def test_loopback_goes_through_no_proxy(
     monkeypatch.delenv("no_proxy", raising=False)
     server.answer(as_json('{"id":"w1"}'))
     client = await connect(server.url, Limits())
-    assert await client.read_worker("w1") == '{"id":"w1"}'
+    assert (await client.read_worker("w1")).text == '{"id":"w1"}'

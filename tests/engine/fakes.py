@@ -13,6 +13,7 @@ from handinger_tui.core.errors import ApiError, LedgerError
 from handinger_tui.core.fold import fold
 from handinger_tui.core.frames import Frame, Framing, Piece, Via
 from handinger_tui.core.session import Session, put_turn
+from handinger_tui.core.snapshot import WorkerBody, body_of
 from handinger_tui.core.turn import Order
 from handinger_tui.engine.engine import Engine, Home
 from handinger_tui.engine.patience import Patience
@@ -107,13 +108,13 @@ class FakeApi:
             raise step
         yield FakeReply(step, via=via)
 
-    async def read_worker(self, worker_id: str) -> str:
+    async def read_worker(self, worker_id: str) -> WorkerBody:
         self.reads += 1
         await asyncio.sleep(0)
         step = self.workers.pop(0) if len(self.workers) > 1 else self.workers[0]
         if isinstance(step, ApiError):
             raise step
-        return step
+        return body_of(step)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from textual.widgets import OptionList
 
 from handinger_tui.core.errors import Refused, Unreachable
 from handinger_tui.core.session import SessionSummary
+from handinger_tui.core.snapshot import WorkerBody
 from handinger_tui.core.turn import Kind, TurnStatus
 from handinger_tui.ui.launch import Badge, Opening
 from tests.engine.fakes import PLACE, FakeApi, FakeLog, worker
@@ -150,7 +151,7 @@ class SlowApi(FakeApi):
 
     may: asyncio.Event
 
-    async def read_worker(self, worker_id: str) -> str:
+    async def read_worker(self, worker_id: str) -> WorkerBody:
         await self.may.wait()
         return await super().read_worker(worker_id)
 
