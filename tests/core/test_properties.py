@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+from unicodedata import normalize
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from handinger_tui.core.dialects.ui_message import CHUNKS
 from handinger_tui.core.fold import Fold, fold
 from handinger_tui.core.frames import Frame, Framing, Look, Note
 from handinger_tui.core.jsontext import MAX_DEPTH, NotJson, dump, parse, parse_exact
-from handinger_tui.core.messages import parts_of
+from handinger_tui.core.messages import asking, parts_of, text_of
 from handinger_tui.core.snapshot import snapshot_of
 from handinger_tui.core.text import SEAL, Rope, join_all
 from handinger_tui.core.turn import Order, TextPart, Turn
@@ -293,6 +294,23 @@ def test_workers_and_messages_of_any_shape_can_be_read(value: Any) -> None:
         }
     )
     parts_of({"content": value, "toolInvocations": [value, {"args": value}]})
+
+
+@fast
+@given(st.text(alphabet=st.sampled_from("a b\n\t\r\x1c\u00a0\u0301é\ud83d")), st.text(), st.booleans())
+def test_a_prompt_is_found_however_the_service_stores_it(prompt: str, other: str, plain: bool) -> None:
+    def message(text: str) -> dict[str, Any]:
+        part = {"type": "text", "text": text}
+        return {"role": "user", "parts": [part]} if plain else {"role": "user", "content": text}
+
+    stored = normalize("NFD", f" {prompt.replace(chr(10), chr(13) + chr(10))} ")
+    answer = message(prompt) | {"role": "assistant"}
+    assert (
+        {0, 2} <= {*asking([message(prompt), answer, message(stored), message(other)], prompt)} <= {0, 2, 3}
+    )
+    assert text_of(message(prompt)) == prompt
+    parts: list[Any] = [{"type": "text", "text": prompt}, {"type": "text", "text": other}]
+    assert text_of({"role": "user", "parts": parts}) == prompt + other
 
 
 AMOUNT = st.none() | st.integers(0, 10**9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
@@ -17,6 +18,8 @@ from handinger_tui.core.errors import (
 )
 from handinger_tui.core.fold import fold
 from handinger_tui.core.frames import Framing, Note, Piece
+from handinger_tui.core.jsontext import Json, parse_exact
+from handinger_tui.core.reconcile import SLIM_ABOVE
 from handinger_tui.core.turn import Kind, Turn, TurnStatus
 from handinger_tui.engine.engine import Elsewhere
 from handinger_tui.engine.patience import Patience
@@ -42,6 +45,32 @@ async def test_the_order_is_on_disk_before_anything_is_sent() -> None:
     turn = await _only(box)
     assert on_disk == [True]
     assert (turn.status, turn.text, turn.posts) == (TurnStatus.COMPLETED, "hi", 1)
+
+
+async def test_a_long_worker_is_parsed_where_it_arrives_and_nowhere_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    earlier = [
+        {"id": f"m{at}", "role": role, "parts": [{"type": "text", "text": "words " * 200}]}
+        for at in range(20)
+        for role in ("user", "assistant")
+    ]
+    before = worker("words", messages=earlier)
+    now = json.loads(worker("hi", prompt="hello"))["messages"]
+    api = FakeApi(starts=[says("hi")], workers=[before, worker("hi", messages=[*earlier, *now])])
+    box, lengths = rig(api), []
+    await _only(box, "first")
+
+    def reading(text: str) -> Json:
+        lengths.append(len(text))
+        return parse_exact(text)
+
+    for at in ("core.fold", "engine.run", "core.snapshot"):
+        monkeypatch.setattr(f"handinger_tui.{at}.parse_exact", reading, raising=False)
+    api.starts, api.reads = [says("hi")], 0
+    turn = await _only(box)
+    assert (turn.status, turn.text, turn.order.seen_before) == (TurnStatus.COMPLETED, "hi", 1)
+    assert len([length for length in lengths if length > SLIM_ABOVE]) == api.reads == 2
 
 
 async def test_nothing_is_sent_when_the_order_cannot_be_written() -> None:
