@@ -8,6 +8,7 @@ before its prompt stands but what Python has loaded anyway: argparse alone would
 from __future__ import annotations
 
 import codecs
+import gc
 import io
 import os
 import sys
@@ -163,6 +164,8 @@ def _screen(told: Callable[[], argparse.Namespace]) -> int:
 
     wanted = sys.stdin.isatty() and sys.stdout.isatty()
     frame = early.begin(wanted=wanted, environ=dict(os.environ))
+    # What is imported stays: walks of the collector over it are a sixth of the start. `ui.warming` ends this.
+    gc.disable()
     # For Textual, before its import. At its own 60 a key right after a paint waits 16 ms for the next one.
     os.environ.setdefault("TEXTUAL_FPS", "240")
     try:

@@ -29,7 +29,7 @@ from handinger_tui.ui.screens.work import WorkScreen
 from handinger_tui.ui.terminal.display import Display
 from handinger_tui.ui.themes import THEMES, first_theme
 from handinger_tui.ui.transcript.guard import ControlFilter
-from handinger_tui.ui.warming import warm
+from handinger_tui.ui.warming import collect_from_now_on, warm
 
 FAILED: Final = "The program met a fault of its own and has ended; your history is safe."
 
@@ -119,6 +119,8 @@ class HandingerApp(Display):
 
     async def on_ready(self) -> None:
         """The first frame stands."""
+        if not self.is_headless:
+            collect_from_now_on()
         self.work.set_focus(self.work.prompt)
         await self._next_key()
         self._connect()

@@ -18,10 +18,17 @@ every turn would be too often: what the next turn replaces would then outlive tw
 """
 
 
+def collect_from_now_on() -> None:
+    """The screen stands: the collector works again, but for now not on what was imported."""
+    gc.freeze()
+    gc.enable()
+
+
 async def warm() -> None:
     """Load the parser, then keep the collector away from all that was loaded."""
     await asyncio.to_thread(warm_up)
     # The longest pauses were its walks over the modules that were imported.
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)

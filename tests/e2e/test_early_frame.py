@@ -146,3 +146,23 @@ def test_a_terminal_that_understands_nothing_gets_no_early_frame(tmux: str, tmp_
         start.open()
         # It wanted to import before anything was painted.
         assert PROMPT not in start.window.screen or APP in start.window.screen
+
+
+TELLS_OF_THE_COLLECTOR = """
+import atexit, gc, os, pathlib
+
+atexit.register(lambda: pathlib.Path(os.environ["TOLD"]).write_text(str(gc.isenabled())))
+"""
+
+
+def test_the_collector_that_rests_during_the_start_works_once_the_screen_stands(
+    tmux: str, tmp_path: Path
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(TELLS_OF_THE_COLLECTOR)
+    told = tmp_path / "told"
+    with terminal(tmux, 120, 30) as window:
+        window.run(home=tmp_path, PYTHONPATH=str(tmp_path), TOLD=str(told))
+        window.shows("Three things to try")
+        window.press("C-c", "C-c")
+        window.shows("exit=0")
+    assert told.read_text() == "True"
