@@ -1,12 +1,13 @@
-"""`dataclass`, made for less: comparing, hashing and showing are shared code, not compiled for each class.
+"""`dataclass`, made for less: nothing is compiled for a class before one of it is made.
 
-Python's own compiles six functions for every frozen class: for the hundred of the first frame that took
-half of the time of our imports. To type checkers, `fields`, `replace` and `match` there is no difference.
+Python's own compiles up to nine functions for every class: for the hundred of the first frame, of which a
+few are made in it, that took half of the time of our imports. Comparing, hashing, showing and refusing
+changes are shared code here. To type checkers, `fields`, `replace` and `match` there is no difference.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import MISSING, FrozenInstanceError, fields
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -16,22 +17,28 @@ else:
     from dataclasses import dataclass as _dataclass
 
     def dataclass(cls=None, /, *, frozen=False, slots=False):
-        """As Python's own, with the two options that are used here."""
+        """As Python's own, with the two options that are used here; members have no options of `init`."""
 
         def made(cls):
             own = set(cls.__dict__)
             if cls.__dict__.get("__hash__") is None and "__eq__" in own:
                 # Python's doing, wherever a class says what is equal and no more.
                 own.discard("__hash__")
-            built = _dataclass(cls, repr=False, eq=False, frozen=frozen, slots=slots)
-            for name, method in _methods(fields(built), frozen=frozen).items():
+            built = _dataclass(cls, init=False, repr=False, eq=False, slots=slots)
+            members = fields(built)
+            methods = _values(members, frozen=frozen) | {
+                "__init__": _made_later(built, members, frozen=frozen)
+            }
+            if frozen:
+                methods |= _kept(built, [member.name for member in members], slots=slots)
+            for name, method in methods.items():
                 if name not in own:
                     setattr(built, name, method)
             return built
 
         return made if cls is None else made(cls)
 
-    def _methods(members, *, frozen):
+    def _values(members, *, frozen):
         shown = [member.name for member in members if member.repr]
         compared = [member.name for member in members if member.compare]
         # Of one name alone attrgetter gives no tuple, and of none nothing at all.
@@ -48,6 +55,57 @@ else:
             return f"{self.__class__.__qualname__}({members})"
 
         return {"__eq__": equal, "__hash__": hashed if frozen else None, "__repr__": told}
+
+    def _kept(built, names, *, slots):
+        def changed(self, name, value):
+            if type(self) is built or name in names:
+                raise FrozenInstanceError(f"cannot assign to field {name!r}")
+            super(built, self).__setattr__(name, value)
+
+        def deleted(self, name):
+            if type(self) is built or name in names:
+                raise FrozenInstanceError(f"cannot delete field {name!r}")
+            super(built, self).__delattr__(name)
+
+        def packed(self):
+            return [getattr(self, name) for name in names]
+
+        def unpacked(self, state):
+            for name, value in zip(names, state, strict=True):
+                object.__setattr__(self, name, value)
+
+        methods = {"__setattr__": changed, "__delattr__": deleted}
+        return methods | ({"__getstate__": packed, "__setstate__": unpacked} if slots else {})
+
+    def _made_later(built, members, *, frozen):
+        def first(self, /, *values, **named):
+            # From now on its own, which is as fast as Python's.
+            built.__init__ = _compiled(built, members, frozen=frozen)
+            built.__init__(self, *values, **named)
+
+        return first
+
+    def _compiled(built, members, *, frozen):
+        known, taken, lines = {"_set": object.__setattr__, "_missing": MISSING}, [], ["pass"]
+        for member in members:
+            name, value = member.name, member.name
+            if member.default_factory is not MISSING:
+                known[f"_of_{name}"], known[f"_make_{name}"] = MISSING, member.default_factory
+                value = (
+                    f"_make_{name}() if {name} is _missing else {name}" if member.init else f"_make_{name}()"
+                )
+            elif member.default is not MISSING:
+                known[f"_of_{name}"] = member.default
+                value = name if member.init else f"_of_{name}"
+            elif not member.init:
+                continue
+            if member.init:
+                taken.append(f"{name}=_of_{name}" if f"_of_{name}" in known else name)
+            lines.append(f"_set(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
+        source = f"def __init__({', '.join(['self', *taken])}):\n " + "\n ".join(lines)
+        exec(source, known)  # noqa: S102 - made of the names of members, as Python's own
+        known["__init__"].__qualname__ = f"{built.__qualname__}.__init__"
+        return known["__init__"]
 
 
 __all__ = ["dataclass"]

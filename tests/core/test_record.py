@@ -73,10 +73,63 @@ def test_it_shows_compares_and_hashes_as_pythons_own(frozen: bool, slots: bool) 
             assert same == [[hash(a) == hash(b) for b in as_python] for a in as_python]
 
 
+@pytest.mark.parametrize("slots", [False, True])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_it_takes_what_pythons_own_takes(frozen: bool, slots: bool) -> None:
+    def told(decorated: Callable[..., Any]) -> list[object]:
+        class Plain:
+            number: int
+            words: list[str] = field(default_factory=list)
+            fixed: int = field(default=4, init=False)
+            text: str = "a"
+
+        cls: Any = decorated(frozen=frozen, slots=slots)(Plain)
+
+        class Child(cls):
+            extra = 0
+
+        calls: list[Callable[[], Any]] = [
+            lambda: cls(1),
+            lambda: cls(number=1, text="b"),
+            lambda: cls(1, ["x"], "c"),
+            lambda: Child(2).number,
+            lambda: cls(1).words is cls(1).words,
+            cls,
+            lambda: cls(1, 2, 3, 4),
+            lambda: cls(1, fixed=5),
+            lambda: cls(1, number=2),
+        ]
+        return [outcome(call) for call in calls]
+
+    assert told(dataclass) == told(pythons)
+
+
+def outcome(call: Callable[[], Any]) -> str:
+    try:
+        return repr(call())
+    except TypeError as refused:
+        return f"{refused}"
+
+
+def test_members_without_a_value_are_filled_later() -> None:
+    @dataclass(slots=True)
+    class Late:
+        number: int
+        lines: list[str] = field(init=False)
+
+        def __init__(self, number: int) -> None:
+            self.number = number + 1
+
+    assert Late(1).number == 2
+    assert not hasattr(Late(1), "lines")
+
+
 def test_it_is_frozen_and_can_be_replaced_copied_and_packed() -> None:
     one = Attachment("/a/b.csv", "b.csv", 3, "text/csv", "0" * 64)
     assert is_dataclass(one)
     with pytest.raises(FrozenInstanceError):
         one.size = 4  # type: ignore[misc]  # what is tested
+    with pytest.raises(FrozenInstanceError):
+        del one.size
     assert replace(one, size=4) != one == replace(one)
     assert copy.deepcopy(one) == one == pickle.loads(pickle.dumps(one))  # noqa: S301 - our own
