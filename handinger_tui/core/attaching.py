@@ -12,17 +12,18 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
+from handinger_tui.core.patterns import late
 from handinger_tui.core.record import dataclass
 
-_TOKEN: Final = re.compile(
+_TOKEN: Final = late(
     r"""(?<![^\s(\[{<'",;:])        # at the start of a word: after @, an address goes on
         (?:(?P<escaped>\\@)
           |@"(?P<quoted>(?:[^"\\\n]|\\.)+)(?P<end>"?)
           |@(?P<bare>(?:[^\s"\\]|\\[^\n])+))""",
     re.VERBOSE,
 )
-_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
-_SURE: Final = re.compile(r"(?:~|\.{1,2})?/|.*\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,5}$", re.DOTALL)
+_ESCAPED: Final = late(r"\\(.)", re.DOTALL)
+_SURE: Final = late(r"(?:~|\.{1,2})?/|.*\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,5}$", re.DOTALL)
 """Texts that can hardly be meant as anything but a file: a rooted path, or an extension at the end."""
 _CLOSING: Final = {")": "(", "]": "[", "}": "{", ">": "<"}
 
@@ -149,7 +150,7 @@ def as_token(path: str) -> str:
 # -- pasted texts ------------------------------------------------------------------------------
 BIG_CHARACTERS: Final = 2_000
 BIG_LINES: Final = 20
-_CHIP: Final = re.compile(r"\[pasted text ([0-9]{1,6}): [0-9,]{1,20} characters\]")
+_CHIP: Final = late(r"\[pasted text ([0-9]{1,6}): [0-9,]{1,20} characters\]")
 
 
 def is_big(text: str) -> bool:

@@ -13,6 +13,8 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
+from handinger_tui.core.patterns import late
+
 _LINE_ENDS: Final = "\r\n|\r|[\x0b\x0c\x85\u2028\u2029]"
 BREAKS: Final = "\x0b-\x0d\x85\u2028\u2029"
 CONTROLS: Final = "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"
@@ -34,26 +36,26 @@ _TONED: Final = "\u270a\u270b\U0001f000-\U0001f3fa\U0001f400-\U0001faff"
 _TONES: Final = "\U0001f3fb-\U0001f3ff"
 _LETTERS: Final = "[^\x00-\u02ff\u2000-\u2bff\u3000-\u303f\U0001f000-\U0001faff]"
 
-SUSPECT: Final = re.compile(
+SUSPECT: Final = late(
     f"[{BREAKS}{CONTROLS}{DIRECTIONS}{HALVES}{UNSEEN}{TAGS}{NOTHING}\u200c\u200d\ufe0e\ufe0f{_TONES}]"
 )
 """Finds any character that `plain` may touch, but for floods of marks."""
-ALWAYS: Final = re.compile(f"[{BREAKS}{CONTROLS}{DIRECTIONS}{HALVES}{UNSEEN}{NOTHING}]")
+ALWAYS: Final = late(f"[{BREAKS}{CONTROLS}{DIRECTIONS}{HALVES}{UNSEEN}{NOTHING}]")
 """Finds what goes whatever stands beside it."""
-LOOSE: Final = re.compile(
+LOOSE: Final = late(
     f"(?<![{_PICTURES}\ufe0f{_TONES}])(?:\u200d.?)+|\u200d(?![{_PICTURES}])(?:.?\u200d)*.?", re.DOTALL
 )
 """Finds a joiner that joins no pictures, as where a line was cut, and what rich counts as joined to it."""
 
-_ENDS: Final = re.compile(_LINE_ENDS)
-_GONE: Final = re.compile(f"[{CONTROLS}{DIRECTIONS}{UNSEEN}]")
-_REPLACED: Final = re.compile(f"[{HALVES}{NOTHING}]")
+_ENDS: Final = late(_LINE_ENDS)
+_GONE: Final = late(f"[{CONTROLS}{DIRECTIONS}{UNSEEN}]")
+_REPLACED: Final = late(f"[{HALVES}{NOTHING}]")
 _REGIONS: Final = "|".join(
     "".join(chr(0xE0000 + ord(sign)) for sign in name) for name in ("gbeng", "gbsct", "gbwls")
 )
 """The regions that have flags. Any other name would be letters nobody sees, and an AI reads."""
-_FLAGS: Final = re.compile(f"(\U0001f3f4(?:{_REGIONS})\U000e007f)|[{TAGS}]")
-_BESIDE: Final = re.compile(
+_FLAGS: Final = late(f"(\U0001f3f4(?:{_REGIONS})\U000e007f)|[{TAGS}]")
+_BESIDE: Final = late(
     # What is kept is matched first and put back.
     f"((?<=[{_PICTURES}\ufe0f{_TONES}])\u200d(?=[{_PICTURES}])"
     f"|(?<={_LETTERS})\u200c(?={_LETTERS})"
@@ -62,18 +64,18 @@ _BESIDE: Final = re.compile(
     f"|[\u200c\u200d\ufe0e\ufe0f{_TONES}]"
 )
 _JOINED: Final = f"[{_PICTURES}][\ufe0f{_TONES}]{{0,2}}"
-_CHAIN: Final = re.compile(f"((?:{_JOINED}\u200d){{3}}{_JOINED})\u200d")
+_CHAIN: Final = late(f"((?:{_JOINED}\u200d){{3}}{_JOINED})\u200d")
 """Four joined pictures, as in a family, and one more: many terminals draw them all beside each other."""
 
 MARKS: Final = 8
 """Marks that one letter may carry; no language needs as many."""
 # Marks are no word characters to `re`. The blocks of signs and pictures are left out so that this is quick.
-_MANY: Final = re.compile(
+_MANY: Final = late(
     "[^\\w\\s\x00-\u02ff\u2000-\u20cf\u2100-\u2ce0\u2e00-\u3029\u3030-\u3098\u309b-\ua66e\ue000-\uf8ff"
     f"\ufe10-\ufe1f\ufe30-\uffff\U0001f000-\U0001faff]{{{MARKS + 1},}}"
 )
 
-OPEN_END: Final = re.compile(
+OPEN_END: Final = late(
     f"[\r\ud800-\udbff{DIRECTIONS}{UNSEEN}{TAGS}\U0001f3f4\u200c\u200d\x00-\x08\x0e-\x1f\x7f-\x9f]+\\Z"
 )
 """An end of text whose meaning the next character decides: half a pair, half a line end, a joiner, a flag."""

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Final
 
 from handinger_tui.core.addresses import canonical_url
+from handinger_tui.core.patterns import late
 from handinger_tui.core.record import dataclass
 
 MOST: Final = 20_000
@@ -37,17 +38,17 @@ class Mark:
     said: tuple[str, ...] = ()
 
 
-_URL: Final = re.compile(rf"https?://[^\s<>\"`\x00-\x1f]{{1,{_WINDOW}}}", re.IGNORECASE)
-_PARENTHESIS: Final = re.compile(r"[()]")
+_URL: Final = late(rf"https?://[^\s<>\"`\x00-\x1f]{{1,{_WINDOW}}}", re.IGNORECASE)
+_PARENTHESIS: Final = late(r"[()]")
 _NO_END: Final = ".,;:!?'*_~|]"
 # Every repetition is bounded or possessive, so that no text makes the search slow.
-_CITED: Final = re.compile(
+_CITED: Final = late(
     r"(?<!`)`++[^`\n]++`++"  # Code: an index in brackets is no citation.
     r"|(?<!!)\[(?P<said>[^\[\]\n]{1,64})\](?!\]?\()"
     r"|【(?P<cjk>[^【】\n]{1,64})】"
 )
-_FENCE: Final = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
-_RANGE: Final = re.compile(r"(\d{1,4})\s*[-–]\s*(\d{1,4})")
+_FENCE: Final = late(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
+_RANGE: Final = late(r"(\d{1,4})\s*[-–]\s*(\d{1,4})")
 _WIDEST: Final = 50
 """Sources that one range like [2-5] may name."""
 

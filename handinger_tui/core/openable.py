@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from handinger_tui.core.patterns import late
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety import Verdict
 
@@ -35,7 +36,7 @@ _RUNS: Final = _kinds(
     "library-ms search-ms searchconnector-ms theme themepack appref-ms application xbap diagcab msc wsc sct "
     "ws shb shs hlp osascript action mobileconfig prefpane kext xpi crx vsix apk iqy slk rdp jnilib"
 )
-_PROGRAM: Final = re.compile(
+_PROGRAM: Final = late(
     rb"\x7fELF|\xcf\xfa\xed\xfe|\xce\xfa\xed\xfe|\xfe\xed\xfa[\xcf\xce]|\xca\xfe\xba\xbe|L\0\0\0\x01\x14\x02\0"
     rb"|MZ[^\0]{0,62}\0|(?:\xef\xbb\xbf)?\s*(?:#!|\[Desktop Entry\])",
     re.DOTALL,

@@ -10,23 +10,25 @@ import re
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from handinger_tui.core.patterns import late
+
 LONGEST: Final = 32_768
 MOST: Final = 100
 
-_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_NOT_IN_A_PATH: Final = re.compile("[\x00-\x1f\x7f]")
-_DRIVE: Final = re.compile(r"[A-Za-z]:[\\/]")
+_CONTROL: Final = late("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_NOT_IN_A_PATH: Final = late("[\x00-\x1f\x7f]")
+_DRIVE: Final = late(r"[A-Za-z]:[\\/]")
 _BLANK: Final = " \t\r\n"
-_WORD: Final = re.compile(
+_WORD: Final = late(
     rf"""[{_BLANK}]*(?P<word>
         (?:'[^']*' | "(?:[^"\\]|\\.)*" | \\. | [^{_BLANK}'"\\])+
     )(?=[{_BLANK}]|$)""",
     re.VERBOSE | re.DOTALL,
 )
 """No other blank parts words in a shell: macOS names its screenshots with one, and escapes none of it."""
-_ON_WINDOWS: Final = re.compile(r"""["']([^"']+)["']|([^\s"']+)""")
-_PIECE: Final = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^'"\\]+)""", re.DOTALL)
-_IN_QUOTES: Final = re.compile(r'\\(["\\$`])')
+_ON_WINDOWS: Final = late(r"""["']([^"']+)["']|([^\s"']+)""")
+_PIECE: Final = late(r"""'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^'"\\]+)""", re.DOTALL)
+_IN_QUOTES: Final = late(r'\\(["\\$`])')
 
 
 def pasted_paths(text: str) -> tuple[str, ...]:

@@ -16,9 +16,10 @@ from urllib.parse import unquote, urlsplit
 
 from handinger_tui.core import characters
 from handinger_tui.core.jsontext import Json
+from handinger_tui.core.patterns import late
 from handinger_tui.core.record import dataclass
 
-_SPACES: Final = re.compile(r"\s+")
+_SPACES: Final = late(r"\s+")
 
 
 def clean(text: str) -> str:
@@ -54,7 +55,7 @@ def clean_line(text: str, limit: int = 1000) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip("\u200c\u200d") + "…"
 
 
-_PLAIN_WORD: Final = re.compile(r"[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+:,./~-]*")
+_PLAIN_WORD: Final = late(r"[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+:,./~-]*")
 """Shells leave it as it is: a tilde counts at the start of a word, an equals sign too in some."""
 
 
@@ -100,15 +101,15 @@ class Link:
 
 _SCHEMES: Final = frozenset({"http", "https", "mailto"})
 LONGEST_URL: Final = 8192
-_URL_BAD: Final = re.compile(
+_URL_BAD: Final = late(
     f"[\x00-\x1f\x7f-\xa0\u1680\u2000-\u200a\u2028-\u202f\u205f\u2800\u3000{characters.DIRECTIONS}"
     f"{characters.UNSEEN}{characters.HALVES}{characters.TAGS}{characters.NOTHING}\u200c\u200d]"
 )
 # Browsers take a backslash for a slash, and decode what is encoded in a host: both may lead elsewhere.
-_BACKSLASH: Final = re.compile(r"[^?#]*\\")
-_BRACKETS: Final = re.compile(r"(?:[^@\[\]]*@)?(?:[^\[\]]*|\[[0-9A-Fa-f:.]+\](?::[0-9]*)?)")
+_BACKSLASH: Final = late(r"[^?#]*\\")
+_BRACKETS: Final = late(r"(?:[^@\[\]]*@)?(?:[^\[\]]*|\[[0-9A-Fa-f:.]+\](?::[0-9]*)?)")
 """Where brackets may stand: around an address of numbers, and nothing but a port behind it."""
-_ODD_NUMBER: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
+_ODD_NUMBER: Final = late(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
 
 
 def judge_link(url: str, shown: str | None = None) -> Link:
@@ -217,9 +218,9 @@ def host_of(url: str) -> str:
 
 # -- hosts ----------------------------------------------------------------------
 _LONGEST_NAME: Final = 1000
-_HOST: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
-_DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
-_DEVIATING: Final = re.compile("[\xdf\u1e9e\u03c2]")
+_HOST: Final = late(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
+_DOTS: Final = late("[.\u3002\uff0e\uff61]")
+_DEVIATING: Final = late("[\xdf\u1e9e\u03c2]")
 
 
 def to_ascii(host: str) -> str | None:
@@ -279,12 +280,12 @@ def is_loopback(host: str) -> bool:
 MAX_NAME_BYTES: Final = 180
 _LOOKED_AT: Final = 8192
 """Characters of a name: the beginning, and the end with its extension. Names of a megabyte have been seen."""
-_NAME_BAD: Final = re.compile('[\\x00-\\x1f\\x7f-\\x9f:*?"<>|]')
-_INVISIBLE: Final = re.compile(
+_NAME_BAD: Final = late('[\\x00-\\x1f\\x7f-\\x9f:*?"<>|]')
+_INVISIBLE: Final = late(
     f"[{characters.DIRECTIONS}{characters.UNSEEN}{characters.HALVES}{characters.TAGS}{characters.NOTHING}"
     "\u200c\u200d\u2028\u2029\u2800\ufe0e\ufe0f]"
 )
-_RESERVED: Final = re.compile(
+_RESERVED: Final = late(
     r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$|clock\$)$", re.IGNORECASE
 )
 

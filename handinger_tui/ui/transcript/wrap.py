@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 from rich.cells import cell_len, chop_cells
 from textual.content import Content
 
+from handinger_tui.core.patterns import late
+
 _WIDE: Final = (
     "\u1100-\u115f\u2e80-\u3000\u3003-\u3007\u3012\u3013\u301c-\ua4cf\uac00-\ud7a3\uf900-\ufaff"
     "\ufe30-\ufe4f\uff02-\uff08\uff0a\uff0b\uff0d\uff0f-\uff19\uff1c-\uff1e\uff20-\uff3b\U00020000-\U0003fffd"
 )
 _CLOSING: Final = "\u3001\u3002\u3009\u300b\u300d\u300f\u3011\uff01\uff09\uff0c\uff0e\uff1a\uff1b\uff1f\uff3d"
-_UNIT: Final = re.compile(f"[{_WIDE}][{_CLOSING}]*[ \t]*|[^\\s{_WIDE}]+[ \t]*|\\s+")
+_UNIT: Final = late(f"[{_WIDE}][{_CLOSING}]*[ \t]*|[^\\s{_WIDE}]+[ \t]*|\\s+")
 """What is never divided if it fits a line: a word, or a wide character with what may not start a line."""
 
 
