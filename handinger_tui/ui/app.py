@@ -61,7 +61,7 @@ class HandingerApp(Display):
             self.register_theme(theme)
         self.theme = first_theme(launch.theme, os.environ)
         # In the colours of the theme from the start.
-        self.stylesheet = Rules(self.get_css_variables())
+        self.stylesheet = self._sheet = Rules(self.get_css_variables())
         self.set_keymap(dict(launch.keys))
 
     def get_default_screen(self) -> Screen[None]:
@@ -121,6 +121,7 @@ class HandingerApp(Display):
         """The first frame stands."""
         if not self.is_headless:
             collect_from_now_on()
+        self._sheet.read_on()
         self.work.set_focus(self.work.prompt)
         await self._next_key()
         self._connect()

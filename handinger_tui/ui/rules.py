@@ -1,8 +1,21 @@
-"""Rules: the sheet, read once for the same colours."""
+"""Rules: the sheet, read once for the same colours, and at the start no further than its first screen."""
 
 from __future__ import annotations
 
+import os
+from pathlib import PurePath
+from typing import Final
+
+from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
+
+FIRST: Final = "/* The start reads up to here;"
+"""Begins the line that ends the first part of the sheet."""
+LATER: Final = "later"
+
+# Textual asks each rule for its hash some 200 times for each node that it styles; its own is Python code
+# with the same answer.
+RuleSet.__hash__ = object.__hash__  # type: ignore[method-assign]  # see above
 
 
 class Rules(Stylesheet):
@@ -16,6 +29,23 @@ class Rules(Stylesheet):
         super().__init__(variables=variables)
         self._known = variables
         self._old = False
+        self._later: dict[str, str] = {}
+
+    def read(self, filename: str | PurePath) -> None:
+        """Only the first part of a sheet that has two: `read_on` reads the other."""
+        super().read(filename)
+        path = os.path.abspath(filename)
+        source = self.source[(path, "")]
+        first, mark, later = source.content.partition(FIRST)
+        self.source[(path, "")] = source._replace(content=first)
+        self._later[path] = mark + later
+
+    def read_on(self) -> None:
+        """The first frame stands: read the rest, before anything is shown that needs it."""
+        for path, css in self._later.items():
+            self.add_source(css, read_from=(path, LATER))
+        self._later = {}
+        self.parse()
 
     def set_variables(self, variables: dict[str, str]) -> None:
         """The colours and sizes that sources name."""

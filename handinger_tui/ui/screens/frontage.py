@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import ClassVar, Final
 
 from textual.binding import ActiveBinding, BindingType
+from textual.events import ScreenResume
 
 from handinger_tui.ui.commands.data import show_data
 from handinger_tui.ui.keys import Where, bindings, for_footer
@@ -26,11 +27,16 @@ class Frontage(Footing):
         super().__init__(launch, now_ms)
         self._pressed_ms: int | None = None
         self._keys_for: tuple[object, ...] = ()
+        self._shown = False
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """For the footer: what matters now comes first, and nothing is cut in the middle."""
         return for_footer(super().active_bindings, self.size.width, self.app.get_key_display)
+
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        """The first time everything was styled a moment ago, as it was mounted: once is enough."""
+        event.refresh_styles, self._shown = self._shown, True
 
     def on_resize(self) -> None:
         """The footer is laid out for the width."""

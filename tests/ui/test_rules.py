@@ -1,0 +1,64 @@
+"""The sheet at the start: read in part and applied once, with the looks of all of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from textual.css.stylesheet import Stylesheet
+from textual.dom import DOMNode
+
+from handinger_tui.stylesheet import STYLESHEET
+from handinger_tui.ui.rules import Rules
+from handinger_tui.ui.themes import DARK, LIGHT
+from tests.ui.fakes import Desktop
+
+
+def looks(screen: DOMNode) -> Iterator[tuple[str, object]]:
+    """The rules of every widget, and of every component class."""
+    for node in screen.walk_children(with_self=True):
+        yield str(node), dict(node.styles.base.get_rules())
+        for name in sorted(node._component_styles):
+            yield f"{node} {name}", dict(node._component_styles[name].base.get_rules())
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_the_first_screen_wears_what_the_whole_sheet_says(size: tuple[int, int]) -> None:
+    desktop = Desktop(gate=asyncio.Event())
+    async with desktop.running(*size) as pilot:
+        await desktop.shows(pilot, "Three things to try")
+        at_start = list(looks(desktop.work))
+        assert len(at_start) > 80
+        desktop.app.stylesheet.update(desktop.app)
+        desktop.app.stylesheet.update(desktop.work)
+        assert list(looks(desktop.work)) == at_start
+
+
+def told(rules: Stylesheet) -> list[tuple[str, object]]:
+    return sorted((rule.selectors, str(rule.styles.css)) for rule in rules.rules)
+
+
+def test_read_on_the_sheet_is_whole() -> None:
+    variables = _colours()
+    whole, ours = Stylesheet(variables=variables), Rules(variables)
+    whole.read(STYLESHEET)
+    ours.read(STYLESHEET)
+    assert len(ours.rules) < 0.7 * len(whole.rules)
+    ours.read_on()
+    assert told(ours) == told(whole)
+
+
+def test_other_colours_are_worn_by_both_parts() -> None:
+    ours = Rules(_colours())
+    ours.read(STYLESHEET)
+    ours.read_on()
+    dark = told(ours)
+    ours.set_variables(LIGHT.to_color_system().generate())
+    ours.reparse()
+    assert len(dark) == len(told(ours))
+    assert dark != told(ours)
+
+
+def _colours() -> dict[str, str]:
+    return DARK.to_color_system().generate()
