@@ -102,6 +102,8 @@ else:
             if member.init:
                 taken.append(f"{name}=_of_{name}" if f"_of_{name}" in known else name)
             lines.append(f"_set(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
+        if hasattr(built, "__post_init__"):
+            lines.append("self.__post_init__()")
         source = f"def __init__({', '.join(['self', *taken])}):\n " + "\n ".join(lines)
         exec(source, known)  # noqa: S102 - made of the names of members, as Python's own
         known["__init__"].__qualname__ = f"{built.__qualname__}.__init__"

@@ -111,17 +111,27 @@ def outcome(call: Callable[[], Any]) -> str:
         return f"{refused}"
 
 
-def test_members_without_a_value_are_filled_later() -> None:
+def test_members_without_a_value_are_filled_afterwards() -> None:
     @dataclass(slots=True)
     class Late:
         number: int
         lines: list[str] = field(init=False)
 
-        def __init__(self, number: int) -> None:
-            self.number = number + 1
+        def __post_init__(self) -> None:
+            self.lines = ["a"] * self.number
 
-    assert Late(1).number == 2
-    assert not hasattr(Late(1), "lines")
+    assert Late(2).lines == ["a", "a"]
+
+
+def test_a_class_may_say_itself_how_it_is_made() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Own:
+        number: int
+
+        def __init__(self, text: str) -> None:
+            object.__setattr__(self, "number", len(text))
+
+    assert Own("abc").number == 3
 
 
 def test_it_is_frozen_and_can_be_replaced_copied_and_packed() -> None:
