@@ -8,12 +8,13 @@ from typing import Final
 
 from handinger_tui.ui.transcript.markdown import warm_up
 
-THRESHOLDS: Final = (20_000, 20, 1_000)
-"""For the collector of cycles: with Python's own a paint waits 19 ms for it now and then."""
-YOUNG: Final = 1
+THRESHOLDS: Final = (2_000, 200, 1_000)
+"""For the collector of cycles. A walk over 2,000 young objects takes 3 ms, and one over 20,000 would take 30:
+a paint or a letter waits for it. Those that outlived a walk are walked at rest (`tidy`)."""
+YOUNG: Final = 10
 """Walks over the youngest objects after which those that outlived them are walked at rest, in about 6 ms.
 
-By itself the collector would do so after 20, about 200 turns, for 100 ms in the middle of an answer. After
+By itself the collector would do so after 200, about 200 turns, for 100 ms in the middle of an answer. After
 every turn would be too often: what the next turn replaces would then outlive two walks, and stay.
 """
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from textual import events
 from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.style import Style
@@ -43,6 +43,9 @@ class Panel(ScrollView, Generic[Shown], can_focus=True):
     def __init__(self) -> None:
         super().__init__(id=f"panel-{self.name_of_panel}", classes="panel")
         self._shown: Shown | None = None
+        self._in_sight: dict[int, tuple[Content | None, Style]] = {}
+        """What stands on the lines that were drawn, counted from the first in sight."""
+        self._place_drawn: object = None
 
     def show(self, session: Session) -> None:
         """Take the newest session; costs next to nothing when nothing of it is ours."""
@@ -81,13 +84,19 @@ class Panel(ScrollView, Generic[Shown], can_focus=True):
 
     # -- drawing -----------------------------------------------------------------
     def redraw(self) -> None:
-        """Measure again and draw what can be seen."""
+        """Measure again and draw what can be seen and is not what it was."""
         width = self.scrollable_content_region.width
         if width > 0:
             size = Size(width, self.line_count(width))
             if size != self.virtual_size:
                 self.virtual_size = size
-        self.refresh()
+        at = (self.size, self.scrollable_content_region, self.scroll_offset)
+        if at != self._place_drawn:
+            self._place_drawn = at
+            self._in_sight.clear()
+            self.refresh()
+        elif changed := [y for y, before in self._in_sight.items() if not _same(before, self._what(y))]:
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
 
     def on_mount(self) -> None:
         """Measure once there is a width."""
@@ -97,16 +106,28 @@ class Panel(ScrollView, Generic[Shown], can_focus=True):
         """Measure for the new width."""
         self.redraw()
 
+    def _what(self, y: int) -> tuple[Content | None, Style]:
+        """What stands on a line in sight; None: there is no such line."""
+        width, at = self.scrollable_content_region.width, y + self.scroll_offset.y
+        if width <= 0 or self._shown is None or not 0 <= at < self.line_count(width):
+            return None, self.visual_style
+        return self.line(at, width).truncate(width, ellipsis=True), self.style_of(at)
+
     def render_line(self, y: int) -> Strip:
         """Draw one line of the visible part."""
+        content, style = self._in_sight[y] = self._what(y)
+        if content is None:
+            return Strip.blank(self.size.width, style.rich_style)
         width = self.scrollable_content_region.width
-        at = y + self.scroll_offset.y
-        if width <= 0 or self._shown is None or not 0 <= at < self.line_count(width):
-            return Strip.blank(self.size.width, self.visual_style.rich_style)
-        content = self.line(at, width).truncate(width, ellipsis=True)
-        style = self.style_of(at)
         strips = Visual.to_strips(self, content, width, 1, style, pad=True)
         return strips[0] if strips else Strip.blank(width, style.rich_style)
+
+
+def _same(one: tuple[Content | None, Style], other: tuple[Content | None, Style]) -> bool:
+    before, now = one[0], other[0]
+    if before is None or now is None:
+        return before is now and one[1] == other[1]
+    return before.is_same(now) and one[1] == other[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,13 +79,7 @@ class UsagePanel(Panel[UsageView]):
         if second == self._now_ms:
             return
         self._now_ms = second
-        before, width = self._lines, self.scrollable_content_region.width
-        if width <= 0 or not before or self.line_count(width) != len(before):
-            self.redraw()
-            return
-        for y, (old, new) in enumerate(zip(before, self._lines, strict=True)):
-            if not old.is_same(new):
-                self.refresh_line(y)
+        self.redraw()
 
     def line_count(self, width: int) -> int:
         """As many lines as the figures take at this width."""

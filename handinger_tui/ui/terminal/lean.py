@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import compress, count
 from operator import is_not
-from typing import Final
+from typing import Final, cast
 
 from handinger_tui.ui.terminal.cells import Cell, Pen, Pens, Row
 
@@ -45,10 +45,10 @@ class Lean:
         start = end = changed[0]
         for x in changed:
             if x - end > GAP:
-                self._run(y, new, start, end + 1)
+                self._tame_run(y, new, start, end + 1)
                 start = x
             end = x
-        self._run(y, new, start, end + 1)
+        self._tame_run(y, new, start, end + 1)
 
     def _odd_row(self, y: int, new: Row, changed: list[int]) -> None:
         odd = next((x for x in changed if _odd(new[x])), None)
@@ -69,6 +69,23 @@ class Lean:
             self._out.append("\x1b[m")
             self._pen = self._plain
         return "".join(self._out)
+
+    def _tame_run(self, y: int, row: Row, start: int, end: int) -> None:
+        """As `_run`, where no cell is odd: in half the time, and most of what is written goes this way."""
+        cells = cast("list[tuple[str, Pen]]", row[start:end])
+        if not all(cells):
+            # Nobody knows what stands in some of them.
+            self._run(y, row, start, end)
+            return
+        if self._at != (y, start):
+            self._move(y, start)
+        add, pen = self._out.append, self._pen
+        for text, own in cells:
+            if own is not pen and not (text == " " and pen.draws_blank(own)):
+                add(pen.to(own))
+                pen = own
+            add(text)
+        self._pen, self._at = pen, (y, end)
 
     def _run(self, y: int, row: Row, start: int, end: int) -> None:
         first = row[start]

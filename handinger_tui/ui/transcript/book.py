@@ -48,6 +48,8 @@ class Book:
         self.session: Session | None = None
         self.filled = 0
         """Pages laid out so far, for tests of what a change costs."""
+        self.corrected = 0
+        """Pages whose height was not what had been thought: rows behind them stand elsewhere since."""
         self.room = ROOM
         """Rows that are kept; more than can be in sight."""
         self._receipt = receipt
@@ -120,6 +122,7 @@ class Book:
         height = page.height
         self._refill(at)
         self._forget()
+        self.corrected += page.height != height
         return page.height - height
 
     def prepare(self, at: int) -> Iterator[bool]:

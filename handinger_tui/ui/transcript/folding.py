@@ -42,6 +42,8 @@ class Folding(Window):
             return
         book, y, height = self.book, self.scroll_offset.y, self.book.height
         spot = None if self.following else book.spot(y)
+        kept = {} if spot is not None or self.new_lines else self.drawn_lines
+        corrected = book.corrected
         changed = book.show(session)
         if changed is None:
             return
@@ -52,7 +54,10 @@ class Folding(Window):
         else:
             self.new_lines += max(0, book.height - height)
             self.place(book.find(spot))
-        self.refresh_rows(changed if self.scroll_offset.y == y else 0)
+        moved = self.scroll_offset.y - y
+        self.refresh_rows(changed if moved == 0 else 0)
+        if moved > 0 and book.corrected == corrected:
+            self.keep_lines(kept, moved, changed - y)
         if self.new_lines:
             self.refresh_rows(self.scroll_offset.y + self.size.height - 1)
 
