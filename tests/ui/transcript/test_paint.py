@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -237,3 +238,30 @@ async def test_what_is_kept_of_a_long_conversation_is_bounded_by_rows() -> None:
         for y in range(book.height - 20, book.height):
             app.transcript.line(y)
         assert book.filled == filled
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_lines_that_only_moved_up_are_not_drawn_again_and_are_right(seed: int) -> None:
+    dice = Random(seed)
+    # Estimated heights above what is in sight are not the true ones.
+    turns = [turn(n, text_part("- an item\n" * 9 + "words " * dice.randint(1, 90))) for n in range(5)]
+    text = "".join(f"Paragraph {n} of it.\n\n" for n in range(40))
+    shown = session(*turns, turn(9, text_part(text, open_=True), status=TurnStatus.ACCEPTED))
+    app = Stage(shown)
+    async with app.run_test(size=(80, 20)) as pilot:
+        await pilot.pause()
+        scrolled = drawn = 0
+        for n in range(30):
+            text += dice.choice((f"word{n} ", f"\n\nOne more, {n}.", "\n- an item", "\n```py\nx = 1\n```\n"))
+            shown = grown(shown, text_part(text, open_=True))
+            before, y = app.transcript.lines_drawn, app.transcript.scroll_offset.y
+            app.transcript.show(shown)
+            await pilot.pause()
+            scrolled += app.transcript.scroll_offset.y > y
+            drawn += app.transcript.lines_drawn - before
+            kept = app.transcript.render_lines(app.transcript.size.region)
+            app.transcript.refresh()
+            again = app.transcript.render_lines(app.transcript.size.region)
+            assert [list(strip) for strip in kept] == [list(strip) for strip in again]
+            await pilot.pause()
+        assert drawn < 20 * scrolled * 0.7

@@ -1,0 +1,104 @@
+"""Only lines that changed are drawn again, and what stands there is what a whole drawing would show."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import ClassVar
+
+import pytest
+from rich.segment import Segment
+from textual.app import App
+from textual.content import Content
+from textual.style import Style
+
+from handinger_tui.core.session import Session
+from handinger_tui.ui.panels.panel import Panel
+from tests.ui.panels.stage import Stage, count_drawn, session
+
+STYLES = ("", "bold", "underline")
+
+
+class Words(Panel[tuple[tuple[str, str], ...]]):
+    """Shows (text, style) lines, the `marked` one bold underneath."""
+
+    name_of_panel: ClassVar[str] = "words"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: tuple[tuple[str, str], ...] = ()
+        self.marked = -1
+
+    def select(self, session: Session) -> tuple[tuple[str, str], ...]:
+        return self.told
+
+    def line_count(self, width: int) -> int:
+        return len(self.told)
+
+    def line(self, y: int, width: int) -> Content:
+        return Content.styled(*self.told[y])
+
+    def style_of(self, y: int) -> Style:
+        return self.visual_style + Style(bold=True) if y == self.marked else self.visual_style
+
+    def tell(self, *told: tuple[str, str]) -> None:
+        """Other lines."""
+        self.told = told
+        self.show(session())
+
+
+def looks(app: App[None]) -> list[list[Segment]]:
+    """Everything on the screen, with its colours."""
+    return [list(Segment.simplify(strip)) for strip in app.screen._compositor.render_strips()]
+
+
+async def test_one_changed_line_is_one_drawn_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = Words()
+    app = Stage(panel)
+    async with app.run_test(size=(34, 20)) as pilot:
+        panel.tell(("one", ""), ("two", ""), ("three", ""))
+        await pilot.pause()
+        drawn = count_drawn(panel, monkeypatch)
+        panel.tell(("one", ""), ("TWO", ""), ("three", ""))
+        await pilot.pause()
+        assert drawn == [1]
+        # The same words in another colour are another line.
+        panel.tell(("one", ""), ("TWO", ""), ("three", "bold"))
+        await pilot.pause()
+        assert drawn == [1, 2]
+        panel.tell(*panel.told)
+        await pilot.pause()
+        assert drawn == [1, 2]
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_what_is_left_standing_is_right(seed: int) -> None:
+    dice, panel = Random(seed), Words()
+    app = Stage(panel)
+    async with app.run_test(size=(34, 12)) as pilot:
+        for _ in range(40):
+            lines = list(panel.told)
+            match dice.randrange(7):
+                case 0:
+                    lines.append((f"line {dice.randrange(99)}", ""))
+                case 1:
+                    del lines[dice.randrange(len(lines) + 1) :]
+                case 2:
+                    panel.scroll_to(y=dice.randrange(9), animate=False, immediate=True)
+                case 3:
+                    panel.marked = dice.randrange(12)
+                    panel.refresh()
+                case 4:
+                    lines.insert(0, ("new at the top", dice.choice(STYLES)))
+                case _ if lines:
+                    at = dice.randrange(len(lines))
+                    lines[at] = (f"word {dice.randrange(4)} " * dice.randint(1, 9), dice.choice(STYLES))
+                case _:
+                    lines = [(f"row {number}", "") for number in range(9)]
+            panel.tell(*lines)
+            if dice.random() < 0.7:
+                await pilot.pause()
+        await pilot.pause()
+        shown = looks(app)
+        panel.refresh()
+        await pilot.pause()
+        assert shown == looks(app)
