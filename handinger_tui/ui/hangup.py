@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
+from threading import Thread
 from typing import Any, Final
 
 from textual._ansi_sequences import SYNC_END, SYNC_START
@@ -33,6 +35,8 @@ class OutlastingDriver(HearingDriver, LinuxDriver):
         super().__init__(app, **settings)
         self._paint: list[str] | None = None
         self._listener: Listener | None = None
+        self._by_thread = False
+        """The loop cannot wait for this terminal."""
 
     def write(self, data: str) -> None:
         """As Textual's own, but a paint goes to the terminal in one piece.
@@ -63,15 +67,24 @@ class OutlastingDriver(HearingDriver, LinuxDriver):
         return b""
 
     def run_input_thread(self) -> None:
-        """Textual's thread for reading has nothing to do."""
+        """Textual's thread for reading has nothing to do, unless the loop cannot wait for the terminal."""
+        if self._by_thread:
+            # It makes a parser by this name; there is one driver in a program.
+            vars(linux_driver)["XTermParser"] = partial(HearingParser, self.ears)
+            super().run_input_thread()
 
     def _listen(self, typed: bytes) -> None:
         self._deafen()
         parser = HearingParser(self.ears, self._debug)
         fail = self._app._handle_exception
         self._listener = Listener(self.fileno, parser, self.process_message, self._gone, fail)
-        self._listener.start(self._loop)
         self._listener.hear(typed)
+        try:
+            self._listener.start(self._loop)
+        except (OSError, NotImplementedError):
+            self._by_thread = True
+            self._key_thread = Thread(target=self._run_input_thread, name="textual-input")
+            self._key_thread.start()
 
     def _deafen(self) -> None:
         if self._listener is not None:

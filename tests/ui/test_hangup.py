@@ -8,6 +8,7 @@ import pty
 import tty
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NoReturn
 
 import pytest
 from textual._ansi_sequences import SYNC_END, SYNC_START
@@ -92,6 +93,28 @@ async def test_what_was_typed_before_comes_first_and_a_torn_letter_is_one(
     os.write(wire.ours, b"x")
     assert await asyncio.to_thread(os.read, wire.theirs, 9) == b"x"
     assert posted.empty()
+
+
+@pytest.mark.timeout(30)
+async def test_a_thread_reads_where_the_loop_cannot_wait_for_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, wire: Wire
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise PermissionError("not this file")
+
+    posted = asyncio.Queue[Message]()
+    loop, app = asyncio.get_running_loop(), HandingerApp(launch())
+    monkeypatch.setattr(loop, "add_reader", refuse)
+    monkeypatch.setattr(
+        app, "post_message", lambda event: loop.call_soon_threadsafe(posted.put_nowait, event)
+    )
+    driver = OutlastingDriver(app)
+    driver.fileno = wire.theirs
+    driver._listen(b"before ")
+    os.write(wire.ours, "später".encode())
+    keys = [await posted.get() for _ in "before später"]
+    driver.disable_input()
+    assert "".join(str(key.character) for key in keys if isinstance(key, Key)) == "before später"
 
 
 def test_the_app_takes_the_driver_that_outlasts_unless_another_is_asked_for(

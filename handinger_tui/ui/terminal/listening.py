@@ -43,10 +43,15 @@ class Listener:
         self._again: TimerHandle | None = None
 
     def start(self, loop: AbstractEventLoop) -> None:
-        """Read from now on."""
-        self._loop = loop
+        """Read from now on.
+
+        Raises:
+            OSError, NotImplementedError: the loop cannot wait for such a file.
+        """
         # What a message means must not depend on who was at work when listening began.
         Context().run(loop.add_reader, self._fd, self._read)
+        self._loop = loop
+        self._watch()
 
     def stop(self) -> None:
         """Read no more; half a sequence is dropped."""
@@ -83,6 +88,9 @@ class Listener:
         except Exception as problem:  # noqa: BLE001 - as said above
             self.stop()
             self._failed(problem)
+        self._watch()
+
+    def _watch(self) -> None:
         if self._loop is not None and self._again is None and self._parser.unsure:
             self._again = self._loop.call_later(AGAIN_S, self._ask_again)
 
