@@ -10,6 +10,7 @@ from handinger_tui.core.addresses import address_marks, canonical_url, host_at
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import FilePart, SourcePart, Turn
+from handinger_tui.core.walks import same_front
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +123,7 @@ class SourceIndex:
     def _begin(self, session_id: str) -> None:
         self._session_id = session_id
         self._turns: dict[str, _Listed] = {}
+        self._walked: tuple[Turn, ...] = ()
         self._known: dict[str, Source] = {}
         self._shown: tuple[Source, ...] = ()
         self._changed = self._lost = False
@@ -130,10 +132,11 @@ class SourceIndex:
         """The sources of `session`, in order of their numbers."""
         if session.session_id != self._session_id or len(session.turns) < len(self._turns):
             self._begin(session.session_id)
-        for turn in session.turns:
+        for turn in session.turns[same_front(self._walked, session.turns) :]:
             held = self._turns.get(turn.turn_id)
             if held is None or held.turn is not turn:
                 self._turns[turn.turn_id] = self._learn(turn, held)
+        self._walked = session.turns
         if self._changed:
             self._shown = self._alive() if self._lost else tuple(self._known.values())
             self._changed = False
@@ -141,9 +144,10 @@ class SourceIndex:
 
     def unread(self, session: Session) -> list[SourcePart]:
         """What the stream brought that the next call takes in for the first time."""
-        known = self._turns if session.session_id == self._session_id else {}
+        ours = session.session_id == self._session_id
+        known, walked = (self._turns, self._walked) if ours else ({}, ())
         found: list[SourcePart] = []
-        for turn in session.turns:
+        for turn in session.turns[same_front(walked, session.turns) :]:
             held = known.get(turn.turn_id)
             if held is None or held.turn is not turn:
                 streamed = [part for part in turn.parts if isinstance(part, SourcePart)]

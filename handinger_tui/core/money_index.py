@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import is_
 
 from handinger_tui.core.readings import Marks, Reading, TurnMoney, money_at
 from handinger_tui.core.turn import Turn
+from handinger_tui.core.walks import same_front
 
 
 class MoneyIndex:
@@ -28,7 +28,7 @@ class MoneyIndex:
 
     def __call__(self, turns: Sequence[Turn]) -> tuple[TurnMoney, ...]:
         """One value per turn, in the same order; the very same tuple while the turns are the same."""
-        same = self._same(turns)
+        same = same_front(self._turns, turns)
         if same == len(turns) == len(self._turns):
             return self._each
         reading = self._read(turns, same)
@@ -36,13 +36,6 @@ class MoneyIndex:
         new = (money_at(turns, at, reading) for at in range(kept, len(turns)))
         self.reading, self._turns, self._each = reading, tuple(turns), (*self._each[:kept], *new)
         return self._each
-
-    def _same(self, turns: Sequence[Turn]) -> int:
-        """How many turns from the first on are those of the last call."""
-        if len(self._turns) <= len(turns) and all(map(is_, self._turns, turns)):
-            return len(self._turns)
-        pairs = enumerate(zip(self._turns, turns, strict=False))
-        return next((at for at, (old, new) in pairs if old is not new), min(len(self._turns), len(turns)))
 
     def _read(self, turns: Sequence[Turn], same: int) -> Reading:
         # The last turn is taken in apart: once it is among the marked ones, it would be taken in twice.

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.swap import swap
-from handinger_tui.core.turn import Turn, TurnStatus
+from handinger_tui.core.turn import LIVE, Turn, TurnStatus
+from handinger_tui.core.walks import any_with_status
 
 
 # Without slots, for `swap`.
@@ -38,7 +39,7 @@ class Session:
     @property
     def busy(self) -> bool:
         """A turn is being worked on by us right now."""
-        return any(turn.live for turn in self.turns)
+        return any_with_status(self.turns, LIVE)
 
 
 @dataclass(frozen=True, slots=True)

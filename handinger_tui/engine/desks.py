@@ -67,7 +67,7 @@ class Desks:
 
     # -- inside --------------------------------------------------------------------
     def _turn(self, desk: Desk, turn_id: str) -> Turn:
-        return next(turn for turn in desk.session.turns if turn.turn_id == turn_id)
+        return next(turn for turn in reversed(desk.session.turns) if turn.turn_id == turn_id)
 
     def _put(self, desk: Desk, turn: Turn) -> None:
         before = next((own for own in reversed(desk.session.turns) if own.turn_id == turn.turn_id), None)

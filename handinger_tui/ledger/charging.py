@@ -77,8 +77,6 @@ def news(connection: sqlite3.Connection, session: Session, compared: Compared) -
     """
     unsure = compared.unsure(connection, session)
     charged = _charged(connection, [turn.turn_id for turn, _ in unsure])
-    # A correction is as old as the newest thing known of the session.
-    newest = max(map(_moment, session.turns), default=0)
     rows: list[Cells] = []
     for turn, money in unsure:
         told = {name: value for name, value in numbers_of(money).items() if value is not None}
@@ -89,6 +87,8 @@ def news(connection: sqlite3.Connection, session: Session, compared: Compared) -
             continue
         changes = _changes(known, turn, money, told)
         if changes is not None:
+            # A correction is as old as the newest thing known of the session.
+            newest = max(map(_moment, session.turns))
             rows.append(_row(session, turn, money, {"kind": "correction", "at_ms": newest, **changes}))
     if not rows:
         compared.agreed(session)

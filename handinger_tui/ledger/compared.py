@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator, Sequence
+from itertools import compress, count
+from operator import is_not
 from typing import Final
 
 from handinger_tui.core.money_index import MoneyIndex
@@ -14,6 +17,7 @@ KEPT: Final = 16
 """Sessions that are remembered; of others everything is compared once more."""
 
 Pair = tuple[Turn, TurnMoney]
+_Seen = tuple[tuple[Turn, ...], tuple[TurnMoney, ...]]
 
 
 class Compared:
@@ -47,17 +51,21 @@ class Compared:
 class _Held:
     def __init__(self) -> None:
         self._index = MoneyIndex()
-        self._pairs: list[Pair] = []
-        self._sure: list[Pair] = []
+        self._now: _Seen = ((), ())
+        self._sure: _Seen = ((), ())
 
     def unsure(self, session: Session) -> list[Pair]:
-        self._pairs = list(zip(session.turns, self._index(session.turns), strict=True))
-        known = len(self._sure)
-        return [
-            (turn, money)
-            for at, (turn, money) in enumerate(self._pairs)
-            if at >= known or self._sure[at][0] is not turn or self._sure[at][1] is not money
-        ]
+        self._now = turns, money = session.turns, self._index(session.turns)
+        sure = self._sure
+        known = min(len(sure[0]), len(turns))
+        # Nearly all of a long session is sure, and none of that is looked at one by one.
+        other = {at for old, new in zip(sure, self._now, strict=True) for at in _others(old, new)}
+        return [(turns[at], money[at]) for at in (*sorted(other), *range(known, len(turns)))]
 
     def agree(self) -> None:
-        self._sure = self._pairs
+        self._sure = self._now
+
+
+def _others(old: Sequence[object], new: Sequence[object]) -> Iterator[int]:
+    """Where another object stands."""
+    return compress(count(), map(is_not, old, new))

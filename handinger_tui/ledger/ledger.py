@@ -107,7 +107,7 @@ class Ledger(Accounts, History):
         Raises:
             LedgerError: nothing of it was written.
         """
-        turn = next((turn for turn in session.turns if turn.turn_id == turn_id), None)
+        turn = next((turn for turn in reversed(session.turns) if turn.turn_id == turn_id), None)
         if turn is None:
             turn = await self.load_turn(turn_id)
             if turn is None:

@@ -8,7 +8,8 @@ from typing import Final
 
 from handinger_tui.core.money import credits_text, tidy, usd_text
 from handinger_tui.core.words import NOT_REPORTED, PENDING, duration, number
-from handinger_tui.ui.panels.figures import Amount, Figure
+from handinger_tui.ui.panels.figures import Figure
+from handinger_tui.ui.panels.members import Amount
 
 SIGNS: Final = {"—": NOT_REPORTED, "…": PENDING}
 """Stand for the words where these do not fit; the panel says so below."""

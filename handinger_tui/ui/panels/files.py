@@ -16,7 +16,7 @@ from handinger_tui.core.turn import FilePart, Turn
 from handinger_tui.core.words import size
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels.files_fate import Fates
-from handinger_tui.ui.panels.files_list import Listed, listed_files
+from handinger_tui.ui.panels.files_list import FileIndex, Listed
 from handinger_tui.ui.panels.listing import (
     FAINT,
     MARK,
@@ -46,7 +46,7 @@ class FilesPanel(Listing[Listed]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._files = Memo(_key, listed_files)
+        self._files = Memo(_key, FileIndex())
         self._fates = Fates()
 
     def select(self, session: Session) -> Items[Listed]:
@@ -213,7 +213,7 @@ def end_of(path: str, width: int) -> str:
 
 
 def _key(turn: Turn) -> Key:
-    """Everything of a turn that `listed_files` looks at."""
+    """Everything of a turn that `FileIndex` looks at."""
     streamed = tuple(part for part in turn.parts if isinstance(part, FilePart))
     return streamed, turn.snapshot and turn.snapshot.files, turn.before and turn.before.files
 

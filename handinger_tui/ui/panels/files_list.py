@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import compress
 from urllib.parse import urlsplit
 
 from handinger_tui.core.evidence import files_of_turn
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import FilePart
+from handinger_tui.core.turn import FilePart, Turn
+from handinger_tui.core.walks import same_front
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,30 @@ class _Seen:
 
 def listed_files(session: Session) -> tuple[Listed, ...]:
     """Every file under its address, the newest last: in the order of `core.evidence.files_of`."""
+    return FileIndex()(session)
+
+
+class FileIndex:
+    """`listed_files` for a session that grows: a turn that stayed the same is not asked again."""
+
+    def __init__(self) -> None:
+        self._turns: tuple[Turn, ...] = ()
+        self._made: list[tuple[FilePart, ...]] = []
+
+    def __call__(self, session: Session) -> tuple[Listed, ...]:
+        """The files of `session`."""
+        front = same_front(self._turns, session.turns)
+        self._made[front:] = map(files_of_turn, session.turns[front:])
+        self._turns = session.turns
+        numbered = enumerate(zip(self._turns, self._made, strict=True), 1)
+        return _listed(compress(numbered, self._made))
+
+
+def _listed(made: Iterable[tuple[int, tuple[Turn, tuple[FilePart, ...]]]]) -> tuple[Listed, ...]:
     found: dict[str, Listed] = {}
     seen: dict[tuple[str, str], _Seen] = {}
-    for number, turn in enumerate(session.turns, 1):
-        for part in files_of_turn(turn):
+    for number, (turn, parts) in made:
+        for part in parts:
             marks = _marks(part)
             earlier = [seen[mark] for mark in marks if mark in seen and seen[mark].turn < number]
             changed = any(_differs(one.part, part) for one in earlier)

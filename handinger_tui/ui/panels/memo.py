@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Turn
+from handinger_tui.core.walks import same_front
 
 Value = TypeVar("Value")
 Key = tuple[object, ...]
@@ -15,8 +16,8 @@ Key = tuple[object, ...]
 class Memo(Generic[Value]):
     """Calls `compute(session)` only when the `key` of some turn differs from last time.
 
-    A turn that is the same object keeps its key unasked, so that a long session
-    costs one identity check per settled turn while its last turn streams.
+    Turns that are the same objects keep their keys unasked, so that a long session
+    costs hardly more than a short one while its last turn streams.
     """
 
     def __init__(self, key: Callable[[Turn], Key], compute: Callable[[Session], Value]) -> None:
@@ -31,15 +32,12 @@ class Memo(Generic[Value]):
 
     def __call__(self, session: Session) -> Value:
         """The value for `session`: the very same object when no key changed."""
-        keys = [self._key_at(at, turn) for at, turn in enumerate(session.turns)]
-        same = self._session == session.session_id and keys == self._keys
-        self._turns, self._keys, self._session = session.turns, keys, session.session_id
+        front = same_front(self._turns, session.turns)
+        keys = [(turn.turn_id, *self._key(turn)) for turn in session.turns[front:]]
+        same = self._session == session.session_id and keys == self._keys[front:]
+        self._turns, self._session = session.turns, session.session_id
+        self._keys[front:] = keys
         if self._value is None or not same:
             self._value = self._compute(session)
             self.computed += 1
         return self._value
-
-    def _key_at(self, at: int, turn: Turn) -> Key:
-        if at < len(self._turns) and self._turns[at] is turn:
-            return self._keys[at]
-        return (turn.turn_id, *self._key(turn))

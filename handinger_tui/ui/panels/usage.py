@@ -12,14 +12,15 @@ from textual.content import Content
 
 from handinger_tui.core.limits import Gauge
 from handinger_tui.core.money import credits_words, usd_text
-from handinger_tui.core.money_index import MoneyIndex
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Turn
 from handinger_tui.core.words import NOT_REPORTED, PENDING, number
-from handinger_tui.ui.panels.figures import CATEGORIES, Figure, UsageView, usage_view
+from handinger_tui.ui.panels.figures import Figure, UsageView, usage_view
 from handinger_tui.ui.panels.gauges import gauge_words
+from handinger_tui.ui.panels.members import CATEGORIES
 from handinger_tui.ui.panels.memo import Key, Memo
 from handinger_tui.ui.panels.panel import Panel, PanelEntry
+from handinger_tui.ui.panels.tally import Tally
 from handinger_tui.ui.panels.usage_lines import BLANK, gap_text, usage_lines
 
 
@@ -47,8 +48,8 @@ class UsagePanel(Panel[UsageView]):
         super().__init__()
         self.tooltip = "Figures come from the service. What it did not report is never shown as zero."
         self._zone = zone
-        index = MoneyIndex()
-        self._view = Memo(_key, lambda session: usage_view(session, index))
+        tally = Tally()
+        self._view = Memo(_key, lambda session: usage_view(session, tally))
         self._gauges: tuple[Gauge, ...] = ()
         self._now_ms: int | None = None
         self._lines: list[Content] = []
@@ -101,15 +102,15 @@ def compact_line(
     gauges: Sequence[Gauge] = (),
     room: int | None = None,
     most: int | None = None,
-    index: MoneyIndex | None = None,
+    tally: Tally | None = None,
 ) -> str:
     """One line for narrow screens: "turn $0.0123 · 8 credits · worker $0.05+ (2 turns not reported)".
 
     The limit that is nearest follows where `room` (cells) leaves place for it. With less than
     `most` the reasons of the plus sign go, then tokens, then credits, and never an amount of money.
-    `index`: see `usage_view`.
+    `tally`: see `usage_view`.
     """
-    view = usage_view(session, index)
+    view = usage_view(session, tally)
     if view.status is None:
         return ""
     turn, worker = _turn_pieces(view), _worker_piece(view)

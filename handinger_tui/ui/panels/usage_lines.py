@@ -19,9 +19,10 @@ from handinger_tui.core.record import dataclass
 from handinger_tui.core.turn import TurnStatus
 from handinger_tui.core.words import NOT_REPORTED, PENDING, plural
 from handinger_tui.ui.panels import drawing
-from handinger_tui.ui.panels.figures import AT, CATEGORIES, Amount, Figure, Pair, UsageView
+from handinger_tui.ui.panels.figures import Figure, Pair, UsageView
 from handinger_tui.ui.panels.gauges import gauge_lines, gauge_remark
 from handinger_tui.ui.panels.listing import with_right
+from handinger_tui.ui.panels.members import AT, CATEGORIES, Amount
 
 FAINT: Final = ".panel--faint"
 STRONG: Final = ".panel--strong"

@@ -15,6 +15,7 @@ from handinger_tui.core.limits import Gauge
 from handinger_tui.core.session import Session, SessionSummary
 from handinger_tui.core.spending import Bucket
 from handinger_tui.core.turn import Attachment, Turn, TurnStatus
+from handinger_tui.core.walks import any_with_status
 from handinger_tui.ui.launch import Connection, Shelf
 from handinger_tui.ui.screens.warned import Warned
 from handinger_tui.ui.widgets.words import queued_turns, unwatched
@@ -27,6 +28,7 @@ BUDGETS: Final = ("low", "standard", "high")
 """The cycle of Shift+Tab; `unlimited` is reached by command only."""
 UNLIMITED: Final = "unlimited"
 FRESH_DRAFT: Final = "fresh"
+_WAITS: Final = frozenset({TurnStatus.QUEUED})
 """Under this name the draft of a session without turns is kept."""
 
 
@@ -243,7 +245,7 @@ class Desk:
     @property
     def held(self) -> Gauge | None:
         """The limit that holds the queue; None also where nothing waits any more."""
-        waits = any(turn.status is TurnStatus.QUEUED for turn in self.session.turns)
+        waits = any_with_status(self.session.turns, _WAITS)
         return self.engine.held(self.session_id) if waits else None
 
     async def release(self) -> tuple[Gauge, ...]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from handinger_tui.core.drafts import Draft, draft_of
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Turn, TurnStatus
+from handinger_tui.core.turn import Turn
+from handinger_tui.core.walks import same_front
 
 
 class Returns:
     """Remembers, per session, how its turns stood. The first look at a session finds nothing new."""
 
     def __init__(self) -> None:
-        self._stood: dict[str, dict[str, TurnStatus]] = {}
+        self._stood: dict[str, tuple[Turn, ...]] = {}
         self._withdrawn: set[str] = set()
 
     def withdrawn(self, turn_id: str) -> None:
@@ -20,17 +21,19 @@ class Returns:
 
     def met(self, session: Session) -> None:
         """Take a session as it stands, where nothing is known of it yet."""
-        self._stood.setdefault(session.session_id, {turn.turn_id: turn.status for turn in session.turns})
+        self._stood.setdefault(session.session_id, session.turns)
 
     def ended(self, session: Session) -> list[Turn]:
         """The turns that have ended since the last look, those that came and went in between included."""
-        before = self._stood.get(session.session_id)
-        self._stood[session.session_id] = {turn.turn_id: turn.status for turn in session.turns}
-        if before is None:
+        old = self._stood.get(session.session_id)
+        self._stood[session.session_id] = session.turns
+        if old is None:
             return []
+        same = same_front(old, session.turns)
+        before = {turn.turn_id: turn.status for turn in old[same:]}
         return [
             turn
-            for turn in session.turns
+            for turn in session.turns[same:]
             if before.get(turn.turn_id) is not turn.status
             and not turn.live
             and turn.turn_id not in self._withdrawn

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from operator import is_
 from typing import Any, Final
 
@@ -13,11 +13,13 @@ from textual.content import Content
 from textual.widgets import TextArea
 
 from handinger_tui.core.limits import Gauge
-from handinger_tui.core.money_index import MoneyIndex
 from handinger_tui.core.receipt import Receipts
 from handinger_tui.core.session import Session
+from handinger_tui.core.turn import Turn
+from handinger_tui.core.walks import same_front
 from handinger_tui.ui.launch import Badge, LocalFiles
 from handinger_tui.ui.panels import compact_line
+from handinger_tui.ui.panels.tally import Tally
 from handinger_tui.ui.transcript.view import Transcript
 from handinger_tui.ui.widgets.chips import Chips
 from handinger_tui.ui.widgets.ground import Rows
@@ -46,7 +48,7 @@ class SessionPane(Rows):
     ) -> None:
         """`offers`: (name, summary) of the commands that begin with what is typed behind the slash."""
         super().__init__(id=id)
-        self._index = MoneyIndex()
+        self._tally = Tally()
         self.transcript = Transcript(Receipts().line, id="transcript")
         self.prompt = PromptBox(id="prompt")
         self._welcome = Welcome(local=local, id="welcome")
@@ -68,6 +70,7 @@ class SessionPane(Rows):
         self._money = self._usual = ""
         self._told = Content("")
         self._figures_of: tuple[object, ...] = ()
+        self._counted: tuple[Turn, ...] = ()
 
     def _look_up(self, work: Coroutine[Any, Any, None]) -> None:
         """Have names read from the disk, then say what Enter does with them."""
@@ -131,16 +134,17 @@ class SessionPane(Rows):
 
     def _count(self, session: Session, *, money: bool) -> None:
         """Figures are made anew only when some turn's readings changed: text grows far more often."""
-        readings = (
-            reading for turn in session.turns for reading in (turn.status, turn.snapshot, turn.before)
-        )
+        if not money:
+            self._money, self._figures_of = "", ()
+            return
         most = self.size.width - MARGINS
         room = self.size.width - HINT_CELLS
-        made_of: tuple[object, ...] = (session.session_id, money, room, *self.gauges, *readings)
-        if len(made_of) == len(self._figures_of) and all(map(is_, made_of, self._figures_of)):
-            return
-        self._figures_of = made_of
-        self._money = compact_line(session, self.gauges, room, most, self._index) if money else ""
+        old, self._counted = self._counted, session.turns
+        front = same_front(old, session.turns)
+        made_of: tuple[object, ...] = (session.session_id, room, *self.gauges)
+        if made_of != self._figures_of or not _read_alike(old[front:], session.turns[front:]):
+            self._figures_of = made_of
+            self._money = compact_line(session, self.gauges, room, most, self._tally)
 
     def advise(self, now_ms: int) -> None:
         """The card: trouble of our own first, else what the newest turn asks for."""
@@ -235,3 +239,11 @@ class SessionPane(Rows):
         if self.elsewhere is not None:
             return f"Enter watches “{self.elsewhere}”, still going · ? help"
         return "? help · / commands · ↑ messages sent before"
+
+
+def _read_alike(old: Sequence[Turn], new: Sequence[Turn]) -> bool:
+    """The very same readings of as many turns."""
+    told = (
+        [read for turn in turns for read in (turn.status, turn.snapshot, turn.before)] for turns in (old, new)
+    )
+    return len(old) == len(new) and all(map(is_, *told))

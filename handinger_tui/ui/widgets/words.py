@@ -10,7 +10,8 @@ from handinger_tui.core.readings import money_of
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import FREE, Kind, Turn, TurnStatus
+from handinger_tui.core.turn import FREE, LIVE, Kind, Turn, TurnStatus
+from handinger_tui.core.walks import any_with_status, with_status
 from handinger_tui.core.words import duration
 
 STATUS_WORDS: Final = {
@@ -27,13 +28,14 @@ STATUS_WORDS: Final = {
     TurnStatus.NOT_DELIVERED: "not delivered",
     TurnStatus.UNKNOWN: "delivery unknown",
 }
+WORKED_ON: Final = LIVE - {TurnStatus.QUEUED}
 GOOD: Final = frozenset({TurnStatus.COMPLETED})
 BAD: Final = frozenset({TurnStatus.FAILED, TurnStatus.REJECTED, TurnStatus.UNKNOWN})
 
 
 def under_way(session: Session) -> Turn | None:
     """The turn to tell about: the one worked on, one that runs on unwatched, or the newest."""
-    busy = next((t for t in session.turns if t.live and t.status is not TurnStatus.QUEUED), None)
+    busy = next(with_status(session.turns, WORKED_ON), None)
     return busy or unwatched(session) or session.current
 
 
@@ -166,6 +168,6 @@ def queued_turns(session: Session, *, held: bool = False) -> tuple[Turn, ...]:
 
     The first of an idle session whose queue is not held is about to go.
     """
-    queued = tuple(turn for turn in session.turns if turn.status is TurnStatus.QUEUED)
-    others = any(turn.live and turn.status is not TurnStatus.QUEUED for turn in session.turns)
+    queued = tuple(with_status(session.turns, {TurnStatus.QUEUED}))
+    others = any_with_status(session.turns, WORKED_ON)
     return queued if others or held else queued[1:]

@@ -13,7 +13,8 @@ from handinger_tui.core.readings import Reading
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Trigger, TurnStatus
 from handinger_tui.ui.panels import compact_line
-from handinger_tui.ui.panels.figures import MEMBERS, Figure, usage_view
+from handinger_tui.ui.panels.figures import Figure, usage_view
+from handinger_tui.ui.panels.members import MEMBERS
 from handinger_tui.ui.panels.usage_lines import gap_text
 from tests.ui.panels.stage import FIRST, NOON, SECOND, reading, session, turn, two_turns
 
