@@ -8,7 +8,6 @@ environment, profile of the file, top of the file, default. The key is a
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import field, fields
 from decimal import Decimal
@@ -153,6 +152,11 @@ def _text(environ: Mapping[str, str], name: str) -> str | None:
 
 # -- the file ------------------------------------------------------------------------
 def _read_file(text: str, file_name: str) -> dict[str, Any]:
+    if not text:
+        # Where there is no file, there is nothing to read.
+        return {}
+    import tomllib  # noqa: PLC0415 - 4 ms of a start, for those who have a file
+
     try:
         # Amounts of money are never binary floats, not even on their way through a file.
         config = tomllib.loads(text, parse_float=Decimal)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import signal
@@ -23,6 +22,8 @@ from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.launch import Badge, Connection, Early, Launch, Opening
 
 if TYPE_CHECKING:
+    import argparse
+
     from handinger_tui.cli.wiring import Parts
     from handinger_tui.core.turn import Attachment
 

@@ -26,8 +26,14 @@ if TYPE_CHECKING:
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 LOCAL_IO: Final = 10
-SCREEN: Final = frozenset({"-c", "--continue", "--local", "--no-color", "--no-mouse"})
-"""Options with which, in any mixture, the screen is shown whatever the parser finds."""
+SCREEN: Final = {
+    "-c": "last",
+    "--continue": "last",
+    "--local": "local",
+    "--no-color": "no_color",
+    "--no-mouse": "no_mouse",
+}
+"""Options with which, in any mixture, the screen is shown, by their names once they are parsed."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -119,16 +125,18 @@ def _done(words: list[str]) -> int:
     if words == ["--version"]:
         sys.stdout.write(f"handinger-tui {__version__}\n")
         return 0
-    if SCREEN.issuperset(words):
-        return _screen(lambda: _parsed(words))
-    told = _parsed(words)
+    if SCREEN.keys() >= set(words):
+        return _screen(lambda: _unparsed(words))
+    from handinger_tui.cli.args import parse  # noqa: PLC0415 - argparse, 15 ms
+
+    told = parse(words)
     return COMMANDS[told.command](told)
 
 
-def _parsed(words: list[str]) -> argparse.Namespace:
-    from handinger_tui.cli.args import parse  # noqa: PLC0415 - argparse, 15 ms
+def _unparsed(words: list[str]) -> argparse.Namespace:
+    from handinger_tui.cli.unparsed import unparsed  # noqa: PLC0415 - behind the early frame
 
-    return parse(words)
+    return unparsed(SCREEN[word] for word in words)
 
 
 def _is_headless(told: argparse.Namespace) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import os
+from typing import TYPE_CHECKING
 
 from handinger_tui.cli.places import config_text, places
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.limits import Scope
 from handinger_tui.settings import Flags, Settings, load
+
+if TYPE_CHECKING:
+    import argparse
 
 
 def flags_of(told: argparse.Namespace) -> Flags:

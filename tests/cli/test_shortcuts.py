@@ -7,6 +7,7 @@ from itertools import chain, combinations
 import pytest
 
 from handinger_tui.cli import args, main
+from handinger_tui.cli.unparsed import unparsed
 
 
 def mixtures() -> list[tuple[str, ...]]:
@@ -15,14 +16,16 @@ def mixtures() -> list[tuple[str, ...]]:
     return [*chain.from_iterable(combinations(options, count) for count in range(len(options) + 1))]
 
 
-def test_options_that_are_not_waited_for_always_show_the_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_that_are_not_parsed_show_the_screen_and_say_what_the_parser_finds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     shown: list[object] = []
     monkeypatch.setattr(main, "_app", shown.append)
     for mixture in mixtures():
-        # Refused, they would leave the prompt of a program that ends.
         told = args.parse([*mixture, *mixture])
         main.COMMANDS[told.command](told)
         assert shown.pop() is told
+        assert vars(unparsed(main.SCREEN[word] for word in mixture)) == vars(told)
 
 
 def test_the_version_is_told_as_the_parser_tells_it(capsys: pytest.CaptureFixture[str]) -> None:
