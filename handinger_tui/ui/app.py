@@ -17,6 +17,7 @@ from textual.events import Event, InputEvent, Key, Paste
 from textual.filter import LineFilter
 from textual.message_pump import MessagePump
 from textual.screen import Screen
+from textual.theme import Theme
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety import clean
@@ -56,6 +57,8 @@ class HandingerApp(Display):
         self._report: Path | None = None
         # Keys that come before the prompt has the focus.
         self._keys: list[Event] | None = []
+        self._coloured: Theme | None = None
+        self._colours: dict[str, str] = {}
         super().__init__(driver_class=self._takes_over(), pictures=launch.pictures)
         for theme in THEMES:
             self.register_theme(theme)
@@ -71,6 +74,13 @@ class HandingerApp(Display):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Nothing of any widget reaches the terminal unfiltered."""
         return [*super().get_line_filters(), self._gate]
+
+    def get_css_variables(self) -> dict[str, str]:
+        """Worked out once for each theme: it takes 2 ms, and Textual asks whenever it looks at the sheet."""
+        theme = self.current_theme
+        if self._coloured is not theme:
+            self._coloured, self._colours = theme, super().get_css_variables()
+        return self._colours
 
     def get_key_display(self, binding: Binding) -> str:
         """Keys as the help writes them."""

@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, field, fields, is_dataclass, replace
 from dataclasses import dataclass as pythons
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -132,6 +132,48 @@ def test_a_class_may_say_itself_how_it_is_made() -> None:
             object.__setattr__(self, "number", len(text))
 
     assert Own("abc").number == 3
+
+
+@pytest.mark.parametrize("slots", [False, True])
+def test_what_is_inherited_comes_first(slots: bool) -> None:
+    def told(decorated: Callable[..., Any]) -> tuple[object, ...]:
+        @decorated(frozen=True, slots=slots)
+        class Base:
+            number: int
+            words: tuple[str, ...] = ()
+            extra: dict[str, int] = field(default_factory=dict, compare=False)
+
+        @decorated(frozen=True, slots=slots)
+        class Child(Base):
+            text: str = "a"
+            number: int = 3
+
+        class Grandchild(Child):
+            pass
+
+        base: Any = Base
+        child: Any = Child
+        one = child(words=("x",))
+        return (
+            repr(one).partition("Child")[2],
+            [(member.name, member.type, member.compare) for member in fields(cast("Any", Grandchild))],
+            [member.name for member in fields(base)],
+            repr(replace(one, text="b")).partition("Child")[2],
+            replace(one, extra={"a": 1}) == one,
+            base(1) == base(1, (), {"a": 1}),
+            child.__match_args__,
+            hasattr(one, "__dict__"),
+        )
+
+    assert told(dataclass) == told(pythons)
+
+
+def test_a_default_that_all_would_share_is_refused() -> None:
+    with pytest.raises(ValueError, match="default_factory"):
+
+        @dataclass(frozen=True)
+        class Shared:
+            words: list[str] = []  # noqa: RUF012 - what is tested
 
 
 def test_it_is_frozen_and_can_be_replaced_copied_and_packed() -> None:
