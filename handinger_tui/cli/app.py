@@ -147,11 +147,12 @@ def _connector(settings: Settings, stack: AsyncExitStack) -> Callable[[], Awaita
 
 
 def _import_the_rest() -> None:
-    """sqlite3, the core: 100 to 200 ms, in short turns, for keys are answered meanwhile."""
+    """sqlite3, the core, what lays out text: 100 to 200 ms, in short turns: keys are answered meanwhile."""
     kept = sys.getswitchinterval()
     sys.setswitchinterval(0.0005)
     try:
-        import handinger_tui.cli.wiring  # noqa: F401, PLC0415 - as said above
+        import handinger_tui.cli.wiring  # noqa: PLC0415 - as said above
+        import handinger_tui.ui.transcript.page  # noqa: F401, PLC0415 - as said above
     finally:
         sys.setswitchinterval(kept)
 

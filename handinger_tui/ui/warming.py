@@ -6,8 +6,6 @@ import asyncio
 import gc
 from typing import Final
 
-from handinger_tui.ui.transcript.markdown import warm_up
-
 THRESHOLDS: Final = (2_000, 200, 1_000)
 """For the collector of cycles. A walk over 2,000 young objects takes 3 ms, and one over 20,000 would take 30:
 a paint or a letter waits for it. Those that outlived a walk are walked at rest (`tidy`)."""
@@ -27,12 +25,18 @@ def collect_from_now_on() -> None:
 
 async def warm() -> None:
     """Load the parser, then keep the collector away from all that was loaded."""
-    await asyncio.to_thread(warm_up)
+    await asyncio.to_thread(_load)
     # The longest pauses were its walks over the modules that were imported.
     gc.unfreeze()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)
+
+
+def _load() -> None:
+    from handinger_tui.ui.transcript.markdown import warm_up  # noqa: PLC0415 - not before the first frame
+
+    warm_up()
 
 
 def tidy() -> bool:

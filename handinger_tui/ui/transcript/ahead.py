@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.ui.transcript.book import Book
-from handinger_tui.ui.transcript.page import Block
 from handinger_tui.ui.transcript.sheet import Paints
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.transcript.page import Block
 
 ROWS: Final = 6
 """Rows painted in one step: about 2 ms."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from handinger_tui.core.session import Session
 from handinger_tui.core.text import Rope
 from handinger_tui.core.turn import TextPart, Turn
-from handinger_tui.ui.transcript.page import Page, Unfolded
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.transcript.page import Page, Unfolded
 
 ReceiptOf = Callable[[Session, Turn], str]
 
@@ -83,12 +85,12 @@ class Book:
 
     def _put(self, at: int, turn: Turn) -> int | None:
         if at == len(self.pages):
-            self.pages.append(Page(turn, estimate(turn, self.width)))
+            self.pages.append(self._page(turn))
             self._restart(at)
             return self._starts[at]
         page = self.pages[at]
         if page.turn.turn_id != turn.turn_id:
-            self.pages[at] = Page(turn, estimate(turn, self.width))
+            self.pages[at] = self._page(turn)
             self._restart(at)
             return self._starts[at]
         page.turn = turn
@@ -97,6 +99,12 @@ class Book:
             self._restart(at)
             return self._starts[at]
         return self._refill(at)
+
+    def _page(self, turn: Turn) -> Page:
+        # With all that lays out text: 6 ms, which the first screen, empty as it is, need not wait for.
+        from handinger_tui.ui.transcript.page import Page  # noqa: PLC0415 - as said above
+
+        return Page(turn, estimate(turn, self.width))
 
     def _refill(self, at: int) -> int | None:
         page, session = self.pages[at], self.session

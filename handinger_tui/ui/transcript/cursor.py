@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from handinger_tui.core.session import Session
 from handinger_tui.ui.transcript.book import Book
-from handinger_tui.ui.transcript.rows import source_of
 
 
 class Place(NamedTuple):
@@ -32,7 +31,7 @@ def stops_of(book: Book, number: int) -> list[Stop]:
     page = book.pages[number]
     found: list[Stop] = []
     for at, block in enumerate(page.blocks or ()):
-        text = source_of(block.slot)
+        text = block.source
         if not text or not block.sheet.height:
             continue
         start = book.start(number) + page.starts[at] + block.gap

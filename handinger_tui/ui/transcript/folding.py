@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from handinger_tui.core.session import Session
 from handinger_tui.ui.transcript.book import Book, ReceiptOf, Spot
-from handinger_tui.ui.transcript.page import Block
 from handinger_tui.ui.transcript.paint import Palette
 from handinger_tui.ui.transcript.sheet import Paints
-from handinger_tui.ui.transcript.slots import slot_key
 from handinger_tui.ui.transcript.window import Window, no_receipt
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.transcript.page import Block
 
 
 class Folding(Window):
@@ -107,7 +110,7 @@ class Folding(Window):
         if book is None:
             return
         page = book.pages[number]
-        key = (page.turn.turn_id, slot_key((page.blocks or [])[at].slot, at))
+        key = (page.turn.turn_id, (page.blocks or [])[at].key(at))
         self._toggled ^= {key}
         spot = book.spot(self.scroll_offset.y)
         book.refill(number)

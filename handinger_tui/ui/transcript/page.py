@@ -13,7 +13,7 @@ from handinger_tui.ui.transcript.cards import Look
 from handinger_tui.ui.transcript.markdown import LiveMarkdown
 from handinger_tui.ui.transcript.paint import MARGIN
 from handinger_tui.ui.transcript.row import INDENT, indented
-from handinger_tui.ui.transcript.rows import FOLDABLE, gap_between, reasoning_line, slot_rows
+from handinger_tui.ui.transcript.rows import FOLDABLE, gap_between, reasoning_line, slot_rows, source_of
 from handinger_tui.ui.transcript.sheet import Sheet
 from handinger_tui.ui.transcript.slots import Slot, same, slot_key, slots_of
 
@@ -38,6 +38,20 @@ class Block:
     def height(self) -> int:
         """Screen rows, the empty one before it included; 0 when there is nothing to show."""
         return self.gap + self.sheet.height if self.sheet.height else 0
+
+    @property
+    def foldable(self) -> bool:
+        """It is shown in one line, or whole."""
+        return isinstance(self.slot, FOLDABLE)
+
+    @property
+    def source(self) -> str:
+        """Its text, as it is copied and searched."""
+        return source_of(self.slot)
+
+    def key(self, at: int) -> str:
+        """Its name in the turn, in which it stands `at` there."""
+        return slot_key(self.slot, at)
 
     def fill(self, width: int) -> int:
         """Lay out what changed. Returns the first changed screen row of the block."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
+from typing import TYPE_CHECKING
 
 from textual.strip import Strip
 
@@ -12,9 +13,11 @@ from handinger_tui.core.turn import TextPart
 from handinger_tui.ui.transcript.anchors import anchor_of
 from handinger_tui.ui.transcript.draw import over, with_cursor
 from handinger_tui.ui.transcript.folding import Folding
-from handinger_tui.ui.transcript.page import Block
 from handinger_tui.ui.transcript.paint import cells
 from handinger_tui.ui.transcript.sheet import Sheet
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.transcript.page import Block
 
 Line = tuple[int, int]
 """First cell, and the cell after the last."""

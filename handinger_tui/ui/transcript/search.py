@@ -35,6 +35,10 @@ class Search:
         """How often the text occurs."""
         return sum(hit.count for hit in self.hits)
 
+    def rows(self, sheet: Sheet, paints: Paints) -> list[int]:
+        """The screen rows of a sheet that show a match."""
+        return rows_with(sheet, self.pattern, paints)
+
 
 def search(session: Session, text: str) -> Search | None:
     """Look for `text` as it stands, in either case; None for an empty text."""

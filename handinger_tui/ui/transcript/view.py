@@ -7,6 +7,8 @@ a click on a link becomes a message.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rich.style import Style as RichStyle
 from textual import events
 from textual.geometry import Offset
@@ -19,9 +21,10 @@ from handinger_tui.ui.transcript.cursor import Place, last_answer, neighbour, ro
 from handinger_tui.ui.transcript.draw import with_cursor, with_matches, with_selection
 from handinger_tui.ui.transcript.paint import MARGIN
 from handinger_tui.ui.transcript.pointing import Pointing
-from handinger_tui.ui.transcript.rows import FOLDABLE
-from handinger_tui.ui.transcript.search import Search, rows_with, search
 from handinger_tui.ui.transcript.window import no_receipt
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.transcript.search import Search
 
 
 class Transcript(Pointing):
@@ -61,7 +64,7 @@ class Transcript(Pointing):
         found = self.block_at(self._clicked_row)
         if found is not None and event.chain == 1 and not self.text_selection:
             number, at, block, row = found
-            if row == 0 and isinstance(block.slot, FOLDABLE):
+            if row == 0 and block.foldable:
                 self.fold(number, at)
 
     def action_link(self, href: str, shown: str = "") -> None:
@@ -164,6 +167,8 @@ class Transcript(Pointing):
     # -- finding ---------------------------------------------------------------------------
     def find(self, text: str) -> int:
         """Look for `text`, show the last match and mark all. Returns how often it occurs."""
+        from handinger_tui.ui.transcript.search import search  # noqa: PLC0415 - with all that lays out text
+
         self._search = search(self.session, text) if self.session is not None else None
         if self._search is None or not self._search.hits:
             self.refresh()
@@ -207,11 +212,11 @@ class Transcript(Pointing):
         book.measure(hit.turn)
         page = book.pages[hit.turn]
         block = (page.blocks or [])[hit.slot]
-        if isinstance(block.slot, FOLDABLE) and not block.unfolded:
+        if block.foldable and not block.unfolded:
             self.fold(hit.turn, hit.slot)
             block = (page.blocks or [])[hit.slot]
         start = book.start(hit.turn) + page.starts[hit.slot] + block.gap
-        rows = [start + row for row in rows_with(block.sheet, found.pattern, paints)]
+        rows = [start + row for row in found.rows(block.sheet, paints)]
         if after is not None:
             rows = [row for row in rows if (row > after if step > 0 else row < after)]
         return None if not rows else rows[0] if step > 0 else rows[-1]
