@@ -19,7 +19,7 @@ def looks(screen: DOMNode) -> Iterator[tuple[str, object]]:
     """The rules of every widget, and of every component class."""
     for node in screen.walk_children(with_self=True):
         yield str(node), dict(node.styles.base.get_rules())
-        for name in sorted(node._component_styles):
+        for name in sorted(node._get_component_classes()):
             yield f"{node} {name}", dict(node._component_styles[name].base.get_rules())
 
 
@@ -33,6 +33,21 @@ async def test_the_first_screen_wears_what_the_whole_sheet_says(size: tuple[int,
         desktop.app.stylesheet.update(desktop.app)
         desktop.app.stylesheet.update(desktop.work)
         assert list(looks(desktop.work)) == at_start
+
+
+async def test_parts_of_a_widget_are_worked_out_when_they_are_asked_for_and_again_for_other_colours() -> None:
+    desktop = Desktop()
+    async with desktop.running() as pilot:
+        view = desktop.work.transcript
+        assert not dict(view._component_styles)
+        at_first = view.get_component_styles("transcript--link").color
+        assert list(view._component_styles) == ["transcript--link"]
+        desktop.app.theme = LIGHT.name
+        await pilot.pause()
+        assert list(view._component_styles) == ["transcript--link"]
+        assert view.get_component_styles("transcript--link").color != at_first
+        with pytest.raises(KeyError):
+            view.get_component_styles("transcript--nothing")
 
 
 def told(rules: Stylesheet) -> list[tuple[str, object]]:
