@@ -6,7 +6,7 @@ import gc
 import weakref
 
 from handinger_tui.ui.screens.rest import QUIET, Rest
-from handinger_tui.ui.warming import tidy
+from handinger_tui.ui.warming import YOUNG, tidy
 from tests.ui.fakes import Desktop, answers
 
 LONG = "".join(f"Paragraph {n} of a long answer.\n\n" for n in range(80))
@@ -97,7 +97,8 @@ def test_cycles_that_outlived_a_walk_are_collected_at_rest_and_nothing_is_walked
         assert found() is not None
         kept = Cycle()
         found = weakref.ref(kept)
-        gc.collect(0)
+        for _ in range(YOUNG):
+            gc.collect(0)
         del kept
         assert tidy()
         assert found() is None
