@@ -78,6 +78,9 @@ class HandingerApp(Display):
     def get_css_variables(self) -> dict[str, str]:
         """Worked out once for each theme: it takes 2 ms, and Textual asks whenever it looks at the sheet."""
         theme = self.current_theme
+        if theme not in THEMES and self._coloured is None:
+            # Textual begins with one of its own, and shows nothing in it.
+            return {}
         if self._coloured is not theme:
             self._coloured, self._colours = theme, super().get_css_variables()
         return self._colours

@@ -33,8 +33,9 @@ NOON = 1_764_072_000_000
 
 
 def panels_of_sheet() -> str:
-    """The panels' own section of the style sheet."""
-    return SHEET.read_text("utf-8").split("/* panels:begin */")[1].split("/* panels:end */")[0]
+    """The panels' own sections of the style sheet."""
+    begun = SHEET.read_text("utf-8").split("/* panels:begin */")[1:]
+    return "".join(section.partition("/* panels:end */")[0] for section in begun)
 
 
 class Stage(App[None]):
