@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final, Self
 
+from handinger_tui.core.record import dataclass
 from handinger_tui.core.words import NOT_REPORTED, plural
 
 EXACT: Final = Context(prec=400, rounding=ROUND_HALF_EVEN)

@@ -9,7 +9,7 @@ every reading of that session is taken as that turn's own. Pure functions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from enum import StrEnum
 from typing import Final
@@ -79,8 +79,8 @@ class _Numbers:
             return self.usage - earlier.usage, self.costs - earlier.costs
 
 
-_USAGE: Final = tuple(field.name for field in fields(Usage))
-_COSTS: Final = tuple(field.name for field in fields(Costs))
+_USAGE: Final = Usage.__match_args__
+_COSTS: Final = Costs.__match_args__
 _ZERO: Final = _Numbers(ZERO_USAGE, ZERO_COSTS, final=True)
 NOTHING_TAKEN: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, known=True)
 """A turn that surely never started: true zeros."""

@@ -8,7 +8,7 @@ here. To type checkers, `fields`, `replace` and `match` there is no difference.
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, FrozenInstanceError, field, fields, replace
-from operator import attrgetter
+from operator import attrgetter, ge, gt, le, lt
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 else:
     from dataclasses import dataclass as _dataclass
 
-    def dataclass(cls=None, /, *, frozen=False, slots=False):
-        """As Python's own, with the two options that are used here; members have no `kw_only`."""
+    def dataclass(cls=None, /, *, frozen=False, slots=False, order=False):
+        """As Python's own, with the options that are used here; members have no `kw_only`."""
 
         def made(cls):
             own = set(cls.__dict__)
@@ -27,7 +27,7 @@ else:
             told = _Told(cls)
             members = told.members
             built = _with_slots(cls, members) if slots else cls
-            methods = _values(members, frozen=frozen) | {
+            methods = _values(members, frozen=frozen, order=order) | {
                 "__init__": _made_later(built, members, frozen=frozen)
             }
             if frozen:
@@ -95,7 +95,7 @@ else:
         said["__qualname__"] = cls.__qualname__
         return type(cls)(cls.__name__, cls.__bases__, said)
 
-    def _values(members, *, frozen):
+    def _values(members, *, frozen, order):
         shown = [member.name for member in members if member.repr]
         compared = [member.name for member in members if member.compare]
         # Of one name alone attrgetter gives no tuple, and of none nothing at all.
@@ -111,7 +111,15 @@ else:
             members = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
             return f"{self.__class__.__qualname__}({members})"
 
-        return {"__eq__": equal, "__hash__": hashed if frozen else None, "__repr__": told}
+        def ordered(compare):
+            def method(self, other):
+                same = other.__class__ is self.__class__
+                return compare(values(self), values(other)) if same else NotImplemented
+
+            return method
+
+        orders = {f"__{compare.__name__}__": ordered(compare) for compare in (lt, le, gt, ge) if order}
+        return {"__eq__": equal, "__hash__": hashed if frozen else None, "__repr__": told, **orders}
 
     def _kept(built, names, *, slots):
         def changed(self, name, value):

@@ -134,6 +134,21 @@ def test_a_class_may_say_itself_how_it_is_made() -> None:
     assert Own("abc").number == 3
 
 
+def test_ordered_ones_compare_as_pythons_own() -> None:
+    def told(decorated: Callable[..., Any]) -> list[object]:
+        class Pair:
+            number: int
+            text: str = ""
+            quiet: int = field(default=0, compare=False)
+
+        cls: Any = decorated(frozen=True, slots=True, order=True)(Pair)
+        some = [cls(1), cls(1, "a"), cls(2, "", 5), cls(2)]
+        compared = [[(a < b, a <= b, a > b, a >= b) for b in some] for a in some]
+        return [compared, repr(sorted(some)), outcome(lambda: some[0] < 1)]
+
+    assert told(dataclass) == told(pythons)
+
+
 @pytest.mark.parametrize("slots", [False, True])
 def test_what_is_inherited_comes_first(slots: bool) -> None:
     def told(decorated: Callable[..., Any]) -> tuple[object, ...]:
