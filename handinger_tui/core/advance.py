@@ -7,12 +7,12 @@ we do the tolerant thing: open the part.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from handinger_tui.core import events as ev
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.places import push, put, step_start
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.text import Rope
 from handinger_tui.core.tools import work
 from handinger_tui.core.turn import (

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from operator import is_
 
 from handinger_tui.core.addresses import address_marks, canonical_url, host_at
 from handinger_tui.core.record import dataclass
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import FilePart, SourcePart, Turn
 from handinger_tui.core.walks import same_front

@@ -8,7 +8,6 @@ replaces the partial one as soon as it has caught up; nothing is appended.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from typing import assert_never
 
 from handinger_tui.core import events as ev
@@ -26,6 +25,7 @@ from handinger_tui.core.reconcile import (
     show_progress,
     with_snapshot,
 )
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.snapshot import snapshot_of
 from handinger_tui.core.text import join_all
 from handinger_tui.core.turn import Order, Retry, Turn, TurnStatus

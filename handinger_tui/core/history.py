@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 from handinger_tui.core import events as ev
 from handinger_tui.core.jsontext import as_object
 from handinger_tui.core.messages import asks, id_of, parts_of, role_of
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.turn import Order, ReasoningPart, TextPart, Turn
 
 NO_ANSWER: Final[dict[str, Any]] = {

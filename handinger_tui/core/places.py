@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from handinger_tui.core.swap import swap
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.turn import Part, StepPart, Turn
 
 
@@ -15,7 +13,7 @@ def push(turn: Turn, part: Part) -> Turn:
 
 def put(turn: Turn, at: int, part: Part) -> Turn:
     """Replace the part at position `at`; all others keep their identity."""
-    return swap(turn, parts=(*turn.parts[:at], part, *turn.parts[at + 1 :]))
+    return replace(turn, parts=(*turn.parts[:at], part, *turn.parts[at + 1 :]))
 
 
 def step_start(turn: Turn) -> int:

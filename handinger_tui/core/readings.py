@@ -9,13 +9,13 @@ every reading of that session is taken as that turn's own. Pure functions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from decimal import Decimal, localcontext
 from enum import StrEnum
 from typing import Final
 
 from handinger_tui.core.money import EXACT, Total, tidy, total
 from handinger_tui.core.record import dataclass
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot
 from handinger_tui.core.turn import FREE, LIVE, Trigger, Turn

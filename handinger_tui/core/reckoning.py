@@ -8,12 +8,13 @@ ours that nobody reported, and what nothing explains.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
 from typing import Final
 
 from handinger_tui.core.money import EXACT, Total, tidy, usd_text
 from handinger_tui.core.readings import Reading, TurnMoney, newest_worker, session_money, worker_of
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot
 from handinger_tui.core.turn import FREE, Turn, TurnStatus

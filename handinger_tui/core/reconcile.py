@@ -7,13 +7,13 @@ there before; its answer is every assistant message up to the next user message.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import Enum, auto
 from typing import Final
 
 from handinger_tui.core.jsontext import Json, dump
 from handinger_tui.core.messages import asking, id_of, parts_of, role_of
 from handinger_tui.core.record import dataclass
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.snapshot import JsonObject, Snapshot, WorkerBody, worker_in
 from handinger_tui.core.text import Rope
 from handinger_tui.core.turn import Order, Part, ReasoningPart, StepPart, TextPart, Turn

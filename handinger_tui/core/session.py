@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from handinger_tui.core.record import dataclass
-from handinger_tui.core.swap import swap
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.turn import LIVE, Turn, TurnStatus
 from handinger_tui.core.walks import any_with_status
 
@@ -58,8 +58,8 @@ def put_turn(session: Session, turn: Turn) -> Session:
     for at in range(len(session.turns) - 1, -1, -1):
         if session.turns[at].turn_id == turn.turn_id:
             turns = (*session.turns[:at], turn, *session.turns[at + 1 :])
-            return swap(session, turns=turns, worker_id=turn.worker_id or session.worker_id)
-    return swap(session, turns=(*session.turns, turn), worker_id=turn.worker_id or session.worker_id)
+            return replace(session, turns=turns, worker_id=turn.worker_id or session.worker_id)
+    return replace(session, turns=(*session.turns, turn), worker_id=turn.worker_id or session.worker_id)
 
 
 def title_from(prompt: str) -> str:

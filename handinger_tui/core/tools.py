@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from handinger_tui.core import events as ev
 from handinger_tui.core.places import push, put, step_start
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.text import join
 from handinger_tui.core.turn import ToolPart, ToolState, Turn
 

@@ -256,7 +256,7 @@ class Retry:
     reason: str
 
 
-# Without slots, for `swap`.
+# Without slots: `replace` copies it in a tenth of the time.
 @dataclass(frozen=True)
 class Turn:
     """Everything known about one turn, computed from its order and its frames."""

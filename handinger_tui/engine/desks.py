@@ -12,8 +12,8 @@ from handinger_tui.core.jsontext import dump
 from handinger_tui.core.limits import Gauge
 from handinger_tui.core.outcome import fault_object
 from handinger_tui.core.record import dataclass
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.session import Session, put_turn
-from handinger_tui.core.swap import swap
 from handinger_tui.core.turn import Fault, Kind, Order, Turn, TurnStatus
 from handinger_tui.engine.counting import figures_moved
 from handinger_tui.engine.ports import Clock, TurnLog
@@ -72,7 +72,7 @@ class Desks:
     def _put(self, desk: Desk, turn: Turn) -> None:
         before = next((own for own in reversed(desk.session.turns) if own.turn_id == turn.turn_id), None)
         session = put_turn(desk.session, turn)
-        desk.session = swap(session, updated_ms=self._clock.now_ms())
+        desk.session = replace(session, updated_ms=self._clock.now_ms())
         desk.uncounted = desk.uncounted or figures_moved(before, turn)
         self._tell(session.session_id)
 

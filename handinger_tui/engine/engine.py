@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 
 from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.fold import Fold
 from handinger_tui.core.frames import Frame, Note
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.session import Session, title_from
 from handinger_tui.core.turn import Attachment, Fault, Order, Turn, TurnStatus
 from handinger_tui.engine.adopt import adopted_turns

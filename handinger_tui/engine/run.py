@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
 
 from handinger_tui.core.errors import (
     ApiError,
@@ -29,6 +28,7 @@ from handinger_tui.core.jsontext import Json, NotJson, dump
 from handinger_tui.core.outcome import fault_object, judge
 from handinger_tui.core.reconcile import Sight, sight, slim_worker, times_asked
 from handinger_tui.core.record import dataclass
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot, body_of

@@ -7,12 +7,12 @@ being produced out of sight. Nothing here can start a turn.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from handinger_tui.core.errors import ApiError, BrokenContract, Refused, StreamLost
 from handinger_tui.core.frames import Framing, Look, Note, Via
 from handinger_tui.core.reconcile import Sight, sight, slim_worker
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.snapshot import WorkerBody
 from handinger_tui.core.turn import Fault, Kind, TurnStatus
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import replace
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.limits import Gauge, blocking
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.turn import Order, Turn
 from handinger_tui.engine.counting import Counter
 from handinger_tui.engine.desks import Desk, Desks, unsent

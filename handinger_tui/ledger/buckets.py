@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import tzinfo
 from decimal import Decimal
 from typing import Final
 
 from handinger_tui.core.money import INT64_MAX
 from handinger_tui.core.readings import Reading
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.spending import Bucket, By, Sum, TurnCharge, Which
 from handinger_tui.core.turn import Trigger, TurnStatus
 from handinger_tui.core.usage import Costs, Usage

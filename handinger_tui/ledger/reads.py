@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import chain
 from typing import Final
 
 from handinger_tui.core.fold import Fold
 from handinger_tui.core.frames import Frame
 from handinger_tui.core.jsontext import NotJson, as_object, parse_exact
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.session import SearchHit, Session, SessionSummary
 from handinger_tui.core.snapshot import snapshot_of
 from handinger_tui.core.turn import Order, Turn

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
@@ -12,6 +11,7 @@ from handinger_tui.core.limits import Gauge, Limit, Scope, Unit, gauges
 from handinger_tui.core.money import EXACT, Total, micro_credits, pico_usd, tidy
 from handinger_tui.core.money_index import MoneyIndex
 from handinger_tui.core.readings import Reading, TurnMoney
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot
 from handinger_tui.core.spending import Spent, Which

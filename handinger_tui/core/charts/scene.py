@@ -6,9 +6,11 @@ Lengths are pixels, x to the right and y downwards; the y of a word is its basel
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from handinger_tui.core.replacing import replace
 
 Point = tuple[float, float]
 

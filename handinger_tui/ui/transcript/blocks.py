@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import field, replace
+from dataclasses import field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
 
 from handinger_tui.core.record import dataclass
+from handinger_tui.core.replacing import replace
 from handinger_tui.ui.transcript.code import code_rows, coloured_lines, plain_lines, waits
 from handinger_tui.ui.transcript.inline import References, inline
 from handinger_tui.ui.transcript.row import GAP, MEASURE, Row, indented, styled

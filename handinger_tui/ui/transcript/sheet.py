@@ -5,12 +5,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 from textual.content import Content
 from textual.strip import Strip
 
+from handinger_tui.core.replacing import replace
 from handinger_tui.ui.transcript.code import coloured_lines, colouring
 from handinger_tui.ui.transcript.lexers import loaded
 from handinger_tui.ui.transcript.paint import Palette, height, paint
