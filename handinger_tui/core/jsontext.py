@@ -14,6 +14,7 @@ MAX_DIGITS: Final = 4000
 
 MAX_DEPTH: Final = 200
 """Deeper documents are refused, so that writing and walking them never recurses too far."""
+_LONG: Final = 10_000
 
 
 class NotJson(ValueError):
@@ -73,7 +74,9 @@ def _load(text: str, decoder: json.JSONDecoder) -> Json:
         value = _whole(text, decoder)
     except (ValueError, RecursionError) as problem:
         raise NotJson(str(problem)[:200]) from None
-    if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+    # To count in a long text takes longer than to walk through what it says.
+    nested = len(text) > _LONG or text.count("[") + text.count("{") > MAX_DEPTH
+    if nested and _depth(value) > MAX_DEPTH:
         raise NotJson(f"nested deeper than {MAX_DEPTH}")
     return value
 

@@ -70,7 +70,7 @@ def asks(message: JsonObject, prompt: str) -> bool:
 def asking(messages: Sequence[JsonObject], prompt: str) -> list[int]:
     """Where a user's messages with that prompt stand."""
     known_as = asked_as(prompt)
-    users = ((at, message) for at, message in enumerate(messages) if role_of(message) == "user")
+    users = ((at, message) for at, message in enumerate(messages) if message.get("role") == "user")
     return [at for at, message in users if asked_as(text_of(message)) == known_as]
 
 

@@ -51,11 +51,15 @@ def times_asked(snapshot: Snapshot, prompt: str) -> int:
 
 def answer_to(order: Order, snapshot: Snapshot) -> Answer:
     """Find our turn in the worker's messages. An order without a prompt means the last turn."""
-    users = [at for at, message in enumerate(snapshot.messages) if role_of(message) == "user"]
-    if not users:
+    # Newest first, and the newest is all that is asked: a history may be long.
+    newest = (
+        at for at in reversed(range(len(snapshot.messages))) if role_of(snapshot.messages[at]) == "user"
+    )
+    last = next(newest, None)
+    if last is None:
         return CANNOT_TELL
     if not order.prompt:
-        return _answer_after(snapshot, users[-1])
+        return _answer_after(snapshot, last)
     ours = asking(snapshot.messages, order.prompt)
     wanted = order.seen_before if order.seen_before is not None else max(len(ours) - 1, 0)
     return _answer_after(snapshot, ours[wanted]) if len(ours) > wanted else Answer(False)
