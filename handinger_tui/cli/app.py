@@ -152,6 +152,7 @@ def _import_the_rest() -> None:
     sys.setswitchinterval(0.0005)
     try:
         import handinger_tui.cli.wiring  # noqa: PLC0415 - as said above
+        import handinger_tui.core.receipt  # noqa: PLC0415 - as said above
         import handinger_tui.ui.transcript.page  # noqa: F401, PLC0415 - as said above
     finally:
         sys.setswitchinterval(kept)

@@ -142,13 +142,42 @@ else:
         methods = {"__setattr__": changed, "__delattr__": deleted}
         return methods | ({"__getstate__": packed, "__setstate__": unpacked} if slots else {})
 
+    FEW = 4
+    """So many of a class are made member by member: for few, compiling would be ten times the work."""
+
     def _made_later(built, members, *, frozen):
+        made = []
+
         def first(self, /, *values, **named):
-            # From now on its own, which is as fast as Python's.
-            built.__init__ = _compiled(built, members, frozen=frozen)
-            built.__init__(self, *values, **named)
+            made.append(None)
+            if len(made) > FEW or not _filled(self, members, values, named):
+                # From now on its own, which is as fast as Python's, and as strict.
+                built.__init__ = _compiled(built, members, frozen=frozen)
+                built.__init__(self, *values, **named)
 
         return first
+
+    def _filled(self, members, values, named):
+        names = [member.name for member in members if member.init]
+        given = dict(zip(names, values, strict=False))
+        if len(values) > len(names) or not given.keys().isdisjoint(named) or not named.keys() <= set(names):
+            return False
+        given |= named
+        for member in members:
+            if member.name in given:
+                value = given[member.name]
+            elif member.default_factory is not MISSING:
+                value = member.default_factory()
+            elif member.default is not MISSING:
+                value = member.default
+            elif member.init:
+                return False
+            else:
+                continue
+            object.__setattr__(self, member.name, value)
+        if hasattr(self, "__post_init__"):
+            self.__post_init__()
+        return True
 
     def _compiled(built, members, *, frozen):
         known, taken, lines = {"_set": object.__setattr__, "_missing": MISSING}, [], ["pass"]

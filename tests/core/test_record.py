@@ -99,7 +99,8 @@ def test_it_takes_what_pythons_own_takes(frozen: bool, slots: bool) -> None:
             lambda: cls(1, fixed=5),
             lambda: cls(1, number=2),
         ]
-        return [outcome(call) for call in calls]
+        # The first few are made in another way than those that follow.
+        return [outcome(call) for call in (*calls, *calls)]
 
     assert told(dataclass) == told(pythons)
 
@@ -120,7 +121,7 @@ def test_members_without_a_value_are_filled_afterwards() -> None:
         def __post_init__(self) -> None:
             self.lines = ["a"] * self.number
 
-    assert Late(2).lines == ["a", "a"]
+    assert [Late(2).lines for _ in range(9)] == [["a", "a"]] * 9
 
 
 def test_a_class_may_say_itself_how_it_is_made() -> None:

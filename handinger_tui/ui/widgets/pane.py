@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
 from operator import is_
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,7 +13,6 @@ from textual.content import Content
 from textual.widgets import TextArea
 
 from handinger_tui.core.limits import Gauge
-from handinger_tui.core.receipt import Receipts
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Turn
 from handinger_tui.core.walks import same_front
@@ -28,6 +27,9 @@ from handinger_tui.ui.widgets.offering import Offering
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.widgets.words import Advice, advice, held_advice, queued_turns, unwatched
+
+if TYPE_CHECKING:
+    from handinger_tui.core.receipt import Receipts
 
 HINT_CELLS: Final = 30
 """So much of the line below the prompt is left to what Enter does, before limits are told there too."""
@@ -49,7 +51,8 @@ class SessionPane(Rows):
         """`offers`: (name, summary) of the commands that begin with what is typed behind the slash."""
         super().__init__(id=id)
         self._tally = Tally()
-        self.transcript = Transcript(Receipts().line, id="transcript")
+        self._receipts: Receipts | None = None
+        self.transcript = Transcript(self._receipt, id="transcript")
         self.prompt = PromptBox(id="prompt")
         self._welcome = Welcome(local=local, id="welcome")
         self.card, self._queue = Card(id="card"), QueueChips(id="queue")
@@ -71,6 +74,14 @@ class SessionPane(Rows):
         self._told = Content("")
         self._figures_of: tuple[object, ...] = ()
         self._counted: tuple[Turn, ...] = ()
+
+    def _receipt(self, session: Session, turn: Turn) -> str:
+        if self._receipts is None:
+            # Needed once there is a turn: 2 ms that the first screen need not wait for.
+            from handinger_tui.core.receipt import Receipts  # noqa: PLC0415 - as said above
+
+            self._receipts = Receipts()
+        return self._receipts.line(session, turn)
 
     def _look_up(self, work: Coroutine[Any, Any, None]) -> None:
         """Have names read from the disk, then say what Enter does with them."""
