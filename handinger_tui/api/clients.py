@@ -1,6 +1,7 @@
 """Clients: the two httpx clients of a connection, built as our rules ask.
 
-The module comes with httpx (60 ms, 7 MB): whoever may do without a connection imports it late.
+The module comes with httpx (60 ms, 7 MB): whoever may do without a connection imports it late. What
+TLS needs takes 20 ms and 4 MB more: whoever speaks plain http, as with the local worker, does without.
 """
 
 from __future__ import annotations
@@ -31,8 +32,12 @@ class Clients:
             await self.posting.aclose()
 
 
-def build(connect_timeout: float) -> Clients:
-    """Seconds for a connection.
+class _NoTls:
+    """Stands where the certificates would: it has nothing that a secure connection can be made with."""
+
+
+def build(connect_timeout: float, *, secure: bool) -> Clients:
+    """Seconds for a connection; `secure` False: for plain http alone.
 
     Raises:
         SettingsError: a proxy or certificate setting of the machine is unusable; it is named.
@@ -41,12 +46,7 @@ def build(connect_timeout: float) -> Clients:
     for name in ("httpx", "httpcore"):
         logger = logging.getLogger(name)
         logger.setLevel(max(logger.level, logging.WARNING))
-    try:
-        trust = httpx.create_ssl_context()
-    except OSError:
-        raise SettingsError(
-            "The certificates cannot be loaded.", "Check or unset SSL_CERT_FILE and SSL_CERT_DIR."
-        ) from None
+    trust = _trust() if secure else _NoTls()
     try:
         # A kept-alive connection may be dead already, and a POST lost on it would be in doubt:
         # POSTs dial anew.
@@ -57,6 +57,15 @@ def build(connect_timeout: float) -> Clients:
     except (ImportError, httpx.InvalidURL, ValueError) as problem:
         raise bad_proxy(problem) from None
     return Clients(reading, posting)
+
+
+def _trust() -> Any:
+    try:
+        return httpx.create_ssl_context()
+    except OSError:
+        raise SettingsError(
+            "The certificates cannot be loaded.", "Check or unset SSL_CERT_FILE and SSL_CERT_DIR."
+        ) from None
 
 
 def _client(trust: Any, pool: httpx.Limits, connect_timeout: float) -> httpx.AsyncClient:

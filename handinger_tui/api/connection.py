@@ -53,7 +53,8 @@ class Connection:
         self._headers = usable_headers(headers or {})
         self.pause = pause
         self._opened = False
-        self._clients: Clients | None = None
+        self._clients: dict[bool, Clients] = {}
+        """By whether they are secure; those that are speak plain http too."""
         self._building = asyncio.Lock()
 
     async def open(self, *, late: bool = False) -> None:
@@ -64,31 +65,34 @@ class Connection:
         """
         self._opened = True
         if not late or transport_settings():
-            self._clients = _built(self.limits.connect_timeout)
+            self._clients[True] = _built(self.limits.connect_timeout, secure=True)
 
     async def aclose(self) -> None:
         """Close every connection."""
         self._opened = False
         async with self._building:
-            clients, self._clients = self._clients, None
-        if clients is not None:
-            await clients.aclose()
+            clients, self._clients = self._clients, {}
+        for one in clients.values():
+            await one.aclose()
 
-    async def _ready(self) -> Clients:
+    async def _ready(self, url: str) -> Clients:
         """The clients, built now when nobody needed them yet: in a thread, for keys are answered meanwhile.
 
         Raises:
             Unreachable: they cannot be built; nothing was sent.
         """
         async with self._building:
-            if self._clients is None:
+            secure = True in self._clients or not url.startswith("http://")
+            if secure not in self._clients:
                 if not self._opened:
                     raise RuntimeError("the client is used before it is entered, or after it is left")
                 try:
-                    self._clients = await asyncio.to_thread(_built, self.limits.connect_timeout)
+                    self._clients[secure] = await asyncio.to_thread(
+                        _built, self.limits.connect_timeout, secure=secure
+                    )
                 except SettingsError as problem:
                     raise faults.unusable(problem) from None
-            return self._clients
+            return self._clients[secure]
 
     # -- requests ------------------------------------------------------------------------
     def authorized(self, url: str) -> bool:
@@ -102,7 +106,7 @@ class Connection:
         Raises:
             ApiError: also for every status outside 2xx.
         """
-        client = (await self._ready()).reading
+        client = (await self._ready(url)).reading
         with _only_reading():
             async with self._exchange(client, "GET", url, {"Accept": accept}) as response:
                 yield response
@@ -118,7 +122,7 @@ class Connection:
         Raises:
             ApiError: for every status but 2xx, 3xx and 416.
         """
-        client = (await self._ready()).reading
+        client = (await self._ready(url)).reading
         # Parts of a packed file cannot be told apart: only a plain one can be continued.
         headers = {"Accept": "*/*", "Accept-Encoding": "identity", **headers}
         with _only_reading():
@@ -143,7 +147,7 @@ class Connection:
         Raises:
             ApiError: also for every status outside 2xx.
         """
-        client = (await self._ready()).posting
+        client = (await self._ready(url)).posting
         headers = {"Connection": "close", **headers}
         async with self._exchange(
             client, method, url, headers, content, first_byte, dials=1 + REDIALS
@@ -193,10 +197,10 @@ class Connection:
         return {**self._headers, **headers, "Authorization": f"Bearer {key}"}
 
 
-def _built(connect_timeout: float) -> Clients:
+def _built(connect_timeout: float, *, secure: bool) -> Clients:
     from handinger_tui.api.clients import build  # noqa: PLC0415 - httpx, 60 ms and 7 MB
 
-    return build(connect_timeout)
+    return build(connect_timeout, secure=secure)
 
 
 @contextmanager

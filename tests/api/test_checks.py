@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +15,7 @@ from handinger_tui.core.errors import Refused, SettingsError, Unreachable
 from handinger_tui.core.safety import is_loopback
 from handinger_tui.core.secret import Secret
 from tests.api.conftest import KEY
+from tests.api.server import Server, as_json
 
 BASE = "https://v3.handinger.example"
 
@@ -165,6 +169,28 @@ async def test_what_turns_out_unusable_later_sends_nothing(monkeypatch: pytest.M
     assert "https_proxy" in caught.value.summary
     assert "Nothing was sent" in caught.value.summary
     assert "hunter2" not in caught.value.summary
+
+
+async def test_plain_http_loads_no_certificates_and_a_secure_address_does(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[str] = []
+    real = ssl.create_default_context
+
+    def counting(**options: Any) -> ssl.SSLContext:
+        loaded.append("trust")
+        return real(**options)
+
+    monkeypatch.setattr(ssl, "create_default_context", counting)
+    server.answer(as_json('{"id":"w1"}'))
+    async with make(server.url, late=True) as client:
+        assert (await client.read_worker("w1")).text == '{"id":"w1"}'
+        assert loaded == []
+        for _ in range(2):
+            with pytest.raises(Unreachable):
+                async with client.connection.fetch("https://127.0.0.1:1/file", {}):
+                    pass
+        assert loaded == ["trust"]
 
 
 async def test_use_outside_its_context_is_a_mistake() -> None:
