@@ -30,8 +30,9 @@ class Receipts:
     Whoever shows every turn of a long session would otherwise walk all turns for each of them.
     """
 
-    def __init__(self) -> None:
-        self._money = MoneyIndex()
+    def __init__(self, index: MoneyIndex | None = None) -> None:
+        """`index`: one that others ask, too."""
+        self._money = MoneyIndex() if index is None else index
 
     def line(self, session: Session, turn: Turn) -> str:
         """As `receipt_line`."""

@@ -62,8 +62,8 @@ _KEPT: Final = 2
 class Tally:
     """Adds up turns that mostly are the same objects as at the last call: one more costs one turn."""
 
-    def __init__(self) -> None:
-        self.index = MoneyIndex()
+    def __init__(self, index: MoneyIndex | None = None) -> None:
+        self.index = MoneyIndex() if index is None else index
         """What each turn took, and how that is understood."""
         self._whose: tuple[Reading, str | None] = (Reading.NONE, None)
         self._turns: Sequence[Turn] = ()

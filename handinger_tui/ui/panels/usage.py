@@ -48,8 +48,8 @@ class UsagePanel(Panel[UsageView]):
         super().__init__()
         self.tooltip = "Figures come from the service. What it did not report is never shown as zero."
         self._zone = zone
-        tally = Tally()
-        self._view = Memo(_key, lambda session: usage_view(session, tally))
+        self.tally = Tally()
+        self._view = Memo(_key, lambda session: usage_view(session, self.tally))
         self._gauges: tuple[Gauge, ...] = ()
         self._now_ms: int | None = None
         self._lines: list[Content] = []

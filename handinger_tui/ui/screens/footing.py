@@ -62,6 +62,7 @@ class Footing(Ground, Screen[None]):
         self.stage = WorkStage(self, now_ms)
         self.filing = Filing(self)
         self.side = Side(id="side")
+        self.side.share(pane.money)
         self.now_ms = now_ms
         self.header = HeaderLine(local=launch.local, id="header")
 

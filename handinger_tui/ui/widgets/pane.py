@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.widgets import TextArea
 
 from handinger_tui.core.limits import Gauge
+from handinger_tui.core.money_index import MoneyIndex
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Turn
 from handinger_tui.core.walks import same_front
@@ -50,7 +51,9 @@ class SessionPane(Rows):
     ) -> None:
         """`offers`: (name, summary) of the commands that begin with what is typed behind the slash."""
         super().__init__(id=id)
-        self._tally = Tally()
+        self.money = MoneyIndex()
+        """What each turn of the session shown took."""
+        self._tally = Tally(self.money)
         self._receipts: Receipts | None = None
         self.transcript = Transcript(self._receipt, id="transcript")
         self.prompt = PromptBox(id="prompt")
@@ -80,7 +83,7 @@ class SessionPane(Rows):
             # Needed once there is a turn: 2 ms that the first screen need not wait for.
             from handinger_tui.core.receipt import Receipts  # noqa: PLC0415 - as said above
 
-            self._receipts = Receipts()
+            self._receipts = Receipts(self.money)
         return self._receipts.line(session, turn)
 
     def _look_up(self, work: Coroutine[Any, Any, None]) -> None:

@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.widget import Widget
 
 from handinger_tui.core.limits import Gauge
+from handinger_tui.core.money_index import MoneyIndex
 from handinger_tui.core.session import Session
 from handinger_tui.ui.panels import PANELS
 from handinger_tui.ui.panels.files import FilesPanel
@@ -95,6 +96,12 @@ class Side(Rows):
         if self.display:
             for panel in self.panels.values():
                 panel.show_soon(session)
+
+    def share(self, money: MoneyIndex) -> None:
+        """What each turn took is worked out once, whoever shows it."""
+        for panel in self.panels.values():
+            if isinstance(panel, UsagePanel):
+                panel.tally.index = money
 
     def gauges(self, gauges: Sequence[Gauge]) -> None:
         """How far the limits are used, for the panel of figures."""
