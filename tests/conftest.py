@@ -5,24 +5,58 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+from contextlib import suppress
+from importlib import import_module
+from itertools import count
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
+
+TESTS: Final = Path(__file__).parent
+
+# Everything that is collected stays: nothing is found in it meanwhile.
+gc.disable()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Of several processes that run all tests, each imports its share first.
+
+    To rewrite the asserts is most of a collection's work, and is done once: the others read what one wrote.
+    """
+    worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)
+    if worker is None or [Path(arg).resolve() for arg in session.config.args] != [TESTS]:
+        return
+    for path in sorted(TESTS.rglob("test_*.py"))[int(worker["workerid"][2:]) :: worker["workercount"]]:
+        # What cannot be imported is tried again, and told, by the collection.
+        with suppress(Exception, pytest.skip.Exception):
+            import_module(".".join(path.relative_to(TESTS.parent).with_suffix("").parts))
 
 
 def pytest_collection_finish() -> None:
     """Thousands of collected tests would be walked through at every full collection, in each process."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of all homes: one of pytest's own for each test would be looked for among all before it."""
+    return tmp_path_factory.mktemp("homes")
+
+
+_numbers = count()
+
+
 @pytest.fixture(autouse=True)
-def own_home(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def own_home(monkeypatch: pytest.MonkeyPatch, homes: Path) -> Path:
     """An empty data folder; a key in the environment could make a test pay for a turn."""
     for name in list(os.environ):
         if name.startswith("HANDINGER_") or name in {"NO_COLOR", "FORCE_COLOR", "TEXTUAL"}:
             monkeypatch.delenv(name)
-    home = tmp_path_factory.mktemp("home")
+    home = homes / str(next(_numbers))
+    home.mkdir()
     monkeypatch.setenv("HANDINGER_TUI_HOME", str(home))
     return home
 
