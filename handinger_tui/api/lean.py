@@ -1,7 +1,8 @@
 """httpx without what it loads and we never use: 5 MB, 40 modules. Whoever imports httpx does so through this.
 
 Its command line comes along wherever click and rich are installed; it expects to find no click, and does
-without. For digests that only some passwords need it has OpenSSL made ready, where Python's own will do.
+without. For digests that only some passwords need it has OpenSSL made ready, where Python's own will do. And
+httpcore looks for sniffio some twenty times a request, and does without as well.
 """
 
 from __future__ import annotations
@@ -40,5 +41,9 @@ with _spared():
     from http import cookiejar
 
     import httpx
+
+if "sniffio" not in _modules and find_spec("sniffio") is None:
+    # For good: Python would search all folders for it each time.
+    _modules["sniffio"] = None
 
 __all__ = ["cookiejar", "httpx"]
