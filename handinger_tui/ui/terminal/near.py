@@ -25,7 +25,8 @@ class NearCompositor(Compositor):
             # Whole lines: a strip that is cut would be another one for `board`.
             near = clip.intersection(Region(clip.x, crop.y, clip.width, crop.height))
             seen = region.intersection(near)
-            if not seen.overlaps(crop):
+            # What has no cells overlaps with its neighbours, to Textual.
+            if not seen or not seen.overlaps(crop):
                 continue
             yield region, near, widget.render_lines(seen.translate(-region.offset))
             if seen.contains_region(crop):
