@@ -26,6 +26,8 @@ TOKEN = re.compile(
     r"|(?P<control>[\x00-\x1f\x7f-\x9f])"
     r"|(?P<text>[^\x00-\x1f\x7f-\x9f]+)"
 )
+SEQUENCE = re.compile(TOKEN.pattern.rpartition("|")[0])
+"""Whatever of it is no text."""
 CSI = re.compile(r"([<=>?]?)([0-9;:]*)([ -/]*)([@-~])")
 TELLING = "hlcntqSTup"
 """Ends of sequences whose numbers say what they do; those of colours and places differ with every frame."""
@@ -139,7 +141,7 @@ def rawterm(
 # -- reading ------------------------------------------------------------------------------
 def words(data: bytes) -> str:
     """Only the text."""
-    return "".join(found["text"] or "" for found in TOKEN.finditer(data.decode("utf-8", "replace")))
+    return SEQUENCE.sub("", data.decode("utf-8", "replace"))
 
 
 def sequences(data: bytes) -> set[str]:
