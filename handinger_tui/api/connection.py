@@ -64,8 +64,10 @@ class Connection:
             SettingsError: a proxy or certificate setting of the machine is unusable; it is named.
         """
         self._opened = True
-        if not late or transport_settings():
-            self._clients[True] = _built(self.limits.connect_timeout, secure=True)
+        told = transport_settings()
+        if told or not late:
+            secure = told or not self.base_url.startswith("http://")
+            self._clients[secure] = _built(self.limits.connect_timeout, secure=secure)
 
     async def aclose(self) -> None:
         """Close every connection."""

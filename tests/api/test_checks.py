@@ -171,8 +171,9 @@ async def test_what_turns_out_unusable_later_sends_nothing(monkeypatch: pytest.M
     assert "hunter2" not in caught.value.summary
 
 
+@pytest.mark.parametrize("late", [True, False])
 async def test_plain_http_loads_no_certificates_and_a_secure_address_does(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Server, monkeypatch: pytest.MonkeyPatch, late: bool
 ) -> None:
     loaded: list[str] = []
     real = ssl.create_default_context
@@ -183,7 +184,7 @@ async def test_plain_http_loads_no_certificates_and_a_secure_address_does(
 
     monkeypatch.setattr(ssl, "create_default_context", counting)
     server.answer(as_json('{"id":"w1"}'))
-    async with make(server.url, late=True) as client:
+    async with make(server.url, late=late) as client:
         assert (await client.read_worker("w1")).text == '{"id":"w1"}'
         assert loaded == []
         for _ in range(2):
