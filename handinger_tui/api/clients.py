@@ -7,11 +7,12 @@ TLS needs takes 20 ms and 4 MB more: whoever speaks plain http, as with the loca
 from __future__ import annotations
 
 import logging
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 from handinger_tui import __version__
 from handinger_tui.api.checks import bad_proxy
-from handinger_tui.api.lean import cookiejar, httpx
+from handinger_tui.api.lean import httpx
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.record import dataclass
 
@@ -77,7 +78,7 @@ def _client(trust: Any, pool: httpx.Limits, connect_timeout: float) -> httpx.Asy
         # Reads have deadlines of our own: httpx's is per read, and a slow drip passes it for ever.
         timeout=httpx.Timeout(None, connect=connect_timeout),
         # Cookies would be kept, and sent to every port of the host.
-        cookies=cookiejar.CookieJar(cookiejar.DefaultCookiePolicy(allowed_domains=[])),
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         event_hooks={"response": [_hide_location]},
         # A proxy of the machine has no business with loopback, nor with the key sent there in plain text.
         mounts={"all://localhost": None, "all://127.0.0.1": None, "all://[::1]": None},

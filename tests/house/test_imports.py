@@ -171,20 +171,6 @@ def test_a_connection_loads_neither_a_validation_model_nor_a_command_line_of_oth
     assert set(loaded).isdisjoint(SCREEN | {"click", "httpx._main", "importlib.metadata", "pydantic", "rich"})
 
 
-DIGESTS = """
-import handinger_tui.api.clients, sys
-print("_hashlib" in sys.modules)
-import hashlib, hmac
-print(getattr(hashlib.sha256, "__name__", ""), hmac.new(b"key", b"text", "sha256").hexdigest()[:8])
-"""
-
-
-def test_a_connection_makes_no_openssl_ready_and_leaves_it_to_files() -> None:
-    """2 MB at the first request; a digest of a large file is five times as fast with it."""
-    ended = run([sys.executable, "-W", "error", "-c", DIGESTS])
-    assert (ended.stdout, ended.stderr) == ("False\nopenssl_sha256 6afa9046\n", "")
-
-
 ENTERED = """
 import asyncio
 from handinger_tui.cli.wiring import client_of
