@@ -142,14 +142,11 @@ class WorkScreen(Submitting):
         self._repaint()
         # What is stored is shown at once; whether all of it is in the record of charges can wait for that.
         self.call_next(self._paint_if_dirty)
-        self.call_after_refresh(self._count)
+        if (till := self._till) is not None:
+            self.call_after_refresh(lambda: self.do(till.count()))
         if not first:
             # The first time somebody may already be elsewhere: in a panel, on the chips.
             self.prompt.focus()
-
-    def _count(self) -> None:
-        if self._till is not None:
-            self.do(self._till.count())
 
     async def keep_draft(self) -> None:
         """What is typed goes to disk."""

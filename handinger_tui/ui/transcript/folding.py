@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from textual.strip import Strip
 
 from handinger_tui.core.session import Session
 from handinger_tui.ui.transcript.book import Book, ReceiptOf, Spot
@@ -45,7 +48,7 @@ class Folding(Window):
             return
         book, y, height = self.book, self.scroll_offset.y, self.book.height
         spot = None if self.following else book.spot(y)
-        kept = {} if spot is not None or self.new_lines else self.drawn_lines
+        kept = {} if spot is not None or self.new_lines else self._drawn_lines()
         corrected = book.corrected
         changed = book.show(session)
         if changed is None:
@@ -60,9 +63,19 @@ class Folding(Window):
         moved = self.scroll_offset.y - y
         self.refresh_rows(changed if moved == 0 else 0)
         if moved > 0 and book.corrected == corrected:
-            self.keep_lines(kept, moved, changed - y)
+            self._keep_lines(kept, moved, changed - y)
         if self.new_lines:
             self.refresh_rows(self.scroll_offset.y + self.size.height - 1)
+
+    def _drawn_lines(self) -> dict[int, Strip]:
+        """Lines in sight that are as they were drawn last."""
+        fits = self._lines_state == (self.size, self.scroll_offset.y, self.paints)
+        return self._lines.copy() if fits else {}
+
+    def _keep_lines(self, lines: Mapping[int, Strip], moved: int, end: int) -> None:
+        """Lines that were drawn before the text moved up by `moved` are what they were, above line `end`."""
+        self._lines_state = (self.size, self.scroll_offset.y, self.paints)
+        self._lines = {y - moved: strip for y, strip in lines.items() if moved <= y < end}
 
     def rebuild(self, spot: Spot | None) -> None:
         """Lay everything out for the present width; go back to `spot`, or to the end."""

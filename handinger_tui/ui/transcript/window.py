@@ -7,7 +7,7 @@ they come into sight, and the rows in sight never jump when they do.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Final, Self
 
 from rich.style import Style as RichStyle
@@ -139,17 +139,6 @@ class Window(ScrollView, can_focus=True):
         if crop.column_span != (0, self.size.width):
             return [strip.crop(*crop.column_span) for strip in lines]
         return lines
-
-    @property
-    def drawn_lines(self) -> dict[int, Strip]:
-        """Lines in sight that are as they were drawn last."""
-        fits = self._lines_state == (self.size, self.scroll_offset.y, self.paints)
-        return self._lines.copy() if fits else {}
-
-    def keep_lines(self, lines: Mapping[int, Strip], moved: int, end: int) -> None:
-        """Lines that were drawn before the text moved up by `moved` are what they were, above line `end`."""
-        self._lines_state = (self.size, self.scroll_offset.y, self.paints)
-        self._lines = {y - moved: strip for y, strip in lines.items() if moved <= y < end}
 
     def _finished_line(self, y: int, ground: Color) -> Strip:
         strip = self._screen_line(y)
