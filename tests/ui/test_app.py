@@ -21,7 +21,8 @@ from handinger_tui.ui.keys import KEYS
 from handinger_tui.ui.screens import footing
 from handinger_tui.ui.screens.pulse import Pulse
 from handinger_tui.ui.themes import DARK, LIGHT, THEMES, by_name, first_theme
-from tests.ui.fakes import LOCAL, Desktop, answers, launch
+from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker
+from tests.ui.fakes import LOCAL, PRICED, Desktop, answers, launch
 
 
 async def test_the_first_frame_stands_before_anything_is_connected() -> None:
@@ -262,3 +263,18 @@ async def test_the_last_words_are_painted_without_waiting_for_a_tick() -> None:
         desktop.work._tick = Pulse(desktop.work, 1 / 3600, desktop.work._paint_if_dirty)
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "The very last words")
+
+
+async def test_a_text_that_ends_is_painted_at_once_though_its_turn_goes_on() -> None:
+    over = asyncio.Event()
+    end: Script = [sse(type="text-end", id="t"), over, sse(type="finish", finishReason="stop"), DONE]
+    api = FakeApi(starts=[[*says("The very last words", end=False), *end]], workers=[worker("", **PRICED)])
+    desktop = Desktop(api=api)
+    async with desktop.running() as pilot:
+        # From here on no tick comes.
+        desktop.work._tick = Pulse(desktop.work, 1 / 3600, desktop.work._paint_if_dirty)
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "The very last words")
+        assert desktop.work.at_work.session.busy
+        over.set()
+        await desktop.shows(pilot, "✓ completed")

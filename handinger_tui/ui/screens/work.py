@@ -38,7 +38,8 @@ class WorkScreen(Submitting):
 
     def __init__(self, launch: Launch, now_ms: Callable[[], int]) -> None:
         super().__init__(launch, now_ms)
-        self._dirty = self._live = False
+        self._dirty = False
+        self._going = _going(None)
         self.rest: Rest | None = None
         self._tick: Pulse | None = None
         self._beat: Pulse | None = None
@@ -141,7 +142,8 @@ class WorkScreen(Submitting):
         self.returns.ended(desk.session)
         self._repaint()
         # What is stored is shown at once; whether all of it is in the record of charges can wait for that.
-        self.call_next(self._paint_if_dirty)
+        if self._tick is not None:
+            self._tick.at_once()
         if (till := self._till) is not None:
             self.call_after_refresh(lambda: self.do(till.count()))
         if not first:
@@ -169,10 +171,12 @@ class WorkScreen(Submitting):
         if session_id == desk.session_id:
             self._repaint()
             turn = desk.session.current
-            ended, self._live = self._live, turn is not None and turn.live
-            if ended and not self._live:
+            was, self._going = self._going, _going(turn)
+            if self._tick is not None and any(
+                before and not now for before, now in zip(was, self._going, strict=True)
+            ):
                 # Nobody waits for the next tick to see the last words.
-                self.call_next(self._paint_if_dirty)
+                self._tick.at_once()
         elif session_id not in desk.looking:
             self._elsewhere(desk, desk.engine.session(session_id))
 
@@ -260,3 +264,8 @@ class WorkScreen(Submitting):
         self._typing = self.set_timer(DRAFT_PAUSE_S, lambda: self.do(self.keep_draft()))
         # A letter changes nothing of the session: looking at 2,000 turns for it would double what it costs.
         self.renew_keys()
+
+
+def _going(turn: Turn | None) -> tuple[bool, bool]:
+    """Whether it runs, and whether text of it is under way."""
+    return (False, False) if turn is None else (turn.live, bool(turn.open_text))
