@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,15 @@ from textual.worker import WorkerFailed
 
 from handinger_tui import __version__
 from handinger_tui.core.errors import LedgerError, SettingsError
+from handinger_tui.core.text import Rope
+from handinger_tui.core.turn import Order, TextPart, Turn, TurnStatus
 from handinger_tui.ui.commands import Command, Context
 from handinger_tui.ui.keys import KEYS
 from handinger_tui.ui.screens import footing
 from handinger_tui.ui.screens.pulse import Pulse
+from handinger_tui.ui.screens.work import WorkScreen
 from handinger_tui.ui.themes import DARK, LIGHT, THEMES, by_name, first_theme
-from tests.engine.fakes import DONE, FakeApi, Script, says, sse, worker
-from tests.ui.fakes import LOCAL, PRICED, Desktop, answers, launch
+from tests.ui.fakes import LOCAL, Desktop, answers, launch
 
 
 async def test_the_first_frame_stands_before_anything_is_connected() -> None:
@@ -256,25 +259,33 @@ async def test_without_colour_the_state_can_still_be_read(monkeypatch: pytest.Mo
         await desktop.shows(pilot, "✓ completed", "LOCAL")
 
 
+def no_more_ticks(work: WorkScreen) -> None:
+    """From here on it paints only what it paints at once."""
+    assert work._tick is not None
+    work._tick.stop()
+    work._tick = Pulse(work, 1 / 3600, work._paint_if_dirty)
+
+
 async def test_the_last_words_are_painted_without_waiting_for_a_tick() -> None:
     desktop = Desktop(api=answers("The very last words"))
     async with desktop.running() as pilot:
-        # From here on no tick comes.
-        desktop.work._tick = Pulse(desktop.work, 1 / 3600, desktop.work._paint_if_dirty)
+        no_more_ticks(desktop.work)
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "The very last words")
 
 
 async def test_a_text_that_ends_is_painted_at_once_though_its_turn_goes_on() -> None:
-    over = asyncio.Event()
-    end: Script = [sse(type="text-end", id="t"), over, sse(type="finish", finishReason="stop"), DONE]
-    api = FakeApi(starts=[[*says("The very last words", end=False), *end]], workers=[worker("", **PRICED)])
-    desktop = Desktop(api=api)
+    desktop = Desktop()
     async with desktop.running() as pilot:
-        # From here on no tick comes.
-        desktop.work._tick = Pulse(desktop.work, 1 / 3600, desktop.work._paint_if_dirty)
-        await desktop.send(pilot, "Hi")
+        work = desktop.work
+        engine, desk = work.at_work.engine, work.at_work.engine._desks[work.at_work.session_id]
+        no_more_ticks(work)
+        part = TextPart(Rope() + "The very last words", open=True)
+        order = Order("turn_1", "Hi", created_ms=1)
+        going = Turn(order, status=TurnStatus.ACCEPTED, parts=(part,), open_text=(("t", 0),))
+        engine._put(desk, going)
+        await pilot.pause()
+        assert "The very last words" not in desktop.text()
+        engine._put(desk, replace(going, parts=(replace(part, open=False),), open_text=()))
         await desktop.shows(pilot, "The very last words")
-        assert desktop.work.at_work.session.busy
-        over.set()
-        await desktop.shows(pilot, "✓ completed")
+        assert work.at_work.session.busy
