@@ -80,7 +80,7 @@ async def test_what_was_typed_before_comes_first_and_a_torn_letter_is_one(
     posted = asyncio.Queue[Message]()
     app = HandingerApp(launch())
     monkeypatch.setattr(app, "post_message", posted.put_nowait)
-    driver = OutlastingDriver(app)
+    driver = OutlastingDriver(app, mouse=False)
     driver.fileno = wire.theirs
     os.write(wire.ours, b"\xbcr sp\xc3\xa4ter")
     driver._listen(b"vorher f\xc3")
@@ -108,12 +108,15 @@ async def test_a_thread_reads_where_the_loop_cannot_wait_for_a_terminal(
     monkeypatch.setattr(
         app, "post_message", lambda event: loop.call_soon_threadsafe(posted.put_nowait, event)
     )
-    driver = OutlastingDriver(app)
+    # Nothing is written at its end: there is no writer.
+    driver = OutlastingDriver(app, mouse=False)
     driver.fileno = wire.theirs
     driver._listen(b"before ")
     os.write(wire.ours, "später".encode())
     keys = [await posted.get() for _ in "before später"]
     driver.disable_input()
+    assert driver._key_thread is not None
+    assert not driver._key_thread.is_alive()
     assert "".join(str(key.character) for key in keys if isinstance(key, Key)) == "before später"
 
 
