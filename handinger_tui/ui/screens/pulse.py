@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
 from textual.message_pump import MessagePump
 
-MOST_PER_S: Final = 30
-"""Beats, whoever asks for one at once."""
+MOST_PER_S: Final = 17
+"""Beats that are asked for at once: with those of the pace no more than 30."""
 
 
 class Pulse:
@@ -18,8 +19,9 @@ class Pulse:
     def __init__(self, owner: MessagePump, per_second: float, beat: Callable[[], None]) -> None:
         self._owner: Final = owner
         self._beat: Final = beat
-        self._timer = owner.set_interval(1 / per_second, self._due, pause=True)
-        self._last = -1 / MOST_PER_S
+        self._timer = owner.set_interval(1 / per_second, beat, pause=True)
+        self._asked: Final[deque[float]] = deque(maxlen=MOST_PER_S)
+        """When the last beats came that were asked for."""
         self._expected = False
         self.running = False
 
@@ -36,17 +38,17 @@ class Pulse:
             self._timer.pause()
 
     def at_once(self) -> None:
-        """One beat now, or as soon as the last one is long enough ago."""
+        """One beat now; in a flood, as soon as there were not too many in the last second."""
         if self._expected:
             return
         self._expected = True
-        wait = self._last + 1 / MOST_PER_S - monotonic()
+        wait = self._asked[0] + 1 - monotonic() if len(self._asked) == MOST_PER_S else 0
         if wait > 0:
-            self._owner.set_timer(wait, self._due)
+            self._owner.set_timer(wait, self._answer)
         else:
-            self._owner.call_next(self._due)
+            self._owner.call_next(self._answer)
 
-    def _due(self) -> None:
+    def _answer(self) -> None:
         self._expected = False
-        self._last = monotonic()
+        self._asked.append(monotonic())
         self._beat()
