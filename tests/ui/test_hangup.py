@@ -46,6 +46,13 @@ def wire() -> Iterator[Wire]:
         ends.hang_up()
 
 
+def driver_on(wire: Wire, app: HandingerApp) -> OutlastingDriver:
+    """One that reads from the wire. It writes nothing at its end, for there is no writer."""
+    driver = OutlastingDriver(app, mouse=False)
+    driver.fileno = wire.theirs
+    return driver
+
+
 async def test_a_paint_goes_to_the_terminal_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     handed: list[str] = []
     monkeypatch.setattr(LinuxDriver, "write", lambda _driver, data: handed.append(data))
@@ -66,8 +73,7 @@ async def test_a_terminal_that_goes_without_a_signal_ends_the_app(
         ended.put_nowait(return_code)
 
     monkeypatch.setattr(app, "exit", ends)
-    driver = OutlastingDriver(app)
-    driver.fileno = wire.theirs
+    driver = driver_on(wire, app)
     driver._listen(b"")
     wire.hang_up()
     assert await ended.get() == GONE
@@ -80,8 +86,7 @@ async def test_what_was_typed_before_comes_first_and_a_torn_letter_is_one(
     posted = asyncio.Queue[Message]()
     app = HandingerApp(launch())
     monkeypatch.setattr(app, "post_message", posted.put_nowait)
-    driver = OutlastingDriver(app, mouse=False)
-    driver.fileno = wire.theirs
+    driver = driver_on(wire, app)
     os.write(wire.ours, b"\xbcr sp\xc3\xa4ter")
     driver._listen(b"vorher f\xc3")
     keys = [await posted.get() for _ in "vorher für später"]
@@ -108,9 +113,7 @@ async def test_a_thread_reads_where_the_loop_cannot_wait_for_a_terminal(
     monkeypatch.setattr(
         app, "post_message", lambda event: loop.call_soon_threadsafe(posted.put_nowait, event)
     )
-    # Nothing is written at its end: there is no writer.
-    driver = OutlastingDriver(app, mouse=False)
-    driver.fileno = wire.theirs
+    driver = driver_on(wire, app)
     driver._listen(b"before ")
     os.write(wire.ours, "später".encode())
     keys = [await posted.get() for _ in "before später"]

@@ -124,10 +124,9 @@ class Panel(ScrollView, Generic[Shown], can_focus=True):
 
 
 def _same(one: tuple[Content | None, Style], other: tuple[Content | None, Style]) -> bool:
-    before, now = one[0], other[0]
-    if before is None or now is None:
-        return before is now and one[1] == other[1]
-    return before.is_same(now) and one[1] == other[1]
+    (before, style), (now, other_style) = one, other
+    same = before is now or (before is not None and now is not None and before.is_same(now))
+    return same and style == other_style
 
 
 @dataclass(frozen=True, slots=True)
