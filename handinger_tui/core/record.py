@@ -37,7 +37,7 @@ else:
             for name, method in methods.items():
                 if name not in own:
                     setattr(built, name, method)
-            built.__dataclass_fields__ = told
+            built.__dataclass_fields__ = told.of(built)
             return built
 
         return made if cls is None else made(cls)
@@ -74,13 +74,17 @@ else:
                     setattr(cls, name, said.default)
             return said
 
-        def __get__(self, _one, cls):
+        def of(self, built):
+            self._owner = built
+            return self
+
+        def __get__(self, _one, _cls):
+            # Threads may ask at once: both find the same, and it does not matter who is last.
             asked = type(
                 "Asked", (), {"__module__": self._module, "__annotations__": self._types, **self._said}
             )
             found = _dataclass(asked, init=False, repr=False, eq=False).__dataclass_fields__
-            owner = next(base for base in cls.__mro__ if vars(base).get("__dataclass_fields__") is self)
-            owner.__dataclass_fields__ = found
+            self._owner.__dataclass_fields__ = found
             return found
 
     def _with_slots(cls, members):

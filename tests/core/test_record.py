@@ -112,6 +112,21 @@ def outcome(call: Callable[[], Any]) -> str:
         return f"{refused}"
 
 
+def test_threads_that_ask_for_the_members_at_once_are_told_the_same() -> None:
+    @dataclass
+    class Asked:
+        number: int
+
+    class Child(Asked):
+        pass
+
+    told = vars(Asked)["__dataclass_fields__"]
+    first = told.__get__(None, Asked)
+    # A second thread got hold of the same before the first was done.
+    second = told.__get__(None, Child)
+    assert list(first) == list(second) == [member.name for member in fields(Child)] == ["number"]
+
+
 def test_members_without_a_value_are_filled_afterwards() -> None:
     @dataclass(slots=True)
     class Late:
