@@ -39,7 +39,7 @@ def fold(order: Order, frames: Iterable[Frame]) -> Turn:
     """The turn that these frames make."""
     folding = Fold(order)
     for frame in frames:
-        folding.feed(frame)
+        folding.take(frame)
     return folding.turn
 
 

@@ -13,9 +13,8 @@ from decimal import Decimal, localcontext
 from enum import StrEnum
 from typing import Final
 
-from handinger_tui.core.money import EXACT, Total, tidy, total
+from handinger_tui.core.money import EXACT, Total, total
 from handinger_tui.core.record import dataclass
-from handinger_tui.core.replacing import replace
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot
 from handinger_tui.core.turn import FREE, LIVE, Trigger, Turn
@@ -252,15 +251,8 @@ def _numbers(snapshot: Snapshot | None) -> _Numbers | None:
     """A reading, None when it reports no number at all."""
     if snapshot is None:
         return None
-    reported = snapshot.usage
-    usage = replace(reported, credits=tidy(reported.credits), cost_usd=tidy(reported.cost_usd))
-    costs = Costs(
-        tidy(snapshot.costs.model_usd),
-        tidy(snapshot.costs.tool_usd),
-        tidy(snapshot.costs.sandbox_usd),
-        tidy(snapshot.costs.internal_usd),
-    )
-    if not usage.known() and not costs.known():
+    usage, costs = snapshot.usage.tidied(), snapshot.costs.tidied()
+    if usage == NO_USAGE and costs == NO_COSTS:
         return None
     return _Numbers(usage, costs, final=not snapshot.busy)
 

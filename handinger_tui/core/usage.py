@@ -9,11 +9,12 @@ since Python SDK 0.3.0.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from decimal import Decimal
-from typing import Final, Self
+from operator import add, sub
+from typing import Any, Final, Self
 
 from handinger_tui.core.jsontext import Json
+from handinger_tui.core.money import tidy
 from handinger_tui.core.record import dataclass
 
 
@@ -43,24 +44,29 @@ class _Numbers:
 
     __slots__ = ()
 
-    def _combine(self, other: Self, operation: Callable[[Decimal, Decimal], Decimal]) -> Self:
-        values = {}
-        for member in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
-            mine, theirs = getattr(self, member.name), getattr(other, member.name)
-            known = mine is not None and theirs is not None
-            values[member.name] = operation(mine, theirs) if known else None
-        return type(self)(**values)
+    @property
+    def members(self) -> tuple[Any, ...]:
+        """Every number, in order. Asked for each turn of a session: `fields` takes five times as long."""
+        return tuple([getattr(self, name) for name in type(self).__match_args__])  # type: ignore[attr-defined]  # every subclass is a dataclass
+
+    def _combine(self, other: Self, operation: Callable[[Any, Any], Any]) -> Self:
+        pairs = zip(self.members, other.members, strict=True)
+        return type(self)(*[None if a is None or b is None else operation(a, b) for a, b in pairs])
+
+    def tidied(self) -> Self:
+        """The same numbers; amounts as `money.tidy` has them, counts as they are."""
+        return type(self)(*[tidy(value) if isinstance(value, Decimal) else value for value in self.members])
 
     def __add__(self, other: Self) -> Self:
-        return self._combine(other, lambda a, b: a + b)
+        return self._combine(other, add)
 
     def __sub__(self, other: Self) -> Self:
-        return self._combine(other, lambda a, b: a - b)
+        return self._combine(other, sub)
 
     def known(self) -> dict[str, Decimal | int]:
         """The members that were reported, by name."""
-        members = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]  # see above
-        return {name: value for name, value in members.items() if value is not None}
+        named = zip(type(self).__match_args__, self.members, strict=True)  # type: ignore[attr-defined]  # see above
+        return {name: value for name, value in named if value is not None}
 
     def falls_below(self, earlier: Self) -> bool:
         """True when any member known on both sides is smaller than it was in `earlier`."""

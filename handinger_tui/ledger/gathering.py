@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
-from handinger_tui.core.frames import Frame, Framing
 from handinger_tui.core.gather import RULE, gathered
 from handinger_tui.ledger.rows import FRAME_COLUMNS, TurnFrame, frame_of, pack, unpack
 
@@ -53,7 +52,7 @@ def told_frames(connection: sqlite3.Connection, session_id: str) -> Iterator[Tur
     for row in turns:
         turn_id = unpack(row["turn_id"])
         if row["frames"] is not None:
-            for seq, at_ms, framing, event, frame_id, data in json.loads(row["frames"]):
-                yield TurnFrame(turn_id, Frame(seq, at_ms, Framing(framing), data, event, frame_id))
+            for told in json.loads(row["frames"]):
+                yield TurnFrame(turn_id, frame_of(told))
         for raw in connection.execute(_RAW, (row["turn_id"], row["upto"] or 0)):
             yield TurnFrame(turn_id, frame_of(raw))

@@ -86,7 +86,7 @@ def load_turn(connection: sqlite3.Connection, turn_id: str, waiting: Iterable[Tu
         return None
     folding = Fold(order_of(row))
     for frame in frames(connection, turn_id, waiting):
-        folding.feed(frame)
+        folding.take(frame)
     return folding.turn
 
 
@@ -101,7 +101,7 @@ def load(connection: sqlite3.Connection, session_id: str, waiting: Sequence[Turn
     for item in chain(told_frames(connection, session_id), waiting):
         folding = folds.get(item.turn_id)
         if folding is not None:
-            folding.feed(item.frame)
+            folding.take(item.frame)
     return replace(session_of(row), turns=tuple(folding.turn for folding in folds.values()))
 
 

@@ -29,6 +29,8 @@ from handinger_tui.ui.warming import tidy
 PAINTS_PER_S: Final = 13
 """Each takes 6 ms: at this pace following an answer costs two fifths more than only reading it."""
 BEATS_PER_S: Final = 4
+PANELS_AFTER_S: Final = 0.05
+"""What was opened is painted first, within a sixtieth of a second: figures of 2,000 turns take 0.1 s."""
 DRAFT_PAUSE_S: Final = 0.5
 """Typing pauses this long before the draft goes to disk."""
 
@@ -40,6 +42,9 @@ class WorkScreen(Submitting):
         super().__init__(launch, now_ms)
         self._dirty = False
         self._going = _going(None)
+        self._beside: Session | None = None
+        """What the panels show, or soon will."""
+        self._panels_wait = False
         self.rest: Rest | None = None
         self._tick: Pulse | None = None
         self._beat: Pulse | None = None
@@ -71,7 +76,7 @@ class WorkScreen(Submitting):
     @property
     def at_rest(self) -> bool:
         """Nothing waits to be painted."""
-        return not self._dirty
+        return not self._dirty and not self._panels_wait
 
     @property
     def asleep(self) -> bool:
@@ -100,8 +105,10 @@ class WorkScreen(Submitting):
             # What was to be sent was meant for the session that did not open.
             await self.keep_first(launch.prompt or self.prompt.text)
             await self.arrive([])
+            await self._remember(desk)
             raise
         await self.arrive(begun.waiting)
+        await self._remember(desk)
         if begun.said:
             self.stage.say(begun.said, "warning")
         await self.send_first(desk)
@@ -120,8 +127,11 @@ class WorkScreen(Submitting):
             if isinstance(screen, Reloads):
                 screen.reload()
 
+    async def _remember(self, desk: Desk) -> None:
+        """Earlier prompts, once what was asked for stands: of 2,000 turns, finding them takes 0.1 s."""
+        self.prompt.remember(*await desk.shelf.prompts(), older=True)
+
     async def _opened(self, desk: Desk) -> Begun:
-        self.prompt.remember(*await desk.shelf.prompts())
         recovered = await desk.recover()
         if recovered:
             self.stage.say(f"{plural(recovered, 'message')} of an earlier run was interrupted; checking.")
@@ -213,12 +223,26 @@ class WorkScreen(Submitting):
         self.pane.held, self.pane.gauges = desk.held, gauges
         self.pane.elsewhere = next((clean_line(other.title, 40) for other in desk.going), None)
         self.pane.show(session, now, money=not self.side.display)
-        self.side.show(session)
+        self._show_beside(session)
         self._keep_time()
         self.renew_keys()
         if self.rest is not None:
             self.rest.streaming = session.current is not None and session.current.live
             self.rest.start()
+
+    def _show_beside(self, session: Session) -> None:
+        before, self._beside = self._beside, session
+        other = before is None or before.session_id != session.session_id
+        if other and session.turns and (before is None or not before.turns):
+            # Nothing stands there yet. Those of another session would be wrong beside this one's text.
+            self._panels_wait = True
+            self.set_timer(PANELS_AFTER_S, self._panels_next)
+        elif not self._panels_wait:
+            self.side.show(session)
+
+    def _panels_next(self) -> None:
+        self._panels_wait = False
+        self._repaint()
 
     def _paint_money(self, desk: Desk) -> None:
         if self._till is None or not self.arrived:

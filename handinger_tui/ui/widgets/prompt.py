@@ -90,9 +90,12 @@ class PromptBox(FoldingArea):
         if at >= 0:
             self.replace_span(at, at + len(pasted), "")
 
-    def remember(self, *texts: str) -> None:
-        """Add to the history, newest last."""
-        for text in texts:
+    def remember(self, *texts: str, older: bool = False) -> None:
+        """Add to the history, newest last; `older`: all of them were sent before those known here."""
+        known: list[str] = []
+        if older:
+            known, self._past = self._past, known
+        for text in (*texts, *known):
             if text.strip() and (not self._past or self._past[-1] != text):
                 self._past.append(text)
         self._at = None

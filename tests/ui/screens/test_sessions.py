@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 
 import pytest
 
+from handinger_tui.core.session import Session
 from handinger_tui.core.turn import TurnStatus
 from handinger_tui.ui.launch import Badge, Opening
 from handinger_tui.ui.screens.sessions import cost_words
+from handinger_tui.ui.screens.work import WorkScreen
+from handinger_tui.ui.widgets.side import Side
 from tests.ui.fakes import LOCAL, Desktop, answers, launch, summary
 
 HEAT = summary("heat", unread=True, cost_usd=Decimal("0.0123"), last_status=TurnStatus.COMPLETED)
@@ -80,6 +84,51 @@ async def test_the_last_session_opens(opening: Opening) -> None:
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "A question from before", "An answer from before")
     assert desktop.api.posts == []
+
+
+async def test_what_was_opened_is_painted_before_its_figures_are_worked_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desktop, order = await stored(Opening.LAST), list[str]()
+    paint, show = WorkScreen._compositor_refresh, Side.show
+
+    def painted(screen: WorkScreen) -> None:
+        paint(screen)
+        if "An answer from before" in desktop.text():
+            order.append("painted")
+
+    def figures(side: Side, session: Session) -> None:
+        if session.turns:
+            order.append("figures")
+        show(side, session)
+
+    monkeypatch.setattr(WorkScreen, "_compositor_refresh", painted)
+    monkeypatch.setattr(Side, "show", figures)
+    async with desktop.running(140, 40) as pilot:
+        await desktop.shows(pilot, "An answer from before", "$0.0123")
+    assert order[0] == "painted"
+    assert "figures" in order
+
+
+async def test_what_was_opened_does_not_wait_for_older_prompts_and_they_stay_older(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desktop, found = await stored(Opening.LAST), asyncio.Event()
+
+    async def prompts(_limit: int = 500) -> list[str]:
+        await found.wait()
+        return ["older"]
+
+    monkeypatch.setattr(desktop.shelf, "prompts", prompts)
+    async with desktop.running() as pilot:
+        await desktop.shows(pilot, "An answer from before")
+        desktop.work.prompt.remember("newer")
+        found.set()
+        await desktop.until(pilot, lambda: "older" in desktop.work.prompt.past)
+        await pilot.press("up")
+        assert desktop.work.prompt.text == "newer"
+        await pilot.press("up")
+        assert desktop.work.prompt.text == "older"
 
 
 async def test_a_chosen_session_opens_by_a_prefix() -> None:
