@@ -16,6 +16,7 @@ from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Turn, TurnStatus
 from handinger_tui.core.words import plural
 from handinger_tui.ui.launch import Connection, Launch
+from handinger_tui.ui.screens.beside import AFTER_PAINT_S, Beside
 from handinger_tui.ui.screens.desk import Desk
 from handinger_tui.ui.screens.looking import look_back, told
 from handinger_tui.ui.screens.opening import Begun, begin
@@ -29,8 +30,6 @@ from handinger_tui.ui.warming import tidy
 PAINTS_PER_S: Final = 13
 """Each takes 6 ms: at this pace following an answer costs two fifths more than only reading it."""
 BEATS_PER_S: Final = 4
-PANELS_AFTER_S: Final = 0.05
-"""What was opened is painted first, within a sixtieth of a second: figures of 2,000 turns take 0.1 s."""
 DRAFT_PAUSE_S: Final = 0.5
 """Typing pauses this long before the draft goes to disk."""
 
@@ -42,9 +41,7 @@ class WorkScreen(Submitting):
         super().__init__(launch, now_ms)
         self._dirty = False
         self._going = _going(None)
-        self._beside: Session | None = None
-        """What the panels show, or soon will."""
-        self._panels_wait = False
+        self.beside = Beside(self, self.side.show, self._repaint)
         self.rest: Rest | None = None
         self._tick: Pulse | None = None
         self._beat: Pulse | None = None
@@ -76,7 +73,7 @@ class WorkScreen(Submitting):
     @property
     def at_rest(self) -> bool:
         """Nothing waits to be painted."""
-        return not self._dirty and not self._panels_wait
+        return not self._dirty and not self.beside.waiting
 
     @property
     def asleep(self) -> bool:
@@ -101,14 +98,15 @@ class WorkScreen(Submitting):
         desk, launch = self.at_work, self.launch
         try:
             begun = await self._opened(desk)
+            await self.arrive(begun.waiting)
+            # After what was asked for stands: finding those of 2,000 turns takes 0.1 s.
+            self.prompt.remember(*await desk.shelf.prompts(), older=True)
         except HandingerError:
             # What was to be sent was meant for the session that did not open.
             await self.keep_first(launch.prompt or self.prompt.text)
-            await self.arrive([])
-            await self._remember(desk)
+            if not self.arrived:
+                await self.arrive([])
             raise
-        await self.arrive(begun.waiting)
-        await self._remember(desk)
         if begun.said:
             self.stage.say(begun.said, "warning")
         await self.send_first(desk)
@@ -126,10 +124,6 @@ class WorkScreen(Submitting):
         for screen in self.app.screen_stack:
             if isinstance(screen, Reloads):
                 screen.reload()
-
-    async def _remember(self, desk: Desk) -> None:
-        """Earlier prompts, once what was asked for stands: of 2,000 turns, finding them takes 0.1 s."""
-        self.prompt.remember(*await desk.shelf.prompts(), older=True)
 
     async def _opened(self, desk: Desk) -> Begun:
         recovered = await desk.recover()
@@ -155,7 +149,7 @@ class WorkScreen(Submitting):
         if self._tick is not None:
             self._tick.at_once()
         if (till := self._till) is not None:
-            self.call_after_refresh(lambda: self.do(till.count()))
+            self.set_timer(AFTER_PAINT_S, lambda: self.do(till.count()))
         if not first:
             # The first time somebody may already be elsewhere: in a panel, on the chips.
             self.prompt.focus()
@@ -223,26 +217,12 @@ class WorkScreen(Submitting):
         self.pane.held, self.pane.gauges = desk.held, gauges
         self.pane.elsewhere = next((clean_line(other.title, 40) for other in desk.going), None)
         self.pane.show(session, now, money=not self.side.display)
-        self._show_beside(session)
+        self.beside.show(session)
         self._keep_time()
         self.renew_keys()
         if self.rest is not None:
             self.rest.streaming = session.current is not None and session.current.live
             self.rest.start()
-
-    def _show_beside(self, session: Session) -> None:
-        before, self._beside = self._beside, session
-        other = before is None or before.session_id != session.session_id
-        if other and session.turns and (before is None or not before.turns):
-            # Nothing stands there yet. Those of another session would be wrong beside this one's text.
-            self._panels_wait = True
-            self.set_timer(PANELS_AFTER_S, self._panels_next)
-        elif not self._panels_wait:
-            self.side.show(session)
-
-    def _panels_next(self) -> None:
-        self._panels_wait = False
-        self._repaint()
 
     def _paint_money(self, desk: Desk) -> None:
         if self._till is None or not self.arrived:

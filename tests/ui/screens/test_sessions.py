@@ -10,9 +10,9 @@ import pytest
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import TurnStatus
 from handinger_tui.ui.launch import Badge, Opening
+from handinger_tui.ui.panels.usage import UsagePanel
 from handinger_tui.ui.screens.sessions import cost_words
 from handinger_tui.ui.screens.work import WorkScreen
-from handinger_tui.ui.widgets.side import Side
 from tests.ui.fakes import LOCAL, Desktop, answers, launch, summary
 
 HEAT = summary("heat", unread=True, cost_usd=Decimal("0.0123"), last_status=TurnStatus.COMPLETED)
@@ -90,20 +90,20 @@ async def test_what_was_opened_is_painted_before_its_figures_are_worked_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     desktop, order = await stored(Opening.LAST), list[str]()
-    paint, show = WorkScreen._compositor_refresh, Side.show
+    paint, show = WorkScreen._compositor_refresh, UsagePanel.show_soon
 
     def painted(screen: WorkScreen) -> None:
         paint(screen)
         if "An answer from before" in desktop.text():
             order.append("painted")
 
-    def figures(side: Side, session: Session) -> None:
+    def figures(panel: UsagePanel, session: Session) -> None:
         if session.turns:
             order.append("figures")
-        show(side, session)
+        show(panel, session)
 
     monkeypatch.setattr(WorkScreen, "_compositor_refresh", painted)
-    monkeypatch.setattr(Side, "show", figures)
+    monkeypatch.setattr(UsagePanel, "show_soon", figures)
     async with desktop.running(140, 40) as pilot:
         await desktop.shows(pilot, "An answer from before", "$0.0123")
     assert order[0] == "painted"
