@@ -31,10 +31,14 @@ def amount(value: Json) -> Decimal | None:
 
 MAX_DIGITS: Final = 60
 """Amounts of more integer digits are noise, not money."""
+TOO_MANY: Final = 10**MAX_DIGITS
 
 
 def count(value: Json) -> int | None:
     """A reported count (tokens, steps, milliseconds): a whole number from 0, else None."""
+    if type(value) is int:
+        # As below, for what nearly all are.
+        return value if 0 <= value < TOO_MANY else None
     number = amount(value)
     return int(number) if number is not None and number == number.to_integral_value() else None
 

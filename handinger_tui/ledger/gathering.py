@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
+from handinger_tui.core.frames import Frame
 from handinger_tui.core.gather import RULE, gathered
-from handinger_tui.ledger.rows import FRAME_COLUMNS, TurnFrame, frame_of, pack, unpack
+from handinger_tui.ledger.rows import FRAME_COLUMNS, frame_of, pack, unpack
 
 WORTH: Final = 32
 """With fewer frames than this a turn is read as quickly as it is."""
 
 _RAW: Final = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? AND seq >= ? ORDER BY seq"  # noqa: S608  # names of this package
+
+_OF_SESSION: Final = "FROM turns t {join} gathered g ON g.turn_id = t.turn_id AND g.rule = ?"
+_GATHERED: Final = (
+    f"SELECT t.turn_id, g.frames {_OF_SESSION.format(join='JOIN')} WHERE t.session_id = ? ORDER BY t.place"
+)
+_NOT_GATHERED: Final = (
+    f"SELECT t.turn_id, {FRAME_COLUMNS} {_OF_SESSION.format(join='LEFT JOIN')}"
+    " JOIN frames f ON f.turn_id = t.turn_id AND f.seq >= COALESCE(g.upto, 0)"
+    " WHERE t.session_id = ? ORDER BY t.place, f.seq"
+)
 
 
 def gather(connection: sqlite3.Connection, turn_id: str) -> None:
@@ -37,22 +50,18 @@ def gather(connection: sqlite3.Connection, turn_id: str) -> None:
     )
 
 
-def told_frames(connection: sqlite3.Connection, session_id: str) -> Iterator[TurnFrame]:
-    """All that is needed to fold the turns of a session, turn by turn.
+def told_frames(connection: sqlite3.Connection, session_id: str) -> Iterator[tuple[str, Iterable[Frame]]]:
+    """All that is needed to fold the turns of a session: by turn id, in the order of the frames of a turn.
+
+    A turn may be told in two parts: what is gathered, then what is not. Ask inside one moment: a turn
+    that is gathered between the two queries would be told by neither.
 
     Raises:
         sqlite3.Error
     """
-    turns = connection.execute(
-        "SELECT t.turn_id, g.upto, g.frames FROM turns t"
-        " LEFT JOIN gathered g ON g.turn_id = t.turn_id AND g.rule = ?"
-        " WHERE t.session_id = ? ORDER BY t.place",
-        (RULE, pack(session_id)),
-    )
-    for row in turns:
-        turn_id = unpack(row["turn_id"])
-        if row["frames"] is not None:
-            for told in json.loads(row["frames"]):
-                yield TurnFrame(turn_id, frame_of(told))
-        for raw in connection.execute(_RAW, (row["turn_id"], row["upto"] or 0)):
-            yield TurnFrame(turn_id, frame_of(raw))
+    of = (RULE, pack(session_id))
+    for turn_id, told in connection.execute(_GATHERED, of):
+        yield unpack(turn_id), map(frame_of, json.loads(told))
+    # One query for all turns: one each would take as long as everything else here.
+    for turn_id, rows in groupby(connection.execute(_NOT_GATHERED, of), itemgetter(0)):
+        yield unpack(turn_id), (frame_of(row[1:]) for row in rows)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 from handinger_tui.core.frames import Frame
 from handinger_tui.core.session import SearchHit, Session, SessionSummary
 from handinger_tui.core.turn import Turn
 from handinger_tui.ledger import reads, writes
-from handinger_tui.ledger.access import Access
+from handinger_tui.ledger.access import Access, one_moment
 
 
 class History(Access):
@@ -22,7 +24,12 @@ class History(Access):
 
     async def load(self, session_id: str) -> Session | None:
         """The session with every turn folded from its frames; None when it is not known."""
-        return await self._run(lambda db: reads.load(db, session_id, self._thread.waiting))
+
+        def load(db: sqlite3.Connection) -> Session | None:
+            with one_moment(db):
+                return reads.load(db, session_id, self._thread.waiting)
+
+        return await self._run(load)
 
     async def load_turn(self, turn_id: str) -> Turn | None:
         """One turn, folded; None when it is not known."""

@@ -91,17 +91,22 @@ def load_turn(connection: sqlite3.Connection, turn_id: str, waiting: Iterable[Tu
 
 
 def load(connection: sqlite3.Connection, session_id: str, waiting: Sequence[TurnFrame]) -> Session | None:
-    """The session with every turn folded, in one pass over its frames; None when it is not known."""
+    """The session with every turn folded, in one pass over its frames; None when it is not known.
+
+    Ask inside one moment (`access.one_moment`).
+    """
     key = (pack(session_id),)
     row = connection.execute("SELECT * FROM sessions WHERE session_id = ?", key).fetchone()
     if row is None:
         return None
     orders = connection.execute("SELECT * FROM turns WHERE session_id = ? ORDER BY place", key)
     folds = {order.turn_id: Fold(order) for order in map(order_of, orders)}
-    for item in chain(told_frames(connection, session_id), waiting):
-        folding = folds.get(item.turn_id)
+    queued = ((item.turn_id, [item.frame]) for item in waiting)
+    for turn_id, told in chain(told_frames(connection, session_id), queued):
+        folding = folds.get(turn_id)
         if folding is not None:
-            folding.take(item.frame)
+            for frame in told:
+                folding.take(frame)
     return replace(session_of(row), turns=tuple(folding.turn for folding in folds.values()))
 
 

@@ -7,9 +7,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from handinger_tui.core.fold import fold
 from handinger_tui.core.frames import Frame, Framing, Note
 from handinger_tui.ledger import reads
+from handinger_tui.ledger.gathering import gather
 from handinger_tui.ledger.opening import open_database
 from tests.ledger.made import frame, look, opened, order, play, session
 
@@ -37,7 +40,7 @@ def rows_read(path: Path) -> tuple[int, str]:
         connection.set_trace_callback(None)
         count = 0
         for query in queries:
-            if "FROM frames" in query:
+            if "FROM frames" in query or "JOIN frames" in query:
                 count += len(connection.execute(query).fetchall())
     assert found is not None
     return count, found.turns[-1].text
@@ -54,7 +57,7 @@ async def test_a_closed_turn_opens_without_its_frames_and_is_the_same(tmp_path: 
     assert look(path, "SELECT COUNT(*) FROM frames") == [(401,)]
 
 
-async def test_opening_asks_once_for_each_turn_and_three_times_for_the_rest(tmp_path: Path) -> None:
+async def test_opening_asks_four_times_however_many_turns_there_are(tmp_path: Path) -> None:
     counts = []
     for many in (1, 30):
         path = tmp_path / f"{many}.db"
@@ -70,7 +73,7 @@ async def test_opening_asks_once_for_each_turn_and_three_times_for_the_rest(tmp_
         assert found is not None
         assert len(found.turns) == many
         counts.append(len(queries))
-    assert counts == [3 + 1, 3 + 30]
+    assert counts == [4, 4]
 
 
 async def test_what_came_after_it_was_closed_is_read_too(tmp_path: Path) -> None:
@@ -87,6 +90,29 @@ async def test_what_came_after_it_was_closed_is_read_too(tmp_path: Path) -> None
     assert again is not None
     assert again.turns == (fold(order(), [*FRAMES, *late]),)
     assert rows_read(path)[0] == 2
+
+
+async def test_a_turn_that_is_gathered_while_its_session_is_read_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, plain = tmp_path / "h.db", json.loads
+
+    def meanwhile(told: str) -> object:
+        monkeypatch.setattr(json, "loads", plain)
+        with closing(sqlite3.connect(path)) as other, other:
+            gather(other, "turn_2")
+        return plain(told)
+
+    async with opened(path) as ledger:
+        value = await play(ledger, session(), order("turn_1"), FRAMES)
+        await play(ledger, value, order("turn_2"), FRAMES)
+        with closing(sqlite3.connect(path)) as other, other:
+            other.execute("DELETE FROM gathered WHERE turn_id = 'turn_2'")
+        monkeypatch.setattr(json, "loads", meanwhile)
+        again = await ledger.load("ses_1")
+    assert look(path, "SELECT COUNT(*) FROM gathered") == [(2,)]
+    assert again is not None
+    assert [turn.text for turn in again.turns] == [fold(order(), FRAMES).text] * 2
 
 
 async def test_a_telling_by_another_rule_is_not_read(tmp_path: Path) -> None:

@@ -113,6 +113,9 @@ class StreamDecoder:
     def _event(self, kind: str, raw: str, *, strong: bool = False) -> Events:
         if not raw:
             return (ev.StreamDone(),) if kind == "done" else NOTHING
+        if raw == DONE:
+            # Not JSON, and to be told so takes as long as four events.
+            return (ev.StreamDone(),)
         try:
             value = parse(raw)
         except NotJson:

@@ -28,8 +28,8 @@ from handinger_tui.ui.screens.till import LOOKS_PER_S, Reloads, Till
 from handinger_tui.ui.warming import tidy
 
 PAINTS_PER_S: Final = 10
-"""Each takes 6 ms: at this pace following an answer costs a third more than only reading it. What ends, a text
-or a turn, does not wait for it."""
+"""Each takes 6 ms: at this pace following an answer costs a third more than only reading it. What ends, be it
+a text or a turn, does not wait for it."""
 BEATS_PER_S: Final = 4
 DRAFT_PAUSE_S: Final = 0.5
 """Typing pauses this long before the draft goes to disk."""
@@ -85,15 +85,13 @@ class WorkScreen(Submitting):
     async def connected(self, connection: Connection) -> None:
         """Everything is there: open what was asked for, and send what was given along."""
         self.desk = Desk(connection, self.launch.budget)
-        self._till = till = Till(self.desk, self.stage, self.pane)
+        self._till = Till(self.desk, self.stage, self.pane)
         self._unsubscribe = connection.engine.subscribe(self._changed)
         self.header.account(connection.badge)
         self.pane.account(connection.badge)
         for warning in connection.warnings:
             self.stage.say(warning, "warning")
         self.do(self._begin())
-        # Another program may spend, or raise a limit. A look that finds nothing new paints nothing.
-        self.set_interval(1 / LOOKS_PER_S, lambda: till.looking or self.do(till.look(self.app.screen_stack)))
 
     async def _begin(self) -> None:
         desk, launch = self.at_work, self.launch
@@ -151,6 +149,11 @@ class WorkScreen(Submitting):
             self._tick.at_once()
         if (till := self._till) is not None:
             self.set_timer(AFTER_PAINT_S, lambda: self.do(till.count()))
+            if first:
+                # Another program may spend, or raise a limit. A look that finds nothing new paints nothing.
+                self.set_interval(
+                    1 / LOOKS_PER_S, lambda: till.looking or self.do(till.look(self.app.screen_stack))
+                )
         if not first:
             # The first time somebody may already be elsewhere: in a panel, on the chips.
             self.prompt.focus()
