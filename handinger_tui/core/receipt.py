@@ -43,9 +43,10 @@ class Receipts:
         at = next((at for at in reversed(range(len(turns))) if turns[at] is turn), None)
         if at is None:
             return receipt_line(session, turn)
-        each, first = self._money(turns), max(0, at - NEWEST)
-        earlier = zip(turns[first:at], each[first:at], strict=True)
-        return _line(turn, each[at], change_against(turn, each[at], earlier))
+        first = max(0, at - NEWEST)
+        *before, money = self._money.some(turns, first, at + 1)
+        earlier = zip(turns[first:at], before, strict=True)
+        return _line(turn, money, change_against(turn, money, earlier))
 
 
 def _silent(turn: Turn) -> bool:

@@ -52,6 +52,10 @@ class Shelf(Protocol):
         """Newest first."""
         ...
 
+    async def find(self, prefix: str) -> list[str]:
+        """Ids of sessions whose own, worker's or task's id begins so, newest first; an exact one alone."""
+        ...
+
     async def prompts(self, limit: int = 500) -> list[str]:
         """Earlier prompts, oldest first, without repetitions."""
         ...

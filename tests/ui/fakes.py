@@ -58,6 +58,11 @@ class FakeShelf:
     async def sessions(self, limit: int = 200) -> list[SessionSummary]:
         return self.rows[:limit]
 
+    async def find(self, prefix: str) -> list[str]:
+        own = [row for row in self.rows if row.session_id.startswith(prefix)]
+        others = [row for row in self.rows if (row.worker_id or "").startswith(prefix) and row not in own]
+        return [row.session_id for row in (*own, *others)]
+
     async def prompts(self, limit: int = 500) -> list[str]:
         return self.texts[-limit:]
 

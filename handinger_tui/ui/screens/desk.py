@@ -154,13 +154,13 @@ class Desk:
         Raises:
             NotFound, LedgerError
         """
-        rows = [row for row in await self.shelf.sessions(1000) if _answers_to(row, prefix)]
-        if len(rows) == 1:
-            return rows[0].session_id
-        if not rows:
+        found = await self.shelf.find(prefix)
+        if len(found) == 1:
+            return found[0]
+        if not found:
             raise NotFound(f"No session begins with {prefix}.", "Ctrl+S lists the sessions.")
         raise NotFound(
-            f"{len(rows)} sessions begin with {prefix}.", "Give more of the id, or choose with Ctrl+S."
+            f"{len(found)} sessions begin with {prefix}.", "Give more of the id, or choose with Ctrl+S."
         )
 
     async def rename(self, title: str) -> None:
@@ -260,7 +260,3 @@ class Desk:
 
 def _begun(session: Session) -> int:
     return session.current.order.created_ms if session.current is not None else 0
-
-
-def _answers_to(row: SessionSummary, prefix: str) -> bool:
-    return row.session_id.startswith(prefix) or (row.worker_id or "").startswith(prefix)
