@@ -120,4 +120,6 @@ def test_what_all_turns_took_is_worked_out_once_for_a_long_session(monkeypatch: 
     longer = replace(shown.turns[-1], parts=(TextPart(),))
     grown = replace(shown, turns=(*shown.turns[:-1], longer))
     receipts.line(grown, grown.turns[50])
+    assert asked[200:] == []
+    receipts.line(grown, grown.turns[-1])
     assert asked[200:] == [198, 199]
