@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from operator import add, sub
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final, Self
 
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.money import tidy
@@ -47,11 +47,12 @@ class _Numbers:
     """Member-wise arithmetic shared by Usage and Costs; None is contagious."""
 
     __slots__ = ()
+    __match_args__: ClassVar[tuple[str, ...]]
 
     @property
     def members(self) -> tuple[Any, ...]:
         """Every number, in order. Asked for each turn of a session: `fields` takes five times as long."""
-        return tuple([getattr(self, name) for name in type(self).__match_args__])  # type: ignore[attr-defined]  # every subclass is a dataclass
+        return tuple([getattr(self, name) for name in self.__match_args__])
 
     def _combine(self, other: Self, operation: Callable[[Any, Any], Any]) -> Self:
         pairs = zip(self.members, other.members, strict=True)
@@ -69,7 +70,7 @@ class _Numbers:
 
     def known(self) -> dict[str, Decimal | int]:
         """The members that were reported, by name."""
-        named = zip(type(self).__match_args__, self.members, strict=True)  # type: ignore[attr-defined]  # see above
+        named = zip(self.__match_args__, self.members, strict=True)
         return {name: value for name, value in named if value is not None}
 
     def falls_below(self, earlier: Self) -> bool:

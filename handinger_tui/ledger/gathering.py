@@ -16,8 +16,7 @@ from handinger_tui.ledger.rows import FRAME_COLUMNS, frame_of, pack, unpack
 WORTH: Final = 32
 """With fewer frames than this a turn is read as quickly as it is."""
 
-_RAW: Final = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? AND seq >= ? ORDER BY seq"  # noqa: S608  # names of this package
-
+_STORED: Final = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? ORDER BY seq"  # noqa: S608  # names of this package
 _OF_SESSION: Final = "FROM turns t {join} gathered g ON g.turn_id = t.turn_id AND g.rule = ?"
 _GATHERED: Final = (
     f"SELECT t.turn_id, g.frames {_OF_SESSION.format(join='JOIN')} WHERE t.session_id = ? ORDER BY t.place"
@@ -29,13 +28,22 @@ _NOT_GATHERED: Final = (
 )
 
 
+def stored_frames(connection: sqlite3.Connection, turn_id: str) -> list[Frame]:
+    """The frames of one turn as they arrived, in order.
+
+    Raises:
+        sqlite3.Error
+    """
+    return [*map(frame_of, connection.execute(_STORED, (pack(turn_id),)))]
+
+
 def gather(connection: sqlite3.Connection, turn_id: str) -> None:
     """Write the telling of a turn, inside the transaction that closes it.
 
     Raises:
         sqlite3.Error
     """
-    frames = [frame_of(row) for row in connection.execute(_RAW, (pack(turn_id), 0))]
+    frames = stored_frames(connection, turn_id)
     told = gathered(frames)
     if len(frames) < WORTH or len(told) > len(frames) // 2 or frames[-1].seq != len(frames) - 1:
         return

@@ -14,11 +14,9 @@ from handinger_tui.core.replacing import replace
 from handinger_tui.core.session import SearchHit, Session, SessionSummary
 from handinger_tui.core.snapshot import snapshot_of
 from handinger_tui.core.turn import Order, Turn
-from handinger_tui.ledger.gathering import told_frames
+from handinger_tui.ledger.gathering import stored_frames, told_frames
 from handinger_tui.ledger.rows import (
-    FRAME_COLUMNS,
     TurnFrame,
-    frame_of,
     order_of,
     pack,
     session_of,
@@ -74,9 +72,8 @@ def draft(connection: sqlite3.Connection, session_id: str) -> str:
 
 def frames(connection: sqlite3.Connection, turn_id: str, waiting: Iterable[TurnFrame]) -> list[Frame]:
     """The frames of one turn in order, with those the disk has not taken (`waiting`)."""
-    stored = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? ORDER BY seq"  # noqa: S608  # our names
-    rows = connection.execute(stored, (pack(turn_id),))
-    return [*map(frame_of, rows), *(item.frame for item in waiting if item.turn_id == turn_id)]
+    queued = (item.frame for item in waiting if item.turn_id == turn_id)
+    return [*stored_frames(connection, turn_id), *queued]
 
 
 def load_turn(connection: sqlite3.Connection, turn_id: str, waiting: Iterable[TurnFrame]) -> Turn | None:

@@ -113,7 +113,7 @@ class StreamDecoder:
     def _event(self, kind: str, raw: str, *, strong: bool = False) -> Events:
         if not raw:
             return (ev.StreamDone(),) if kind == "done" else NOTHING
-        if raw == DONE:
+        if raw.strip() == DONE:
             # Not JSON, and to be told so takes as long as four events.
             return (ev.StreamDone(),)
         try:
@@ -138,8 +138,6 @@ class StreamDecoder:
         return (ev.Unknown(_kind_of(kind, value), raw),)
 
     def _no_json(self, kind: str, raw: str, *, strong: bool) -> Events:
-        if raw.strip() == DONE:
-            return (ev.StreamDone(),)
         for dialect in self._candidates():
             events = None if strong and dialect.weak else dialect.read_text(kind, raw)
             if events is not None:
