@@ -71,6 +71,15 @@ async def test_a_letter_is_painted_before_others_hear_of_it() -> None:
         assert "2 signs" in "\n".join(driver_of(app).terminal.display)
 
 
+async def test_the_terminal_may_draw_a_letter_before_others_hear_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = Desk()
+    monkeypatch.setattr(at_once, "give_way", lambda: app.told.append("gave way"))
+    async with app.run_test(headless=False, size=(40, 8)) as pilot:
+        assert (await letters(pilot, "a"))[:4] == ["typed", "paint", "gave way", "heard 'a'"]
+
+
 async def test_a_burst_is_not_painted_letter_by_letter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(at_once, "APART_S", 60.0)
     app = Desk()
