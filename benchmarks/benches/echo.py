@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from benchmarks.bench import Lab
 from benchmarks.eye import Eye
@@ -37,19 +37,54 @@ def type_letters(running: Terminal, count: int, chance: random.Random, clear: by
     """Type so many timed letters, and empty the box after each filling. Nothing is looked at."""
     keys: list[Key] = []
     while len(keys) < count and not running.ended:
-        box = ""
-        typed: list[tuple[float, str]] = []
-        while len(box) < BOX and len(keys) + len(typed) < count:
-            box += "z" if not box else chance.choice([c for c in "abcdefghjkmnoprstuvwx" if c != box[-1]])
-            at = running.send(box[-1].encode())
-            running.pump(chance.uniform(*PAUSES_S))
-            if len(box) >= SURE:
-                typed.append((at, box))
-        running.pump(0.5)
-        cleared = running.send(clear)
-        running.pump(0.2)
-        keys += [Key(at, text, cleared) for at, text in typed]
+        keys += type_box(running, count - len(keys), chance, clear)
     return keys
+
+
+def type_box(running: Terminal, most: int, chance: random.Random, clear: bytes) -> list[Key]:
+    """Fill the box once, with at most so many timed letters, and empty it."""
+    box = ""
+    typed: list[tuple[float, str]] = []
+    while len(box) < BOX and len(typed) < most:
+        box += "z" if not box else chance.choice([c for c in "abcdefghjkmnoprstuvwx" if c != box[-1]])
+        at = running.send(box[-1].encode())
+        running.pump(chance.uniform(*PAUSES_S))
+        if len(box) >= SURE:
+            typed.append((at, box))
+    running.pump(0.5)
+    cleared = running.send(clear)
+    running.pump(0.2)
+    return [Key(at, text, cleared) for at, text in typed]
+
+
+@dataclass
+class Typist:
+    """Types into one program, box by box; others may have their turns between two boxes."""
+
+    running: Terminal
+    eye: Eye
+    chance: random.Random
+    clear: bytes = CLEAR_BOX
+    keys: list[Key] = field(default_factory=list)
+    cpu_s: float = 0.0
+    written: int = 0
+
+    def fill(self, count: int) -> bool:
+        """Fill the box once. False: so many timed letters were typed already, or the program has ended."""
+        missing, running = count - len(self.keys), self.running
+        if missing <= 0 or running.ended:
+            return False
+        cpu, written = running.cpu, running.bytes
+        self.keys += type_box(running, missing, self.chance, self.clear)
+        self.cpu_s += running.cpu - cpu
+        self.written += running.bytes - written
+        return True
+
+    def told(self) -> dict[str, float | None]:
+        """Latencies, and what a key cost."""
+        count = len(self.keys)
+        spent = {"CPU ms/key": self.cpu_s / count * 1000, "bytes/key": self.written / count}
+        return look_up(self.eye, self.keys) | spent
 
 
 def look_up(eye: Eye, keys: Sequence[Key]) -> dict[str, float | None]:
@@ -90,13 +125,10 @@ def echo(
     running: Terminal, eye: Eye, count: int, seed: int, clear: bytes = CLEAR_BOX
 ) -> dict[str, float | None]:
     """Type, then look."""
-    cpu, written = running.cpu, running.bytes
-    keys = type_letters(running, count, random.Random(seed), clear)
-    told = {
-        "CPU ms/key": (running.cpu - cpu) / len(keys) * 1000,
-        "bytes/key": (running.bytes - written) / len(keys),
-    }
-    return look_up(eye, keys) | told
+    typist = Typist(running, eye, random.Random(seed), clear)
+    while typist.fill(count):
+        pass
+    return typist.told()
 
 
 def run_streaming(lab: Lab) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.bench import Lab
-from benchmarks.benches.echo import echo
+from benchmarks.benches.echo import Typist
+from benchmarks.eye import Eye
 from benchmarks.figures import OURS
 from benchmarks.seeding import SESSION, Seed, seed_home
 from benchmarks.targets import ours
@@ -16,6 +19,7 @@ EMPTY = Seed(turns=1, tokens=20)
 PAGES = 8
 PAGE_UP, PAGE_DOWN = b"\x1b[5~", b"\x1b[6~"
 PAUSE_S = 0.1
+KEPT_S = 1.0
 PATIENCE_S = 240.0
 
 
@@ -25,33 +29,54 @@ def name_of(seed: Seed) -> str:
 
 
 def run(lab: Lab) -> None:
-    """Homes are seeded once; every run opens them with a new program, after one unmeasured visit of each."""
+    """Homes are seeded once; every run opens them with new programs, after one unmeasured visit of each."""
     with lab.home() as folder:
-        homes = [(seed, folder / name_of(seed)) for seed in (EMPTY, *map(Seed, lab.scale.turns))]
-        for seed, home in homes:
+        homes = {seed: folder / name_of(seed) for seed in (EMPTY, *map(Seed, lab.scale.turns))}
+        for seed, home in homes.items():
             seed_home(seed, home, lab.service.base_url)
-            visit(lab, home, seed, 0, used=False)
+            with lab.spawned(ours("-r", SESSION), home) as (running, eye):
+                opened(running, eye, seed)
         for number in range(lab.scale.long_repeats):
-            for seed, home in homes:
-                told = visit(lab, home, seed, number, used=seed != EMPTY)
-                lab.figures.add("sessions", name_of(seed), OURS, told)
+            visit(lab, homes, number)
 
 
-def visit(lab: Lab, home: Path, seed: Seed, number: int, *, used: bool) -> dict[str, float | None]:
-    """Open a stored session, and use it."""
-    target = ours("-r", SESSION)
-    with lab.spawned(target, home) as (running, eye):
-        seen = eye.await_text(seed.mark, PATIENCE_S)
-        if seen is None:
-            raise RuntimeError(f"{seed} was not shown:\n{eye.screen.text}")
-        told: dict[str, float | None] = {"first rows ms": (seen - running.born) * 1000}
-        running.settle()
-        told |= {"RSS MB": running.rss, "CPU s to open": running.cpu}
-        if used:
-            told |= pages(running, lab.scale.rounds)
-            typed = echo(running, eye, lab.scale.keys, number)
-            told |= {f"echo {name}": value for name, value in typed.items()}
-        return told
+def visit(lab: Lab, homes: Mapping[Seed, Path], number: int) -> None:
+    """Open every session, and use all but the empty one."""
+    typists: dict[str, Typist] = {}
+    with ExitStack() as stack:
+        for seed, home in homes.items():
+            running, eye = stack.enter_context(lab.spawned(ours("-r", SESSION), home))
+            told = opened(running, eye, seed)
+            if seed != EMPTY:
+                told |= pages(running, lab.scale.rounds)
+                typists[name_of(seed)] = Typist(running, eye, random.Random(number))
+            lab.figures.add("sessions", name_of(seed), OURS, told)
+        # Box by box in turns: what they are compared for must not be that the machine is slower by then.
+        typing = list(typists.values())
+        while typing:
+            typing = [typist for typist in typing if typist.fill(lab.scale.keys)]
+        for name, typist in typists.items():
+            typed = {f"echo {metric}": value for metric, value in typist.told().items()}
+            lab.figures.add("sessions", name, OURS, typed)
+            # Until that the box is empty is on disk: the next visit would find the last text there.
+            typist.running.pump(KEPT_S)
+
+
+def opened(running: Terminal, eye: Eye, seed: Seed) -> dict[str, float | None]:
+    """What it took until the session stands.
+
+    Raises:
+        RuntimeError: it never did; with the last screen.
+    """
+    seen = eye.await_text(seed.mark, PATIENCE_S)
+    if seen is None:
+        raise RuntimeError(f"{seed} was not shown:\n{eye.screen.text}")
+    running.settle()
+    return {
+        "first rows ms": (seen - running.born) * 1000,
+        "RSS MB": running.rss,
+        "CPU s to open": running.cpu,
+    }
 
 
 def pages(running: Terminal, rounds: int) -> dict[str, float | None]:
