@@ -33,30 +33,6 @@ class Key:
     until: float
 
 
-def type_letters(running: Terminal, count: int, chance: random.Random, clear: bytes = CLEAR_BOX) -> list[Key]:
-    """Type so many timed letters, and empty the box after each filling. Nothing is looked at."""
-    keys: list[Key] = []
-    while len(keys) < count and not running.ended:
-        keys += type_box(running, count - len(keys), chance, clear)
-    return keys
-
-
-def type_box(running: Terminal, most: int, chance: random.Random, clear: bytes) -> list[Key]:
-    """Fill the box once, with at most so many timed letters, and empty it."""
-    box = ""
-    typed: list[tuple[float, str]] = []
-    while len(box) < BOX and len(typed) < most:
-        box += "z" if not box else chance.choice([c for c in "abcdefghjkmnoprstuvwx" if c != box[-1]])
-        at = running.send(box[-1].encode())
-        running.pump(chance.uniform(*PAUSES_S))
-        if len(box) >= SURE:
-            typed.append((at, box))
-    running.pump(0.5)
-    cleared = running.send(clear)
-    running.pump(0.2)
-    return [Key(at, text, cleared) for at, text in typed]
-
-
 @dataclass
 class Typist:
     """Types into one program, box by box; others may have their turns between two boxes."""
@@ -69,13 +45,30 @@ class Typist:
     cpu_s: float = 0.0
     written: int = 0
 
+    def type_letters(self, count: int) -> None:
+        """Type until there are so many timed letters. Nothing is looked at."""
+        while self.fill(count):
+            pass
+
     def fill(self, count: int) -> bool:
-        """Fill the box once. False: so many timed letters were typed already, or the program has ended."""
+        """Fill the box once, and empty it. False: that many letters are typed, or the program has ended."""
         missing, running = count - len(self.keys), self.running
         if missing <= 0 or running.ended:
             return False
         cpu, written = running.cpu, running.bytes
-        self.keys += type_box(running, missing, self.chance, self.clear)
+        box = ""
+        typed: list[tuple[float, str]] = []
+        while len(box) < BOX and len(typed) < missing:
+            others = [c for c in "abcdefghjkmnoprstuvwx" if c != box[-1:]]
+            box += "z" if not box else self.chance.choice(others)
+            at = running.send(box[-1].encode())
+            running.pump(self.chance.uniform(*PAUSES_S))
+            if len(box) >= SURE:
+                typed.append((at, box))
+        running.pump(0.5)
+        cleared = running.send(self.clear)
+        running.pump(0.2)
+        self.keys += [Key(at, text, cleared) for at, text in typed]
         self.cpu_s += running.cpu - cpu
         self.written += running.bytes - written
         return True
@@ -126,8 +119,7 @@ def echo(
 ) -> dict[str, float | None]:
     """Type, then look."""
     typist = Typist(running, eye, random.Random(seed), clear)
-    while typist.fill(count):
-        pass
+    typist.type_letters(count)
     return typist.told()
 
 
@@ -155,9 +147,10 @@ def streaming(lab: Lab, target: Target, rate: int, seed: int) -> dict[str, float
                 break
             running.pump(0.05)
         running.pump(1.0)
-        keys = type_letters(running, lab.scale.keys, random.Random(seed), target.clear)
+        typist = Typist(running, eye, random.Random(seed), target.clear)
+        typist.type_letters(lab.scale.keys)
         if not lab.service.began(plan):
             raise RuntimeError("nobody asked for the answer")
         if lab.service.sent(plan) is not None:
             raise RuntimeError("the answer ended before the typing did")
-        return look_up(eye, keys)
+        return look_up(eye, typist.keys)

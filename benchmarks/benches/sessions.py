@@ -20,6 +20,7 @@ PAGES = 8
 PAGE_UP, PAGE_DOWN = b"\x1b[5~", b"\x1b[6~"
 PAUSE_S = 0.1
 KEPT_S = 1.0
+"""Then it is on disk that the box is empty; before, the next visit would find the last text in it."""
 PATIENCE_S = 240.0
 
 
@@ -52,13 +53,12 @@ def visit(lab: Lab, homes: Mapping[Seed, Path], number: int) -> None:
                 typists[name_of(seed)] = Typist(running, eye, random.Random(number))
             lab.figures.add("sessions", name_of(seed), OURS, told)
         # Box by box in turns: what they are compared for must not be that the machine is slower by then.
-        typing = list(typists.values())
-        while typing:
-            typing = [typist for typist in typing if typist.fill(lab.scale.keys)]
+        unfinished = list(typists.values())
+        while unfinished:
+            unfinished = [typist for typist in unfinished if typist.fill(lab.scale.keys)]
         for name, typist in typists.items():
             typed = {f"echo {metric}": value for metric, value in typist.told().items()}
             lab.figures.add("sessions", name, OURS, typed)
-            # Until that the box is empty is on disk: the next visit would find the last text there.
             typist.running.pump(KEPT_S)
 
 

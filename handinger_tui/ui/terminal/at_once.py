@@ -14,13 +14,8 @@ from handinger_tui.ui.terminal.display import CHECKS_PER_S
 APART_S: Final = 1 / CHECKS_PER_S
 """A burst of keys is painted no more often than anything else."""
 
-
-def _stay() -> None:
-    """Windows has no such call."""
-
-
-give_way: Callable[[], None] = getattr(os, "sched_yield", _stay)
-"""Let whoever reads the terminal have this processor now.
+give_way: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
+"""Let whoever reads the terminal have this processor now; Windows has no such call.
 
 A reader that a write woke often waits on the writer's processor, until the writer sleeps: with all that
 follows from a letter still to do, it showed one letter in four more than a millisecond late.
