@@ -87,8 +87,12 @@ class WorkerClient:
 
     # -- turns ---------------------------------------------------------------------------
     @asynccontextmanager
-    async def start_turn(self, order: Order) -> AsyncIterator[HttpReply]:
+    async def start_turn(
+        self, order: Order, departed: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[HttpReply]:
         """POST the order; one request, never repeated once a byte may have left.
+
+        `departed()` is called when the first byte may be leaving.
 
         Raises:
             AttachmentProblem: a file is not what was chosen; nothing was sent.
@@ -101,10 +105,10 @@ class WorkerClient:
             if order.attachments:
                 whole = await self._upload(stack, request, order)
                 headers |= {"Content-Type": whole.content_type, "Content-Length": str(whole.length)}
-                sending = self.connection.send("POST", url, headers, whole.stream, wait)
+                sending = self.connection.send("POST", url, headers, whole.stream, wait, departed)
             else:
                 headers["Content-Type"] = JSON
-                sending = self.connection.send("POST", url, headers, request.body(), wait)
+                sending = self.connection.send("POST", url, headers, request.body(), wait, departed)
             response = await stack.enter_async_context(sending)
             yield HttpReply(response, Via.POST, self.limits)
 

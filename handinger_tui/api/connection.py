@@ -141,10 +141,12 @@ class Connection:
         headers: Mapping[str, str],
         content: bytes | Content = b"",
         first_byte: float | None = None,
+        departed: Callable[[], None] = lambda: None,
     ) -> AsyncIterator[httpx.Response]:
         """One request that changes something, on a connection of its own.
 
-        It is dialled again, twice at most, only when no connection came about.
+        It is dialled again, twice at most, only when no connection came about. `departed()` is called
+        when the first byte may be leaving.
 
         Raises:
             ApiError: also for every status outside 2xx.
@@ -152,7 +154,7 @@ class Connection:
         client = (await self._ready(url)).posting
         headers = {"Connection": "close", **headers}
         async with self._exchange(
-            client, method, url, headers, content, first_byte, dials=1 + REDIALS
+            client, method, url, headers, content, first_byte, dials=1 + REDIALS, departed=departed
         ) as response:
             yield response
 
@@ -169,10 +171,12 @@ class Connection:
         dials: int = 1,
         handed: Container[int] = (),
         keyed: bool = True,
+        departed: Callable[[], None] = lambda: None,
     ) -> AsyncIterator[httpx.Response]:
         first_byte = first_byte or self.limits.first_byte_timeout
 
         def request(departure: Departure) -> httpx.Request:
+            departure.departed = departed
             return client.build_request(
                 method,
                 url,

@@ -41,6 +41,8 @@ class Departure:
 
     def __init__(self, deadline: asyncio.Timeout, seconds: float) -> None:
         self.sent = False
+        self.departed: Callable[[], None] = lambda: None
+        """Called when the first byte may be leaving."""
         self._deadline = deadline
         self._seconds = seconds
 
@@ -48,6 +50,7 @@ class Departure:
         """Hear one event of httpcore."""
         if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
             self.sent = True
+            self.departed()
             self.progress()
 
     def progress(self) -> None:

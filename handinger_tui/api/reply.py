@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
@@ -95,7 +95,7 @@ class HttpReply:
             return _Form.TEXT  # Accepted, with no word about a body: it is empty, or judged in `_text`.
         raise faults.unexpected_content(kind)
 
-    async def pieces(self) -> AsyncIterator[Piece]:
+    async def pieces(self) -> AsyncGenerator[Piece, None]:
         """The body, piece by piece; it simply ends where the HTTP body properly ended.
 
         Whether the answer is complete is not said by that: see `engine.settle`.
@@ -118,10 +118,12 @@ class HttpReply:
         chunks = body.chunks(self._response, self._limits.idle_timeout, self._limits.max_turn_bytes)
         async with aclosing(chunks):
             read = {_Form.EVENTS: self._events, _Form.LINES: self._lines}.get(self._form, self._text)
-            async for piece in read(chunks):
-                yield piece
+            # Every generator is closed in the task that reads it, also when that is cancelled.
+            async with aclosing(read(chunks)) as found:
+                async for piece in found:
+                    yield piece
 
-    async def _events(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[Piece]:
+    async def _events(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[Piece, None]:
         from handinger_tui.api.sse import SseReader  # noqa: PLC0415 - httpx-sse, with httpx
 
         reader = SseReader(self._limits.max_event_bytes)
@@ -132,7 +134,7 @@ class HttpReply:
                 yield piece
         # An event without its blank line is thrown away, as the standard wants.
 
-    async def _lines(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[Piece]:
+    async def _lines(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[Piece, None]:
         reader = LineReader(self._limits.max_event_bytes)
         async for chunk in chunks:
             pieces = reader.feed(chunk)
@@ -143,7 +145,7 @@ class HttpReply:
             yield piece
         self._dropped = reader.dropped
 
-    async def _text(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[Piece]:
+    async def _text(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[Piece, None]:
         # Incremental: a chunk may end inside a character. The charset is ignored, as for events.
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         async for chunk in chunks:

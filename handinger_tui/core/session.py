@@ -62,6 +62,23 @@ def put_turn(session: Session, turn: Turn) -> Session:
     return replace(session, turns=(*session.turns, turn), worker_id=turn.worker_id or session.worker_id)
 
 
+def was_overtaken(session: Session, turn_id: str) -> bool:
+    """A later turn of the session was started before this queued one."""
+    later = False
+    for turn in reversed(session.turns):
+        if turn.turn_id == turn_id:
+            return later
+        later = later or turn.status is not TurnStatus.QUEUED
+    return False
+
+
+def place_last(session: Session, turn_id: str) -> Session:
+    """The session with one turn moved to the end."""
+    others = tuple(turn for turn in session.turns if turn.turn_id != turn_id)
+    moved = tuple(turn for turn in session.turns if turn.turn_id == turn_id)
+    return replace(session, turns=(*others, *moved))
+
+
 def title_from(prompt: str) -> str:
     """A session's first title: the first line of its first prompt, at most 60 characters."""
     line = next((stripped for line in prompt.splitlines() if (stripped := line.strip())), "")

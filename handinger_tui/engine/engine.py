@@ -1,42 +1,37 @@
 """Engine: the only owner of turns under way. Views listen to it and never touch a task.
 
-A view keeps a session id, subscribes, and reads `session(id)` when it paints:
-the newest immutable value. Listeners get the session id and nothing else.
+A view keeps a session id, subscribes, and reads `session(id)` when it paints: the newest immutable
+value. Listeners get the session id and nothing else. Each open session has one actor, which owns
+everything that changes it (see `session_actor`); the engine reads the worker on its behalf.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
+from handinger_tui.core.errors import ApiError
 from handinger_tui.core.events import StreamEvent
-from handinger_tui.core.fold import Fold
-from handinger_tui.core.frames import Frame, Note
+from handinger_tui.core.frames import Frame
+from handinger_tui.core.limits import Gauge
 from handinger_tui.core.replacing import replace
-from handinger_tui.core.session import Session, title_from
-from handinger_tui.core.turn import Attachment, Fault, Order, Turn, TurnStatus
-from handinger_tui.engine.adopt import adopted_turns
-from handinger_tui.engine.desks import Desk, Listener, unsent
-from handinger_tui.engine.home import LOCAL_ENDED, NOT_YET_SENT, Busy, Elsewhere, Home
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import Attachment, Fault, Order, TurnStatus
+from handinger_tui.engine.counting import Counter
+from handinger_tui.engine.holds import Hold, HoldReason
+from handinger_tui.engine.home import Busy, Elsewhere, Home
 from handinger_tui.engine.patience import READS, Patience, read_again
 from handinger_tui.engine.ports import Clock, Ids, Purse, TurnLog, WorkerApi
-from handinger_tui.engine.run import ANSWERED, Outside
-from handinger_tui.engine.starting import Starting
+from handinger_tui.engine.run import Outside
+from handinger_tui.engine.session_actor import EngineDeps, SessionActor
 
-__all__ = ["Busy", "Elsewhere", "Engine", "Home", "Listener"]
+__all__ = ["Busy", "Elsewhere", "Engine", "Hold", "HoldReason", "Home", "Listener"]
 
-
-def _never_left(order: Order, frames: list[Frame]) -> bool:
-    """The turn is ours and no byte of it can have left.
-
-    A turn adopted from elsewhere was never sent by us: it says how often it was asked before,
-    which one of ours cannot know until it is on its way.
-    """
-    left = any(frame.event == Note.SENDING or frame.event in ANSWERED for frame in frames)
-    return not left and order.seen_before is None
+Listener = Callable[[str], None]
 
 
-class Engine(Starting):
+class Engine:
     """Sends, watches and detaches turns; keeps the newest value of every open session."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the ports are all injected, here only
@@ -51,10 +46,59 @@ class Engine(Starting):
         purse: Purse | None = None,
     ) -> None:
         """`tap` hears every event of every stream as it is decoded (for stream-json)."""
-        super().__init__(Outside(api, log, clock, patience or Patience(), tap), purse)
         self._api = api
+        self._log = log
+        self._clock = clock
         self._ids = ids
         self._home = home or Home()
+        self._patience = patience or Patience()
+        self._counter = Counter(log, purse, self._tell)
+        outside = Outside(api, log, clock, self._patience, tap)
+        self._deps = EngineDeps(outside, ids, self._home, self._counter, self._tell)
+        self._actors: dict[str, SessionActor] = {}
+        self._listeners: list[Listener] = []
+
+    # -- reading -----------------------------------------------------------------
+    def session(self, session_id: str) -> Session:
+        """The newest value of an open session.
+
+        Raises:
+            KeyError: it was never opened here.
+        """
+        return self._actors[session_id].session
+
+    def running(self, session_id: str) -> bool:
+        """A turn of the session is being sent or watched."""
+        return self._actors[session_id].running
+
+    def queue(self, session_id: str) -> tuple[str, ...]:
+        """The ids of the turns that wait here to be sent, the next one first."""
+        return tuple(self._actors[session_id].queue)
+
+    def held(self, session_id: str) -> Hold | None:
+        """Why the queue of a session does not go on; None when nothing holds it."""
+        return self._actors[session_id].hold
+
+    def gauges(self, session_id: str) -> tuple[Gauge, ...]:
+        """The limits that count for a session and what is spent of them, as read last."""
+        return self._counter.of(session_id)
+
+    async def frames(self, turn_id: str) -> list[Frame]:
+        """The stored frames of one turn, in order.
+
+        Raises:
+            LedgerError
+        """
+        return await self._log.frames(turn_id)
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener(session_id)` after every change; returns what ends the subscription."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def _tell(self, session_id: str) -> None:
+        for listener in tuple(self._listeners):
+            listener(session_id)
 
     # -- opening -----------------------------------------------------------------
     def new_session(
@@ -64,7 +108,7 @@ class Engine(Starting):
         session = Session(
             self._ids.new("ses"), self._clock.now_ms(), worker_id, generation=generation, base_url=base_url
         )
-        self._desks[session.session_id] = Desk(session)
+        self._actors[session.session_id] = SessionActor(session, self._deps)
         return session
 
     async def open(self, session_id: str) -> Session:
@@ -74,40 +118,15 @@ class Engine(Starting):
             KeyError: nobody knows it.
             LedgerError
         """
-        if session_id not in self._desks:
+        if session_id not in self._actors:
             loaded = await self._log.load(session_id)
             if loaded is None:
                 raise KeyError(session_id)
             if self._home.forgetful:
                 loaded = replace(loaded, worker_id=None)
-            self._desks.setdefault(session_id, Desk(loaded))
+            # Another caller may have opened it while we read: the first actor owns the session.
+            self._actors.setdefault(session_id, SessionActor(loaded, self._deps))
         return self.session(session_id)
-
-    async def adopt(self, session_id: str, *, insist: bool = False) -> Session:
-        """Read the session's worker and take over turns made elsewhere.
-
-        `insist`: read again where the service stumbles.
-
-        Raises:
-            ApiError, LedgerError
-        """
-        desk = self._desks[session_id]
-        worker_id = desk.session.worker_id
-        if worker_id is None or desk.session.busy:
-            return desk.session
-        patience, reads = self._outside.patience, READS if insist else 1
-        body = await read_again(lambda: self._api.read_worker(worker_id), self._clock, patience, reads)
-        for order, frames in adopted_turns(desk.session, body, self._clock.now_ms(), self._ids):
-            await self._log.open_turn(desk.session, order)
-            folding = Fold(order)
-            for frame in frames:
-                folding.feed(frame)
-                self._log.append(order.turn_id, frame)
-            self._put(desk, folding.turn)
-            if not folding.turn.live and folding.turn.status is not TurnStatus.RUNNING:
-                await self._log.close_turn(desk.session, order.turn_id)
-        await self._log.flush()
-        return desk.session
 
     # -- sending -----------------------------------------------------------------
     async def send(
@@ -119,20 +138,15 @@ class Engine(Starting):
     ) -> str:
         """Put a turn on disk and start it, or queue it behind the running one; returns its id.
 
+        A queue that is held stays held: what is sent now does not wait for it. When the caller
+        stops waiting (or `stop` is called) before the turn was started, it is kept as not sent.
+
         Raises:
             Elsewhere: the session belongs to another service; nothing was sent.
             LimitReached: a limit is used up; nothing was stored or sent.
             LedgerError: it could not be written; nothing was sent.
         """
-        desk = self._desks[session_id]
-        if desk.session.base_url != self._home.base_url:
-            raise Elsewhere(desk.session.base_url)
-        await self._counter.check(desk.session)
-        desk.held = None
-        turn_id = await self._ordered(desk, prompt, budget, attachments)
-        desk.queue.append(turn_id)
-        self._start_next(desk)
-        return turn_id
+        return await self._actors[session_id].send(self._order(prompt, budget, attachments))
 
     async def put_aside(
         self,
@@ -147,142 +161,189 @@ class Engine(Starting):
         Raises:
             LedgerError
         """
-        desk = self._desks[session_id]
-        turn_id = await self._ordered(desk, prompt, budget, attachments)
-        await self._close_unsent(desk, self._turn(desk, turn_id), why)
-        return turn_id
+        return await self._actors[session_id].store_unsent(self._order(prompt, budget, attachments), why)
 
-    async def _ordered(
-        self, desk: Desk, prompt: str, budget: str | None, attachments: tuple[Attachment, ...]
-    ) -> str:
-        """The order goes to disk."""
-        order = Order(
+    def _order(self, prompt: str, budget: str | None, attachments: tuple[Attachment, ...]) -> Order:
+        return Order(
             turn_id=self._ids.new("turn"),
             prompt=prompt,
             created_ms=self._clock.now_ms(),
-            worker_id=desk.session.worker_id,
             budget=budget,
             attachments=attachments,
             trigger=self._home.trigger,
         )
-        if not desk.session.title:
-            desk.session = replace(desk.session, title=title_from(prompt))
-        await self._log.open_turn(desk.session, order)
-        self._put(desk, Turn(order))
-        return order.turn_id
 
+    # -- the queue ---------------------------------------------------------------
     async def withdraw(self, session_id: str, turn_id: str) -> str:
         """Take a queued turn back; returns its prompt.
 
         Raises:
             Busy: it is no longer queued.
+            LedgerError: it stays queued.
         """
-        desk = self._desks[session_id]
-        turn = self._turn(desk, turn_id)
-        if turn_id not in desk.queue:
-            raise Busy("This message is already on its way.")
-        desk.queue.remove(turn_id)
-        await self._close_unsent(desk, turn, unsent("Taken back before it was sent."))
-        return turn.order.prompt
+        return await self._actors[session_id].withdraw(turn_id)
 
-    # -- watching ----------------------------------------------------------------
-    async def watch(self, session_id: str, turn_id: str | None = None) -> None:
-        """Watch a turn again (default: the newest that was sent): free, GETs only."""
-        desk = self._desks[session_id]
-        turn = desk.session.sent if turn_id is None else self._turn(desk, turn_id)
-        if turn is None or desk.task is not None:
-            return
-        frames = await self._log.frames(turn.turn_id)
-        run = self._run(desk, turn.order)
-        run.resume(frames)
-        self._launch(desk, run, run.watch())
+    async def edit_queued(
+        self,
+        session_id: str,
+        turn_id: str,
+        prompt: str,
+        budget: str | None = None,
+        attachments: tuple[Attachment, ...] = (),
+    ) -> str:
+        """Put another message in the place of a queued one; returns its id.
 
-    async def recover(self) -> list[str]:
-        """Settle what a crash left open, by GETs alone; returns the sessions concerned.
+        Raises:
+            Busy: the old one is no longer queued.
+            LedgerError: it stays as it was.
+        """
+        return await self._actors[session_id].edit_queued(turn_id, self._order(prompt, budget, attachments))
 
-        A turn that may have left is watched; one that surely did not comes back as a draft.
+    async def move_queued(self, session_id: str, turn_id: str, to: int) -> None:
+        """Move a queued turn to another place of the queue, 0 being the next to start.
+
+        Raises:
+            Busy: it is no longer queued.
+            LedgerError
+        """
+        await self._actors[session_id].move_queued(turn_id, to)
+
+    async def resume(self, session_id: str) -> Hold | None:
+        """Go on with a held queue; returns what still holds it, None when it goes on.
 
         Raises:
             LedgerError
         """
-        found: list[str] = []
-        for session, order in await self._log.unsettled():
-            if session.base_url != self._home.base_url:
-                continue
-            await self.open(session.session_id)
-            desk = self._desks[session.session_id]
-            frames = await self._log.frames(order.turn_id)
-            if _never_left(order, frames):
-                await self._close(desk, order, frames, TurnStatus.NOT_SENT, NOT_YET_SENT)
-            elif self._home.forgetful:
-                await self._close(desk, order, frames, TurnStatus.INCOMPLETE, LOCAL_ENDED)
-            else:
-                # Where one turn of the session is being watched already, the next start takes the other.
-                await self.watch(session.session_id, order.turn_id)
-            found.append(session.session_id)
-        return found
+        return await self._actors[session_id].resume()
+
+    # -- watching ----------------------------------------------------------------
+    async def watch(self, session_id: str, turn_id: str | None = None) -> None:
+        """Watch a turn again (default: the newest that was sent): free, GETs only.
+
+        Raises:
+            LedgerError
+        """
+        await self._actors[session_id].watch(turn_id)
 
     def detach(self, session_id: str) -> None:
-        """Stop watching; the worker goes on and may keep charging."""
-        desk = self._desks[session_id]
-        if desk.run is not None and desk.task is not None:
-            desk.task.cancel()
+        """Stop watching; the worker keeps running and may keep charging. Queued turns wait."""
+        self._actors[session_id].detach()
+
+    def stop(self, session_id: str) -> None:
+        """Leave a session for good: a turn that was not sent is withdrawn, one that was is detached."""
+        self._actors[session_id].stop()
 
     async def settled(self, session_id: str) -> Session:
         """Wait until nothing of this session is under way."""
-        desk = self._desks[session_id]
-        while desk.task is not None:
-            await asyncio.wait({desk.task})
-        return desk.session
+        return await self._actors[session_id].settled()
 
+    # -- reading the worker ------------------------------------------------------
     async def look(self, session_id: str) -> bool:
         """Look once after a turn we left running; True when it has ended meanwhile, and is now here whole.
 
         Raises:
             ApiError: nothing is known; the turn stays as it is.
-        """
-        desk = self._desks[session_id]
-        turn = desk.session.sent
-        if turn is None or desk.task is not None or turn.status is not TurnStatus.RUNNING:
-            return False
-        run = self._run(desk, turn.order)
-        run.resume(await self._log.frames(turn.turn_id))
-        # Somebody may watch or send while the worker is read: two runs never number frames at once.
-        ended = await run.look_once(lambda: desk.task is None and desk.session.sent is turn)
-        if desk.task is not None:
-            return False
-        await self._log.close_turn(desk.session, turn.turn_id)
-        return ended
-
-    async def frames(self, turn_id: str) -> list[Frame]:
-        """The stored frames of one turn, in order.
-
-        Raises:
             LedgerError
         """
-        return await self._log.frames(turn_id)
+        turn = self.session(session_id).sent
+        if turn is None or turn.status is not TurnStatus.RUNNING:
+            return False
+        return await self._read_for_newest(session_id)
 
     async def refresh(self, session_id: str) -> None:
         """Read the worker once for usage, costs, sources and files of the newest turn that was sent.
 
         Raises:
-            ApiError
+            ApiError, LedgerError
         """
-        desk = self._desks[session_id]
-        turn = desk.session.sent
-        if turn is None or desk.task is not None or turn.worker_id is None:
-            return
-        run = self._run(desk, turn.order)
-        run.resume(await self._log.frames(turn.turn_id))
-        await run.read_after()
-        await self._log.close_turn(desk.session, turn.turn_id)
+        await self._read_for_newest(session_id)
 
+    async def _read_for_newest(self, session_id: str) -> bool:
+        actor = self._actors[session_id]
+        turn = actor.session.sent
+        worker_id = (turn.worker_id or turn.order.worker_id) if turn is not None else None
+        if turn is None or worker_id is None or actor.running:
+            return False
+        body = await self._api.read_worker(worker_id)
+        return await actor.apply_reading(turn.turn_id, body)
+
+    async def adopt(self, session_id: str, *, insist: bool = False) -> Session:
+        """Read the session's worker and take over turns made elsewhere.
+
+        `insist`: read again where the service stumbles.
+
+        Raises:
+            ApiError, LedgerError
+        """
+        actor = self._actors[session_id]
+        worker_id = actor.session.worker_id
+        if worker_id is not None and not actor.running:
+            reads = READS if insist else 1
+            body = await read_again(
+                lambda: self._api.read_worker(worker_id), self._clock, self._patience, reads
+            )
+            await actor.adopt(body)
+        return actor.session
+
+    # -- money -------------------------------------------------------------------
+    async def recount(self, session_id: str) -> tuple[Gauge, ...]:
+        """Write what its turns took so far, and read its limits anew: others may have spent, or raised one.
+
+        Raises:
+            LedgerError
+        """
+        await self._actors[session_id].recount()
+        return self.gauges(session_id)
+
+    # -- after a crash -----------------------------------------------------------
+    async def recover(self) -> list[str]:
+        """Take up what a crash left open, by GETs alone; returns the sessions concerned.
+
+        A turn that may have left is watched; one that surely did not is queued again, and held.
+
+        Raises:
+            LedgerError
+        """
+        unsettled = await self._unsettled()
+        for session_id, orders in unsettled.items():
+            await self.open(session_id)
+            await self._actors[session_id].recover(orders, watch=True)
+        return list(unsettled)
+
+    async def settle_left_open(self, seconds: float) -> list[str]:
+        """Read the workers of turns that a crash left open, once each, for `seconds` at most.
+
+        For programs that end with their own turn: nothing is watched or queued. What cannot be
+        settled stays open for the next program. Returns the sessions concerned.
+        """
+        done: list[str] = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                for session_id, orders in (await self._unsettled()).items():
+                    await self.open(session_id)
+                    actor = self._actors[session_id]
+                    if await actor.recover(orders, watch=False):
+                        with suppress(ApiError):
+                            await self._read_for_newest(session_id)
+                    done.append(session_id)
+        return done
+
+    async def _unsettled(self) -> dict[str, list[Order]]:
+        unsettled: dict[str, list[Order]] = {}
+        for session, order in await self._log.unsettled():
+            if session.base_url == self._home.base_url:
+                unsettled.setdefault(session.session_id, []).append(order)
+        return unsettled
+
+    # -- leaving -----------------------------------------------------------------
     async def aclose(self) -> None:
-        """Detach everything and wait until it is on disk."""
-        self._closing = True
-        tasks = [task for desk in self._desks.values() for task in (desk.task, desk.counting) if task]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        """Detach everything and wait until it is on disk.
+
+        Raises:
+            LedgerError: it could not be written.
+        """
+        for actor in self._actors.values():
+            actor.stop()
+        for actor in self._actors.values():
+            await actor.settled()
         await self._log.flush()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -28,7 +28,7 @@ class Reply(Protocol):
     encoding: str
     worker_id: str | None
 
-    def pieces(self) -> AsyncIterator[Piece]:
+    def pieces(self) -> AsyncGenerator[Piece, None]:
         """The body in order of arrival; empty for 204 and an empty 202.
 
         A JSON body comes as one Piece of framing JSON. Keep-alives never show.
@@ -49,8 +49,11 @@ class Reply(Protocol):
 class WorkerApi(Protocol):
     """One generation of the Handinger API."""
 
-    def start_turn(self, order: Order) -> AbstractAsyncContextManager[Reply]:
+    def start_turn(self, order: Order, departed: Callable[[], None]) -> AbstractAsyncContextManager[Reply]:
         """POST the order; one request, never repeated once a byte may have left.
+
+        `departed()` is called when the first byte of the request may be leaving; before that a
+        cancelled request is known not to have been sent.
 
         Raises:
             Unreachable, Refused, Doubtful, ServerFault, BrokenContract
@@ -99,6 +102,14 @@ class TurnLog(Protocol):
 
     async def close_turn(self, session: Session, turn_id: str) -> None:
         """Write status, last snapshot and the turn's one charge in one transaction."""
+        ...
+
+    async def move_last(self, turn_id: str) -> None:
+        """A queued turn that was overtaken takes the last place of its session.
+
+        Raises:
+            LedgerError
+        """
         ...
 
     async def charge(self, session: Session) -> None:

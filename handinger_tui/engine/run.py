@@ -1,14 +1,14 @@
 """One turn on its way: send once, store every frame, settle by GET, say how it ended.
 
-The rules are failures.md R1 to R4: one action is one POST; whatever goes wrong
-after that is settled by reading the worker, never by sending again.
+One action is one POST; whatever goes wrong after that is settled by reading the
+worker, never by sending again.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
 from handinger_tui.core.errors import (
     ApiError,
@@ -31,7 +31,7 @@ from handinger_tui.core.record import dataclass
 from handinger_tui.core.replacing import replace
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
-from handinger_tui.core.snapshot import Snapshot, body_of
+from handinger_tui.core.snapshot import Snapshot, WorkerBody, body_of
 from handinger_tui.core.turn import Fault, Kind, Order, Turn, TurnStatus
 from handinger_tui.engine.patience import Patience
 from handinger_tui.engine.ports import Clock, Reply, TurnLog, WorkerApi
@@ -60,6 +60,16 @@ class Outside:
     tap: Callable[[StreamEvent], None] | None = None
 
 
+def may_have_left(order: Order, frames: Iterable[Frame]) -> bool:
+    """A byte of the turn may have left, by its stored frames.
+
+    A turn adopted from elsewhere was never sent by us: it says how often it was asked before,
+    which one of ours cannot know until it is on its way.
+    """
+    left = any(frame.event == Note.SENDING or frame.event in ANSWERED for frame in frames)
+    return left or order.seen_before is not None
+
+
 class Run:
     """The machine of one turn. Only the engine makes one, and runs one body of it at a time."""
 
@@ -81,6 +91,10 @@ class Run:
         self._telling = Telling(self._fold, publish)
         self._seq = 0
         self._answered = False
+        self.departed = False
+        """The first byte of the request may have left. To be set for a turn taken up after that."""
+        self.last_body: WorkerBody | None = None
+        """The newest reading of the worker that was taken to the end of the turn."""
         self._worker_kept = self.order.worker_id is not None
 
     @property
@@ -104,6 +118,7 @@ class Run:
             self._fold.feed(frame)
             self._seq = frame.seq + 1
             self._heard(frame)
+            self.departed = self.departed or frame.event == Note.SENDING or frame.event in ANSWERED
 
     def _heard(self, frame: Frame) -> None:
         if not self._answered:
@@ -116,44 +131,43 @@ class Run:
 
     async def watch(self) -> None:
         """Watch a turn that may be running: GETs only."""
+        self.departed = True
         self.note(Note.WATCHING)
         doubt = None if self._answered else Doubtful(Kind.NETWORK, UNANSWERED)
         await self._guarded(Settling(self, doubt=doubt, accepted=self._answered).go)
 
     async def _guarded(self, body: Callable[[], Awaitable[None]]) -> None:
-        """Whatever happens, the turn ends with a status, on disk."""
+        """Whatever happens, the turn ends with a status."""
         money = asyncio.create_task(self._watch_money(), name=f"money:{self.turn_id}")
         try:
             async with asyncio.timeout(self.patience.max_wait):
                 await body()
         except TimeoutError:
-            self._leave()
+            self.leave()
         except asyncio.CancelledError:
-            self._leave()
-        except LedgerError as problem:
-            # The order is on disk and nothing was sent yet, or the stream goes on in memory.
-            if self.turn.live:
-                self.settle(
-                    TurnStatus.NOT_SENT, Fault(Kind.DISK, problem.summary, may_have_been_charged=False)
-                )
+            self.leave()
+        except Exception as problem:  # noqa: BLE001 - a fault of ours must not leave the turn without an end
+            self.leave(problem)
         finally:
             money.cancel()
-            if self.turn.live:
-                self.settle(
-                    TurnStatus.UNKNOWN, Fault(Kind.NETWORK, "The program failed while watching this turn.")
-                )
-            with suppress(LedgerError):
-                await asyncio.shield(self._log.close_turn(self._session(), self.turn_id))
+            await asyncio.wait({money})
 
-    def _leave(self) -> None:
-        """We stop watching. What was accepted runs on; what was not is in doubt."""
-        if self.turn.status is TurnStatus.QUEUED:
-            fault = Fault(Kind.CONNECT, "Not sent.", may_have_been_charged=False)
-            self.settle(TurnStatus.NOT_SENT, fault)
+    def leave(self, problem: BaseException | None = None) -> None:
+        """Stop watching. What was accepted runs on; what may have left is in doubt; else it is not sent."""
+        if not self.turn.live:
+            return
+        if isinstance(problem, LedgerError):
+            message, kind = problem.summary, Kind.DISK
+        elif problem is not None:
+            message, kind = f"handinger-tui failed while it watched this turn: {problem!r}.", Kind.NETWORK
+        else:
+            message, kind = "Stopped before it was sent.", Kind.CONNECT
+        if not self.departed:
+            self.settle(TurnStatus.NOT_SENT, Fault(kind, message, may_have_been_charged=False))
         elif self._answered or self.turn.message_id is not None:
             self.settle(TurnStatus.RUNNING, None)
         else:
-            self.settle(TurnStatus.UNKNOWN, LEFT)
+            self.settle(TurnStatus.UNKNOWN, LEFT if problem is None else Fault(kind, message))
 
     # -- sending ---------------------------------------------------------------------
     async def _send(self) -> None:
@@ -164,7 +178,7 @@ class Run:
 
     async def _post(self) -> None:
         try:
-            async with self.api.start_turn(self.order) as reply:
+            async with self.api.start_turn(self.order, self._depart) as reply:
                 await self.take(reply)
         except Unreachable as trouble:
             self.settle(TurnStatus.NOT_SENT, trouble.fault())
@@ -185,6 +199,9 @@ class Run:
             )
         else:
             await Settling(self, doubt=None, accepted=True).go()
+
+    def _depart(self) -> None:
+        self.departed = True
 
     async def _look_before(self) -> None:
         """Read the worker as it is now: a courtesy that may fail, and costs nothing."""
@@ -234,8 +251,9 @@ class Run:
             worker_id=reply.worker_id,
         )
         await self._keep_worker()
-        async with awake(self.clock):
-            async for piece in reply.pieces():
+        # Closed here and in this task, also when we are cancelled in the middle of it.
+        async with awake(self.clock), aclosing(reply.pieces()) as pieces:
+            async for piece in pieces:
                 self._piece(piece)
                 if not self._worker_kept:
                     await self._keep_worker()
@@ -276,25 +294,36 @@ class Run:
         """The reply broke off."""
         self.note(Note.CLOSED, clean=False, kind=trouble.kind, detail=trouble.summary)
 
-    async def look_once(self, still: Callable[[], bool]) -> bool:
-        """One reading of a turn left running: settle it when it has ended, else note how far it is.
+    def apply_reading(self, body: WorkerBody) -> bool:
+        """Apply one reading to a turn that nobody watches; True when the reading shows that it has ended.
 
-        `still` is asked once the reading is there: False drops it.
-
-        Raises:
-            ApiError
+        A turn that had ended before takes the newest figures. One that may not have arrived, and is
+        not to be seen, stays as it is: one look proves nothing.
         """
-        body = await self.api.read_worker(self.worker_id or "")
-        if not body.wire or not still():
+        if not body.wire:
             return False
+        status = self.turn.status
+        if not self.turn.live and status not in (TurnStatus.RUNNING, TurnStatus.UNKNOWN):
+            self.feed(Framing.JSON, slim_worker(body, self.order), Look.AFTER)
+            return False
+        seen = sight(self.turn, body.snapshot, accepted=self._answered)
+        if seen not in (Sight.DONE, Sight.BUSY) and not self._answered:
+            return False
+        self.departed = True
         self.note(Note.WATCHING)
-        done = sight(self.turn, body.snapshot, accepted=True) is Sight.DONE
+        done = seen is Sight.DONE
         self.feed(Framing.JSON, slim_worker(body, self.order), Look.AFTER if done else Look.DURING)
         if done:
-            self.settle_by_answer(recovered=False)
+            self.settle_by_answer(recovered=status is not TurnStatus.RUNNING)
         else:
             self.settle(TurnStatus.RUNNING, None)
         return done
+
+    def settle_by_reading(self, worker: str) -> None:
+        """Settle a turn left open by what a reading, as JSON text, holds of it alone."""
+        self.note(Note.WATCHING)
+        self.feed(Framing.JSON, worker, Look.AFTER)
+        self.settle_by_answer(recovered=True)
 
     # -- ending --------------------------------------------------------------------------
     async def read_after(self) -> bool:
@@ -308,6 +337,7 @@ class Run:
         body = await self.api.read_worker(self.worker_id)
         if not body.wire:
             return True
+        self.last_body = body
         self.feed(Framing.JSON, slim_worker(body, self.order), Look.AFTER)
         return not body.snapshot.busy
 

@@ -91,6 +91,7 @@ class Settling:
         if body.snapshot.silent:
             await self._retry(NO_WORKER)
             return
+        run.last_body = body
         seen = sight(run.turn, body.snapshot, accepted=self._accepted)
         if seen is Sight.DONE:
             run.feed(Framing.JSON, slim_worker(body, run.order), Look.AFTER)

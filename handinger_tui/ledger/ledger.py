@@ -116,6 +116,14 @@ class Ledger(Accounts, History):
         closing = partial(writes.close_turn, session=session, turn=turn, compared=self._compared)
         await self._run(closing, Frames.WRITTEN)
 
+    async def move_last(self, turn_id: str) -> None:
+        """A queued turn that was overtaken takes the last place of its session.
+
+        Raises:
+            LedgerError
+        """
+        await self._run(lambda db: writes.move_last(db, turn_id))
+
     async def charge(self, session: Session) -> None:
         """Write what the turns of `session` took so far, the one under way included.
 

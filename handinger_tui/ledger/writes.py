@@ -142,6 +142,14 @@ def close_turn(connection: sqlite3.Connection, session: Session, turn: Turn, com
         write_charges(connection, session, compared)
 
 
+def move_last(connection: sqlite3.Connection, turn_id: str) -> None:
+    """Turns stand in the order in which they started: one that was overtaken moves to the end."""
+    with transaction(connection):
+        connection.execute(
+            "UPDATE turns SET place = (SELECT MAX(place) + 1 FROM turns) WHERE turn_id = ?", (pack(turn_id),)
+        )
+
+
 def charge(connection: sqlite3.Connection, session: Session, compared: Compared) -> None:
     """Write what the turns took so far. Asked often: it takes the write lock only when there is news."""
     if news(connection, session, compared):

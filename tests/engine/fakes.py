@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,7 +71,7 @@ class FakeReply:
     worker_id: str | None = "w1"
     dropped: int = 0
 
-    async def pieces(self) -> AsyncIterator[Piece]:
+    async def pieces(self) -> AsyncGenerator[Piece, None]:
         for step in self.script:
             if isinstance(step, Piece):
                 yield step
@@ -93,7 +93,8 @@ class FakeApi:
     on_post: Callable[[Order], None] = lambda _order: None
 
     @asynccontextmanager
-    async def start_turn(self, order: Order) -> AsyncIterator[FakeReply]:
+    async def start_turn(self, order: Order, departed: Callable[[], None]) -> AsyncIterator[FakeReply]:
+        departed()
         self.posts.append(order)
         self.on_post(order)
         step = self.starts.pop(0)
@@ -147,6 +148,12 @@ class FakeLog:
     async def close_turn(self, session: Session, turn_id: str) -> None:
         self.closed.append(turn_id)
         self.sessions[session.session_id] = session
+
+    async def move_last(self, turn_id: str) -> None:
+        for turn_ids in self.home.values():
+            if turn_id in turn_ids:
+                turn_ids.remove(turn_id)
+                turn_ids.append(turn_id)
 
     async def charge(self, session: Session) -> None:
         self.charged.append(session)

@@ -15,6 +15,7 @@ from handinger_tui.core.limits import Gauge, Limit, LimitReached, Scope, State, 
 from handinger_tui.core.readings import session_money
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Fault, Kind, TurnStatus
+from handinger_tui.engine.holds import HoldReason
 from handinger_tui.engine.patience import Patience
 from tests.engine.fakes import DONE, FakeApi, FakeReply, Rig, Script, rig, says, sse, worker
 
@@ -74,7 +75,7 @@ async def test_at_the_limit_nothing_is_sent_or_stored_until_it_is_raised() -> No
         await box.engine.send(box.session_id, "q2")
     assert (len(box.api.posts), len(box.log.orders)) == (1, 1)
     purse.amount = Decimal(2)
-    assert await box.engine.release(box.session_id) is None
+    assert await box.engine.resume(box.session_id) is None
     await box.engine.send(box.session_id, "q2")
     await box.settled()
     assert len(box.api.posts) == 2
@@ -93,15 +94,16 @@ async def test_a_reached_limit_holds_the_queue_and_raising_it_goes_on() -> None:
     session = await box.settled()
     held = box.engine.held(box.session_id)
     assert held is not None
-    assert held.state is State.REACHED
+    assert held.gauge is not None
+    assert (held.reason, held.gauge.state) == (HoldReason.LIMIT, State.REACHED)
     assert (session.turns[-1].turn_id, session.turns[-1].status) == (queued, TurnStatus.QUEUED)
     assert len(api.posts) == 1
     # Not raised far enough: it stays.
     purse.amount = Decimal("1.5")
-    assert await box.engine.release(box.session_id) is not None
+    assert await box.engine.resume(box.session_id) is not None
     assert len(api.posts) == 1
     purse.amount = Decimal(9)
-    assert await box.engine.release(box.session_id) is None
+    assert await box.engine.resume(box.session_id) is None
     session = await box.settled()
     assert session.turns[-1].status is TurnStatus.COMPLETED
     assert (len(api.posts), box.engine.held(box.session_id)) == (2, None)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from handinger_tui.core.frames import Frame, Framing, Note, Piece
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Order, TurnStatus
-from handinger_tui.engine.engine import Engine, Home
+from handinger_tui.core.turn import Order, Trigger, TurnStatus
+from handinger_tui.engine.engine import Engine, Hold, HoldReason, Home
 from handinger_tui.engine.patience import Patience
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, says, worker
 
@@ -41,14 +41,28 @@ def engine_on(log: FakeLog, api: FakeApi, *, forgetful: bool = False) -> Engine:
     )
 
 
-async def test_killed_before_the_wire_comes_back_as_a_draft_without_a_request() -> None:
-    log, api = crashed(), FakeApi(workers=[worker()])
+async def test_killed_before_the_wire_is_queued_again_and_sent_only_when_the_person_goes_on() -> None:
+    log = crashed()
+    api = FakeApi(starts=[says("hi")], workers=[worker(), worker("hi", prompt="hello")])
     engine = engine_on(log, api)
     assert await engine.recover() == ["ses_a"]
     turn = (await engine.settled("ses_a")).turns[0]
-    assert (turn.status, turn.draft) == (TurnStatus.NOT_SENT, "hello")
+    assert (turn.status, engine.queue("ses_a")) == (TurnStatus.QUEUED, ("turn_a",))
+    assert engine.held("ses_a") == Hold(HoldReason.RESTORED)
     assert (api.posts, api.reads) == ([], 0)
-    assert log.closed == ["turn_a"]
+    assert await engine.resume("ses_a") is None
+    turn = (await engine.settled("ses_a")).turns[0]
+    assert (turn.status, turn.text, len(api.posts)) == (TurnStatus.COMPLETED, "hi", 1)
+
+
+async def test_a_script_killed_before_the_wire_leaves_a_message_that_was_not_sent() -> None:
+    log, api = crashed(), FakeApi(workers=[worker()])
+    log.orders["turn_a"] = replace(ORDER, trigger=Trigger.HEADLESS)
+    engine = engine_on(log, api)
+    await engine.recover()
+    turn = (await engine.settled("ses_a")).turns[0]
+    assert (turn.status, turn.draft) == (TurnStatus.NOT_SENT, "hello")
+    assert (api.posts, api.reads, log.closed) == ([], 0, ["turn_a"])
 
 
 async def test_killed_before_any_answer_is_settled_as_recovered() -> None:

@@ -21,7 +21,7 @@ from handinger_tui.core.frames import Framing, Note, Piece
 from handinger_tui.core.jsontext import Json, parse_exact
 from handinger_tui.core.reconcile import SLIM_ABOVE
 from handinger_tui.core.turn import Kind, Turn, TurnStatus
-from handinger_tui.engine.engine import Elsewhere
+from handinger_tui.engine.engine import Elsewhere, Hold, HoldReason
 from handinger_tui.engine.patience import Patience
 from tests.engine.fakes import FakeApi, FakeReply, Rig, rig, says, worker
 
@@ -254,19 +254,25 @@ async def test_a_queued_turn_waits_and_then_goes_by_itself() -> None:
     assert [order.worker_id for order in api.posts] == [None, "w1"]
 
 
-async def test_the_queue_comes_back_unsent_when_the_turn_before_it_fails() -> None:
+async def test_a_turn_that_fails_holds_the_queue_and_a_new_message_does_not_wake_it() -> None:
     gate = asyncio.Event()
     refusal = Refused(Kind.PAYMENT, "no credits", http_status=402)
-    api = FakeApi(starts=[[gate, refusal]], workers=[worker("x")])
+    api = FakeApi(starts=[[gate, refusal], says("three"), says("two")], workers=[worker("x")])
     box = rig(api, worker_id=None)
     await box.engine.send(box.session_id, "one")
-    await box.engine.send(box.session_id, "two")
+    queued = await box.engine.send(box.session_id, "two")
     gate.set()
-    await box.idle()
-    first, second = box.engine.session(box.session_id).turns
-    assert first.status is TurnStatus.REJECTED
-    assert (second.status, second.draft) == (TurnStatus.NOT_SENT, "two")
-    assert len(api.posts) == 1
+    session = await box.settled()
+    assert [turn.status for turn in session.turns] == [TurnStatus.REJECTED, TurnStatus.QUEUED]
+    assert box.engine.held(box.session_id) == Hold(HoldReason.UNFINISHED)
+    await box.engine.send(box.session_id, "three")
+    await box.settled()
+    assert [order.prompt for order in api.posts] == ["one", "three"]
+    assert box.engine.queue(box.session_id) == (queued,)
+    assert await box.engine.resume(box.session_id) is None
+    session = await box.settled()
+    assert [order.prompt for order in api.posts] == ["one", "three", "two"]
+    assert [turn.order.prompt for turn in session.turns] == ["one", "three", "two"]
 
 
 async def test_a_queued_turn_can_be_taken_back() -> None:

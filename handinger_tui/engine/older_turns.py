@@ -1,0 +1,63 @@
+"""Older turns: what one reading of a worker says about turns of ours that stayed open."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.reconcile import Answer, answer_to
+from handinger_tui.core.session import Session
+from handinger_tui.core.snapshot import JsonObject, Snapshot, WorkerBody, worker_in
+from handinger_tui.core.turn import Turn, TurnStatus
+
+UNSETTLED: Final = frozenset(
+    {
+        TurnStatus.SENDING,
+        TurnStatus.ACCEPTED,
+        TurnStatus.CHECKING,
+        TurnStatus.RUNNING,
+        TurnStatus.UNKNOWN,
+    }
+)
+"""The turn may have been delivered, and its end is not known."""
+OF_THE_NEWEST: Final = (
+    "usage",
+    "costs",
+    "output",
+    "output_text",
+    "error",
+    "incomplete_details",
+    "files",
+    "sources",
+)
+"""Members of a Worker that speak of its newest turn, or of all turns together."""
+
+
+def unsettled_turns(session: Session, snapshot: Snapshot, *, without: str = "") -> list[Turn]:
+    """Turns whose end the reading shows although the session does not know it yet; not `without`."""
+    open_turns = [turn for turn in session.turns if turn.status in UNSETTLED and turn.turn_id != without]
+    return [turn for turn in open_turns if _has_ended(answer_to(turn.order, snapshot), snapshot)]
+
+
+def _has_ended(answer: Answer, snapshot: Snapshot) -> bool:
+    if not answer.present:
+        return False
+    return not answer.last or (not snapshot.busy and (bool(answer.parts) or snapshot.failed))
+
+
+def own_part(turn: Turn, body: WorkerBody) -> str:
+    """The Worker as JSON text, reduced to what belongs to one of its turns.
+
+    Figures of later turns are left out: they are not what this turn took.
+    """
+    worker: JsonObject = dict(worker_in(body.wire) or body.wire)
+    answer = answer_to(turn.order, body.snapshot)
+    prompt: JsonObject = {"role": "user", "parts": [{"type": "text", "text": turn.order.prompt}]}
+    older: list[Json] = [prompt] * (turn.order.seen_before or 0)
+    after: list[Json] = [] if answer.last else [{"role": "user", "parts": []}]
+    worker["messages"] = [*older, prompt, *answer.messages, *after]
+    if not answer.last:
+        for member in OF_THE_NEWEST:
+            worker.pop(member, None)
+        worker |= {"status": "completed", "running": False}
+    return dump(worker)

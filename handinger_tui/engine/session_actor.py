@@ -1,0 +1,530 @@
+"""The owner of one open session: its queue, its run, and everything that changes them.
+
+Requests go through one inbox and are handled one at a time, so nothing can happen between a check
+and the act that rests on it. A request waits for the history but never for the network: what a
+slow service answers is applied by a later request, which looks at the session anew. Steps without
+an await (`detach`, `stop`) need no request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from functools import partial
+from typing import TypeVar
+
+from handinger_tui.core.errors import HandingerError, LedgerError
+from handinger_tui.core.fold import fold
+from handinger_tui.core.frames import Frame, Framing, Note
+from handinger_tui.core.jsontext import dump
+from handinger_tui.core.limits import blocking
+from handinger_tui.core.outcome import fault_object
+from handinger_tui.core.record import dataclass
+from handinger_tui.core.replacing import replace
+from handinger_tui.core.session import Session, place_last, put_turn, title_from, was_overtaken
+from handinger_tui.core.snapshot import WorkerBody
+from handinger_tui.core.turn import Fault, Kind, Order, Trigger, Turn, TurnStatus
+from handinger_tui.engine.adopt import adopted_turns
+from handinger_tui.engine.counting import Counter, figures_moved
+from handinger_tui.engine.holds import Hold, HoldReason, hold_after
+from handinger_tui.engine.home import LOCAL_ENDED, NOT_YET_SENT, Busy, Elsewhere, Home
+from handinger_tui.engine.inbox import Inbox
+from handinger_tui.engine.older_turns import own_part, unsettled_turns
+from handinger_tui.engine.ports import Ids
+from handinger_tui.engine.run import Outside, Run, may_have_left
+
+T = TypeVar("T")
+
+WITHDRAWN = Fault(Kind.CONFLICT, "Withdrawn.", may_have_been_charged=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineDeps:
+    """What every actor needs from the engine."""
+
+    outside: Outside
+    ids: Ids
+    home: Home
+    counter: Counter
+    tell: Callable[[str], None]
+    """Called with the session id after every change."""
+
+
+@dataclass(slots=True)
+class SendTicket:
+    """One wish to send. A caller that stops waiting cancels it: then nothing is posted."""
+
+    cancelled: bool = False
+
+
+class SessionActor:
+    """Owns one session. Every public method is safe to call at any moment from the event loop."""
+
+    def __init__(self, session: Session, deps: EngineDeps) -> None:
+        self.session = session
+        """The newest value."""
+        self.queue: list[str] = []
+        """Ids of turns stored and not yet started, oldest first. A queued turn read from the disk may
+        be another program's, which will send it: only our own ones are ever started."""
+        self.hold: Hold | None = None
+        self._deps = deps
+        self._log = deps.outside.log
+        self._inbox = Inbox(self._check_quiet)
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+        self._run: Run | None = None
+        self._run_task: asyncio.Task[None] | None = None
+        self._uncounted = False
+        self._counting = False
+        self._stopping = False
+        self._unclosed: set[str] = set()
+        """Turns that ended while the history could not be written."""
+
+    @property
+    def running(self) -> bool:
+        """A turn is being sent or watched."""
+        return self._run is not None
+
+    # -- requests --------------------------------------------------------------------------
+    async def send(self, order: Order) -> str:
+        """Store a turn and start it, or queue it behind the running one; returns its id.
+
+        Raises:
+            Elsewhere, LimitReached, LedgerError: nothing was sent.
+        """
+        ticket = SendTicket()
+        try:
+            return await self._request(partial(self._send, order, ticket))
+        except asyncio.CancelledError:
+            ticket.cancelled = True
+            raise
+
+    async def store_unsent(self, order: Order, why: Fault) -> str:
+        """Keep a message that may not be sent as a turn that never left; returns its id.
+
+        Raises:
+            LedgerError
+        """
+        return await self._request(partial(self._store_unsent, order, why))
+
+    async def withdraw(self, turn_id: str) -> str:
+        """Take a queued turn back; returns its prompt.
+
+        Raises:
+            Busy: it is no longer queued.
+            LedgerError: it stays queued.
+        """
+        return await self._request(partial(self._withdraw, turn_id))
+
+    async def edit_queued(self, turn_id: str, order: Order) -> str:
+        """Put another message in the place of a queued one; returns the new id.
+
+        Raises:
+            Busy: it is no longer queued.
+            LedgerError: it stays as it was.
+        """
+        return await self._request(partial(self._edit_queued, turn_id, order))
+
+    async def move_queued(self, turn_id: str, to: int) -> None:
+        """Move a queued turn to another place of the queue, 0 being the next to start.
+
+        Raises:
+            Busy: it is no longer queued.
+            LedgerError: the order on disk may differ until the next move.
+        """
+        await self._request(partial(self._move_queued, turn_id, to))
+
+    async def resume(self) -> Hold | None:
+        """Go on with a held queue; returns what still holds it.
+
+        Raises:
+            LedgerError
+        """
+        return await self._request(self._resume)
+
+    async def watch(self, turn_id: str | None) -> None:
+        """Watch a turn again (default: the newest that was sent), by GETs alone.
+
+        Coming back to a detached turn ends the hold: the queue goes on after it.
+
+        Raises:
+            LedgerError
+        """
+        await self._request(partial(self._watch, turn_id, came_back=True))
+
+    async def recount(self) -> None:
+        """Write what the turns took so far, and read the limits anew.
+
+        Raises:
+            LedgerError
+        """
+        await self._request(self._recount)
+
+    async def apply_reading(self, turn_id: str, body: WorkerBody) -> bool:
+        """Apply a reading of the worker to a turn that nobody watches; True when the turn has ended.
+
+        Dropped where the turn is watched by now, or is no longer the newest.
+
+        Raises:
+            LedgerError
+        """
+        return await self._request(partial(self._apply_reading, turn_id, body))
+
+    async def adopt(self, body: WorkerBody) -> None:
+        """Take over turns of the worker that were made elsewhere.
+
+        Raises:
+            LedgerError
+        """
+        await self._request(partial(self._adopt, body))
+
+    async def recover(self, orders: list[Order], *, watch: bool) -> list[str]:
+        """Take up turns that a crash left open; returns the ids of those that have to be read.
+
+        What may have left is watched (`watch`) or returned; what surely did not is queued again and
+        held, or, where a script had ordered it, closed as not sent.
+
+        Raises:
+            LedgerError
+        """
+        return await self._request(partial(self._recover, orders, watch=watch))
+
+    def detach(self) -> None:
+        """Stop watching; the worker keeps running and may keep charging. Queued turns wait."""
+        if self._run_task is not None:
+            if self.queue and self.hold is None:
+                self.hold = Hold(HoldReason.DETACHED)
+            self._run_task.cancel()
+
+    def stop(self) -> None:
+        """The program leaves: what was not sent is withdrawn, what was is detached, and nothing starts."""
+        self._stopping = True
+        self.detach()
+
+    async def settled(self) -> Session:
+        """Wait until nothing of this session is under way."""
+        while not self._is_quiet():
+            await self._quiet.wait()
+        return self.session
+
+    # -- sending ---------------------------------------------------------------------------
+    async def _send(self, order: Order, ticket: SendTicket) -> str:
+        if self.session.base_url != self._deps.home.base_url:
+            raise Elsewhere(self.session.base_url)
+        await self._deps.counter.check(self.session)
+        await self._run_ending()
+        await self._store(order)
+        if self._stopping or ticket.cancelled:
+            await self._close(self._turn(order.turn_id).order, [], TurnStatus.NOT_SENT, WITHDRAWN)
+        elif self._run is not None or (self.queue and self._waits_for_detached()):
+            self.queue.append(order.turn_id)
+        else:
+            # A held queue stays held: this message was sent by a person, those were not.
+            self._start(order.turn_id, [])
+        return order.turn_id
+
+    def _waits_for_detached(self) -> bool:
+        """The worker is still at a turn that we left: messages queued behind it keep their order."""
+        sent = self.session.sent
+        left = self.hold is not None and self.hold.reason is HoldReason.DETACHED
+        return left and sent is not None and sent.status is TurnStatus.RUNNING
+
+    async def _run_ending(self) -> None:
+        """A turn that has ended for the person may still be on its way to the disk: wait for that."""
+        while (task := self._run_task) is not None and self._run is not None and not self._run.turn.live:
+            await asyncio.wait({task})
+            await asyncio.sleep(0)
+
+    async def _store(self, order: Order) -> None:
+        if not self.session.title:
+            self.session = replace(self.session, title=title_from(order.prompt))
+        order = replace(order, worker_id=order.worker_id or self.session.worker_id)
+        await self._log.open_turn(self.session, order)
+        self._put(Turn(order))
+
+    async def _store_unsent(self, order: Order, why: Fault) -> str:
+        await self._store(order)
+        await self._close(self._turn(order.turn_id).order, [], TurnStatus.NOT_SENT, why)
+        return order.turn_id
+
+    def _start(self, turn_id: str, frames: list[Frame]) -> None:
+        run = self._new_run(self._turn(turn_id).order)
+        run.resume(frames)
+        self._launch(run, run.start())
+
+    # -- the queue -------------------------------------------------------------------------
+    async def _withdraw(self, turn_id: str) -> str:
+        at = self._place_in_queue(turn_id)
+        frames = await self._log.frames(turn_id)
+        del self.queue[at]
+        order = self._turn(turn_id).order
+        await self._close(order, frames, TurnStatus.NOT_SENT, WITHDRAWN)
+        if not self.queue:
+            self.hold = None
+        self._tell()
+        return order.prompt
+
+    async def _edit_queued(self, turn_id: str, order: Order) -> str:
+        at = self._place_in_queue(turn_id)
+        frames = await self._log.frames(turn_id)
+        await self._store(order)
+        self.queue[at] = order.turn_id
+        await self._close(self._turn(turn_id).order, frames, TurnStatus.NOT_SENT, WITHDRAWN)
+        for following in self.queue[at + 1 :]:
+            await self._place_last(following)
+        return order.turn_id
+
+    async def _move_queued(self, turn_id: str, to: int) -> None:
+        self.queue.remove(self.queue[self._place_in_queue(turn_id)])
+        to = max(0, min(to, len(self.queue)))
+        self.queue.insert(to, turn_id)
+        self._tell()
+        for following in self.queue[to:]:
+            await self._place_last(following)
+
+    def _place_in_queue(self, turn_id: str) -> int:
+        if turn_id not in self.queue:
+            raise Busy("This message is already on its way.")
+        return self.queue.index(turn_id)
+
+    async def _place_last(self, turn_id: str) -> None:
+        """Turns stand in the order in which they start; a message that was overtaken moves to the end."""
+        await self._log.move_last(turn_id)
+        self.session = place_last(self.session, turn_id)
+        self._tell()
+
+    async def _resume(self) -> Hold | None:
+        if self._run is None and self._waits_for_detached():
+            await self._watch(None, came_back=True)
+            return None
+        self.hold = await self._limit_hold() if self.queue else None
+        self._tell()
+        if self.hold is None:
+            await self._start_next()
+        return self.hold
+
+    async def _limit_hold(self) -> Hold | None:
+        """A limit that cannot be read counts as reached."""
+        try:
+            reached = blocking(await self._deps.counter.read(self.session))
+        except LedgerError as problem:
+            return Hold(HoldReason.UNREADABLE, detail=problem.summary)
+        return None if reached is None else Hold(HoldReason.LIMIT, reached)
+
+    async def _start_next(self) -> None:
+        """Start the oldest queued turn, unless something is in the way."""
+        if self._run is not None or not self.queue or self.hold is not None or self._stopping:
+            return
+        turn_id = self.queue[0]
+        try:
+            if was_overtaken(self.session, turn_id):
+                await self._place_last(turn_id)
+            # A turn restored after a crash may hold the reading that was taken before its request.
+            frames = await self._log.frames(turn_id)
+        except LedgerError as problem:
+            self.hold = Hold(HoldReason.UNREADABLE, detail=problem.summary)
+            self._tell()
+            return
+        if self.hold is None and not self._stopping:
+            del self.queue[0]
+            self._start(turn_id, frames)
+
+    # -- runs ------------------------------------------------------------------------------
+    def _new_run(self, order: Order) -> Run:
+        outside = self._deps.outside
+        if outside.patience.money_interval is None and self._deps.counter.of(self.session.session_id):
+            # Somebody set a limit: then the figures are wanted while there is time to act.
+            pace = replace(outside.patience, money_interval=outside.patience.poll_interval)
+            outside = replace(outside, patience=pace)
+        return Run(order, outside, lambda: self.session, self._put)
+
+    def _launch(self, run: Run, body: Coroutine[None, None, None]) -> None:
+        self._quiet.clear()
+        self._run = run
+        self._run_task = asyncio.get_running_loop().create_task(body, name=f"turn:{run.turn_id}")
+        self._run_task.add_done_callback(partial(self._run_done, run))
+
+    def _run_done(self, run: Run, task: asyncio.Task[None]) -> None:
+        """No await until the end of the run is known: nothing may start in between."""
+        problem = None if task.cancelled() else task.exception()
+        if run.turn.live:
+            # Cancelled before its first step, or it failed where it could not say so.
+            run.leave(problem)
+        self._run = self._run_task = None
+        ended = hold_after(run.turn.status)
+        if self.queue and self.hold is None:
+            self.hold = ended
+        self._unclosed.add(run.turn_id)
+        self._post(partial(self._after_run, run))
+        self._tell()
+
+    async def _after_run(self, run: Run) -> None:
+        """Close the turn, settle older ones by its last reading, go on with the queue where that is safe."""
+        self._uncounted = False
+        try:
+            await self._close_ended()
+            if run.last_body is not None:
+                await self._settle_older(run.last_body)
+        except LedgerError as problem:
+            if self.queue and self.hold is None:
+                self.hold = Hold(HoldReason.UNREADABLE, detail=problem.summary)
+        if not self._stopping:
+            # Read also without a queue: the screen shows what is left of the limits.
+            limit = await self._limit_hold()
+            if self.queue and self.hold is None:
+                self.hold = limit
+        self._tell()
+        await self._start_next()
+
+    async def _close_ended(self) -> None:
+        for turn_id in sorted(self._unclosed):
+            await self._log.close_turn(self.session, turn_id)
+            self._unclosed.discard(turn_id)
+
+    async def _watch(self, turn_id: str | None, *, came_back: bool) -> None:
+        turn = self.session.sent if turn_id is None else self._turn(turn_id)
+        if turn is None or self._run is not None or turn.turn_id in self.queue or self._stopping:
+            return
+        frames = await self._log.frames(turn.turn_id)
+        if came_back and self.hold is not None and self.hold.reason is HoldReason.DETACHED:
+            self.hold = None
+        run = self._new_run(turn.order)
+        run.resume(frames)
+        self._launch(run, run.watch())
+
+    # -- readings of the worker --------------------------------------------------------------
+    async def _apply_reading(self, turn_id: str, body: WorkerBody) -> bool:
+        turn = self.session.sent
+        if turn is None or turn.turn_id != turn_id or self._run is not None:
+            return False
+        run = self._new_run(turn.order)
+        run.resume(await self._log.frames(turn_id))
+        ended = run.apply_reading(body)
+        if not run.turn.live:
+            self._unclosed.add(turn_id)
+        await self._settle_older(body)
+        return ended
+
+    async def _settle_older(self, body: WorkerBody) -> None:
+        """One reading of the worker holds the answers of all its turns: settle what stayed open."""
+        own = self._run.turn_id if self._run is not None else ""
+        for turn in unsettled_turns(self.session, body.snapshot, without=own):
+            run = self._new_run(turn.order)
+            run.resume(await self._log.frames(turn.turn_id))
+            run.settle_by_reading(own_part(turn, body))
+            self._unclosed.add(turn.turn_id)
+        await self._close_ended()
+
+    async def _adopt(self, body: WorkerBody) -> None:
+        if self._run is not None:
+            return
+        for order, frames in adopted_turns(self.session, body, self._now_ms(), self._deps.ids):
+            await self._log.open_turn(self.session, order)
+            for frame in frames:
+                self._log.append(order.turn_id, frame)
+            turn = fold(order, list(frames))
+            self._put(turn)
+            if not turn.live and turn.status is not TurnStatus.RUNNING:
+                await self._log.close_turn(self.session, order.turn_id)
+        await self._settle_older(body)
+        await self._log.flush()
+
+    # -- after a crash -----------------------------------------------------------------------
+    async def _recover(self, orders: list[Order], *, watch: bool) -> list[str]:
+        home, left = self._deps.home, []
+        for order in orders:
+            frames = await self._log.frames(order.turn_id)
+            if may_have_left(order, frames):
+                if home.forgetful:
+                    await self._close(order, frames, TurnStatus.INCOMPLETE, LOCAL_ENDED)
+                else:
+                    left.append(order.turn_id)
+            elif order.trigger is Trigger.HEADLESS:
+                await self._close(order, frames, TurnStatus.NOT_SENT, NOT_YET_SENT)
+            elif watch and order.turn_id not in self.queue:
+                self.queue.append(order.turn_id)
+        if self.queue and self._run is None and self.hold is None:
+            self.hold = Hold(HoldReason.RESTORED)
+            self._tell()
+        if left and watch:
+            for turn_id in left[:-1]:
+                # Only one turn is watched at a time; the readings of that one settle the others.
+                await self._leave(turn_id)
+            await self._watch(left[-1], came_back=False)
+        return left
+
+    async def _leave(self, turn_id: str) -> None:
+        run = self._new_run(self._turn(turn_id).order)
+        run.resume(await self._log.frames(turn_id))
+        run.departed = True
+        run.leave()
+        self._unclosed.add(turn_id)
+        await self._close_ended()
+
+    # -- money -------------------------------------------------------------------------------
+    async def _recount(self) -> None:
+        self._uncounted = False
+        await self._deps.counter.count(self.session)
+
+    async def _count(self) -> None:
+        """Write what the running turn took so far; what comes meanwhile is counted in the next round."""
+        self._counting = False
+        if self._uncounted:
+            with suppress(LedgerError):
+                await self._recount()
+
+    # -- the session value ---------------------------------------------------------------------
+    def _turn(self, turn_id: str) -> Turn:
+        return next(turn for turn in reversed(self.session.turns) if turn.turn_id == turn_id)
+
+    def _put(self, turn: Turn) -> None:
+        before = next((own for own in reversed(self.session.turns) if own.turn_id == turn.turn_id), None)
+        self.session = replace(put_turn(self.session, turn), updated_ms=self._now_ms())
+        self._uncounted = self._uncounted or figures_moved(before, turn)
+        self._tell()
+        if self._uncounted and not self._counting and self._run is not None and not self._stopping:
+            self._counting = True
+            self._post(self._count)
+
+    async def _close(self, order: Order, frames: list[Frame], status: TurnStatus, fault: Fault) -> None:
+        """Settle a turn that nobody runs; where the history cannot be written that is tried again later."""
+        content = dump({"status": status, "recovered": False, "fault": fault_object(fault)})
+        last = Frame(len(frames), self._now_ms(), Framing.NOTE, content, Note.SETTLED)
+        self._log.append(order.turn_id, last)
+        self._put(fold(order, [*frames, last]))
+        self._unclosed.add(order.turn_id)
+        with suppress(LedgerError):
+            await self._close_ended()
+
+    def _tell(self) -> None:
+        self._deps.tell(self.session.session_id)
+
+    def _now_ms(self) -> int:
+        return self._deps.outside.clock.now_ms()
+
+    # -- the inbox ---------------------------------------------------------------------------------
+    def _post(self, step: Callable[[], Coroutine[None, None, None]]) -> None:
+        """A request of our own, whose result nobody awaits."""
+        self._quiet.clear()
+        self._inbox.post(partial(self._perform, step))
+
+    async def _perform(self, step: Callable[[], Coroutine[None, None, None]]) -> None:
+        """A failure nobody awaits ends in a held queue and a sentence, never in a lost exception."""
+        try:
+            await step()
+        except Exception as problem:  # noqa: BLE001 - whatever it is, nothing may be sent after it unasked
+            reason = problem.summary if isinstance(problem, HandingerError) else repr(problem)
+            self.hold = Hold(HoldReason.UNREADABLE, detail=reason)
+            self._tell()
+
+    async def _request(self, handle: Callable[[], Coroutine[None, None, T]]) -> T:
+        self._quiet.clear()
+        return await self._inbox.post(handle)
+
+    def _is_quiet(self) -> bool:
+        return self._run is None and self._inbox.idle
+
+    def _check_quiet(self) -> None:
+        if self._is_quiet():
+            self._quiet.set()
