@@ -119,8 +119,8 @@ class HttpReply:
         async with aclosing(chunks):
             read = {_Form.EVENTS: self._events, _Form.LINES: self._lines}.get(self._form, self._text)
             # Every generator is closed in the task that reads it, also when that is cancelled.
-            async with aclosing(read(chunks)) as found:
-                async for piece in found:
+            async with aclosing(read(chunks)) as pieces:
+                async for piece in pieces:
                     yield piece
 
     async def _events(self, chunks: AsyncIterator[bytes]) -> AsyncGenerator[Piece, None]:

@@ -49,7 +49,9 @@ class Reply(Protocol):
 class WorkerApi(Protocol):
     """One generation of the Handinger API."""
 
-    def start_turn(self, order: Order, departed: Callable[[], None]) -> AbstractAsyncContextManager[Reply]:
+    def start_turn(
+        self, order: Order, departed: Callable[[], None] = ...
+    ) -> AbstractAsyncContextManager[Reply]:
         """POST the order; one request, never repeated once a byte may have left.
 
         `departed()` is called when the first byte of the request may be leaving; before that a

@@ -232,8 +232,8 @@ class SessionActor:
 
     async def _run_ending(self) -> None:
         """A turn that has ended for the person may still be on its way to the disk: wait for that."""
-        while (task := self._run_task) is not None and self._run is not None and not self._run.turn.live:
-            await asyncio.wait({task})
+        while self._run is not None and self._run_task is not None and not self._run.turn.live:
+            await asyncio.wait({self._run_task})
             await asyncio.sleep(0)
 
     async def _store(self, order: Order) -> None:

@@ -93,7 +93,9 @@ class FakeApi:
     on_post: Callable[[Order], None] = lambda _order: None
 
     @asynccontextmanager
-    async def start_turn(self, order: Order, departed: Callable[[], None]) -> AsyncIterator[FakeReply]:
+    async def start_turn(
+        self, order: Order, departed: Callable[[], None] = lambda: None
+    ) -> AsyncIterator[FakeReply]:
         departed()
         self.posts.append(order)
         self.on_post(order)
