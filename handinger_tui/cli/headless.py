@@ -8,8 +8,8 @@ import errno
 import os
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from pathlib import Path
 
 from handinger_tui.cli.attachments import attachment
@@ -24,11 +24,15 @@ from handinger_tui.core.limits import LimitReached
 from handinger_tui.core.receipt import receipt_line
 from handinger_tui.core.safety import clean, clean_line, one_word
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Attachment, Turn, TurnStatus
+from handinger_tui.core.turn import Attachment, Fault, Kind, Order, Turn, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.settings import Settings
 
 PAINTS_A_SECOND = 30
+SETTLING_S = 5.0
+"""Seconds that a run spends at most on turns which an earlier one left open."""
+LEAVING_S = 2.0
+"""Seconds between a signal and the result."""
 
 
 def prompt_of(told: argparse.Namespace) -> str:
@@ -51,7 +55,11 @@ def prompt_of(told: argparse.Namespace) -> str:
 
 
 class Headless:
-    """One headless command under way: a turn or a watch."""
+    """One headless command under way: a turn or a watch.
+
+    A signal cancels the main task: a message that has not left is withdrawn, one that has is left
+    running, and either way the result is printed.
+    """
 
     def __init__(self, told: argparse.Namespace, settings: Settings) -> None:
         self._told = told
@@ -68,48 +76,58 @@ class Headless:
 
     async def turn(self, prompt: str, attachments: tuple[Attachment, ...]) -> int:
         """Send a turn and print its answer."""
-        async with self._wired() as parts:
-            if parts.warning:
-                say(parts.warning)
-            session = await self._choose(parts)
-            self._session_id = session.session_id
-            self._listen(parts)
-            what = (session.session_id, prompt, self._settings.budget, attachments)
-            try:
-                self._turn_id = turn_id = await parts.engine.send(*what)
-            except LimitReached as reached:
-                self._ceilings.refused(reached.gauge)
-                self._turn_id = turn_id = await parts.engine.put_aside(*what, refusal(reached))
-                return await self._see_through(parts, turn_id)
-            if self._told.detach:
-                await self._until_accepted(parts, turn_id)
-            return await self._see_through(parts, turn_id)
+        self._listen_for_signals()
+        order = Order("", prompt, 0, self._told.worker, self._settings.budget, attachments)
+        try:
+            async with self._wired() as parts:
+                if parts.warning:
+                    say(parts.warning)
+                session = await self._choose(parts)
+                self._session_id = session.session_id
+                self._listen(parts)
+                with self._leaving(parts):
+                    self._turn_id = await self._send(parts, prompt, attachments)
+                    await self._watch_to_end(parts)
+                return await self._report(parts, order)
+        except asyncio.CancelledError:
+            self._interrupted()
+            return self._never_sent(order)
 
+    async def attach(self, worker_id: str) -> int:
+        """Watch a worker to the end of its newest turn and print the result."""
+        self._listen_for_signals()
+        order = Order("", "", 0, worker_id)
+        try:
+            async with self._wired() as parts:
+                session = await session_of_worker(parts, worker_id)
+                self._session_id = session.session_id
+                session = await parts.engine.adopt(session.session_id, insist=True)
+                turn = session.sent
+                if turn is None:
+                    raise HandingerError(
+                        f"{worker_id} has no turn yet.", "Send one: handinger-tui -w ID -p …"
+                    )
+                self._turn_id = turn.turn_id
+                self._listen(parts)
+                with self._leaving(parts):
+                    # What the run already took counts from the first moment.
+                    await parts.engine.recount(session.session_id)
+                    if turn.live or turn.status in (TurnStatus.RUNNING, TurnStatus.UNKNOWN):
+                        await parts.engine.watch(session.session_id, turn.turn_id)
+                    else:
+                        await parts.engine.refresh(session.session_id)
+                    await parts.engine.settled(session.session_id)
+                return await self._report(parts, order)
+        except asyncio.CancelledError:
+            self._interrupted()
+            return self._never_sent(order)
+
+    # -- inside ------------------------------------------------------------------------
     def _wired(self) -> AbstractAsyncContextManager[Parts]:
         # Without a limit nobody acts on figures before the end: no GETs beside the stream.
         tap = self._event if self._printer.hears else None
         return wired(self._settings, places(), watch_money=False, tap=tap)
 
-    async def attach(self, worker_id: str) -> int:
-        """Watch a worker to the end of its newest turn and print the result."""
-        async with self._wired() as parts:
-            session = await session_of_worker(parts, worker_id)
-            session = await parts.engine.adopt(session.session_id, insist=True)
-            self._session_id = session.session_id
-            turn = session.sent
-            if turn is None:
-                raise HandingerError(f"{worker_id} has no turn yet.", "Send one: handinger-tui -w ID -p …")
-            self._turn_id = turn.turn_id
-            self._listen(parts)
-            # What the run already took counts from the first moment.
-            await parts.engine.recount(session.session_id)
-            if turn.live or turn.status in (TurnStatus.RUNNING, TurnStatus.UNKNOWN):
-                await parts.engine.watch(session.session_id, turn.turn_id)
-            else:
-                await parts.engine.refresh(session.session_id)
-            return await self._see_through(parts, turn.turn_id)
-
-    # -- inside ------------------------------------------------------------------------
     async def _choose(self, parts: Parts) -> Session:
         told = self._told
         if told.worker:
@@ -118,13 +136,77 @@ class Headless:
             return await chosen_session(parts, None if told.last else told.resume)
         return parts.engine.new_session(parts.base_url, generation=self._settings.generation)
 
+    async def _send(self, parts: Parts, prompt: str, attachments: tuple[Attachment, ...]) -> str:
+        what = (self._session_id, prompt, self._settings.budget, attachments)
+        try:
+            return await parts.engine.send(*what)
+        except LimitReached as reached:
+            self._ceilings.refused(reached.gauge)
+            return await parts.engine.put_aside(*what, refusal(reached))
+
+    async def _watch_to_end(self, parts: Parts) -> None:
+        """To the end of the turn; with `--detach` until the worker is known or the response has ended."""
+        settling = asyncio.create_task(parts.engine.settle_left_open(SETTLING_S))
+        try:
+            if self._told.detach:
+                await self._until_the_worker_is_known(parts)
+                parts.engine.detach(self._session_id)
+            await parts.engine.settled(self._session_id)
+            await asyncio.wait({settling}, timeout=SETTLING_S)
+        finally:
+            settling.cancel()
+            await asyncio.wait({settling})
+            if not settling.cancelled() and (problem := settling.exception()) is not None:
+                # What an earlier run left open is a courtesy: it stays open for the next program.
+                say(str(problem))
+
+    async def _until_the_worker_is_known(self, parts: Parts) -> None:
+        engine, changed = parts.engine, asyncio.Event()
+        unsubscribe = engine.subscribe(lambda _session_id: changed.set())
+        try:
+            while not _can_be_left(_turn(engine.session(self._session_id), self._turn_id)):
+                changed.clear()
+                await changed.wait()
+        finally:
+            unsubscribe()
+
+    # -- signals -----------------------------------------------------------------------
+    def _listen_for_signals(self) -> None:
+        """Where the loop cannot do it (Windows), Ctrl+C cancels the main task by itself."""
+        loop, main = asyncio.get_running_loop(), asyncio.current_task()
+        codes = {
+            "SIGINT": Exit.INTERRUPTED,
+            "SIGTERM": Exit.TERMINATED,
+            "SIGHUP": Exit.TERMINATED,
+        }
+
+        def stop(code: Exit) -> None:
+            self._signal = self._signal or code
+            if main is not None:
+                main.cancel()
+
+        for name, code in codes.items():
+            with suppress(NotImplementedError, AttributeError):
+                loop.add_signal_handler(getattr(signal, name), stop, code)
+
+    def _interrupted(self) -> None:
+        """The main task was cancelled: that was a signal, and it has been obeyed."""
+        self._signal = self._signal or Exit.INTERRUPTED
+        if (task := asyncio.current_task()) is not None:
+            task.uncancel()
+
+    @contextmanager
+    def _leaving(self, parts: Parts) -> Iterator[None]:
+        """A signal inside stops the turn: withdrawn before its first byte, else left running."""
+        try:
+            yield
+        except asyncio.CancelledError:
+            self._interrupted()
+            parts.engine.stop(self._session_id)
+
+    # -- printing ----------------------------------------------------------------------
     def _listen(self, parts: Parts) -> None:
         loop = asyncio.get_running_loop()
-        for number, code in ((signal.SIGINT, Exit.INTERRUPTED), (signal.SIGTERM, Exit.TERMINATED)):
-            with suppress(NotImplementedError):
-                loop.add_signal_handler(number, self._stop, parts, code)
-        with suppress(NotImplementedError, AttributeError):
-            loop.add_signal_handler(signal.SIGHUP, self._stop, parts, Exit.TERMINATED)
 
         def changed(_session_id: str) -> None:
             if not self._due:
@@ -132,11 +214,6 @@ class Headless:
                 loop.call_later(1 / PAINTS_A_SECOND, self._paint, parts)
 
         parts.engine.subscribe(changed)
-
-    def _stop(self, parts: Parts, code: Exit) -> None:
-        """A signal: stop watching; the worker goes on."""
-        self._signal = self._signal or code
-        parts.engine.detach(self._session_id)
 
     def _event(self, event: StreamEvent) -> None:
         self._guard(lambda: self._printer.event(event))
@@ -146,9 +223,7 @@ class Headless:
         if self._over:
             return
         # None: it is being written to the disk, and older ones are not what was asked for.
-        turn = next(
-            (t for t in parts.engine.session(self._session_id).turns if t.turn_id == self._turn_id), None
-        )
+        turn = _turn_or_none(parts.engine.session(self._session_id), self._turn_id)
         if turn is not None:
             self._guard(lambda: self._printer.turn(turn))
             self._ceilings.hear(parts.engine.gauges(self._session_id), running=turn.live)
@@ -165,29 +240,23 @@ class Headless:
             with suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-    async def _until_accepted(self, parts: Parts, turn_id: str) -> None:
-        """Wait until the service answers, then stop watching."""
-        engine, moved = parts.engine, asyncio.Event()
-        leave = engine.subscribe(lambda _session_id: moved.set())
-        try:
-            while _turn(engine.session(self._session_id), turn_id).status in (
-                TurnStatus.QUEUED,
-                TurnStatus.SENDING,
-            ):
-                moved.clear()
-                await moved.wait()
-        finally:
-            leave()
-        engine.detach(self._session_id)
-
-    async def _see_through(self, parts: Parts, turn_id: str) -> int:
-        session = await parts.engine.settled(self._session_id)
-        turn = _turn(session, turn_id)
+    async def _report(self, parts: Parts, order: Order) -> int:
+        """Print the result of the turn; a signal has two seconds to become one."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVING_S if self._signal is not None else None):
+                await parts.engine.settled(self._session_id)
+        session = parts.engine.session(self._session_id)
+        # Interrupted while it was being stored: it has no id that we were given.
+        turn = _turn_or_none(session, self._turn_id) or (session.current if self._signal else None)
+        if turn is None:
+            return self._never_sent(order)
         # What is due is printed now: the result is the last line, whatever is still to be painted.
         self._paint(parts)
         self._over = True
         self._guard(lambda: self._printer.result(session, turn))
-        code = self._save(turn, self._tell(session, turn))
+        code = self._save(turn, self._say_outcome(session, turn))
+        if self._signal is not None:
+            return code
         with suppress(LedgerError):
             gauges = await parts.engine.recount(self._session_id)
             runs_on = turn.status is TurnStatus.RUNNING
@@ -196,7 +265,18 @@ class Headless:
                 return Exit.PAYMENT
         return code
 
-    def _tell(self, session: Session, turn: Turn) -> int:
+    def _never_sent(self, order: Order) -> int:
+        """Interrupted before the message was stored: nothing was sent."""
+        fault = Fault(Kind.CONNECT, "Stopped before it was sent.", may_have_been_charged=False)
+        turn = Turn(order, TurnStatus.NOT_SENT, fault=fault)
+        session = Session(self._session_id, 0, order.worker_id, generation=self._settings.generation)
+        self._over = True
+        self._guard(lambda: self._printer.result(session, turn))
+        for remark in _remarks(turn):
+            say(remark)
+        return self._signal or Exit.INTERRUPTED
+
+    def _say_outcome(self, session: Session, turn: Turn) -> int:
         """Say on stderr how it went; returns the exit code."""
         worker_id = turn.worker_id or turn.order.worker_id
         line = receipt_line(session, turn)
@@ -211,12 +291,12 @@ class Headless:
             say(f"Watch it: handinger-tui attach {one_word(worker_id)}")
         if self._signal is not None:
             return self._signal
-        if self._told_detach and turn.status in (TurnStatus.RUNNING, TurnStatus.COMPLETED):
+        if self._detaches and turn.status in (TurnStatus.RUNNING, TurnStatus.COMPLETED):
             return Exit.OK
         return Exit.LOCAL_IO if self._stdout_gone else exit_of(turn)
 
     @property
-    def _told_detach(self) -> bool:
+    def _detaches(self) -> bool:
         return bool(getattr(self._told, "detach", False))
 
     def _save(self, turn: Turn, code: int) -> int:
@@ -255,6 +335,18 @@ def save_text(target: Path, text: str) -> None:
 
 def _turn(session: Session, turn_id: str) -> Turn:
     return next(turn for turn in session.turns if turn.turn_id == turn_id)
+
+
+def _turn_or_none(session: Session, turn_id: str) -> Turn | None:
+    return next((turn for turn in session.turns if turn.turn_id == turn_id), None)
+
+
+def _can_be_left(turn: Turn) -> bool:
+    """The worker is known and has taken the turn, or the turn has ended: nothing is lost by leaving."""
+    if not turn.live:
+        return True
+    taken = turn.status not in (TurnStatus.QUEUED, TurnStatus.SENDING)
+    return taken and (turn.worker_id or turn.order.worker_id) is not None
 
 
 def _remarks(turn: Turn) -> list[str]:

@@ -75,9 +75,12 @@ class SessionActor:
         self._quiet.set()
         self._run: Run | None = None
         self._run_task: asyncio.Task[None] | None = None
+        self._run_over = asyncio.Event()
         self._uncounted = False
         self._counting = False
         self._stopping = False
+        self._stored: set[str] = set()
+        """Turns that this program stored; after a crash only those of others are taken up."""
         self._unclosed: set[str] = set()
         """Turns that ended while the history could not be written."""
 
@@ -232,14 +235,14 @@ class SessionActor:
 
     async def _run_ending(self) -> None:
         """A turn that has ended for the person may still be on its way to the disk: wait for that."""
-        while self._run is not None and self._run_task is not None and not self._run.turn.live:
-            await asyncio.wait({self._run_task})
-            await asyncio.sleep(0)
+        if self._run is not None and not self._run.turn.live:
+            await self._run_over.wait()
 
     async def _store(self, order: Order) -> None:
         if not self.session.title:
             self.session = replace(self.session, title=title_from(order.prompt))
         order = replace(order, worker_id=order.worker_id or self.session.worker_id)
+        self._stored.add(order.turn_id)
         await self._log.open_turn(self.session, order)
         self._put(Turn(order))
 
@@ -341,6 +344,7 @@ class SessionActor:
 
     def _launch(self, run: Run, body: Coroutine[None, None, None]) -> None:
         self._quiet.clear()
+        self._run_over.clear()
         self._run = run
         self._run_task = asyncio.get_running_loop().create_task(body, name=f"turn:{run.turn_id}")
         self._run_task.add_done_callback(partial(self._run_done, run))
@@ -352,6 +356,7 @@ class SessionActor:
             # Cancelled before its first step, or it failed where it could not say so.
             run.leave(problem)
         self._run = self._run_task = None
+        self._run_over.set()
         ended = hold_after(run.turn.status)
         if self.queue and self.hold is None:
             self.hold = ended
@@ -434,6 +439,8 @@ class SessionActor:
     async def _recover(self, orders: list[Order], *, watch: bool) -> list[str]:
         home, left = self._deps.home, []
         for order in orders:
+            if order.turn_id in self._stored:
+                continue
             frames = await self._log.frames(order.turn_id)
             if may_have_left(order, frames):
                 if home.forgetful:
