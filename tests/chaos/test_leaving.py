@@ -1,0 +1,139 @@
+"""Leaving: `--detach` and signals, at the moments when it matters whether something was sent."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.processes import Place, ended, stay
+from tests.chaos.server import FaultServer, wait_until
+
+NEW = ("-p", "something new", "--json")
+LONG_MS = 30_000
+
+
+@pytest.fixture
+def place(server: FaultServer, tmp_path: Path) -> Place:
+    return Place(server, tmp_path)
+
+
+def scenario(op: str, **server: list[list[dict[str, Any]]]) -> dict[str, Any]:
+    return {"id": "leaving", "op": op, "history": False, "server": server}
+
+
+# -- detaching ------------------------------------------------------------------------------------
+RUNNING_JSON = [{"accept": {"complete_after_gets": 2}}, {"worker": {}}]
+LATE_ID = [
+    {"head": {"headers": {"Content-Type": "text/event-stream; charset=utf-8"}}},
+    {"accept": {"complete_after_gets": 2}},
+    {"sse": {"type": "start", "messageId": "m1a"}},
+    {"sleep": 300},
+    {"sse": {"type": "data-worker", "data": {"id": "{{id}}"}}},
+    {"hang": LONG_MS},
+]
+HEADERS_ALONE = [
+    {
+        "head": {
+            "headers": {
+                "Content-Type": "text/event-stream; charset=utf-8",
+                "Location": "/api/workers/{{id}}",
+            }
+        }
+    },
+    {"accept": {"complete_after_gets": 2}},
+    {"hang": LONG_MS},
+]
+
+
+@pytest.mark.parametrize("answer", [RUNNING_JSON, LATE_ID, HEADERS_ALONE])
+def test_a_detached_new_worker_is_never_lost(place: Place, answer: list[dict[str, Any]]) -> None:
+    world = place.server.begin(scenario("create", create=[answer]))
+    left = place.run(world, *NEW, "--detach")
+    assert (left.code, left.result["worker_id"]) == (0, world.worker_id), left.err
+    # What goes on in that session goes to the same worker.
+    place.run(world, "-c", "-p", "and then", "--json")
+    assert [one.request.path[-1] for one in world.exchanges if one.request.method == "POST"] == [
+        "workers",
+        world.worker_id,
+    ]
+
+
+def test_a_detached_answer_that_ends_at_once_is_whole(place: Place) -> None:
+    world = place.server.begin(scenario("create", create=[[{"accept": {}}, {"complete": 1}, {"worker": {}}]]))
+    left = place.run(world, *NEW, "--detach")
+    assert (left.code, left.result["worker_id"]) == (0, world.worker_id)
+    assert left.result["status"] in ("completed", "running")
+
+
+# -- signals ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_before_the_request_withdraws_the_message(place: Place, number: signal.Signals) -> None:
+    world = place.server.begin(scenario("continue", pre_get=[[{"hang": LONG_MS}]]))
+    process = place.start(world, "-p", "not yet", "-w", world.worker_id, "--json")
+    assert wait_until(world, lambda: bool(world.exchanges))
+    process.send_signal(number)
+    ran = ended(process)
+    assert (ran.code, ran.result["status"], world.posts) == (128 + number, "not_sent", 0)
+    assert ran.result["draft"] == "not yet"
+    assert not ran.result["error"]["may_have_been_charged"]
+    assert len(ran.out.splitlines()) == 1
+
+
+def test_a_signal_after_the_request_says_that_the_outcome_is_unknown(place: Place) -> None:
+    world = place.server.begin(scenario("continue", **{"continue": [[{"hang": LONG_MS}]]}))
+    process = place.start(world, "-p", "on its way", "-w", world.worker_id, "--json")
+    assert wait_until(world, lambda: world.posts == 1)
+    process.send_signal(signal.SIGINT)
+    ran = ended(process)
+    assert (ran.code, ran.result["status"], world.posts) == (130, "unknown", 1)
+    assert ran.result["error"]["may_have_been_charged"]
+
+
+@pytest.mark.parametrize("wait_s", [0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6])
+def test_no_signal_is_swallowed_while_the_program_starts(place: Place, wait_s: float) -> None:
+    world = place.server.begin(scenario("continue", **{"continue": [[{"hang": LONG_MS}]]}))
+    process = place.start(world, "-p", "early", "-w", world.worker_id, "--json")
+    stay(process, wait_s)
+    process.send_signal(signal.SIGTERM)
+    ran = ended(process)
+    assert ran.code in (143, -signal.SIGTERM)
+    assert world.posts == 0 or ran.result["status"] == "unknown"
+
+
+# -- turns that an earlier run left open --------------------------------------------------------------
+def test_a_run_settles_what_an_earlier_one_left_open_by_its_own_readings(place: Place) -> None:
+    first = [
+        {"head": {}},
+        {"accept": {}},
+        {"open": 1},
+        {"deltas": [0, 3]},
+        {"hang": LONG_MS},
+    ]
+    world = place.server.begin(scenario("continue", **{"continue": [first]}))
+    process = place.start(world, "-p", "first", "-w", world.worker_id, "--json")
+    assert wait_until(world, lambda: world.sent >= 3)
+    process.kill()
+    ended(process)
+    assert ("first", "sending") not in place.turns_of(world)
+    world.complete()
+    ran = place.run(world, "-p", "second", "-w", world.worker_id, "--json")
+    assert (ran.code, world.posts) == (0, 2)
+    assert place.turns_of(world) == [("first", "completed"), ("second", "completed")]
+
+
+def test_a_cut_turn_of_another_worker_is_settled_too(place: Place) -> None:
+    first = [{"head": {}}, {"accept": {}}, {"open": 1}, {"deltas": [0, 3]}, {"hang": LONG_MS}]
+    world = place.server.begin(scenario("continue", **{"continue": [first]}))
+    process = place.start(world, "-p", "first", "-w", world.worker_id, "--json")
+    assert wait_until(world, lambda: world.sent >= 3)
+    process.kill()
+    ended(process)
+    world.complete()
+    # The same service, another worker: routes are told apart by the worker's id alone.
+    other = place.server.begin(scenario("continue"))
+    ran = place.run(world, "-p", "elsewhere", "-w", other.worker_id, "--json")
+    assert ran.code == 0, ran.err
+    assert place.turns_of(world) == [("first", "completed")]
