@@ -354,15 +354,22 @@ class SessionActor:
         problem = None if task.cancelled() else task.exception()
         if run.turn.live:
             # Cancelled before its first step, or it failed where it could not say so.
-            run.leave(problem)
+            self._end_by_force(run, problem)
         self._run = self._run_task = None
         self._run_over.set()
-        ended = hold_after(run.turn.status)
+        ended = hold_after(self._turn(run.turn_id).status)
         if self.queue and self.hold is None:
             self.hold = ended
         self._unclosed.add(run.turn_id)
         self._post(partial(self._after_run, run))
         self._tell()
+
+    def _end_by_force(self, run: Run, problem: BaseException | None) -> None:
+        try:
+            run.leave(problem)
+        except Exception as second:  # noqa: BLE001 - the turn ends with a state even when nothing can be noted
+            fault = Fault(Kind.NETWORK, f"handinger-tui failed while it watched this turn: {second!r}.")
+            self._put(replace(run.turn, status=TurnStatus.UNKNOWN, fault=fault))
 
     async def _after_run(self, run: Run) -> None:
         """Close the turn, settle older ones by its last reading, go on with the queue where that is safe."""

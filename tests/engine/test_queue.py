@@ -1,0 +1,307 @@
+"""The queue of a session: what holds it, what goes on, what a person can change in it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+
+from handinger_tui.core.errors import Locked, NoRoom
+from handinger_tui.core.frames import Frame
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import Order, TurnStatus
+from handinger_tui.engine.engine import Busy, Engine, Hold, HoldReason, Home
+from handinger_tui.engine.patience import Patience
+from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Rig, Script, rig, says, worker
+
+
+def prompts(box: Rig) -> list[str]:
+    return [order.prompt for order in box.api.posts]
+
+
+def queued(box: Rig) -> list[str]:
+    turns = {turn.turn_id: turn.order.prompt for turn in box.engine.session(box.session_id).turns}
+    return [turns[turn_id] for turn_id in box.engine.queue(box.session_id)]
+
+
+async def running(box: Rig, prompt: str) -> str:
+    """Send and wait until the answer has begun."""
+    begun = asyncio.Event()
+    unsubscribe = box.engine.subscribe(
+        lambda sid: begun.set() if box.engine.session(sid).turns[-1].message_id else None
+    )
+    turn_id = await box.engine.send(box.session_id, prompt)
+    await begun.wait()
+    unsubscribe()
+    return turn_id
+
+
+def left_running(*answers: Script) -> Rig:
+    """The first answer never ends by itself; when it is watched again it is whole."""
+    forever = asyncio.Event()
+    api = FakeApi(
+        starts=[[*says("one", end=False), forever], *answers],
+        follows=[says("one two")],
+        workers=[
+            worker("", prompt="earlier"),
+            worker("one", prompt="first", busy=True),
+            worker("one two", prompt="first"),
+        ],
+    )
+    return rig(api, worker_id="w1")
+
+
+async def test_detaching_holds_the_queue_and_coming_back_goes_on_with_it() -> None:
+    box = left_running(says("2"), says("3"))
+    await running(box, "first")
+    for prompt in ("second", "third"):
+        await box.engine.send(box.session_id, prompt)
+    box.engine.detach(box.session_id)
+    session = await box.settled()
+    assert session.turns[0].status is TurnStatus.RUNNING
+    assert (box.engine.held(box.session_id), queued(box)) == (Hold(HoldReason.DETACHED), ["second", "third"])
+    await box.engine.watch(box.session_id)
+    await box.settled()
+    assert prompts(box) == ["first", "second", "third"]
+    assert box.engine.held(box.session_id) is None
+
+
+async def test_a_message_behind_a_detached_turn_with_a_queue_keeps_its_place() -> None:
+    box = left_running(says("2"), says("3"))
+    await running(box, "first")
+    await box.engine.send(box.session_id, "second")
+    box.engine.detach(box.session_id)
+    await box.settled()
+    await box.engine.send(box.session_id, "third")
+    await box.settled()
+    assert (prompts(box), queued(box)) == (["first"], ["second", "third"])
+    # Going on means watching first: the worker is still at it.
+    assert await box.engine.resume(box.session_id) is None
+    await box.settled()
+    assert prompts(box) == ["first", "second", "third"]
+
+
+async def test_queued_messages_can_be_edited_moved_and_withdrawn() -> None:
+    gate = asyncio.Event()
+    api = FakeApi(starts=[[gate, *says("1")], says("2"), says("3"), says("4")], workers=[worker("x")])
+    box = rig(api, worker_id=None)
+    await box.engine.send(box.session_id, "one")
+    ids = [await box.engine.send(box.session_id, prompt) for prompt in ("two", "three", "four")]
+    edited = await box.engine.edit_queued(box.session_id, ids[1], "THREE")
+    assert queued(box) == ["two", "THREE", "four"]
+    await box.engine.move_queued(box.session_id, edited, 0)
+    assert queued(box) == ["THREE", "two", "four"]
+    assert await box.engine.withdraw(box.session_id, ids[0]) == "two"
+    gate.set()
+    session = await box.settled()
+    assert prompts(box) == ["one", "THREE", "four"]
+    sent = [turn.order.prompt for turn in session.turns if turn.status is TurnStatus.COMPLETED]
+    assert sent == ["one", "THREE", "four"]
+    with pytest.raises(Busy):
+        await box.engine.edit_queued(box.session_id, edited, "too late")
+
+
+async def test_a_moved_queue_comes_back_in_its_order_after_a_crash() -> None:
+    box = rig(FakeApi(starts=[[asyncio.Event()]], workers=[worker("x")]), worker_id=None)
+    await box.engine.send(box.session_id, "one")
+    ids = [await box.engine.send(box.session_id, prompt) for prompt in ("two", "three")]
+    await box.engine.move_queued(box.session_id, ids[1], 0)
+    again = Engine(
+        box.api, box.log, FakeClock(), FakeIds(100), Patience(money_interval=None), home=Home(PLACE)
+    )
+    await again.recover()
+    assert again.queue(box.session_id) == (ids[1], ids[0])
+    assert again.held(box.session_id) == Hold(HoldReason.RESTORED)
+    again.detach(box.session_id)
+    box.engine.detach(box.session_id)
+
+
+@dataclass
+class BrittleLog(FakeLog):
+    """Fails what its test names."""
+
+    fails: dict[str, Exception] = field(default_factory=dict)
+
+    def _check(self, name: str) -> None:
+        if name in self.fails:
+            raise self.fails[name]
+
+    async def close_turn(self, session: Session, turn_id: str) -> None:
+        self._check("close_turn")
+        await super().close_turn(session, turn_id)
+
+    async def frames(self, turn_id: str) -> list[Frame]:
+        self._check("frames")
+        return await super().frames(turn_id)
+
+    async def open_turn(self, session: Session, order: Order) -> None:
+        self._check("open_turn")
+        await super().open_turn(session, order)
+
+
+def brittle(api: FakeApi) -> tuple[Rig, BrittleLog]:
+    log, clock = BrittleLog(), FakeClock()
+    engine = Engine(api, log, clock, FakeIds(), Patience(money_interval=None), home=Home(PLACE))
+    return Rig(api, log, clock, engine, engine.new_session(PLACE, "w1").session_id), log
+
+
+@pytest.mark.parametrize("problem", [Locked("The history is busy."), NoRoom("The disk is full.")])
+async def test_a_history_that_fails_at_the_end_of_a_turn_holds_the_queue(problem: Exception) -> None:
+    gate = asyncio.Event()
+    api = FakeApi(starts=[[gate, *says("1")], says("4"), says("2")], workers=[worker("x")])
+    box, log = brittle(api)
+    await box.engine.send(box.session_id, "one")
+    await box.engine.send(box.session_id, "two")
+    log.fails["close_turn"] = problem
+    gate.set()
+    await box.settled()
+    hold = box.engine.held(box.session_id)
+    assert hold is not None
+    assert (hold.reason, hold.detail) == (HoldReason.UNREADABLE, str(problem))
+    # The next message is what is sent, not the one that waits.
+    log.fails.clear()
+    await box.engine.send(box.session_id, "four")
+    await box.settled()
+    assert (prompts(box), queued(box)) == (["one", "four"], ["two"])
+    # What could not be closed was closed later.
+    assert len(log.closed) == len(set(log.closed)) == 2
+
+
+async def test_a_queued_message_that_cannot_be_read_is_held_not_lost() -> None:
+    gate = asyncio.Event()
+    api = FakeApi(starts=[[gate, *says("1")], says("2")], workers=[worker("x")])
+    box, log = brittle(api)
+    await box.engine.send(box.session_id, "one")
+    await box.engine.send(box.session_id, "two")
+    log.fails["frames"] = Locked("The history is busy.")
+    gate.set()
+    await box.settled()
+    assert (prompts(box), queued(box)) == (["one"], ["two"])
+    log.fails.clear()
+    assert await box.engine.resume(box.session_id) is None
+    await box.settled()
+    assert (prompts(box), queued(box)) == (["one", "two"], [])
+
+
+async def test_an_edit_that_cannot_be_stored_leaves_the_queued_message() -> None:
+    api = FakeApi(starts=[[asyncio.Event()]], workers=[worker("x")])
+    box, log = brittle(api)
+    await box.engine.send(box.session_id, "one")
+    second = await box.engine.send(box.session_id, "two")
+    log.fails["open_turn"] = NoRoom("The disk is full.")
+    with pytest.raises(NoRoom):
+        await box.engine.edit_queued(box.session_id, second, "TWO")
+    assert queued(box) == ["two"]
+    await box.engine.aclose()
+
+
+async def test_a_fault_of_our_own_while_a_turn_runs_ends_in_a_state_and_a_sentence() -> None:
+    api = FakeApi(starts=[says("1"), says("2")], workers=[worker("x")])
+    box, log = brittle(api)
+
+    def broken(_turn_id: str, _frame: Frame) -> None:
+        raise RuntimeError("a bug of ours")
+
+    log.append = broken  # type: ignore[method-assign]
+    await box.engine.send(box.session_id, "one")
+    (turn,) = (await box.settled()).turns
+    assert (turn.status, api.posts) == (TurnStatus.UNKNOWN, [])
+    assert turn.fault is not None
+    assert "a bug of ours" in turn.fault.message
+
+
+# -- leaving -----------------------------------------------------------------------------------------
+async def test_a_send_whose_caller_stops_waiting_is_stored_and_never_sent() -> None:
+    stored, go_on = asyncio.Event(), asyncio.Event()
+
+    @dataclass
+    class SlowLog(FakeLog):
+        async def open_turn(self, session: Session, order: Order) -> None:
+            await super().open_turn(session, order)
+            stored.set()
+            await go_on.wait()
+
+    api, log, clock = FakeApi(starts=[says("1")], workers=[worker("x")]), SlowLog(), FakeClock()
+    engine = Engine(api, log, clock, FakeIds(), Patience(money_interval=None), home=Home(PLACE))
+    session_id = engine.new_session(PLACE, "w1").session_id
+    sending = asyncio.create_task(engine.send(session_id, "one"))
+    await stored.wait()
+    sending.cancel()
+    go_on.set()
+    session = await engine.settled(session_id)
+    assert (api.posts, [turn.status for turn in session.turns]) == ([], [TurnStatus.NOT_SENT])
+    assert session.turns[0].draft == "one"
+
+
+@pytest.mark.parametrize("departed", [False, True])
+async def test_stopping_while_the_request_connects_depends_on_whether_a_byte_left(departed: bool) -> None:
+    gate, connecting = asyncio.Event(), asyncio.Event()
+
+    class Connecting(FakeApi):
+        def start_turn(self, order, departed_now=lambda: None):  # type: ignore[no-untyped-def]
+            if departed:
+                departed_now()
+            connecting.set()
+            return _Waiting(gate)
+
+    box = rig(Connecting(workers=[worker("", prompt="earlier")]))
+    await box.engine.send(box.session_id, "one")
+    await connecting.wait()
+    box.engine.stop(box.session_id)
+    (turn,) = (await box.settled()).turns
+    assert turn.status is (TurnStatus.UNKNOWN if departed else TurnStatus.NOT_SENT)
+    assert turn.fault is not None
+    assert turn.fault.may_have_been_charged is departed
+
+
+@dataclass
+class _Waiting:
+    gate: asyncio.Event
+
+    async def __aenter__(self) -> None:
+        await self.gate.wait()
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+async def test_a_run_cancelled_before_its_first_step_ends_in_a_state() -> None:
+    box = rig(FakeApi(starts=[says("1")], workers=[worker("x")]))
+    await box.engine.send(box.session_id, "one")
+    box.engine.detach(box.session_id)
+    (turn,) = (await box.settled()).turns
+    assert (turn.status, box.api.posts) == (TurnStatus.NOT_SENT, [])
+    assert box.log.closed == [turn.turn_id]
+
+
+# -- turns that stayed open --------------------------------------------------------------------------
+async def test_one_reading_settles_every_turn_that_was_left_open() -> None:
+    forever = asyncio.Event()
+    both = worker(
+        "second answer",
+        messages=[
+            {"id": "u1", "role": "user", "parts": [{"type": "text", "text": "first"}]},
+            {"id": "a1", "role": "assistant", "parts": [{"type": "text", "text": "first answer"}]},
+            {"id": "u2", "role": "user", "parts": [{"type": "text", "text": "second"}]},
+            {"id": "a2", "role": "assistant", "parts": [{"type": "text", "text": "second answer"}]},
+        ],
+        usage={"costUsd": 3},
+    )
+    busy = worker("fir", prompt="first", busy=True, usage={"costUsd": 1})
+    api = FakeApi(
+        starts=[[*says("fir", end=False), forever], says("second answer", message_id="a2")],
+        workers=[worker("", prompt="earlier", usage={"costUsd": 0}), busy, both],
+    )
+    box = rig(api)
+    await running(box, "first")
+    box.engine.detach(box.session_id)
+    await box.settled()
+    await box.engine.send(box.session_id, "second")
+    session = await box.settled()
+    first, second = session.turns
+    assert (first.status, first.text) == (TurnStatus.COMPLETED, "first answer")
+    assert (second.status, second.text) == (TurnStatus.COMPLETED, "second answer")
+    # The total after the second turn is not what the first one took.
+    assert first.snapshot is None or first.snapshot.usage.cost_usd != 3
+    assert len(api.posts) == 2
