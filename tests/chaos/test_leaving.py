@@ -13,6 +13,7 @@ from tests.chaos.server import FaultServer, wait_until
 
 NEW = ("-p", "something new", "--json")
 LONG_MS = 30_000
+Steps = list[dict[str, Any]]
 
 
 @pytest.fixture
@@ -20,13 +21,13 @@ def place(server: FaultServer, tmp_path: Path) -> Place:
     return Place(server, tmp_path)
 
 
-def scenario(op: str, **server: list[list[dict[str, Any]]]) -> dict[str, Any]:
+def scenario(op: str, **server: list[Steps]) -> dict[str, Any]:
     return {"id": "leaving", "op": op, "history": False, "server": server}
 
 
 # -- detaching ------------------------------------------------------------------------------------
-RUNNING_JSON = [{"accept": {"complete_after_gets": 2}}, {"worker": {}}]
-LATE_ID = [
+RUNNING_JSON: Steps = [{"accept": {"complete_after_gets": 2}}, {"worker": {}}]
+LATE_ID: Steps = [
     {"head": {"headers": {"Content-Type": "text/event-stream; charset=utf-8"}}},
     {"accept": {"complete_after_gets": 2}},
     {"sse": {"type": "start", "messageId": "m1a"}},
@@ -34,7 +35,7 @@ LATE_ID = [
     {"sse": {"type": "data-worker", "data": {"id": "{{id}}"}}},
     {"hang": LONG_MS},
 ]
-HEADERS_ALONE = [
+HEADERS_ALONE: Steps = [
     {
         "head": {
             "headers": {
@@ -49,7 +50,7 @@ HEADERS_ALONE = [
 
 
 @pytest.mark.parametrize("answer", [RUNNING_JSON, LATE_ID, HEADERS_ALONE])
-def test_a_detached_new_worker_is_never_lost(place: Place, answer: list[dict[str, Any]]) -> None:
+def test_a_detached_new_worker_is_never_lost(place: Place, answer: Steps) -> None:
     world = place.server.begin(scenario("create", create=[answer]))
     left = place.run(world, *NEW, "--detach")
     assert (left.code, left.result["worker_id"]) == (0, world.worker_id), left.err
@@ -105,7 +106,7 @@ def test_no_signal_is_swallowed_while_the_program_starts(place: Place, wait_s: f
 
 # -- turns that an earlier run left open --------------------------------------------------------------
 def test_a_run_settles_what_an_earlier_one_left_open_by_its_own_readings(place: Place) -> None:
-    first = [
+    first: Steps = [
         {"head": {}},
         {"accept": {}},
         {"open": 1},
@@ -125,7 +126,7 @@ def test_a_run_settles_what_an_earlier_one_left_open_by_its_own_readings(place: 
 
 
 def test_a_cut_turn_of_another_worker_is_settled_too(place: Place) -> None:
-    first = [{"head": {}}, {"accept": {}}, {"open": 1}, {"deltas": [0, 3]}, {"hang": LONG_MS}]
+    first: Steps = [{"head": {}}, {"accept": {}}, {"open": 1}, {"deltas": [0, 3]}, {"hang": LONG_MS}]
     world = place.server.begin(scenario("continue", **{"continue": [first]}))
     process = place.start(world, "-p", "first", "-w", world.worker_id, "--json")
     assert wait_until(world, lambda: world.sent >= 3)
