@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable
 
 from handinger_tui.core.events import StreamEvent
-from handinger_tui.core.fold import Fold
 from handinger_tui.core.frames import Frame, Note
 from handinger_tui.core.replacing import replace
 from handinger_tui.core.session import Session, title_from
@@ -86,7 +85,9 @@ class Engine(Starting):
     async def adopt(self, session_id: str, *, insist: bool = False) -> Session:
         """Read the session's worker and take over turns made elsewhere.
 
-        `insist`: read again where the service stumbles.
+        `insist`: read again where the service stumbles. The session is read again from the history
+        first: another program may have stored turns of it. The result may be another session, where
+        this one was never stored and another program has stored one of the same worker meanwhile.
 
         Raises:
             ApiError, LedgerError
@@ -97,16 +98,20 @@ class Engine(Starting):
             return desk.session
         patience, reads = self._outside.patience, READS if insist else 1
         body = await read_again(lambda: self._api.read_worker(worker_id), self._clock, patience, reads)
-        for order, frames in adopted_turns(desk.session, body, self._clock.now_ms(), self._ids):
-            await self._log.open_turn(desk.session, order)
-            folding = Fold(order)
-            for frame in frames:
-                folding.feed(frame)
-                self._log.append(order.turn_id, frame)
-            self._put(desk, folding.turn)
-            if not folding.turn.live and folding.turn.status is not TurnStatus.RUNNING:
-                await self._log.close_turn(desk.session, order.turn_id)
-        await self._log.flush()
+        stored = await self._log.load(session_id)
+        session = desk.session if stored is None else replace(stored, worker_id=worker_id)
+        turns = adopted_turns(session, body, self._clock.now_ms(), self._ids)
+        session = await self._log.adopt(session, turns)
+        if desk.task is not None:
+            # A message was sent meanwhile: its run has the newest value of the session.
+            return desk.session
+        if session.session_id != session_id:
+            desk = self._desks.setdefault(session.session_id, Desk(session))
+        kept = {turn.turn_id: turn for turn in desk.session.turns}
+        same = (kept[turn.turn_id] if kept.get(turn.turn_id) == turn else turn for turn in session.turns)
+        if session.turns != desk.session.turns:
+            desk.session = replace(desk.session, turns=tuple(same), title=session.title)
+            self._tell(session.session_id)
         return desk.session
 
     # -- sending -----------------------------------------------------------------
