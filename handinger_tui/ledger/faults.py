@@ -20,6 +20,8 @@ READING: Final = frozenset(
     }
 )
 """Extended codes of input/output errors that have nothing to do with writing."""
+NO_COLUMN: Final = "No item with that key"
+"""What a row says that lacks a column: the description of its table is damaged."""
 CANNOT_READ: Final = "The history cannot be read"
 
 
@@ -37,12 +39,16 @@ def translate(problem: sqlite3.Error | OSError, *, reading: bool = False) -> Led
     if code in BUSY:
         return Locked("The history is busy: another process holds it.", "Try again in a moment.")
     if code in DAMAGED:
-        return Damaged("The history is damaged.", "The app sets it aside when it starts; nothing is deleted.")
+        return _damaged()
     if code == sqlite3.SQLITE_CONSTRAINT:
         return LedgerError("The history already holds this, or misses what it belongs to.")
     if reading or code == sqlite3.SQLITE_ERROR or extended in READING:
         return LedgerError(f"{CANNOT_READ}.", "Check the disk, and that the file is yours.")
     return NoRoom("The history cannot be written.", "Check that the disk has room and the folder is yours.")
+
+
+def _damaged() -> Damaged:
+    return Damaged("The history is damaged.", "The app sets it aside when it starts; nothing is deleted.")
 
 
 @contextmanager
@@ -52,3 +58,10 @@ def translated(*, reading: bool = False) -> Iterator[None]:
         yield
     except (sqlite3.Error, OSError) as problem:
         raise translate(problem, reading=reading) from problem
+    except UnicodeDecodeError as problem:
+        # In a message of the database itself, which quotes what it does not understand.
+        raise _damaged() from problem
+    except IndexError as problem:
+        if NO_COLUMN not in str(problem):
+            raise
+        raise _damaged() from problem

@@ -94,7 +94,7 @@ async def read(path: Path) -> None:
     await ledger.start()
     say(str([summary.title for summary in await ledger.sessions()]))
     with costs_of(path) as book:
-        say(str([bucket.turns for bucket in book.buckets(By.DAY, Which())]))
+        say(str(sum(bucket.turns for bucket in book.buckets(By.DAY, Which()))))
     await ledger.aclose()
 
 
