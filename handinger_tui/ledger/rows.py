@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from handinger_tui.core.drafts import attachments_of
 from handinger_tui.core.frames import Frame, Framing, Look, Note, Via
-from handinger_tui.core.jsontext import as_object, parse
+from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.money import EXACT, INT64_MAX
 from handinger_tui.core.outcome import fault_of
 from handinger_tui.core.readings import Reading
@@ -134,10 +134,10 @@ def _is_understood(frame: Frame) -> bool:
     try:
         note, content = Note(frame.event), as_object(parse(frame.data))
         if note is Note.SETTLED:
-            TurnStatus(content.get("status") or TurnStatus.UNKNOWN)
+            TurnStatus(as_text(content.get("status")) or TurnStatus.UNKNOWN)
             fault_of(as_object(content.get("fault")))
         elif note is Note.OPENED:
-            Via(content.get("via") or Via.POST)
+            Via(as_text(content.get("via")) or Via.POST)
     except (ValueError, TypeError):
         return False
     return True

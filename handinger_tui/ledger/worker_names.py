@@ -38,7 +38,8 @@ class WorkerNames:
                     yield turn_id, worker_id
 
     def _take(self, item: TurnFrame) -> None:
-        folding, next_seq = self._following.pop(item.turn_id, None) or (Fold(Order(item.turn_id, "", 0)), 0)
+        fresh = (Fold(Order(item.turn_id, "", 0)), 0)
+        folding, next_seq = self._following.pop(item.turn_id, fresh)
         while len(self._following) >= KEPT:
             del self._following[next(iter(self._following))]
         if item.frame.seq >= next_seq:

@@ -63,7 +63,7 @@ async def test_what_was_sent_is_not_called_queued(tmp_path: Path) -> None:
 
 
 OPENED = {"via": "post", "status": 200, "content_type": "text/event-stream", "worker_id": None}
-NAMES = {
+NAMES: dict[str, list[tuple[Framing, object, str]]] = {
     "a header": [(Framing.NOTE, OPENED | {"worker_id": "wrk_new"}, Note.OPENED)],
     "the start of the stream": [
         (Framing.NOTE, OPENED, Note.OPENED),
@@ -82,7 +82,7 @@ async def test_a_new_worker_is_in_the_row_with_the_frame_that_names_it(
     tmp_path: Path, place: str, together: bool
 ) -> None:
     path = tmp_path / "h.db"
-    steps = [(Framing.NOTE, {}, Note.SENDING), *NAMES[place]]
+    steps: list[tuple[Framing, object, str]] = [(Framing.NOTE, {}, Note.SENDING), *NAMES[place]]
     async with opened(path) as ledger:
         await ledger.open_turn(session(), order())
         for seq, (framing, content, event) in enumerate(steps):
@@ -91,7 +91,7 @@ async def test_a_new_worker_is_in_the_row_with_the_frame_that_names_it(
                 await ledger.flush()
         await ledger.flush()
         for table in ("sessions", "turns", "turn_totals", "remote_turns"):
-            assert look(path, f"SELECT worker_id FROM {table}") == [("wrk_new",)]  # noqa: S608  # ours
+            assert look(path, f"SELECT worker_id FROM {table}") == [("wrk_new",)]  # noqa: S608  # names of this test
         assert await ledger.find("wrk_new") == ["ses_1"]
 
 
@@ -102,7 +102,7 @@ async def test_a_worker_that_only_the_frames_name_is_found_again(tmp_path: Path)
         await ledger.open_turn(session(), order())
         ledger.append("turn_1", frame(0, json.dumps(OPENED | {"worker_id": "w"}), Framing.NOTE, Note.OPENED))
         await ledger.flush()
-        await ledger._run(lambda db: db.execute("UPDATE sessions SET worker_id = NULL") and None)
+        await ledger._run(lambda db: db.execute("UPDATE sessions SET worker_id = NULL").rowcount)
         loaded = await ledger.load("ses_1")
         assert loaded is not None
         assert loaded.worker_id == "w"
