@@ -39,6 +39,8 @@ class Limits:
     poll_interval: float = 2.0
     recovery_window: float = 120.0
     max_wait: float | None = None
+    history_wait: float = 60.0
+    """For another process that holds the history; the app waits for 5 s at most."""
     max_event_bytes: int = 8 << 20
     max_turn_bytes: int = 64 << 20
     max_json_bytes: int = 32 << 20

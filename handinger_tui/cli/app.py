@@ -85,7 +85,7 @@ def launch_of(told: argparse.Namespace, settings: Settings, stack: AsyncExitStac
     """What the app is given."""
     opening, session = _opening(told)
     return Launch(
-        connect=_connector(settings, stack),
+        connect=_connector(settings, stack, keep_history=not getattr(told, "no_history", False)),
         opening=opening,
         session=session,
         worker=getattr(told, "worker", None),
@@ -132,14 +132,22 @@ def _opening(told: argparse.Namespace) -> tuple[Opening, str | None]:
     return (Opening.FRESH if told.prompt else Opening.LAST_OR_FRESH), None
 
 
-def _connector(settings: Settings, stack: AsyncExitStack) -> Callable[[], Awaitable[Connection]]:
+def _connector(
+    settings: Settings, stack: AsyncExitStack, *, keep_history: bool
+) -> Callable[[], Awaitable[Connection]]:
     async def connect() -> Connection:
         await asyncio.to_thread(_import_the_rest)
         from handinger_tui.cli.wiring import wired  # noqa: PLC0415 - just imported
         from handinger_tui.core.turn import Trigger  # noqa: PLC0415 - just imported
 
         parts = await stack.enter_async_context(
-            wired(settings, places(), trigger=Trigger.APP, watch_money=True)
+            wired(
+                settings,
+                places(),
+                trigger=Trigger.APP,
+                watch_money=True,
+                keep_history=keep_history,
+            )
         )
         return connection(parts)
 

@@ -122,6 +122,9 @@ def main_parser() -> argparse.ArgumentParser:
     turn.add_argument("--dry-run", action="store_true", help="show the request and its usual cost only")
     _ceilings(turn)
     turn.add_argument(
+        "--no-history", action="store_true", help="send without a record of it; limits count this run only"
+    )
+    turn.add_argument(
         "-p",
         "--print",
         nargs="?",
@@ -305,6 +308,8 @@ def _check(parser: argparse.ArgumentParser, told: argparse.Namespace) -> None:
     ]
     if len(chosen) > 1:
         parser.error(f"{' and '.join(chosen)} name different sessions; use one")
+    if told.no_history and (told.last or told.resume is not None):
+        parser.error("--no-history has no session to continue; name the worker with -w ID")
     if told.headless is not None and told.headless and told.prompt:
         parser.error("two prompts were given; put one in quotes")
     _check_raw(parser, told)

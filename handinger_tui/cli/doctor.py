@@ -18,7 +18,7 @@ from handinger_tui.cli.places import Places, places
 from handinger_tui.cli.start import settings_for
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.jsontext import Json, dump
-from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.settings import Settings
 
 MARKS = {"ok": "✓", "note": "·", "fault": "✗"}
@@ -119,7 +119,7 @@ def _service(settings: Settings) -> Check:
 
 
 async def _history(here: Places) -> Check:
-    ledger = Ledger(here.database)
+    ledger = Ledger(here.database, access=FileAccess.WRITE)
     try:
         await ledger.start()
     except HandingerError as problem:

@@ -10,6 +10,7 @@ from handinger_tui.cli.exits import Exit
 from handinger_tui.cli.output import put, say
 from handinger_tui.cli.places import places
 from handinger_tui.cli.wiring import client_of, opened_ledger, purse_of
+from handinger_tui.core.errors import NoHistory
 from handinger_tui.core.jsontext import Json, as_object, dump, parse
 from handinger_tui.core.limits import Gauge, Limit, blocking, reached_text, spent_text
 from handinger_tui.core.money import decimal_text
@@ -33,13 +34,15 @@ def run(told: argparse.Namespace, settings: Settings, prompt: str, files: tuple[
 async def _run(
     told: argparse.Namespace, settings: Settings, prompt: str, files: tuple[Attachment, ...]
 ) -> int:
-    ledger, warning = await opened_ledger(places())
+    keep_history = not getattr(told, "no_history", False)
+    ledger, warning = await opened_ledger(settings, places(), keep_history=keep_history)
     try:
         if warning:
             say(warning)
         session = await _session(ledger, told, settings)
         usual = await ledger.usual(session.worker_id, settings.budget, simulated=settings.local)
         gauges = await purse_of(settings, ledger).gauges(session)
+        refused = ledger.no_history
     finally:
         await ledger.aclose()
     # The local worker ends with the program: the next message starts a new one.
@@ -47,9 +50,11 @@ async def _run(
     order = Order("dry-run", prompt, 0, worker_id, settings.budget, files)
     request = _request(settings, order)
     if told.output_format in ("json", "stream-json"):
-        put(dump(clean_json(_object(request, usual, gauges))))
+        put(dump(clean_json(_object(request, usual, gauges, refused))))
     else:
-        put(_text(request, usual, gauges))
+        put(_text(request, usual, gauges, refused))
+    if refused is not None:
+        return Exit.LOCAL_IO
     return Exit.PAYMENT if blocking(gauges) else Exit.OK
 
 
@@ -85,7 +90,9 @@ def _request(settings: Settings, order: Order) -> JsonObject:
     }
 
 
-def _object(request: JsonObject, usual: Usual, gauges: tuple[Gauge, ...]) -> JsonObject:
+def _object(
+    request: JsonObject, usual: Usual, gauges: tuple[Gauge, ...], refused: NoHistory | None
+) -> JsonObject:
     limits: list[Json] = [_limit(gauge) for gauge in gauges]
     ranges: JsonObject = {
         "budget": usual.budget,
@@ -94,7 +101,7 @@ def _object(request: JsonObject, usual: Usual, gauges: tuple[Gauge, ...]) -> Jso
         "of_other_workers": usual.everywhere,
     }
     reached = blocking(gauges)
-    would: JsonObject = {"would_send": reached is None, "sent": False}
+    would: JsonObject = {"would_send": reached is None and refused is None, "sent": False}
     return {"schema": SCHEMA, "request": request, "usual": ranges, "limits": limits, **would}
 
 
@@ -120,7 +127,7 @@ def _decimal(value: Decimal | None) -> str | None:
     return None if value is None else decimal_text(value)
 
 
-def _text(request: JsonObject, usual: Usual, gauges: tuple[Gauge, ...]) -> str:
+def _text(request: JsonObject, usual: Usual, gauges: tuple[Gauge, ...], refused: NoHistory | None) -> str:
     body = as_object(request["body"])
     lines = [
         "Nothing is sent. It would be:",
@@ -140,4 +147,6 @@ def _text(request: JsonObject, usual: Usual, gauges: tuple[Gauge, ...]) -> str:
     reached = blocking(gauges)
     if reached is not None:
         lines.append(f"It would be refused: {reached_text(reached)}")
+    if refused is not None:
+        lines.append(f"It would be refused: {refused.summary}")
     return "\n".join(lines)

@@ -7,6 +7,7 @@ import asyncio
 import errno
 import os
 import signal
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
@@ -18,7 +19,7 @@ from handinger_tui.cli.exits import Exit, exit_of, exit_of_kind
 from handinger_tui.cli.output import Printer, encodable, printer, say
 from handinger_tui.cli.places import expanded, places
 from handinger_tui.cli.wiring import Parts, wired
-from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, SettingsError
+from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.limits import LimitReached
 from handinger_tui.core.receipt import receipt_line
@@ -80,7 +81,7 @@ class Headless:
         order = Order("", prompt, 0, self._told.worker, self._settings.budget, attachments)
         try:
             async with self._wired() as parts:
-                if parts.warning:
+                if parts.warning and parts.no_history is None:
                     say(parts.warning)
                 session = await self._choose(parts)
                 self._session_id = session.session_id
@@ -100,8 +101,8 @@ class Headless:
         try:
             async with self._wired() as parts:
                 session = await session_of_worker(parts, worker_id)
-                self._session_id = session.session_id
                 session = await parts.engine.adopt(session.session_id, insist=True)
+                self._session_id = session.session_id
                 turn = session.sent
                 if turn is None:
                     raise HandingerError(
@@ -126,10 +127,14 @@ class Headless:
     def _wired(self) -> AbstractAsyncContextManager[Parts]:
         # Without a limit nobody acts on figures before the end: no GETs beside the stream.
         tap = self._event if self._printer.hears else None
-        return wired(self._settings, places(), watch_money=False, tap=tap)
+        keep_history = not getattr(self._told, "no_history", False)
+        return wired(self._settings, places(), watch_money=False, tap=tap, keep_history=keep_history)
 
     async def _choose(self, parts: Parts) -> Session:
         told = self._told
+        if parts.no_history is not None:
+            # Nothing can be continued, and nothing will be sent.
+            return parts.engine.new_session(parts.base_url, told.worker, self._settings.generation)
         if told.worker:
             return await session_of_worker(parts, told.worker)
         if told.last or told.resume is not None:
@@ -140,6 +145,8 @@ class Headless:
         what = (self._session_id, prompt, self._settings.budget, attachments)
         try:
             return await parts.engine.send(*what)
+        except NoHistory as problem:
+            return await parts.engine.put_aside(*what, without_history(problem))
         except LimitReached as reached:
             self._ceilings.refused(reached.gauge)
             return await parts.engine.put_aside(*what, refusal(reached))
@@ -312,23 +319,41 @@ class Headless:
         return code
 
 
+def without_history(problem: NoHistory) -> Fault:
+    """Why a message was not sent, and how to send it all the same."""
+    hint = "Nothing was sent. With --no-history it is sent without a record, and limits count that run only."
+    return Fault(Kind.DISK, f"{problem.summary} {hint}", may_have_been_charged=False)
+
+
 def save_text(target: Path, text: str) -> None:
     """Write a file that the person named, whole or not at all.
 
+    A link stays a link: the file that it names is written. A file that was there keeps its mode,
+    a new one gets that of the umask.
+
     Raises:
-        OSError
+        OSError: also for a link that leads to itself, and for what is no file.
     """
-    if target.exists() and not target.is_file():
-        # A device or a pipe must not be replaced by a file; and a terminal is no place for --raw.
-        raise OSError(errno.EINVAL, "not a file")
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    # A device or a pipe must not be replaced by a file; and a terminal is no place for --raw.
+    place = Path(os.path.realpath(target))
     try:
-        with part.open("x", encoding="utf-8", errors="replace") as file:
+        before = place.stat()
+    except FileNotFoundError:
+        before = None
+    if before is not None and not stat.S_ISREG(before.st_mode):
+        raise OSError(errno.EINVAL, "not a file")
+    # Of its own name: one made of a long one may be too long.
+    part = place.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.part")
+    made = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if before is None else 0o600)
+    try:
+        with open(made, "w", encoding="utf-8", errors="replace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        part.replace(target)
-    except OSError:
+        if before is not None:
+            part.chmod(stat.S_IMODE(before.st_mode))
+        part.replace(place)
+    except BaseException:
         part.unlink(missing_ok=True)
         raise
 

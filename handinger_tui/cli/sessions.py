@@ -7,7 +7,7 @@ import asyncio
 import time
 
 from handinger_tui.cli.exits import Exit
-from handinger_tui.cli.output import put
+from handinger_tui.cli.output import put, say
 from handinger_tui.cli.places import places
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export.result import result_object, whole_number
@@ -17,7 +17,7 @@ from handinger_tui.core.receipt import Receipts
 from handinger_tui.core.safety import clean, clean_line
 from handinger_tui.core.session import Session, SessionSummary
 from handinger_tui.core.words import ago, plural
-from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.ledger.ledger import FileAccess, Ledger
 
 JsonObject = dict[str, Json]
 
@@ -28,10 +28,13 @@ def run(told: argparse.Namespace) -> int:
 
 
 async def _run(told: argparse.Namespace) -> int:
-    ledger = Ledger(places().database)
+    action = told.action or "list"
+    access = FileAccess.WRITE if action in ("rename", "rm") else FileAccess.READ
+    ledger = Ledger(places().database, access=access)
     await ledger.start()
     try:
-        action = told.action or "list"
+        if ledger.problem and not told.json:
+            say(ledger.problem)
         if action in ("list", "search"):
             found = await (ledger.search(told.text) if action == "search" else ledger.sessions(500))
             put(_list_json(found) if told.json else _list_text(found))

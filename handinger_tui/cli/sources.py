@@ -18,7 +18,7 @@ from handinger_tui.core.mentions import Mentions, mentions, unmentioned
 from handinger_tui.core.safety import clean, clean_json
 from handinger_tui.core.session import Session
 from handinger_tui.core.words import plural
-from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.ledger.ledger import FileAccess, Ledger
 
 JsonObject = dict[str, Json]
 
@@ -42,7 +42,7 @@ def run(told: argparse.Namespace) -> int:
 
 
 async def _session(prefix: str) -> Session:
-    ledger = Ledger(places().database)
+    ledger = Ledger(places().database, access=FileAccess.READ)
     await ledger.start()
     try:
         found = list(await ledger.find(prefix)) if prefix else []

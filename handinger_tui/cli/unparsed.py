@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 UNSAID: Final[dict[str, Any]] = {
     **dict.fromkeys(("prompt", "headless", "output", "output_format", "worker", "resume", "budget")),
     **dict.fromkeys(("max_cost", "max_credits", "timeout", "base_url", "generation", "profile")),
-    **dict.fromkeys(("last", "detach", "dry_run", "raw", "local", "no_color", "no_mouse"), False),
+    **dict.fromkeys(
+        ("last", "detach", "dry_run", "no_history", "raw", "local", "no_color", "no_mouse"), False
+    ),
     "command": "",
 }
 """What the parser finds where nothing is said."""

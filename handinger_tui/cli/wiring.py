@@ -7,12 +7,15 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from math import inf
+from typing import Final
 from urllib.parse import urlsplit
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.limits import Limits as ApiLimits
+from handinger_tui.cli.output import say
 from handinger_tui.cli.places import Places
-from handinger_tui.core.errors import LedgerError
+from handinger_tui.core.errors import LedgerError, NoHistory
 from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.limits import Origin
 from handinger_tui.core.record import dataclass
@@ -20,9 +23,17 @@ from handinger_tui.core.secret import Secret
 from handinger_tui.core.turn import Trigger
 from handinger_tui.engine.engine import Engine, Home
 from handinger_tui.engine.patience import Patience
-from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.purse import Purse
 from handinger_tui.settings import Settings
+
+APP_WAIT_S: Final = 5.0
+"""How long the app waits for another process that holds the history: a person looks at it meanwhile."""
+WAITING: Final = "Waiting for the history: another process holds it…"
+WITHOUT_HISTORY: Final = (
+    "No history is kept (--no-history). Limits count what this command spends, not what was spent before;"
+    " those set with /limit are not known."
+)
 
 
 class SystemClock:
@@ -64,6 +75,11 @@ class Parts:
     warning: str | None = None
     """To be said once: no durable history, a damaged one set aside."""
 
+    @property
+    def no_history(self) -> NoHistory | None:
+        """Why nothing may be sent; None where turns are recorded, or the person chose to go without."""
+        return self.ledger.no_history
+
 
 @asynccontextmanager
 async def wired(
@@ -73,21 +89,23 @@ async def wired(
     trigger: Trigger = Trigger.HEADLESS,
     watch_money: bool,
     tap: Callable[[StreamEvent], None] | None = None,
+    keep_history: bool = True,
 ) -> AsyncIterator[Parts]:
     """Open everything, close it in reverse order.
+
+    `keep_history` False: the person chose to go without a history.
 
     Raises:
         SettingsError
     """
     async with AsyncExitStack() as stack:
-        ledger, warning = await opened_ledger(places)
+        in_app = trigger is Trigger.APP
+        ledger, warning = await opened_ledger(settings, places, in_app=in_app, keep_history=keep_history)
         stack.push_async_callback(ledger.aclose)
         address, key = settings.base_url, settings.key.reveal()
         if settings.local:
             address, key = await _local_worker(stack)
-        client = await stack.enter_async_context(
-            client_of(settings, address, key, late=trigger is Trigger.APP)
-        )
+        client = await stack.enter_async_context(client_of(settings, address, key, late=in_app))
         home = Home(settings.base_url, forgetful=settings.local, trigger=trigger)
         waits = patience(settings, watch_money=watch_money)
         clock, purse = SystemClock(), purse_of(settings, ledger)
@@ -104,19 +122,50 @@ def purse_of(settings: Settings, ledger: Ledger) -> Purse:
     return Purse(ledger, configured, flags, simulated=settings.local, now_ms=SystemClock().now_ms)
 
 
-async def opened_ledger(places: Places) -> tuple[Ledger, str | None]:
-    """The history; where the file cannot be used one in memory, and a warning: the program always starts."""
-    ledger = Ledger(places.database)
+async def opened_ledger(
+    settings: Settings, places: Places, *, in_app: bool = False, keep_history: bool = True
+) -> tuple[Ledger, str | None]:
+    """The history, and a warning where there is one: the program always starts.
+
+    Where the file cannot be used it is one in memory, and `Ledger.no_history` says why nothing may
+    be sent. Only the app sets a damaged file aside: there a person sees it.
+    """
+    if not keep_history:
+        return await _in_memory(None), WITHOUT_HISTORY
+    if in_app:
+        ledger = Ledger(places.database, patience_s=min(settings.limits.history_wait, APP_WAIT_S))
+    else:
+        ledger = Ledger(
+            places.database,
+            patience_s=min(settings.limits.history_wait, settings.limits.max_wait or inf),
+            access=FileAccess.WRITE,
+            on_wait=_say_once(WAITING),
+        )
     try:
         await ledger.start()
     except LedgerError as problem:
-        spare = Ledger(None)
-        await spare.start()
         return (
-            spare,
+            await _in_memory(problem),
             f"No history: {problem.summary} This session is kept in memory only. {problem.hint}".strip(),
         )
     return ledger, ledger.problem
+
+
+async def _in_memory(instead_of: LedgerError | None) -> Ledger:
+    ledger = Ledger(None, instead_of=instead_of)
+    await ledger.start()
+    return ledger
+
+
+def _say_once(line: str) -> Callable[[], None]:
+    """A function that says `line` on stderr when it is called first."""
+    lines = [line]
+
+    def tell() -> None:
+        if lines:
+            say(lines.pop())
+
+    return tell
 
 
 async def _local_worker(stack: AsyncExitStack) -> tuple[str, str]:

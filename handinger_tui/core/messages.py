@@ -62,6 +62,16 @@ def asked_as(prompt: str) -> str:
     return " ".join(normalize("NFC", sent).split())
 
 
+LEFT_OUT: Final = "handinger_tui_left_out"
+"""Member of a user message as we store it: so many messages with the same text stood before it."""
+
+
+def left_out(message: JsonObject) -> int:
+    """How many equal messages a stored one stands for, besides itself."""
+    number = count(message.get(LEFT_OUT))
+    return number or 0
+
+
 def asks(message: JsonObject, prompt: str) -> bool:
     """Whether this is a user's message with that prompt."""
     return bool(asking((message,), prompt))

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Final
 
 from handinger_tui.core.jsontext import Json, dump
-from handinger_tui.core.messages import asking, id_of, parts_of, role_of
+from handinger_tui.core.messages import LEFT_OUT, asking, id_of, left_out, parts_of, role_of
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.replacing import replace
 from handinger_tui.core.snapshot import JsonObject, Snapshot, WorkerBody, worker_in
@@ -61,8 +61,12 @@ def answer_to(order: Order, snapshot: Snapshot) -> Answer:
     if not order.prompt:
         return _answer_after(snapshot, last)
     ours = asking(snapshot.messages, order.prompt)
-    wanted = order.seen_before if order.seen_before is not None else max(len(ours) - 1, 0)
-    return _answer_after(snapshot, ours[wanted]) if len(ours) > wanted else Answer(False)
+    if not ours:
+        return Answer(False)
+    if order.seen_before is None:
+        return _answer_after(snapshot, ours[-1])
+    wanted = order.seen_before - left_out(snapshot.messages[ours[0]])
+    return _answer_after(snapshot, ours[wanted]) if 0 <= wanted < len(ours) else Answer(False)
 
 
 def _answer_after(snapshot: Snapshot, user_at: int) -> Answer:
@@ -291,9 +295,11 @@ def slim_worker(body: WorkerBody, order: Order, *, messages: bool = True) -> str
         worker.pop("messages", None)
     elif answer.present:
         prompt: JsonObject = {"role": "user", "parts": [{"type": "text", "text": order.prompt}]}
-        older: list[Json] = [prompt] * (order.seen_before or 0)
+        if order.seen_before:
+            # Once, however often it was asked: a schedule asks the same for ever.
+            prompt[LEFT_OUT] = order.seen_before
         after: list[Json] = [] if answer.last else [{"role": "user", "parts": []}]
-        worker["messages"] = [*older, prompt, *answer.messages, *after]
+        worker["messages"] = [prompt, *answer.messages, *after]
     elif len(body.text) > SLIM_MESSAGES:
         worker.pop("messages", None)
     if isinstance(worker.get("output_text"), str):

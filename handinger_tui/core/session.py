@@ -79,6 +79,12 @@ def place_last(session: Session, turn_id: str) -> Session:
     return replace(session, turns=(*others, *moved))
 
 
+def with_kept_turns(kept: Session, entered: Session) -> tuple[Turn, ...]:
+    """The turns of `entered`; those that are equal in `kept` keep their identity."""
+    before = {turn.turn_id: turn for turn in kept.turns}
+    return tuple(before[turn.turn_id] if before.get(turn.turn_id) == turn else turn for turn in entered.turns)
+
+
 def title_from(prompt: str) -> str:
     """A session's first title: the first line of its first prompt, at most 60 characters."""
     line = next((stripped for line in prompt.splitlines() if (stripped := line.strip())), "")

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from handinger_tui.core.fold import fold
 from handinger_tui.core.frames import Frame, Framing, Look, Note
 from handinger_tui.core.jsontext import Json, dump
-from handinger_tui.core.messages import asked_as, role_of, text_of
+from handinger_tui.core.messages import LEFT_OUT, asked_as, id_of, role_of, text_of
 from handinger_tui.core.outcome import fault_object, judge
+from handinger_tui.core.remote_turn import RemoteTurn
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import Snapshot, WorkerBody, worker_in
 from handinger_tui.core.turn import Order, Trigger, TurnStatus
 from handinger_tui.engine.ports import Ids
 
 JsonObject = dict[str, Json]
-Adopted = tuple[Order, tuple[Frame, ...]]
 
 NEVER_THERE = (TurnStatus.NOT_SENT, TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED)
 """Ends of turns that the Worker has never heard of."""
 
 
-def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> list[Adopted]:
+def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> list[RemoteTurn]:
     """An order and frames for each turn of the Worker after those that the session holds.
 
     Turns are told apart by prompt and how often it was asked. Only the newest
@@ -29,10 +31,15 @@ def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> 
     worker_id = session.worker_id or snapshot.worker_id
     groups = _groups(list(snapshot.messages))
     if not groups:
-        nameless = Order(ids.new("turn"), "", now_ms, worker_id, trigger=Trigger.ELSEWHERE)
+        # Without messages the number of turns before it tells it from them.
+        before = len(session.turns)
+        nameless = Order(
+            ids.new("turn"), "", now_ms, worker_id, seen_before=before, trigger=Trigger.ELSEWHERE
+        )
         return _nameless(session, worker, snapshot, nameless)
     held = _held(session)
-    adopted: list[Adopted] = []
+    message_ids = Counter(id_of(group[0]) for group in groups)
+    adopted: list[RemoteTurn] = []
     asked: dict[str, int] = {}
     for at, group in enumerate(groups):
         prompt = text_of(group[0])
@@ -47,18 +54,21 @@ def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> 
         order = Order(
             ids.new("turn"), prompt, now_ms, worker_id, seen_before=times, trigger=Trigger.ELSEWHERE
         )
-        told = _told(worker, group, times, last=last)
-        adopted.append((order, _frames(order, told, busy=last and snapshot.busy)))
+        seen = _worker_then(worker, group, times, last=last)
+        message_id = id_of(group[0])
+        # A name that several messages have names none of them.
+        own_id = message_id if message_ids[message_id] == 1 else None
+        adopted.append(RemoteTurn(order, _frames(order, seen, busy=last and snapshot.busy), own_id))
     return adopted
 
 
-def _nameless(session: Session, worker: JsonObject, snapshot: Snapshot, order: Order) -> list[Adopted]:
+def _nameless(session: Session, worker: JsonObject, snapshot: Snapshot, order: Order) -> list[RemoteTurn]:
     """The Worker tells no messages: its newest turn has no prompt, and is taken over when it is news."""
     if any(turn.live or turn.status is TurnStatus.RUNNING for turn in session.turns):
         return []
     runs = snapshot.busy and snapshot.running_flag is not False and not snapshot.silent
     ended = not snapshot.busy and not session.turns and (bool(snapshot.output_text) or snapshot.failed)
-    return [(order, _frames(order, worker, busy=runs))] if runs or ended else []
+    return [RemoteTurn(order, _frames(order, worker, busy=runs))] if runs or ended else []
 
 
 def _held(session: Session) -> set[tuple[str, int]]:
@@ -86,11 +96,10 @@ def _groups(messages: list[JsonObject]) -> list[list[JsonObject]]:
     return groups
 
 
-def _told(worker: JsonObject, group: list[JsonObject], times: int, *, last: bool) -> JsonObject:
+def _worker_then(worker: JsonObject, group: list[JsonObject], times: int, *, last: bool) -> JsonObject:
     """The Worker as it would be if `group` were its newest turn."""
-    older: list[Json] = [group[0]] * times
-    told = dict(worker)
-    told["messages"] = [*older, *group]
+    seen = dict(worker)
+    seen["messages"] = [{**group[0], LEFT_OUT: times}, *group[1:]] if times else [*group]
     if not last:
         for member in (
             "usage",
@@ -102,9 +111,9 @@ def _told(worker: JsonObject, group: list[JsonObject], times: int, *, last: bool
             "files",
             "sources",
         ):
-            told.pop(member, None)
-        told |= {"status": "completed", "running": False}
-    return told
+            seen.pop(member, None)
+        seen |= {"status": "completed", "running": False}
+    return seen
 
 
 def _frames(order: Order, told: JsonObject, *, busy: bool) -> tuple[Frame, ...]:

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from handinger_tui.core.errors import ApiError
+from handinger_tui.core.errors import ApiError, NoHistory
 from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.frames import Frame
 from handinger_tui.core.limits import Gauge
@@ -129,6 +129,15 @@ class Engine:
         return self.session(session_id)
 
     # -- sending -----------------------------------------------------------------
+    @property
+    def no_history(self) -> NoHistory | None:
+        """Why nothing may be sent: turns cannot be recorded, and nobody agreed to go without."""
+        return self._log.no_history
+
+    def allow_unrecorded(self) -> None:
+        """The person agreed to send without a history."""
+        self._log.allow_unrecorded()
+
     async def send(
         self,
         session_id: str,
@@ -144,6 +153,7 @@ class Engine:
         Raises:
             Elsewhere: the session belongs to another service; nothing was sent.
             LimitReached: a limit is used up; nothing was stored or sent.
+            NoHistory: turns cannot be recorded, and nobody agreed to go without.
             LedgerError: it could not be written; nothing was sent.
         """
         return await self._actors[session_id].send(self._order(prompt, budget, attachments))
@@ -270,7 +280,8 @@ class Engine:
     async def adopt(self, session_id: str, *, insist: bool = False) -> Session:
         """Read the session's worker and take over turns made elsewhere.
 
-        `insist`: read again where the service stumbles.
+        `insist`: read again where the service stumbles. The result may be another session: where
+        this one was never stored, and another program has stored one of the same worker meanwhile.
 
         Raises:
             ApiError, LedgerError
@@ -282,7 +293,9 @@ class Engine:
             body = await read_again(
                 lambda: self._api.read_worker(worker_id), self._clock, self._patience, reads
             )
-            await actor.adopt(body)
+            session = await actor.adopt(body)
+            if session.session_id != session_id:
+                return await self.open(session.session_id)
         return actor.session
 
     # -- money -------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.messages import LEFT_OUT
 from handinger_tui.core.reconcile import Answer, answer_to
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import JsonObject, Snapshot, WorkerBody, worker_in
@@ -53,9 +54,10 @@ def own_part(turn: Turn, body: WorkerBody) -> str:
     worker: JsonObject = dict(worker_in(body.wire) or body.wire)
     answer = answer_to(turn.order, body.snapshot)
     prompt: JsonObject = {"role": "user", "parts": [{"type": "text", "text": turn.order.prompt}]}
-    older: list[Json] = [prompt] * (turn.order.seen_before or 0)
+    if turn.order.seen_before:
+        prompt[LEFT_OUT] = turn.order.seen_before
     after: list[Json] = [] if answer.last else [{"role": "user", "parts": []}]
-    worker["messages"] = [*older, prompt, *answer.messages, *after]
+    worker["messages"] = [prompt, *answer.messages, *after]
     if not answer.last:
         for member in OF_THE_NEWEST:
             worker.pop(member, None)

@@ -6,8 +6,10 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from handinger_tui.core.errors import NoHistory
 from handinger_tui.core.frames import Frame, Piece, Via
 from handinger_tui.core.limits import Gauge
+from handinger_tui.core.remote_turn import RemoteTurn
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import WorkerBody
 from handinger_tui.core.turn import Order
@@ -82,8 +84,21 @@ class WorkerApi(Protocol):
 class TurnLog(Protocol):
     """The durable record of turns (the ledger)."""
 
+    @property
+    def no_history(self) -> NoHistory | None:
+        """Why nothing may be sent: turns cannot be recorded, or what was spent before is not known.
+
+        None where the record is durable, or the person agreed to go without. Whoever sends asks
+        first, and raises it.
+        """
+        ...
+
+    def allow_unrecorded(self) -> None:
+        """The person agreed to send without a history: `no_history` is None from now on."""
+        ...
+
     async def open_turn(self, session: Session, order: Order) -> None:
-        """Commit the order (synchronous FULL) before a byte may leave.
+        """Commit the order and a charge of which nothing is known yet, before a byte may leave.
 
         Raises:
             LedgerError: then nothing may be sent.
@@ -119,6 +134,18 @@ class TurnLog(Protocol):
 
         Raises:
             LedgerError: it is not written; the next call, or `close_turn`, makes up for it.
+        """
+        ...
+
+    async def adopt(self, session: Session, turns: Sequence[RemoteTurn]) -> Session:
+        """Enter turns that the worker has, whole and in one transaction, but for those known already.
+
+        A remote turn has one entry in a history, whichever program or session made it. Returns the
+        session as it is stored now: where `session` itself was never stored and another program has
+        stored one of the same worker meanwhile, it is that one.
+
+        Raises:
+            LedgerError: nothing was entered.
         """
         ...
 

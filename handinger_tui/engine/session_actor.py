@@ -22,7 +22,14 @@ from handinger_tui.core.limits import blocking
 from handinger_tui.core.outcome import fault_object
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.replacing import replace
-from handinger_tui.core.session import Session, place_last, put_turn, title_from, was_overtaken
+from handinger_tui.core.session import (
+    Session,
+    place_last,
+    put_turn,
+    title_from,
+    was_overtaken,
+    with_kept_turns,
+)
 from handinger_tui.core.snapshot import WorkerBody
 from handinger_tui.core.turn import Fault, Kind, Order, Trigger, Turn, TurnStatus
 from handinger_tui.engine.adopt import adopted_turns
@@ -174,13 +181,16 @@ class SessionActor:
         """
         return await self._request(partial(self._apply_reading, turn_id, body))
 
-    async def adopt(self, body: WorkerBody) -> None:
-        """Take over turns of the worker that were made elsewhere.
+    async def adopt(self, body: WorkerBody) -> Session:
+        """Take over turns of the worker that were made elsewhere; returns the session that holds them.
+
+        That is another one where this session was never stored, and another program has stored one
+        of the same worker meanwhile.
 
         Raises:
             LedgerError
         """
-        await self._request(partial(self._adopt, body))
+        return await self._request(partial(self._adopt, body))
 
     async def recover(self, orders: list[Order], *, watch: bool) -> list[str]:
         """Take up turns that a crash left open; returns the ids of those that have to be read.
@@ -215,6 +225,8 @@ class SessionActor:
     async def _send(self, order: Order, ticket: SendTicket) -> str:
         if self.session.base_url != self._deps.home.base_url:
             raise Elsewhere(self.session.base_url)
+        if (problem := self._log.no_history) is not None:
+            raise problem
         await self._deps.counter.check(self.session)
         await self._run_ending()
         await self._store(order)
@@ -308,7 +320,9 @@ class SessionActor:
         return self.hold
 
     async def _limit_hold(self) -> Hold | None:
-        """A limit that cannot be read counts as reached."""
+        """A limit that cannot be read counts as reached, and so does a history that cannot be written."""
+        if (missing := self._log.no_history) is not None:
+            return Hold(HoldReason.UNREADABLE, detail=missing.summary)
         try:
             reached = blocking(await self._deps.counter.read(self.session))
         except LedgerError as problem:
@@ -317,7 +331,7 @@ class SessionActor:
 
     async def _start_next(self) -> None:
         """Start the oldest queued turn, unless something is in the way."""
-        if self._run is not None or not self.queue or self.hold is not None or self._stopping:
+        if self._run is not None or not self.queue or self._is_held():
             return
         turn_id = self.queue[0]
         try:
@@ -329,9 +343,12 @@ class SessionActor:
             self.hold = Hold(HoldReason.UNREADABLE, detail=problem.summary)
             self._tell()
             return
-        if self.hold is None and not self._stopping:
+        if not self._is_held():
             del self.queue[0]
             self._start(turn_id, frames)
+
+    def _is_held(self) -> bool:
+        return self.hold is not None or self._stopping
 
     # -- runs ------------------------------------------------------------------------------
     def _new_run(self, order: Order) -> Run:
@@ -428,19 +445,21 @@ class SessionActor:
             self._unclosed.add(turn.turn_id)
         await self._close_ended()
 
-    async def _adopt(self, body: WorkerBody) -> None:
+    async def _adopt(self, body: WorkerBody) -> Session:
         if self._run is not None:
-            return
-        for order, frames in adopted_turns(self.session, body, self._now_ms(), self._deps.ids):
-            await self._log.open_turn(self.session, order)
-            for frame in frames:
-                self._log.append(order.turn_id, frame)
-            turn = fold(order, list(frames))
-            self._put(turn)
-            if not turn.live and turn.status is not TurnStatus.RUNNING:
-                await self._log.close_turn(self.session, order.turn_id)
+            return self.session
+        stored = await self._log.load(self.session.session_id)
+        # Another program may have stored turns of this session since it was opened here.
+        newest = self.session if stored is None else replace(stored, worker_id=self.session.worker_id)
+        turns = adopted_turns(newest, body, self._now_ms(), self._deps.ids)
+        entered = await self._log.adopt(newest, turns)
+        if entered.session_id != self.session.session_id:
+            return entered
+        if entered.turns != self.session.turns:
+            self.session = replace(self.session, turns=with_kept_turns(self.session, entered))
+            self._tell()
         await self._settle_older(body)
-        await self._log.flush()
+        return self.session
 
     # -- after a crash -----------------------------------------------------------------------
     async def _recover(self, orders: list[Order], *, watch: bool) -> list[str]:

@@ -9,14 +9,23 @@ from decimal import Decimal
 from typing import Final
 
 from handinger_tui.core.money import INT64_MAX
-from handinger_tui.core.readings import Reading
 from handinger_tui.core.replacing import replace
 from handinger_tui.core.spending import Bucket, By, Sum, TurnCharge, Which
-from handinger_tui.core.turn import Trigger, TurnStatus
+from handinger_tui.core.turn import Trigger
 from handinger_tui.core.usage import Costs, Usage
 from handinger_tui.ledger.charging import AMOUNTS, COUNTS, TOLD
 from handinger_tui.ledger.days import day_at
-from handinger_tui.ledger.rows import Row, scaled, trigger_of, unpack, unpack_optional
+from handinger_tui.ledger.rows import (
+    Row,
+    reading_of,
+    scaled,
+    status_of,
+    trigger_of,
+    unpack,
+    unpack_optional,
+    whole,
+    whole_optional,
+)
 from handinger_tui.ledger.totals import PLACES, Parameters, condition, gaps, split
 
 _SCALES: Final = tuple(PLACES[name] for name in TOLD)
@@ -90,7 +99,9 @@ def _days(connection: sqlite3.Connection, which: Which, zone: tzinfo | None) -> 
     """Day by day along the index of times: local days are cut exactly, whatever the clocks of `zone` do."""
     # The planner takes one lower bound for the index: it has to be the one that moves.
     where, cells = condition(replace(which, since_ms=None, until_ms=None), by_time=True)
-    within = f"{where} {'AND' if where else 'WHERE'} at_ms >= :start AND at_ms < :end"
+    # A damaged time is of no day.
+    whole_number = "typeof(at_ms) = 'integer'"
+    within = f"{where} {'AND' if where else 'WHERE'} at_ms >= :start AND at_ms < :end AND {whole_number}"
     next_one = f"SELECT at_ms FROM turn_totals {within} ORDER BY at_ms LIMIT 1"  # noqa: S608  # constants
     sums = f"SELECT NULL, %s FROM turn_totals {within}"  # noqa: S608  # constants
     missing = f"SELECT {_GAPS} FROM turn_totals {within} AND told <> {_ALL_TOLD}"  # noqa: S608  # constants
@@ -139,19 +150,19 @@ def turn_charge(row: Row) -> TurnCharge:
         session_id=unpack(row["session_id"]),
         worker_id=unpack_optional(row["worker_id"]),
         base_url=unpack(row["base_url"]),
-        at_ms=row["at_ms"],
-        status=TurnStatus(row["status"]),
+        at_ms=whole(row["at_ms"]),
+        status=status_of(row["status"]),
         budget=unpack_optional(row["budget"]),
         trigger=trigger_of(row["started_by"]),
-        reading=Reading(row["reading"]),
+        reading=reading_of(row["reading"]),
         known=bool(row["final"]),
-        corrections=row["corrections"],
+        corrections=whole(row["corrections"]),
         usd=usd,
         credits=credited,
-        usage=Usage(**{name: row[name] for name in COUNTS}, credits=credited, cost_usd=usd),
+        usage=Usage(**{name: whole_optional(row[name]) for name in COUNTS}, credits=credited, cost_usd=usd),
         costs=Costs(*costs),
-        sources=row["sources"],
-        elapsed_ms=row["elapsed_ms"],
+        sources=whole_optional(row["sources"]),
+        elapsed_ms=whole_optional(row["elapsed_ms"]),
         title=unpack(row["title"] or ""),
     )
 

@@ -1,6 +1,6 @@
 """Charging: the append-only record of what turns took.
 
-Each turn has one `charge`; what is learned later is a `correction` that holds
+Each turn has one `charge`, from the moment it is ordered; what is learned later is a `correction` that holds
 the difference, so that the sum of a turn's rows is always the newest knowledge.
 A number that is not known is NULL, and stays what it was when it was known.
 """
@@ -19,7 +19,7 @@ from handinger_tui.core.money import decimal_text, micro_credits, pico_usd, tidy
 from handinger_tui.core.readings import TurnMoney, took_ms
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import FREE, Turn
+from handinger_tui.core.turn import FREE, Order, Turn
 from handinger_tui.core.usage import Costs, Usage
 from handinger_tui.ledger.compared import Compared
 from handinger_tui.ledger.rows import Cell, fitting, pack, pack_optional
@@ -68,12 +68,17 @@ def write_charges(connection: sqlite3.Connection, session: Session, compared: Co
     connection.executemany(_INSERT, news(connection, session, compared))
 
 
+def open_charge(connection: sqlite3.Connection, session: Session, order: Order) -> None:
+    """The first row of a turn, in the transaction that stores its order: nothing of it is known yet."""
+    head: Cells = {"kind": "charge", "at_ms": order.created_ms}
+    connection.execute(_INSERT, _row(session, Turn(order), TurnMoney(), head))
+
+
 def news(connection: sqlite3.Connection, session: Session, compared: Compared) -> list[Cells]:
     """Rows to write: the charge of every turn that has none, and corrections where more is known now.
 
-    A turn that is under way has one as soon as any number of it is known. A new
-    reading can change earlier turns as well (product.md, section 5), so all turns
-    of the session are looked at, but for those that `compared` knows.
+    A turn of ours has one since it was ordered (`open_charge`). A new reading can change earlier
+    turns as well, so all turns of the session are looked at, but for those that `compared` knows.
     """
     unsure = compared.unsure(connection, session)
     charged = _charged(connection, [turn.turn_id for turn, _ in unsure])

@@ -10,17 +10,18 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.errors import NoRoom
 from handinger_tui.core.limits import Gauge, Limit, effective
 from handinger_tui.core.session import Session
 from handinger_tui.core.spending import Bucket, By, Which
 from handinger_tui.ledger.buckets import buckets
 from handinger_tui.ledger.faults import translated
-from handinger_tui.ledger.opening import open_database, open_to_read
-from handinger_tui.ledger.rows import pack, unpack
+from handinger_tui.ledger.lock_patience import LockPatience
+from handinger_tui.ledger.opening import open_to_read
+from handinger_tui.ledger.rows import pack, readable, unpack
 from handinger_tui.ledger.totals import PLACES, condition
 
 if TYPE_CHECKING:
@@ -109,19 +110,19 @@ class Book:
 
     def buckets(self, by: By, which: Which) -> list[Bucket]:
         """Groups of turns: days in order of time, everything else the dearest first, unknown last."""
-        with translated():
+        with translated(reading=True):
             return buckets(self._connection, by, which)
 
     def any(self, which: Which) -> bool:
         """Some turn is among those."""
         where, cells = condition(which)
-        with translated():
+        with translated(reading=True):
             found = self._connection.execute(f"SELECT 1 FROM turn_totals {where} LIMIT 1", cells)  # noqa: S608  # constants
             return found.fetchone() is not None
 
     def ids(self, column: str, prefix: str) -> list[str]:
         """The ids that a prefix names; an exact one wins alone. `column`: "worker_id" or "session_id"."""
-        with translated():
+        with translated(reading=True):
             found = self._connection.execute(
                 f"SELECT DISTINCT {column} FROM turn_totals WHERE substr({column}, 1, ?) = ?",  # noqa: S608  # a name of ours
                 (len(prefix), pack(prefix)),
@@ -145,7 +146,7 @@ class Book:
     def _each(self, columns: str, which: Which) -> Iterator[Cells]:
         where, cells = condition(which, by_time=True)
         sql = f"SELECT {columns} FROM turn_totals {where} ORDER BY at_ms DESC, place DESC"  # noqa: S608  # constants
-        with translated():
+        with translated(reading=True):
             cursor = self._connection.cursor()
             cursor.row_factory = None
             # Not the cursor itself: left half read, it would be closed after its connection.
@@ -153,13 +154,13 @@ class Book:
 
     def titles(self) -> dict[str | bytes, str]:
         """The titles of the sessions that are still known, by their id as stored."""
-        with translated():
+        with translated(reading=True):
             found = self._connection.execute("SELECT session_id, title FROM sessions WHERE title <> ''")
             return {row[0]: unpack(row[1]) for row in found}
 
     def newest_session(self, worker_id: str) -> Session | None:
         """The session here that a worker was last used in, with its turns; None when there is none."""
-        with translated():
+        with translated(reading=True):
             row = self._connection.execute(
                 "SELECT session_id FROM sessions WHERE worker_id = ?"
                 " ORDER BY updated_ms DESC, rowid DESC LIMIT 1",
@@ -172,7 +173,7 @@ class Book:
         # Folding frames, 20 ms: only for this.
         from handinger_tui.ledger import reads  # noqa: PLC0415 - see above
 
-        with translated():
+        with translated(reading=True):
             return reads.load(self._connection, session_id, ())
 
     def gauges(
@@ -186,7 +187,7 @@ class Book:
             kept = [limit for limit in configured if (limit.scope, limit.unit) not in typed.lifted]
             return effective((*typed.limits, *kept))
 
-        with translated():
+        with translated(reading=True):
             return Scopes().gauges(
                 self._connection, session or Session("", 0), since_ms, simulated=simulated, in_force=in_force
             )
@@ -194,19 +195,16 @@ class Book:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Book]:
-    """Open the history, made where there is none yet; one that cannot be written is read as it is.
+    """Open the history for reading; an empty one where there is none yet.
 
     Raises:
         LedgerError
     """
-    try:
-        found = open_database(path, PATIENCE_S)
-    except NoRoom:
-        readable = open_to_read(path, PATIENCE_S)
-        if readable is None:
-            raise
-        found = readable
-    with closing(found.connection):
-        with translated():
-            found.connection.execute("BEGIN")
-        yield Book(found.connection, found.problem)
+    patience = LockPatience(PATIENCE_S)
+    source = patience.run(partial(open_to_read, path, patience.attempt_s))
+    with closing(source.connection):
+        # A damaged text must not hide the others: there is no second attempt in the middle of a page.
+        source.connection.text_factory = readable
+        with translated(reading=True):
+            source.connection.execute("BEGIN")
+        yield Book(source.connection, source.problem)

@@ -27,6 +27,11 @@ _NOT_GATHERED: Final = (
     " WHERE t.session_id = ? ORDER BY t.place, f.seq"
 )
 
+_GATHERED_FROM: Final = (
+    f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ?1"  # noqa: S608  # names of this package
+    " AND seq < (SELECT upto FROM gathered WHERE turn_id = ?1) ORDER BY seq"
+)
+
 
 def stored_frames(connection: sqlite3.Connection, turn_id: str) -> list[Frame]:
     """The frames of one turn as they arrived, in order.
@@ -69,7 +74,15 @@ def told_frames(connection: sqlite3.Connection, session_id: str) -> Iterator[tup
     """
     of = (RULE, pack(session_id))
     for turn_id, told in connection.execute(_GATHERED, of):
-        yield unpack(turn_id), map(frame_of, json.loads(told))
+        yield unpack(turn_id), _gathered_frames(connection, turn_id, told)
     # One query for all turns: one each would take as long as everything else here.
     for turn_id, rows in groupby(connection.execute(_NOT_GATHERED, of), itemgetter(0)):
         yield unpack(turn_id), (frame_of(row[1:]) for row in rows)
+
+
+def _gathered_frames(connection: sqlite3.Connection, turn_id: str | bytes, told: object) -> Iterable[Frame]:
+    """What was gathered of a turn; the frames it was made of where it is damaged."""
+    try:
+        return [*map(frame_of, json.loads(unpack(told)))]
+    except (ValueError, TypeError):
+        return [*map(frame_of, connection.execute(_GATHERED_FROM, (turn_id,)))]

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
+from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from handinger_tui.core.errors import LedgerError, NoHistory
 from handinger_tui.core.frames import Frame
+from handinger_tui.core.remote_turn import RemoteTurn
 from handinger_tui.core.session import Session, put_turn
 from handinger_tui.core.turn import Order
 from handinger_tui.ledger import reads, writes
@@ -17,7 +22,8 @@ from handinger_tui.ledger.accounts import Accounts
 from handinger_tui.ledger.compared import Compared
 from handinger_tui.ledger.faults import translated
 from handinger_tui.ledger.history import History
-from handinger_tui.ledger.opening import Opened, mark_suspect, open_database
+from handinger_tui.ledger.lock_patience import LockPatience
+from handinger_tui.ledger.opening import Opened, mark_suspect, open_database, open_to_read
 from handinger_tui.ledger.presence import Presence
 from handinger_tui.ledger.rows import TurnFrame
 from handinger_tui.ledger.thread import DatabaseThread, Frames
@@ -26,30 +32,71 @@ PATIENCE_S: Final = 5.0
 """How long to wait for another process that writes."""
 
 
+class FileAccess(Enum):
+    """What may be done with the file of a history."""
+
+    READ = auto()
+    """Read it as it is; it may lie on media that cannot be written."""
+    WRITE = auto()
+    """Make, migrate and write it; a damaged one is refused."""
+    MEND = auto()
+    """The same, and a damaged one is set aside: only where a person is told."""
+
+
+def no_history(reason: str) -> NoHistory:
+    """Why nothing may be sent."""
+    return NoHistory(f"There is no history to record a message in. {reason}")
+
+
 class Ledger(Accounts, History):
     """Satisfies `engine.ports.TurnLog`, `ui.launch.Shelf` and `.Books`. Start it once, close it once.
 
     `path` None keeps everything in memory: the program works the same, and
-    forgets at its end. `durable` says which it is. `zone`: where days begin; None:
-    the machine's own.
+    forgets at its end. `durable` says which it is. `instead_of`: why it is in memory, where that was
+    nobody's choice; then `no_history` forbids to send until the person agrees. `zone`: where days
+    begin; None: the machine's own.
+
+    `access`: what may be done with the file. `patience_s`: how long to wait for
+    another process that holds it; `on_wait()` is called about once a second meanwhile, in the
+    thread of the database.
     """
 
     def __init__(
-        self, path: Path | None, *, patience_s: float = PATIENCE_S, zone: tzinfo | None = None
+        self,
+        path: Path | None,
+        *,
+        patience_s: float = PATIENCE_S,
+        zone: tzinfo | None = None,
+        instead_of: LedgerError | None = None,
+        access: FileAccess = FileAccess.MEND,
+        on_wait: Callable[[], None] = lambda: None,
     ) -> None:
         self._path = path
-        self._patience_s = patience_s
+        self._access = access
         self._run_id = uuid4().hex
-        self._presence = None if path is None else Presence(path, self._run_id)
+        writes_file = path is not None and access is not FileAccess.READ
+        self._presence = Presence(path, self._run_id) if path is not None and writes_file else None
         self._met: str | None = None
+        self._no_history = None if instead_of is None else no_history(instead_of.summary)
         self._compared = Compared()
-        on_damage = (lambda: None) if path is None else partial(mark_suspect, path)
-        super().__init__(DatabaseThread(self._open, self._run_id, on_damage=on_damage), zone)
+        self._patience = LockPatience(patience_s, on_wait)
+        on_damage = partial(mark_suspect, path) if path is not None and writes_file else (lambda: None)
+        thread = DatabaseThread(self._open, self._run_id, on_damage=on_damage, patience=self._patience)
+        super().__init__(thread, zone)
 
     @property
     def durable(self) -> bool:
         """What is written outlives the program."""
-        return self._path is not None
+        return self._presence is not None
+
+    @property
+    def no_history(self) -> NoHistory | None:
+        """Why nothing may be sent: there is no record of what was spent. None once the person agreed."""
+        return self._no_history
+
+    def allow_unrecorded(self) -> None:
+        """The person agreed to send without a history; limits then count what this program spends."""
+        self._no_history = None
 
     @property
     def problem(self) -> str | None:
@@ -63,6 +110,7 @@ class Ledger(Accounts, History):
             TooNew: a newer version wrote it; it is left as it is.
             Locked: another process held it for longer than `patience_s`.
             NoRoom: it cannot be made or written.
+            Damaged: `access` does not allow to set it aside.
         """
         self._met = await asyncio.wrap_future(self._thread.start())
 
@@ -135,6 +183,23 @@ class Ledger(Accounts, History):
         """
         await self._run(partial(writes.charge, session=session, compared=self._compared))
 
+    async def adopt(self, session: Session, turns: Sequence[RemoteTurn]) -> Session:
+        """Enter turns that the worker of `session` has, with their frames and charges, all or none.
+
+        Those that the history holds already, in whatever session and by whatever program, are left
+        out. `turns` in the order of the worker. Returns the session as it is stored now; of two
+        programs that attach to the same worker at once both get the same one.
+
+        Raises:
+            LedgerError: nothing of it was written.
+        """
+
+        def work(connection: sqlite3.Connection) -> Session:
+            waiting = self._thread.waiting
+            return writes.adopt(connection, session, turns, self._run_id, self._compared, waiting)
+
+        return await self._run(work, Frames.WRITTEN)
+
     async def remember_worker(self, session_id: str, worker_id: str) -> None:
         """The service told the worker's id."""
         await self._run(lambda db: writes.remember_worker(db, session_id, worker_id))
@@ -151,9 +216,15 @@ class Ledger(Accounts, History):
 
     # -- inside the database thread ----------------------------------------------------
     def _open(self) -> Opened:
-        opened = open_database(self._path, self._patience_s)
+        patience = self._patience
+        if self._path is not None and self._access is FileAccess.READ:
+            return patience.run(partial(open_to_read, self._path, patience.attempt_s))
+        mend = self._access is FileAccess.MEND
+        opened = patience.run(partial(open_database, self._path, patience.attempt_s, mend=mend))
         if self._presence is None:
             return opened
+        if opened.begun_anew:
+            self._no_history = no_history(f"{opened.problem} What was spent and limited before is not in it.")
         try:
             with translated():
                 self._presence.hold()

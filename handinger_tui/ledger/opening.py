@@ -1,19 +1,20 @@
-"""Opening: a path → a connection that is current, private and writable; damaged files are set aside."""
+"""Opening: a path → a connection that is current, private and writable, or one that only reads."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
-from handinger_tui.core.errors import Damaged
+from handinger_tui.core.errors import Damaged, Locked, NoRoom, TooNew
 from handinger_tui.core.record import dataclass
 from handinger_tui.ledger.faults import translated
 from handinger_tui.ledger.presence import alone_in
-from handinger_tui.ledger.schema import MIGRATIONS, check_version, migrate
+from handinger_tui.ledger.schema import MIGRATIONS, check_version, migrate, version_of
 
 SIDE_FILES: Final = ("-wal", "-shm")
 SMALL_BYTES: Final = 16 * 2**20
@@ -23,6 +24,9 @@ SUSPECT: Final = ".suspect"
 
 ONLY_READ: Final = "The history cannot be written here; it is only read."
 MEMORY_ONLY: Final = "No history is kept: this session lives in memory only."
+NEWER: Final = "The history was written by a newer version of handinger-tui; what it added is not shown."
+_TABLES: Final = ("sessions", "turns", "frames", "answers", "charges", "turn_totals", "limits", "gathered")
+"""What reading commands read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,49 +35,139 @@ class Opened:
 
     connection: sqlite3.Connection
     problem: str | None = None
+    begun_anew: bool = False
+    """A damaged file was set aside: what was spent and limited before is not in this one."""
 
 
-def open_database(path: Path | None, patience_s: float) -> Opened:
+def open_database(path: Path | None, patience_s: float, *, mend: bool = True) -> Opened:
     """Open or make the database; None: one in memory.
 
-    `patience_s`: how long to wait for another process's lock.
+    `patience_s`: how long to wait for another process's lock. `mend`: a damaged file is set aside
+    and a new one begins.
 
     Raises:
         TooNew, Locked, NoRoom
+        Damaged: it is, and `mend` is False; it stays as it is.
     """
     with translated():
         if path is None:
             return Opened(_ready(_connect(":memory:", patience_s)), MEMORY_ONLY)
         _make_folder(path.parent)
-        with alone_in(path.parent):
-            return _open_or_begin(path, patience_s)
+        with alone_in(path.parent, patience_s):
+            return _open_or_begin(path, patience_s, mend=mend)
 
 
-def open_to_read(path: Path, patience_s: float) -> Opened | None:
-    """A current database that cannot be written here, as a copy on other media; None where that is no use."""
-    address = f"{path.absolute().as_uri()}?mode=ro"
+def open_to_read(path: Path, patience_s: float) -> Opened:
+    """The history as it is, for reading alone: nothing of it is made, mended or migrated on the disk.
+
+    Works on media that cannot be written, beside a process that writes, and on a file of a newer
+    version as long as it holds what we read. Where there is no file, it is an empty history.
+
+    Raises:
+        TooNew, Locked, Damaged
+        LedgerError: it cannot be read.
+    """
+    with translated(reading=True):
+        if not path.exists():
+            return Opened(_ready(_connect(":memory:", patience_s)))
+        connection = _reader(path, patience_s)
+    try:
+        version = version_of(connection)
+        if version == len(MIGRATIONS):
+            return Opened(connection)
+        if version > len(MIGRATIONS):
+            _check_columns(connection)
+            return Opened(connection, NEWER)
+        try:
+            opened = open_database(path, patience_s, mend=False)
+        except (NoRoom, Locked):
+            opened = Opened(_ready(_copied(connection)), ONLY_READ)
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()
+    return opened
+
+
+def _reader(path: Path, patience_s: float) -> sqlite3.Connection:
+    """A connection that reads: as any other where it can be, else to a file that cannot change."""
+    address = path.absolute().as_uri()
     # Without its side files, and no right to make them, nobody can be writing to it either.
     alone = not any(path.with_name(path.name + side).exists() for side in SIDE_FILES)
-    for asked in (address, *([f"{address}&immutable=1"] if alone else [])):
-        with suppress(sqlite3.Error):
-            connection = sqlite3.connect(asked, timeout=patience_s, isolation_level=None, uri=True)
-            connection.row_factory = sqlite3.Row
-            if check_version(connection) == len(MIGRATIONS):
-                return Opened(connection, ONLY_READ)
-            connection.close()
-    return None
+    with translated(reading=True):
+        try:
+            # Not "ro": only a connection that may write removes the side files at its end.
+            return _probed(f"{address}?mode=rw", patience_s)
+        except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+                raise
+        if alone:
+            return _probed(f"{address}?mode=ro&immutable=1", patience_s)
+        with TemporaryDirectory() as folder:
+            # Its log cannot be read where it is: SQLite needs a place for the index of the log.
+            for name in (path.name, path.name + SIDE_FILES[0]):
+                shutil.copyfile(path.with_name(name), Path(folder, name))
+            source = _probed(f"{Path(folder, path.name).as_uri()}?mode=rw", patience_s)
+            try:
+                return _copied(source)
+            finally:
+                source.close()
 
 
-def _open_or_begin(path: Path, patience_s: float) -> Opened:
+def _probed(address: str, patience_s: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(address, timeout=patience_s, isolation_level=None, uri=True)
+    try:
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute("SELECT COUNT(*) FROM sqlite_schema").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _copied(source: sqlite3.Connection) -> sqlite3.Connection:
+    copy = _connect(":memory:", 0.0)
+    source.backup(copy)
+    return copy
+
+
+def _check_columns(connection: sqlite3.Connection) -> None:
+    """Whether a file of a newer version still holds all that we read.
+
+    Raises:
+        TooNew: it does not.
+    """
+    ours = _ready(_connect(":memory:", 0.0))
+    try:
+        for table in _TABLES:
+            if not _columns(ours, table) <= _columns(connection, table):
+                raise TooNew(
+                    "The history cannot be read: a newer version of handinger-tui wrote it.",
+                    "Update handinger-tui, or name another folder with HANDINGER_TUI_HOME.",
+                )
+    finally:
+        ours.close()
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {row["name"] for row in connection.execute(f"PRAGMA table_info({table})")}
+
+
+def _open_or_begin(path: Path, patience_s: float, *, mend: bool) -> Opened:
     _make_private(path)
     known = _identity(path)
     try:
         return Opened(_open_file(path, patience_s))
     except Damaged:
+        if not mend:
+            raise
         copy = set_aside(path, known)
     _make_private(path)
-    told = f"The history was damaged and is kept as {copy.name}; a new one begins." if copy else None
-    return Opened(_open_file(path, patience_s), told)
+    if copy is None:
+        return Opened(_open_file(path, patience_s))
+    problem = f"The history was damaged and is kept as {copy.name}; a new one begins."
+    return Opened(_open_file(path, patience_s), problem, begun_anew=True)
 
 
 def mark_suspect(path: Path) -> None:

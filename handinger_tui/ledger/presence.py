@@ -11,28 +11,55 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic, sleep
+from typing import Final
+
+from handinger_tui.core.errors import Locked
 
 if sys.platform != "win32":
     import fcntl
 
 
+RETRY_S: Final = 0.02
+"""The pause between two attempts at the lock of a folder, which has no time-out of its own."""
+
+
 @contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
+def alone_in(folder: Path, patience_s: float) -> Iterator[None]:
     """One process at a time opens a database of this folder: setting a damaged one aside is no race.
 
     The lock is on the folder itself, so no file stays behind. Windows knows no such
     lock, nor do some network file systems: there the block runs unprotected.
+
+    Raises:
+        Locked: another process was in there for longer than `patience_s`.
     """
     if sys.platform == "win32":
         yield
         return
     held = os.open(folder, os.O_RDONLY)
     try:
-        with suppress(OSError):
-            fcntl.flock(held, fcntl.LOCK_EX)
+        _take_lock(held, monotonic() + patience_s)
         yield
     finally:
         os.close(held)
+
+
+def _take_lock(held: int, deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if monotonic() >= deadline:
+                raise Locked(
+                    "The history is busy: another process opens it.", "Try again in a moment."
+                ) from None
+            sleep(RETRY_S)
+        except OSError:
+            # A file system without such locks.
+            return
+        else:
+            return
 
 
 class Presence:

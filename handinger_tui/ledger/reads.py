@@ -10,6 +10,7 @@ from typing import Final
 from handinger_tui.core.fold import Fold
 from handinger_tui.core.frames import Frame
 from handinger_tui.core.jsontext import NotJson, as_object, parse_exact
+from handinger_tui.core.readings import newest_worker
 from handinger_tui.core.replacing import replace
 from handinger_tui.core.session import SearchHit, Session, SessionSummary
 from handinger_tui.core.snapshot import snapshot_of
@@ -22,6 +23,7 @@ from handinger_tui.ledger.rows import (
     session_of,
     summary_of,
     unpack,
+    whole,
 )
 
 SUMMARIES: Final = """
@@ -96,15 +98,32 @@ def load(connection: sqlite3.Connection, session_id: str, waiting: Sequence[Turn
     row = connection.execute("SELECT * FROM sessions WHERE session_id = ?", key).fetchone()
     if row is None:
         return None
-    orders = connection.execute("SELECT * FROM turns WHERE session_id = ? ORDER BY place", key)
-    folds = {order.turn_id: Fold(order) for order in map(order_of, orders)}
+    rows = connection.execute("SELECT * FROM turns WHERE session_id = ? ORDER BY place", key)
+    folds = {order.turn_id: Fold(order) for order in map(order_of, rows)}
     queued = ((item.turn_id, [item.frame]) for item in waiting)
     for turn_id, told in chain(told_frames(connection, session_id), queued):
         folding = folds.get(turn_id)
         if folding is not None:
             for frame in told:
                 folding.take(frame)
-    return replace(session_of(row), turns=tuple(folding.turn for folding in folds.values()))
+    session, turns = session_of(row), tuple(folding.turn for folding in folds.values())
+    # A program that died may have stored who the worker is with the frames alone.
+    return replace(session, turns=turns, worker_id=session.worker_id or newest_worker(turns))
+
+
+def stored_session(connection: sqlite3.Connection, session: Session) -> Session:
+    """`session` itself where it is stored, else the newest one of the same worker, else `session`."""
+    own = connection.execute(
+        "SELECT 1 FROM sessions WHERE session_id = ?", (pack(session.session_id),)
+    ).fetchone()
+    if own is not None or session.worker_id is None:
+        return session
+    row = connection.execute(
+        "SELECT * FROM sessions WHERE worker_id = ? AND base_url = ?"
+        " ORDER BY updated_ms DESC, rowid DESC LIMIT 1",
+        (pack(session.worker_id), pack(session.base_url)),
+    ).fetchone()
+    return session if row is None else session_of(row)
 
 
 def unsettled(connection: sqlite3.Connection) -> list[tuple[str, Session, Order]]:
@@ -161,7 +180,7 @@ def search(connection: sqlite3.Connection, text: str, limit: int) -> list[Search
         folded = body.casefold()
         if all(term in folded for term in terms):
             ids = (unpack(row["session_id"]), unpack(row["turn_id"]), unpack(row["title"]))
-            hits.append(SearchHit(*ids, row["created_ms"], _excerpt(body, folded.index(terms[0]))))
+            hits.append(SearchHit(*ids, whole(row["created_ms"]), _excerpt(body, folded.index(terms[0]))))
             if len(hits) == limit:
                 break
     return hits

@@ -7,10 +7,13 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from handinger_tui.core.drafts import attachments_of
-from handinger_tui.core.frames import Frame, Framing
+from handinger_tui.core.frames import Frame, Framing, Look, Note, Via
+from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.money import EXACT, INT64_MAX
+from handinger_tui.core.outcome import fault_of
+from handinger_tui.core.readings import Reading
 from handinger_tui.core.session import Session, SessionSummary
-from handinger_tui.core.turn import Order, Trigger, TurnStatus
+from handinger_tui.core.turn import Attachment, Order, Trigger, TurnStatus
 
 Cell = str | bytes | int | None
 Row = Mapping[str, Any]
@@ -38,14 +41,45 @@ def pack_optional(text: str | None) -> str | bytes | None:
     return None if text is None else pack(text)
 
 
-def unpack(value: str | bytes) -> str:
-    """The inverse of `pack`."""
-    return value if isinstance(value, str) else value.decode("utf-8", "surrogatepass")
+UNREADABLE: Final = "(unreadable)"
+"""Stands for a damaged value: SQLite has no checksums, and one bad byte must not hide all the rest."""
+_SHORT: Final = 200
+"""Bytes up to which a damaged text is a name or a title, of which half says nothing."""
 
 
-def unpack_optional(value: str | bytes | None) -> str | None:
-    """The inverse of `pack_optional`."""
+def readable(data: bytes) -> str:
+    """Any bytes as text: a short damaged one as UNREADABLE, a long one without its damaged bytes."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return UNREADABLE if len(data) <= _SHORT else data.decode("utf-8", "replace")
+
+
+def unpack(value: object) -> str:
+    """The inverse of `pack`; never raises."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, bytes):
+        return UNREADABLE
+    try:
+        return value.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return readable(value)
+
+
+def unpack_optional(value: object) -> str | None:
+    """The inverse of `pack_optional`; never raises."""
     return None if value is None else unpack(value)
+
+
+def whole(value: object) -> int:
+    """An INTEGER column; 0 where damage made it something else."""
+    return value if isinstance(value, int) else 0
+
+
+def whole_optional(value: object) -> int | None:
+    """The same where NULL is allowed."""
+    return value if isinstance(value, int) else None
 
 
 def fitting(number: int | None) -> int | None:
@@ -71,20 +105,42 @@ FRAME_COLUMNS: Final = "seq, at_ms, framing, event, id, data"
 
 
 def frame_of(row: Iterable[Any]) -> Frame:
-    """Read a row of `FRAME_COLUMNS`."""
+    """Read a row of `FRAME_COLUMNS`. A damaged one is a reading that cannot be understood: it is skipped."""
     # By place and without a call for each text: an answer may have fifty thousand frames.
     seq, at_ms, framing, event, frame_id, data = row
-    return Frame(
+    known = _FRAMINGS.get(framing)
+    frame = Frame(
         seq,
         at_ms,
-        _FRAMINGS.get(framing) or Framing(framing),
+        known or Framing.JSON,
         data if isinstance(data, str) else unpack(data),
         event if isinstance(event, str) else unpack(event),
         frame_id if isinstance(frame_id, str) else unpack_optional(frame_id),
     )
+    if known is None or not isinstance(at_ms, int) or (known in _CHECKED and not _is_understood(frame)):
+        return Frame(whole(seq), whole(at_ms), Framing.JSON, UNREADABLE)
+    return frame
 
 
 _FRAMINGS: Final = {str(framing): framing for framing in Framing}
+_CHECKED: Final = frozenset({Framing.NOTE, Framing.JSON})
+_LOOKS: Final = frozenset(Look)
+
+
+def _is_understood(frame: Frame) -> bool:
+    """What `core.fold` relies on in frames of our own making."""
+    if frame.framing is Framing.JSON:
+        return frame.event in _LOOKS
+    try:
+        note, content = Note(frame.event), as_object(parse(frame.data))
+        if note is Note.SETTLED:
+            TurnStatus(as_text(content.get("status")) or TurnStatus.UNKNOWN)
+            fault_of(as_object(content.get("fault")))
+        elif note is Note.OPENED:
+            Via(as_text(content.get("via")) or Via.POST)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def order_of(row: Row) -> Order:
@@ -92,31 +148,53 @@ def order_of(row: Row) -> Order:
     return Order(
         turn_id=unpack(row["turn_id"]),
         prompt=unpack(row["prompt"]),
-        created_ms=row["created_ms"],
+        created_ms=whole(row["created_ms"]),
         worker_id=unpack_optional(row["ordered_worker_id"]),
         budget=unpack_optional(row["budget"]),
-        attachments=attachments_of(row["attachments"]),
-        seen_before=row["seen_before"],
+        attachments=_attachments(row["attachments"]),
+        seen_before=whole_optional(row["seen_before"]),
         trigger=trigger_of(row["started_by"]),
     )
 
 
-def trigger_of(stored: str | None) -> Trigger:
+def _attachments(stored: object) -> tuple[Attachment, ...]:
+    try:
+        return attachments_of(unpack(stored))
+    except (ValueError, TypeError):
+        return ()
+
+
+def trigger_of(stored: object) -> Trigger:
     """What started a turn; UNKNOWN for a turn from before this was recorded."""
-    return Trigger.UNKNOWN if stored is None else Trigger(stored)
+    return _TRIGGERS.get(stored, Trigger.UNKNOWN)
+
+
+def status_of(stored: object) -> TurnStatus:
+    """How a turn stands; UNKNOWN where that is damaged."""
+    return _STATUSES.get(stored, TurnStatus.UNKNOWN)
+
+
+def reading_of(stored: object) -> Reading:
+    """How the numbers of a turn were understood; NONE where that is damaged."""
+    return _READINGS.get(stored, Reading.NONE)
+
+
+_TRIGGERS: Final[dict[object, Trigger]] = {str(one): one for one in Trigger}
+_STATUSES: Final[dict[object, TurnStatus]] = {str(one): one for one in TurnStatus}
+_READINGS: Final[dict[object, Reading]] = {str(one): one for one in Reading}
 
 
 def session_of(row: Row) -> Session:
     """Read a row of `sessions`, without its turns."""
     return Session(
         session_id=unpack(row["session_id"]),
-        created_ms=row["created_ms"],
+        created_ms=whole(row["created_ms"]),
         worker_id=unpack_optional(row["worker_id"]),
         task_id=unpack_optional(row["task_id"]),
         generation=unpack(row["generation"]),
         base_url=unpack(row["base_url"]),
         title=unpack(row["title"]),
-        updated_ms=row["updated_ms"],
+        updated_ms=whole(row["updated_ms"]),
         unread=bool(row["unread"]),
     )
 
@@ -128,10 +206,10 @@ def summary_of(row: Row) -> SessionSummary:
         session_id=unpack(row["session_id"]),
         worker_id=unpack_optional(row["worker_id"]),
         title=unpack(row["title"]),
-        created_ms=row["created_ms"],
-        updated_ms=row["updated_ms"],
+        created_ms=whole(row["created_ms"]),
+        updated_ms=whole(row["updated_ms"]),
         turns=row["turns"],
-        last_status=None if status is None else TurnStatus(status),
+        last_status=None if status is None else status_of(status),
         cost_usd=scaled(row["usd_high"], row["usd_low"], 12),
         credits=scaled(row["credits_high"], row["credits_low"], 6),
         unpriced=row["turns"] - row["usd_known"],
@@ -144,7 +222,8 @@ def summary_of(row: Row) -> SessionSummary:
 
 def scaled(high: int | None, low: int | None, places: int) -> Decimal | None:
     """Millions and rest (see `totals.SPLIT`) as an exact amount of `places` decimals."""
-    if high is None or low is None:
+    if not isinstance(high, int) or not isinstance(low, int):
+        # Unknown, or damaged: then it is as good as unknown.
         return None
     number = Decimal(high * 1_000_000 + low)
     return number.scaleb(-places, EXACT) if places else number

@@ -11,6 +11,8 @@ import sqlite3
 from typing import Final
 
 from handinger_tui.core.errors import TooNew
+from handinger_tui.ledger.fourth import FOURTH
+from handinger_tui.ledger.identity import asked_key
 from handinger_tui.ledger.second import SECOND
 from handinger_tui.ledger.third import THIRD
 
@@ -134,7 +136,13 @@ _FIRST: Final = (
     """,
 )
 
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, SECOND, THIRD)
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, SECOND, THIRD, FOURTH)
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """How many migrations the file has seen."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    return version
 
 
 def check_version(connection: sqlite3.Connection) -> int:
@@ -143,7 +151,7 @@ def check_version(connection: sqlite3.Connection) -> int:
     Raises:
         TooNew: more than this program knows.
     """
-    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = version_of(connection)
     if version > len(MIGRATIONS):
         raise TooNew(
             "The history was written by a newer version of handinger-tui.",
@@ -161,6 +169,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
+        connection.create_function("asked_key", 1, asked_key, deterministic=True)
         for number in range(check_version(connection), len(MIGRATIONS)):
             for statement in MIGRATIONS[number]:
                 connection.execute(statement)

@@ -88,7 +88,11 @@ def _added(name: str) -> str:
 
 
 _INTO: Final = f"INSERT INTO turn_totals ({', '.join(_COLUMNS)})"
-_UPSERT: Final = f"""
+
+
+def _upsert(corrections: str) -> str:
+    """`corrections`: SQL for how many corrections one more row counts as."""
+    return f"""
     ON CONFLICT (turn_id) DO UPDATE SET
         {", ".join(f"{name} = COALESCE(excluded.{name}, {name})" for name in _NEWEST_KNOWN)},
         {", ".join(f"{name} = excluded.{name}" for name in ("status", "incomplete", "reading"))},
@@ -96,9 +100,18 @@ _UPSERT: Final = f"""
         base_url = CASE excluded.base_url WHEN '' THEN base_url ELSE excluded.base_url END,
         final = MAX(final, excluded.final),
         told = told | excluded.told,
-        corrections = corrections + 1,
+        corrections = corrections + {corrections},
         {", ".join(map(_added, _NUMBERS))}
 """
+
+
+def totals_trigger(corrections: str) -> str:
+    """The trigger that keeps `turn_totals`; see `_upsert`."""
+    return f"""
+    CREATE TRIGGER charges_are_totalled AFTER INSERT ON charges
+    BEGIN {_INTO} VALUES ({_cells("NEW")}) {_upsert(corrections)}; END
+    """  # noqa: S608  # names of this module
+
 
 SECOND: Final = (
     "ALTER TABLE turns ADD COLUMN started_by TEXT",
@@ -109,11 +122,8 @@ SECOND: Final = (
     "ALTER TABLE charges ADD COLUMN elapsed_ms INTEGER CHECK (typeof(elapsed_ms) IN ('integer', 'null'))",
     _TABLE,
     # `WHERE true`: without it the parser takes ON CONFLICT for the condition of a join.
-    f"{_INTO} SELECT {_cells('c')} FROM charges c WHERE true ORDER BY c.id {_UPSERT}",  # noqa: S608  # names of this module
-    f"""
-    CREATE TRIGGER charges_are_totalled AFTER INSERT ON charges
-    BEGIN {_INTO} VALUES ({_cells("NEW")}) {_UPSERT}; END
-    """,  # noqa: S608  # the same
+    f"{_INTO} SELECT {_cells('c')} FROM charges c WHERE true ORDER BY c.id {_upsert('1')}",  # noqa: S608  # names of this module
+    totals_trigger("1"),
     "CREATE INDEX totals_by_time ON turn_totals (at_ms)",
     "CREATE INDEX totals_by_session ON turn_totals (session_id, at_ms)",
     "CREATE INDEX totals_by_worker ON turn_totals (worker_id, at_ms)",

@@ -17,8 +17,10 @@ from handinger_tui.core.errors import Damaged, LedgerError, NoRoom
 from handinger_tui.core.record import dataclass
 from handinger_tui.ledger.batch import MAX_FRAMES, Batch
 from handinger_tui.ledger.faults import translated
+from handinger_tui.ledger.lock_patience import LockPatience
 from handinger_tui.ledger.opening import Opened
-from handinger_tui.ledger.rows import TurnFrame
+from handinger_tui.ledger.rows import TurnFrame, readable
+from handinger_tui.ledger.worker_names import WorkerNames
 from handinger_tui.ledger.writes import write_frames
 
 T = TypeVar("T")
@@ -53,7 +55,9 @@ class DatabaseThread:
     """Runs jobs and writes frames, strictly in the order they were given.
 
     `problem` is the newest trouble with writing frames, None when all is well.
-    `run` names this run of the program in the turns it watches.
+    `run` names this run of the program in the turns it watches. `patience` is used in
+    the thread alone: a job that meets another process's lock is repeated, so `work` has to be
+    repeatable up to the transaction it commits.
     Called from the thread: `on_batch(count)` after each commit of frames,
     `on_damage()` when the file turns out to be damaged.
     """
@@ -65,12 +69,15 @@ class DatabaseThread:
         batch: Batch | None = None,
         on_batch: Callable[[int], None] = lambda _count: None,
         on_damage: Callable[[], None] = lambda: None,
+        patience: LockPatience | None = None,
     ) -> None:
         self._open_it = open_it
         self._run_id = run
         self._on_batch = on_batch
         self._on_damage = on_damage
+        self._patience = patience or LockPatience(0.0)
         self._batch = batch or Batch()
+        self._names = WorkerNames()
         self._queue: SimpleQueue[deque[TurnFrame] | _Job | _Stop] = SimpleQueue()
         self._frames: deque[TurnFrame] = deque()
         self._tray: deque[TurnFrame] | None = None
@@ -179,7 +186,9 @@ class DatabaseThread:
                 self._perform(item, connection)
                 continue
             self._take(self._frames)
-            self._write(connection)
+            # What is refused to the end is told by whoever waits for the end.
+            with suppress(LedgerError):
+                self._patience.run(lambda: self._write_or_raise(connection))
             return
 
     def _take(self, frames: deque[TurnFrame] | None) -> None:
@@ -194,13 +203,14 @@ class DatabaseThread:
             return None
         try:
             with translated():
-                write_frames(connection, frames, self._run_id)
+                write_frames(connection, frames, self._run_id, self._names)
         except LedgerError as problem:
             self._batch.refused()
             self.problem = problem.summary
             self._look_at(problem)
             return problem
         self._batch.written()
+        self._patience.wrote()
         self.problem = None
         self._on_batch(len(frames))
         return None
@@ -208,17 +218,36 @@ class DatabaseThread:
     def _perform(self, job: _Job, connection: sqlite3.Connection) -> None:
         if not job.done.set_running_or_notify_cancel():
             return
+        changes = connection.total_changes
         try:
-            refusal = self._write(connection)
-            if refusal is not None and job.frames is Frames.WRITTEN:
-                raise refusal
-            with translated():
-                result = job.work(connection)
+            result = self._patience.run(lambda: self._attempt(job, connection))
         except BaseException as problem:  # noqa: BLE001  # handed to whoever waits for the job
             self._look_at(problem)
             job.done.set_exception(problem)
         else:
+            if connection.total_changes != changes:
+                self._patience.wrote()
             job.done.set_result(result)
+
+    def _attempt(self, job: _Job, connection: sqlite3.Connection) -> object:
+        if job.frames is Frames.WRITTEN:
+            self._write_or_raise(connection)
+        else:
+            self._write(connection)
+        with translated():
+            try:
+                return job.work(connection)
+            except sqlite3.OperationalError as problem:
+                if connection.text_factory is readable or "decode" not in str(problem):
+                    raise
+            # Some text is damaged. From now on it is read by a slower way that takes any bytes.
+            connection.text_factory = readable
+            return job.work(connection)
+
+    def _write_or_raise(self, connection: sqlite3.Connection) -> None:
+        refusal = self._write(connection)
+        if refusal is not None:
+            raise refusal
 
     def _look_at(self, problem: BaseException) -> None:
         if isinstance(problem, Damaged):

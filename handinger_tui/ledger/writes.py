@@ -9,13 +9,20 @@ from enum import StrEnum
 from typing import Final
 
 from handinger_tui.core.drafts import attachments_text
+from handinger_tui.core.fold import fold
 from handinger_tui.core.frames import Framing, Note
+from handinger_tui.core.jsontext import as_object, as_text, parse
+from handinger_tui.core.readings import worker_of
+from handinger_tui.core.remote_turn import RemoteTurn
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.session import Session, title_from
-from handinger_tui.core.turn import LIVE, Order, Turn, TurnStatus
-from handinger_tui.ledger.charging import news, write_charges
+from handinger_tui.core.turn import FREE, LIVE, Order, Turn, TurnStatus
+from handinger_tui.ledger import identity, reads
+from handinger_tui.ledger.charging import news, open_charge, write_charges
 from handinger_tui.ledger.compared import Compared
 from handinger_tui.ledger.gathering import gather
-from handinger_tui.ledger.rows import TurnFrame, fitting, frame_row, pack, pack_optional
+from handinger_tui.ledger.rows import TurnFrame, fitting, frame_row, pack, pack_optional, unpack_optional
+from handinger_tui.ledger.worker_names import WorkerNames
 
 
 class Care(StrEnum):
@@ -48,24 +55,60 @@ _FRAME: Final = """
 """
 
 
-def write_frames(connection: sqlite3.Connection, frames: Sequence[TurnFrame], run: str) -> None:
-    """Commit frames in order; a turn that is watched again is open again, and this run's."""
-    watched = [(run, pack(item.turn_id)) for item in frames if _is_watching(item)]
+def write_frames(
+    connection: sqlite3.Connection, frames: Sequence[TurnFrame], run: str, names: WorkerNames
+) -> None:
+    """Commit frames in order, and in the same transaction what they say about the turn's row.
+
+    A turn that is watched again is open again, and this run's. One whose request may leave is no
+    longer queued, and has its place among the worker's messages. A new worker belongs to the turn
+    and its session with the first frame that names it.
+    """
     with transaction(connection):
-        known = _known(connection, {item.turn_id for item in frames})
-        connection.executemany(_FRAME, [frame_row(item) for item in frames if item.turn_id in known])
-        if watched:
-            connection.executemany("UPDATE turns SET settled_ms = NULL, run = ? WHERE turn_id = ?", watched)
+        workers = _workers(connection, {item.turn_id for item in frames})
+        kept = [item for item in frames if item.turn_id in workers]
+        connection.executemany(_FRAME, map(frame_row, kept))
+        for item in kept:
+            if item.frame.framing is Framing.NOTE:
+                _follow_note(connection, item, run)
+        for turn_id, worker_id in names.named(workers, kept):
+            _name_worker(connection, turn_id, worker_id)
 
 
-def _known(connection: sqlite3.Connection, turn_ids: set[str]) -> set[str]:
-    """Those of the turns that are there. The frames of one that was deleted have nowhere to go."""
-    asked = "SELECT 1 FROM turns WHERE turn_id = ?"
-    return {one for one in turn_ids if connection.execute(asked, (pack(one),)).fetchone()}
+def _workers(connection: sqlite3.Connection, turn_ids: set[str]) -> dict[str, str | None]:
+    """The turns that are there, each with its worker. The frames of a deleted one have nowhere to go."""
+    asked = "SELECT worker_id FROM turns WHERE turn_id = ?"
+    rows = ((one, connection.execute(asked, (pack(one),)).fetchone()) for one in turn_ids)
+    return {one: unpack_optional(row["worker_id"]) for one, row in rows if row is not None}
 
 
-def _is_watching(item: TurnFrame) -> bool:
-    return item.frame.framing is Framing.NOTE and item.frame.event == Note.WATCHING
+def _follow_note(connection: sqlite3.Connection, item: TurnFrame, run: str) -> None:
+    turn_id = pack(item.turn_id)
+    if item.frame.event == Note.WATCHING:
+        connection.execute("UPDATE turns SET settled_ms = NULL, run = ? WHERE turn_id = ?", (run, turn_id))
+    elif item.frame.event == Note.SENDING:
+        for table in ("turns", "turn_totals"):
+            connection.execute(
+                f"UPDATE {table} SET status = ? WHERE turn_id = ? AND status = ?",  # noqa: S608  # constants
+                (str(TurnStatus.SENDING), turn_id, str(TurnStatus.QUEUED)),
+            )
+        worker_id = as_text(as_object(parse(item.frame.data)).get("worker_id"))
+        if worker_id is not None:
+            times = identity.times_asked(connection, item.turn_id)
+            identity.claim(connection, item.turn_id, worker_id, times)
+
+
+def _name_worker(connection: sqlite3.Connection, turn_id: str, worker_id: str) -> None:
+    cells = (pack(worker_id), pack(turn_id))
+    connection.execute(
+        "UPDATE sessions SET worker_id = ?"
+        " WHERE session_id = (SELECT session_id FROM turns WHERE turn_id = ? AND worker_id IS NULL)",
+        cells,
+    )
+    for table in ("turns", "turn_totals"):
+        connection.execute(f"UPDATE {table} SET worker_id = ? WHERE turn_id = ? AND worker_id IS NULL", cells)  # noqa: S608  # constants
+    # The first message of a new worker.
+    identity.claim(connection, turn_id, worker_id, 0)
 
 
 # `unread` is set as the session is made, and from then on only by mark_read and mark_unread: a session
@@ -91,24 +134,59 @@ _TURN: Final = """
 
 
 def open_turn(connection: sqlite3.Connection, session: Session, order: Order, run: str) -> None:
-    """Put the order on disk before a byte may leave."""
+    """Put the order on disk before a byte may leave, with a charge of which nothing is known yet."""
     with transaction(connection, Care.FULL):
         _put_session(connection, session, order.created_ms, title_from(order.prompt))
-        cells = (
-            pack(order.turn_id),
-            pack(session.session_id),
-            pack(order.prompt),
-            order.created_ms,
-            pack_optional(order.worker_id),
-            pack_optional(order.worker_id),
-            pack_optional(order.budget),
-            attachments_text(order.attachments),
-            order.seen_before,
-            str(TurnStatus.QUEUED),
-            run,
-            str(order.trigger),
+        _put_turn(connection, session, order, run, TurnStatus.QUEUED)
+        open_charge(connection, session, order)
+
+
+def adopt(
+    connection: sqlite3.Connection,
+    session: Session,
+    turns: Sequence[RemoteTurn],
+    run: str,
+    compared: Compared,
+    waiting: Sequence[TurnFrame],
+) -> Session:
+    """Enter turns that a worker has and the history has not; returns the stored session that holds them."""
+    with transaction(connection, Care.FULL):
+        session = reads.stored_session(connection, session)
+        entered: list[RemoteTurn] = []
+        for turn in turns:
+            entry = identity.entry_of(connection, session, turn)
+            if entry is None:
+                entered.append(turn)
+            elif entry.session_id is None:
+                # Its session was removed: what it cost is charged to this entry already.
+                order = replace(turn.order, turn_id=entry.turn_id)
+                entered.append(turn._replace(order=order))
+            elif entry.session_id == session.session_id:
+                # A session is in order: what stands before a turn of it can no longer join it.
+                entered.clear()
+        for turn in entered:
+            _enter(connection, session, turn, run)
+        loaded = reads.load(connection, session.session_id, waiting)
+        if loaded is None:
+            return session
+        if entered:
+            write_charges(connection, loaded, compared)
+        return loaded
+
+
+def _enter(connection: sqlite3.Connection, session: Session, turn: RemoteTurn, run: str) -> None:
+    order = turn.order
+    now = fold(order, turn.frames)
+    runs_on = now.live or now.status is TurnStatus.RUNNING
+    _put_session(connection, session, order.created_ms, title_from(order.prompt))
+    _put_turn(connection, session, order, run, now.status)
+    connection.executemany(_FRAME, [frame_row(TurnFrame(order.turn_id, one)) for one in turn.frames])
+    identity.enter(connection, session, turn)
+    if not runs_on:
+        connection.execute(
+            "UPDATE turns SET settled_ms = ? WHERE turn_id = ?", (order.created_ms, pack(order.turn_id))
         )
-        connection.execute(_TURN, cells)
+        _put_answer(connection, now)
 
 
 def close_turn(connection: sqlite3.Connection, session: Session, turn: Turn, compared: Compared) -> None:
@@ -132,11 +210,8 @@ def close_turn(connection: sqlite3.Connection, session: Session, turn: Turn, com
             write_charges(connection, session, compared)
             return
         _put_session(connection, session, max(at_ms, session.updated_ms), "")
-        connection.execute(
-            "INSERT INTO answers (turn_id, text) VALUES (?, ?)"
-            " ON CONFLICT (turn_id) DO UPDATE SET text = excluded.text",
-            (pack(turn.turn_id), pack(turn.text)),
-        )
+        _put_answer(connection, turn)
+        _place(connection, turn)
         if turn.status not in LIVE:
             gather(connection, turn.turn_id)
         write_charges(connection, session, compared)
@@ -148,6 +223,45 @@ def move_last(connection: sqlite3.Connection, turn_id: str) -> None:
         connection.execute(
             "UPDATE turns SET place = (SELECT MAX(place) + 1 FROM turns) WHERE turn_id = ?", (pack(turn_id),)
         )
+
+
+def _place(connection: sqlite3.Connection, turn: Turn) -> None:
+    """Which message of the worker the turn is; none, where the worker never got it."""
+    worker_id = worker_of(turn)
+    if turn.status in FREE:
+        identity.release(connection, turn.turn_id)
+    elif worker_id is not None and turn.status is not TurnStatus.QUEUED:
+        # A turn of a new worker is its first message.
+        times = 0 if turn.order.worker_id is None else turn.order.seen_before
+        identity.claim(connection, turn.turn_id, worker_id, times)
+
+
+def _put_answer(connection: sqlite3.Connection, turn: Turn) -> None:
+    connection.execute(
+        "INSERT INTO answers (turn_id, text) VALUES (?, ?)"
+        " ON CONFLICT (turn_id) DO UPDATE SET text = excluded.text",
+        (pack(turn.turn_id), pack(turn.text)),
+    )
+
+
+def _put_turn(
+    connection: sqlite3.Connection, session: Session, order: Order, run: str, status: TurnStatus
+) -> None:
+    cells = (
+        pack(order.turn_id),
+        pack(session.session_id),
+        pack(order.prompt),
+        order.created_ms,
+        pack_optional(order.worker_id),
+        pack_optional(order.worker_id),
+        pack_optional(order.budget),
+        attachments_text(order.attachments),
+        order.seen_before,
+        str(status),
+        run,
+        str(order.trigger),
+    )
+    connection.execute(_TURN, cells)
 
 
 def charge(connection: sqlite3.Connection, session: Session, compared: Compared) -> None:

@@ -7,11 +7,12 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.chaos.judge import prompt_for
-from tests.chaos.processes import Ended, Place, file_limit, is_superuser
+from tests.chaos.processes import Ended, Place, ended, file_limit, is_superuser
 from tests.chaos.server import FaultServer
 from tests.chaos.world import World
 from tests.e2e.runner import KEY
@@ -53,6 +54,19 @@ def test_disk_full_history(place: Place, size: int) -> None:
         assert place.rows("SELECT 1") == [(1,)]
 
 
+def check_not_sent(ran: Ended, world: World, reason: str) -> None:
+    """Nothing left, the message is given back, and the reason and the way out are named."""
+    assert (ran.code, world.posts, ran.result["status"]) == (10, 0, "not_sent"), ran.err
+    assert ran.result["error"]["kind"] == "disk"
+    assert reason in ran.result["error"]["message"]
+    assert "--no-history" in ran.err
+    assert ran.result["draft"] == prompt_for(world)
+
+
+def without_history(place: Place, world: World, **more: Any) -> Ended:
+    return place.run(world, "-p", prompt_for(world), "-w", world.worker_id, "--json", "--no-history", **more)
+
+
 def test_readonly_home(place: Place) -> None:
     place.home.chmod(0o555)
     try:
@@ -60,25 +74,26 @@ def test_readonly_home(place: Place) -> None:
         ran = place.run(world)
     finally:
         place.home.chmod(0o755)
-    check_answered(ran, world)
-    # Rights do not bind the superuser; the case below binds everybody.
-    assert is_superuser() or "No history" in ran.err
+    # Rights do not bind the superuser; the cases below bind everybody.
+    if is_superuser():
+        check_answered(ran, world)
+    else:
+        check_not_sent(ran, world, "cannot be written")
 
 
 def test_a_file_where_the_home_should_be(place: Place) -> None:
     place.data.write_text("a file")
     world = place.world(OK)
-    ran = place.run(world)
-    check_answered(ran, world)
-    assert "No history" in ran.err
+    check_not_sent(place.run(world), world, "cannot be written")
     assert place.data.read_text() == "a file"
+    check_answered(without_history(place, world), world)
 
 
 def test_no_home(place: Place) -> None:
     world = place.world(OK)
-    ran = place.run(world, env={"HOME": "/dev/null/home", "HANDINGER_TUI_HOME": None})
-    check_answered(ran, world)
-    assert "No history" in ran.err
+    nowhere = {"HOME": "/dev/null/home", "HANDINGER_TUI_HOME": None}
+    check_not_sent(place.run(world, env=nowhere), world, "cannot be written")
+    check_answered(without_history(place, world, env=nowhere), world)
 
 
 def test_home_unset(place: Place) -> None:
@@ -94,17 +109,22 @@ def kept_aside(place: Place) -> list[Path]:
     return [path for path in place.data.iterdir() if ".damaged-" in path.name]
 
 
+def check_kept(place: Place, content: bytes) -> None:
+    """A damaged history stays as it is until a person sees it, and nothing is sent beside it."""
+    for _ in range(2):
+        world = place.world(OK)
+        check_not_sent(place.run(world), world, "damaged")
+        assert place.database.read_bytes() == content
+        assert not kept_aside(place)
+    again = place.world(OK)
+    check_answered(without_history(place, again), again)
+
+
 def test_db_garbage(used: Place) -> None:
     content = bytearray(used.database.read_bytes())
     content[:840] = b"not a database, sorry" * 40
     used.database.write_bytes(content)
-    world = used.world(OK)
-    ran = used.run(world)
-    check_answered(ran, world)
-    (copy,) = kept_aside(used)
-    assert copy.read_bytes() == content
-    assert copy.name in ran.err
-    assert used.turns_of(world) == [(prompt_for(world), "completed")]
+    check_kept(used, bytes(content))
 
 
 def truncate(content: bytes) -> bytes:
@@ -121,11 +141,7 @@ def blot(content: bytes) -> bytes:
 def test_a_damaged_database(used: Place, damage: Callable[[bytes], bytes]) -> None:
     content = damage(used.database.read_bytes())
     used.database.write_bytes(content)
-    world = used.world(OK)
-    check_answered(used.run(world), world)
-    (copy,) = kept_aside(used)
-    assert copy.read_bytes() == content
-    assert used.turns_of(world) == [(prompt_for(world), "completed")]
+    check_kept(used, content)
 
 
 def test_a_torn_write_ahead_log(place: Place) -> None:
@@ -162,9 +178,8 @@ def test_a_newer_schema(used: Place) -> None:
         connection.execute("PRAGMA user_version = 999999")
     content = used.database.read_bytes()
     world = used.world(OK)
-    ran = used.run(world)
-    check_answered(ran, world)
-    assert "newer version" in ran.err
+    check_not_sent(used.run(world), world, "newer version")
+    check_answered(without_history(used, world), world)
     assert used.database.read_bytes() == content
     assert not kept_aside(used)
 
@@ -173,14 +188,33 @@ def test_db_locked(used: Place) -> None:
     with closing(sqlite3.connect(used.database, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         world = used.world(OK)
-        ran = used.run(world)
+        ran = used.run(world, env={"HANDINGER_HISTORY_WAIT": "1.2"})
         other.execute("ROLLBACK")
-    if world.posts:
-        assert ran.result["text"] == world.text
-    else:
-        assert ran.code in (7, 10)
-    assert "No history" in ran.err
+    check_not_sent(ran, world, "busy")
+    assert ran.err.count("Waiting for the history") == 1
     assert used.rows("SELECT COUNT(*) FROM turns") == [(1,)]
+
+
+def test_a_lock_that_ends_is_waited_for(used: Place) -> None:
+    world = used.world(OK)
+    with closing(sqlite3.connect(used.database, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        process = used.start(world, env={"HANDINGER_HISTORY_WAIT": "60", "HANDINGER_MAX_WAIT": "60"})
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("Waiting for the history")
+        assert not world.posts
+        other.execute("ROLLBACK")
+    check_answered(ended(process), world)
+
+
+@pytest.mark.parametrize(
+    "limit", [{}, {"HANDINGER_LIMIT_DAY_USD": "0.003"}, {"HANDINGER_LIMIT_WORKER_CREDITS": "1"}]
+)
+def test_no_limit_is_passed_by_taking_the_history_away(used: Place, limit: dict[str, str | None]) -> None:
+    used.database.rename(used.database.with_name("kept"))
+    used.database.mkdir()
+    world = used.world(OK)
+    check_not_sent(used.run(world, env=limit), world, "cannot be written")
 
 
 # -- configuration and environment ---------------------------------------------------------------

@@ -1,12 +1,16 @@
-"""Files of our own making land in the download folder, and never over another one."""
+"""Files of our own making: in the download folder never over another one, and where `-o` says so."""
 
 from __future__ import annotations
 
+import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from handinger_tui.cli.app import text_saver
+from handinger_tui.cli.headless import save_text
 from handinger_tui.core.errors import ApiError
 
 
@@ -34,3 +38,87 @@ async def test_a_folder_that_cannot_be_made_is_an_error_for_people(tmp_path: Pat
     (tmp_path / "file").touch()
     with pytest.raises(ApiError):
         await text_saver(tmp_path / "file" / "folder")("receipt.md", "x")
+
+
+# -- the file that -o names ----------------------------------------------------------------------
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    before = os.umask(0o027)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("umask")
+def test_a_new_file_has_the_mode_of_the_umask(tmp_path: Path) -> None:
+    save_text(tmp_path / "answer.md", "new\n")
+    assert (text_of(tmp_path / "answer.md"), mode(tmp_path / "answer.md")) == ("new\n", 0o640)
+
+
+@pytest.mark.usefixtures("umask")
+@pytest.mark.parametrize("kept", [0o600, 0o644, 0o664, 0o700])
+def test_a_file_that_was_there_keeps_its_mode(tmp_path: Path, kept: int) -> None:
+    target = tmp_path / "answer.md"
+    target.write_text("old", "utf-8")
+    target.chmod(kept)
+    save_text(target, "new\n")
+    assert (text_of(target), mode(target)) == ("new\n", kept)
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("far", [True, False])
+def test_a_link_stays_a_link_and_its_file_is_written(tmp_path: Path, there: bool, far: bool) -> None:
+    target, link = tmp_path / "notes" / "real.md", tmp_path / "answer.md"
+    target.parent.mkdir()
+    if there:
+        target.write_text("old", "utf-8")
+        target.chmod(0o600)
+    first = tmp_path / "middle.md"
+    first.symlink_to(Path("notes") / "real.md")
+    link.symlink_to(first if far else Path("notes") / "real.md")
+    save_text(link, "new\n")
+    assert link.is_symlink()
+    assert text_of(target) == "new\n"
+    assert not there or mode(target) == 0o600
+    assert [path.name for path in target.parent.iterdir()] == ["real.md"]
+
+
+def test_a_link_that_leads_to_itself_is_an_error(tmp_path: Path) -> None:
+    link = tmp_path / "loop"
+    link.symlink_to(link)
+    with pytest.raises(OSError, match="loop"):
+        save_text(link, "new\n")
+    assert link.is_symlink()
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "pipe")
+    for target in (tmp_path / "pipe", link, tmp_path):
+        with pytest.raises(OSError, match="not a file"):
+            save_text(target, "new\n")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_a_name_as_long_as_names_may_be_is_written(tmp_path: Path) -> None:
+    target = tmp_path / ("n" * 255)
+    save_text(target, "new\n")
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "answer.md"
+    target.write_text("old", "utf-8")
+
+    def full(_file: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        save_text(target, "new\n")
+    assert text_of(target) == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["answer.md"]

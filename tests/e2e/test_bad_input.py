@@ -131,14 +131,18 @@ def test_nobody_listening_is_safe_to_send_again(tmp_path: Path) -> None:
     assert (ran.result["draft"], ran.result["posts_sent"]) == ("hello", 0)
 
 
-def test_a_home_that_cannot_be_written_still_answers(tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_written_answers_only_when_that_is_meant(tmp_path: Path) -> None:
     home = tmp_path / "file"
     home.write_text("in the way")
-    with playing(Player(PLAIN)) as url:
-        ran = run("-p", "hello", "--json", home=home / "below", base_url=url)
+    player = Player(PLAIN)
+    with playing(player) as url:
+        refused = run("-p", "hello", "--json", home=home / "below", base_url=url)
+        assert player.seen == []
+        ran = run("-p", "hello", "--json", "--no-history", home=home / "below", base_url=url)
+    assert refused.code == 10
     assert ran.code == 0
     assert ran.result["text"] == PLAIN.expected["text"]
-    assert "memory only" in ran.err
+    assert "No history is kept" in ran.err
 
 
 def test_an_answer_whose_file_cannot_be_saved_is_printed(tmp_path: Path) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from handinger_tui.core.errors import ApiError, LedgerError
+from handinger_tui.core.errors import ApiError, LedgerError, NoHistory
 from handinger_tui.core.fold import fold
 from handinger_tui.core.frames import Frame, Framing, Piece, Via
+from handinger_tui.core.remote_turn import RemoteTurn
 from handinger_tui.core.session import Session, put_turn
 from handinger_tui.core.snapshot import WorkerBody, body_of
-from handinger_tui.core.turn import Order
+from handinger_tui.core.turn import Order, TurnStatus
 from handinger_tui.engine.engine import Engine, Home
 from handinger_tui.engine.patience import Patience
 from handinger_tui.engine.ports import Purse
@@ -132,6 +133,10 @@ class FakeLog:
     """What `charge` was given, oldest first."""
     refuses: LedgerError | None = None
     home: dict[str, list[str]] = field(default_factory=dict)
+    no_history: NoHistory | None = None
+
+    def allow_unrecorded(self) -> None:
+        self.no_history = None
 
     async def open_turn(self, session: Session, order: Order) -> None:
         if self.refuses is not None:
@@ -159,6 +164,21 @@ class FakeLog:
 
     async def charge(self, session: Session) -> None:
         self.charged.append(session)
+
+    async def adopt(self, session: Session, turns: Sequence[RemoteTurn]) -> Session:
+        entries = {self.place_of(order) for order in self.orders.values()}
+        for turn in turns:
+            if self.place_of(turn.order) in entries:
+                continue
+            await self.open_turn(session, turn.order)
+            self.stored[turn.order.turn_id] = list(turn.frames)
+            if fold(turn.order, turn.frames).status is not TurnStatus.RUNNING:
+                self.closed.append(turn.order.turn_id)
+        return await self.load(session.session_id) or session
+
+    def place_of(self, order: Order) -> tuple[str | None, str, int]:
+        """Which message of which worker an order is."""
+        return order.worker_id, order.prompt, order.seen_before or 0
 
     async def frames(self, turn_id: str) -> list[Frame]:
         return list(self.stored[turn_id])

@@ -12,6 +12,7 @@ from typing import Any
 
 from handinger_tui.core.fold import fold
 from handinger_tui.core.frames import Frame, Framing, Look, Note
+from handinger_tui.core.remote_turn import RemoteTurn
 from handinger_tui.core.session import Session, put_turn
 from handinger_tui.core.turn import Order, Turn
 from handinger_tui.ledger.ledger import Ledger
@@ -72,6 +73,22 @@ async def play(ledger: Ledger, into: Session, what: Order, frames: Iterable[Fram
     now = put_turn(into, fold(what, taken))
     await ledger.close_turn(now, what.turn_id)
     return now
+
+
+def remote_turns(maker: str, number: int, **members: Any) -> list[RemoteTurn]:
+    """The first turns of a worker as one program reads them; `maker` is in the ids it gives."""
+    turns = []
+    for at in range(number):
+        what = order(f"turn_{maker}_{at}", f"prompt {at}", worker_id=WORKER, seen_before=0, **members)
+        body = worker(text=f"answer {at}", messages=[{"role": "user", "parts": [text_part(what.prompt)]}])
+        look = Frame(0, 2_000, Framing.JSON, body, Look.AFTER)
+        end = json.dumps({"status": "completed", "recovered": False, "fault": None})
+        turns.append(RemoteTurn(what, (look, Frame(1, 2_000, Framing.NOTE, end, Note.SETTLED)), f"msg_{at}"))
+    return turns
+
+
+def text_part(text: str) -> dict[str, str]:
+    return {"type": "text", "text": text}
 
 
 def stored(value: Session) -> Session:

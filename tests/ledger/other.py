@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
+import sqlite3
 import sys
 from pathlib import Path
 
 from handinger_tui.core.errors import NoRoom
-from handinger_tui.ledger.ledger import Ledger
-from tests.ledger.made import answered, frame, opened, order, play, session
+from handinger_tui.core.spending import By, Which
+from handinger_tui.ledger.costs_rows import opened as costs_of
+from handinger_tui.ledger.identity import asked_key
+from handinger_tui.ledger.ledger import FileAccess, Ledger
+from tests.ledger.made import WORKER, answered, frame, opened, order, play, remote_turns, session
+
+ORDINARY = 65534
+"""The user and group `nobody`."""
 
 
 def say(line: str) -> None:
@@ -75,6 +83,42 @@ async def full(path: Path) -> None:
     say("closed")
 
 
+async def read(path: Path) -> None:
+    """Read the history as an ordinary user, whom rights bind."""
+    ledger = Ledger(path, access=FileAccess.READ)
+    # Loaded now: an ordinary user may not be able to read the installation.
+    asked_key("")
+    if os.getuid() == 0:
+        os.setgid(ORDINARY)
+        os.setuid(ORDINARY)
+    await ledger.start()
+    say(str([summary.title for summary in await ledger.sessions()]))
+    with costs_of(path) as book:
+        say(str(sum(bucket.turns for bucket in book.buckets(By.DAY, Which()))))
+    await ledger.aclose()
+
+
+async def attach(path: Path, name: str, turns: str) -> None:
+    """Enter the turns of a worker, as soon as the others are ready as well."""
+    async with opened(path) as ledger:
+        say("ready")
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+        seen = remote_turns(name, int(turns))
+        now = await ledger.adopt(session(f"ses_{name}", worker_id=WORKER), seen)
+        say(f"{now.session_id} {len(now.turns)}")
+
+
+async def hold(path: Path) -> None:
+    """Hold the history against writers until a line comes."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("BEGIN EXCLUSIVE")
+    say("held")
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+    connection.execute("ROLLBACK")
+    connection.close()
+    say("free")
+
+
 async def lost(path: Path) -> None:
     """Close on a disk that takes no more."""
     ledger = Ledger(path)
@@ -91,5 +135,13 @@ async def lost(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    what = {"hang": hang, "write": write, "full": full, "lost": lost}[sys.argv[1]]
+    what = {
+        "attach": attach,
+        "full": full,
+        "hang": hang,
+        "hold": hold,
+        "lost": lost,
+        "read": read,
+        "write": write,
+    }[sys.argv[1]]
     asyncio.run(what(Path(sys.argv[2]), *sys.argv[3:]))  # type: ignore[operator]  # each takes its own arguments

@@ -16,6 +16,7 @@ from handinger_tui.ledger.faults import translate
 from handinger_tui.ledger.opening import open_database
 from handinger_tui.ledger.rows import TurnFrame
 from handinger_tui.ledger.thread import DatabaseThread
+from handinger_tui.ledger.worker_names import WorkerNames
 from tests.ledger.made import answered, frame, order, session
 
 
@@ -41,7 +42,7 @@ def test_orders_and_ends_survive_a_power_cut_and_frames_the_end_of_the_program(t
     connection = open_database(tmp_path / "h.db", 5).connection
     said = spoken(connection)
     writes.open_turn(connection, session(), order(), "run")
-    writes.write_frames(connection, [TurnFrame("turn_1", frame(0, "x"))], "run")
+    writes.write_frames(connection, [TurnFrame("turn_1", frame(0, "x"))], "run", WorkerNames())
     turn = fold(order(), answered())
     writes.close_turn(connection, put_turn(session(), turn), turn, Compared())
     connection.close()
@@ -62,8 +63,8 @@ def test_writing_a_batch_again_repeats_nothing(tmp_path: Path) -> None:
     connection = open_database(tmp_path / "h.db", 5).connection
     writes.open_turn(connection, session(), order(), "run")
     frames = [TurnFrame("turn_1", frame(seq, f"{seq}")) for seq in range(3)]
-    writes.write_frames(connection, frames[:2], "run")
-    writes.write_frames(connection, frames, "run")
+    writes.write_frames(connection, frames[:2], "run", WorkerNames())
+    writes.write_frames(connection, frames, "run", WorkerNames())
     assert [row["data"] for row in connection.execute("SELECT data FROM frames ORDER BY seq")] == [
         "0",
         "1",
@@ -86,11 +87,12 @@ def error(code: int) -> sqlite3.Error:
         (error(sqlite3.SQLITE_FULL), NoRoom),
         (error(sqlite3.SQLITE_IOERR_WRITE), NoRoom),
         (error(sqlite3.SQLITE_READONLY_DBMOVED), NoRoom),
+        (error(sqlite3.SQLITE_IOERR_READ), LedgerError),
         (error(sqlite3.SQLITE_CANTOPEN), NoRoom),
         (error(sqlite3.SQLITE_CORRUPT_INDEX), Damaged),
         (error(sqlite3.SQLITE_NOTADB), Damaged),
         (error(sqlite3.SQLITE_CONSTRAINT_UNIQUE), LedgerError),
-        (sqlite3.OperationalError("without a code"), NoRoom),
+        (sqlite3.OperationalError("without a code"), LedgerError),
         (OSError(28, "No space left on device"), NoRoom),
     ],
 )
@@ -98,6 +100,8 @@ def test_errors_are_told_by_their_code(problem: sqlite3.Error | OSError, kind: t
     found = translate(problem)
     assert type(found) is kind
     assert found.summary
+    assert ("cannot be written" in found.summary) == (kind is NoRoom)
+    assert "cannot be written" not in translate(problem, reading=True).summary
 
 
 def test_damage_met_on_the_way_is_told(tmp_path: Path) -> None:

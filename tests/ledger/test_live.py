@@ -35,12 +35,12 @@ async def test_a_running_turn_is_charged_and_corrected(tmp_path: Path) -> None:
     async with opened(path) as ledger:
         await ledger.open_turn(session(base_url="https://one.example"), order())
         await ledger.charge(within(running(None)))
-        assert await ledger.spent() == Spent(0, Total(Decimal(0)), Total(Decimal(0)))
+        assert await ledger.spent() == Spent(1, Total(None, 1), Total(None, 1))
         for usd in ("0.1", "0.1", "0.3"):
             await ledger.charge(within(running(usd)))
         assert (await ledger.spent()).usd == Total(Decimal("0.3"), 1)
         (so_far,) = await ledger.turn_charges()
-        assert (so_far.status, so_far.known, so_far.at_ms) == (TurnStatus.ACCEPTED, False, 3_000)
+        assert (so_far.status, so_far.known, so_far.at_ms) == (TurnStatus.ACCEPTED, False, 2_000)
         assert (so_far.elapsed_ms, so_far.corrections) == (None, 1)
         done = running("0.5", status=TurnStatus.COMPLETED, ended_ms=9_000)
         assert done.snapshot is not None
@@ -57,10 +57,15 @@ async def test_a_running_turn_is_charged_and_corrected(tmp_path: Path) -> None:
     assert (charge.trigger, charge.base_url, charge.at_ms) == (
         Trigger.HEADLESS,
         "https://one.example",
-        3_000,
+        2_000,
     )
     assert (charge.sources, charge.elapsed_ms, charge.budget) == (2, 7_000, "high")
-    assert kinds == [(False, Decimal("0.1")), (True, Decimal("0.2")), (True, Decimal("0.2"))]
+    assert kinds == [
+        (False, None),
+        (True, Decimal("0.1")),
+        (True, Decimal("0.2")),
+        (True, Decimal("0.2")),
+    ]
     assert look(path, "SELECT COUNT(*) FROM charges WHERE kind = 'charge'") == [(1,)]
 
 
@@ -113,6 +118,8 @@ async def test_two_programs_on_one_file_write_one_charge_and_see_each_other(tmp_
             assert await ledger.changed()
             assert not await ledger.changed()
             assert (await ledger.spent()).usd == Total(Decimal("0.1"), 1)
-        await ours.open_turn(session("ses_2"), order("turn_2"))
         await ours.save_draft("ses_1", "typing")
         assert not await theirs.changed()
+        # A turn that is ordered is a gap in every sum.
+        await ours.open_turn(session("ses_2"), order("turn_2"))
+        assert await theirs.changed()

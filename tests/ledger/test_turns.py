@@ -186,7 +186,7 @@ async def test_closing_folds_a_turn_that_is_not_in_memory(tmp_path: Path) -> Non
         for one in answered(0.25):
             ledger.append("turn_1", one)
         await ledger.close_turn(session(), "turn_1")
-        (charge,) = await ledger.charges()
+        _, charge = await ledger.charges()
         assert str(charge.usd) == "0.250000000000"
         await ledger.close_turn(session(), "turn_unknown")
 

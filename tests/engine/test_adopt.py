@@ -1,0 +1,138 @@
+"""Turns made elsewhere: what is stored of them, and that they are entered once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from handinger_tui.core.fold import fold
+from handinger_tui.core.frames import Frame, Framing, Look
+from handinger_tui.core.reconcile import slim_worker
+from handinger_tui.core.session import Session
+from handinger_tui.core.snapshot import body_of
+from handinger_tui.core.turn import Order
+from handinger_tui.engine.adopt import adopted_turns
+from handinger_tui.engine.engine import Engine, Home
+from handinger_tui.engine.patience import Patience
+from handinger_tui.ledger.ledger import Ledger
+from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, says
+
+LONG = "Look at the prices again. " * 80
+
+
+def scheduled(runs: int, prompt: str = LONG, **members: Any) -> str:
+    """A worker whose schedule asked the same again and again."""
+    messages: list[dict[str, Any]] = []
+    for at in range(runs):
+        messages.append({"id": f"u{at}", "role": "user", "parts": [{"type": "text", "text": prompt}]})
+        messages.append(
+            {"id": f"a{at}", "role": "assistant", "parts": [{"type": "text", "text": f"answer {at}"}]}
+        )
+    body = {"id": "w1", "object": "worker", "status": "completed", "running": False, "messages": messages}
+    return json.dumps(body | {"output_text": f"answer {runs - 1}"} | members)
+
+
+def stored_size(runs: int) -> int:
+    turns = adopted_turns(Session("s", 0, "w1"), body_of(scheduled(runs)), 0, FakeIds())
+    assert len(turns) == runs
+    return sum(len(frame.data) for turn in turns for frame in turn.frames)
+
+
+def test_what_is_stored_of_a_schedule_grows_with_its_runs_and_not_with_their_square() -> None:
+    assert stored_size(100) < 11 * stored_size(10)
+
+
+def test_each_of_many_equal_prompts_has_its_own_answer() -> None:
+    turns = adopted_turns(Session("s", 0, "w1"), body_of(scheduled(30)), 0, FakeIds())
+    texts = [fold(turn.order, turn.frames).text for turn in turns]
+    assert texts == [f"answer {at}" for at in range(30)]
+    assert [turn.message_id for turn in turns] == [f"u{at}" for at in range(30)]
+
+
+def test_a_reading_of_one_of_many_equal_prompts_is_stored_with_one() -> None:
+    body = body_of(scheduled(200))
+    order = Order("t", LONG, 0, "w1", seen_before=150)
+    stored = slim_worker(body, order)
+    assert len(stored) < 2 * len(LONG)
+    assert fold(order, [Frame(0, 0, Framing.JSON, stored, Look.AFTER)]).text == "answer 150"
+    # As older versions stored it: a copy of each.
+    older = json.loads(stored)
+    prompt = {"role": "user", "parts": [{"type": "text", "text": LONG}]}
+    older["messages"][:1] = [prompt] * 151
+    assert fold(order, [Frame(0, 0, Framing.JSON, json.dumps(older), Look.AFTER)]).text == "answer 150"
+
+
+def test_a_name_that_all_messages_have_is_the_name_of_none() -> None:
+    body = json.loads(scheduled(3))
+    for message in body["messages"]:
+        message["id"] = "same"
+    turns = adopted_turns(Session("s", 0, "w1"), body_of(json.dumps(body)), 0, FakeIds())
+    assert [turn.message_id for turn in turns] == [None] * 3
+
+
+class NamedIds:
+    """Ids of one program."""
+
+    def __init__(self, maker: str) -> None:
+        self._maker = maker
+        self._made = 0
+
+    def new(self, prefix: str) -> str:
+        self._made += 1
+        return f"{prefix}_{self._maker}_{self._made}"
+
+
+def program(name: str, log: Ledger, api: FakeApi) -> Engine:
+    calm = Patience(money_interval=None)
+    return Engine(api, log, FakeClock(), NamedIds(name), calm, home=Home(PLACE))
+
+
+async def started(path: Path) -> Ledger:
+    ledger = Ledger(path)
+    await ledger.start()
+    return ledger
+
+
+async def test_programs_that_attach_to_one_worker_at_once_have_one_session_and_one_turn(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "h.db"
+    ledgers = [await started(path) for _ in range(4)]
+    bodies = (scheduled(2, "x"), json.dumps(json.loads(scheduled(0)) | {"output_text": "y"}))
+    for number, body in enumerate(bodies):
+        engines = [program(f"{number}{at}", log, FakeApi(workers=[body])) for at, log in enumerate(ledgers)]
+        worker_id = "w1" if number == 0 else "w2"
+        sessions = [engine.new_session(PLACE, worker_id).session_id for engine in engines]
+        found = await asyncio.gather(
+            *(engine.adopt(name) for engine, name in zip(engines, sessions, strict=True))
+        )
+        assert len({session.session_id for session in found}) == 1
+        assert {len(session.turns) for session in found} == {2 - number}
+    assert len(await ledgers[0].turn_charges()) == 3
+    for ledger in ledgers:
+        await ledger.aclose()
+
+
+async def test_the_app_takes_over_what_a_script_sent_to_its_worker(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    ours, theirs = await started(path), await started(path)
+    api = FakeApi(starts=[says("answer 0")], workers=[scheduled(1, "x", usage={"costUsd": 0.1})])
+    app = program("app", ours, api)
+    session_id = app.new_session(PLACE).session_id
+    await app.send(session_id, "x")
+    await app.settled(session_id)
+    two = scheduled(2, "x", usage={"costUsd": 0.3})
+    script = program("script", theirs, FakeApi(starts=[says("answer 1")], workers=[api.workers[0], two]))
+    await script.open(session_id)
+    await script.send(session_id, "x")
+    await script.settled(session_id)
+    api.workers = [two]
+    session = await app.adopt(session_id)
+    assert [turn.text for turn in session.turns] == ["answer 0", "answer 1"]
+    assert [str(charge.usd).rstrip("0") for charge in await ours.turn_charges()] == ["0.2", "0.1"]
+    await app.aclose()
+    await script.aclose()
+    for ledger in (ours, theirs):
+        await ledger.aclose()

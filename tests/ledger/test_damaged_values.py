@@ -1,0 +1,160 @@
+"""One damaged value makes its own row unreadable, and nothing else: SQLite has no checksums."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from handinger_tui.core.errors import LedgerError
+from handinger_tui.core.export.result import result_object
+from handinger_tui.core.receipt import Receipts
+from handinger_tui.core.spending import By, Which
+from handinger_tui.core.turn import TurnStatus
+from handinger_tui.ledger.costs_rows import Form
+from handinger_tui.ledger.costs_rows import opened as costs_of
+from handinger_tui.ledger.ledger import FileAccess, Ledger
+from handinger_tui.ledger.rows import UNREADABLE
+from tests.ledger.made import answered, opened, order, play, session
+
+BAD = "X'63616666ff'"
+"""A blob that is no text."""
+COLUMNS = {
+    "sessions": ("worker_id", "title", "base_url", "created_ms", "updated_ms", "unread", "generation"),
+    "turns": ("prompt", "created_ms", "budget", "attachments", "seen_before", "status", "started_by", "run"),
+    "frames": ("at_ms", "framing", "event", "id", "data"),
+    "answers": ("text",),
+    "turn_totals": ("at_ms", "told", "usd_pico", "budget", "worker_id", "status", "reading", "sources"),
+    "drafts": ("text",),
+    "gathered": ("upto", "frames"),
+}
+
+
+async def filled(path: Path) -> None:
+    async with opened(path) as ledger:
+        for name in ("1", "2"):
+            now = session(f"ses_{name}", title=f"title {name}")
+            for turn in ("a", "b"):
+                now = await play(ledger, now, order(f"turn_{name}{turn}", f"prompt {name}"), answered())
+            await ledger.save_draft(f"ses_{name}", "typing")
+
+
+def damage(path: Path, sql: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(sql)
+
+
+async def read_all(path: Path, access: FileAccess) -> list[str]:
+    """Everything that lists and opens; returns the titles."""
+    async with opened(path, access=access) as ledger:
+        summaries = await ledger.sessions()
+        await ledger.search("prompt")
+        await ledger.search_turns("answer")
+        await ledger.prompts()
+        await ledger.turn_charges()
+        await ledger.charges()
+        await ledger.unsettled()
+        for by in By:
+            await ledger.buckets(by)
+        for summary in summaries:
+            await ledger.draft(summary.session_id)
+            loaded = await ledger.load(summary.session_id)
+            if loaded is None:
+                # Its own id is damaged.
+                continue
+            receipts = Receipts()
+            for turn in loaded.turns:
+                result_object(loaded, turn)
+                receipts.line(loaded, turn)
+                await ledger.frames(turn.turn_id)
+    with costs_of(path) as book:
+        for form in (Form(named=True), Form(named=False)):
+            list(book.records(Which(), form))
+        book.titles()
+    return [summary.title for summary in summaries]
+
+
+def cases() -> Iterator[tuple[str, str, str]]:
+    for table, columns in COLUMNS.items():
+        for column in columns:
+            for value in (BAD, f"CAST({BAD} AS TEXT)", "'odd'", "-1", "1.5"):
+                yield table, column, value
+
+
+@pytest.mark.parametrize(("table", "column", "value"), list(cases()))
+async def test_the_rest_is_listed_and_opened(tmp_path: Path, table: str, column: str, value: str) -> None:
+    path = tmp_path / "h.db"
+    await filled(path)
+    damage(path, f"UPDATE {table} SET {column} = {value} WHERE rowid = (SELECT MIN(rowid) FROM {table})")  # noqa: S608  # names of this test
+    for access in (FileAccess.READ, FileAccess.MEND):
+        listed = await read_all(path, access)
+        assert len(listed) == 2
+        assert "title 2" in listed
+
+
+@pytest.mark.parametrize("value", [BAD, f"CAST({BAD} AS TEXT)", "7.5e99"])
+async def test_a_damaged_title_is_said_to_be_unreadable(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "h.db"
+    await filled(path)
+    damage(path, f"UPDATE sessions SET title = {value} WHERE session_id = 'ses_1'")  # noqa: S608  # names of this test
+    async with opened(path) as ledger:
+        titles = {one.session_id: one.title for one in await ledger.sessions()}
+    expected = UNREADABLE if value != "7.5e99" else "7.5e+99"
+    assert titles == {"ses_1": expected, "ses_2": "title 2"}
+
+
+async def test_a_damaged_frame_is_left_out_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    await filled(path)
+    damage(path, "UPDATE frames SET framing = 'sSe' WHERE turn_id = 'turn_1a' AND seq = 2")
+    async with opened(path) as ledger:
+        loaded = await ledger.load("ses_1")
+    assert loaded is not None
+    assert [(turn.status, turn.skipped) for turn in loaded.turns] == [
+        (TurnStatus.COMPLETED, 1),
+        (TurnStatus.COMPLETED, 0),
+    ]
+
+
+async def test_a_long_text_keeps_what_is_readable(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    await filled(path)
+    long = "CAST('" + "word " * 100 + f"' || {BAD} AS TEXT)"
+    damage(path, f"UPDATE turns SET prompt = {long} WHERE turn_id = 'turn_1a'")  # noqa: S608  # names of this test
+    async with opened(path) as ledger:
+        loaded = await ledger.load("ses_1")
+    assert loaded is not None
+    assert loaded.turns[0].order.prompt == "word " * 100 + "caff\ufffd"
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_flipped_bits_never_end_a_reading_in_anything_but_words(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "h.db"
+    await filled(path)
+    content = bytearray(path.read_bytes())
+    chance = random.Random(seed)  # a test
+    for _ in range(30):
+        content[chance.randrange(4096, len(content))] ^= 1 << chance.randrange(8)
+    path.write_bytes(content)
+    for access in (FileAccess.READ, FileAccess.MEND):
+        # Pages that are damaged themselves are told as an error of ours, never as one of Python.
+        with suppress(LedgerError):
+            await read_all(path, access)
+
+
+async def test_the_app_opens_on_it(tmp_path: Path) -> None:
+    """What the start of the app asks for, on a history in which every text is damaged."""
+    path = tmp_path / "h.db"
+    await filled(path)
+    damage(path, f"UPDATE turns SET prompt = {BAD}, attachments = {BAD}, status = {BAD}")  # noqa: S608  # names of this test
+    ledger = Ledger(path)
+    await ledger.start()
+    (summary, _) = await ledger.sessions()
+    loaded = await ledger.load(summary.session_id)
+    assert loaded is not None
+    assert [turn.order.prompt for turn in loaded.turns] == [UNREADABLE] * 2
+    await ledger.aclose()

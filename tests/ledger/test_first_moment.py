@@ -1,0 +1,108 @@
+"""From its first moment a turn is in every sum, and what is known of it is in its row."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from handinger_tui.core.frames import Frame, Framing, Note
+from handinger_tui.core.money import Total
+from handinger_tui.core.spending import By, Spent, Which
+from handinger_tui.core.turn import TurnStatus
+from handinger_tui.ledger.costs_rows import opened as costs_of
+from tests.ledger.made import answered, frame, look, opened, order, play, session, worker
+from tests.ledger.test_processes import heard, other
+
+GAP = Spent(1, Total(None, 1), Total(None, 1))
+
+
+async def test_a_turn_that_was_cut_off_is_a_gap_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with other("hang", str(path)) as process:
+        assert await heard(process) == "flushed"
+        process.kill()
+        await process.wait()
+    with costs_of(path) as book:
+        (bucket,) = book.buckets(By.SESSION, Which())
+        assert (bucket.key, bucket.turns, bucket.usd.gaps) == ("ses_hung", 1, 1)
+    async with opened(path) as ledger:
+        assert await ledger.spent() == GAP
+        (summary,) = await ledger.sessions()
+        assert (summary.turns, summary.unpriced) == (1, 1)
+
+
+async def test_the_order_and_its_charge_are_one_transaction(tmp_path: Path) -> None:
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
+        await ledger.open_turn(session(), order())
+        with pytest.raises(Exception, match="already holds"):
+            await ledger.open_turn(session("ses_2"), order())
+        assert await ledger.spent() == GAP
+    assert look(path, "SELECT COUNT(*) FROM charges") == [(1,)]
+
+
+async def test_a_turn_counts_once_and_has_no_correction_when_it_simply_ends(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await play(ledger, session(), order(), answered("0.5"))
+        (charge,) = await ledger.turn_charges()
+        assert (charge.corrections, str(charge.usd)) == (0, "0.500000000000")
+
+
+async def test_what_was_sent_is_not_called_queued(tmp_path: Path) -> None:
+    async with opened(tmp_path / "h.db") as ledger:
+        await ledger.open_turn(session(), order("turn_1"))
+        await ledger.open_turn(session(), order("turn_2"))
+        ledger.append("turn_2", frame(0, "{}", Framing.NOTE, Note.SENDING))
+        await ledger.flush()
+        (summary,) = await ledger.sessions()
+        assert summary.last_status is TurnStatus.SENDING
+        statuses = {one.turn_id: one.status for one in await ledger.turn_charges()}
+        assert statuses == {"turn_1": TurnStatus.QUEUED, "turn_2": TurnStatus.SENDING}
+
+
+OPENED = {"via": "post", "status": 200, "content_type": "text/event-stream", "worker_id": None}
+NAMES: dict[str, list[tuple[Framing, object, str]]] = {
+    "a header": [(Framing.NOTE, OPENED | {"worker_id": "wrk_new"}, Note.OPENED)],
+    "the start of the stream": [
+        (Framing.NOTE, OPENED, Note.OPENED),
+        (Framing.SSE, {"type": "start", "messageMetadata": {"workerId": "wrk_new"}}, ""),
+    ],
+    "a plain answer": [
+        (Framing.NOTE, OPENED | {"content_type": "application/json"}, Note.OPENED),
+        (Framing.JSON, json.loads(worker()) | {"id": "wrk_new"}, "answer"),
+    ],
+}
+
+
+@pytest.mark.parametrize("place", NAMES)
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_new_worker_is_in_the_row_with_the_frame_that_names_it(
+    tmp_path: Path, place: str, together: bool
+) -> None:
+    path = tmp_path / "h.db"
+    steps: list[tuple[Framing, object, str]] = [(Framing.NOTE, {}, Note.SENDING), *NAMES[place]]
+    async with opened(path) as ledger:
+        await ledger.open_turn(session(), order())
+        for seq, (framing, content, event) in enumerate(steps):
+            ledger.append("turn_1", Frame(seq, 1_000, framing, json.dumps(content), event))
+            if not together:
+                await ledger.flush()
+        await ledger.flush()
+        for table in ("sessions", "turns", "turn_totals", "remote_turns"):
+            assert look(path, f"SELECT worker_id FROM {table}") == [("wrk_new",)]  # noqa: S608  # names of this test
+        assert await ledger.find("wrk_new") == ["ses_1"]
+
+
+async def test_a_worker_that_only_the_frames_name_is_found_again(tmp_path: Path) -> None:
+    """As left by a version that died before it had stored the name in the row."""
+    path = tmp_path / "h.db"
+    async with opened(path) as ledger:
+        await ledger.open_turn(session(), order())
+        ledger.append("turn_1", frame(0, json.dumps(OPENED | {"worker_id": "w"}), Framing.NOTE, Note.OPENED))
+        await ledger.flush()
+        await ledger._run(lambda db: db.execute("UPDATE sessions SET worker_id = NULL").rowcount)
+        loaded = await ledger.load("ses_1")
+        assert loaded is not None
+        assert loaded.worker_id == "w"
