@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import assert_never
 
 from handinger_tui.core import events as ev
-from handinger_tui.core.advance import advance
+from handinger_tui.core.advance import advance, named_worker
 from handinger_tui.core.dialects import Hint, StreamDecoder
 from handinger_tui.core.frames import Frame, Framing, Look, Note, Via
 from handinger_tui.core.history import History, amount_of, emptied, with_answer_of
@@ -26,7 +26,7 @@ from handinger_tui.core.reconcile import (
     with_snapshot,
 )
 from handinger_tui.core.replacing import replace
-from handinger_tui.core.snapshot import snapshot_of
+from handinger_tui.core.snapshot import ANOTHER_WORKER, names_another, snapshot_of
 from handinger_tui.core.text import join_all
 from handinger_tui.core.turn import Order, Retry, Turn, TurnStatus
 
@@ -60,6 +60,8 @@ class Fold:
         self._via = Via.POST
         self._begun = False
         self._over = False
+        self.misdirected = False
+        """The body under way, or the last one, is of another worker: nothing of it counts."""
         self._history = History(order)
         self._tap = tap
         self._growth: list[str] = []
@@ -146,7 +148,9 @@ class Fold:
         self._decoder = StreamDecoder(
             Hint(as_text(said.get("content_type")) or "", as_text(said.get("encoding")) or "")
         )
-        worker_id = as_text(said.get("worker_id")) or self._answer.worker_id
+        named, asked = as_text(said.get("worker_id")), self._worker_asked()
+        self.misdirected = False
+        worker_id = self._answer.worker_id if names_another(named, asked) else named or self._answer.worker_id
         self._answer = replace(
             self._answer, status=TurnStatus.ACCEPTED, worker_id=worker_id, activity=None, retry=None
         )
@@ -155,6 +159,8 @@ class Fold:
             self._kept = self.turn
             self._answer = emptied(self._answer)
             self._history.restart()
+        if names_another(named, asked):
+            self._misdirect()
 
     def _closed(self, *, clean: bool) -> None:
         if self._decoder is not None:
@@ -187,6 +193,32 @@ class Fold:
             retry=None,
         )
 
+    # -- another worker ------------------------------------------------------------
+    def _worker_asked(self) -> str | None:
+        """The worker that a body has to be of; None while a new one has not been named for certain.
+
+        Where our POST creates a worker, the first Worker that it brings names it.
+        """
+        turn = self._answer
+        if turn.order.worker_id is not None:
+            return turn.order.worker_id
+        return None if self._via is Via.POST and turn.snapshot is None else turn.worker_id
+
+    def _misdirect(self) -> None:
+        self.misdirected = True
+        self._answer = replace(self._answer, stream_fault=ANOTHER_WORKER)
+
+    def _names_another(self, event: ev.StreamEvent) -> bool:
+        """Whether an event is about another worker; then a body that begins with it counts for nothing."""
+        named = named_worker(event)
+        if named is None or not names_another(named, self._worker_asked()):
+            return False
+        if self._answer.parts:
+            # A mention within our answer; of a whole Worker nothing is taken.
+            return isinstance(event, ev.WorkerRead)
+        self._misdirect()
+        return True
+
     # -- whole Workers -------------------------------------------------------------
     def _look(self, frame: Frame) -> None:
         if self._answer.retry is not None:
@@ -196,10 +228,16 @@ class Fold:
         except NotJson:
             self._answer = replace(self._answer, skipped=self._answer.skipped + 1)
             return
+        look = Look(frame.event)
+        asked = self._worker_asked() if look in (Look.ANSWER, Look.BEFORE) else self._answer.worker_id
+        if names_another(snapshot.worker_id, self._answer.order.worker_id or asked):
+            if look is Look.ANSWER:
+                self._misdirect()
+            return
         if self._over:
             self._answer = with_snapshot(self._answer, snapshot)
             return
-        match Look(frame.event):
+        match look:
             case Look.BEFORE:
                 self._answer = replace(self._answer, before=snapshot)
             case Look.MONEY:
@@ -224,12 +262,18 @@ class Fold:
             self._answer = replace(self._answer, encoding=decoder.name)
 
     def _apply(self, event: ev.StreamEvent) -> None:
-        if self._tap is not None:
-            self._tap(event)
+        if self.misdirected:
+            return
         if isinstance(event, _GROWTH) and self._kept is None:
+            if self._tap is not None:
+                self._tap(event)
             self._hold(event)
             return
         self._grow()
+        if self._names_another(event):
+            return
+        if self._tap is not None:
+            self._tap(event)
         if isinstance(event, ev.MessageStored):
             self._answer = self._history.stored(self._answer, event.message)
         elif isinstance(event, ev.MessageStarted):
@@ -276,4 +320,5 @@ class Fold:
                 self._answer = with_answer_of(self._answer, self._kept)
         if not isinstance(event, ev.Unknown):
             self._history.touch()
+        self._answer = self._history.rejoined(self._answer, event, self._kept)
         self._answer = advance(self._answer, event)

@@ -16,6 +16,17 @@ def put(turn: Turn, at: int, part: Part) -> Turn:
     return replace(turn, parts=(*turn.parts[:at], part, *turn.parts[at + 1 :]))
 
 
+def insert(turn: Turn, at: int, parts: tuple[Part, ...]) -> Turn:
+    """Put parts before the one at position `at`; what is open stays open where it then stands."""
+    behind = len(parts)
+    return replace(
+        turn,
+        parts=(*turn.parts[:at], *parts, *turn.parts[at:]),
+        open_text=tuple((key, place + behind * (place >= at)) for key, place in turn.open_text),
+        open_reasoning=tuple((key, place + behind * (place >= at)) for key, place in turn.open_reasoning),
+    )
+
+
 def step_start(turn: Turn) -> int:
     """Position of the current step's first part."""
     for at in range(len(turn.parts) - 1, -1, -1):

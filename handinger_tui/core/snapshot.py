@@ -145,6 +145,9 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
     )
 
 
+ANOTHER_WORKER: Final = "The service answered for another worker than the one asked for; that was not used."
+
+
 def names_another(named: str | None, asked: str | None) -> bool:
     """Whether an answer is about another worker than the one asked for. One without an id is not."""
     return named is not None and asked is not None and named != asked

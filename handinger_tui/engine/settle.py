@@ -18,7 +18,7 @@ from handinger_tui.core.errors import ApiError, BrokenContract, Refused, StreamL
 from handinger_tui.core.frames import Framing, Look, Note, Via
 from handinger_tui.core.reconcile import Sight, answer_to, sight, slim_worker
 from handinger_tui.core.replacing import replace
-from handinger_tui.core.snapshot import WorkerBody, names_another
+from handinger_tui.core.snapshot import ANOTHER_WORKER, WorkerBody, names_another
 from handinger_tui.core.turn import Fault, Kind, TurnStatus
 from handinger_tui.engine.patience import Patience
 from handinger_tui.engine.stream_watch import take_watched
@@ -31,10 +31,7 @@ NO_ID = (
     "It is not known whether a worker was started: check the dashboard before sending again."
 )
 NO_WORKER = BrokenContract(Kind.DECODE, "The service answered with something that is no worker.")
-ANOTHER_WORKER = BrokenContract(
-    Kind.UNEXPECTED_CONTENT,
-    "The service answered with another worker than the one asked for; it was not used.",
-)
+MISDIRECTED = BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER)
 SETTLED_AFTER_FINISH = 3
 """GETs spent on a finished stream whose worker still says that it runs."""
 SHORTEST_READ_S: Final = 5.0
@@ -150,7 +147,7 @@ class Settling:
         if body.snapshot.silent:
             await self._retry(NO_WORKER)
         elif names_another(body.snapshot.worker_id, run.worker_id):
-            await self._retry(ANOTHER_WORKER)
+            await self._retry(MISDIRECTED)
         else:
             await self._judge(body)
 
@@ -271,7 +268,8 @@ class Settling:
     def _give_up(self, trouble: ApiError | None) -> None:
         """It stays unknown. Text that came stays; the fault says what is in doubt."""
         cause = trouble if _decisive(trouble) else self._doubt or trouble
-        fault = cause.fault() if cause is not None else Fault(Kind.INCOMPLETE, "The answer did not end.")
+        ended = self._run.turn.stream_fault or "The answer did not end."
+        fault = cause.fault() if cause is not None else Fault(Kind.INCOMPLETE, ended)
         if self._run.worker_id is None and not self._accepted:
             fault = replace(fault, message=f"{fault.message} {NO_ID}")
         self._run.settle(TurnStatus.UNKNOWN, replace(fault, may_have_been_charged=True))
