@@ -84,7 +84,7 @@ def _judged(ours: Origin, url: str) -> None:
 
 
 def _plainly_spelled(host: str) -> bool:
-    """Whether this machine is named as people name it: not by a name under localhost, nor by IPv4 inside IPv6."""
+    """Whether this machine is named as usual: not by a name under localhost, nor by IPv4 inside IPv6."""
     try:
         return getattr(ipaddress.ip_address(host), "ipv4_mapped", None) is None
     except ValueError:
