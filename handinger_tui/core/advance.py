@@ -13,7 +13,7 @@ from typing import Any, Final, assert_never, get_args
 from handinger_tui.core import events as ev
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.outcome import ended_well
-from handinger_tui.core.places import push, put, step_start
+from handinger_tui.core.places import data_at, push, put, step_start
 from handinger_tui.core.replacing import replace
 from handinger_tui.core.text import Rope
 from handinger_tui.core.tools import work
@@ -30,6 +30,8 @@ from handinger_tui.core.turn import (
 
 JsonObject = dict[str, Json]
 Opened = tuple[tuple[str, int], ...]
+MOST_OPEN: Final = 256
+"""Open texts that are remembered; more to an older one begins a part of its own."""
 
 
 def advance(turn: Turn, event: ev.StreamEvent) -> Turn:
@@ -69,7 +71,7 @@ def _talk(turn: Turn, event: ev.Talk) -> Turn:
 
 
 def _open_text(turn: Turn, key: str) -> Turn:
-    opened = (*_without(turn.open_text, key), (key, len(turn.parts)))
+    opened = (*_without(turn.open_text, key), (key, len(turn.parts)))[-MOST_OPEN:]
     return replace(push(turn, TextPart()), open_text=opened)
 
 
@@ -95,7 +97,8 @@ def _end_text(turn: Turn, event: ev.TextEnded | ev.TextReplaced) -> Turn:
     at = _find(turn.open_text, event.key)
     if isinstance(event, ev.TextReplaced):
         if at is None:
-            turn, at = _open_text(turn, event.key), len(turn.parts)
+            at = len(turn.parts)
+            turn = _open_text(turn, event.key)
         return put(turn, at, TextPart(Rope() + event.text, open=True))
     if at is None:
         return turn
@@ -105,14 +108,15 @@ def _end_text(turn: Turn, event: ev.TextEnded | ev.TextReplaced) -> Turn:
 
 
 def _open_reasoning(turn: Turn, key: str) -> Turn:
-    opened = (*_without(turn.open_reasoning, key), (key, len(turn.parts)))
+    opened = (*_without(turn.open_reasoning, key), (key, len(turn.parts)))[-MOST_OPEN:]
     return replace(push(turn, ReasoningPart()), open_reasoning=opened)
 
 
 def _grow_reasoning(turn: Turn, key: str, delta: str) -> Turn:
     at = _find(turn.open_reasoning, key)
     if at is None:
-        turn, at = _open_reasoning(turn, key), len(turn.parts)
+        at = len(turn.parts)
+        turn = _open_reasoning(turn, key)
     part = turn.parts[at]
     body = part.body if isinstance(part, ReasoningPart) else Rope()
     return put(turn, at, ReasoningPart(body + delta, open=True))
@@ -150,11 +154,8 @@ def _data(turn: Turn, event: ev.DataArrived) -> Turn:
     if event.transient:
         return replace(turn, activity=_activity(event.data) or turn.activity)
     part = DataPart(event.name, event.data, event.data_id)
-    if event.data_id is not None:
-        for at, old in enumerate(turn.parts):
-            if isinstance(old, DataPart) and (old.name, old.data_id) == (event.name, event.data_id):
-                return put(turn, at, part)
-    return push(turn, part)
+    at = None if event.data_id is None else data_at(turn, event.name, event.data_id)
+    return push(turn, part) if at is None else put(turn, at, part)
 
 
 def named_worker(event: ev.StreamEvent) -> str | None:
@@ -229,8 +230,8 @@ def _step(turn: Turn, event: ev.StepStarted | ev.StepFinished | ev.StepReset) ->
             # serves both, since a repeated id opens a new part anyway.
             return turn
         case ev.StepReset():
-            first = step_start(turn)
-            return replace(turn, parts=turn.parts[:first], open_text=(), open_reasoning=())
+            kept = tuple(turn.parts[: step_start(turn)])
+            return replace(turn, parts=kept, open_text=(), open_reasoning=())
         case _:
             assert_never(event)
 

@@ -17,6 +17,7 @@ from handinger_tui.core.frames import Frame, Framing, Look, Note, Via
 from handinger_tui.core.history import History, amount_of, emptied, with_answer_of
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse, parse_exact
 from handinger_tui.core.outcome import fault_of
+from handinger_tui.core.places import growing, settled
 from handinger_tui.core.reconcile import (
     close_parts,
     keep_equal,
@@ -54,6 +55,8 @@ class Fold:
         self, order: Order, prior: Turn | None = None, tap: Callable[[ev.StreamEvent], None] | None = None
     ) -> None:
         self._answer = prior or Turn(order)
+        """Its parts grow in place while a stream tells it; see `core.places`."""
+        self._shown_of = self._shown = self._answer
         self._prior = prior
         self._kept: Turn | None = None
         self._decoder: StreamDecoder | None = None
@@ -74,10 +77,16 @@ class Fold:
         self._grow()
         kept = self._kept
         if kept is None or self._answer.finished:
-            return self._answer
+            return self._settled_answer()
         if self._history.touched and amount_of(self._answer) >= amount_of(kept):
-            return self._answer
+            return self._settled_answer()
         return with_answer_of(self._answer, kept)
+
+    def _settled_answer(self) -> Turn:
+        """The answer as a value; the same one until something is added."""
+        if self._shown_of is not self._answer:
+            self._shown_of, self._shown = self._answer, settled(self._answer)
+        return self._shown
 
     def feed(self, frame: Frame) -> Turn:
         """Take one frame and return the turn; never raises for anything a server can send."""
@@ -91,10 +100,10 @@ class Fold:
             case Framing.SSE | Framing.LINES | Framing.TEXT:
                 self._stream(frame)
             case Framing.NOTE:
-                self._grow()
+                self._settle_answer()
                 self._note(frame)
             case Framing.JSON:
-                self._grow()
+                self._settle_answer()
                 self._look(frame)
             case _:
                 assert_never(frame.framing)
@@ -275,10 +284,12 @@ class Fold:
         if self._tap is not None:
             self._tap(event)
         if isinstance(event, ev.MessageStored):
+            self._settle_answer()
             self._answer = self._history.stored(self._answer, event.message)
         elif isinstance(event, ev.MessageStarted):
             self._started(event)
         elif isinstance(event, ev.WorkerRead):
+            self._settle_answer()
             self._history.touch()
             self._answer = read_stream_snapshot(self._answer, event.snapshot)
         elif not self._history.theirs:
@@ -299,7 +310,12 @@ class Fold:
         if self._growth:
             grown = self._grows(self._grows_at, join_all(self._growth))
             self._growth = []
-            self._answer = advance(self._answer, grown)
+            self._answer = advance(growing(self._answer), grown)
+
+    def _settle_answer(self) -> None:
+        """Whole Workers and messages are merged into a value."""
+        self._grow()
+        self._answer = self._settled_answer()
 
     def _started(self, event: ev.MessageStarted) -> None:
         self._begun = True
@@ -321,4 +337,4 @@ class Fold:
         if not isinstance(event, ev.Unknown):
             self._history.touch()
         self._answer = self._history.rejoined(self._answer, event, self._kept)
-        self._answer = advance(self._answer, event)
+        self._answer = advance(growing(self._answer), event)

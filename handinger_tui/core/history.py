@@ -138,12 +138,12 @@ class History:
             # Stored as far as it had come, and now told from its beginning.
             self._stored_id = None
             self._aside_at = len(self._base.parts)
-            self._aside = turn.parts[self._aside_at :]
+            self._aside = tuple(turn.parts[self._aside_at :])
             return with_answer_of(turn, self._base)
         other = event.message_id is not None and event.message_id != turn.message_id
         over = turn.finished or self._stored_id is not None
         if other and over and turn.parts and not self._mine:
-            self._aside, self._aside_at = turn.parts, -1
+            self._aside, self._aside_at = tuple(turn.parts), -1
             return emptied(turn)
         return replace(turn, finished=False) if turn.finished else turn
 

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from handinger_tui.core import events as ev
 from handinger_tui.core.jsontext import Json, parsed_input
-from handinger_tui.core.places import push, put, step_start
+from handinger_tui.core.places import call_at, push, put, step_start
 from handinger_tui.core.replacing import replace
 from handinger_tui.core.text import join
 from handinger_tui.core.turn import Part, ToolPart, ToolState, Turn
@@ -15,12 +15,7 @@ from handinger_tui.core.turn import Part, ToolPart, ToolState, Turn
 
 def _tool_at(turn: Turn, call_id: str, *, anywhere: bool) -> int | None:
     """The newest call `call_id` of the current step, else (outputs) of the whole turn."""
-    first = 0 if anywhere else step_start(turn)
-    for at in range(len(turn.parts) - 1, first - 1, -1):
-        part = turn.parts[at]
-        if isinstance(part, ToolPart) and part.call_id == call_id:
-            return at
-    return None
+    return call_at(turn, call_id, 0 if anywhere else step_start(turn))
 
 
 def _tool(turn: Turn, call_id: str, name: str, *, anywhere: bool) -> tuple[Turn, int, ToolPart]:
@@ -30,8 +25,8 @@ def _tool(turn: Turn, call_id: str, name: str, *, anywhere: bool) -> tuple[Turn,
         part = turn.parts[at]
         if isinstance(part, ToolPart):
             return turn, at, part
-    part = ToolPart(call_id, name or "tool")
-    return push(turn, part), len(turn.parts), part
+    part, at = ToolPart(call_id, name or "tool"), len(turn.parts)
+    return push(turn, part), at, part
 
 
 def call_meant(event: ev.StreamEvent) -> tuple[str, str] | None:

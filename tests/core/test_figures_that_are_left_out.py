@@ -47,5 +47,9 @@ def test_each_member_is_kept_by_itself(later: dict[str, Any], look: Look) -> Non
 def test_what_was_never_reported_stays_unknown_and_a_zero_is_a_figure() -> None:
     snapshot = read(FIRST, {"usage": {"costUsd": 0, "steps": 1}}, {"usage": {"credits": 3}}).snapshot
     assert snapshot is not None
-    assert (snapshot.usage.cost_usd, snapshot.usage.steps, snapshot.usage.credits) == (0, 1, 3)
+    assert (snapshot.usage.cost_usd, snapshot.usage.steps, snapshot.usage.credits) == (
+        Decimal(0),
+        1,
+        Decimal(3),
+    )
     assert snapshot.usage.duration_ms is None
