@@ -267,8 +267,7 @@ def _is_ip(host: str) -> bool:
 def is_loopback(host: str) -> bool:
     """This machine: localhost and names that end in it (RFC 6761), 127.0.0.0/8, ::1, ::ffff:127.0.0.1.
 
-    Case and the dot at the end of a name do not count. Not a name that begins with 127., and not a
-    number in another form (2130706433, 0x7f.1): what those mean is up to whoever resolves them.
+    Not a number in another form (2130706433, 0x7f.1): what it means is up to whoever resolves it.
     """
     name = host.lower().removesuffix(".")
     if name == "localhost" or name.endswith(".localhost"):
@@ -277,7 +276,6 @@ def is_loopback(host: str) -> bool:
         address = ip_address(host)
     except ValueError:
         return False
-    # From Python 3.13 on an IPv4 address written as IPv6 is loopback when the one inside is.
     inside = getattr(address, "ipv4_mapped", None)
     return address.is_loopback or (inside is not None and inside.is_loopback)
 

@@ -26,14 +26,14 @@ def worker(worker_id: str, text: str = "theirs", usd: int = 99) -> dict[str, Any
         {"id": "u", "role": "user", "parts": [{"type": "text", "text": "hello"}]},
         {"id": "a", "role": "assistant", "parts": [{"type": "text", "text": text}]},
     ]
-    told = {
+    body = {
         "object": "worker",
         "status": "completed",
         "running": False,
         "messages": asked,
         "output_text": text,
     }
-    return {"id": worker_id, **told, "usage": {"costUsd": usd}}
+    return {"id": worker_id, **body, "usage": {"costUsd": usd}}
 
 
 ANSWER = [

@@ -119,13 +119,13 @@ def test_an_approval_that_is_answered_finds_the_stored_call() -> None:
 
 
 def test_a_message_that_is_told_anew_is_not_doubled() -> None:
-    told = [
+    again = [
         chunk(type="text-delta", id="t", delta="Searching."),
         chunk(type="tool-input-available", toolCallId="c1", toolName="search", input={"query": "bees"}),
         OUTPUT,
     ]
     turn = played(
-        ("replay", [Piece(Framing.SSE, json.dumps(STORED)), START, chunk(type="start-step"), *told])
+        ("replay", [Piece(Framing.SSE, json.dumps(STORED)), START, chunk(type="start-step"), *again])
     )
     assert calls(turn) == [("search", {"query": "bees"}, ToolState.OUTPUT_AVAILABLE)]
     assert turn.text == "Searching."

@@ -51,15 +51,15 @@ TEXTS = {"texts", "texts that are never closed", "steps"}
 
 def frames(events: list[dict[str, Any]]) -> list[Frame]:
     opened = {"via": "post", "status": 200, "content_type": "", "encoding": "", "worker_id": None}
-    told = [Frame(0, 0, Framing.NOTE, json.dumps(opened), Note.OPENED)]
-    return told + [Frame(at, at, Framing.SSE, json.dumps(event)) for at, event in enumerate(events, 1)]
+    stream = [Frame(0, 0, Framing.NOTE, json.dumps(opened), Note.OPENED)]
+    return stream + [Frame(at, at, Framing.SSE, json.dumps(event)) for at, event in enumerate(events, 1)]
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_the_work_grows_with_the_answer_and_not_with_its_square(kind: str) -> None:
-    told = frames([event for at in range(PARTS) for event in KINDS[kind](at)])
+    stream = frames([event for at in range(PARTS) for event in KINDS[kind](at)])
     began = time.process_time()
-    turn = fold(ORDER, told)
+    turn = fold(ORDER, stream)
     assert time.process_time() - began < SECONDS
     assert len(turn.parts) == PARTS * (2 if kind == "steps" else 1)
     assert turn.text == "x" * (PARTS if kind in TEXTS else 0)
@@ -79,11 +79,11 @@ def test_what_was_read_on_the_way_stays_as_it_was() -> None:
 
 def test_a_part_that_nothing_touched_is_the_same_object_from_turn_to_turn() -> None:
     folding = Fold(ORDER)
-    told = frames([*text(1), *call(1), *text(2)])
-    for frame in told[:6]:
+    stream = frames([*text(1), *call(1), *text(2)])
+    for frame in stream[:6]:
         folding.take(frame)
     before = folding.turn
-    for frame in told[6:]:
+    for frame in stream[6:]:
         folding.take(frame)
     assert all(old is new for old, new in zip(before.parts, folding.turn.parts, strict=False))
 
