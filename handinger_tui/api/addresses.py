@@ -76,10 +76,19 @@ def _judged(ours: Origin, url: str) -> None:
     origin = origin_of(url)
     if origin is None:
         raise faults.unsafe_url("only http(s) addresses without a user part are fetched")
-    if origin.host != ours.host and not (ours.loopback and origin.loopback) and private(origin.host):
+    both_here = ours.loopback and origin.loopback and _plainly_spelled(origin.host)
+    if origin.host != ours.host and not both_here and private(origin.host):
         raise faults.unsafe_url(f"{origin.host[:120]} is an address of a private network")
     if origin.scheme == "http" and not origin.loopback:
         raise faults.unsafe_url(f"plain http to {origin.host[:120]} can be read and changed on the way")
+
+
+def _plainly_spelled(host: str) -> bool:
+    """Whether this machine is named as usual: not by a name under localhost, nor by IPv4 inside IPv6."""
+    try:
+        return getattr(ipaddress.ip_address(host), "ipv4_mapped", None) is None
+    except ValueError:
+        return host == "localhost"
 
 
 def private(host: str) -> bool:

@@ -19,7 +19,7 @@ from handinger_tui.core.frames import Via
 from handinger_tui.core.jsontext import Json, NotJson, parse, parse_exact
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.secret import Secret
-from handinger_tui.core.snapshot import WorkerBody, body_of
+from handinger_tui.core.snapshot import WorkerBody, body_of, names_another
 from handinger_tui.core.turn import Order
 
 if TYPE_CHECKING:
@@ -146,11 +146,14 @@ class WorkerClient:
         """GET the worker: a JSON object. One attempt.
 
         Raises:
-            ApiError
+            ApiError: also where the answer is another worker (BrokenContract); one without an id is taken.
         """
         async with self.connection.get(self._worker(worker_id), JSON) as response:
             text = await self._json_text(response, self.limits.max_json_bytes)
-            return body_of(text, parsed_answer(text, response.status_code, parse_exact))
+            read = body_of(text, parsed_answer(text, response.status_code, parse_exact))
+        if names_another(read.snapshot.worker_id, worker_id):
+            raise faults.another_worker()
+        return read
 
     # -- e-mail and schedules ------------------------------------------------------------
     async def email(self, worker_id: str) -> str:

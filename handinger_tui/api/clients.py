@@ -36,8 +36,8 @@ class _NoTls:
     """Stands where the certificates would: it has nothing that a secure connection can be made with."""
 
 
-def build(connect_timeout: float, *, secure: bool) -> Clients:
-    """Seconds for a connection; `secure` False: for plain http alone.
+def build(connect_timeout: float, *, secure: bool, direct: bool) -> Clients:
+    """Seconds for a connection; `secure` False: for plain http alone; `direct`: past every proxy.
 
     Raises:
         SettingsError: a proxy or certificate setting of the machine is unusable; it is named.
@@ -50,10 +50,9 @@ def build(connect_timeout: float, *, secure: bool) -> Clients:
     try:
         # A kept-alive connection may be dead already, and a POST lost on it would be in doubt:
         # POSTs dial anew.
-        posting = _client(trust, httpx.Limits(max_keepalive_connections=0), connect_timeout)
-        reading = _client(
-            trust, httpx.Limits(max_keepalive_connections=4, keepalive_expiry=15), connect_timeout
-        )
+        posting = _client(trust, httpx.Limits(max_keepalive_connections=0), connect_timeout, direct=direct)
+        kept = httpx.Limits(max_keepalive_connections=4, keepalive_expiry=15)
+        reading = _client(trust, kept, connect_timeout, direct=direct)
     except (ImportError, httpx.InvalidURL, ValueError) as problem:
         raise bad_proxy(problem) from None
     return Clients(reading, posting)
@@ -68,7 +67,7 @@ def _trust() -> Any:
         ) from None
 
 
-def _client(trust: Any, pool: httpx.Limits, connect_timeout: float) -> httpx.AsyncClient:
+def _client(trust: Any, pool: httpx.Limits, connect_timeout: float, *, direct: bool) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         verify=trust,
         limits=pool,
@@ -80,8 +79,8 @@ def _client(trust: Any, pool: httpx.Limits, connect_timeout: float) -> httpx.Asy
         # Cookies would be kept, and sent to every port of the host.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         event_hooks={"response": [_hide_location]},
-        # A proxy of the machine has no business with loopback, nor with the key sent there in plain text.
-        mounts={"all://localhost": None, "all://127.0.0.1": None, "all://[::1]": None},
+        # What the environment says of proxies. Certificates are settled by `verify`.
+        trust_env=not direct,
     )
 
 

@@ -53,8 +53,8 @@ class Connection:
         self._headers = usable_headers(headers or {})
         self.pause = pause
         self._opened = False
-        self._clients: dict[bool, Clients] = {}
-        """By whether they are secure; those that are speak plain http too."""
+        self._clients: dict[tuple[bool, bool], Clients] = {}
+        """By whether they are secure (those speak plain http too), and go past every proxy."""
         self._building = asyncio.Lock()
 
     async def open(self, *, late: bool = False) -> None:
@@ -67,7 +67,7 @@ class Connection:
         told = transport_settings()
         if told or not late:
             secure = told or not self.base_url.startswith("http://")
-            self._clients[secure] = _built(self.limits.connect_timeout, secure=secure)
+            self._clients[secure, False] = _built(self.limits.connect_timeout, secure=secure, direct=False)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -83,18 +83,22 @@ class Connection:
         Raises:
             Unreachable: they cannot be built; nothing was sent.
         """
+        origin = origin_of(url)
+        # A proxy of the machine has no business with loopback, nor with the key sent there in plain text.
+        direct = origin is not None and origin.loopback
         async with self._building:
-            secure = True in self._clients or not url.startswith("http://")
-            if secure not in self._clients:
+            secure = (True, direct) in self._clients or not url.startswith("http://")
+            which = secure, direct
+            if which not in self._clients:
                 if not self._opened:
                     raise RuntimeError("the client is used before it is entered, or after it is left")
                 try:
-                    self._clients[secure] = await asyncio.to_thread(
-                        _built, self.limits.connect_timeout, secure=secure
+                    self._clients[which] = await asyncio.to_thread(
+                        _built, self.limits.connect_timeout, secure=secure, direct=direct
                     )
                 except SettingsError as problem:
                     raise faults.unusable(problem) from None
-            return self._clients[secure]
+            return self._clients[which]
 
     # -- requests ------------------------------------------------------------------------
     def authorized(self, url: str) -> bool:
@@ -203,10 +207,10 @@ class Connection:
         return {**self._headers, **headers, "Authorization": f"Bearer {key}"}
 
 
-def _built(connect_timeout: float, *, secure: bool) -> Clients:
+def _built(connect_timeout: float, *, secure: bool, direct: bool) -> Clients:
     from handinger_tui.api.clients import build  # noqa: PLC0415 - httpx, 60 ms and 7 MB
 
-    return build(connect_timeout, secure=secure)
+    return build(connect_timeout, secure=secure, direct=direct)
 
 
 @contextmanager

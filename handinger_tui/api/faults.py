@@ -27,6 +27,7 @@ from handinger_tui.core.errors import (
     StreamLost,
     Unreachable,
 )
+from handinger_tui.core.snapshot import ANOTHER_WORKER
 from handinger_tui.core.turn import Kind
 
 MAY_COST: Final = "It may have arrived, and may cost: the worker is read to find out, nothing is sent again."
@@ -174,6 +175,11 @@ def mislabelled() -> ApiError:
 def undecodable(what: str) -> ApiError:
     """JSON that does not hold what it should, or is beyond reason."""
     return BrokenContract(Kind.DECODE, f"{what} could not be understood.", MAY_COST)
+
+
+def another_worker() -> ApiError:
+    """A Worker with another id than the one in the address."""
+    return BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER, ONLY_READ)
 
 
 # -- answers that say no ----------------------------------------------------------------

@@ -12,7 +12,8 @@ from typing import Any, Final, assert_never, get_args
 
 from handinger_tui.core import events as ev
 from handinger_tui.core.jsontext import Json
-from handinger_tui.core.places import push, put, step_start
+from handinger_tui.core.outcome import ended_well
+from handinger_tui.core.places import data_at, push, put, step_start
 from handinger_tui.core.replacing import replace
 from handinger_tui.core.text import Rope
 from handinger_tui.core.tools import work
@@ -29,6 +30,8 @@ from handinger_tui.core.turn import (
 
 JsonObject = dict[str, Json]
 Opened = tuple[tuple[str, int], ...]
+MOST_OPEN: Final = 256
+"""Open texts that are remembered; more to an older one begins a part of its own."""
 
 
 def advance(turn: Turn, event: ev.StreamEvent) -> Turn:
@@ -68,7 +71,7 @@ def _talk(turn: Turn, event: ev.Talk) -> Turn:
 
 
 def _open_text(turn: Turn, key: str) -> Turn:
-    opened = (*_without(turn.open_text, key), (key, len(turn.parts)))
+    opened = (*_without(turn.open_text, key), (key, len(turn.parts)))[-MOST_OPEN:]
     return replace(push(turn, TextPart()), open_text=opened)
 
 
@@ -94,7 +97,8 @@ def _end_text(turn: Turn, event: ev.TextEnded | ev.TextReplaced) -> Turn:
     at = _find(turn.open_text, event.key)
     if isinstance(event, ev.TextReplaced):
         if at is None:
-            turn, at = _open_text(turn, event.key), len(turn.parts)
+            at = len(turn.parts)
+            turn = _open_text(turn, event.key)
         return put(turn, at, TextPart(Rope() + event.text, open=True))
     if at is None:
         return turn
@@ -104,14 +108,15 @@ def _end_text(turn: Turn, event: ev.TextEnded | ev.TextReplaced) -> Turn:
 
 
 def _open_reasoning(turn: Turn, key: str) -> Turn:
-    opened = (*_without(turn.open_reasoning, key), (key, len(turn.parts)))
+    opened = (*_without(turn.open_reasoning, key), (key, len(turn.parts)))[-MOST_OPEN:]
     return replace(push(turn, ReasoningPart()), open_reasoning=opened)
 
 
 def _grow_reasoning(turn: Turn, key: str, delta: str) -> Turn:
     at = _find(turn.open_reasoning, key)
     if at is None:
-        turn, at = _open_reasoning(turn, key), len(turn.parts)
+        at = len(turn.parts)
+        turn = _open_reasoning(turn, key)
     part = turn.parts[at]
     body = part.body if isinstance(part, ReasoningPart) else Rope()
     return put(turn, at, ReasoningPart(body + delta, open=True))
@@ -145,33 +150,43 @@ def _evidence(turn: Turn, event: ev.Evidence) -> Turn:
 
 
 def _data(turn: Turn, event: ev.DataArrived) -> Turn:
-    if event.name == "data-worker":
-        turn = _told_worker(turn, event.data)
+    turn = _with_worker_of(turn, event)
     if event.transient:
         return replace(turn, activity=_activity(event.data) or turn.activity)
     part = DataPart(event.name, event.data, event.data_id)
-    if event.data_id is not None:
-        for at, old in enumerate(turn.parts):
-            if isinstance(old, DataPart) and (old.name, old.data_id) == (event.name, event.data_id):
-                return put(turn, at, part)
-    return push(turn, part)
+    at = None if event.data_id is None else data_at(turn, event.name, event.data_id)
+    return push(turn, part) if at is None else put(turn, at, part)
 
 
-def _told_worker(turn: Turn, said: Json) -> Turn:
-    """A stream may be the only place that names the worker it has just created.
+def named_worker(event: ev.StreamEvent) -> str | None:
+    """The worker that an event names; None for nearly all.
 
-    Nobody published how: a string, or an object with an id, is taken; a known id is never overwritten.
+    A stream may be the only place that names the worker it has just created. How is not
+    published: a Worker, data of a worker (a string, or an object with an id), or metadata.
     """
+    match event:
+        case ev.WorkerRead():
+            return event.snapshot.worker_id
+        case ev.DataArrived(name="data-worker", data=dict() as box):
+            return _text_in(box, ("workerId", "worker_id", "id"))
+        case ev.DataArrived(name="data-worker", data=str() as name):
+            return name or None
+        case ev.MessageStarted() | ev.MetadataMerged():
+            return _text_in(event.metadata, ("workerId", "worker_id"))
+        case _:
+            return None
+
+
+def _text_in(box: JsonObject, keys: tuple[str, ...]) -> str | None:
+    return next((value for key in keys if isinstance(value := box.get(key), str) and value), None)
+
+
+def _with_worker_of(turn: Turn, event: ev.StreamEvent) -> Turn:
+    """The turn with the worker that the event names; a known id is never overwritten."""
     if turn.worker_id is not None or turn.order.worker_id is not None:
         return turn
-    box = said if isinstance(said, dict) else {"id": said}
-    found = next((v for k in ("workerId", "worker_id", "id") if isinstance(v := box.get(k), str) and v), None)
-    return turn if found is None else replace(turn, worker_id=found)
-
-
-def _told_in_metadata(turn: Turn, metadata: JsonObject) -> Turn:
-    named = {key: value for key, value in metadata.items() if key in ("workerId", "worker_id")}
-    return _told_worker(turn, named) if named else turn
+    named = named_worker(event)
+    return turn if named is None else replace(turn, worker_id=named)
 
 
 def _activity(data: Json) -> str | None:
@@ -189,12 +204,12 @@ def _life(turn: Turn, event: ev.Life) -> Turn:
     match event:
         case ev.MessageStarted():
             named = event.message_id if event.message_id is not None else turn.message_id
-            turn = _told_in_metadata(turn, event.metadata)
+            turn = _with_worker_of(turn, event)
             return replace(turn, message_id=named, metadata=merge(turn.metadata, event.metadata))
         case ev.StepStarted() | ev.StepFinished() | ev.StepReset():
             return _step(turn, event)
         case ev.MetadataMerged():
-            turn = _told_in_metadata(turn, event.metadata)
+            turn = _with_worker_of(turn, event)
             return replace(turn, metadata=merge(turn.metadata, event.metadata))
         case ev.UsageReported():
             return replace(turn, stream_usage=merge(turn.stream_usage, event.usage))
@@ -215,8 +230,8 @@ def _step(turn: Turn, event: ev.StepStarted | ev.StepFinished | ev.StepReset) ->
             # serves both, since a repeated id opens a new part anyway.
             return turn
         case ev.StepReset():
-            first = step_start(turn)
-            return replace(turn, parts=turn.parts[:first], open_text=(), open_reasoning=())
+            kept = tuple(turn.parts[: step_start(turn)])
+            return replace(turn, parts=kept, open_text=(), open_reasoning=())
         case _:
             assert_never(event)
 
@@ -232,15 +247,27 @@ def _end(turn: Turn, event: ev.Finished | ev.Aborted | ev.Failed | ev.StreamDone
                 metadata=merge(turn.metadata, event.metadata),
             )
         case ev.Aborted():
-            return replace(turn, finished=True, aborted=True, abort_reason=event.reason)
+            # What is complete cannot be cancelled any more.
+            return turn if ended_well(turn) else _aborted(turn, event)
         case ev.Failed():
-            if not event.in_message:
-                return replace(turn, stream_fault=event.text)
-            return replace(turn, errors=(*turn.errors, event.text))
+            return _failed(turn, event)
         case ev.StreamDone():
             return replace(turn, finished=True)
         case _:
             assert_never(event)
+
+
+def _aborted(turn: Turn, event: ev.Aborted) -> Turn:
+    return replace(turn, finished=True, aborted=True, abort_reason=event.reason)
+
+
+def _failed(turn: Turn, event: ev.Failed) -> Turn:
+    """An error fails the answer unless the answer had ended well before."""
+    if ended_well(turn):
+        return replace(turn, late_errors=(*turn.late_errors, event.text))
+    if not event.in_message:
+        return replace(turn, stream_fault=event.text)
+    return replace(turn, errors=(*turn.errors, event.text))
 
 
 def merge(old: JsonObject, new: JsonObject) -> JsonObject:

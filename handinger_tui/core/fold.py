@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable
 from typing import assert_never
 
 from handinger_tui.core import events as ev
-from handinger_tui.core.advance import advance
+from handinger_tui.core.advance import advance, named_worker
 from handinger_tui.core.dialects import Hint, StreamDecoder
 from handinger_tui.core.frames import Frame, Framing, Look, Note, Via
 from handinger_tui.core.history import History, amount_of, emptied, with_answer_of
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse, parse_exact
 from handinger_tui.core.outcome import fault_of
+from handinger_tui.core.places import growing, settled
 from handinger_tui.core.reconcile import (
     close_parts,
     keep_equal,
@@ -26,7 +27,7 @@ from handinger_tui.core.reconcile import (
     with_snapshot,
 )
 from handinger_tui.core.replacing import replace
-from handinger_tui.core.snapshot import snapshot_of
+from handinger_tui.core.snapshot import ANOTHER_WORKER, names_another, snapshot_of
 from handinger_tui.core.text import join_all
 from handinger_tui.core.turn import Order, Retry, Turn, TurnStatus
 
@@ -54,12 +55,16 @@ class Fold:
         self, order: Order, prior: Turn | None = None, tap: Callable[[ev.StreamEvent], None] | None = None
     ) -> None:
         self._answer = prior or Turn(order)
+        """Its parts grow in place while a stream tells it; see `core.places`."""
+        self._shown_of = self._shown = self._answer
         self._prior = prior
         self._kept: Turn | None = None
         self._decoder: StreamDecoder | None = None
         self._via = Via.POST
         self._begun = False
         self._over = False
+        self.misdirected = False
+        """The body under way, or the last one, is of another worker: nothing of it counts."""
         self._history = History(order)
         self._tap = tap
         self._growth: list[str] = []
@@ -72,10 +77,16 @@ class Fold:
         self._grow()
         kept = self._kept
         if kept is None or self._answer.finished:
-            return self._answer
+            return self._settled_answer()
         if self._history.touched and amount_of(self._answer) >= amount_of(kept):
-            return self._answer
+            return self._settled_answer()
         return with_answer_of(self._answer, kept)
+
+    def _settled_answer(self) -> Turn:
+        """The answer as a value; the same one until something is added."""
+        if self._shown_of is not self._answer:
+            self._shown_of, self._shown = self._answer, settled(self._answer)
+        return self._shown
 
     def feed(self, frame: Frame) -> Turn:
         """Take one frame and return the turn; never raises for anything a server can send."""
@@ -89,10 +100,10 @@ class Fold:
             case Framing.SSE | Framing.LINES | Framing.TEXT:
                 self._stream(frame)
             case Framing.NOTE:
-                self._grow()
+                self._settle_answer()
                 self._note(frame)
             case Framing.JSON:
-                self._grow()
+                self._settle_answer()
                 self._look(frame)
             case _:
                 assert_never(frame.framing)
@@ -146,7 +157,9 @@ class Fold:
         self._decoder = StreamDecoder(
             Hint(as_text(said.get("content_type")) or "", as_text(said.get("encoding")) or "")
         )
-        worker_id = as_text(said.get("worker_id")) or self._answer.worker_id
+        named, asked = as_text(said.get("worker_id")), self._worker_asked()
+        self.misdirected = False
+        worker_id = self._answer.worker_id if names_another(named, asked) else named or self._answer.worker_id
         self._answer = replace(
             self._answer, status=TurnStatus.ACCEPTED, worker_id=worker_id, activity=None, retry=None
         )
@@ -155,6 +168,8 @@ class Fold:
             self._kept = self.turn
             self._answer = emptied(self._answer)
             self._history.restart()
+        if names_another(named, asked):
+            self._misdirect()
 
     def _closed(self, *, clean: bool) -> None:
         if self._decoder is not None:
@@ -187,6 +202,32 @@ class Fold:
             retry=None,
         )
 
+    # -- another worker ------------------------------------------------------------
+    def _worker_asked(self) -> str | None:
+        """The worker that a body has to be of; None while a new one has not been named for certain.
+
+        Where our POST creates a worker, the first Worker that it brings names it.
+        """
+        turn = self._answer
+        if turn.order.worker_id is not None:
+            return turn.order.worker_id
+        return None if self._via is Via.POST and turn.snapshot is None else turn.worker_id
+
+    def _misdirect(self) -> None:
+        self.misdirected = True
+        self._answer = replace(self._answer, stream_fault=ANOTHER_WORKER)
+
+    def _names_another(self, event: ev.StreamEvent) -> bool:
+        """Whether an event is about another worker; then a body that begins with it counts for nothing."""
+        named = named_worker(event)
+        if named is None or not names_another(named, self._worker_asked()):
+            return False
+        if self._answer.parts:
+            # A mention within our answer; of a whole Worker nothing is taken.
+            return isinstance(event, ev.WorkerRead)
+        self._misdirect()
+        return True
+
     # -- whole Workers -------------------------------------------------------------
     def _look(self, frame: Frame) -> None:
         if self._answer.retry is not None:
@@ -196,10 +237,16 @@ class Fold:
         except NotJson:
             self._answer = replace(self._answer, skipped=self._answer.skipped + 1)
             return
+        look = Look(frame.event)
+        asked = self._worker_asked() if look in (Look.ANSWER, Look.BEFORE) else self._answer.worker_id
+        if names_another(snapshot.worker_id, self._answer.order.worker_id or asked):
+            if look is Look.ANSWER:
+                self._misdirect()
+            return
         if self._over:
             self._answer = with_snapshot(self._answer, snapshot)
             return
-        match Look(frame.event):
+        match look:
             case Look.BEFORE:
                 self._answer = replace(self._answer, before=snapshot)
             case Look.MONEY:
@@ -224,17 +271,25 @@ class Fold:
             self._answer = replace(self._answer, encoding=decoder.name)
 
     def _apply(self, event: ev.StreamEvent) -> None:
-        if self._tap is not None:
-            self._tap(event)
+        if self.misdirected:
+            return
         if isinstance(event, _GROWTH) and self._kept is None:
+            if self._tap is not None:
+                self._tap(event)
             self._hold(event)
             return
         self._grow()
+        if self._names_another(event):
+            return
+        if self._tap is not None:
+            self._tap(event)
         if isinstance(event, ev.MessageStored):
+            self._settle_answer()
             self._answer = self._history.stored(self._answer, event.message)
         elif isinstance(event, ev.MessageStarted):
             self._started(event)
         elif isinstance(event, ev.WorkerRead):
+            self._settle_answer()
             self._history.touch()
             self._answer = read_stream_snapshot(self._answer, event.snapshot)
         elif not self._history.theirs:
@@ -255,7 +310,12 @@ class Fold:
         if self._growth:
             grown = self._grows(self._grows_at, join_all(self._growth))
             self._growth = []
-            self._answer = advance(self._answer, grown)
+            self._answer = advance(growing(self._answer), grown)
+
+    def _settle_answer(self) -> None:
+        """Whole Workers and messages are merged into a value."""
+        self._grow()
+        self._answer = self._settled_answer()
 
     def _started(self, event: ev.MessageStarted) -> None:
         self._begun = True
@@ -276,4 +336,5 @@ class Fold:
                 self._answer = with_answer_of(self._answer, self._kept)
         if not isinstance(event, ev.Unknown):
             self._history.touch()
-        self._answer = advance(self._answer, event)
+        self._answer = self._history.rejoined(self._answer, event, self._kept)
+        self._answer = advance(growing(self._answer), event)

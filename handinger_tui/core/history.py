@@ -7,8 +7,10 @@ from typing import Any, Final
 from handinger_tui.core import events as ev
 from handinger_tui.core.jsontext import as_object
 from handinger_tui.core.messages import asks, id_of, parts_of, role_of
+from handinger_tui.core.places import insert, push
 from handinger_tui.core.replacing import replace
-from handinger_tui.core.turn import Order, ReasoningPart, TextPart, Turn
+from handinger_tui.core.tools import call_meant, call_of
+from handinger_tui.core.turn import Order, Part, ReasoningPart, TextPart, Turn
 
 NO_ANSWER: Final[dict[str, Any]] = {
     "parts": (),
@@ -22,6 +24,7 @@ NO_ANSWER: Final[dict[str, Any]] = {
     "aborted": False,
     "abort_reason": None,
     "errors": (),
+    "late_errors": (),
     "stream_fault": None,
     "stream_usage": {},
 }
@@ -69,6 +72,9 @@ class History:
         self._stored_id: str | None = None
         self._base: Turn | None = None
         self._stored_last = False
+        self._aside: tuple[Part, ...] = ()
+        """Parts of a stored message of ours that the live stream seems to tell anew."""
+        self._aside_at = 0
 
     @property
     def foreign(self) -> bool:
@@ -98,6 +104,7 @@ class History:
         else:
             base = turn if self._mine and turn.parts else emptied(turn)
         self._stored_last, self._stored_id, self._base = True, message_id, base
+        self._aside = ()
         parts = (*base.parts, *parts_of(message))
         metadata = as_object(message.get("metadata"))
         return replace(base, parts=parts, message_id=message_id, metadata={**base.metadata, **metadata})
@@ -130,9 +137,33 @@ class History:
         if again and self._base is not None:
             # Stored as far as it had come, and now told from its beginning.
             self._stored_id = None
+            self._aside_at = len(self._base.parts)
+            self._aside = tuple(turn.parts[self._aside_at :])
             return with_answer_of(turn, self._base)
         other = event.message_id is not None and event.message_id != turn.message_id
         over = turn.finished or self._stored_id is not None
         if other and over and turn.parts and not self._mine:
+            self._aside, self._aside_at = tuple(turn.parts), -1
             return emptied(turn)
         return replace(turn, finished=False) if turn.finished else turn
+
+    def rejoined(self, turn: Turn, event: ev.StreamEvent, kept: Turn | None) -> Turn:
+        """Prepare for an update of a call that the answer does not hold.
+
+        A stream that updates a call of the stored message goes on with that message, and does not
+        tell it anew: its parts come back. So do those of the answer `kept` from a lost stream. Of an
+        older message that is not ours only the call itself is taken over.
+        """
+        meant = call_meant(event) if self._aside or kept is not None else None
+        if meant is None or call_of(turn.parts, meant) is not None:
+            return turn
+        call = call_of(self._aside, meant)
+        if call is not None and self._aside_at < 0:
+            return push(turn, call)
+        if call is not None:
+            parts, self._aside = self._aside, ()
+            return insert(turn, self._aside_at, parts)
+        if kept is not None and call_of(kept.parts, meant) is not None:
+            turn = replace(turn, metadata={**kept.metadata, **turn.metadata})
+            return insert(turn, 0, kept.parts)
+        return turn

@@ -40,6 +40,11 @@ def failure_text(turn: Turn) -> str | None:
     return None
 
 
+def ended_well(turn: Turn) -> bool:
+    """The stream said that the answer is complete, and nothing of a failure."""
+    return turn.finished and not (turn.errors or turn.aborted or turn.finish_reason == "error")
+
+
 def incomplete_reason(turn: Turn) -> str | None:
     """Why an answer that ended is not whole, None when it is."""
     if turn.incomplete is not None:

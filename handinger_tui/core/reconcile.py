@@ -118,12 +118,16 @@ def _sight_without_messages(turn: Turn, snapshot: Snapshot, *, accepted: bool) -
         or snapshot.usage != before.usage
         or snapshot.error != before.error
     )
+    shows_end = bool(snapshot.output_text) or snapshot.failed
     if accepted:
-        told = bool(snapshot.output_text) or snapshot.failed
-        return Sight.DONE if told and (before is None or changed) else Sight.EMPTY
-    if before is None:
-        return Sight.UNSURE
-    return Sight.DONE if changed else Sight.ABSENT
+        return Sight.DONE if shows_end and (before is None or changed) else Sight.EMPTY
+    if changed:
+        return Sight.DONE if shows_end else Sight.UNSURE
+    if snapshot.unused:
+        return Sight.ABSENT
+    # A worker that has become pending may have our message, and shows no messages to tell.
+    begun = before is not None and snapshot.unfinished and snapshot.status != before.status
+    return Sight.UNSURE if before is None or begun else Sight.ABSENT
 
 
 def final_text(turn: Turn, snapshot: Snapshot) -> str | None:
@@ -222,7 +226,7 @@ def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
 
 
 def _added(old: Snapshot, new: Snapshot) -> Snapshot:
-    """`new`, with what only `old` knew: an error, figures, files and sources are never unsaid."""
+    """`new`, with what only `old` knew: an error, a figure, files and sources are never unsaid."""
     files = {file.url: file for file in (*old.files, *new.files)}
     sources = {source.url: source for source in (*old.sources, *new.sources)}
     ended = not old.busy
@@ -233,8 +237,8 @@ def _added(old: Snapshot, new: Snapshot) -> Snapshot:
         title=new.title or old.title,
         files=new.files if len(files) == len(new.files) else tuple(files.values()),
         sources=new.sources if len(sources) == len(new.sources) else tuple(sources.values()),
-        usage=new.usage if new.usage.known() else old.usage,
-        costs=new.costs if new.costs.known() else old.costs,
+        usage=new.usage.filled_from(old.usage),
+        costs=new.costs.filled_from(old.costs),
         structured_output=old.structured_output if new.structured_output is None else new.structured_output,
     )
 

@@ -265,15 +265,19 @@ def _is_ip(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """localhost, 127.0.0.0/8 and ::1. Neither a name that merely begins with 127. nor ::ffff:127.0.0.1."""
-    if host == "localhost":
+    """This machine: localhost and names that end in it (RFC 6761), 127.0.0.0/8, ::1, ::ffff:127.0.0.1.
+
+    Not a number in another form (2130706433, 0x7f.1): what it means is up to whoever resolves it.
+    """
+    name = host.lower().removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
         address = ip_address(host)
     except ValueError:
         return False
-    # From Python 3.13 on an IPv4 address written as IPv6 is loopback when the one inside is.
-    return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
+    inside = getattr(address, "ipv4_mapped", None)
+    return address.is_loopback or (inside is not None and inside.is_loopback)
 
 
 # -- file names ------------------------------------------------------------------

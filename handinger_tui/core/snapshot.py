@@ -53,6 +53,8 @@ class Snapshot:
     title: str | None = None
     url: str | None = None
     messages: tuple[JsonObject, ...] = ()
+    lists_messages: bool = False
+    """The Worker came with a list of messages, even an empty one."""
     files: tuple[WorkerFile, ...] = ()
     sources: tuple[WorkerSource, ...] = ()
     usage: Usage = NO_USAGE
@@ -66,14 +68,25 @@ class Snapshot:
     def busy(self) -> bool:
         """True unless the worker says it is done.
 
-        An unknown status counts as busy only while `running` is not false. One that says
-        neither is done when it has an answer or an error to show.
+        `running` decides where it is a boolean. Without it an unknown status counts as busy, and a
+        worker without a status is done when it has an answer or an error to show.
         """
         if self.running_flag is not None:
-            return self.running_flag or (self.status in {"pending", "queued"} and not self.output_text)
+            return self.running_flag
         if self.status is None:
             return not self.output_text and self.error is None
         return self.status not in ENDED
+
+    @property
+    def unfinished(self) -> bool:
+        """The status names no end of a run, whether or not the worker is busy: pending, queued, a new one."""
+        return self.status is not None and self.status not in ENDED
+
+    @property
+    def unused(self) -> bool:
+        """Nothing shows that the worker was ever used: an empty list of messages, no answer, no usage."""
+        shown = self.messages or self.output_text or self.error or any(self.usage.known().values())
+        return self.lists_messages and not shown
 
     @property
     def silent(self) -> bool:
@@ -121,6 +134,7 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
         title=as_text(wire.get("title")),
         url=as_text(wire.get("url")),
         messages=tuple(item for item in as_list(wire.get("messages")) if isinstance(item, dict)),
+        lists_messages=isinstance(wire.get("messages"), list),
         files=tuple(_files(wire)),
         sources=tuple(_sources(wire)),
         usage=usage_of(as_object(wire.get("usage"))),
@@ -129,6 +143,14 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
         metadata=as_object(wire.get("metadata")),
         created_at=_milliseconds(wire.get("created_at")),
     )
+
+
+ANOTHER_WORKER: Final = "The service answered for another worker than the one asked for; that was not used."
+
+
+def names_another(named: str | None, asked: str | None) -> bool:
+    """Whether an answer is about another worker than the one asked for. One without an id is not."""
+    return named is not None and asked is not None and named != asked
 
 
 @dataclass(frozen=True, slots=True)

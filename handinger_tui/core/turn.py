@@ -273,6 +273,9 @@ class Turn:
     aborted: bool = False
     abort_reason: str | None = None
     errors: tuple[str, ...] = ()
+    """Errors of the answer, by the service's own words."""
+    late_errors: tuple[str, ...] = ()
+    """Errors that came after the answer had ended well: they undo nothing."""
     stream_fault: str | None = None
     """The service broke the stream off and said why (no error of the message)."""
     fault: Fault | None = None

@@ -73,6 +73,11 @@ class _Numbers:
         named = zip(self.__match_args__, self.members, strict=True)
         return {name: value for name, value in named if value is not None}
 
+    def filled_from(self, earlier: Self) -> Self:
+        """The same numbers; a member that is missing here is taken from `earlier`."""
+        pairs = zip(self.members, earlier.members, strict=True)
+        return type(self)(*[before if now is None else now for now, before in pairs])
+
     def falls_below(self, earlier: Self) -> bool:
         """True when any member known on both sides is smaller than it was in `earlier`."""
         before, now = earlier.known(), self.known()

@@ -19,7 +19,8 @@ TURN = Turn(Order("turn_1", "Why?", 0), finished=True)
     [
         ({"status": "running", "running": True}, True),
         ({"status": "completed", "running": False}, False),
-        ({"status": "pending", "running": False}, True),
+        ({"status": "pending", "running": False}, False),
+        ({"status": "pending"}, True),
         ({"status": "pending", "running": False, "output_text": "There"}, False),
         ({"status": "pondering"}, True),
         ({"status": "pondering", "running": False}, False),

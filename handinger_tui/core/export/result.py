@@ -78,7 +78,7 @@ def _content(turn: Turn, saved: dict[str, str]) -> JsonObject:
         "data": [data_object(part) for part in turn.parts if isinstance(part, DataPart)],
         "metadata": turn.metadata,
         "aborted": turn.aborted,
-        "errors": list(turn.errors),
+        "errors": [*turn.errors, *turn.late_errors],
     }
 
 

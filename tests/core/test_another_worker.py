@@ -1,0 +1,129 @@
+"""What is about another worker than the one asked for changes nothing of a turn."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from handinger_tui.core.fold import fold
+from handinger_tui.core.frames import Framing, Look, Note, Piece
+from handinger_tui.core.turn import Order, Turn
+from tests.wire.recordings import Tape
+
+CONTINUED = Order("turn_1", "hello", 0, "w1", seen_before=0)
+CREATED = Order("turn_1", "hello", 0)
+
+
+def chunk(**members: Any) -> Piece:
+    return Piece(Framing.SSE, json.dumps(members))
+
+
+def worker(worker_id: str, text: str = "theirs", usd: int = 99) -> dict[str, Any]:
+    asked = [
+        {"id": "u", "role": "user", "parts": [{"type": "text", "text": "hello"}]},
+        {"id": "a", "role": "assistant", "parts": [{"type": "text", "text": text}]},
+    ]
+    body = {
+        "object": "worker",
+        "status": "completed",
+        "running": False,
+        "messages": asked,
+        "output_text": text,
+    }
+    return {"id": worker_id, **body, "usage": {"costUsd": usd}}
+
+
+ANSWER = [
+    chunk(type="start", messageId="m"),
+    chunk(type="text-delta", id="t", delta="an answer"),
+    chunk(type="finish"),
+]
+NAMES: dict[str, Piece] = {
+    "a worker": Piece(Framing.SSE, json.dumps(worker("w2"))),
+    "a wrapped worker": Piece(Framing.SSE, json.dumps({"type": "worker.updated", "worker": worker("w2")})),
+    "data": chunk(type="data-worker", data={"id": "w2"}),
+    "transient data": chunk(type="data-worker", data={"workerId": "w2"}, transient=True),
+    "a bare id": chunk(type="data-worker", data="w2"),
+    "metadata of the start": chunk(type="start", messageId="m", messageMetadata={"workerId": "w2"}),
+    "metadata": chunk(type="message-metadata", messageMetadata={"worker_id": "w2"}),
+}
+
+
+def opened(taped: Tape, via: str = "post", worker_id: str | None = None) -> Tape:
+    return taped.note(Note.OPENED, via=via, status=200, content_type="", encoding="", worker_id=worker_id)
+
+
+def streamed(taped: Tape, pieces: list[Piece], via: str = "post", worker_id: str | None = None) -> Tape:
+    opened(taped, via, worker_id)
+    for piece in pieces:
+        taped.take(piece)
+    return taped.note(Note.CLOSED, clean=True)
+
+
+def content(turn: Turn) -> tuple[Any, ...]:
+    return turn.worker_id or turn.order.worker_id, turn.parts, turn.finished, turn.snapshot, turn.metadata
+
+
+@pytest.mark.parametrize("via", ["post", "replay", "subscribe"])
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_a_stream_that_begins_with_another_worker_counts_for_nothing(name: str, via: str) -> None:
+    turn = fold(CONTINUED, streamed(Tape(), [NAMES[name], *ANSWER], via).frames)
+    assert content(turn) == ("w1", (), False, None, {})
+    assert turn.stream_fault is not None
+
+
+@pytest.mark.parametrize("via", ["replay", "subscribe"])
+def test_what_had_come_before_stays(via: str) -> None:
+    taped = streamed(Tape(), ANSWER[:2])
+    had = fold(CONTINUED, taped.frames)
+    turn = fold(CONTINUED, streamed(taped, [NAMES["data"], *ANSWER], via).frames)
+    assert (turn.parts, turn.text, turn.finished) == (had.parts, "an answer", False)
+
+
+@pytest.mark.parametrize("via", ["post", "subscribe"])
+def test_a_header_that_names_another_worker_moves_nothing(via: str) -> None:
+    turn = fold(CONTINUED, streamed(Tape(), ANSWER, via, worker_id="w2").frames)
+    assert content(turn) == ("w1", (), False, None, {})
+
+
+def test_the_next_stream_counts_again() -> None:
+    taped = streamed(Tape(), [NAMES["a worker"], *ANSWER])
+    turn = fold(CONTINUED, streamed(taped, ANSWER, "replay").frames)
+    assert (turn.text, turn.finished) == ("an answer", True)
+
+
+def test_a_worker_mentioned_within_our_answer_is_left_out_and_the_answer_goes_on() -> None:
+    turn = fold(
+        CONTINUED, streamed(Tape(), [*ANSWER[:2], NAMES["a worker"], NAMES["data"], ANSWER[2]]).frames
+    )
+    assert (turn.text, turn.finished, turn.snapshot, turn.worker_id) == ("an answer", True, None, None)
+
+
+@pytest.mark.parametrize("look", list(Look))
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_a_reading_of_another_worker_changes_nothing(look: Look, wrapped: bool) -> None:
+    theirs = worker("w2")
+    body = json.dumps({"worker": theirs} if wrapped else theirs)
+    taped = streamed(Tape(), ANSWER)
+    had = fold(CONTINUED, taped.frames)
+    turn = fold(CONTINUED, taped.take(Piece(Framing.JSON, body, look)).frames)
+    assert (content(turn), turn.before) == (content(had), None)
+
+
+@pytest.mark.parametrize("look", [Look.DURING, Look.MONEY, Look.AFTER])
+def test_a_created_worker_is_not_exchanged_by_a_later_reading(look: Look) -> None:
+    taped = opened(Tape()).take(Piece(Framing.JSON, json.dumps(worker("w1", "ours", 1)), Look.ANSWER))
+    taped.note(Note.CLOSED, clean=True)
+    turn = fold(CREATED, taped.take(Piece(Framing.JSON, json.dumps(worker("w2")), look)).frames)
+    assert (turn.worker_id, turn.text) == ("w1", "ours")
+    assert turn.snapshot is not None
+    assert turn.snapshot.usage.cost_usd == Decimal(1)
+
+
+def test_one_without_an_id_is_taken() -> None:
+    ours = {key: value for key, value in worker("", "ours", 1).items() if key != "id"}
+    turn = fold(CONTINUED, streamed(Tape(), [Piece(Framing.SSE, json.dumps(ours))]).frames)
+    assert (turn.text, turn.worker_id) == ("ours", "w1")

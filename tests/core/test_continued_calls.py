@@ -1,0 +1,159 @@
+"""Calls that go on elsewhere than where they began keep their name and input."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from handinger_tui.core.fold import Fold, fold
+from handinger_tui.core.frames import Framing, Note, Piece
+from handinger_tui.core.turn import Order, ToolPart, ToolState, Turn
+from tests.wire.recordings import Tape
+
+ORDER = Order("turn_1", "hello", 0, "w1")
+CALL = {"type": "tool-search", "toolCallId": "c1", "state": "input-available", "input": {"query": "bees"}}
+STORED: dict[str, Any] = {
+    "id": "m1",
+    "role": "assistant",
+    "parts": [{"type": "step-start"}, {"type": "text", "text": "Searching.", "state": "done"}, CALL],
+}
+QUESTION = {"id": "u1", "role": "user", "parts": [{"type": "text", "text": "hello"}]}
+
+
+def chunk(**members: Any) -> Piece:
+    return Piece(Framing.SSE, json.dumps(members))
+
+
+START = chunk(type="start", messageId="m1")
+OUTPUT = chunk(type="tool-output-available", toolCallId="c1", output=["about bees"])
+ASKS = chunk(type="tool-approval-request", approvalId="a1", toolCallId="c1")
+REST = [
+    chunk(type="start-step"),
+    chunk(type="text-start", id="t"),
+    chunk(type="text-delta", id="t", delta=" Done."),
+    chunk(type="text-end", id="t"),
+    chunk(type="finish", finishReason="stop"),
+]
+
+
+def played(*bodies: tuple[str, list[Piece]], order: Order = ORDER) -> Turn:
+    """The turn of several responses, each by the route it came by."""
+    taped = Tape()
+    for via, pieces in bodies:
+        taped.note(Note.OPENED, via=via, status=200, content_type="", encoding="", worker_id=None)
+        for piece in pieces:
+            taped.take(piece)
+        taped.note(Note.CLOSED, clean=True)
+    live = Fold(order)
+    for frame in taped.frames:
+        live.feed(frame)
+    assert fold(order, taped.frames) == live.turn
+    return live.turn
+
+
+def calls(turn: Turn) -> list[tuple[str, Any, ToolState]]:
+    return [(p.name, p.input, p.state) for p in turn.parts if isinstance(p, ToolPart)]
+
+
+UPDATES: dict[str, tuple[list[Piece], ToolState]] = {
+    "output": ([OUTPUT], ToolState.OUTPUT_AVAILABLE),
+    "failed": ([chunk(type="tool-output-error", toolCallId="c1", errorText="no")], ToolState.OUTPUT_ERROR),
+    "denied": ([chunk(type="tool-output-denied", toolCallId="c1")], ToolState.OUTPUT_DENIED),
+    "approval": ([ASKS], ToolState.APPROVAL_REQUESTED),
+    "delta": (
+        [chunk(type="tool-input-delta", toolCallId="c1", inputTextDelta="")],
+        ToolState.INPUT_AVAILABLE,
+    ),
+    "ready without input": ([chunk(type="tool-input-available", toolCallId="c1")], ToolState.INPUT_AVAILABLE),
+    "input error": (
+        [chunk(type="tool-input-error", toolCallId="c1", errorText="no")],
+        ToolState.OUTPUT_ERROR,
+    ),
+    "started without a name": ([chunk(type="tool-input-start", toolCallId="c1")], ToolState.INPUT_STREAMING),
+    "ai-sdk-4 result": (
+        [Piece(Framing.LINES, 'a:{"toolCallId":"c1","result":["about bees"]}')],
+        ToolState.OUTPUT_AVAILABLE,
+    ),
+    "cloudflare output": (
+        [Piece(Framing.SSE, json.dumps({"type": "cf_agent_use_chat_response", "body": OUTPUT.data}))],
+        ToolState.OUTPUT_AVAILABLE,
+    ),
+    "openai output": (
+        [
+            chunk(
+                type="response.output_item.done",
+                item={"type": "function_call_output", "call_id": "c1", "output": "about bees"},
+            )
+        ],
+        ToolState.OUTPUT_AVAILABLE,
+    ),
+}
+
+
+@pytest.mark.parametrize("start", [[START], [chunk(type="start")], []], ids=["same id", "no id", "no start"])
+@pytest.mark.parametrize("name", sorted(UPDATES))
+def test_a_stored_call_that_the_live_stream_updates_keeps_name_and_input(
+    name: str, start: list[Piece]
+) -> None:
+    update, state = UPDATES[name]
+    stored = [Piece(Framing.SSE, json.dumps(message)) for message in (QUESTION, STORED)]
+    turn = played(("replay", [*stored, *start, *update, *REST]))
+    assert calls(turn) == [("search", {"query": "bees"}, state)]
+    assert turn.texts == ("Searching.", " Done.")
+    assert turn.finished
+
+
+def test_the_array_of_stored_messages_does_as_well_and_twice_is_no_more_than_once() -> None:
+    listed = chunk(type="messages", messages=[QUESTION, STORED])
+    whole = [listed, START, OUTPUT, *REST]
+    assert played(("replay", whole)).parts == played(("post", whole[:3]), ("replay", whole)).parts
+
+
+def test_an_approval_that_is_answered_finds_the_stored_call() -> None:
+    stored = {**STORED, "parts": [{**CALL, "state": "approval-requested", "approval": {"id": "a1"}}]}
+    answered = chunk(type="tool-approval-response", approvalId="a1", approved=True)
+    turn = played(("replay", [Piece(Framing.SSE, json.dumps(stored)), START, answered, OUTPUT]))
+    assert calls(turn) == [("search", {"query": "bees"}, ToolState.OUTPUT_AVAILABLE)]
+
+
+def test_a_message_that_is_told_anew_is_not_doubled() -> None:
+    again = [
+        chunk(type="text-delta", id="t", delta="Searching."),
+        chunk(type="tool-input-available", toolCallId="c1", toolName="search", input={"query": "bees"}),
+        OUTPUT,
+    ]
+    turn = played(
+        ("replay", [Piece(Framing.SSE, json.dumps(STORED)), START, chunk(type="start-step"), *again])
+    )
+    assert calls(turn) == [("search", {"query": "bees"}, ToolState.OUTPUT_AVAILABLE)]
+    assert turn.text == "Searching."
+
+
+def test_another_message_takes_over_the_call_alone() -> None:
+    begun = [Piece(Framing.SSE, json.dumps(STORED)), chunk(type="start", messageId="m2"), OUTPUT, *REST]
+    turn = played(("replay", begun), order=Order("turn_1", "", 0, "w1"))
+    assert calls(turn) == [("search", {"query": "bees"}, ToolState.OUTPUT_AVAILABLE)]
+    assert turn.text == " Done."
+
+
+@pytest.mark.parametrize("start", [[START], []], ids=["start", "no start"])
+def test_a_subscribed_stream_goes_on_with_the_calls_of_the_lost_one(start: list[Piece]) -> None:
+    lost = [
+        START,
+        chunk(type="text-delta", id="t", delta="Searching."),
+        chunk(type="tool-input-available", toolCallId="c1", toolName="search", input={"query": "bees"}),
+    ]
+    turn = played(("post", lost), ("subscribe", [*start, OUTPUT, *REST]))
+    assert calls(turn) == [("search", {"query": "bees"}, ToolState.OUTPUT_AVAILABLE)]
+    assert turn.texts == ("Searching.", " Done.")
+
+
+def test_input_that_was_only_streamed_is_kept_when_the_output_comes() -> None:
+    pieces = [
+        chunk(type="tool-input-start", toolCallId="c1", toolName="search"),
+        chunk(type="tool-input-delta", toolCallId="c1", inputTextDelta='{"query": "bees"}'),
+        OUTPUT,
+    ]
+    assert calls(played(("post", pieces))) == [("search", {"query": "bees"}, ToolState.OUTPUT_AVAILABLE)]

@@ -1,0 +1,271 @@
+"""Settling ends: whatever a worker answers after a doubt, and never with a wrong "not delivered"."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused, ServerFault, StreamLost
+from handinger_tui.core.fold import fold
+from handinger_tui.core.frames import Framing, Piece, Via
+from handinger_tui.core.snapshot import WorkerBody, body_of
+from handinger_tui.core.turn import Kind, Turn, TurnStatus
+from handinger_tui.engine.patience import Patience
+from tests.engine.fakes import FakeApi, FakeReply, Script, rig, says, worker
+
+WINDOW = Patience().recovery_window
+SLACK = 70.0
+"""Seconds: the reading before the settling, the last pause, and a stream that is left."""
+ENDS = {
+    TurnStatus.RUNNING,
+    TurnStatus.NOT_DELIVERED,
+    TurnStatus.UNKNOWN,
+    TurnStatus.COMPLETED,
+}
+RESET = Doubtful(Kind.NETWORK, "The connection was reset.")
+CUT = StreamLost(Kind.NETWORK, "The connection was cut.")
+NO_STREAM = Refused(Kind.NOT_FOUND, "There is no stream.")
+PENDING = worker("", status="pending", running=False, messages=[])
+ANSWERS: dict[str, str | ApiError] = {
+    "busy with another": worker("", prompt="earlier", busy=True),
+    "busy without messages": worker("", busy=True),
+    "pending": PENDING,
+    "pending, not running by its status alone": worker("", status="pending", running=None, messages=[]),
+    "an unheard-of status": worker("", status="pondering", running=False),
+    "idle": worker("", prompt="earlier"),
+    "idle with our message": worker("", prompt="hello"),
+    "queued with our message": worker("", prompt="hello", status="queued", running=False),
+    "at our message": worker("so f", prompt="hello", busy=True),
+    "another worker": worker("theirs", prompt="hello", id="w2"),
+    "nothing": "{}",
+    "nonsense": '{"status": 7, "running": "maybe", "messages": {"0": null}}',
+    "server fault": ServerFault(Kind.SERVER, "500"),
+    "later": Refused(Kind.RATE_LIMITED, "429", retry_after_s=3600.0),
+    "too large": StreamLost(Kind.TOO_LARGE, "The answer is larger than 32 bytes; it was cut."),
+    "a web page": BrokenContract(Kind.UNEXPECTED_CONTENT, "HTML"),
+    "no network": Doubtful(Kind.NETWORK, "no route"),
+    "the answer": worker("so far", prompt="hello"),
+}
+OURS = {"idle with our message", "queued with our message", "at our message", "the answer"}
+"""Answers in which our message stands."""
+STARTS: dict[str, Script | ApiError | FakeReply] = {
+    "reset": RESET,
+    "503": ServerFault(Kind.GATEWAY, "503"),
+    "a web page": BrokenContract(Kind.UNEXPECTED_CONTENT, "HTML"),
+    "cut": [*says("so", end=False), CUT],
+    "a clean end without a finish": says("so", end=False),
+    "accepted and pending": FakeReply([Piece(Framing.JSON, PENDING)], content_type="application/json"),
+}
+ACCEPTED = {"cut", "a clean end without a finish", "accepted and pending"}
+READS = 400
+
+
+@dataclass
+class RoundApi(FakeApi):
+    """Gives the answers round and round; the look before the POST is of an idle worker."""
+
+    answers: list[str | ApiError] = field(default_factory=list)
+    streams: bool = False
+    """The routes of the live stream are there, stay open, and bring nothing."""
+
+    async def read_worker(self, worker_id: str) -> WorkerBody:
+        self.reads += 1
+        await asyncio.sleep(0)
+        if not self.posts:
+            return body_of(worker("", prompt="earlier"))
+        if self.reads > READS:
+            # Watched without bound: that has to end some day.
+            return body_of(worker("so far", prompt="hello"))
+        # The first reading was the look before the POST.
+        answer = self.answers[(self.reads - 2) % len(self.answers)]
+        if isinstance(answer, ApiError):
+            raise answer
+        return body_of(answer)
+
+    @asynccontextmanager
+    async def follow(self, worker_id: str, via: Via) -> AsyncIterator[FakeReply]:
+        if not self.streams:
+            raise NO_STREAM
+        yield FakeReply([asyncio.Event()], via=via, worker_id=None)
+
+
+async def _settled(
+    start: str, answers: list[str | ApiError], *, streams: bool = False
+) -> tuple[Turn, int, float]:
+    """The turn, how often the worker was read, and the seconds it took."""
+    script = STARTS[start]
+    first = (
+        FakeReply(list(script.script), content_type=script.content_type)
+        if isinstance(script, FakeReply)
+        else script
+    )
+    api = RoundApi(
+        starts=[first if not isinstance(first, list) else list(first)], answers=answers, streams=streams
+    )
+    box = rig(api)
+    began = box.clock.monotonic()
+    await box.engine.send(box.session_id, "hello")
+    turn = (await box.settled()).turns[-1]
+    assert len(api.posts) == 1
+    assert fold(box.log.orders[turn.turn_id], box.log.stored[turn.turn_id]) == turn
+    return turn, api.reads, box.clock.monotonic() - began
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from(sorted(STARTS)),
+    st.lists(st.sampled_from(sorted(ANSWERS)), min_size=1, max_size=6),
+    st.booleans(),
+)
+@example("reset", ["pending"], False)
+@example("503", ["busy without messages"], True)
+@example("reset", ["busy with another", "idle"], False)
+@example("cut", ["at our message", "idle with our message"], True)
+def test_settling_always_ends(start: str, names: list[str], streams: bool) -> None:
+    turn, reads, seconds = asyncio.run(_settled(start, [ANSWERS[name] for name in names], streams=streams))
+    assert turn.status in ENDS
+    if start in ACCEPTED or OURS & set(names):
+        delivered = start in ACCEPTED or reads > len(names)
+        assert not (delivered and turn.status is TurnStatus.NOT_DELIVERED)
+    if turn.status is TurnStatus.COMPLETED:
+        assert "the answer" in names or reads > READS
+    runs = any(name.startswith(("busy", "at our", "pending, not")) for name in names)
+    works = runs and (start in ACCEPTED or OURS & set(names))
+    if not works:
+        assert reads <= READS
+        assert seconds <= WINDOW + SLACK
+
+
+async def test_a_pending_worker_that_does_not_run_shows_that_nothing_arrived() -> None:
+    turn, reads, seconds = await _settled("503", [PENDING])
+    assert turn.status is TurnStatus.NOT_DELIVERED
+    assert turn.draft == "hello"
+    assert turn.fault is not None
+    assert not turn.fault.may_have_been_charged
+    assert reads >= 1 + Patience().absence_looks
+    assert 15 <= seconds <= 40
+
+
+async def test_an_absence_counts_from_the_last_time_that_the_worker_ran() -> None:
+    busy = [ANSWERS["busy with another"]] * 6
+    turn, _reads, seconds = await _settled("reset", [*busy, *[ANSWERS["idle"]] * 30])
+    assert turn.status is TurnStatus.NOT_DELIVERED
+    began = sum(Patience(poll_interval=1.5).pause(at) for at in (1, 2, 3))
+    assert seconds >= began + 15
+
+
+@pytest.mark.parametrize("name", ["busy with another", "busy without messages"])
+async def test_a_worker_that_runs_for_ever_without_our_message_is_unknown(name: str) -> None:
+    turn, reads, seconds = await _settled("reset", [ANSWERS[name]], streams=True)
+    assert (turn.status, turn.text, turn.draft) == (TurnStatus.UNKNOWN, "", "hello")
+    assert turn.fault is not None
+    assert turn.fault.may_have_been_charged
+    assert reads < READS
+    assert seconds <= WINDOW + SLACK
+
+
+@pytest.mark.parametrize("start", sorted(STARTS))
+async def test_a_worker_that_flaps_without_getting_on_is_left(start: str) -> None:
+    turn, reads, seconds = await _settled(
+        start, [ANSWERS["at our message"], ANSWERS["idle with our message"]]
+    )
+    assert turn.status is TurnStatus.RUNNING
+    assert reads < READS
+    assert seconds <= WINDOW + SLACK
+
+
+async def test_a_turn_that_the_service_works_at_is_watched_without_bound() -> None:
+    turn, reads, seconds = await _settled("reset", [ANSWERS["at our message"]])
+    assert (turn.status, turn.text, reads) == (TurnStatus.COMPLETED, "so far", READS + 1)
+    assert seconds > WINDOW * 10
+
+
+async def test_one_idle_slip_does_not_end_a_long_turn() -> None:
+    slip: list[str | ApiError] = [ANSWERS["at our message"]] * 40
+    slip[3] = ANSWERS["idle with our message"]
+    turn, _reads, seconds = await _settled("cut", slip)
+    assert turn.status is TurnStatus.COMPLETED
+    assert seconds > WINDOW * 10
+
+
+@pytest.mark.parametrize("start", sorted(ACCEPTED))
+async def test_an_accepted_turn_that_stays_queued_is_still_running(start: str) -> None:
+    turn, _reads, seconds = await _settled(start, [PENDING])
+    assert (turn.status, turn.draft) == (TurnStatus.RUNNING, None)
+    assert seconds <= WINDOW + SLACK
+
+
+async def test_a_message_that_was_seen_is_never_called_not_delivered() -> None:
+    once = [ANSWERS["idle"], ANSWERS["idle with our message"], *[ANSWERS["idle"]] * 30]
+    turn, _reads, _seconds = await _settled("reset", once)
+    assert turn.status is TurnStatus.UNKNOWN
+
+
+@pytest.mark.parametrize("shown", [{}, {"usage": {"costUsd": 1}}])
+async def test_a_worker_that_has_changed_but_shows_no_answer_proves_no_absence(shown: dict[str, Any]) -> None:
+    before = worker("old answer", messages=[])
+    api = FakeApi(
+        starts=[RESET], workers=[before, worker("", status="pending", running=False, messages=[], **shown)]
+    )
+    box = rig(api)
+    await box.engine.send(box.session_id, "hello")
+    turn = (await box.settled()).turns[-1]
+    assert turn.status is TurnStatus.UNKNOWN
+
+
+@pytest.mark.parametrize("start", ["reset", "cut"])
+async def test_what_is_too_large_to_read_is_named(start: str) -> None:
+    turn, _reads, _seconds = await _settled(start, [ANSWERS["too large"]])
+    assert turn.status is TurnStatus.UNKNOWN
+    assert turn.fault is not None
+    assert turn.fault.kind is Kind.TOO_LARGE
+    assert "larger than" in turn.fault.message
+
+
+async def test_a_followed_stream_that_only_keeps_alive_is_left_when_its_worker_has_ended() -> None:
+    running, ended = ANSWERS["at our message"], ANSWERS["the answer"]
+    turn, reads, _seconds = await _settled("cut", [running] * 3 + [ended] * 50, streams=True)
+    assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "so far")
+    assert reads < 10
+
+
+async def test_another_worker_s_answer_is_not_ours() -> None:
+    theirs = ANSWERS["another worker"]
+    turn, _reads, seconds = await _settled("reset", [theirs])
+    assert (turn.status, turn.text, turn.snapshot) == (TurnStatus.UNKNOWN, "", None)
+    assert seconds <= WINDOW + SLACK
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+async def test_a_post_that_is_answered_for_another_worker_moves_nothing(labelled: bool) -> None:
+    """The worker that was asked is read: it has our answer, whatever the reply to the POST was about."""
+    theirs = Piece(Framing.JSON, worker("theirs", prompt="hello", id="w2"))
+    reply = FakeReply([theirs], content_type="application/json", worker_id="w2" if labelled else None)
+    api = FakeApi(starts=[reply], workers=[worker("", prompt="earlier"), worker("ours", prompt="hello")])
+    box = rig(api)
+    await box.engine.send(box.session_id, "hello")
+    session = await box.settled()
+    turn = session.turns[-1]
+    assert (session.worker_id, turn.worker_id) == ("w1", "w1")
+    assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "ours")
+
+
+async def test_a_post_that_is_answered_for_another_worker_alone_is_never_called_free() -> None:
+    theirs = Piece(Framing.SSE, json.dumps({"type": "data-worker", "data": {"id": "w2"}}))
+    script: Script = [theirs, *says("theirs")]
+    api = FakeApi(starts=[FakeReply(script, worker_id=None)], workers=[worker("", prompt="earlier")])
+    box = rig(api)
+    await box.engine.send(box.session_id, "hello")
+    session = await box.settled()
+    turn = session.turns[-1]
+    assert (session.worker_id, turn.status, turn.text) == ("w1", TurnStatus.UNKNOWN, "")
+    assert turn.fault is not None
+    assert "another worker" in turn.fault.message
