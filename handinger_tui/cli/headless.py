@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import errno
 import os
-import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, suppress
-from pathlib import Path
+from functools import partial
 
+from handinger_tui.cli import interrupts
+from handinger_tui.cli.answer_file import check_answer_file, save_text
 from handinger_tui.cli.attachments import attachment
 from handinger_tui.cli.ceilings import Ceilings, refusal
-from handinger_tui.cli.exits import Exit, exit_of, exit_of_kind
+from handinger_tui.cli.exits import Exit, exit_of
+from handinger_tui.cli.failures import Progress, progress_of
 from handinger_tui.cli.output import Printer, encodable, printer, say
 from handinger_tui.cli.places import expanded, places
+from handinger_tui.cli.standard_input import read_input
 from handinger_tui.cli.wiring import Parts, wired
-from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, SettingsError
+from handinger_tui.core.errors import HandingerError, LedgerError, SettingsError
 from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.limits import LimitReached
 from handinger_tui.core.receipt import receipt_line
@@ -31,19 +33,14 @@ from handinger_tui.settings import Settings
 PAINTS_A_SECOND = 30
 
 
-def prompt_of(told: argparse.Namespace) -> str:
+def prompt_of(told: argparse.Namespace, max_input_bytes: int) -> str:
     """The prompt: flag or argument, and standard input appended when it is no terminal.
 
     Raises:
         SettingsError: there is nothing to send, or it cannot be read.
     """
     typed = told.headless or told.prompt or ""
-    piped = ""
-    if sys.stdin is not None and not sys.stdin.isatty():
-        try:
-            piped = sys.stdin.buffer.read().decode("utf-8", "replace")
-        except OSError as problem:
-            raise SettingsError(f"Standard input cannot be read: {problem}.", "Nothing was sent.") from None
+    piped = read_input(max_input_bytes, raw=told.raw)
     prompt = "\n\n".join(piece for piece in (typed, piped) if piece.strip())
     if not prompt.strip():
         raise SettingsError("The prompt is empty; nothing was sent.", 'Try: handinger-tui -p "…"')
@@ -60,7 +57,7 @@ class Headless:
         self._signal: Exit | None = None
         self._session_id = self._turn_id = ""
         self._due = False
-        self._over = False
+        self._over = self._reported = False
         self._stdout_gone = False
         self._ceilings = Ceilings()
         # Known before anything is sent.
@@ -120,11 +117,7 @@ class Headless:
 
     def _listen(self, parts: Parts) -> None:
         loop = asyncio.get_running_loop()
-        for number, code in ((signal.SIGINT, Exit.INTERRUPTED), (signal.SIGTERM, Exit.TERMINATED)):
-            with suppress(NotImplementedError):
-                loop.add_signal_handler(number, self._stop, parts, code)
-        with suppress(NotImplementedError, AttributeError):
-            loop.add_signal_handler(signal.SIGHUP, self._stop, parts, Exit.TERMINATED)
+        interrupts.hand_over(loop, partial(self._stop, parts))
 
         def changed(_session_id: str) -> None:
             if not self._due:
@@ -133,9 +126,15 @@ class Headless:
 
         parts.engine.subscribe(changed)
 
-    def _stop(self, parts: Parts, code: Exit) -> None:
+    def note(self, progress: Progress) -> None:
+        """Tell how far this has come, for whoever reports an early end."""
+        progress.session_id = self._session_id or None
+        progress.turn_id = self._turn_id or None
+        progress.reported = self._reported
+
+    def _stop(self, parts: Parts, code: int) -> None:
         """A signal: stop watching; the worker goes on."""
-        self._signal = self._signal or code
+        self._signal = self._signal or Exit(code)
         parts.engine.detach(self._session_id)
 
     def _event(self, event: StreamEvent) -> None:
@@ -186,6 +185,7 @@ class Headless:
         # What is due is printed now: the result is the last line, whatever is still to be painted.
         self._paint(parts)
         self._over = True
+        self._reported = True
         self._guard(lambda: self._printer.result(session, turn))
         code = self._save(turn, self._tell(session, turn))
         with suppress(LedgerError):
@@ -230,27 +230,6 @@ class Headless:
             say(f"The answer could not be saved to {target}: {os.strerror(problem.errno or 0)}.")
             return code or Exit.LOCAL_IO
         return code
-
-
-def save_text(target: Path, text: str) -> None:
-    """Write a file that the person named, whole or not at all.
-
-    Raises:
-        OSError
-    """
-    if target.exists() and not target.is_file():
-        # A device or a pipe must not be replaced by a file; and a terminal is no place for --raw.
-        raise OSError(errno.EINVAL, "not a file")
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with part.open("x", encoding="utf-8", errors="replace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
 
 
 def _turn(session: Session, turn_id: str) -> Turn:
@@ -311,32 +290,42 @@ async def chosen_id(ledger: Ledger, prefix: str | None) -> str:
 
 
 def run(told: argparse.Namespace, settings: Settings) -> int:
-    """`handinger-tui -p`: from the parsed command line to the exit code."""
-    prompt = prompt_of(told)
+    """`handinger-tui -p`: from the parsed command line to the exit code.
+
+    Raises:
+        HandingerError
+        KeyboardInterrupt
+    """
+    # All that is free to check, before standard input is waited for.
+    if told.output:
+        check_answer_file(expanded(told.output))
     attachments = tuple(attachment(path) for path in told.file)
+    prompt = prompt_of(told, settings.limits.max_input_bytes)
+    progress = progress_of(told)
+    progress.draft = prompt
     if told.dry_run:
         from handinger_tui.cli.dry_run import run as show  # noqa: PLC0415 - needed by few commands
 
         return show(told, settings, prompt, attachments)
     if settings.local:
-        say("No key is set: the local worker answers (a demonstration, not a Handinger worker).")
-    return asyncio.run(Headless(told, settings).turn(prompt, attachments))
+        say("The local worker answers: a demonstration, not a Handinger worker.")
+    headless = Headless(told, settings)
+    return _run(headless, progress, headless.turn(prompt, attachments))
 
 
 def run_attach(told: argparse.Namespace, settings: Settings) -> int:
-    """`handinger-tui attach ID -p`."""
-    return asyncio.run(Headless(told, settings).attach(told.worker))
+    """`handinger-tui attach ID -p`.
+
+    Raises:
+        HandingerError
+        KeyboardInterrupt
+    """
+    headless = Headless(told, settings)
+    return _run(headless, progress_of(told), headless.attach(told.worker))
 
 
-def report(problem: HandingerError) -> int:
-    """Print an error that is no turn's, and give its exit code."""
-    say(problem.summary)
-    if problem.hint:
-        say(problem.hint)
-    if isinstance(problem, SettingsError):
-        return Exit.USAGE
-    if isinstance(problem, ApiError):
-        return exit_of_kind(problem.kind)
-    if isinstance(problem, LedgerError):
-        return Exit.LOCAL_IO
-    return Exit.USAGE
+def _run(headless: Headless, progress: Progress, work: Coroutine[None, None, int]) -> int:
+    try:
+        return asyncio.run(work)
+    finally:
+        headless.note(progress)

@@ -123,7 +123,11 @@ class JsonPrinter:
 
     def result(self, session: Session, turn: Turn) -> None:
         """Print the result object."""
-        self._line(result_object(session, turn, raw=self._raw))
+        self.put(result_object(session, turn, raw=self._raw))
+
+    def put(self, result: JsonObject) -> None:
+        """Print a result object."""
+        self._line(result)
 
     def _line(self, value: JsonObject) -> None:
         self._out.write(dump(value) + "\n")
@@ -158,9 +162,9 @@ class EventPrinter(JsonPrinter):
                 {"type": "usage", "usage": usage_object(figures[0]), "costs": costs_object(figures[1])}
             )
 
-    def result(self, session: Session, turn: Turn) -> None:
-        """Print the result object with its type."""
-        self._event({"type": "result", **result_object(session, turn, raw=self._raw)})
+    def put(self, result: JsonObject) -> None:
+        """Print a result object with its type."""
+        self._event({"type": "result", **result})
 
     def _event(self, value: JsonObject) -> None:
         line = {"type": value["type"], "seq": self._seq, **value}

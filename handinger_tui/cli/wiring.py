@@ -84,7 +84,7 @@ async def wired(
         stack.push_async_callback(ledger.aclose)
         address, key = settings.base_url, settings.key.reveal()
         if settings.local:
-            address, key = await _local_worker(stack)
+            address, key = await _local_worker(stack, settings.local_pace)
         client = await stack.enter_async_context(
             client_of(settings, address, key, late=trigger is Trigger.APP)
         )
@@ -119,11 +119,10 @@ async def opened_ledger(places: Places) -> tuple[Ledger, str | None]:
     return ledger, ledger.problem
 
 
-async def _local_worker(stack: AsyncExitStack) -> tuple[str, str]:
+async def _local_worker(stack: AsyncExitStack, pace: float) -> tuple[str, str]:
     # 160 ms of imports, needed only without a key.
     from handinger_tui.local.serving import LocalServer  # noqa: PLC0415
 
-    pace = float(os.environ.get("HANDINGER_LOCAL_PACE", "1"))
     server = await asyncio.to_thread(LocalServer.start, pace=pace)
     stack.push_async_callback(asyncio.to_thread, server.stop)
     return server.base_url, server.api_key
