@@ -146,7 +146,7 @@ def load(
         ),
         download_dir=str(told.get("download_dir") or ""),
         keys=tuple(sorted((str(k), str(v)) for k, v in config.get("keys", {}).items())),
-        limits=_limits(environ, config.get("limits", {}), flags.max_wait),
+        limits=_limits(environ, config.get("limits", {}), file_name, flags.max_wait),
         spending=(*_flagged(flags), *_spending(environ, config.get("spending", {}), file_name)),
         key_in_file=any(table.get("api_key") for table in (config, *config.get("profiles", {}).values())),
         local_pace=_pace(environ),
@@ -323,18 +323,21 @@ _LARGEST: Final = 10**15
 _SLOWEST: Final = 100
 
 
-def _limits(environ: Mapping[str, str], table: Mapping[str, Any], max_wait: float | None) -> Limits:
+def _limits(
+    environ: Mapping[str, str], table: Mapping[str, Any], file_name: str, max_wait: float | None
+) -> Limits:
     values: dict[str, Any] = {}
     for limit in fields(Limits):
-        variable = f"HANDINGER_{limit.name.upper()}"
-        value = environ.get(variable, table.get(limit.name))
+        where, value = f"HANDINGER_{limit.name.upper()}", environ.get(f"HANDINGER_{limit.name.upper()}")
+        if value is None:
+            where, value = f"{file_name}, limits.{limit.name}", table.get(limit.name)
         if value is None or value == "":
             continue
-        number = _number(variable, value)
+        number = _number(where, value)
         whole = limit.name.endswith("_bytes")
         if not 0 < number < _LARGEST or (whole and number != number.to_integral_value()):
             kind = "a whole number" if whole else "a number"
-            raise SettingsError(f"{variable} must be {kind} above 0.", "Fix or remove it.")
+            raise SettingsError(f"{where} must be {kind} above 0.", "Fix or remove it.")
         values[limit.name] = int(number) if whole else float(number)
     if max_wait is not None:
         values["max_wait"] = max_wait

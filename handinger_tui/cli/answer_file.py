@@ -6,16 +6,21 @@ import errno
 import os
 from pathlib import Path
 
+from handinger_tui.cli.places import expanded
 from handinger_tui.core.errors import LocalFileError
 
 
-def check_answer_file(target: Path) -> None:
-    """Make sure that `target` can be written, by making the file that would be renamed to it.
+def check_answer_file(path_text: str) -> None:
+    """Make sure that a file can be written, by making the one that would be renamed to it.
 
     Raises:
+        SettingsError: `~name` where nobody is called so.
         LocalFileError: no folder, no right to write there, or something else than a file in its place.
     """
+    target = expanded(path_text)
     try:
+        if path_text.endswith(("/", os.sep)):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         _refuse_other_than_files(target)
         part = _part_of(target)
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import sys
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
@@ -374,7 +373,7 @@ def _check(parser: Parser, told: argparse.Namespace) -> None:
         parser.error(f"{' and '.join(chosen)} name different sessions; use one")
     if told.headless is not None and told.headless and told.prompt:
         parser.error("two prompts were given; put one in quotes")
-    if told.output is not None and (not told.output or told.output.endswith(("/", os.sep))):
+    if told.output == "":
         parser.error("-o needs the name of a file")
     _check_raw(parser, told)
 

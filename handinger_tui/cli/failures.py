@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from handinger_tui.cli import interrupts
 from handinger_tui.cli.args import SUBCOMMANDS, UsageExit
 from handinger_tui.cli.exits import Exit, exit_of_kind
-from handinger_tui.cli.output import EventPrinter, JsonPrinter, say
+from handinger_tui.cli.output import EventPrinter, JsonPrinter, say, sentence
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.jsontext import Json, dump
@@ -77,7 +77,7 @@ def end_early(problem: BaseException, words: Sequence[str], options: argparse.Na
 
 def report(problem: HandingerError) -> int:
     """Print an error that is no turn's, and give its exit code."""
-    say(problem.summary)
+    say(sentence(problem.summary))
     if problem.hint:
         say(problem.hint)
     if isinstance(problem, ApiError):
@@ -91,7 +91,7 @@ def _fault_of(problem: HandingerError) -> Fault:
     if isinstance(problem, ApiError):
         return problem.fault()
     kind = Kind.DISK if isinstance(problem, LedgerError | LocalFileError) else Kind.SETTINGS
-    message = f"{problem.summary} {problem.hint}".strip()
+    message = f"{sentence(problem.summary)} {problem.hint}".strip()
     return Fault(kind, message, may_have_been_charged=False)
 
 

@@ -16,7 +16,7 @@ from handinger_tui.cli.attachments import attachment
 from handinger_tui.cli.ceilings import Ceilings, refusal
 from handinger_tui.cli.exits import Exit, exit_of
 from handinger_tui.cli.failures import Progress, progress_of
-from handinger_tui.cli.output import Printer, encodable, printer, say
+from handinger_tui.cli.output import Printer, encodable, printer, say, sentence
 from handinger_tui.cli.places import expanded, places
 from handinger_tui.cli.standard_input import read_input
 from handinger_tui.cli.wiring import Parts, wired
@@ -240,7 +240,7 @@ def _remarks(turn: Turn) -> list[str]:
     remarks = []
     fault = turn.fault
     if fault is not None:
-        remarks.append(fault.message)
+        remarks.append(sentence(fault.message))
         if fault.retry_after_s is not None:
             remarks.append(f"The service asks to wait {fault.retry_after_s:.0f} s.")
         remarks.append(
@@ -298,9 +298,9 @@ def run(told: argparse.Namespace, settings: Settings) -> int:
     """
     # All that is free to check, before standard input is waited for.
     if told.output:
-        check_answer_file(expanded(told.output))
-    attachments = tuple(attachment(path) for path in told.file)
-    prompt = prompt_of(told, settings.limits.max_input_bytes)
+        check_answer_file(told.output)
+    attachments = interrupts.wait_for(lambda: tuple(attachment(path) for path in told.file))
+    prompt = interrupts.wait_for(lambda: prompt_of(told, settings.limits.max_input_bytes))
     progress = progress_of(told)
     progress.draft = prompt
     if told.dry_run:
@@ -310,7 +310,7 @@ def run(told: argparse.Namespace, settings: Settings) -> int:
     if settings.local:
         say("The local worker answers: a demonstration, not a Handinger worker.")
     headless = Headless(told, settings)
-    return _run(headless, progress, headless.turn(prompt, attachments))
+    return _run(headless, progress, lambda: headless.turn(prompt, attachments))
 
 
 def run_attach(told: argparse.Namespace, settings: Settings) -> int:
@@ -321,11 +321,11 @@ def run_attach(told: argparse.Namespace, settings: Settings) -> int:
         KeyboardInterrupt
     """
     headless = Headless(told, settings)
-    return _run(headless, progress_of(told), headless.attach(told.worker))
+    return _run(headless, progress_of(told), lambda: headless.attach(told.worker))
 
 
-def _run(headless: Headless, progress: Progress, work: Coroutine[None, None, int]) -> int:
+def _run(headless: Headless, progress: Progress, work: Callable[[], Coroutine[None, None, int]]) -> int:
     try:
-        return asyncio.run(work)
+        return interrupts.run(work)
     finally:
         headless.note(progress)

@@ -1,20 +1,26 @@
-"""Signals before a turn takes care of them itself: none of them may be lost.
+"""Signals before a turn takes care of them itself: every one ends the run, from our first instruction on.
 
-Python drops an exception that a signal raises inside a destructor or a callback of a weak reference, which
-imports use. So each signal is also written down, and `check` is called before anything is sent.
+A signal is written down, and obeyed where that is safe: an exception in the middle of an import leaves half
+a module behind, and Python drops one inside a destructor. Where we wait, in `wait_for` and in the loop of
+`run`, it is obeyed at once; both, and `release`, obey what came before.
+
+Imports nothing but `signal`: what comes before `install` is not covered.
 """
 
 from __future__ import annotations
 
-import asyncio
 import signal
-import sys
-import threading
-from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
-from types import FrameType
-from typing import Any, Final
+
+TYPE_CHECKING = False
+"""As type checkers understand it; the module with that name takes 3 ms."""
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable, Coroutine
+    from types import FrameType
+    from typing import Any, Final, TypeVar
+
+    T = TypeVar("T")
 
 CODES: Final = {
     getattr(signal, name): code
@@ -25,6 +31,7 @@ CODES: Final = {
 
 _received: list[int] = []
 _former: dict[int, Any] = {}
+_waits: list[bool] = []
 
 
 class Interrupted(KeyboardInterrupt):
@@ -36,25 +43,82 @@ class Interrupted(KeyboardInterrupt):
 
 
 def install() -> None:
-    """From now on a signal raises `Interrupted`. One that our parent made us ignore (nohup) stays ignored."""
-    # Python takes signals in its main thread only.
-    if threading.current_thread() is not threading.main_thread():
-        return
+    """Write signals down from now on. One that our parent made us ignore (nohup) stays ignored."""
     _received.clear()
     for number in CODES:
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
-            _former[number] = signal.signal(number, _raise)
-    sys.unraisablehook = partial(_report_unraisable, sys.unraisablehook)
+            try:
+                _former[number] = signal.signal(number, _take)
+            except ValueError:
+                # Not the main thread: Python takes signals there only.
+                return
 
 
 def check() -> None:
-    """Stop here when a signal came, even if its exception was dropped.
+    """Obey a signal that came.
 
     Raises:
         Interrupted
     """
     if _received:
         raise Interrupted(_received[0])
+
+
+def wait_for(work: Callable[[], T]) -> T:
+    """Call `work`, which may wait for others: within it a signal raises `Interrupted` at once.
+
+    Raises:
+        Interrupted
+    """
+    _waits.append(True)
+    try:
+        check()
+        return work()
+    finally:
+        _waits.pop()
+
+
+def run(work: Callable[[], Coroutine[None, None, T]]) -> T:
+    """`asyncio.run`, whose task a signal cancels until that hands signals over to something else.
+
+    Raises:
+        Interrupted
+    """
+    import asyncio  # noqa: PLC0415 - 60 ms, loaded before
+
+    async def guarded() -> T:
+        task = asyncio.current_task()
+        if task is not None:
+            hand_over(asyncio.get_running_loop(), lambda _code: task.cancel())
+        return await work()
+
+    try:
+        return asyncio.run(guarded())
+    except asyncio.CancelledError:
+        check()
+        raise
+
+
+def hand_over(loop: AbstractEventLoop, stop: Callable[[int], object]) -> None:
+    """From now on a signal calls `stop` with its exit code, inside the running loop.
+
+    Raises:
+        CancelledError: a signal came before; `run` makes an `Interrupted` of it.
+    """
+    import asyncio  # noqa: PLC0415 - 60 ms, loaded before
+
+    for number, code in CODES.items():
+        if signal.getsignal(number) is signal.SIG_IGN:
+            continue
+        obey = partial(_obey, stop, code)
+        try:
+            loop.add_signal_handler(number, obey)
+        except NotImplementedError:
+            # Windows: its loops have no signal handlers, Python itself has.
+            former = signal.signal(number, partial(_call_in, loop, obey))
+            _former.setdefault(number, former)
+    if _received:
+        raise asyncio.CancelledError
 
 
 def release() -> None:
@@ -72,49 +136,25 @@ def restore() -> None:
     for number, handler in _former.items():
         signal.signal(number, handler)
     _former.clear()
-    hook = sys.unraisablehook
-    if isinstance(hook, partial) and hook.func is _report_unraisable:
-        sys.unraisablehook = hook.args[0]
 
 
 def ignore() -> None:
     """The program is ending already: a second signal must not cut its last words."""
-    if threading.current_thread() is threading.main_thread():
-        for number in CODES:
-            signal.signal(number, signal.SIG_IGN)
+    for number in _former or CODES:
+        signal.signal(number, signal.SIG_IGN)
 
 
-def hand_over(loop: asyncio.AbstractEventLoop, stop: Callable[[int], None]) -> None:
-    """From now on a signal calls `stop` with its exit code, inside the running loop.
-
-    Raises:
-        Interrupted: a signal came before.
-    """
-    for number, code in CODES.items():
-        if signal.getsignal(number) is signal.SIG_IGN:
-            continue
-        try:
-            loop.add_signal_handler(number, stop, code)
-        except NotImplementedError:
-            # Windows: its loops have no signal handlers, Python itself has.
-            former = signal.signal(number, partial(_call_in, loop, stop, code))
-            _former.setdefault(number, former)
-    check()
-
-
-def _call_in(
-    loop: asyncio.AbstractEventLoop, stop: Callable[[int], None], code: int, *_signal: object
-) -> None:
-    # A loop that has ended has nothing left to stop.
-    with suppress(RuntimeError):
-        loop.call_soon_threadsafe(stop, code)
-
-
-def _raise(number: int, _frame: FrameType | None) -> None:
+def _take(number: int, _frame: FrameType | None) -> None:
     _received.append(CODES[number])
-    raise Interrupted(CODES[number])
+    if _waits:
+        check()
 
 
-def _report_unraisable(report: Callable[[Any], object], dropped: Any) -> None:
-    if not isinstance(dropped.exc_value, Interrupted):
-        report(dropped)
+def _obey(stop: Callable[[int], object], code: int) -> None:
+    _received.append(code)
+    stop(code)
+
+
+def _call_in(loop: AbstractEventLoop, obey: Callable[[], object], *_signal: object) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(obey)

@@ -128,6 +128,7 @@ def _guarded(words: list[str]) -> int:
         if words == ["--version"]:
             sys.stdout.write(f"handinger-tui {__version__}\n")
             return 0
+        _check_descriptors()
         if SCREEN.keys() >= set(words):
             return _screen(lambda: _unparsed(words))
         from handinger_tui.cli import interrupts  # noqa: PLC0415 - not for the early frame
@@ -145,6 +146,25 @@ def _guarded(words: list[str]) -> int:
         if code_early is None:
             raise
         return code_early
+
+
+PIPES: Final = 12
+"""Two descriptors each: more than the history, the local worker and a connection need together."""
+
+
+def _check_descriptors() -> None:
+    """Fail now and in plain words, not with half of the libraries under way.
+
+    Raises:
+        OSError: EMFILE.
+    """
+    taken: list[int] = []
+    try:
+        for _ in range(PIPES):
+            taken += os.pipe()
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
 
 
 def _parsed(words: list[str]) -> argparse.Namespace:

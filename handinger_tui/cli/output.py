@@ -33,6 +33,12 @@ def put(text: str, end: str = "\n") -> None:
     sys.stdout.write(clean(text) + end)
 
 
+def sentence(text: str) -> str:
+    """`text` with a full stop, unless it ends with one or its like: words of the service often have none."""
+    text = text.rstrip()
+    return text if text.endswith((".", "!", "?", "…", ":")) else f"{text}."
+
+
 def encodable(text: str) -> str:
     """`text` as it came, but for halves of surrogate pairs, which no file or terminal can take."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
