@@ -58,11 +58,12 @@ def end_early(problem: BaseException, words: Sequence[str], options: argparse.Na
         # A second signal must not cut the last words of the first one.
         interrupts.ignore()
         code = problem.code if isinstance(problem, interrupts.Interrupted) else Exit.INTERRUPTED
-    else:
-        interrupts.restore()
     if isinstance(problem, UsageExit):
-        fault = Fault(Kind.SETTINGS, problem.message, may_have_been_charged=False)
-        code = Exit.USAGE
+        # argparse's own way to end goes on. What asks for --raw on a terminal gets nothing there.
+        if _is_turn(words) and not ("--raw" in words and sys.stdout.isatty()):
+            fault = Fault(Kind.SETTINGS, problem.message, may_have_been_charged=False)
+            _put_object(words, options, fault)
+            sys.stdout.flush()
     elif isinstance(problem, HandingerError):
         fault, code = _fault_of(problem), report(problem)
     elif isinstance(problem, OSError) and problem.errno in NO_DESCRIPTORS:
@@ -114,14 +115,17 @@ def json_form(words: Sequence[str]) -> str | None:
     return form if form in ("json", "stream-json") else None
 
 
+def _is_turn(words: Sequence[str]) -> bool:
+    return words[0] == "attach" or words[0] not in SUBCOMMANDS
+
+
 def _put_object(words: Sequence[str], options: argparse.Namespace | None, fault: Fault | None) -> None:
     """The one object of a run that was asked for JSON, unless it was printed already."""
     form = json_form(words)
     progress = progress_of(options)
     if form is None or progress.reported:
         return
-    command = words[0] if words[0] in SUBCOMMANDS else ""
-    if command in ("", "attach"):
+    if _is_turn(words):
         progress.reported = True
         printer = (EventPrinter if form == "stream-json" else JsonPrinter)(sys.stdout, raw=False)
         printer.put(_unsent(options, progress, fault))

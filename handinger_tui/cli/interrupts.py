@@ -139,9 +139,10 @@ def restore() -> None:
 
 
 def ignore() -> None:
-    """The program is ending already: a second signal must not cut its last words."""
+    """The program is ending already: a second signal must not cut its last words, nor `restore` undo this."""
     for number in _former or CODES:
         signal.signal(number, signal.SIG_IGN)
+    _former.clear()
 
 
 def _take(number: int, _frame: FrameType | None) -> None:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 LOCAL_IO: Final = 10
+USAGE: Final = 2
+INTERRUPTS: Final = "handinger_tui.cli.interrupts"
+"""Without it in `sys.modules` there is nothing to put back; for the early frame it is not imported."""
 SCREEN: Final = {
     "-c": "last",
     "--continue": "last",
@@ -135,17 +138,20 @@ def _guarded(words: list[str]) -> int:
 
         interrupts.install()
         options = _parsed(words)
-        code = COMMANDS[options.command](options)
-        interrupts.restore()
-        return code
+        return COMMANDS[options.command](options)
     except (Exception, KeyboardInterrupt, SystemExit) as problem:
+        if isinstance(problem, SystemExit) and problem.code != USAGE:
+            raise
         # Only now: with the core it takes 40 ms, and the early frame must not wait for it.
         from handinger_tui.cli.failures import end_early  # noqa: PLC0415 - see above
 
-        code_early = end_early(problem, words, options)
-        if code_early is None:
+        code = end_early(problem, words, options)
+        if code is None:
             raise
-        return code_early
+        return code
+    finally:
+        if INTERRUPTS in sys.modules:
+            sys.modules[INTERRUPTS].restore()
 
 
 PIPES: Final = 12
@@ -220,7 +226,8 @@ def _screen(told: Callable[[], argparse.Namespace]) -> int:
     """The screen. Its prompt stands before the rest is imported; only then `told` is asked for."""
     from handinger_tui.cli import early  # noqa: PLC0415 - not for --help
 
-    _leave_signals_to_the_screen()
+    if INTERRUPTS in sys.modules:
+        sys.modules[INTERRUPTS].release()
     wanted = sys.stdin.isatty() and sys.stdout.isatty()
     frame = early.begin(wanted=wanted, environ=dict(os.environ))
     # What is imported stays: walks of the collector over it are a sixth of the start. `ui.warming` ends this.
@@ -236,14 +243,6 @@ def _screen(told: Callable[[], argparse.Namespace]) -> int:
     finally:
         if frame is not None:
             frame.put_back()
-
-
-def _leave_signals_to_the_screen() -> None:
-    # What was never imported has nothing to hand over, and must not be imported for the early frame.
-    if "handinger_tui.cli.interrupts" in sys.modules:
-        from handinger_tui.cli import interrupts  # noqa: PLC0415 - see above
-
-        interrupts.release()
 
 
 def _released(run: Callable[[argparse.Namespace], int], told: argparse.Namespace) -> int:
