@@ -188,7 +188,9 @@ _SESSION_ARGUMENTS: Final = {
 def _sessions() -> argparse.ArgumentParser:
     parser = Parser(prog="handinger-tui sessions", description="The local history of sessions.")
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser)
+    actions = parser.add_subparsers(
+        dest="action", metavar="ACTION", parser_class=Parser, help="what to do (default: list)"
+    )
     for name, words, extra in (
         ("list", "newest first (the default)", ()),
         ("show", "one session as text", ("id",)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -50,20 +51,25 @@ def places() -> Places:
     # 10 ms, and needed only here.
     import platformdirs  # noqa: PLC0415
 
-    data = Path(platformdirs.user_data_dir("handinger-tui", appauthor=False))
-    config = Path(platformdirs.user_config_dir("handinger-tui", appauthor=False))
-    if not (data.is_absolute() and config.is_absolute()):
-        # Without a home folder `~` stays as it is, and would become a folder of that name right here.
+    data = _absolute(lambda: platformdirs.user_data_dir("handinger-tui", appauthor=False))
+    config = _absolute(lambda: platformdirs.user_config_dir("handinger-tui", appauthor=False))
+    if data is None or config is None:
         raise SettingsError(
             "There is no home folder for the history and the configuration.",
             "Set HOME, or HANDINGER_TUI_HOME to a folder for both.",
         )
-    downloads = Path(platformdirs.user_downloads_dir())
-    return Places(
-        config / "config.toml",
-        data / "history.db",
-        downloads if downloads.is_absolute() else data / "Downloads",
-    )
+    downloads = _absolute(platformdirs.user_downloads_dir) or data / "Downloads"
+    return Places(config / "config.toml", data / "history.db", downloads)
+
+
+def _absolute(ask: Callable[[], str]) -> Path | None:
+    """A folder of the platform; None without a home folder."""
+    try:
+        folder = Path(ask())
+    except RuntimeError:
+        return None
+    # Older versions of platformdirs leave `~` as it is: it would become a folder of that name right here.
+    return folder if folder.is_absolute() else None
 
 
 def _downloads() -> Path | None:
