@@ -160,9 +160,9 @@ async def _saved(parts: Parts, worker_id: str, file: WorkerFile, folder: Path) -
     except ApiError as problem:
         if meter:
             meter.clear()
-        error: JsonObject = {"kind": str(problem.kind), "message": problem.summary}
+        error: JsonObject = {"kind": str(problem.kind), "message": sentence(problem.summary)}
         hint = _GONE if problem.kind is Kind.NOT_FOUND else problem.hint
-        say(f"{clean_line(_called(file), 200)}: {sentence(problem.summary)} {hint}".strip())
+        say(f"{clean_line(_called(file), 200)}: {error['message']} {hint}".strip())
         status = "refused" if problem.kind in _REFUSED else "failed"
         # Another host that lets nobody in says nothing of the key.
         code = Exit.FAILED if isinstance(problem, LinkExpired) else exit_of_kind(problem.kind)

@@ -26,7 +26,7 @@ from handinger_tui.core.limits import LimitReached
 from handinger_tui.core.receipt import receipt_line
 from handinger_tui.core.safety import clean, clean_line, one_word
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Attachment, Turn, TurnStatus
+from handinger_tui.core.turn import Attachment, Kind, Turn, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.settings import Settings
 
@@ -202,7 +202,7 @@ class Headless:
         line = receipt_line(session, turn)
         if line:
             say(line)
-        for warning in _remarks(turn):
+        for warning in _remarks(session, turn):
             say(warning)
         where = f"session {session.session_id}" + (f" · worker {clean_line(worker_id)}" if worker_id else "")
         say(where)
@@ -236,11 +236,12 @@ def _turn(session: Session, turn_id: str) -> Turn:
     return next(turn for turn in session.turns if turn.turn_id == turn_id)
 
 
-def _remarks(turn: Turn) -> list[str]:
+def _remarks(session: Session, turn: Turn) -> list[str]:
     remarks = []
     fault = turn.fault
     if fault is not None:
         remarks.append(sentence(fault.message))
+        remarks += _advice(fault.kind, session, turn)
         if fault.retry_after_s is not None:
             remarks.append(f"The service asks to wait {fault.retry_after_s:.0f} s.")
         remarks.append(
@@ -251,6 +252,20 @@ def _remarks(turn: Turn) -> list[str]:
     if turn.skipped:
         remarks.append(f"{turn.skipped} damaged events of the stream were left out.")
     return remarks
+
+
+def _advice(kind: Kind, session: Session, turn: Turn) -> list[str]:
+    """What to look at first, where that is known."""
+    base = session.base_url
+    if kind is Kind.NOT_FOUND and turn.order.worker_id is None:
+        return [f"A new worker was asked for, so the base URL is wrong: {base}. See: handinger-tui doctor"]
+    if kind is Kind.NOT_FOUND:
+        return [f"Check the id of the worker, and the base URL {base}."]
+    if kind is Kind.AUTH:
+        return ["Set HANDINGER_API_KEY to a valid key. See: handinger-tui doctor"]
+    if kind is Kind.CONNECT:
+        return [f"Check the network, and the base URL {base}."]
+    return []
 
 
 async def session_of_worker(parts: Parts, worker_id: str) -> Session:

@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from handinger_tui.cli.app import connection
+from handinger_tui.cli.args import parse
+from handinger_tui.cli.places import places
+from handinger_tui.cli.start import settings_for
+from handinger_tui.cli.wiring import wired
 from tests.cli.program import service
 from tests.e2e.runner import Ran, run
 
@@ -204,3 +209,14 @@ def test_a_file_without_a_key_is_nobodys_secret(tmp_path: Path) -> None:
     (tmp_path / "config.toml").chmod(0o644)
     with service() as (_, url):
         assert "config.toml" not in run("-p", "hi", home=tmp_path, base_url=url).err
+
+
+async def test_the_screen_names_a_key_that_others_can_read(own_home: Path) -> None:
+    config = own_home / "config.toml"
+    config.write_text('api_key = "hdg_live_0123456789"\n')
+    for mode in (0o600, 0o644):
+        config.chmod(mode)
+        settings = settings_for(parse([]))
+        async with wired(settings, places(), watch_money=False) as parts:
+            warnings = connection(parts).warnings
+        assert [str(config) in warning for warning in warnings] == ([True] if mode == 0o644 else [])

@@ -35,11 +35,11 @@ def endless(path: Path) -> None:
     path.symlink_to("/dev/zero")
 
 
-def text(content: str | bytes) -> Callable[[Path], None]:
-    return lambda path: path.write_bytes(content if isinstance(content, bytes) else content.encode()) and None
+def text(content: str | bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
-CONFIGURATIONS = {
+CONFIGURATIONS: dict[str, Callable[[Path], object]] = {
     "a pipe": pipe,
     "a device": endless,
     "a folder": Path.mkdir,
