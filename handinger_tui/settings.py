@@ -8,9 +8,9 @@ environment, profile of the file, top of the file, default. The key is a
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import field, fields
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -45,6 +45,8 @@ class Limits:
     max_turn_bytes: int = 64 << 20
     max_json_bytes: int = 32 << 20
     max_file_bytes: int = 2 << 30
+    max_input_bytes: int = 8 << 20
+    """Of standard input, which becomes part of a prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,10 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     spending: tuple[Limit, ...] = ()
     """Limits of what may be spent, configured or given as flags."""
+    key_in_file: bool = False
+    """The configuration file holds an API key, whether it is the one in use or not."""
+    local_pace: float = 1.0
+    """Factor of all pauses of the local worker; 0 is as fast as possible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +148,25 @@ def load(
         ),
         download_dir=str(told.get("download_dir") or ""),
         keys=tuple(sorted((str(k), str(v)) for k, v in config.get("keys", {}).items())),
-        limits=_limits(environ, config.get("limits", {}), flags.max_wait),
+        limits=_limits(environ, config.get("limits", {}), file_name, flags.max_wait),
         spending=(*_flagged(flags), *_spending(environ, config.get("spending", {}), file_name)),
+        key_in_file=any(table.get("api_key") for table in (config, *config.get("profiles", {}).values())),
+        local_pace=_pace(environ),
     )
+
+
+def require_key(settings: Settings, flags: Flags) -> None:
+    """Refuse that the local worker takes the place of a service because a key is missing.
+
+    Raises:
+        SettingsError: no key is set, and the local worker was not asked for.
+    """
+    if settings.local and not flags.local:
+        raise SettingsError(
+            "No API key is set; nothing was sent.",
+            "Set HANDINGER_API_KEY, or put api_key into the configuration file. "
+            "To try the local worker, a demonstration, add --local.",
+        )
 
 
 def _text(environ: Mapping[str, str], name: str) -> str | None:
@@ -162,19 +184,24 @@ def _read_file(text: str, file_name: str) -> dict[str, Any]:
     try:
         # Amounts of money are never binary floats, not even on their way through a file.
         config = tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as problem:
+    except ValueError as problem:
+        # Not only TOMLDecodeError: Python refuses numbers of thousands of digits with words of its own.
+        wrong = isinstance(problem, tomllib.TOMLDecodeError)
+        reason = str(problem) if wrong else "a number is too long"
         raise SettingsError(
-            f"{file_name} is not valid TOML: {problem}.", "Mend that line; it was left as it is."
+            f"{file_name} is not valid TOML: {reason}.", "Fix that line; the file was not changed."
         ) from None
+    except RecursionError:
+        raise SettingsError(f"{file_name} is nested too deeply.", "Fix it and start again.") from None
     _known(config, (*_TOP, *_TABLES), file_name)
     for table in _TABLES:
         if not isinstance(config.get(table, {}), dict):
             raise SettingsError(
-                f"{file_name}: {table} must be a table ([{table}]).", "Mend it and start again."
+                f"{file_name}: {table} must be a table ([{table}]).", "Fix it and start again."
             )
     for name, profile in config.get("profiles", {}).items():
         if not isinstance(profile, dict):
-            raise SettingsError(f"{file_name}: profiles.{name} must be a table.", "Mend it and start again.")
+            raise SettingsError(f"{file_name}: profiles.{name} must be a table.", "Fix it and start again.")
         _known(profile, _PROFILE, f"{file_name}, profile {name}")
     _known(config.get("limits", {}), tuple(f.name for f in fields(Limits)), f"{file_name}, [limits]")
     _known(config.get("spending", {}), tuple(SPENDING), f"{file_name}, [spending]")
@@ -196,7 +223,7 @@ def _strings(config: Mapping[str, Any], file_name: str) -> None:
         for name, value in table.items():
             if name in _TOP and name != "headers" and not isinstance(value, str):
                 raise SettingsError(
-                    f"{file_name}: {prefix}{name} must be text in quotes.", "Mend it and start again."
+                    f"{file_name}: {prefix}{name} must be text in quotes.", "Fix it and start again."
                 )
 
 
@@ -270,39 +297,81 @@ def _headers(text: str, from_file: object) -> tuple[tuple[str, str], ...]:
     """`Name: value` a line, as the official clients read HANDINGER_CUSTOM_HEADERS."""
     pairs: list[tuple[str, str]] = []
     if isinstance(from_file, dict):
-        pairs += [(str(name), str(value)) for name, value in from_file.items()]
+        pairs += [_header(str(name), str(value), "headers in the file") for name, value in from_file.items()]
+    elif from_file is not None:
+        raise SettingsError("headers must be a table of names and values.", "Fix it and start again.")
     for line in text.splitlines():
         name, colon, value = line.partition(":")
         if not line.strip():
             continue
-        if not colon or not name.strip() or not (name.strip() + value).isascii():
-            raise SettingsError(
-                "HANDINGER_CUSTOM_HEADERS has a line that is not `Name: value`.", "Mend or unset it."
-            )
-        pairs.append((name.strip(), value.strip()))
+        if not colon:
+            name = ""
+        pairs.append(_header(name, value, "HANDINGER_CUSTOM_HEADERS"))
     return tuple(pairs)
 
 
-def _limits(environ: Mapping[str, str], table: Mapping[str, Any], max_wait: float | None) -> Limits:
+def _header(name: str, value: str, where: str) -> tuple[str, str]:
+    """A pair that HTTP can carry."""
+    name, value = name.strip(), value.strip()
+    token = name.isascii() and all(sign.isalnum() or sign in "!#$%&'*+-.^_`|~" for sign in name)
+    if not name or not token or not all(" " <= sign <= "~" or sign == "\t" for sign in value):
+        raise SettingsError(
+            f"{where}: a line is not `Name: value` in plain characters.", "Fix or remove that line."
+        )
+    return name, value
+
+
+_LARGEST: Final = 10**15
+_SLOWEST: Final = 100
+
+
+def _limits(
+    environ: Mapping[str, str], table: Mapping[str, Any], file_name: str, max_wait: float | None
+) -> Limits:
     values: dict[str, Any] = {}
     for limit in fields(Limits):
-        variable = f"HANDINGER_{limit.name.upper()}"
-        value = environ.get(variable, table.get(limit.name))
+        where, value = f"HANDINGER_{limit.name.upper()}", environ.get(f"HANDINGER_{limit.name.upper()}")
+        if value is None:
+            where, value = f"{file_name}, limits.{limit.name}", table.get(limit.name)
         if value is None or value == "":
             continue
-        convert: Callable[[Any], float] = int if limit.name.endswith("_bytes") else float
-        try:
-            number = convert(value)
-        except (ValueError, TypeError):
-            raise SettingsError(
-                f"{variable} is {str(value)[:40]!r}, which is no number.", "Mend or unset it."
-            ) from None
-        if not 0 < number < 1e15:
-            raise SettingsError(f"{variable} must be a number above 0.", "Mend or unset it.")
-        values[limit.name] = number
+        number = _number(where, value)
+        whole = limit.name.endswith("_bytes")
+        if not 0 < number < _LARGEST or (whole and number != number.to_integral_value()):
+            kind = "a whole number" if whole else "a number"
+            raise SettingsError(f"{where} must be {kind} above 0.", "Fix or remove it.")
+        values[limit.name] = int(number) if whole else float(number)
     if max_wait is not None:
         values["max_wait"] = max_wait
     return Limits(**values)
+
+
+def _pace(environ: Mapping[str, str]) -> float:
+    """HANDINGER_LOCAL_PACE."""
+    number = _number("HANDINGER_LOCAL_PACE", _text(environ, "HANDINGER_LOCAL_PACE") or "1")
+    if not 0 <= number <= _SLOWEST:
+        raise SettingsError(
+            f"HANDINGER_LOCAL_PACE must be a number from 0 to {_SLOWEST}.", "Fix or unset it."
+        )
+    return float(number)
+
+
+def _number(name: str, value: object) -> Decimal:
+    """A finite number, however it was written; as a Decimal, since a float of 1e400 is infinite.
+
+    Raises:
+        SettingsError: naming the setting.
+    """
+    try:
+        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+            raise InvalidOperation
+        number = Decimal(value)
+    except InvalidOperation:
+        raise SettingsError(f"{name} is {str(value)[:40]!r}, not a number.", "Fix or unset it.") from None
+    # Below the second bound a float would be 0.
+    if not number.is_finite() or (number and number.adjusted() < -9):
+        raise SettingsError(f"{name} is {str(value)[:40]!r}, which cannot be used.", "Fix or unset it.")
+    return number
 
 
 def _flagged(flags: Flags) -> list[Limit]:
@@ -323,7 +392,7 @@ def _spending(environ: Mapping[str, str], table: Mapping[str, Any], file_name: s
                 raise ValueError("it must be an amount")
             found.append(Limit(scope, unit, amount_of(_digits(value)), Origin.CONFIG))
         except ValueError as problem:
-            raise SettingsError(f"{where}: {problem}.", "Mend or remove it.") from None
+            raise SettingsError(f"{where}: {problem}.", "Fix or remove it.") from None
     return found
 
 

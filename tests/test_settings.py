@@ -9,7 +9,7 @@ import pytest
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.limits import Origin, Scope, Unit
 from handinger_tui.core.secret import Secret
-from handinger_tui.settings import LOCAL_BASE, Flags, Settings, check_base_url, load
+from handinger_tui.settings import LOCAL_BASE, Flags, Settings, check_base_url, load, require_key
 
 KEY = "hdg_live_0123456789"
 FILE = """
@@ -98,7 +98,7 @@ def test_limits_come_from_environment_then_file() -> None:
     assert settled(file=FILE, HANDINGER_IDLE_TIMEOUT="3").limits.idle_timeout == 3
 
 
-@pytest.mark.parametrize("value", ["soon", "-1", "0", "nan", "1e99"])
+@pytest.mark.parametrize("value", ["soon", "-1", "0", "nan", "inf", "1e99", "1e-400", "1e999999999"])
 def test_a_limit_that_is_no_number_names_its_variable(value: str) -> None:
     with pytest.raises(SettingsError, match="HANDINGER_IDLE_TIMEOUT"):
         settled(HANDINGER_IDLE_TIMEOUT=value)
@@ -175,6 +175,20 @@ def test_custom_headers_are_read_as_the_official_clients_do() -> None:
     assert found.headers == (("X-A", "1"), ("X-B", "2"))
     with pytest.raises(SettingsError, match="HANDINGER_CUSTOM_HEADERS"):
         settled(HANDINGER_API_KEY=KEY, HANDINGER_CUSTOM_HEADERS="nonsense")
+
+
+@pytest.mark.parametrize("line", ["X-A: 1\x00", "X A: 1", ": 1", "X-A: é", "X-\x1bA: 1", "X-A", "X-A: \x7f"])
+def test_a_header_that_http_cannot_carry_is_refused(line: str) -> None:
+    with pytest.raises(SettingsError, match="HANDINGER_CUSTOM_HEADERS"):
+        settled(HANDINGER_API_KEY=KEY, HANDINGER_CUSTOM_HEADERS=line)
+
+
+def test_a_missing_key_is_no_wish_for_the_local_worker() -> None:
+    with pytest.raises(SettingsError) as told:
+        require_key(settled(), Flags())
+    assert "--local" in told.value.hint
+    require_key(settled(Flags(local=True)), Flags(local=True))
+    require_key(settled(HANDINGER_API_KEY=KEY), Flags())
 
 
 def test_how_pictures_are_shown_is_one_of_three_words() -> None:

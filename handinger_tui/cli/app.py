@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from handinger_tui.cli.exits import Exit
 from handinger_tui.cli.places import expanded, places
+from handinger_tui.cli.start import key_warning
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety import clean
 from handinger_tui.settings import Settings
@@ -40,6 +41,10 @@ def run_app(told: argparse.Namespace, settings: Settings, early: Early | None = 
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise SettingsError("There is no terminal here to show the screen on.", "Use -p for headless output.")
+    if os.name != "nt" and os.environ.get("TERM", "dumb") in ("", "dumb"):
+        raise SettingsError(
+            "This terminal cannot show the screen (TERM is not set, or dumb).", "Use -p for headless output."
+        )
     if getattr(told, "no_color", False):
         os.environ["NO_COLOR"] = "1"
     _forget_told_size()
@@ -185,7 +190,7 @@ def connection(parts: Parts) -> Connection:
         books=parts.ledger,
         purse=parts.purse,
         save_text=text_saver(folder),
-        warnings=[parts.warning] if parts.warning else [],
+        warnings=[warning for warning in (parts.warning, key_warning(settings)) if warning],
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from handinger_tui import __version__
 
@@ -35,19 +35,40 @@ exit codes: 0 completed · 1 failed · 2 usage or settings · 3 rejected · 4 ke
 9 still running · 10 local input/output · 11 incomplete · 130 interrupt · 143 terminated"""
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse with our exit code and a short word instead of the whole usage."""
+class UsageExit(SystemExit):
+    """The command line is wrong; `message` has been printed."""
 
-    def error(self, message: str) -> NoReturn:
+    def __init__(self, message: str) -> None:
+        super().__init__(USAGE)
+        self.message = message
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with our exit code and a short word instead of the whole usage.
+
+    Options are never abbreviated: a new one would break the scripts that do.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **settings})
+
+    def error(self, message: str, hint: str = "") -> NoReturn:
         """Say what was wrong with the command line and leave with our code for it."""
-        sys.stderr.write(f"handinger-tui: {message}\nTry: {self.prog} --help\n")
-        raise SystemExit(USAGE)
+        # argparse quotes what was typed.
+        message = message.encode("utf-8", "replace").decode()
+        shown = "".join(sign if sign.isprintable() else "?" for sign in message)
+        sys.stderr.write(f"handinger-tui: {shown}\n{hint or f'Try: {self.prog} --help'}\n")
+        raise UsageExit(shown)
 
 
 def _connection(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("where")
     where.add_argument("--base-url", metavar="URL", help="address of the service (or HANDINGER_BASE_URL)")
-    where.add_argument("--generation", choices=("workers", "tasks"), help=argparse.SUPPRESS)
+    where.add_argument(
+        "--generation",
+        choices=("workers", "tasks"),
+        help="generation of the API (this version speaks workers only)",
+    )
     where.add_argument("--profile", metavar="NAME", help="profile of the configuration file")
     where.add_argument("--local", action="store_true", help="use the local worker: no key, no cost")
 
@@ -67,9 +88,8 @@ def _output(parser: argparse.ArgumentParser) -> None:
     out.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="give up watching after this long")
 
 
-def _ceilings(parser: argparse._ActionsContainer) -> None:
-    spent = "refuse to send once the session has taken this much"
-    parser.add_argument("--max-cost", type=_amount, metavar="USD", help=spent)
+def _ceilings(parser: argparse._ActionsContainer, reached: str) -> None:
+    parser.add_argument("--max-cost", type=_amount, metavar="USD", help=reached)
     parser.add_argument("--max-credits", type=_amount, metavar="N", help="the same in credits")
 
 
@@ -89,13 +109,20 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return number
+
+
 def _screen(parser: argparse.ArgumentParser) -> None:
     screen = parser.add_argument_group("screen")
     screen.add_argument("--no-color", action="store_true", help="no colours (or NO_COLOR)")
     screen.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
 
 
-def main_parser() -> argparse.ArgumentParser:
+def main_parser() -> Parser:
     """`handinger-tui [PROMPT] …`."""
     parser = Parser(
         prog="handinger-tui",
@@ -120,7 +147,7 @@ def main_parser() -> argparse.ArgumentParser:
     )
     turn.add_argument("--detach", action="store_true", help="send, print the ids, exit 0")
     turn.add_argument("--dry-run", action="store_true", help="show the request and its usual cost only")
-    _ceilings(turn)
+    _ceilings(turn, "stop sending once the session has cost this much")
     turn.add_argument(
         "--no-history", action="store_true", help="send without a record of it; limits count this run only"
     )
@@ -143,21 +170,30 @@ def _attach() -> argparse.ArgumentParser:
     parser = Parser(
         prog="handinger-tui attach", description="Watch a worker that may be running. Free: only reads."
     )
-    parser.add_argument("worker", metavar="ID")
+    parser.add_argument("worker", metavar="ID", help="id of the worker")
     parser.add_argument(
         "-p", "--print", action="store_true", dest="headless", help="headless: answer to stdout"
     )
-    _ceilings(parser)
+    _ceilings(parser, "warn and exit 5 once the worker has cost this much (it keeps running)")
     _output(parser)
     _connection(parser)
     _screen(parser)
     return parser
 
 
+_SESSION_ARGUMENTS: Final = {
+    "id": "a session or worker (a unique beginning is enough)",
+    "text": "words to search for, in quotes",
+    "title": "the new title, in quotes",
+}
+
+
 def _sessions() -> argparse.ArgumentParser:
     parser = Parser(prog="handinger-tui sessions", description="The local history of sessions.")
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", parser_class=Parser)
+    actions = parser.add_subparsers(
+        dest="action", metavar="ACTION", parser_class=Parser, help="what to do (default: list)"
+    )
     for name, words, extra in (
         ("list", "newest first (the default)", ()),
         ("show", "one session as text", ("id",)),
@@ -165,9 +201,9 @@ def _sessions() -> argparse.ArgumentParser:
         ("rename", "give a session a title", ("id", "title")),
         ("rm", "forget a session (nothing is deleted at the service)", ("id",)),
     ):
-        action = actions.add_parser(name, help=words)
+        action = actions.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
         for argument in extra:
-            action.add_argument(argument, metavar=argument.upper())
+            action.add_argument(argument, metavar=argument.upper(), help=_SESSION_ARGUMENTS[argument])
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
     return parser
 
@@ -211,7 +247,9 @@ def _sources() -> argparse.ArgumentParser:
 
 def _local() -> argparse.ArgumentParser:
     parser = Parser(prog="handinger-tui local", description="Serve the local worker until interrupted.")
-    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (default: any free one)")
+    parser.add_argument(
+        "--port", type=_port, default=0, metavar="N", help="port on 127.0.0.1 (default: any free one)"
+    )
     parser.add_argument("--json", action="store_true", help='first line as {"base_url", "api_key"}')
     return parser
 
@@ -227,7 +265,13 @@ def _doctor() -> argparse.ArgumentParser:
 
 def _config() -> argparse.ArgumentParser:
     parser = Parser(prog="handinger-tui config", description="Where settings are, and what they are.")
-    parser.add_argument("action", nargs="?", choices=("path", "show"), default="show")
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=("path", "show"),
+        default="show",
+        help="path: where the files are; show: every setting with its origin (the default)",
+    )
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
     _connection(parser)
     return parser
@@ -235,7 +279,7 @@ def _config() -> argparse.ArgumentParser:
 
 def _email() -> argparse.ArgumentParser:
     parser = Parser(prog="handinger-tui email", description="The worker's inbound e-mail address.")
-    parser.add_argument("worker", metavar="ID")
+    parser.add_argument("worker", metavar="ID", help="id of the worker")
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
     _connection(parser)
     return parser
@@ -245,8 +289,12 @@ def _schedules() -> argparse.ArgumentParser:
     parser = Parser(
         prog="handinger-tui schedules", description="A worker's schedules: runs that start by themselves."
     )
-    parser.add_argument("action", choices=("list", "add", "cancel"))
-    parser.add_argument("worker", metavar="ID")
+    parser.add_argument(
+        "action",
+        choices=("list", "add", "cancel"),
+        help="list: all of them; add: a new one; cancel: one of them",
+    )
+    parser.add_argument("worker", metavar="ID", help="id of the worker")
     parser.add_argument(
         "schedule", nargs="?", metavar="SCHEDULE", help="for cancel: its id; for add: the instruction"
     )
@@ -263,9 +311,9 @@ def _schedules() -> argparse.ArgumentParser:
 
 def _files() -> argparse.ArgumentParser:
     parser = Parser(prog="handinger-tui files", description="The worker's files now.")
-    parser.add_argument("action", choices=("list", "get"))
-    parser.add_argument("worker", metavar="ID")
-    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("action", choices=("list", "get"), help="list: show them; get: save them")
+    parser.add_argument("worker", metavar="ID", help="id of the worker")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="for get: names or numbers from the list")
     parser.add_argument("--all", action="store_true", help="get every file")
     parser.add_argument("--dir", default=".", metavar="FOLDER", help="where to save (default: here)")
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
@@ -296,13 +344,33 @@ def parse(argv: list[str]) -> argparse.Namespace:
         told.command = argv[0]
         return told
     parser = main_parser()
+    _refuse_commands(parser, argv[:2])
     told = parser.parse_args(argv)
     told.command = ""
+    literal = argv[argv.index("--") + 1 :] if "--" in argv else []
+    if told.prompt and told.headless is None and told.prompt not in literal:
+        _refuse_commands(parser, [told.prompt])
     _check(parser, told)
     return told
 
 
-def _check(parser: argparse.ArgumentParser, told: argparse.Namespace) -> None:
+def _refuse_commands(parser: Parser, words: list[str]) -> None:
+    """Leave when the words are, or nearly are, a command of any kind: sent as a prompt they would cost."""
+    from handinger_tui.cli.command_words import suggestion  # noqa: PLC0415 - for prompts only
+
+    if any(word.startswith("-") for word in words):
+        return
+    advice = suggestion(words)
+    if advice is not None:
+        typed = " ".join(words)
+        send = f'handinger-tui -- "{typed}"' if " " in typed else f"handinger-tui -- {typed}"
+        parser.error(
+            f"{typed!r} looks like a command; nothing was sent.",
+            f"{advice} To send it as a message: {send}",
+        )
+
+
+def _check(parser: Parser, told: argparse.Namespace) -> None:
     chosen = [
         flag for flag, on in (("-w", told.worker), ("-c", told.last), ("-r", told.resume is not None)) if on
     ]
@@ -312,6 +380,8 @@ def _check(parser: argparse.ArgumentParser, told: argparse.Namespace) -> None:
         parser.error("--no-history has no session to continue; name the worker with -w ID")
     if told.headless is not None and told.headless and told.prompt:
         parser.error("two prompts were given; put one in quotes")
+    if told.output == "":
+        parser.error("-o needs the name of a file")
     _check_raw(parser, told)
 
 

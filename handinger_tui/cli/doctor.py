@@ -6,23 +6,27 @@ import argparse
 import asyncio
 import os
 import shutil
-import socket
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from urllib.parse import urlsplit
+from typing import Final
 
 from handinger_tui import __version__
 from handinger_tui.cli.exits import Exit
+from handinger_tui.cli.output import put
 from handinger_tui.cli.places import Places, places
-from handinger_tui.cli.start import settings_for
-from handinger_tui.core.errors import HandingerError
+from handinger_tui.cli.start import key_warning, settings_for
+from handinger_tui.cli.wiring import client_of
+from handinger_tui.core.errors import HandingerError, Refused
 from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.turn import Kind
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.settings import Settings
 
 MARKS = {"ok": "✓", "note": "·", "fault": "✗"}
-CONNECT_SECONDS = 5.0
+NO_WORKER: Final = "handinger-tui-doctor-asks"
+"""No id of a service looks like this."""
+_NEW_KEY: Final = "Copy the key again from the dashboard, or make a new one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +43,14 @@ def run(told: argparse.Namespace) -> int:
     """Run every check and print them; 0 when none found a fault."""
     checks = [_program(), _terminal(), _color()]
     here = places()
-    checks.append(Check("configuration", "ok" if here.config.exists() else "note", str(here.config)))
+    settings = None
     try:
         settings = settings_for(told)
     except HandingerError as problem:
         checks.append(Check("settings", "fault", problem.summary, problem.hint))
-    else:
-        checks += [_key(settings), _service(settings)]
+    checks.append(_configuration(here, settings))
+    if settings is not None:
+        checks += asyncio.run(_service(settings))
     checks.append(asyncio.run(_history(here)))
     _print(told, checks)
     return Exit.USAGE if any(check.state == "fault" for check in checks) else Exit.OK
@@ -56,12 +61,12 @@ def _print(told: argparse.Namespace, checks: list[Check]) -> None:
         rows: list[Json] = [
             {"name": c.name, "state": c.state, "found": c.found, "hint": c.hint or None} for c in checks
         ]
-        sys.stdout.write(dump({"checks": rows}) + "\n")
+        put(dump({"checks": rows}))
         return
     for check in checks:
-        sys.stdout.write(f"{MARKS[check.state]} {check.name:14} {check.found}\n")
+        put(f"{MARKS[check.state]} {check.name:14} {check.found}")
         if check.hint:
-            sys.stdout.write(f"  {'':14} → {check.hint}\n")
+            put(f"  {'':14} → {check.hint}")
 
 
 def _program() -> Check:
@@ -95,27 +100,39 @@ def _color() -> Check:
     return Check("colour", "ok", depth or "as TERM says")
 
 
-def _key(settings: Settings) -> Check:
+async def _service(settings: Settings) -> list[Check]:
+    """Key and service by one GET of a worker that cannot be there: it costs nothing, and 404 is a welcome."""
     if settings.local:
-        return Check(
-            "key", "note", "none: the local worker answers", "Set HANDINGER_API_KEY to talk to your workers."
-        )
-    return Check("key", "ok", f"set, ends in …{settings.key.tail()}")
-
-
-def _service(settings: Settings) -> Check:
-    if settings.local:
-        return Check("service", "ok", "local worker, on this machine only")
-    parts = urlsplit(settings.base_url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+        hint = "Set HANDINGER_API_KEY to talk to your workers."
+        return [
+            Check("key", "note", "none: the local worker answers", hint),
+            Check("service", "ok", "local worker, on this machine only"),
+        ]
+    key = f"set, ends in …{settings.key.tail()}"
+    base = settings.base_url
     try:
-        with socket.create_connection((parts.hostname or "", port), timeout=CONNECT_SECONDS):
-            return Check("service", "ok", f"{settings.base_url} can be reached")
-    except OSError as problem:
-        reason = problem.strerror or str(problem) or "no answer"
-        return Check(
-            "service", "fault", f"{settings.base_url}: {reason}", "Check the address, network and proxy."
-        )
+        async with client_of(settings, base, settings.key.reveal()) as client:
+            await client.read_worker(NO_WORKER)
+    except Refused as problem:
+        if problem.kind in (Kind.AUTH, Kind.FORBIDDEN):
+            refused = f"{key}; refused by the service ({problem.http_status})"
+            return [Check("key", "fault", refused, _NEW_KEY), Check("service", "ok", f"{base} answers")]
+        if problem.kind is not Kind.NOT_FOUND:
+            return [Check("key", "note", f"{key}; not checked"), _fault(base, problem)]
+    except HandingerError as problem:
+        return [Check("key", "note", f"{key}; not checked"), _fault(base, problem)]
+    return [Check("key", "ok", f"{key}; accepted"), Check("service", "ok", f"{base} answers")]
+
+
+def _fault(base: str, problem: HandingerError) -> Check:
+    return Check("service", "fault", f"{base}: {problem.summary}", "Check the base URL, network and proxy.")
+
+
+def _configuration(here: Places, settings: Settings | None) -> Check:
+    if settings is not None and (warning := key_warning(settings)) is not None:
+        found, _, hint = warning.partition(" Fix that: ")
+        return Check("configuration", "fault", found, hint)
+    return Check("configuration", "ok" if here.config.exists() else "note", str(here.config))
 
 
 async def _history(here: Places) -> Check:

@@ -15,7 +15,7 @@ from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.downloads import save
 from handinger_tui.cli.columns import cells_of, cut, pad
 from handinger_tui.cli.exits import Exit, exit_of_kind
-from handinger_tui.cli.output import put, say
+from handinger_tui.cli.output import put, say, sentence
 from handinger_tui.cli.places import expanded
 from handinger_tui.cli.wiring import Parts
 from handinger_tui.core.errors import ApiError, LinkExpired, SettingsError
@@ -30,6 +30,7 @@ _NAME: Final = 100
 _TYPE: Final = 50
 """Characters in a list for people: one long name does not push all others apart. JSON has them whole."""
 
+_GONE: Final = "It may have been removed. See: handinger-tui files list WORKER"
 _REFUSED: Final = (Kind.UNSAFE_URL, Kind.TOO_LARGE, Kind.REDIRECT)
 
 
@@ -159,8 +160,9 @@ async def _saved(parts: Parts, worker_id: str, file: WorkerFile, folder: Path) -
     except ApiError as problem:
         if meter:
             meter.clear()
-        error: JsonObject = {"kind": str(problem.kind), "message": problem.summary}
-        say(f"{clean_line(_called(file), 200)}: {problem.summary} {problem.hint}".strip())
+        error: JsonObject = {"kind": str(problem.kind), "message": sentence(problem.summary)}
+        hint = _GONE if problem.kind is Kind.NOT_FOUND else problem.hint
+        say(f"{clean_line(_called(file), 200)}: {error['message']} {hint}".strip())
         status = "refused" if problem.kind in _REFUSED else "failed"
         # Another host that lets nobody in says nothing of the key.
         code = Exit.FAILED if isinstance(problem, LinkExpired) else exit_of_kind(problem.kind)

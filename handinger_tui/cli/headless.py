@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import errno
 import os
-import signal
-import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
-from pathlib import Path
 
+from handinger_tui.cli import interrupts
+from handinger_tui.cli.answer_file import check_answer_file, save_text
 from handinger_tui.cli.attachments import attachment
 from handinger_tui.cli.ceilings import Ceilings, refusal
-from handinger_tui.cli.exits import Exit, exit_of, exit_of_kind
-from handinger_tui.cli.output import Printer, encodable, printer, say
+from handinger_tui.cli.exits import Exit, exit_of
+from handinger_tui.cli.failures import Progress, progress_of
+from handinger_tui.cli.output import Printer, encodable, printer, say, sentence
 from handinger_tui.cli.places import expanded, places
+from handinger_tui.cli.standard_input import read_input
 from handinger_tui.cli.wiring import Parts, wired
-from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, NoHistory, SettingsError
+from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.limits import LimitReached
 from handinger_tui.core.receipt import receipt_line
 from handinger_tui.core.safety import clean, clean_line, one_word
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Attachment, Fault, Kind, Order, Turn, TurnStatus
+from handinger_tui.core.turn import Attachment, Fault, Kind, Turn, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.settings import Settings
 
@@ -36,19 +36,14 @@ LEAVING_S = 2.0
 """Seconds between a signal and the result."""
 
 
-def prompt_of(told: argparse.Namespace) -> str:
+def prompt_of(told: argparse.Namespace, max_input_bytes: int) -> str:
     """The prompt: flag or argument, and standard input appended when it is no terminal.
 
     Raises:
         SettingsError: there is nothing to send, or it cannot be read.
     """
     typed = told.headless or told.prompt or ""
-    piped = ""
-    if sys.stdin is not None and not sys.stdin.isatty():
-        try:
-            piped = sys.stdin.buffer.read().decode("utf-8", "replace")
-        except OSError as problem:
-            raise SettingsError(f"Standard input cannot be read: {problem}.", "Nothing was sent.") from None
+    piped = read_input(max_input_bytes, raw=told.raw)
     prompt = "\n\n".join(piece for piece in (typed, piped) if piece.strip())
     if not prompt.strip():
         raise SettingsError("The prompt is empty; nothing was sent.", 'Try: handinger-tui -p "…"')
@@ -68,6 +63,8 @@ class Headless:
         self._printer: Printer = printer(told.output_format or "text", sys.stdout, raw=told.raw)
         self._signal: Exit | None = None
         self._session_id = self._turn_id = ""
+        self._earlier: set[str] = set()
+        """Turns of the session before this run."""
         self._due = False
         self._over = False
         self._stdout_gone = False
@@ -76,52 +73,49 @@ class Headless:
         self._output = expanded(told.output) if told.output else None
 
     async def turn(self, prompt: str, attachments: tuple[Attachment, ...]) -> int:
-        """Send a turn and print its answer."""
-        self._listen_for_signals()
-        order = Order("", prompt, 0, self._told.worker, self._settings.budget, attachments)
-        try:
-            async with self._wired() as parts:
-                if parts.warning and parts.no_history is None:
-                    say(parts.warning)
-                session = await self._choose(parts)
-                self._session_id = session.session_id
-                self._listen(parts)
-                with self._leaving(parts):
-                    self._turn_id = await self._send(parts, prompt, attachments)
-                    await self._watch_to_end(parts)
-                return await self._report(parts, order)
-        except asyncio.CancelledError:
-            self._interrupted()
-            return self._never_sent(order)
+        """Send a turn and print its answer.
+
+        Raises:
+            CancelledError: a signal came before the message was stored; nothing was sent.
+        """
+        self._obey_signals()
+        async with self._wired() as parts:
+            if parts.warning and parts.no_history is None:
+                say(parts.warning)
+            session = await self._choose(parts)
+            self._session_id = session.session_id
+            self._earlier = {turn.turn_id for turn in session.turns}
+            self._listen(parts)
+            with self._leaving(parts):
+                self._turn_id = await self._send(parts, prompt, attachments)
+                await self._watch_to_end(parts)
+            return await self._report(parts)
 
     async def attach(self, worker_id: str) -> int:
-        """Watch a worker to the end of its newest turn and print the result."""
-        self._listen_for_signals()
-        order = Order("", "", 0, worker_id)
-        try:
-            async with self._wired() as parts:
-                session = await session_of_worker(parts, worker_id)
-                session = await parts.engine.adopt(session.session_id, insist=True)
-                self._session_id = session.session_id
-                turn = session.sent
-                if turn is None:
-                    raise HandingerError(
-                        f"{worker_id} has no turn yet.", "Send one: handinger-tui -w ID -p …"
-                    )
-                self._turn_id = turn.turn_id
-                self._listen(parts)
-                with self._leaving(parts):
-                    # What the run already took counts from the first moment.
-                    await parts.engine.recount(session.session_id)
-                    if turn.live or turn.status in (TurnStatus.RUNNING, TurnStatus.UNKNOWN):
-                        await parts.engine.watch(session.session_id, turn.turn_id)
-                    else:
-                        await parts.engine.refresh(session.session_id)
-                    await parts.engine.settled(session.session_id)
-                return await self._report(parts, order)
-        except asyncio.CancelledError:
-            self._interrupted()
-            return self._never_sent(order)
+        """Watch a worker to the end of its newest turn and print the result.
+
+        Raises:
+            CancelledError: a signal came before the worker was read.
+        """
+        self._obey_signals()
+        async with self._wired() as parts:
+            session = await session_of_worker(parts, worker_id)
+            session = await parts.engine.adopt(session.session_id, insist=True)
+            self._session_id = session.session_id
+            turn = session.sent
+            if turn is None:
+                raise HandingerError(f"{worker_id} has no turn yet.", "Send one: handinger-tui -w ID -p …")
+            self._turn_id = turn.turn_id
+            self._listen(parts)
+            with self._leaving(parts):
+                # What the run already took counts from the first moment.
+                await parts.engine.recount(session.session_id)
+                if turn.live or turn.status in (TurnStatus.RUNNING, TurnStatus.UNKNOWN):
+                    await parts.engine.watch(session.session_id, turn.turn_id)
+                else:
+                    await parts.engine.refresh(session.session_id)
+                await parts.engine.settled(session.session_id)
+            return await self._report(parts)
 
     # -- inside ------------------------------------------------------------------------
     def _wired(self) -> AbstractAsyncContextManager[Parts]:
@@ -178,29 +172,20 @@ class Headless:
             unsubscribe()
 
     # -- signals -----------------------------------------------------------------------
-    def _listen_for_signals(self) -> None:
-        """Where the loop cannot do it (Windows), Ctrl+C cancels the main task by itself."""
-        loop, main = asyncio.get_running_loop(), asyncio.current_task()
-        codes = {
-            "SIGINT": Exit.INTERRUPTED,
-            "SIGTERM": Exit.TERMINATED,
-            "SIGHUP": Exit.TERMINATED,
-        }
+    def _obey_signals(self) -> None:
+        """A signal cancels the main task.
 
-        def stop(code: Exit) -> None:
-            self._signal = self._signal or code
+        Raises:
+            CancelledError: one came before.
+        """
+        main = asyncio.current_task()
+
+        def stop(code: int) -> None:
+            self._signal = self._signal or Exit(code)
             if main is not None:
                 main.cancel()
 
-        for name, code in codes.items():
-            with suppress(NotImplementedError, AttributeError):
-                loop.add_signal_handler(getattr(signal, name), stop, code)
-
-    def _interrupted(self) -> None:
-        """The main task was cancelled: that was a signal, and it has been obeyed."""
-        self._signal = self._signal or Exit.INTERRUPTED
-        if (task := asyncio.current_task()) is not None:
-            task.uncancel()
+        interrupts.hand_over(asyncio.get_running_loop(), stop)
 
     @contextmanager
     def _leaving(self, parts: Parts) -> Iterator[None]:
@@ -208,8 +193,17 @@ class Headless:
         try:
             yield
         except asyncio.CancelledError:
-            self._interrupted()
+            self._signal = self._signal or Exit.INTERRUPTED
+            if (task := asyncio.current_task()) is not None:
+                task.uncancel()
+            parts.ledger.give_up_waiting()
             parts.engine.stop(self._session_id)
+
+    def note(self, progress: Progress) -> None:
+        """Record how far this has come, for whoever reports an early end."""
+        progress.session_id = self._session_id or None
+        progress.turn_id = self._turn_id or None
+        progress.reported = self._over
 
     # -- printing ----------------------------------------------------------------------
     def _listen(self, parts: Parts) -> None:
@@ -247,16 +241,22 @@ class Headless:
             with suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-    async def _report(self, parts: Parts, order: Order) -> int:
-        """Print the result of the turn; a signal has two seconds to become one."""
+    async def _report(self, parts: Parts) -> int:
+        """Print the result of the turn; a signal has two seconds to become one.
+
+        Raises:
+            CancelledError: a signal came before the message was stored.
+        """
         with suppress(TimeoutError):
-            async with asyncio.timeout(LEAVING_S if self._signal is not None else None):
+            async with asyncio.timeout(None if self._signal is None else LEAVING_S):
                 await parts.engine.settled(self._session_id)
         session = parts.engine.session(self._session_id)
-        # Interrupted while it was being stored: it has no id that we were given.
-        turn = _turn_or_none(session, self._turn_id) or (session.current if self._signal else None)
+        turn = _turn_or_none(session, self._turn_id)
         if turn is None:
-            return self._never_sent(order)
+            # Stored, but a signal came before its id was returned?
+            turn = next((new for new in session.turns if new.turn_id not in self._earlier), None)
+        if turn is None:
+            raise asyncio.CancelledError
         # What is due is printed now: the result is the last line, whatever is still to be painted.
         self._paint(parts)
         self._over = True
@@ -272,24 +272,13 @@ class Headless:
                 return Exit.PAYMENT
         return code
 
-    def _never_sent(self, order: Order) -> int:
-        """Interrupted before the message was stored: nothing was sent."""
-        fault = Fault(Kind.CONNECT, "Stopped before it was sent.", may_have_been_charged=False)
-        turn = Turn(order, TurnStatus.NOT_SENT, fault=fault)
-        session = Session(self._session_id, 0, order.worker_id, generation=self._settings.generation)
-        self._over = True
-        self._guard(lambda: self._printer.result(session, turn))
-        for remark in _remarks(turn):
-            say(remark)
-        return self._signal or Exit.INTERRUPTED
-
     def _say_outcome(self, session: Session, turn: Turn) -> int:
         """Say on stderr how it went; returns the exit code."""
         worker_id = turn.worker_id or turn.order.worker_id
         line = receipt_line(session, turn)
         if line:
             say(line)
-        for warning in _remarks(turn):
+        for warning in _remarks(session, turn):
             say(warning)
         where = f"session {session.session_id}" + (f" · worker {clean_line(worker_id)}" if worker_id else "")
         say(where)
@@ -325,39 +314,6 @@ def without_history(problem: NoHistory) -> Fault:
     return Fault(Kind.DISK, f"{problem.summary} {hint}", may_have_been_charged=False)
 
 
-def save_text(target: Path, text: str) -> None:
-    """Write a file that the person named, whole or not at all.
-
-    A link stays a link: the file that it names is written. A file that was there keeps its mode,
-    a new one gets that of the umask.
-
-    Raises:
-        OSError: also for a link that leads to itself, and for what is no file.
-    """
-    # A device or a pipe must not be replaced by a file; and a terminal is no place for --raw.
-    place = Path(os.path.realpath(target))
-    try:
-        before = place.stat()
-    except FileNotFoundError:
-        before = None
-    if before is not None and not stat.S_ISREG(before.st_mode):
-        raise OSError(errno.EINVAL, "not a file")
-    # Of its own name: one made of a long one may be too long.
-    part = place.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.part")
-    made = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if before is None else 0o600)
-    try:
-        with open(made, "w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        if before is not None:
-            part.chmod(stat.S_IMODE(before.st_mode))
-        part.replace(place)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
 def _turn(session: Session, turn_id: str) -> Turn:
     return next(turn for turn in session.turns if turn.turn_id == turn_id)
 
@@ -374,11 +330,12 @@ def _can_be_left(turn: Turn) -> bool:
     return taken and (turn.worker_id or turn.order.worker_id) is not None
 
 
-def _remarks(turn: Turn) -> list[str]:
+def _remarks(session: Session, turn: Turn) -> list[str]:
     remarks = []
     fault = turn.fault
     if fault is not None:
-        remarks.append(fault.message)
+        remarks.append(sentence(fault.message))
+        remarks += _advice(fault.kind, session, turn)
         if fault.retry_after_s is not None:
             remarks.append(f"The service asks to wait {fault.retry_after_s:.0f} s.")
         remarks.append(
@@ -389,6 +346,20 @@ def _remarks(turn: Turn) -> list[str]:
     if turn.skipped:
         remarks.append(f"{turn.skipped} damaged events of the stream were left out.")
     return remarks
+
+
+def _advice(kind: Kind, session: Session, turn: Turn) -> list[str]:
+    """What to look at first, where that is known."""
+    base = session.base_url
+    if kind is Kind.NOT_FOUND and turn.order.worker_id is None:
+        return [f"A new worker was asked for, so the base URL is wrong: {base}. See: handinger-tui doctor"]
+    if kind is Kind.NOT_FOUND:
+        return [f"Check the id of the worker, and the base URL {base}."]
+    if kind is Kind.AUTH:
+        return ["Set HANDINGER_API_KEY to a valid key. See: handinger-tui doctor"]
+    if kind is Kind.CONNECT:
+        return [f"Check the network, and the base URL {base}."]
+    return []
 
 
 async def session_of_worker(parts: Parts, worker_id: str) -> Session:
@@ -428,32 +399,42 @@ async def chosen_id(ledger: Ledger, prefix: str | None) -> str:
 
 
 def run(told: argparse.Namespace, settings: Settings) -> int:
-    """`handinger-tui -p`: from the parsed command line to the exit code."""
-    prompt = prompt_of(told)
-    attachments = tuple(attachment(path) for path in told.file)
+    """`handinger-tui -p`: from the parsed command line to the exit code.
+
+    Raises:
+        HandingerError
+        KeyboardInterrupt
+    """
+    # All that is free to check, before standard input is waited for.
+    if told.output:
+        check_answer_file(told.output)
+    attachments = interrupts.wait_for(lambda: tuple(attachment(path) for path in told.file))
+    prompt = interrupts.wait_for(lambda: prompt_of(told, settings.limits.max_input_bytes))
+    progress = progress_of(told)
+    progress.draft = prompt
     if told.dry_run:
         from handinger_tui.cli.dry_run import run as show  # noqa: PLC0415 - needed by few commands
 
         return show(told, settings, prompt, attachments)
     if settings.local:
-        say("No key is set: the local worker answers (a demonstration, not a Handinger worker).")
-    return asyncio.run(Headless(told, settings).turn(prompt, attachments))
+        say("The local worker answers: a demonstration, not a Handinger worker.")
+    headless = Headless(told, settings)
+    return _run(headless, progress, lambda: headless.turn(prompt, attachments))
 
 
 def run_attach(told: argparse.Namespace, settings: Settings) -> int:
-    """`handinger-tui attach ID -p`."""
-    return asyncio.run(Headless(told, settings).attach(told.worker))
+    """`handinger-tui attach ID -p`.
+
+    Raises:
+        HandingerError
+        KeyboardInterrupt
+    """
+    headless = Headless(told, settings)
+    return _run(headless, progress_of(told), lambda: headless.attach(told.worker))
 
 
-def report(problem: HandingerError) -> int:
-    """Print an error that is no turn's, and give its exit code."""
-    say(problem.summary)
-    if problem.hint:
-        say(problem.hint)
-    if isinstance(problem, SettingsError):
-        return Exit.USAGE
-    if isinstance(problem, ApiError):
-        return exit_of_kind(problem.kind)
-    if isinstance(problem, LedgerError):
-        return Exit.LOCAL_IO
-    return Exit.USAGE
+def _run(headless: Headless, progress: Progress, work: Callable[[], Coroutine[None, None, int]]) -> int:
+    try:
+        return interrupts.run(work)
+    finally:
+        headless.note(progress)

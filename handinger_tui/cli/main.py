@@ -23,9 +23,14 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Final
 
+    from handinger_tui.settings import Settings
+
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 LOCAL_IO: Final = 10
+USAGE: Final = 2
+INTERRUPTS: Final = "handinger_tui.cli.interrupts"
+"""Without it in `sys.modules` there is nothing to put back; for the early frame it is not imported."""
 SCREEN: Final = {
     "-c": "last",
     "--continue": "last",
@@ -49,10 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as problem:
         # A reader that is gone is no news to anybody; a full disk is.
         if not isinstance(problem, BrokenPipeError):
-            sys.stderr.write(f"The output could not be written: {problem.strerror or problem}.\n")
+            what = (
+                f"Failed at {problem.filename!r}" if problem.filename else "The output could not be written"
+            )
+            sys.stderr.write(f"{what}: {problem.strerror or problem}.\n")
         # Without this the interpreter complains when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return LOCAL_IO
+        return 0 if isinstance(problem, BrokenPipeError) and _is_list(words) else LOCAL_IO
     if code in (INTERRUPTED, TERMINATED):
         import signal  # noqa: PLC0415 - not for the early frame
 
@@ -60,6 +68,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     return code
 
+
+OUTPUT_FAILED: Final = "The output could not be written"
+
+
+def _is_list(words: list[str]) -> bool:
+    """Whether a command only shows what is there: whoever reads its first line and leaves, has all of it."""
+    return words[:1] in LISTS or words[:2] in LISTS
+
+
+LISTS: Final = (["sessions"], ["costs"], ["sources"], ["config"], ["files", "list"], ["schedules", "list"])
 
 PLAIN: Final = {
     **dict.fromkeys("█▉▊▋▌▍▎▏━", "#"),
@@ -108,29 +126,57 @@ def _tell_cleanly(kind: type[BaseException], problem: BaseException, trace: Trac
 
 
 def _guarded(words: list[str]) -> int:
+    options = None
     try:
-        return _done(words)
-    except Exception as problem:
-        # Only now: with the core it takes 40 ms, and the early frame must not wait for it.
-        from handinger_tui.core.errors import HandingerError  # noqa: PLC0415 - see above
+        if words == ["--version"]:
+            sys.stdout.write(f"handinger-tui {__version__}\n")
+            return 0
+        _check_descriptors()
+        if SCREEN.keys() >= set(words):
+            return _screen(lambda: _unparsed(words))
+        from handinger_tui.cli import interrupts  # noqa: PLC0415 - not for the early frame
 
-        if not isinstance(problem, HandingerError):
+        interrupts.install()
+        options = _parsed(words)
+        return COMMANDS[options.command](options)
+    except (Exception, KeyboardInterrupt, SystemExit) as problem:
+        if isinstance(problem, SystemExit) and problem.code != USAGE:
             raise
-        from handinger_tui.cli.headless import report  # noqa: PLC0415 - httpx, 60 ms
+        # Only now: with the core it takes 40 ms, and the early frame must not wait for it.
+        from handinger_tui.cli.failures import end_early  # noqa: PLC0415 - see above
 
-        return report(problem)
+        code = end_early(problem, words, options)
+        if code is None:
+            raise
+        return code
+    finally:
+        if INTERRUPTS in sys.modules:
+            sys.modules[INTERRUPTS].restore()
 
 
-def _done(words: list[str]) -> int:
-    if words == ["--version"]:
-        sys.stdout.write(f"handinger-tui {__version__}\n")
-        return 0
-    if SCREEN.keys() >= set(words):
-        return _screen(lambda: _unparsed(words))
+PIPES: Final = 12
+"""Two descriptors each: more than the history, the local worker and a connection need together."""
+
+
+def _check_descriptors() -> None:
+    """Fail now and in plain words, not with half of the libraries under way.
+
+    Raises:
+        OSError: EMFILE.
+    """
+    taken: list[int] = []
+    try:
+        for _ in range(PIPES):
+            taken += os.pipe()
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+
+
+def _parsed(words: list[str]) -> argparse.Namespace:
     from handinger_tui.cli.args import parse  # noqa: PLC0415 - argparse, 15 ms
 
-    told = parse(words)
-    return COMMANDS[told.command](told)
+    return parse(words)
 
 
 def _unparsed(words: list[str]) -> argparse.Namespace:
@@ -148,18 +194,28 @@ def _turn(told: argparse.Namespace) -> int:
     if not _is_headless(told):
         return _app(told)
     from handinger_tui.cli.headless import run  # noqa: PLC0415 - httpx, 60 ms
-    from handinger_tui.cli.start import settings_for  # noqa: PLC0415 - tomllib, not for --help
 
-    return run(told, settings_for(told))
+    return run(told, _asked_settings(told))
 
 
 def _attach(told: argparse.Namespace) -> int:
     if not told.headless and told.output_format is None:
         return _app(told)
     from handinger_tui.cli.headless import run_attach  # noqa: PLC0415 - httpx, 60 ms
-    from handinger_tui.cli.start import settings_for  # noqa: PLC0415 - tomllib, not for --help
 
-    return run_attach(told, settings_for(told))
+    return run_attach(told, _asked_settings(told))
+
+
+def _asked_settings(told: argparse.Namespace) -> Settings:
+    """For commands without a screen: they need a key, and say aloud who else can read it."""
+    from handinger_tui.cli.output import say  # noqa: PLC0415 - see above
+    from handinger_tui.cli.start import key_warning, settings_for  # noqa: PLC0415 - tomllib, not for --help
+
+    settings = settings_for(told, keyless=False)
+    warning = key_warning(settings)
+    if warning is not None:
+        say(warning)
+    return settings
 
 
 def _app(told: argparse.Namespace) -> int:
@@ -170,6 +226,8 @@ def _screen(told: Callable[[], argparse.Namespace]) -> int:
     """The screen. Its prompt stands before the rest is imported; only then `told` is asked for."""
     from handinger_tui.cli import early  # noqa: PLC0415 - not for --help
 
+    if INTERRUPTS in sys.modules:
+        sys.modules[INTERRUPTS].release()
     wanted = sys.stdin.isatty() and sys.stdout.isatty()
     frame = early.begin(wanted=wanted, environ=dict(os.environ))
     # What is imported stays: walks of the collector over it are a sixth of the start. `ui.warming` ends this.
@@ -187,47 +245,55 @@ def _screen(told: Callable[[], argparse.Namespace]) -> int:
             frame.put_back()
 
 
+def _released(run: Callable[[argparse.Namespace], int], told: argparse.Namespace) -> int:
+    """Run a command that needs no care of its own for signals: Python's suffices once all is imported."""
+    from handinger_tui.cli import interrupts  # noqa: PLC0415 - loaded before
+
+    interrupts.release()
+    return run(told)
+
+
 def _sessions(told: argparse.Namespace) -> int:
     from handinger_tui.cli.sessions import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
 
-    return run(told)
+    return _released(run, told)
 
 
 def _costs(told: argparse.Namespace) -> int:
     from handinger_tui.cli.costs import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
 
-    return run(told)
+    return _released(run, told)
 
 
 def _sources(told: argparse.Namespace) -> int:
     from handinger_tui.cli.sources import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
 
-    return run(told)
+    return _released(run, told)
 
 
 def _local(told: argparse.Namespace) -> int:
     from handinger_tui.cli.serve import run  # noqa: PLC0415 - starlette and uvicorn, 160 ms
 
-    return run(told)
+    return _released(run, told)
 
 
 def _doctor(told: argparse.Namespace) -> int:
     from handinger_tui.cli.doctor import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
 
-    return run(told)
+    return _released(run, told)
 
 
 def _config(told: argparse.Namespace) -> int:
     from handinger_tui.cli.config import run  # noqa: PLC0415 - tomllib, not for --help
 
-    return run(told)
+    return _released(run, told)
 
 
 def _remote(told: argparse.Namespace) -> int:
     from handinger_tui.cli.remote import run  # noqa: PLC0415 - httpx, 60 ms
-    from handinger_tui.cli.start import settings_for  # noqa: PLC0415 - tomllib, not for --help
 
-    return run(told, settings_for(told))
+    settings = _asked_settings(told)
+    return _released(lambda asked: run(asked, settings), told)
 
 
 COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {

@@ -33,6 +33,12 @@ def put(text: str, end: str = "\n") -> None:
     sys.stdout.write(clean(text) + end)
 
 
+def sentence(text: str) -> str:
+    """`text` with a full stop, unless it ends with one or its like: words of the service often have none."""
+    text = text.rstrip()
+    return text if text.endswith((".", "!", "?", "…", ":")) else f"{text}."
+
+
 def encodable(text: str) -> str:
     """`text` as it came, but for halves of surrogate pairs, which no file or terminal can take."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
@@ -123,7 +129,11 @@ class JsonPrinter:
 
     def result(self, session: Session, turn: Turn) -> None:
         """Print the result object."""
-        self._line(result_object(session, turn, raw=self._raw))
+        self.put(result_object(session, turn, raw=self._raw))
+
+    def put(self, result: JsonObject) -> None:
+        """Print a result object."""
+        self._line(result)
 
     def _line(self, value: JsonObject) -> None:
         self._out.write(dump(value) + "\n")
@@ -158,9 +168,9 @@ class EventPrinter(JsonPrinter):
                 {"type": "usage", "usage": usage_object(figures[0]), "costs": costs_object(figures[1])}
             )
 
-    def result(self, session: Session, turn: Turn) -> None:
-        """Print the result object with its type."""
-        self._event({"type": "result", **result_object(session, turn, raw=self._raw)})
+    def put(self, result: JsonObject) -> None:
+        """Print a result object with its type."""
+        self._event({"type": "result", **result})
 
     def _event(self, value: JsonObject) -> None:
         line = {"type": value["type"], "seq": self._seq, **value}

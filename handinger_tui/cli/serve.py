@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import sys
+from typing import Final
 
+from handinger_tui.core.errors import LocalFileError
 from handinger_tui.local.serving import serve_foreground
+
+NO_PORT: Final = (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL)
 
 
 def run(told: argparse.Namespace) -> int:
@@ -24,4 +29,12 @@ def run(told: argparse.Namespace) -> int:
                 "The local worker listens on this machine only. Ctrl+C ends it and forgets everything.\n"
             )
 
-    return serve_foreground(told.port, announce)
+    try:
+        return serve_foreground(told.port, announce)
+    except OSError as problem:
+        if problem.errno not in NO_PORT:
+            raise
+        reason = "is in use already" if problem.errno == errno.EADDRINUSE else "may not be used"
+        raise LocalFileError(
+            f"Port {told.port} of this machine {reason}.", "Choose another one with --port, or leave it out."
+        ) from None

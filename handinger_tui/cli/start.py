@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING
 
-from handinger_tui.cli.places import config_text, places
+from handinger_tui.cli.places import config_text, open_to_others, places
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.limits import Scope
-from handinger_tui.settings import Flags, Settings, load
+from handinger_tui.settings import Flags, Settings, load, require_key
 
 if TYPE_CHECKING:
     import argparse
@@ -29,14 +30,16 @@ def flags_of(told: argparse.Namespace) -> Flags:
     )
 
 
-def settings_for(told: argparse.Namespace) -> Settings:
-    """Load the settings.
+def settings_for(told: argparse.Namespace, *, keyless: bool = True) -> Settings:
+    """Load the settings. `keyless`: without a key the local worker may answer unasked.
 
     Raises:
         SettingsError
     """
-    config = places().config
-    settings = load(flags_of(told), os.environ, config_text(config), str(config))
+    config, flags = places().config, flags_of(told)
+    settings = load(flags, os.environ, config_text(config), str(config))
+    if not keyless:
+        require_key(settings, flags)
     if settings.generation != "workers":
         # There POST /api/workers stores a template: a turn sent by our routes would do something else.
         raise SettingsError(
@@ -44,3 +47,11 @@ def settings_for(told: argparse.Namespace) -> Settings:
             "Leave out --generation and HANDINGER_GENERATION, or set them to workers.",
         )
     return settings
+
+
+def key_warning(settings: Settings) -> str | None:
+    """What to say about a key that other users of this machine can read."""
+    config = places().config
+    if settings.key_in_file and open_to_others(config):
+        return f"Other users can read the API key in {config}. Fix that: chmod 600 {shlex.quote(str(config))}"
+    return None

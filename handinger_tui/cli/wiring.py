@@ -104,7 +104,7 @@ async def wired(
         stack.push_async_callback(ledger.aclose)
         address, key = settings.base_url, settings.key.reveal()
         if settings.local:
-            address, key = await _local_worker(stack)
+            address, key = await _local_worker(stack, settings.local_pace)
         client = await stack.enter_async_context(client_of(settings, address, key, late=in_app))
         home = Home(settings.base_url, forgetful=settings.local, trigger=trigger)
         waits = patience(settings, watch_money=watch_money)
@@ -143,6 +143,10 @@ async def opened_ledger(
         )
     try:
         await ledger.start()
+    except asyncio.CancelledError:
+        # Its thread must not keep a program that leaves waiting for another process.
+        ledger.give_up_waiting()
+        raise
     except LedgerError as problem:
         return (
             await _in_memory(problem),
@@ -168,11 +172,10 @@ def _say_once(line: str) -> Callable[[], None]:
     return tell
 
 
-async def _local_worker(stack: AsyncExitStack) -> tuple[str, str]:
+async def _local_worker(stack: AsyncExitStack, pace: float) -> tuple[str, str]:
     # 160 ms of imports, needed only without a key.
     from handinger_tui.local.serving import LocalServer  # noqa: PLC0415
 
-    pace = float(os.environ.get("HANDINGER_LOCAL_PACE", "1"))
     server = await asyncio.to_thread(LocalServer.start, pace=pace)
     stack.push_async_callback(asyncio.to_thread, server.stop)
     return server.base_url, server.api_key

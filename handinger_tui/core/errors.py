@@ -2,6 +2,7 @@
 
     HandingerError            summary, hint
       SettingsError           missing key, bad URL, bad configuration
+      LocalFileError          a file of this machine cannot be read or written
       LedgerError             Locked, TooNew, Damaged, NoRoom, NoHistory
       ApiError                kind, delivery, http_status, retry_after_s
         Unreachable           nothing was sent: safe to dial again
@@ -33,6 +34,10 @@ class HandingerError(Exception):
 
 class SettingsError(HandingerError):
     """Something the person set is missing or wrong; nothing was sent."""
+
+
+class LocalFileError(HandingerError):
+    """A file or port of this machine cannot be used; nothing was sent."""
 
 
 class AttachmentProblem(HandingerError):

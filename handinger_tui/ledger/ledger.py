@@ -103,6 +103,10 @@ class Ledger(Accounts, History):
         """One line for the person about the state of the history; None when all is well."""
         return self._thread.problem or self._met
 
+    def give_up_waiting(self) -> None:
+        """The program is leaving: another process that holds the history is not waited for any more."""
+        self._patience.give_up()
+
     async def start(self) -> None:
         """Open the database. A damaged one is set aside under another name; `problem` then names it.
 

@@ -26,6 +26,7 @@ class LockPatience:
         self._total_s = total_s
         self._on_wait = on_wait
         self._in_vain = False
+        self._given_up = False
 
     @property
     def attempt_s(self) -> float:
@@ -43,10 +44,14 @@ class LockPatience:
             try:
                 return attempt()
             except Locked:
-                if monotonic() >= deadline:
+                if self._given_up or monotonic() >= deadline:
                     self._in_vain = True
                     raise
                 self._on_wait()
+
+    def give_up(self) -> None:
+        """Wait no more, now and later: the program is leaving. Any thread may call it."""
+        self._given_up = True
 
     def wrote(self) -> None:
         """Something was written: the lock is free again."""

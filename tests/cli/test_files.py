@@ -161,6 +161,23 @@ def test_a_home_of_nobody_is_refused_before_anything_is_asked(tmp_path: Path, ar
     assert "Traceback" not in ran.err
 
 
+class Emptied(Host):
+    """A service that has none of the files it lists."""
+
+    def answer(self, target: str) -> tuple[int, bytes]:
+        status, body = super().answer(target)
+        return (status, body) if status == 200 else (404, b'{"error": "gone"}')
+
+
+def test_a_file_that_is_gone_is_said_to_be_gone(tmp_path: Path) -> None:
+    host = Emptied([[listed("gone.txt", "/api/workers/w1/files/gone.txt")]])
+    ran = ask(host, tmp_path, "get", "--all", "--dir", str(tmp_path / "dl"))
+    assert ran.code == 3
+    assert ran.err == (
+        "gone.txt: Not found (404): gone. It may have been removed. See: handinger-tui files list WORKER\n"
+    )
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     host = Host([[listed("a.csv", "data:,one")]])
     for _ in range(2):

@@ -37,10 +37,11 @@ class Ran:
 
 
 @contextmanager
-def _as_process(stdin: str, environ: dict[str, str]) -> Iterator[tuple[io.StringIO, io.StringIO]]:
+def _as_process(stdin: str | bytes, environ: dict[str, str]) -> Iterator[tuple[io.StringIO, io.StringIO]]:
     kept = (sys.stdin, sys.stdout, sys.stderr, dict(os.environ))
     out, err = io.StringIO(), io.StringIO()
-    fed = io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8")
+    data = stdin.encode() if isinstance(stdin, str) else stdin
+    fed = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8")
     sys.stdin, sys.stdout, sys.stderr = fed, out, err
     for name in [name for name in os.environ if name.startswith("HANDINGER_")]:
         del os.environ[name]
@@ -54,7 +55,12 @@ def _as_process(stdin: str, environ: dict[str, str]) -> Iterator[tuple[io.String
 
 
 def run(
-    *argv: str, home: Path, base_url: str | None = None, stdin: str = "", key: str = KEY, **environ: str
+    *argv: str,
+    home: Path,
+    base_url: str | None = None,
+    stdin: str | bytes = "",
+    key: str = KEY,
+    **environ: str,
 ) -> Ran:
     """Run `handinger-tui ARGV`; keyword arguments are more environment."""
     told = {"HANDINGER_TUI_HOME": str(home), "HANDINGER_POLL_INTERVAL": "0.05", **environ}

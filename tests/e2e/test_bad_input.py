@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -50,6 +51,20 @@ def test_a_wrong_key_is_refused(tmp_path: Path) -> None:
     assert (ran.result["error"]["kind"], ran.result["error"]["http_status"]) == ("auth", 401)
     assert ran.result["draft"] == "hello"
     assert KEY not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("worker", "advice"), [((), "base URL is wrong"), (("-w", "w1"), "id of the worker")]
+)
+def test_a_404_names_what_may_be_wrong(worker: tuple[str, ...], advice: str, tmp_path: Path) -> None:
+    player = Player(PLAIN, answer=(404, {"content-type": "application/json"}, b'{"error": "no route"}'))
+    with playing(player) as url:
+        ran = run("-p", "hello", *worker, home=tmp_path, base_url=url)
+    assert ran.code == 3
+    assert "no route. " not in ran.err
+    assert "no route.\n" in ran.err
+    assert advice in ran.err
+    assert url in ran.err
 
 
 def test_a_base_url_without_a_key_says_how_to_set_one(tmp_path: Path) -> None:
@@ -145,10 +160,25 @@ def test_a_home_that_cannot_be_written_answers_only_when_that_is_meant(tmp_path:
     assert "No history is kept" in ran.err
 
 
-def test_an_answer_whose_file_cannot_be_saved_is_printed(tmp_path: Path) -> None:
-    with playing(Player(PLAIN)) as url:
-        ran = run("-p", "hello", "-o", str(tmp_path / "no" / "answer.md"), home=tmp_path, base_url=url)
-    assert ran.code == 10
+class Vandal(Player):
+    """A service in whose time somebody deletes a folder of ours."""
+
+    folder: Path
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.folder.exists():
+            self.folder.rmdir()
+        await super().handle(reader, writer)
+
+
+def test_an_answer_whose_file_cannot_be_saved_any_more_is_printed(tmp_path: Path) -> None:
+    player = Vandal(PLAIN)
+    player.folder = tmp_path / "answers"
+    player.folder.mkdir()
+    with playing(player) as url:
+        ran = run("-p", "hello", "-o", str(player.folder / "answer.md"), home=tmp_path, base_url=url)
+    assert (ran.code, player.posts) == (10, 1)
+    assert "could not be saved" in ran.err
     assert ran.out.strip() == PLAIN.expected["text"].strip()
 
 

@@ -87,6 +87,17 @@ def test_the_source_archive_builds_the_same_wheel(wheel: ZipFile, sdist: Path, t
     assert (sdist / "tests" / "house").is_dir()
 
 
+def test_the_source_archive_passes_its_own_tests(sdist: Path) -> None:
+    """Those that read files beside the package; all others read the same in both places."""
+    files = [f"tests/house/test_{name}.py" for name in ("hygiene", "readme", "packaging")]
+    # By name: this very test would unpack archives for ever.
+    wanted = "test_hygiene or test_readme or test_the_lock or bounded"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files, "-k", wanted]
+    ended = subprocess.run(command, cwd=sdist, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr
+    assert re.search(r"\b[1-9]\d+ passed", ended.stdout)
+
+
 def requirements() -> list[str]:
     """All requirements of the project: run time and test."""
     project = pyproject()["project"]

@@ -1,0 +1,55 @@
+"""The program in a process of its own, beside a service that counts what is posted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.runner import KEY
+from tests.wire.recordings import recordings
+from tests.wire.replay import Player, playing
+
+PLAIN = next(one for one in recordings("6") if one.path.stem == "plain-text")
+MAIN = ("-m", "handinger_tui")
+
+
+@contextmanager
+def service() -> Iterator[tuple[Player, str]]:
+    """A player of a plain answer, and its address."""
+    player = Player(PLAIN)
+    with playing(player) as url:
+        yield player, url
+
+
+def environ(home: Path, base_url: str | None = None, **more: str | None) -> dict[str, str]:
+    """The environment of a child; a variable that is None is unset."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HANDINGER_")}
+    told: dict[str, str | None] = {**kept, "HANDINGER_TUI_HOME": str(home), "HANDINGER_POLL_INTERVAL": "0.05"}
+    if base_url is not None:
+        told |= {"HANDINGER_BASE_URL": base_url, "HANDINGER_API_KEY": KEY}
+    return {name: value for name, value in {**told, **more}.items() if value is not None}
+
+
+def start(
+    env: dict[str, str],
+    *argv: str,
+    code: str | None = None,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int = subprocess.PIPE,
+    limit: Callable[[], None] | None = None,
+) -> subprocess.Popen[str]:
+    """Start `handinger-tui ARGV`, or the Python program `code` with these arguments."""
+    head = MAIN if code is None else ("-c", code)
+    pipes: dict[str, Any] = {"stdin": stdin, "stdout": stdout, "stderr": subprocess.PIPE}
+    return subprocess.Popen(
+        [sys.executable, *head, *argv],
+        env=env,
+        text=True,
+        preexec_fn=limit,  # noqa: PLW1509 - sets a limit of the child and nothing else
+        **pipes,
+    )

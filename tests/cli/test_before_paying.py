@@ -1,0 +1,222 @@
+"""What can be checked for free is checked before anything is posted."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from handinger_tui.cli.app import connection
+from handinger_tui.cli.args import parse
+from handinger_tui.cli.places import places
+from handinger_tui.cli.start import settings_for
+from handinger_tui.cli.wiring import wired
+from tests.cli.program import service
+from tests.e2e.runner import Ran, run
+
+HEADLESS = (
+    ("-p", "hi"),
+    ("hi there", "--json"),
+    ("-p", "hi", "--output-format", "stream-json"),
+    ("-p", "hi", "--detach"),
+    ("hi there", "-o", "answer.md"),
+    ("hi there", "--dry-run"),
+    ("attach", "w1", "--json"),
+    ("email", "w1"),
+    ("files", "list", "w1"),
+)
+
+
+@pytest.mark.parametrize("argv", HEADLESS, ids=" ".join)
+def test_without_a_key_nothing_looks_like_an_answer(
+    argv: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = run(*argv, home=tmp_path)
+    assert ran.code == 2
+    assert "HANDINGER_API_KEY" in ran.err
+    assert "--local" in ran.err
+    assert ran.out == "" or ran.result["status"] == "not_sent"
+    assert not (tmp_path / "answer.md").exists()
+
+
+def test_asked_for_the_local_worker_answers_without_a_key(tmp_path: Path) -> None:
+    ran = run("-p", "echo hi", "--local", home=tmp_path, HANDINGER_LOCAL_PACE="0")
+    assert (ran.code, ran.out) == (0, "hi\n")
+
+
+def unsent(tmp_path: Path, *argv: str, **more: str) -> Ran:
+    """A run that must not have asked the service for anything."""
+    with service() as (player, url):
+        ran = run("-p", "hi", "--json", *argv, home=tmp_path, base_url=url, **more)
+    assert player.seen == []
+    assert len(ran.out.splitlines()) == 1
+    assert (ran.result["status"], ran.result["draft"]) == ("not_sent", "hi")
+    assert ran.result["error"]["may_have_been_charged"] is False
+    return ran
+
+
+# -- the file of -o ----------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "where", ["missing/answer.md", "folder", "folder/", "file/answer.md", "pipe", "a" * 300]
+)
+def test_an_answer_that_could_not_be_saved_is_not_paid_for(where: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("precious")
+    os.mkfifo(tmp_path / "pipe")
+    before = sorted(tmp_path.rglob("*"))
+    ran = unsent(tmp_path, "-o", f"{tmp_path}/{where}")
+    assert (ran.code, ran.result["error"]["kind"]) == (10, "disk")
+    assert "could not be saved" in ran.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_device_is_no_place_for_an_answer(tmp_path: Path) -> None:
+    assert unsent(tmp_path, "-o", os.devnull).code == 10
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="rights do not bind the superuser")
+def test_a_folder_that_may_not_be_written_is_seen_before(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir(mode=0o500)
+    assert unsent(tmp_path, "-o", str(folder / "answer.md")).code == 10
+
+
+def test_an_answer_that_is_there_stays_until_the_new_one_is(tmp_path: Path) -> None:
+    target = tmp_path / "answer.md"
+    target.write_text("old")
+    unsent(tmp_path, "-o", str(target), "-f", str(tmp_path / "missing"))
+    assert target.read_text() == "old"
+    with service() as (player, url):
+        ran = run("-p", "hi", "-o", str(target), home=tmp_path, base_url=url)
+    assert (ran.code, target.read_text().strip()) == (0, player.recording.expected["text"].strip())
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
+
+
+# -- attachments and standard input ------------------------------------------------------------
+def test_a_missing_attachment_is_seen_before_standard_input_is_read(tmp_path: Path) -> None:
+    assert unsent(tmp_path, "-f", str(tmp_path / "missing.csv")).code == 2
+
+
+def fed(tmp_path: Path, data: bytes, *argv: str, **more: str) -> tuple[Ran, list[str]]:
+    """A run with these bytes on standard input, and the prompts that arrived."""
+    with service() as (player, url):
+        ran = run("-p", "hi", *argv, home=tmp_path, base_url=url, stdin=data, **more)
+    return ran, [asked["input"] for method, _, asked in player.seen if method == "POST"]
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x89PNG\r\n\x1a\n\x00", b"caf\xe9", b"a\x00b", "hé".encode("utf-16"), b"\xff\xfe", b"ok\xc3"]
+)
+def test_what_is_not_text_is_refused(data: bytes, tmp_path: Path) -> None:
+    ran, prompts = fed(tmp_path, data, "--json")
+    assert (ran.code, prompts) == (2, [])
+    assert "-f FILE" in ran.err
+    assert (ran.result["status"], ran.result["error"]["kind"]) == ("not_sent", "settings")
+    raw, prompts = fed(tmp_path, data, "--raw")
+    assert (raw.code, len(prompts)) == (0, 1)
+
+
+def test_text_of_all_languages_is_sent_as_it_is(tmp_path: Path) -> None:
+    text = "Grüße 漢字 🙂\ttab\r\nline"
+    ran, prompts = fed(tmp_path, text.encode())
+    assert (ran.code, prompts) == (0, [f"hi\n\n{text}"])
+
+
+@pytest.mark.parametrize(("size", "code"), [(100, 0), (101, 2)])
+def test_standard_input_has_a_limit(size: int, code: int, tmp_path: Path) -> None:
+    ran, prompts = fed(tmp_path, b"a" * size, HANDINGER_MAX_INPUT_BYTES="100")
+    assert (ran.code, len(prompts)) == (code, 1 - code // 2)
+    assert ("HANDINGER_MAX_INPUT_BYTES" in ran.err) == bool(code)
+
+
+# -- one object --------------------------------------------------------------------------------
+WRONG = (
+    ("--nonsense",),
+    ("--max-cost", "much"),
+    ("-b", "lots"),
+    ("-c",),
+    ("-r", "ses_none"),
+    ("--profile", "nobody"),
+    ("--base-url", "http://example.test"),
+    ("-c", "-w", "w1"),
+    ("-o", ""),
+)
+
+
+@pytest.mark.parametrize("form", ["json", "stream-json"])
+@pytest.mark.parametrize("argv", WRONG, ids=" ".join)
+def test_whatever_is_wrong_there_is_one_object(argv: tuple[str, ...], form: str, tmp_path: Path) -> None:
+    with service() as (player, url):
+        ran = run("-p", "hi", "--output-format", form, *argv, home=tmp_path, base_url=url)
+        whole = run("-p", "hi", "--json", home=tmp_path, base_url=url).result
+    assert (ran.code, player.posts) == (2, 1)
+    (line,) = ran.lines
+    assert ran.err.strip()
+    assert (line["status"], line["posts_sent"], line["session_id"], line["turn_id"]) == (
+        "not_sent",
+        0,
+        None,
+        None,
+    )
+    assert line["error"]["kind"] == "settings"
+    assert line["error"]["message"]
+    head = {"type", "seq"} if form == "stream-json" else set()
+    assert line.keys() == whole.keys() | head
+    assert form == "json" or (line["type"], line["seq"]) == ("result", 0)
+
+
+def test_a_run_that_cannot_be_attached_to_gives_one_object(tmp_path: Path) -> None:
+    ran = run("attach", "w1", "--json", home=tmp_path, base_url="http://127.0.0.1:9")
+    (line,) = ran.lines
+    assert ran.code
+    assert (line["status"], line["worker_id"], line["error"]["kind"]) == ("not_sent", "w1", "connect")
+    assert line["error"]["may_have_been_charged"] is False
+
+
+@pytest.mark.parametrize(
+    "argv", [("sessions", "show", "none"), ("files", "get", "w1"), ("costs", "--since", "x")]
+)
+def test_other_commands_say_in_json_what_failed(argv: tuple[str, ...], tmp_path: Path) -> None:
+    ran = run(*argv, "--json", home=tmp_path)
+    assert ran.code == 2
+    assert json.loads(ran.out)["error"]["kind"] == "settings"
+    assert json.loads(ran.out).get("files", []) == []
+
+
+# -- the key at rest -----------------------------------------------------------------------------
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, True), (0o604, True), (0o620, True)])
+@pytest.mark.parametrize("table", ["", "[profiles.work]\n"])
+def test_a_key_that_others_can_read_is_named(mode: int, warned: bool, table: str, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(f'{table}api_key = "hdg_live_0123456789"\n')
+    config.chmod(mode)
+    with service() as (_, url):
+        ran = run("-p", "hi", home=tmp_path, base_url=url)
+        doctor = run("doctor", "--json", home=tmp_path, base_url=url)
+    assert ran.code == 0
+    assert (str(config) in ran.err) == warned
+    (check,) = [check for check in doctor.result["checks"] if check["name"] == "configuration"]
+    assert (check["state"] == "fault", doctor.code != 0) == (warned, warned)
+    assert stat.S_IMODE(config.stat().st_mode) == mode
+
+
+def test_a_file_without_a_key_is_nobodys_secret(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('budget = "low"\n')
+    (tmp_path / "config.toml").chmod(0o644)
+    with service() as (_, url):
+        assert "config.toml" not in run("-p", "hi", home=tmp_path, base_url=url).err
+
+
+async def test_the_screen_names_a_key_that_others_can_read(own_home: Path) -> None:
+    config = own_home / "config.toml"
+    config.write_text('api_key = "hdg_live_0123456789"\n')
+    for mode in (0o600, 0o644):
+        config.chmod(mode)
+        settings = settings_for(parse([]))
+        async with wired(settings, places(), watch_money=False) as parts:
+            warnings = connection(parts).warnings
+        assert [str(config) in warning for warning in warnings] == ([True] if mode == 0o644 else [])

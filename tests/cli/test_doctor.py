@@ -1,0 +1,61 @@
+"""`doctor` asks the service once, for free, and knows a refused key from an unknown worker."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from handinger_tui.local.serving import LocalServer
+from tests.cli.program import PLAIN
+from tests.e2e.runner import KEY, run
+from tests.wire.replay import Player, playing
+
+JSON = {"content-type": "application/json"}
+
+
+def checks(out: str) -> dict[str, dict[str, Any]]:
+    return {check["name"]: check for check in json.loads(out)["checks"]}
+
+
+@pytest.mark.parametrize(
+    ("status", "key", "service"),
+    [
+        (404, "ok", "ok"),
+        (401, "fault", "ok"),
+        (403, "fault", "ok"),
+        (500, "note", "fault"),
+        (429, "note", "fault"),
+    ],
+)
+def test_one_get_tells(status: int, key: str, service: str, tmp_path: Path) -> None:
+    player = Player(PLAIN, answer=(status, JSON, b'{"error": "no"}'))
+    with playing(player) as url:
+        ran = run("doctor", "--json", home=tmp_path, base_url=url)
+    found = checks(ran.out)
+    assert (found["key"]["state"], found["service"]["state"]) == (key, service)
+    assert (ran.code != 0) == ("fault" in (key, service))
+    assert [method for method, _, _ in player.seen] == ["GET"]
+    assert KEY not in ran.out
+
+
+def test_the_local_worker_knows_its_key(tmp_path: Path) -> None:
+    with LocalServer.start(pace=0) as server:
+        good = run("doctor", home=tmp_path, base_url=server.base_url, key=server.api_key)
+        bad = run("doctor", home=tmp_path, base_url=server.base_url, key=KEY)
+    assert (good.code, bad.code) == (0, 2)
+    assert "refused" in bad.out
+    assert "refused" not in good.out
+
+
+def test_a_service_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
+    ran = run("doctor", "--json", home=tmp_path, base_url="http://127.0.0.1:9")
+    assert ran.code == 2
+    assert checks(ran.out)["service"]["state"] == "fault"
+
+
+def test_without_a_key_nothing_is_asked(tmp_path: Path) -> None:
+    ran = run("doctor", "--json", home=tmp_path)
+    assert (ran.code, checks(ran.out)["key"]["state"]) == (0, "note")

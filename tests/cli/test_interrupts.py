@@ -1,0 +1,144 @@
+"""A signal ends the program whenever it comes: real processes, a service that counts what is posted."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import environ, service, start
+from tests.e2e.runner import KEY
+
+UP = """
+import sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "handinger_tui.cli.interrupts":
+            sys.stderr.write("up\\n")
+            sys.stderr.flush()
+
+sys.meta_path.insert(0, Finder())
+from handinger_tui.cli.main import main
+sys.exit(main())
+"""
+"""Says when its own first instructions come: what Python does before is not ours."""
+
+SWALLOWED = """
+import os, signal, sys, weakref
+
+class Anything:
+    pass
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "handinger_tui.cli.headless":
+            # Python drops what a callback of a weak reference raises, and imports have such callbacks.
+            thing = Anything()
+            self.kept = weakref.ref(thing, lambda _: os.kill(os.getpid(), signal.NUMBER))
+            del thing
+
+sys.meta_path.insert(0, Finder())
+from handinger_tui.cli.main import main
+sys.exit(main())
+"""
+
+NO_HANDLERS = """
+import asyncio, sys
+
+def refuse(*_):
+    raise NotImplementedError
+
+# As the loops of Windows.
+asyncio.SelectorEventLoop.add_signal_handler = refuse
+from handinger_tui.cli.main import main
+sys.exit(main())
+"""
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+TURN = ("-p", "hello", "--json")
+
+
+def only_object(out: str) -> dict[str, object]:
+    (line,) = out.splitlines()
+    found: dict[str, object] = json.loads(line)
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", [0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3])
+def test_whenever_a_signal_comes_it_counts(number: signal.Signals, moment: float, tmp_path: Path) -> None:
+    with service() as (player, url):
+        process = start(environ(tmp_path, url), *TURN, code=UP)
+        assert process.stderr is not None
+        assert process.stderr.readline() == "up\n"
+        # The one test here about a moment: whichever it hits, one of two ends is right.
+        time.sleep(moment)
+        before = player.posts == 0
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert "Traceback" not in err
+    assert process.returncode in {CODES[number], -number} if before else process.returncode is not None
+    if process.returncode == CODES[number]:
+        assert only_object(out)["schema"] == "handinger-tui/result/1"
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_a_signal_whose_exception_python_drops_counts(number: str, tmp_path: Path) -> None:
+    with service() as (player, url):
+        process = start(environ(tmp_path, url), *TURN, code=SWALLOWED.replace("NUMBER", number))
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, player.seen) == (CODES[signal.Signals[number]], [])
+    assert "Traceback" not in err
+    result = only_object(out)
+    assert (result["status"], result["draft"], result["posts_sent"]) == ("not_sent", "hello", 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_standard_input_that_never_ends_is_told_and_can_be_left(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    with service() as (player, url):
+        process = start(environ(tmp_path, url), *TURN, stdin=subprocess.PIPE)
+        assert process.stderr is not None
+        assert process.stderr.readline() == "waiting for standard input…\n"
+        process.send_signal(number)
+        assert process.stdout is not None
+        # Not communicate: that would end the input.
+        assert process.wait(60) == CODES[number]
+        out = process.stdout.read()
+        process.communicate()
+    assert player.seen == []
+    assert (only_object(out)["status"], only_object(out)["draft"]) == ("not_sent", "hello")
+
+
+def test_where_loops_take_no_signals_there_is_one_object_too(tmp_path: Path) -> None:
+    variables = environ(tmp_path, None, HANDINGER_LOCAL_PACE="1")
+    argv = ("-p", "long 60", "--local", "--output-format", "stream-json")
+    process = start(variables, *argv, code=NO_HANDLERS)
+    assert process.stdout is not None
+    lines = [process.stdout.readline()]
+    while json.loads(lines[-1])["type"] != "text-delta":
+        lines.append(process.stdout.readline())
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    results = [one for one in map(json.loads, out.splitlines()) if one["type"] == "result"]
+    assert [one["status"] for one in results] == ["running"]
+
+
+def test_a_second_signal_does_not_cut_the_object(tmp_path: Path) -> None:
+    with service() as (player, url):
+        process = start(environ(tmp_path, url), *TURN, stdin=subprocess.PIPE)
+        assert process.stderr is not None
+        process.stderr.readline()
+        for _ in range(5):
+            process.send_signal(signal.SIGINT)
+        out, _err = process.communicate(timeout=60)
+    assert (process.returncode, player.seen) == (130, [])
+    assert only_object(out)["status"] == "not_sent"
+    assert KEY not in out

@@ -1,0 +1,159 @@
+"""Odd files, variables, ports and machines: a plain line or two, the right exit code, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import resource
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from handinger_tui.cli.places import places
+from handinger_tui.core.errors import SettingsError
+from tests.cli.program import environ, service, start
+from tests.e2e.runner import run
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr; whatever it is, it is said in a line or two."""
+    out, err = process.communicate(timeout=60)
+    assert "Traceback" not in err
+    assert 1 <= len(err.splitlines()) <= 3, err
+    return process.returncode, out, err
+
+
+# -- the configuration file ----------------------------------------------------------------------
+def pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def text(content: str | bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+CONFIGURATIONS: dict[str, Callable[[Path], object]] = {
+    "a pipe": pipe,
+    "a device": endless,
+    "a folder": Path.mkdir,
+    "no UTF-8": text(b'theme = "\xff"'),
+    "infinite": text("[limits]\nmax_event_bytes = inf"),
+    "no number": text("[limits]\nidle_timeout = nan"),
+    "a truth": text("[limits]\nidle_timeout = true"),
+    "a half byte": text("[limits]\nmax_event_bytes = 1.5"),
+    "a long number": text("[limits]\nmax_event_bytes = " + "9" * 6000),
+    "a huge exponent": text("[limits]\nmax_event_bytes = 1e999999999"),
+    "a tiny exponent": text("[limits]\nidle_timeout = 1e-999999999"),
+    "a list": text("[limits]\nidle_timeout = [1]"),
+    "deep": text("x = " + "[" * 50_000),
+    "a line in a header": text('[headers]\nX = "a\\r\\nB: c"'),
+    "no header": text('headers = "X: y"'),
+    "large": text("#" * 2_000_000),
+}
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_an_odd_configuration_file_is_named(name: str, tmp_path: Path) -> None:
+    CONFIGURATIONS[name](tmp_path / "config.toml")
+    with service() as (player, url):
+        code, out, err = ended(start(environ(tmp_path, url), "-p", "hi"))
+    assert (code, out, player.seen) == (2, "", [])
+    assert "config.toml" in err or "header" in err
+
+
+def test_a_mark_at_the_beginning_is_no_part_of_the_text(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_bytes(b'\xef\xbb\xbfbudget = "low"\n')
+    assert run("config", "--json", home=tmp_path).result["budget"]["value"] == "low"
+
+
+# -- the environment -------------------------------------------------------------------------------
+@pytest.mark.parametrize("value", ["abc", "inf", "nan", "-1", "1e18", "1e-400", "9" * 6000])
+@pytest.mark.parametrize("name", ["LOCAL_PACE", "MAX_EVENT_BYTES", "IDLE_TIMEOUT"])
+def test_an_odd_number_is_named(name: str, value: str, tmp_path: Path) -> None:
+    name = f"HANDINGER_{name}"
+    ran = run("-p", "hi", "--local", home=tmp_path, **{name: value})
+    assert (ran.code, ran.out) == (2, "")
+    assert name in ran.err
+
+
+def test_an_empty_number_is_none(tmp_path: Path) -> None:
+    ran = run("config", "--json", home=tmp_path, HANDINGER_LOCAL_PACE="", HANDINGER_IDLE_TIMEOUT="")
+    assert ran.code == 0
+
+
+@pytest.fixture
+def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No HOME, and a user of no name: as in many containers."""
+
+    def nobody(_number: int) -> pwd.struct_passwd:
+        raise KeyError
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for name in [name for name in os.environ if name == "HOME" or name.startswith("XDG_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("homeless")
+def test_without_a_home_the_named_folder_is_enough(tmp_path: Path) -> None:
+    ran = run("-p", "echo hi", "--local", home=tmp_path, HANDINGER_LOCAL_PACE="0")
+    assert (ran.code, ran.out) == (0, "hi\n")
+    assert places().downloads.is_absolute()
+
+
+@pytest.mark.usefixtures("homeless")
+def test_without_any_folder_it_says_what_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HANDINGER_TUI_HOME")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError) as told:
+        places()
+    assert "HANDINGER_TUI_HOME" in told.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+# -- descriptors, ports, pipes ---------------------------------------------------------------------
+@pytest.mark.parametrize("argv", [("-p", "echo hi", "--local", "--json"), ("sessions", "--json"), ("local",)])
+@pytest.mark.parametrize("count", [5, 8, 12, 20])
+def test_few_descriptors_are_told(argv: tuple[str, ...], count: int, tmp_path: Path) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, count))
+
+    code, out, err = ended(start(environ(tmp_path), *argv, limit=limit))
+    assert code == 10
+    assert "ulimit -n" in err
+    assert len(out.splitlines()) == ("--json" in argv)
+
+
+def test_a_port_that_is_none_is_usage(tmp_path: Path) -> None:
+    for port in ("99999", "-1", "x", "1.5"):
+        assert run("local", "--port", port, home=tmp_path).code == 2
+
+
+def test_a_taken_port_is_said_to_be_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        ran = run("local", "--port", str(port), "--json", home=tmp_path)
+    assert ran.code == 10
+    assert f"Port {port}" in ran.err
+    assert "in use" in ran.err
+    assert "output" not in ran.err
+    assert ran.result["error"]["kind"] == "disk"
+
+
+@pytest.mark.parametrize(("argv", "code"), [(("config",), 0), (("doctor",), 10)])
+def test_whoever_reads_the_beginning_of_a_list_has_all_of_it(
+    argv: tuple[str, ...], code: int, tmp_path: Path
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with service() as (_, url):
+        command = start(environ(tmp_path, url), *argv, stdout=writing)
+        os.close(writing)
+        _, err = command.communicate(timeout=60)
+    assert (command.returncode, err) == (code, "")
