@@ -31,11 +31,12 @@ from handinger_tui.core.record import dataclass
 from handinger_tui.core.replacing import replace
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
-from handinger_tui.core.snapshot import Snapshot, WorkerBody, body_of
+from handinger_tui.core.snapshot import ANOTHER_WORKER, Snapshot, WorkerBody, body_of
 from handinger_tui.core.turn import Fault, Kind, Order, Turn, TurnStatus
 from handinger_tui.engine.patience import Patience
 from handinger_tui.engine.ports import Clock, Reply, TurnLog, WorkerApi
 from handinger_tui.engine.settle import Settling
+from handinger_tui.engine.stream_watch import take_watched
 from handinger_tui.engine.telling import Telling
 from handinger_tui.engine.waking import awake
 
@@ -115,7 +116,7 @@ class Run:
     def resume(self, frames: Iterable[Frame]) -> None:
         """Take up a stored turn: the same frames, the same fold."""
         for frame in frames:
-            self._fold.feed(frame)
+            self._fold.take(frame)
             self._seq = frame.seq + 1
             self._heard(frame)
             self.departed = self.departed or frame.event == Note.SENDING or frame.event in ANSWERED
@@ -179,7 +180,7 @@ class Run:
     async def _post(self) -> None:
         try:
             async with self.api.start_turn(self.order, self._depart) as reply:
-                await self.take(reply)
+                await take_watched(self, reply)
         except Unreachable as trouble:
             self.settle(TurnStatus.NOT_SENT, trouble.fault())
         except Refused as refusal:
@@ -188,7 +189,8 @@ class Run:
             await Settling(self, doubt=doubt, accepted=False).go()
         except BrokenContract as doubt:
             self.closed(doubt)
-            await Settling(self, doubt=doubt, accepted=self.turn.message_id is not None).go()
+            accepted = self.turn.message_id is not None or self._fold.misdirected
+            await Settling(self, doubt=doubt, accepted=accepted).go()
         except StreamLost as doubt:
             self.closed(doubt)
             await Settling(self, doubt=doubt, accepted=True).go()
@@ -255,6 +257,8 @@ class Run:
         async with awake(self.clock), aclosing(reply.pieces()) as pieces:
             async for piece in pieces:
                 self._piece(piece)
+                if self._fold.misdirected:
+                    raise BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER)
                 if not self._worker_kept:
                     await self._keep_worker()
         self.note(Note.CLOSED, clean=True)

@@ -221,6 +221,14 @@ class FakeClock:
 
 
 @dataclass
+class StillClock(FakeClock):
+    """Time that never passes: whoever sleeps waits for ever."""
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.Event().wait()
+
+
+@dataclass
 class FakeIds:
     """Ids that count."""
 
@@ -260,9 +268,10 @@ def rig(
     worker_id: str | None = "w1",
     patience: Patience | None = None,
     purse: Purse | None = None,
+    clock: FakeClock | None = None,
 ) -> Rig:
     """An engine on fakes."""
-    log, clock = FakeLog(), FakeClock()
+    log, clock = FakeLog(), clock or FakeClock()
     calm = patience or Patience(money_interval=None)
     engine = Engine(api, log, clock, FakeIds(), calm, home=Home(PLACE), purse=purse)
     session = engine.new_session(PLACE, worker_id)

@@ -17,7 +17,7 @@ from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Fault, Kind, TurnStatus
 from handinger_tui.engine.holds import HoldReason
 from handinger_tui.engine.patience import Patience
-from tests.engine.fakes import DONE, FakeApi, FakeReply, Rig, Script, rig, says, sse, worker
+from tests.engine.fakes import DONE, FakeApi, FakeReply, Rig, Script, StillClock, rig, says, sse, worker
 
 START = worker("", prompt="earlier", usage={"costUsd": 0})
 
@@ -159,7 +159,7 @@ async def test_without_a_limit_nobody_polls_beside_the_stream() -> None:
         DONE,
     ]
     api = FakeApi(starts=[script], workers=[START, priced("a", "q1", 1.2)])
-    box = rig(api)
+    box = rig(api, clock=StillClock())
     await box.engine.send(box.session_id, "q1")
     for _ in range(50):
         await asyncio.sleep(0)

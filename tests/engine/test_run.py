@@ -23,7 +23,7 @@ from handinger_tui.core.reconcile import SLIM_ABOVE
 from handinger_tui.core.turn import Kind, Turn, TurnStatus
 from handinger_tui.engine.engine import Elsewhere, Hold, HoldReason
 from handinger_tui.engine.patience import Patience
-from tests.engine.fakes import FakeApi, FakeReply, Rig, rig, says, worker
+from tests.engine.fakes import FakeApi, FakeReply, Rig, StillClock, rig, says, worker
 
 NOBODY = worker("", prompt="earlier")
 CUT = StreamLost(Kind.NETWORK, "The connection was cut.")
@@ -290,7 +290,8 @@ async def test_a_queued_turn_can_be_taken_back() -> None:
 async def test_giving_up_after_max_wait_says_running() -> None:
     gate = asyncio.Event()
     api = FakeApi(starts=[[*says("so far", end=False), gate]], workers=[NOBODY])
-    turn = await _only(rig(api, patience=Patience(max_wait=0.05, money_interval=None)))
+    patience = Patience(max_wait=0.05, money_interval=None)
+    turn = await _only(rig(api, patience=patience, clock=StillClock()))
     assert (turn.status, turn.text) == (TurnStatus.RUNNING, "so far")
 
 
