@@ -23,8 +23,9 @@ from handinger_tui.core.turn import Kind
 class Door(StrEnum):
     """A call of a port that may take time."""
 
-    START = "start_turn"
-    ANSWER = "answer of start_turn"
+    CONNECT = "start_turn, before the first byte"
+    START = "start_turn, on its way"
+    ANSWER = "start_turn, on its way back"
     READ = "read_worker"
     FOLLOW = "follow"
     PIECE = "pieces"
@@ -32,6 +33,7 @@ class Door(StrEnum):
     FLUSH = "flush"
     CLOSE_TURN = "close_turn"
     CHARGE = "charge"
+    MOVE_LAST = "move_last"
     FRAMES = "frames"
     LOAD = "load"
     UNSETTLED = "unsettled"
@@ -44,6 +46,7 @@ HISTORY: Final = (
     Door.FLUSH,
     Door.CLOSE_TURN,
     Door.CHARGE,
+    Door.MOVE_LAST,
     Door.FRAMES,
     Door.LOAD,
     Door.UNSETTLED,
@@ -58,9 +61,10 @@ STUMBLES: Final = (
     Refused(Kind.RATE_LIMITED, "slow down", http_status=429, retry_after_s=3),
 )
 FAULTS: Final[dict[Door, tuple[HandingerError, ...]]] = {
-    # Proof that nothing arrived, or a plain no.
+    # Proof that nothing was sent.
+    Door.CONNECT: (Unreachable(Kind.CONNECT, "refused"),),
+    # A plain no.
     Door.START: (
-        Unreachable(Kind.CONNECT, "refused"),
         Refused(Kind.PAYMENT, "no credits", http_status=402),
         Refused(Kind.RATE_LIMITED, "slow down", http_status=429, retry_after_s=3),
         # Lost on its way, and nobody can tell.

@@ -40,6 +40,16 @@ class History:
     turns: dict[str, list[str]] = field(default_factory=dict)
     """The turns of each session, oldest first."""
     closed: set[str] = field(default_factory=set)
+    safe: dict[str, int] = field(default_factory=dict)
+    """How many frames of each turn a crash cannot take away any more."""
+
+    def after_crash(self, doors: Doors) -> History:
+        """What the next program finds: frames that were not committed are gone."""
+        kept = {turn_id: frames[: self.safe.get(turn_id, 0)] for turn_id, frames in self.stored.items()}
+        turns = {session_id: list(turn_ids) for session_id, turn_ids in self.turns.items()}
+        return History(
+            doors, self.witness, {**self.orders}, kept, {**self.sessions}, turns, {*self.closed}, {**self.safe}
+        )
 
     async def open_turn(self, session: Session, order: Order) -> None:
         await self.doors.go_through(Door.OPEN_TURN)
@@ -57,11 +67,21 @@ class History:
             frames.append(frame)
 
     async def flush(self) -> None:
+        written = {turn_id: len(frames) for turn_id, frames in self.stored.items()}
         await self.doors.go_through(Door.FLUSH)
+        self.safe |= written
+
+    async def move_last(self, turn_id: str) -> None:
+        await self.doors.go_through(Door.MOVE_LAST)
+        turn_ids = next(own for own in self.turns.values() if turn_id in own)
+        turn_ids.remove(turn_id)
+        turn_ids.append(turn_id)
 
     async def close_turn(self, session: Session, turn_id: str) -> None:
         self.witness.ending(turn_id)
+        written = len(self.stored[turn_id])
         await self.doors.go_through(Door.CLOSE_TURN)
+        self.safe[turn_id] = written
         self.closed.add(turn_id)
         self.sessions[session.session_id] = session
 

@@ -6,15 +6,14 @@ that it shows. He counts events, so "before" and "after" are plain comparisons o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from handinger_tui.core.frames import Frame
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import LIVE, Order, TurnStatus
-from handinger_tui.engine.home import CONTINUABLE
+from handinger_tui.core.turn import FREE, LIVE, Order, TurnStatus
 
 
 class Promise(StrEnum):
@@ -26,8 +25,8 @@ class Promise(StrEnum):
     STORED = "A message is in the history before it is POSTed."
     TARGET = "A POST goes to the worker that its session shows, and showed when the message was sent."
     TEXT = "A POST carries the text that the person sent, or its newest edit."
-    ORDER = "Messages of a session are POSTed in the order in which they were sent."
-    HELD = "After a turn failed, was left or was not delivered, nothing is POSTed without a new action."
+    ORDER = "Messages are POSTed in the order in which they were sent; one sent past a held queue may overtake it."
+    HELD = "A message sent before a turn failed, was left or was not delivered waits for a new word of the person."
     LIMIT = "Before a POST the limits were read anew, and allowed it."
     CLOSED = "Nothing is POSTed once the engine is asked to close, and nothing is written once it has closed."
     ALONE = "A session has at most one turn under way and one open request."
@@ -65,6 +64,8 @@ class Message:
     turn_id: str = ""
     sure: int = 0
     """Place in `texts` of the newest edit that has returned."""
+    past_held: bool = False
+    """The queue was held when it was sent, as everybody could see: it need not wait for that."""
     moved: bool = False
     given_back: int = 0
     posted_at: int | None = None
@@ -76,6 +77,10 @@ class Talk:
 
     held_at: int = 0
     held_by: str = ""
+    left: bool = False
+    """It is held since the turn was left: coming back to it is the word that lets it go on."""
+    left_at: int = 0
+    """When the person left, last."""
     ended_at: int = 0
     """When the newest turn ended, or was left."""
     approvals: list[int] = field(default_factory=list)
@@ -87,6 +92,8 @@ class Talk:
     """Single readings of the worker that are under way: they end turns that nobody watches."""
 
 
+GOES_ON: Final = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})
+"""Ends of a turn after which the next message may follow by itself."""
 FREE_LOOKS: Final = frozenset({"look", "refresh", "adopt"})
 NEVER_LEFT: Final = frozenset({TurnStatus.QUEUED, TurnStatus.NOT_SENT, TurnStatus.NOT_DELIVERED})
 
@@ -106,6 +113,9 @@ class Watchman:
         self._talks: dict[str, Talk] = {}
         self._by_turn: dict[str, Message] = {}
         self._status: dict[str, TurnStatus] = {}
+        self._started: dict[str, int] = {}
+        """When each turn that is under way began to be."""
+        self._changed: set[str] = set()
         self._tick = 0
         self._closing = self._closed = False
 
@@ -137,10 +147,11 @@ class Watchman:
         talk = self.talk(session_id)
         if name in FREE_LOOKS:
             talk.looks += 1
-        if name in {"send", "resume", "release", "watch"}:
+        if name in {"resume", "release"} or (name == "watch" and talk.left):
             talk.approvals.append(at)
-        if name in {"detach", "stop"} and self._under_way(session_id):
-            talk.held_at, talk.held_by = at, name
+        if (name == "detach" and self._shown(session_id).busy) or (name == "stop" and self._busy(session_id)):
+            talk.held_at = talk.left_at = at
+            talk.held_by, talk.left = name, True
         if name == "aclose":
             self._closing = True
         return at
@@ -156,13 +167,25 @@ class Watchman:
         if name == "aclose":
             self._closed = True
 
-    def sending(self, session_id: str, text: str, at: int) -> Message:
+    def crashing(self, stored: Collection[str]) -> None:
+        """The program is killed: what is queued waits, and nobody waits for an action any more."""
+        at = self.note("CRASH")
+        self._talks = {
+            session_id: Talk(at, "the crash", ended_at=at) for session_id in self._talks if session_id in stored
+        }
+        self._status.clear()
+        self._changed.clear()
+        for message in self.messages:
+            if message.fate is Fate.PENDING:
+                message.fate = Fate.CANCELLED
+
+    def sending(self, session_id: str, text: str, at: int, *, held: bool) -> Message:
         """A message is sent by the person."""
-        message = Message(session_id, [text], self._shown(session_id).worker_id, at)
+        message = Message(session_id, [text], self._shown(session_id).worker_id, at, past_held=held)
         self.messages.append(message)
         return message
 
-    def _under_way(self, session_id: str) -> bool:
+    def _busy(self, session_id: str) -> bool:
         pending = any(
             message.session_id == session_id and message.fate is Fate.PENDING for message in self.messages
         )
@@ -173,7 +196,7 @@ class Watchman:
         """An order is written."""
         self.note("stored", f"{order.turn_id} {order.prompt!r}")
         for message in self.messages:
-            if message.texts[0] == order.prompt and not message.turn_id:
+            if order.prompt in message.texts:
                 message.turn_id = order.turn_id
                 self._by_turn[order.turn_id] = message
         self.expect(Promise.CLOSED, not self._closed, f"{order.prompt!r} was stored")
@@ -224,21 +247,22 @@ class Watchman:
     def _check_order(self, message: Message, order: Order) -> None:
         for other in self.messages:
             late = other.session_id == message.session_id and other.sent_at > message.sent_at
-            overtook = late and other.posted_at is not None and not (other.moved or message.moved)
+            may = other.past_held or other.moved or message.moved
+            overtook = late and other.posted_at is not None and not may
             self.expect(Promise.ORDER, not overtook, f"{other.texts[-1]!r} before {order.prompt!r}")
 
     def _check_approval(self, message: Message, order: Order) -> None:
         talk = self.talk(message.session_id)
-        approved = not talk.held_at or any(at > talk.held_at for at in talk.approvals)
+        approved = any(at > talk.held_at for at in (message.sent_at, *talk.approvals))
         self.expect(Promise.HELD, approved, f"{order.prompt!r} was held by {talk.held_by}")
         if self.measures:
             since = max(message.sent_at, talk.ended_at)
             detail = f"{order.prompt!r}: allowed by a reading of {talk.allowed_at}, due since {since}"
             self.expect(Promise.LIMIT, talk.allowed_at > since, detail)
 
-    def opening(self, order: Order | None, worker_id: str | None) -> str:
+    def opening(self, worker_id: str | None, turn_id: str = "") -> str:
         """A request that stays open begins; gives its session."""
-        message = self._by_turn.get(order.turn_id) if order is not None else None
+        message = self._by_turn.get(turn_id)
         session_id = message.session_id if message else self._session_of(worker_id)
         talk = self.talk(session_id)
         talk.requests += 1
@@ -258,24 +282,55 @@ class Watchman:
     # -- what the screen sees ------------------------------------------------------------
     def changed(self, session_id: str) -> None:
         """A session has a new value."""
-        live: list[str] = []
+        self._changed.add(session_id)
         for turn in self._shown(session_id).turns:
             status, before = turn.status, self._status.get(turn.turn_id)
-            if turn.live and status is not TurnStatus.QUEUED:
-                live.append(turn.turn_id)
             if status is not before:
                 self._status[turn.turn_id] = status
                 at = self.note("status", f"{turn.turn_id} {status}")
                 self._moved(self.talk(session_id), turn.turn_id, before, at)
-        self.expect(Promise.ALONE, len(live) <= 1, f"{' and '.join(live)} are under way in {session_id}")
+
+    def look(self) -> None:
+        """A step of the loop is over: what sessions show now is what a screen could paint."""
+        for session_id in self._changed:
+            live = [
+                turn.turn_id
+                for turn in self._shown(session_id).turns
+                if turn.live and turn.status is not TurnStatus.QUEUED
+            ]
+            self.expect(Promise.ALONE, len(live) <= 1, f"{' and '.join(live)} are under way in {session_id}")
+        self._changed.clear()
 
     def _moved(self, talk: Talk, turn_id: str, before: TurnStatus | None, at: int) -> None:
         """Notice a turn that has ended under our eyes: that may hold the queue."""
         status, message = self._status[turn_id], self._by_turn.get(turn_id)
-        ran = before is not TurnStatus.QUEUED or (message is not None and message.posted_at is not None)
-        if before is None or not ran or talk.looks or status in LIVE:
+        if status in LIVE:
+            if status is not TurnStatus.QUEUED and (before not in LIVE or before is TurnStatus.QUEUED):
+                self._started[turn_id] = at
             return
-        talk.ended_at = at
-        if status not in CONTINUABLE:
+        ran = before is not TurnStatus.QUEUED or (message is not None and message.posted_at is not None)
+        if before is None or not ran or talk.looks:
+            return
+        if status not in FREE:
+            talk.ended_at = at
+        # Who left the turn and sends another message while it ends has seen what there is to see.
+        if status not in GOES_ON and talk.left_at <= self._started.get(turn_id, 0):
             talk.held_at, talk.held_by = at, f"{turn_id} ({status})"
+            talk.left = status is TurnStatus.RUNNING
 
+
+class Nobody:
+    """Sees what a program does that was killed: nothing."""
+
+    def storing(self, session: Session, order: Order) -> None: ...
+    def appending(self, turn_id: str, frame: Frame, expected: int | None) -> None: ...
+    def ending(self, turn_id: str) -> None: ...
+    def measured(self, session_id: str, asked_at: int, *, allowed: bool) -> None: ...
+    def now(self) -> int:
+        return 0
+
+    def posting(self, order: Order) -> None: ...
+    def opening(self, worker_id: str | None, turn_id: str = "") -> str:
+        return ""
+
+    def closing(self, session_id: str) -> None: ...

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -77,47 +80,35 @@ def _message(message_id: str, role: str, text: str) -> dict[str, Any]:
     return {"id": message_id, "role": role, "parts": [{"type": "text", "text": text}]}
 
 
-class Pieces:
-    """A stream that is read: the answer from its start, at the worker's pace."""
+class Body(AsyncGenerator[Piece, None]):
+    """A body that is read: the answer from its start, at the worker's pace, or one whole Worker."""
 
-    def __init__(self, doors: Doors, job: Job) -> None:
-        self._doors, self._job = doors, job
-        self._chunks: list[dict[str, Any]] = [{"type": "start", "messageId": f"a{job.number}"}]
-        self._chunks.append({"type": "text-start", "id": "t"})
-        self._chunks += [{"type": "text-delta", "id": "t", "delta": word} for word in WORDS]
-        self._chunks += [{"type": "text-end", "id": "t"}, {"type": "finish", "finishReason": "stop"}]
-        self._at = 0
+    def __init__(self, doors: Doors, job: Job, pieces: list[Piece]) -> None:
+        self._doors, self._job, self._pieces = doors, job, pieces
         self._words = 0
 
-    def __aiter__(self) -> Pieces:
-        return self
-
-    async def __anext__(self) -> Piece:
+    async def asend(self, value: None) -> Piece:
         await self._doors.go_through(Door.PIECE)
-        if self._at == len(self._chunks):
+        if not self._pieces:
             raise StopAsyncIteration
-        chunk = self._chunks[self._at]
-        self._at += 1
-        if chunk["type"] == "text-delta":
+        piece = self._pieces.pop(0)
+        if "text-delta" in piece.data:
             self._words += 1
             self._job.words = max(self._job.words, self._words)
-        return Piece(Framing.SSE, json.dumps(chunk))
+        return piece
+
+    async def athrow(self, error: Any, *_details: Any) -> Piece:
+        await asyncio.sleep(0)
+        raise error
 
 
-class Whole:
-    """An answer that is one JSON Worker, as it was when the answer began."""
-
-    def __init__(self, doors: Doors, text: str) -> None:
-        self._doors, self._texts = doors, [text]
-
-    def __aiter__(self) -> Whole:
-        return self
-
-    async def __anext__(self) -> Piece:
-        await self._doors.go_through(Door.PIECE)
-        if not self._texts:
-            raise StopAsyncIteration
-        return Piece(Framing.JSON, self._texts.pop())
+def streamed(job: Job) -> list[Piece]:
+    """The answer as events."""
+    chunks: list[dict[str, Any]] = [{"type": "start", "messageId": f"a{job.number}"}]
+    chunks.append({"type": "text-start", "id": "t"})
+    chunks += [{"type": "text-delta", "id": "t", "delta": word} for word in WORDS]
+    chunks += [{"type": "text-end", "id": "t"}, {"type": "finish", "finishReason": "stop"}]
+    return [Piece(Framing.SSE, json.dumps(chunk)) for chunk in chunks]
 
 
 @dataclass
@@ -125,87 +116,94 @@ class Reply:
     """A response that is open: somebody watches."""
 
     via: Via
-    body: Pieces | Whole
+    body: Body
     worker_id: str | None
+    content_type: str = "text/event-stream"
+    encoding: str = "ai-ui"
     http_status: int = 200
     dropped: int = 0
 
-    @property
-    def content_type(self) -> str:
-        return "text/event-stream" if isinstance(self.body, Pieces) else "application/json"
-
-    @property
-    def encoding(self) -> str:
-        return "ai-ui" if isinstance(self.body, Pieces) else ""
-
-    def pieces(self) -> Pieces | Whole:
+    def pieces(self) -> AsyncGenerator[Piece, None]:
         return self.body
-
-
-class Opening:
-    """`async with` around a request: open from the first byte to the last."""
-
-    def __init__(self, service: Service, via: Via, order: Order | None, worker_id: str | None) -> None:
-        self._service, self._via, self._order, self._worker_id = service, via, order, worker_id
-        self._open: str | None = None
-
-    async def __aenter__(self) -> Reply:
-        service = self._service
-        if self._order is not None:
-            service.witness.posting(self._order)
-        self._open = service.witness.opening(self._order, self._worker_id)
-        try:
-            if self._order is None:
-                await service.doors.go_through(Door.FOLLOW)
-                worker = service.workers[self._worker_id or ""]
-                return Reply(self._via, Pieces(service.doors, worker.jobs[-1]), worker.worker_id)
-            return await service.take(self._order)
-        except BaseException:
-            service.witness.closing(self._open)
-            raise
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._open is not None:
-            self._service.witness.closing(self._open)
 
 
 class Witness(Protocol):
     """Who is to know of requests. `opening` gives what `closing` gets back."""
 
     def posting(self, order: Order) -> None: ...
-    def opening(self, order: Order | None, worker_id: str | None) -> str: ...
+    def opening(self, worker_id: str | None, turn_id: str = "") -> str: ...
     def closing(self, session_id: str) -> None: ...
 
 
-class Service:
-    """The API port. `streams`: it answers a POST with a stream, else with one JSON object."""
+class Opening:
+    """`async with` around a request: open from its beginning to the last byte of its answer."""
 
-    def __init__(self, doors: Doors, witness: Witness, *, streams: bool) -> None:
+    def __init__(self, service: Service, request: Callable[[], Awaitable[Reply]], open_as: OpenAs) -> None:
+        self._witness, self._request, self._open_as = service.witness, request, open_as
+        self._session_id = ""
+
+    async def __aenter__(self) -> Reply:
+        self._session_id = self._witness.opening(*self._open_as)
+        try:
+            return await self._request()
+        except BaseException:
+            self._witness.closing(self._session_id)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._witness.closing(self._session_id)
+
+
+OpenAs = tuple[str | None, str]
+"""The worker that is asked, and the turn that asks where it is a POST."""
+
+
+class Service:
+    """The WorkerApi port. `streams`: it answers a POST with a stream, else with one JSON object."""
+
+    def __init__(
+        self,
+        doors: Doors,
+        witness: Witness,
+        *,
+        streams: bool,
+        workers: dict[str, RemoteWorker] | None = None,
+    ) -> None:
         self.doors, self.witness = doors, witness
-        self.workers: dict[str, RemoteWorker] = {}
+        self.workers = {} if workers is None else workers
         self._streams = streams
 
     def worker(self, worker_id: str) -> RemoteWorker:
         """The worker of that id; made where there is none."""
         return self.workers.setdefault(worker_id, RemoteWorker(worker_id))
 
-    async def take(self, order: Order) -> Reply:
+    async def _take(self, order: Order, departed: Callable[[], None]) -> Reply:
         """A POST on its way to the worker, and the beginning of the answer."""
+        await self.doors.go_through(Door.CONNECT)
+        departed()
+        self.witness.posting(order)
         await self.doors.go_through(Door.START)
         worker = self.worker(order.worker_id or f"new{len(self.workers) + 1}")
         job = worker.ask(order.prompt)
         await self.doors.go_through(Door.ANSWER)
-        body = Pieces(self.doors, job) if self._streams else Whole(self.doors, worker.body())
-        return Reply(Via.POST, body, worker.worker_id)
+        if self._streams:
+            return Reply(Via.POST, Body(self.doors, job, streamed(job)), worker.worker_id)
+        whole = Body(self.doors, job, [Piece(Framing.JSON, worker.body())])
+        return Reply(Via.POST, whole, worker.worker_id, "application/json", "")
+
+    async def _show(self, worker_id: str, via: Via) -> Reply:
+        await self.doors.go_through(Door.FOLLOW)
+        job = self.worker(worker_id).jobs[-1]
+        return Reply(via, Body(self.doors, job, streamed(job)), worker_id)
 
     # -- the port ------------------------------------------------------------------
-    def start_turn(self, order: Order) -> Opening:
-        return Opening(self, Via.POST, order, order.worker_id)
+    def start_turn(self, order: Order, departed: Callable[[], None] = lambda: None) -> Opening:
+        return Opening(self, partial(self._take, order, departed), (order.worker_id, order.turn_id))
 
     def follow(self, worker_id: str, via: Via) -> Opening:
-        return Opening(self, via, None, worker_id)
+        return Opening(self, partial(self._show, worker_id, via), (worker_id, ""))
 
     async def read_worker(self, worker_id: str) -> WorkerBody:
         await self.doors.go_through(Door.READ)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from handinger_tui.core.turn import TurnStatus
 from tests.engine.doors import FAULTS, Door
+from tests.engine.ending import discard, finish
 from tests.engine.history import Limits
 from tests.engine.world import Setting, World
 
@@ -35,11 +35,24 @@ MOVES: dict[str, int] = {
     "hold": 7,
     "let go": 5,
     "close": 1,
+    "crash": 2,
 }
 """What may happen, and how often."""
-ONLY_WHERE_OFFERED = {"edit": "edit_queued", "move": "move_queued", "resume": "resume", "stop": "stop"}
+ONLY_WHERE_OFFERED = {
+    "edit": "edit_queued",
+    "move": "move_queued",
+    "resume": "resume",
+    "stop": "stop",
+    "release": "release",
+}
+"""Doors that not every engine has."""
 SLOW = (Door.START, Door.READ, Door.FOLLOW, Door.PIECE, Door.OPEN_TURN, Door.FLUSH, Door.CLOSE_TURN)
 SLOW_TOO = (Door.FRAMES, Door.GAUGES, Door.CHARGE)
+
+
+def offers(engine: object, move: str) -> bool:
+    """Whether the engine has the door for it."""
+    return hasattr(engine, ONLY_WHERE_OFFERED.get(move, "send"))
 
 
 @dataclass
@@ -81,9 +94,7 @@ class Story:
         order = Chance(self.random, self.random.choice((0.0, 0.0, 0.5, 0.8)), self.random.random() < 0.4)
         self.world = World(order, setting_of(self.random))
         offered = {
-            name: weight
-            for name, weight in MOVES.items()
-            if hasattr(self.world.engine, ONLY_WHERE_OFFERED.get(name, "send"))
+            name: weight for name, weight in MOVES.items() if offers(self.world.engine, name)
         }
         self._names, self._weights = list(offered), list(offered.values())
 
@@ -98,9 +109,9 @@ class Story:
             if world.watchman.broken or world.closing:
                 break
         if world.watchman.broken:
-            world.discard()
+            discard(world)
         else:
-            world.finish()
+            finish(world)
         return world
 
     def happen(self, name: str) -> None:
@@ -119,6 +130,10 @@ class Story:
             world.cancel_newest()
         elif name == "close":
             world.close()
+        elif name == "crash":
+            world.crash()
+        elif name == "recover":
+            world.recover()
         elif not self._befall(name, session_id):
             world.act(name, session_id)
 
@@ -138,13 +153,13 @@ class Story:
     def _befall(self, name: str, session_id: str) -> bool:
         """Something happens around the engine; False when it is an action of the person."""
         world, random = self.world, self.random
-        world.watchman.note(name)
         if name == "fault":
             door = random.choice(list(FAULTS))
             world.doors.next_fault[door] = random.choice(FAULTS[door])
             world.watchman.note("next fault", f"{door}: {world.doors.next_fault[door]!r}")
         elif name in {"lock", "unlock"}:
             world.doors.locked = name == "lock"
+            world.watchman.note(name)
         elif name == "limit":
             world.wallet.state = random.choice(list(Limits))
             world.watchman.note("limit", world.wallet.state)
@@ -154,6 +169,7 @@ class Story:
             world.watchman.note("held", door)
         elif name == "let go":
             world.doors.let_go()
+            world.watchman.note(name)
         elif name == "ask elsewhere":
             self._ask_elsewhere(session_id)
         else:
@@ -164,15 +180,7 @@ class Story:
         """Somebody asks the session's worker on the web, while it is idle."""
         session = self.world.session(session_id)
         if session.worker_id is not None and not session.busy:
+            self.world.watchman.note("asked elsewhere")
             job = self.world.service.worker(session.worker_id).ask(self.world.new_text())
             while not job.done:
                 job.work()
-
-
-def idle(world: World) -> bool:
-    """No turn of any session is under way."""
-    return all(
-        not turn.live or turn.status is TurnStatus.QUEUED
-        for session_id in world.sessions
-        for turn in world.session(session_id).turns
-    )

@@ -7,7 +7,6 @@ them, in any order. `finish` brings it to its end and asks for the promises that
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from inspect import isawaitable
@@ -20,8 +19,8 @@ from handinger_tui.engine.engine import Engine, Home
 from handinger_tui.engine.patience import Patience
 from tests.engine.doors import Door, Doors
 from tests.engine.fakes import PLACE, FakeIds
-from tests.engine.history import History, Limits, Wallet
-from tests.engine.promises import NEVER_LEFT, Fate, Message, Promise, Watchman
+from tests.engine.history import History, Wallet
+from tests.engine.promises import Fate, Message, Nobody, Promise, Watchman
 from tests.engine.scheduler import Loop, NumberedTask, Order
 from tests.engine.service import Service
 
@@ -71,34 +70,78 @@ class World:
 
     def __init__(self, order: Order, setting: Setting) -> None:
         self.order, self.setting = order, setting
-        self.loop, self.doors = Loop(), Doors()
         self.watchman = Watchman(lambda session_id: self.engine.session(session_id))
         self.watchman.measures = setting.limited
+        self.closing, self.recovered = False, True
+        self.stopped: set[str] = set()
+        """Sessions that were left for good."""
+        self.actions: list[NumberedTask[None]] = []
+        self.lives: list[Loop] = []
+        """The loop of each life of the program, the present one last."""
+        self._texts, self._ids = 0, FakeIds()
+        self.doors = Doors()
         self.service = Service(self.doors, self.watchman, streams=setting.streams)
         self.history = History(self.doors, self.watchman)
         self.wallet = Wallet(self.doors, self.watchman)
-        self.engine = Engine(
+        self.engine = self._program()
+        self.sessions = [
+            self._session(f"w{at}" if at or setting.worker else None) for at in range(setting.sessions)
+        ]
+
+    @property
+    def loop(self) -> Loop:
+        """The loop of the present life."""
+        return self.lives[-1]
+
+    def _program(self) -> Engine:
+        """The program starts."""
+        self.lives.append(Loop())
+        engine = Engine(
             self.service,
             self.history,
             LoopClock(self.loop, self.doors),
-            FakeIds(),
-            Steady(money_interval=setting.money_interval, max_wait=setting.max_wait),
+            self._ids,
+            Steady(money_interval=self.setting.money_interval, max_wait=self.setting.max_wait),
             home=Home(PLACE),
-            purse=self.wallet if setting.limited else None,
+            purse=self.wallet if self.setting.limited else None,
         )
-        self.engine.subscribe(self.watchman.changed)
-        self.closing = False
-        self.actions: list[NumberedTask[None]] = []
-        self._texts = 0
-        self.sessions = [self._session(at) for at in range(setting.sessions)]
+        engine.subscribe(self.watchman.changed)
+        return engine
 
-    def _session(self, at: int) -> str:
-        worker_id = f"w{at + 1}" if at or self.setting.worker else None
-        if worker_id is not None:
-            self.service.worker(worker_id)
+    def _session(self, worker_id: str | None) -> str:
         session_id = self.engine.new_session(PLACE, worker_id).session_id
         self.watchman.talk(session_id)
         return session_id
+
+    def crash(self) -> None:
+        """The program is killed in the middle of whatever it does, and started again."""
+        self.watchman.crashing(self.history.sessions)
+        self.doors, old = Doors(), (self.history, self.service)
+        self.history = old[0].after_crash(self.doors)
+        streams = self.setting.streams
+        self.service = Service(self.doors, self.watchman, streams=streams, workers=old[1].workers)
+        self.wallet = Wallet(self.doors, self.watchman, self.wallet.state)
+        # The killed program is not run any more; what its remains do when they are thrown away is unseen.
+        for port in old:
+            port.witness = Nobody()
+        self.actions.clear()
+        self.stopped.clear()
+        self.engine = self._program()
+        stored = [session_id for session_id in self.sessions if session_id in self.history.sessions]
+        for session_id in stored:
+            self.act("open", session_id)
+            self.rest()
+        self.sessions = stored or [self._session(None)]
+        self.recover()
+
+    def recover(self) -> None:
+        """What every start of the program does."""
+        self.recovered = False
+
+        def done(_sessions: object) -> None:
+            self.recovered = True
+
+        self.act("recover", "", done=done)
 
     def new_text(self) -> str:
         """A text that nobody has written before."""
@@ -124,6 +167,8 @@ class World:
     ) -> None:
         """Call a door of the engine; its first step is run at once."""
         at = self.watchman.acting(name, session_id, " ".join(map(repr, args)))
+        if name == "stop":
+            self.stopped.add(session_id)
         given = args if name in {"aclose", "recover"} else (session_id, *args)
         self.start(self._perform(name, session_id, given, at, done, failed), name)
 
@@ -132,6 +177,7 @@ class World:
         with self.loop.entered():
             self.actions.append(self.loop.create_task(body, name=f"action {name}"))
             self.loop.step_newest()
+        self.watchman.look()
 
     async def _perform(
         self,
@@ -143,10 +189,13 @@ class World:
         failed: Callable[[BaseException], None] | None,
     ) -> None:
         error: BaseException | None = None
+        life = self.loop
         try:
             result = getattr(self.engine, name)(*given)
             value = await result if isawaitable(result) else result
         except BaseException as problem:  # noqa: BLE001 - all of them are judged
+            if life is not self.loop:
+                return
             error = problem
             own = isinstance(problem, HandingerError | asyncio.CancelledError)
             self.watchman.expect(Promise.HEARD, own, f"{name} raised {problem!r}")
@@ -161,7 +210,8 @@ class World:
         """Send a new message."""
         text = self.new_text()
         at = self.watchman.acting("send", session_id, repr(text))
-        message = self.watchman.sending(session_id, text, at)
+        held = self.engine.held(session_id) is not None
+        message = self.watchman.sending(session_id, text, at, held=held)
 
         def done(turn_id: str) -> None:
             message.fate, message.turn_id = Fate.RETURNED, turn_id
@@ -190,8 +240,9 @@ class World:
         message, text = self.message_of(turn), self.new_text()
         message.texts.append(text)
 
-        def done(_nothing: object) -> None:
+        def done(turn_id: str | None) -> None:
             message.sure = max(message.sure, message.texts.index(text))
+            message.turn_id = turn_id or message.turn_id
 
         def failed(_problem: BaseException) -> None:
             message.texts.remove(text)
@@ -225,92 +276,20 @@ class World:
         """At most so many steps."""
         with self.loop.entered():
             for _ in range(steps):
-                if not self.loop.step(self.order):
+                if not self._step():
                     return
+
+    def _step(self) -> bool:
+        moved = self.loop.step(self.order)
+        self.watchman.look()
+        return moved
 
     def rest(self) -> None:
         """Until nothing is left to do."""
         before = self.loop.steps
         with self.loop.entered():
-            while self.loop.step(self.order):
+            while self._step():
                 if self.loop.steps - before > LONGEST:
                     names = [task.get_name() for task in self.loop.unfinished()]
                     self.watchman.expect(Promise.ENDS, False, f"after {LONGEST} steps: {names}")
                     return
-
-    # -- the end -------------------------------------------------------------------------
-    def finish(self) -> None:
-        """Bring it to its end: all is mended, the queue goes on, the engine closes."""
-        self.doors.mend()
-        self.rest()
-        self._check_quiet()
-        if not self.closing:
-            self._go_on()
-            self._check_quiet()
-            self._check_queue()
-            self.close()
-            self.rest()
-        self._check_messages()
-        self._check_history()
-        left = [task.get_name() for task in self.loop.unfinished()]
-        self.watchman.expect(Promise.TASKS, not left, ", ".join(left))
-        self.discard()
-
-    def discard(self) -> None:
-        """Let go of everything; what failed unheard comes to light when it is let go of."""
-        with self.loop.entered():
-            self.loop.abandon()
-        self.actions.clear()
-        gc.collect(0)
-        for problem in self.loop.problems:
-            detail = f"{problem.get('message')} {problem.get('exception')!r}"
-            self.watchman.expect(Promise.HEARD, False, detail)
-        self.loop.problems.clear()
-
-    def _go_on(self) -> None:
-        self.wallet.state = Limits.BELOW
-        for _ in range(3):
-            waiting = [session_id for session_id in self.sessions if self.queued(session_id)]
-            for session_id in waiting:
-                for name in ("release", "resume"):
-                    if hasattr(self.engine, name):
-                        self.act(name, session_id)
-                        self.rest()
-            if not waiting:
-                return
-
-    def _check_quiet(self) -> None:
-        waiting = [action.get_name() for action in self.actions if not action.done()]
-        self.watchman.expect(Promise.ENDS, not waiting, f"{waiting}")
-        for session_id in self.sessions:
-            for turn in self.session(session_id).turns:
-                ended = not turn.live or turn.status is TurnStatus.QUEUED
-                self.watchman.expect(Promise.ENDS, ended, f"{turn.turn_id} is {turn.status}")
-
-    def _check_queue(self) -> None:
-        for session_id in self.sessions:
-            stuck = [turn.order.prompt for turn in self.queued(session_id)]
-            self.watchman.expect(Promise.QUEUE, not stuck, f"{stuck}")
-
-    def _check_messages(self) -> None:
-        arrived = {job.prompt for worker in self.service.workers.values() for job in worker.jobs}
-        for message in self.watchman.messages:
-            turns = [
-                turn
-                for turn in self.session(message.session_id).turns
-                if turn.turn_id == message.turn_id and turn.order.prompt in message.texts
-            ]
-            if message.fate is Fate.RETURNED and not message.given_back:
-                self.watchman.expect(Promise.KEPT, turns, f"{message.texts}")
-            for turn in turns:
-                unsent = turn.status in NEVER_LEFT and turn.order.prompt in arrived
-                self.watchman.expect(Promise.TRUE, not unsent, f"{turn.order.prompt!r} is {turn.status}")
-
-    def _check_history(self) -> None:
-        prompts = [order.prompt for order in self.history.orders.values()]
-        for prompt in {prompt: None for prompt in prompts}:
-            self.watchman.expect(Promise.BOOKED, prompts.count(prompt) == 1, f"{prompt!r} stands there twice")
-        for session_id in self.sessions:
-            for turn in self.session(session_id).turns:
-                ended = turn.live or turn.status is TurnStatus.RUNNING or turn.turn_id in self.watchman.ended
-                self.watchman.expect(Promise.BOOKED, ended, f"{turn.turn_id} ({turn.status}) was not closed")
