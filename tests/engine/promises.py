@@ -88,13 +88,10 @@ class Talk:
     allowed_at: int = 0
     """When the newest reading of the limits that allowed to send was asked for."""
     requests: int = 0
-    looks: int = 0
-    """Single readings of the worker that are under way: they end turns that nobody watches."""
 
 
 GOES_ON: Final = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})
 """Ends of a turn after which the next message may follow by itself."""
-FREE_LOOKS: Final = frozenset({"look", "refresh", "adopt"})
 NEVER_LEFT: Final = frozenset({TurnStatus.QUEUED, TurnStatus.NOT_SENT, TurnStatus.NOT_DELIVERED})
 
 
@@ -115,6 +112,8 @@ class Watchman:
         self._status: dict[str, TurnStatus] = {}
         self._started: dict[str, int] = {}
         """When each turn that is under way began to be."""
+        self._left_open: set[str] = set()
+        """Turns that a crash left open and nobody has taken up."""
         self._changed: set[str] = set()
         self._tick = 0
         self._closing = self._closed = False
@@ -145,8 +144,6 @@ class Watchman:
         """An action begins."""
         at = self.note(name, f"{session_id} {detail}")
         talk = self.talk(session_id)
-        if name in FREE_LOOKS:
-            talk.looks += 1
         if name in {"resume", "release"} or (name == "watch" and talk.left):
             talk.approvals.append(at)
         if (name == "detach" and self._shown(session_id).busy) or (name == "stop" and self._busy(session_id)):
@@ -160,8 +157,6 @@ class Watchman:
         """An action has ended."""
         self.note(f"{name} ended", f"{session_id} {error!r}" if error else session_id)
         talk = self.talk(session_id)
-        if name in FREE_LOOKS:
-            talk.looks -= 1
         if error is not None and began_at in talk.approvals:
             talk.approvals.remove(began_at)
         if name == "aclose":
@@ -174,6 +169,8 @@ class Watchman:
             session_id: Talk(at, "the crash", ended_at=at) for session_id in self._talks if session_id in stored
         }
         self._status.clear()
+        self._started.clear()
+        self._left_open.clear()
         self._changed.clear()
         for message in self.messages:
             if message.fate is Fate.PENDING:
@@ -285,10 +282,16 @@ class Watchman:
         self._changed.add(session_id)
         for turn in self._shown(session_id).turns:
             status, before = turn.status, self._status.get(turn.turn_id)
-            if status is not before:
-                self._status[turn.turn_id] = status
-                at = self.note("status", f"{turn.turn_id} {status}")
-                self._moved(self.talk(session_id), turn.turn_id, before, at)
+            if status is before:
+                continue
+            self._status[turn.turn_id] = status
+            at = self.note("status", f"{turn.turn_id} {status}")
+            if before is not None:
+                self._left_open.discard(turn.turn_id)
+            elif turn.live and status is not TurnStatus.QUEUED:
+                self._left_open.add(turn.turn_id)
+            if not turn.live and before is not None:
+                self._ended(self.talk(session_id), turn.turn_id, at)
 
     def look(self) -> None:
         """A step of the loop is over: what sessions show now is what a screen could paint."""
@@ -296,25 +299,22 @@ class Watchman:
             live = [
                 turn.turn_id
                 for turn in self._shown(session_id).turns
-                if turn.live and turn.status is not TurnStatus.QUEUED
+                if turn.live and turn.status is not TurnStatus.QUEUED and turn.turn_id not in self._left_open
             ]
+            for turn_id in live:
+                self._started.setdefault(turn_id, self._tick)
             self.expect(Promise.ALONE, len(live) <= 1, f"{' and '.join(live)} are under way in {session_id}")
         self._changed.clear()
 
-    def _moved(self, talk: Talk, turn_id: str, before: TurnStatus | None, at: int) -> None:
-        """Notice a turn that has ended under our eyes: that may hold the queue."""
-        status, message = self._status[turn_id], self._by_turn.get(turn_id)
-        if status in LIVE:
-            if status is not TurnStatus.QUEUED and (before not in LIVE or before is TurnStatus.QUEUED):
-                self._started[turn_id] = at
-            return
-        ran = before is not TurnStatus.QUEUED or (message is not None and message.posted_at is not None)
-        if before is None or not ran or talk.looks:
+    def _ended(self, talk: Talk, turn_id: str, at: int) -> None:
+        """A turn has ended. One that was under way may hold the queue."""
+        status, started = self._status[turn_id], self._started.pop(turn_id, 0)
+        if not started:
             return
         if status not in FREE:
             talk.ended_at = at
         # Who left the turn and sends another message while it ends has seen what there is to see.
-        if status not in GOES_ON and talk.left_at <= self._started.get(turn_id, 0):
+        if status not in GOES_ON and talk.left_at <= started:
             talk.held_at, talk.held_by = at, f"{turn_id} ({status})"
             talk.left = status is TurnStatus.RUNNING
 

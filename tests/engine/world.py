@@ -244,8 +244,9 @@ class World:
             message.sure = max(message.sure, message.texts.index(text))
             message.turn_id = turn_id or message.turn_id
 
-        def failed(_problem: BaseException) -> None:
-            message.texts.remove(text)
+        def failed(problem: BaseException) -> None:
+            if not isinstance(problem, asyncio.CancelledError):
+                message.texts.remove(text)
 
         self.act("edit_queued", session_id, turn.turn_id, text, done=done, failed=failed)
 
