@@ -34,6 +34,7 @@ class Door(StrEnum):
     CLOSE_TURN = "close_turn"
     CHARGE = "charge"
     MOVE_LAST = "move_last"
+    ADOPT = "adopt"
     FRAMES = "frames"
     LOAD = "load"
     UNSETTLED = "unsettled"
@@ -47,6 +48,7 @@ HISTORY: Final = (
     Door.CLOSE_TURN,
     Door.CHARGE,
     Door.MOVE_LAST,
+    Door.ADOPT,
     Door.FRAMES,
     Door.LOAD,
     Door.UNSETTLED,

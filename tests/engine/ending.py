@@ -60,9 +60,10 @@ def _go_on(world: World) -> None:
 def _check_quiet(world: World) -> None:
     waiting = [action.get_name() for action in world.actions if not action.done()]
     world.watchman.expect(Promise.ENDS, not waiting, f"{waiting}")
-    # A program that is closed while it starts leaves what a crash left open to the next one.
-    open_left = world.closing and len(world.lives) > 1
-    for session_id in world.sessions if not open_left else ():
+    for session_id in world.sessions:
+        # A program that is left while it starts leaves what a crash left open to the next one.
+        if len(world.lives) > 1 and (world.closing or session_id in world.stopped):
+            continue
         for turn in world.session(session_id).turns:
             ended = not turn.live or turn.status is TurnStatus.QUEUED
             world.watchman.expect(Promise.ENDS, ended, f"{turn.turn_id} is {turn.status}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from handinger_tui.core.errors import Damaged
 from handinger_tui.core.fold import fold
@@ -14,7 +14,7 @@ from handinger_tui.core.frames import Frame
 from handinger_tui.core.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.money import Total
 from handinger_tui.core.session import Session, put_turn
-from handinger_tui.core.turn import Order
+from handinger_tui.core.turn import Order, TurnStatus
 from tests.engine.doors import Door, Doors
 
 
@@ -42,6 +42,8 @@ class History:
     closed: set[str] = field(default_factory=set)
     safe: dict[str, int] = field(default_factory=dict)
     """How many frames of each turn a crash cannot take away any more."""
+    no_history: None = None
+    """Nothing forbids to send: what is stored here stays."""
 
     def after_crash(self, doors: Doors) -> History:
         """What the next program finds: frames that were not committed are gone."""
@@ -88,6 +90,34 @@ class History:
     async def charge(self, session: Session) -> None:
         await self.doors.go_through(Door.CHARGE)
 
+    async def adopt(self, session: Session, turns: Sequence[Any]) -> Session:
+        """Enter turns that were made elsewhere, each an order, its frames and its name; whole or not at all.
+
+        All texts of a world differ: a turn with the same text is the same turn.
+        """
+        await self.doors.go_through(Door.ADOPT)
+        entered: list[tuple[Order, tuple[Frame, ...]]] = []
+        for order, frames, _name in turns:
+            if any(own.prompt == order.prompt for own in self.orders.values()):
+                entered.clear()
+            else:
+                entered.append((order, frames))
+        for order, frames in entered:
+            self.witness.storing(session, order)
+            self.enter(session, order, frames)
+        return self._loaded(session.session_id) or session
+
+    def enter(self, session: Session, order: Order, frames: Sequence[Frame]) -> None:
+        """A whole turn of which nobody here saw anything."""
+        self.sessions.setdefault(session.session_id, session)
+        self.turns.setdefault(session.session_id, []).append(order.turn_id)
+        self.orders[order.turn_id] = order
+        self.stored[order.turn_id] = list(frames)
+        self.safe[order.turn_id] = len(frames)
+        if fold(order, frames).status is not TurnStatus.RUNNING:
+            self.witness.ending(order.turn_id)
+            self.closed.add(order.turn_id)
+
     async def frames(self, turn_id: str) -> list[Frame]:
         await self.doors.go_through(Door.FRAMES)
         return list(self.stored[turn_id])
@@ -103,6 +133,9 @@ class History:
 
     async def load(self, session_id: str) -> Session | None:
         await self.doors.go_through(Door.LOAD)
+        return self._loaded(session_id)
+
+    def _loaded(self, session_id: str) -> Session | None:
         kept = self.sessions.get(session_id)
         if kept is None:
             return None

@@ -135,6 +135,11 @@ class Watchman:
             self.broken.append((promise, detail))
             self.note("BROKEN", f"{promise} {detail}")
 
+    def account(self) -> str:
+        """The promises that are broken, and what led to it."""
+        lines = [f"{promise} ({detail})" for promise, detail in self.broken]
+        return "\n".join(lines + [f"{at:5} {what:18} {detail}" for at, what, detail in self.diary])
+
     def talk(self, session_id: str) -> Talk:
         """What is remembered of a session."""
         return self._talks.setdefault(session_id, Talk())

@@ -38,9 +38,9 @@ def replay(seed: int) -> int:
     """Show one schedule; 1 when it breaks a promise."""
     world = tell(seed)
     print(world.setting)
-    for at, what, detail in world.watchman.diary:
-        print(f"{at:5} {what:18} {detail}")
-    print(report(seed, world) if world.watchman.broken else "All promises are kept.")
+    print(world.watchman.account())
+    if not world.watchman.broken:
+        print("All promises are kept.")
     return 1 if world.watchman.broken else 0
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
+from handinger_tui.core.frames import Frame, Framing, Look, Note
+from handinger_tui.core.jsontext import dump
+from handinger_tui.core.turn import Order, TurnStatus
 from tests.engine.doors import FAULTS, Door
 from tests.engine.ending import discard, finish
 from tests.engine.history import Limits
@@ -27,6 +30,7 @@ MOVES: dict[str, int] = {
     "resume": 5,
     "stop": 3,
     "ask elsewhere": 3,
+    "another program": 2,
     "cancel": 2,
     "fault": 14,
     "lock": 5,
@@ -170,17 +174,27 @@ class Story:
         elif name == "let go":
             world.doors.let_go()
             world.watchman.note(name)
-        elif name == "ask elsewhere":
-            self._ask_elsewhere(session_id)
+        elif name in {"ask elsewhere", "another program"}:
+            self._ask_elsewhere(session_id, ours=name == "another program")
         else:
             return False
         return True
 
-    def _ask_elsewhere(self, session_id: str) -> None:
-        """Somebody asks the session's worker on the web, while it is idle."""
-        session = self.world.session(session_id)
-        if session.worker_id is not None and not session.busy:
-            self.world.watchman.note("asked elsewhere")
-            job = self.world.service.worker(session.worker_id).ask(self.world.new_text())
-            while not job.done:
-                job.work()
+    def _ask_elsewhere(self, session_id: str, *, ours: bool) -> None:
+        """Somebody asks the session's worker while it is idle: on the web, or a program on our own history."""
+        world, session = self.world, self.world.session(session_id)
+        if session.worker_id is None or session.busy or (ours and session_id not in world.history.sessions):
+            return
+        text = world.new_text()
+        world.watchman.note("asked elsewhere", f"{text!r} {'by a program of ours' if ours else ''}")
+        worker = world.service.worker(session.worker_id)
+        job = worker.ask(text)
+        while not job.done:
+            job.work()
+        if ours:
+            order = Order(f"other_{text}", text, 0, worker.worker_id, seen_before=0)
+            end = dump({"status": TurnStatus.COMPLETED, "recovered": False, "fault": None})
+            look = Frame(0, 0, Framing.JSON, worker.body(), Look.AFTER)
+            world.history.enter(session, order, (look, Frame(1, 0, Framing.NOTE, end, Note.SETTLED)))
+        for _ in range(self.random.randint(0, 2)):
+            world.act("adopt", session_id)
