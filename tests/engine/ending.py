@@ -94,7 +94,7 @@ def _check_messages(world: World) -> None:
 
 def _check_history(world: World) -> None:
     prompts = [order.prompt for order in world.history.orders.values()]
-    for prompt in {prompt: None for prompt in prompts}:
+    for prompt in dict.fromkeys(prompts):
         world.watchman.expect(Promise.BOOKED, prompts.count(prompt) == 1, f"{prompt!r} stands there twice")
     for session_id in world.sessions:
         for turn in world.session(session_id).turns:

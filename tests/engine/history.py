@@ -50,7 +50,14 @@ class History:
         kept = {turn_id: frames[: self.safe.get(turn_id, 0)] for turn_id, frames in self.stored.items()}
         turns = {session_id: list(turn_ids) for session_id, turn_ids in self.turns.items()}
         return History(
-            doors, self.witness, {**self.orders}, kept, {**self.sessions}, turns, {*self.closed}, {**self.safe}
+            doors,
+            self.witness,
+            {**self.orders},
+            kept,
+            {**self.sessions},
+            turns,
+            {*self.closed},
+            {**self.safe},
         )
 
     async def open_turn(self, session: Session, order: Order) -> None:

@@ -1,4 +1,4 @@
-"""Promises: what has to hold however actions overlap. `Promise` is the list; `Watchman` sees that they are kept.
+"""Promises: what has to hold however actions overlap. `Promise` is the list, the watchman sees to it.
 
 The watchman stands outside: he sees what a person does, what the engine asks of its ports, and the sessions
 that it shows. He counts events, so "before" and "after" are plain comparisons of numbers.
@@ -13,7 +13,7 @@ from typing import Final
 
 from handinger_tui.core.frames import Frame
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import FREE, LIVE, Order, TurnStatus
+from handinger_tui.core.turn import FREE, Order, TurnStatus
 
 
 class Promise(StrEnum):
@@ -25,8 +25,8 @@ class Promise(StrEnum):
     STORED = "A message is in the history before it is POSTed."
     TARGET = "A POST goes to the worker that its session shows, and showed when the message was sent."
     TEXT = "A POST carries the text that the person sent, or its newest edit."
-    ORDER = "Messages are POSTed in the order in which they were sent; one sent past a held queue may overtake it."
-    HELD = "A message sent before a turn failed, was left or was not delivered waits for a new word of the person."
+    ORDER = "Messages are POSTed in the order of sending, but for one that was sent past a held queue."
+    HELD = "What was sent before a turn failed or was left waits for a new word of the person."
     LIMIT = "Before a POST the limits were read anew, and allowed it."
     CLOSED = "Nothing is POSTed once the engine is asked to close, and nothing is written once it has closed."
     ALONE = "A session has at most one turn under way and one open request."
@@ -171,7 +171,9 @@ class Watchman:
         """The program is killed: what is queued waits, and nobody waits for an action any more."""
         at = self.note("CRASH")
         self._talks = {
-            session_id: Talk(at, "the crash", ended_at=at) for session_id in self._talks if session_id in stored
+            session_id: Talk(at, "the crash", ended_at=at)
+            for session_id in self._talks
+            if session_id in stored
         }
         self._status.clear()
         self._started.clear()

@@ -1,4 +1,4 @@
-"""Service: workers that remember what they were asked, and answer a word each time somebody reads or listens."""
+"""Service: workers that remember what they were asked. Each look at one brings another word of its answer."""
 
 from __future__ import annotations
 

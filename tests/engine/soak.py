@@ -1,7 +1,7 @@
 """Soak: tell many stories, or one again.
 
-    python -m tests.engine.soak --schedules 100000 --seed 0
-    python -m tests.engine.soak --replay 1234
+python -m tests.engine.soak --schedules 100000 --seed 0
+python -m tests.engine.soak --replay 1234
 """
 
 from __future__ import annotations

@@ -97,9 +97,7 @@ class Story:
         self.random = Random(seed)
         order = Chance(self.random, self.random.choice((0.0, 0.0, 0.5, 0.8)), self.random.random() < 0.4)
         self.world = World(order, setting_of(self.random))
-        offered = {
-            name: weight for name, weight in MOVES.items() if offers(self.world.engine, name)
-        }
+        offered = {name: weight for name, weight in MOVES.items() if offers(self.world.engine, name)}
         self._names, self._weights = list(offered), list(offered.values())
 
     def play(self) -> World:
@@ -181,7 +179,7 @@ class Story:
         return True
 
     def _ask_elsewhere(self, session_id: str, *, ours: bool) -> None:
-        """Somebody asks the session's worker while it is idle: on the web, or a program on our own history."""
+        """Somebody asks the session's worker while it is idle: on the web, or with a program of ours."""
         world, session = self.world, self.world.session(session_id)
         if session.worker_id is None or session.busy or (ours and session_id not in world.history.sessions):
             return

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from handinger_tui.core.frames import Frame, Framing
+from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Order, Turn, TurnStatus
 from tests.engine.ending import finish
 from tests.engine.history import Limits
@@ -133,9 +135,12 @@ def replace_session(world: World, *turns: Turn) -> None:
     """The engine shows these turns and no others."""
     session_id = world.sessions[0]
     shown = world.session(session_id)
-    world.engine.session = lambda _session_id: type(shown)(  # type: ignore[method-assign]
-        session_id, 0, "w0", base_url=shown.base_url, turns=turns
-    )
+    shown = replace(shown, turns=turns)
+
+    def session(session_id: str) -> Session:
+        return shown
+
+    world.engine.session = session  # type: ignore[method-assign]
 
 
 def lose_a_message(world: World) -> None:
@@ -223,7 +228,7 @@ def test_a_text_is_given_back_once() -> None:
     assert Promise.GIVEN_BACK in {broken for broken, _ in world.watchman.broken}
 
 
-async def give_back(_session_id: str, _turn_id: str) -> str:
+async def give_back(session_id: str, turn_id: str) -> str:
     return "message 1"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.scheduler import Loop, OldestFirst
+from tests.engine.scheduler import Loop, OldestFirst, new_loop
 from tests.engine.soak import tell
 
 
@@ -35,7 +35,7 @@ def exhaust(loop: Loop, order: OldestFirst | Newest | Hasty) -> None:
 
 @pytest.mark.parametrize(("order", "expected"), [(OldestFirst(), "abc"), (Newest(), "cba")])
 def test_the_order_decides_which_task_runs_next(order: OldestFirst | Newest, expected: str) -> None:
-    loop, seen = Loop(), ""
+    loop, seen = new_loop(), ""
 
     async def say(letter: str) -> None:
         nonlocal seen
@@ -50,7 +50,7 @@ def test_the_order_decides_which_task_runs_next(order: OldestFirst | Newest, exp
 
 
 def test_time_moves_only_where_nothing_is_ready_or_the_order_says_so() -> None:
-    loop = Loop()
+    loop = new_loop()
     ended: list[tuple[str, float]] = []
 
     async def wait(seconds: float) -> None:
@@ -71,7 +71,7 @@ def test_time_moves_only_where_nothing_is_ready_or_the_order_says_so() -> None:
 
 
 def test_a_slow_task_may_meet_its_timeout_although_it_could_go_on() -> None:
-    loop, ended = Loop(), ""
+    loop, ended = new_loop(), ""
 
     async def race() -> None:
         nonlocal ended
@@ -91,7 +91,7 @@ def test_a_slow_task_may_meet_its_timeout_although_it_could_go_on() -> None:
 
 
 def test_what_fails_where_nobody_hears_it_is_kept() -> None:
-    loop = Loop()
+    loop = new_loop()
 
     async def fail() -> None:
         raise ValueError("unheard")
@@ -105,7 +105,7 @@ def test_what_fails_where_nobody_hears_it_is_kept() -> None:
 
 
 def test_a_loop_that_is_abandoned_leaves_nothing() -> None:
-    loop, seen = Loop(), []
+    loop, seen = new_loop(), []
 
     async def wait() -> None:
         try:

@@ -21,7 +21,7 @@ from tests.engine.doors import Door, Doors
 from tests.engine.fakes import PLACE, FakeIds
 from tests.engine.history import History, Wallet
 from tests.engine.promises import Fate, Message, Nobody, Promise, Watchman
-from tests.engine.scheduler import Loop, NumberedTask, Order
+from tests.engine.scheduler import Loop, NumberedTask, Order, new_loop
 from tests.engine.service import Service
 
 LONGEST: Final = 4000
@@ -70,7 +70,7 @@ class World:
 
     def __init__(self, order: Order, setting: Setting) -> None:
         self.order, self.setting = order, setting
-        self.watchman = Watchman(lambda session_id: self.engine.session(session_id))
+        self.watchman = Watchman(self.session)
         self.watchman.measures = setting.limited
         self.closing, self.recovered = False, True
         self.stopped: set[str] = set()
@@ -95,7 +95,7 @@ class World:
 
     def _program(self) -> Engine:
         """The program starts."""
-        self.lives.append(Loop())
+        self.lives.append(new_loop())
         engine = Engine(
             self.service,
             self.history,
