@@ -102,6 +102,8 @@ class Watchman:
         self.broken: list[tuple[Promise, str]] = []
         self.diary: list[tuple[int, str, str]] = []
         self.messages: list[Message] = []
+        self.posts: list[str] = []
+        """The texts that were POSTed, oldest first."""
         self.ended: set[str] = set()
         """Turns that the history was asked to close."""
         self.measures = False
@@ -227,6 +229,7 @@ class Watchman:
     def posting(self, order: Order) -> None:
         """A POST leaves."""
         at = self.note("POST", f"{order.turn_id} {order.prompt!r} to {order.worker_id}")
+        self.posts.append(order.prompt)
         message = self._by_turn.get(order.turn_id)
         self.expect(Promise.STORED, message, f"{order.prompt!r}")
         if message is None:
