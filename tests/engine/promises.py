@@ -191,6 +191,10 @@ class Watchman:
         self.messages.append(message)
         return message
 
+    def message_of(self, turn_id: str) -> Message:
+        """The message that became this turn."""
+        return self._by_turn[turn_id]
+
     def _busy(self, session_id: str) -> bool:
         pending = any(
             message.session_id == session_id and message.fate is Fate.PENDING for message in self.messages

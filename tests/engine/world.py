@@ -20,7 +20,7 @@ from handinger_tui.engine.patience import Patience
 from tests.engine.doors import Door, Doors
 from tests.engine.fakes import PLACE, FakeIds
 from tests.engine.history import History, Wallet
-from tests.engine.promises import Fate, Message, Nobody, Promise, Watchman
+from tests.engine.promises import Fate, Nobody, Promise, Watchman
 from tests.engine.scheduler import Loop, NumberedTask, Order, new_loop
 from tests.engine.service import Service
 
@@ -225,7 +225,7 @@ class World:
 
     def withdraw(self, session_id: str, turn: Turn) -> None:
         """Take a queued message back."""
-        message = self.message_of(turn)
+        message = self.watchman.message_of(turn.turn_id)
 
         def done(text: str) -> None:
             message.given_back += 1
@@ -237,7 +237,7 @@ class World:
 
     def edit(self, session_id: str, turn: Turn) -> None:
         """Write a queued message anew."""
-        message, text = self.message_of(turn), self.new_text()
+        message, text = self.watchman.message_of(turn.turn_id), self.new_text()
         message.texts.append(text)
 
         def done(turn_id: str | None) -> None:
@@ -252,12 +252,8 @@ class World:
 
     def move(self, session_id: str, turn: Turn, place: int) -> None:
         """Put a queued message in another place of the queue."""
-        self.message_of(turn).moved = True
+        self.watchman.message_of(turn.turn_id).moved = True
         self.act("move_queued", session_id, turn.turn_id, place)
-
-    def message_of(self, turn: Turn) -> Message:
-        """The message that became this turn."""
-        return next(message for message in self.watchman.messages if turn.order.prompt in message.texts)
 
     def cancel_newest(self) -> None:
         """Cancel the newest action that has not ended: its screen went away."""
