@@ -7,6 +7,7 @@ import gc
 from handinger_tui.core.turn import TurnStatus
 from tests.engine.history import Limits
 from tests.engine.promises import NEVER_LEFT, Fate, Promise
+from tests.engine.scheduler import OldestFirst
 from tests.engine.world import World
 
 
@@ -45,7 +46,7 @@ def discard(world: World) -> None:
 
 
 def _go_on(world: World) -> None:
-    world.wallet.state = Limits.BELOW
+    world.wallet.state, world.order = Limits.BELOW, OldestFirst()
     for _ in range(3):
         waiting = [session_id for session_id in world.sessions if world.queued(session_id)]
         for session_id in waiting:

@@ -258,7 +258,8 @@ class Watchman:
     def _check_order(self, message: Message, order: Order) -> None:
         for other in self.messages:
             late = other.session_id == message.session_id and other.sent_at > message.sent_at
-            may = other.past_held or other.moved or message.moved
+            held = message.sent_at < self.talk(message.session_id).held_at < other.sent_at
+            may = held or other.past_held or other.moved or message.moved
             overtook = late and other.posted_at is not None and not may
             self.expect(Promise.ORDER, not overtook, f"{other.texts[-1]!r} before {order.prompt!r}")
 
