@@ -1,0 +1,147 @@
+"""Doors: every call of the engine to the outside passes one, waits there, and may be refused."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+from typing import Final
+
+from handinger_tui.core.errors import (
+    BrokenContract,
+    Doubtful,
+    HandingerError,
+    Locked,
+    NoRoom,
+    Refused,
+    ServerFault,
+    StreamLost,
+    Unreachable,
+)
+from handinger_tui.core.turn import Kind
+
+
+class Door(StrEnum):
+    """A call of a port that may take time."""
+
+    CONNECT = "start_turn, before the first byte"
+    START = "start_turn, on its way"
+    ANSWER = "start_turn, on its way back"
+    READ = "read_worker"
+    FOLLOW = "follow"
+    PIECE = "pieces"
+    OPEN_TURN = "open_turn"
+    FLUSH = "flush"
+    CLOSE_TURN = "close_turn"
+    CHARGE = "charge"
+    MOVE_LAST = "move_last"
+    ADOPT = "adopt"
+    FRAMES = "frames"
+    LOAD = "load"
+    UNSETTLED = "unsettled"
+    GAUGES = "gauges"
+    SLEEP = "sleep"
+
+
+HISTORY: Final = (
+    Door.OPEN_TURN,
+    Door.FLUSH,
+    Door.CLOSE_TURN,
+    Door.CHARGE,
+    Door.MOVE_LAST,
+    Door.ADOPT,
+    Door.FRAMES,
+    Door.LOAD,
+    Door.UNSETTLED,
+    Door.GAUGES,
+)
+"""What another process keeps waiting while it holds the history."""
+
+STUMBLES: Final = (
+    ServerFault(Kind.GATEWAY, "502", http_status=502),
+    Doubtful(Kind.NETWORK, "The connection was reset."),
+    Unreachable(Kind.CONNECT, "refused"),
+    Refused(Kind.RATE_LIMITED, "slow down", http_status=429, retry_after_s=3),
+)
+FAULTS: Final[dict[Door, tuple[HandingerError, ...]]] = {
+    # Proof that nothing was sent.
+    Door.CONNECT: (Unreachable(Kind.CONNECT, "refused"),),
+    # A plain no.
+    Door.START: (
+        Refused(Kind.PAYMENT, "no credits", http_status=402),
+        Refused(Kind.RATE_LIMITED, "slow down", http_status=429, retry_after_s=3),
+        # Lost on its way, and nobody can tell.
+        Doubtful(Kind.NETWORK, "The connection was reset."),
+        ServerFault(Kind.GATEWAY, "502", http_status=502),
+    ),
+    # The service has the message; its answer is lost.
+    Door.ANSWER: (
+        Doubtful(Kind.TIMEOUT, "No answer came."),
+        ServerFault(Kind.SERVER, "500", http_status=500),
+        BrokenContract(Kind.UNEXPECTED_CONTENT, "HTML"),
+    ),
+    Door.READ: (
+        *STUMBLES,
+        BrokenContract(Kind.DECODE, "HTML"),
+        Refused(Kind.NOT_FOUND, "no such worker", http_status=404),
+    ),
+    Door.FOLLOW: (
+        Refused(Kind.NOT_FOUND, "no stream", http_status=404),
+        ServerFault(Kind.GATEWAY, "502", http_status=502),
+    ),
+    Door.PIECE: (
+        StreamLost(Kind.NETWORK, "The connection was cut."),
+        BrokenContract(Kind.ENCODING, "br"),
+    ),
+    **{door: (Locked("The history is busy."), NoRoom("The disk is full.")) for door in HISTORY},
+}
+"""What each door may answer instead of letting a call through."""
+
+
+class Doors:
+    """The doors of one world."""
+
+    def __init__(self) -> None:
+        self.held: dict[Door, asyncio.Event] = {}
+        self.next_fault: dict[Door, HandingerError] = {}
+        """What the next call meets."""
+        self.locked = False
+        """Another process holds the history: every call that needs it fails."""
+
+    async def go_through(self, door: Door) -> None:
+        """Wait at least once.
+
+        Raises:
+            HandingerError: this door is refused.
+        """
+        await asyncio.sleep(0)
+        while (gate := self.held.get(door)) is not None:
+            await gate.wait()
+        if self.locked and door in HISTORY:
+            raise Locked("The history is busy: another process holds it.")
+        fault = self.next_fault.pop(door, None)
+        if fault is not None:
+            # Anew for each: an error that is raised keeps the frames it went through.
+            raise copied(fault)
+
+    def hold(self, door: Door) -> None:
+        """From now on this door is slow: nobody comes through."""
+        self.held.setdefault(door, asyncio.Event())
+
+    def let_go(self) -> None:
+        """All doors are fast again."""
+        for gate in self.held.values():
+            gate.set()
+        self.held.clear()
+
+    def mend(self) -> None:
+        """All is well from now on."""
+        self.locked = False
+        self.next_fault.clear()
+        self.let_go()
+
+
+def copied(error: HandingerError) -> HandingerError:
+    """The same error, raised by nobody yet."""
+    fresh = error.__class__.__new__(error.__class__, *error.args)
+    fresh.__dict__.update(error.__dict__)
+    return fresh

@@ -1,0 +1,184 @@
+"""History: the record of turns in memory, and the person's limit. Both may be slow, locked, or full."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Protocol
+
+from handinger_tui.core.errors import Damaged
+from handinger_tui.core.fold import fold
+from handinger_tui.core.frames import Frame
+from handinger_tui.core.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.money import Total
+from handinger_tui.core.session import Session, put_turn
+from handinger_tui.core.turn import Order, TurnStatus
+from tests.engine.doors import Door, Doors
+
+
+class Witness(Protocol):
+    """Who is to know of what is written and read."""
+
+    def storing(self, session: Session, order: Order) -> None: ...
+    def appending(self, turn_id: str, frame: Frame, expected: int | None) -> None: ...
+    def ending(self, turn_id: str) -> None: ...
+    def measured(self, session_id: str, asked_at: int, *, allowed: bool) -> None: ...
+    def now(self) -> int: ...
+
+
+@dataclass
+class History:
+    """The TurnLog port."""
+
+    doors: Doors
+    witness: Witness
+    orders: dict[str, Order] = field(default_factory=dict)
+    stored: dict[str, list[Frame]] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    turns: dict[str, list[str]] = field(default_factory=dict)
+    """The turns of each session, oldest first."""
+    closed: set[str] = field(default_factory=set)
+    safe: dict[str, int] = field(default_factory=dict)
+    """How many frames of each turn a crash cannot take away any more."""
+    no_history: None = None
+    """Nothing forbids to send: what is stored here stays."""
+
+    def after_crash(self, doors: Doors) -> History:
+        """What the next program finds: frames that were not committed are gone."""
+        kept = {turn_id: frames[: self.safe.get(turn_id, 0)] for turn_id, frames in self.stored.items()}
+        turns = {session_id: list(turn_ids) for session_id, turn_ids in self.turns.items()}
+        return History(
+            doors,
+            self.witness,
+            {**self.orders},
+            kept,
+            {**self.sessions},
+            turns,
+            {*self.closed},
+            {**self.safe},
+        )
+
+    async def open_turn(self, session: Session, order: Order) -> None:
+        await self.doors.go_through(Door.OPEN_TURN)
+        self.witness.storing(session, order)
+        if order.turn_id not in self.orders:
+            self.turns.setdefault(session.session_id, []).append(order.turn_id)
+        self.orders[order.turn_id] = order
+        self.stored.setdefault(order.turn_id, [])
+        self.sessions[session.session_id] = session
+
+    def append(self, turn_id: str, frame: Frame) -> None:
+        frames = self.stored.get(turn_id)
+        self.witness.appending(turn_id, frame, None if frames is None else len(frames))
+        if frames is not None:
+            frames.append(frame)
+
+    async def flush(self) -> None:
+        written = {turn_id: len(frames) for turn_id, frames in self.stored.items()}
+        await self.doors.go_through(Door.FLUSH)
+        self.safe |= written
+
+    async def move_last(self, turn_id: str) -> None:
+        await self.doors.go_through(Door.MOVE_LAST)
+        turn_ids = next(own for own in self.turns.values() if turn_id in own)
+        turn_ids.remove(turn_id)
+        turn_ids.append(turn_id)
+
+    async def close_turn(self, session: Session, turn_id: str) -> None:
+        self.witness.ending(turn_id)
+        written = len(self.stored[turn_id])
+        await self.doors.go_through(Door.CLOSE_TURN)
+        self.safe[turn_id] = written
+        self.closed.add(turn_id)
+        self.sessions[session.session_id] = session
+
+    async def charge(self, session: Session) -> None:
+        await self.doors.go_through(Door.CHARGE)
+
+    async def adopt(self, session: Session, turns: Sequence[Any]) -> Session:
+        """Enter turns that were made elsewhere, each an order, its frames and its name; whole or not at all.
+
+        All texts of a world differ: a turn with the same text is the same turn.
+        """
+        await self.doors.go_through(Door.ADOPT)
+        entered: list[tuple[Order, tuple[Frame, ...]]] = []
+        for order, frames, _name in turns:
+            if any(own.prompt == order.prompt for own in self.orders.values()):
+                entered.clear()
+            else:
+                entered.append((order, frames))
+        for order, frames in entered:
+            self.witness.storing(session, order)
+            self.enter(session, order, frames)
+        return self._loaded(session.session_id) or session
+
+    def enter(self, session: Session, order: Order, frames: Sequence[Frame]) -> None:
+        """A whole turn of which nobody here saw anything."""
+        self.sessions.setdefault(session.session_id, session)
+        self.turns.setdefault(session.session_id, []).append(order.turn_id)
+        self.orders[order.turn_id] = order
+        self.stored[order.turn_id] = list(frames)
+        self.safe[order.turn_id] = len(frames)
+        if fold(order, frames).status is not TurnStatus.RUNNING:
+            self.witness.ending(order.turn_id)
+            self.closed.add(order.turn_id)
+
+    async def frames(self, turn_id: str) -> list[Frame]:
+        await self.doors.go_through(Door.FRAMES)
+        return list(self.stored[turn_id])
+
+    async def unsettled(self) -> list[tuple[Session, Order]]:
+        await self.doors.go_through(Door.UNSETTLED)
+        return [
+            (replace(self.sessions[session_id], turns=()), self.orders[turn_id])
+            for session_id, turn_ids in self.turns.items()
+            for turn_id in turn_ids
+            if turn_id not in self.closed
+        ]
+
+    async def load(self, session_id: str) -> Session | None:
+        await self.doors.go_through(Door.LOAD)
+        return self._loaded(session_id)
+
+    def _loaded(self, session_id: str) -> Session | None:
+        kept = self.sessions.get(session_id)
+        if kept is None:
+            return None
+        session = replace(kept, turns=())
+        for turn_id in self.turns[session_id]:
+            session = put_turn(session, fold(self.orders[turn_id], self.stored[turn_id]))
+        return session
+
+
+class Limits(StrEnum):
+    """How the person's limit stands."""
+
+    BELOW = "below"
+    REACHED = "reached"
+    UNREADABLE = "unreadable"
+
+
+LIMIT = Limit(Scope.DAY, Unit.USD, Decimal(10))
+
+
+@dataclass
+class Wallet:
+    """The Purse port: one limit, which others may use up at any moment."""
+
+    doors: Doors
+    witness: Witness
+    state: Limits = Limits.BELOW
+
+    async def gauges(self, session: Session) -> Sequence[Gauge]:
+        asked_at = self.witness.now()
+        try:
+            await self.doors.go_through(Door.GAUGES)
+            if self.state is Limits.UNREADABLE:
+                raise Damaged("The limits cannot be read.")
+        except BaseException:
+            self.witness.measured(session.session_id, asked_at, allowed=False)
+            raise
+        self.witness.measured(session.session_id, asked_at, allowed=self.state is Limits.BELOW)
+        return [Gauge(LIMIT, Total(Decimal(1) if self.state is Limits.BELOW else LIMIT.amount))]

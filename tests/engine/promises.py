@@ -1,0 +1,351 @@
+"""Promises: what has to hold however actions overlap. `Promise` is the list, the watchman sees to it.
+
+The watchman stands outside: he sees what a person does, what the engine asks of its ports, and the sessions
+that it shows. He counts events, so "before" and "after" are plain comparisons of numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from handinger_tui.core.frames import Frame
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import FREE, Order, TurnStatus
+
+
+class Promise(StrEnum):
+    """The promises."""
+
+    ONCE = "A message is POSTed at most once."
+    REFUSED = "A message whose send raised an error is never POSTed."
+    WITHDRAWN = "A message that was taken back is never POSTed."
+    STORED = "A message is in the history before it is POSTed."
+    TARGET = "A POST goes to the worker that its session shows, and showed when the message was sent."
+    TEXT = "A POST carries the text that the person sent, or its newest edit."
+    ORDER = "Messages are POSTed in the order of sending, but for one that was sent past a held queue."
+    HELD = "What was sent before a turn failed or was left waits for a new word of the person."
+    LIMIT = "Before a POST the limits were read anew, and allowed it."
+    CLOSED = "Nothing is POSTed once the engine is asked to close, and nothing is written once it has closed."
+    ALONE = "A session has at most one turn under way and one open request."
+    FRAMES = "The frames of a turn are numbered without a gap and without a repetition."
+    ENDS = "When all is quiet, every action has ended and no turn is under way."
+    QUEUE = "A queued message can always go on, once nothing is wrong and the person says so."
+    GIVEN_BACK = "The text of a message that was taken back is returned once, as it was written."
+    KEPT = "A message whose send returned stays in its session until it is taken back."
+    TRUE = "A message that reached the service is never called unsent."
+    BOOKED = "A turn stands in the history once, and is closed there when it has ended."
+    HEARD = "No task fails unheard, and actions raise the program's own errors only."
+    TASKS = "After closing no task is left."
+
+
+class Fate(StrEnum):
+    """What became of the `send` of a message."""
+
+    PENDING = "pending"
+    RETURNED = "returned"
+    RAISED = "raised"
+    CANCELLED = "cancelled"
+
+
+@dataclass
+class Message:
+    """One message of the person, from the moment of its `send`."""
+
+    session_id: str
+    texts: list[str]
+    """As sent, then as edited; the last ones may be edits that have not returned yet."""
+    worker_id: str | None
+    """What the session showed when it was sent."""
+    sent_at: int
+    fate: Fate = Fate.PENDING
+    turn_id: str = ""
+    sure: int = 0
+    """Place in `texts` of the newest edit that has returned."""
+    past_held: bool = False
+    """The queue was held when it was sent, as everybody could see: it need not wait for that."""
+    moved: bool = False
+    given_back: int = 0
+    posted_at: int | None = None
+
+
+@dataclass
+class Talk:
+    """What the watchman remembers of one session."""
+
+    held_at: int = 0
+    held_by: str = ""
+    left: bool = False
+    """It is held since the turn was left: coming back to it is the word that lets it go on."""
+    left_at: int = 0
+    """When the person left, last."""
+    ended_at: int = 0
+    """When the newest turn ended, or was left."""
+    approvals: list[int] = field(default_factory=list)
+    """When actions that let the queue go on were made."""
+    allowed_at: int = 0
+    """When the newest reading of the limits that allowed to send was asked for."""
+    requests: int = 0
+
+
+GOES_ON: Final = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})
+"""Ends of a turn after which the next message may follow by itself."""
+NEVER_LEFT: Final = frozenset({TurnStatus.QUEUED, TurnStatus.NOT_SENT, TurnStatus.NOT_DELIVERED})
+
+
+class Watchman:
+    """Sees all, and writes down each promise that is broken."""
+
+    def __init__(self, shown: Callable[[str], Session]) -> None:
+        self.broken: list[tuple[Promise, str]] = []
+        self.diary: list[tuple[int, str, str]] = []
+        self.messages: list[Message] = []
+        self.posts: list[str] = []
+        """The texts that were POSTed, oldest first."""
+        self.ended: set[str] = set()
+        """Turns that the history was asked to close."""
+        self.measures = False
+        """There is a limit."""
+        self._shown = shown
+        self._talks: dict[str, Talk] = {}
+        self._by_turn: dict[str, Message] = {}
+        self._status: dict[str, TurnStatus] = {}
+        self._started: dict[str, int] = {}
+        """When each turn that is under way began to be."""
+        self._left_open: set[str] = set()
+        """Turns that a crash left open and nobody has taken up."""
+        self._changed: set[str] = set()
+        self._tick = 0
+        self._closing = self._closed = False
+
+    def now(self) -> int:
+        """Each event has a number of its own."""
+        self._tick += 1
+        return self._tick
+
+    def note(self, what: str, detail: str = "") -> int:
+        """Write it into the diary."""
+        at = self.now()
+        self.diary.append((at, what, detail))
+        return at
+
+    def expect(self, promise: Promise, kept: object, detail: str = "") -> None:
+        """Write down a promise that is not kept."""
+        if not kept:
+            self.broken.append((promise, detail))
+            self.note("BROKEN", f"{promise} {detail}")
+
+    def account(self) -> str:
+        """The promises that are broken, and what led to it."""
+        lines = [f"{promise} ({detail})" for promise, detail in self.broken]
+        return "\n".join(lines + [f"{at:5} {what:18} {detail}" for at, what, detail in self.diary])
+
+    def talk(self, session_id: str) -> Talk:
+        """What is remembered of a session."""
+        return self._talks.setdefault(session_id, Talk())
+
+    # -- what the person does ----------------------------------------------------------
+    def acting(self, name: str, session_id: str, detail: str = "") -> int:
+        """An action begins."""
+        at = self.note(name, f"{session_id} {detail}")
+        talk = self.talk(session_id)
+        if name in {"resume", "release"} or (name == "watch" and talk.left):
+            talk.approvals.append(at)
+        if (name == "detach" and self._shown(session_id).busy) or (name == "stop" and self._busy(session_id)):
+            talk.held_at = talk.left_at = at
+            talk.held_by, talk.left = name, True
+        if name == "aclose":
+            self._closing = True
+        return at
+
+    def acted(self, name: str, session_id: str, began_at: int, error: BaseException | None) -> None:
+        """An action has ended."""
+        self.note(f"{name} ended", f"{session_id} {error!r}" if error else session_id)
+        talk = self.talk(session_id)
+        if error is not None and began_at in talk.approvals:
+            talk.approvals.remove(began_at)
+        if name == "aclose":
+            self._closed = True
+
+    def crashing(self, stored: Collection[str]) -> None:
+        """The program is killed: what is queued waits, and nobody waits for an action any more."""
+        at = self.note("CRASH")
+        self._talks = {
+            session_id: Talk(at, "the crash", ended_at=at)
+            for session_id in self._talks
+            if session_id in stored
+        }
+        self._status.clear()
+        self._started.clear()
+        self._left_open.clear()
+        self._changed.clear()
+        for message in self.messages:
+            if message.fate is Fate.PENDING:
+                message.fate = Fate.CANCELLED
+
+    def sending(self, session_id: str, text: str, at: int, *, held: bool) -> Message:
+        """A message is sent by the person."""
+        message = Message(session_id, [text], self._shown(session_id).worker_id, at, past_held=held)
+        self.messages.append(message)
+        return message
+
+    def message_of(self, turn_id: str) -> Message:
+        """The message that became this turn."""
+        return self._by_turn[turn_id]
+
+    def _busy(self, session_id: str) -> bool:
+        pending = any(
+            message.session_id == session_id and message.fate is Fate.PENDING for message in self.messages
+        )
+        return pending or self._shown(session_id).busy
+
+    # -- what the history sees -----------------------------------------------------------
+    def storing(self, session: Session, order: Order) -> None:
+        """An order is written."""
+        self.note("stored", f"{order.turn_id} {order.prompt!r}")
+        for message in self.messages:
+            if order.prompt in message.texts:
+                message.turn_id = order.turn_id
+                self._by_turn[order.turn_id] = message
+        self.expect(Promise.CLOSED, not self._closed, f"{order.prompt!r} was stored")
+
+    def appending(self, turn_id: str, frame: Frame, expected: int | None) -> None:
+        """A frame is written."""
+        self.note("frame", f"{turn_id} {frame.seq} {frame.framing} {frame.event}")
+        self.expect(Promise.STORED, expected is not None, f"a frame of {turn_id}, which is not stored")
+        self.expect(Promise.FRAMES, frame.seq == expected, f"{turn_id}: {frame.seq} instead of {expected}")
+        self.expect(Promise.CLOSED, not self._closed, f"a frame of {turn_id} was written")
+
+    def ending(self, turn_id: str) -> None:
+        """A turn is closed."""
+        self.note("closing", turn_id)
+        self.ended.add(turn_id)
+
+    def measured(self, session_id: str, asked_at: int, *, allowed: bool) -> None:
+        """The limits of a session were read."""
+        self.note("limits", f"{session_id} {'allow it' if allowed else 'forbid it'}")
+        if allowed:
+            self.talk(session_id).allowed_at = max(asked_at, self.talk(session_id).allowed_at)
+
+    # -- what the service sees -----------------------------------------------------------
+    def posting(self, order: Order) -> None:
+        """A POST leaves."""
+        at = self.note("POST", f"{order.turn_id} {order.prompt!r} to {order.worker_id}")
+        self.posts.append(order.prompt)
+        message = self._by_turn.get(order.turn_id)
+        self.expect(Promise.STORED, message, f"{order.prompt!r}")
+        if message is None:
+            return
+        detail = repr(order.prompt)
+        self.expect(Promise.ONCE, message.posted_at is None, detail)
+        self.expect(Promise.REFUSED, message.fate is not Fate.RAISED, detail)
+        self.expect(Promise.WITHDRAWN, not message.given_back, detail)
+        self.expect(Promise.TEXT, order.prompt in message.texts[message.sure :], detail)
+        self.expect(Promise.CLOSED, not self._closing, f"{detail} was POSTed")
+        self._check_target(message, order)
+        self._check_order(message, order)
+        self._check_approval(message, order)
+        message.posted_at = at
+
+    def _check_target(self, message: Message, order: Order) -> None:
+        shown = self._shown(message.session_id).worker_id
+        kept = order.worker_id == shown and message.worker_id in {None, order.worker_id}
+        detail = f"{order.prompt!r} to {order.worker_id}; showed {message.worker_id}, shows {shown}"
+        self.expect(Promise.TARGET, kept, detail)
+
+    def _check_order(self, message: Message, order: Order) -> None:
+        for other in self.messages:
+            late = other.session_id == message.session_id and other.sent_at > message.sent_at
+            held = message.sent_at < self.talk(message.session_id).held_at < other.sent_at
+            may = held or other.past_held or other.moved or message.moved
+            overtook = late and other.posted_at is not None and not may
+            self.expect(Promise.ORDER, not overtook, f"{other.texts[-1]!r} before {order.prompt!r}")
+
+    def _check_approval(self, message: Message, order: Order) -> None:
+        talk = self.talk(message.session_id)
+        approved = any(at > talk.held_at for at in (message.sent_at, *talk.approvals))
+        self.expect(Promise.HELD, approved, f"{order.prompt!r} was held by {talk.held_by}")
+        if self.measures:
+            since = max(message.sent_at, talk.ended_at)
+            detail = f"{order.prompt!r}: allowed by a reading of {talk.allowed_at}, due since {since}"
+            self.expect(Promise.LIMIT, talk.allowed_at > since, detail)
+
+    def opening(self, worker_id: str | None, turn_id: str = "") -> str:
+        """A request that stays open begins; gives its session."""
+        message = self._by_turn.get(turn_id)
+        session_id = message.session_id if message else self._session_of(worker_id)
+        talk = self.talk(session_id)
+        talk.requests += 1
+        self.note("request", f"{session_id} {worker_id}")
+        self.expect(Promise.ALONE, talk.requests == 1, f"{talk.requests} open requests in {session_id}")
+        self.expect(Promise.CLOSED, not self._closed, f"{worker_id} was asked")
+        return session_id
+
+    def closing(self, session_id: str) -> None:
+        """A request that stayed open has ended."""
+        self.note("request ended", session_id)
+        self.talk(session_id).requests -= 1
+
+    def _session_of(self, worker_id: str | None) -> str:
+        return next((s for s in self._talks if s and self._shown(s).worker_id == worker_id), "")
+
+    # -- what the screen sees ------------------------------------------------------------
+    def changed(self, session_id: str) -> None:
+        """A session has a new value."""
+        self._changed.add(session_id)
+        for turn in self._shown(session_id).turns:
+            status, before = turn.status, self._status.get(turn.turn_id)
+            if status is before:
+                continue
+            self._status[turn.turn_id] = status
+            at = self.note("status", f"{turn.turn_id} {status}")
+            if before is not None:
+                self._left_open.discard(turn.turn_id)
+            elif turn.live and status is not TurnStatus.QUEUED:
+                self._left_open.add(turn.turn_id)
+            if not turn.live and before is not None:
+                self._ended(self.talk(session_id), turn.turn_id, at)
+
+    def look(self) -> None:
+        """A step of the loop is over: what sessions show now is what a screen could paint."""
+        for session_id in self._changed:
+            live = [
+                turn.turn_id
+                for turn in self._shown(session_id).turns
+                if turn.live and turn.status is not TurnStatus.QUEUED and turn.turn_id not in self._left_open
+            ]
+            for turn_id in live:
+                self._started.setdefault(turn_id, self._tick)
+            self.expect(Promise.ALONE, len(live) <= 1, f"{' and '.join(live)} are under way in {session_id}")
+        self._changed.clear()
+
+    def _ended(self, talk: Talk, turn_id: str, at: int) -> None:
+        """A turn has ended. One that was under way may hold the queue."""
+        status, started = self._status[turn_id], self._started.pop(turn_id, 0)
+        if not started:
+            return
+        if status not in FREE:
+            talk.ended_at = at
+        # Who left the turn and sends another message while it ends has seen what there is to see.
+        if status not in GOES_ON and talk.left_at <= started:
+            talk.held_at, talk.held_by = at, f"{turn_id} ({status})"
+            talk.left = status is TurnStatus.RUNNING
+
+
+class Nobody:
+    """Sees what a program does that was killed: nothing."""
+
+    def storing(self, session: Session, order: Order) -> None: ...
+    def appending(self, turn_id: str, frame: Frame, expected: int | None) -> None: ...
+    def ending(self, turn_id: str) -> None: ...
+    def measured(self, session_id: str, asked_at: int, *, allowed: bool) -> None: ...
+    def now(self) -> int:
+        return 0
+
+    def posting(self, order: Order) -> None: ...
+    def opening(self, worker_id: str | None, turn_id: str = "") -> str:
+        return ""
+
+    def closing(self, session_id: str) -> None: ...

@@ -1,0 +1,214 @@
+"""Service: workers that remember what they were asked. Each look at one brings another word of its answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import partial
+from types import TracebackType
+from typing import Any, Protocol
+
+from handinger_tui.core.frames import Framing, Piece, Via
+from handinger_tui.core.snapshot import WorkerBody, body_of
+from handinger_tui.core.turn import Order
+from tests.engine.doors import Door, Doors
+
+PRICE = Decimal("0.25")
+"""What each message costs, in dollars."""
+WORDS = ("one ", "two ")
+
+
+@dataclass
+class Job:
+    """A message that reached a worker, and how much of the answer exists."""
+
+    prompt: str
+    number: int
+    words: int = 0
+
+    @property
+    def done(self) -> bool:
+        return self.words == len(WORDS)
+
+    @property
+    def answer(self) -> str:
+        return "".join(WORDS[: self.words])
+
+    def work(self) -> None:
+        """Another word."""
+        self.words = min(self.words + 1, len(WORDS))
+
+
+@dataclass
+class RemoteWorker:
+    """What the service knows of one worker."""
+
+    worker_id: str
+    jobs: list[Job] = field(default_factory=list)
+
+    def ask(self, prompt: str) -> Job:
+        """A new message; the worker ends what it was at first."""
+        for job in self.jobs:
+            job.words = len(WORDS)
+        self.jobs.append(Job(prompt, len(self.jobs)))
+        return self.jobs[-1]
+
+    def body(self) -> str:
+        """The Worker as JSON."""
+        busy = bool(self.jobs) and not self.jobs[-1].done
+        messages: list[dict[str, Any]] = []
+        for job in self.jobs:
+            messages.append(_message(f"u{job.number}", "user", job.prompt))
+            if job.words:
+                messages.append(_message(f"a{job.number}", "assistant", job.answer))
+        worker = {
+            "id": self.worker_id,
+            "object": "worker",
+            "status": "running" if busy else "completed",
+            "running": busy,
+            "messages": messages,
+            "output_text": self.jobs[-1].answer if self.jobs else "",
+            "usage": {"costUsd": float(PRICE * sum(job.done for job in self.jobs))},
+        }
+        return json.dumps(worker)
+
+
+def _message(message_id: str, role: str, text: str) -> dict[str, Any]:
+    return {"id": message_id, "role": role, "parts": [{"type": "text", "text": text}]}
+
+
+class Body(AsyncGenerator[Piece, None]):
+    """A body that is read: the answer from its start, at the worker's pace, or one whole Worker."""
+
+    def __init__(self, doors: Doors, job: Job, pieces: list[Piece]) -> None:
+        self._doors, self._job, self._pieces = doors, job, pieces
+        self._words = 0
+
+    async def asend(self, value: None) -> Piece:
+        await self._doors.go_through(Door.PIECE)
+        if not self._pieces:
+            raise StopAsyncIteration
+        piece = self._pieces.pop(0)
+        if "text-delta" in piece.data:
+            self._words += 1
+            self._job.words = max(self._job.words, self._words)
+        return piece
+
+    async def athrow(self, error: Any, *_details: Any) -> Piece:
+        await asyncio.sleep(0)
+        raise error
+
+
+def streamed(job: Job) -> list[Piece]:
+    """The answer as events."""
+    chunks: list[dict[str, Any]] = [{"type": "start", "messageId": f"a{job.number}"}]
+    chunks.append({"type": "text-start", "id": "t"})
+    chunks += [{"type": "text-delta", "id": "t", "delta": word} for word in WORDS]
+    chunks += [{"type": "text-end", "id": "t"}, {"type": "finish", "finishReason": "stop"}]
+    return [Piece(Framing.SSE, json.dumps(chunk)) for chunk in chunks]
+
+
+@dataclass
+class Reply:
+    """A response that is open: somebody watches."""
+
+    via: Via
+    body: Body
+    worker_id: str | None
+    content_type: str = "text/event-stream"
+    encoding: str = "ai-ui"
+    http_status: int = 200
+    dropped: int = 0
+
+    def pieces(self) -> AsyncGenerator[Piece, None]:
+        return self.body
+
+
+class Witness(Protocol):
+    """Who is to know of requests. `opening` gives what `closing` gets back."""
+
+    def posting(self, order: Order) -> None: ...
+    def opening(self, worker_id: str | None, turn_id: str = "") -> str: ...
+    def closing(self, session_id: str) -> None: ...
+
+
+class Opening:
+    """`async with` around a request: open from its beginning to the last byte of its answer."""
+
+    def __init__(self, service: Service, request: Callable[[], Awaitable[Reply]], open_as: OpenAs) -> None:
+        self._witness, self._request, self._open_as = service.witness, request, open_as
+        self._session_id = ""
+
+    async def __aenter__(self) -> Reply:
+        self._session_id = self._witness.opening(*self._open_as)
+        try:
+            return await self._request()
+        except BaseException:
+            self._witness.closing(self._session_id)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._witness.closing(self._session_id)
+
+
+OpenAs = tuple[str | None, str]
+"""The worker that is asked, and the turn that asks where it is a POST."""
+
+
+class Service:
+    """The WorkerApi port. `streams`: it answers a POST with a stream, else with one JSON object."""
+
+    def __init__(
+        self,
+        doors: Doors,
+        witness: Witness,
+        *,
+        streams: bool,
+        workers: dict[str, RemoteWorker] | None = None,
+    ) -> None:
+        self.doors, self.witness = doors, witness
+        self.workers = {} if workers is None else workers
+        self._streams = streams
+
+    def worker(self, worker_id: str) -> RemoteWorker:
+        """The worker of that id; made where there is none."""
+        return self.workers.setdefault(worker_id, RemoteWorker(worker_id))
+
+    async def _take(self, order: Order, departed: Callable[[], None]) -> Reply:
+        """A POST on its way to the worker, and the beginning of the answer."""
+        await self.doors.go_through(Door.CONNECT)
+        departed()
+        self.witness.posting(order)
+        await self.doors.go_through(Door.START)
+        worker = self.worker(order.worker_id or f"new{len(self.workers) + 1}")
+        job = worker.ask(order.prompt)
+        await self.doors.go_through(Door.ANSWER)
+        if self._streams:
+            return Reply(Via.POST, Body(self.doors, job, streamed(job)), worker.worker_id)
+        whole = Body(self.doors, job, [Piece(Framing.JSON, worker.body())])
+        return Reply(Via.POST, whole, worker.worker_id, "application/json", "")
+
+    async def _show(self, worker_id: str, via: Via) -> Reply:
+        await self.doors.go_through(Door.FOLLOW)
+        job = self.worker(worker_id).jobs[-1]
+        return Reply(via, Body(self.doors, job, streamed(job)), worker_id)
+
+    # -- the port ------------------------------------------------------------------
+    def start_turn(self, order: Order, departed: Callable[[], None] = lambda: None) -> Opening:
+        return Opening(self, partial(self._take, order, departed), (order.worker_id, order.turn_id))
+
+    def follow(self, worker_id: str, via: Via) -> Opening:
+        return Opening(self, partial(self._show, worker_id, via), (worker_id, ""))
+
+    async def read_worker(self, worker_id: str) -> WorkerBody:
+        await self.doors.go_through(Door.READ)
+        worker = self.worker(worker_id)
+        body = body_of(worker.body())
+        if worker.jobs:
+            worker.jobs[-1].work()
+        return body

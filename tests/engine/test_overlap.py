@@ -1,0 +1,158 @@
+"""Actions overlap, ports are slow and fail, the program is killed: the promises of `promises.py` hold.
+
+Two searches over the same world. The first tells a story for each of 2,000 numbers; `python -m
+tests.engine.soak` tells more of them. In the second Hypothesis chooses, and makes what fails short.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.engine.doors import FAULTS, Door
+from tests.engine.ending import discard, finish
+from tests.engine.history import Limits
+from tests.engine.soak import report, tell
+from tests.engine.story import offers
+from tests.engine.world import Setting, World
+
+SCHEDULES = 2000
+PARTS = 8
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_two_thousand_schedules_keep_every_promise(part: int) -> None:
+    for seed in range(part, SCHEDULES, PARTS):
+        world = tell(seed)
+        if world.watchman.broken:
+            pytest.fail(report(seed, world), pytrace=False)
+
+
+class Drawn:
+    """An order that is given as numbers; when they are used up, the oldest step is taken."""
+
+    def __init__(self) -> None:
+        self.numbers: deque[int] = deque()
+
+    def choose(self, ready: int) -> int | None:
+        if not self.numbers:
+            return 0
+        number = self.numbers.popleft()
+        return None if number == 255 else number % ready
+
+
+class Overlap(RuleBasedStateMachine):
+    """A person, accidents and the scheduler, in any order."""
+
+    world: World
+
+    @initialize(
+        setting=st.builds(
+            Setting,
+            worker=st.booleans(),
+            limited=st.booleans(),
+            streams=st.booleans(),
+            money_interval=st.sampled_from((None, 1.0)),
+            max_wait=st.sampled_from((None, 20.0)),
+        )
+    )
+    def begin(self, setting: Setting) -> None:
+        self.order = Drawn()
+        self.world = World(self.order, setting)
+        self.world.send(self.session_id)
+
+    @property
+    def session_id(self) -> str:
+        return self.world.sessions[0]
+
+    @invariant()
+    def every_promise_is_kept(self) -> None:
+        if hasattr(self, "world"):
+            assert self.world.watchman.broken == [], self.world.watchman.account()
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        self.order.numbers.clear()
+        if self.world.watchman.broken:
+            discard(self.world)
+        else:
+            finish(self.world)
+        self.every_promise_is_kept()
+
+    # -- the scheduler ---------------------------------------------------------------------
+    @rule(order=st.binary(min_size=1, max_size=40))
+    def run(self, order: bytes) -> None:
+        self.order.numbers.extend(order)
+        self.world.run(len(order))
+
+    # -- the person ------------------------------------------------------------------------
+    @rule()
+    def send(self) -> None:
+        self.world.send(self.session_id)
+
+    @rule(name=st.sampled_from(("detach", "watch", "look", "refresh", "adopt", "recount", "settled")))
+    def act(self, name: str) -> None:
+        self.world.act(name, self.session_id)
+
+    @rule(name=st.sampled_from(("resume", "release", "stop")))
+    def go_on_or_leave(self, name: str) -> None:
+        if offers(self.world.engine, name):
+            self.world.act(name, self.session_id)
+
+    @precondition(lambda self: self.world.queued(self.session_id))
+    @rule(name=st.sampled_from(("withdraw", "edit", "move")), place=st.integers(0, 3))
+    def change_queue(self, name: str, place: int) -> None:
+        queued = self.world.queued(self.session_id)
+        turn = queued[place % len(queued)]
+        if name == "withdraw":
+            self.world.withdraw(self.session_id, turn)
+        elif offers(self.world.engine, name):
+            if name == "edit":
+                self.world.edit(self.session_id, turn)
+            else:
+                self.world.move(self.session_id, turn, 0)
+
+    @rule()
+    def give_up(self) -> None:
+        self.world.cancel_newest()
+
+    # -- accidents -------------------------------------------------------------------------
+    @rule(door=st.sampled_from(list(FAULTS)), place=st.integers(0, 5))
+    def fail_next(self, door: Door, place: int) -> None:
+        self.world.doors.next_fault[door] = FAULTS[door][place % len(FAULTS[door])]
+
+    @rule(locked=st.booleans())
+    def lock_history(self, locked: bool) -> None:
+        self.world.doors.locked = locked
+
+    @rule(state=st.sampled_from(list(Limits)))
+    def change_limit(self, state: Limits) -> None:
+        self.world.wallet.state = state
+
+    @rule(door=st.sampled_from(list(Door)))
+    def hold(self, door: Door) -> None:
+        self.world.doors.hold(door)
+
+    @rule()
+    def let_go(self) -> None:
+        self.world.doors.let_go()
+
+    @precondition(lambda self: len(self.world.lives) == 1)
+    @rule()
+    def crash(self) -> None:
+        self.world.crash()
+
+
+Overlap.TestCase.settings = settings(
+    max_examples=120,
+    stateful_step_count=20,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
+TestOverlap = Overlap.TestCase

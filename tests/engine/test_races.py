@@ -1,0 +1,201 @@
+"""Races that were lost once, one test for each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from handinger_tui.core.errors import Refused
+from handinger_tui.core.turn import Kind, TurnStatus
+from handinger_tui.engine.engine import Engine, Home
+from handinger_tui.engine.patience import Patience
+from handinger_tui.ledger.ledger import Ledger
+from tests.engine.doors import Door
+from tests.engine.ending import finish
+from tests.engine.fakes import PLACE, FakeApi, FakeClock, says
+from tests.engine.history import Limits
+from tests.engine.scheduler import OldestFirst
+from tests.engine.world import Setting, World
+
+
+def world_of(*, limited: bool = False) -> World:
+    return World(OldestFirst(), Setting(limited=limited))
+
+
+def run_until(world: World, status: TurnStatus) -> None:
+    """Until the newest turn that left stands there."""
+    session_id = world.sessions[0]
+    for _ in range(500):
+        turn = world.session(session_id).sent
+        if turn is not None and turn.status is status:
+            return
+        world.run(1)
+    raise AssertionError(f"no turn is {status}:\n{world.watchman.account()}")
+
+
+def left_running(world: World) -> str:
+    """A message whose turn was left while it ran; gives its session."""
+    session_id = world.sessions[0]
+    world.send(session_id)
+    run_until(world, TurnStatus.ACCEPTED)
+    world.doors.hold(Door.PIECE)
+    world.act("detach", session_id)
+    run_until(world, TurnStatus.RUNNING)
+    world.doors.let_go()
+    world.rest()
+    return session_id
+
+
+def leave(world: World) -> None:
+    """What a program does when it is told to end."""
+    world.act("stop" if hasattr(world.engine, "stop") else "detach", world.sessions[0])
+
+
+def assert_kept(world: World) -> None:
+    finish(world)
+    assert world.watchman.broken == [], world.watchman.account()
+
+
+def test_two_watches_of_a_turn_are_one_run() -> None:
+    world = world_of()
+    session_id = left_running(world)
+    world.doors.hold(Door.FRAMES)
+    world.act("watch", session_id)
+    world.act("watch", session_id)
+    world.run(20)
+    world.doors.let_go()
+    assert_kept(world)
+
+
+def test_a_watch_beside_a_send_is_no_second_run() -> None:
+    world = world_of()
+    session_id = left_running(world)
+    world.doors.hold(Door.FRAMES)
+    world.act("watch", session_id)
+    world.send(session_id)
+    world.run(20)
+    world.doors.let_go()
+    world.rest()
+    assert len(world.watchman.posts) == 2
+    assert_kept(world)
+
+
+def test_a_stale_message_is_not_sent_with_the_next_one() -> None:
+    world = world_of()
+    session_id = world.sessions[0]
+    world.doors.next_fault[Door.START] = Refused(Kind.PAYMENT, "no credits", http_status=402)
+    world.doors.hold(Door.START)
+    for _ in range(3):
+        world.send(session_id)
+        world.run(20)
+    world.doors.locked = True
+    world.doors.let_go()
+    world.rest()
+    world.doors.locked = False
+    assert world.watchman.posts == ["message 1"]
+    world.send(session_id)
+    world.rest()
+    assert world.watchman.posts == ["message 1", "message 4"]
+    assert_kept(world)
+
+
+def test_a_message_that_is_being_stored_when_the_program_leaves_is_never_sent() -> None:
+    world = world_of()
+    world.doors.hold(Door.OPEN_TURN)
+    world.send(world.sessions[0])
+    world.run(20)
+    leave(world)
+    world.doors.let_go()
+    world.rest()
+    assert world.watchman.posts == []
+
+
+def test_a_limit_that_cannot_be_read_holds_the_queue() -> None:
+    world = world_of(limited=True)
+    session_id = world.sessions[0]
+    world.send(session_id)
+    world.send(session_id)
+    run_until(world, TurnStatus.ACCEPTED)
+    world.wallet.state = Limits.UNREADABLE
+    world.rest()
+    assert world.watchman.posts == ["message 1"]
+    assert [turn.order.prompt for turn in world.queued(session_id)] == ["message 2"]
+    assert_kept(world)
+    assert world.watchman.posts == ["message 1", "message 2"]
+
+
+@dataclass
+class OwnIds:
+    """The ids of one of several programs."""
+
+    program: str
+    made: int = 0
+
+    def new(self, prefix: str) -> str:
+        self.made += 1
+        return f"{prefix}_{self.program}_{self.made}"
+
+
+def worker_with(*prompts: str, usd: float) -> str:
+    """A worker that is done with these, as JSON."""
+    messages = []
+    for at, prompt in enumerate(prompts):
+        question, answer = {"type": "text", "text": prompt}, {"type": "text", "text": f"ok {prompt}"}
+        messages.append({"id": f"u{at}", "role": "user", "parts": [question]})
+        messages.append({"id": f"a{at}", "role": "assistant", "parts": [answer]})
+    worker = {"id": "w1", "object": "worker", "status": "completed", "running": False, "messages": messages}
+    return json.dumps({**worker, "output_text": f"ok {prompts[-1]}", "usage": {"costUsd": usd}})
+
+
+def program(name: str, ledger: Ledger, api: FakeApi, *, later: float = 0.0) -> Engine:
+    clock, patience = FakeClock(1_700_000_000.0 + later), Patience(money_interval=None)
+    return Engine(api, ledger, clock, OwnIds(name), patience, home=Home(PLACE))
+
+
+async def test_two_programs_that_attach_at_once_enter_a_turn_once(tmp_path: Path) -> None:
+    body = worker_with("made elsewhere", usd=1.0)
+
+    async def attach(name: str) -> None:
+        ledger = Ledger(tmp_path / "history.db")
+        await ledger.start()
+        engine = program(name, ledger, FakeApi(workers=[body]))
+        await engine.adopt(engine.new_session(PLACE, "w1").session_id)
+        await engine.aclose()
+        await ledger.aclose()
+
+    await asyncio.gather(attach("a"), attach("b"))
+    ledger = Ledger(tmp_path / "history.db")
+    await ledger.start()
+    assert len(await ledger.turn_charges()) == 1
+    await ledger.aclose()
+
+
+async def test_a_turn_that_another_program_has_stored_is_not_charged_again(tmp_path: Path) -> None:
+    ours, others = Ledger(tmp_path / "history.db"), Ledger(tmp_path / "history.db")
+    await ours.start()
+    api = FakeApi(starts=[says("ok one", message_id="a0")], workers=[worker_with("one", usd=0.10)])
+    app = program("app", ours, api)
+    session_id = app.new_session(PLACE, None).session_id
+    await app.send(session_id, "one")
+    await app.settled(session_id)
+
+    await others.start()
+    bodies = [worker_with("one", usd=0.10), worker_with("one", "two", usd=0.30)]
+    script = program(
+        "script", others, FakeApi(starts=[says("ok two", message_id="a1")], workers=bodies), later=100
+    )
+    await script.open(session_id)
+    await script.send(session_id, "two")
+    await script.settled(session_id)
+    await script.aclose()
+    await others.aclose()
+
+    api.workers = [worker_with("one", "two", usd=0.30)]
+    await app.adopt(session_id)
+    await app.aclose()
+    assert (await ours.spent()).usd.value == Decimal("0.3")
+    assert len(await ours.turn_charges()) == 2
+    await ours.aclose()

@@ -1,0 +1,292 @@
+"""World: one engine, its ports, and a loop that runs what somebody chooses. A person acts in it.
+
+A schedule is one life of a world: actions of the person, accidents around her, and steps of the loop between
+them, in any order. `finish` brings it to its end and asks for the promises that can be seen only then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any, Final
+
+from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import Turn, TurnStatus
+from handinger_tui.engine.engine import Engine, Home
+from handinger_tui.engine.patience import Patience
+from tests.engine.doors import Door, Doors
+from tests.engine.fakes import PLACE, FakeIds
+from tests.engine.history import History, Wallet
+from tests.engine.promises import Fate, Nobody, Promise, Watchman
+from tests.engine.scheduler import Loop, NumberedTask, Order, new_loop
+from tests.engine.service import Service
+
+LONGEST: Final = 4000
+"""Steps within which a world comes to rest."""
+
+
+class Steady(Patience):
+    """Patience without jitter: the same schedule runs the same way."""
+
+    def pause(self, attempt: int) -> float:
+        return min(self.poll_interval * 1.5 ** (attempt - 1), self.poll_interval_max)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a world begins with."""
+
+    worker: bool = True
+    """The first session has a worker; else its first message makes one."""
+    sessions: int = 1
+    limited: bool = False
+    streams: bool = True
+    money_interval: float | None = None
+    max_wait: float | None = None
+
+
+class LoopClock:
+    """The Clock port, in the loop's own time."""
+
+    def __init__(self, loop: Loop, doors: Doors) -> None:
+        self._loop, self._doors = loop, doors
+
+    def now_ms(self) -> int:
+        return 1_700_000_000_000 + int(self._loop.time() * 1000)
+
+    def monotonic(self) -> float:
+        return self._loop.time()
+
+    async def sleep(self, seconds: float) -> None:
+        await self._doors.go_through(Door.SLEEP)
+        await asyncio.sleep(seconds)
+
+
+class World:
+    """One engine and everything around it."""
+
+    def __init__(self, order: Order, setting: Setting) -> None:
+        self.order, self.setting = order, setting
+        self.watchman = Watchman(self.session)
+        self.watchman.measures = setting.limited
+        self.closing, self.recovered = False, True
+        self.stopped: set[str] = set()
+        """Sessions that were left for good."""
+        self.actions: list[NumberedTask[None]] = []
+        self.lives: list[Loop] = []
+        """The loop of each life of the program, the present one last."""
+        self._texts, self._ids = 0, FakeIds()
+        self.doors = Doors()
+        self.service = Service(self.doors, self.watchman, streams=setting.streams)
+        self.history = History(self.doors, self.watchman)
+        self.wallet = Wallet(self.doors, self.watchman)
+        self.engine = self._program()
+        self.sessions = [
+            self._session(f"w{at}" if at or setting.worker else None) for at in range(setting.sessions)
+        ]
+
+    @property
+    def loop(self) -> Loop:
+        """The loop of the present life."""
+        return self.lives[-1]
+
+    def _program(self) -> Engine:
+        """The program starts."""
+        self.lives.append(new_loop())
+        engine = Engine(
+            self.service,
+            self.history,
+            LoopClock(self.loop, self.doors),
+            self._ids,
+            Steady(money_interval=self.setting.money_interval, max_wait=self.setting.max_wait),
+            home=Home(PLACE),
+            purse=self.wallet if self.setting.limited else None,
+        )
+        engine.subscribe(self.watchman.changed)
+        return engine
+
+    def _session(self, worker_id: str | None) -> str:
+        session_id = self.engine.new_session(PLACE, worker_id).session_id
+        self.watchman.talk(session_id)
+        return session_id
+
+    def crash(self) -> None:
+        """The program is killed in the middle of whatever it does, and started again."""
+        self.watchman.crashing(self.history.sessions)
+        self.doors, old = Doors(), (self.history, self.service)
+        self.history = old[0].after_crash(self.doors)
+        streams = self.setting.streams
+        self.service = Service(self.doors, self.watchman, streams=streams, workers=old[1].workers)
+        self.wallet = Wallet(self.doors, self.watchman, self.wallet.state)
+        # The killed program is not run any more; what its remains do when they are thrown away is unseen.
+        for port in old:
+            port.witness = Nobody()
+        self.actions.clear()
+        self.stopped.clear()
+        self.engine = self._program()
+        stored = [session_id for session_id in self.sessions if session_id in self.history.sessions]
+        for session_id in stored:
+            self.act("open", session_id)
+            self.rest()
+        self.sessions = stored or [self._session(None)]
+        self.recover()
+
+    def recover(self) -> None:
+        """What every start of the program does."""
+        self.recovered = False
+
+        def done(_sessions: object) -> None:
+            self.recovered = True
+
+        self.act("recover", "", done=done)
+
+    def new_text(self) -> str:
+        """A text that nobody has written before."""
+        self._texts += 1
+        return f"message {self._texts}"
+
+    def session(self, session_id: str) -> Session:
+        """As the engine shows it."""
+        return self.engine.session(session_id)
+
+    def queued(self, session_id: str) -> list[Turn]:
+        """The turns that the screen calls queued."""
+        return [turn for turn in self.session(session_id).turns if turn.status is TurnStatus.QUEUED]
+
+    # -- acting --------------------------------------------------------------------------
+    def act(
+        self,
+        name: str,
+        session_id: str,
+        *args: object,
+        done: Callable[[Any], None] | None = None,
+        failed: Callable[[BaseException], None] | None = None,
+    ) -> None:
+        """Call a door of the engine; its first step is run at once."""
+        at = self.watchman.acting(name, session_id, " ".join(map(repr, args)))
+        if name == "stop":
+            self.stopped.add(session_id)
+        given = args if name in {"aclose", "recover"} else (session_id, *args)
+        self.start(self._perform(name, session_id, given, at, done, failed), name)
+
+    def start(self, body: Coroutine[Any, Any, None], name: str) -> None:
+        """Begin an action, at once."""
+        with self.loop.entered():
+            self.actions.append(self.loop.create_task(body, name=f"action {name}"))
+            self.loop.step_newest()
+        self.watchman.look()
+
+    async def _perform(
+        self,
+        name: str,
+        session_id: str,
+        given: tuple[object, ...],
+        at: int,
+        done: Callable[[Any], None] | None,
+        failed: Callable[[BaseException], None] | None,
+    ) -> None:
+        error: BaseException | None = None
+        life = self.loop
+        try:
+            result = getattr(self.engine, name)(*given)
+            value = await result if isawaitable(result) else result
+        except BaseException as problem:  # noqa: BLE001 - all of them are judged
+            if life is not self.loop:
+                return
+            error = problem
+            own = isinstance(problem, HandingerError | asyncio.CancelledError)
+            self.watchman.expect(Promise.HEARD, own, f"{name} raised {problem!r}")
+            if failed is not None:
+                failed(problem)
+        else:
+            if done is not None:
+                done(value)
+        self.watchman.acted(name, session_id, at, error)
+
+    def send(self, session_id: str) -> None:
+        """Send a new message."""
+        text = self.new_text()
+        at = self.watchman.acting("send", session_id, repr(text))
+        held = self.engine.held(session_id) is not None
+        message = self.watchman.sending(session_id, text, at, held=held)
+
+        def done(turn_id: str) -> None:
+            message.fate, message.turn_id = Fate.RETURNED, turn_id
+
+        def failed(problem: BaseException) -> None:
+            gone = isinstance(problem, asyncio.CancelledError)
+            message.fate = Fate.CANCELLED if gone else Fate.RAISED
+            self.watchman.expect(Promise.REFUSED, gone or message.posted_at is None, f"{text!r}: {problem!r}")
+
+        self.start(self._perform("send", session_id, (session_id, text), at, done, failed), "send")
+
+    def withdraw(self, session_id: str, turn: Turn) -> None:
+        """Take a queued message back."""
+        message = self.watchman.message_of(turn.turn_id)
+
+        def done(text: str) -> None:
+            message.given_back += 1
+            once = message.given_back == 1 and text in message.texts[message.sure :]
+            self.watchman.expect(Promise.GIVEN_BACK, once, f"{text!r} for {message.texts}")
+            self.watchman.expect(Promise.WITHDRAWN, message.posted_at is None, repr(text))
+
+        self.act("withdraw", session_id, turn.turn_id, done=done)
+
+    def edit(self, session_id: str, turn: Turn) -> None:
+        """Write a queued message anew."""
+        message, text = self.watchman.message_of(turn.turn_id), self.new_text()
+        message.texts.append(text)
+
+        def done(turn_id: str | None) -> None:
+            message.sure = max(message.sure, message.texts.index(text))
+            message.turn_id = turn_id or message.turn_id
+
+        def failed(problem: BaseException) -> None:
+            if not isinstance(problem, asyncio.CancelledError):
+                message.texts.remove(text)
+
+        self.act("edit_queued", session_id, turn.turn_id, text, done=done, failed=failed)
+
+    def move(self, session_id: str, turn: Turn, place: int) -> None:
+        """Put a queued message in another place of the queue."""
+        self.watchman.message_of(turn.turn_id).moved = True
+        self.act("move_queued", session_id, turn.turn_id, place)
+
+    def cancel_newest(self) -> None:
+        """Cancel the newest action that has not ended: its screen went away."""
+        pending = [action for action in self.actions if not action.done()]
+        if pending:
+            self.watchman.note("cancelled", pending[-1].get_name())
+            with self.loop.entered():
+                pending[-1].cancel()
+
+    def close(self) -> None:
+        """Ask the engine to close."""
+        self.closing = True
+        self.act("aclose", "")
+
+    # -- running -------------------------------------------------------------------------
+    def run(self, steps: int) -> None:
+        """At most so many steps."""
+        with self.loop.entered():
+            for _ in range(steps):
+                if not self._step():
+                    return
+
+    def _step(self) -> bool:
+        moved = self.loop.step(self.order)
+        self.watchman.look()
+        return moved
+
+    def rest(self) -> None:
+        """Until nothing is left to do."""
+        before = self.loop.steps
+        with self.loop.entered():
+            while self._step():
+                if self.loop.steps - before > LONGEST:
+                    names = [task.get_name() for task in self.loop.unfinished()]
+                    self.watchman.expect(Promise.ENDS, False, f"after {LONGEST} steps: {names}")
+                    return
