@@ -356,7 +356,7 @@ class Engine:
             LedgerError: it could not be written.
         """
         for actor in self._actors.values():
-            actor.stop()
+            actor.close()
         for actor in self._actors.values():
             await actor.settled()
         await self._log.flush()

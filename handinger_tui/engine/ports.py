@@ -97,8 +97,13 @@ class TurnLog(Protocol):
         """The person agreed to send without a history: `no_history` is None from now on."""
         ...
 
-    async def open_turn(self, session: Session, order: Order) -> None:
+    async def open_turn(
+        self, session: Session, order: Order, replaces: tuple[str, Frame] | None = None
+    ) -> None:
         """Commit the order and a charge of which nothing is known yet, before a byte may leave.
+
+        `replaces`: the id of a queued turn whose place this one takes, and the frame that settles it;
+        in the same transaction, so that a crash never leaves both waiting.
 
         Raises:
             LedgerError: then nothing may be sent.

@@ -62,6 +62,8 @@ class EngineDeps:
 class SendTicket:
     """One wish to send. A caller that stops waiting cancels it: then nothing is posted."""
 
+    stops: int
+    """How often the queue had been stopped when the person sent it; see `SessionActor._stops`."""
     cancelled: bool = False
 
 
@@ -86,6 +88,13 @@ class SessionActor:
         self._uncounted = False
         self._counting = False
         self._stopping = False
+        self._closing = False
+        self._stops = 0
+        """How often a turn that did not complete, or a person, has stopped the queue. What was sent before
+        that and is handled after it belongs to the queue."""
+        self._stopped_by: Hold | None = None
+        self._ends = 0
+        """How many runs have ended."""
         self._stored: set[str] = set()
         """Turns that this program stored; after a crash only those of others are taken up."""
         self._unclosed: set[str] = set()
@@ -103,7 +112,7 @@ class SessionActor:
         Raises:
             Elsewhere, LimitReached, LedgerError: nothing was sent.
         """
-        ticket = SendTicket()
+        ticket = SendTicket(self._stops)
         try:
             return await self._request(partial(self._send, order, ticket))
         except asyncio.CancelledError:
@@ -151,7 +160,7 @@ class SessionActor:
         Raises:
             LedgerError
         """
-        return await self._request(self._resume)
+        return await self._request(partial(self._resume, self._stops))
 
     async def watch(self, turn_id: str | None) -> None:
         """Watch a turn again (default: the newest that was sent), by GETs alone.
@@ -161,7 +170,7 @@ class SessionActor:
         Raises:
             LedgerError
         """
-        await self._request(partial(self._watch, turn_id, came_back=True))
+        await self._request(partial(self._watch_again, turn_id, self._stops))
 
     async def recount(self) -> None:
         """Write what the turns took so far, and read the limits anew.
@@ -205,15 +214,23 @@ class SessionActor:
 
     def detach(self) -> None:
         """Stop watching; the worker keeps running and may keep charging. Queued turns wait."""
+        if self.queue or self.session.busy:
+            self._stop_queue(Hold(HoldReason.DETACHED))
         if self._run_task is not None:
-            if self.queue and self.hold is None:
-                self.hold = Hold(HoldReason.DETACHED)
             self._run_task.cancel()
+        self._tell()
 
     def stop(self) -> None:
         """The program leaves: what was not sent is withdrawn, what was is detached, and nothing starts."""
         self._stopping = True
         self.detach()
+
+    def _stop_queue(self, hold: Hold) -> None:
+        """Nothing that was sent until now starts without another word of the person."""
+        self._stops += 1
+        self._stopped_by = hold
+        if self.queue and self.hold is None:
+            self.hold = hold
 
     async def settled(self) -> Session:
         """Wait until nothing of this session is under way."""
@@ -227,17 +244,28 @@ class SessionActor:
             raise Elsewhere(self.session.base_url)
         if (problem := self._log.no_history) is not None:
             raise problem
-        await self._deps.counter.check(self.session)
         await self._run_ending()
+        ends = self._ends
+        await self._deps.counter.check(self.session)
         await self._store(order)
         if self._stopping or ticket.cancelled:
             await self._close(self._turn(order.turn_id).order, [], TurnStatus.NOT_SENT, WITHDRAWN)
-        elif self._run is not None or (self.queue and self._waits_for_detached()):
-            self.queue.append(order.turn_id)
+        elif ticket.stops != self._stops:
+            self._queue(order.turn_id, self._stopped_by)
+        elif self._run is not None or (self.queue and (self.hold is None or self._waits_for_detached())):
+            self._queue(order.turn_id, None)
+        elif self._ends != ends and (limit := await self._limit_hold()) is not None:
+            # A turn has ended since the limits were read, and what it cost used one up.
+            self._queue(order.turn_id, limit)
         else:
             # A held queue stays held: this message was sent by a person, those were not.
             self._start(order.turn_id, [])
         return order.turn_id
+
+    def _queue(self, turn_id: str, hold: Hold | None) -> None:
+        self.queue.append(turn_id)
+        self.hold = self.hold or hold
+        self._tell()
 
     def _waits_for_detached(self) -> bool:
         """The worker is still at a turn that we left: messages queued behind it keep their order."""
@@ -250,12 +278,12 @@ class SessionActor:
         if self._run is not None and not self._run.turn.live:
             await self._run_over.wait()
 
-    async def _store(self, order: Order) -> None:
+    async def _store(self, order: Order, replaces: tuple[str, Frame] | None = None) -> None:
         if not self.session.title:
             self.session = replace(self.session, title=title_from(order.prompt))
         order = replace(order, worker_id=order.worker_id or self.session.worker_id)
         self._stored.add(order.turn_id)
-        await self._log.open_turn(self.session, order)
+        await self._log.open_turn(self.session, order, replaces)
         self._put(Turn(order))
 
     async def _store_unsent(self, order: Order, why: Fault) -> str:
@@ -282,12 +310,17 @@ class SessionActor:
 
     async def _edit_queued(self, turn_id: str, order: Order) -> str:
         at = self._place_in_queue(turn_id)
+        old = self._turn(turn_id).order
         frames = await self._log.frames(turn_id)
-        await self._store(order)
+        withdrawn = self._settled_frame(len(frames), TurnStatus.NOT_SENT, WITHDRAWN)
+        await self._store(order, replaces=(turn_id, withdrawn))
         self.queue[at] = order.turn_id
-        await self._close(self._turn(turn_id).order, frames, TurnStatus.NOT_SENT, WITHDRAWN)
-        for following in self.queue[at + 1 :]:
-            await self._place_last(following)
+        self._put(fold(old, [*frames, withdrawn]))
+        self._unclosed.add(turn_id)
+        with suppress(LedgerError):
+            await self._close_ended()
+            for following in self.queue[at + 1 :]:
+                await self._place_last(following)
         return order.turn_id
 
     async def _move_queued(self, turn_id: str, to: int) -> None:
@@ -309,7 +342,10 @@ class SessionActor:
         self.session = place_last(self.session, turn_id)
         self._tell()
 
-    async def _resume(self) -> Hold | None:
+    async def _resume(self, stops: int) -> Hold | None:
+        if stops != self._stops:
+            # Stopped again since the person asked to go on.
+            return self.hold
         if self._run is None and self._waits_for_detached():
             await self._watch(None, came_back=True)
             return None
@@ -320,14 +356,20 @@ class SessionActor:
         return self.hold
 
     async def _limit_hold(self) -> Hold | None:
-        """A limit that cannot be read counts as reached, and so does a history that cannot be written."""
-        if (missing := self._log.no_history) is not None:
-            return Hold(HoldReason.UNREADABLE, detail=missing.summary)
-        try:
-            reached = blocking(await self._deps.counter.read(self.session))
-        except LedgerError as problem:
-            return Hold(HoldReason.UNREADABLE, detail=problem.summary)
-        return None if reached is None else Hold(HoldReason.LIMIT, reached)
+        """A limit that cannot be read counts as reached, and so does a history that cannot be written.
+
+        Read again where a turn has ended meanwhile: what it cost may have used a limit up.
+        """
+        while True:
+            ends = self._ends
+            if (missing := self._log.no_history) is not None:
+                return Hold(HoldReason.UNREADABLE, detail=missing.summary)
+            try:
+                reached = blocking(await self._deps.counter.read(self.session))
+            except LedgerError as problem:
+                return Hold(HoldReason.UNREADABLE, detail=problem.summary)
+            if ends == self._ends:
+                return None if reached is None else Hold(HoldReason.LIMIT, reached)
 
     async def _start_next(self) -> None:
         """Start the oldest queued turn, unless something is in the way."""
@@ -373,10 +415,8 @@ class SessionActor:
             # Cancelled before its first step, or it failed where it could not say so.
             self._end_by_force(run, problem)
         self._run = self._run_task = None
+        self._ends += 1
         self._run_over.set()
-        ended = hold_after(self._turn(run.turn_id).status)
-        if self.queue and self.hold is None:
-            self.hold = ended
         self._unclosed.add(run.turn_id)
         self._post(partial(self._after_run, run))
         self._tell()
@@ -407,9 +447,20 @@ class SessionActor:
         await self._start_next()
 
     async def _close_ended(self) -> None:
+        failure: LedgerError | None = None
         for turn_id in sorted(self._unclosed):
-            await self._log.close_turn(self.session, turn_id)
-            self._unclosed.discard(turn_id)
+            try:
+                await self._log.close_turn(self.session, turn_id)
+                self._unclosed.discard(turn_id)
+            except LedgerError as problem:
+                failure = problem
+        if failure is not None:
+            raise failure
+
+    async def _watch_again(self, turn_id: str | None, stops: int) -> None:
+        if stops == self._stops:
+            # Else the person left again after asking for it.
+            await self._watch(turn_id, came_back=True)
 
     async def _watch(self, turn_id: str | None, *, came_back: bool) -> None:
         turn = self.session.sent if turn_id is None else self._turn(turn_id)
@@ -463,28 +514,33 @@ class SessionActor:
 
     # -- after a crash -----------------------------------------------------------------------
     async def _recover(self, orders: list[Order], *, watch: bool) -> list[str]:
-        home, left = self._deps.home, []
+        left, restored = [], False
         for order in orders:
-            if order.turn_id in self._stored:
+            if order.turn_id in self._stored or order.turn_id in self.queue:
                 continue
             frames = await self._log.frames(order.turn_id)
             if may_have_left(order, frames):
-                if home.forgetful:
-                    await self._close(order, frames, TurnStatus.INCOMPLETE, LOCAL_ENDED)
-                else:
-                    left.append(order.turn_id)
+                left.append(order.turn_id)
             elif order.trigger is Trigger.HEADLESS:
                 await self._close(order, frames, TurnStatus.NOT_SENT, NOT_YET_SENT)
-            elif watch and order.turn_id not in self.queue:
+            elif watch:
                 self.queue.append(order.turn_id)
-        if self.queue and self._run is None and self.hold is None:
-            self.hold = Hold(HoldReason.RESTORED)
+                restored = True
+        if restored:
+            self._stop_queue(Hold(HoldReason.RESTORED))
             self._tell()
+        if self._deps.home.forgetful:
+            for turn_id in left:
+                frames = await self._log.frames(turn_id)
+                await self._close(self._turn(turn_id).order, frames, TurnStatus.INCOMPLETE, LOCAL_ENDED)
+            return []
         if left and watch:
-            for turn_id in left[:-1]:
-                # Only one turn is watched at a time; the readings of that one settle the others.
-                await self._leave(turn_id)
-            await self._watch(left[-1], came_back=False)
+            # Only one turn is watched at a time; the readings of that one settle the others.
+            watched = self._run.turn_id if self._run is not None else left[-1]
+            for turn_id in left:
+                if turn_id != watched:
+                    await self._leave(turn_id)
+            await self._watch(watched, came_back=False)
         return left
 
     async def _leave(self, turn_id: str) -> None:
@@ -514,21 +570,32 @@ class SessionActor:
     def _put(self, turn: Turn) -> None:
         before = next((own for own in reversed(self.session.turns) if own.turn_id == turn.turn_id), None)
         self.session = replace(put_turn(self.session, turn), updated_ms=self._now_ms())
+        if before is not None and before.live and not turn.live and self._is_running(turn):
+            # At the moment at which the person can see it: what is sent from now on was sent knowing it.
+            hold = hold_after(turn.status)
+            if hold is not None:
+                self._stop_queue(hold)
         self._uncounted = self._uncounted or figures_moved(before, turn)
         self._tell()
         if self._uncounted and not self._counting and self._run is not None and not self._stopping:
             self._counting = True
             self._post(self._count)
 
+    def _is_running(self, turn: Turn) -> bool:
+        return self._run is not None and self._run.turn_id == turn.turn_id
+
     async def _close(self, order: Order, frames: list[Frame], status: TurnStatus, fault: Fault) -> None:
         """Settle a turn that nobody runs; where the history cannot be written that is tried again later."""
-        content = dump({"status": status, "recovered": False, "fault": fault_object(fault)})
-        last = Frame(len(frames), self._now_ms(), Framing.NOTE, content, Note.SETTLED)
+        last = self._settled_frame(len(frames), status, fault)
         self._log.append(order.turn_id, last)
         self._put(fold(order, [*frames, last]))
         self._unclosed.add(order.turn_id)
         with suppress(LedgerError):
             await self._close_ended()
+
+    def _settled_frame(self, seq: int, status: TurnStatus, fault: Fault) -> Frame:
+        content = dump({"status": status, "recovered": False, "fault": fault_object(fault)})
+        return Frame(seq, self._now_ms(), Framing.NOTE, content, Note.SETTLED)
 
     def _tell(self) -> None:
         self._deps.tell(self.session.session_id)
@@ -551,7 +618,14 @@ class SessionActor:
             self.hold = Hold(HoldReason.UNREADABLE, detail=reason)
             self._tell()
 
+    def close(self) -> None:
+        """Refuse every new request, and stop."""
+        self._closing = True
+        self.stop()
+
     async def _request(self, handle: Callable[[], Coroutine[None, None, T]]) -> T:
+        if self._closing:
+            raise Busy("The program is leaving; nothing was sent.")
         self._quiet.clear()
         return await self._inbox.post(handle)
 

@@ -131,13 +131,20 @@ class Ledger(Accounts, History):
                 self._presence.release()
 
     # -- the turn under way --------------------------------------------------------
-    async def open_turn(self, session: Session, order: Order) -> None:
+    async def open_turn(
+        self, session: Session, order: Order, replaces: tuple[str, Frame] | None = None
+    ) -> None:
         """Commit the order so that it survives a power cut, before a byte may leave.
+
+        `replaces`: the id of a queued turn whose place this one takes, and the frame that settles it.
 
         Raises:
             LedgerError: it could not be written, or the turn exists already; nothing may be sent.
         """
-        await self._run(partial(writes.open_turn, session=session, order=order, run=self._run_id))
+        settles = None if replaces is None else TurnFrame(*replaces)
+        await self._run(
+            partial(writes.open_turn, session=session, order=order, run=self._run_id, settles=settles)
+        )
 
     def append(self, turn_id: str, frame: Frame) -> None:
         """Queue a frame; returns at once. It is on disk within a twentieth of a second, or with `flush`."""

@@ -133,9 +133,24 @@ _TURN: Final = """
 """
 
 
-def open_turn(connection: sqlite3.Connection, session: Session, order: Order, run: str) -> None:
-    """Put the order on disk before a byte may leave, with a charge of which nothing is known yet."""
+def open_turn(
+    connection: sqlite3.Connection,
+    session: Session,
+    order: Order,
+    run: str,
+    settles: TurnFrame | None = None,
+) -> None:
+    """Put the order on disk before a byte may leave, with a charge of which nothing is known yet.
+
+    `settles`: the last frame of a queued turn whose place this one takes.
+    """
     with transaction(connection, Care.FULL):
+        if settles is not None:
+            connection.execute(_FRAME, frame_row(settles))
+            connection.execute(
+                "UPDATE turns SET status = ?, settled_ms = ? WHERE turn_id = ?",
+                (str(TurnStatus.NOT_SENT), settles.frame.at_ms, pack(settles.turn_id)),
+            )
         _put_session(connection, session, order.created_ms, title_from(order.prompt))
         _put_turn(connection, session, order, run, TurnStatus.QUEUED)
         open_charge(connection, session, order)

@@ -138,9 +138,13 @@ class FakeLog:
     def allow_unrecorded(self) -> None:
         self.no_history = None
 
-    async def open_turn(self, session: Session, order: Order) -> None:
+    async def open_turn(
+        self, session: Session, order: Order, replaces: tuple[str, Frame] | None = None
+    ) -> None:
         if self.refuses is not None:
             raise self.refuses
+        if replaces is not None:
+            self.stored[replaces[0]].append(replaces[1])
         self.orders[order.turn_id] = order
         self.stored.setdefault(order.turn_id, [])
         self.sessions[session.session_id] = session

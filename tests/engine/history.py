@@ -60,8 +60,15 @@ class History:
             {**self.safe},
         )
 
-    async def open_turn(self, session: Session, order: Order) -> None:
+    async def open_turn(
+        self, session: Session, order: Order, replaces: tuple[str, Frame] | None = None
+    ) -> None:
         await self.doors.go_through(Door.OPEN_TURN)
+        if replaces is not None:
+            turn_id, frame = replaces
+            self.append(turn_id, frame)
+            self.safe[turn_id] = len(self.stored[turn_id])
+            self.closed.add(turn_id)
         self.witness.storing(session, order)
         if order.turn_id not in self.orders:
             self.turns.setdefault(session.session_id, []).append(order.turn_id)

@@ -169,9 +169,14 @@ class Watchman:
         if name == "aclose":
             self._closed = True
 
-    def crashing(self, stored: Collection[str]) -> None:
-        """The program is killed: what is queued waits, and nobody waits for an action any more."""
+    def crashing(self, stored: Collection[str], closed: Collection[str]) -> None:
+        """The program is killed: what is queued waits, and nobody waits for an action any more.
+
+        A message that was taken back while the history could not be written is queued again, and held.
+        """
         at = self.note("CRASH")
+        for message in self.messages:
+            message.given_back = message.given_back if message.turn_id in closed else 0
         self._talks = {
             session_id: Talk(at, "the crash", ended_at=at)
             for session_id in self._talks

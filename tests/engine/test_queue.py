@@ -135,9 +135,11 @@ class BrittleLog(FakeLog):
         self._check("frames")
         return await super().frames(turn_id)
 
-    async def open_turn(self, session: Session, order: Order) -> None:
+    async def open_turn(
+        self, session: Session, order: Order, replaces: tuple[str, Frame] | None = None
+    ) -> None:
         self._check("open_turn")
-        await super().open_turn(session, order)
+        await super().open_turn(session, order, replaces)
 
 
 def brittle(api: FakeApi) -> tuple[Rig, BrittleLog]:
@@ -217,8 +219,10 @@ async def test_a_send_whose_caller_stops_waiting_is_stored_and_never_sent() -> N
 
     @dataclass
     class SlowLog(FakeLog):
-        async def open_turn(self, session: Session, order: Order) -> None:
-            await super().open_turn(session, order)
+        async def open_turn(
+            self, session: Session, order: Order, replaces: tuple[str, Frame] | None = None
+        ) -> None:
+            await super().open_turn(session, order, replaces)
             stored.set()
             await go_on.wait()
 

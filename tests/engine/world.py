@@ -115,7 +115,7 @@ class World:
 
     def crash(self) -> None:
         """The program is killed in the middle of whatever it does, and started again."""
-        self.watchman.crashing(self.history.sessions)
+        self.watchman.crashing(self.history.sessions, self.history.closed)
         self.doors, old = Doors(), (self.history, self.service)
         self.history = old[0].after_crash(self.doors)
         streams = self.setting.streams
