@@ -149,7 +149,7 @@ class Overlap(RuleBasedStateMachine):
 
 
 Overlap.TestCase.settings = settings(
-    max_examples=120,
+    max_examples=300,
     stateful_step_count=20,
     deadline=None,
     derandomize=True,
