@@ -104,13 +104,14 @@ class Watchman:
         self.messages: list[Message] = []
         self.posts: list[str] = []
         """The texts that were POSTed, oldest first."""
+        self.by_turn: dict[str, Message] = {}
+        """The message that became each turn."""
         self.ended: set[str] = set()
         """Turns that the history was asked to close."""
         self.measures = False
         """There is a limit."""
         self._shown = shown
         self._talks: dict[str, Talk] = {}
-        self._by_turn: dict[str, Message] = {}
         self._status: dict[str, TurnStatus] = {}
         self._started: dict[str, int] = {}
         """When each turn that is under way began to be."""
@@ -196,10 +197,6 @@ class Watchman:
         self.messages.append(message)
         return message
 
-    def message_of(self, turn_id: str) -> Message:
-        """The message that became this turn."""
-        return self._by_turn[turn_id]
-
     def _busy(self, session_id: str) -> bool:
         pending = any(
             message.session_id == session_id and message.fate is Fate.PENDING for message in self.messages
@@ -213,7 +210,7 @@ class Watchman:
         for message in self.messages:
             if order.prompt in message.texts:
                 message.turn_id = order.turn_id
-                self._by_turn[order.turn_id] = message
+                self.by_turn[order.turn_id] = message
         self.expect(Promise.CLOSED, not self._closed, f"{order.prompt!r} was stored")
 
     def appending(self, turn_id: str, frame: Frame, expected: int | None) -> None:
@@ -239,7 +236,7 @@ class Watchman:
         """A POST leaves."""
         at = self.note("POST", f"{order.turn_id} {order.prompt!r} to {order.worker_id}")
         self.posts.append(order.prompt)
-        message = self._by_turn.get(order.turn_id)
+        message = self.by_turn.get(order.turn_id)
         self.expect(Promise.STORED, message, f"{order.prompt!r}")
         if message is None:
             return
@@ -279,7 +276,7 @@ class Watchman:
 
     def opening(self, worker_id: str | None, turn_id: str = "") -> str:
         """A request that stays open begins; gives its session."""
-        message = self._by_turn.get(turn_id)
+        message = self.by_turn.get(turn_id)
         session_id = message.session_id if message else self._session_of(worker_id)
         talk = self.talk(session_id)
         talk.requests += 1
@@ -337,20 +334,3 @@ class Watchman:
         if status not in GOES_ON and talk.left_at <= started:
             talk.held_at, talk.held_by = at, f"{turn_id} ({status})"
             talk.left = status is TurnStatus.RUNNING
-
-
-class Nobody:
-    """Sees what a program does that was killed: nothing."""
-
-    def storing(self, session: Session, order: Order) -> None: ...
-    def appending(self, turn_id: str, frame: Frame, expected: int | None) -> None: ...
-    def ending(self, turn_id: str) -> None: ...
-    def measured(self, session_id: str, asked_at: int, *, allowed: bool) -> None: ...
-    def now(self) -> int:
-        return 0
-
-    def posting(self, order: Order) -> None: ...
-    def opening(self, worker_id: str | None, turn_id: str = "") -> str:
-        return ""
-
-    def closing(self, session_id: str) -> None: ...

@@ -18,7 +18,7 @@ from typing import Any, Protocol, TypeVar
 T = TypeVar("T")
 
 
-class Order(Protocol):
+class StepOrder(Protocol):
     """Chooses what happens next."""
 
     def choose(self, ready: int) -> int | None:
@@ -97,7 +97,7 @@ class Loop(asyncio.AbstractEventLoop):
         finally:
             asyncio._set_running_loop(before)
 
-    def step(self, order: Order) -> bool:
+    def step(self, order: StepOrder) -> bool:
         """Run one ready step, or let time pass; False when there is nothing to do at all."""
         place = order.choose(len(self._ready)) if self._ready else None
         if place is None and not self._pass_time():
@@ -162,12 +162,12 @@ class Loop(asyncio.AbstractEventLoop):
         self._ready.append(step)
         return step
 
-    def call_later(  # type: ignore[override]
+    def call_later(  # type: ignore[override] # as above
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> Timer:
         return self.call_at(self._now + delay, callback, *args, context=context)
 
-    def call_at(  # type: ignore[override]
+    def call_at(  # type: ignore[override] # as above
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> Timer:
         timer = Timer(when, Step(callback, args, self, context), self)
@@ -177,7 +177,7 @@ class Loop(asyncio.AbstractEventLoop):
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=self)
 
-    def create_task(  # type: ignore[override]
+    def create_task(  # type: ignore[override] # as above
         self, coro: Coroutine[Any, Any, T], *, name: str | None = None, context: Context | None = None
     ) -> NumberedTask[T]:
         number = next(self._numbers)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -149,10 +149,12 @@ class Overlap(RuleBasedStateMachine):
 
 
 Overlap.TestCase.settings = settings(
-    max_examples=120,
+    max_examples=300,
     stateful_step_count=20,
     deadline=None,
     derandomize=True,
+    phases=(Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),
 )
-TestOverlap = Overlap.TestCase
+# A life that fails is made short, which takes minutes.
+TestOverlap = pytest.mark.timeout(600)(Overlap.TestCase)

@@ -140,7 +140,7 @@ def replace_session(world: World, *turns: Turn) -> None:
     def session(session_id: str) -> Session:
         return shown
 
-    world.engine.session = session  # type: ignore[method-assign]
+    world.engine.session = session  # type: ignore[method-assign] # an engine that misbehaves
 
 
 def lose_a_message(world: World) -> None:
@@ -221,7 +221,7 @@ def test_a_text_is_given_back_once() -> None:
     world.send(session_id)
     world.run(200)
     message = world.watchman.messages[0]
-    world.engine.withdraw = give_back  # type: ignore[method-assign]
+    world.engine.withdraw = give_back  # type: ignore[method-assign] # it gives it back each time
     for _ in range(2):
         world.withdraw(session_id, Turn(Order(message.turn_id, message.texts[0], 0)))
         world.run(5)

@@ -183,10 +183,11 @@ async def test_a_turn_that_another_program_has_stored_is_not_charged_again(tmp_p
     await app.settled(session_id)
 
     await others.start()
-    bodies = [worker_with("one", usd=0.10), worker_with("one", "two", usd=0.30)]
-    script = program(
-        "script", others, FakeApi(starts=[says("ok two", message_id="a1")], workers=bodies), later=100
+    service = FakeApi(
+        starts=[says("ok two", message_id="a1")],
+        workers=[worker_with("one", usd=0.10), worker_with("one", "two", usd=0.30)],
     )
+    script = program("script", others, service, later=100)
     await script.open(session_id)
     await script.send(session_id, "two")
     await script.settled(session_id)

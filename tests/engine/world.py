@@ -13,15 +13,16 @@ from inspect import isawaitable
 from typing import Any, Final
 
 from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.frames import Frame
 from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Turn, TurnStatus
+from handinger_tui.core.turn import Order, Turn, TurnStatus
 from handinger_tui.engine.engine import Engine, Home
 from handinger_tui.engine.patience import Patience
 from tests.engine.doors import Door, Doors
 from tests.engine.fakes import PLACE, FakeIds
 from tests.engine.history import History, Wallet
-from tests.engine.promises import Fate, Nobody, Promise, Watchman
-from tests.engine.scheduler import Loop, NumberedTask, Order, new_loop
+from tests.engine.promises import Fate, Promise, Watchman
+from tests.engine.scheduler import Loop, NumberedTask, StepOrder, new_loop
 from tests.engine.service import Service
 
 LONGEST: Final = 4000
@@ -65,10 +66,27 @@ class LoopClock:
         await asyncio.sleep(seconds)
 
 
+class Nobody:
+    """Sees what a program does that was killed: nothing."""
+
+    def storing(self, session: Session, order: Order) -> None: ...
+    def appending(self, turn_id: str, frame: Frame, expected: int | None) -> None: ...
+    def ending(self, turn_id: str) -> None: ...
+    def measured(self, session_id: str, asked_at: int, *, allowed: bool) -> None: ...
+    def now(self) -> int:
+        return 0
+
+    def posting(self, order: Order) -> None: ...
+    def opening(self, worker_id: str | None, turn_id: str = "") -> str:
+        return ""
+
+    def closing(self, session_id: str) -> None: ...
+
+
 class World:
     """One engine and everything around it."""
 
-    def __init__(self, order: Order, setting: Setting) -> None:
+    def __init__(self, order: StepOrder, setting: Setting) -> None:
         self.order, self.setting = order, setting
         self.watchman = Watchman(self.session)
         self.watchman.measures = setting.limited
@@ -225,7 +243,7 @@ class World:
 
     def withdraw(self, session_id: str, turn: Turn) -> None:
         """Take a queued message back."""
-        message = self.watchman.message_of(turn.turn_id)
+        message = self.watchman.by_turn[turn.turn_id]
 
         def done(text: str) -> None:
             message.given_back += 1
@@ -237,7 +255,7 @@ class World:
 
     def edit(self, session_id: str, turn: Turn) -> None:
         """Write a queued message anew."""
-        message, text = self.watchman.message_of(turn.turn_id), self.new_text()
+        message, text = self.watchman.by_turn[turn.turn_id], self.new_text()
         message.texts.append(text)
 
         def done(turn_id: str | None) -> None:
@@ -252,7 +270,7 @@ class World:
 
     def move(self, session_id: str, turn: Turn, place: int) -> None:
         """Put a queued message in another place of the queue."""
-        self.watchman.message_of(turn.turn_id).moved = True
+        self.watchman.by_turn[turn.turn_id].moved = True
         self.act("move_queued", session_id, turn.turn_id, place)
 
     def cancel_newest(self) -> None:
