@@ -79,6 +79,15 @@ def place_last(session: Session, turn_id: str) -> Session:
     return replace(session, turns=(*others, *moved))
 
 
+def take_place(session: Session, turn_id: str, of: str) -> Session:
+    """The session with one turn in the place of another, which moves to the end."""
+    new = next(turn for turn in session.turns if turn.turn_id == turn_id)
+    old = next(turn for turn in session.turns if turn.turn_id == of)
+    others = tuple(turn for turn in session.turns if turn is not new)
+    turns = tuple(new if turn is old else turn for turn in others)
+    return replace(session, turns=(*turns, old))
+
+
 def with_kept_turns(kept: Session, entered: Session) -> tuple[Turn, ...]:
     """The turns of `entered`; those that are equal in `kept` keep their identity."""
     before = {turn.turn_id: turn for turn in kept.turns}

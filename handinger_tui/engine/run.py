@@ -24,7 +24,7 @@ from handinger_tui.core.errors import (
 from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.fold import Fold
 from handinger_tui.core.frames import Frame, Framing, Look, Note, Piece
-from handinger_tui.core.jsontext import Json, NotJson, dump
+from handinger_tui.core.jsontext import Json, NotJson, as_object, as_text, dump, parse
 from handinger_tui.core.outcome import fault_object, judge
 from handinger_tui.core.reconcile import Sight, sight, slim_worker, times_asked
 from handinger_tui.core.record import dataclass
@@ -119,6 +119,10 @@ class Run:
             self._fold.take(frame)
             self._seq = frame.seq + 1
             self._heard(frame)
+            if frame.event == Note.SENDING:
+                # To whom it was sent decides where it is looked for: None was a new worker, not this one.
+                sent_to = as_text(as_object(parse(frame.data)).get("worker_id"))
+                self.order = replace(self.order, worker_id=sent_to)
             self.departed = self.departed or frame.event == Note.SENDING or frame.event in ANSWERED
 
     def _heard(self, frame: Frame) -> None:

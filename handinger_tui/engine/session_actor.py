@@ -26,6 +26,7 @@ from handinger_tui.core.session import (
     Session,
     place_last,
     put_turn,
+    take_place,
     title_from,
     was_overtaken,
     with_kept_turns,
@@ -170,7 +171,7 @@ class SessionActor:
         Raises:
             LedgerError
         """
-        await self._request(partial(self._watch_again, turn_id, self._stops))
+        await self._request(partial(self._watch, turn_id, self._stops))
 
     async def recount(self) -> None:
         """Write what the turns took so far, and read the limits anew.
@@ -315,12 +316,11 @@ class SessionActor:
         withdrawn = self._settled_frame(len(frames), TurnStatus.NOT_SENT, WITHDRAWN)
         await self._store(order, replaces=(turn_id, withdrawn))
         self.queue[at] = order.turn_id
+        self.session = take_place(self.session, order.turn_id, turn_id)
         self._put(fold(old, [*frames, withdrawn]))
         self._unclosed.add(turn_id)
         with suppress(LedgerError):
             await self._close_ended()
-            for following in self.queue[at + 1 :]:
-                await self._place_last(following)
         return order.turn_id
 
     async def _move_queued(self, turn_id: str, to: int) -> None:
@@ -347,11 +347,12 @@ class SessionActor:
             # Stopped again since the person asked to go on.
             return self.hold
         if self._run is None and self._waits_for_detached():
-            await self._watch(None, came_back=True)
+            await self._watch(None, stops)
             return None
-        self.hold = await self._limit_hold() if self.queue else None
-        self._tell()
-        if self.hold is None:
+        hold = await self._limit_hold() if self.queue else None
+        if stops == self._stops:
+            self.hold = hold
+            self._tell()
             await self._start_next()
         return self.hold
 
@@ -382,7 +383,7 @@ class SessionActor:
             # A turn restored after a crash may hold the reading that was taken before its request.
             frames = await self._log.frames(turn_id)
         except LedgerError as problem:
-            self.hold = Hold(HoldReason.UNREADABLE, detail=problem.summary)
+            self._stop_queue(Hold(HoldReason.UNREADABLE, detail=problem.summary))
             self._tell()
             return
         if not self._is_held():
@@ -436,13 +437,12 @@ class SessionActor:
             if run.last_body is not None:
                 await self._settle_older(run.last_body)
         except LedgerError as problem:
-            if self.queue and self.hold is None:
-                self.hold = Hold(HoldReason.UNREADABLE, detail=problem.summary)
+            self._stop_queue(Hold(HoldReason.UNREADABLE, detail=problem.summary))
         if not self._stopping:
             # Read also without a queue: the screen shows what is left of the limits.
             limit = await self._limit_hold()
-            if self.queue and self.hold is None:
-                self.hold = limit
+            if limit is not None and self.queue:
+                self._stop_queue(limit)
         self._tell()
         await self._start_next()
 
@@ -457,17 +457,16 @@ class SessionActor:
         if failure is not None:
             raise failure
 
-    async def _watch_again(self, turn_id: str | None, stops: int) -> None:
-        if stops == self._stops:
-            # Else the person left again after asking for it.
-            await self._watch(turn_id, came_back=True)
-
-    async def _watch(self, turn_id: str | None, *, came_back: bool) -> None:
+    async def _watch(self, turn_id: str | None, came_back: int | None) -> None:
+        """`came_back`: `_stops` when the person asked for it; None where nobody did."""
         turn = self.session.sent if turn_id is None else self._turn(turn_id)
         if turn is None or self._run is not None or turn.turn_id in self.queue or self._stopping:
             return
         frames = await self._log.frames(turn.turn_id)
-        if came_back and self.hold is not None and self.hold.reason is HoldReason.DETACHED:
+        if came_back is not None and came_back != self._stops:
+            # The person left again after asking for it.
+            return
+        if came_back is not None and self.hold is not None and self.hold.reason is HoldReason.DETACHED:
             self.hold = None
         run = self._new_run(turn.order)
         run.resume(frames)
@@ -540,7 +539,7 @@ class SessionActor:
             for turn_id in left:
                 if turn_id != watched:
                     await self._leave(turn_id)
-            await self._watch(watched, came_back=False)
+            await self._watch(watched, None)
         return left
 
     async def _leave(self, turn_id: str) -> None:

@@ -145,15 +145,25 @@ def open_turn(
     `settles`: the last frame of a queued turn whose place this one takes.
     """
     with transaction(connection, Care.FULL):
-        if settles is not None:
-            connection.execute(_FRAME, frame_row(settles))
-            connection.execute(
-                "UPDATE turns SET status = ?, settled_ms = ? WHERE turn_id = ?",
-                (str(TurnStatus.NOT_SENT), settles.frame.at_ms, pack(settles.turn_id)),
-            )
+        place = None if settles is None else _settle_replaced(connection, settles)
         _put_session(connection, session, order.created_ms, title_from(order.prompt))
         _put_turn(connection, session, order, run, TurnStatus.QUEUED)
         open_charge(connection, session, order)
+        if place is not None:
+            connection.execute("UPDATE turns SET place = ? WHERE turn_id = ?", (place, pack(order.turn_id)))
+
+
+def _settle_replaced(connection: sqlite3.Connection, settles: TurnFrame) -> int | None:
+    """Close a queued turn and move it to the end; returns the place that is free now."""
+    turn_id = pack(settles.turn_id)
+    connection.execute(_FRAME, frame_row(settles))
+    row = connection.execute("SELECT place FROM turns WHERE turn_id = ?", (turn_id,)).fetchone()
+    connection.execute(
+        "UPDATE turns SET place = (SELECT MAX(place) + 1 FROM turns), status = ?, settled_ms = ?"
+        " WHERE turn_id = ?",
+        (str(TurnStatus.NOT_SENT), settles.frame.at_ms, turn_id),
+    )
+    return None if row is None else int(row["place"])
 
 
 def adopt(

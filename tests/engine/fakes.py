@@ -148,7 +148,11 @@ class FakeLog:
         self.orders[order.turn_id] = order
         self.stored.setdefault(order.turn_id, [])
         self.sessions[session.session_id] = session
-        self.home.setdefault(session.session_id, []).append(order.turn_id)
+        turn_ids = self.home.setdefault(session.session_id, [])
+        turn_ids.append(order.turn_id)
+        if replaces is not None:
+            at = turn_ids.index(replaces[0])
+            turn_ids[at], turn_ids[-1] = turn_ids[-1], turn_ids[at]
 
     def append(self, turn_id: str, frame: Frame) -> None:
         self.stored[turn_id].append(frame)

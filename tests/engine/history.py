@@ -71,7 +71,11 @@ class History:
             self.closed.add(turn_id)
         self.witness.storing(session, order)
         if order.turn_id not in self.orders:
-            self.turns.setdefault(session.session_id, []).append(order.turn_id)
+            turn_ids = self.turns.setdefault(session.session_id, [])
+            turn_ids.append(order.turn_id)
+            if replaces is not None:
+                at = turn_ids.index(replaces[0])
+                turn_ids[at], turn_ids[-1] = turn_ids[-1], turn_ids[at]
         self.orders[order.turn_id] = order
         self.stored.setdefault(order.turn_id, [])
         self.sessions[session.session_id] = session

@@ -88,6 +88,13 @@ class Talk:
     allowed_at: int = 0
     """When the newest reading of the limits that allowed to send was asked for."""
     requests: int = 0
+    holds: list[int] = field(default_factory=list)
+    """When the queue was held, every time."""
+
+    def hold(self, at: int, by: str) -> None:
+        """The queue is held from now on."""
+        self.held_at, self.held_by = at, by
+        self.holds.append(at)
 
 
 GOES_ON: Final = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})
@@ -155,8 +162,8 @@ class Watchman:
         if name in {"resume", "release"} or (name == "watch" and talk.left):
             talk.approvals.append(at)
         if (name == "detach" and self._shown(session_id).busy) or (name == "stop" and self._busy(session_id)):
-            talk.held_at = talk.left_at = at
-            talk.held_by, talk.left = name, True
+            talk.hold(at, name)
+            talk.left_at, talk.left = at, True
         if name == "aclose":
             self._closing = True
         return at
@@ -179,7 +186,7 @@ class Watchman:
         for message in self.messages:
             message.given_back = message.given_back if message.turn_id in closed else 0
         self._talks = {
-            session_id: Talk(at, "the crash", ended_at=at)
+            session_id: Talk(at, "the crash", ended_at=at, holds=[*self._talks[session_id].holds, at])
             for session_id in self._talks
             if session_id in stored
         }
@@ -260,7 +267,8 @@ class Watchman:
     def _check_order(self, message: Message, order: Order) -> None:
         for other in self.messages:
             late = other.session_id == message.session_id and other.sent_at > message.sent_at
-            held = message.sent_at < self.talk(message.session_id).held_at < other.sent_at
+            holds = self.talk(message.session_id).holds
+            held = any(message.sent_at < at < other.sent_at for at in holds)
             may = held or other.past_held or other.moved or message.moved
             overtook = late and other.posted_at is not None and not may
             self.expect(Promise.ORDER, not overtook, f"{other.texts[-1]!r} before {order.prompt!r}")
@@ -326,11 +334,14 @@ class Watchman:
     def _ended(self, talk: Talk, turn_id: str, at: int) -> None:
         """A turn has ended. One that was under way may hold the queue."""
         status, started = self._status[turn_id], self._started.pop(turn_id, 0)
+        if status not in GOES_ON:
+            # What is sent from here on may go past what was sent before.
+            talk.holds.append(at)
         if not started:
             return
         if status not in FREE:
             talk.ended_at = at
         # Who left the turn and sends another message while it ends has seen what there is to see.
         if status not in GOES_ON and talk.left_at <= started:
-            talk.held_at, talk.held_by = at, f"{turn_id} ({status})"
+            talk.hold(at, f"{turn_id} ({status})")
             talk.left = status is TurnStatus.RUNNING

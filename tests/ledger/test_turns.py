@@ -218,3 +218,23 @@ async def test_a_closed_ledger_says_so(tmp_path: Path) -> None:
 async def test_one_that_was_never_started_can_be_closed(tmp_path: Path) -> None:
     await Ledger(tmp_path / "h.db").aclose()
     assert names(tmp_path) == []
+
+
+async def test_an_edited_queued_turn_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    async with opened(tmp_path / "history.db") as ledger:
+        for name in ("turn_1", "turn_2", "turn_3"):
+            await ledger.open_turn(session(), order(name, prompt=name))
+        withdrawn = Frame(0, 5, Framing.NOTE, '{"status":"not_sent","recovered":false}', Note.SETTLED)
+        await ledger.open_turn(session(), order("turn_4", prompt="edited"), ("turn_2", withdrawn))
+        await ledger.move_last("turn_1")
+    async with opened(tmp_path / "history.db") as ledger:
+        loaded = await ledger.load("ses_1")
+        assert loaded is not None
+        assert [(turn.order.prompt, turn.status) for turn in loaded.turns] == [
+            ("edited", TurnStatus.QUEUED),
+            ("turn_3", TurnStatus.QUEUED),
+            ("turn_2", TurnStatus.NOT_SENT),
+            ("turn_1", TurnStatus.QUEUED),
+        ]
+        # After a crash the old text does not come back.
+        assert [one.prompt for _, one in await ledger.unsettled()] == ["edited", "turn_3", "turn_1"]
