@@ -2,7 +2,7 @@
 
     HandingerError            summary, hint
       SettingsError           missing key, bad URL, bad configuration
-      LedgerError             Locked, TooNew, Damaged, NoRoom
+      LedgerError             Locked, TooNew, Damaged, NoRoom, NoHistory
       ApiError                kind, delivery, http_status, retry_after_s
         Unreachable           nothing was sent: safe to dial again
         Doubtful              the connection broke around the request: it may have arrived
@@ -61,6 +61,10 @@ class Damaged(LedgerError):
 
 class NoRoom(LedgerError):
     """The disk is full or the folder cannot be written."""
+
+
+class NoHistory(LedgerError):
+    """There is no durable history to record a turn in, and nobody agreed to send without one."""
 
 
 class ApiError(HandingerError):

@@ -24,7 +24,7 @@ from handinger_tui.core.record import dataclass
 from handinger_tui.core.replacing import replace
 from handinger_tui.core.session import Session, place_last, put_turn, title_from, was_overtaken
 from handinger_tui.core.snapshot import WorkerBody
-from handinger_tui.core.turn import Fault, Kind, Order, Trigger, Turn, TurnStatus
+from handinger_tui.core.turn import WITHDRAWN, Fault, Order, Trigger, Turn, TurnStatus
 from handinger_tui.engine.adopt import adopted_turns
 from handinger_tui.engine.counting import Counter, figures_moved
 from handinger_tui.engine.holds import Hold, HoldReason, hold_after
@@ -35,8 +35,6 @@ from handinger_tui.engine.ports import Ids
 from handinger_tui.engine.run import Outside, Run, may_have_left
 
 T = TypeVar("T")
-
-WITHDRAWN = Fault(Kind.CONFLICT, "Withdrawn.", may_have_been_charged=False)
 
 
 @dataclass(frozen=True, slots=True)

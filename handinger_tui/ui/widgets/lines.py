@@ -8,8 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from handinger_tui.core.safety import clean, clean_line
-from handinger_tui.core.turn import Turn
-from handinger_tui.core.words import duration, plural
+from handinger_tui.core.words import duration
 from handinger_tui.ui.widgets.words import Advice
 
 
@@ -43,34 +42,6 @@ class Card(Static):
         """Seconds until sending makes sense again; 0 when it does."""
         until = self.advice.wait_until_ms if self.advice is not None else None
         return max(0, -(-(until - now_ms) // 1000)) if until is not None else 0
-
-
-class QueueChips(Static):
-    """Messages that wait for the next turn, one line each, at most three."""
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
-        super().__init__(id=id)
-        self.display = False
-        self._shown: tuple[str, ...] = ()
-
-    def show(self, queued: Sequence[Turn]) -> None:
-        """The queue, oldest first."""
-        ids = tuple(turn.turn_id for turn in queued)
-        if ids == self._shown:
-            return
-        self._shown = ids
-        self.display = bool(queued)
-        lines = [_next(turn) for turn in queued[:3]]
-        if len(queued) > 3:
-            lines.append(Content.styled(f" and {plural(len(queued) - 3, 'more message')}", "$text-muted"))
-        self.update(Content("\n").join(lines))
-
-
-def _next(turn: Turn) -> Content:
-    files = ", ".join(clean_line(file.name, 40) for file in turn.order.attachments)
-    along = (f"  + {files}", "$text-muted") if files else ""
-    said = clean_line(turn.order.prompt, 40 if files else 120)
-    return Content.assemble((" next ", "$background on $secondary"), f" {said}", along)
 
 
 class Suggestions(Static):
