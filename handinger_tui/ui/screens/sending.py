@@ -134,6 +134,8 @@ class Sender:
                     desk, self._stage, submission.session_id, stop.gauge, sending=True, about=about
                 ):
                     return False
+                # A queue that this limit held goes first.
+                await desk.limits_changed(submission.session_id)
             except NoHistory:
                 if asked or not await self._agree_to_no_history(desk, submission):
                     raise

@@ -225,7 +225,8 @@ class WorkScreen(Submitting):
         self.pane.trouble(None)
         self.drafting.give_back(waiting)
         self.returns.ended(desk.session)
-        self.do(desk.shelf.mark_read(session_id))
+        if desk.session.turns:
+            self.do(desk.shelf.mark_read(session_id))
         self._repaint()
         # What is stored is shown at once; whether all of it is in the record of charges can wait for that.
         if self._tick is not None:
