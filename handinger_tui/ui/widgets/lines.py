@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
@@ -96,18 +97,20 @@ class HintLine(Static):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id)
-        self._told = self._left, self._right = "", ""
+        self._shown = self._left, self._right, self._firm = "", "", False
 
-    def show(self, left: str, right: str) -> None:
-        """Both ends of the line."""
-        if (left, right) != self._told:
-            self._told = left, right
-            self._left, self._right = clean(left), clean(right)
+    def show(self, left: str, right: str, *, firm: bool = False) -> None:
+        """Both ends of the line. `firm`: where both do not fit, the right one goes."""
+        if (left, right, firm) != self._shown:
+            self._shown = left, right, firm
+            self._left, self._right, self._firm = clean(left), clean(right), firm
             self.refresh()
 
     def render(self) -> Content:
-        """The line for its width; the left end gives way."""
+        """The line for its width; unless it is firm, the left end gives way."""
         width = self.content_size.width
+        if self._firm and cell_len(self._left) + cell_len(self._right) + 2 > width:
+            return Content.styled(self._left, "$text-muted").truncate(width, ellipsis=True)
         right = Content.styled(self._right, "$foreground").truncate(max(0, width - 1), ellipsis=True)
         room = max(0, width - right.cell_length - 2)
         pieces = self._left.split(" · ")

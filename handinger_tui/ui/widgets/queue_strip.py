@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 from textual.binding import BindingType
 from textual.content import Content
-from textual.events import Blur, Click, Key, Resize
+from textual.events import Click, Key, Resize
 from textual.message import Message
 from textual.widgets import Static
 
@@ -91,13 +91,10 @@ class QueueStrip(Static):
         return ids.index(self._marked) if self._marked in ids else 0
 
     # -- painting --------------------------------------------------------------------------
-    def on_focus(self) -> None:
-        """The marked chip is shown as such."""
-        self._draw()
-
-    def on_blur(self, event: Blur) -> None:  # noqa: ARG002 - Textual's shape
-        """Nothing is marked while the keys go elsewhere."""
-        self._clicked = False
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """The mark is shown only while the keys come here."""
+        super().watch_has_focus(has_focus)
+        self._clicked = self._clicked and has_focus
         self._draw()
 
     def on_resize(self, event: Resize) -> None:  # noqa: ARG002 - Textual's shape
