@@ -166,7 +166,10 @@ class QueueStrip(Static):
     def action_drop(self) -> None:
         """Take the marked one out of the queue."""
         if self.queue:
-            self.post_message(self.Dropped(self.queue[self._place]))
+            turn = self.queue[self._place]
+            self.post_message(self.Dropped(turn))
+            # Keys come faster than the screen is painted.
+            self.show([other for other in self.queue if other is not turn], self.editing)
 
     def action_drop_by_letter(self) -> None:
         """The same by a letter."""
@@ -174,9 +177,12 @@ class QueueStrip(Static):
 
     def action_move(self, by: int) -> None:
         """Move the marked one."""
-        to = self._place + by
-        if 0 <= to < len(self.queue):
-            self.post_message(self.Moved(self.queue[self._place], to))
+        queue, place = list(self.queue), self._place
+        to = place + by
+        if 0 <= to < len(queue):
+            self.post_message(self.Moved(queue[place], to))
+            queue.insert(to, queue.pop(place))
+            self.show(queue, self.editing)
 
     def on_click(self, event: Click) -> None:
         """A click marks a message."""
