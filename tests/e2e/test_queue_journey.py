@@ -21,7 +21,8 @@ def posted(server: LocalServer, home: Path) -> list[str]:
     account = {"home": home, "base_url": server.base_url, "key": server.api_key}
     row = run("sessions", "list", "--json", **account).result["sessions"][0]  # type: ignore[arg-type]
     request = urllib.request.Request(  # noqa: S310 - loopback
-        f"{server.base_url}/workers/{row['worker_id']}", headers={"Authorization": f"Bearer {server.api_key}"}
+        f"{server.base_url}/api/workers/{row['worker_id']}",
+        headers={"Authorization": f"Bearer {server.api_key}"},
     )
     with urllib.request.urlopen(request, timeout=20) as reply:  # noqa: S310 - loopback
         messages = json.load(reply)["messages"]
@@ -55,7 +56,9 @@ def test_detached_with_three_queued_messages_and_back(
             window.shows("still running on the server")
             window.shows(" 3  echo four")
             # Dropped and edited while nobody watches.
-            window.press("Up", "Up", "x")
+            window.press("Up")
+            window.shows("Enter Edit")
+            window.press("Up", "x")
             window.shows(" 2  echo four")
             window.press("Down", "Enter")
             window.shows("puts it back in the queue")
