@@ -18,8 +18,8 @@ sizes = pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)], ids=
 
 def posted(server: LocalServer, home: Path) -> list[str]:
     """What the service was asked, in order: each request that starts a turn adds one message."""
-    account = {"home": home, "base_url": server.base_url, "key": server.api_key}
-    row = run("sessions", "list", "--json", **account).result["sessions"][0]  # type: ignore[arg-type]
+    listed = run("sessions", "list", "--json", home=home, base_url=server.base_url, key=server.api_key)
+    row = listed.result["sessions"][0]
     request = urllib.request.Request(  # noqa: S310 - loopback
         f"{server.base_url}/api/workers/{row['worker_id']}",
         headers={"Authorization": f"Bearer {server.api_key}"},

@@ -41,7 +41,7 @@ class Written:
     looked: Mapping[str, Looked] = field(default_factory=dict)
     """Files that the text names, as they were when their chips were made."""
     drops: tuple[Drop, ...] = ()
-    """Pasted texts of which it is not known yet whether they are files."""
+    """Pasted texts that may still turn out to be files."""
 
     @property
     def draft(self) -> Draft:
@@ -163,7 +163,7 @@ class Drafting:
                 self._drops.remove(drop)
 
     async def landed(self, written: Written) -> Written:
-        """The same once it is known which of its pasted texts are files; a slow disk is not waited for."""
+        """The same with its pasted texts resolved to files; a slow disk is not waited for."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LANDS_WITHIN_S):
                 for drop in written.drops:

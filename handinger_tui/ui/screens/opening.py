@@ -10,13 +10,13 @@ from handinger_tui.ui.screens.desk import Desk
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """`session_id`: what to show; `said`: one line to say; `pick`: show the session list.
+    """`session_id`: what to show; `notice`: one line to say; `pick`: show the session list.
 
     `problem`: it could not be read, and what was to be sent to it has to wait.
     """
 
     session_id: str
-    said: str = ""
+    notice: str = ""
     pick: bool = False
     problem: HandingerError | None = None
 

@@ -50,8 +50,8 @@ class QueueEditor:
         """The changed message stands in the place of the queued one."""
         if self.edit is not None and self.edit.turn.turn_id == turn_id:
             edit, self.edit = self.edit, None
-            rest = self._drafting.draft()
-            if not rest.text.strip() and not rest.files:
+            typed_after = self._drafting.draft()
+            if not typed_after.text.strip() and not typed_after.files:
                 self._drafting.restore(edit.aside)
 
     def follow(self, queue: Collection[str]) -> str:

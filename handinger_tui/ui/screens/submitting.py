@@ -115,7 +115,7 @@ class Submitting(Citing):
             self.queue_editor.stored(submission.replaces)
 
     def _must_wait(self, session_id: str) -> bool:
-        """The service asked for a pause, and the person is told."""
+        """Whether the service asked for a pause; then that is shown."""
         wait = self.pane.card.waiting_s(self.now_ms()) if session_id == self.arrived_at else 0
         if wait:
             self.stage.say(f"The service asks to wait {wait} s more. Your text stays here.", "warning")

@@ -115,8 +115,8 @@ class WorkScreen(Submitting):
             if not self.arrived:
                 await self._arrive_first(desk, begun)
             raise
-        if begun.said:
-            self.stage.say(begun.said, "warning")
+        if begun.notice:
+            self.stage.say(begun.notice, "warning")
         if launch.opening is Opening.WORKER:
             await desk.watch_unwatched(begun.session_id)
         await self.send_first(desk, begun.session_id)

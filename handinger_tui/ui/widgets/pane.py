@@ -253,7 +253,7 @@ class SessionPane(Rows):
             self._told = told
             self._entry.border_subtitle = told
         choosing = "Enter takes the file · ↑↓ choose · Esc closes the list"
-        # What Enter does with a queue may cost: it is said whole.
+        # What Enter does with a queue may cost: it is shown whole.
         firm = bool(self._opening or self.editing or (self.hold is not None and not self.running))
         does = choosing if self.prompt.choosing else self._what_enter_does()
         self._hint.show(does, self._money, firm=firm)

@@ -291,7 +291,7 @@ async def test_what_stood_in_the_prompt_comes_back_after_an_edit_by_the_mouse() 
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "my own wordsx")
 
 
-async def test_a_message_that_leaves_while_it_is_edited_is_told_and_sent_once() -> None:
+async def test_a_message_that_leaves_while_it_is_edited_is_sent_once() -> None:
     desktop, gate = running()
     async with desktop.running() as pilot:
         await queue_up(desktop, pilot, "second")
