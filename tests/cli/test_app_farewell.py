@@ -9,6 +9,7 @@ import pytest
 
 from handinger_tui.cli import app as wiring
 from handinger_tui.core.errors import NoRoom
+from handinger_tui.core.secret import Secret
 from handinger_tui.settings import Settings
 from handinger_tui.ui.launch import Connection, Launch
 
@@ -46,5 +47,7 @@ async def test_how_to_come_back_is_shown_although_the_history_cannot_be_closed(
     monkeypatch.setattr(wiring, "launch_of", launch_on_a_full_disk)
     monkeypatch.setattr(wiring, "_leave_on_signals", lambda _app: None)
     with pytest.raises(NoRoom):
-        await wiring._run(argparse.Namespace(), Settings(), None)
+        await wiring._run(
+            argparse.Namespace(), Settings(base_url="https://example.test", key=Secret("")), None
+        )
     assert EndedApp.farewell[0] in capsys.readouterr().out

@@ -102,8 +102,9 @@ class WorkScreen(Submitting):
         desk, launch = self.at_work, self.launch
         begun = Begun(desk.session_id)
         try:
-            await self._recover(desk)
+            recovered = await desk.recover()
             begun = await begin(desk, launch)
+            self._say_left_open(desk, recovered, begun.session_id)
             await self._arrive_first(desk, begun)
             # After what was asked for stands: finding those of 2,000 turns takes 0.1 s.
             self.prompt.remember(*await desk.shelf.prompts(), older=True)
@@ -125,19 +126,19 @@ class WorkScreen(Submitting):
             self.action_command("sessions")
         self.do(self._look_back(desk))
 
-    async def _recover(self, desk: Desk) -> None:
-        """Say what a program before this one left: messages that may have left, and such that did not."""
-        recovered = await desk.recover()
+    def _say_left_open(self, desk: Desk, recovered: list[str], shown: str) -> None:
+        """What a program before this one left: messages that may have left, and such that surely did not."""
         checking = sum(desk.engine.running(session_id) for session_id in recovered)
         if checking:
             were = "was" if checking == 1 else "were"
             self.stage.say(f"{plural(checking, 'message')} {were} interrupted last time; checking…")
         for session_id in recovered:
             queued = len(desk.queue_of(session_id))
-            if queued:
+            # That of the session on the screen stands above its prompt.
+            if queued and session_id != shown:
                 were = "was" if queued == 1 else "were"
-                title = desk.title(session_id)
-                self.stage.say(f"{plural(queued, 'message')} to “{title}” {were} not sent last time.")
+                messages = f"{plural(queued, 'message')} to “{desk.title(session_id)}”"
+                self.stage.say(f"{messages} {were} not sent last time: ^S opens it.")
 
     async def _arrive_first(self, desk: Desk, begun: Begun) -> None:
         self._show_session(begun.session_id, await desk.kept_draft(begun.session_id))

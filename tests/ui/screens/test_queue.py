@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from copy import deepcopy
+from functools import partial
 
 import pytest
 from textual.pilot import Pilot
@@ -39,9 +40,13 @@ def running(*bodies: str, log: FakeLog | None = None) -> tuple[Desktop, asyncio.
 async def queue_up(desktop: Desktop, pilot: Pilot[None], *texts: str) -> None:
     await desktop.send(pilot, "first")
     await desktop.shows(pilot, "Half")
-    for at, text in enumerate(texts, 1):
-        await desktop.send(pilot, text)
-        await desktop.until(pilot, lambda at=at: len(desktop.work.pane.queue.queue) == at)
+    for at in range(len(texts)):
+        await desktop.send(pilot, texts[at])
+        await desktop.until(pilot, partial(shows_chips, desktop, at + 1))
+
+
+def shows_chips(desktop: Desktop, count: int) -> bool:
+    return len(desktop.work.pane.queue.queue) == count
 
 
 def queued(desktop: Desktop) -> list[str]:
@@ -187,13 +192,26 @@ async def test_after_a_crash_the_queue_is_there_again_and_held() -> None:
         await desktop.until(pilot, lambda: not desktop.work.at_work.running)
         await desktop.until(pilot, lambda: "2 messages from last time were not sent." in plain(desktop))
         await desktop.shows(pilot, "Enter sends the 2 queued messages (may cost)", " 1  second", " 2  third")
-        assert "2 messages to “first” were not sent last time." in desktop.said()
+        assert "were not sent last time" not in desktop.said()
         assert desktop.api.posts == []
         assert "completed" in desktop.text().splitlines()[0]
         await pilot.press("enter")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
         await desktop.until(pilot, lambda: not desktop.session.busy)
     assert posts(desktop) == ["second", "third"]
+
+
+async def test_a_queue_of_another_session_is_named_at_the_start() -> None:
+    desktop = await restored("second", "third")
+    desktop.shelf.rows = []
+    async with desktop.running() as pilot:
+        await desktop.until(
+            pilot, lambda: "2 messages to “first” were not sent last time: ^S opens it." in desktop.said()
+        )
+        assert not desktop.work.pane.queue.display
+        await pilot.press("enter")
+        await desktop.rest(pilot)
+    assert desktop.api.posts == []
 
 
 class UnreadableLog(FakeLog):

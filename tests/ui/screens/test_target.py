@@ -32,6 +32,10 @@ async def in_a_session(desktop: Desktop, pilot: Pilot[None]) -> str:
     return desktop.session.session_id
 
 
+def typed(desktop: Desktop) -> str:
+    return desktop.work.prompt.text
+
+
 class SlowDisk(Disk):
     """Looks at once until `slow` is set; then every look waits for `gate`."""
 
@@ -73,7 +77,7 @@ async def test_a_new_session_while_a_file_is_hashed_gets_neither_message_nor_fil
         disk.go()
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
         await desktop.until(pilot, lambda: not desktop.work.sender.sending(a))
-        assert desktop.work.prompt.text == "own"
+        assert typed(desktop) == "own"
         assert not desktop.session.turns
         assert unpacked(desktop.shelf.drafts[a]).text == ""
         assert not unpacked(desktop.shelf.drafts[a]).files
