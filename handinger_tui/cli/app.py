@@ -65,15 +65,26 @@ def _forget_told_size() -> None:
 
 
 async def _run(told: argparse.Namespace, settings: Settings, early: Early | None) -> int:
-    async with AsyncExitStack() as stack:
-        app = HandingerApp(replace(launch_of(told, settings, stack), early=early))
-        _leave_on_signals(app)
-        await app.run_async(mouse=not getattr(told, "no_mouse", False))
-    # After SIGHUP there is no terminal left to write to.
+    ended: HandingerApp | None = None
+    try:
+        async with AsyncExitStack() as stack:
+            app = HandingerApp(replace(launch_of(told, settings, stack), early=early))
+            _leave_on_signals(app)
+            await app.run_async(mouse=not getattr(told, "no_mouse", False))
+            ended = app
+    finally:
+        # Also where the history cannot be closed, as on a full disk: then they are needed most.
+        if ended is not None:
+            _say_farewell(ended)
+    return ended.return_code or Exit.OK
+
+
+def _say_farewell(app: HandingerApp) -> None:
+    """How to come back. After SIGHUP there is no terminal left to write to."""
     with suppress(OSError):
         for line in app.farewell:
             sys.stdout.write(clean(line) + "\n")
-    return app.return_code or Exit.OK
+        sys.stdout.flush()
 
 
 def _leave_on_signals(app: HandingerApp) -> None:

@@ -33,6 +33,11 @@ BARE: Final = frozenset({"exit", "quit", ":q"})
 """Words that mean leaving in every program of this kind; nobody pays to send them."""
 
 
+def is_leaving(text: str) -> bool:
+    """The text is a bare word that leaves the program."""
+    return text.strip().lower() in BARE
+
+
 def classify(text: str) -> Typed:
     """Tell prompt, command and nothing apart.
 
@@ -47,6 +52,6 @@ def classify(text: str) -> Typed:
     if stripped.startswith("/"):
         name, _, rest = stripped[1:].replace("\n", " ").partition(" ")
         return CommandLine(name.lower(), rest.strip())
-    if stripped.lower() in BARE:
+    if is_leaving(stripped):
         return CommandLine("quit")
     return Prompt(text.strip("\n"))

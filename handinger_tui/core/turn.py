@@ -95,6 +95,10 @@ class Fault:
     may_have_been_charged: bool = True
 
 
+WITHDRAWN: Final = Fault(Kind.CONFLICT, "Withdrawn.", may_have_been_charged=False)
+"""Why a turn was not sent that the person took back, or put another message in the place of."""
+
+
 class ToolState(StrEnum):
     """States of a tool call, spelled as the AI SDK does."""
 
@@ -315,6 +319,11 @@ class Turn:
     def may_spend(self) -> bool:
         """It left, or may have: what it takes is charged."""
         return self.status not in FREE and self.status is not TurnStatus.QUEUED
+
+    @property
+    def withdrawn(self) -> bool:
+        """It was taken back before it was sent: nobody needs to see it again."""
+        return self.status is TurnStatus.NOT_SENT and self.fault == WITHDRAWN
 
     @property
     def live(self) -> bool:

@@ -32,7 +32,7 @@ from handinger_tui.core.session import (
     with_kept_turns,
 )
 from handinger_tui.core.snapshot import WorkerBody
-from handinger_tui.core.turn import Fault, Kind, Order, Trigger, Turn, TurnStatus
+from handinger_tui.core.turn import WITHDRAWN, Fault, Kind, Order, Trigger, Turn, TurnStatus
 from handinger_tui.engine.adopt import adopted_turns
 from handinger_tui.engine.counting import Counter, figures_moved
 from handinger_tui.engine.holds import Hold, HoldReason, hold_after
@@ -43,8 +43,6 @@ from handinger_tui.engine.ports import Ids
 from handinger_tui.engine.run import Outside, Run, may_have_left
 
 T = TypeVar("T")
-
-WITHDRAWN = Fault(Kind.CONFLICT, "Withdrawn.", may_have_been_charged=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -513,34 +511,39 @@ class SessionActor:
 
     # -- after a crash -----------------------------------------------------------------------
     async def _recover(self, orders: list[Order], *, watch: bool) -> list[str]:
-        left, restored = [], False
+        # Some may have been taken up, sent or withdrawn here since the history was asked.
+        open_here = {turn.turn_id for turn in self.session.turns if turn.live}
+        orders = [
+            order
+            for order in orders
+            if order.turn_id in open_here and order.turn_id not in {*self._stored, *self.queue}
+        ]
+        frames = {order.turn_id: await self._log.frames(order.turn_id) for order in orders}
+        left = [order for order in orders if may_have_left(order, frames[order.turn_id])]
         for order in orders:
-            if order.turn_id in self._stored or order.turn_id in self.queue:
+            if order in left:
                 continue
-            frames = await self._log.frames(order.turn_id)
-            if may_have_left(order, frames):
-                left.append(order.turn_id)
-            elif order.trigger is Trigger.HEADLESS:
-                await self._close(order, frames, TurnStatus.NOT_SENT, NOT_YET_SENT)
+            if order.trigger is Trigger.HEADLESS:
+                await self._close(order, frames[order.turn_id], TurnStatus.NOT_SENT, NOT_YET_SENT)
             elif watch:
                 self.queue.append(order.turn_id)
-                restored = True
-        if restored:
-            self._stop_queue(Hold(HoldReason.RESTORED))
-            self._tell()
+                self._stop_queue(Hold(HoldReason.RESTORED))
+        self._tell()
         if self._deps.home.forgetful:
-            for turn_id in left:
-                frames = await self._log.frames(turn_id)
-                await self._close(self._turn(turn_id).order, frames, TurnStatus.INCOMPLETE, LOCAL_ENDED)
+            for order in left:
+                await self._close(order, frames[order.turn_id], TurnStatus.INCOMPLETE, LOCAL_ENDED)
             return []
         if left and watch:
-            # Only one turn is watched at a time; the readings of that one settle the others.
-            watched = self._run.turn_id if self._run is not None else left[-1]
-            for turn_id in left:
-                if turn_id != watched:
-                    await self._leave(turn_id)
-            await self._watch(watched, None)
-        return left
+            await self._watch_newest([order.turn_id for order in left])
+        return [order.turn_id for order in left]
+
+    async def _watch_newest(self, left: list[str]) -> None:
+        """Only one turn is watched at a time; its readings settle the others."""
+        watched = self._run.turn_id if self._run is not None else left[-1]
+        for turn_id in left:
+            if turn_id != watched:
+                await self._leave(turn_id)
+        await self._watch(watched, None)
 
     async def _leave(self, turn_id: str) -> None:
         run = self._new_run(self._turn(turn_id).order)

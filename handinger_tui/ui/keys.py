@@ -18,6 +18,7 @@ class Where(StrEnum):
 
     PROMPT = "In the prompt"
     CHIPS = "On what goes along"
+    QUEUE = "On queued messages"
     ANYWHERE = "Anywhere"
     TRANSCRIPT = "In the transcript"
     SOURCES = "In the sources"
@@ -65,7 +66,7 @@ class Key:
 
 
 _P, _A, _T, _S = Where.PROMPT, Where.ANYWHERE, Where.TRANSCRIPT, Where.SESSIONS
-_C = Where.CHIPS
+_C, _Q = Where.CHIPS, Where.QUEUE
 _O, _L, _R, _B = Where.SOURCES, Where.LEDGER, Where.RECEIPT, Where.BUDGETS
 _F, _V, _W = Where.FILES, Where.PREVIEW, Where.PAGE
 _D, _N, _G, _E = Where.DATA, Where.LINES, Where.TABLE, Where.TREE
@@ -76,7 +77,7 @@ KEYS: Final = (
     Key("prompt.newline", "ctrl+j,shift+enter,alt+enter", "newline", "New line", "New line; also \\", _P),
     Key("prompt.queue", "tab", "queue", "Queue", "While a turn runs: queue", _P, 3),
     Key("prompt.complete", "tab", "complete", "Complete", "Complete a command or a file; an idea", _P),
-    Key("prompt.older", "up", "older", "Older", "On the first line: the message before", _P),
+    Key("prompt.older", "up", "older", "Older", "On the first line: the message before, or the queue", _P),
     Key("prompt.newer", "down", "newer", "Newer", "On the last line: the message after", _P),
     Key(
         "prompt.budget",
@@ -96,6 +97,13 @@ KEYS: Final = (
     Key("chips.after", "right", "move(1)", "After", "The one after", _C),
     Key("chips.remove", "delete,backspace,x", "remove", "Remove", "It does not go along", _C, 1),
     Key("chips.unfold", "enter", "unfold", "Unfold", "Put the folded text into the prompt", _C, 3),
+    Key("queue.up", "up", "mark(-1)", "Previous", "Previous queued message", _Q),
+    Key("queue.down", "down", "mark(1)", "Next", "Next queued message, then the prompt", _Q),
+    Key("queue.edit", "enter", "edit", "Edit", "Edit it in the prompt; Enter puts it back", _Q, 1),
+    Key("queue.drop", "delete,backspace", "drop", "Drop", "Take it out of the queue", _Q, 2),
+    Key("queue.drop_letter", "x", "drop_by_letter", "Drop", "Take it out of the queue", _Q),
+    Key("queue.move_up", "alt+up", "move(-1)", "Move up", "Send it earlier", _Q, 3),
+    Key("queue.move_down", "alt+down", "move(1)", "Move down", "Send it later", _Q, 3),
     Key("work.detach", "escape", "command('detach')", "Stop watching", "Leave a running turn", _A, 2),
     Key("work.back", "escape", "back", "Back", "Close what is open; else back to the prompt", _A),
     Key("work.help", "f1", "command('help')", "Help", "Keys and commands", _A, 5),

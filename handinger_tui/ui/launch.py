@@ -262,6 +262,8 @@ class Connection:
     """
     warnings: Sequence[str] = ()
     """Things to say once (no durable history, a damaged database set aside)."""
+    without_history: Callable[[], None] | None = None
+    """Let turns be sent although nothing can be recorded, once the person agreed; None: never."""
 
 
 class Early(Protocol):

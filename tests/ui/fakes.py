@@ -170,6 +170,7 @@ class Desktop:
     """Workers whose e-mail address was asked for."""
     browser: bool = True
     warnings: tuple[str, ...] = ()
+    without_history: Callable[[], None] | None = None
     now_ms: int = NOW_MS
     patience: Patience = CALM
     books: FakeBooks = field(default_factory=FakeBooks)
@@ -210,6 +211,7 @@ class Desktop:
             self.purse,
             self._save_text,
             self.warnings,
+            self.without_history,
         )
 
     async def _save_text(self, name: str, text: str) -> str:

@@ -278,14 +278,14 @@ async def test_a_text_that_ends_is_painted_at_once_though_its_turn_goes_on() -> 
     desktop = Desktop()
     async with desktop.running() as pilot:
         work = desktop.work
-        engine, desk = work.at_work.engine, work.at_work.engine._desks[work.at_work.session_id]
+        actor = work.at_work.engine._actors[work.at_work.session_id]
         no_more_ticks(work)
         part = TextPart(Rope() + "The very last words", open=True)
         order = Order("turn_1", "Hi", created_ms=1)
         going = Turn(order, status=TurnStatus.ACCEPTED, parts=(part,), open_text=(("t", 0),))
-        engine._put(desk, going)
+        actor._put(going)
         await pilot.pause()
         assert "The very last words" not in desktop.text()
-        engine._put(desk, replace(going, parts=(replace(part, open=False),), open_text=()))
+        actor._put(replace(going, parts=(replace(part, open=False),), open_text=()))
         await desktop.shows(pilot, "The very last words")
         assert work.at_work.session.busy

@@ -8,7 +8,6 @@ from typing import Protocol, TypeVar
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from handinger_tui.core.drafts import Draft
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.turn import FilePart
 from handinger_tui.ui.panels.sources import SourcesPanel
@@ -40,12 +39,15 @@ class Stage(Painted, Protocol):
         """Show a dialog and wait for its answer."""
         ...
 
-    async def arrive(self, waiting: list[Draft]) -> None:
-        """Show the session the desk has just opened; `waiting`: messages that were never sent."""
-        ...
+    async def switch(self, opening: Callable[[], Awaitable[str]], doing: str = "") -> str:
+        """Keep the draft, wait for the session whose id `opening` returns, then show it in one step.
 
-    async def keep_draft(self) -> None:
-        """Put what is typed on disk, before the session changes."""
+        `doing` is shown while that takes time. Of several, the last one asked for wins: returns the id
+        of the session shown, "" when it was not this one.
+
+        Raises:
+            HandingerError: it cannot be opened; the screen stays as it is.
+        """
         ...
 
     async def leave(self) -> None:

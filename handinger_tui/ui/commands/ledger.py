@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from handinger_tui.ui.commands.command import Command, Context
@@ -18,8 +19,7 @@ async def ledger(to: Context) -> None:
     chosen = await to.stage.ask(screen)
     if chosen is None or chosen == desk.session_id:
         return
-    await to.stage.keep_draft()
-    await to.stage.arrive(await desk.open(chosen))
+    await to.stage.switch(partial(desk.open, chosen))
 
 
 LEDGER: Final = (Command("ledger", "What everything took: days, workers, sessions, turns, charts", ledger),)

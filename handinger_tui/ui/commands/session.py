@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.turn import TurnStatus
 from handinger_tui.ui.commands.command import Command, Context
+from handinger_tui.ui.widgets.words import waiting_words
 
 STOP_WATCHING: Final = (
     "The worker keeps running and may keep charging.\n\nTo come back: Enter on an empty prompt or /attach"
@@ -17,60 +19,73 @@ MAIL_COSTS: Final = "A message to this address starts a turn of the worker, whic
 
 async def new(to: Context) -> None:
     """A fresh session; what runs goes on."""
-    await to.stage.keep_draft()
-    to.desk.fresh()
-    await to.stage.arrive([])
+    await to.stage.switch(to.desk.fresh)
 
 
 async def sessions(to: Context) -> None:
     """Open by id, or choose from the list."""
-    chosen = await to.desk.find(to.rest) if to.rest else None
-    if chosen is None:
-        from handinger_tui.ui.screens.sessions import SessionPicker  # noqa: PLC0415 - once it is asked for
+    desk = to.desk
+    if to.rest:
 
-        desk = to.desk
-        picker = SessionPicker(desk.shelf, to.stage.now_ms, desk.session_id, lambda: desk.met)
-        chosen = await to.stage.ask(picker)
-    if chosen is None or chosen == to.desk.session_id:
+        async def find() -> str:
+            return await desk.open(await desk.find(to.rest))
+
+        await to.stage.switch(find)
         return
-    await to.stage.keep_draft()
-    await to.stage.arrive(await to.desk.open(chosen))
+    from handinger_tui.ui.screens.sessions import SessionPicker  # noqa: PLC0415 - once it is asked for
+
+    picker = SessionPicker(desk.shelf, to.stage.now_ms, desk.session_id, lambda: desk.met)
+    chosen = await to.stage.ask(picker)
+    if chosen is not None and chosen != desk.session_id:
+        await to.stage.switch(partial(desk.open, chosen))
 
 
 async def attach(to: Context) -> None:
     """Watch a worker by id; without one, the turn of this session that still runs."""
+    desk = to.desk
     if to.rest:
-        await to.stage.keep_draft()
-        await to.stage.arrive(await to.desk.open_worker(to.rest.split()[0]))
+        worker_id = to.rest.split()[0]
+        doing = f"Attaching {clean_line(worker_id, 40)}…"
+        shown = await to.stage.switch(partial(desk.read_worker, worker_id), doing)
+        if shown:
+            await desk.watch_unwatched(shown)
         return
-    session = to.desk.session
-    if session.busy:
-        to.stage.say("It is being watched already.")
+    session = desk.session
+    session_id = session.session_id
+    sent = session.sent
+    if desk.engine.running(session_id):
+        to.stage.say("You are already watching this worker.")
     elif session.worker_id is None:
         to.stage.say("This session has no worker yet. /attach ID watches any worker.", "warning")
-    elif session.current is not None and session.current.status is TurnStatus.UNKNOWN:
+    elif sent is not None and sent.status is TurnStatus.UNKNOWN:
         # If it arrived, its text must not wait in the box for another Enter; if not, it comes back.
-        if to.stage.typed().strip() == session.current.order.prompt.strip():
+        if to.stage.typed().strip() == sent.order.prompt.strip():
             to.stage.put("")
             to.stage.drafting.clear_files()
-        await to.desk.engine.watch(session.session_id)
-    elif not await to.desk.watch_unwatched():
-        await to.desk.engine.adopt(session.session_id)
-        to.stage.say("Read the worker: this is its newest state.")
+        await desk.engine.watch(session_id)
+    elif not await desk.watch_unwatched(session_id):
+        await desk.engine.adopt(session_id)
+        to.stage.say("Updated.")
 
 
 async def detach(to: Context) -> None:
     """Stop watching, after a question that says what it means."""
-    if not to.desk.session.busy:
+    desk = to.desk
+    session_id = desk.session_id
+    if not desk.engine.running(session_id):
         to.stage.say("Nothing is running here.")
         return
     from handinger_tui.ui.screens.dialogs import Confirm  # noqa: PLC0415 - once there is a question
 
     # The local worker ends with the program, so there is no coming back later.
-    later = " while the program runs." if to.desk.connection.badge.local else ", now or after the next start."
-    question = Confirm("Stop watching?", STOP_WATCHING + later, yes="Stop watching", no="Keep watching")
+    later = " while the program runs." if desk.connection.badge.local else ", now or after the next start."
+    waiting = len(desk.queue_of(session_id))
+    queued = f"\n\n{waiting_words(waiting)} until you come back." if waiting else ""
+    question = Confirm(
+        "Stop watching?", STOP_WATCHING + later + queued, yes="Stop watching", no="Keep watching"
+    )
     if await to.stage.ask(question):
-        to.desk.detach()
+        desk.engine.detach(session_id)
 
 
 async def rename(to: Context) -> None:
@@ -83,7 +98,7 @@ async def rename(to: Context) -> None:
 
     title = to.rest or await to.stage.ask(Ask("Rename the session", clean_line(session.title)))
     if title:
-        await to.desk.rename(title)
+        await to.desk.rename(session.session_id, title)
         to.stage.refresh()
 
 

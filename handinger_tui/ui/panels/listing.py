@@ -216,8 +216,11 @@ def with_right(left: Content, right: Content, width: int) -> Content:
 
 
 def turn_in_view(session: Session) -> Turn | None:
-    """The turn that panels call "this turn": the one that runs, else the newest that was sent."""
-    sent = [turn for turn in session.turns[-20:] if turn.status is not TurnStatus.QUEUED]
-    running = (turn for turn in sent if turn.live)
-    newest = sent[-1] if sent else session.current
-    return next(running, newest)
+    """The turn that panels call "this turn": the one that runs, else the newest that may have cost something.
+
+    Where there is none, the newest that was not taken back.
+    """
+    recent = [turn for turn in session.turns[-20:] if turn.status is not TurnStatus.QUEUED]
+    running = next((turn for turn in recent if turn.live), None)
+    shown = (turn for turn in reversed(recent) if not turn.withdrawn)
+    return running or session.sent or next(shown, session.current)

@@ -40,9 +40,13 @@ class SendAgain(ModalScreen[Choice]):
 
     BINDINGS: ClassVar[list[BindingType]] = CLOSE
 
-    def __init__(self, *, watchable: bool) -> None:
-        """`watchable`: there is a worker to ask."""
+    def __init__(self, *, watchable: bool, about: str = "") -> None:
+        """`watchable`: there is a worker to ask.
+
+        `about`: the title of the session, where another one is on the screen.
+        """
         super().__init__()
+        self._about = f"Session: “{about}”\n\n" if about else ""
         self._default = Choice.WATCH if watchable else Choice.LEAVE
 
     def compose(self) -> ComposeResult:
@@ -51,7 +55,8 @@ class SendAgain(ModalScreen[Choice]):
         with Vertical(classes="dialog"):
             yield Static(Content.styled("Send it a second time?", "bold"), classes="dialog-title")
             yield Static(
-                Content(f"{TWICE}\n\n{WATCH_FIRST if watchable else NO_WORKER}"), classes="dialog-body"
+                Content(f"{self._about}{TWICE}\n\n{WATCH_FIRST if watchable else NO_WORKER}"),
+                classes="dialog-body",
             )
             yield Field(placeholder=f"Enter {self._deed}; type {WORD} to send it again", id="typed")
             with Horizontal(classes="dialog-buttons"):

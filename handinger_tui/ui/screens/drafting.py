@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import Any, Final
 
 from handinger_tui.core.attaching import folds_in, without
@@ -20,6 +20,33 @@ from handinger_tui.ui.widgets.prompt import PromptBox
 
 LANDS_WITHIN_S: Final = 10.0
 """Enter waits so long for files that were just dropped: a disk may hang."""
+
+
+@dataclass(slots=True)
+class Drop:
+    """`text` was pasted and may be a list of files. `files`: what it turned out to be, None for a text."""
+
+    text: str
+    looked: asyncio.Event
+    files: list[Attachment] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The text of the prompt, the files on chips and the pasted texts, all of one moment."""
+
+    text: str
+    files: tuple[Attachment, ...] = ()
+    pasted: tuple[str, ...] = ()
+    looked: Mapping[str, Looked] = field(default_factory=dict)
+    """Files that the text names, as they were when their chips were made."""
+    drops: tuple[Drop, ...] = ()
+    """Pasted texts that may still turn out to be files."""
+
+    @property
+    def draft(self) -> Draft:
+        """As it is kept on disk."""
+        return draft_from(self.text, self.files, self.pasted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +79,7 @@ class Drafting:
         self._wrong: dict[str, AttachmentProblem] = {}
         """Those of them that could not be sent at the last look."""
         self._naming = Naming(self._look_at, prompt, do, lambda: self.choose(()))
-        self._falling = 0
-        self._landed = asyncio.Event()
-        self._landed.set()
+        self._drops: list[Drop] = []
 
     async def _look_at(self, path: str) -> Looked:
         try:
@@ -115,48 +140,65 @@ class Drafting:
     # -- files dropped on the terminal ---------------------------------------------------------
     def dropped(self, paths: tuple[str, ...], text: str) -> None:
         """`text` was pasted and may be a list of files: then chips take its place."""
-        self._falling += 1
-        self._landed.clear()
-        self._do(self._land(paths, text))
+        drop = Drop(text, asyncio.Event())
+        self._drops.append(drop)
+        self._do(self._land(drop, paths))
 
-    async def _land(self, paths: tuple[str, ...], text: str) -> None:
+    async def _land(self, drop: Drop, paths: tuple[str, ...]) -> None:
         try:
-            found = [await self._look_at(path) for path in paths]
-            problems = [one for one in found if isinstance(one, AttachmentProblem)]
+            seen = [await self._look_at(path) for path in paths]
+            problems = [one for one in seen if isinstance(one, AttachmentProblem)]
+            # The prompt may hold the draft of another session by now.
+            here = drop in self._drops
             if not problems:
-                self._prompt.take_out(text)
-                self.choose(one for one in found if isinstance(one, Attachment))
-            elif len(problems) < len(found) or not all(isinstance(one, NoSuchFile) for one in problems):
+                drop.files = [one for one in seen if isinstance(one, Attachment)]
+                if here:
+                    self._prompt.take_out(drop.text)
+                    self.choose(drop.files)
+            elif here and (len(problems) < len(seen) or not _all_missing(problems)):
                 raise problems[0]
         finally:
-            self._falling -= 1
-            if not self._falling:
-                self._landed.set()
+            drop.looked.set()
+            if drop in self._drops:
+                self._drops.remove(drop)
 
-    @property
-    def falling(self) -> bool:
-        """It is not known yet whether a pasted text is files."""
-        return self._falling > 0
-
-    async def landed(self) -> None:
-        """Wait until that is known, but not for ever."""
+    async def landed(self, written: Written) -> Written:
+        """The same with its pasted texts resolved to files; a slow disk is not waited for."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LANDS_WITHIN_S):
-                await self._landed.wait()
+                for drop in written.drops:
+                    await drop.looked.wait()
+        text, files = written.text, list(written.files)
+        for drop in written.drops:
+            at = text.rfind(drop.text)
+            if drop.files is not None and at >= 0:
+                text = text[:at] + text[at + len(drop.text) :]
+                files += [file for file in drop.files if file not in files]
+        return replace(written, text=text, files=tuple(files), drops=())
 
     # -- sending ---------------------------------------------------------------------------------
-    async def message(self, text: str) -> Message:
-        """What `text` and the chips come to, every file looked at once more.
+    def written(self) -> Written:
+        """What stands here now. Nothing that happens later changes it."""
+        return Written(
+            self._prompt.text,
+            self.chosen,
+            tuple(self._prompt.pasted),
+            self._naming.looked,
+            tuple(self._drops),
+        )
+
+    async def message(self, written: Written) -> Message:
+        """What that comes to, every file looked at once more.
 
         Raises:
             AttachmentProblem: a file cannot be sent, or is not what was chosen; nothing goes, all stays.
         """
         try:
-            told, named = await self._naming.told(text)
-            files = [*named, *[await self._checked(file) for file in self.chosen]]
+            text, named = await self._naming.resolve(written.text, written.pasted, written.looked)
+            files = [*named, *[await self._checked(file) for file in written.files]]
         finally:
             self._show()
-        return Message(told, tuple({file.path: file for file in files}.values()))
+        return Message(text, tuple({file.path: file for file in files}.values()))
 
     async def message_with(self, text: str, paths: Sequence[str]) -> Message:
         """What `text` and these files come to, whatever is being written.
@@ -164,33 +206,44 @@ class Drafting:
         Raises:
             AttachmentProblem
         """
-        told, named = await self._naming.told(text)
-        looked = [await self._look_at(path) for path in paths]
-        for one in looked:
+        resolved, named = await self._naming.resolve(text, (), {})
+        seen = [await self._look_at(path) for path in paths]
+        for one in seen:
             if isinstance(one, AttachmentProblem):
                 raise one
-        files = [*named, *(one for one in looked if isinstance(one, Attachment))]
-        return Message(told, tuple({file.path: file for file in files}.values()))
+        files = [*named, *(one for one in seen if isinstance(one, Attachment))]
+        return Message(resolved, tuple({file.path: file for file in files}.values()))
 
     async def _checked(self, file: Attachment) -> Attachment:
         now = await self._look_at(file.path)
+        # The very chip: another session may have chosen the same path.
+        here = self._chosen.get(file.path) is file
         if isinstance(now, AttachmentProblem):
-            self._wrong[file.path] = now
+            if here:
+                self._wrong[file.path] = now
             raise now
-        self._wrong.pop(file.path, None)
         now = replace(now, path=file.path, name=file.name, media_type=file.media_type)
-        if file.path in self._chosen:
+        if here:
+            self._wrong.pop(file.path, None)
             self._chosen[file.path] = now
         same(file, now)
         return now
 
-    def let_go(self, message: Message, typed: str) -> None:
-        """The message is safe elsewhere: what was written and chosen meanwhile stays."""
-        gone = [file for file in self.chosen if file in message.files]
+    def clear_sent(self, written: Written, sent: Sequence[Attachment]) -> None:
+        """A message is safe elsewhere: what was written and chosen after it stays."""
+        gone = [file for file in self.chosen if file in sent]
         self._chosen = {file.path: file for file in self.chosen if file not in gone}
-        self._prompt.let_go(typed)
-        self._prompt.remember(in_history(typed, gone))
+        text = self._prompt.text
+        if not text.startswith(written.text) and text.endswith(written.text):
+            # One that was pressed behind it and was refused still stands before it.
+            self._prompt.put(text[: len(text) - len(written.text)])
+        else:
+            self._prompt.let_go(written.text)
         self._show()
+
+    def remember(self, written: Written) -> None:
+        """The message can be called back from the history of the prompt."""
+        self._prompt.remember(in_history(written.text, written.files))
 
     # -- coming back ------------------------------------------------------------------------------
     def draft(self) -> Draft:
@@ -199,6 +252,7 @@ class Drafting:
 
     def restore(self, draft: Draft) -> None:
         """Go on with a kept one, in place of what is there."""
+        self._drops.clear()
         self._chosen = {file.path: file for file in draft.files}
         self._wrong.clear()
         self._prompt.put(self._prompt.taken_in(draft))
@@ -226,3 +280,7 @@ class Drafting:
         pasted = self._prompt.pasted
         numbers = dict.fromkeys(one.number for one in folds_in(self._prompt.text, pasted))
         return [text_chip(number, pasted[number - 1]) for number in numbers]
+
+
+def _all_missing(problems: Sequence[AttachmentProblem]) -> bool:
+    return all(isinstance(problem, NoSuchFile) for problem in problems)

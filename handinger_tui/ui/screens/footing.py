@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.screen import Screen
 
-from handinger_tui.core.drafts import Draft
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.ui.commands import COMMANDS, Context, beginning, command_named, refusal
 from handinger_tui.ui.launch import Connection, Launch
@@ -26,6 +25,7 @@ from handinger_tui.ui.panels.messages import (
 from handinger_tui.ui.screens.desk import Desk
 from handinger_tui.ui.screens.drafting import Drafting
 from handinger_tui.ui.screens.filing import Filing
+from handinger_tui.ui.screens.queue_editor import QueueEditor
 from handinger_tui.ui.screens.stage import WorkStage
 from handinger_tui.ui.terminal.near import NearCompositor
 from handinger_tui.ui.transcript.view import Transcript
@@ -59,6 +59,7 @@ class Footing(Ground, Screen[None]):
         self.desk: Desk | None = None
         self.pane = pane = SessionPane(beginning, launch.disk, local=launch.local, id="pane")
         self.drafting = Drafting(launch.disk, pane.prompt, pane.chips, self.do, self.draft_changed)
+        self.queue_editor = QueueEditor(self.drafting)
         self.stage = WorkStage(self, now_ms)
         self.filing = Filing(self)
         self.side = Side(id="side")
@@ -114,6 +115,10 @@ class Footing(Ground, Screen[None]):
 
     def action_command(self, name: str, rest: str = "") -> None:
         """Run a command of the table, as if it had been typed."""
+        # Behind the keys that wait in the queue of the box: an Enter before this one counts before it.
+        self.prompt.call_later(self._command, name, rest)
+
+    def _command(self, name: str, rest: str) -> None:
         self.do(self.run_command(name, rest))
 
     async def run_command(self, name: str, rest: str) -> None:
@@ -143,8 +148,8 @@ class Footing(Ground, Screen[None]):
         """Panels came into sight or went: what they show may be old."""
 
     @abstractmethod
-    async def arrive(self, waiting: list[Draft]) -> None:
-        """Show the session the desk stands on; `waiting`: messages that were never sent."""
+    async def switch(self, opening: Callable[[], Awaitable[str]], doing: str = "") -> str:
+        """Show the session whose id `opening` returns; "" when another one was asked for meanwhile."""
 
     @abstractmethod
     async def keep_draft(self) -> None:
@@ -162,6 +167,10 @@ class Footing(Ground, Screen[None]):
     @on(Chips.Removed)
     def _chip_removed(self, event: Chips.Removed) -> None:
         self.drafting.remove(event.chip)
+
+    @on(Chips.Emptied)
+    def _chips_emptied(self) -> None:
+        self.prompt.focus()
 
     @on(Chips.Unfolded)
     def _chip_unfolded(self, event: Chips.Unfolded) -> None:

@@ -46,12 +46,14 @@ class Frontage(Footing):
     @property
     def something_open(self) -> bool:
         """Esc has something to close."""
-        return self.pane.open or self.pane.chips.has_focus or self.side.has_class("-over")
+        focused = self.pane.chips.has_focus or self.pane.queue.has_focus
+        editing = self.queue_editor.edit is not None
+        return self.pane.open or focused or editing or self.side.has_class("-over")
 
     @property
     def watching(self) -> bool:
-        """A turn is under way: a queue that a limit holds is not."""
-        return self.desk is not None and self.desk.session.busy and self.desk.held is None
+        """A turn is being sent or watched: a queue that waits is not."""
+        return self.desk is not None and self.desk.running
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that work only now and then are shown only then."""
@@ -73,7 +75,12 @@ class Frontage(Footing):
         """Close the topmost thing, else go back to the prompt."""
         if self.side.has_class("-over"):
             self.side.remove_class("-over")
-        elif self.pane.open and not self.pane.chips.has_focus:
+        elif self.pane.chips.has_focus or self.pane.queue.has_focus:
+            pass
+        elif self.queue_editor.edit is not None:
+            self.queue_editor.cancel()
+            self.panels_changed()
+        elif self.pane.open:
             self.pane.close_one()
         else:
             self.transcript.point_at_nothing()
@@ -112,13 +119,16 @@ class Frontage(Footing):
         if selected:
             self.stage.copy(selected, "the selection")
             self.clear_selection()
+        elif self.queue_editor.edit is not None:
+            self.queue_editor.cancel()
+            self.panels_changed()
         elif self.prompt.text:
             self.prompt.remember(self.prompt.text)
             self.prompt.put("")
             self.stage.say("Cleared. ↑ brings it back.")
         elif self.drafting.chosen:
             self.drafting.clear_files()
-            self.stage.say("Nothing goes along any more.")
+            self.stage.say("All attachments removed.")
         elif self._pressed_ms is not None and now - self._pressed_ms <= LEAVE_WITHIN_MS:
             self.do(self.stage.leave())
         else:
@@ -140,7 +150,7 @@ class Frontage(Footing):
         if self.pane.chips.display:
             self.pane.chips.focus()
         else:
-            self.stage.say("Nothing goes along yet: @ in your message names a file, /file PATH adds one.")
+            self.stage.say("No attachments yet. Type @ to add a file, or /file PATH.")
 
     def action_suspend(self) -> None:
         """Back to the shell."""

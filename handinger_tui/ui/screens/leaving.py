@@ -45,6 +45,7 @@ def farewell(desk: Desk) -> list[str]:
         lines.append(f"It took:              {money_line(session)}{simulated}")
     if desk.day is not None and desk.day.turns:
         lines.append(f"Today altogether:     {day_line(desk.day)}{simulated}")
+    lines += _queued(desk)
     return lines if local else [*lines, *_left_going(desk)]
 
 
@@ -74,6 +75,17 @@ def _line(usd: Total, spent: Total, turns: int, *, goes_on: bool) -> str:
         so_far = goes_on and spent.missing_turns == 1
         pieces.append(f"{credits_words(spent.value)} so far" if so_far else credits_total_text(spent))
     return " · ".join([*pieces, plural(turns, "turn")])
+
+
+def _queued(desk: Desk) -> list[str]:
+    """Messages that wait for the next start; none of them is sent meanwhile."""
+    waiting = [(session, len(desk.queue_of(session.session_id))) for session in desk.met]
+    return [
+        f"Not sent yet:         {plural(count, 'queued message')}, kept for "
+        f"handinger-tui --resume {one_word(session.session_id)}"
+        for session, count in waiting[:NAMED]
+        if count
+    ]
 
 
 def _left_going(desk: Desk) -> list[str]:

@@ -35,9 +35,13 @@ class RaiseLimit(ModalScreen[Decimal]):
 
     BINDINGS: ClassVar[list[BindingType]] = CLOSE
 
-    def __init__(self, gauge: Gauge, *, sending: bool, simulated: bool = False) -> None:
-        """`sending`: a message is held back, and not only the queue."""
+    def __init__(self, gauge: Gauge, *, sending: bool, simulated: bool = False, about: str = "") -> None:
+        """`sending`: a message is held back, and not only the queue.
+
+        `about`: the title of its session, where another one is on the screen.
+        """
         super().__init__()
+        self._about = about
         self._gauge, self._sending, self._simulated = gauge, sending, simulated
         # A flag of this start outranks whatever is typed here.
         self._raisable = gauge.limit.origin is not Origin.FLAG
@@ -60,6 +64,8 @@ class RaiseLimit(ModalScreen[Decimal]):
 
     def _told(self) -> str:
         happened = KEPT if self._sending else QUEUED
+        if self._about:
+            happened = f"Session: “{self._about}”. Nothing was sent."
         simulated = " Simulated: the local worker charges nothing." if self._simulated else ""
         hint = "" if self._raisable else f"\n\n{raise_hint(self._gauge.limit)}"
         return f"{happened} {STILL}{simulated}{hint}"

@@ -51,7 +51,7 @@ async def look_back(desk: Desk) -> LookedBack:
             found.ended.append(session)
             if session.session_id != desk.session_id:
                 await desk.shelf.mark_unread(session.session_id)
-        elif not session.busy and unwatched(session) is not None:
+        elif not desk.engine.running(session.session_id) and unwatched(session) is not None:
             found.going.append(session)
     return found
 

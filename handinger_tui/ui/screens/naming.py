@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 from handinger_tui.core.attaching import composed, mentioned, typing_at
@@ -82,23 +82,31 @@ class Naming:
                 chips.append(wrong_chip(Kind.NAMED, path, path, one))
         return chips
 
-    async def told(self, text: str) -> tuple[str, list[Attachment]]:
+    @property
+    def looked(self) -> dict[str, Looked]:
+        """The named files, as they were when their chips were made."""
+        return dict(self._found)
+
+    async def resolve(
+        self, text: str, pasted: Sequence[str], looked: Mapping[str, Looked]
+    ) -> tuple[str, list[Attachment]]:
         """What is sent for `text`, and the files it names, each looked at anew.
 
         Raises:
-            AttachmentProblem: one cannot be sent, or is not what its chip told.
+            AttachmentProblem: one cannot be sent, or is not what it was when it was `looked` at.
         """
-        found = {path: await self._look_at(path) for path in mentioned(text).paths}
-        sent = composed(text, self._prompt.pasted, lambda path: not isinstance(found[path], NoSuchFile))
-        return sent.text, [self._checked(path, found[path]) for path in sent.paths]
+        now = {path: await self._look_at(path) for path in mentioned(text).paths}
+        self._found.update((path, one) for path, one in now.items() if path in self._found)
+        sent = composed(text, pasted, lambda path: not isinstance(now[path], NoSuchFile))
+        return sent.text, [_checked(now[path], looked.get(path)) for path in sent.paths]
 
-    def _checked(self, path: str, now: Looked) -> Attachment:
-        before, self._found[path] = self._found.get(path), now
-        if isinstance(now, AttachmentProblem):
-            raise AttachmentProblem(now.summary, AS_TEXT if isinstance(now, NoSuchFile) else now.hint)
-        if isinstance(before, Attachment):
-            same(before, now)
-        return now
+
+def _checked(now: Looked, before: Looked | None) -> Attachment:
+    if isinstance(now, AttachmentProblem):
+        raise AttachmentProblem(now.summary, AS_TEXT if isinstance(now, NoSuchFile) else now.hint)
+    if isinstance(before, Attachment):
+        same(before, now)
+    return now
 
 
 def same(before: Attachment, now: Attachment) -> None:

@@ -47,15 +47,16 @@ async def grant(desk: Desk, stage: Speaking, wish: Wish) -> None:
         HandingerError: a limit of the worker before there is one.
         LedgerError: it is not kept.
     """
-    purse = desk.connection.purse
-    before = await purse.limits(desk.session)
+    purse, session = desk.connection.purse, desk.session
+    session_id = session.session_id
+    before = await purse.limits(session)
     for unit in [wish.unit] if wish.unit else list(Unit):
-        await purse.set_limit(desk.session, wish.scope, unit, wish.amount)
-    now = await desk.release()
+        await purse.set_limit(session, wish.scope, unit, wish.amount)
+    now = await desk.limits_changed(session_id)
     for gauge in now:
         if _meant(wish, gauge.limit.scope, gauge.limit.unit):
             # Told right here, and not once more as a warning.
-            desk.warned.told(desk.session_id, gauge)
+            desk.warned.told(session_id, gauge)
     stage.say(*_told(wish, before, now))
 
 
@@ -93,17 +94,21 @@ def _where(limit: Limit) -> str:
     return f"the {limit.scope} limit {place} ({exact_text(limit.amount, limit.unit)})".replace("  ", " ")
 
 
-async def raise_limit(desk: Desk, stage: Speaking, gauge: Gauge, *, sending: bool) -> bool:
+async def raise_limit(
+    desk: Desk, stage: Speaking, session_id: str, gauge: Gauge, *, sending: bool, about: str = ""
+) -> bool:
     """Ask for a larger amount and set it; False when the person leaves it as it is.
+
+    `about`: the title of the session, where another one is on the screen.
 
     Raises:
         LedgerError: it is not kept.
     """
     purse, limit = desk.connection.purse, gauge.limit
-    desk.warned.told(desk.session_id, gauge)
-    asked = RaiseLimit(gauge, sending=sending, simulated=purse.simulated)
-    amount: Decimal | None = await stage.ask(asked)
+    desk.warned.told(session_id, gauge)
+    question = RaiseLimit(gauge, sending=sending, simulated=purse.simulated, about=about)
+    amount: Decimal | None = await stage.ask(question)
     if amount is None:
         return False
-    await purse.set_limit(desk.session, limit.scope, limit.unit, amount)
+    await purse.set_limit(desk.session_of(session_id), limit.scope, limit.unit, amount)
     return True

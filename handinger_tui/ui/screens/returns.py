@@ -13,11 +13,6 @@ class Returns:
 
     def __init__(self) -> None:
         self._stood: dict[str, tuple[Turn, ...]] = {}
-        self._withdrawn: set[str] = set()
-
-    def withdrawn(self, turn_id: str) -> None:
-        """The person took this turn back: its text is theirs already."""
-        self._withdrawn.add(turn_id)
 
     def met(self, session: Session) -> None:
         """Take a session as it stands, where nothing is known of it yet."""
@@ -34,9 +29,7 @@ class Returns:
         return [
             turn
             for turn in session.turns[same:]
-            if before.get(turn.turn_id) is not turn.status
-            and not turn.live
-            and turn.turn_id not in self._withdrawn
+            if before.get(turn.turn_id) is not turn.status and not turn.live and not turn.withdrawn
         ]
 
 

@@ -7,7 +7,7 @@ import os
 import shlex
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,7 +16,6 @@ from textual.command import CommandPalette
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from handinger_tui.core.drafts import Draft
 from handinger_tui.core.safety import Verdict, clean_line, judge_link
 from handinger_tui.core.turn import FilePart
 from handinger_tui.core.words import plural
@@ -58,13 +57,9 @@ class WorkStage(Looks):
         self._screen.app.push_screen(CommandPalette())
 
     # -- the session -----------------------------------------------------------------------
-    async def arrive(self, waiting: list[Draft]) -> None:
-        """Show the session the desk stands on."""
-        await self._screen.arrive(waiting)
-
-    async def keep_draft(self) -> None:
-        """What is typed goes to disk."""
-        await self._screen.keep_draft()
+    async def switch(self, opening: Callable[[], Awaitable[str]], doing: str = "") -> str:
+        """Show the session whose id `opening` returns; "" when another one was asked for meanwhile."""
+        return await self._screen.switch(opening, doing)
 
     async def leave(self) -> None:
         """Keep the draft, read what today took, then leave."""

@@ -72,11 +72,12 @@ class Till:
             LedgerError
         """
         engine, session_id = self._desk.engine, self._desk.session_id
-        held = engine.held(session_id)
+        hold = self._desk.hold_of(session_id)
         now = await engine.recount(session_id)
         # Spending that falls by itself, as at midnight, starts nothing: a person has to raise the limit.
-        if held is not None and held.limit not in [gauge.limit for gauge in now]:
-            await engine.release(session_id)
+        reached = None if hold is None else hold.gauge
+        if reached is not None and reached.limit not in [gauge.limit for gauge in now]:
+            await engine.resume(session_id)
 
     # -- the chip ----------------------------------------------------------------------
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from textual import on
@@ -15,9 +15,10 @@ from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Turn, TurnStatus
 from handinger_tui.core.words import plural
-from handinger_tui.ui.launch import Connection, Launch
+from handinger_tui.ui.launch import Connection, Launch, Opening
 from handinger_tui.ui.screens.beside import AFTER_PAINT_S, Beside
-from handinger_tui.ui.screens.desk import Desk
+from handinger_tui.ui.screens.desk import FRESH_DRAFT, Desk
+from handinger_tui.ui.screens.drafting import Written
 from handinger_tui.ui.screens.looking import look_back, told
 from handinger_tui.ui.screens.opening import Begun, begin
 from handinger_tui.ui.screens.pulse import Pulse
@@ -31,6 +32,8 @@ PAINTS_PER_S: Final = 10
 """Each takes 6 ms: at this pace following an answer costs a third more than only reading it. What ends, be it
 a text or a turn, does not wait for it."""
 BEATS_PER_S: Final = 4
+STUCK: Final = frozenset({"limit", "unreadable"})
+"""Holds that stand in the header in place of the worker's status."""
 DRAFT_PAUSE_S: Final = 0.5
 """Typing pauses this long before the draft goes to disk."""
 
@@ -50,6 +53,8 @@ class WorkScreen(Submitting):
         self._unsubscribe: Callable[[], None] | None = None
         self._till: Till | None = None
         self._before = ""
+        self._switches = 0
+        """Sessions asked for so far: the last one wins."""
 
     def typed_before(self, text: str) -> None:
         """Text that was typed before there was a prompt to type it into."""
@@ -95,24 +100,48 @@ class WorkScreen(Submitting):
 
     async def _begin(self) -> None:
         desk, launch = self.at_work, self.launch
+        begun = Begun(desk.session_id)
         try:
-            begun = await self._opened(desk)
-            await self.arrive(begun.waiting)
+            recovered = await desk.recover()
+            begun = await begin(desk, launch)
+            self._say_left_open(desk, recovered, begun.session_id)
+            await self._arrive_first(desk, begun)
             # After what was asked for stands: finding those of 2,000 turns takes 0.1 s.
             self.prompt.remember(*await desk.shelf.prompts(), older=True)
+            if begun.problem is not None:
+                raise begun.problem
         except HandingerError:
             # What was to be sent was meant for the session that did not open.
             await self.keep_first(launch.prompt or self.prompt.text)
             if not self.arrived:
-                await self.arrive([])
+                await self._arrive_first(desk, begun)
             raise
-        if begun.said:
-            self.stage.say(begun.said, "warning")
-        await self.send_first(desk)
+        if begun.notice:
+            self.stage.say(begun.notice, "warning")
+        if launch.opening is Opening.WORKER:
+            await desk.watch_unwatched(begun.session_id)
+        await self.send_first(desk, begun.session_id)
         await self.send_early(desk)
         if begun.pick:
             self.action_command("sessions")
         self.do(self._look_back(desk))
+
+    def _say_left_open(self, desk: Desk, recovered: list[str], shown: str) -> None:
+        """What a program before this one left: messages that may have left, and such that surely did not."""
+        checking = sum(desk.engine.running(session_id) for session_id in recovered)
+        if checking:
+            were = "was" if checking == 1 else "were"
+            self.stage.say(f"{plural(checking, 'message')} {were} interrupted last time; checking…")
+        for session_id in recovered:
+            queued = len(desk.queue_of(session_id))
+            # That of the session on the screen stands above its prompt.
+            if queued and session_id != shown:
+                were = "was" if queued == 1 else "were"
+                messages = f"{plural(queued, 'message')} to “{desk.title(session_id)}”"
+                self.stage.say(f"{messages} {were} not sent last time: ^S opens it.")
+
+    async def _arrive_first(self, desk: Desk, begun: Begun) -> None:
+        self._show_session(begun.session_id, await desk.kept_draft(begun.session_id))
 
     async def _look_back(self, desk: Desk) -> None:
         """After everything else: what was left going is looked at once, and told."""
@@ -124,25 +153,81 @@ class WorkScreen(Submitting):
             if isinstance(screen, Reloads):
                 screen.reload()
 
-    async def _opened(self, desk: Desk) -> Begun:
-        recovered = await desk.recover()
-        if recovered:
-            self.stage.say(f"{plural(recovered, 'message')} of an earlier run was interrupted; checking.")
-        return await begin(desk, self.launch)
+    async def switch(self, opening: Callable[[], Awaitable[str]], doing: str = "") -> str:
+        """Show the session whose id `opening` returns, with its draft; "" when another was asked for.
 
-    async def arrive(self, waiting: list[Draft]) -> None:
-        """Show the session the desk stands on, with the text that was being typed in it."""
+        Until then everything goes on with the session on the screen. It changes in one step.
+
+        Raises:
+            HandingerError: it cannot be opened.
+        """
         desk = self.at_work
-        other = self.arrived_at != desk.session_id
-        first, self.arrived_at = not self.arrived_at, desk.session_id
-        if other:
-            draft = await desk.kept_draft()
-            # Somebody may have typed while we were connecting: that stays.
-            if not (first and (self.prompt.text or self.drafting.chosen)):
-                self.drafting.restore(draft)
+        self._switches += 1
+        number = self._switches
+        self.pane.opening(doing)
+        try:
+            kept = await self._keep_draft_behind(desk)
+            session_id = await opening()
+            draft = await desk.kept_draft(session_id)
+        except HandingerError:
+            if number == self._switches:
+                raise
+            return ""
+        finally:
+            if number == self._switches:
+                self.pane.opening("")
+        if number != self._switches:
+            return ""
+        if session_id != self.arrived_at:
+            self._leave_session(desk, kept)
+        self._show_session(session_id, draft)
+        return session_id
+
+    async def _keep_draft_behind(self, desk: Desk) -> Draft:
+        """What is typed goes to disk, for when one comes back to this session; returns it."""
+        session_id, draft = self.arrived_at, self.queue_editor.draft()
+        name = desk.draft_name(session_id) if session_id else FRESH_DRAFT
+        if session_id and name == FRESH_DRAFT and self.sender.sending(session_id):
+            # Its first message is on its way: the text is no draft of the next fresh session.
+            await desk.keep_draft(session_id, draft)
+            await desk.keep_draft(FRESH_DRAFT, Draft())
+        elif session_id:
+            await desk.keep_draft(name, draft)
+        return draft
+
+    def _leave_session(self, desk: Desk, kept: Draft) -> None:
+        """Keep what was typed after the draft went to disk."""
+        if not self.arrived_at:
+            return
+        self.queue_editor.cancel()
+        written = self.drafting.written()
+        if written.draft != kept:
+            sending = self.sender.sending(self.arrived_at)
+            name = self.arrived_at if sending else desk.draft_name(self.arrived_at)
+            self.do(self._keep_written(desk, name, written))
+
+    async def _keep_written(self, desk: Desk, name: str, written: Written) -> None:
+        try:
+            await desk.keep_draft(name, written.draft)
+        except HandingerError:
+            # It is on the screen no more: the history of the prompt is the last place for it.
+            self.drafting.remember(written)
+            raise
+
+    def _show_session(self, session_id: str, draft: Draft) -> None:
+        """Bring a session to the screen, with the text that was being typed in it: one step."""
+        desk = self.at_work
+        other = self.arrived_at != session_id
+        first, self.arrived_at = not self.arrived_at, session_id
+        waiting = desk.show(session_id)
+        # Somebody may have typed while we were connecting: that stays.
+        if other and not (first and (self.prompt.text or self.drafting.chosen)):
+            self.drafting.restore(draft)
         self.pane.trouble(None)
         self.drafting.give_back(waiting)
         self.returns.ended(desk.session)
+        if desk.session.turns:
+            self.do(desk.shelf.mark_read(session_id))
         self._repaint()
         # What is stored is shown at once; whether all of it is in the record of charges can wait for that.
         if self._tick is not None:
@@ -160,8 +245,8 @@ class WorkScreen(Submitting):
 
     async def keep_draft(self) -> None:
         """What is typed goes to disk."""
-        if self.desk is not None and self.arrived_at == self.desk.session_id:
-            await self.desk.keep_draft(self.drafting.draft())
+        if self.desk is not None and self.arrived:
+            await self.desk.keep_draft(self.desk.draft_name(self.arrived_at), self.queue_editor.draft())
 
     def refresh_budget(self) -> None:
         """Show the budget of the desk, and soon what it usually takes."""
@@ -178,8 +263,7 @@ class WorkScreen(Submitting):
         desk = self.at_work
         if session_id == desk.session_id:
             self._repaint()
-            turn = desk.session.current
-            was, self._going = self._going, _going(turn)
+            was, self._going = self._going, _going(_newest_begun(desk.session))
             if self._tick is not None and any(
                 before and not now for before, now in zip(was, self._going, strict=True)
             ):
@@ -191,7 +275,7 @@ class WorkScreen(Submitting):
     def _elsewhere(self, desk: Desk, session: Session) -> None:
         """A session out of sight has news: that it ended is said, and kept as unread."""
         self.returns.met(session)
-        if session.busy:
+        if desk.engine.running(session.session_id):
             return
         if any(turn.status is not TurnStatus.RUNNING for turn in self.returns.ended(session)):
             self.stage.say(f"“{clean_line(session.title, 60)}” has ended: ^S opens it.")
@@ -216,16 +300,24 @@ class WorkScreen(Submitting):
         session, now = desk.session, self.now_ms()
         self._take_home(desk, self.returns.ended(session))
         gauges = desk.engine.gauges(desk.session_id)
-        self.header.limits(gauges, held=desk.held is not None)
+        queue, hold, running = desk.queued, desk.hold, desk.running
+        if not self.sender.sending(session.session_id):
+            left = self.queue_editor.follow({turn.turn_id for turn in queue})
+            if left:
+                self.stage.say(left, "warning")
+        # A worker that was left, or a turn that failed, says more than that messages wait.
+        stuck = hold is not None and hold.reason in STUCK and not running
+        self.header.limits(gauges, held=stuck)
         self.header.show(session, now)
-        self.pane.held, self.pane.gauges = desk.held, gauges
+        self.pane.running, self.pane.queued, self.pane.hold = running, queue, hold
+        self.pane.editing, self.pane.gauges = self.queue_editor.turn_id, gauges
         self.pane.elsewhere = next((clean_line(other.title, 40) for other in desk.going), None)
         self.pane.show(session, now, money=not self.side.display)
         self.beside.show(session)
         self._keep_time()
         self.renew_keys()
         if self.rest is not None:
-            self.rest.streaming = session.current is not None and session.current.live
+            self.rest.streaming = running
             self.rest.start()
 
     def _paint_money(self, desk: Desk) -> None:
@@ -272,6 +364,10 @@ class WorkScreen(Submitting):
         self._typing = self.set_timer(DRAFT_PAUSE_S, lambda: self.do(self.keep_draft()))
         # A letter changes nothing of the session: looking at 2,000 turns for it would double what it costs.
         self.renew_keys()
+
+
+def _newest_begun(session: Session) -> Turn | None:
+    return next((turn for turn in reversed(session.turns) if turn.status is not TurnStatus.QUEUED), None)
 
 
 def _going(turn: Turn | None) -> tuple[bool, bool]:

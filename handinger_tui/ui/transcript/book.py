@@ -7,17 +7,26 @@ ago keeps its height and drops its rows.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from handinger_tui.core.session import Session
 from handinger_tui.core.text import Rope
 from handinger_tui.core.turn import TextPart, Turn
+from handinger_tui.core.walks import same_front
 
 if TYPE_CHECKING:
     from handinger_tui.ui.transcript.page import Page, Unfolded
 
 ReceiptOf = Callable[[Session, Turn], str]
+
+
+def _read_alike(old: Sequence[Turn], new: Sequence[Turn]) -> bool:
+    """The very same readings of as many turns: no receipt can say anything else."""
+    pairs = zip(old, new, strict=False)
+    return len(old) == len(new) and all(
+        a.status is b.status and a.snapshot is b.snapshot and a.before is b.before for a, b in pairs
+    )
 
 
 class Spot(NamedTuple):
@@ -66,15 +75,16 @@ class Book:
 
     def show(self, session: Session) -> int | None:
         """Take in a newer value of the session. Returns the first changed row, None when nothing did."""
-        self.session = session
+        before, self.session = self.session, session
+        same = 0 if before is None else same_front(before.turns, session.turns)
+        moved = before is not None and not _read_alike(before.turns[same:], session.turns[same:])
         first: int | None = None
         for at, turn in enumerate(session.turns):
             if at < len(self.pages) and self.pages[at].turn is turn:
-                # A later receipt can depend on an earlier turn's figures.
-                if first is not None and self.pages[at].blocks is not None:
-                    self._refill(at)
-                continue
-            changed = self._put(at, turn)
+                # A receipt may depend on readings of turns before it and behind it.
+                changed = self._renew_receipt(at) if moved else None
+            else:
+                changed = self._put(at, turn)
             if changed is not None and first is None:
                 first = changed
         if len(self.pages) > len(session.turns):
@@ -98,6 +108,13 @@ class Book:
             page.height, page.measured = estimate(turn, self.width), False
             self._restart(at)
             return self._starts[at]
+        return self._refill(at)
+
+    def _renew_receipt(self, at: int) -> int | None:
+        """Lay out a page again whose receipt says something else; returns its first changed row."""
+        page, session = self.pages[at], self.session
+        if session is None or page.blocks is None or page.receipt == self._receipt(session, page.turn):
+            return None
         return self._refill(at)
 
     def _page(self, turn: Turn) -> Page:

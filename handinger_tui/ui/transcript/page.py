@@ -103,6 +103,8 @@ class Page:
         self.measured = False
         self.blocks: list[Block] | None = None
         self.starts: list[int] = []
+        self.receipt = ""
+        """The receipt that the blocks show."""
         self.ahead: list[Block] = []
         """Blocks made beforehand, for the first `fill`."""
 
@@ -137,7 +139,7 @@ class Page:
 
     def fill(self, receipt: str, width: int, unfolded: Unfolded) -> int | None:
         """Make or renew the blocks. Returns the first changed row of the page, None when nothing changed."""
-        old = self.made
+        old, self.receipt = self.made, receipt
         blocks: list[Block] = []
         changed: int | None = None
         at = 0

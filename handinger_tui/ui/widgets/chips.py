@@ -129,6 +129,9 @@ class Chips(Static):
             super().__init__()
             self.chip = chip
 
+    class Emptied(Message):
+        """The last one went while the keys came here."""
+
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id)
         self.display = False
@@ -144,7 +147,7 @@ class Chips(Static):
         self._chips = list(chips)
         self._at = min(self._at, max(0, len(self._chips) - 1))
         if not chips and self.has_focus:
-            self.screen.focus_previous()
+            self.post_message(self.Emptied())
         self.display = bool(chips)
         self._draw()
 

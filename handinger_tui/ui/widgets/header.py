@@ -17,6 +17,15 @@ from handinger_tui.ui.launch import Badge
 from handinger_tui.ui.widgets.meter import mark
 from handinger_tui.ui.widgets.words import BAD, GOOD, elapsed, retry_words, status_words, under_way
 
+UNFINISHED: Final = frozenset(
+    {
+        TurnStatus.QUEUED,
+        TurnStatus.RUNNING,
+        TurnStatus.INCOMPLETE,
+        TurnStatus.NOT_SENT,
+        TurnStatus.NOT_DELIVERED,
+    }
+)
 BEATS: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -96,7 +105,7 @@ class HeaderLine(Widget):
         if turn is None:
             return Content("")
         style, sign = _look(turn.status)
-        if turn.live:
+        if turn.live and turn.status is not TurnStatus.QUEUED:
             sign = BEATS[self._beats % len(BEATS)]
         took = elapsed(self._session, self._now_ms)
         words = f"  {sign} {retry_words(self._session, self._now_ms) or status_words(self._session)}"
@@ -121,7 +130,7 @@ def _look(status: TurnStatus) -> tuple[str, str]:
         return "$success", "✓"
     if status in BAD:
         return "$error", "✗"
-    if status in (TurnStatus.RUNNING, TurnStatus.INCOMPLETE, TurnStatus.NOT_SENT, TurnStatus.NOT_DELIVERED):
+    if status in UNFINISHED:
         return "$warning", "◌"
     return "$primary", "●"
 

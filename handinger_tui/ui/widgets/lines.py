@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
 from handinger_tui.core.safety import clean, clean_line
-from handinger_tui.core.turn import Turn
-from handinger_tui.core.words import duration, plural
+from handinger_tui.core.words import duration
 from handinger_tui.ui.widgets.words import Advice
 
 
@@ -43,34 +43,6 @@ class Card(Static):
         """Seconds until sending makes sense again; 0 when it does."""
         until = self.advice.wait_until_ms if self.advice is not None else None
         return max(0, -(-(until - now_ms) // 1000)) if until is not None else 0
-
-
-class QueueChips(Static):
-    """Messages that wait for the next turn, one line each, at most three."""
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
-        super().__init__(id=id)
-        self.display = False
-        self._shown: tuple[str, ...] = ()
-
-    def show(self, queued: Sequence[Turn]) -> None:
-        """The queue, oldest first."""
-        ids = tuple(turn.turn_id for turn in queued)
-        if ids == self._shown:
-            return
-        self._shown = ids
-        self.display = bool(queued)
-        lines = [_next(turn) for turn in queued[:3]]
-        if len(queued) > 3:
-            lines.append(Content.styled(f" and {plural(len(queued) - 3, 'more message')}", "$text-muted"))
-        self.update(Content("\n").join(lines))
-
-
-def _next(turn: Turn) -> Content:
-    files = ", ".join(clean_line(file.name, 40) for file in turn.order.attachments)
-    along = (f"  + {files}", "$text-muted") if files else ""
-    said = clean_line(turn.order.prompt, 40 if files else 120)
-    return Content.assemble((" next ", "$background on $secondary"), f" {said}", along)
 
 
 class Suggestions(Static):
@@ -125,18 +97,20 @@ class HintLine(Static):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id)
-        self._told = self._left, self._right = "", ""
+        self._shown = self._left, self._right, self._firm = "", "", False
 
-    def show(self, left: str, right: str) -> None:
-        """Both ends of the line."""
-        if (left, right) != self._told:
-            self._told = left, right
-            self._left, self._right = clean(left), clean(right)
+    def show(self, left: str, right: str, *, firm: bool = False) -> None:
+        """Both ends of the line. `firm`: where both do not fit, the right one goes."""
+        if (left, right, firm) != self._shown:
+            self._shown = left, right, firm
+            self._left, self._right, self._firm = clean(left), clean(right), firm
             self.refresh()
 
     def render(self) -> Content:
-        """The line for its width; the left end gives way."""
+        """The line for its width; unless it is firm, the left end gives way."""
         width = self.content_size.width
+        if self._firm and cell_len(self._left) + cell_len(self._right) + 2 > width:
+            return Content.styled(self._left, "$text-muted").truncate(width, ellipsis=True)
         right = Content.styled(self._right, "$foreground").truncate(max(0, width - 1), ellipsis=True)
         room = max(0, width - right.cell_length - 2)
         pieces = self._left.split(" · ")

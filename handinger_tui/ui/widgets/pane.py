@@ -12,6 +12,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import TextArea
 
+from handinger_tui.core.input import is_leaving
 from handinger_tui.core.limits import Gauge
 from handinger_tui.core.money_index import MoneyIndex
 from handinger_tui.core.session import Session
@@ -23,14 +24,23 @@ from handinger_tui.ui.panels.tally import Tally
 from handinger_tui.ui.transcript.view import Transcript
 from handinger_tui.ui.widgets.chips import Chips
 from handinger_tui.ui.widgets.ground import Rows
-from handinger_tui.ui.widgets.lines import Card, HintLine, QueueChips, Suggestions
+from handinger_tui.ui.widgets.lines import Card, HintLine, Suggestions
 from handinger_tui.ui.widgets.offering import Offering
 from handinger_tui.ui.widgets.prompt import PromptBox
+from handinger_tui.ui.widgets.queue_strip import QueueStrip
 from handinger_tui.ui.widgets.welcome import Welcome
-from handinger_tui.ui.widgets.words import Advice, advice, held_advice, queued_turns, unwatched
+from handinger_tui.ui.widgets.words import (
+    Advice,
+    advice,
+    hold_advice,
+    resume_hint,
+    shown_turns,
+    unwatched,
+)
 
 if TYPE_CHECKING:
     from handinger_tui.core.receipt import Receipts
+    from handinger_tui.engine.holds import Hold
 
 HINT_CELLS: Final = 30
 """So much of the line below the prompt is left to what Enter does, before limits are told there too."""
@@ -58,7 +68,7 @@ class SessionPane(Rows):
         self.transcript = Transcript(self._receipt, id="transcript")
         self.prompt = PromptBox(id="prompt")
         self._welcome = Welcome(local=local, id="welcome")
-        self.card, self._queue = Card(id="card"), QueueChips(id="queue")
+        self.card, self.queue = Card(id="card"), QueueStrip(id="queue")
         self._offers, self._hint = Suggestions(id="offers"), HintLine(id="hint")
         self.chips = Chips(id="chips")
         self.offering = Offering(self.prompt, self._offers, offers, files, self._look_up)
@@ -69,8 +79,15 @@ class SessionPane(Rows):
         self._dismissed: Advice | None = None
         self.elsewhere: str | None = None
         """Title of the newest run that goes on unwatched in some session."""
-        self.held: Gauge | None = None
-        """The limit that holds the queue."""
+        self.running = False
+        """A turn is being sent or watched."""
+        self.hold: Hold | None = None
+        """What holds the queue."""
+        self.queued: tuple[Turn, ...] = ()
+        """The queue."""
+        self.editing: str | None = None
+        """The queued turn that the prompt holds."""
+        self._opening = ""
         self.gauges: tuple[Gauge, ...] = ()
         """How far the limits are used."""
         self._money = self._usual = ""
@@ -84,7 +101,8 @@ class SessionPane(Rows):
             from handinger_tui.core.receipt import Receipts  # noqa: PLC0415 - as said above
 
             self._receipts = Receipts(self.money)
-        return self._receipts.line(session, turn)
+        # The transcript leaves out what was withdrawn; what turns took is worked out over all of them.
+        return self._receipts.line(self._session or session, turn)
 
     def _look_up(self, work: Coroutine[Any, Any, None]) -> None:
         """Have names read from the disk, then say what Enter does with them."""
@@ -100,7 +118,7 @@ class SessionPane(Rows):
         yield self._welcome
         yield self.transcript
         yield self.card
-        yield self._queue
+        yield self.queue
         yield self._offers
         yield self.chips
         with self._entry:
@@ -138,10 +156,9 @@ class SessionPane(Rows):
         if self.transcript.display is not begun:
             self.transcript.display, self._welcome.display = begun, not begun
         if begun:
-            self.transcript.show(session)
-        queued = queued_turns(session, held=self.held is not None)
-        self._queue.show(queued)
-        self.prompt.busy, self.prompt.waiting, self.prompt.ideas = session.busy, bool(queued), not begun
+            self.transcript.show(shown_turns(session, self.queued))
+        self.queue.show(self.queued, self.editing)
+        self.prompt.busy, self.prompt.waiting, self.prompt.ideas = self.running, bool(self.queued), not begun
         self.advise(now_ms)
         self._count(session, money=money)
         self._refresh_lines()
@@ -162,11 +179,22 @@ class SessionPane(Rows):
 
     def advise(self, now_ms: int) -> None:
         """The card: trouble of our own first, else what the newest turn asks for."""
-        of_turn = advice(self._session) if self._session is not None else None
-        newest = self._trouble or (held_advice(self.held) if self.held is not None else of_turn)
+        newest = self._trouble or self._advice()
         if newest is None:
             self._dismissed = None
         self.card.show(None if newest == self._dismissed else newest, now_ms)
+
+    def _advice(self) -> Advice | None:
+        if self._session is None:
+            return None
+        if self.hold is not None and not self.running:
+            return hold_advice(self._session, self.hold, len(self.queued))
+        return advice(self._session, running=self.running)
+
+    def opening(self, text: str) -> None:
+        """Say which session is being opened; "" when that is over."""
+        self._opening = text
+        self._refresh_lines()
 
     def trouble(self, text: str | None) -> None:
         """Say until the next message that something was not sent, and why."""
@@ -212,7 +240,7 @@ class SessionPane(Rows):
         # The list may be that of a text before this one.
         self.offering.changed()
         if event.entered and not self.offering.chooses:
-            self.prompt.post_message(PromptBox.Submitted(self.prompt.text))
+            self.prompt.submit()
         elif not self.offering.take() and self._welcome.display:
             self.prompt.put(self._welcome.next_idea())
 
@@ -225,30 +253,51 @@ class SessionPane(Rows):
             self._told = told
             self._entry.border_subtitle = told
         choosing = "Enter takes the file · ↑↓ choose · Esc closes the list"
-        self._hint.show(choosing if self.prompt.choosing else self._what_enter_does(), self._money)
+        # What Enter does with a queue may cost: it is shown whole.
+        firm = bool(self._opening or self.editing or (self.hold is not None and not self.running))
+        does = choosing if self.prompt.choosing else self._what_enter_does()
+        self._hint.show(does, self._money, firm=firm)
 
     def _what_enter_does(self) -> str:
-        session, text = self._session, self.prompt.text
+        text = self.prompt.text
         if text.startswith("/") and not text.startswith("//"):
             return "Enter runs the command · // sends a text that begins with a slash"
-        if self.held is not None:
-            return (
-                "Enter asks to raise the limit, then sends"
-                if text.strip()
-                else "Enter raises the limit · ↑ takes the message back"
-            )
-        if session is not None and session.busy:
-            return (
-                "Enter queues it for the next turn"
-                if text.strip()
-                else "You can type the next message already"
-            )
+        if is_leaving(text):
+            return "Enter quits"
+        return self._state_hint(typed=bool(text.strip())) or self._idle_hint(typed=bool(text.strip()))
+
+    def _state_hint(self, *, typed: bool) -> str:
+        """What is special now; "" when nothing is."""
+        if self._opening:
+            return self._opening
+        if self.editing is not None:
+            does = "Enter puts it back in the queue" if typed else "Enter leaves it as it was"
+            return f"{does} · Esc leaves the queued message as it was"
+        if self.running:
+            queue = "↑ edits the queue · " if self.queued and not typed else ""
+            return "Enter queues it" if typed else f"{queue}Type ahead: Enter queues it"
+        if self.hold is not None and self._session is not None:
+            return self._hold_hint(self._session, self.hold, typed=typed)
+        return ""
+
+    def _hold_hint(self, session: Session, hold: Hold, *, typed: bool) -> str:
+        count = len(self.queued)
+        if not typed:
+            return f"{resume_hint(session, hold, count)} · ↑ edits the queue"
+        if hold.reason == "limit":
+            return "Enter asks to raise the limit, then sends"
+        if hold.reason == "detached" and unwatched(session) is not None:
+            return "Enter adds it to the queue, which waits until you come back"
+        kept = "the queued message stays" if count == 1 else f"the {count} queued messages stay"
+        return f"Enter sends this now; {kept} held"
+
+    def _idle_hint(self, *, typed: bool) -> str:
         if self.chips.display:
-            does = "Enter sends" if text.strip() else "Say what to do with it, then Enter"
+            does = "Enter sends" if typed else "Add a message, then Enter"
             return f"{does} · F8 what goes along"
-        if text.strip():
+        if typed:
             return "Enter sends · ^J new line"
-        if session is not None and unwatched(session) is not None:
+        if self._session is not None and unwatched(self._session) is not None:
             return "Enter watches the worker again"
         if self.elsewhere is not None:
             return f"Enter watches “{self.elsewhere}”, still going · ? help"

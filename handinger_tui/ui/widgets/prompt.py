@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -22,11 +22,12 @@ class PromptBox(FoldingArea):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PROMPT)
 
     class Submitted(Message):
-        """Enter, or Tab while a turn runs."""
+        """Enter, or Tab while a turn runs. `target`: what the screen showed at that moment."""
 
-        def __init__(self, text: str) -> None:
+        def __init__(self, text: str, target: object = None) -> None:
             super().__init__()
             self.text = text
+            self.target = target
 
     class Marked(Message):
         """Up or Down while completions are offered: mark the next one."""
@@ -42,8 +43,8 @@ class PromptBox(FoldingArea):
             super().__init__()
             self.entered = entered
 
-    class TakeBack(Message):
-        """Up in an empty prompt while messages are queued: take the newest back."""
+    class QueueEntered(Message):
+        """Up in an empty prompt while messages are queued: to the newest of them."""
 
     class Dropped(Message):
         """What was pasted, and stands in the box as `text`, may be files dropped on the terminal."""
@@ -68,6 +69,8 @@ class PromptBox(FoldingArea):
         """Tab on an empty prompt brings an idea."""
         self.waiting = False
         """Messages are queued."""
+        self.target: Callable[[], object] = lambda: None
+        """What a message is submitted with: where it goes, as the screen shows it now."""
         self._past: list[str] = []
         self._at: int | None = None
         self._kept = ""
@@ -147,7 +150,14 @@ class PromptBox(FoldingArea):
         if column == len(line) and line.endswith("\\"):
             self.replace("\n", (row, column - 1), (row, column))
             return
-        self.post_message(self.Completing(entered=True) if self.choosing else self.Submitted(self.text))
+        if self.choosing:
+            self.post_message(self.Completing(entered=True))
+        else:
+            self.submit()
+
+    def submit(self) -> None:
+        """Hand the text over, with where it goes: another session may be on the screen when it arrives."""
+        self.post_message(self.Submitted(self.text, self.target()))
 
     def action_help(self) -> None:
         """The help from an empty prompt; else the sign itself."""
@@ -183,7 +193,7 @@ class PromptBox(FoldingArea):
 
     def _queue(self) -> None:
         if self.text.strip():
-            self.post_message(self.Submitted(self.text))
+            self.submit()
         else:
             self.screen.focus_next()
 
@@ -201,7 +211,7 @@ class PromptBox(FoldingArea):
         elif not self.navigator.is_first_wrapped_line(self.cursor_location):
             self.action_cursor_up()
         elif self.waiting and not self.text:
-            self.post_message(self.TakeBack())
+            self.post_message(self.QueueEntered())
         else:
             self._step(-1)
 

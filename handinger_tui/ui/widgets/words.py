@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.limits import Gauge, Origin, raise_hint, reached_text
 from handinger_tui.core.money import credits_words, usd_text
 from handinger_tui.core.readings import money_of
 from handinger_tui.core.record import dataclass
+from handinger_tui.core.replacing import replace
 from handinger_tui.core.safety import clean_line
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import FREE, LIVE, Kind, Turn, TurnStatus
 from handinger_tui.core.walks import any_with_status, with_status
-from handinger_tui.core.words import duration
+from handinger_tui.core.words import duration, plural
+
+if TYPE_CHECKING:
+    # With every event and dialect of the core: 40 ms, wanted when there is a connection.
+    from handinger_tui.engine.holds import Hold
 
 STATUS_WORDS: Final = {
     TurnStatus.QUEUED: "waiting to be sent",
@@ -29,14 +35,27 @@ STATUS_WORDS: Final = {
     TurnStatus.UNKNOWN: "delivery unknown",
 }
 WORKED_ON: Final = LIVE - {TurnStatus.QUEUED}
+_QUEUED: Final = frozenset({TurnStatus.QUEUED})
+_NOT_SENT: Final = frozenset({TurnStatus.NOT_SENT})
 GOOD: Final = frozenset({TurnStatus.COMPLETED})
 BAD: Final = frozenset({TurnStatus.FAILED, TurnStatus.REJECTED, TurnStatus.UNKNOWN})
 
 
 def under_way(session: Session) -> Turn | None:
-    """The turn to tell about: the one worked on, one that runs on unwatched, or the newest."""
+    """The turn that status and cost speak of: the one worked on, else the newest that the worker knows of.
+
+    A message that was refused, withdrawn or is queued says nothing about the worker; it is
+    spoken of only where no other turn is there.
+    """
     busy = next(with_status(session.turns, WORKED_ON), None)
-    return busy or unwatched(session) or session.current
+    return busy or unwatched(session) or session.sent or newest_shown(session) or session.current
+
+
+def newest_shown(session: Session) -> Turn | None:
+    """The newest turn that is neither queued nor withdrawn."""
+    return next(
+        (turn for turn in reversed(session.turns) if not turn.withdrawn and turn.status not in _QUEUED), None
+    )
 
 
 def unwatched(session: Session) -> Turn | None:
@@ -44,9 +63,18 @@ def unwatched(session: Session) -> Turn | None:
     for turn in reversed(session.turns):
         if turn.status is TurnStatus.RUNNING:
             return turn
-        if turn.status not in FREE:
+        if turn.may_spend:
             return None
     return None
+
+
+def shown_turns(session: Session, queue: Collection[Turn]) -> Session:
+    """The session as its transcript shows it: without the queue, and without what was withdrawn."""
+    if not queue and not any_with_status(session.turns, _NOT_SENT):
+        return session
+    waiting = {turn.turn_id for turn in queue}
+    turns = tuple(turn for turn in session.turns if turn.turn_id not in waiting and not turn.withdrawn)
+    return session if len(turns) == len(session.turns) else replace(session, turns=turns)
 
 
 def status_words(session: Session) -> str:
@@ -70,7 +98,7 @@ def retry_words(session: Session, now_ms: int) -> str:
 def elapsed(session: Session, now_ms: int) -> str:
     """How long the turn has been going, or took."""
     turn = under_way(session)
-    if turn is None:
+    if turn is None or turn.status is TurnStatus.QUEUED:
         return ""
     if turn.live:
         seconds = max(0, now_ms - turn.order.created_ms) // 1000
@@ -124,18 +152,18 @@ _TODO: Final = {
 }
 
 
-def advice(session: Session) -> Advice | None:
-    """What can be done about the newest turn; None when nothing needs doing."""
-    turn = session.current
-    if turn is None or session.busy:
+def advice(session: Session, *, running: bool) -> Advice | None:
+    """What can be done about the newest turn; None when nothing needs doing. `running`: a turn is."""
+    turn = newest_shown(session)
+    if turn is None or running:
         return None
-    if unwatched(session) is not None:
-        return Advice("info", STILL_RUNNING)
     if turn.status is TurnStatus.UNKNOWN:
         look = "the dashboard" if turn.worker_id is None else "the worker (/attach)"
         return Advice(
             "error", f"{_BACK} It was not sent again. Look at {look} first: sending it may cost twice."
         )
+    if unwatched(session) is not None:
+        return Advice("info", STILL_RUNNING)
     if turn.status in FREE:
         return _free(turn)
     return None
@@ -151,8 +179,53 @@ def _free(turn: Turn) -> Advice:
     return Advice(severity, f"{_BACK} Nothing was charged. {todo}")
 
 
-def held_advice(gauge: Gauge) -> Advice:
-    """A limit holds the queue: which, and how it goes on."""
+def hold_advice(session: Session, hold: Hold, count: int) -> Advice:
+    """Why the queue of `count` messages does not go on. What Enter does about it stands below the prompt."""
+    messages = waiting_words(count)
+    of_turn = advice(session, running=False)
+    match hold.reason:
+        case "limit" if hold.gauge is not None:
+            return Advice("warning", _limit_text(hold.gauge))
+        case "unreadable":
+            return Advice("warning", f"Queue held: {hold.detail} {messages}.")
+        case "restored":
+            own = f"{plural(count, 'message')} from last time {_were(count)} not sent."
+        case "detached" if unwatched(session) is not None:
+            own = f"{messages} until you come back."
+        case "detached":
+            own = f"{messages}: the turn you left has ended."
+        case _:
+            own = f"{messages}: the previous turn did not finish."
+    if of_turn is None:
+        return Advice("warning", own)
+    return Advice(of_turn.severity, f"{of_turn.text} {own}", of_turn.wait_until_ms)
+
+
+def resume_hint(session: Session, hold: Hold, count: int) -> str:
+    """What Enter on an empty prompt does about a held queue, and whether that costs."""
+    messages = "the queued message" if count == 1 else f"the {count} queued messages"
+    match hold.reason:
+        case "limit":
+            return "Enter raises the limit"
+        case "unreadable":
+            return f"Enter tries again and sends {messages} (may cost)"
+        case "detached" if unwatched(session) is not None:
+            then = "it is" if count == 1 else "they are"
+            return f"Enter watches again; the queue goes on when the turn ends ({then} sent, may cost)"
+        case _:
+            return f"Enter sends {messages} (may cost)"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def waiting_words(count: int) -> str:
+    """As "2 queued messages wait"."""
+    return f"{plural(count, 'queued message')} {'waits' if count == 1 else 'wait'}"
+
+
+def _limit_text(gauge: Gauge) -> str:
     reached = reached_text(gauge)
     scope = gauge.limit.scope
     how = (
@@ -160,14 +233,4 @@ def held_advice(gauge: Gauge) -> Advice:
         if gauge.limit.origin is Origin.FLAG
         else f"Enter on an empty prompt raises it, as does /limit {scope} AMOUNT."
     )
-    return Advice("warning", f"Queue held: {reached[:1].lower()}{reached[1:]} {how} ↑ takes a message back.")
-
-
-def queued_turns(session: Session, *, held: bool = False) -> tuple[Turn, ...]:
-    """The turns that wait: behind the one under way, or, `held`, for a limit to be raised.
-
-    The first of an idle session whose queue is not held is about to go.
-    """
-    queued = tuple(with_status(session.turns, {TurnStatus.QUEUED}))
-    others = any_with_status(session.turns, WORKED_ON)
-    return queued if others or held else queued[1:]
+    return f"Queue held: {reached[:1].lower()}{reached[1:]} {how} ↑ edits the queue."

@@ -45,9 +45,10 @@ from handinger_tui.ui.widgets.field import Field
 from handinger_tui.ui.widgets.ground import Columns
 from handinger_tui.ui.widgets.header import HeaderLine
 from handinger_tui.ui.widgets.keyline import KeyLine
-from handinger_tui.ui.widgets.lines import Card, HintLine, QueueChips, Suggestions
+from handinger_tui.ui.widgets.lines import Card, HintLine, Suggestions
 from handinger_tui.ui.widgets.pane import SessionPane
 from handinger_tui.ui.widgets.prompt import PromptBox
+from handinger_tui.ui.widgets.queue_strip import QueueStrip
 from handinger_tui.ui.widgets.reflow import Reflow
 from handinger_tui.ui.widgets.side import Grip, Side
 from handinger_tui.ui.widgets.table_view import TableView
@@ -108,7 +109,7 @@ async def around_the_prompt(eye: Eye) -> None:
     """Queue, card, chips, offers, hint, welcome."""
     screen = eye.desktop.app.screen
     for texts in bunches(3):
-        screen.query_one(QueueChips).show([turn(PLANTED.index(text), text) for text in texts])
+        screen.query_one(QueueStrip).show([turn(PLANTED.index(text), text) for text in texts])
         for text in texts:
             file = Attachment(text, text, 3, text)
             screen.query_one(Chips).show(
@@ -309,7 +310,7 @@ SINKS: Final = {
     "transcript": Sink(transcript, (WorkScreen, Transcript, SessionPane, Side, Grip, Columns), OPENED),
     "panels": Sink(panels, (SourcesPanel, FilesPanel, UsagePanel), OPENED),
     "header": Sink(header, (HeaderLine,)),
-    "around the prompt": Sink(around_the_prompt, (QueueChips, Chips, Card, Suggestions, HintLine, Welcome)),
+    "around the prompt": Sink(around_the_prompt, (QueueStrip, Chips, Card, Suggestions, HintLine, Welcome)),
     "prompt": Sink(prompt, (PromptBox,), all_seen=False),
     "passing lines": Sink(passing_lines, ()),
     "dialogs": Sink(dialogs, (Confirm, Choice, Problem, Notice, Ask, Field), all_seen=False),

@@ -78,7 +78,9 @@ async def test_a_path_that_is_no_file_stays_text_and_a_folder_is_named(folder: P
     desktop = desktop_with()
     async with desktop.running() as pilot:
         desktop.app.post_message(Paste("/nowhere/at/all.csv"))
-        await desktop.until(pilot, lambda: desktop.work.prompt.text and not desktop.work.drafting.falling)
+        await desktop.until(
+            pilot, lambda: desktop.work.prompt.text and not desktop.work.drafting.written().drops
+        )
         assert (desktop.work.prompt.text, desktop.said()) == ("/nowhere/at/all.csv", "")
         desktop.work.prompt.put("")
         desktop.app.post_message(Paste(f"{folder / 'sales.csv'} {folder / 'reports'}"))
@@ -118,7 +120,7 @@ async def test_ctrl_c_takes_the_text_first_and_the_files_second() -> None:
         await pilot.press("enter")
         await desktop.until(pilot, lambda: chips(desktop))
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: "needs some text" in desktop.said())
+        await desktop.until(pilot, lambda: "Add a message" in desktop.said())
         await pilot.press("x", "ctrl+c")
         assert (desktop.work.prompt.text, len(chips(desktop))) == ("", 1)
         await pilot.press("ctrl+c")
@@ -223,12 +225,12 @@ async def test_a_queued_message_shows_its_files_and_gives_them_back() -> None:
     async with desktop.running() as pilot:
         await desktop.send(pilot, "first")
         await desktop.send(pilot, "sum up @sales.csv")
-        await desktop.shows(pilot, " next  sum up sales.csv  + sales.csv")
-        await pilot.press("up")
+        await desktop.shows(pilot, " 1  sum up sales.csv  + sales.csv")
+        await pilot.press("up", "enter")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "sum up sales.csv")
         assert chips(desktop) == ["sales.csv 22 B CSV"]
         await pilot.press("enter")
-        await desktop.shows(pilot, " next  sum up sales.csv  + sales.csv")
+        await desktop.shows(pilot, " 1  sum up sales.csv  + sales.csv")
         gate.set()
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
     assert files_of(desktop, 1) == ["sales.csv"]

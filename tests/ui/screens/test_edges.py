@@ -149,6 +149,6 @@ async def test_what_a_killed_run_left_open_is_settled_by_reading_and_never_sent_
     desktop = Desktop(log=as_killed, launch=launch(Opening.LAST), api=FakeApi(workers=[done]))
     desktop.shelf.rows = [row_of(first)]
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: "was interrupted; checking" in desktop.said())
+        await desktop.until(pilot, lambda: "1 message was interrupted last time; checking…" in desktop.said())
         await desktop.shows(pilot, "Half and whole", "✓ completed")
     assert desktop.api.posts == []

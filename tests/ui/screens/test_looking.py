@@ -40,7 +40,7 @@ class Past:
         async with left.running() as pilot:
             await left.send(pilot, prompt)
             await left.shows(pilot, "Half")
-            left.work.at_work.detach()
+            left.engine.detach(left.session.session_id)
             await left.until(pilot, lambda: not left.session.busy)
             session_id = left.session.session_id
         row = summary(

@@ -149,7 +149,7 @@ async def test_the_page_of_a_running_turn_follows_it() -> None:
         await desktop.shows(pilot, "3 of 3", "$0.0123")
         dearer = replace(desktop.session.turns[2], snapshot=reading("0.0500"))
         shown = replace(desktop.session, turns=(*desktop.session.turns[:2], dearer))
-        desktop.engine._desks[shown.session_id].session = shown
+        desktop.engine._actors[shown.session_id].session = shown
         await desktop.shows(pilot, "$0.0254")
 
 
@@ -218,3 +218,25 @@ def test_hostile_text_reaches_neither_screen_nor_clipboard(payload: dict[str, Js
         assert not BAD.search(line.plain), ascii(line.plain)
     for row in receipt_text(receipt_page(shown, own)).splitlines():
         assert not BAD.search(row), ascii(row)
+
+
+def reads(usd: float, steps: int, *prompts: str, busy: bool = False) -> str:
+    """A worker that answered these prompts and took so much."""
+    pairs = [("user", prompt) for prompt in prompts]
+    messages = [{"role": role, "parts": [{"type": "text", "text": text}]} for role, text in pairs]
+    return worker("ok", busy=busy, messages=messages, usage={"costUsd": usd, "steps": steps})
+
+
+async def test_the_line_under_an_earlier_turn_follows_a_later_reading() -> None:
+    half = reads(0.10, 1, "one", busy=True)
+    later = [reads(0.50, 5, "one"), reads(0.60, 5, "one", "two")]
+    api = FakeApi(starts=[says("One"), says("Two", message_id="b")], workers=[half, half, half, *later])
+    desktop = Desktop(api=api)
+    async with desktop.running(110, 40) as pilot:
+        await desktop.send(pilot, "one")
+        await desktop.shows(pilot, "so far: ~0.0 s · 1 step · $0.10")
+        await desktop.until(pilot, lambda: not desktop.session.busy)
+        await desktop.send(pilot, "two")
+        await desktop.until(pilot, lambda: len(desktop.session.turns) == 2 and not desktop.session.busy)
+        await desktop.shows(pilot, "~0.0 s · 5 steps · $0.50")
+        assert "so far: ~0.0 s" not in desktop.text_of("#transcript")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.core.errors import ApiError, Doubtful, NoRoom, Refused, ServerFault, Unreachable
+from handinger_tui.core.frames import Frame
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Kind, Order, TurnStatus
 from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Script, says, worker
@@ -43,10 +44,12 @@ class SlowLog(FakeLog):
         super().__init__()
         self.look = look
 
-    async def open_turn(self, session: Session, order: Order) -> None:
+    async def open_turn(
+        self, session: Session, order: Order, replaces: tuple[str, Frame] | None = None
+    ) -> None:
         await asyncio.sleep(0)
         self.look()
-        await super().open_turn(session, order)
+        await super().open_turn(session, order, replaces)
 
 
 async def test_the_box_is_emptied_only_once_the_order_is_on_disk() -> None:
@@ -94,21 +97,24 @@ async def test_messages_typed_meanwhile_are_queued_shown_and_sent_in_order() -> 
         desktop.work.prompt.put("third")
         await desktop.shows(pilot, "Tab Queue")
         await pilot.press("tab")
-        await desktop.shows(pilot, " next  second", " next  third")
+        await desktop.shows(pilot, " 1  second", " 2  third")
         assert len(desktop.api.posts) == 1
         gate.set()
         await desktop.until(pilot, lambda: not desktop.session.busy)
-        await desktop.until(pilot, lambda: " next " not in desktop.text())
+        await desktop.until(pilot, lambda: not desktop.work.pane.queue.display)
     assert [order.prompt for order in desktop.api.posts] == ["first", "second", "third"]
 
 
-async def test_a_queued_message_is_taken_back_by_up() -> None:
+async def test_a_queued_message_is_reached_by_up_and_dropped() -> None:
     script, gate = held("One")
     desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
     async with desktop.running() as pilot:
         await desktop.send(pilot, "first")
         await desktop.send(pilot, "second")
-        await desktop.shows(pilot, " next  second")
+        await desktop.shows(pilot, " 1  second")
+        await pilot.press("up", "delete")
+        await desktop.until(pilot, lambda: not desktop.work.pane.queue.display)
+        assert desktop.work.prompt.has_focus
         await pilot.press("up")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "second")
         gate.set()

@@ -57,21 +57,6 @@ async def test_a_detached_turn_is_told_as_running_and_enter_watches_it_again() -
     assert len(desktop.api.posts) == 1
 
 
-async def test_what_was_queued_behind_a_detached_turn_is_not_sent_and_comes_back() -> None:
-    script, _gate = held("Half")
-    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", busy=True)]))
-    async with desktop.running() as pilot:
-        await desktop.send(pilot, "first")
-        await desktop.send(pilot, "second")
-        await desktop.shows(pilot, " next  second")
-        await pilot.press("escape")
-        await desktop.until(pilot, lambda: HONEST in plain(desktop))
-        await pilot.press("right", "enter")
-        await desktop.until(pilot, lambda: desktop.work.prompt.text == "second")
-        await desktop.shows(pilot, "still running on the server", "may keep charging")
-    assert len(desktop.api.posts) == 1
-
-
 async def test_leaving_during_a_turn_tells_how_to_come_back_and_that_it_costs() -> None:
     script, _gate = held("Half")
     desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", busy=True)]))
@@ -134,13 +119,13 @@ async def test_esc_closes_the_card_and_the_next_detached_turn_shows_it_again() -
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Do it")
         await desktop.shows(pilot, "Half")
-        desktop.work.at_work.detach()
+        desktop.engine.detach(desktop.session.session_id)
         await desktop.shows(pilot, "█ an empty prompt watches it")
         await pilot.press("escape")
         await desktop.until(pilot, lambda: "an empty prompt watches" not in desktop.text())
         await desktop.send(pilot, "Something else")
         await desktop.shows(pilot, "Again half")
-        desktop.work.at_work.detach()
+        desktop.engine.detach(desktop.session.session_id)
         await desktop.shows(pilot, "█ an empty prompt watches it")
 
 

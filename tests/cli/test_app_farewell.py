@@ -1,0 +1,53 @@
+"""What the terminal shows after the app: also where the history cannot be closed."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import AsyncExitStack
+
+import pytest
+
+from handinger_tui.cli import app as wiring
+from handinger_tui.core.errors import NoRoom
+from handinger_tui.core.secret import Secret
+from handinger_tui.settings import Settings
+from handinger_tui.ui.launch import Connection, Launch
+
+
+class EndedApp:
+    """An app that ends at once."""
+
+    farewell = ("Resume this session:  handinger-tui --resume ses_1",)
+    return_code = 0
+
+    def __init__(self, _launch: Launch) -> None:
+        pass
+
+    async def run_async(self, *, mouse: bool) -> None:
+        assert mouse
+
+
+def launch_on_a_full_disk(_options: object, _settings: object, stack: AsyncExitStack) -> Launch:
+    """A launch whose history cannot be closed."""
+
+    async def close() -> None:
+        raise NoRoom("The disk is full.")
+
+    async def connect() -> Connection:
+        raise AssertionError
+
+    stack.push_async_callback(close)
+    return Launch(connect)
+
+
+async def test_how_to_come_back_is_shown_although_the_history_cannot_be_closed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(wiring, "HandingerApp", EndedApp)
+    monkeypatch.setattr(wiring, "launch_of", launch_on_a_full_disk)
+    monkeypatch.setattr(wiring, "_leave_on_signals", lambda _app: None)
+    with pytest.raises(NoRoom):
+        await wiring._run(
+            argparse.Namespace(), Settings(base_url="https://example.test", key=Secret("")), None
+        )
+    assert EndedApp.farewell[0] in capsys.readouterr().out

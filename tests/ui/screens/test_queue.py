@@ -1,0 +1,417 @@
+"""The queue: held by a detach, a failure, a crash; edited, dropped and moved; and what Enter does then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from copy import deepcopy
+from functools import partial
+
+import pytest
+from textual.pilot import Pilot
+
+from handinger_tui.core.errors import ApiError, Locked, NoHistory, StreamLost, Unreachable
+from handinger_tui.core.frames import Frame
+from handinger_tui.core.session import Session
+from handinger_tui.core.turn import Kind, Order, TurnStatus
+from handinger_tui.ui.launch import Opening
+from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Script, says, worker
+from tests.ui.disk import Disk, posts
+from tests.ui.fakes import PRICED, Desktop, launch, summary
+from tests.ui.screens.test_sending import held
+
+DONE = worker("", **PRICED)
+NUMBERS = ("second", "third", "fourth")
+
+
+def plain(desktop: Desktop) -> str:
+    """The words on the screen, frames and line ends left out."""
+    return " ".join(desktop.text().replace("│", " ").replace("█", " ").split())
+
+
+def running(*bodies: str, log: FakeLog | None = None) -> tuple[Desktop, asyncio.Event]:
+    """A first turn that runs until the event is set, and answers to three more."""
+    script, gate = held("Half")
+    more: list[Script] = [says(f"Answer {at}", message_id=f"m{at}") for at in range(4)]
+    api = FakeApi(starts=[script, *more], workers=[*(bodies or (DONE,))])
+    return Desktop(api=api, log=log or FakeLog(), launch=launch(Opening.FRESH, disk=Disk())), gate
+
+
+async def queue_up(desktop: Desktop, pilot: Pilot[None], *texts: str) -> None:
+    await desktop.send(pilot, "first")
+    await desktop.shows(pilot, "Half")
+    for at in range(len(texts)):
+        await desktop.send(pilot, texts[at])
+        await desktop.until(pilot, partial(shows_chips, desktop, at + 1))
+
+
+def shows_chips(desktop: Desktop, count: int) -> bool:
+    return len(desktop.work.pane.queue.queue) == count
+
+
+def queued(desktop: Desktop) -> list[str]:
+    return [turn.order.prompt for turn in desktop.work.at_work.queued]
+
+
+async def stop_watching(desktop: Desktop, pilot: Pilot[None]) -> None:
+    await pilot.press("escape")
+    await desktop.until(pilot, lambda: "Stop watching?" in plain(desktop))
+    await pilot.press("right", "enter")
+    await desktop.until(pilot, lambda: desktop.session.turns[0].status is TurnStatus.RUNNING)
+    await desktop.rest(pilot)
+
+
+# -- detached and back ---------------------------------------------------------------------------
+async def test_detaching_holds_the_queue_and_coming_back_goes_on_with_it() -> None:
+    going = worker("", busy=True, prompt="first")
+    desktop, _gate = running(going)
+    async with desktop.running(height=30) as pilot:
+        await queue_up(desktop, pilot, "second", "third")
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: "2 queued messages wait until you come back." in plain(desktop))
+        await pilot.press("right", "enter")
+        await desktop.until(pilot, lambda: not desktop.work.at_work.running)
+        await desktop.until(pilot, lambda: "still running on the server" in desktop.text().splitlines()[0])
+        await desktop.until(pilot, lambda: "2 queued messages wait until you come back." in plain(desktop))
+        await desktop.shows(pilot, "Enter watches again", " 1  second", " 2  third")
+        assert "Stop watching" not in desktop.text()
+        assert desktop.work.prompt.text == ""
+        assert queued(desktop) == ["second", "third"]
+        assert len(desktop.api.posts) == 1
+        desktop.api.workers[:] = [worker("Half and whole", prompt="first", **PRICED), DONE]
+        await pilot.press("enter", "enter")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 3)
+        await desktop.until(pilot, lambda: not desktop.session.busy)
+        assert "Half and whole" in desktop.session.turns[0].text
+    assert posts(desktop) == ["first", "second", "third"]
+
+
+async def test_a_message_typed_while_the_worker_is_left_running_waits_with_the_others() -> None:
+    desktop, _gate = running(worker("", busy=True, prompt="first"))
+    async with desktop.running(height=30) as pilot:
+        await queue_up(desktop, pilot, "second")
+        await stop_watching(desktop, pilot)
+        desktop.work.prompt.put("third")
+        await desktop.shows(pilot, "Enter adds it to the queue, which waits until you come back")
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: queued(desktop) == ["second", "third"])
+    assert len(desktop.api.posts) == 1
+
+
+class SlowLog(FakeLog):
+    """Frames are read only once `gate` is set."""
+
+    gate: asyncio.Event | None = None
+
+    async def frames(self, turn_id: str) -> list[Frame]:
+        if self.gate is not None:
+            await self.gate.wait()
+        return await super().frames(turn_id)
+
+
+async def test_enter_pressed_twice_watches_once() -> None:
+    log = SlowLog()
+    desktop, _gate = running(worker("", busy=True, prompt="first"), log=log)
+    follow: Script = [asyncio.Event()]
+    desktop.api.follows[:] = [follow, follow]
+    async with desktop.running(height=30) as pilot:
+        await queue_up(desktop, pilot)
+        await stop_watching(desktop, pilot)
+        log.gate = asyncio.Event()
+        await pilot.press("enter", "enter")
+        log.gate.set()
+        await desktop.until(pilot, lambda: desktop.work.at_work.running)
+        await desktop.rest(pilot)
+        tasks = [task for task in asyncio.all_tasks() if task.get_name().startswith("turn:")]
+        assert len(tasks) == 1
+        sequence = [frame.seq for frame in log.stored[desktop.session.turns[0].turn_id]]
+        assert len(sequence) == len(set(sequence))
+
+
+# -- failed, restored, unreadable ------------------------------------------------------------------
+def failing() -> tuple[Desktop, asyncio.Event]:
+    gate = asyncio.Event()
+    lost = StreamLost(Kind.NETWORK, "The connection was lost.")
+    script: Script = [*says("Half", end=False), gate, lost]
+    broken = worker("", status="failed", prompt="first", error={"message": "Broke."})
+    more: list[Script | ApiError | FakeReply] = [says("Two", message_id="b"), says("Three", message_id="c")]
+    api = FakeApi(starts=[script, *more], workers=[broken, DONE])
+    return Desktop(api=api, launch=launch(Opening.FRESH)), gate
+
+
+async def test_after_a_failed_turn_enter_says_what_it_sends_and_sends_it_once() -> None:
+    desktop, gate = failing()
+    async with desktop.running(height=30) as pilot:
+        await queue_up(desktop, pilot, "second", "third")
+        gate.set()
+        await desktop.until(pilot, lambda: not desktop.work.at_work.running)
+        await desktop.shows(pilot, "Enter sends the 2 queued messages (may cost)")
+        await desktop.until(pilot, lambda: "the previous turn did not finish" in plain(desktop))
+        assert desktop.work.prompt.text == ""
+        assert len(desktop.api.posts) == 1
+        desktop.work.prompt.put("another")
+        await desktop.shows(pilot, "Enter sends this now; the 2 queued messages stay held")
+        desktop.work.prompt.put("")
+        await pilot.press("enter", "enter")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 3)
+    assert posts(desktop) == ["first", "second", "third"]
+
+
+async def test_a_new_message_does_not_take_the_held_ones_along() -> None:
+    desktop, gate = failing()
+    async with desktop.running(height=30) as pilot:
+        await queue_up(desktop, pilot, "second", "third")
+        gate.set()
+        await desktop.until(pilot, lambda: desktop.work.at_work.hold is not None)
+        await desktop.send(pilot, "another")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
+        await desktop.until(pilot, lambda: not desktop.work.at_work.running)
+        assert queued(desktop) == ["second", "third"]
+        await desktop.shows(pilot, " 1  second", " 2  third")
+    assert posts(desktop) == ["first", "another"]
+
+
+async def restored(*texts: str) -> Desktop:
+    """What a program leaves that was killed with a turn that ended and messages that were queued."""
+    first, gate = running()
+    async with first.running() as pilot:
+        await queue_up(first, pilot, *texts)
+        as_killed = deepcopy(first.log)
+        session_id = first.session.session_id
+        gate.set()
+    body = worker("Half and whole", prompt="first", **PRICED)
+    api = FakeApi(starts=[says("Two", message_id="b"), says("Three", message_id="c")], workers=[body])
+    desktop = Desktop(api=api, log=as_killed, launch=launch(Opening.LAST))
+    desktop.shelf.rows = [summary("x", session_id=session_id, worker_id="w1")]
+    return desktop
+
+
+async def test_after_a_crash_the_queue_is_there_again_and_held() -> None:
+    desktop = await restored("second", "third")
+    async with desktop.running(height=30) as pilot:
+        await desktop.until(pilot, lambda: not desktop.work.at_work.running)
+        await desktop.until(pilot, lambda: "2 messages from last time were not sent." in plain(desktop))
+        await desktop.shows(pilot, "Enter sends the 2 queued messages (may cost)", " 1  second", " 2  third")
+        assert "were not sent last time" not in desktop.said()
+        assert desktop.api.posts == []
+        assert "completed" in desktop.text().splitlines()[0]
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
+        await desktop.until(pilot, lambda: not desktop.session.busy)
+    assert posts(desktop) == ["second", "third"]
+
+
+async def test_a_queue_of_another_session_is_named_at_the_start() -> None:
+    desktop = await restored("second", "third")
+    desktop.shelf.rows = []
+    async with desktop.running() as pilot:
+        await desktop.until(
+            pilot, lambda: "2 messages to “first” were not sent last time: ^S opens it." in desktop.said()
+        )
+        assert not desktop.work.pane.queue.display
+        await pilot.press("enter")
+        await desktop.rest(pilot)
+    assert desktop.api.posts == []
+
+
+class UnreadableLog(FakeLog):
+    """Frames of queued turns cannot be read while `locked`."""
+
+    locked = False
+
+    async def frames(self, turn_id: str) -> list[Frame]:
+        if self.locked:
+            raise Locked("The history is locked.", "Close the other program.")
+        return await super().frames(turn_id)
+
+
+async def test_an_unreadable_history_holds_the_queue_by_name_and_enter_tries_again() -> None:
+    log = UnreadableLog()
+    desktop, gate = running(log=log)
+    async with desktop.running(height=30) as pilot:
+        await queue_up(desktop, pilot, "second")
+        log.locked = True
+        gate.set()
+        await desktop.until(pilot, lambda: "Queue held: The history is locked." in plain(desktop))
+        await desktop.shows(pilot, "■ queue held", "Enter tries again")
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: "Still held. The history is locked." in desktop.said())
+        assert len(desktop.api.posts) == 1
+        log.locked = False
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
+
+
+# -- the strip ---------------------------------------------------------------------------------------
+async def test_queued_messages_are_chips_and_no_rows_of_the_transcript() -> None:
+    texts = [f"message {at}" for at in range(1, 11)]
+    desktop, _gate = running()
+    async with desktop.running() as pilot:
+        await queue_up(desktop, pilot, *texts)
+        await desktop.shows(pilot, " 1  message 1", " 3  message 3", "+7 more", "Half")
+        assert desktop.work.pane.queue.size.height == 3
+        assert desktop.text().count("message 2") == 1
+        assert "waiting for its turn" not in desktop.text()
+        await pilot.press("up")
+        await desktop.shows(pilot, " 10  message 10", " 8  message 8", "Enter Edit", "Del Drop")
+
+
+async def test_a_chip_is_edited_in_its_place_and_what_was_typed_comes_back() -> None:
+    desktop, gate = running()
+    async with desktop.running() as pilot:
+        await queue_up(desktop, pilot, *NUMBERS)
+        await pilot.press("up", "up", "enter")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "third")
+        await desktop.shows(pilot, " 2  third", "editing", "Enter puts it back in the queue")
+        await pilot.press(*" time", "enter")
+        await desktop.until(pilot, lambda: queued(desktop) == ["second", "third time", "fourth"])
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "")
+        assert desktop.work.prompt.has_focus
+        await desktop.shows(pilot, " 2  third time", " 3  fourth")
+        assert "Withdrawn" not in desktop.text()
+        gate.set()
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 4)
+        await desktop.until(pilot, lambda: not desktop.session.busy)
+        assert "Withdrawn" not in desktop.text()
+    assert posts(desktop) == ["first", "second", "third time", "fourth"]
+
+
+@pytest.mark.parametrize("leave", [["escape"], ["ctrl+u", "enter"], ["ctrl+c"]])
+async def test_an_edit_that_is_left_changes_nothing(leave: Sequence[str]) -> None:
+    desktop, _gate = running()
+    async with desktop.running() as pilot:
+        await queue_up(desktop, pilot, *NUMBERS)
+        await pilot.press("up", "enter")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "fourth")
+        await pilot.press("x", *leave)
+        await desktop.until(pilot, lambda: desktop.work.queue_editor.edit is None)
+        await desktop.rest(pilot)
+        assert queued(desktop) == [*NUMBERS]
+        assert desktop.work.prompt.text == ""
+        assert "Stop watching?" not in desktop.text()
+    assert len(desktop.api.posts) == 1
+
+
+async def test_what_stood_in_the_prompt_comes_back_after_an_edit_by_the_mouse() -> None:
+    desktop, _gate = running()
+    async with desktop.running() as pilot:
+        await queue_up(desktop, pilot, "second")
+        desktop.work.prompt.put("my own words")
+        assert await pilot.click("#queue", offset=(8, 0))
+        await pilot.press("x")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "my own wordsx")
+        assert queued(desktop) == ["second"]
+        assert await pilot.click("#queue", offset=(8, 0))
+        await pilot.press("enter")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "second")
+        await pilot.press("!", "enter")
+        await desktop.until(pilot, lambda: queued(desktop) == ["second!"])
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "my own wordsx")
+
+
+async def test_a_message_that_leaves_while_it_is_edited_is_sent_once() -> None:
+    desktop, gate = running()
+    async with desktop.running() as pilot:
+        await queue_up(desktop, pilot, "second")
+        await pilot.press("up", "enter", "!")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "second!")
+        gate.set()
+        await desktop.until(pilot, lambda: "was sent unchanged" in desktop.said())
+        await desktop.until(pilot, lambda: not desktop.session.busy)
+        assert desktop.work.prompt.text == "second!"
+    assert posts(desktop) == ["first", "second"]
+
+
+async def test_a_dropped_chip_leaves_no_trace_but_in_the_history_of_the_prompt() -> None:
+    desktop, gate = running()
+    async with desktop.running() as pilot:
+        await queue_up(desktop, pilot, *NUMBERS)
+        await pilot.press("up", "up", "delete")
+        await desktop.until(pilot, lambda: queued(desktop) == ["second", "fourth"])
+        assert desktop.work.pane.queue.has_focus
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.work.prompt.has_focus)
+        assert "third" in desktop.work.prompt.past
+        gate.set()
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 3 and not desktop.session.busy)
+        await desktop.rest(pilot)
+        desktop.app.clear_notifications()
+        await desktop.until(pilot, lambda: "brings the text back" not in desktop.text())
+        assert "third" not in desktop.text()
+        assert "Withdrawn" not in desktop.text()
+        assert "completed" in desktop.text().splitlines()[0]
+    assert posts(desktop) == ["first", "second", "fourth"]
+
+
+async def test_chips_are_moved() -> None:
+    desktop, gate = running()
+    async with desktop.running() as pilot:
+        await queue_up(desktop, pilot, *NUMBERS)
+        # Faster than the screen is painted.
+        await pilot.press("up", "alt+up", "alt+up", "alt+down")
+        await desktop.until(pilot, lambda: queued(desktop) == ["second", "fourth", "third"])
+        await desktop.shows(pilot, " 2  fourth")
+        await pilot.press("down", "down")
+        assert desktop.work.prompt.has_focus
+        gate.set()
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 4)
+    assert posts(desktop) == ["first", "second", "fourth", "third"]
+
+
+# -- a refusal says nothing about the worker -----------------------------------------------------------
+async def test_a_message_that_was_not_sent_leaves_header_and_cost_to_the_last_turn() -> None:
+    api = FakeApi(
+        starts=[says("One"), Unreachable(Kind.CONNECT, "Cannot reach the service.")], workers=[DONE]
+    )
+    desktop = Desktop(api=api)
+    async with desktop.running(width=120) as pilot:
+        await desktop.send(pilot, "first")
+        await desktop.shows(pilot, "✓ completed")
+        await desktop.send(pilot, "second")
+        await desktop.until(pilot, lambda: desktop.work.prompt.text == "second")
+        await desktop.rest(pilot)
+        assert "completed" in desktop.text().splitlines()[0]
+        assert "not sent" not in desktop.text_of("#side").lower()
+
+
+async def test_leaving_names_what_was_not_sent() -> None:
+    desktop, _gate = running()
+    async with desktop.running() as pilot:
+        await queue_up(desktop, pilot, "second", "third")
+        await pilot.press("ctrl+d")
+        await desktop.until(pilot, lambda: desktop.app._exit)
+    farewell = "\n".join(desktop.app.farewell)
+    assert f"2 queued messages, kept for handinger-tui --resume {desktop.session.session_id}" in farewell
+
+
+class StrictLog(FakeLog):
+    """Nothing can be recorded, which somebody has to agree to."""
+
+    agreed = False
+
+    async def open_turn(
+        self, session: Session, order: Order, replaces: tuple[str, Frame] | None = None
+    ) -> None:
+        if not self.agreed:
+            raise NoHistory("There is no history.", "Send without one?")
+        await super().open_turn(session, order, replaces)
+
+
+@pytest.mark.parametrize("agree", [True, False])
+async def test_without_a_history_one_is_asked_once_before_anything_is_sent(*, agree: bool) -> None:
+    log = StrictLog()
+    desktop = Desktop(api=FakeApi(starts=[says("One"), says("Two", message_id="b")], workers=[DONE]), log=log)
+    desktop.without_history = lambda: setattr(log, "agreed", True)
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "first")
+        await desktop.shows(pilot, "Send without a history?", "Limits cannot be checked")
+        assert desktop.api.posts == []
+        await pilot.press(*(["right", "enter"] if agree else ["enter"]))
+        if not agree:
+            await desktop.until(pilot, lambda: "Not sent: There is no history." in plain(desktop))
+            assert desktop.work.prompt.text == "first"
+            assert desktop.api.posts == []
+            return
+        await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
+        await desktop.send(pilot, "second")
+        await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
