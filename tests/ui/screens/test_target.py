@@ -12,6 +12,7 @@ from textual.pilot import Pilot
 
 from handinger_tui.core.drafts import unpacked
 from handinger_tui.core.errors import Doubtful, ServerFault, Unreachable
+from handinger_tui.core.frames import Frame
 from handinger_tui.core.limits import Scope
 from handinger_tui.core.session import Session
 from handinger_tui.core.snapshot import WorkerBody
@@ -297,10 +298,12 @@ class SlowLog(FakeLog):
 
     gate: asyncio.Event | None = None
 
-    async def open_turn(self, session: Session, order: Order) -> None:
+    async def open_turn(
+        self, session: Session, order: Order, replaces: tuple[str, Frame] | None = None
+    ) -> None:
         if self.gate is not None:
             await self.gate.wait()
-        await super().open_turn(session, order)
+        await super().open_turn(session, order, replaces)
 
 
 @pytest.mark.parametrize("typed_behind", [True, False])
