@@ -198,7 +198,9 @@ class Sender:
             return
         self._pane.trouble(None)
         self._drafting.clear_sent(written, message.files)
-        self._finish(submission)
+        if submission.replaces is None:
+            # An edit ends with its `send`: until then nobody may think that its turn just left the queue.
+            self._finish(submission)
         session_id = submission.session_id
         # The first message gives the session, and so its draft, another name.
         if submission.draft_name != desk.draft_name(session_id):
