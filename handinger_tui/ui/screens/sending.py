@@ -91,7 +91,13 @@ class Sender:
             async with self._turns.setdefault(session_id, asyncio.Lock()):
                 return await self._send(desk, submission)
         finally:
-            self._under_way[session_id].remove(submission)
+            self._finish(submission)
+
+    def _finish(self, submission: Submission) -> None:
+        """It stands in the prompt no more, or is not on its way: the same text may be entered again."""
+        under_way = self._under_way[submission.session_id]
+        if submission in under_way:
+            under_way.remove(submission)
 
     def _here(self, submission: Submission) -> bool:
         return self._on_screen() == submission.session_id
@@ -192,6 +198,9 @@ class Sender:
             return
         self._pane.trouble(None)
         self._drafting.clear_sent(written, message.files)
+        if submission.replaces is None:
+            # An edit ends with its `send`: until then nobody may think that its turn just left the queue.
+            self._finish(submission)
         session_id = submission.session_id
         # The first message gives the session, and so its draft, another name.
         if submission.draft_name != desk.draft_name(session_id):
