@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from handinger_tui.core.errors import Damaged
 from handinger_tui.core.fold import fold
-from handinger_tui.core.frames import Frame
+from handinger_tui.core.frames import Frame, Note
 from handinger_tui.core.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.money import Total
 from handinger_tui.core.session import Session, put_turn
@@ -88,11 +88,14 @@ class History:
         self.witness.appending(turn_id, frame, None if frames is None else len(frames))
         if frames is not None:
             frames.append(frame)
+        if frame.event == Note.WATCHING:
+            self.closed.discard(turn_id)
 
     async def flush(self) -> None:
         written = {turn_id: len(frames) for turn_id, frames in self.stored.items()}
         await self.doors.go_through(Door.FLUSH)
-        self.safe |= written
+        for turn_id, count in written.items():
+            self._keep(turn_id, count)
 
     async def move_last(self, turn_id: str) -> None:
         await self.doors.go_through(Door.MOVE_LAST)
@@ -104,9 +107,17 @@ class History:
         self.witness.ending(turn_id)
         written = len(self.stored[turn_id])
         await self.doors.go_through(Door.CLOSE_TURN)
-        self.safe[turn_id] = written
-        self.closed.add(turn_id)
+        self._keep(turn_id, written)
+        if next(turn for turn in session.turns if turn.turn_id == turn_id).live:
+            # It is watched again: the next program has to look after it.
+            self.closed.discard(turn_id)
+        else:
+            self.closed.add(turn_id)
         self.sessions[session.session_id] = session
+
+    def _keep(self, turn_id: str, count: int) -> None:
+        """A crash cannot take these frames any more, whichever write was committed last."""
+        self.safe[turn_id] = max(self.safe.get(turn_id, 0), count)
 
     async def charge(self, session: Session) -> None:
         await self.doors.go_through(Door.CHARGE)

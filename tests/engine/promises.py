@@ -6,6 +6,7 @@ that it shows. He counts events, so "before" and "after" are plain comparisons o
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -172,7 +173,9 @@ class Watchman:
         """An action has ended."""
         self.note(f"{name} ended", f"{session_id} {error!r}" if error else session_id)
         talk = self.talk(session_id)
-        if error is not None and began_at in talk.approvals:
+        # An action goes on when nobody waits for it any more: it was asked for all the same.
+        failed = error is not None and not isinstance(error, asyncio.CancelledError)
+        if failed and began_at in talk.approvals:
             talk.approvals.remove(began_at)
         if name == "aclose":
             self._closed = True
