@@ -40,8 +40,8 @@ def system_now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class HandingerApp(Display):
-    """Shows its first frame, then connects."""
+class HandingerApp(Display, inherit_bindings=False):
+    """Shows its first frame, then connects. Textual's own keys would leave unasked (^Q), or say so (^C)."""
 
     TITLE = "handinger-tui"
     CSS_PATH = STYLESHEET
@@ -115,6 +115,11 @@ class HandingerApp(Display):
         if self._keys is not None and isinstance(event, Key | Paste) and not event.is_forwarded:
             self._keys.append(event)
         else:
+            await self._pass_on(event)
+
+    async def _pass_on(self, event: Event) -> None:
+        typed = isinstance(event, Key | Paste) and not event.is_forwarded and self.screen is self.work
+        if not (typed and self.work.leads_to_prompt(event)):
             await super().on_event(event)
 
     def clear_notifications(self) -> None:
@@ -142,7 +147,7 @@ class HandingerApp(Display):
     async def _next_key(self) -> None:
         """Pass on the keys that waited, each when the one before has been everywhere it goes."""
         if self._keys:
-            await super().on_event(self._keys.pop(0))
+            await self._pass_on(self._keys.pop(0))
             self._behind(self.work.prompt.ancestors_with_self)
         else:
             self._keys = None

@@ -145,7 +145,8 @@ class WorkStage(Looks):
     def find(self, text: str) -> None:
         """Find, and let n and N go on from there."""
         found = self._screen.transcript.find(text)
-        self._screen.transcript.focus()
+        if found:
+            self._screen.browse(self._screen.transcript)
         self.say(f"Found {plural(found, 'time')}. n and N go on." if found else "Not found in this session.")
 
     def sources(self) -> SourcesPanel:

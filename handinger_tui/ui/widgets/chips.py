@@ -144,7 +144,7 @@ class Chips(Static):
         self._chips = list(chips)
         self._at = min(self._at, max(0, len(self._chips) - 1))
         if not chips and self.has_focus:
-            self.screen.focus_previous()
+            self.screen.set_focus(None)
         self.display = bool(chips)
         self._draw()
 

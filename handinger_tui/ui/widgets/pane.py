@@ -67,6 +67,7 @@ class SessionPane(Rows):
         self._budget = "standard"
         self._trouble: Advice | None = None
         self._dismissed: Advice | None = None
+        self._browsed = ""
         self.elsewhere: str | None = None
         """Title of the newest run that goes on unwatched in some session."""
         self.held: Gauge | None = None
@@ -173,6 +174,12 @@ class SessionPane(Rows):
         self._trouble = Advice("error", text) if text else None
         self.advise(0)
 
+    def browse(self, name: str) -> None:
+        """What single keys are for now, in a word; "" for the prompt."""
+        if name != self._browsed:
+            self._browsed = name
+            self._refresh_lines()
+
     # -- what is open ------------------------------------------------------------------------
     @property
     def open(self) -> bool:
@@ -224,8 +231,13 @@ class SessionPane(Rows):
         if not told.is_same(self._told):
             self._told = told
             self._entry.border_subtitle = told
+        self._hint.show(self._what_keys_do(), self._money)
+
+    def _what_keys_do(self) -> str:
+        if self._browsed:
+            return f"Browsing {self._browsed} · Esc or typing returns to the prompt"
         choosing = "Enter takes the file · ↑↓ choose · Esc closes the list"
-        self._hint.show(choosing if self.prompt.choosing else self._what_enter_does(), self._money)
+        return choosing if self.prompt.choosing else self._what_enter_does()
 
     def _what_enter_does(self) -> str:
         session, text = self._session, self.prompt.text
