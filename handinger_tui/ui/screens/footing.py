@@ -115,7 +115,7 @@ class Footing(Ground, Screen[None]):
     def set_focus(
         self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False
     ) -> None:
-        """The prompt has the focus, or what is browsed: no click, Tab or closing gives it to anything else."""
+        """The prompt has the focus, or what is browsed: no click, Tab or closing moves it elsewhere."""
         if widget is None and not self.app.app_focus:
             # The terminal itself lost it, and will give it back.
             super().set_focus(None, scroll_visible, from_app_focus)

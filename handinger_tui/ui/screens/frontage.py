@@ -51,10 +51,6 @@ class Frontage(Footing, inherit_bindings=False):
         """The footer is laid out for the width."""
         self.refresh_bindings()
 
-    def on_screen_suspend(self) -> None:
-        """What is shown above ends the browsing: once it is closed, the prompt has the typist."""
-        self.set_focus(self.prompt)
-
     # -- who is typed to ---------------------------------------------------------------------------
     def leads_to_prompt(self, event: Key | Paste) -> bool:
         """Before a key or a paste goes anywhere: what is none of the keys shown is for the prompt.

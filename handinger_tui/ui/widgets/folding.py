@@ -18,7 +18,6 @@ from handinger_tui.core.attaching import fold, folds_in, refolded, renumbered
 from handinger_tui.core.drafts import Draft
 from handinger_tui.ui.terminal.at_once import AtOnce
 
-
 _SELECTS: Final = ("f6", "f7")
 """Keys of Textual that select all that was typed, for the next letter to replace it."""
 

@@ -183,7 +183,19 @@ class PromptBox(FoldingArea):
 
     def action_undo(self) -> None:
         """Take the last change back."""
-        self.call_later(self.undo)
+        self.call_later(self._go_back, self.undo)
+
+    def action_redo(self) -> None:
+        """Make the change again that was taken back."""
+        self.call_later(self._go_back, self.redo)
+
+    def _go_back(self, change: Callable[[], None]) -> None:
+        # Textual measures the new text with the old cursor, which may stand on a line that has gone.
+        text, before = self.text, self.selection
+        self.move_cursor((0, 0))
+        change()
+        if self.text == text:
+            self.selection = before
 
     # -- actions of the key table --------------------------------------------------------
     def check_action(
