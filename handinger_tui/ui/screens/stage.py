@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shlex
-import subprocess
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from textual.app import SuspendNotSupported
 from textual.command import CommandPalette
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
@@ -101,24 +94,18 @@ class WorkStage(Looks):
         self._screen.refresh_budget()
 
     async def edit(self, text: str) -> str | None:
-        """Hand the terminal to $VISUAL or $EDITOR; turns go on meanwhile."""
-        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
-        if not editor:
-            self.say("No editor is named: set EDITOR.", "warning")
-            return None
+        """Hand the terminal to $VISUAL or $EDITOR; turns go on meanwhile.
+
+        Raises:
+            EditorProblem: the text is unchanged.
+        """
+        from handinger_tui.ui.screens.editing import edit  # noqa: PLC0415 - few use an editor
+        from handinger_tui.ui.terminal.display import Display  # noqa: PLC0415 - as above
+
         app = self._screen.app
-        with tempfile.TemporaryDirectory() as folder:
-            page = Path(folder, "message.md")
-            await asyncio.to_thread(page.write_text, text, encoding="utf-8")
-            try:
-                # Nothing may be painted over the editor, and no turn may wait for it.
-                with app.suspend(), app.batch_update():
-                    # The person's own program, by argument list, no shell.
-                    await asyncio.to_thread(subprocess.run, [*editor, str(page)], check=False)
-            except (OSError, SuspendNotSupported):
-                self.say(f"The editor {editor[0]} could not be started.", "error")
-                return None
-            return (await asyncio.to_thread(page.read_text, encoding="utf-8")).rstrip("\n")
+        if not isinstance(app, Display) or app.lent:
+            return None
+        return await edit(app, text)
 
     # -- what is seen ------------------------------------------------------------------------
     def copy(self, text: str, what: str) -> None:
