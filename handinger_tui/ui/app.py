@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +34,8 @@ from handinger_tui.ui.themes import THEMES, first_theme
 from handinger_tui.ui.transcript.guard import ControlFilter
 from handinger_tui.ui.warming import collect_from_now_on, warm
 
+KEPT_WITHIN_S: Final = 1.0
+"""Whoever ends us does not wait longer for a draft."""
 FAILED: Final = "The program met a fault of its own and has ended; your history is safe."
 
 
@@ -55,6 +59,7 @@ class HandingerApp(Display, inherit_bindings=False):
         self.work = WorkScreen(launch, now_ms)
         self._gate = ControlFilter()
         self._report: Path | None = None
+        self._leaving: asyncio.Task[None] | None = None
         # Keys that come before the prompt has the focus.
         self._keys: list[Event] | None = []
         self._coloured: Theme | None = None
@@ -175,6 +180,21 @@ class HandingerApp(Display, inherit_bindings=False):
                 await self.work.connected(connection)
         if not self.is_headless:
             await warm()
+
+    def leave(self, return_code: int) -> None:
+        """End because a signal says so: what was typed is kept, if that can be done soon."""
+        if self._leaving is not None or self.work.desk is None:
+            self.exit(return_code=return_code)
+        else:
+            self._leaving = asyncio.create_task(self._keep_and_exit(return_code))
+
+    async def _keep_and_exit(self, return_code: int) -> None:
+        try:
+            with suppress(HandingerError, TimeoutError):
+                async with asyncio.timeout(KEPT_WITHIN_S):
+                    await self.work.keep_draft()
+        finally:
+            self.exit(return_code=return_code)
 
     async def action_quit(self) -> None:
         """Every way out keeps what was typed."""

@@ -15,6 +15,7 @@ from handinger_tui.core.turn import FilePart
 from handinger_tui.core.words import plural
 from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.screens.looks import Looks
+from handinger_tui.ui.terminal.display import Display
 
 if TYPE_CHECKING:
     # The screen makes the stage.
@@ -30,6 +31,7 @@ class WorkStage(Looks):
     def __init__(self, screen: Footing, now_ms: Callable[[], int]) -> None:
         super().__init__(screen, now_ms)
         self.drafting = screen.drafting
+        self._editing = False
 
     # -- words and dialogs -----------------------------------------------------------------
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
@@ -100,12 +102,15 @@ class WorkStage(Looks):
             EditorProblem: the text is unchanged.
         """
         from handinger_tui.ui.screens.editing import edit  # noqa: PLC0415 - few use an editor
-        from handinger_tui.ui.terminal.display import Display  # noqa: PLC0415 - as above
 
         app = self._screen.app
-        if not isinstance(app, Display) or app.lent:
+        if self._editing or not isinstance(app, Display):
             return None
-        return await edit(app, text)
+        self._editing = True
+        try:
+            return await edit(app, text)
+        finally:
+            self._editing = False
 
     # -- what is seen ------------------------------------------------------------------------
     def copy(self, text: str, what: str) -> None:

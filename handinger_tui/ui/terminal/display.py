@@ -60,11 +60,6 @@ class Display(App[None]):
         self.app_resume_signal.subscribe(self, lambda _app: self.redraw())
 
     # -- another program in the terminal -------------------------------------------------------
-    @property
-    def lent(self) -> bool:
-        """Another program has the terminal."""
-        return self._program is not None
-
     @contextmanager
     def lent_to(self, program: Foreground) -> Iterator[None]:
         """`program` has the terminal; who wants to leave meanwhile ends it first."""
