@@ -85,7 +85,8 @@ def _leave_on_signals(app: HandingerApp) -> None:
         number = getattr(signal, name, None)
         if number is not None:
             with suppress(NotImplementedError):
-                loop.add_signal_handler(number, partial(app.leave, code))
+                deed = app.interrupt if name == "SIGINT" else app.leave
+                loop.add_signal_handler(number, partial(deed, code))
 
 
 def launch_of(told: argparse.Namespace, settings: Settings, stack: AsyncExitStack) -> Launch:

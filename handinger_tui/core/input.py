@@ -14,9 +14,10 @@ class Empty:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Text for the worker."""
+    """Text for the worker. `sign`: it begins with one that means something else in other programs."""
 
     text: str
+    sign: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,13 @@ Typed = Empty | Prompt | CommandLine
 
 BARE: Final = frozenset({"exit", "quit", ":q"})
 """Words that mean leaving in every program of this kind; nobody pays to send them."""
+
+
+SIGNS: Final = {
+    "!": "It runs no shell command here.",
+    "#": "It adds nothing to a memory here.",
+}
+"""What a text may begin with by habit, and what it does not do."""
 
 
 def classify(text: str) -> Typed:
@@ -49,4 +57,4 @@ def classify(text: str) -> Typed:
         return CommandLine(name.lower(), rest.strip())
     if stripped.lower() in BARE:
         return CommandLine("quit")
-    return Prompt(text.strip("\n"))
+    return Prompt(text.strip("\n"), stripped[0] if stripped[0] in SIGNS else "")

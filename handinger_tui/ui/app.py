@@ -181,6 +181,11 @@ class HandingerApp(Display, inherit_bindings=False):
         if not self.is_headless:
             await warm()
 
+    def interrupt(self, return_code: int) -> None:
+        """End because of SIGINT, unless that was Ctrl+C for a program that gets the terminal."""
+        if not self.takes_interrupt():
+            self.leave(return_code)
+
     def leave(self, return_code: int) -> None:
         """End because a signal says so: what was typed is kept, if that can be done soon."""
         if self._leaving is not None or self.work.desk is None:

@@ -10,7 +10,7 @@ from textual.widgets import TextArea
 
 from handinger_tui.core.drafts import draft_of
 from handinger_tui.core.errors import AttachmentProblem, HandingerError
-from handinger_tui.core.input import CommandLine, Empty, Prompt, classify
+from handinger_tui.core.input import SIGNS, CommandLine, Empty, Prompt, classify
 from handinger_tui.ui.commands import command_named
 from handinger_tui.ui.launch import Launch, Opening
 from handinger_tui.ui.screens.citing import Citing
@@ -30,6 +30,9 @@ class Submitting(Citing):
         """The session on the screen; "" before there is one."""
         self._sender = Sender(self.pane, self.stage, self.drafting)
         self._early = ""
+        self._signs: set[str] = set()
+        """Those that were said to be meant as text."""
+        self._asked_sign = False
 
     @property
     def arrived(self) -> bool:
@@ -56,8 +59,8 @@ class Submitting(Citing):
                 if command_named(name) is not None:
                     self.prompt.let_go(typed)
                 self.do(self.run_command(name, rest))
-            case Prompt(text):
-                self.do(self._send(text, typed))
+            case Prompt() as prompt:
+                self.do(self._send(prompt, typed))
 
     @on(TextArea.SelectionChanged, "#prompt")
     def _moved(self) -> None:
@@ -96,12 +99,33 @@ class Submitting(Citing):
                 return
             await desk.release()
 
-    async def _send(self, text: str, typed: str) -> None:
+    async def _send(self, prompt: Prompt, typed: str) -> None:
         if not self.arrived:
             self._early = typed
             self.stage.say("Still connecting; it is sent as soon as the service is there.")
             return
-        await self._sender.send(self.at_work, text, typed)
+        if await self._meant_as_text(prompt.sign):
+            await self._sender.send(self.at_work, prompt.text, typed)
+
+    async def _meant_as_text(self, sign: str) -> bool:
+        """Asked for each sign until the answer is yes."""
+        if not sign or sign in self._signs:
+            return True
+        if self._asked_sign:
+            # Enter was pressed twice.
+            return False
+        from handinger_tui.ui.screens.dialogs import Confirm  # noqa: PLC0415 - once there is a question
+
+        body = f"{SIGNS[sign]} Sent to the worker as a message, it costs what a message costs."
+        title = f"Send a message that begins with “{sign}”?"
+        self._asked_sign = True
+        try:
+            meant = await self.stage.ask(Confirm(title, body, yes="Send it", no="Do not send"))
+        finally:
+            self._asked_sign = False
+        if meant:
+            self._signs.add(sign)
+        return bool(meant)
 
     async def send_early(self, desk: Desk) -> None:
         """Enter was pressed before we were connected: send now, but only where nothing else was opened."""
@@ -113,8 +137,8 @@ class Submitting(Citing):
             self.stage.say("This is your last session. Enter sends your message here, ^N starts anew.")
             return
         match classify(typed):
-            case Prompt(text):
-                await self._send(text, typed)
+            case Prompt() as prompt:
+                await self._send(prompt, typed)
             case _:
                 return
 

@@ -82,6 +82,10 @@ class Display(App[None]):
         if not again:
             self.set_timer(ENDS_WITHIN_S, self._end_program)
 
+    def takes_interrupt(self) -> bool:
+        """A program that is just being started gets the interrupt."""
+        return self._program is not None and self._program.takes_interrupt()
+
     def _end_program(self) -> None:
         if self._program is not None:
             self._program.end(at_once=True)

@@ -8,10 +8,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from time import monotonic
 from typing import Any, Final
 
 from handinger_tui.core.secrets import without_secrets
 
+SETTLES_IN_S: Final = 0.5
+"""Ctrl+C that comes while the terminal is being handed over reaches us, though it is meant for the program."""
 POSIX: Final = sys.platform != "win32"
 
 
@@ -25,6 +28,7 @@ class Foreground:
         self._argv = list(argv)
         self._process: subprocess.Popen[bytes] | None = None
         self._unwanted = False
+        self._given_at: float | None = None
         self._terminal = sys.__stdin__.fileno() if sys.__stdin__ is not None else 0
 
     def run(self) -> int:
@@ -45,11 +49,21 @@ class Foreground:
             if not POSIX:
                 return process.wait()
             self._give(process.pid)
+            self._given_at = monotonic()
             process.returncode = self._ended(process.pid, attributes)
             return process.returncode
         finally:
             self._give(os.getpgrp() if POSIX else 0)
             self._put_back(attributes)
+
+    def takes_interrupt(self) -> bool:
+        """Pass an interrupt on that came to us while the program was starting; False: it was meant for us."""
+        if self._given_at is not None and monotonic() - self._given_at > SETTLES_IN_S:
+            return False
+        if self._process is not None:
+            with suppress(OSError):
+                os.killpg(self._process.pid, signal.SIGINT)
+        return True
 
     def end(self, *, at_once: bool = False) -> None:
         """Ask it to end, or end it."""
