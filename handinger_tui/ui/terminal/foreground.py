@@ -14,7 +14,7 @@ from typing import Any, Final
 from handinger_tui.core.secrets import without_secrets
 
 SETTLES_IN_S: Final = 0.5
-"""Ctrl+C that comes while the terminal is being handed over reaches us, though it is meant for the program."""
+"""Ctrl+C while the terminal is being handed over reaches us, though it is meant for the program."""
 POSIX: Final = sys.platform != "win32"
 
 
@@ -29,6 +29,7 @@ class Foreground:
         self._process: subprocess.Popen[bytes] | None = None
         self._unwanted = False
         self._given_at: float | None = None
+        self._interrupted = False
         self._terminal = sys.__stdin__.fileno() if sys.__stdin__ is not None else 0
 
     def run(self) -> int:
@@ -50,6 +51,8 @@ class Foreground:
                 return process.wait()
             self._give(process.pid)
             self._given_at = monotonic()
+            if self._interrupted:
+                self._interrupt(process)
             process.returncode = self._ended(process.pid, attributes)
             return process.returncode
         finally:
@@ -58,12 +61,18 @@ class Foreground:
 
     def takes_interrupt(self) -> bool:
         """Pass an interrupt on that came to us while the program was starting; False: it was meant for us."""
-        if self._given_at is not None and monotonic() - self._given_at > SETTLES_IN_S:
+        process = self._process
+        settled = self._given_at is not None and monotonic() - self._given_at > SETTLES_IN_S
+        if settled or (process is not None and process.returncode is not None):
             return False
-        if self._process is not None:
-            with suppress(OSError):
-                os.killpg(self._process.pid, signal.SIGINT)
+        self._interrupted = True
+        if process is not None:
+            self._interrupt(process)
         return True
+
+    def _interrupt(self, process: subprocess.Popen[bytes]) -> None:
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGINT)
 
     def end(self, *, at_once: bool = False) -> None:
         """Ask it to end, or end it."""

@@ -31,7 +31,7 @@ _CUTS: Final[Mapping[str, Cut]] = {
     "ctrl+backspace": _WORD_LEFT,
     "alt+backspace": _WORD_LEFT,
     "ctrl+u": Cut(TextArea.action_delete_to_start_of_line),
-    "ctrl+k": Cut(TextArea.action_delete_to_end_of_line_or_delete_line, forward=True),
+    "ctrl+k": Cut(TextArea.action_delete_to_end_of_line, forward=True),
     "alt+d": Cut(TextArea.action_delete_word_right, forward=True),
 }
 
