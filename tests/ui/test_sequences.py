@@ -14,6 +14,7 @@ from textual.messages import TerminalSupportsSynchronizedOutput
 
 from handinger_tui.ui.terminal import hearing
 from handinger_tui.ui.terminal.hearing import META, Ears, HearingParser
+from handinger_tui.ui.terminal.sequences import PASTE_ENDS
 
 NEWLINE = ("\x1b\r", "\x1b\n", "\x1b[13;2u", "\x1b[13;3u", "\x1b[13;3;13u", "\x1b[13;4u", "\x1b[13;3:1u",
            "\x1b[13;2:2u", "\x1b[13;131u", "\x1b[27;2;13~", "\x1b[27;3;13~", "\x1b[57414;2u", "\x1b[57414;3u",
@@ -110,9 +111,7 @@ def test_a_letter_behind_an_escape_is_typed_or_a_key_with_alt(letter: str) -> No
     assert not any(one.key == "enter" for one in messages)
 
 
-PASTED = st.text(st.sampled_from("ab\r\x1b[31m;~20"), max_size=60).filter(
-    lambda text: "\x1b[201~" not in text
-)
+PASTED = st.text(st.sampled_from("ab\r\x1b[31m;~20"), max_size=60).filter(lambda text: PASTE_ENDS not in text)
 
 
 @given(PASTED, st.lists(st.integers(0, 99)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from handinger_tui.ui.screens.dialogs import Confirm
 from handinger_tui.ui.terminal.hearing import Ears, HearingParser
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import PRICED, Desktop, answers
+from tests.ui.screens.test_sending import held
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -163,22 +163,43 @@ async def test_esc_closes_the_nearest_thing_first() -> None:
 
 
 async def test_esc_in_the_transcript_while_a_turn_runs_comes_back_first() -> None:
-    api = FakeApi(starts=[says("Hello", hold=asyncio.Event())]) if False else answers("Hello", "Again")
-    desktop = Desktop(api=api)
-    gate = asyncio.Event()
-
-    async def hold() -> None:
-        await gate.wait()
-
+    script, gate = held("Half")
+    desktop = Desktop(api=FakeApi(starts=[script], workers=[worker("", **PRICED)]))
     async with desktop.running() as pilot:
-        await desktop.send(pilot, "Hi")
-        await desktop.shows(pilot, "✓ completed")
-        turn = desktop.session.turns[-1]
-        assert turn is not None
-        desktop.work.browse(desktop.work.transcript)
+        await desktop.send(pilot, "Do it")
+        await desktop.shows(pilot, "Half", "Esc Stop watching")
+        await pilot.press("ctrl+up")
+        await desktop.until(pilot, lambda: desktop.work.browsed is desktop.work.transcript)
         await pilot.press("escape")
+        await pilot.pause()
         assert desktop.work.prompt.has_focus
-        assert not isinstance(desktop.app.screen, Confirm)
+        assert desktop.app.screen is desktop.work
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: isinstance(desktop.app.screen, Confirm))
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        await pilot.press("tab", "x")
+        assert desktop.work.prompt.text == "x"
+        gate.set()
+        await desktop.shows(pilot, "✓ completed")
+
+
+async def test_the_last_attachment_taken_away_a_dialog_closed_another_session_opened() -> None:
+    async with answered() as (desktop, pilot):
+        desktop.app.post_message(Paste("line\n" * 30))
+        await desktop.until(pilot, lambda: desktop.work.pane.chips.display)
+        await pilot.press("f8", "x")
+        await desktop.until(pilot, lambda: not desktop.work.pane.chips.display)
+        await pilot.press("a", "f1")
+        await desktop.until(pilot, lambda: desktop.app.screen is not desktop.work)
+        await pilot.press("escape")
+        await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
+        await pilot.press("b")
+        assert desktop.work.prompt.text == "ab"
+        await pilot.press("f4", "ctrl+n")
+        await desktop.shows(pilot, "New session")
+        await pilot.press("s")
+        assert desktop.work.prompt.text == "s"
 
 
 async def test_nothing_leaves_by_ctrl_q_or_is_said_about_it() -> None:
