@@ -123,8 +123,8 @@ class HandingerApp(Display, inherit_bindings=False):
             await self._pass_on(event)
 
     async def _pass_on(self, event: Event) -> None:
-        typed = isinstance(event, Key | Paste) and not event.is_forwarded and self.screen is self.work
-        if not (typed and self.work.leads_to_prompt(event)):
+        typed = event if isinstance(event, Key | Paste) and not event.is_forwarded else None
+        if typed is None or self.screen is not self.work or not self.work.leads_to_prompt(typed):
             await super().on_event(event)
 
     def clear_notifications(self) -> None:

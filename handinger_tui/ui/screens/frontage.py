@@ -88,12 +88,17 @@ class Frontage(Footing, inherit_bindings=False):
         if prompt.offering:
             return self.pane.close_one
         if view.finding:
-            return view.find_clear
+            return self._end_finding
         if self.side.has_class("-over"):
             return self._close_panels
         if self.browsed is not None or view.pointed is not None:
             return self._end_browsing
         return self.pane.close_one if self.pane.open else None
+
+    def _end_finding(self) -> None:
+        self.transcript.find_clear()
+        if self.browsed is self.transcript:
+            self.set_focus(self.prompt)
 
     def _close_panels(self) -> None:
         self.side.remove_class("-over")

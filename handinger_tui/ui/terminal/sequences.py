@@ -8,7 +8,7 @@ included. Here every sequence has an end that does not depend on time, so that i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Final, Literal, NamedTuple
 
 ESC: Final = "\x1b"
@@ -74,7 +74,7 @@ class Cutter:
                 else:
                     yield Piece("sequence", piece)
 
-    def _paste(self, text: str) -> Iterator[Piece]:
+    def _paste(self, text: str) -> Generator[Piece, None, str]:
         """The rest of a paste, and what follows it. Its end may be torn; nothing else in it is a sequence."""
         pasted, end, rest = text.partition(PASTE_ENDS)
         parts = self._pasted = self._pasted or []
