@@ -29,6 +29,13 @@ if TYPE_CHECKING:
     from handinger_tui.core.turn import Attachment
 
 
+ENDED_BY: Final = {
+    "SIGTERM": Exit.TERMINATED,
+    "SIGHUP": Exit.TERMINATED,
+    "SIGINT": Exit.INTERRUPTED,
+    "SIGQUIT": Exit.QUIT,
+}
+"""Exit codes. Keys send none of them: the terminal is in raw mode."""
 SWITCH_S: Final = 0.0005
 """Python's own 5 ms are longer than all that a letter takes."""
 
@@ -88,13 +95,14 @@ def _say_farewell(app: HandingerApp) -> None:
 
 
 def _leave_on_signals(app: HandingerApp) -> None:
-    """SIGTERM and SIGHUP leave as a person would: detached, stored, the terminal put right."""
+    """Signals leave as a person would: detached, stored, the terminal put right."""
     loop = asyncio.get_running_loop()
-    for name in ("SIGTERM", "SIGHUP"):
+    for name, code in ENDED_BY.items():
         number = getattr(signal, name, None)
         if number is not None:
             with suppress(NotImplementedError):
-                loop.add_signal_handler(number, partial(app.exit, return_code=Exit.TERMINATED))
+                deed = app.interrupt if name == "SIGINT" else app.leave
+                loop.add_signal_handler(number, partial(deed, code))
 
 
 def launch_of(told: argparse.Namespace, settings: Settings, stack: AsyncExitStack) -> Launch:

@@ -26,6 +26,7 @@ else:
     import _signal as signal
 
 TERMINATED: Final = 143
+QUIT: Final = 131
 NARROWEST, LOWEST = 40, 12
 PLACEHOLDER: Final = "Ask a worker…   / for commands"
 WIDE: Final = 100
@@ -160,9 +161,9 @@ class EarlyFrame:
                 if signal.getsignal(number) == self._ended:
                     signal.signal(number, action)
 
-    def _ended(self, _number: int, _frame: FrameType | None) -> None:
+    def _ended(self, number: int, _frame: FrameType | None) -> None:
         self.put_back()
-        raise SystemExit(TERMINATED)
+        raise SystemExit(QUIT if number == getattr(signal, "SIGQUIT", None) else TERMINATED)
 
     # -- keys ----------------------------------------------------------------------------------
     def _listen(self) -> None:
@@ -221,4 +222,6 @@ class EarlyFrame:
             return
 
 
-_ENDING: Final = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+_ENDING: Final = tuple(
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
+)

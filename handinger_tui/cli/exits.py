@@ -24,6 +24,7 @@ class Exit(IntEnum):
     LOCAL_IO = 10
     INCOMPLETE = 11
     INTERRUPTED = 130
+    QUIT = 131
     TERMINATED = 143
 
 

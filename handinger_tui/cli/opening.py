@@ -12,6 +12,8 @@ from asyncio import sleep
 from collections.abc import Sequence
 from typing import Final
 
+from handinger_tui.core.secrets import without_secrets
+
 _PATIENCE_S: Final = 2.0
 """An opener that has not failed after this long has handed it over."""
 _LOOKS: Final = 40
@@ -52,7 +54,10 @@ async def open_address(url: str) -> bool:
 async def hand_over(what: str) -> bool:
     """Give an absolute path, or an address that was judged, to the system; False when nobody takes it."""
     if sys.platform == "win32":
-        await asyncio.to_thread(os.startfile, what)
+        try:
+            await asyncio.to_thread(os.startfile, what)
+        except OSError:
+            return False
         return True
     opener = _opener()
     if opener is None or not _has_screen():
@@ -90,7 +95,12 @@ def _started(argv: Sequence[str]) -> subprocess.Popen[bytes] | None:
     try:
         # Whatever it has to say would stand in the middle of our screen.
         return subprocess.Popen(  # noqa: S603 - an argument list, no shell, and judged before
-            argv, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
+            argv,
+            env=without_secrets(os.environ),
+            stdin=nowhere,
+            stdout=nowhere,
+            stderr=nowhere,
+            start_new_session=True,
         )
     except OSError:
         return None

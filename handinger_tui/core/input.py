@@ -14,9 +14,10 @@ class Empty:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Text for the worker."""
+    """Text for the worker. `sign`: it begins with one that means something else in other programs."""
 
     text: str
+    sign: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,13 @@ def is_leaving(text: str) -> bool:
     return text.strip().lower() in BARE
 
 
+SIGNS: Final = {
+    "!": "It runs no shell command here.",
+    "#": "It adds nothing to a memory here.",
+}
+"""What a text may begin with by habit, and what it does not do."""
+
+
 def classify(text: str) -> Typed:
     """Tell prompt, command and nothing apart.
 
@@ -54,4 +62,4 @@ def classify(text: str) -> Typed:
         return CommandLine(name.lower(), rest.strip())
     if is_leaving(stripped):
         return CommandLine("quit")
-    return Prompt(text.strip("\n"))
+    return Prompt(text.strip("\n"), stripped[0] if stripped[0] in SIGNS else "")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +34,8 @@ from handinger_tui.ui.themes import THEMES, first_theme
 from handinger_tui.ui.transcript.guard import ControlFilter
 from handinger_tui.ui.warming import collect_from_now_on, warm
 
+KEPT_WITHIN_S: Final = 1.0
+"""Whoever ends us does not wait longer for a draft."""
 FAILED: Final = "The program met a fault of its own and has ended; your history is safe."
 
 
@@ -40,8 +44,8 @@ def system_now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class HandingerApp(Display):
-    """Shows its first frame, then connects."""
+class HandingerApp(Display, inherit_bindings=False):
+    """Shows its first frame, then connects. Textual's own keys would leave unasked (^Q), or say so (^C)."""
 
     TITLE = "handinger-tui"
     CSS_PATH = STYLESHEET
@@ -55,6 +59,7 @@ class HandingerApp(Display):
         self.work = WorkScreen(launch, now_ms)
         self._gate = ControlFilter()
         self._report: Path | None = None
+        self._leaving: asyncio.Task[None] | None = None
         # Keys that come before the prompt has the focus.
         self._keys: list[Event] | None = []
         self._coloured: Theme | None = None
@@ -115,6 +120,11 @@ class HandingerApp(Display):
         if self._keys is not None and isinstance(event, Key | Paste) and not event.is_forwarded:
             self._keys.append(event)
         else:
+            await self._pass_on(event)
+
+    async def _pass_on(self, event: Event) -> None:
+        typed = event if isinstance(event, Key | Paste) and not event.is_forwarded else None
+        if typed is None or self.screen is not self.work or not self.work.leads_to_prompt(typed):
             await super().on_event(event)
 
     def clear_notifications(self) -> None:
@@ -142,7 +152,7 @@ class HandingerApp(Display):
     async def _next_key(self) -> None:
         """Pass on the keys that waited, each when the one before has been everywhere it goes."""
         if self._keys:
-            await super().on_event(self._keys.pop(0))
+            await self._pass_on(self._keys.pop(0))
             self._behind(self.work.prompt.ancestors_with_self)
         else:
             self._keys = None
@@ -170,6 +180,26 @@ class HandingerApp(Display):
                 await self.work.connected(connection)
         if not self.is_headless:
             await warm()
+
+    def interrupt(self, return_code: int) -> None:
+        """End because of SIGINT, unless that was Ctrl+C for a program that gets the terminal."""
+        if not self.takes_interrupt():
+            self.leave(return_code)
+
+    def leave(self, return_code: int) -> None:
+        """End because a signal says so: what was typed is kept, if that can be done soon."""
+        if self._leaving is not None or self.work.desk is None:
+            self.exit(return_code=return_code)
+        else:
+            self._leaving = asyncio.create_task(self._keep_and_exit(return_code))
+
+    async def _keep_and_exit(self, return_code: int) -> None:
+        try:
+            with suppress(HandingerError, TimeoutError):
+                async with asyncio.timeout(KEPT_WITHIN_S):
+                    await self.work.keep_draft()
+        finally:
+            self.exit(return_code=return_code)
 
     async def action_quit(self) -> None:
         """Every way out keeps what was typed."""

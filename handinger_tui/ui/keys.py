@@ -20,7 +20,7 @@ class Where(StrEnum):
     CHIPS = "On what goes along"
     QUEUE = "On queued messages"
     ANYWHERE = "Anywhere"
-    TRANSCRIPT = "In the transcript"
+    TRANSCRIPT = "While browsing"
     SOURCES = "In the sources"
     SESSIONS = "In the session list"
     LEDGER = "In the ledger"
@@ -77,6 +77,8 @@ KEYS: Final = (
     Key("prompt.newline", "ctrl+j,shift+enter,alt+enter", "newline", "New line", "New line; also \\", _P),
     Key("prompt.queue", "tab", "queue", "Queue", "While a turn runs: queue", _P, 3),
     Key("prompt.complete", "tab", "complete", "Complete", "Complete a command or a file; an idea", _P),
+    Key("prompt.yank", "ctrl+y", "yank", "Yank", "Bring back what ^U, ^W or ^K cut", _P),
+    Key("prompt.undo", "ctrl+underscore,ctrl+minus,alt+z", "undo", "Undo", "Undo the last change", _P),
     Key("prompt.older", "up", "older", "Older", "On the first line: the message before, or the queue", _P),
     Key("prompt.newer", "down", "newer", "Newer", "On the last line: the message after", _P),
     Key(
@@ -105,11 +107,12 @@ KEYS: Final = (
     Key("queue.move_up", "alt+up", "move(-1)", "Move up", "Send it earlier", _Q, 3),
     Key("queue.move_down", "alt+down", "move(1)", "Move down", "Send it later", _Q, 3),
     Key("work.detach", "escape", "command('detach')", "Stop watching", "Leave a running turn", _A, 2),
-    Key("work.back", "escape", "back", "Back", "Close what is open; else back to the prompt", _A),
+    Key("work.back", "escape", "back", "Back", "Close what is open; then browse the answers", _A),
+    Key("work.browse", "ctrl+up", "browse", "Browse", "Read the answers with single keys", _A),
     Key("work.help", "f1", "command('help')", "Help", "Keys and commands", _A, 5),
     Key("work.sessions", "ctrl+s", "command('sessions')", "Sessions", "Open another session", _A, 6),
     Key("work.new", "ctrl+n", "command('new')", "New", "Start with a new worker", _A, 7),
-    Key("work.panels", "ctrl+b", "command('panels')", "Panels", "Usage, sources and files", _A, 8),
+    Key("work.panels", "ctrl+b,f6", "command('panels')", "Panels", "Usage, sources and files", _A, 8),
     Key("work.palette", "ctrl+p", "command('palette')", "Commands", "Every command, to search", _A, 9),
     Key("work.receipt", "ctrl+t", "command('receipt')", "Receipt", "What the last turn took, in full", _A),
     Key("work.ledger", "ctrl+l", "command('ledger')", "Ledger", "What everything took so far", _A),
@@ -123,8 +126,8 @@ KEYS: Final = (
     Key("work.clear", "ctrl+c", "clear", "Clear", "Clear; twice leaves", _A),
     Key("work.leave", "ctrl+d", "leave_if_empty", "Leave", "On an empty prompt: leave", _A),
     Key("work.suspend", "ctrl+z", "suspend", "Suspend", "Back to the shell; fg returns", _A),
-    Key("transcript.next", "j", "transcript('cursor_next')", "Next", "To the next message or code", _T),
-    Key("transcript.previous", "k", "transcript('cursor_previous')", "Previous", "To the one before", _T),
+    Key("transcript.next", "j", "transcript('cursor_next')", "Next", "To the next message or code", _T, 1),
+    Key("transcript.previous", "k", "transcript('cursor_previous')", "Previous", "To the one before", _T, 1),
     Key(
         "transcript.match",
         "n",
@@ -132,13 +135,14 @@ KEYS: Final = (
         "Next match",
         "After a search: the match below",
         _T,
+        2,
     ),
     Key("transcript.match_up", "N", "transcript('find_previous')", "Match before", "The match above", _T),
-    Key("transcript.copy", "y", "copy_current", "Copy", "Copy what the cursor is on", _T),
-    Key("transcript.mention", "m", "mention(1)", "Mention", "To the next place that names a source", _T),
+    Key("transcript.copy", "y", "copy_current", "Copy", "Copy what the cursor is on", _T, 1),
+    Key("transcript.mention", "m", "mention(1)", "Mention", "To the next place that names a source", _T, 2),
     Key("transcript.mention_up", "M", "mention(-1)", "Mention before", "To the place before", _T),
-    Key("transcript.source", "s", "source", "Source", "To the source that is named there", _T),
-    Key("transcript.data", "d", "data", "Data", "The data at the cursor, as a tree or a table", _T),
+    Key("transcript.source", "s", "source", "Source", "To the source that is named there", _T, 2),
+    Key("transcript.data", "d", "data", "Data", "The data at the cursor, as a tree or a table", _T, 3),
     Key("sources.open", "enter", "open", "Open", "Open the source in the browser", _O, 1),
     Key(
         "sources.mention",
@@ -268,9 +272,9 @@ _SPOKEN: Final = {
     "down": "↓",
     "left": "←",
     "right": "→",
-    "f1": "F1",
-    "f2": "F2",
-    "f8": "F8",
+    "underscore": "_",
+    "minus": "-",
+    **{f"f{number}": f"F{number}" for number in range(1, 13)},
     "delete": "Del",
     "ctrl": "Ctrl",
     "shift": "Shift",
@@ -282,8 +286,8 @@ def spoken(key: str) -> str:
     """A key as people write it: "ctrl+s" → "^S", "shift+enter" → "Shift+Enter"."""
     *modifiers, last = key.split("+")
     name = _SPOKEN.get(last, last)
-    if modifiers == ["ctrl"] and len(last) == 1:
-        return f"^{last.upper()}"
+    if modifiers == ["ctrl"] and len(name) == 1 and name not in "↑↓←→":
+        return f"^{name.upper()}"
     if modifiers == ["shift"] and last == "tab":
         return "⇧Tab"
     return "+".join([*(_SPOKEN.get(modifier, modifier) for modifier in modifiers), name])

@@ -9,6 +9,7 @@ from typing import Any, Final
 from textual import on, work
 from textual.app import ComposeResult
 from textual.screen import Screen
+from textual.widget import Widget
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.ui.commands import COMMANDS, Context, beginning, command_named, refusal
@@ -35,6 +36,7 @@ from handinger_tui.ui.widgets.header import HeaderLine
 from handinger_tui.ui.widgets.keyline import KeyLine
 from handinger_tui.ui.widgets.pane import SessionPane
 from handinger_tui.ui.widgets.prompt import PromptBox
+from handinger_tui.ui.widgets.queue_strip import QueueStrip
 from handinger_tui.ui.widgets.side import Side
 
 WIDE: Final = 100
@@ -66,6 +68,8 @@ class Footing(Ground, Screen[None]):
         self.side.share(pane.money)
         self.now_ms = now_ms
         self.header = HeaderLine(local=launch.local, id="header")
+        self.browsed: Widget | None = None
+        """Single keys are for it: a key or a command asked for that, and the screen says so."""
 
     def compose(self) -> ComposeResult:
         """The layout of product.md, section 4."""
@@ -104,6 +108,26 @@ class Footing(Ground, Screen[None]):
         """What the program is connected to."""
         return self.at_work.connection
 
+    # -- the focus -------------------------------------------------------------------------------
+    def browse(self, widget: Widget) -> None:
+        """Single keys are for `widget`, until something else gets the focus."""
+        self.browsed = widget
+        self.set_focus(widget)
+
+    def set_focus(
+        self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False
+    ) -> None:
+        """The prompt has the focus, or what is browsed: no click, Tab or closing moves it elsewhere."""
+        if widget is None and not self.app.app_focus:
+            # The terminal itself lost it, and will give it back.
+            super().set_focus(None, scroll_visible, from_app_focus)
+            return
+        if widget is None or widget is not self.browsed:
+            widget = self.prompt
+            self.browsed = None
+        super().set_focus(widget, scroll_visible, from_app_focus)
+        self.pane.browse(_name_of(self.browsed))
+
     # -- doing -------------------------------------------------------------------------------
     @work(group="do")
     async def do(self, deed: Coroutine[Any, Any, None]) -> None:
@@ -135,7 +159,7 @@ class Footing(Ground, Screen[None]):
         self.side.set_class(self.has_class("-narrow"), "-over")
         self.side.remove_class("-away")
         self.panels_changed()
-        self.side.panels[name].focus()
+        self.browse(self.side.panels[name])
 
     def toggle_panels(self) -> None:
         """Beside on wide terminals, above on narrow ones."""
@@ -208,3 +232,14 @@ class Footing(Ground, Screen[None]):
     @on(CopyFile)
     def _copy_file(self, event: CopyFile) -> None:
         self.filing.copy(event.part)
+
+
+def _name_of(browsed: Widget | None) -> str:
+    """What is browsed, in a word; "" for nothing."""
+    if browsed is None:
+        return ""
+    if isinstance(browsed, Chips):
+        return "attachments"
+    if isinstance(browsed, QueueStrip):
+        return "the queue"
+    return str(browsed.border_title or "the answers")

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import shlex
-import subprocess
-import tempfile
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from textual.app import SuspendNotSupported
 from textual.command import CommandPalette
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
@@ -21,6 +14,7 @@ from handinger_tui.core.turn import FilePart
 from handinger_tui.core.words import plural
 from handinger_tui.ui.panels.sources import SourcesPanel
 from handinger_tui.ui.screens.looks import Looks
+from handinger_tui.ui.terminal.display import Display
 
 if TYPE_CHECKING:
     # The screen makes the stage.
@@ -36,6 +30,7 @@ class WorkStage(Looks):
     def __init__(self, screen: Footing, now_ms: Callable[[], int]) -> None:
         super().__init__(screen, now_ms)
         self.drafting = screen.drafting
+        self._editing = False
 
     # -- words and dialogs -----------------------------------------------------------------
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
@@ -96,24 +91,21 @@ class WorkStage(Looks):
         self._screen.refresh_budget()
 
     async def edit(self, text: str) -> str | None:
-        """Hand the terminal to $VISUAL or $EDITOR; turns go on meanwhile."""
-        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
-        if not editor:
-            self.say("No editor is named: set EDITOR.", "warning")
-            return None
+        """Hand the terminal to $VISUAL or $EDITOR; turns go on meanwhile.
+
+        Raises:
+            EditorProblem: the text is unchanged.
+        """
+        from handinger_tui.ui.screens.editing import edit  # noqa: PLC0415 - few use an editor
+
         app = self._screen.app
-        with tempfile.TemporaryDirectory() as folder:
-            page = Path(folder, "message.md")
-            await asyncio.to_thread(page.write_text, text, encoding="utf-8")
-            try:
-                # Nothing may be painted over the editor, and no turn may wait for it.
-                with app.suspend(), app.batch_update():
-                    # The person's own program, by argument list, no shell.
-                    await asyncio.to_thread(subprocess.run, [*editor, str(page)], check=False)
-            except (OSError, SuspendNotSupported):
-                self.say(f"The editor {editor[0]} could not be started.", "error")
-                return None
-            return (await asyncio.to_thread(page.read_text, encoding="utf-8")).rstrip("\n")
+        if self._editing or not isinstance(app, Display):
+            return None
+        self._editing = True
+        try:
+            return await edit(app, text)
+        finally:
+            self._editing = False
 
     # -- what is seen ------------------------------------------------------------------------
     def copy(self, text: str, what: str) -> None:
@@ -140,7 +132,8 @@ class WorkStage(Looks):
     def find(self, text: str) -> None:
         """Find, and let n and N go on from there."""
         found = self._screen.transcript.find(text)
-        self._screen.transcript.focus()
+        if found:
+            self._screen.browse(self._screen.transcript)
         self.say(f"Found {plural(found, 'time')}. n and N go on." if found else "Not found in this session.")
 
     def sources(self) -> SourcesPanel:

@@ -11,7 +11,7 @@ from textual import on
 from textual.widgets import TextArea
 
 from handinger_tui.core.errors import AttachmentProblem, HandingerError
-from handinger_tui.core.input import CommandLine, Empty, Prompt, classify
+from handinger_tui.core.input import SIGNS, CommandLine, Empty, Prompt, classify
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.turn import Turn
 from handinger_tui.ui.commands import command_named
@@ -50,6 +50,9 @@ class Submitting(Citing):
         self._early = ""
         self._resuming: set[str] = set()
         """Sessions whose held queue somebody asked to go on."""
+        self._signs: set[str] = set()
+        """Those that were said to be meant as text."""
+        self._asked_sign = False
 
     @property
     def arrived(self) -> bool:
@@ -98,8 +101,16 @@ class Submitting(Citing):
                 if command_named(name) is not None:
                     self.drafting.clear_sent(written, ())
                 self.do(self.run_command(name, rest))
-            case Prompt(text):
-                self._send(replace(target, written=written), text)
+            case Prompt(text, sign):
+                target = replace(target, written=written)
+                if not sign or sign in self._signs:
+                    self._send(target, text)
+                else:
+                    self.do(self._send_if_meant(target, text, sign))
+
+    async def _send_if_meant(self, target: Target, text: str, sign: str) -> None:
+        if await self._meant_as_text(sign):
+            self._send(target, text)
 
     def _send(self, target: Target, text: str) -> None:
         if target.replaces is None and self._must_wait(target.session_id):
@@ -183,6 +194,24 @@ class Submitting(Citing):
         if await self.switch(partial(desk.open, going)):
             await desk.watch_unwatched(going)
 
+    async def _meant_as_text(self, sign: str) -> bool:
+        """Asked for each sign until the answer is yes."""
+        if self._asked_sign:
+            # Enter was pressed twice.
+            return False
+        from handinger_tui.ui.screens.dialogs import Confirm  # noqa: PLC0415 - once there is a question
+
+        body = f"{SIGNS[sign]} Sent to the worker as a message, it costs what a message costs."
+        title = f"Send a message that begins with “{sign}”?"
+        self._asked_sign = True
+        try:
+            meant = await self.stage.ask(Confirm(title, body, yes="Send it", no="Do not send"))
+        finally:
+            self._asked_sign = False
+        if meant:
+            self._signs.add(sign)
+        return bool(meant)
+
     async def send_early(self, desk: Desk) -> None:
         """Enter was pressed before we were connected: send now, but only where nothing else was opened."""
         typed, self._early = self._early, ""
@@ -221,7 +250,13 @@ class Submitting(Citing):
     # -- the queue -------------------------------------------------------------------------
     @on(PromptBox.QueueEntered)
     def _enter_queue(self) -> None:
-        self.pane.queue.enter()
+        if self.pane.queue.queue:
+            self.pane.queue.mark_newest()
+            self.browse(self.pane.queue)
+
+    @on(QueueStrip.Clicked)
+    def _click_queue(self) -> None:
+        self.browse(self.pane.queue)
 
     @on(QueueStrip.Left)
     def _leave_queue(self, event: QueueStrip.Left) -> None:

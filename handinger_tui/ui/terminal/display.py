@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import RenderableType
@@ -18,6 +20,7 @@ from handinger_tui.ui.terminal.board import Board
 from handinger_tui.ui.terminal.hearing import TerminalAnswer
 
 if TYPE_CHECKING:
+    from handinger_tui.ui.terminal.foreground import Foreground
     from handinger_tui.ui.terminal.pictures import Pictures
 
 CHECKS_PER_S: Final = 240
@@ -26,6 +29,9 @@ CHECKS_PER_S: Final = 240
 Its own 60 let a key that comes just after a paint wait for up to two periods: while text streams, half of
 the time that a letter takes. What paints often has a pace of its own (`screens.work`).
 """
+
+ENDS_WITHIN_S: Final = 2.0
+"""A program that has the terminal gets so much time for its own end."""
 
 # Read as a screen makes its timer; the setting in Textual's environment holds for animations, too.
 vars(textual_screen)["UPDATE_PERIOD"] = 1 / CHECKS_PER_S
@@ -39,6 +45,8 @@ class Display(App[None]):
         self.board = Board()
         self._choice = pictures
         self._pictures: Pictures | None = None
+        self._program: Foreground | None = None
+        self._leaves_with: int | None = None
         super().__init__(driver_class=driver_class)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
@@ -51,6 +59,38 @@ class Display(App[None]):
         """A shell or an editor had the terminal meanwhile."""
         self.app_resume_signal.subscribe(self, lambda _app: self.redraw())
 
+    # -- another program in the terminal -------------------------------------------------------
+    @contextmanager
+    def lent_to(self, program: Foreground) -> Iterator[None]:
+        """`program` has the terminal; who wants to leave meanwhile ends it first."""
+        self._program = program
+        try:
+            yield
+        finally:
+            self._program = None
+            if self._leaves_with is not None:
+                # Behind the return of the terminal.
+                self.call_later(self.exit, return_code=self._leaves_with)
+
+    def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
+        """As Textual's own, once no other program has the terminal."""
+        if self._program is None:
+            super().exit(result, return_code, message)
+            return
+        again, self._leaves_with = self._leaves_with is not None, return_code
+        self._program.end(at_once=again)
+        if not again:
+            self.set_timer(ENDS_WITHIN_S, self._end_program)
+
+    def takes_interrupt(self) -> bool:
+        """A program that is just being started gets the interrupt."""
+        return self._program is not None and self._program.takes_interrupt()
+
+    def _end_program(self) -> None:
+        if self._program is not None:
+            self._program.end(at_once=True)
+
+    # -- pictures --------------------------------------------------------------------------------
     @property
     def pictures(self) -> Pictures:
         """Real pictures, where the terminal shows them."""

@@ -6,15 +6,20 @@ into the prompt. Until something was asked, all of this costs one look at a flag
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
 from typing import Any, Final
 
+from textual import constants
 from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.driver import Driver
+from textual.events import Key, Paste
 from textual.message import Message
+
+from handinger_tui.ui.terminal.sequences import ESC, Cutter, Piece, plain
 
 _BODY: Final = r"[\x20-\x7e]{0,400}"
 _END: Final = r"(?:\x1b\\|\x9c|\x07)"
@@ -80,33 +85,100 @@ class Ears:
         return "" if sure else held
 
 
+META: Final = {
+    "\r": "alt+enter",
+    "\n": "alt+enter",
+    "\x7f": "alt+backspace",
+    "\x08": "alt+backspace",
+    "b": "ctrl+left",
+    "f": "ctrl+right",
+    "d": "alt+d",
+    "z": "alt+z",
+}
+"""Alt with a key, which most terminals send as ESC and the key. All others are Esc, then the key: whoever
+presses Esc and types on sends the same bytes, and his letters must not be lost."""
+_BACKTAB: Final = "\x1b\t"
+"""Shift+Tab on the Linux console."""
+_LINE_BREAK: Final = "\x1bOM"
+"""Shift+Enter of Konsole, and Enter of a keypad in a mode that is never asked for."""
+
+
 class HearingParser(XTermParser):
-    """As Textual's own, but for answers: they become messages."""
+    """As Textual's own, but for answers, which become messages, and for whatever begins with ESC."""
 
     def __init__(self, ears: Ears, debug: bool = False) -> None:
         self._ears = ears
+        self._cutter = Cutter()
+        self._since = 0.0
         super().__init__(debug)
 
     @property
     def unsure(self) -> bool:
         """The last signs may be a key, or the beginning of something longer: time tells, by `tick`."""
-        return self._ears.holds or self._timeout_time is not None
+        return self._ears.holds or self._cutter.waits
 
     def feed(self, data: str) -> Iterable[Message]:
         """Keys, and answers before them."""
-        return self._heard(data) if data and self._ears.asked else super().feed(data)
+        if not data:
+            return super().feed(data)
+        return self._heard(data) if self._ears.asked else self._cut(data)
 
-    def _heard(self, data: str) -> Iterable[Message]:
+    def _heard(self, data: str) -> Iterator[Message]:
         text, answers = self._ears.hear(data, monotonic())
         yield from map(TerminalAnswer, answers)
         if text:
-            yield from super().feed(text)
+            yield from self._cut(text)
+
+    def _cut(self, data: str) -> Iterator[Message]:
+        for piece in self._cutter.cut(data):
+            yield from self._messages(piece)
+        if self._cutter.waits:
+            self._since = monotonic()
+
+    def _messages(self, piece: Piece) -> Iterable[Message]:
+        if piece.kind == "paste":
+            return [Paste(piece.text.replace("\x00", ""))]
+        if piece.kind == "typed":
+            return super().feed(piece.text)
+        if piece.text == ESC:
+            return [Key("escape", ESC)]
+        if piece.text == _LINE_BREAK:
+            return [Key("shift+enter", None)]
+        if piece.text[1] in "[O":
+            return self._sequence(piece.text)
+        if piece.text[1] in META:
+            return [Key(META[piece.text[1]], None)]
+        if piece.text == _BACKTAB and os.environ.get("TERM", "").startswith("linux"):
+            return super().feed(_BACKTAB)
+        return [Key("escape", ESC), *super().feed(piece.text[1:])]
+
+    def _sequence(self, sequence: str) -> list[Message]:
+        spelled = plain(sequence)
+        heard = list(super().feed(spelled)) if spelled else []
+        if self._timeout_time is None:
+            return heard
+        # Textual does not know it, and waits for more: it is told that nothing comes.
+        self._timeout_time = 0.0
+        for _ in super().tick():
+            pass
+        report = sequence[-1].isalpha() or sequence[-1] == "~"
+        if report and len(sequence) > len("\x1b[x"):
+            return []
+        return [Key("escape", ESC), *super().feed(sequence[1:])]
 
     def tick(self) -> Iterable[Message]:
         """Some time has passed."""
-        if self._ears.asked and (keys := self._ears.let_go(monotonic())):
-            yield from super().feed(keys)
-        yield from super().tick()
+        now = monotonic()
+        if self._ears.asked and (keys := self._ears.let_go(now)):
+            yield from self._cut(keys)
+        if self._cutter.waits:
+            sure = self._cutter.sure
+            if now - self._since >= (_TORN_S if sure else constants.ESCAPE_DELAY):
+                held = self._cutter.let_go()
+                if not sure:
+                    yield Key("escape", ESC)
+                    if len(held) > 1:
+                        yield from super().feed(held[1:])
 
 
 class HearingDriver(Driver):

@@ -31,11 +31,14 @@ class StraightWriter(WriterThread):
         self._rest: Final[Queue[bytes | None]] = Queue(MAX_QUEUED_WRITES)
         # A signal may have the same thread write in the middle of writing.
         self._lock: Final = RLock()
+        self._stopped = False
         self._behind = 0
         """Texts that wait in the thread: all others go behind them."""
 
     def write(self, text: str) -> None:
-        """Write, or have the thread do so."""
+        """Write, or have the thread do so. Behind the end there is nobody to write: it goes nowhere."""
+        if self._stopped:
+            return
         data = text.encode(*self._spelling)
         with self._lock:
             if self._own is not None and not self._behind:
@@ -55,6 +58,9 @@ class StraightWriter(WriterThread):
 
     def stop(self) -> None:
         """Wait until all is written."""
+        if self._stopped:
+            return
+        self._stopped = True
         self._rest.put(None)
         self.join()
         if self._own is not None:

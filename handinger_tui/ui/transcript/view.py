@@ -171,7 +171,7 @@ class Transcript(Pointing):
 
         self._search = search(self.session, text) if self.session is not None else None
         if self._search is None or not self._search.hits:
-            self.refresh()
+            self.find_clear()
             return 0
         self._search.at = len(self._search.hits)
         self._step(-1)
@@ -184,6 +184,11 @@ class Transcript(Pointing):
     def find_previous(self) -> None:
         """Go to the match above."""
         self._step(-1)
+
+    @property
+    def finding(self) -> bool:
+        """Matches are marked."""
+        return self._search is not None
 
     def find_clear(self) -> None:
         """Take the marks away."""

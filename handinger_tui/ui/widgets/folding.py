@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import ClassVar, Final
 
+from textual.binding import Binding, BindingType
 from textual.events import Event, Key
 from textual.geometry import Region
 from textual.scroll_view import ScrollView
@@ -17,9 +18,16 @@ from handinger_tui.core.attaching import fold, folds_in, refolded, renumbered
 from handinger_tui.core.drafts import Draft
 from handinger_tui.ui.terminal.at_once import AtOnce
 
+_SELECTS: Final = ("f6", "f7")
+"""Keys of Textual that select all that was typed, for the next letter to replace it."""
 
-class FoldingArea(TextArea):
+
+class FoldingArea(TextArea, inherit_bindings=False):
     """Its text holds chips for pasted texts. The cursor never stands in one, no edit leaves half of one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        one for one in TextArea.BINDINGS if not (isinstance(one, Binding) and one.key in _SELECTS)
+    ]
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
         self.pasted: list[str] = []
@@ -124,11 +132,12 @@ class FoldingArea(TextArea):
 _CORRECTIONS: Final[Mapping[str, Callable[[FoldingArea], None]]] = {
     "backspace": lambda box: box.action_delete_left(),
     "delete": lambda box: box.action_delete_right(),
-    "ctrl+w": lambda box: box.action_delete_word_left(),
-    "ctrl+u": lambda box: box.action_delete_to_start_of_line(),
     "left": lambda box: box.action_cursor_left(),
     "right": lambda box: box.action_cursor_right(),
-    "home": lambda box: box.action_cursor_line_start(),
+    **dict.fromkeys(("ctrl+left", "alt+left", "alt+b"), lambda box: box.action_cursor_word_left()),
+    **dict.fromkeys(("ctrl+right", "alt+right", "alt+f"), lambda box: box.action_cursor_word_right()),
+    **dict.fromkeys(("home", "ctrl+a"), lambda box: box.action_cursor_line_start()),
+    "ctrl+e": lambda box: box.action_cursor_line_end(),
 }
 
 

@@ -77,6 +77,7 @@ class SessionPane(Rows):
         self._budget = "standard"
         self._trouble: Advice | None = None
         self._dismissed: Advice | None = None
+        self._browsed = ""
         self.elsewhere: str | None = None
         """Title of the newest run that goes on unwatched in some session."""
         self.running = False
@@ -201,6 +202,12 @@ class SessionPane(Rows):
         self._trouble = Advice("error", text) if text else None
         self.advise(0)
 
+    def browse(self, name: str) -> None:
+        """What single keys are for now, in a word; "" for the prompt."""
+        if name != self._browsed:
+            self._browsed = name
+            self._refresh_lines()
+
     # -- what is open ------------------------------------------------------------------------
     @property
     def open(self) -> bool:
@@ -252,11 +259,15 @@ class SessionPane(Rows):
         if not told.is_same(self._told):
             self._told = told
             self._entry.border_subtitle = told
-        choosing = "Enter takes the file · ↑↓ choose · Esc closes the list"
         # What Enter does with a queue may cost: it is shown whole.
         firm = bool(self._opening or self.editing or (self.hold is not None and not self.running))
-        does = choosing if self.prompt.choosing else self._what_enter_does()
-        self._hint.show(does, self._money, firm=firm)
+        self._hint.show(self._what_keys_do(), self._money, firm=firm)
+
+    def _what_keys_do(self) -> str:
+        if self._browsed:
+            return f"Browsing {self._browsed} · Esc or typing returns to the prompt"
+        choosing = "Enter takes the file · ↑↓ choose · Esc closes the list"
+        return choosing if self.prompt.choosing else self._what_enter_does()
 
     def _what_enter_does(self) -> str:
         text = self.prompt.text

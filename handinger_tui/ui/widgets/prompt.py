@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Final, NamedTuple
 
 from textual.binding import BindingType
-from textual.events import Paste
+from textual.events import Key, Paste
 from textual.message import Message
+from textual.widgets import TextArea
+from textual.widgets.text_area import Edit, EditResult
 
 from handinger_tui.core.attaching import is_big
 from handinger_tui.core.pasting import pasted_paths
 from handinger_tui.core.safety import clean
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.widgets.folding import FoldingArea
+
+
+class Cut(NamedTuple):
+    """How a key cuts; `forward`: what it takes stood behind the cursor."""
+
+    act: Callable[[TextArea], None]
+    forward: bool = False
+
+
+_WORD_LEFT: Final = Cut(TextArea.action_delete_word_left)
+_CUTS: Final[Mapping[str, Cut]] = {
+    "ctrl+w": _WORD_LEFT,
+    "ctrl+backspace": _WORD_LEFT,
+    "alt+backspace": _WORD_LEFT,
+    "ctrl+u": Cut(TextArea.action_delete_to_start_of_line),
+    "ctrl+k": Cut(TextArea.action_delete_to_end_of_line, forward=True),
+    "alt+d": Cut(TextArea.action_delete_word_right, forward=True),
+}
 
 
 class PromptBox(FoldingArea):
@@ -74,6 +94,10 @@ class PromptBox(FoldingArea):
         self._past: list[str] = []
         self._at: int | None = None
         self._kept = ""
+        self._cut = ""
+        """What yanking brings back: all that was cut by keys without another in between."""
+        self._cutting = False
+        self._taken = ""
 
     # -- text ----------------------------------------------------------------------------
     def put(self, text: str) -> None:
@@ -125,6 +149,57 @@ class PromptBox(FoldingArea):
             self.fold_in(event.text)
             self.focus()
 
+    # -- cutting -----------------------------------------------------------------------------
+    def on_key(self, event: Key) -> None:
+        """Cut among the letters, in the order in which they were typed."""
+        cut = _CUTS.get(event.key)
+        if cut is None:
+            self._cutting = False
+            return
+        event.stop()
+        event.prevent_default()
+        before, self._taken = self.text, ""
+        cut.act(self)
+        if not self._taken:
+            return
+        if not self._cutting:
+            self._cut = ""
+        self._cut = self._cut + self._taken if cut.forward else self._taken + self._cut
+        self._cutting = True
+        if not self.text:
+            self.remember(before)
+
+    def edit(self, edit: Edit) -> EditResult:
+        """Know what was taken out."""
+        done = super().edit(edit)
+        self._taken = done.replaced_text
+        return done
+
+    def action_yank(self) -> None:
+        """Put in what was cut last."""
+        self.call_later(self._yank)
+
+    def _yank(self) -> None:
+        self._cutting = False
+        done = self.replace(self._cut, *self.selection, maintain_selection_offset=False)
+        self.move_cursor(done.end_location)
+
+    def action_undo(self) -> None:
+        """Take the last change back."""
+        self.call_later(self._go_back, self.undo)
+
+    def action_redo(self) -> None:
+        """Make the change again that was taken back."""
+        self.call_later(self._go_back, self.redo)
+
+    def _go_back(self, change: Callable[[], None]) -> None:
+        # Textual measures the new text with the old cursor, which may stand on a line that has gone.
+        text, before = self.text, self.selection
+        self.move_cursor((0, 0))
+        change()
+        if self.text == text:
+            self.selection = before
+
     # -- actions of the key table --------------------------------------------------------
     def check_action(
         self,
@@ -135,7 +210,8 @@ class PromptBox(FoldingArea):
         if action == "queue":
             return self.busy and not self.offering
         if action == "complete":
-            return self.offering or (self.ideas and not self.text)
+            # It is the prompt's own key also where it does nothing: the focus stays.
+            return not self.check_action("queue", ())
         return True
 
     # Textual runs these at the app, ahead of the letters that were typed before and still wait in
@@ -188,18 +264,20 @@ class PromptBox(FoldingArea):
         self.scroll_cursor_visible()
 
     def action_queue(self) -> None:
-        """Queue the text for the next turn; without one, Tab goes on to the next widget."""
+        """Queue the text for the next turn."""
         self.call_later(self._queue)
 
     def _queue(self) -> None:
         if self.text.strip():
             self.submit()
-        else:
-            self.screen.focus_next()
 
     def action_complete(self) -> None:
-        """Complete what is typed."""
-        self.call_later(self.post_message, self.Completing())
+        """Complete what is typed; on an empty prompt bring an idea."""
+        self.call_later(self._complete)
+
+    def _complete(self) -> None:
+        if self.offering or (self.ideas and not self.text):
+            self.post_message(self.Completing())
 
     def action_older(self) -> None:
         """The text before, from the first line; else a line up."""

@@ -48,6 +48,9 @@ class QueueStrip(Static):
             self.turn = turn
             self.to = to
 
+    class Clicked(Message):
+        """A message was chosen with the mouse: keys are for the queue now."""
+
     class Left(Message):
         """Back to the prompt, with a letter that was typed here where there is one."""
 
@@ -79,11 +82,10 @@ class QueueStrip(Static):
         self.display = bool(queue)
         self._draw()
 
-    def enter(self) -> None:
-        """Take the focus, with the newest message marked."""
+    def mark_newest(self) -> None:
+        """Mark the newest message, for keys that come here next."""
         if self.queue:
             self._marked, self._clicked = self.queue[-1].turn_id, False
-            self.focus()
 
     @property
     def _place(self) -> int:
@@ -190,4 +192,5 @@ class QueueStrip(Static):
         at = event.get_content_offset(self)
         if at is not None and self._first + at.y < len(self.queue):
             self._marked, self._clicked = self.queue[self._first + at.y].turn_id, True
+            self.post_message(self.Clicked())
             self._draw()

@@ -209,6 +209,6 @@ async def test_help_names_every_command_and_key_group() -> None:
     desktop = Desktop()
     async with desktop.running(120, 260) as pilot:
         await pilot.press("f1")
-        await desktop.shows(pilot, "Commands", "In the prompt", "Anywhere", "In the transcript", "Money")
+        await desktop.shows(pilot, "Commands", "In the prompt", "Anywhere", "While browsing", "Money")
         for command in COMMANDS:
             assert f"/{command.name}" in desktop.text()

@@ -282,7 +282,7 @@ async def test_files_stay_with_the_draft_of_their_session_and_over_a_restart() -
         desktop.work.do(desktop.work.run_command("sessions", first))
         await desktop.until(pilot, lambda: chips(desktop) == ["sales.csv 22 B CSV"])
         assert desktop.work.prompt.text == "for later"
-        await pilot.press("ctrl+q")
+        desktop.work.do(desktop.work.stage.leave())
         await desktop.until(pilot, lambda: desktop.app._exit)
     again = desktop_with("Done")
     again.shelf.drafts = desktop.shelf.drafts

@@ -123,7 +123,7 @@ DEEDS: tuple[Callable[[PromptBox], object], ...] = (
     PromptBox.action_delete_word_right,
     PromptBox.action_delete_to_start_of_line,
     PromptBox.action_delete_to_end_of_line,
-    PromptBox.action_undo,
+    lambda box: box.undo(),
     PromptBox.action_redo,
     lambda box: box.move_cursor((0, 7)),
 )

@@ -112,7 +112,7 @@ async def test_leaving_keeps_what_was_typed_and_the_next_start_brings_it_back() 
     desktop = Desktop()
     async with desktop.running() as pilot:
         desktop.work.prompt.put("unsent")
-        await pilot.press("ctrl+q")
+        desktop.work.do(desktop.work.stage.leave())
         await desktop.until(pilot, lambda: desktop.app._exit)
     assert desktop.shelf.drafts[FRESH_DRAFT] == "unsent"
     again = Desktop()

@@ -1,0 +1,126 @@
+"""The person's own editor in a real terminal: whatever becomes of it, the app goes on with the text."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.terminal import Terminal, terminal
+
+pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
+TEXT = "half a thought"
+HANGS = "tail -f"
+"""Shows the text, and never ends by itself."""
+
+
+def editor(folder: Path, script: str) -> str:
+    """An editor that runs `script` on the file "$1"."""
+    path = folder / "editor"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o700)
+    return str(path)
+
+
+def start(window: Terminal, home: Path, named: str, **environ: str) -> None:
+    window.run("--local", home=home, EDITOR=named, VISUAL="", **environ)
+    window.shows("New session")
+    window.type(TEXT)
+    window.shows(TEXT)
+
+
+def goes_on(window: Terminal, says: str) -> None:
+    """It said so, takes keys, has the text, and leaves in order."""
+    window.shows(says)
+    window.type(" and more")
+    window.shows(f"{TEXT} and more")
+    window.press("C-c")
+    window.until(lambda screen: f"{TEXT} and more" not in screen, "the prompt is cleared")
+    window.press("C-d")
+    window.shows("exit=0")
+    assert not window.modes - {"cursor_flag"}
+
+
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        ("/nowhere/editor", "could not be"),
+        ("vim 'x", "EDITOR cannot be read"),
+        ("/tmp", "could not be"),
+        ("SCRIPT exit 3", "exit code 3"),
+        ("SCRIPT kill -9 $$", "SIGKILL"),
+        ('SCRIPT rm "$1"', "no file that can be read"),
+        ('SCRIPT rm "$1"; mkdir "$1"', "no regular file"),
+        ('SCRIPT rm "$1"; mkfifo "$1"', "no regular file"),
+        ('SCRIPT rm "$1"; ln -s /dev/zero "$1"', "no regular file"),
+        ('SCRIPT head -c 3000000 /dev/zero > "$1"', "more than 1 MB"),
+        ("SCRIPT stty raw -echo; printf '\\033[?1049h'; kill -9 $$", "SIGKILL"),
+    ],
+)  # fmt: skip
+def test_an_editor_that_fails_loses_nothing(tmux: str, tmp_path: Path, named: str, says: str) -> None:
+    if named.startswith("SCRIPT "):
+        named = editor(tmp_path, named.removeprefix("SCRIPT "))
+    with terminal(tmux, 120, 40) as window:
+        start(window, tmp_path, named)
+        window.press("C-g")
+        goes_on(window, says)
+
+
+def test_bytes_that_are_no_text_come_back_as_signs_of_that(tmux: str, tmp_path: Path) -> None:
+    with terminal(tmux, 120, 40) as window:
+        start(window, tmp_path, editor(tmp_path, "printf 'caf\\351 \\033[31mred' > \"$1\""))
+        window.press("C-g")
+        window.shows("caf� [31mred")
+
+
+@pytest.mark.parametrize("presses", [1, 2])
+def test_an_editor_that_hangs_is_ended_by_ctrl_c_and_the_app_goes_on(
+    tmux: str, tmp_path: Path, presses: int
+) -> None:
+    with terminal(tmux, 120, 40) as window:
+        start(window, tmp_path, HANGS)
+        window.press(*["C-g"] * presses)
+        window.until(lambda screen: screen.strip() == TEXT, "the editor")
+        window.press("C-c")
+        goes_on(window, "SIGINT")
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 143), (signal.SIGINT, 130)]
+)
+@pytest.mark.parametrize("while_editing", [True, False], ids=["while", "after"])
+def test_signals_end_the_app_while_and_after_an_editor(
+    tmux: str, tmp_path: Path, number: signal.Signals, code: int, while_editing: bool
+) -> None:
+    def ended(screen: str) -> bool:
+        # SIGINT that comes with the start of an editor is taken for a Ctrl+C that is meant for it.
+        if number is signal.SIGINT and "exit=" not in screen:
+            window.signal(number)
+        return f"exit={code}" in screen
+
+    with terminal(tmux, 120, 40) as window:
+        start(window, tmp_path, HANGS if while_editing else "true")
+        window.press("C-g")
+        if while_editing:
+            window.until(lambda screen: screen.strip() == TEXT, "the editor")
+        window.signal(number)
+        window.until(ended, "the end")
+        assert not window.modes - {"cursor_flag"}
+    with terminal(tmux, 120, 40) as window:
+        window.run("--local", home=tmp_path)
+        window.shows(TEXT)
+
+
+def test_the_key_is_not_in_the_environment_of_the_editor(tmux: str, tmp_path: Path) -> None:
+    with terminal(tmux, 120, 40) as window:
+        start(
+            window,
+            tmp_path,
+            editor(tmp_path, 'env | grep -e HANDINGER -e very-secret | sort > "$1"'),
+            HANDINGER_API_KEY="sk-very-secret",
+            HANDINGER_CUSTOM_HEADERS="X-Gateway: very-secret",
+        )
+        window.press("C-g")
+        screen = window.shows("HANDINGER_TUI_HOME")
+        assert "very-secret" not in screen

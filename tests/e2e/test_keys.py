@@ -1,0 +1,86 @@
+"""Keys and signals in a real terminal: no slip sends, leaves, or leaves the terminal behind."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.runner import run
+from tests.e2e.terminal import Terminal, terminal
+
+pytestmark = [pytest.mark.terminal, pytest.mark.timeout(180)]
+
+
+def start(window: Terminal, home: Path) -> None:
+    window.run("--local", home=home)
+    window.shows("New session")
+
+
+def turns(home: Path) -> int:
+    return sum(row["turns"] for row in run("sessions", "list", "--json", home=home).result["sessions"])
+
+
+def test_slips_of_the_finger_send_nothing_and_lose_nothing(tmux: str, tmp_path: Path) -> None:
+    with terminal(tmux, 120, 40) as window:
+        start(window, tmp_path)
+        window.type("aa")
+        window.press("M-Enter")
+        window.type("bb")
+        window.until(lambda seen: "│ aa " in seen and "│ bb " in seen, "two lines")
+        # Flow control by reflex, Alt with a letter, Tab, Esc and a letter in one packet.
+        window.press("C-q", "M-d", "M-z", "M-Enter", "Tab")
+        window.type("cc\x1bdd\x1bxx")
+        window.until(lambda seen: "│ ccdxx " in seen, "all letters")
+        window.press("C-c")
+        window.shows("Three things to try")
+        window.press("C-d")
+        window.shows("exit=0")
+    assert turns(tmp_path) == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGQUIT, 131), (signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)],
+)
+def test_a_signal_puts_the_terminal_right_and_keeps_the_text(
+    tmux: str, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    with terminal(tmux, 120, 40) as window:
+        start(window, tmp_path)
+        window.type("half a thought")
+        window.shows("half a thought")
+        window.signal(number)
+        window.shows(f"exit={code}")
+        assert window.modes <= {"cursor_flag"}
+        window.type("typed at the shell")
+        window.shows("typed at the shell")
+    with terminal(tmux, 120, 40) as window:
+        window.run("--local", home=tmp_path)
+        window.shows("half a thought")
+
+
+def test_without_a_shell_to_go_back_to_ctrl_z_says_so_and_the_app_goes_on(tmux: str, tmp_path: Path) -> None:
+    with terminal(tmux, 120, 40) as window:
+        start(window, tmp_path)
+        window.press("C-z")
+        window.shows("There is no shell here")
+        window.type("goes on")
+        window.shows("goes on")
+
+
+def test_a_stop_from_outside_leaves_no_mouse_reports_and_the_app_comes_back(
+    tmux: str, tmp_path: Path
+) -> None:
+    with terminal(tmux, 120, 40) as window:
+        start(window, tmp_path)
+        window.type("half a thought")
+        window.shows("half a thought")
+        assert "mouse_any_flag" in window.modes
+        window.signal(signal.SIGTSTP)
+        window.until(lambda _screen: not window.modes - {"cursor_flag"}, "the terminal as it was")
+        window.signal(signal.SIGCONT)
+        window.until(lambda seen: "half a thought" in seen and "mouse_any_flag" in window.modes, "the app")
+        window.type(" goes on")
+        window.shows("half a thought goes on")

@@ -1,0 +1,151 @@
+"""Keys as bytes: through the real parser, torn at every place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.events import Key, MouseDown, Paste, Resize
+from textual.message import Message
+from textual.messages import TerminalSupportsSynchronizedOutput
+
+from handinger_tui.ui.terminal import hearing
+from handinger_tui.ui.terminal.hearing import META, Ears, HearingParser
+from handinger_tui.ui.terminal.sequences import PASTE_ENDS
+
+NEWLINE = ("\x1b\r", "\x1b\n", "\x1b[13;2u", "\x1b[13;3u", "\x1b[13;3;13u", "\x1b[13;4u", "\x1b[13;3:1u",
+           "\x1b[13;2:2u", "\x1b[13;131u", "\x1b[27;2;13~", "\x1b[27;3;13~", "\x1b[57414;2u", "\x1b[57414;3u",
+           "\x1bOM")  # fmt: skip
+"""Alt or Shift with Enter: as most terminals, tmux, kitty, xterm with modifyOtherKeys and Konsole send it."""
+KEYS = {
+    "\x1bd": ["alt+d"],
+    "\x1bz": ["alt+z"],
+    "\x1bb": ["ctrl+left"],
+    "\x1bf": ["ctrl+right"],
+    "\x1b\x7f": ["alt+backspace"],
+    "\x1b[100;3u": ["alt+d"],
+    "\x1b[100;3;100u": ["alt+d"],
+    "\x1b[27;3;100~": ["alt+d"],
+    "\x1bx": ["escape", "x"],
+    "\x1bD": ["escape", "D"],
+    "\x1b1": ["escape", "1"],
+    "\x1bü": ["escape", "ü"],
+    "\x1b\t": ["escape", "tab"],
+    "\x1b\x03": ["escape", "ctrl+c"],
+    "\x1bhello": ["escape", *"hello"],
+    "\x1bOMG": ["shift+enter", "G"],
+    "\x1bOpen": ["escape", *"Open"],
+    "\x1b\x1b\r": ["escape", "alt+enter"],
+    "\x1b\x1b[A": ["escape", "up"],
+    "\x1b\x1bx": ["escape", "escape", "x"],
+    "\x1b[1;3D": ["alt+left"],
+    "\x1b[A": ["up"],
+    "\x1bOA": ["up"],
+    "\x1b[[A": ["f1"],
+    "\x1b[3~": ["delete"],
+    "\x1b[13u": ["enter"],
+    "\x1b[13;1:3u": [],
+    "\x1b[97;;97u": ["a"],
+    "\x1b[97:65;2;65u": ["A"],
+    "\x1b[27;2;65~": ["A"],
+    "\x1b[100;3;8706u": ["partial_differential"],
+    # Reports that nobody asked for, and what could be none.
+    "\x1b[?62;22c": [],
+    "\x1b[99999999u": [],
+    "\x1b[1114112;3u": [],
+    "\x1b[8;24;80t": [],
+    "\x1b[M !!": [],
+    "\x1b[1]x": ["escape", "left_square_bracket", "1", "right_square_bracket", "x"],
+}
+
+
+def read(pieces: Iterable[str]) -> Iterator[Message]:
+    """All that the parser makes of these reads, and of nothing more behind them."""
+    parser = HearingParser(Ears())
+    for piece in pieces:
+        yield from parser.feed(piece)
+    assert not parser.unsure
+
+
+def told(messages: Iterable[Message]) -> list[str]:
+    return [one.key if isinstance(one, Key) else repr(one) for one in messages]
+
+
+def cut(data: str, places: Iterable[int]) -> list[str]:
+    at = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
+    return [data[start:end] for start, end in pairwise(at)]
+
+
+@pytest.mark.parametrize("data", NEWLINE)
+def test_enter_with_alt_or_shift_is_a_line_break_wherever_it_is_torn(data: str) -> None:
+    for at in range(1, len(data) + 1):
+        (key,) = told(read([data[:at], data[at:]] if at < len(data) else [data]))
+        assert key in ("alt+enter", "shift+enter", "alt+shift+enter")
+
+
+@pytest.mark.parametrize(("data", "keys"), KEYS.items())
+def test_nothing_behind_an_escape_is_lost_or_mistaken(data: str, keys: list[str]) -> None:
+    assert told(read([data])) == keys
+    for at in range(1, len(data)):
+        assert told(read([data[:at], data[at:]])) == keys
+
+
+@given(st.lists(st.sampled_from([*NEWLINE, *KEYS, *"ab \r"]), max_size=8), st.lists(st.integers(0, 99)))
+def test_what_comes_is_the_same_however_it_is_torn(pieces: list[str], places: list[int]) -> None:
+    data = "".join(pieces)
+    assert told(read(cut(data, places))) == told(read([data] if data else []))
+
+
+@given(st.characters(exclude_characters="[O\x1b\x00"))
+def test_a_letter_behind_an_escape_is_typed_or_a_key_with_alt(letter: str) -> None:
+    messages = [one for one in read(["\x1b" + letter]) if isinstance(one, Key)]
+    typed = "".join(one.character or "" for one in messages if one.is_printable)
+    if letter in META:
+        assert (len(messages), typed) == (1, "")
+    else:
+        assert messages[0].key == "escape"
+        assert typed == (letter if letter.isprintable() else "")
+    assert not any(one.key == "enter" for one in messages)
+
+
+PASTED = st.text(st.sampled_from("ab\r\x1b[31m;~20"), max_size=60).filter(lambda text: PASTE_ENDS not in text)
+
+
+@given(PASTED, st.lists(st.integers(0, 99)))
+def test_nothing_of_a_paste_is_ever_a_key(text: str, places: list[int]) -> None:
+    messages = list(read(cut(f"a\x1b[200~{text}\x1b[201~b", places)))
+    assert told([messages[0], messages[-1]]) == ["a", "b"]
+    (paste,) = messages[1:-1]
+    assert isinstance(paste, Paste)
+    assert paste.text == text
+
+
+def test_reports_are_understood_as_before() -> None:
+    data = "\x1b[<0;5;6M\x1b[?2026;2$y\x1b[48;40;120;800;1200t"
+    kinds = [MouseDown, TerminalSupportsSynchronizedOutput, Resize]
+    for at in range(1, len(data)):
+        assert [type(one) for one in read([data[:at], data[at:]])] == kinds
+
+
+def test_what_may_be_a_key_is_one_after_a_moment_and_half_a_report_is_never_typed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(hearing, "monotonic", lambda: now)
+    parser = HearingParser(Ears())
+    for data, keys in (
+        ("\x1b", ["escape"]),
+        ("\x1b[", ["escape", "left_square_bracket"]),
+        ("\x1bO", ["escape", "O"]),
+        ("\x1b[<0;1", []),
+    ):
+        assert told(parser.feed(data)) == []
+        assert told(parser.tick()) == []
+        assert parser.unsure
+        now += 6.0
+        assert told(parser.tick()) == keys
+        assert not parser.unsure
+        assert told(parser.feed("x")) == ["x"]
