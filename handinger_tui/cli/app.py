@@ -210,6 +210,7 @@ def connection(parts: Parts) -> Connection:
         purse=parts.purse,
         save_text=text_saver(folder),
         warnings=[warning for warning in (parts.warning, key_warning(settings)) if warning],
+        without_history=parts.engine.allow_unrecorded,
     )
 
 

@@ -58,7 +58,8 @@ async def _until_over(run: Run) -> None:
     A worker that cannot be read is given the recovery window.
     """
     clock, window = run.clock, run.patience.recovery_window
-    quiet_s = min(QUIET_S, window)
+    # A window of nothing asks for no second chance after a doubt; it makes no stream quiet.
+    quiet_s = min(QUIET_S, window) or QUIET_S
     brought = _brought(run.turn)
     quiet_since = alive_at = clock.monotonic()
     while True:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -13,7 +15,19 @@ from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Order, TurnStatus
 from handinger_tui.engine.engine import Busy, Engine, Hold, HoldReason, Home
 from handinger_tui.engine.patience import Patience
-from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Rig, Script, rig, says, worker
+from tests.engine.fakes import (
+    PLACE,
+    FakeApi,
+    FakeClock,
+    FakeIds,
+    FakeLog,
+    FakeReply,
+    Rig,
+    Script,
+    rig,
+    says,
+    worker,
+)
 
 
 def prompts(box: Rig) -> list[str]:
@@ -205,7 +219,7 @@ async def test_a_fault_of_our_own_while_a_turn_runs_ends_in_a_state_and_a_senten
     def broken(_turn_id: str, _frame: Frame) -> None:
         raise RuntimeError("a bug of ours")
 
-    log.append = broken  # type: ignore[method-assign,assignment]
+    log.append = broken  # type: ignore[method-assign,assignment] - a log that breaks
     await box.engine.send(box.session_id, "one")
     (turn,) = (await box.settled()).turns
     assert (turn.status, api.posts) == (TurnStatus.UNKNOWN, [])
@@ -243,11 +257,15 @@ async def test_stopping_while_the_request_connects_depends_on_whether_a_byte_lef
     gate, connecting = asyncio.Event(), asyncio.Event()
 
     class Connecting(FakeApi):
-        def start_turn(self, order, departed_now=lambda: None):  # type: ignore[no-untyped-def]
+        @asynccontextmanager
+        async def start_turn(
+            self, order: Order, leaves: Callable[[], None] = lambda: None
+        ) -> AsyncIterator[FakeReply]:
             if departed:
-                departed_now()
+                leaves()
             connecting.set()
-            return _Waiting(gate)
+            await gate.wait()
+            yield FakeReply([])
 
     box = rig(Connecting(workers=[worker("", prompt="earlier")]))
     await box.engine.send(box.session_id, "one")
@@ -257,17 +275,6 @@ async def test_stopping_while_the_request_connects_depends_on_whether_a_byte_lef
     assert turn.status is (TurnStatus.UNKNOWN if departed else TurnStatus.NOT_SENT)
     assert turn.fault is not None
     assert turn.fault.may_have_been_charged is departed
-
-
-@dataclass
-class _Waiting:
-    gate: asyncio.Event
-
-    async def __aenter__(self) -> None:
-        await self.gate.wait()
-
-    async def __aexit__(self, *_: object) -> None:
-        return None
 
 
 async def test_a_run_cancelled_before_its_first_step_ends_in_a_state() -> None:

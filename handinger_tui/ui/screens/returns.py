@@ -25,11 +25,14 @@ class Returns:
         if old is None:
             return []
         same = same_front(old, session.turns)
-        before = {turn.turn_id: turn.status for turn in old[same:]}
+        # A turn in doubt that was watched and stays in doubt may do so between two looks.
+        before = {turn.turn_id: (turn.status, turn.fault, turn.ended_ms) for turn in old[same:]}
         return [
             turn
             for turn in session.turns[same:]
-            if before.get(turn.turn_id) is not turn.status and not turn.live and not turn.withdrawn
+            if before.get(turn.turn_id) != (turn.status, turn.fault, turn.ended_ms)
+            and not turn.live
+            and not turn.withdrawn
         ]
 
 
