@@ -31,15 +31,6 @@ from benchmarks.targets import environment, python
 from benchmarks.terminal import Chunk, Terminal, terminal
 from handinger_tui.core.fold import fold
 from handinger_tui.core.turn import Order, TurnStatus
-from tests.house.project import ROOT, python_files, tree, where
-from tests.house.test_sizes import too_large
-
-FILES = python_files(ROOT / "benchmarks")
-
-
-@pytest.mark.parametrize("path", FILES, ids=where)
-def test_the_ruler_keeps_to_the_sizes_of_the_house(path: Path) -> None:
-    assert not list(too_large(path, tree(path), path.read_text("utf-8").count("\n")))
 
 
 # -- content and plans -----------------------------------------------------------------
