@@ -126,8 +126,8 @@ class TurnLog(Protocol):
         """Write status, last snapshot and the turn's one charge in one transaction."""
         ...
 
-    async def move_last(self, turn_id: str) -> None:
-        """A queued turn that was overtaken takes the last place of its session.
+    async def move_last(self, turn_ids: Sequence[str]) -> None:
+        """Queued turns take the last places of their session, in this order and in one transaction.
 
         Raises:
             LedgerError

@@ -63,6 +63,8 @@ class SendTicket:
 
     stops: int
     """How often the queue had been stopped when the person sent it; see `SessionActor._stops`."""
+    saw_hold: bool
+    """The queue was held, and the person could see it: this message need not wait for that."""
     cancelled: bool = False
 
 
@@ -111,7 +113,7 @@ class SessionActor:
         Raises:
             Elsewhere, LimitReached, LedgerError: nothing was sent.
         """
-        ticket = SendTicket(self._stops)
+        ticket = SendTicket(self._stops, self.hold is not None)
         try:
             return await self._request(partial(self._send, order, ticket))
         except asyncio.CancelledError:
@@ -149,7 +151,7 @@ class SessionActor:
 
         Raises:
             Busy: it is no longer queued.
-            LedgerError: the order on disk may differ until the next move.
+            LedgerError: it stays where it was.
         """
         await self._request(partial(self._move_queued, turn_id, to))
 
@@ -251,7 +253,7 @@ class SessionActor:
             await self._close(self._turn(order.turn_id).order, [], TurnStatus.NOT_SENT, WITHDRAWN)
         elif ticket.stops != self._stops:
             self._queue(order.turn_id, self._stopped_by)
-        elif self._run is not None or (self.queue and (self.hold is None or self._waits_for_detached())):
+        elif self._run is not None or (self.queue and (not ticket.saw_hold or self._waits_for_detached())):
             self._queue(order.turn_id, None)
         elif self._ends != ends and (limit := await self._limit_hold()) is not None:
             # A turn has ended since the limits were read, and what it cost used one up.
@@ -322,22 +324,22 @@ class SessionActor:
         return order.turn_id
 
     async def _move_queued(self, turn_id: str, to: int) -> None:
-        self.queue.remove(self.queue[self._place_in_queue(turn_id)])
-        to = max(0, min(to, len(self.queue)))
-        self.queue.insert(to, turn_id)
-        self._tell()
-        for following in self.queue[to:]:
-            await self._place_last(following)
+        queue = list(self.queue)
+        del queue[self._place_in_queue(turn_id)]
+        queue.insert(max(0, min(to, len(queue))), turn_id)
+        await self._place_last(*queue)
+        self.queue = queue
 
     def _place_in_queue(self, turn_id: str) -> int:
         if turn_id not in self.queue:
             raise Busy("This message is already on its way.")
         return self.queue.index(turn_id)
 
-    async def _place_last(self, turn_id: str) -> None:
+    async def _place_last(self, *turn_ids: str) -> None:
         """Turns stand in the order in which they start; a message that was overtaken moves to the end."""
-        await self._log.move_last(turn_id)
-        self.session = place_last(self.session, turn_id)
+        await self._log.move_last(turn_ids)
+        for turn_id in turn_ids:
+            self.session = place_last(self.session, turn_id)
         self._tell()
 
     async def _resume(self, stops: int) -> Hold | None:

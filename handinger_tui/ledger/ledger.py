@@ -175,13 +175,13 @@ class Ledger(Accounts, History):
         closing = partial(writes.close_turn, session=session, turn=turn, compared=self._compared)
         await self._run(closing, Frames.WRITTEN)
 
-    async def move_last(self, turn_id: str) -> None:
-        """A queued turn that was overtaken takes the last place of its session.
+    async def move_last(self, turn_ids: Sequence[str]) -> None:
+        """Queued turns take the last places of their session, in this order.
 
         Raises:
             LedgerError
         """
-        await self._run(lambda db: writes.move_last(db, turn_id))
+        await self._run(lambda db: writes.move_last(db, turn_ids))
 
     async def charge(self, session: Session) -> None:
         """Write what the turns of `session` took so far, the one under way included.

@@ -242,12 +242,12 @@ def close_turn(connection: sqlite3.Connection, session: Session, turn: Turn, com
         write_charges(connection, session, compared)
 
 
-def move_last(connection: sqlite3.Connection, turn_id: str) -> None:
-    """Turns stand in the order in which they started: one that was overtaken moves to the end."""
+def move_last(connection: sqlite3.Connection, turn_ids: Sequence[str]) -> None:
+    """Turns stand in the order in which they start: those that were overtaken move to the end."""
+    move = "UPDATE turns SET place = (SELECT MAX(place) + 1 FROM turns) WHERE turn_id = ?"
     with transaction(connection):
-        connection.execute(
-            "UPDATE turns SET place = (SELECT MAX(place) + 1 FROM turns) WHERE turn_id = ?", (pack(turn_id),)
-        )
+        for turn_id in turn_ids:
+            connection.execute(move, (pack(turn_id),))
 
 
 def _place(connection: sqlite3.Connection, turn: Turn) -> None:

@@ -164,11 +164,10 @@ class FakeLog:
         self.closed.append(turn_id)
         self.sessions[session.session_id] = session
 
-    async def move_last(self, turn_id: str) -> None:
-        for turn_ids in self.home.values():
-            if turn_id in turn_ids:
-                turn_ids.remove(turn_id)
-                turn_ids.append(turn_id)
+    async def move_last(self, turn_ids: Sequence[str]) -> None:
+        for kept in self.home.values():
+            moved = [turn_id for turn_id in turn_ids if turn_id in kept]
+            kept[:] = [turn_id for turn_id in kept if turn_id not in moved] + moved
 
     async def charge(self, session: Session) -> None:
         self.charged.append(session)

@@ -97,11 +97,11 @@ class History:
         for turn_id, count in written.items():
             self._keep(turn_id, count)
 
-    async def move_last(self, turn_id: str) -> None:
+    async def move_last(self, turn_ids: Sequence[str]) -> None:
         await self.doors.go_through(Door.MOVE_LAST)
-        turn_ids = next(own for own in self.turns.values() if turn_id in own)
-        turn_ids.remove(turn_id)
-        turn_ids.append(turn_id)
+        for kept in self.turns.values():
+            moved = [turn_id for turn_id in turn_ids if turn_id in kept]
+            kept[:] = [turn_id for turn_id in kept if turn_id not in moved] + moved
 
     async def close_turn(self, session: Session, turn_id: str) -> None:
         self.witness.ending(turn_id)

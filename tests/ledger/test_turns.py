@@ -226,7 +226,7 @@ async def test_an_edited_queued_turn_takes_the_place_of_the_old_one(tmp_path: Pa
             await ledger.open_turn(session(), order(name, prompt=name))
         withdrawn = Frame(0, 5, Framing.NOTE, '{"status":"not_sent","recovered":false}', Note.SETTLED)
         await ledger.open_turn(session(), order("turn_4", prompt="edited"), ("turn_2", withdrawn))
-        await ledger.move_last("turn_1")
+        await ledger.move_last(["turn_1"])
     async with opened(tmp_path / "history.db") as ledger:
         loaded = await ledger.load("ses_1")
         assert loaded is not None
