@@ -219,7 +219,7 @@ async def test_a_fault_of_our_own_while_a_turn_runs_ends_in_a_state_and_a_senten
     def broken(_turn_id: str, _frame: Frame) -> None:
         raise RuntimeError("a bug of ours")
 
-    log.append = broken  # type: ignore[method-assign, assignment]  # a log that breaks
+    log.append = broken  # type: ignore[method-assign,assignment]  # a log that breaks
     await box.engine.send(box.session_id, "one")
     (turn,) = (await box.settled()).turns
     assert (turn.status, api.posts) == (TurnStatus.UNKNOWN, [])
