@@ -136,10 +136,17 @@ class BrittleLog(FakeLog):
     """Fails what its test names."""
 
     fails: dict[str, Exception] = field(default_factory=dict)
+    broken: Exception | None = None
+    """Raised for every frame."""
 
     def _check(self, name: str) -> None:
         if name in self.fails:
             raise self.fails[name]
+
+    def append(self, turn_id: str, frame: Frame) -> None:
+        if self.broken is not None:
+            raise self.broken
+        super().append(turn_id, frame)
 
     async def close_turn(self, session: Session, turn_id: str) -> None:
         self._check("close_turn")
@@ -216,10 +223,7 @@ async def test_a_fault_of_our_own_while_a_turn_runs_ends_in_a_state_and_a_senten
     api = FakeApi(starts=[says("1"), says("2")], workers=[worker("x")])
     box, log = brittle(api)
 
-    def broken(_turn_id: str, _frame: Frame) -> None:
-        raise RuntimeError("a bug of ours")
-
-    log.append = broken  # type: ignore[method-assign,assignment]  # a log that breaks
+    log.broken = RuntimeError("a bug of ours")
     await box.engine.send(box.session_id, "one")
     (turn,) = (await box.settled()).turns
     assert (turn.status, api.posts) == (TurnStatus.UNKNOWN, [])
