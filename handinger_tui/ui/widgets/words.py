@@ -210,8 +210,7 @@ def resume_hint(session: Session, hold: Hold, count: int) -> str:
         case "unreadable":
             return f"Enter tries again and sends {messages} (may cost)"
         case "detached" if unwatched(session) is not None:
-            then = "it is" if count == 1 else "they are"
-            return f"Enter watches again; the queue goes on when the turn ends ({then} sent, may cost)"
+            return f"Enter watches it, then sends {messages} (may cost)"
         case _:
             return f"Enter sends {messages} (may cost)"
 
