@@ -124,16 +124,15 @@ def test_a_run_settles_what_an_earlier_one_left_open_by_its_own_readings(place: 
     assert place.turns_of(world) == [("first", "completed"), ("second", "completed")]
 
 
-def test_a_cut_turn_of_another_worker_is_settled_too(place: Place) -> None:
+def test_a_cut_turn_of_another_session_is_settled_too(place: Place) -> None:
     first: Steps = [{"head": {}}, {"accept": {}}, {"open": 1}, {"deltas": [0, 3]}, {"hang": LONG_MS}]
-    world = place.server.begin(scenario("continue", **{"continue": [first]}))
+    whole: Steps = [{"head": {}}, {"accept": {}}, {"full": 1}]
+    world = place.server.begin(scenario("continue", **{"continue": [first], "create": [whole]}))
     process = place.start(world, "-p", "first", "-w", world.worker_id, "--json")
     assert wait_until(world, lambda: world.sent >= 3)
     process.kill()
     ended(process)
     world.complete()
-    # The same service, another worker: routes are told apart by the worker's id alone.
-    other = place.server.begin(scenario("continue"))
-    ran = place.run(world, "-p", "elsewhere", "-w", other.worker_id, "--json")
+    ran = place.run(world, "-p", "a new worker", "--json")
     assert ran.code == 0, ran.err
-    assert place.turns_of(world) == [("first", "completed")]
+    assert place.rows("SELECT status FROM turns WHERE prompt = 'first'") == [("completed",)]

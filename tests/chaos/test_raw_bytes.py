@@ -85,7 +85,7 @@ def walk(server: FaultServer, home: Path, texts: list[str]) -> tuple[bytes, str]
             ("\x1b", last), ("\x13", "Sessions"), ("\x1b", last),
         ):  # fmt: skip
             terminal.reach(keys, seen)
-        terminal.press("\x11")
+        terminal.press("\x04")
         assert terminal.ends() == 0
     return bytes(terminal.seen), whole
 

@@ -250,13 +250,13 @@ def test_attach_reads_again_where_the_service_stumbles(trouble: Told, tmp_path: 
     ran, service = ask(tmp_path, "attach", "w1", "--json", get=[trouble, trouble, told(worker())])
     assert (ran.code, ran.result["text"]) == (0, "Hello")
     ran, service = ask(tmp_path, "attach", "w2", "--json", get=[trouble])
-    assert ran.out == ""
+    assert (ran.result["status"], len(ran.out.splitlines())) == ("not_sent", 1)
     assert service.asked == ["get"] * 4
 
 
 def test_attach_to_a_worker_that_never_ran_says_so(tmp_path: Path) -> None:
     ran, _ = ask(tmp_path, "attach", "w1", "--json", get=[told(BEFORE)])
-    assert (ran.code, ran.out) == (2, "")
+    assert (ran.code, ran.result["status"], len(ran.out.splitlines())) == (2, "not_sent", 1)
     assert "no turn yet" in ran.err
 
 
