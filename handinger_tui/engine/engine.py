@@ -102,11 +102,11 @@ class Engine(Starting):
         session = desk.session if stored is None else replace(stored, worker_id=worker_id)
         turns = adopted_turns(session, body, self._clock.now_ms(), self._ids)
         session = await self._log.adopt(session, turns)
-        if desk.task is not None:
-            # A message was sent meanwhile: its run has the newest value of the session.
-            return desk.session
         if session.session_id != session_id:
             desk = self._desks.setdefault(session.session_id, Desk(session))
+        if desk.task is not None:
+            # A message is under way in it: its run has the newest value of the session.
+            return desk.session
         kept = {turn.turn_id: turn for turn in desk.session.turns}
         same = (kept[turn.turn_id] if kept.get(turn.turn_id) == turn else turn for turn in session.turns)
         if session.turns != desk.session.turns:
