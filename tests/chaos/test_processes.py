@@ -146,7 +146,7 @@ def check_instances(place: Place, number: int) -> None:
         assert (ran.code, ran.result["text"], world.posts) == (0, SLOW_TEXT, 1)
         assert "locked" not in ran.err
         assert place.turns_of(world) == [(prompt_for(world), "completed")]
-    assert place.rows("SELECT COUNT(*) FROM charges") == [(number,)]
+    assert place.rows("SELECT COUNT(*) FROM charges WHERE kind = 'charge'") == [(number,)]
 
 
 def test_two_instances(place: Place) -> None:
