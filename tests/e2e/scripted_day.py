@@ -116,7 +116,8 @@ class Desk:
             said.turn_id, "hello", at_ms - 60_000, None if said.made_worker else self.worker,
             said.budget, trigger=Trigger(said.trigger),
         )  # fmt: skip
-        said.charged_ms = at_ms
+        # A turn belongs to the day on which it was sent.
+        said.charged_ms = order.created_ms
         await self._ledger.open_turn(self.session, order)
         frames = [] if said.before is None else [_json(said.before, Look.BEFORE)]
         frames += [_note(Note.SENDING, {"worker_id": order.worker_id})]

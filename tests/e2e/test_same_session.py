@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from handinger_tui.cli.places import Places
-from handinger_tui.cli.wiring import Parts, wired
+from handinger_tui.cli.wiring import Parts, RandomIds, SystemClock, wired
 from handinger_tui.core.evidence import files_of, sources_of
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.fold import fold
 from handinger_tui.core.session import Session
 from handinger_tui.core.turn import Turn, TurnStatus
+from handinger_tui.engine.engine import Engine, Home
+from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.settings import Flags, Settings, load
 
 PROMPTS = ("hello", "report on primes", "cite sources about python", "fail", "echo 日本語 👩‍💻 x", "long 3")
@@ -87,10 +90,20 @@ async def test_a_turn_watched_from_elsewhere_reads_the_same(
         await parts.engine.send(mine.session_id, "report on primes")
         await known.wait()
         leave()
-        other = parts.engine.new_session(parts.base_url, parts.engine.session(mine.session_id).worker_id)
-        other = await parts.engine.adopt(other.session_id)
-        assert other.turns[-1].status is TurnStatus.RUNNING
-        await parts.engine.watch(other.session_id)
-        watched = (await parts.engine.settled(other.session_id)).turns[-1]
+        worker_id = parts.engine.session(mine.session_id).worker_id
+        # Another program, on a history of its own: within one history a turn has one entry.
+        async with AsyncExitStack() as stack:
+            ledger = Ledger(None)
+            await ledger.start()
+            stack.push_async_callback(ledger.aclose)
+            home = Home(parts.base_url)
+            engine = Engine(parts.client, ledger, SystemClock(), RandomIds(), home=home)
+            stack.push_async_callback(engine.aclose)
+            other = await engine.adopt(engine.new_session(parts.base_url, worker_id).session_id)
+            assert other.turns[-1].status is TurnStatus.RUNNING
+            await engine.watch(other.session_id)
+            watched = (await engine.settled(other.session_id)).turns[-1]
+        same = await parts.engine.adopt(parts.engine.new_session(parts.base_url, worker_id).session_id)
+        assert (same.session_id, len(same.turns)) == (mine.session_id, 1)
         live = (await parts.engine.settled(mine.session_id)).turns[-1]
     assert content(watched) == content(live)
