@@ -100,6 +100,10 @@ class RawTerminal:
         self._size(self._rows - self._spare)
         self._process.send_signal(signal.SIGWINCH)
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send the program a signal."""
+        self._process.send_signal(number)
+
     def ends(self) -> int:
         """Read until the program has ended; its exit code."""
         end = time.monotonic() + PATIENCE_S

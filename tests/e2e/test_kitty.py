@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,8 @@ def test_a_picture_is_asked_for_sent_shown_and_taken_back(tmp_path: Path) -> Non
         assert "Gi=31" not in terminal.latest()
         # Leaving while it is looked at takes it back, too.
         assert terminal.gallery.pictures
-        terminal.press("\x04")
-        assert terminal.ends() == 0
+        terminal.signal(signal.SIGTERM)
+        assert terminal.ends() == 143
         terminal.until("the last bytes", lambda: not terminal.gallery.pictures)
         assert not terminal.gallery.pictures
         assert terminal.most == 1

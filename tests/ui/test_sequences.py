@@ -70,7 +70,7 @@ def read(pieces: Iterable[str]) -> Iterator[Message]:
     assert not parser.unsure
 
 
-def told(messages: Iterable[Message]) -> list[str]:
+def keys_in(messages: Iterable[Message]) -> list[str]:
     return [one.key if isinstance(one, Key) else repr(one) for one in messages]
 
 
@@ -82,21 +82,21 @@ def cut(data: str, places: Iterable[int]) -> list[str]:
 @pytest.mark.parametrize("data", NEWLINE)
 def test_enter_with_alt_or_shift_is_a_line_break_wherever_it_is_torn(data: str) -> None:
     for at in range(1, len(data) + 1):
-        (key,) = told(read([data[:at], data[at:]] if at < len(data) else [data]))
+        (key,) = keys_in(read([data[:at], data[at:]] if at < len(data) else [data]))
         assert key in ("alt+enter", "shift+enter", "alt+shift+enter")
 
 
 @pytest.mark.parametrize(("data", "keys"), KEYS.items())
 def test_nothing_behind_an_escape_is_lost_or_mistaken(data: str, keys: list[str]) -> None:
-    assert told(read([data])) == keys
+    assert keys_in(read([data])) == keys
     for at in range(1, len(data)):
-        assert told(read([data[:at], data[at:]])) == keys
+        assert keys_in(read([data[:at], data[at:]])) == keys
 
 
 @given(st.lists(st.sampled_from([*NEWLINE, *KEYS, *"ab \r"]), max_size=8), st.lists(st.integers(0, 99)))
 def test_what_comes_is_the_same_however_it_is_torn(pieces: list[str], places: list[int]) -> None:
     data = "".join(pieces)
-    assert told(read(cut(data, places))) == told(read([data] if data else []))
+    assert keys_in(read(cut(data, places))) == keys_in(read([data] if data else []))
 
 
 @given(st.characters(exclude_characters="[O\x1b\x00"))
@@ -117,7 +117,7 @@ PASTED = st.text(st.sampled_from("ab\r\x1b[31m;~20"), max_size=60).filter(lambda
 @given(PASTED, st.lists(st.integers(0, 99)))
 def test_nothing_of_a_paste_is_ever_a_key(text: str, places: list[int]) -> None:
     messages = list(read(cut(f"a\x1b[200~{text}\x1b[201~b", places)))
-    assert told([messages[0], messages[-1]]) == ["a", "b"]
+    assert keys_in([messages[0], messages[-1]]) == ["a", "b"]
     (paste,) = messages[1:-1]
     assert isinstance(paste, Paste)
     assert paste.text == text
@@ -142,10 +142,10 @@ def test_what_may_be_a_key_is_one_after_a_moment_and_half_a_report_is_never_type
         ("\x1bO", ["escape", "O"]),
         ("\x1b[<0;1", []),
     ):
-        assert told(parser.feed(data)) == []
-        assert told(parser.tick()) == []
+        assert keys_in(parser.feed(data)) == []
+        assert keys_in(parser.tick()) == []
         assert parser.unsure
         now += 6.0
-        assert told(parser.tick()) == keys
+        assert keys_in(parser.tick()) == keys
         assert not parser.unsure
-        assert told(parser.feed("x")) == ["x"]
+        assert keys_in(parser.feed("x")) == ["x"]

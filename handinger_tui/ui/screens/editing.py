@@ -47,8 +47,8 @@ def editor_of(environ: Mapping[str, str]) -> list[str]:
         raise EditorProblem(f"{name} cannot be read: {why}.", UNCHANGED) from None
     program = shutil.which(words[0]) if words else None
     if program is None:
-        told = clean_line(words[0] if words else "", 100)
-        raise EditorProblem(f"The editor {told} could not be started: no such program.", UNCHANGED)
+        name_typed = clean_line(words[0] if words else "", 100)
+        raise EditorProblem(f"The editor {name_typed} could not be started: no such program.", UNCHANGED)
     return [program, *words[1:]]
 
 

@@ -76,12 +76,12 @@ class Cutter:
 
     def _paste(self, text: str) -> Generator[Piece, None, str]:
         """The rest of a paste, and what follows it. Its end may be torn; nothing else in it is a sequence."""
-        pasted, end, rest = text.partition(PASTE_ENDS)
+        pasted, end, behind = text.partition(PASTE_ENDS)
         parts = self._pasted = self._pasted or []
         if end:
             self._pasted = None
             yield Piece("paste", "".join([*parts, pasted]))
-            return rest
+            return behind
         torn = next((n for n in range(len(PASTE_ENDS) - 1, 0, -1) if text.endswith(PASTE_ENDS[:n])), 0)
         parts.append(text[: len(text) - torn])
         self.held = text[len(text) - torn :]
@@ -108,10 +108,10 @@ def plain(sequence: str) -> str:
 
     Three spellings of modified keys come with a text: of Alt+Enter Textual would then make Enter.
     """
-    found = _EXTENDED.fullmatch(sequence)
-    if found is None:
+    match = _EXTENDED.fullmatch(sequence)
+    if match is None:
         return sequence
-    fields, end = [field.split(":") for field in found[1].split(";")], found[2]
+    fields, end = [field.split(":") for field in match[1].split(";")], match[2]
     numbers = [number for field in fields for number in field if number]
     if any(len(number) > 7 or int(number) > 0x10FFFF for number in numbers):
         return ""
@@ -130,8 +130,8 @@ def plain(sequence: str) -> str:
         elif texts == [code] and _held(modifiers) & _ALT:
             # Alt made no other letter of it.
             texts = []
-    told = [code, *([modifiers] if len(fields) > 1 else []), *([":".join(texts)] if texts else [])]
-    return f"{ESC}[{';'.join(told)}{end}"
+    spelled = [code, *([modifiers] if len(fields) > 1 else []), *([":".join(texts)] if texts else [])]
+    return f"{ESC}[{';'.join(spelled)}{end}"
 
 
 def _held(modifiers: str) -> int:
