@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.content import answer
-from handinger_tui.core.frames import Frame, Framing, Look, Note
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Order
+from handinger_tui.core.stream.frames import Frame, Framing, Look, Note
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Order
 from handinger_tui.ledger.ledger import Ledger
 
 BEGAN_MS: Final = 1_767_225_600_000

@@ -15,9 +15,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.limits import Limit, Origin, Scope, Unit, amount_of
+from handinger_tui.core.money.limits import Limit, Origin, Scope, Unit, amount_of
 from handinger_tui.core.record import dataclass
-from handinger_tui.core.safety import is_loopback
+from handinger_tui.core.safety.cleaning import is_loopback
 from handinger_tui.core.secret import Secret
 
 BUDGETS: Final = ("low", "standard", "high", "unlimited")

@@ -6,7 +6,7 @@ import base64
 import json
 from typing import TYPE_CHECKING
 
-from handinger_tui.core.turn import FilePart
+from handinger_tui.core.turns.turn import FilePart
 
 if TYPE_CHECKING:
     from screenshots.make import Scene

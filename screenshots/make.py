@@ -31,10 +31,10 @@ sys.path.insert(0, str(ROOT))
 
 from handinger_tui.cli.app import launch_of  # noqa: E402 - found only through the line above
 from handinger_tui.cli.args import parse  # noqa: E402
-from handinger_tui.cli.start import settings_for  # noqa: E402
-from handinger_tui.core.turn import TurnStatus  # noqa: E402
+from handinger_tui.cli.load_settings import settings_for  # noqa: E402
+from handinger_tui.core.turns.turn import TurnStatus  # noqa: E402
 from handinger_tui.ui.app import HandingerApp  # noqa: E402
-from handinger_tui.ui.screens.work import WorkScreen  # noqa: E402
+from handinger_tui.ui.work.screen import WorkScreen  # noqa: E402
 from screenshots import evidence, files, journey, money  # noqa: E402
 from screenshots.past import remember  # noqa: E402
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.limits import Origin, Scope, Unit
+from handinger_tui.core.money.limits import Origin, Scope, Unit
 from handinger_tui.core.secret import Secret
 from handinger_tui.settings import LOCAL_BASE, Flags, Settings, check_base_url, load, require_key
 

@@ -8,25 +8,26 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
-from handinger_tui.api import body, faults
-from handinger_tui.api.connection import Connection
+from handinger_tui.api import errors
+from handinger_tui.api import response as body
 from handinger_tui.api.limits import Limits
-from handinger_tui.api.ordering import StartTurn
-from handinger_tui.api.reply import HttpReply, error_in, is_json, media_type, parsed_answer
-from handinger_tui.api.routes import Origin, segment
+from handinger_tui.api.origin import Origin, segment
+from handinger_tui.api.requests import StartTurn
+from handinger_tui.api.response import HttpReply, error_in, is_json, media_type, parsed_answer
+from handinger_tui.api.transport import Connection
 from handinger_tui.api.uploads import Upload, upload
-from handinger_tui.core.frames import Via
 from handinger_tui.core.jsontext import Json, NotJson, parse, parse_exact
-from handinger_tui.core.safety import clean_line
+from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.secret import Secret
-from handinger_tui.core.snapshot import WorkerBody, body_of, names_another
-from handinger_tui.core.turn import Order
+from handinger_tui.core.stream.frames import Via
+from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of, names_another
+from handinger_tui.core.turns.turn import Order
 
 if TYPE_CHECKING:
     import httpx
     from pydantic import BaseModel
 
-    from handinger_tui.api.wire import NewSchedule, Schedule, ScheduleList
+    from handinger_tui.api.schedules import NewSchedule, Schedule, ScheduleList
 
 JSON: Final = "application/json"
 STREAM_OR_JSON: Final = "text/event-stream, application/json"
@@ -152,7 +153,7 @@ class WorkerClient:
             text = await self._json_text(response, self.limits.max_json_bytes)
             read = body_of(text, parsed_answer(text, response.status_code, parse_exact))
         if names_another(read.snapshot.worker_id, worker_id):
-            raise faults.another_worker()
+            raise errors.another_worker()
         return read
 
     # -- e-mail and schedules ------------------------------------------------------------
@@ -166,12 +167,12 @@ class WorkerClient:
         async with self.connection.get(url, "application/json, text/plain") as response:
             kind = media_type(response)
             if not (is_json(kind) or kind == "text/plain"):
-                raise faults.unexpected_content(kind)
+                raise errors.unexpected_content(kind)
             raw = await body.whole(response, self.limits.idle_timeout, SMALL_BODY)
         text = raw.decode("utf-8", "replace").strip()
         value = _email_of(text)
         if value is None or "@" not in value or clean_line(value, 320) != value or " " in value:
-            raise faults.undecodable("The worker's e-mail address")
+            raise errors.undecodable("The worker's e-mail address")
         return value
 
     async def schedules(self, worker_id: str) -> ScheduleList:
@@ -180,7 +181,7 @@ class WorkerClient:
         Raises:
             ApiError
         """
-        from handinger_tui.api.wire import ScheduleList  # noqa: PLC0415 - pydantic, 10 MB
+        from handinger_tui.api.schedules import ScheduleList  # noqa: PLC0415 - pydantic, 10 MB
 
         url = f"{self._worker(worker_id)}/schedules"
         async with self.connection.get(url, JSON) as response:
@@ -192,7 +193,7 @@ class WorkerClient:
         Raises:
             ApiError
         """
-        from handinger_tui.api.wire import Schedule  # noqa: PLC0415 - pydantic, 10 MB
+        from handinger_tui.api.schedules import Schedule  # noqa: PLC0415 - pydantic, 10 MB
 
         headers = {"Accept": JSON, "Content-Type": JSON, "Idempotency-Key": request_id}
         url = f"{self._worker(worker_id)}/schedules"
@@ -205,7 +206,7 @@ class WorkerClient:
         Raises:
             ApiError
         """
-        from handinger_tui.api.wire import Cancelled  # noqa: PLC0415 - pydantic, 10 MB
+        from handinger_tui.api.schedules import Cancelled  # noqa: PLC0415 - pydantic, 10 MB
 
         url = f"{self._worker(worker_id)}/schedules/{segment(schedule_id, 'schedule id')}"
         async with self.connection.send("DELETE", url, {"Accept": JSON}) as response:
@@ -240,14 +241,14 @@ class WorkerClient:
 
     async def _json_text(self, response: httpx.Response, cap: int) -> str:
         if not is_json(media_type(response)):
-            raise faults.unexpected_content(media_type(response))
+            raise errors.unexpected_content(media_type(response))
         # A reading is quick; without an end of its own it could drip for ever.
         seconds = self.limits.first_byte_timeout + self.limits.idle_timeout
         try:
             async with asyncio.timeout(seconds):
                 raw = await body.whole(response, self.limits.idle_timeout, cap)
         except TimeoutError:
-            raise faults.slow(seconds) from None
+            raise errors.slow(seconds) from None
         return raw.decode("utf-8", "replace").removeprefix("\ufeff")
 
     async def _answer(self, response: httpx.Response, model: type[_A]) -> _A:
@@ -258,7 +259,7 @@ class WorkerClient:
         try:
             return model.model_validate(value)
         except ValidationError:
-            raise faults.undecodable("The answer") from None
+            raise errors.undecodable("The answer") from None
 
 
 def _email_of(text: str) -> str | None:
@@ -269,8 +270,8 @@ def _email_of(text: str) -> str | None:
     if isinstance(value, dict):
         why = error_in(value)
         if why is not None:
-            raise faults.refused_in_body(200, why)
-        from handinger_tui.api.wire import Email  # noqa: PLC0415 - pydantic, 10 MB
+            raise errors.refused_in_body(200, why)
+        from handinger_tui.api.schedules import Email  # noqa: PLC0415 - pydantic, 10 MB
 
         return Email.model_validate(value).email
     return value.strip() if isinstance(value, str) else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from handinger_tui.core.frames import Framing, Piece
+from handinger_tui.core.stream.frames import Framing, Piece
 
 BOM: Final = b"\xef\xbb\xbf"
 

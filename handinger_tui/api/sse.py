@@ -25,7 +25,7 @@ from typing import Final
 from httpx_sse._decoders import SSEDecoder
 
 from handinger_tui.api.lines import BOM, LineSplitter
-from handinger_tui.core.frames import Framing, Piece
+from handinger_tui.core.stream.frames import Framing, Piece
 
 DEFAULT_EVENT: Final = "message"
 """The type of an event that names none; pieces carry "" for it."""

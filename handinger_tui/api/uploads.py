@@ -18,8 +18,8 @@ from typing import BinaryIO, Final
 
 from handinger_tui.core.errors import AttachmentProblem
 from handinger_tui.core.record import dataclass
-from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turn import Attachment
+from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.turns.turn import Attachment
 
 BLOCK: Final = 256 << 10
 _MEDIA_TYPE: Final = re.compile(

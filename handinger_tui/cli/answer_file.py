@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from handinger_tui.cli.places import expanded
+from handinger_tui.cli.paths import expanded
 from handinger_tui.core.errors import LocalFileError
 
 

@@ -13,20 +13,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.cli.exits import Exit
-from handinger_tui.cli.places import expanded, places
-from handinger_tui.cli.start import key_warning
+from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.load_settings import key_warning
+from handinger_tui.cli.paths import expanded, places
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.safety import clean
+from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.settings import Settings
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.launch import Badge, Connection, Early, Launch, Opening
+from handinger_tui.ui.ports import Badge, Connection, Early, Launch, Opening
 
 if TYPE_CHECKING:
     import argparse
 
     from handinger_tui.cli.wiring import Parts
-    from handinger_tui.core.turn import Attachment
+    from handinger_tui.core.turns.turn import Attachment
 
 
 ENDED_BY: Final = {
@@ -162,7 +162,7 @@ def _connector(
     async def connect() -> Connection:
         await asyncio.to_thread(_import_the_rest)
         from handinger_tui.cli.wiring import wired  # noqa: PLC0415 - just imported
-        from handinger_tui.core.turn import Trigger  # noqa: PLC0415 - just imported
+        from handinger_tui.core.turns.turn import Trigger  # noqa: PLC0415 - just imported
 
         parts = await stack.enter_async_context(
             wired(
@@ -184,8 +184,8 @@ def _import_the_rest() -> None:
     sys.setswitchinterval(0.0005)
     try:
         import handinger_tui.cli.wiring  # noqa: PLC0415 - as said above
-        import handinger_tui.core.receipt  # noqa: PLC0415 - as said above
-        import handinger_tui.ui.transcript.page  # noqa: F401, PLC0415 - as said above
+        import handinger_tui.core.receipts.line  # noqa: PLC0415 - as said above
+        import handinger_tui.ui.transcript.layout  # noqa: F401, PLC0415 - as said above
     finally:
         sys.setswitchinterval(kept)
 
@@ -193,7 +193,7 @@ def _import_the_rest() -> None:
 def connection(parts: Parts) -> Connection:
     """The wired parts as the screen sees them."""
     from handinger_tui.cli.file_access import FileAccess  # noqa: PLC0415 - with the client
-    from handinger_tui.cli.links import open_link  # noqa: PLC0415 - webbrowser, 10 ms
+    from handinger_tui.cli.system_open import open_link  # noqa: PLC0415 - webbrowser, 10 ms
 
     settings = parts.settings
     folder = expanded(settings.download_dir) if settings.download_dir else places().downloads
@@ -222,7 +222,7 @@ def text_saver(folder: Path) -> Callable[[str, str], Awaitable[str]]:
     """
 
     async def save(name: str, text: str) -> str:
-        from handinger_tui.api.landing import land  # noqa: PLC0415 - needed by few sessions
+        from handinger_tui.api.files.atomic_file import land  # noqa: PLC0415 - needed by few sessions
 
         async def whole() -> AsyncIterator[bytes]:
             yield text.encode()

@@ -94,7 +94,7 @@ def _ceilings(parser: argparse._ActionsContainer, reached: str) -> None:
 
 
 def _amount(text: str) -> Decimal:
-    from handinger_tui.core.limits import amount_of  # noqa: PLC0415 - the core, 15 ms, not for --help
+    from handinger_tui.core.money.limits import amount_of  # noqa: PLC0415 - the core, 15 ms, not for --help
 
     try:
         return amount_of(text)

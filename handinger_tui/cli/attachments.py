@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
-from handinger_tui.core.safety import clean, clean_line
-from handinger_tui.core.turn import Attachment
+from handinger_tui.core.safety.cleaning import clean, clean_line
+from handinger_tui.core.turns.turn import Attachment
 
 MAX_BYTES: Final = 512 << 20
 _BLOCK: Final = 1 << 20

@@ -9,11 +9,11 @@ from pathlib import Path
 from stat import S_ISREG
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.cli.opening import open_path
+from handinger_tui.cli.system_open import open_path
 from handinger_tui.core.errors import ApiError
-from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turn import FilePart, Kind
-from handinger_tui.ui.launch import Fetched, Progress
+from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.turns.turn import FilePart, Kind
+from handinger_tui.ui.ports import Fetched, Progress
 
 
 class FileAccess:
@@ -41,7 +41,7 @@ class FileAccess:
         Raises:
             LinkExpired, ApiError
         """
-        from handinger_tui.api.downloads import save  # noqa: PLC0415 - with mimetypes, 10 ms
+        from handinger_tui.api.files.download import save  # noqa: PLC0415 - with mimetypes, 10 ms
 
         path = await save(
             self._client,
@@ -62,7 +62,7 @@ class FileAccess:
         Raises:
             LinkExpired, ApiError
         """
-        from handinger_tui.api.peek import peek  # noqa: PLC0415 - with downloads
+        from handinger_tui.api.files.partial_fetch import peek  # noqa: PLC0415 - with downloads
 
         found = await peek(
             self._client, file.url, most, progress=progress, refresh=self._refresh(file, reread)
@@ -80,7 +80,7 @@ class FileAccess:
     def _refresh(self, file: FilePart, worker_id: str | None) -> Callable[[], Awaitable[str | None]] | None:
         if worker_id is None:
             return None
-        from handinger_tui.cli.files import refresher  # noqa: PLC0415 - 10 ms, where a link has expired
+        from handinger_tui.cli.commands.files import refresher  # noqa: PLC0415 - 10 ms, where a link has expired
 
         return refresher(self._client, worker_id, file)
 

@@ -9,23 +9,23 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 
-from handinger_tui.cli import interrupts
+from handinger_tui.cli import signals
 from handinger_tui.cli.answer_file import check_answer_file, save_text
 from handinger_tui.cli.attachments import attachment
-from handinger_tui.cli.ceilings import Ceilings, refusal
-from handinger_tui.cli.exits import Exit, exit_of
-from handinger_tui.cli.failures import Progress, progress_of
+from handinger_tui.cli.error_report import Progress, progress_of
+from handinger_tui.cli.exit_codes import Exit, exit_of
+from handinger_tui.cli.limit_messages import Ceilings, refusal
 from handinger_tui.cli.output import Printer, encodable, printer, say, sentence
-from handinger_tui.cli.places import expanded, places
+from handinger_tui.cli.paths import expanded, places
 from handinger_tui.cli.standard_input import read_input
 from handinger_tui.cli.wiring import Parts, wired
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
-from handinger_tui.core.events import StreamEvent
-from handinger_tui.core.limits import LimitReached
-from handinger_tui.core.receipt import receipt_line
-from handinger_tui.core.safety import clean, clean_line, one_word
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Attachment, Fault, Kind, Turn, TurnStatus
+from handinger_tui.core.money.limits import LimitReached
+from handinger_tui.core.receipts.line import receipt_line
+from handinger_tui.core.safety.cleaning import clean, clean_line, one_word
+from handinger_tui.core.stream.events import StreamEvent
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Attachment, Fault, Kind, Turn, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.settings import Settings
 
@@ -185,7 +185,7 @@ class Headless:
             if main is not None:
                 main.cancel()
 
-        interrupts.hand_over(asyncio.get_running_loop(), stop)
+        signals.hand_over(asyncio.get_running_loop(), stop)
 
     @contextmanager
     def _leaving(self, parts: Parts) -> Iterator[None]:
@@ -408,12 +408,12 @@ def run(told: argparse.Namespace, settings: Settings) -> int:
     # All that is free to check, before standard input is waited for.
     if told.output:
         check_answer_file(told.output)
-    attachments = interrupts.wait_for(lambda: tuple(attachment(path) for path in told.file))
-    prompt = interrupts.wait_for(lambda: prompt_of(told, settings.limits.max_input_bytes))
+    attachments = signals.wait_for(lambda: tuple(attachment(path) for path in told.file))
+    prompt = signals.wait_for(lambda: prompt_of(told, settings.limits.max_input_bytes))
     progress = progress_of(told)
     progress.draft = prompt
     if told.dry_run:
-        from handinger_tui.cli.dry_run import run as show  # noqa: PLC0415 - needed by few commands
+        from handinger_tui.cli.commands.dry_run import run as show  # noqa: PLC0415 - needed by few commands
 
         return show(told, settings, prompt, attachments)
     if settings.local:
@@ -435,6 +435,6 @@ def run_attach(told: argparse.Namespace, settings: Settings) -> int:
 
 def _run(headless: Headless, progress: Progress, work: Callable[[], Coroutine[None, None, int]]) -> int:
     try:
-        return interrupts.run(work)
+        return signals.run(work)
     finally:
         headless.note(progress)

@@ -29,7 +29,7 @@ INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 LOCAL_IO: Final = 10
 USAGE: Final = 2
-INTERRUPTS: Final = "handinger_tui.cli.interrupts"
+INTERRUPTS: Final = "handinger_tui.cli.signals"
 """Without it in `sys.modules` there is nothing to put back; for the early frame it is not imported."""
 SCREEN: Final = {
     "-c": "last",
@@ -120,7 +120,7 @@ def _tell_cleanly(kind: type[BaseException], problem: BaseException, trace: Trac
     """A fault of ours may quote text from outside: that reaches no terminal as it came."""
     import traceback  # noqa: PLC0415 - at the very end
 
-    from handinger_tui.core.safety import clean  # noqa: PLC0415 - at the very end
+    from handinger_tui.core.safety.cleaning import clean  # noqa: PLC0415 - at the very end
 
     sys.stderr.write(clean("".join(traceback.format_exception(kind, problem, trace))))
 
@@ -134,16 +134,16 @@ def _guarded(words: list[str]) -> int:
         _check_descriptors()
         if SCREEN.keys() >= set(words):
             return _screen(lambda: _unparsed(words))
-        from handinger_tui.cli import interrupts  # noqa: PLC0415 - not for the early frame
+        from handinger_tui.cli import signals  # noqa: PLC0415 - not for the early frame
 
-        interrupts.install()
+        signals.install()
         options = _parsed(words)
         return COMMANDS[options.command](options)
     except (Exception, KeyboardInterrupt, SystemExit) as problem:
         if isinstance(problem, SystemExit) and problem.code != USAGE:
             raise
         # Only now: with the core it takes 40 ms, and the early frame must not wait for it.
-        from handinger_tui.cli.failures import end_early  # noqa: PLC0415 - see above
+        from handinger_tui.cli.error_report import end_early  # noqa: PLC0415 - see above
 
         code = end_early(problem, words, options)
         if code is None:
@@ -180,7 +180,7 @@ def _parsed(words: list[str]) -> argparse.Namespace:
 
 
 def _unparsed(words: list[str]) -> argparse.Namespace:
-    from handinger_tui.cli.unparsed import unparsed  # noqa: PLC0415 - behind the early frame
+    from handinger_tui.cli.fast_args import unparsed  # noqa: PLC0415 - behind the early frame
 
     return unparsed(SCREEN[word] for word in words)
 
@@ -208,8 +208,8 @@ def _attach(told: argparse.Namespace) -> int:
 
 def _asked_settings(told: argparse.Namespace) -> Settings:
     """For commands without a screen: they need a key, and say aloud who else can read it."""
+    from handinger_tui.cli.load_settings import key_warning, settings_for  # noqa: PLC0415 - tomllib, not for --help
     from handinger_tui.cli.output import say  # noqa: PLC0415 - see above
-    from handinger_tui.cli.start import key_warning, settings_for  # noqa: PLC0415 - tomllib, not for --help
 
     settings = settings_for(told, keyless=False)
     warning = key_warning(settings)
@@ -224,19 +224,19 @@ def _app(told: argparse.Namespace) -> int:
 
 def _screen(told: Callable[[], argparse.Namespace]) -> int:
     """The screen. Its prompt stands before the rest is imported; only then `told` is asked for."""
-    from handinger_tui.cli import early  # noqa: PLC0415 - not for --help
+    from handinger_tui.cli import early_prompt  # noqa: PLC0415 - not for --help
 
     if INTERRUPTS in sys.modules:
         sys.modules[INTERRUPTS].release()
     wanted = sys.stdin.isatty() and sys.stdout.isatty()
-    frame = early.begin(wanted=wanted, environ=dict(os.environ))
+    frame = early_prompt.begin(wanted=wanted, environ=dict(os.environ))
     # What is imported stays: walks of the collector over it are a sixth of the start. `ui.warming` ends this.
     gc.disable()
     # For Textual, before its import. At its own 60 a key right after a paint waits 16 ms for the next one.
     os.environ.setdefault("TEXTUAL_FPS", "240")
     try:
         from handinger_tui.cli.app import run_app  # noqa: PLC0415 - Textual, 150 ms
-        from handinger_tui.cli.start import settings_for  # noqa: PLC0415 - tomllib, not for --help
+        from handinger_tui.cli.load_settings import settings_for  # noqa: PLC0415 - tomllib, not for --help
 
         options = told()
         return run_app(options, settings_for(options), frame)
@@ -247,50 +247,50 @@ def _screen(told: Callable[[], argparse.Namespace]) -> int:
 
 def _released(run: Callable[[argparse.Namespace], int], told: argparse.Namespace) -> int:
     """Run a command that needs no care of its own for signals: Python's suffices once all is imported."""
-    from handinger_tui.cli import interrupts  # noqa: PLC0415 - loaded before
+    from handinger_tui.cli import signals  # noqa: PLC0415 - loaded before
 
-    interrupts.release()
+    signals.release()
     return run(told)
 
 
 def _sessions(told: argparse.Namespace) -> int:
-    from handinger_tui.cli.sessions import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
+    from handinger_tui.cli.commands.sessions import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
 
     return _released(run, told)
 
 
 def _costs(told: argparse.Namespace) -> int:
-    from handinger_tui.cli.costs import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
+    from handinger_tui.cli.commands.costs.query import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
 
     return _released(run, told)
 
 
 def _sources(told: argparse.Namespace) -> int:
-    from handinger_tui.cli.sources import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
+    from handinger_tui.cli.commands.sources import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
 
     return _released(run, told)
 
 
 def _local(told: argparse.Namespace) -> int:
-    from handinger_tui.cli.serve import run  # noqa: PLC0415 - starlette and uvicorn, 160 ms
+    from handinger_tui.cli.commands.local import run  # noqa: PLC0415 - starlette and uvicorn, 160 ms
 
     return _released(run, told)
 
 
 def _doctor(told: argparse.Namespace) -> int:
-    from handinger_tui.cli.doctor import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
+    from handinger_tui.cli.commands.doctor import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
 
     return _released(run, told)
 
 
 def _config(told: argparse.Namespace) -> int:
-    from handinger_tui.cli.config import run  # noqa: PLC0415 - tomllib, not for --help
+    from handinger_tui.cli.commands.config import run  # noqa: PLC0415 - tomllib, not for --help
 
     return _released(run, told)
 
 
 def _remote(told: argparse.Namespace) -> int:
-    from handinger_tui.cli.remote import run  # noqa: PLC0415 - httpx, 60 ms
+    from handinger_tui.cli.commands.remote import run  # noqa: PLC0415 - httpx, 60 ms
 
     settings = _asked_settings(told)
     return _released(lambda asked: run(asked, settings), told)

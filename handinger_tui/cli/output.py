@@ -6,13 +6,13 @@ import sys
 from collections.abc import Callable
 from typing import Final, Protocol, TextIO
 
-from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.export.event_lines import event_object
 from handinger_tui.core.export.result import costs_object, result_object, usage_object
 from handinger_tui.core.jsontext import Json, dump
-from handinger_tui.core.safety import clean, clean_json, clean_more, settled
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Turn, TurnStatus
+from handinger_tui.core.safety.cleaning import clean, clean_json, clean_more, settled
+from handinger_tui.core.stream.events import StreamEvent
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Turn, TurnStatus
 
 JsonObject = dict[str, Json]
 

@@ -14,17 +14,17 @@ from urllib.parse import urlsplit
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.limits import Limits as ApiLimits
 from handinger_tui.cli.output import say
-from handinger_tui.cli.places import Places
+from handinger_tui.cli.paths import Places
 from handinger_tui.core.errors import LedgerError, NoHistory
-from handinger_tui.core.events import StreamEvent
-from handinger_tui.core.limits import Origin
+from handinger_tui.core.money.limits import Origin
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.secret import Secret
-from handinger_tui.core.turn import Trigger
+from handinger_tui.core.stream.events import StreamEvent
+from handinger_tui.core.turns.turn import Trigger
 from handinger_tui.engine.engine import Engine, Home
-from handinger_tui.engine.patience import Patience
+from handinger_tui.engine.retry_policy import Patience
 from handinger_tui.ledger.ledger import FileAccess, Ledger
-from handinger_tui.ledger.purse import Purse
+from handinger_tui.ledger.limit_service import Purse
 from handinger_tui.settings import Settings
 
 APP_WAIT_S: Final = 5.0

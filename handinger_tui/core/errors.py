@@ -20,7 +20,7 @@ status, only `cli` prints what is left.
 
 from __future__ import annotations
 
-from handinger_tui.core.turn import Fault, Kind
+from handinger_tui.core.turns.turn import Fault, Kind
 
 
 class HandingerError(Exception):

@@ -1,6 +1,9 @@
-"""Secret: a key that does not show itself."""
+"""The key: a value that does not show itself, and an environment without it for the programs we start."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
 
 
 class Secret:
@@ -24,3 +27,12 @@ class Secret:
 
     def __bool__(self) -> bool:
         return bool(self._value)
+
+
+SECRET_VARIABLES: Final = ("HANDINGER_API_KEY", "HANDINGER_CUSTOM_HEADERS")
+"""The headers may hold a key of a gateway."""
+
+
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment for an editor, an opener or a browser, and for all that they start."""
+    return {name: value for name, value in environ.items() if name.upper() not in SECRET_VARIABLES}

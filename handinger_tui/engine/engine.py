@@ -12,19 +12,19 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from handinger_tui.core.errors import ApiError, NoHistory
-from handinger_tui.core.events import StreamEvent
-from handinger_tui.core.frames import Frame
-from handinger_tui.core.limits import Gauge
+from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.replacing import replace
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Attachment, Fault, Order, TurnStatus
-from handinger_tui.engine.counting import Counter
+from handinger_tui.core.stream.events import StreamEvent
+from handinger_tui.core.stream.frames import Frame
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Attachment, Fault, Order, TurnStatus
 from handinger_tui.engine.holds import Hold, HoldReason
-from handinger_tui.engine.home import Busy, Elsewhere, Home
-from handinger_tui.engine.patience import READS, Patience, read_again
+from handinger_tui.engine.limit_tracker import Counter
 from handinger_tui.engine.ports import Clock, Ids, Purse, TurnLog, WorkerApi
-from handinger_tui.engine.run import Outside
+from handinger_tui.engine.retry_policy import READS, Patience, read_again
+from handinger_tui.engine.service_context import Busy, Elsewhere, Home
 from handinger_tui.engine.session_actor import EngineDeps, SessionActor
+from handinger_tui.engine.turn_run import Outside
 
 __all__ = ["Busy", "Elsewhere", "Engine", "Hold", "HoldReason", "Home", "Listener"]
 

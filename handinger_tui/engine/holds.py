@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum, auto
 
-from handinger_tui.core.limits import Gauge
+from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.record import dataclass
-from handinger_tui.core.turn import TurnStatus
+from handinger_tui.core.turns.turn import TurnStatus
 
 CONTINUABLE = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})
 """Ends of a turn after which the next queued one may start by itself."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from handinger_tui.core.jsontext import Json, dump
-from handinger_tui.core.messages import LEFT_OUT
-from handinger_tui.core.reconcile import Answer, answer_to
-from handinger_tui.core.session import Session
-from handinger_tui.core.snapshot import JsonObject, Snapshot, WorkerBody, worker_in
-from handinger_tui.core.turn import Turn, TurnStatus
+from handinger_tui.core.stream.messages import LEFT_OUT
+from handinger_tui.core.stream.worker_snapshot import JsonObject, Snapshot, WorkerBody, worker_in
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.core.turns.worker_reconciliation import Answer, answer_to
 
 UNSETTLED: Final = frozenset(
     {

@@ -7,12 +7,12 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from handinger_tui.core.errors import NoHistory
-from handinger_tui.core.frames import Frame, Piece, Via
-from handinger_tui.core.limits import Gauge
-from handinger_tui.core.remote_turn import RemoteTurn
-from handinger_tui.core.session import Session
-from handinger_tui.core.snapshot import WorkerBody
-from handinger_tui.core.turn import Order
+from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.stream.frames import Frame, Piece, Via
+from handinger_tui.core.stream.worker_snapshot import WorkerBody
+from handinger_tui.core.turns.remote_turn import RemoteTurn
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Order
 
 
 class Reply(Protocol):

@@ -15,14 +15,15 @@ from functools import partial
 from typing import TypeVar
 
 from handinger_tui.core.errors import HandingerError, LedgerError
-from handinger_tui.core.fold import fold
-from handinger_tui.core.frames import Frame, Framing, Note
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.limits import blocking
-from handinger_tui.core.outcome import fault_object
+from handinger_tui.core.money.limits import blocking
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.replacing import replace
-from handinger_tui.core.session import (
+from handinger_tui.core.stream.frames import Frame, Framing, Note
+from handinger_tui.core.stream.worker_snapshot import WorkerBody
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.outcome import fault_object
+from handinger_tui.core.turns.session import (
     Session,
     place_last,
     put_turn,
@@ -31,16 +32,15 @@ from handinger_tui.core.session import (
     was_overtaken,
     with_kept_turns,
 )
-from handinger_tui.core.snapshot import WorkerBody
-from handinger_tui.core.turn import WITHDRAWN, Fault, Kind, Order, Trigger, Turn, TurnStatus
-from handinger_tui.engine.adopt import adopted_turns
-from handinger_tui.engine.counting import Counter, figures_moved
+from handinger_tui.core.turns.turn import WITHDRAWN, Fault, Kind, Order, Trigger, Turn, TurnStatus
+from handinger_tui.engine.adoption import adopted_turns
 from handinger_tui.engine.holds import Hold, HoldReason, hold_after
-from handinger_tui.engine.home import LOCAL_ENDED, NOT_YET_SENT, Busy, Elsewhere, Home
 from handinger_tui.engine.inbox import Inbox
+from handinger_tui.engine.limit_tracker import Counter, figures_moved
 from handinger_tui.engine.older_turns import own_part, unsettled_turns
 from handinger_tui.engine.ports import Ids
-from handinger_tui.engine.run import Outside, Run, may_have_left
+from handinger_tui.engine.service_context import LOCAL_ENDED, NOT_YET_SENT, Busy, Elsewhere, Home
+from handinger_tui.engine.turn_run import Outside, Run, may_have_left
 
 T = TypeVar("T")
 

@@ -6,27 +6,192 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
+from decimal import Decimal
 from enum import Enum, auto
 from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-from handinger_tui.core.errors import LedgerError, NoHistory
-from handinger_tui.core.frames import Frame
-from handinger_tui.core.remote_turn import RemoteTurn
-from handinger_tui.core.session import Session, put_turn
-from handinger_tui.core.turn import Order
-from handinger_tui.ledger import reads, writes
-from handinger_tui.ledger.accounts import Accounts
-from handinger_tui.ledger.compared import Compared
-from handinger_tui.ledger.faults import translated
-from handinger_tui.ledger.history import History
-from handinger_tui.ledger.lock_patience import LockPatience
-from handinger_tui.ledger.opening import Opened, mark_suspect, open_database, open_to_read
-from handinger_tui.ledger.presence import Presence
+from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory
+from handinger_tui.core.money.limits import Gauge, Scope, Unit
+from handinger_tui.core.money.spending import Bucket, By, Spent, TurnCharge, Which
+from handinger_tui.core.money.typical_cost import Usual
+from handinger_tui.core.stream.frames import Frame
+from handinger_tui.core.turns.remote_turn import RemoteTurn
+from handinger_tui.core.turns.session import SearchHit, Session, SessionSummary, put_turn
+from handinger_tui.core.turns.turn import Order, Turn
+from handinger_tui.ledger import (
+    grouping,
+    limits,
+)
+from handinger_tui.ledger import (
+    turns as reads,
+)
+from handinger_tui.ledger import (
+    turns as writes,
+)
+from handinger_tui.ledger.charge_writer import Compared
+from handinger_tui.ledger.database import Access, DatabaseThread, Frames, one_moment
+from handinger_tui.ledger.grouping import Charge
+from handinger_tui.ledger.limits import InForce, Scopes, TypedLimits, Whose
+from handinger_tui.ledger.opening import Opened, mark_suspect, open_database, open_to_read, translated
+from handinger_tui.ledger.process_locks import LockPatience, Presence
 from handinger_tui.ledger.rows import TurnFrame
-from handinger_tui.ledger.thread import DatabaseThread, Frames
+
+EVERYTHING: Final = Which()
+_NEWEST: Final = "SELECT (SELECT MAX(id) FROM charges), (SELECT MAX(id) FROM limits)"
+
+
+class Accounts(Access):
+    """Satisfies `ui.launch.Books`. Charges are written by `Ledger.charge` and `close_turn` alone.
+
+    `zone`: where days begin; None: the machine's own. Every method raises LedgerError.
+    """
+
+    def __init__(self, thread: DatabaseThread, zone: tzinfo | None = None) -> None:
+        super().__init__(thread)
+        self._zone = zone
+        self._seen: tuple[int | None, int | None] | None = None
+        self._scopes = Scopes()
+
+    async def charges(self, which: Which = EVERYTHING) -> list[Charge]:
+        """The append-only record of the turns that `which` names, oldest first."""
+        return await self._run(lambda db: grouping.charges(db, which))
+
+    async def spent(self, which: Which = EVERYTHING) -> Spent:
+        """Exact sums over charged turns, with the number of turns that are not fully known."""
+        return await self._run(lambda db: grouping.spent(db, which))
+
+    async def buckets(self, by: By, which: Which = EVERYTHING) -> list[Bucket]:
+        """Groups of turns: days in order of time, everything else the dearest first, unknown last."""
+
+        def work(connection: sqlite3.Connection) -> list[Bucket]:
+            with one_moment(connection):
+                return grouping.buckets(connection, by, which, self._zone)
+
+        return await self._run(work)
+
+    async def turn_charges(
+        self, which: Which = EVERYTHING, limit: int = 200, offset: int = 0
+    ) -> list[TurnCharge]:
+        """Turn by turn, the newest first; `limit` -1: all."""
+        return await self._run(lambda db: grouping.turn_charges(db, which, limit, offset))
+
+    async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> Usual:
+        """What the newest turns of a worker at a budget took; of all workers where it has none."""
+        return await self._run(lambda db: grouping.usual(db, worker_id, budget, simulated=simulated))
+
+    async def changed(self) -> bool:
+        """A charge or a limit was written since the last call, by this program or another one.
+
+        True at the first call. Frames, titles and drafts are no change.
+        """
+        newest = await self._run(lambda db: tuple(db.execute(_NEWEST).fetchone()))
+        changed = newest != self._seen
+        self._seen = newest
+        return changed
+
+    # -- limits --------------------------------------------------------------------
+    async def typed_limits(self, whose: Whose) -> TypedLimits:
+        """The limits that a person typed, and those that were lifted."""
+        return await self._run(lambda db: limits.typed_limits(db, whose))
+
+    async def set_limit(
+        self, whose: Whose, scope: Scope, unit: Unit, amount: Decimal | None, set_ms: int
+    ) -> None:
+        """Keep a limit for every program on this history; None lifts it.
+
+        Raises:
+            HandingerError: a worker's limit before there is a worker; an amount that is none.
+        """
+        name = whose.of(scope)
+        if name is None:
+            raise HandingerError("There is no worker yet.", "Send a first message, or limit the session.")
+        await self._run(lambda db: limits.set_limit(db, scope, name, unit, amount, set_ms))
+
+    async def gauges(
+        self, session: Session, since_ms: int, *, simulated: bool, in_force: InForce
+    ) -> tuple[Gauge, ...]:
+        """The limits `in_force` and what is spent of them, in one look; days begin at `since_ms`."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Gauge, ...]:
+            with one_moment(connection):
+                return self._scopes.gauges(
+                    connection, session, since_ms, simulated=simulated, in_force=in_force
+                )
+
+        return await self._run(work)
+
+
+class History(Access):
+    """The part of the ledger that is not the turn under way. Every method raises LedgerError."""
+
+    async def sessions(self, limit: int = 200) -> list[SessionSummary]:
+        """The newest sessions, newest first; no frame is read for it."""
+        return await self._run(lambda db: reads.sessions(db, limit))
+
+    async def find(self, prefix: str) -> list[str]:
+        """Ids of the sessions that `prefix` can mean: the start of a session's, worker's or task's id."""
+        return await self._run(lambda db: reads.find(db, prefix))
+
+    async def load(self, session_id: str) -> Session | None:
+        """The session with every turn folded from its frames; None when it is not known."""
+
+        def load(db: sqlite3.Connection) -> Session | None:
+            with one_moment(db):
+                return reads.load(db, session_id, self._thread.waiting)
+
+        return await self._run(load)
+
+    async def load_turn(self, turn_id: str) -> Turn | None:
+        """One turn, folded; None when it is not known."""
+        return await self._run(lambda db: reads.load_turn(db, turn_id, self._thread.waiting))
+
+    async def frames(self, turn_id: str) -> list[Frame]:
+        """The frames of one turn, in order, queued ones included."""
+        return await self._run(lambda db: reads.frames(db, turn_id, self._thread.waiting))
+
+    async def last_snapshot(self, worker_id: str) -> str | None:
+        """The newest whole Worker seen of a worker, as JSON text."""
+        return await self._run(lambda db: reads.last_snapshot(db, worker_id))
+
+    async def search(self, text: str, limit: int = 200) -> list[SessionSummary]:
+        """Sessions in which one turn (prompt and answer) or the title holds every term of `text`."""
+        return await self._run(lambda db: reads.matching_sessions(db, text, limit))
+
+    async def search_turns(self, text: str, limit: int = 50) -> list[SearchHit]:
+        """The matching turns themselves, newest first, each with an excerpt."""
+        return await self._run(lambda db: reads.search(db, text, limit))
+
+    async def prompts(self, limit: int = 500) -> list[str]:
+        """Earlier prompts, newest last, each once."""
+        return await self._run(lambda db: reads.prompts(db, limit))
+
+    async def rename(self, session_id: str, title: str) -> None:
+        """Give a session a title of the person's own."""
+        await self._run(lambda db: writes.rename(db, session_id, title))
+
+    async def delete(self, session_id: str) -> None:
+        """Remove a session with all its frames; what it cost stays known."""
+        await self._run(lambda db: writes.delete(db, session_id))
+
+    async def mark_read(self, session_id: str) -> None:
+        """The person has seen the newest answer."""
+        await self._run(lambda db: writes.mark_read(db, session_id))
+
+    async def mark_unread(self, session_id: str) -> None:
+        """An answer came that the person has not seen."""
+        await self._run(lambda db: writes.mark_unread(db, session_id))
+
+    async def draft(self, session_id: str) -> str:
+        """What was typed and not sent; "" when nothing was."""
+        return await self._run(lambda db: reads.draft(db, session_id))
+
+    async def save_draft(self, session_id: str, text: str) -> None:
+        """Keep what is typed; the session itself need not be stored yet."""
+        await self._run(lambda db: writes.save_draft(db, session_id, text))
+
 
 PATIENCE_S: Final = 5.0
 """How long to wait for another process that writes."""

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from handinger_tui.core.drafts import attachments_of
-from handinger_tui.core.frames import Frame, Framing, Look, Note, Via
 from handinger_tui.core.jsontext import as_object, as_text, parse
-from handinger_tui.core.money import EXACT, INT64_MAX
-from handinger_tui.core.outcome import fault_of
-from handinger_tui.core.readings import Reading
-from handinger_tui.core.session import Session, SessionSummary
-from handinger_tui.core.turn import Attachment, Order, Trigger, TurnStatus
+from handinger_tui.core.money.amounts import EXACT, INT64_MAX
+from handinger_tui.core.money.attribution import Reading
+from handinger_tui.core.prompts.drafts import attachments_of
+from handinger_tui.core.stream.frames import Frame, Framing, Look, Note, Via
+from handinger_tui.core.turns.outcome import fault_of
+from handinger_tui.core.turns.session import Session, SessionSummary
+from handinger_tui.core.turns.turn import Attachment, Order, Trigger, TurnStatus
 
 Cell = str | bytes | int | None
 Row = Mapping[str, Any]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from handinger_tui.core.fold import Fold
-from handinger_tui.core.turn import Order
+from handinger_tui.core.turns.fold import Fold
+from handinger_tui.core.turns.turn import Order
 from handinger_tui.ledger.rows import TurnFrame
 
 KEPT: Final = 64

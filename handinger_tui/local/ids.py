@@ -1,9 +1,13 @@
-"""Identifiers that sort by time, in the manner of ULIDs."""
+"""Identifiers, times and exact numbers as the local worker writes them on the wire."""
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
 
 _DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _LENGTH = 26
@@ -18,3 +22,42 @@ def fresh(prefix: str) -> str:
         number, digit = divmod(number, len(_DIGITS))
         signs.append(_DIGITS[digit])
     return prefix + "".join(reversed(signs))
+
+
+def now() -> datetime:
+    """Return the present moment in UTC."""
+    return datetime.now(UTC)
+
+
+def iso(moment: datetime) -> str:
+    """Return for example `2026-05-11T09:14:22.000Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def number_text(value: Decimal) -> str:
+    """Return the shortest plain decimal text, without exponent: `0.00125`, `3`, `0`."""
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text or "0"
+
+
+def dumps(value: object) -> str:
+    """Encode to compact JSON with raw non-ASCII text; Decimal becomes a plain number.
+
+    Raises:
+        TypeError: for a value JSON has no word for.
+    """
+    if isinstance(value, Decimal):
+        return number_text(value)
+    if isinstance(value, Mapping):
+        return (
+            "{"
+            + ",".join(
+                f"{json.dumps(str(key), ensure_ascii=False)}:{dumps(item)}" for key, item in value.items()
+            )
+            + "}"
+        )
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return "[" + ",".join(dumps(item) for item in value) + "]"
+    return json.dumps(value, ensure_ascii=False)

@@ -1,22 +1,15 @@
-"""The published price table of the local worker. The money is pretend; the arithmetic is real.
-
-Rules, all of them:
-
-- A token is four characters, begun ones counted: `ceil(characters / 4)`, taken over all characters
-  of one kind in one turn.
-- Input tokens: the instruction and the JSON text of each tool's output.
-- Output tokens: text and the JSON text of each tool's input. Reasoning tokens: reasoning.
-- Cache write tokens: the text of a file that this worker reads for the first time. Cache read
-  tokens: the text of a file that it has read before.
-- A step is one round of thinking and acting; each costs the internal fee.
-- Sandbox time: each tool call, from input to output, in tenths of a second, begun ones counted.
-- A credit is 0.0001 USD; a worker's total is rounded up to whole credits.
-"""
+"""The price table of the local worker and its budget levels: simulated money, real arithmetic."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from decimal import ROUND_CEILING, Decimal
+
+STANDARD = "standard"
+
+TOOL_CALLS: dict[str, int | None] = {"low": 1, STANDARD: 6, "high": 24, "unlimited": None}
+"""Tool calls by budget level; None is no bound but the local worker's own repertoire."""
+
 
 CHARACTERS_PER_TOKEN = 4
 USD_PER_1K_INPUT = Decimal("0.0020")

@@ -26,14 +26,15 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from handinger_tui.local import exact_json, intake, schedules, stream, timing
-from handinger_tui.local.refusals import RefusedError
+from handinger_tui.local import ids, schedules, stream
+from handinger_tui.local import requests as intake
+from handinger_tui.local.requests import RefusedError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from handinger_tui.local.office import Begun, Office
-    from handinger_tui.local.record import WorkerRecord
+    from handinger_tui.local.registry import Begun, Office
+    from handinger_tui.local.worker_record import WorkerRecord
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
@@ -213,7 +214,7 @@ class Routes:
         record = self._record(request)
         members = await intake.read_object(request, self.limits)
         text, budget = intake.text_member(members, self.limits), intake.budget_member(members)
-        schedule = schedules.from_when(members.get("when"), text, budget, timing.now())
+        schedule = schedules.from_when(members.get("when"), text, budget, ids.now())
         self.office.add_schedule(record, schedule)
         return json_answer(schedule.as_members())
 
@@ -238,7 +239,7 @@ class Routes:
         messages, turn = list(record.messages), record.turn
         live = turn if turn is not None and turn.running else None
         if messages:
-            yield "".join(f"data: {exact_json.dumps(message)}\n\n" for message in messages)
+            yield "".join(f"data: {ids.dumps(message)}\n\n" for message in messages)
         if live is None:
             yield stream.DONE
             return
@@ -248,7 +249,7 @@ class Routes:
 
 def json_answer(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return a JSON answer with exact numbers."""
-    return Response(exact_json.dumps(value), status, {"content-type": "application/json", **(headers or {})})
+    return Response(ids.dumps(value), status, {"content-type": "application/json", **(headers or {})})
 
 
 def error_answer(status: int, sentence: str, headers: dict[str, str] | None = None) -> Response:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Self
 
 import uvicorn
 
-from handinger_tui.local.desk import Setting
-from handinger_tui.local.limits import Limits
-from handinger_tui.local.office import Office
+from handinger_tui.local.registry import Office
 from handinger_tui.local.repertoire import REPERTOIRE
+from handinger_tui.local.requests import Limits
 from handinger_tui.local.server import build_app
+from handinger_tui.local.turn_context import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

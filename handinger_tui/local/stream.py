@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
-from handinger_tui.local import exact_json
+from handinger_tui.local import ids
 
 Chunk: TypeAlias = Mapping[str, object]
 Part: TypeAlias = dict[str, object]
@@ -35,7 +35,7 @@ def frame(chunk: Chunk) -> str:
 
     JSON escapes every line break within the text, so the data is always one line.
     """
-    return f"data: {exact_json.dumps(chunk)}\n\n"
+    return f"data: {ids.dumps(chunk)}\n\n"
 
 
 def pieces(text: str) -> Iterator[str]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handinger_tui.local.desk import Desk, Rule, Setting
+from handinger_tui.local.turn_context import Desk, Rule, Setting
 
 if TYPE_CHECKING:
     from handinger_tui.local.prices import Counts
-    from handinger_tui.local.record import WorkerRecord
     from handinger_tui.local.turns import Turn
+    from handinger_tui.local.worker_record import WorkerRecord
 
 
 def choose(desk: Desk) -> Rule:

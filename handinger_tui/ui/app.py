@@ -22,17 +22,17 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.safety import clean
+from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.stylesheet import STYLESHEET
+from handinger_tui.ui.command_palette import CommandProvider
 from handinger_tui.ui.keys import spoken
-from handinger_tui.ui.launch import Launch
-from handinger_tui.ui.palette import CommandProvider
-from handinger_tui.ui.rules import Rules
-from handinger_tui.ui.screens.work import WorkScreen
-from handinger_tui.ui.terminal.display import Display
+from handinger_tui.ui.ports import Launch
+from handinger_tui.ui.startup.gc_tuning import collect_from_now_on, warm
+from handinger_tui.ui.terminal.diff_app import Display
+from handinger_tui.ui.terminal.stylesheet_cache import Rules
 from handinger_tui.ui.themes import THEMES, first_theme
-from handinger_tui.ui.transcript.guard import ControlFilter
-from handinger_tui.ui.warming import collect_from_now_on, warm
+from handinger_tui.ui.transcript.painting import ControlFilter
+from handinger_tui.ui.work.screen import WorkScreen
 
 KEPT_WITHIN_S: Final = 1.0
 """Whoever ends us does not wait longer for a draft."""
@@ -98,7 +98,7 @@ class HandingerApp(Display, inherit_bindings=False):
         """The driver for a terminal that shows a prompt already; else Textual chooses."""
         if self._launch.early is None:
             return None
-        from handinger_tui.ui.handover import driver_for  # noqa: PLC0415 - there is none on Windows
+        from handinger_tui.ui.startup.early_driver import driver_for  # noqa: PLC0415 - there is none on Windows
 
         return driver_for(self._launch.early, self.work.typed_before)
 
@@ -109,7 +109,7 @@ class HandingerApp(Display, inherit_bindings=False):
             return chosen
         from textual.drivers.linux_driver import LinuxDriver  # noqa: PLC0415 - there is none on Windows
 
-        from handinger_tui.ui.hangup import OutlastingDriver  # noqa: PLC0415 - there is none on Windows
+        from handinger_tui.ui.terminal.driver import OutlastingDriver  # noqa: PLC0415 - there is none on Windows
 
         return OutlastingDriver if chosen is LinuxDriver else chosen
 
@@ -171,7 +171,7 @@ class HandingerApp(Display, inherit_bindings=False):
             try:
                 connection = await self._launch.connect()
             except HandingerError as problem:
-                from handinger_tui.ui.screens.dialogs import Problem  # noqa: PLC0415 - most connect
+                from handinger_tui.ui.dialogs.confirm import Problem  # noqa: PLC0415 - most connect
 
                 if not await self.push_screen_wait(Problem(problem.summary, problem.hint)):
                     self.exit(return_code=1)
@@ -208,7 +208,7 @@ class HandingerApp(Display, inherit_bindings=False):
     @property
     def farewell(self) -> list[str]:
         """Lines for the terminal after the screen is gone: what failed, and how to come back."""
-        from handinger_tui.ui.screens.leaving import farewell  # noqa: PLC0415 - at the very end
+        from handinger_tui.ui.work.farewell import farewell  # noqa: PLC0415 - at the very end
 
         failed = [] if self._report is None else [f"{FAILED} Report: {self._report}"]
         return [*failed, *([] if self.work.desk is None else farewell(self.work.desk))]

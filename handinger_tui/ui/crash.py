@@ -13,7 +13,7 @@ from traceback import TracebackException
 from typing import Final
 
 from handinger_tui import __version__
-from handinger_tui.core.safety import clean
+from handinger_tui.core.safety.cleaning import clean
 
 LONGEST: Final = 64_000
 """Characters: the words of an exception may be the service's own, of any length."""

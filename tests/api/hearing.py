@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from handinger_tui.core.errors import ApiError
-from handinger_tui.core.frames import Piece
-from handinger_tui.core.turn import Order
+from handinger_tui.core.stream.frames import Piece
+from handinger_tui.core.turns.turn import Order
 from handinger_tui.engine.ports import Reply, WorkerApi
 from tests.api.server import Script, Server
 

@@ -9,7 +9,7 @@ import pytest
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.core.errors import BrokenContract
-from handinger_tui.core.turn import Kind
+from handinger_tui.core.turns.turn import Kind
 from tests.api.server import Server, as_json
 
 WORKER: dict[str, Any] = {"id": "w1", "object": "worker", "status": "completed", "running": False}

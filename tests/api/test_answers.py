@@ -8,8 +8,8 @@ import pytest
 
 from handinger_tui.api.limits import Limits
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused, ServerFault, StreamLost
-from handinger_tui.core.snapshot import body_of
-from handinger_tui.core.turn import Kind
+from handinger_tui.core.stream.worker_snapshot import body_of
+from handinger_tui.core.turns.turn import Kind
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import Clients
 from tests.api.hearing import WORKER, failure

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from handinger_tui.api.dialing import Departure, Waits, dialled
 from handinger_tui.api.limits import Limits
+from handinger_tui.api.transport import Departure, Waits, dialled
 from handinger_tui.core.errors import Doubtful, Unreachable
 from tests.api.conftest import Clients, Pauses
 from tests.api.server import Server, as_json

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.api import landing
-from handinger_tui.api.addresses import checked, next_hop, private
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.downloads import save
+from handinger_tui.api.files import atomic_file
+from handinger_tui.api.files.download import save
+from handinger_tui.api.files.urls import checked, next_hop, private
 from handinger_tui.api.limits import Limits
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.secret import Secret
-from handinger_tui.core.turn import Kind
+from handinger_tui.core.turns.turn import Kind
 from tests.api.conftest import KEY, Clients
 from tests.api.server import Script, Server, head, raw, respond
 
@@ -330,7 +330,7 @@ async def test_a_file_system_without_links(
 
 def test_free_names() -> None:
     def first(name: str) -> list[str]:
-        names = landing.names(name)
+        names = atomic_file.names(name)
         return [next(names), next(names)]
 
     assert first("a.tar.gz") == ["a.tar.gz", "a (2).tar.gz"]

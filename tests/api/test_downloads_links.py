@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.api import landing
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.downloads import save
-from handinger_tui.api.landing import land
+from handinger_tui.api.files import atomic_file
+from handinger_tui.api.files.atomic_file import land
+from handinger_tui.api.files.download import save
 from handinger_tui.core.errors import ApiError, LinkExpired
-from handinger_tui.core.turn import Kind
+from handinger_tui.core.turns.turn import Kind
 from tests.api.conftest import KEY, Clients
 from tests.api.server import Server, respond
 
@@ -160,7 +160,7 @@ async def test_another_origin_sees_nothing_of_ours(
 async def blocks(*steps: Callable[[], object]) -> AsyncIterator[bytes]:
     """Three blocks that are written at once, with something done after each."""
     for number in range(3):
-        yield b"x" * landing.BLOCK
+        yield b"x" * atomic_file.BLOCK
         if number < len(steps):
             steps[number]()
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.downloads import save
-from handinger_tui.api.landing import BLOCK, land
+from handinger_tui.api.files.atomic_file import BLOCK, land
+from handinger_tui.api.files.download import save
 from handinger_tui.core.errors import ApiError
-from handinger_tui.core.turn import Kind
+from handinger_tui.core.turns.turn import Kind
 from tests.api.server import Peer, Server, head
 
 PRECIOUS = "mine\n"

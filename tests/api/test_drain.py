@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 import httpx
 import pytest
 
-from handinger_tui.api.drain import Drain
+from handinger_tui.api.read_ahead import Drain
 from handinger_tui.core.errors import StreamLost
 
 IDLE = 60.0

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.downloads import save
+from handinger_tui.api.files.download import save
 from handinger_tui.core.errors import ApiError
-from handinger_tui.core.turn import Kind
+from handinger_tui.core.turns.turn import Kind
 from tests.api.conftest import KEY
 from tests.api.server import Request, Script, Server, respond
 

@@ -10,7 +10,7 @@ import pytest
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.core.errors import ApiError, SettingsError
 from handinger_tui.core.secret import Secret
-from handinger_tui.core.turn import Order
+from handinger_tui.core.turns.turn import Order
 from handinger_tui.settings import check_base_url
 from tests.api.conftest import KEY, QUICK
 from tests.api.server import Server, as_json

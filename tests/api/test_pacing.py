@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from handinger_tui.api.pacing import LITTLE, READ_EVERY_S, pace
+from handinger_tui.api.read_ahead import LITTLE, READ_EVERY_S, pace
 
 
 class Wire:

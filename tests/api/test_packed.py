@@ -9,7 +9,7 @@ import pytest
 
 from handinger_tui.api.limits import Limits
 from handinger_tui.core.errors import BrokenContract, StreamLost
-from handinger_tui.core.turn import Kind
+from handinger_tui.core.turns.turn import Kind
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import Clients
 from tests.api.hearing import hear

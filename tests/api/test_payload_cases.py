@@ -21,12 +21,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.api.addresses import checked
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.downloads import save
-from handinger_tui.api.landing import land
+from handinger_tui.api.files.atomic_file import land
+from handinger_tui.api.files.download import save
+from handinger_tui.api.files.urls import checked
 from handinger_tui.core.errors import ApiError
-from handinger_tui.core.safety import Verdict, clean, judge_link
+from handinger_tui.core.safety.cleaning import Verdict, clean, judge_link
 from tests.api.conftest import KEY
 from tests.api.server import Server, respond
 from tests.chaos.data import loaded, read

@@ -12,8 +12,8 @@ import pytest
 
 from handinger_tui.api.limits import Limits
 from handinger_tui.core.errors import BrokenContract, Refused, StreamLost
-from handinger_tui.core.frames import Framing, Piece, Via
-from handinger_tui.core.turn import Kind
+from handinger_tui.core.stream.frames import Framing, Piece, Via
+from handinger_tui.core.turns.turn import Kind
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import Clients
 from tests.api.hearing import hear

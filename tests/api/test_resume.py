@@ -9,11 +9,19 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.downloads import save
+from handinger_tui.api.files.download import save
+from handinger_tui.api.files.range_resume import (
+    FRUIT,
+    FRUITLESS,
+    RESTARTS,
+    Step,
+    Version,
+    judged,
+    version_of,
+)
 from handinger_tui.api.limits import Limits
-from handinger_tui.api.resume import FRUIT, FRUITLESS, RESTARTS, Step, Version, judged, version_of
 from handinger_tui.core.errors import ApiError, LinkExpired
-from handinger_tui.core.turn import Kind
+from handinger_tui.core.turns.turn import Kind
 from tests.api.conftest import KEY, Clients, Pauses
 from tests.api.server import Peer, Script, Server, chunk, head, raw, respond
 
@@ -252,7 +260,7 @@ async def test_a_first_request_is_made_once(server: Server, client: WorkerClient
 async def test_a_download_that_is_cancelled_leaves_nothing(
     server: Server, client: WorkerClient, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handinger_tui.api.downloads._Meter._SECONDS", 0)
+    monkeypatch.setattr("handinger_tui.api.files.download._Meter._SECONDS", 0)
     under_way = asyncio.Event()
 
     async def endless(peer: Peer) -> None:

@@ -11,9 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from handinger_tui.api import faults
-from handinger_tui.api.faults import Phase, refusal, translate
-from handinger_tui.api.said import reason, retry_after
+from handinger_tui.api import errors as faults
+from handinger_tui.api.errors import Phase, reason, refusal, retry_after, translate
 from handinger_tui.core.errors import (
     ApiError,
     BrokenContract,
@@ -23,7 +22,7 @@ from handinger_tui.core.errors import (
     StreamLost,
     Unreachable,
 )
-from handinger_tui.core.turn import Kind
+from handinger_tui.core.turns.turn import Kind
 
 RECORDED: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "http_errors.json").read_text())
 

@@ -15,8 +15,8 @@ from handinger_tui.core.errors import (
     Refused,
     Unreachable,
 )
-from handinger_tui.core.frames import Via
-from handinger_tui.core.turn import Kind, Order
+from handinger_tui.core.stream.frames import Via
+from handinger_tui.core.turns.turn import Kind, Order
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import KEY, Clients, Pauses
 from tests.api.hearing import ORDER, WORKER, failure, posted

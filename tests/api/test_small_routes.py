@@ -6,10 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.ordering import StartTurn
-from handinger_tui.api.wire import After, At, Cron, Every, NewSchedule, Schedule, ScheduleList
+from handinger_tui.api.requests import StartTurn
+from handinger_tui.api.schedules import After, At, Cron, Every, NewSchedule, Schedule, ScheduleList
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused
-from handinger_tui.core.turn import Kind
+from handinger_tui.core.turns.turn import Kind
 from tests.api.server import Script, Server, as_json, head, raw, respond
 
 

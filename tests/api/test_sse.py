@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from handinger_tui.api.lines import LineReader
 from handinger_tui.api.sse import SseReader
-from handinger_tui.core.frames import Framing, Piece
+from handinger_tui.core.stream.frames import Framing, Piece
 
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "sse_cases.json").read_text())[
     "cases"

@@ -13,7 +13,7 @@ import pytest
 
 from handinger_tui.api.uploads import BLOCK
 from handinger_tui.core.errors import AttachmentProblem, Doubtful
-from handinger_tui.core.turn import Attachment, Order
+from handinger_tui.core.turns.turn import Attachment, Order
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.server import Request, Server, as_json
 

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from handinger_tui.cli.places import Places
+from handinger_tui.cli.paths import Places
 from handinger_tui.cli.wiring import wired
-from handinger_tui.core.session import Session
+from handinger_tui.core.turns.session import Session
 from handinger_tui.settings import Flags, load
 from tests.chaos.data import SHORT
 from tests.e2e.runner import KEY

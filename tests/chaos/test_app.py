@@ -13,12 +13,12 @@ import pytest
 
 from handinger_tui.cli.app import launch_of
 from handinger_tui.cli.args import parse
-from handinger_tui.cli.start import settings_for
+from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.core.export.result import result_object
-from handinger_tui.core.frames import Look
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.jsontext import parse as parse_json
-from handinger_tui.core.turn import DRAFT
+from handinger_tui.core.stream.frames import Look
+from handinger_tui.core.turns.turn import DRAFT
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ui.app import HandingerApp
 from tests.chaos.adapter import turn_told

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from handinger_tui.api.lines import LineReader
 from handinger_tui.api.sse import SseReader
-from handinger_tui.core.fold import Fold
-from handinger_tui.core.frames import Framing, Note, Piece
-from handinger_tui.core.outcome import judge
-from handinger_tui.core.turn import Order, Turn
+from handinger_tui.core.stream.frames import Framing, Note, Piece
+from handinger_tui.core.turns.fold import Fold
+from handinger_tui.core.turns.outcome import judge
+from handinger_tui.core.turns.turn import Order, Turn
 from tests.chaos.data import SHORT
 from tests.chaos.server import FaultServer
 from tests.core.projections import prior

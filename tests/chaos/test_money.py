@@ -11,9 +11,9 @@ import pytest
 
 from handinger_tui.cli.app import launch_of
 from handinger_tui.cli.args import parse
-from handinger_tui.cli.start import settings_for
+from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.panels.figures import usage_view
+from handinger_tui.ui.panels.usage.view import usage_view
 from tests.chaos.server import FaultServer
 from tests.chaos.test_app import service
 from tests.chaos.world import World

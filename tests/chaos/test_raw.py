@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.cli.exits import Exit
+from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.main import main
 from tests.chaos.server import FaultServer
 from tests.e2e.runner import run

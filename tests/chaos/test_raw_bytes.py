@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from handinger_tui.core.characters import ALWAYS
+from handinger_tui.core.safety.cleaning import ALWAYS
 from tests.chaos.hostile import CONTROL
 from tests.chaos.rawterm import rawterm, sequences, words
 from tests.chaos.server import FaultServer

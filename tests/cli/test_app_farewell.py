@@ -11,7 +11,7 @@ from handinger_tui.cli import app as wiring
 from handinger_tui.core.errors import NoRoom
 from handinger_tui.core.secret import Secret
 from handinger_tui.settings import Settings
-from handinger_tui.ui.launch import Connection, Launch
+from handinger_tui.ui.ports import Connection, Launch
 
 
 class EndedApp:

@@ -11,8 +11,8 @@ import pytest
 
 from handinger_tui.cli.app import connection
 from handinger_tui.cli.args import parse
-from handinger_tui.cli.places import places
-from handinger_tui.cli.start import settings_for
+from handinger_tui.cli.load_settings import settings_for
+from handinger_tui.cli.paths import places
 from handinger_tui.cli.wiring import wired
 from tests.cli.program import service
 from tests.e2e.runner import Ran, run

@@ -17,10 +17,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from handinger_tui.cli.costs_text import table
-from handinger_tui.core.spending import Bucket, By, Sum, altogether
-from handinger_tui.core.turn import Trigger
-from handinger_tui.core.words import middle_cut
+from handinger_tui.cli.commands.costs.text import table
+from handinger_tui.core.formatting import middle_cut
+from handinger_tui.core.money.spending import Bucket, By, Sum, altogether
+from handinger_tui.core.turns.turn import Trigger
 from tests.e2e.runner import run
 from tests.house.test_imports import NETWORK, SCREEN, loaded_by
 from tests.ledger.made import answered, opened, order, play, session

@@ -17,12 +17,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.cli.costs_turns import COLUMNS
-from handinger_tui.cli.exits import Exit
-from handinger_tui.core.export import spending_json
-from handinger_tui.core.money import decimal_text
-from handinger_tui.core.spending import Which
-from handinger_tui.ledger.costs_rows import Form, opened
+from handinger_tui.cli.commands.costs.turn_rows import COLUMNS
+from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.core.export import spending as spending_json
+from handinger_tui.core.money.amounts import decimal_text
+from handinger_tui.core.money.spending import Which
+from handinger_tui.ledger.cost_rows import Form, opened
 from handinger_tui.ledger.opening import NEWER
 from tests.e2e.runner import run
 from tests.ledger.made import answered, order, play, session

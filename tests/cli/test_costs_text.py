@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import pytest
 
-from handinger_tui.cli.columns import cells_of, clip, fitting, in_line
-from handinger_tui.cli.costs_text import amount_text, bar, table
-from handinger_tui.cli.costs_when import since_ms, until_ms
+from handinger_tui.cli.commands.costs.query import since_ms, until_ms
+from handinger_tui.cli.commands.costs.text import amount_text, bar, table
+from handinger_tui.cli.text_table import cells_of, clip, fitting, in_line
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money import Total, usd_text
-from handinger_tui.core.spending import Bucket, By, Sum, altogether
+from handinger_tui.core.money.amounts import Total, usd_text
+from handinger_tui.core.money.spending import Bucket, By, Sum, altogether
 
 # -- times ---------------------------------------------------------------------------------------
 NOW = datetime(2026, 11, 25, 13, 30).astimezone()

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from handinger_tui.cli.files import Meter, same_file
-from handinger_tui.core.snapshot import WorkerFile
+from handinger_tui.cli.commands.files import Meter, same_file
+from handinger_tui.core.stream.worker_snapshot import WorkerFile
 from tests.e2e.runner import Ran, run
 
 

@@ -18,7 +18,7 @@ import sys
 
 class Finder:
     def find_spec(self, name, *_):
-        if name == "handinger_tui.cli.interrupts":
+        if name == "handinger_tui.cli.signals":
             sys.stderr.write("up\\n")
             sys.stderr.flush()
 

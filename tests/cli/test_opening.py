@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.cli import opening
-from handinger_tui.cli.links import open_link
-from handinger_tui.core.secrets import without_secrets
+from handinger_tui.cli import system_open
+from handinger_tui.cli.system_open import open_link
+from handinger_tui.core.secret import without_secrets
 
 URL = "https://example.test/a"
 SECRETS = {"HANDINGER_API_KEY": "sk-very-secret", "HANDINGER_CUSTOM_HEADERS": "X-Gateway: very-secret"}
@@ -63,4 +63,4 @@ async def test_a_browser_that_is_missing_or_fails_is_told_as_no_browser(
     }
     monkeypatch.setenv("BROWSER", named.get(browser, browser))
     assert not await open_link(URL)
-    assert opening._running == []
+    assert system_open._running == []

@@ -7,7 +7,7 @@ from itertools import chain, combinations
 import pytest
 
 from handinger_tui.cli import args, main
-from handinger_tui.cli.unparsed import unparsed
+from handinger_tui.cli.fast_args import unparsed
 
 
 def mixtures() -> list[tuple[str, ...]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from handinger_tui.core.session import Session
-from handinger_tui.core.snapshot import Snapshot, WorkerSource
-from handinger_tui.core.text import Rope
-from handinger_tui.core.turn import Order, Part, SourcePart, TextPart, Turn
+from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerSource
+from handinger_tui.core.turns.rope import Rope
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Order, Part, SourcePart, TextPart, Turn
 
 
 def web(url: str, title: str | None = None, source_id: str = "") -> SourcePart:

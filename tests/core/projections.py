@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.fold import Fold
-from handinger_tui.core.messages import parts_of
-from handinger_tui.core.turn import (
+from handinger_tui.core.stream.messages import parts_of
+from handinger_tui.core.turns.fold import Fold
+from handinger_tui.core.turns.turn import (
     CustomPart,
     DataPart,
     FilePart,

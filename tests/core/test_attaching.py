@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.attaching import (
+from handinger_tui.core.prompts.attachments import (
     BIG_CHARACTERS,
     BIG_LINES,
+    LONGEST,
+    MOST,
     Mentioned,
     Typing,
     as_token,
@@ -21,10 +23,11 @@ from handinger_tui.core.attaching import (
     fold,
     is_big,
     mentioned,
+    named_paths,
+    pasted_paths,
     typing_at,
     unfold,
 )
-from handinger_tui.core.pasting import LONGEST, MOST, named_paths, pasted_paths
 
 
 def nothing(_path: str) -> bool:

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.budgets import ENOUGH_TO_ADVISE, BudgetRow, advice, compare
-from handinger_tui.core.readings import Reading
-from handinger_tui.core.spending import LOCAL, TurnCharge
-from handinger_tui.core.turn import FREE, LIVE, Trigger, TurnStatus
-from handinger_tui.core.usage import NO_COSTS, Usage
-from handinger_tui.core.usual import Spread
+from handinger_tui.core.money.attribution import Reading
+from handinger_tui.core.money.budgets import ENOUGH_TO_ADVISE, BudgetRow, advice, compare
+from handinger_tui.core.money.spending import LOCAL, TurnCharge
+from handinger_tui.core.money.typical_cost import Spread
+from handinger_tui.core.stream.usage import NO_COSTS, Usage
+from handinger_tui.core.turns.turn import FREE, LIVE, Trigger, TurnStatus
 
 DONE = TurnStatus.COMPLETED
 

@@ -9,16 +9,23 @@ from decimal import Decimal
 
 import pytest
 
-from handinger_tui.core.charts.axis import short_usd, tick_text, ticks
-from handinger_tui.core.charts.data import Span, day_points, percent_text, shares, slot_text, slots
-from handinger_tui.core.charts.drawing import bars, cumulative, share_of
-from handinger_tui.core.charts.font import glyph
+from handinger_tui.core.charts.data import (
+    Span,
+    day_points,
+    percent_text,
+    shares,
+    short_usd,
+    slot_text,
+    slots,
+    tick_text,
+    ticks,
+)
 from handinger_tui.core.charts.palette import DARK, LIGHT
-from handinger_tui.core.charts.png import picture
-from handinger_tui.core.charts.poster import poster
-from handinger_tui.core.charts.scene import Area, Box, Ink, Line, Scene, Word
-from handinger_tui.core.export.spending_csv import cell, line
-from handinger_tui.core.spending import Bucket, Sum, altogether
+from handinger_tui.core.charts.png import glyph, picture
+from handinger_tui.core.charts.report_page import poster
+from handinger_tui.core.charts.scenes import Area, Box, Ink, Line, Scene, Word, bars, cumulative, share_of
+from handinger_tui.core.export.spending import cell, line
+from handinger_tui.core.money.spending import Bucket, Sum, altogether
 
 
 def day(at: int, usd: str | None, gaps: int = 0) -> Bucket:

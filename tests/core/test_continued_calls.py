@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.fold import Fold, fold
-from handinger_tui.core.frames import Framing, Note, Piece
-from handinger_tui.core.turn import Order, ToolPart, ToolState, Turn
+from handinger_tui.core.stream.frames import Framing, Note, Piece
+from handinger_tui.core.turns.fold import Fold, fold
+from handinger_tui.core.turns.turn import Order, ToolPart, ToolState, Turn
 from tests.wire.recordings import Tape
 
 ORDER = Order("turn_1", "hello", 0, "w1")

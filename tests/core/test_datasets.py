@@ -9,11 +9,18 @@ from decimal import Decimal
 
 import pytest
 
-from handinger_tui.core.datasets import STRUCTURED, Dataset, csv_of, datasets_of, is_tabular, table_in
-from handinger_tui.core.export import spending_csv
+from handinger_tui.core.evidence.datasets import (
+    STRUCTURED,
+    Dataset,
+    csv_of,
+    datasets_of,
+    is_tabular,
+    table_in,
+)
+from handinger_tui.core.export import spending
 from handinger_tui.core.jsontext import Json
-from handinger_tui.core.snapshot import Snapshot
-from handinger_tui.core.turn import CustomPart, DataPart
+from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.turns.turn import CustomPart, DataPart
 from tests.core.evidence_made import session, turn
 
 
@@ -109,7 +116,7 @@ def test_no_text_of_a_table_becomes_a_formula(text: str) -> None:
     assert name == cell
     assert cell.startswith("'")
     # The report of spending has one line to a cell.
-    assert next(csv.reader([spending_csv.cell(text)]))[0][0] in "'x"
+    assert next(csv.reader([spending.cell(text)]))[0][0] in "'x"
 
 
 @pytest.mark.parametrize("number", ["-1", "+1.5", "-2e5", "-.5", "-3%"])

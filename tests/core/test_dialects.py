@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core import events as ev
 from handinger_tui.core.dialects import DIALECTS, Hint, StreamDecoder
-from handinger_tui.core.events import StreamEvent
-from handinger_tui.core.fold import fold
-from handinger_tui.core.frames import Frame, Framing, Note
-from handinger_tui.core.turn import Order, ReasoningPart, ToolPart, ToolState, Turn
+from handinger_tui.core.stream import events as ev
+from handinger_tui.core.stream.events import StreamEvent
+from handinger_tui.core.stream.frames import Frame, Framing, Note
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.turn import Order, ReasoningPart, ToolPart, ToolState, Turn
 from tests.wire.recordings import Tape, recordings
 
 ORDER = Order("turn_1", "", 0)

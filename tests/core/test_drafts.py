@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.attaching import fold, folds_in, mentioned, refolded, renumbered, without
-from handinger_tui.core.drafts import Draft, draft_from, draft_of, in_history, packed, unpacked
-from handinger_tui.core.turn import Attachment, Order
+from handinger_tui.core.prompts.attachments import fold, folds_in, mentioned, refolded, renumbered, without
+from handinger_tui.core.prompts.drafts import Draft, draft_from, draft_of, in_history, packed, unpacked
+from handinger_tui.core.turns.turn import Attachment, Order
 
 FILE = Attachment("/x/my sales.csv", "my sales.csv", 12, "text/csv", "ab")
 LONG, LONGER = "x" * 3_000, "y" * 4_000

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.fold import Fold, fold
-from handinger_tui.core.frames import Framing, Note, Piece
-from handinger_tui.core.gather import gathered
-from handinger_tui.core.outcome import judge
-from handinger_tui.core.turn import Order, Turn, TurnStatus
+from handinger_tui.core.stream.frame_compaction import gathered
+from handinger_tui.core.stream.frames import Framing, Note, Piece
+from handinger_tui.core.turns.fold import Fold, fold
+from handinger_tui.core.turns.outcome import judge
+from handinger_tui.core.turns.turn import Order, Turn, TurnStatus
 from tests.wire.recordings import Tape
 
 ORDER = Order("turn_1", "hello", 0, "w1")

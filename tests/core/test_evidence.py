@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.addresses import (
+from handinger_tui.core.evidence.source_addresses import (
     address_marks,
     canonical_url,
     host_at,
@@ -17,9 +17,9 @@ from handinger_tui.core.addresses import (
     unicode_host,
     written_url,
 )
-from handinger_tui.core.evidence import SourceIndex, by_host, by_turn, sources_of
-from handinger_tui.core.safety import judge_link
-from handinger_tui.core.turn import Turn
+from handinger_tui.core.evidence.sources_and_files import SourceIndex, by_host, by_turn, sources_of
+from handinger_tui.core.safety.cleaning import judge_link
+from handinger_tui.core.turns.turn import Turn
 from tests.core.evidence_made import session, turn, web
 
 

@@ -20,11 +20,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from handinger_tui.core.jsontext import as_object, parse_exact
-from handinger_tui.core.money import total
-from handinger_tui.core.readings import Reading, session_money
-from handinger_tui.core.snapshot import snapshot_of
-from handinger_tui.core.spending import Sum
-from handinger_tui.core.turn import FREE, Order, Turn, TurnStatus
+from handinger_tui.core.money.amounts import total
+from handinger_tui.core.money.attribution import Reading, session_money
+from handinger_tui.core.money.spending import Sum
+from handinger_tui.core.stream.worker_snapshot import snapshot_of
+from handinger_tui.core.turns.turn import FREE, Order, Turn, TurnStatus
 
 USAGE = ("costUsd", "credits", "inputTokens", "totalTokens", "steps")
 COSTS = ("modelCostUsd", "toolCostUsd", "sandboxCostUsd", "internalCostUsd")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.fold import fold
-from handinger_tui.core.frames import Frame, Framing, Look
-from handinger_tui.core.turn import Order, Turn
+from handinger_tui.core.stream.frames import Frame, Framing, Look
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.turn import Order, Turn
 
 ORDER = Order("turn_1", "hello", 0, "w1")
 FIRST = {

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.fold import Fold, fold
-from handinger_tui.core.frames import Frame, Framing, Look, Note, Piece
-from handinger_tui.core.turn import Order, Retry, TextPart, Turn, TurnStatus
+from handinger_tui.core.stream.frames import Frame, Framing, Look, Note, Piece
+from handinger_tui.core.turns.fold import Fold, fold
+from handinger_tui.core.turns.turn import Order, Retry, TextPart, Turn, TurnStatus
 from tests.wire.recordings import Tape
 
 ORDER = Order("turn_1", "Why?", 0, seen_before=0)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.forecast import (
+from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.money.forecast import (
     ENOUGH_DAYS,
     WINDOW,
     Forecast,
@@ -20,9 +21,8 @@ from handinger_tui.core.forecast import (
     forecast_text,
     limit_text,
 )
-from handinger_tui.core.limits import Gauge, Limit, Scope, Unit
-from handinger_tui.core.money import Total
-from handinger_tui.core.spending import Bucket, Sum
+from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.money.spending import Bucket, Sum
 
 TODAY = date(2026, 11, 20)  # ten days of the month are left after it
 HALF = Decimal("0.5")

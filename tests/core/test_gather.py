@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.fold import Fold
-from handinger_tui.core.frames import Frame, Framing, Note, Piece
-from handinger_tui.core.gather import gathered
-from handinger_tui.core.turn import Turn
+from handinger_tui.core.stream.frame_compaction import gathered
+from handinger_tui.core.stream.frames import Frame, Framing, Note, Piece
+from handinger_tui.core.turns.fold import Fold
+from handinger_tui.core.turns.turn import Turn
 from tests.core.projections import EVERYTHING, ORDER, every, prior
 from tests.wire.recordings import Recording, Tape
 

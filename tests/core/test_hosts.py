@@ -6,8 +6,16 @@ import time
 
 import pytest
 
-from handinger_tui.core.addresses import address_marks, canonical_url, host_at, written_url
-from handinger_tui.core.safety import LONG, MUCH, Verdict, contradicted, host_of, judge_link, named_hosts
+from handinger_tui.core.evidence.source_addresses import address_marks, canonical_url, host_at, written_url
+from handinger_tui.core.safety.cleaning import (
+    LONG,
+    MUCH,
+    Verdict,
+    contradicted,
+    host_of,
+    judge_link,
+    named_hosts,
+)
 
 LONG_QUERY = "https://evil.example/?d=" + "QUFB" * 20
 

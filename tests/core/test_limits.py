@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.limits import (
+from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.money.limits import (
     STILL,
     Gauge,
     Limit,
@@ -28,7 +29,6 @@ from handinger_tui.core.limits import (
     reached_text,
     spent_text,
 )
-from handinger_tui.core.money import Total
 
 amounts = st.decimals(min_value=0, max_value=10**12, places=12)
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.fold import Fold, fold
-from handinger_tui.core.frames import Frame, Framing, Note
-from handinger_tui.core.places import GrowingParts
-from handinger_tui.core.turn import Order, ToolPart
+from handinger_tui.core.stream.frames import Frame, Framing, Note
+from handinger_tui.core.turns.fold import Fold, fold
+from handinger_tui.core.turns.reducer import GrowingParts
+from handinger_tui.core.turns.turn import Order, ToolPart
 
 ORDER = Order("turn_1", "", 0)
 PARTS = 20_000

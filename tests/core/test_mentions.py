@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.evidence import sources_of
-from handinger_tui.core.marks import MOST, MarkReader
-from handinger_tui.core.mentions import MentionIndex, mentions, unmentioned
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import TextPart
+from handinger_tui.core.evidence.citations import MOST, MarkReader, MentionIndex, mentions, unmentioned
+from handinger_tui.core.evidence.sources_and_files import sources_of
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import TextPart
 from tests.core.evidence_made import session, turn, web
 
 A, B, C = "https://a.example/x", "https://b.example/wiki/B_(letter)", "https://c.example/"

@@ -10,12 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core import readings
-from handinger_tui.core.money_index import MoneyIndex
-from handinger_tui.core.readings import Reading, TurnMoney, reading_of, turn_money
-from handinger_tui.core.snapshot import Snapshot
-from handinger_tui.core.turn import Order, Turn, TurnStatus
-from handinger_tui.core.usage import Usage
+from handinger_tui.core.money import attribution
+from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney, reading_of, turn_money
+from handinger_tui.core.stream.usage import Usage
+from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.turns.turn import Order, Turn, TurnStatus
 
 WORKERS = st.sampled_from([None, "wrk_1", "wrk_2"])
 SNAPSHOTS = st.none() | st.builds(
@@ -110,9 +109,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def counting(turns: Sequence[Turn], at: int, reading: Reading) -> TurnMoney:
         places.append(at)
-        return readings.money_at(turns, at, reading)
+        return attribution.money_at(turns, at, reading)
 
-    monkeypatch.setattr("handinger_tui.core.money_index.money_at", counting)
+    monkeypatch.setattr("handinger_tui.core.money.attribution.money_at", counting)
     return places
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.outcome import fault_object, fault_of, judge
-from handinger_tui.core.snapshot import snapshot_of
-from handinger_tui.core.turn import Fault, Kind, Order, ToolPart, ToolState, Turn, TurnStatus
+from handinger_tui.core.stream.worker_snapshot import snapshot_of
+from handinger_tui.core.turns.outcome import fault_object, fault_of, judge
+from handinger_tui.core.turns.turn import Fault, Kind, Order, ToolPart, ToolState, Turn, TurnStatus
 
 TURN = Turn(Order("turn_1", "Why?", 0), finished=True)
 

@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.preview.blocks import Pixel, fitting, half_blocks
-from handinger_tui.core.preview.images import ImageSize, bomb, image_size
+from handinger_tui.core.preview.pictures import ImageSize, Pixel, bomb, fitting, half_blocks, image_size
 from handinger_tui.core.preview.png import NotDrawn, decode_png
-from handinger_tui.local.png import Picture
+from handinger_tui.local.charts import Picture
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.preview.decoding import decode
 from handinger_tui.core.preview.kinds import HEAD, PreviewKind, Shape, sniff
-from handinger_tui.core.preview.text import MAX_COLUMNS, read_text
+from handinger_tui.core.preview.text import MAX_COLUMNS, decode, read_text
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 

@@ -6,9 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.preview.delimited import KEEP_CELLS, KEEP_COLUMNS, STEP, TableReader, read_table
-from handinger_tui.core.preview.records import table_of_value
-from handinger_tui.core.preview.table import TableModel, is_number, order_of, sort_key, table_of_rows
+from handinger_tui.core.preview.tables import (
+    KEEP_CELLS,
+    KEEP_COLUMNS,
+    STEP,
+    TableModel,
+    TableReader,
+    is_number,
+    order_of,
+    read_table,
+    sort_key,
+    table_of_rows,
+    table_of_value,
+)
 from handinger_tui.core.preview.tree import tree_of_json
 
 

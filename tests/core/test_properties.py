@@ -11,20 +11,20 @@ from unicodedata import normalize
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core import events as ev
-from handinger_tui.core.advance import advance
 from handinger_tui.core.dialects import Hint, StreamDecoder
 from handinger_tui.core.dialects.agents import CONTROLS
 from handinger_tui.core.dialects.openai_responses import EVENTS
 from handinger_tui.core.dialects.ui_message import CHUNKS
-from handinger_tui.core.fold import Fold, fold
-from handinger_tui.core.frames import Frame, Framing, Look, Note
 from handinger_tui.core.jsontext import MAX_DEPTH, NotJson, dump, parse, parse_exact
-from handinger_tui.core.messages import asking, parts_of, text_of
-from handinger_tui.core.snapshot import snapshot_of
-from handinger_tui.core.text import SEAL, Rope, join_all
-from handinger_tui.core.turn import Order, TextPart, Turn
-from handinger_tui.core.usage import NO_USAGE, Usage
+from handinger_tui.core.stream import events as ev
+from handinger_tui.core.stream.frames import Frame, Framing, Look, Note
+from handinger_tui.core.stream.messages import asking, parts_of, text_of
+from handinger_tui.core.stream.usage import NO_USAGE, Usage
+from handinger_tui.core.stream.worker_snapshot import snapshot_of
+from handinger_tui.core.turns.fold import Fold, fold
+from handinger_tui.core.turns.reducer import advance
+from handinger_tui.core.turns.rope import SEAL, Rope, join_all
+from handinger_tui.core.turns.turn import Order, TextPart, Turn
 from tests.wire.recordings import Tape, recordings
 
 ORDER = Order("turn_1", "", 0)

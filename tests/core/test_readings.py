@@ -8,8 +8,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.money import EXACT
-from handinger_tui.core.readings import (
+from handinger_tui.core.money.amounts import EXACT
+from handinger_tui.core.money.attribution import (
     NOTHING_TAKEN,
     Reading,
     TurnMoney,
@@ -18,10 +18,10 @@ from handinger_tui.core.readings import (
     session_money,
     turn_money,
 )
-from handinger_tui.core.session import Session
-from handinger_tui.core.snapshot import Snapshot
-from handinger_tui.core.turn import FREE, Order, Turn, TurnStatus
-from handinger_tui.core.usage import Costs, Usage
+from handinger_tui.core.stream.usage import Costs, Usage
+from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import FREE, Order, Turn, TurnStatus
 
 WORKER = "wrk_1"
 

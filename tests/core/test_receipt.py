@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from handinger_tui.core import readings
-from handinger_tui.core.receipt import Receipts, receipt_line
-from handinger_tui.core.session import Session
-from handinger_tui.core.snapshot import Snapshot
-from handinger_tui.core.turn import TextPart, Trigger, Turn, TurnStatus
+from handinger_tui.core.money import attribution
+from handinger_tui.core.receipts.line import Receipts, receipt_line
+from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import TextPart, Trigger, Turn, TurnStatus
 from tests.ui.panels.stage import reading, session, turn
 
 
@@ -105,13 +105,13 @@ def test_many_lines_are_those_that_each_would_be_alone() -> None:
 
 def test_what_all_turns_took_is_worked_out_once_for_a_long_session(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    real = readings.money_at
+    real = attribution.money_at
 
-    def counted(turns: tuple[Turn, ...], at: int, reading: readings.Reading) -> readings.TurnMoney:
+    def counted(turns: tuple[Turn, ...], at: int, reading: attribution.Reading) -> attribution.TurnMoney:
         asked.append(at)
         return real(turns, at, reading)
 
-    monkeypatch.setattr("handinger_tui.core.money_index.money_at", counted)
+    monkeypatch.setattr("handinger_tui.core.money.attribution.money_at", counted)
     shown, receipts = totals(*["0.01"] * 200), Receipts()
     for own in shown.turns:
         receipts.line(shown, own)

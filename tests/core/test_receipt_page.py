@@ -12,15 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.frames import Frame, Framing, Look, Note
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.receipt_facts import NEWEST, Times, change_of, change_text, times_of, utc_text
-from handinger_tui.core.receipt_page import SCHEMA, Receipt, receipt_json, receipt_markdown, receipt_page
-from handinger_tui.core.session import Session
-from handinger_tui.core.snapshot import Snapshot, WorkerFile, WorkerSource
-from handinger_tui.core.spending import LOCAL
-from handinger_tui.core.text import Rope
-from handinger_tui.core.turn import (
+from handinger_tui.core.money.spending import LOCAL
+from handinger_tui.core.money.typical_cost import Usual
+from handinger_tui.core.receipts.facts import NEWEST, Times, change_of, change_text, times_of, utc_text
+from handinger_tui.core.receipts.page import SCHEMA, Receipt, receipt_json, receipt_markdown, receipt_page
+from handinger_tui.core.stream.frames import Frame, Framing, Look, Note
+from handinger_tui.core.stream.usage import Costs, Usage
+from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerFile, WorkerSource
+from handinger_tui.core.turns.rope import Rope
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import (
     FREE,
     Fault,
     Kind,
@@ -31,8 +33,6 @@ from handinger_tui.core.turn import (
     Turn,
     TurnStatus,
 )
-from handinger_tui.core.usage import Costs, Usage
-from handinger_tui.core.usual import Usual
 
 EXACTLY = "0.01234567890123456"
 AT = 1_795_600_800_123

@@ -8,13 +8,13 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.money import EXACT, Total
-from handinger_tui.core.readings import Reading
-from handinger_tui.core.reckoning import Parts, Reckoning, cost_in, reckon, reckoning_text
-from handinger_tui.core.session import Session
-from handinger_tui.core.snapshot import Snapshot
-from handinger_tui.core.turn import Order, Turn, TurnStatus
-from handinger_tui.core.usage import Costs, Usage
+from handinger_tui.core.money.amounts import EXACT, Total
+from handinger_tui.core.money.attribution import Reading
+from handinger_tui.core.money.reconciliation import Parts, Reckoning, cost_in, reckon, reckoning_text
+from handinger_tui.core.stream.usage import Costs, Usage
+from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Order, Turn, TurnStatus
 
 
 def read(usd: str | None, *, busy: bool = False, tokens: int | None = None) -> Snapshot:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, cast
 import pytest
 
 from handinger_tui.core.record import dataclass
-from handinger_tui.core.turn import Attachment
+from handinger_tui.core.turns.turn import Attachment
 
 
 def made(decorated: Callable[..., Any], *, frozen: bool, slots: bool) -> list[type[Any]]:

@@ -7,12 +7,9 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.fold import fold
-from handinger_tui.core.frames import Note
-from handinger_tui.core.turn import (
-    Order,
-    Turn,
-)
+from handinger_tui.core.stream.frames import Note
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.turn import Order, Turn
 from tests.core.projections import ORDER, check_message, every, folded, of
 from tests.wire.recordings import Recording, Tape
 

@@ -12,8 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from handinger_tui.core.characters import ALWAYS, MARKS
-from handinger_tui.core.safety import (
+from handinger_tui.core.safety.cleaning import (
+    ALWAYS,
+    MARKS,
     Verdict,
     clean,
     clean_json,

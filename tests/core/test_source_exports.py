@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from handinger_tui.core.evidence import Source, sources_of
+from handinger_tui.core.evidence.sources_and_files import Source, sources_of
 from handinger_tui.core.export import SOURCE_EXPORTERS
-from handinger_tui.core.export.data_csv import rows_to_csv
-from handinger_tui.core.turn import SourcePart
+from handinger_tui.core.export.tables import rows_to_csv
+from handinger_tui.core.turns.turn import SourcePart
 from tests.core.evidence_made import session, turn, web
 
 RENDER = {exporter.name: exporter.render for exporter in SOURCE_EXPORTERS}

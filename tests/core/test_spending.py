@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.money import Total
-from handinger_tui.core.spending import NOTHING, SUMS, Bucket, Sum, altogether
+from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.money.spending import NOTHING, SUMS, Bucket, Sum, altogether
 
 amounts = st.decimals(min_value=0, max_value=10**30, places=17)
 sums = st.builds(Sum, st.none() | amounts, st.integers(0, 5))

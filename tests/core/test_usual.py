@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.limits import Unit
-from handinger_tui.core.usual import (
+from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.money.typical_cost import (
     CHIP_CELLS,
     ENOUGH,
     Spread,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from handinger_tui.core import events as ev
-from handinger_tui.core.advance import advance
-from handinger_tui.core.turn import Order, Turn
+from handinger_tui.core.stream import events as ev
+from handinger_tui.core.turns.reducer import advance
+from handinger_tui.core.turns.turn import Order, Turn
 
 FRESH = Turn(Order("turn_1", "hello", 0))
 KNOWN = Turn(Order("turn_1", "hello", 0, worker_id="w_asked"))

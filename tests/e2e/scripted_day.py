@@ -13,10 +13,10 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from handinger_tui.core.fold import fold
-from handinger_tui.core.frames import Frame, Framing, Look, Note
-from handinger_tui.core.session import Session, put_turn
-from handinger_tui.core.turn import Order, Trigger
+from handinger_tui.core.stream.frames import Frame, Framing, Look, Note
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.session import Session, put_turn
+from handinger_tui.core.turns.turn import Order, Trigger
 from handinger_tui.ledger.ledger import Ledger
 
 BEGIN = int(datetime(2026, 11, 24, 14, 0).astimezone().timestamp() * 1000)

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.core.limits import Scope, Unit
-from handinger_tui.core.session import Session
-from handinger_tui.core.spending import By, Which
+from handinger_tui.core.money.limits import Scope, Unit
+from handinger_tui.core.money.spending import By, Which
+from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.purse import Purse
+from handinger_tui.ledger.limit_service import Purse
 from handinger_tui.local.serving import LocalServer
 from tests.e2e.runner import Ran, run
 

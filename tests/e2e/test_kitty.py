@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.characters import PLACEHOLDER
-from handinger_tui.ui.terminal.kitty import ASK
+from handinger_tui.core.safety.cleaning import PLACEHOLDER
+from handinger_tui.ui.terminal.images import ASK
 from tests.chaos.rawterm import PATIENCE_S, RawTerminal
 from tests.ui.kitty import KITTY, Gallery
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.cli.places import Places
+from handinger_tui.cli.paths import Places
 from handinger_tui.cli.wiring import Parts, RandomIds, SystemClock, wired
-from handinger_tui.core.evidence import files_of, sources_of
+from handinger_tui.core.evidence.sources_and_files import files_of, sources_of
 from handinger_tui.core.export.result import result_object
-from handinger_tui.core.fold import fold
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Turn, TurnStatus
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.engine.engine import Engine, Home
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.settings import Flags, Settings, load

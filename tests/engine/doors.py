@@ -17,7 +17,7 @@ from handinger_tui.core.errors import (
     StreamLost,
     Unreachable,
 )
-from handinger_tui.core.turn import Kind
+from handinger_tui.core.turns.turn import Kind
 
 
 class Door(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from handinger_tui.core.turn import TurnStatus
+from handinger_tui.core.turns.turn import TurnStatus
 from tests.engine.history import Limits
 from tests.engine.promises import NEVER_LEFT, Fate, Promise
 from tests.engine.scheduler import OldestFirst

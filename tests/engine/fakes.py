@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handinger_tui.core.errors import ApiError, LedgerError, NoHistory
-from handinger_tui.core.fold import fold
-from handinger_tui.core.frames import Frame, Framing, Piece, Via
-from handinger_tui.core.remote_turn import RemoteTurn
-from handinger_tui.core.session import Session, put_turn
-from handinger_tui.core.snapshot import WorkerBody, body_of
-from handinger_tui.core.turn import Order, TurnStatus
+from handinger_tui.core.stream.frames import Frame, Framing, Piece, Via
+from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.remote_turn import RemoteTurn
+from handinger_tui.core.turns.session import Session, put_turn
+from handinger_tui.core.turns.turn import Order, TurnStatus
 from handinger_tui.engine.engine import Engine, Home
-from handinger_tui.engine.patience import Patience
 from handinger_tui.engine.ports import Purse
+from handinger_tui.engine.retry_policy import Patience
 
 Script = list[Piece | ApiError | asyncio.Event]
 

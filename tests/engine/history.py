@@ -9,12 +9,12 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from handinger_tui.core.errors import Damaged
-from handinger_tui.core.fold import fold
-from handinger_tui.core.frames import Frame, Note
-from handinger_tui.core.limits import Gauge, Limit, Scope, Unit
-from handinger_tui.core.money import Total
-from handinger_tui.core.session import Session, put_turn
-from handinger_tui.core.turn import Order, TurnStatus
+from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.stream.frames import Frame, Note
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.session import Session, put_turn
+from handinger_tui.core.turns.turn import Order, TurnStatus
 from tests.engine.doors import Door, Doors
 
 

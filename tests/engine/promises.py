@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from handinger_tui.core.frames import Frame
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import FREE, Order, TurnStatus
+from handinger_tui.core.stream.frames import Frame
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import FREE, Order, TurnStatus
 
 
 class Promise(StrEnum):

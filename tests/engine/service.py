@@ -11,9 +11,9 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Protocol
 
-from handinger_tui.core.frames import Framing, Piece, Via
-from handinger_tui.core.snapshot import WorkerBody, body_of
-from handinger_tui.core.turn import Order
+from handinger_tui.core.stream.frames import Framing, Piece, Via
+from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
+from handinger_tui.core.turns.turn import Order
 from tests.engine.doors import Door, Doors
 
 PRICE = Decimal("0.25")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from handinger_tui.core.frames import Frame, Framing, Look, Note
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.turn import Order, TurnStatus
+from handinger_tui.core.stream.frames import Frame, Framing, Look, Note
+from handinger_tui.core.turns.turn import Order, TurnStatus
 from tests.engine.doors import FAULTS, Door
 from tests.engine.ending import discard, finish
 from tests.engine.history import Limits

@@ -7,15 +7,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from handinger_tui.core.fold import fold
-from handinger_tui.core.frames import Frame, Framing, Look
-from handinger_tui.core.reconcile import slim_worker
-from handinger_tui.core.session import Session
-from handinger_tui.core.snapshot import body_of
-from handinger_tui.core.turn import Order
-from handinger_tui.engine.adopt import adopted_turns
+from handinger_tui.core.stream.frames import Frame, Framing, Look
+from handinger_tui.core.stream.worker_snapshot import body_of
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Order
+from handinger_tui.core.turns.worker_reconciliation import slim_worker
+from handinger_tui.engine.adoption import adopted_turns
 from handinger_tui.engine.engine import Engine, Home
-from handinger_tui.engine.patience import Patience
+from handinger_tui.engine.retry_policy import Patience
 from handinger_tui.ledger.ledger import Ledger
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, says
 

@@ -11,12 +11,12 @@ from decimal import Decimal
 import pytest
 
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.limits import Gauge, Limit, LimitReached, Scope, State, Unit
-from handinger_tui.core.readings import session_money
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Fault, Kind, TurnStatus
+from handinger_tui.core.money.attribution import session_money
+from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, Scope, State, Unit
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Fault, Kind, TurnStatus
 from handinger_tui.engine.holds import HoldReason
-from handinger_tui.engine.patience import Patience
+from handinger_tui.engine.retry_policy import Patience
 from tests.engine.fakes import DONE, FakeApi, FakeReply, Rig, Script, StillClock, rig, says, sse, worker
 
 START = worker("", prompt="earlier", usage={"costUsd": 0})

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from handinger_tui.core.frames import Frame, Framing
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Order, Turn, TurnStatus
+from handinger_tui.core.stream.frames import Frame, Framing
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Order, Turn, TurnStatus
 from tests.engine.ending import finish
 from tests.engine.history import Limits
 from tests.engine.promises import Fate, Message, Promise

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from handinger_tui.core.errors import Locked, NoRoom
-from handinger_tui.core.frames import Frame
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Order, TurnStatus
+from handinger_tui.core.stream.frames import Frame
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Order, TurnStatus
 from handinger_tui.engine.engine import Busy, Engine, Hold, HoldReason, Home
-from handinger_tui.engine.patience import Patience
+from handinger_tui.engine.retry_policy import Patience
 from tests.engine.fakes import (
     PLACE,
     FakeApi,

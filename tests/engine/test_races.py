@@ -9,9 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from handinger_tui.core.errors import Refused
-from handinger_tui.core.turn import Kind, TurnStatus
+from handinger_tui.core.turns.turn import Kind, TurnStatus
 from handinger_tui.engine.engine import Engine, Home
-from handinger_tui.engine.patience import Patience
+from handinger_tui.engine.retry_policy import Patience
 from handinger_tui.ledger.ledger import Ledger
 from tests.engine.doors import Door
 from tests.engine.ending import finish

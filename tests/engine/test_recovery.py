@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from handinger_tui.core.frames import Frame, Framing, Note, Piece
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Order, Trigger, TurnStatus
+from handinger_tui.core.stream.frames import Frame, Framing, Note, Piece
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Order, Trigger, TurnStatus
 from handinger_tui.engine.engine import Engine, Hold, HoldReason, Home
-from handinger_tui.engine.patience import Patience
+from handinger_tui.engine.retry_policy import Patience
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, says, worker
 
 ORDER = Order("turn_a", "hello", 1000, "w1")

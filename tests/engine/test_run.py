@@ -16,13 +16,13 @@ from handinger_tui.core.errors import (
     StreamLost,
     Unreachable,
 )
-from handinger_tui.core.fold import fold
-from handinger_tui.core.frames import Framing, Note, Piece
 from handinger_tui.core.jsontext import Json, parse_exact
-from handinger_tui.core.reconcile import SLIM_ABOVE
-from handinger_tui.core.turn import Kind, Turn, TurnStatus
+from handinger_tui.core.stream.frames import Framing, Note, Piece
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.turn import Kind, Turn, TurnStatus
+from handinger_tui.core.turns.worker_reconciliation import SLIM_ABOVE
 from handinger_tui.engine.engine import Elsewhere, Hold, HoldReason
-from handinger_tui.engine.patience import Patience
+from handinger_tui.engine.retry_policy import Patience
 from tests.engine.fakes import FakeApi, FakeReply, Rig, StillClock, rig, says, worker
 
 NOBODY = worker("", prompt="earlier")

@@ -14,11 +14,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused, ServerFault, StreamLost
-from handinger_tui.core.fold import fold
-from handinger_tui.core.frames import Framing, Piece, Via
-from handinger_tui.core.snapshot import WorkerBody, body_of
-from handinger_tui.core.turn import Kind, Turn, TurnStatus
-from handinger_tui.engine.patience import Patience
+from handinger_tui.core.stream.frames import Framing, Piece, Via
+from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.turn import Kind, Turn, TurnStatus
+from handinger_tui.engine.retry_policy import Patience
 from tests.engine.fakes import FakeApi, FakeReply, Script, rig, says, worker
 
 WINDOW = Patience().recovery_window

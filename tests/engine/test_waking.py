@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import pytest
 
 from handinger_tui.core.errors import StreamLost
-from handinger_tui.core.turn import TurnStatus
+from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.engine.engine import Engine, Home
-from handinger_tui.engine.patience import Patience
-from handinger_tui.engine.waking import awake
+from handinger_tui.engine.retry_policy import Patience
+from handinger_tui.engine.stream_guards import awake
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, says, worker
 
 

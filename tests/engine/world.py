@@ -13,11 +13,11 @@ from inspect import isawaitable
 from typing import Any, Final
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.frames import Frame
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Order, Turn, TurnStatus
+from handinger_tui.core.stream.frames import Frame
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Order, Turn, TurnStatus
 from handinger_tui.engine.engine import Engine, Home
-from handinger_tui.engine.patience import Patience
+from handinger_tui.engine.retry_policy import Patience
 from tests.engine.doors import Door, Doors
 from tests.engine.fakes import PLACE, FakeIds
 from tests.engine.history import History, Wallet

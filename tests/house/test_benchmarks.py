@@ -29,8 +29,8 @@ from benchmarks.seeding import Seed, frames
 from benchmarks.serving import paced_service
 from benchmarks.targets import environment, python
 from benchmarks.terminal import Chunk, Terminal, terminal
-from handinger_tui.core.fold import fold
-from handinger_tui.core.turn import Order, TurnStatus
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.turn import Order, TurnStatus
 
 
 # -- content and plans -----------------------------------------------------------------

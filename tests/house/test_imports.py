@@ -31,8 +31,8 @@ NETWORK = {"httpx", "httpx_sse", "pydantic", "starlette", "uvicorn"}
 LATER = NETWORK | {
     "handinger_tui.api",
     "handinger_tui.core.dialects",
-    "handinger_tui.core.events",
-    "handinger_tui.core.fold",
+    "handinger_tui.core.stream.events",
+    "handinger_tui.core.turns.fold",
     "handinger_tui.engine",
     "handinger_tui.ledger",
     "handinger_tui.local",
@@ -138,7 +138,7 @@ def test_the_early_frame_is_painted_before_anything_is_loaded_that_an_empty_pyth
     typed: list[str],
 ) -> None:
     loaded = loaded_after(UNTIL_THE_EARLY_FRAME.replace("TYPED", repr(typed)))
-    assert "handinger_tui.cli.early" in loaded
+    assert "handinger_tui.cli.early_prompt" in loaded
     assert len(loaded) <= EARLY, loaded
 
 
@@ -166,7 +166,9 @@ def test_the_first_frame_of_the_app_waits_for_nothing_that_comes_with_a_connecti
 
 def test_a_connection_loads_neither_a_validation_model_nor_a_command_line_of_others() -> None:
     """A tenth of what the program would hold: pydantic 10 MB, httpx's command line with click 3 MB."""
-    loaded = loaded_after("import handinger_tui.cli.wiring, handinger_tui.api.clients, handinger_tui.api.sse")
+    loaded = loaded_after(
+        "import handinger_tui.cli.wiring, handinger_tui.api.http_clients, handinger_tui.api.sse"
+    )
     assert "httpx" in loaded
     assert set(loaded).isdisjoint(SCREEN | {"click", "httpx._main", "importlib.metadata", "pydantic", "rich"})
 
@@ -189,5 +191,5 @@ asyncio.run(main())
 def test_an_app_that_has_sent_nothing_has_not_loaded_what_sends() -> None:
     """httpx takes 7 MB and 0.1 s, which the first request has time for."""
     loaded = loaded_after(ENTERED)
-    assert "handinger_tui.api.connection" in loaded
+    assert "handinger_tui.api.transport" in loaded
     assert set(loaded).isdisjoint(NETWORK | {"hashlib", "http.client", "webbrowser", "pygments"})

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from handinger_tui.core.fold import fold
-from handinger_tui.core.frames import Frame, Framing, Look, Note
-from handinger_tui.core.remote_turn import RemoteTurn
-from handinger_tui.core.session import Session, put_turn
-from handinger_tui.core.turn import Order, Turn
+from handinger_tui.core.stream.frames import Frame, Framing, Look, Note
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.remote_turn import RemoteTurn
+from handinger_tui.core.turns.session import Session, put_turn
+from handinger_tui.core.turns.turn import Order, Turn
 from handinger_tui.ledger.ledger import Ledger
 from tests.wire.recordings import Tape
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.schema import MIGRATIONS
+from handinger_tui.ledger.migrations.m0001_schema import MIGRATIONS
 
 DAY_MS: Final = 86_400_000
 NOON_MS: Final = 1_764_072_000_000

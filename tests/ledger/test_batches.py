@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.ledger.batch import MAX_FRAMES, Batch
+from handinger_tui.ledger.database import MAX_FRAMES, Batch, DatabaseThread, Frames
 from handinger_tui.ledger.opening import open_database
 from handinger_tui.ledger.rows import TurnFrame
-from handinger_tui.ledger.thread import DatabaseThread, Frames
-from handinger_tui.ledger.writes import open_turn
+from handinger_tui.ledger.turns import open_turn
 from tests.ledger.made import frame, look, order, session
 
 DEADLINE_S = 20.0

@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom
-from handinger_tui.core.fold import fold
-from handinger_tui.core.session import put_turn
-from handinger_tui.ledger import writes
-from handinger_tui.ledger.compared import Compared
-from handinger_tui.ledger.faults import translate
-from handinger_tui.ledger.opening import open_database
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.session import put_turn
+from handinger_tui.ledger import turns
+from handinger_tui.ledger.charge_writer import Compared
+from handinger_tui.ledger.database import DatabaseThread
+from handinger_tui.ledger.opening import open_database, translate
 from handinger_tui.ledger.rows import TurnFrame
-from handinger_tui.ledger.thread import DatabaseThread
 from handinger_tui.ledger.worker_names import WorkerNames
 from tests.ledger.made import answered, frame, order, session
 
@@ -41,19 +40,19 @@ def cares(said: list[str]) -> list[str]:
 def test_orders_and_ends_survive_a_power_cut_and_frames_the_end_of_the_program(tmp_path: Path) -> None:
     connection = open_database(tmp_path / "h.db", 5).connection
     said = spoken(connection)
-    writes.open_turn(connection, session(), order(), "run")
-    writes.write_frames(connection, [TurnFrame("turn_1", frame(0, "x"))], "run", WorkerNames())
+    turns.open_turn(connection, session(), order(), "run")
+    turns.write_frames(connection, [TurnFrame("turn_1", frame(0, "x"))], "run", WorkerNames())
     turn = fold(order(), answered())
-    writes.close_turn(connection, put_turn(session(), turn), turn, Compared())
+    turns.close_turn(connection, put_turn(session(), turn), turn, Compared())
     connection.close()
     assert cares(said) == ["FULL", "NORMAL", "FULL"]
 
 
 def test_a_failed_transaction_leaves_nothing_behind(tmp_path: Path) -> None:
     connection = open_database(tmp_path / "h.db", 5).connection
-    writes.open_turn(connection, session(), order(), "run")
+    turns.open_turn(connection, session(), order(), "run")
     with pytest.raises(sqlite3.IntegrityError):
-        writes.open_turn(connection, session("ses_2"), order(), "run")
+        turns.open_turn(connection, session("ses_2"), order(), "run")
     assert [row["session_id"] for row in connection.execute("SELECT session_id FROM sessions")] == ["ses_1"]
     assert not connection.in_transaction
     connection.close()
@@ -61,10 +60,10 @@ def test_a_failed_transaction_leaves_nothing_behind(tmp_path: Path) -> None:
 
 def test_writing_a_batch_again_repeats_nothing(tmp_path: Path) -> None:
     connection = open_database(tmp_path / "h.db", 5).connection
-    writes.open_turn(connection, session(), order(), "run")
+    turns.open_turn(connection, session(), order(), "run")
     frames = [TurnFrame("turn_1", frame(seq, f"{seq}")) for seq in range(3)]
-    writes.write_frames(connection, frames[:2], "run", WorkerNames())
-    writes.write_frames(connection, frames, "run", WorkerNames())
+    turns.write_frames(connection, frames[:2], "run", WorkerNames())
+    turns.write_frames(connection, frames, "run", WorkerNames())
     assert [row["data"] for row in connection.execute("SELECT data FROM frames ORDER BY seq")] == [
         "0",
         "1",

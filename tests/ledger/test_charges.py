@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.fold import fold
 from handinger_tui.core.jsontext import parse
-from handinger_tui.core.money import Total
-from handinger_tui.core.readings import Reading
-from handinger_tui.core.session import Session, put_turn
-from handinger_tui.core.spending import Spent, Which
-from handinger_tui.core.turn import TurnStatus
+from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.money.attribution import Reading
+from handinger_tui.core.money.spending import Spent, Which
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.session import Session, put_turn
+from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.made import WORKER, answered, look, opened, order, play, session
 

@@ -10,17 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.core.session import Session, put_turn
-from handinger_tui.core.snapshot import Snapshot
-from handinger_tui.core.spending import Which
-from handinger_tui.core.turn import Order, Turn, TurnStatus
-from handinger_tui.core.usage import Usage
-from handinger_tui.ledger import writes
-from handinger_tui.ledger.charging import write_charges
-from handinger_tui.ledger.compared import KEPT, Compared
+from handinger_tui.core.money.spending import Which
+from handinger_tui.core.stream.usage import Usage
+from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.turns.session import Session, put_turn
+from handinger_tui.core.turns.turn import Order, Turn, TurnStatus
+from handinger_tui.ledger import turns as writes
+from handinger_tui.ledger.charge_writer import KEPT, Compared, write_charges
+from handinger_tui.ledger.grouping import spent
 from handinger_tui.ledger.opening import open_database
-from handinger_tui.ledger.totals import spent
-from handinger_tui.ledger.writes import transaction
+from handinger_tui.ledger.turns import transaction
 from tests.ledger.made import session
 
 LOOK = "SELECT * FROM turn_totals WHERE turn_id"

@@ -12,11 +12,11 @@ import pytest
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.export.result import result_object
-from handinger_tui.core.receipt import Receipts
-from handinger_tui.core.spending import By, Which
-from handinger_tui.core.turn import TurnStatus
-from handinger_tui.ledger.costs_rows import Form
-from handinger_tui.ledger.costs_rows import opened as costs_of
+from handinger_tui.core.money.spending import By, Which
+from handinger_tui.core.receipts.line import Receipts
+from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ledger.cost_rows import Form
+from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.rows import UNREADABLE
 from tests.ledger.made import answered, opened, order, play, session

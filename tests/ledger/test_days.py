@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from handinger_tui.cli.costs_when import midnight
-from handinger_tui.core.spending import By, Which
-from handinger_tui.ledger.days import day_at
-from handinger_tui.ui.screens.ledger_view import midnight_ms
+from handinger_tui.cli.commands.costs.query import midnight
+from handinger_tui.core.money.spending import By, Which
+from handinger_tui.ledger.grouping import day_at
+from handinger_tui.ui.ledger.query import midnight_ms
 from tests.ledger.made import opened
 from tests.ledger.rows import cells, put_in
 

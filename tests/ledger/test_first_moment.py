@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.core.frames import Frame, Framing, Note
-from handinger_tui.core.money import Total
-from handinger_tui.core.spending import By, Spent, Which
-from handinger_tui.core.turn import TurnStatus
-from handinger_tui.ledger.costs_rows import opened as costs_of
+from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.money.spending import By, Spent, Which
+from handinger_tui.core.stream.frames import Frame, Framing, Note
+from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ledger.cost_rows import opened as costs_of
 from tests.ledger.made import answered, frame, look, opened, order, play, session, worker
 from tests.ledger.test_processes import heard, other
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.core.fold import fold
-from handinger_tui.core.frames import Frame, Framing, Note
-from handinger_tui.ledger import reads
-from handinger_tui.ledger.gathering import gather
+from handinger_tui.core.stream.frames import Frame, Framing, Note
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.ledger import turns as reads
 from handinger_tui.ledger.opening import open_database
+from handinger_tui.ledger.turns import gather
 from tests.ledger.made import frame, look, opened, order, play, session
 
 DELTAS = [frame(0, json.dumps({"type": "start", "messageId": "m"}))] + [

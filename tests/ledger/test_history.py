@@ -6,9 +6,9 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from handinger_tui.core.frames import Framing, Look, Note
-from handinger_tui.core.session import SessionSummary
-from handinger_tui.core.turn import TurnStatus
+from handinger_tui.core.stream.frames import Framing, Look, Note
+from handinger_tui.core.turns.session import SessionSummary
+from handinger_tui.core.turns.turn import TurnStatus
 from tests.ledger.made import WORKER, answered, frame, opened, order, play, session, worker
 
 

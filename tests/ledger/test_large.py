@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import pytest
 
-from handinger_tui.core.spending import By, Which
-from handinger_tui.ledger.charging import NUMBERS
+from handinger_tui.core.money.spending import By, Which
+from handinger_tui.ledger.charge_writer import NUMBERS
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.made import opened
 from tests.ledger.rows import NOON_MS, cells

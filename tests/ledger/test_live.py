@@ -7,12 +7,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from handinger_tui.core.money import Total
-from handinger_tui.core.session import Session, put_turn
-from handinger_tui.core.snapshot import Snapshot
-from handinger_tui.core.spending import Spent
-from handinger_tui.core.turn import SourcePart, Trigger, Turn, TurnStatus
-from handinger_tui.core.usage import Usage
+from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.money.spending import Spent
+from handinger_tui.core.stream.usage import Usage
+from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.turns.session import Session, put_turn
+from handinger_tui.core.turns.turn import SourcePart, Trigger, Turn, TurnStatus
 from tests.ledger.made import look, opened, order, session
 
 

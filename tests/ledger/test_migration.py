@@ -5,9 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
-from handinger_tui.core.money import Total
-from handinger_tui.core.spending import By, Spent, Which
-from handinger_tui.core.turn import Trigger, TurnStatus
+from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.money.spending import By, Spent, Which
+from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from tests.ledger.made import WORKER, answered, look, opened, order, play
 from tests.ledger.rows import cells, old_file, put
 

@@ -10,8 +10,8 @@ import pytest
 
 from handinger_tui.core.errors import Locked, NoRoom, TooNew
 from handinger_tui.ledger.ledger import Ledger
+from handinger_tui.ledger.migrations.m0001_schema import MIGRATIONS
 from handinger_tui.ledger.opening import SMALL_BYTES, SUSPECT, mark_suspect, set_aside
-from handinger_tui.ledger.schema import MIGRATIONS
 from tests.ledger.made import answered, frame, look, names, opened, order, play, session
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from handinger_tui.engine import ports
 from handinger_tui.engine.ports import TurnLog
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.purse import Purse
-from handinger_tui.ui import launch
-from handinger_tui.ui.launch import Books, Shelf
+from handinger_tui.ledger.limit_service import Purse
+from handinger_tui.ui import ports as launch
+from handinger_tui.ui.ports import Books, Shelf
 
 AS_LOG: Callable[[Path | None], TurnLog] = Ledger
 AS_SHELF: Callable[[Path | None], Shelf] = Ledger

@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.limits import Limit, Origin, Scope, Unit
-from handinger_tui.core.money import Total
-from handinger_tui.core.session import Session
-from handinger_tui.core.snapshot import Snapshot
-from handinger_tui.core.spending import Which
-from handinger_tui.core.turn import Turn, TurnStatus
-from handinger_tui.core.usage import Usage
+from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.money.limits import Limit, Origin, Scope, Unit
+from handinger_tui.core.money.spending import Which
+from handinger_tui.core.stream.usage import Usage
+from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.purse import Purse
+from handinger_tui.ledger.limit_service import Purse
 from tests.ledger.made import look, opened, order, session
 from tests.ledger.rows import DAY_MS, NOON_MS, cells, put_in
 

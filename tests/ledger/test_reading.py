@@ -14,8 +14,8 @@ import pytest
 
 from handinger_tui.core.errors import Damaged, LedgerError, Locked, TooNew
 from handinger_tui.ledger.ledger import FileAccess, Ledger
+from handinger_tui.ledger.migrations.m0001_schema import MIGRATIONS
 from handinger_tui.ledger.opening import NEWER, ONLY_READ
-from handinger_tui.ledger.schema import MIGRATIONS
 from tests.ledger.made import answered, names, opened, order, play, session
 from tests.ledger.test_processes import heard, other
 from tests.ledger.test_remote_turns import older_file

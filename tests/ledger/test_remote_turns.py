@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.core.fold import fold
-from handinger_tui.core.frames import Framing, Note
-from handinger_tui.core.remote_turn import RemoteTurn
-from handinger_tui.core.session import put_turn
-from handinger_tui.core.turn import TurnStatus
+from handinger_tui.core.stream.frames import Framing, Note
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.remote_turn import RemoteTurn
+from handinger_tui.core.turns.session import put_turn
+from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.schema import MIGRATIONS
+from handinger_tui.ledger.migrations.m0001_schema import MIGRATIONS
 from tests.ledger.made import (
     WORKER,
     answered,

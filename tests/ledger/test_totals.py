@@ -16,12 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.money import Total
-from handinger_tui.core.spending import SUMS, Bucket, By, Sum, Which, altogether
-from handinger_tui.core.turn import TurnStatus
-from handinger_tui.ledger.charging import NUMBERS, TOLD
+from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.money.spending import SUMS, Bucket, By, Sum, Which, altogether
+from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ledger.charge_writer import NUMBERS, TOLD
+from handinger_tui.ledger.grouping import PLACES
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.totals import PLACES
 from tests.ledger.made import look, opened
 from tests.ledger.rows import DAY_MS, NOON_MS, cells, put, put_in
 

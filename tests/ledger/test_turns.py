@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.drafts import attachments_of, attachments_text
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.fold import fold
-from handinger_tui.core.frames import Frame, Framing, Note
-from handinger_tui.core.session import put_turn
-from handinger_tui.core.turn import Attachment, TurnStatus
+from handinger_tui.core.prompts.drafts import attachments_of, attachments_text
+from handinger_tui.core.stream.frames import Frame, Framing, Note
+from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.session import put_turn
+from handinger_tui.core.turns.turn import Attachment, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.made import WORKER, answered, frame, names, opened, order, play, session, stored
 from tests.wire.recordings import Recording, Tape, recordings

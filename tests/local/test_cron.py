@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.local import cron
+from handinger_tui.local import schedules
 
 START = datetime(2026, 2, 27, 23, 58, 30, tzinfo=UTC)
 
@@ -31,7 +31,7 @@ START = datetime(2026, 2, 27, 23, 58, 30, tzinfo=UTC)
     ],
 )
 def test_next_runs(expression: str, expected: str) -> None:
-    assert cron.parse(expression).next_after(START) == datetime.fromisoformat(f"{expected}:00+00:00")
+    assert schedules.parse(expression).next_after(START) == datetime.fromisoformat(f"{expected}:00+00:00")
 
 
 @given(
@@ -54,7 +54,7 @@ def test_the_next_run_is_the_first_match(
         minute_fits = looked_at.minute >= minute and (looked_at.minute - minute) % step == 0
         if day_fits and minute_fits and looked_at.hour in hours:
             break
-    assert cron.parse(expression).next_after(moment) == looked_at
+    assert schedules.parse(expression).next_after(moment) == looked_at
 
 
 @pytest.mark.parametrize(
@@ -84,10 +84,10 @@ def test_the_next_run_is_the_first_match(
     ],
 )
 def test_what_is_not_understood_is_refused(expression: str) -> None:
-    with pytest.raises(cron.CronError):
-        cron.parse(expression)
+    with pytest.raises(schedules.CronError):
+        schedules.parse(expression)
 
 
 def test_a_day_that_never_comes_is_refused() -> None:
-    with pytest.raises(cron.CronError, match="never"):
-        cron.parse("0 0 31 4 *").next_after(START)
+    with pytest.raises(schedules.CronError, match="never"):
+        schedules.parse("0 0 31 4 *").next_after(START)

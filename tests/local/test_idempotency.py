@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from handinger_tui.local.limits import Limits
+from handinger_tui.local.requests import Limits
 from handinger_tui.local.serving import LocalServer
 
 Run = Callable[..., tuple[dict[str, Any], list[Any]]]

@@ -8,7 +8,7 @@ import socket
 
 import httpx
 
-from handinger_tui.local.limits import MIB, Limits
+from handinger_tui.local.requests import MIB, Limits
 from handinger_tui.local.serving import LocalServer
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from handinger_tui.local.desk import Desk, Rule, Setting
-from handinger_tui.local.limits import Limits
-from handinger_tui.local.office import Office
+from handinger_tui.local.registry import Office
+from handinger_tui.local.requests import Limits
+from handinger_tui.local.turn_context import Desk, Rule, Setting
 from handinger_tui.local.turns import Instruction, Turn
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handinger_tui.local.chart import WIDTH, bar_chart
+from handinger_tui.local.charts import WIDTH, bar_chart
 
 if TYPE_CHECKING:
     import httpx

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handinger_tui.local import schedules
-from handinger_tui.local.desk import Desk, Rule, Setting
-from handinger_tui.local.limits import Limits
-from handinger_tui.local.office import Office
-from handinger_tui.local.refusals import RefusedError
+from handinger_tui.local.registry import Office
+from handinger_tui.local.requests import Limits, RefusedError
 from handinger_tui.local.schedules import Schedule
+from handinger_tui.local.turn_context import Desk, Rule, Setting
 from handinger_tui.local.turns import Instruction
 
 if TYPE_CHECKING:

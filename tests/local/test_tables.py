@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handinger_tui.local import columns, reading
+from handinger_tui.local import delimited
 from handinger_tui.local.repertoire.text_summary import counts_of
 
 if TYPE_CHECKING:
@@ -99,21 +99,21 @@ def test_a_low_budget_reads_and_no_more(upload_turn: Run) -> None:
     [("a,b\n1,2", ","), ("a;b\n1;2", ";"), ("a\tb\n1\t2", "\t"), ("a|b\n1|2", "|"), ("only\n1", ",")],
 )
 def test_the_delimiter_is_found(text: str, delimiter: str) -> None:
-    table = columns.parse(text)
+    table = delimited.parse(text)
     assert table.delimiter == delimiter
     assert table.column(0) == ["1"]
 
 
 def test_rows_of_uneven_length_are_counted_and_kept() -> None:
-    table = columns.parse("a,b\n1\n2,3,4\n5,6\n")
+    table = delimited.parse("a,b\n1\n2,3,4\n5,6\n")
     assert table.ragged == 2
     assert table.column(1) == ["", "3", "6"]
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", 'a\n"' + "x" * 200_000 + '"'])
 def test_what_is_no_table_is_refused_with_a_reason(text: str) -> None:
-    with pytest.raises(columns.TableError, match=r"empty|cannot be read"):
-        columns.parse(text)
+    with pytest.raises(delimited.TableError, match=r"empty|cannot be read"):
+        delimited.parse(text)
 
 
 def test_an_empty_table_is_a_tool_error_and_not_a_failed_turn(upload_turn: Run) -> None:
@@ -140,8 +140,8 @@ def test_an_empty_table_is_a_tool_error_and_not_a_failed_turn(upload_turn: Run) 
     ],
 )
 def test_kinds(cells: list[str], kind: str) -> None:
-    assert columns.kind_of(cells) == kind
-    assert columns.stats_of("c", cells).is_number == (kind in {"integer", "decimal"})
+    assert delimited.kind_of(cells) == kind
+    assert delimited.stats_of("c", cells).is_number == (kind in {"integer", "decimal"})
 
 
 def test_text_is_counted() -> None:
@@ -169,11 +169,11 @@ def test_text_answers_hold_the_counts(upload_turn: Run) -> None:
     ],
 )
 def test_encodings(content: bytes, text: str, encoding: str) -> None:
-    read = reading.read_text("x", content)
+    read = delimited.read_text("x", content)
     assert (read.text, read.encoding) == (text, encoding)
 
 
 def test_a_cut_inside_a_sign_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "LONGEST_READ", 4)
-    read = reading.read_text("x", "aéé…".encode())
+    monkeypatch.setattr(delimited, "LONGEST_READ", 4)
+    read = delimited.read_text("x", "aéé…".encode())
     assert (read.text, read.encoding, read.cut) == ("aé", "UTF-8", True)

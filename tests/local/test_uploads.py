@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from handinger_tui.local.limits import Limits
+from handinger_tui.local.requests import Limits
 from handinger_tui.local.serving import LocalServer
 from handinger_tui.local.workspace import clean_name
 

@@ -9,15 +9,15 @@ from decimal import Decimal
 from typing import Any, Final
 
 from handinger_tui.core.errors import HandingerError, LedgerError
-from handinger_tui.core.limits import Gauge, Limit, Origin, Scope, Unit, effective
-from handinger_tui.core.limits import gauges as gauges_of
-from handinger_tui.core.money import Total
-from handinger_tui.core.readings import Reading
-from handinger_tui.core.session import Session
-from handinger_tui.core.spending import Bucket, By, Sum, TurnCharge, Which
-from handinger_tui.core.turn import Trigger, TurnStatus
-from handinger_tui.core.usage import Costs, Usage
-from handinger_tui.core.usual import Usual, spread
+from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.money.attribution import Reading
+from handinger_tui.core.money.limits import Gauge, Limit, Origin, Scope, Unit, effective
+from handinger_tui.core.money.limits import gauges as gauges_of
+from handinger_tui.core.money.spending import Bucket, By, Sum, TurnCharge, Which
+from handinger_tui.core.money.typical_cost import Usual, spread
+from handinger_tui.core.stream.usage import Costs, Usage
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Trigger, TurnStatus
 
 NOW_MS: Final = 1_700_000_000_000
 """When every fake thinks it is."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from handinger_tui.cli.attachments import attachment, list_directory
-from handinger_tui.core.turn import Attachment
-from handinger_tui.ui.launch import Opening
+from handinger_tui.core.turns.turn import Attachment
+from handinger_tui.ui.ports import Opening
 from tests.ui.fakes import Desktop, answers, launch
 
 

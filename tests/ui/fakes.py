@@ -11,13 +11,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from handinger_tui.core.errors import ApiError, HandingerError, LinkExpired
-from handinger_tui.core.session import Session, SessionSummary
-from handinger_tui.core.turn import FilePart, Kind
+from handinger_tui.core.turns.session import Session, SessionSummary
+from handinger_tui.core.turns.turn import FilePart, Kind
 from handinger_tui.engine.engine import Engine, Home
-from handinger_tui.engine.patience import Patience
+from handinger_tui.engine.retry_policy import Patience
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.launch import Badge, Connection, Fetched, Launch, Opening, Progress
-from handinger_tui.ui.screens.work import WorkScreen
+from handinger_tui.ui.ports import Badge, Connection, Fetched, Launch, Opening, Progress
+from handinger_tui.ui.work.screen import WorkScreen
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Script, says, worker
 from tests.ui.coffers import NOW_MS, FakeBooks, FakePurse, charge
 

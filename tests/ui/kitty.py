@@ -6,8 +6,8 @@ import re
 from base64 import b64decode
 from typing import Any, Final
 
-from handinger_tui.ui.terminal.hearing import HearingDriver, TerminalAnswer
-from handinger_tui.ui.terminal.kitty import ASK
+from handinger_tui.ui.terminal.images import ASK
+from handinger_tui.ui.terminal.terminal_replies import HearingDriver, TerminalAnswer
 from tests.ui.emulator import EmulatedDriver
 
 GRAPHICS: Final = "\x1b_Gi=31;OK\x1b\\"

@@ -17,14 +17,14 @@ from textual.worker import WorkerFailed
 
 from handinger_tui import __version__
 from handinger_tui.core.errors import LedgerError, SettingsError
-from handinger_tui.core.text import Rope
-from handinger_tui.core.turn import Order, TextPart, Turn, TurnStatus
+from handinger_tui.core.turns.rope import Rope
+from handinger_tui.core.turns.turn import Order, TextPart, Turn, TurnStatus
 from handinger_tui.ui.commands import Command, Context
 from handinger_tui.ui.keys import KEYS
-from handinger_tui.ui.screens import footing
-from handinger_tui.ui.screens.pulse import Pulse
-from handinger_tui.ui.screens.work import WorkScreen
 from handinger_tui.ui.themes import DARK, LIGHT, THEMES, by_name, first_theme
+from handinger_tui.ui.work import screen as footing
+from handinger_tui.ui.work.paint_scheduler import Pulse
+from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.fakes import LOCAL, Desktop, answers, launch
 
 

@@ -17,7 +17,7 @@ from textual.events import Key
 from textual.message import Message
 
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.hangup import GONE, OutlastingDriver
+from handinger_tui.ui.terminal.driver import GONE, OutlastingDriver
 from tests.ui.fakes import launch
 
 

@@ -9,10 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.events import Key
 
-from handinger_tui.core.characters import PLACEHOLDER
-from handinger_tui.core.safety import clean
-from handinger_tui.ui.terminal.hearing import Ears, HearingParser, TerminalAnswer
-from handinger_tui.ui.terminal.kitty import (
+from handinger_tui.core.safety.cleaning import PLACEHOLDER, clean
+from handinger_tui.ui.terminal.images import (
     CHUNK,
     MOST_CELLS,
     colour_of,
@@ -22,6 +20,7 @@ from handinger_tui.ui.terminal.kitty import (
     through_tmux,
     transmit,
 )
+from handinger_tui.ui.terminal.terminal_replies import Ears, HearingParser, TerminalAnswer
 from tests.ui.kitty import DONE, GRAPHICS, KITTY, NAMED, SEQUENCE, Gallery
 
 TYPED = st.lists(

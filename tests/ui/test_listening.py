@@ -12,8 +12,8 @@ import pytest
 from textual.events import Key, Paste
 from textual.message import Message
 
-from handinger_tui.ui.terminal.hearing import Ears, HearingParser
-from handinger_tui.ui.terminal.listening import Listener
+from handinger_tui.ui.terminal.input_reader import Listener
+from handinger_tui.ui.terminal.terminal_replies import Ears, HearingParser
 
 pytestmark = pytest.mark.timeout(30)
 MOOD: ContextVar[str] = ContextVar("MOOD", default="none")

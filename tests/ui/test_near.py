@@ -9,7 +9,7 @@ from textual.geometry import Region
 from textual.screen import Screen
 from textual.widgets import Static
 
-from handinger_tui.ui.terminal.near import NearCompositor
+from handinger_tui.ui.terminal.clipped_compositor import NearCompositor
 
 
 class Near(Screen[None]):

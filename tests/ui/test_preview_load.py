@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from handinger_tui.core.preview.kinds import Shape
 from handinger_tui.core.preview.png import NotDrawn
-from handinger_tui.ui.apart import Going, Stopped
+from handinger_tui.ui.background import Going, Stopped
 from handinger_tui.ui.preview.load import KINDS, LONGEST_MARKDOWN, Loaded, Subject, load
-from handinger_tui.ui.preview.picture import Picture
+from handinger_tui.ui.preview.pictures import Picture
 from handinger_tui.ui.preview.rows import RowsFor
 from tests.ui.screens import previewing as made_of
 
@@ -93,7 +93,7 @@ def test_other_pictures_need_the_extra(form: str, name: str, monkeypatch: pytest
     assert isinstance(picture, Picture)
     red, green, blue = picture.grid(10, 5, (0, 0, 0))[5][5]
     assert (red > 240, green < 15, blue < 15) == (True, True, True)
-    monkeypatch.setattr("handinger_tui.ui.preview.picture.find_spec", lambda _: None)
+    monkeypatch.setattr("handinger_tui.ui.preview.pictures.find_spec", lambda _: None)
     assert "handinger-tui[images]" in text_of(loaded(name, out.getvalue()))
 
 

@@ -10,7 +10,7 @@ from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
 
 from handinger_tui.stylesheet import STYLESHEET
-from handinger_tui.ui.rules import Rules
+from handinger_tui.ui.terminal.stylesheet_cache import Rules
 from handinger_tui.ui.themes import DARK, LIGHT
 from tests.ui.fakes import Desktop
 

@@ -12,9 +12,9 @@ from textual.events import Key, MouseDown, Paste, Resize
 from textual.message import Message
 from textual.messages import TerminalSupportsSynchronizedOutput
 
-from handinger_tui.ui.terminal import hearing
-from handinger_tui.ui.terminal.hearing import META, Ears, HearingParser
-from handinger_tui.ui.terminal.sequences import PASTE_ENDS
+from handinger_tui.ui.terminal import terminal_replies
+from handinger_tui.ui.terminal.key_sequences import PASTE_ENDS
+from handinger_tui.ui.terminal.terminal_replies import META, Ears, HearingParser
 
 NEWLINE = ("\x1b\r", "\x1b\n", "\x1b[13;2u", "\x1b[13;3u", "\x1b[13;3;13u", "\x1b[13;4u", "\x1b[13;3:1u",
            "\x1b[13;2:2u", "\x1b[13;131u", "\x1b[27;2;13~", "\x1b[27;3;13~", "\x1b[57414;2u", "\x1b[57414;3u",
@@ -134,7 +134,7 @@ def test_what_may_be_a_key_is_one_after_a_moment_and_half_a_report_is_never_type
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(hearing, "monotonic", lambda: now)
+    monkeypatch.setattr(terminal_replies, "monotonic", lambda: now)
     parser = HearingParser(Ears())
     for data, keys in (
         ("\x1b", ["escape"]),

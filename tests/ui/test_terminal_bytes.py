@@ -19,11 +19,11 @@ from textual.pilot import Pilot
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
 
-from handinger_tui.core.session import put_turn
-from handinger_tui.core.turn import ToolPart, TurnStatus
+from handinger_tui.core.turns.session import put_turn
+from handinger_tui.core.turns.turn import ToolPart, TurnStatus
 from handinger_tui.ui.terminal.cells import TAME, Pen, Pens, _read
-from handinger_tui.ui.terminal.display import CHECKS_PER_S, Display
-from handinger_tui.ui.terminal.near import NearCompositor
+from handinger_tui.ui.terminal.clipped_compositor import NearCompositor
+from handinger_tui.ui.terminal.diff_app import CHECKS_PER_S, Display
 from tests.ui.emulator import EmulatedDriver, cells, driver_of, expected
 from tests.ui.transcript.documents import DOCUMENTS
 from tests.ui.transcript.sample import ANSWER, COMPLETE

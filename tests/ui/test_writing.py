@@ -15,8 +15,8 @@ from typing import TextIO
 import pytest
 from textual.drivers._writer_thread import MAX_QUEUED_WRITES
 
-from handinger_tui.ui.terminal import writing
-from handinger_tui.ui.terminal.writing import StraightWriter
+from handinger_tui.ui.terminal import output_writer
+from handinger_tui.ui.terminal.output_writer import StraightWriter
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -75,14 +75,14 @@ def test_nobody_waits_for_a_slow_terminal_and_the_order_stays(line: Line) -> Non
 def test_what_comes_while_the_thread_is_behind_goes_behind_it(
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go, slow = Event(), writing._write_all
+    go, slow = Event(), output_writer._write_all
 
     def held(fd: int, data: bytes) -> None:
         go.wait()
         slow(fd, data)
 
-    monkeypatch.setattr(writing, "_write_all", held)
-    monkeypatch.setattr(writing, "_taken", lambda fd, data: os.write(fd, data[:1]))
+    monkeypatch.setattr(output_writer, "_write_all", held)
+    monkeypatch.setattr(output_writer, "_taken", lambda fd, data: os.write(fd, data[:1]))
     writer = StraightWriter(line.file)
     writer.start()
     writer.write("abc")
@@ -97,14 +97,14 @@ def test_what_comes_while_the_thread_is_behind_goes_behind_it(
 
 def test_a_signal_in_the_middle_of_writing_may_write(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = StraightWriter(line.file)
-    real = writing._taken
+    real = output_writer._taken
 
     def interrupted(fd: int, data: bytes) -> int:
-        monkeypatch.setattr(writing, "_taken", real)
+        monkeypatch.setattr(output_writer, "_taken", real)
         writer.write("signal ")
         return real(fd, data)
 
-    monkeypatch.setattr(writing, "_taken", interrupted)
+    monkeypatch.setattr(output_writer, "_taken", interrupted)
     writer.write("paint")
     assert line.read(12) == b"signal paint"
     writer.start()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from handinger_tui.core.charts.scene import Ink
+from handinger_tui.core.charts.scenes import Ink
 
 LIGHT: Final = {
     Ink.GROUND: "#fcfbf8",

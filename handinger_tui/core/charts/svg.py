@@ -6,7 +6,7 @@ from html import escape
 from typing import Final
 
 from handinger_tui.core.charts.palette import DARK, LIGHT
-from handinger_tui.core.charts.scene import (
+from handinger_tui.core.charts.scenes import (
     AREA_STRENGTH,
     DASH,
     STRIPE,
@@ -18,7 +18,7 @@ from handinger_tui.core.charts.scene import (
     Mark,
     Scene,
 )
-from handinger_tui.core.charts.scene import Word as Written
+from handinger_tui.core.charts.scenes import Word as Written
 
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif"
 

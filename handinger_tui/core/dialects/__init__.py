@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from handinger_tui.core import events as ev
 from handinger_tui.core.dialects.agents import AgentFrames, Controls
 from handinger_tui.core.dialects.ai4 import Ai4
 from handinger_tui.core.dialects.body import Shape, TextBody
@@ -21,9 +20,10 @@ from handinger_tui.core.dialects.stored import StoredMessages
 from handinger_tui.core.dialects.text import KEY, JsonPieces, JsonStrings, RawText
 from handinger_tui.core.dialects.ui_message import UiMessage
 from handinger_tui.core.dialects.worker_events import WorkerEvents
-from handinger_tui.core.frames import Frame, Framing
 from handinger_tui.core.jsontext import Json, NotJson, parse
 from handinger_tui.core.record import dataclass
+from handinger_tui.core.stream import events as ev
+from handinger_tui.core.stream.frames import Frame, Framing
 
 __all__ = ["DIALECTS", "Dialect", "Hint", "StreamDecoder"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Final
 
-from handinger_tui.core import events as ev
 from handinger_tui.core.dialects.dialect import NOTHING, Dialect, Events
 from handinger_tui.core.dialects.stored import read_messages
 from handinger_tui.core.dialects.ui_message import read_chunk
 from handinger_tui.core.jsontext import Json, NotJson, as_text, parse
-from handinger_tui.core.snapshot import reason_text
+from handinger_tui.core.stream import events as ev
+from handinger_tui.core.stream.worker_snapshot import reason_text
 
 JsonObject = dict[str, Json]
 

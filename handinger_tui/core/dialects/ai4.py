@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Final
 
-from handinger_tui.core import events as ev
 from handinger_tui.core.dialects.dialect import NOTHING, Dialect, Events
 from handinger_tui.core.jsontext import Json, NotJson, as_list, as_object, as_text, parse
-from handinger_tui.core.snapshot import reason_text
+from handinger_tui.core.stream import events as ev
+from handinger_tui.core.stream.worker_snapshot import reason_text
 
 TEXT: Final = "text"
 REASONING: Final = "reasoning"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Protocol
 
-from handinger_tui.core.events import StreamEvent
 from handinger_tui.core.jsontext import Json
+from handinger_tui.core.stream.events import StreamEvent
 
 Events = Sequence[StreamEvent]
 

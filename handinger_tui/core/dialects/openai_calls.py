@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from handinger_tui.core import events as ev
 from handinger_tui.core.dialects.dialect import NOTHING, Events
 from handinger_tui.core.jsontext import Json, as_text, parsed_input
-from handinger_tui.core.snapshot import reason_text
+from handinger_tui.core.stream import events as ev
+from handinger_tui.core.stream.worker_snapshot import reason_text
 
 JsonObject = dict[str, Json]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from handinger_tui.core import events as ev
 from handinger_tui.core.dialects.dialect import Dialect, Events
 from handinger_tui.core.jsontext import Json, as_list, as_object, as_text, parsed_input
+from handinger_tui.core.stream import events as ev
 
 JsonObject = dict[str, Json]
 TEXT: Final = "text"

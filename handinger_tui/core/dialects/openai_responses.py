@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Final
 
-from handinger_tui.core import events as ev
 from handinger_tui.core.dialects.dialect import NOTHING, Dialect, Events
 from handinger_tui.core.dialects.openai_calls import Calls
 from handinger_tui.core.jsontext import Json, as_list, as_object, as_text
-from handinger_tui.core.snapshot import reason_text
+from handinger_tui.core.stream import events as ev
+from handinger_tui.core.stream.worker_snapshot import reason_text
 
 JsonObject = dict[str, Json]
 PREFIX: Final = "response."

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from handinger_tui.core import events as ev
 from handinger_tui.core.dialects.dialect import Dialect, Events
 from handinger_tui.core.jsontext import Json
-from handinger_tui.core.messages import role_of
+from handinger_tui.core.stream import events as ev
+from handinger_tui.core.stream.messages import role_of
 
 ROLES: Final = frozenset({"user", "assistant", "system", "tool"})
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from handinger_tui.core import events as ev
 from handinger_tui.core.dialects.dialect import Dialect, Events
 from handinger_tui.core.jsontext import Json
+from handinger_tui.core.stream import events as ev
 
 KEY: Final = "text"
 """The one text part of such a body."""

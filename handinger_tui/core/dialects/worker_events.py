@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from handinger_tui.core import events as ev
 from handinger_tui.core.dialects.dialect import Dialect, Events
 from handinger_tui.core.jsontext import Json, NotJson, as_object, parse_exact
-from handinger_tui.core.snapshot import snapshot_of, worker_in
+from handinger_tui.core.stream import events as ev
+from handinger_tui.core.stream.worker_snapshot import snapshot_of, worker_in
 
 
 class WorkerEvents(Dialect):

@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from handinger_tui.core.evidence import Source
-from handinger_tui.core.export.citable import Days
-from handinger_tui.core.export.footnotes import footnotes
-from handinger_tui.core.export.sources_bibtex import bibtex
-from handinger_tui.core.export.sources_csl import csl_json
-from handinger_tui.core.export.sources_markdown import markdown_list
+from handinger_tui.core.evidence.sources_and_files import Source
+from handinger_tui.core.export.sources import Days, bibtex, csl_json, footnotes, markdown_list
 from handinger_tui.core.record import dataclass
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from handinger_tui.core.evidence import files_of_turn, sources_of_turn
+from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
 from handinger_tui.core.jsontext import Json
-from handinger_tui.core.money import decimal_text
-from handinger_tui.core.outcome import fault_object
-from handinger_tui.core.readings import money_of, took_ms
-from handinger_tui.core.safety import clean_json
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import (
+from handinger_tui.core.money.amounts import decimal_text
+from handinger_tui.core.money.attribution import money_of, took_ms
+from handinger_tui.core.safety.cleaning import clean_json
+from handinger_tui.core.stream.usage import Costs, Usage
+from handinger_tui.core.turns.outcome import fault_object
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import (
     DataPart,
     FilePart,
     ReasoningPart,
@@ -25,7 +26,6 @@ from handinger_tui.core.turn import (
     ToolState,
     Turn,
 )
-from handinger_tui.core.usage import Costs, Usage
 
 JsonObject = dict[str, Json]
 SCHEMA: Final = "handinger-tui/result/1"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from handinger_tui.core.preview.decoding import encoding_of
+from handinger_tui.core.preview.text import encoding_of
 
 HEAD: Final = 8192
 """Bytes that are enough to sniff."""

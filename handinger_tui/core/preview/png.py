@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from handinger_tui.core.preview.blocks import Pixel, fitting
+from handinger_tui.core.preview.pictures import Pixel, fitting
 
 MAX_PIXELS: Final = 2_500_000
 """What plain Python unpacks in a few seconds; larger pictures need a library."""

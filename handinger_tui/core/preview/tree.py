@@ -16,8 +16,8 @@ from itertools import islice
 from typing import Any, Final
 
 from handinger_tui.core.jsontext import MAX_DEPTH, dump
-from handinger_tui.core.preview.decoding import decode
-from handinger_tui.core.safety import clean_line
+from handinger_tui.core.preview.text import decode
+from handinger_tui.core.safety.cleaning import clean_line
 
 MAX_BYTES: Final = 16 << 20
 PAGE: Final = 1000

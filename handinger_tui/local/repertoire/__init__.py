@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from handinger_tui.local.repertoire import attachments, echo, failure, long_answer, report, sources, tour
 
 if TYPE_CHECKING:
-    from handinger_tui.local.desk import Rule
+    from handinger_tui.local.turn_context import Rule
 
 REPERTOIRE: tuple[Rule, ...] = (
     failure.RULE,

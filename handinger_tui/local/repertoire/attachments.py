@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handinger_tui.local.desk import Desk, Rule
-from handinger_tui.local.reading import looks_binary
+from handinger_tui.local.delimited import looks_binary
 from handinger_tui.local.repertoire import table_summary, text_summary
+from handinger_tui.local.turn_context import Desk, Rule
 from handinger_tui.local.words import cell
 
 if TYPE_CHECKING:

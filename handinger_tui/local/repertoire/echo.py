@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handinger_tui.local.desk import Desk, Rule
+from handinger_tui.local.turn_context import Desk, Rule
 from handinger_tui.local.words import first_word
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isqrt
 
-from handinger_tui.local.desk import Desk, Rule
+from handinger_tui.local.turn_context import Desk, Rule
 from handinger_tui.local.words import fence, first_word, table, words_of
 
 USUAL_PARAGRAPHS = 30

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from handinger_tui.local import chart, exact_json, prices
-from handinger_tui.local.desk import Desk, Rule
+from handinger_tui.local import charts, ids, prices
 from handinger_tui.local.repertoire.table_summary import Drawing
+from handinger_tui.local.turn_context import Desk, Rule
 from handinger_tui.local.words import mentions, table, words_of
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ async def _perform(desk: Desk) -> None:
     drawing = await desk.compute(
         "draw_chart",
         {"title": topic.title},
-        lambda: Drawing(topic.title, rows, chart.bar_chart(topic.title, rows)),
+        lambda: Drawing(topic.title, rows, charts.bar_chart(topic.title, rows)),
     )
     picture = await desk.write("charts/chart.png", "image/png", drawing.png) if drawing is not None else None
     shown = f"\n\n![{topic.title}]({picture.path})" if picture is not None else ""
@@ -128,7 +128,7 @@ async def _perform(desk: Desk) -> None:
 
 
 def _report(topic: Topic, rows: list[tuple[str, Decimal]]) -> str:
-    total = exact_json.number_text(sum((value for _, value in rows), Decimal(0)))
+    total = ids.number_text(sum((value for _, value in rows), Decimal(0)))
     closing = (
         f"Together: **{total}** in {len(rows)} rows."
         if topic.additive
@@ -136,7 +136,7 @@ def _report(topic: Topic, rows: list[tuple[str, Decimal]]) -> str:
     )
     listed = table(
         [topic.row, topic.number],
-        [(label, exact_json.number_text(value)) for label, value in rows],
+        [(label, ids.number_text(value)) for label, value in rows],
         numeric=(1,),
     )
     return f"# {topic.title}\n\n{topic.method}\n\n{listed}\n\n{closing}"
@@ -146,7 +146,7 @@ def _csv(topic: Topic, rows: list[tuple[str, Decimal]]) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([topic.row, topic.number])
-    writer.writerows((label, exact_json.number_text(value)) for label, value in rows)
+    writer.writerows((label, ids.number_text(value)) for label, value in rows)
     return out.getvalue()
 
 

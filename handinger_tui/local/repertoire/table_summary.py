@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from handinger_tui.local import chart, columns, exact_json
-from handinger_tui.local.desk import Desk, ToolError
+from handinger_tui.local import charts, delimited, ids
+from handinger_tui.local.turn_context import Desk, ToolError
 from handinger_tui.local.words import cell, table
 
 if TYPE_CHECKING:
-    from handinger_tui.local.columns import ColumnStats, Table
+    from handinger_tui.local.delimited import ColumnStats, Table
     from handinger_tui.local.workspace import StoredFile
 
 _STAGES = 5
@@ -103,17 +103,17 @@ async def _write_files(desk: Desk, found: TableStats, report: str) -> None:
 
 def _stats_of(text: str) -> TableStats:
     try:
-        read = columns.parse(text)
-    except columns.TableError as error:
+        read = delimited.parse(text)
+    except delimited.TableError as error:
         raise ToolError(str(error)) from error
     return TableStats(
-        read, [columns.stats_of(name, read.column(index)) for index, name in enumerate(read.header)]
+        read, [delimited.stats_of(name, read.column(index)) for index, name in enumerate(read.header)]
     )
 
 
 def _draw(found: TableStats) -> Drawing:
     title, bars = bars_for(found)
-    return Drawing(title, bars, chart.bar_chart(title, bars))
+    return Drawing(title, bars, charts.bar_chart(title, bars))
 
 
 def bars_for(found: TableStats) -> tuple[str, list[tuple[str, Decimal]]]:
@@ -121,13 +121,13 @@ def bars_for(found: TableStats) -> tuple[str, list[tuple[str, Decimal]]]:
     for column in found.columns:
         if (
             column.kind in {"text", "yes/no"}
-            and 1 < column.distinct <= chart.MOST_BARS
+            and 1 < column.distinct <= charts.MOST_BARS
             and column.distinct < column.count
         ):
             cells = [
                 value
                 for value in found.table.column(found.columns.index(column))
-                if value.lower() not in columns.MISSING
+                if value.lower() not in delimited.MISSING
             ]
             return f"rows by {column.name}", [
                 (value, Decimal(cells.count(value))) for value in sorted(set(cells))
@@ -142,7 +142,7 @@ def _bins(column: ColumnStats, cells: list[str]) -> list[tuple[str, Decimal]]:
     low, high = column.minimum or Decimal(0), column.maximum or Decimal(0)
     width = (high - low) / _BINS
     counts = [0] * _BINS
-    for value in (Decimal(text) for text in cells if text.lower() not in columns.MISSING):
+    for value in (Decimal(text) for text in cells if text.lower() not in delimited.MISSING):
         counts[min(_BINS - 1, int((value - low) / width))] += 1
     return [(f"from {_short(low + width * index)}", Decimal(count)) for index, count in enumerate(counts)]
 
@@ -182,7 +182,7 @@ def _report(name: str, found: TableStats, *, cut: bool) -> str:
 
 def _short(value: Decimal | None) -> str:
     """Return a number for people: four decimals at most, nothing when there is none."""
-    return "" if value is None else exact_json.number_text(round(value, _DIGITS))
+    return "" if value is None else ids.number_text(round(value, _DIGITS))
 
 
 def summary_csv(stats: list[ColumnStats]) -> str:
@@ -194,7 +194,7 @@ def summary_csv(stats: list[ColumnStats]) -> str:
     )
     for column in stats:
         figures = [
-            "" if value is None else exact_json.number_text(value)
+            "" if value is None else ids.number_text(value)
             for value in (column.minimum, column.maximum, column.mean, column.median)
         ]
         top, times = column.top[0] if column.top else ("", 0)

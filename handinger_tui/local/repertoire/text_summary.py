@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from handinger_tui.local.words import cell, table, words_of
 
 if TYPE_CHECKING:
-    from handinger_tui.local.desk import Desk
+    from handinger_tui.local.turn_context import Desk
     from handinger_tui.local.workspace import StoredFile
 
 WORDS_PER_MINUTE = 230

@@ -5,17 +5,12 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Final
 
-from handinger_tui.ui.commands.attaching import ATTACHING
 from handinger_tui.ui.commands.command import Command, Context
-from handinger_tui.ui.commands.data import DATA
-from handinger_tui.ui.commands.files import FILES
-from handinger_tui.ui.commands.ledger import LEDGER
-from handinger_tui.ui.commands.money import MONEY
-from handinger_tui.ui.commands.program import PROGRAM
-from handinger_tui.ui.commands.receipt import RECEIPT
+from handinger_tui.ui.commands.files import ATTACHING, DATA, FILES
+from handinger_tui.ui.commands.money import LEDGER, MONEY, RECEIPT
 from handinger_tui.ui.commands.session import SESSION
 from handinger_tui.ui.commands.sources import SOURCES
-from handinger_tui.ui.commands.view import VIEW
+from handinger_tui.ui.commands.view import PROGRAM, VIEW
 
 COMMANDS: Final[tuple[Command, ...]] = (
     *SESSION,

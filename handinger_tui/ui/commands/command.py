@@ -9,10 +9,10 @@ from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
 from handinger_tui.core.record import dataclass
-from handinger_tui.core.turn import FilePart
-from handinger_tui.ui.panels.sources import SourcesPanel
-from handinger_tui.ui.screens.desk import Desk
-from handinger_tui.ui.screens.drafting import Drafting
+from handinger_tui.core.turns.turn import FilePart
+from handinger_tui.ui.panels.sources.panel import SourcesPanel
+from handinger_tui.ui.work.composer import Drafting
+from handinger_tui.ui.work.session_controller import Desk
 
 Answer = TypeVar("Answer")
 

@@ -1,14 +1,16 @@
-"""Commands about money: budget, limits, costs."""
+"""Commands about money: budget, limits, costs, receipt, ledger."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
-from handinger_tui.core.money import usd_text
-from handinger_tui.core.words import plural
+from handinger_tui.core.formatting import plural
+from handinger_tui.core.money.amounts import usd_text
+from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.commands.command import Command, Context
-from handinger_tui.ui.screens.desk import BUDGETS, UNLIMITED, Desk
-from handinger_tui.ui.screens.till import usual_of
+from handinger_tui.ui.work.limit_watcher import usual_of
+from handinger_tui.ui.work.session_controller import BUDGETS, UNLIMITED, Desk
 
 NO_BOUND: Final = (
     "The worker may then spend without a bound that we know of, "
@@ -24,7 +26,7 @@ async def budget(to: Context) -> None:
     elif wanted in BUDGETS:
         to.desk.budget = wanted
     elif wanted == UNLIMITED:
-        from handinger_tui.ui.screens.dialogs import Confirm  # noqa: PLC0415 - once there is a question
+        from handinger_tui.ui.dialogs.confirm import Confirm  # noqa: PLC0415 - once there is a question
 
         question = Confirm(
             "Unlimited budget?",
@@ -65,9 +67,8 @@ async def dearest(desk: Desk) -> str:
 
 async def limit(to: Context) -> None:
     """Set or lift a limit; without an argument, every limit and how far it is used."""
-    from handinger_tui.ui.screens.limiting import LimitsPage  # noqa: PLC0415 - once it is asked for
-    from handinger_tui.ui.screens.raising import grant  # noqa: PLC0415 - once it is asked for
-    from handinger_tui.ui.widgets.amounts import read_wish  # noqa: PLC0415 - once it is asked for
+    from handinger_tui.ui.dialogs.limits import LimitsPage, grant  # noqa: PLC0415 - once it is asked for
+    from handinger_tui.ui.widgets.limit_input import read_wish  # noqa: PLC0415 - once it is asked for
 
     if to.rest:
         await grant(to.desk, to.stage, read_wish(to.rest))
@@ -95,3 +96,55 @@ MONEY: Final = (
     ),
     Command("costs", "Usage and cost of this session", costs, ("cost", "usage", "stats")),
 )
+
+
+async def receipt(to: Context) -> None:
+    """Of the newest turn that has ended, else of the one that runs; or by its number."""
+    # The screen and what it draws, 10 ms, needed only here.
+    from handinger_tui.ui.pages.receipt import ReceiptScreen, sent_turns  # noqa: PLC0415
+
+    turns = sent_turns(to.desk.session)
+    wanted = to.rest.strip().lower()
+    if not turns:
+        to.stage.say("There is no receipt yet: nothing was sent.", "warning")
+        return
+    if wanted in ("", "last"):
+        newest = next((turn for turn in reversed(turns) if not turn.live), turns[-1])
+    elif wanted.isdecimal() and wanted.isascii() and 0 < int(wanted[:9]) <= len(turns):
+        newest = turns[int(wanted[:9]) - 1]
+    else:
+        named = clean_line(to.rest, 20)
+        to.stage.say(f"There is no receipt {named}: a number from 1 to {len(turns)}, or last.", "warning")
+        return
+    await to.stage.ask(ReceiptScreen(to.desk, newest.turn_id))
+
+
+async def budgets(to: Context) -> None:
+    """What turns took at each level, and what the month comes to."""
+    # The screen and what it reckons with, 10 ms, needed only here.
+    from handinger_tui.ui.pages.budgets import BudgetsScreen  # noqa: PLC0415
+
+    await to.stage.ask(BudgetsScreen(to.desk, to.stage.now_ms))
+
+
+RECEIPT: Final = (
+    Command("receipt", "What a turn took, in full: the last one, or by number", receipt, takes="[N|last]"),
+    Command("budgets", "The levels of budget compared, and what the month comes to", budgets),
+)
+
+
+async def ledger(to: Context) -> None:
+    """The whole record; a session chosen there is opened."""
+    # The screen and what it draws, 10 ms, needed only here.
+    from handinger_tui.ui.ledger.screen import LedgerScreen  # noqa: PLC0415
+
+    desk = to.desk
+    books, purse = desk.connection.books, desk.connection.purse
+    screen = LedgerScreen(books, purse, lambda: desk.session, to.stage.now_ms)
+    chosen = await to.stage.ask(screen)
+    if chosen is None or chosen == desk.session_id:
+        return
+    await to.stage.switch(partial(desk.open, chosen))
+
+
+LEDGER: Final = (Command("ledger", "What everything took: days, workers, sessions, turns, charts", ledger),)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
-from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turn import TurnStatus
+from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.commands.command import Command, Context
-from handinger_tui.ui.widgets.words import waiting_words
+from handinger_tui.ui.widgets.status_text import waiting_words
 
 STOP_WATCHING: Final = (
     "The worker keeps running and may keep charging.\n\nTo come back: Enter on an empty prompt or /attach"
@@ -32,7 +32,7 @@ async def sessions(to: Context) -> None:
 
         await to.stage.switch(find)
         return
-    from handinger_tui.ui.screens.sessions import SessionPicker  # noqa: PLC0415 - once it is asked for
+    from handinger_tui.ui.dialogs.sessions import SessionPicker  # noqa: PLC0415 - once it is asked for
 
     picker = SessionPicker(desk.shelf, to.stage.now_ms, desk.session_id, lambda: desk.met)
     chosen = await to.stage.ask(picker)
@@ -75,7 +75,7 @@ async def detach(to: Context) -> None:
     if not desk.engine.running(session_id):
         to.stage.say("Nothing is running here.")
         return
-    from handinger_tui.ui.screens.dialogs import Confirm  # noqa: PLC0415 - once there is a question
+    from handinger_tui.ui.dialogs.confirm import Confirm  # noqa: PLC0415 - once there is a question
 
     # The local worker ends with the program, so there is no coming back later.
     later = " while the program runs." if desk.connection.badge.local else ", now or after the next start."
@@ -94,7 +94,7 @@ async def rename(to: Context) -> None:
     if not session.turns:
         to.stage.say("The first message gives the session its title.", "warning")
         return
-    from handinger_tui.ui.screens.dialogs import Ask  # noqa: PLC0415 - once there is a question
+    from handinger_tui.ui.dialogs.confirm import Ask  # noqa: PLC0415 - once there is a question
 
     title = to.rest or await to.stage.ask(Ask("Rename the session", clean_line(session.title)))
     if title:
@@ -111,7 +111,7 @@ async def email(to: Context) -> None:
     if not to.desk.at_home(to.desk.session):
         to.stage.say("This session belongs to another service: its worker is not asked from here.", "warning")
         return
-    from handinger_tui.ui.screens.dialogs import Notice  # noqa: PLC0415 - once there is something to say
+    from handinger_tui.ui.dialogs.confirm import Notice  # noqa: PLC0415 - once there is something to say
 
     address = clean_line(await to.desk.connection.email(worker_id))
     to.stage.copy(address, "the worker's e-mail address")

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.core.evidence import Source
-from handinger_tui.core.safety import clean_line
-from handinger_tui.core.session import Session
-from handinger_tui.core.words import plural
+from handinger_tui.core.evidence.sources_and_files import Source
+from handinger_tui.core.formatting import plural
+from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.commands.command import Command, Context, Stage
-from handinger_tui.ui.screens.desk import Desk
+from handinger_tui.ui.work.session_controller import Desk
 
 if TYPE_CHECKING:
     from handinger_tui.core.export import SourceExporter
@@ -68,7 +68,7 @@ async def export_sources(stage: Stage, desk: Desk, found: Sequence[Source], name
         stage.say("This session has no sources.", "warning")
         return
     if not name:
-        from handinger_tui.ui.screens.dialogs import Choice  # noqa: PLC0415 - once there is a question
+        from handinger_tui.ui.dialogs.confirm import Choice  # noqa: PLC0415 - once there is a question
 
         rows = [(form.name, f"{form.title}  {form.suffix}") for form in forms().values()]
         name = await stage.ask(Choice(f"Save {plural(len(found), 'source')} as", rows)) or ""
@@ -85,7 +85,7 @@ async def export_sources(stage: Stage, desk: Desk, found: Sequence[Source], name
 
 
 def _rendered(form: SourceExporter, session: Session, found: Sequence[Source]) -> str:
-    from handinger_tui.core.export.citable import read_days  # noqa: PLC0415 - with the forms
+    from handinger_tui.core.export.sources import read_days  # noqa: PLC0415 - with the forms
 
     return form.render(found, read_days(session))
 

@@ -1,4 +1,4 @@
-"""Commands about what is seen: find, copy, fold, panels, theme, and the prompt."""
+"""Commands about what is seen, and about the program itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STEP: Final = 6
 
 async def find(to: Context) -> None:
     """Find in the transcript; asks when nothing is given."""
-    from handinger_tui.ui.screens.dialogs import Ask  # noqa: PLC0415 - once there is a question
+    from handinger_tui.ui.dialogs.confirm import Ask  # noqa: PLC0415 - once there is a question
 
     text = to.rest or await to.stage.ask(Ask("Find in this session", placeholder="text"))
     if text:
@@ -54,7 +54,7 @@ async def theme(to: Context) -> None:
 
 async def history(to: Context) -> None:
     """Choose a message sent before."""
-    from handinger_tui.ui.screens.history import HistorySearch  # noqa: PLC0415 - once it is asked for
+    from handinger_tui.ui.dialogs.prompt_history import HistorySearch  # noqa: PLC0415 - once it is asked for
 
     chosen = await to.stage.ask(HistorySearch(to.stage.past()))
     if chosen is not None:
@@ -77,4 +77,26 @@ VIEW: Final = (
     Command("editor", "Write the message in your own editor", editor),
     Command("redraw", "Paint the whole screen anew", redraw),
     Command("theme", "Dark or light", theme, takes="[dark|light]"),
+)
+
+
+async def show_help(to: Context) -> None:
+    """Keys and commands."""
+    to.stage.show_help()
+
+
+async def palette(to: Context) -> None:
+    """Every command, to search."""
+    to.stage.show_palette()
+
+
+async def leave(to: Context) -> None:
+    """Leave; what runs on the server goes on."""
+    await to.stage.leave()
+
+
+PROGRAM: Final = (
+    Command("help", "Keys and commands", show_help, ("keys",)),
+    Command("palette", "Search all commands", palette),
+    Command("quit", "Leave; drafts and sessions are kept", leave, ("exit",)),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.message import Message
 
-from handinger_tui.core.turn import FilePart
+from handinger_tui.core.turns.turn import FilePart
 
 
 class OpenLink(Message):

@@ -15,7 +15,7 @@ from textual.style import Style
 from textual.visual import Visual
 
 from handinger_tui.core.record import dataclass
-from handinger_tui.core.session import Session
+from handinger_tui.core.turns.session import Session
 
 Shown = TypeVar("Shown")
 

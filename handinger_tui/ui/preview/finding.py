@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, NamedTuple
 
-from handinger_tui.ui.transcript.paint import all_cells
-from handinger_tui.ui.transcript.row import Row
-from handinger_tui.ui.transcript.sheet import Sheet
+from handinger_tui.ui.transcript.layout import Sheet
+from handinger_tui.ui.transcript.painting import all_cells
+from handinger_tui.ui.transcript.rows.row import Row
 
 MOST: Final = 10_000
 """Places that are kept; nobody goes through more."""

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turn import FilePart
-from handinger_tui.core.words import size
-from handinger_tui.ui.panels.files import file_name
+from handinger_tui.core.formatting import size
+from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.turns.turn import FilePart
+from handinger_tui.ui.panels.files.panel import file_name
 from handinger_tui.ui.preview.load import Loaded
 
 

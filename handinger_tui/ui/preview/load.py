@@ -6,19 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from handinger_tui.core.preview.delimited import TableReader
+from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.preview.kinds import HEAD, PreviewKind, Shape, sniff
-from handinger_tui.core.preview.records import table_of_value
-from handinger_tui.core.preview.table import TableModel
+from handinger_tui.core.preview.tables import TableModel, TableReader, table_of_value
 from handinger_tui.core.preview.text import TextModel, read_text
 from handinger_tui.core.preview.tree import Node, tree_of_json
-from handinger_tui.core.words import plural, size
-from handinger_tui.ui.apart import Going
+from handinger_tui.ui.background import Going
 from handinger_tui.ui.preview.hex import ROW, hex_rows
 from handinger_tui.ui.preview.pdf import read_pdf
-from handinger_tui.ui.preview.picture import Picture, picture_of
+from handinger_tui.ui.preview.pictures import Picture, picture_of
 from handinger_tui.ui.preview.rows import RowsFor, code_rows_of, markdown_rows, plain_rows, words
-from handinger_tui.ui.transcript.code import MAX_COLOURED, MAX_LINE
+from handinger_tui.ui.transcript.markdown.code import MAX_COLOURED, MAX_LINE
 
 MOST: Final = 8 << 20
 """Bytes of a file that are looked at."""

@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from time import monotonic
 from typing import Final
 
-from handinger_tui.core.safety import clean
-from handinger_tui.core.words import plural
-from handinger_tui.ui.apart import Going, Stopped
+from handinger_tui.core.formatting import plural
+from handinger_tui.core.safety.cleaning import clean
+from handinger_tui.ui.background import Going, Stopped
 
 PAGES: Final = 20
 SECONDS: Final = 20.0

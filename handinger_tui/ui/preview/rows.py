@@ -8,10 +8,10 @@ from typing import Final
 
 from textual.content import Content
 
-from handinger_tui.ui.transcript.code import coloured_lines
-from handinger_tui.ui.transcript.markdown import render
-from handinger_tui.ui.transcript.row import Row, styled
-from handinger_tui.ui.transcript.sheet import Sheet
+from handinger_tui.ui.transcript.layout import Sheet
+from handinger_tui.ui.transcript.markdown.code import coloured_lines
+from handinger_tui.ui.transcript.markdown.document import render
+from handinger_tui.ui.transcript.rows.row import Row, styled
 
 _GUTTER: Final = 2
 

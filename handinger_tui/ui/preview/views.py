@@ -13,23 +13,22 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from handinger_tui.core.preview.table import TableModel
+from handinger_tui.core.preview.tables import TableModel
 from handinger_tui.core.preview.tree import Node
-from handinger_tui.ui.apart import apart
+from handinger_tui.ui.background import apart
 from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.lists.table_view import TableView
+from handinger_tui.ui.lists.tree_view import TreeView
+from handinger_tui.ui.lists.virtual_list import copy_from
 from handinger_tui.ui.panels.messages import OpenLink
 from handinger_tui.ui.preview.finding import Found, find
 from handinger_tui.ui.preview.load import Body
-from handinger_tui.ui.preview.picture import Picture
-from handinger_tui.ui.preview.picture_view import PictureView
+from handinger_tui.ui.preview.pictures import Picture, PictureView
 from handinger_tui.ui.preview.rows import RowsFor, plain_rows
-from handinger_tui.ui.transcript.draw import over, with_selection
-from handinger_tui.ui.transcript.paint import MARGIN, Palette
-from handinger_tui.ui.transcript.row import COMPONENTS
-from handinger_tui.ui.transcript.sheet import Paints, Sheet
-from handinger_tui.ui.widgets.cursor_lines import copy_from
-from handinger_tui.ui.widgets.table_view import TableView
-from handinger_tui.ui.widgets.tree_view import TreeView
+from handinger_tui.ui.transcript.layout import Paints, Sheet
+from handinger_tui.ui.transcript.overlays import over, with_selection
+from handinger_tui.ui.transcript.painting import MARGIN, Palette
+from handinger_tui.ui.transcript.rows.row import COMPONENTS
 
 
 class PageView(ScrollView, can_focus=True):

@@ -156,7 +156,7 @@ class Pens:
         if mark is None or len(text) != 1 or console._color_system is None:
             return None
         # Needed once a real picture is shown.
-        from handinger_tui.ui.terminal.kitty import colour_of, placeholder  # noqa: PLC0415 - as said above
+        from handinger_tui.ui.terminal.images import colour_of, placeholder  # noqa: PLC0415 - as said above
 
         number, row, column, (red, green, blue) = mark
         pen = self._made(frozenset(), colour_of(number), f"48;2;{red};{green};{blue}")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from handinger_tui.core.session import Session
-from handinger_tui.ui.transcript.book import Book
+from handinger_tui.core.turns.session import Session
+from handinger_tui.ui.transcript.layout import Book
 
 
 class Place(NamedTuple):

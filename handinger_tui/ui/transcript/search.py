@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 
 from handinger_tui.core.record import dataclass
-from handinger_tui.core.session import Session
-from handinger_tui.ui.transcript.rows import source_of
-from handinger_tui.ui.transcript.sheet import Paints, Sheet
-from handinger_tui.ui.transcript.slots import slots_of
+from handinger_tui.core.turns.session import Session
+from handinger_tui.ui.transcript.layout import Paints, Sheet
+from handinger_tui.ui.transcript.rows.parts import source_of
+from handinger_tui.ui.transcript.rows.slots import slots_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from textual.message import Message
 from textual.widgets import Static
 
 from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
+from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.record import dataclass
-from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turn import Attachment
-from handinger_tui.core.words import plural, size
+from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.turns.turn import Attachment
 from handinger_tui.ui.keys import Where, bindings
 
 ROWS: Final = 3

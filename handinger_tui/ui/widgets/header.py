@@ -9,13 +9,13 @@ from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
-from handinger_tui.core.limits import Gauge
-from handinger_tui.core.safety import clean_line
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import TurnStatus
-from handinger_tui.ui.launch import Badge
-from handinger_tui.ui.widgets.meter import mark
-from handinger_tui.ui.widgets.words import BAD, GOOD, elapsed, retry_words, status_words, under_way
+from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ui.ports import Badge
+from handinger_tui.ui.widgets.limit_bar import mark
+from handinger_tui.ui.widgets.status_text import BAD, GOOD, elapsed, retry_words, status_words, under_way
 
 UNFINISHED: Final = frozenset(
     {

@@ -12,24 +12,22 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import TextArea
 
-from handinger_tui.core.input import is_leaving
-from handinger_tui.core.limits import Gauge
-from handinger_tui.core.money_index import MoneyIndex
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Turn
-from handinger_tui.core.walks import same_front
-from handinger_tui.ui.launch import Badge, LocalFiles
+from handinger_tui.core.commands import is_leaving
+from handinger_tui.core.money.attribution import MoneyIndex
+from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.turns.session import Session, same_front
+from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.panels import compact_line
-from handinger_tui.ui.panels.tally import Tally
-from handinger_tui.ui.transcript.view import Transcript
+from handinger_tui.ui.panels.usage.totals import Tally
+from handinger_tui.ui.ports import Badge, LocalFiles
+from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chips
-from handinger_tui.ui.widgets.ground import Rows
-from handinger_tui.ui.widgets.lines import Card, HintLine, Suggestions
-from handinger_tui.ui.widgets.offering import Offering
+from handinger_tui.ui.widgets.completion import Offering
+from handinger_tui.ui.widgets.containers import Rows
 from handinger_tui.ui.widgets.prompt import PromptBox
+from handinger_tui.ui.widgets.prompt_lines import Card, HintLine, Suggestions
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
-from handinger_tui.ui.widgets.welcome import Welcome
-from handinger_tui.ui.widgets.words import (
+from handinger_tui.ui.widgets.status_text import (
     Advice,
     advice,
     hold_advice,
@@ -37,9 +35,10 @@ from handinger_tui.ui.widgets.words import (
     shown_turns,
     unwatched,
 )
+from handinger_tui.ui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
-    from handinger_tui.core.receipt import Receipts
+    from handinger_tui.core.receipts.line import Receipts
     from handinger_tui.engine.holds import Hold
 
 HINT_CELLS: Final = 30
@@ -99,7 +98,7 @@ class SessionPane(Rows):
     def _receipt(self, session: Session, turn: Turn) -> str:
         if self._receipts is None:
             # Needed once there is a turn: 2 ms that the first screen need not wait for.
-            from handinger_tui.core.receipt import Receipts  # noqa: PLC0415 - as said above
+            from handinger_tui.core.receipts.line import Receipts  # noqa: PLC0415 - as said above
 
             self._receipts = Receipts(self.money)
         # The transcript leaves out what was withdrawn; what turns took is worked out over all of them.

@@ -11,11 +11,10 @@ from textual.message import Message
 from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult
 
-from handinger_tui.core.attaching import is_big
-from handinger_tui.core.pasting import pasted_paths
-from handinger_tui.core.safety import clean
+from handinger_tui.core.prompts.attachments import is_big, pasted_paths
+from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.widgets.folding import FoldingArea
+from handinger_tui.ui.widgets.paste_chips import FoldingArea
 
 
 class Cut(NamedTuple):

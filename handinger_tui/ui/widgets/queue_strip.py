@@ -11,8 +11,8 @@ from textual.events import Click, Key, Resize
 from textual.message import Message
 from textual.widgets import Static
 
-from handinger_tui.core.safety import clean_line
-from handinger_tui.core.turn import Turn
+from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.keys import Where, bindings
 
 ROWS: Final = 3

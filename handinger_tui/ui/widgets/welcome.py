@@ -7,8 +7,8 @@ from typing import Final
 from textual.content import Content
 from textual.widgets import Static
 
-from handinger_tui.core.safety import clean_line
-from handinger_tui.ui.launch import Badge
+from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.ui.ports import Badge
 
 FOR_LOCAL: Final = (
     "Show me around",

@@ -11,7 +11,7 @@ from textual.dom import DOMNode
 from textual.pilot import Pilot
 from textual.strip import Strip
 
-from handinger_tui.core.characters import ALWAYS, LOOSE, stripped
+from handinger_tui.core.safety.cleaning import ALWAYS, LOOSE, stripped
 from tests.chaos.hostile import CONTROL
 from tests.ui.fakes import Desktop
 

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from handinger_tui.core.frames import Frame
-from handinger_tui.core.session import Session
-from handinger_tui.core.snapshot import Snapshot, WorkerFile, WorkerSource
-from handinger_tui.core.spending import TurnCharge
-from handinger_tui.core.text import Rope
-from handinger_tui.core.turn import (
+from handinger_tui.core.money.spending import TurnCharge
+from handinger_tui.core.stream.frames import Frame
+from handinger_tui.core.stream.usage import Usage
+from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerFile, WorkerSource
+from handinger_tui.core.turns.rope import Rope
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import (
     Attachment,
     CustomPart,
     DataPart,
@@ -28,7 +29,6 @@ from handinger_tui.core.turn import (
     Turn,
     TurnStatus,
 )
-from handinger_tui.core.usage import Usage
 from tests.engine.fakes import PLACE, FakeLog
 from tests.ui.coffers import NOW_MS, charge
 

@@ -13,48 +13,47 @@ from typing import Any, Final
 from textual.events import Paste
 from textual.screen import Screen
 
-from handinger_tui.core.datasets import datasets_of
-from handinger_tui.core.limits import Gauge, Limit, Scope, Unit
-from handinger_tui.core.money import Total
-from handinger_tui.core.preview.delimited import read_table
+from handinger_tui.core.evidence.datasets import datasets_of
+from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.preview.tables import read_table
 from handinger_tui.core.preview.tree import tree_of_value
-from handinger_tui.core.turn import Attachment, FilePart
-from handinger_tui.ui.launch import Badge
-from handinger_tui.ui.panels.files import FilesPanel
-from handinger_tui.ui.panels.sources import SourcesPanel
-from handinger_tui.ui.panels.usage import UsagePanel
-from handinger_tui.ui.preview.picture_view import PictureView
+from handinger_tui.core.turns.turn import Attachment, FilePart
+from handinger_tui.ui.dialogs.confirm import Ask, Choice, Confirm, Notice, Problem, SendAgain
+from handinger_tui.ui.dialogs.help import HelpScreen, HelpText
+from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
+from handinger_tui.ui.dialogs.prompt_history import HistorySearch
+from handinger_tui.ui.dialogs.sessions import SessionPicker
+from handinger_tui.ui.ledger.head import Charts, Drawing, Foot, Head
+from handinger_tui.ui.ledger.screen import LedgerScreen
+from handinger_tui.ui.ledger.table import LedgerTable
+from handinger_tui.ui.lists.table_view import TableView
+from handinger_tui.ui.lists.tree_view import TreeView
+from handinger_tui.ui.pages.budgets import BudgetsScreen
+from handinger_tui.ui.pages.data import DataScreen
+from handinger_tui.ui.pages.preview import PreviewScreen
+from handinger_tui.ui.pages.receipt import ReceiptScreen
+from handinger_tui.ui.panels.files.panel import FilesPanel
+from handinger_tui.ui.panels.sources.panel import SourcesPanel
+from handinger_tui.ui.panels.usage.panel import UsagePanel
+from handinger_tui.ui.ports import Badge
+from handinger_tui.ui.preview.pictures import PictureView
 from handinger_tui.ui.preview.views import PageView
-from handinger_tui.ui.screens.again import SendAgain
-from handinger_tui.ui.screens.budgets import BudgetsScreen
-from handinger_tui.ui.screens.data import DataScreen
-from handinger_tui.ui.screens.dialogs import Ask, Choice, Confirm, Notice, Problem
-from handinger_tui.ui.screens.help import HelpScreen, HelpText
-from handinger_tui.ui.screens.history import HistorySearch
-from handinger_tui.ui.screens.ledger import LedgerScreen
-from handinger_tui.ui.screens.ledger_parts import Charts, Drawing, Foot, Head
-from handinger_tui.ui.screens.ledger_table import LedgerTable
-from handinger_tui.ui.screens.limiting import LimitsPage, RaiseLimit
-from handinger_tui.ui.screens.preview import PreviewScreen
-from handinger_tui.ui.screens.receipt import ReceiptScreen
-from handinger_tui.ui.screens.sessions import SessionPicker
-from handinger_tui.ui.screens.work import WorkScreen
-from handinger_tui.ui.transcript.view import Transcript
+from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chip, Chips, Kind, file_chip
-from handinger_tui.ui.widgets.field import Field
-from handinger_tui.ui.widgets.ground import Columns
+from handinger_tui.ui.widgets.containers import Columns
+from handinger_tui.ui.widgets.footer import KeyLine
 from handinger_tui.ui.widgets.header import HeaderLine
-from handinger_tui.ui.widgets.keyline import KeyLine
-from handinger_tui.ui.widgets.lines import Card, HintLine, Suggestions
+from handinger_tui.ui.widgets.ordered_input import Field
 from handinger_tui.ui.widgets.pane import SessionPane
 from handinger_tui.ui.widgets.prompt import PromptBox
+from handinger_tui.ui.widgets.prompt_lines import Card, HintLine, Suggestions
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
-from handinger_tui.ui.widgets.reflow import Reflow
-from handinger_tui.ui.widgets.side import Grip, Side
-from handinger_tui.ui.widgets.table_view import TableView
-from handinger_tui.ui.widgets.tree_view import TreeView
+from handinger_tui.ui.widgets.sidebar import Grip, Side
+from handinger_tui.ui.widgets.static_reflow import Reflow
+from handinger_tui.ui.widgets.status_text import Advice
 from handinger_tui.ui.widgets.welcome import Welcome
-from handinger_tui.ui.widgets.words import Advice
+from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.fakes import NOW_MS, summary
 from tests.ui.hostile.eye import Eye
 from tests.ui.hostile.feeding import OPENED, Sink, bunches, lines_of, listed, paged, shown

@@ -13,14 +13,14 @@ from textual.app import App, ComposeResult
 from textual.message import Message
 from textual.strip import Strip
 
-from handinger_tui.core.session import Session
-from handinger_tui.core.snapshot import Snapshot, WorkerFile, WorkerSource
-from handinger_tui.core.text import Rope
-from handinger_tui.core.turn import FilePart, Order, Part, SourcePart, TextPart, Turn, TurnStatus
-from handinger_tui.core.usage import Costs, Usage
+from handinger_tui.core.stream.usage import Costs, Usage
+from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerFile, WorkerSource
+from handinger_tui.core.turns.rope import Rope
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import FilePart, Order, Part, SourcePart, TextPart, Turn, TurnStatus
 from handinger_tui.ui.panels import Panel
 from handinger_tui.ui.panels.messages import CopyFile, CopyLink, OpenFile, OpenLink, PreviewFile, SaveFiles
-from handinger_tui.ui.panels.sources_messages import CopyFootnotes, ExportSources, ShowMention
+from handinger_tui.ui.panels.sources.panel import CopyFootnotes, ExportSources, ShowMention
 from handinger_tui.ui.themes import THEMES
 
 SHEET = Path(__file__).parents[3] / "styles.tcss"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from textual.content import Content
 
-from handinger_tui.core.limits import Unit
-from handinger_tui.core.spending import Bucket, Sum
-from handinger_tui.ui.panels.charting import (
+from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.money.spending import Bucket, Sum
+from handinger_tui.ui.panels.usage.charts import (
     MOST_DAYS,
     Days,
     across,

@@ -7,15 +7,15 @@ from decimal import Decimal
 
 import pytest
 
-from handinger_tui.core.limits import Gauge, Limit, Scope, Unit
-from handinger_tui.core.money import Total
-from handinger_tui.core.readings import Reading
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Trigger, TurnStatus
+from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.money.attribution import Reading
+from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.ui.panels import compact_line
-from handinger_tui.ui.panels.figures import Figure, usage_view
-from handinger_tui.ui.panels.members import MEMBERS
-from handinger_tui.ui.panels.usage_lines import gap_text
+from handinger_tui.ui.panels.usage.lines import gap_text
+from handinger_tui.ui.panels.usage.totals import MEMBERS
+from handinger_tui.ui.panels.usage.view import Figure, usage_view
 from tests.ui.panels.stage import FIRST, NOON, SECOND, reading, session, turn, two_turns
 
 

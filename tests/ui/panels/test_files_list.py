@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from handinger_tui.core.turn import FilePart
-from handinger_tui.ui.panels.files_list import chosen, listed_files
+from handinger_tui.core.turns.turn import FilePart
+from handinger_tui.ui.panels.files.index import chosen, listed_files
 from tests.ui.panels.stage import session, turn
 
 PLACE = "https://files.example/w1/report.csv"

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from textual.binding import Binding
 
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import FilePart, SourcePart
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import FilePart, SourcePart
 from handinger_tui.ui.panels import PANELS, Panel, PanelEntry
-from handinger_tui.ui.panels.files import FilesPanel
-from handinger_tui.ui.panels.listing import Listing, one_line
-from handinger_tui.ui.panels.sources import SourcesPanel
+from handinger_tui.ui.panels.files.panel import FilesPanel
+from handinger_tui.ui.panels.list_panel import Listing, one_line
+from handinger_tui.ui.panels.sources.panel import SourcesPanel
 from handinger_tui.ui.themes import THEMES
 from tests.ui.panels.stage import BAD, SECOND, Stage, file, session, source, text_of, turn, two_turns
 

@@ -11,7 +11,7 @@ from textual.app import App
 from textual.content import Content
 from textual.style import Style
 
-from handinger_tui.core.session import Session
+from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.panels.panel import Panel
 from tests.ui.panels.stage import Stage, count_drawn, session
 

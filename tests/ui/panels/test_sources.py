@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import SourcePart, TextPart, Turn, TurnStatus
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import SourcePart, TextPart, Turn, TurnStatus
 from handinger_tui.ui.panels.messages import CopyLink, OpenLink
-from handinger_tui.ui.panels.sources import SourcesPanel
-from handinger_tui.ui.panels.sources_facts import place_of, title_of
-from handinger_tui.ui.panels.sources_lines import count_words, cut_left, mention_words
-from handinger_tui.ui.panels.sources_messages import CopyFootnotes, ExportSources, ShowMention
+from handinger_tui.ui.panels.sources.facts import place_of, title_of
+from handinger_tui.ui.panels.sources.lines import count_words, cut_left, mention_words
+from handinger_tui.ui.panels.sources.panel import CopyFootnotes, ExportSources, ShowMention, SourcesPanel
 from tests.ui.panels.golden import check
 from tests.ui.panels.stage import Stage, count_drawn, says, session, source, text_of, turn
 

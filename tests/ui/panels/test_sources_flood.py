@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 from textual.pilot import Pilot
 
-from handinger_tui.core.evidence import source_key
-from handinger_tui.core.session import Session
-from handinger_tui.ui.panels import sources_list
-from handinger_tui.ui.panels.sources import SourcesPanel
-from handinger_tui.ui.panels.sources_facts import FactBook
-from handinger_tui.ui.panels.sources_list import AT_ONCE
+from handinger_tui.core.evidence.sources_and_files import source_key
+from handinger_tui.core.turns.session import Session
+from handinger_tui.ui.panels.sources import panel as sources_list
+from handinger_tui.ui.panels.sources.facts import FactBook
+from handinger_tui.ui.panels.sources.panel import AT_ONCE, SourcesPanel
 from tests.ui.panels.stage import Stage, session, source, text_of, turn
 
 MANY = 3 * AT_ONCE + 7

@@ -8,15 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import FilePart, Turn, TurnStatus
-from handinger_tui.core.usage import Costs, Usage
-from handinger_tui.core.walks import any_with_status, same_front, with_status
-from handinger_tui.ui.panels.figures import usage_view
-from handinger_tui.ui.panels.files_list import FileIndex, listed_files
-from handinger_tui.ui.panels.members import MEMBERS, Amount, Member
-from handinger_tui.ui.panels.tally import Tally
-from handinger_tui.ui.screens.returns import Returns
+from handinger_tui.core.stream.usage import Costs, Usage
+from handinger_tui.core.turns.session import Session, any_with_status, same_front, with_status
+from handinger_tui.core.turns.turn import FilePart, Turn, TurnStatus
+from handinger_tui.ui.panels.files.index import FileIndex, listed_files
+from handinger_tui.ui.panels.usage.totals import MEMBERS, Amount, Member, Tally
+from handinger_tui.ui.panels.usage.view import usage_view
+from handinger_tui.ui.work.opening import Returns
 from tests.core.test_money_index import CHANGES, TURNS, changed, growing
 from tests.ui.panels.stage import session, turn
 
@@ -44,7 +42,7 @@ def test_one_more_turn_reads_no_figure_of_the_turns_long_before(monkeypatch: pyt
 
         return Member(member.name, reading)
 
-    monkeypatch.setattr("handinger_tui.ui.panels.tally.MEMBERS", tuple(map(counted, MEMBERS)))
+    monkeypatch.setattr("handinger_tui.ui.panels.usage.totals.MEMBERS", tuple(map(counted, MEMBERS)))
     tally, most = Tally(), 0
     for turns in growing(60):
         read.clear()

@@ -8,16 +8,16 @@ from decimal import Decimal
 
 import pytest
 
-from handinger_tui.core.limits import Gauge, Limit, Scope, Unit
-from handinger_tui.core.money import Total
-from handinger_tui.core.session import Session
-from handinger_tui.core.snapshot import Snapshot
-from handinger_tui.core.turn import TextPart, TurnStatus
-from handinger_tui.core.usage import Usage
-from handinger_tui.ui.panels.figures import usage_view
-from handinger_tui.ui.panels.gauges import gauge_lines
-from handinger_tui.ui.panels.usage import UsagePanel
-from handinger_tui.ui.panels.usage_lines import STATUS, usage_lines
+from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
+from handinger_tui.core.stream.usage import Usage
+from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import TextPart, TurnStatus
+from handinger_tui.ui.panels.usage.limits import gauge_lines
+from handinger_tui.ui.panels.usage.lines import STATUS, usage_lines
+from handinger_tui.ui.panels.usage.panel import UsagePanel
+from handinger_tui.ui.panels.usage.view import usage_view
 from tests.ui.panels.golden import check
 from tests.ui.panels.stage import (
     FIRST,

@@ -10,10 +10,10 @@ from typing import Any
 from textual.pilot import Pilot
 
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.spending import Bucket, By, Sum, TurnCharge, Which
-from handinger_tui.core.turn import Trigger, TurnStatus
-from handinger_tui.core.usage import Costs, Usage
-from handinger_tui.ui.screens.ledger import LedgerScreen
+from handinger_tui.core.money.spending import Bucket, By, Sum, TurnCharge, Which
+from handinger_tui.core.stream.usage import Costs, Usage
+from handinger_tui.core.turns.turn import Trigger, TurnStatus
+from handinger_tui.ui.ledger.screen import LedgerScreen
 from tests.ui.coffers import NOW_MS, FakeBooks, charge
 from tests.ui.fakes import Desktop
 

@@ -12,11 +12,11 @@ from textual.driver import Driver
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from handinger_tui.ui.preview.picture_view import PictureView
+from handinger_tui.ui.lists.table_view import TableView
+from handinger_tui.ui.lists.tree_view import TreeView
+from handinger_tui.ui.pages.preview import PreviewScreen
+from handinger_tui.ui.preview.pictures import PictureView
 from handinger_tui.ui.preview.views import PageView, View
-from handinger_tui.ui.screens.preview import PreviewScreen
-from handinger_tui.ui.widgets.table_view import TableView
-from handinger_tui.ui.widgets.tree_view import TreeView
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import PRICED, Desktop, FakeFiles
 

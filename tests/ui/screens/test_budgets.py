@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.budgets import compare
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.forecast import Forecast
-from handinger_tui.core.limits import Scope, Unit
-from handinger_tui.core.money import Total
-from handinger_tui.core.spending import TurnCharge
-from handinger_tui.core.turn import TurnStatus
-from handinger_tui.core.usage import Usage
-from handinger_tui.ui.screens.budget_lines import Comparison, budget_lines
+from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.money.budgets import compare
+from handinger_tui.core.money.forecast import Forecast
+from handinger_tui.core.money.limits import Scope, Unit
+from handinger_tui.core.money.spending import TurnCharge
+from handinger_tui.core.stream.usage import Usage
+from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ui.pages.budgets import Comparison, budget_lines
 from tests.ui.fakes import NOW_MS, Desktop, answers, charge
 from tests.ui.panels.stage import BAD
 from tests.ui.panels.test_panels import PAYLOADS, text_of_payload

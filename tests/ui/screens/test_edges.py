@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.core.errors import ApiError, Locked, Unreachable
-from handinger_tui.core.session import Session, SessionSummary
-from handinger_tui.core.turn import Kind
-from handinger_tui.ui.launch import Opening
+from handinger_tui.core.turns.session import Session, SessionSummary
+from handinger_tui.core.turns.turn import Kind
+from handinger_tui.ui.ports import Opening
 from tests.engine.fakes import FakeApi, FakeLog, worker
 from tests.ui.fakes import PRICED, Desktop, FakeShelf, answers, launch, summary
 from tests.ui.screens.test_sending import held

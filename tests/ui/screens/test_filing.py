@@ -7,10 +7,10 @@ import asyncio
 from textual.widgets import Input
 
 from handinger_tui.core.errors import Refused
-from handinger_tui.core.turn import Kind
-from handinger_tui.ui.screens.dialogs import Ask, Confirm
-from handinger_tui.ui.screens.preview import PreviewScreen
-from handinger_tui.ui.screens.work import WorkScreen
+from handinger_tui.core.turns.turn import Kind
+from handinger_tui.ui.dialogs.confirm import Ask, Confirm
+from handinger_tui.ui.pages.preview import PreviewScreen
+from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.screens.previewing import desktop_with, made, shown
 
 ELF = b"\x7fELF\x02\x01\x01"

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from handinger_tui.ui.dialogs.confirm import Ask
+from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.preview.finding import MOST, find
 from handinger_tui.ui.preview.rows import plain_rows
 from handinger_tui.ui.preview.views import PageView
-from handinger_tui.ui.screens.dialogs import Ask
-from handinger_tui.ui.screens.preview import PreviewScreen
-from handinger_tui.ui.screens.work import WorkScreen
-from handinger_tui.ui.transcript.sheet import Sheet
+from handinger_tui.ui.transcript.layout import Sheet
+from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.fakes import Desktop
 from tests.ui.screens import previewing as made_of
 from tests.ui.screens.previewing import desktop_with, made, shown, view

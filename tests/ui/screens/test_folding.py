@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from textual.events import Paste
 
-from handinger_tui.core.attaching import fold, folds_in
-from handinger_tui.ui.launch import Opening
+from handinger_tui.core.prompts.attachments import fold, folds_in
+from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.widgets.prompt import PromptBox
 from tests.engine.fakes import FakeApi
 from tests.ui.fakes import Desktop, answers, launch

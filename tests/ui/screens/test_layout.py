@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from handinger_tui.core.errors import Doubtful
-from handinger_tui.core.turn import Kind
-from handinger_tui.ui.launch import Opening
+from handinger_tui.core.turns.turn import Kind
+from handinger_tui.ui.ports import Opening
 from tests.engine.fakes import FakeApi, worker
 from tests.ui.fakes import LOCAL, PRICED, Desktop, answers, launch
 from tests.ui.screens.test_sending import held

@@ -8,10 +8,10 @@ from datetime import UTC, timedelta, timezone
 
 import pytest
 
-from handinger_tui.core.limits import Scope, Unit
-from handinger_tui.core.spending import By, Which
-from handinger_tui.ui.screens.ledger_table import KEPT, PAGE
-from handinger_tui.ui.screens.ledger_view import Period, View
+from handinger_tui.core.money.limits import Scope, Unit
+from handinger_tui.core.money.spending import By, Which
+from handinger_tui.ui.ledger.query import Period, View
+from handinger_tui.ui.ledger.table import KEPT, PAGE
 from tests.ui.coffers import NOW_MS, FakeBooks
 from tests.ui.screens.bookkeeping import DAY_MS, Counted, Endless, desktop_with, opened, some, turn
 

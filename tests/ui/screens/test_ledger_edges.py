@@ -7,13 +7,13 @@ from decimal import Decimal
 import pytest
 
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.money import Total
-from handinger_tui.core.readings import Reading
-from handinger_tui.core.reckoning import Parts, Reckoning
-from handinger_tui.core.spending import Bucket, By, Sum
-from handinger_tui.ui.screens.ledger_columns import Layout, Measure
-from handinger_tui.ui.screens.ledger_head import foot_lines
-from handinger_tui.ui.screens.ledger_rows import columns_of, group_line
+from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.money.attribution import Reading
+from handinger_tui.core.money.reconciliation import Parts, Reckoning
+from handinger_tui.core.money.spending import Bucket, By, Sum
+from handinger_tui.ui.ledger.head import foot_lines
+from handinger_tui.ui.ledger.rows import columns_of, group_line
+from handinger_tui.ui.ledger.table import Layout, Measure
 from tests.ui.coffers import FakeBooks
 from tests.ui.fakes import LOCAL, Desktop, answers
 from tests.ui.screens.bookkeeping import Endless, desktop_with, opened, some, turn

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from handinger_tui.core.limits import Origin, Scope, Unit
-from handinger_tui.ui.screens import work
-from handinger_tui.ui.widgets.amounts import NotAnAmount, Wish, read_wish
+from handinger_tui.core.money.limits import Origin, Scope, Unit
+from handinger_tui.ui.widgets.limit_input import NotAnAmount, Wish, read_wish
+from handinger_tui.ui.work import screen
 from tests.ui.fakes import LOCAL, Desktop, answers, charge
 
 USD, CREDITS = Unit.USD, Unit.CREDITS
@@ -228,7 +228,7 @@ async def test_the_spending_of_another_program_is_seen_within_a_second() -> None
 
 
 async def test_looking_paints_nothing_while_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "LOOKS_PER_S", 50)
+    monkeypatch.setattr(screen, "LOOKS_PER_S", 50)
     desktop = Desktop()
     async with desktop.running() as pilot:
         await desktop.until(pilot, lambda: desktop.work.asleep and desktop.books.looks > 2)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from textual.widgets import OptionList
 
 from handinger_tui.core.errors import Refused, Unreachable
-from handinger_tui.core.session import SessionSummary
-from handinger_tui.core.snapshot import WorkerBody
-from handinger_tui.core.turn import Kind, TurnStatus
-from handinger_tui.ui.launch import Badge, Opening
+from handinger_tui.core.stream.worker_snapshot import WorkerBody
+from handinger_tui.core.turns.session import SessionSummary
+from handinger_tui.core.turns.turn import Kind, TurnStatus
+from handinger_tui.ui.ports import Badge, Opening
 from tests.engine.fakes import PLACE, FakeApi, FakeLog, worker
 from tests.ui.fakes import LOCAL, NOW_MS, PRICED, REMOTE, Desktop, answers, launch, summary
 from tests.ui.screens.test_sending import held

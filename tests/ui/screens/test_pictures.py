@@ -10,13 +10,12 @@ import pytest
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.pilot import Pilot
 
-from handinger_tui.core.characters import PLACEHOLDER
+from handinger_tui.core.safety.cleaning import PLACEHOLDER
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.launch import Launch
-from handinger_tui.ui.preview.picture import MOST_SENT, picture_of
-from handinger_tui.ui.preview.picture_view import PictureView
-from handinger_tui.ui.screens.dialogs import Problem
-from handinger_tui.ui.terminal.pictures import Pictures
+from handinger_tui.ui.dialogs.confirm import Problem
+from handinger_tui.ui.ports import Launch
+from handinger_tui.ui.preview.pictures import MOST_SENT, PictureView, picture_of
+from handinger_tui.ui.terminal.images import Pictures
 from tests.ui.emulator import driver_of
 from tests.ui.fakes import Desktop, launch
 from tests.ui.kitty import DONE, GRAPHICS, NAMED, KittyDriver

@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable
 
 from handinger_tui.core.errors import Refused
-from handinger_tui.core.turn import FilePart, Kind
-from handinger_tui.ui.preview.picture_view import PictureView
+from handinger_tui.core.turns.turn import FilePart, Kind
+from handinger_tui.ui.dialogs.confirm import Confirm
+from handinger_tui.ui.lists.table_view import TableView
+from handinger_tui.ui.lists.tree_view import TreeView
+from handinger_tui.ui.pages.preview import PreviewScreen
+from handinger_tui.ui.preview.pictures import PictureView
 from handinger_tui.ui.preview.views import PageView
-from handinger_tui.ui.screens.dialogs import Confirm
-from handinger_tui.ui.screens.preview import PreviewScreen
-from handinger_tui.ui.screens.work import WorkScreen
-from handinger_tui.ui.widgets.table_view import TableView
-from handinger_tui.ui.widgets.tree_view import TreeView
+from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.fakes import Desktop
 from tests.ui.panels.stage import BAD
 from tests.ui.screens import previewing as made_of

@@ -7,7 +7,7 @@ from time import monotonic
 
 from textual.app import App
 
-from handinger_tui.ui.screens.pulse import MOST_PER_S, Pulse
+from handinger_tui.ui.work.paint_scheduler import MOST_PER_S, Pulse
 
 
 async def test_a_beat_comes_at_once_but_not_in_a_flood() -> None:

@@ -11,10 +11,10 @@ import pytest
 from textual.pilot import Pilot
 
 from handinger_tui.core.errors import ApiError, Locked, NoHistory, StreamLost, Unreachable
-from handinger_tui.core.frames import Frame
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Kind, Order, TurnStatus
-from handinger_tui.ui.launch import Opening
+from handinger_tui.core.stream.frames import Frame
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Kind, Order, TurnStatus
+from handinger_tui.ui.ports import Opening
 from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Script, says, worker
 from tests.ui.disk import Disk, posts
 from tests.ui.fakes import PRICED, Desktop, launch, summary

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from textual.events import Key
 
-from handinger_tui.core.limits import STILL, Origin, Scope, Unit
-from handinger_tui.ui.screens.limiting import RaiseLimit
+from handinger_tui.core.money.limits import STILL, Origin, Scope, Unit
+from handinger_tui.ui.dialogs.limits import RaiseLimit
 from tests.engine.fakes import FakeApi, Script, says, worker
 from tests.ui.fakes import LOCAL, PRICED, Desktop, answers, charge
 from tests.ui.screens.test_sending import held

@@ -11,11 +11,10 @@ from textual.pilot import Pilot
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.jsontext import Json
-from handinger_tui.core.receipt_page import receipt_page
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Fault, Kind, Turn, TurnStatus
-from handinger_tui.ui.screens.receipt import ReceiptScreen
-from handinger_tui.ui.screens.receipt_lines import receipt_lines, receipt_text
+from handinger_tui.core.receipts.page import receipt_page
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnStatus
+from handinger_tui.ui.pages.receipt import ReceiptScreen, receipt_lines, receipt_text
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import LOCAL, Desktop, answers, charge
 from tests.ui.panels.stage import BAD, FIRST, reading, session, turn, two_turns

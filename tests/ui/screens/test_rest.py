@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import weakref
 
-from handinger_tui.ui.screens.rest import QUIET, Rest
-from handinger_tui.ui.warming import YOUNG, tidy
+from handinger_tui.ui.startup.gc_tuning import YOUNG, tidy
+from handinger_tui.ui.work.paint_scheduler import QUIET, Rest
 from tests.ui.fakes import Desktop, answers
 
 LONG = "".join(f"Paragraph {n} of a long answer.\n\n" for n in range(80))

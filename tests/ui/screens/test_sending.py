@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.core.errors import ApiError, Doubtful, NoRoom, Refused, ServerFault, Unreachable
-from handinger_tui.core.frames import Frame
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import Kind, Order, TurnStatus
+from handinger_tui.core.stream.frames import Frame
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Kind, Order, TurnStatus
 from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Script, says, worker
 from tests.ui.disk import Disk
 from tests.ui.fakes import PRICED, Desktop, answers, launch

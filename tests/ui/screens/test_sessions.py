@@ -7,12 +7,12 @@ from decimal import Decimal
 
 import pytest
 
-from handinger_tui.core.session import Session
-from handinger_tui.core.turn import TurnStatus
-from handinger_tui.ui.launch import Badge, Opening
-from handinger_tui.ui.panels.usage import UsagePanel
-from handinger_tui.ui.screens.sessions import cost_words
-from handinger_tui.ui.screens.work import WorkScreen
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ui.dialogs.sessions import cost_words
+from handinger_tui.ui.panels.usage.panel import UsagePanel
+from handinger_tui.ui.ports import Badge, Opening
+from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.fakes import LOCAL, Desktop, answers, launch, summary
 
 HEAT = summary("heat", unread=True, cost_usd=Decimal("0.0123"), last_status=TurnStatus.COMPLETED)

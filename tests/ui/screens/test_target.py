@@ -10,15 +10,15 @@ import pytest
 from textual.events import Paste
 from textual.pilot import Pilot
 
-from handinger_tui.core.drafts import unpacked
 from handinger_tui.core.errors import Doubtful, ServerFault, Unreachable
-from handinger_tui.core.frames import Frame
-from handinger_tui.core.limits import Scope
-from handinger_tui.core.session import Session
-from handinger_tui.core.snapshot import WorkerBody
-from handinger_tui.core.turn import Kind, Order
-from handinger_tui.ui.launch import Opening
-from handinger_tui.ui.screens.desk import FRESH_DRAFT
+from handinger_tui.core.money.limits import Scope
+from handinger_tui.core.prompts.drafts import unpacked
+from handinger_tui.core.stream.frames import Frame
+from handinger_tui.core.stream.worker_snapshot import WorkerBody
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Kind, Order
+from handinger_tui.ui.ports import Opening
+from handinger_tui.ui.work.session_controller import FRESH_DRAFT
 from tests.engine.fakes import FakeApi, FakeLog, says, worker
 from tests.ui.disk import Disk, chips, desktop_with, files_of, posts
 from tests.ui.fakes import PRICED, Desktop, answers, launch, summary

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from textual.events import Key, Paste
 
-from handinger_tui.ui.screens.dialogs import Confirm
-from handinger_tui.ui.terminal.hearing import Ears, HearingParser
+from handinger_tui.ui.dialogs.confirm import Confirm
+from handinger_tui.ui.terminal.terminal_replies import Ears, HearingParser
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import PRICED, Desktop, answers
 from tests.ui.screens.test_sending import held

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from handinger_tui.core.errors import StreamLost, Unreachable
-from handinger_tui.core.turn import Kind, TurnStatus
-from handinger_tui.ui.launch import Opening
+from handinger_tui.core.turns.turn import Kind, TurnStatus
+from handinger_tui.ui.ports import Opening
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import CALM, PRICED, Desktop, answers, launch
 from tests.ui.screens.test_sending import held

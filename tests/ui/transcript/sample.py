@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from handinger_tui.core.text import Rope
-from handinger_tui.core.turn import (
+from handinger_tui.core.turns.rope import Rope
+from handinger_tui.core.turns.turn import (
     Attachment,
     DataPart,
     Fault,

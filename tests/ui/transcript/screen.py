@@ -10,12 +10,12 @@ from typing import Any
 from textual.app import App, ComposeResult
 from textual.filter import LineFilter
 
-from handinger_tui.core.session import Session, put_turn
-from handinger_tui.core.text import Rope
-from handinger_tui.core.turn import Order, Part, TextPart, Turn, TurnStatus
+from handinger_tui.core.turns.rope import Rope
+from handinger_tui.core.turns.session import Session, put_turn
+from handinger_tui.core.turns.turn import Order, Part, TextPart, Turn, TurnStatus
 from handinger_tui.stylesheet import STYLESHEET
-from handinger_tui.ui.transcript.guard import ControlFilter
-from handinger_tui.ui.transcript.view import Transcript
+from handinger_tui.ui.transcript.painting import ControlFilter
+from handinger_tui.ui.transcript.transcript import Transcript
 
 RULES = re.compile(r"/\* transcript:begin \*/.*/\* transcript:end \*/", re.DOTALL)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from handinger_tui.core.text import Rope
-from handinger_tui.core.turn import ReasoningPart
-from handinger_tui.ui.transcript import book as books
-from handinger_tui.ui.transcript.markdown import LiveMarkdown
-from handinger_tui.ui.transcript.page import BITE
+from handinger_tui.core.turns.rope import Rope
+from handinger_tui.core.turns.turn import ReasoningPart
+from handinger_tui.ui.transcript import layout as books
+from handinger_tui.ui.transcript.layout import BITE
+from handinger_tui.ui.transcript.markdown.document import LiveMarkdown
 from tests.ui.transcript.documents import DOCUMENTS
 from tests.ui.transcript.sample import COMPLETE, FAILED, RECEIPT
 from tests.ui.transcript.screen import Stage, screen_lines, session, text_part, turn

@@ -10,11 +10,12 @@ from pygments.lexer import Lexer
 from textual.highlight import HighlightTheme, highlight
 from textual.pilot import Pilot
 
-from handinger_tui.core.turn import TurnStatus
-from handinger_tui.ui.transcript import code, lexers
-from handinger_tui.ui.transcript.code import AT_ONCE, STEP, colouring, colours, waits
-from handinger_tui.ui.transcript.markdown import render
-from handinger_tui.ui.transcript.row import Row
+from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ui.transcript.markdown import code
+from handinger_tui.ui.transcript.markdown import code as lexers
+from handinger_tui.ui.transcript.markdown.code import AT_ONCE, STEP, colouring, colours, waits
+from handinger_tui.ui.transcript.markdown.document import render
+from handinger_tui.ui.transcript.rows.row import Row
 from tests.ui.transcript.screen import Stage, grown, session, text_part, turn
 
 SAMPLES = {

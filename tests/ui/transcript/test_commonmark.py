@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.safety import clean
-from handinger_tui.ui.transcript.blocks import Builder, parse
-from handinger_tui.ui.transcript.markdown import render
+from handinger_tui.core.safety.cleaning import clean
+from handinger_tui.ui.transcript.markdown.blocks import Builder, parse
+from handinger_tui.ui.transcript.markdown.document import render
 from tests.ui.transcript.test_markdown import LIMITS, looks, stream
 
 TEXTS: Final = int(os.environ.get("HANDINGER_TEST_TEXTS", "100"))

@@ -6,9 +6,9 @@ import pytest
 from markdown_it import MarkdownIt
 from textual.scrollbar import ScrollBar
 
-from handinger_tui.core.turn import TurnStatus
-from handinger_tui.ui.screens.work import PAINTS_PER_S
-from handinger_tui.ui.transcript.markdown import LiveMarkdown
+from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ui.transcript.markdown.document import LiveMarkdown
+from handinger_tui.ui.work.screen import PAINTS_PER_S
 from tests.ui.transcript.screen import Stage, grown, session, text_part, turn
 
 SHAPES = {

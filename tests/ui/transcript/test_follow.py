@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from handinger_tui.core.session import put_turn
-from handinger_tui.core.turn import TurnStatus
+from handinger_tui.core.turns.session import put_turn
+from handinger_tui.core.turns.turn import TurnStatus
 from tests.ui.transcript.screen import Stage, grown, screen_lines, session, text_part, turn
 
 LONG = "".join(f"Paragraph {n} of a long answer.\n\n" for n in range(60))

@@ -9,8 +9,8 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 
-from handinger_tui.core.characters import ALWAYS
-from handinger_tui.ui.transcript.guard import ControlFilter
+from handinger_tui.core.safety.cleaning import ALWAYS
+from handinger_tui.ui.transcript.painting import ControlFilter
 from tests.chaos.hostile import CONTROL
 from tests.core.test_safety import TEXTS
 

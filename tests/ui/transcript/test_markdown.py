@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.safety import clean
-from handinger_tui.ui.transcript import blocks, markdown, table
-from handinger_tui.ui.transcript.blocks import Builder, parse
-from handinger_tui.ui.transcript.markdown import LiveMarkdown, render
-from handinger_tui.ui.transcript.row import Row
+from handinger_tui.core.safety.cleaning import clean
+from handinger_tui.ui.transcript.markdown import blocks, document, tables
+from handinger_tui.ui.transcript.markdown.blocks import Builder, parse
+from handinger_tui.ui.transcript.markdown.document import LiveMarkdown, render
+from handinger_tui.ui.transcript.rows.row import Row
 from tests.ui.transcript.documents import DOCUMENTS, LARGE
 
 
@@ -130,7 +130,7 @@ def test_the_limits_for_huge_texts_stream_alike(lines: list[tuple[str, int]], se
 
 
 LIMITS = {
-    markdown: {"PARAGRAPH": 60, "BLOCK": 90, "SAMPLE": 3, "SLICE": 50},
+    document: {"PARAGRAPH": 60, "BLOCK": 90, "SAMPLE": 3, "SLICE": 50},
     blocks: {"SAMPLE": 3},
-    table: {"SAMPLE": 3},
+    tables: {"SAMPLE": 3},
 }

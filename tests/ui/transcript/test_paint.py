@@ -16,8 +16,8 @@ from rich.style import Style
 from textual.color import Color
 from textual.strip import Strip
 
-from handinger_tui.core.session import Session, put_turn
-from handinger_tui.core.turn import (
+from handinger_tui.core.turns.session import Session, put_turn
+from handinger_tui.core.turns.turn import (
     DataPart,
     Fault,
     FilePart,
@@ -28,10 +28,9 @@ from handinger_tui.core.turn import (
     Turn,
     TurnStatus,
 )
-from handinger_tui.ui.transcript.book import FEW_PAGES
-from handinger_tui.ui.transcript.guard import ControlFilter
-from handinger_tui.ui.transcript.sheet import ROOM as SHEET_ROOM
-from handinger_tui.ui.transcript.wrap import width_of
+from handinger_tui.ui.transcript.layout import FEW_PAGES
+from handinger_tui.ui.transcript.layout import ROOM as SHEET_ROOM
+from handinger_tui.ui.transcript.painting import ControlFilter, width_of
 from tests.ui.transcript.screen import Stage, grown, session, text_part, turn
 
 PAYLOADS: list[dict[str, Any]] = json.loads(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from handinger_tui.core.addresses import canonical_url
-from handinger_tui.core.marks import MarkReader
-from handinger_tui.core.mentions import Mention
-from handinger_tui.ui.transcript.anchors import Anchor, anchor_of
-from handinger_tui.ui.transcript.markdown import render
+from handinger_tui.core.evidence.citations import MarkReader, Mention
+from handinger_tui.core.evidence.source_addresses import canonical_url
+from handinger_tui.ui.transcript.markdown.document import render
+from handinger_tui.ui.transcript.text_anchors import Anchor, anchor_of
 from tests.ui.transcript.screen import Stage, grown, screen_lines, session, text_part, turn
 
 URL = "https://a.example/x"

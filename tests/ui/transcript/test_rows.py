@@ -13,15 +13,13 @@ from hypothesis import strategies as st
 from textual.content import Content
 from textual.style import Style
 
-from handinger_tui.core.turn import FREE, Fault, Kind, TurnStatus
-from handinger_tui.ui.transcript.cards import Look
-from handinger_tui.ui.transcript.endings import ending_rows, progress_rows
-from handinger_tui.ui.transcript.inline import inline
-from handinger_tui.ui.transcript.markdown import LiveMarkdown, render
-from handinger_tui.ui.transcript.pretty import one_line, pretty
-from handinger_tui.ui.transcript.rows import PART_ROWS, SLOT_ROWS, slot_rows
-from handinger_tui.ui.transcript.slots import SHOWN_AS_ERROR, Ending, Progress
-from handinger_tui.ui.transcript.wrap import LINE, broken, width_of, wrapped
+from handinger_tui.core.turns.turn import FREE, Fault, Kind, TurnStatus
+from handinger_tui.ui.transcript.markdown.document import LiveMarkdown, render
+from handinger_tui.ui.transcript.markdown.inline import inline
+from handinger_tui.ui.transcript.painting import LINE, broken, width_of, wrapped
+from handinger_tui.ui.transcript.rows.parts import PART_ROWS, SLOT_ROWS, Look, one_line, pretty, slot_rows
+from handinger_tui.ui.transcript.rows.slots import SHOWN_AS_ERROR, Ending, Progress
+from handinger_tui.ui.transcript.rows.status import ending_rows, progress_rows
 from tests.ui.transcript.documents import DOCUMENTS
 from tests.ui.transcript.screen import Stage, session, text_part, turn
 

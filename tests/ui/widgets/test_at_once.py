@@ -11,9 +11,9 @@ from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Label, TextArea
 
-from handinger_tui.ui.terminal import at_once
-from handinger_tui.ui.terminal.display import Display
-from handinger_tui.ui.widgets.folding import FoldingArea
+from handinger_tui.ui.terminal import immediate_paint
+from handinger_tui.ui.terminal.diff_app import Display
+from handinger_tui.ui.widgets.paste_chips import FoldingArea
 from tests.ui.emulator import EmulatedDriver, driver_of
 
 
@@ -75,13 +75,13 @@ async def test_the_terminal_may_draw_a_letter_before_others_hear_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     app = Desk()
-    monkeypatch.setattr(at_once, "give_way", lambda: app.told.append("gave way"))
+    monkeypatch.setattr(immediate_paint, "give_way", lambda: app.told.append("gave way"))
     async with app.run_test(headless=False, size=(40, 8)) as pilot:
         assert (await letters(pilot, "a"))[:4] == ["typed", "paint", "gave way", "heard 'a'"]
 
 
 async def test_a_burst_is_not_painted_letter_by_letter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(at_once, "APART_S", 60.0)
+    monkeypatch.setattr(immediate_paint, "APART_S", 60.0)
     app = Desk()
     async with app.run_test(headless=False, size=(40, 8)) as pilot:
         told = await letters(pilot, "a" * 30)

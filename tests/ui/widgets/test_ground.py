@@ -10,7 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
 
-from handinger_tui.ui.widgets.ground import Columns, Rows
+from handinger_tui.ui.widgets.containers import Columns, Rows
 
 
 class Grounds(App[None]):

@@ -10,12 +10,12 @@ from collections.abc import Callable
 import pytest
 from textual.widget import Widget
 
-from handinger_tui.core.turn import FilePart
-from handinger_tui.ui.apart import Going
+from handinger_tui.core.turns.turn import FilePart
+from handinger_tui.ui.background import Going
+from handinger_tui.ui.lists.virtual_list import CursorLines
 from handinger_tui.ui.preview.head import head_lines
 from handinger_tui.ui.preview.load import Loaded, Subject, load
 from handinger_tui.ui.preview.views import view_of
-from handinger_tui.ui.widgets.cursor_lines import CursorLines
 from tests.ui.panels.stage import BAD
 from tests.ui.panels.test_panels import PAYLOADS, text_of_payload
 from tests.ui.widgets.stage import Stage, lines, settled

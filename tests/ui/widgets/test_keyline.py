@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from textual.screen import Screen
 
-from handinger_tui.ui.screens.help import HelpScreen
-from handinger_tui.ui.widgets.keyline import KeyLine
+from handinger_tui.ui.dialogs.help import HelpScreen
+from handinger_tui.ui.widgets.footer import KeyLine
 from tests.ui.fakes import Desktop
 
 

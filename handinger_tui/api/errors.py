@@ -1,0 +1,391 @@
+"""What went wrong on the wire, as one of our errors. The only file naming httpx exceptions."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import Enum, auto
+from functools import cache
+from typing import Final
+from urllib.parse import urlsplit
+
+from handinger_tui.api.uploads import ChangedWhileSending
+from handinger_tui.core.errors import (
+    ApiError,
+    BrokenContract,
+    Doubtful,
+    LinkExpired,
+    Refused,
+    ServerFault,
+    SettingsError,
+    StreamLost,
+    Unreachable,
+)
+from handinger_tui.core.jsontext import NotJson, parse
+from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, reason_text
+from handinger_tui.core.turns.turn import Kind
+
+MAX_REASON_BYTES: Final = 800
+"""With the words around it a summary stays within 1 kB."""
+
+_TITLE: Final = re.compile(r"<title[^>]{0,200}>(.{0,2000}?)</title", re.IGNORECASE | re.DOTALL)
+_LOOKS_LIKE_JSON: Final = ("{", "[", '"')
+
+
+def shorten(text: str, limit: int = MAX_REASON_BYTES) -> str:
+    """`clean_line`, at most `limit` bytes of UTF-8."""
+    line = clean_line(text, limit)
+    raw = line.encode("utf-8", "replace")
+    return line if len(raw) <= limit else raw[: limit - 3].decode("utf-8", "ignore") + "…"
+
+
+def reason(content_type: str, body: bytes) -> str:
+    """The reason in an error body of any shape; "" when it says nothing fit for people."""
+    text = body.decode("utf-8", "replace").removeprefix("\ufeff").strip()
+    kind = content_type.partition(";")[0].strip().lower()
+    if "json" in kind or text.startswith(_LOOKS_LIKE_JSON):
+        try:
+            return shorten(reason_text(parse(text)) or "")
+        except NotJson:
+            return ""
+    if "html" in kind or "xml" in kind or text.startswith("<"):
+        title = _TITLE.search(text[:65536])
+        return shorten(html.unescape(title.group(1))) if title else ""
+    return shorten(text)
+
+
+LONGEST_WAIT: Final = 3600.0
+VAGUE_WAIT: Final = 30.0
+"""When the service names a time that nobody can read."""
+
+_SECONDS: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+"""Of any length: far too many digits are far too long a wait, and that is capped."""
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds until the service wants to be asked again, 0 to 3600; None when it names none.
+
+    `retry-after-ms` wins; `retry-after` is seconds or a date. A date is compared
+    with the response's own Date, so that a wrong clock on either side cancels out.
+    """
+    millis = headers.get("retry-after-ms", "").strip()
+    if _SECONDS.fullmatch(millis):
+        return min(float(millis) / 1000, LONGEST_WAIT)
+    told = headers.get("retry-after")
+    if told is None:
+        return VAGUE_WAIT if millis else None
+    if _SECONDS.fullmatch(told.strip()):
+        return min(float(told), LONGEST_WAIT)
+    until = _date(told)
+    if until is None:
+        return VAGUE_WAIT
+    wait = until - (_date(headers.get("date", "")) or datetime.now(UTC))
+    return min(max(wait / timedelta(seconds=1), 0.0), LONGEST_WAIT)
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+MAY_COST: Final = "It may have arrived, and may cost: the worker is read to find out, nothing is sent again."
+ONLY_READ: Final = "Try again: reading costs nothing."
+"""Takes the place of `MAY_COST` where the request could not start anything."""
+
+
+class Phase(Enum):
+    """How far a request had come."""
+
+    CONNECTING = auto()
+    SENT = auto()
+    BODY = auto()
+
+
+# httpx comes with the first request, 60 ms and 7 MB: until then nobody asks for its exceptions.
+@cache
+def transport_errors() -> tuple[type[Exception], ...]:
+    """All that a transport raises."""
+    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - as said above
+
+    # InvalidURL, ValueError (host names beyond IDNA) and OSError are no httpx.HTTPError.
+    return httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError, OSError
+
+
+@cache
+def dial_errors() -> tuple[type[Exception], ...]:
+    """Proof that nothing was sent: name resolution, refused, connect time-out, TLS."""
+    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - as said above
+
+    return httpx.ConnectError, httpx.ConnectTimeout
+
+
+def translate(problem: Exception, phase: Phase) -> ApiError:
+    """The error for an exception of the transport."""
+    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - as said above
+
+    if phase is Phase.CONNECTING:
+        return _unreachable(problem)
+    if phase is Phase.BODY:
+        return cut_short(_nonsense(problem) or "the connection was lost")
+    if isinstance(problem, ChangedWhileSending):
+        return Doubtful(
+            Kind.NETWORK, "A file changed while it was being sent; the request was torn off.", MAY_COST
+        )
+    if isinstance(problem, httpx.TimeoutException):
+        return Doubtful(Kind.TIMEOUT, "The connection stood still while sending.", MAY_COST)
+    why = _nonsense(problem) or "The connection was lost before an answer came"
+    return Doubtful(Kind.NETWORK, f"{why}.", MAY_COST)
+
+
+def _unreachable(problem: Exception) -> ApiError:
+    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - as said above
+
+    hint = "Check the network, the base URL and proxy settings, then send again; nothing was charged."
+    if isinstance(problem, httpx.LocalProtocolError | httpx.InvalidURL | ValueError):
+        # Their texts may quote header values and addresses.
+        return Unreachable(Kind.CONNECT, "The request could not be formed; nothing was sent.", hint)
+    if isinstance(problem, httpx.TimeoutException | TimeoutError):
+        return Unreachable(Kind.CONNECT, "The service cannot be reached in time; nothing was sent.", hint)
+    return Unreachable(
+        Kind.CONNECT, f"The service cannot be reached ({shorten(str(problem), 200)}); nothing was sent.", hint
+    )
+
+
+def _nonsense(problem: Exception) -> str | None:
+    """Whether a peer spoke something other than HTTP."""
+    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - as said above
+
+    spoke = isinstance(problem, httpx.RemoteProtocolError)
+    # The same class is used for a plain end of the connection.
+    gone = "disconnected" in str(problem) or "closed connection" in str(problem)
+    return "The service answered nonsense" if spoke and not gone else None
+
+
+def unusable(problem: SettingsError) -> ApiError:
+    """A setting of the machine that no client can be built with."""
+    return Unreachable(Kind.CONNECT, f"{problem.summary} Nothing was sent.", problem.hint)
+
+
+# -- before an answer -------------------------------------------------------------
+def late(seconds: float) -> ApiError:
+    """The request was sent and no complete headers came in time."""
+    return Doubtful(Kind.TIMEOUT, f"The service did not answer within {seconds:g} s.", MAY_COST)
+
+
+# -- within an answer ---------------------------------------------------------------
+def cut_short(why: str) -> ApiError:
+    """An answer began and did not reach its end."""
+    return StreamLost(Kind.NETWORK, f"The answer broke off: {why}.", "What came is kept.")
+
+
+def silent(seconds: float) -> ApiError:
+    """Not one byte for too long."""
+    return StreamLost(Kind.IDLE_TIMEOUT, f"No data for {seconds:g} s.", "The worker may still run, and cost.")
+
+
+def slow(seconds: float) -> ApiError:
+    """A reading that should be quick dripped on and on."""
+    return StreamLost(Kind.TIMEOUT, f"The reading took more than {seconds:g} s.", "Try again.")
+
+
+def too_much(cap: int) -> ApiError:
+    """More bytes than anybody reads."""
+    return StreamLost(
+        Kind.TOO_LARGE, f"The answer is larger than {cap:,} bytes; it was cut.", "What came is kept."
+    )
+
+
+def bad_gzip(*, started: bool) -> ApiError:
+    """Bytes that are not what `Content-Encoding` says."""
+    if started:
+        return StreamLost(Kind.ENCODING, "The packed answer is damaged.", "What came is kept.")
+    return BrokenContract(Kind.ENCODING, "The answer says that it is gzip, and is not.", MAY_COST)
+
+
+def unusable_encoding(encoding: str) -> ApiError:
+    """An encoding that we never asked for."""
+    return BrokenContract(
+        Kind.ENCODING, f"The answer has an unusable encoding ({shorten(encoding, 60)}).", MAY_COST
+    )
+
+
+def unexpected_content(content_type: str) -> ApiError:
+    """A body of another kind than this API gives; it is never shown."""
+    if "html" in content_type:
+        return BrokenContract(
+            Kind.UNEXPECTED_CONTENT,
+            "This is not the service: it answered with a web page (HTML). A sign-in page of the network?",
+            "Open a page in a browser to sign in to the network, and check the base URL.",
+        )
+    named = shorten(content_type, 80) or "no content type"
+    return BrokenContract(
+        Kind.UNEXPECTED_CONTENT,
+        f"The service answered with something unexpected ({named}).",
+        "Check the base URL.",
+    )
+
+
+def mislabelled() -> ApiError:
+    """A body that is labelled JSON and is none; what it really is, is not guessed."""
+    return BrokenContract(Kind.UNEXPECTED_CONTENT, "The answer is labelled JSON and is none.", MAY_COST)
+
+
+def undecodable(what: str) -> ApiError:
+    """JSON that does not hold what it should, or is beyond reason."""
+    return BrokenContract(Kind.DECODE, f"{what} could not be understood.", MAY_COST)
+
+
+def another_worker() -> ApiError:
+    """A Worker with another id than the one in the address."""
+    return BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER, ONLY_READ)
+
+
+# -- answers that say no ----------------------------------------------------------------
+_FREE: Final = "Nothing was charged."
+_SAID: Final[dict[Kind, tuple[str, str]]] = {
+    Kind.INVALID: ("The service did not accept the request", f"Change it and send again. {_FREE}"),
+    Kind.AUTH: ("The key was refused", f"Set HANDINGER_API_KEY to a valid key. {_FREE}"),
+    Kind.PAYMENT: ("The service wants credits first", f"Top up in the dashboard, then send again. {_FREE}"),
+    Kind.FORBIDDEN: ("Not allowed", f"The key is valid but has no access here. {_FREE}"),
+    Kind.NOT_FOUND: ("Not found", f"Check the id, the base URL and the API generation. {_FREE}"),
+    Kind.CONFLICT: ("The worker is busy", f"Watch what runs, or send later. {_FREE}"),
+    Kind.TOO_LARGE: ("The request is too large for the service", f"Send less, or smaller files. {_FREE}"),
+    Kind.RATE_LIMITED: ("Too many requests", f"Wait, then send again by hand. {_FREE}"),
+    Kind.SERVER: ("The service stumbled", MAY_COST),
+    Kind.GATEWAY: ("The service cannot be reached behind its gateway", MAY_COST),
+}
+_KINDS: Final[dict[int, Kind]] = {
+    401: Kind.AUTH,
+    402: Kind.PAYMENT,
+    403: Kind.FORBIDDEN,
+    404: Kind.NOT_FOUND,
+    405: Kind.NOT_FOUND,
+    408: Kind.SERVER,
+    409: Kind.CONFLICT,
+    410: Kind.NOT_FOUND,
+    413: Kind.TOO_LARGE,
+    429: Kind.RATE_LIMITED,
+    502: Kind.GATEWAY,
+    503: Kind.GATEWAY,
+    504: Kind.GATEWAY,
+}
+
+
+def refusal(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
+    """The error for a response outside 2xx. `headers` is looked up in lower case."""
+    if 300 <= status < 400:
+        return redirected(status, headers.get("location", ""))
+    if status < 200:
+        return BrokenContract(
+            Kind.UNEXPECTED_CONTENT, f"The service answered {status}, out of turn.", MAY_COST
+        )
+    kind = _KINDS.get(status) or (Kind.INVALID if status < 500 else Kind.SERVER)
+    summary, hint = _SAID[kind]
+    why = reason(headers.get("content-type", ""), body)
+    summary = f"{summary} ({status}): {why}" if why else f"{summary} ({status})."
+    make = ServerFault if kind in (Kind.SERVER, Kind.GATEWAY) else Refused
+    return make(kind, summary, hint, http_status=status, retry_after_s=retry_after(headers))
+
+
+def redirected(status: int, location: str) -> ApiError:
+    """API calls follow no redirect: the request, or the key, would go elsewhere."""
+    try:
+        host = urlsplit(location).netloc.rpartition("@")[2] or "another page of the same host"
+    except ValueError:
+        host = "an invalid address"
+    return Refused(
+        Kind.REDIRECT,
+        f"The service redirects to {shorten(host, 200)} ({status}); not followed.",
+        f"If that is the service's new address, set it as base URL. {_FREE}",
+        http_status=status,
+    )
+
+
+def refused_in_body(status: int, why: str) -> ApiError:
+    """A 2xx whose body is an error object."""
+    summary, hint = _SAID[Kind.INVALID]
+    return Refused(Kind.INVALID, f"{summary}: {shorten(why)}", hint, http_status=status)
+
+
+def bad_segment(what: str) -> ApiError:
+    """An id that cannot stand in a path; nothing was sent."""
+    return Refused(Kind.INVALID, f"This is no usable {what}; nothing was sent.", "Check it and try again.")
+
+
+# -- files ----------------------------------------------------------------------------------
+def unsafe_url(why: str) -> ApiError:
+    """An address that is not fetched."""
+    return Refused(Kind.UNSAFE_URL, f"Not opened: {why}.", "Nothing was fetched.")
+
+
+def no_file(status: int) -> ApiError:
+    """An answer that is fine, and no file."""
+    return BrokenContract(
+        Kind.UNEXPECTED_CONTENT, f"The answer ({status}) holds no file.", "Ask the worker for it again."
+    )
+
+
+def too_many_redirects(limit: int) -> ApiError:
+    """A file that is always somewhere else."""
+    return Refused(
+        Kind.REDIRECT, f"The file was redirected more than {limit} times.", "Ask the worker for it again."
+    )
+
+
+def file_too_large(limit: int) -> ApiError:
+    """A file beyond the limit for files."""
+    return StreamLost(
+        Kind.TOO_LARGE, f"The file is larger than {limit:,} bytes; it was not kept.", "Raise the limit."
+    )
+
+
+def file_incomplete(got: int, wanted: int | None = None) -> ApiError:
+    """A file that ended early, or went on behind its end."""
+    if wanted is not None and got > wanted:
+        return StreamLost(
+            Kind.INCOMPLETE,
+            f"The file is larger than the {wanted:,} bytes that were told; it was not kept.",
+            "Read the worker again: that is free and tells of the file as it is now.",
+        )
+    of = f" of {wanted:,}" if wanted is not None else ""
+    return StreamLost(
+        Kind.INCOMPLETE, f"The file is incomplete ({got:,}{of} bytes); it was not kept.", "Try again."
+    )
+
+
+def file_changed() -> ApiError:
+    """A file that became another one while it was fetched: parts of both are never put together."""
+    return StreamLost(
+        Kind.INCOMPLETE, "The file changed while it was being fetched; it was not kept.", "Try again."
+    )
+
+
+def file_stalled(got: int) -> ApiError:
+    """A file that stopped coming."""
+    return StreamLost(
+        Kind.IDLE_TIMEOUT, f"No more data after {got:,} bytes of the file; it was not kept.", "Try again."
+    )
+
+
+def link_expired(refusal: ApiError, host: str) -> ApiError:
+    """A file's address that was refused by another host than the service, or that was signed."""
+    return LinkExpired(
+        refusal.kind,
+        f"{shorten(host, 200)} refused the link to the file ({refusal.http_status}); it may have expired.",
+        "Read the worker again: that is free and brings a fresh link.",
+        http_status=refusal.http_status,
+        retry_after_s=refusal.retry_after_s,
+    )
+
+
+def disk(problem: OSError) -> ApiError:
+    """The file could not be written."""
+    why = problem.strerror or type(problem).__name__
+    return ApiError(Kind.DISK, f"The file could not be saved: {shorten(why, 200)}.", "Choose another folder.")

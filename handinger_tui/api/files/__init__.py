@@ -1,0 +1,1 @@
+"""Files of a worker: where they lie, and how they come to this machine."""

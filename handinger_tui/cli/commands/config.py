@@ -1,0 +1,89 @@
+"""`handinger-tui config`: where settings are, and what they are. The key is never shown."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.load_settings import settings_for
+from handinger_tui.cli.paths import places
+from handinger_tui.core.jsontext import dump
+from handinger_tui.core.money.amounts import decimal_text
+from handinger_tui.core.money.limits import Origin, Unit
+from handinger_tui.settings import Settings
+
+
+def run(told: argparse.Namespace) -> int:
+    """Print the paths, or every setting with its origin."""
+    here = places()
+    if told.action == "path":
+        paths = {"config": str(here.config), "database": str(here.database), "downloads": str(here.downloads)}
+        sys.stdout.write(
+            (dump(paths) if told.json else "\n".join(f"{k:10} {v}" for k, v in paths.items())) + "\n"
+        )
+        return Exit.OK
+    settings = settings_for(told)
+    rows = _rows(told, settings)
+    if told.json:
+        sys.stdout.write(
+            dump({name: {"value": value, "origin": origin} for name, value, origin in rows}) + "\n"
+        )
+    else:
+        sys.stdout.write("\n".join(f"{name:20} {value!s:36} {origin}" for name, value, origin in rows) + "\n")
+    return Exit.OK
+
+
+_VARIABLES = {
+    "base_url": "HANDINGER_BASE_URL",
+    "generation": "HANDINGER_GENERATION",
+    "budget": "HANDINGER_BUDGET",
+    "key": "HANDINGER_API_KEY",
+    "headers": "HANDINGER_CUSTOM_HEADERS",
+    "profile": "HANDINGER_PROFILE",
+    "pictures": "HANDINGER_PICTURES",
+}
+
+
+def _rows(told: argparse.Namespace, settings: Settings) -> list[tuple[str, Any, str]]:
+    default = Settings(base_url="", key=settings.key)
+    rows: list[tuple[str, Any, str]] = []
+    for name in ("base_url", "generation", "budget", "profile", "theme", "pictures", "download_dir", "local"):
+        value = getattr(settings, name)
+        rows.append((name, value, _origin(told, name, changed=value != getattr(default, name))))
+    shown_key = f"…{settings.key.tail()}" if settings.key else "none"
+    rows.insert(1, ("key", shown_key, _origin(told, "key", changed=bool(settings.key))))
+    names = ", ".join(name for name, _ in settings.headers) or "none"
+    rows.append(("headers", names, _origin(told, "headers", changed=bool(settings.headers))))
+    standard = asdict(default.limits)
+    for name, value in asdict(settings.limits).items():
+        changed = value != standard[name]
+        variable = f"HANDINGER_{name.upper()}"
+        origin = variable if variable in os.environ else ("configuration file" if changed else "default")
+        rows.append((name, value, origin))
+    return [*rows, *_spending(settings)]
+
+
+def _spending(settings: Settings) -> list[tuple[str, Any, str]]:
+    """Limits of what may be spent; those typed in the app stand in the history and not here."""
+    rows: list[tuple[str, Any, str]] = []
+    for limit in settings.spending:
+        name = f"{limit.scope}_{limit.unit}"
+        variable = f"HANDINGER_LIMIT_{name.upper()}"
+        configured = variable if variable in os.environ else "configuration file"
+        flag = "--max-cost" if limit.unit is Unit.USD else "--max-credits"
+        told = flag if limit.origin is Origin.FLAG else configured
+        rows.append((f"spending.{name}", decimal_text(limit.amount), told))
+    return rows
+
+
+def _origin(told: argparse.Namespace, name: str, *, changed: bool) -> str:
+    if getattr(told, name, None):
+        return f"--{name.replace('_', '-')}"
+    variable = _VARIABLES.get(name)
+    if variable and os.environ.get(variable):
+        return variable
+    return "configuration file" if changed and name != "local" else "default"

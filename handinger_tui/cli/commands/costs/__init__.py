@@ -1,0 +1,1 @@
+"""`handinger-tui costs`."""

@@ -1,0 +1,150 @@
+"""`handinger-tui doctor`: checks that explain themselves. Sends nothing that costs."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from handinger_tui import __version__
+from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.load_settings import key_warning, settings_for
+from handinger_tui.cli.output import put
+from handinger_tui.cli.paths import Places, places
+from handinger_tui.cli.wiring import client_of
+from handinger_tui.core.errors import HandingerError, Refused
+from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.turns.turn import Kind
+from handinger_tui.ledger.ledger import FileAccess, Ledger
+from handinger_tui.settings import Settings
+
+MARKS = {"ok": "✓", "note": "·", "fault": "✗"}
+NO_WORKER: Final = "handinger-tui-doctor-asks"
+"""No id of a service looks like this."""
+_NEW_KEY: Final = "Copy the key again from the dashboard, or make a new one."
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: `state` is ok, note or fault; `hint` says what to do about it."""
+
+    name: str
+    state: str
+    found: str
+    hint: str = ""
+
+
+def run(told: argparse.Namespace) -> int:
+    """Run every check and print them; 0 when none found a fault."""
+    checks = [_program(), _terminal(), _color()]
+    here = places()
+    settings = None
+    try:
+        settings = settings_for(told)
+    except HandingerError as problem:
+        checks.append(Check("settings", "fault", problem.summary, problem.hint))
+    checks.append(_configuration(here, settings))
+    if settings is not None:
+        checks += asyncio.run(_service(settings))
+    checks.append(asyncio.run(_history(here)))
+    _print(told, checks)
+    return Exit.USAGE if any(check.state == "fault" for check in checks) else Exit.OK
+
+
+def _print(told: argparse.Namespace, checks: list[Check]) -> None:
+    if told.json:
+        rows: list[Json] = [
+            {"name": c.name, "state": c.state, "found": c.found, "hint": c.hint or None} for c in checks
+        ]
+        put(dump({"checks": rows}))
+        return
+    for check in checks:
+        put(f"{MARKS[check.state]} {check.name:14} {check.found}")
+        if check.hint:
+            put(f"  {'':14} → {check.hint}")
+
+
+def _program() -> Check:
+    parts = []
+    for package in ("textual", "httpx", "httpx-sse", "pydantic"):
+        try:
+            parts.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            return Check("program", "fault", f"{package} is not installed", "Install handinger-tui again.")
+    python = ".".join(map(str, sys.version_info[:3]))
+    return Check("program", "ok", f"handinger-tui {__version__}, Python {python}, {', '.join(parts)}")
+
+
+def _terminal() -> Check:
+    size = shutil.get_terminal_size()
+    term = os.environ.get("TERM", "")
+    found = f"{size.columns}x{size.lines}, TERM={term or 'not set'}" + (
+        ", in tmux" if os.environ.get("TMUX") else ""
+    )
+    if term in {"", "dumb"}:
+        return Check("terminal", "note", found, "The screen needs a real terminal; -p works everywhere.")
+    if size.columns < 80 or size.lines < 24:
+        return Check("terminal", "note", found, "The screen is made for 80x24 and more.")
+    return Check("terminal", "ok", found)
+
+
+def _color() -> Check:
+    if os.environ.get("NO_COLOR"):
+        return Check("colour", "note", "off (NO_COLOR is set)")
+    depth = os.environ.get("COLORTERM", "")
+    return Check("colour", "ok", depth or "as TERM says")
+
+
+async def _service(settings: Settings) -> list[Check]:
+    """Key and service by one GET of a worker that cannot be there: it costs nothing, and 404 is a welcome."""
+    if settings.local:
+        hint = "Set HANDINGER_API_KEY to talk to your workers."
+        return [
+            Check("key", "note", "none: the local worker answers", hint),
+            Check("service", "ok", "local worker, on this machine only"),
+        ]
+    key = f"set, ends in …{settings.key.tail()}"
+    base = settings.base_url
+    try:
+        async with client_of(settings, base, settings.key.reveal()) as client:
+            await client.read_worker(NO_WORKER)
+    except Refused as problem:
+        if problem.kind in (Kind.AUTH, Kind.FORBIDDEN):
+            refused = f"{key}; refused by the service ({problem.http_status})"
+            return [Check("key", "fault", refused, _NEW_KEY), Check("service", "ok", f"{base} answers")]
+        if problem.kind is not Kind.NOT_FOUND:
+            return [Check("key", "note", f"{key}; not checked"), _fault(base, problem)]
+    except HandingerError as problem:
+        return [Check("key", "note", f"{key}; not checked"), _fault(base, problem)]
+    return [Check("key", "ok", f"{key}; accepted"), Check("service", "ok", f"{base} answers")]
+
+
+def _fault(base: str, problem: HandingerError) -> Check:
+    return Check("service", "fault", f"{base}: {problem.summary}", "Check the base URL, network and proxy.")
+
+
+def _configuration(here: Places, settings: Settings | None) -> Check:
+    if settings is not None and (warning := key_warning(settings)) is not None:
+        found, _, hint = warning.partition(" Fix that: ")
+        return Check("configuration", "fault", found, hint)
+    return Check("configuration", "ok" if here.config.exists() else "note", str(here.config))
+
+
+async def _history(here: Places) -> Check:
+    ledger = Ledger(here.database, access=FileAccess.WRITE)
+    try:
+        await ledger.start()
+    except HandingerError as problem:
+        return Check("history", "fault", f"{here.database}: {problem.summary}", problem.hint)
+    try:
+        if ledger.problem:
+            return Check("history", "note", ledger.problem)
+        count = len(await ledger.sessions(10_000))
+        return Check("history", "ok", f"{here.database}, {count} sessions")
+    finally:
+        await ledger.aclose()

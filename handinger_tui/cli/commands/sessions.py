@@ -1,0 +1,131 @@
+"""`handinger-tui sessions`: the local history, without network."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+
+from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.output import put, say
+from handinger_tui.cli.paths import places
+from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.export.result import result_object, whole_number
+from handinger_tui.core.formatting import ago, plural
+from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.money.amounts import Total, credits_total_text, decimal_text, total_text
+from handinger_tui.core.receipts.line import Receipts
+from handinger_tui.core.safety.cleaning import clean, clean_line
+from handinger_tui.core.turns.session import Session, SessionSummary
+from handinger_tui.ledger.ledger import FileAccess, Ledger
+
+JsonObject = dict[str, Json]
+
+
+def run(told: argparse.Namespace) -> int:
+    """Run one action."""
+    return asyncio.run(_run(told))
+
+
+async def _run(told: argparse.Namespace) -> int:
+    action = told.action or "list"
+    access = FileAccess.WRITE if action in ("rename", "rm") else FileAccess.READ
+    ledger = Ledger(places().database, access=access)
+    await ledger.start()
+    try:
+        if ledger.problem and not told.json:
+            say(ledger.problem)
+        if action in ("list", "search"):
+            found = await (ledger.search(told.text) if action == "search" else ledger.sessions(500))
+            put(_list_json(found) if told.json else _list_text(found))
+        elif action == "show":
+            session = await ledger.load(await _only(ledger, told.id))
+            if session is None:
+                raise SettingsError(f"There is no session {told.id!r}.", "See: handinger-tui sessions")
+            put(_show_json(session) if told.json else _show_text(session))
+        else:
+            session_id = await _only(ledger, told.id)
+            await (ledger.rename(session_id, told.title) if action == "rename" else ledger.delete(session_id))
+            put(dump({"session_id": session_id, "done": action}) if told.json else f"{action}: {session_id}")
+    finally:
+        await ledger.aclose()
+    return Exit.OK
+
+
+async def _only(ledger: Ledger, prefix: str) -> str:
+    """The one session that a prefix names.
+
+    Raises:
+        SettingsError
+    """
+    found = list(await ledger.find(prefix))
+    if not found:
+        raise SettingsError(f"No session starts with {prefix!r}.", "See: handinger-tui sessions")
+    if len(found) > 1:
+        raise SettingsError(f"{prefix!r} is the beginning of {len(found)} sessions.", "Give more of the id.")
+    return str(found[0])
+
+
+def summary_object(summary: SessionSummary) -> JsonObject:
+    """One session of a list; money is null where nothing is known, `un…_turns` count what it lacks."""
+    return {
+        "session_id": summary.session_id,
+        "worker_id": summary.worker_id,
+        "title": clean_line(summary.title),
+        "created_ms": summary.created_ms,
+        "updated_ms": summary.updated_ms,
+        "turns": summary.turns,
+        "last_status": None if summary.last_status is None else str(summary.last_status),
+        "cost_usd": None if summary.cost_usd is None else decimal_text(summary.cost_usd),
+        "credits": whole_number(summary.credits),
+        "unpriced_turns": summary.unpriced,
+        "uncredited_turns": summary.uncredited,
+        "unread": summary.unread,
+    }
+
+
+def _list_json(found: list[SessionSummary]) -> str:
+    return dump({"sessions": [summary_object(summary) for summary in found]})
+
+
+def _list_text(found: list[SessionSummary]) -> str:
+    if not found:
+        return "No sessions yet. Start one: handinger-tui"
+    now = time.time_ns() // 1_000_000
+    return "\n".join(_row(summary, now) for summary in found)
+
+
+def _row(summary: SessionSummary, now: int) -> str:
+    cost = total_text(Total(summary.cost_usd, summary.unpriced))
+    money = [cost if summary.cost_usd is not None else f"cost {cost}"]
+    if summary.credits is not None:
+        money.append(credits_total_text(Total(summary.credits, summary.uncredited)))
+    told = " · ".join((plural(summary.turns, "turn"), *money, str(summary.last_status or "empty")))
+    mark = "*" if summary.unread else " "
+    when = f"{ago(summary.updated_ms, now):>9}"
+    return f"{mark}{summary.session_id}  {when}  {clean_line(summary.title, 50)}\n    {told}"
+
+
+def _show_json(session: Session) -> str:
+    turns: list[Json] = [
+        {
+            "prompt": clean(turn.order.prompt),
+            "created_ms": turn.order.created_ms,
+            **result_object(session, turn),
+        }
+        for turn in session.turns
+    ]
+    identity: JsonObject = {"session_id": session.session_id, "worker_id": session.worker_id}
+    return dump({**identity, "title": clean_line(session.title), "turns": turns})
+
+
+def _show_text(session: Session) -> str:
+    title = clean_line(session.title) or "untitled"
+    receipts = Receipts()
+    blocks = [f"{title}\nsession {session.session_id} · worker {session.worker_id}"]
+    for turn in session.turns:
+        answer = clean(turn.text).rstrip() or f"({turn.status})"
+        blocks.append(
+            f"> {clean(turn.order.prompt).rstrip()}\n\n{answer}\n\n{receipts.line(session, turn)}".rstrip()
+        )
+    return "\n\n".join(blocks)

@@ -1,0 +1,120 @@
+"""`handinger-tui sources ID`: what a session's answers rest on, from the local history, without network."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.output import put
+from handinger_tui.cli.paths import places
+from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.evidence.citations import Mentions, mentions, unmentioned
+from handinger_tui.core.evidence.source_addresses import canonical_url, unicode_host
+from handinger_tui.core.evidence.sources_and_files import Source, sources_of
+from handinger_tui.core.export import SOURCE_EXPORTERS
+from handinger_tui.core.export.sources import read_days, title_of
+from handinger_tui.core.formatting import plural
+from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.safety.cleaning import clean, clean_json
+from handinger_tui.core.turns.session import Session
+from handinger_tui.ledger.ledger import FileAccess, Ledger
+
+JsonObject = dict[str, Json]
+
+
+def run(told: argparse.Namespace) -> int:
+    """From the parsed command line to the exit code.
+
+    Raises:
+        SettingsError: no session, or more than one, is meant by the id.
+        LedgerError
+    """
+    session = asyncio.run(_session(told.id))
+    sources = sources_of(session)
+    if told.format is not None:
+        exporter = next(one for one in SOURCE_EXPORTERS if one.name == told.format)
+        put(exporter.render(sources, read_days(session)), end="")
+        return Exit.OK
+    found = mentions(session, sources)
+    put(dump(sources_object(session, sources, found)) if told.json else _text(session, sources, found))
+    return Exit.OK
+
+
+async def _session(prefix: str) -> Session:
+    ledger = Ledger(places().database, access=FileAccess.READ)
+    await ledger.start()
+    try:
+        found = list(await ledger.find(prefix)) if prefix else []
+        if len(found) > 1:
+            raise SettingsError(
+                f"{clean(prefix)!r} is the beginning of {len(found)} sessions.", "Give more of the id."
+            )
+        session = await ledger.load(found[0]) if found else None
+        if session is None:
+            raise SettingsError(
+                f"No session or worker starts with {clean(prefix)!r}.", "See: handinger-tui sessions"
+            )
+        return session
+    finally:
+        await ledger.aclose()
+
+
+def sources_object(session: Session, sources: tuple[Source, ...], found: Mentions) -> JsonObject:
+    """All sources; `turn` counts from 1, `new`: the newest turn brought it, `mentions`: how often named."""
+    turns = _numbered(session)
+    return {
+        "session_id": session.session_id,
+        "worker_id": session.worker_id,
+        "sources": [_object(source, turns, len(found.get(source.number, ()))) for source in sources],
+        "unmentioned": unmentioned(sources, found),
+    }
+
+
+def _numbered(session: Session) -> dict[str, int]:
+    return {turn.turn_id: at for at, turn in enumerate(session.turns, 1)}
+
+
+def _object(source: Source, turns: dict[str, int], named: int) -> Json:
+    part = source.part
+    return clean_json(
+        {
+            "number": source.number,
+            "id": part.source_id,
+            "title": part.title,
+            "url": part.url,
+            "canonical_url": canonical_url(part.url) if part.url else None,
+            "host": source.host or None,
+            "marks": list(source.marks),
+            "turn_id": source.turn_id,
+            "turn": turns[source.turn_id],
+            "new": turns[source.turn_id] == len(turns),
+            "mentions": named,
+        }
+    )
+
+
+def _text(session: Session, sources: tuple[Source, ...], found: Mentions) -> str:
+    if not sources:
+        return "No sources: the worker named none in this session."
+    width = len(str(sources[-1].number))
+    turns = _numbered(session)
+    lines = []
+    for source in sources:
+        named = len(found.get(source.number, ()))
+        lines.append(f"{source.number:>{width}}  {title_of(source.part)}")
+        lines.append(" " * (width + 2) + _about(source, turns, named))
+    silent = unmentioned(sources, found)
+    return "\n".join([*lines, "", f"{plural(len(sources), 'source')}, {silent:,} never mentioned"])
+
+
+def _about(source: Source, turns: dict[str, int], named: int) -> str:
+    """Host, turn, marks and mentions in one line."""
+    own = unicode_host(source.host)
+    place = source.host or ("no web address" if source.part.url else "document")
+    turn = turns[source.turn_id]
+    pieces = [place if own == source.host else f"{place} ({own})", f"turn {turn}"]
+    pieces += ["new"] if turn == len(turns) else []
+    pieces += [f"! {', '.join(source.marks)}"] if source.marks else []
+    pieces.append(f"mentioned {plural(named, 'time')}" if named else "never mentioned")
+    return " · ".join(pieces)

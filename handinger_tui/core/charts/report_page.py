@@ -1,0 +1,267 @@
+"""The spending report: one sheet, and one HTML file that needs nothing else and runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from html import escape
+from typing import Final
+
+from handinger_tui.core.charts.data import SIMULATED, percent_text
+from handinger_tui.core.charts.palette import DARK, LIGHT
+from handinger_tui.core.charts.scenes import (
+    WIDTH,
+    Anchor,
+    Box,
+    Ink,
+    Mark,
+    Scene,
+    Word,
+    bars,
+    cumulative,
+    moved,
+    share_of,
+)
+from handinger_tui.core.charts.svg import FONT, element, style
+from handinger_tui.core.formatting import NOT_REPORTED, number, plural
+from handinger_tui.core.money.amounts import EXACT, Total, credits_text, usd_text
+from handinger_tui.core.money.spending import SUMS, Bucket
+from handinger_tui.core.safety.cleaning import clean_line
+
+_GAP: Final = 20
+_MARGIN: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One large number. `note` names what is missing in it."""
+
+    name: str
+    value: str
+    note: str = ""
+
+
+def figures(whole: Bucket) -> tuple[Figure, ...]:
+    """What everything came to, with the gaps in words."""
+    cost, credit, token = (whole.total(name) for name in ("usd", "credits", "tokens"))
+    share = EXACT.divide(whole.incomplete, whole.turns) if whole.turns else None
+    return (
+        Figure("cost", usd_text(cost.value), _missing(cost.missing_turns)),
+        Figure("credits", credits_text(credit.value), _missing(credit.missing_turns)),
+        Figure(
+            "tokens",
+            NOT_REPORTED if token.value is None else number(int(token.value)),
+            _missing(token.missing_turns),
+        ),
+        Figure("turns", number(whole.turns)),
+        Figure(
+            "incomplete",
+            number(whole.incomplete),
+            f"{percent_text(share)} of all turns" if whole.turns else "",
+        ),
+    )
+
+
+def _missing(turns: int) -> str:
+    return f"+ {plural(turns, 'turn')} not reported" if turns else ""
+
+
+def poster(days: Sequence[Bucket], whole: Bucket, heading: str, *, simulated: bool) -> Scene:
+    """`whole`: everything that is told of; `heading`: which charges these are."""
+    side = 2 * _MARGIN
+    marks: list[Mark] = [
+        Word(0, 34, "What it cost", size=32, bold=True),
+        Word(0, 64, clean_line(heading, 140), Ink.MUTED, 16),
+    ]
+    y = 84
+    if simulated:
+        marks += [
+            Box(0, y, WIDTH, 36, Ink.WARN, hatched=True, corner=8),
+            Box(10, y + 4, WIDTH - 20, 28, Ink.GROUND, corner=6),
+            Word(WIDTH / 2, y + 23, SIMULATED, Ink.WARN, 15, Anchor.MIDDLE, bold=True),
+        ]
+        y += 36 + _GAP
+    marks += moved(_tiles(whole), 0, y)
+    y += 112 + _GAP
+    for scene in (bars(days), share_of(whole), cumulative(days)):
+        marks += moved(scene.marks, 0, y)
+        y += scene.height + _GAP
+    marks.append(
+        Word(0, y + 6, "USD as reported; a hatched or dashed mark stands for what was not.", Ink.MUTED, 13)
+    )
+    height = y + 16
+    shifted = moved(marks, _MARGIN, _MARGIN)
+    ground = Box(0, 0, WIDTH + side, height + side, Ink.GROUND)
+    return Scene(WIDTH + side, height + side, (ground, *shifted), "What it cost")
+
+
+def _tiles(whole: Bucket) -> list[Mark]:
+    told = figures(whole)
+    wide = (WIDTH - _GAP * (len(told) - 1)) / len(told)
+    marks: list[Mark] = []
+    for at, figure in enumerate(told):
+        x = at * (wide + _GAP)
+        marks += [
+            Box(x, 0, wide, 112, Ink.EDGE, corner=12),
+            Box(x + 1, 1, wide - 2, 110, Ink.CARD, corner=11),
+            Word(x + 20, 32, figure.name, Ink.MUTED, 14),
+            Word(x + 20, 68, figure.value, size=_size(figure.value), bold=True),
+            Word(x + 20, 94, figure.note, Ink.GAP if figure.note.startswith("+") else Ink.MUTED, 13),
+        ]
+    return marks
+
+
+def _size(value: str) -> int:
+    """So that the longest number stays within its tile."""
+    return 28 if len(value) <= 11 else 18 if len(value) <= 16 else max(6, 288 // len(value))
+
+
+POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""Nothing may be fetched or run, whatever a title or an id pretends to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a report shows. `heading` names time and filters, `made` when it was written.
+
+    `by` is the word for a group; `left_out` groups are not listed. `remarks` are sentences below the table.
+    """
+
+    heading: str
+    by: str
+    days: Sequence[Bucket]
+    groups: Sequence[Bucket]
+    whole: Bucket
+    simulated: bool
+    made: str
+    left_out: int = 0
+    remarks: Sequence[str] = ()
+
+
+def page(report: Report) -> str:
+    """The whole document."""
+    scenes = (bars(report.days), share_of(report.whole), cumulative(report.days))
+    charts = "\n".join(f"<figure>{element(scene)}</figure>" for scene in scenes)
+    banner = f'<p class="banner" role="note">{escape(SIMULATED)}</p>' if report.simulated else ""
+    remarks = "".join(f"<p>{_text(remark, 400)}</p>" for remark in report.remarks)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="generator" content="handinger-tui">
+<title>What it cost: {_text(report.heading)}</title>
+<style>{_rules()}{style()}</style>
+</head>
+<body>
+<main>
+<h1>What it cost</h1>
+<p class="muted">{_text(report.heading)}</p>
+{banner}
+{_page_tiles(report.whole)}
+{charts}
+{_table(report)}
+{remarks}
+<p class="muted">Written by handinger-tui on {_text(report.made)}. Amounts are as the service reported them;
+what it did not report is counted and never taken for zero.</p>
+</main>
+</body>
+</html>
+"""
+
+
+def _page_tiles(whole: Bucket) -> str:
+    tiles = "".join(
+        f'<li><span class="muted">{figure.name}</span><strong>{escape(figure.value)}</strong>'
+        f'<span class="{"gap" if figure.note.startswith("+") else "muted"}">{escape(figure.note)}</span></li>'
+        for figure in figures(whole)
+    )
+    return f'<ul class="tiles">{tiles}</ul>'
+
+
+HEADS: Final = ("turns", "cost", "credits", "tokens", "model", "tool", "sandbox", "internal", "incomplete")
+
+
+def _table(report: Report) -> str:
+    heads = "".join(f'<th scope="col" class="n">{head}</th>' for head in HEADS)
+    rows = "\n".join(_row(bucket, _name(bucket)) for bucket in report.groups)
+    note = '<p class="gap">+n: n turns not fully reported, whose amount comes on top.</p>'
+    note = note if any(getattr(report.whole, member).gaps for member in SUMS) else ""
+    rest = (
+        f"<p>{escape(plural(report.left_out, 'more row'))} not listed here; all are in the total.</p>"
+        if report.left_out
+        else ""
+    )
+    return f"""<section class="card"><h2>By {escape(report.by)}</h2>
+<div class="wide"><table>
+<thead><tr><th scope="col">{escape(report.by)}</th>{heads}</tr></thead>
+<tbody>
+{rows}
+</tbody>
+<tfoot>{_row(report.whole, "total")}</tfoot>
+</table></div>{note}{rest}</section>"""
+
+
+def _name(bucket: Bucket) -> str:
+    key, title = clean_line(bucket.key, 80), clean_line(bucket.title, 80)
+    if title and key:
+        return f"{escape(title)} <small>{escape(key)}</small>"
+    return escape(title or key or "not known")
+
+
+def _row(bucket: Bucket, name: str) -> str:
+    members = ("model_usd", "tool_usd", "sandbox_usd", "internal_usd")
+    cells = (
+        number(bucket.turns),
+        _amount(bucket.total("usd"), usd_text),
+        _amount(bucket.total("credits"), credits_text),
+        _amount(bucket.total("tokens"), _count),
+        *(_amount(bucket.total(member), usd_text) for member in members),
+        number(bucket.incomplete),
+    )
+    told = "".join(f'<td class="n">{cell}</td>' for cell in cells)
+    return f'<tr><th scope="row">{name}</th>{told}</tr>'
+
+
+def _amount(amount: Total, write: Callable[[Decimal | None], str]) -> str:
+    told = escape(write(amount.value))
+    gaps = amount.missing_turns
+    return f'{told} <small class="gap">+{gaps:,}</small>' if gaps and amount.value is not None else told
+
+
+def _count(value: Decimal | None) -> str:
+    return number(None if value is None else int(value))
+
+
+def _text(text: str, limit: int = 200) -> str:
+    return escape(clean_line(text, limit))
+
+
+def _rules() -> str:
+    light = ";".join(f"--{ink}:{hue}" for ink, hue in LIGHT.items())
+    dark = ";".join(f"--{ink}:{hue}" for ink, hue in DARK.items())
+    return f""":root{{color-scheme:light dark;{light}}}
+@media (prefers-color-scheme:dark){{:root{{{dark}}}}}
+*{{box-sizing:border-box}}
+body{{margin:0;background:var(--ground);color:var(--text);font:15px/1.5 {FONT}}}
+main{{max-width:1200px;margin:0 auto;padding:32px}}
+h1{{font-size:32px;margin:0}}h2{{font-size:20px;margin:0 0 12px}}
+h1+p{{margin:2px 0 20px}}
+.muted{{color:var(--muted)}}.gap{{color:var(--gap)}}
+.banner{{border:2px dashed var(--warn);color:var(--warn);border-radius:10px;padding:8px 16px;font-weight:600}}
+.tiles{{display:grid;grid-template-columns:repeat(auto-fit,minmax(170px,1fr));gap:16px;list-style:none;padding:0;margin:0}}
+.tiles li,.card{{background:var(--card);border:1px solid var(--edge);border-radius:12px;padding:16px 20px}}
+.tiles span,.tiles strong{{display:block;font-size:13px;min-height:1.5em;overflow-wrap:anywhere}}
+.tiles strong{{font-size:27px;line-height:1.35}}
+figure{{margin:20px 0;overflow-x:auto}}figure svg{{display:block;width:100%;min-width:700px;height:auto}}
+.card{{margin:20px 0;padding:20px 28px}}.wide{{overflow-x:auto}}
+table{{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}}
+th,td{{padding:7px 10px;text-align:left;border-bottom:1px solid var(--grid);font-weight:400}}
+thead th{{color:var(--muted);font-size:13px}}tfoot th,tfoot td{{font-weight:600;border-bottom:0}}
+.n{{text-align:right;white-space:nowrap}}th small{{color:var(--muted)}}
+tbody th{{min-width:9em;max-width:26em;overflow-wrap:break-word}}
+@media (max-width:640px){{main{{padding:16px}}}}
+"""

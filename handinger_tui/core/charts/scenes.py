@@ -1,0 +1,317 @@
+"""Charts as lists of simple marks, so that SVG and PNG show the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+
+from handinger_tui.core.charts.data import (
+    Slot,
+    Span,
+    percent_text,
+    shares,
+    short_usd,
+    slot_text,
+    slots,
+    tick_text,
+    ticks,
+)
+from handinger_tui.core.formatting import plural
+from handinger_tui.core.money.amounts import usd_text
+from handinger_tui.core.money.spending import NOTHING, Bucket
+from handinger_tui.core.replacing import replace
+
+Point = tuple[float, float]
+
+
+class Ink(StrEnum):
+    """What a mark is for; `palette` says how that looks."""
+
+    GROUND = "ground"
+    CARD = "card"
+    EDGE = "edge"
+    GRID = "grid"
+    TEXT = "text"
+    MUTED = "muted"
+    BAR = "bar"
+    LINE = "line"
+    GAP = "gap"
+    WARN = "warn"
+    MODEL = "model"
+    TOOL = "tool"
+    SANDBOX = "sandbox"
+    INTERNAL = "internal"
+
+
+class Anchor(StrEnum):
+    """Which end of a word stands at its x."""
+
+    START = "start"
+    MIDDLE = "middle"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A filled rectangle; `hatched`: stripes of `ink` inside an outline instead."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    ink: Ink
+    hatched: bool = False
+    corner: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line through `points`."""
+
+    points: tuple[Point, ...]
+    ink: Ink
+    width: float = 1
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """The faint area between a line and the level `floor`."""
+
+    points: tuple[Point, ...]
+    floor: float
+    ink: Ink
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A filled circle."""
+
+    x: float
+    y: float
+    radius: float
+    ink: Ink
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One line of text, already clean; `size` is the height of its letters' em."""
+
+    x: float
+    y: float
+    text: str
+    ink: Ink = Ink.TEXT
+    size: int = 14
+    anchor: Anchor = Anchor.START
+    bold: bool = False
+
+
+Mark = Box | Line | Area | Dot | Word
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A drawing; `title` tells in words what it shows."""
+
+    width: int
+    height: int
+    marks: tuple[Mark, ...]
+    title: str = ""
+
+
+AREA_STRENGTH: Final = 0.14
+"""How much of its ink an `Area` has."""
+STRIPE: Final = 7
+"""Distance of the stripes of a hatched box."""
+DASH: Final = (7, 5)
+
+
+def moved(marks: Iterable[Mark], dx: float, dy: float) -> list[Mark]:
+    """The same marks, further right and down."""
+    return [_moved(mark, dx, dy) for mark in marks]
+
+
+def _moved(mark: Mark, dx: float, dy: float) -> Mark:
+    if isinstance(mark, Line):
+        return replace(mark, points=_shifted(mark.points, dx, dy))
+    if isinstance(mark, Area):
+        return replace(mark, points=_shifted(mark.points, dx, dy), floor=mark.floor + dy)
+    return replace(mark, x=mark.x + dx, y=mark.y + dy)
+
+
+def _shifted(points: tuple[Point, ...], dx: float, dy: float) -> tuple[Point, ...]:
+    return tuple((x + dx, y + dy) for x, y in points)
+
+
+WIDTH: Final = 1136
+HEIGHT: Final = 360
+SHARE_HEIGHT: Final = 196
+_LEFT: Final = 92.0
+_RIGHT: Final = 1108.0
+_TOP: Final = 84.0
+_BOTTOM: Final = 316.0
+_CAP: Final = 16.0
+"""Height of the hatched mark of a gap: it says that something is missing, not how much."""
+
+_INKS: Final = (Ink.MODEL, Ink.TOOL, Ink.SANDBOX, Ink.INTERNAL, Ink.MUTED)
+
+
+def card(height: int, title: str) -> list[Mark]:
+    """The frame of one chart."""
+    return [
+        Box(0, 0, WIDTH, height, Ink.EDGE, corner=12),
+        Box(1, 1, WIDTH - 2, height - 2, Ink.CARD, corner=11),
+        Word(28, 40, title, size=20, bold=True),
+    ]
+
+
+def bars(days: Sequence[Bucket]) -> Scene:
+    """Cost per day, week or month; a time with unreported turns wears a hatched cap and "+n"."""
+    span, listed = slots(days)
+    gaps = sum(slot.usd.gaps for slot in listed)
+    title = f"Cost per {span}"
+    marks = card(HEIGHT, title)
+    if gaps:
+        marks.append(_legend(f"hatched: turns not fully reported ({gaps:,} in all)", Ink.GAP))
+    known = [slot.usd.known for slot in listed if slot.usd.known is not None]
+    steps = ticks(max(known, default=Decimal(0)))
+    marks += _scale(steps)
+    if not listed or not known:
+        marks.append(_absent("No turns in this time." if not listed else "Not one amount was reported."))
+    wide = (_RIGHT - _LEFT) / max(1, len(listed))
+    tallest = max(known, default=Decimal(0))
+    for at, slot in enumerate(listed):
+        named = len(listed) <= 14 or (bool(tallest) and slot.usd.known == tallest)
+        marks += _bar(slot, _LEFT + wide * at, wide, steps[-1], named)
+    marks += _days(listed, span)
+    return Scene(WIDTH, HEIGHT, tuple(marks), f"{title}, in USD")
+
+
+def _bar(slot: Slot, left: float, wide: float, most: Decimal, named: bool) -> list[Mark]:
+    thick = max(1.5, min(58.0, wide * 0.72))
+    x, middle = left + (wide - thick) / 2, left + wide / 2
+    usd = slot.usd.known
+    top = _height(usd or Decimal(0), most)
+    marks: list[Mark] = []
+    if usd:
+        # A true cost is never drawn as nothing.
+        top = min(top, _BOTTOM - 1.5)
+        marks.append(Box(x, top, thick, _BOTTOM - top, Ink.BAR, corner=min(4.0, thick / 4)))
+    if slot.usd.gaps:
+        cap = top - (2 if usd else 0) - _CAP
+        marks.append(Box(x, cap, thick, _CAP, Ink.GAP, hatched=True))
+        top = cap
+        if wide >= 30:
+            count = f"+{slot.usd.gaps:,}"
+            marks.append(Word(middle, top - 5, count, Ink.GAP, 12, Anchor.MIDDLE))
+            top -= 15
+    if usd and named:
+        marks.append(Word(middle, top - 5, short_usd(usd), Ink.TEXT, 12, Anchor.MIDDLE, bold=True))
+    return marks
+
+
+def cumulative(days: Sequence[Bucket]) -> Scene:
+    """What it came to over time; dashed from the first gap on, where it is a lower bound."""
+    span, listed = slots(days)
+    title = "Cumulative cost"
+    marks = card(HEIGHT, title)
+    so_far, sums = NOTHING, []
+    for slot in listed:
+        so_far += slot.usd
+        sums.append(so_far)
+    known = so_far.known
+    steps = ticks(known or Decimal(0))
+    marks += _scale(steps)
+    if known is None or not any(slot.turns for slot in listed):
+        marks.append(_absent("No turns in this time." if not listed else "Not one amount was reported."))
+        return Scene(WIDTH, HEIGHT, (*marks, *_days(listed, span)), title)
+    wide = (_RIGHT - _LEFT) / len(listed)
+    points: list[Point] = [(_LEFT, _BOTTOM)]
+    points += [
+        (_LEFT + wide * (at + 0.5), _height(total.known or Decimal(0), steps[-1]))
+        for at, total in enumerate(sums)
+    ]
+    whole = next((at for at, total in enumerate(sums) if total.gaps), len(sums))
+    marks.append(Area(tuple(points), _BOTTOM, Ink.LINE))
+    if whole:
+        marks.append(Line(tuple(points[: whole + 1]), Ink.LINE, 3))
+    if whole < len(sums):
+        marks.append(Line(tuple(points[whole:]), Ink.LINE, 3, dashed=True))
+        marks.append(_legend("dashed: at least this, some turns are not fully reported", Ink.MUTED))
+    x, y = points[-1]
+    told = f"at least {short_usd(known)}" if so_far.gaps else short_usd(known)
+    marks += [
+        Dot(x, y, 5.5, Ink.LINE),
+        Word(min(x, _RIGHT), y - 14, told, Ink.TEXT, 15, Anchor.END, bold=True),
+    ]
+    return Scene(WIDTH, HEIGHT, (*marks, *_days(listed, span)), f"{title}, in USD")
+
+
+def share_of(whole: Bucket) -> Scene:
+    """The four categories in one bar, with amounts and percent in words below."""
+    found = shares(whole)
+    marks = card(SHARE_HEIGHT, "Share by category")
+    left, room = 28.0, WIDTH - 56.0
+    if not any(share.part for share in found):
+        known = any(share.usd is not None for share in found)
+        why = "Nothing was spent." if known else "Not one category was reported."
+        marks.append(Box(left, 64, room, 44, Ink.MUTED, hatched=not known))
+        marks.append(Word(WIDTH / 2, 136, why, Ink.MUTED, 16, Anchor.MIDDLE))
+        return Scene(WIDTH, SHARE_HEIGHT, tuple(marks), "Share by category")
+    x = left
+    for share, ink in zip(found, _INKS, strict=False):
+        wide = room * float(share.part or 0)
+        if wide > 0:
+            marks.append(Box(x, 64, max(1.0, wide - 2), 44, ink, hatched=ink is Ink.MUTED, corner=3))
+        x += wide
+    column = room / len(found)
+    for at, (share, ink) in enumerate(zip(found, _INKS, strict=False)):
+        x = left + column * at
+        missing = f" +{plural(share.gaps, 'turn')}" if share.gaps and share.usd is not None else ""
+        told = f"{usd_text(share.usd)}{missing}"
+        marks += [
+            Box(x, 130, 14, 14, ink, hatched=ink is Ink.MUTED, corner=3),
+            Word(x + 22, 142, f"{share.name}  {percent_text(share.part)}", size=15, bold=True),
+            Word(x + 22, 164, told if share.usd is not None else "", Ink.MUTED, 13),
+        ]
+    return Scene(WIDTH, SHARE_HEIGHT, tuple(marks), "Share of the cost by category")
+
+
+# -- pieces ------------------------------------------------------------------------------
+def _height(value: Decimal, most: Decimal) -> float:
+    part = float(max(Decimal(0), value) / most) if most else 0.0
+    return _BOTTOM - (_BOTTOM - _TOP) * part
+
+
+def _scale(steps: Sequence[Decimal]) -> list[Mark]:
+    marks: list[Mark] = []
+    for value in steps:
+        y = _height(value, steps[-1])
+        marks.append(Line(((_LEFT, y), (_RIGHT, y)), Ink.MUTED if not value else Ink.GRID))
+        label = tick_text(value, steps[1])
+        marks.append(Word(_LEFT - 10, y + 5, label, Ink.MUTED, 13, Anchor.END))
+    return marks
+
+
+def _days(listed: Sequence[Slot], span: Span) -> list[Mark]:
+    if not listed:
+        return []
+    wide = (_RIGHT - _LEFT) / len(listed)
+    every = max(1, -(-len(listed) // 14))
+    marks: list[Mark] = []
+    for at in range(0, len(listed), every):
+        slot = listed[at]
+        x = _LEFT + wide * (at + 0.5)
+        marks.append(Word(x, _BOTTOM + 22, slot_text(slot, span), Ink.MUTED, 13, Anchor.MIDDLE))
+    return marks
+
+
+def _legend(text: str, ink: Ink) -> Word:
+    return Word(WIDTH - 28, 40, text, ink, 14, Anchor.END)
+
+
+def _absent(text: str) -> Word:
+    return Word((_LEFT + _RIGHT) / 2, (_TOP + _BOTTOM) / 2, text, Ink.MUTED, 18, Anchor.MIDDLE)

@@ -1,0 +1,1 @@
+"""Evidence: sources, files and data sets, and where an answer cites them."""

@@ -1,0 +1,135 @@
+"""Sources as footnotes, as a Markdown list, as BibTeX and as CSL-JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, tzinfo
+from typing import Final
+
+from handinger_tui.core.evidence.source_addresses import written_url
+from handinger_tui.core.evidence.sources_and_files import Source
+from handinger_tui.core.jsontext import Json
+from handinger_tui.core.record import dataclass
+from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import SourcePart
+
+Days = Mapping[str, str]
+"""turn_id → the day the worker read its sources, ISO 8601 ("2026-11-25"). One that is missing is not told."""
+
+
+def read_days(session: Session, zone: tzinfo | None = None) -> dict[str, str]:
+    """The day each turn was asked on: when the worker read its sources. Without a zone, the machine's."""
+    return {turn.turn_id: _day(turn.order.created_ms, zone) for turn in session.turns}
+
+
+def _day(at_ms: int, zone: tzinfo | None) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, zone).astimezone(zone).date().isoformat()
+
+
+@dataclass(frozen=True, slots=True)
+class Citable:
+    """One source, all in single lines. `url` as `written_url` has it: None where none may stand."""
+
+    number: int
+    title: str
+    host: str
+    url: str | None
+    accessed: str | None
+
+
+def title_of(part: SourcePart) -> str:
+    """The title to show: cleaned, in one line, and never empty."""
+    named = (part.title, part.filename, part.url, part.source_id)
+    return next((text for name in named if name and (text := clean_line(name, 300))), "untitled")
+
+
+def citables(sources: Iterable[Source], days: Days) -> Iterator[Citable]:
+    """The sources as they are written down."""
+    for source in sources:
+        url = written_url(source.part.url)
+        host = source.host if url is not None else ""
+        yield Citable(source.number, title_of(source.part), host, url, days.get(source.turn_id))
+
+
+def footnotes(sources: Iterable[Source], days: Days) -> str:
+    """`[^1]: Title. Host. <address>`, one in a line."""
+    lines = []
+    for one in citables(sources, days):
+        pieces = [f"{markdown_text(one.title).rstrip('.')}."]
+        pieces += [f"{markdown_text(one.host)}."] if one.host else []
+        pieces += [f"<{one.url}>"] if one.url else []
+        lines.append(f"[^{one.number}]: {' '.join(pieces)}\n")
+    return "".join(lines)
+
+
+_SPECIAL: Final = {
+    "\\": r"\textbackslash{}",
+    "{": r"\textbraceleft{}",
+    "}": r"\textbraceright{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{sign: f"\\{sign}" for sign in "#$%&_"},
+}
+_ESCAPE: Final = str.maketrans(_SPECIAL)
+_NO_KEY: Final = re.compile(r"[^a-z0-9]+")
+
+
+def bibtex(sources: Iterable[Source], days: Days) -> str:
+    """One `@misc` for each source. Keys are unique: the host, then the number of the source."""
+    return "\n".join(_entry(one) for one in citables(sources, days))
+
+
+def _entry(one: Citable) -> str:
+    key = _NO_KEY.sub("", one.host.removeprefix("www.")) or "source"
+    fields = {"title": f"{{{one.title.translate(_ESCAPE)}}}"}
+    if one.url is not None:
+        fields |= {"howpublished": one.host.translate(_ESCAPE), "url": one.url}
+        if one.accessed is not None:
+            fields["urldate"] = one.accessed
+    lines = "".join(f"  {name} = {{{value}}},\n" for name, value in fields.items())
+    return f"@misc{{{key}-{one.number},\n{lines}}}\n"
+
+
+def csl_json(sources: Iterable[Source], days: Days) -> str:
+    """An array of items: web pages, and documents where there is no web address."""
+    return json.dumps([_item(one) for one in citables(sources, days)], indent=2, ensure_ascii=True) + "\n"
+
+
+def _item(one: Citable) -> dict[str, Json]:
+    item: dict[str, Json] = {"id": f"source-{one.number}", "type": "webpage", "title": one.title}
+    if one.url is None:
+        return item | {"type": "document"}
+    item |= {"container-title": one.host, "URL": one.url}
+    if one.accessed is not None:
+        item["accessed"] = {"date-parts": [[int(piece) for piece in one.accessed.split("-")]]}
+    return item
+
+
+_MARKUP: Final = re.compile(r"[\\`*_\[\]<>&|~#!(){}$@^]|:(?=//)|(?<=\bwww)\.", re.IGNORECASE)
+_OPENING: Final = re.compile(r"^([-+=]|\d{1,9}(?=[.)]))")
+
+
+def markdown_text(text: str) -> str:
+    """One line of text as Markdown that shows just that text."""
+    escaped = _MARKUP.sub(r"\\\g<0>", text)
+    opening = _OPENING.match(escaped)
+    if opening is None:
+        return escaped
+    at = 0 if opening[1] in "-+=" else opening.end()
+    return f"{escaped[:at]}\\{escaped[at:]}"
+
+
+def markdown_list(sources: Iterable[Source], days: Days) -> str:
+    """`1. [Title](<address>) · host`. The numbers are those of the sources, also where one is missing."""
+    return "".join(f"{one.number}. {_sources_markdown_entry(one)}\n" for one in citables(sources, days))
+
+
+def _sources_markdown_entry(one: Citable) -> str:
+    title = markdown_text(one.title)
+    if one.url is None:
+        return title
+    read = f" · read {one.accessed}" if one.accessed else ""
+    return f"[{title}](<{one.url}>) · {markdown_text(one.host)}{read}"

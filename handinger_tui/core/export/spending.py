@@ -1,0 +1,110 @@
+"""Spending as CSV and as JSON (`handinger-tui/costs/1`): exact decimal text, null or empty where unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Final
+
+from handinger_tui.core.charts.data import MEMBERS, day_points
+from handinger_tui.core.export.result import whole_number
+from handinger_tui.core.export.tables import field
+from handinger_tui.core.jsontext import Json
+from handinger_tui.core.money.amounts import decimal_text
+from handinger_tui.core.money.spending import Bucket, Sum
+from handinger_tui.core.safety.cleaning import clean_line
+
+END: Final = "\r\n"
+
+
+def line(cells: Iterable[Json]) -> str:
+    """One record, without its line end."""
+    return ",".join(map(cell, cells))
+
+
+def cell(value: Json) -> str:
+    """One field. A text in one line; none that a spreadsheet would calculate."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    if not isinstance(value, str):
+        return str(value)
+    return field(clean_line(value))
+
+
+JsonObject = dict[str, Json]
+SCHEMA: Final = "handinger-tui/costs/1"
+
+COLUMNS: Final = (
+    "key",
+    "title",
+    "turns",
+    "incomplete",
+    "cost_usd",
+    "credits",
+    "tokens",
+    *MEMBERS,
+    "unpriced_turns",
+    "uncredited_turns",
+    "uncounted_turns",
+    "unsplit_turns",
+    "first_ms",
+    "last_ms",
+)
+"""The members of a group, and the columns of CSV."""
+
+
+def group_object(bucket: Bucket) -> JsonObject:
+    """One group. A group without turns took 0; one without any known figure has null there.
+
+    The four last counts are the gaps: so many turns are missing in the cost, in
+    the credits, in the tokens, and in the category that misses most.
+    """
+    tokens = bucket.total("tokens").value
+    return {
+        "key": clean_line(bucket.key),
+        "title": clean_line(bucket.title),
+        "turns": bucket.turns,
+        "incomplete": bucket.incomplete,
+        "cost_usd": _money(bucket, "usd"),
+        "credits": whole_number(bucket.total("credits").value),
+        "tokens": None if tokens is None else int(tokens),
+        **{member: _money(bucket, member) for member in MEMBERS},
+        "unpriced_turns": bucket.usd.gaps,
+        "uncredited_turns": bucket.credits.gaps,
+        "uncounted_turns": bucket.tokens.gaps,
+        "unsplit_turns": _unsplit(bucket),
+        "first_ms": bucket.first_ms,
+        "last_ms": bucket.last_ms,
+    }
+
+
+def charts_object(days: Sequence[Bucket], whole: Bucket) -> JsonObject:
+    """The points of the charts: days with turns only, in order of time."""
+    per_day: list[Json] = [
+        {
+            "day": point.day,
+            "cost_usd": _text(Sum(point.usd)),
+            "cumulative_usd": _text(Sum(point.cumulative)),
+            "unpriced_turns": point.gaps,
+        }
+        for point in day_points(days)
+    ]
+    return {"per_day": per_day, "categories": {member: _money(whole, member) for member in MEMBERS}}
+
+
+def _unsplit(bucket: Bucket) -> int:
+    """How many turns are missing in the category that misses most."""
+    gaps: list[int] = [getattr(bucket, member).gaps for member in MEMBERS]
+    return max(gaps)
+
+
+def _money(bucket: Bucket, member: str) -> str | None:
+    return _text(Sum(bucket.total(member).value))
+
+
+def _text(amount: Sum) -> str | None:
+    return None if amount.known is None else decimal_text(amount.known)

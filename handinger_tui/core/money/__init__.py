@@ -1,0 +1,1 @@
+"""Money: exact amounts, which turn they belong to, limits and forecasts."""

@@ -1,0 +1,169 @@
+"""Money: exact amounts, whole pico-dollars for sums, and their texts. None is "not reported", never zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Final, Self
+
+from handinger_tui.core.formatting import NOT_REPORTED, plural
+from handinger_tui.core.record import dataclass
+
+EXACT: Final = Context(prec=400, rounding=ROUND_HALF_EVEN)
+"""Wide enough that sums and differences of tidy amounts are never rounded."""
+
+PLACES: Final = 60
+"""Decimal places that are money; digits beyond them are noise."""
+
+INT64_MAX: Final = 2**63 - 1
+_PICO: Final = Decimal(10) ** 12
+_MICRO: Final = Decimal(10) ** 6
+_FINEST: Final = Decimal(1).scaleb(-PLACES)
+
+
+def tidy(value: Decimal | None) -> Decimal | None:
+    """`value` without digits beyond `PLACES`; None when it is no finite amount of sane size."""
+    if value is None or not value.is_finite() or value.adjusted() >= PLACES:
+        return None
+    exponent = value.as_tuple().exponent
+    fine = isinstance(exponent, int) and exponent < -PLACES
+    return value.quantize(_FINEST, context=EXACT) if fine else value
+
+
+def whole(value: Decimal | None, unit: Decimal) -> int | None:
+    """`value` in units of 1/`unit`, rounded half to even; None when unknown or beyond 64 bits."""
+    value = tidy(value)
+    if value is None:
+        return None
+    number = int(EXACT.multiply(value, unit).to_integral_value(ROUND_HALF_EVEN, EXACT))
+    return number if abs(number) <= INT64_MAX else None
+
+
+def pico_usd(value: Decimal | None) -> int | None:
+    """USD as integer pico-dollars (1e-12 USD); None when unknown or beyond 64 bits."""
+    return whole(value, _PICO)
+
+
+def micro_credits(value: Decimal | None) -> int | None:
+    """Credits as integer micro-credits; None when unknown or beyond 64 bits."""
+    return whole(value, _MICRO)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Money:
+    """An amount in whole pico-dollars: adds exactly, in any order."""
+
+    pico: int
+
+    @classmethod
+    def of(cls, usd: Decimal | None) -> Self | None:
+        """From USD, rounded to the nearest pico-dollar; None for unknown."""
+        value = tidy(usd)
+        if value is None:
+            return None
+        return cls(int(EXACT.multiply(value, _PICO).to_integral_value(ROUND_HALF_EVEN, EXACT)))
+
+    @property
+    def usd(self) -> Decimal:
+        """The same amount in USD, exactly."""
+        return EXACT.scaleb(Decimal(self.pico), -12)
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(self.pico + other.pico)
+
+    def __sub__(self, other: Self) -> Self:
+        return type(self)(self.pico - other.pico)
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """The sum of what is known, and of how many turns something is not known.
+
+    `value` is None when nothing at all is known (but 0 when there is no turn).
+    """
+
+    value: Decimal | None
+    missing_turns: int = 0
+
+    @property
+    def whole(self) -> bool:
+        """Nothing is missing: `value` is the truth and not a lower bound."""
+        return self.missing_turns == 0
+
+
+def total(values: Iterable[Decimal | None]) -> Total:
+    """Add one value per turn; the order does not matter."""
+    listed = [tidy(value) for value in values]
+    known = [value for value in listed if value is not None]
+    missing = len(listed) - len(known)
+    if missing and not known:
+        return Total(None, missing)
+    return Total(_sum(known), missing)
+
+
+def _sum(values: Iterable[Decimal]) -> Decimal:
+    amount = Decimal(0)
+    for value in values:
+        amount = EXACT.add(amount, value)
+    return amount
+
+
+def decimal_text(value: Decimal) -> str:
+    """For JSON: plain digits without exponent or idle zeros ("0.0123", "1000").
+
+    Raises:
+        ValueError: NaN and infinity are not amounts.
+    """
+    if not value.is_finite() or value.adjusted() >= 10 * PLACES:
+        raise ValueError("not an amount of money")
+    kept = value.quantize(_FINEST, context=EXACT) if value.adjusted() < -PLACES else value
+    text = format(kept, "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text == "-0" else text
+
+
+def usd_text(value: Decimal | None) -> str:
+    """For people: "$0.0123", "$1,234.56"; at least two decimals, four significant digits below one dollar."""
+    return _for_people(value, sign="$", at_least=2)
+
+
+def credits_text(value: Decimal | None) -> str:
+    """For people: "8", "12.5", "0.0004", for where "credits" stands above it."""
+    return _for_people(value, sign="", at_least=0)
+
+
+def credits_words(value: Decimal | None) -> str:
+    """For people: "1 credit", "12.5 credits", "not reported"."""
+    told = credits_text(value)
+    return told if tidy(value) is None else f"{told} {'credit' if told == '1' else 'credits'}"
+
+
+def total_text(amount: Total) -> str:
+    """For people: "$1.23", "$1.23 + 2 turns unknown", "not reported"."""
+    return usd_text(amount.value) + _gap(amount)
+
+
+def credits_total_text(amount: Total) -> str:
+    """For people: "8 credits", "8 credits + 2 turns unknown", "not reported"."""
+    return credits_words(amount.value) + _gap(amount)
+
+
+def _gap(amount: Total) -> str:
+    """Behind a sum with gaps: " + 2 turns unknown"; "" where nothing is missing, or nothing known."""
+    if amount.value is None or amount.whole:
+        return ""
+    return f" + {plural(amount.missing_turns, 'turn')} unknown"
+
+
+def _for_people(value: Decimal | None, *, sign: str, at_least: int) -> str:
+    value = tidy(value)
+    if value is None:
+        return NOT_REPORTED
+    places = 4 if value == 0 or value.adjusted() >= 0 else 3 - value.adjusted()
+    if value and places > 15:
+        return f"{'-' if value < 0 else ''}<{sign}0.{'0' * 11}1"
+    rounded = value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN, EXACT)
+    units, _, decimals = format(abs(rounded), ",f").partition(".")
+    decimals = decimals.rstrip("0").ljust(at_least, "0")
+    minus = "-" if rounded < 0 else ""
+    return f"{minus}{sign}{units}.{decimals}" if decimals else f"{minus}{sign}{units}"

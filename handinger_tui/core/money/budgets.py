@@ -1,0 +1,176 @@
+"""Budgets: what turns took at each level, side by side, and one careful sentence about it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import combinations
+from typing import Final
+
+from handinger_tui.core.formatting import plural
+from handinger_tui.core.money.amounts import EXACT
+from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.money.spending import LOCAL, TurnCharge
+from handinger_tui.core.money.typical_cost import Spread, rough, spread
+from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.turns.turn import FREE, LIVE, TurnStatus, level_of
+
+LEVELS: Final = ("low", "standard", "high", "unlimited")
+ENDED: Final = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED})
+"""Ends that are known, so that time and sources are those of the whole turn."""
+ENOUGH_TO_ADVISE: Final = 8
+"""So many known costs each of two levels needs before a sentence compares them."""
+CLEARLY: Final = Decimal("1.5")
+"""So many times dearer the dearer level's median is at least."""
+ABOUT: Final = Decimal("0.2")
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRow:
+    """Turns that may have cost something, at one level ("": nobody knows which).
+
+    `incomplete`: they failed, ended early, or their end is not known. The
+    spreads hold known figures of finished turns only; times in milliseconds.
+    """
+
+    budget: str
+    turns: int
+    incomplete: int
+    usd: Spread
+    credits: Spread
+    elapsed_ms: Spread
+    steps: Spread
+    sources: Spread
+
+    @property
+    def share_incomplete(self) -> int | None:
+        """Whole percent; 0 and 100 only where it is none and all, None without turns."""
+        if not self.turns:
+            return None
+        if self.incomplete in (0, self.turns):
+            return 100 if self.incomplete else 0
+        return min(99, max(1, (200 * self.incomplete + self.turns) // (2 * self.turns)))
+
+
+def compare(charges: Iterable[TurnCharge]) -> tuple[BudgetRow, ...]:
+    """One row per level that was used: low, standard, high, unlimited, others by name, last the unknown one.
+
+    Turns under way do not count yet. Where any turn took real money, the
+    local worker's pretend turns are left out.
+    """
+    counted = [own for own in charges if own.status not in FREE and own.status not in LIVE]
+    real = [own for own in counted if own.base_url != LOCAL]
+    levels: dict[str, list[TurnCharge]] = {}
+    for own in real or counted:
+        levels.setdefault(level_of(own.budget, own.trigger), []).append(own)
+    known = [level for level in LEVELS if level in levels]
+    others = sorted(level for level in levels if level and level not in LEVELS)
+    unknown = [""] if "" in levels else []
+    return tuple(_row(level, levels[level]) for level in (*known, *others, *unknown))
+
+
+def _row(level: str, charges: Sequence[TurnCharge]) -> BudgetRow:
+    return BudgetRow(
+        level,
+        len(charges),
+        sum(own.status is not TurnStatus.COMPLETED for own in charges),
+        usd=spread(own.usd if own.known else None for own in charges),
+        credits=spread(own.credits if own.known else None for own in charges),
+        elapsed_ms=_counts(own.elapsed_ms if own.status in ENDED else None for own in charges),
+        steps=_counts(own.usage.steps if own.known else None for own in charges),
+        sources=_counts(own.sources if own.status in ENDED else None for own in charges),
+    )
+
+
+def _counts(values: Iterable[int | None]) -> Spread:
+    return spread(None if value is None else Decimal(value) for value in values)
+
+
+# -- advice ----------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Two levels whose cost differs clearly."""
+
+    cheap: BudgetRow
+    dear: BudgetRow
+    unit: Unit
+
+    def spreads(self) -> tuple[Spread, Spread]:
+        return _of(self.cheap, self.unit), _of(self.dear, self.unit)
+
+    @property
+    def turns(self) -> int:
+        """Known costs of the level that has fewer."""
+        return min(one.known for one in self.spreads())
+
+
+def advice(rows: Sequence[BudgetRow]) -> str | None:
+    """One sentence with the numbers of the two best known levels that differ clearly; None without such."""
+    named = [row for row in rows if row.budget]
+    pairs = [pair for one, other in combinations(named, 2) if (pair := _pair(one, other)) is not None]
+    if not pairs:
+        return None
+    pair = max(pairs, key=lambda pair: pair.turns)
+    cheap, dear = pair.spreads()
+    cost = (
+        f"So far {_name(pair.cheap)} cost a median {rough(cheap.median or Decimal(0), pair.unit)} "
+        f"({plural(cheap.known, 'turn')}) against {rough(dear.median or Decimal(0), pair.unit)} "
+        f"at {_name(pair.dear)} ({plural(dear.known, 'turn')})"
+    )
+    rest = [piece for piece in (_sources(pair), _incomplete(pair)) if piece]
+    return f"{cost}, with {' and '.join(rest)}."
+
+
+def _pair(one: BudgetRow, other: BudgetRow) -> _Pair | None:
+    """In USD where both levels have enough of it, else in credits."""
+    for unit in Unit:
+        first, second = _of(one, unit), _of(other, unit)
+        if min(first.known, second.known) < ENOUGH_TO_ADVISE or first.median is None or second.median is None:
+            continue
+        cheap, dear = (one, other) if first.median <= second.median else (other, one)
+        pair = _Pair(cheap, dear, unit)
+        return pair if _clear(*pair.spreads()) else None
+    return None
+
+
+def _clear(cheap: Spread, dear: Spread) -> bool:
+    """The medians lie far apart, and the middle halves do not overlap."""
+    if cheap.median is None or dear.median is None or cheap.high is None or dear.low is None:
+        return False
+    far = dear.median > 0 and dear.median >= EXACT.multiply(cheap.median, CLEARLY)
+    return far and dear.low >= cheap.high
+
+
+def _of(row: BudgetRow, unit: Unit) -> Spread:
+    return row.usd if unit is Unit.USD else row.credits
+
+
+def _name(row: BudgetRow) -> str:
+    return clean_line(row.budget, 40)
+
+
+def _sources(pair: _Pair) -> str:
+    """As in "about as many sources (6 and 7)"; nothing where too few turns tell them."""
+    cheap, dear = pair.cheap.sources, pair.dear.sources
+    if min(cheap.known, dear.known) < ENOUGH_TO_ADVISE or cheap.median is None or dear.median is None:
+        return ""
+    near = max(Decimal(1), EXACT.multiply(max(cheap.median, dear.median), ABOUT))
+    its, other = _plain(cheap.median), _plain(dear.median)
+    if abs(EXACT.subtract(cheap.median, dear.median)) <= near:
+        return f"about as many sources ({its} and {other})"
+    word = "fewer" if cheap.median < dear.median else "more"
+    return f"{word} sources ({its} against {other})"
+
+
+def _incomplete(pair: _Pair) -> str:
+    cheap, dear = pair.cheap, pair.dear
+    numbers = f"{cheap.share_incomplete} % against {dear.share_incomplete} %"
+    if cheap.incomplete * dear.turns > dear.incomplete * cheap.turns:
+        return f"more incomplete turns ({numbers})"
+    return f"no more incomplete turns ({numbers})" if dear.incomplete else "no more incomplete turns"
+
+
+def _plain(value: Decimal) -> str:
+    text = format(value.quantize(Decimal("0.1"), context=EXACT), "f")
+    return text.removesuffix(".0")

@@ -1,0 +1,207 @@
+"""Limits: how much may be spent before the program refuses to send more. Pure.
+
+A limit never stops a turn that runs: the published API has no way to. At 80 %
+it warns once, at 100 % nothing more is sent until a person raises it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import ROUND_DOWN, Decimal
+from enum import IntEnum, StrEnum
+from typing import Final
+
+from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.formatting import plural
+from handinger_tui.core.money.amounts import EXACT, Total, credits_text, decimal_text, usd_text
+from handinger_tui.core.record import dataclass
+
+WARN_AT: Final = Decimal("0.8")
+FINEST: Final = 12
+"""Decimal places of an amount that a person may set: whole pico-dollars."""
+MOST_PERCENT: Final = 999
+"""More is told as more."""
+LARGEST: Final = Decimal(1_000_000)
+UNTIL_RAISED: Final = "Nothing more is sent until it is raised."
+STILL: Final = "A running turn cannot be stopped from here, and may go on charging."
+
+
+class Scope(StrEnum):
+    """What a limit counts."""
+
+    TURN = "turn"
+    """The newest turn of the session that was sent."""
+    SESSION = "session"
+    WORKER = "worker"
+    """Every session of the worker; where the worker tells a larger total of its own, that."""
+    DAY = "day"
+    """Every session since local midnight."""
+
+
+class Unit(StrEnum):
+    """What it counts in."""
+
+    USD = "usd"
+    CREDITS = "credits"
+
+
+class Origin(StrEnum):
+    """Who set it; the first named wins."""
+
+    FLAG = "flag"
+    TYPED = "typed"
+    """`/limit`, kept in the history and read by every program on it."""
+    CONFIG = "config"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `amount` (USD or credits, above 0) in one `scope`."""
+
+    scope: Scope
+    unit: Unit
+    amount: Decimal
+    origin: Origin = Origin.CONFIG
+
+
+class State(IntEnum):
+    """How near a limit is."""
+
+    BELOW = 0
+    NEAR = 1
+    """80 % or more."""
+    REACHED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A limit and what was spent of it. `spent` with gaps is a lower bound."""
+
+    limit: Limit
+    spent: Total
+
+    @property
+    def state(self) -> State:
+        """By what is surely spent: unknown amounts never count as zero, nor as anything else."""
+        if self.spent.value is None:
+            return State.BELOW
+        if self.spent.value >= self.limit.amount:
+            return State.REACHED
+        near = self.spent.value >= EXACT.multiply(self.limit.amount, WARN_AT)
+        return State.NEAR if near else State.BELOW
+
+    @property
+    def percent(self) -> int | None:
+        """Whole percent, rounded down: 99.9 % is not "reached"; None while nothing is known."""
+        if self.spent.value is None:
+            return None
+        share = EXACT.divide(EXACT.multiply(self.spent.value, Decimal(100)), self.limit.amount)
+        return int(share.to_integral_value(ROUND_DOWN))
+
+
+class LimitReached(HandingerError):
+    """Nothing was sent: a limit is used up."""
+
+    def __init__(self, gauge: Gauge) -> None:
+        super().__init__(f"{reached_text(gauge)} Nothing was sent.", raise_hint(gauge.limit))
+        self.gauge = gauge
+
+
+def amount_of(text: str) -> Decimal:
+    """An amount as a person types it: "5", "0.25", "$3".
+
+    A comma is never read: half the world writes 0,5 and means a half.
+
+    Raises:
+        ValueError: no number, not above 0, above a million, or finer than a pico-dollar; its text says which.
+    """
+    plain = text.strip().removeprefix("$")
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]*)?|\.[0-9]+", plain, re.ASCII):
+        raise ValueError(f"{text.strip()[:40]!r} is no amount: write it like 5 or 0.25")
+    amount = Decimal(plain)
+    if not 0 < amount <= LARGEST:
+        raise ValueError("the amount must be above 0 and at most 1,000,000")
+    if amount != amount.quantize(Decimal(1).scaleb(-FINEST)):
+        raise ValueError(f"an amount has at most {FINEST} decimals")
+    return amount.normalize()
+
+
+def effective(limits: Iterable[Limit]) -> tuple[Limit, ...]:
+    """One limit per scope and unit: flag before typed before configured; ordered by scope and unit."""
+    ranks = list(Origin)
+    chosen: dict[tuple[Scope, Unit], Limit] = {}
+    for limit in sorted(limits, key=lambda limit: ranks.index(limit.origin)):
+        chosen.setdefault((limit.scope, limit.unit), limit)
+    return tuple(chosen[scope, unit] for scope in Scope for unit in Unit if (scope, unit) in chosen)
+
+
+def gauges(limits: Iterable[Limit], spent: Mapping[tuple[Scope, Unit], Total]) -> tuple[Gauge, ...]:
+    """What is spent of each limit; what `spent` does not name is not known."""
+    return tuple(Gauge(limit, spent.get((limit.scope, limit.unit), Total(None, 1))) for limit in limits)
+
+
+def blocking(found: Sequence[Gauge]) -> Gauge | None:
+    """The limit that forbids to send: the widest scope of those that are reached."""
+    reached = [gauge for gauge in found if gauge.state is State.REACHED]
+    return max(reached, key=lambda gauge: list(Scope).index(gauge.limit.scope), default=None)
+
+
+# -- words -----------------------------------------------------------------------------
+def amount_text(amount: Decimal, unit: Unit) -> str:
+    """As people write it: "$1.50", "20 credits"."""
+    if unit is Unit.USD:
+        return usd_text(amount)
+    return f"{credits_text(amount)} {'credit' if amount == 1 else 'credits'}"
+
+
+def exact_text(amount: Decimal, unit: Unit) -> str:
+    """The same with every digit: a limit is what was typed, and "above this" needs all of it."""
+    told = amount_text(amount, unit)
+    number, _, _ = told.partition(" ")
+    plain = number.strip("<$").replace(",", "")
+    if "<" not in number and Decimal(plain) == amount:
+        return told
+    return told.replace(number, f"{'$' if unit is Unit.USD else ''}{decimal_text(amount)}")
+
+
+def spent_text(gauge: Gauge) -> str:
+    """As in "$0.85 of $1.00 (85 %)", "16 of 20 credits (80 %)"; with gaps, "at least" and how many."""
+    unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
+    if gauge.spent.value is None:
+        return f"not reported of {limit}"
+    rounded = amount_text(gauge.spent.value, unit)
+    if gauge.state is not State.REACHED and rounded == limit:
+        # $0.99999 of $1.00 is not "$1.00 of $1.00".
+        rounded = exact_text(gauge.spent.value, unit)
+    spent, _, _ = rounded.partition(" ")
+    told = f"{spent} of {limit} ({percent_text(gauge)})"
+    if gauge.spent.whole:
+        return told
+    return f"at least {told}, {plural(gauge.spent.missing_turns, 'turn')} not fully known"
+
+
+def percent_text(gauge: Gauge) -> str:
+    """As in "85 %", ">999 %"; "?" while nothing is known."""
+    if gauge.percent is None:
+        return "?"
+    return f"{gauge.percent} %" if gauge.percent <= MOST_PERCENT else f">{MOST_PERCENT} %"
+
+
+def near_text(gauge: Gauge) -> str:
+    """The one warning at 80 %."""
+    return f"{gauge.limit.scope.capitalize()} limit near: {spent_text(gauge)}."
+
+
+def reached_text(gauge: Gauge) -> str:
+    """What a reached limit is."""
+    return f"{gauge.limit.scope.capitalize()} limit reached: {spent_text(gauge)}."
+
+
+def raise_hint(limit: Limit) -> str:
+    """How to go on."""
+    if limit.origin is Origin.FLAG:
+        flag = "--max-cost" if limit.unit is Unit.USD else "--max-credits"
+        return f"Give a larger {flag} to go on."
+    amount = "AMOUNT" if limit.unit is Unit.USD else "AMOUNT credits"
+    return f"Raise it to go on: /limit {limit.scope} {amount} in the app."

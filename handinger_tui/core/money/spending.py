@@ -1,0 +1,155 @@
+"""Spending: what turns took, one by one and in groups, with the gaps of every sum. Pure values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import fields
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, Self
+
+from handinger_tui.core.money.amounts import EXACT, Total
+from handinger_tui.core.money.attribution import Reading
+from handinger_tui.core.record import dataclass
+from handinger_tui.core.stream.usage import Costs, Usage
+from handinger_tui.core.turns.turn import Trigger, TurnStatus
+
+LOCAL: Final = "local"
+"""Base URL of the local worker: what it takes is pretend money, and never added to real money."""
+
+
+class By(StrEnum):
+    """What charges can be grouped by."""
+
+    TURN = "turn"
+    SESSION = "session"
+    WORKER = "worker"
+    DAY = "day"
+    BUDGET = "budget"
+    TRIGGER = "trigger"
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """Which charges: None and empty leave nothing out. `since_ms` is included, `until_ms` is not.
+
+    A turn counts at the time of its first charge, together with all its corrections.
+    `simulated`: True for the local worker's pretend money alone, False for real money alone.
+    """
+
+    since_ms: int | None = None
+    until_ms: int | None = None
+    session_id: str | None = None
+    worker_id: str | None = None
+    budget: str | None = None
+    simulated: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Sums over turns, with their gaps."""
+
+    turns: int
+    usd: Total
+    credits: Total
+
+
+@dataclass(frozen=True, slots=True)
+class TurnCharge:
+    """What one turn took by the newest knowledge: its charge with all corrections.
+
+    `known`: the worker had finished; otherwise the figures are "so far" and the
+    turn counts as missing in sums. `elapsed_ms` is our own measure from sending to the end.
+    """
+
+    turn_id: str
+    session_id: str
+    worker_id: str | None
+    base_url: str
+    at_ms: int
+    status: TurnStatus
+    budget: str | None
+    trigger: Trigger
+    reading: Reading
+    known: bool
+    corrections: int
+    usd: Decimal | None
+    credits: Decimal | None
+    usage: Usage
+    costs: Costs
+    sources: int | None = None
+    elapsed_ms: int | None = None
+    title: str = ""
+    """Of its session; "" when that was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A sum being made: `known` None while nothing is known; `gaps` turns are missing in it."""
+
+    known: Decimal | None = None
+    gaps: int = 0
+
+    def __add__(self, other: Self) -> Self:
+        if self.known is None or other.known is None:
+            known = self.known if other.known is None else other.known
+        else:
+            known = EXACT.add(self.known, other.known)
+        return type(self)(known, self.gaps + other.gaps)
+
+
+NOTHING: Final = Sum()
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One group of turns. `key` is its id ("2026-11-25", a worker's id, "high"; "" where there is none).
+
+    `incomplete`: turns that failed, ended early, or whose end is not known.
+    """
+
+    key: str
+    turns: int = 0
+    incomplete: int = 0
+    usd: Sum = NOTHING
+    credits: Sum = NOTHING
+    model_usd: Sum = NOTHING
+    tool_usd: Sum = NOTHING
+    sandbox_usd: Sum = NOTHING
+    internal_usd: Sum = NOTHING
+    tokens: Sum = NOTHING
+    first_ms: int | None = None
+    last_ms: int | None = None
+    title: str = ""
+    """For people, where the key is an id: the title of the session."""
+
+    def total(self, member: str) -> Total:
+        """One of its sums for people: a group without turns took 0, not an unknown amount."""
+        amount: Sum = getattr(self, member)
+        return Total(Decimal(0)) if not self.turns else Total(amount.known, amount.gaps)
+
+    def merged(self, other: Bucket) -> Bucket:
+        """Both together, under this one's key."""
+        sums = {name: getattr(self, name) + getattr(other, name) for name in SUMS}
+        firsts = [ms for ms in (self.first_ms, other.first_ms) if ms is not None]
+        lasts = [ms for ms in (self.last_ms, other.last_ms) if ms is not None]
+        return Bucket(
+            self.key,
+            self.turns + other.turns,
+            self.incomplete + other.incomplete,
+            **sums,
+            first_ms=min(firsts, default=None),
+            last_ms=max(lasts, default=None),
+            title=self.title or other.title,
+        )
+
+
+SUMS: Final = tuple(f.name for f in fields(Bucket) if f.default is NOTHING)
+
+
+def altogether(buckets: Iterable[Bucket], key: str = "") -> Bucket:
+    """All of them in one; no bucket gives a bucket without turns."""
+    whole = Bucket(key)
+    for bucket in buckets:
+        whole = whole.merged(bucket)
+    return whole

@@ -1,0 +1,166 @@
+"""Usual: what turns like this one took before. Pure; an unknown amount is left out and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Final
+
+from handinger_tui.core.formatting import plural
+from handinger_tui.core.money.amounts import EXACT, credits_words, usd_text
+from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.record import dataclass
+from handinger_tui.core.safety.cleaning import clean_line
+
+ENOUGH: Final = 5
+"""From this many known turns on, a spread is told; below it only the lowest and highest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How `known` amounts spread: the middle half lies between `low` and `high`.
+
+    With fewer than `ENOUGH` amounts `low` and `high` are the extremes. All
+    None when nothing is known. `unknown`: turns whose amount was never reported.
+    """
+
+    known: int = 0
+    unknown: int = 0
+    low: Decimal | None = None
+    median: Decimal | None = None
+    high: Decimal | None = None
+    p90: Decimal | None = None
+    most: Decimal | None = None
+
+
+def spread(amounts: Iterable[Decimal | None]) -> Spread:
+    """Of one amount per turn, in any order."""
+    listed = list(amounts)
+    known = sorted(amount for amount in listed if amount is not None)
+    unknown = len(listed) - len(known)
+    if not known:
+        return Spread(unknown=unknown)
+    enough = len(known) >= ENOUGH
+    return Spread(
+        len(known),
+        unknown,
+        low=quantile(known, Decimal("0.25")) if enough else known[0],
+        median=quantile(known, Decimal("0.5")),
+        high=quantile(known, Decimal("0.75")) if enough else known[-1],
+        p90=quantile(known, Decimal("0.9")),
+        most=known[-1],
+    )
+
+
+def quantile(ordered: Sequence[Decimal], share: Decimal) -> Decimal:
+    """By linear interpolation between the two nearest amounts, exactly; `ordered` is not empty."""
+    place = EXACT.multiply(Decimal(len(ordered) - 1), share)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    step = EXACT.subtract(ordered[above], ordered[below])
+    return EXACT.add(ordered[below], EXACT.multiply(step, EXACT.subtract(place, Decimal(below))))
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """What one worker's turns at one budget took: `usd` and `credits` of its newest turns.
+
+    `everywhere`: this worker has no history at the budget; the figures are those of all workers.
+    """
+
+    budget: str
+    usd: Spread = Spread()
+    credits: Spread = Spread()
+    everywhere: bool = False
+
+
+# -- words -----------------------------------------------------------------------------
+CHIP_CELLS: Final = 25
+"""At most this wide is `usual_chip`."""
+_SMALLEST: Final = Decimal("0.0001")
+_FINE: Final = ((Decimal("0.1"), Decimal("0.01")), (Decimal("0.01"), Decimal("0.001")))
+"""From which amount on how fine: two digits that count."""
+_LARGE: Final = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
+
+
+def usual_text(usual: Usual) -> str:
+    """One short line: "usually $0.02–$0.09 (median $0.04, 12 turns)"; gaps and other workers are named."""
+    unit, of = _told(usual)
+    budget = clean_line(usual.budget, 40)
+    if of.median is None:
+        if not of.unknown:
+            return f"no history at {budget} yet"
+        whose = "on other workers " if usual.everywhere else ""
+        return f"{whose}{plural(of.unknown, 'turn')} at {budget}, cost not reported"
+    gaps = f"{of.unknown:,} more not reported" if of.unknown else ""
+    turns = plural(of.known, "turn")
+    if of.known < ENOUGH:
+        whose = "other workers, " if usual.everywhere else ""
+        told = _exactly(of.median, unit) if of.known == 1 else _between(of, unit)
+        return f"{whose}{turns} so far: {told}" + (f", {gaps}" if gaps else "")
+    whose = "other workers usually" if usual.everywhere else "usually"
+    details = ", ".join(filter(None, [f"median {rough(of.median, unit)}", turns, gaps]))
+    return f"{whose} {_between(of, unit)} ({details})"
+
+
+def usual_chip(usual: Usual) -> str:
+    """At most `CHIP_CELLS` wide: "~$0.04 ($0.02–0.09)", "$0.02–0.09 (3 turns)", "no history"."""
+    unit, of = _told(usual)
+    if of.median is None:
+        return "cost not reported" if of.unknown else "no history"
+    median = f"~{rough(of.median, unit)}"
+    turns = f"{median} ({plural(of.known, 'turn')})"
+    if usual.everywhere:
+        choices = [f"{median} elsewhere"]
+    elif of.known == 1:
+        choices = [turns.removeprefix("~")]
+    elif of.known < ENOUGH:
+        choices = [f"{_briefly(of, unit)} ({plural(of.known, 'turn')})", turns]
+    else:
+        choices = [f"{median} ({_briefly(of, unit).partition(' ')[0]})", turns]
+    return next((text for text in choices if len(text) <= CHIP_CELLS), median)
+
+
+def rough(value: Decimal, unit: Unit) -> str:
+    """An amount as a range tells it, about two digits: "$0.04", "$0.0042", "$12.50", "$1.2M", "4 credits"."""
+    beyond, digits = _digits(value, 2 if unit is Unit.USD else 0)
+    if unit is Unit.USD:
+        return f"{beyond}${digits}"
+    return f"{beyond}{digits} {'credit' if digits == '1' else 'credits'}"
+
+
+def _told(usual: Usual) -> tuple[Unit, Spread]:
+    """USD wherever it was reported at all, else credits."""
+    if usual.usd.known or not usual.credits.known:
+        return Unit.USD, usual.usd
+    return Unit.CREDITS, usual.credits
+
+
+def _exactly(value: Decimal, unit: Unit) -> str:
+    return usd_text(value) if unit is Unit.USD else credits_words(value)
+
+
+def _between(of: Spread, unit: Unit) -> str:
+    """As in "$0.02–$0.09", "2–9 credits", "$0.02" where both are the same."""
+    low, high = (rough(end or Decimal(0), unit) for end in (of.low, of.high))
+    return high if low == high else f"{low.partition(' ')[0]}–{high}"
+
+
+def _briefly(of: Spread, unit: Unit) -> str:
+    """As in "$0.02–0.09"."""
+    return _between(of, unit).replace("–$", "–")
+
+
+def _digits(value: Decimal, at_least: int) -> tuple[str, str]:
+    """An empty text, "<" or ">", and the digits; at least so many decimals below 100."""
+    if value >= 10**15:
+        return ">", "999T"
+    if value and value < _SMALLEST:
+        return "<", str(_SMALLEST)
+    if value >= 100:
+        size, letter = next(((size, letter) for size, letter in _LARGE if value >= 10 * size), (1, ""))
+        return "", f"{EXACT.divide(value, Decimal(size)):.0f}{letter}"
+    fine = next((fine for least, fine in _FINE if value >= least), _SMALLEST)
+    units, _, decimals = format(value.quantize(fine, context=EXACT), "f").partition(".")
+    decimals = decimals.rstrip("0").ljust(at_least, "0")
+    return "", f"{units}.{decimals}" if decimals else units

@@ -1,0 +1,1 @@
+"""Prompts: what is being written, with its attachments."""

@@ -1,0 +1,1 @@
+"""Receipts: what one turn cost, as facts, as a line and as a page."""

@@ -1,0 +1,420 @@
+"""The receipt of one turn as labelled lines, as Markdown and as JSON. Remote text is cleaned here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from typing import Final
+
+from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
+from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number, plural, size
+from handinger_tui.core.jsontext import Json
+from handinger_tui.core.money.amounts import EXACT, credits_text, decimal_text, tidy, usd_text
+from handinger_tui.core.money.attribution import Reading
+from handinger_tui.core.money.limits import amount_text
+from handinger_tui.core.money.typical_cost import Spread, Usual, usual_text
+from handinger_tui.core.receipts.facts import Change, Facts, Times, facts_of, percent_text, utc_text
+from handinger_tui.core.safety.cleaning import clean_json, clean_line
+from handinger_tui.core.stream.usage import Costs, Usage
+from handinger_tui.core.stream.worker_snapshot import Snapshot
+from handinger_tui.core.turns.outcome import fault_object
+from handinger_tui.core.turns.session import Session, title_from
+from handinger_tui.core.turns.turn import Turn
+
+NOT_KNOWN: Final = "not known"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line; `note` says more about the value, "" where there is nothing to say."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Rows that belong together."""
+
+    title: str
+    rows: tuple[Row, ...]
+
+
+READ_AS: Final = {
+    Reading.TOTAL: "As totals of the worker: this turn is the difference to the reading before it.",
+    Reading.PER_TURN: "As this turn's own: the worker reports every turn by itself.",
+    Reading.NONE: "Not at all: nothing was reported for this turn.",
+}
+BY_CATEGORY: Final = "By category"
+CATEGORIES: Final = (
+    ("Model", "model_usd"),
+    ("Tools", "tool_usd"),
+    ("Sandbox", "sandbox_usd"),
+    ("Internal", "internal_usd"),
+)
+TOKENS: Final = (
+    ("Input tokens", "input_tokens"),
+    ("Output tokens", "output_tokens"),
+    ("Reasoning tokens", "reasoning_tokens"),
+    ("Cache read tokens", "cache_read_tokens"),
+    ("Cache write tokens", "cache_write_tokens"),
+    ("Total tokens", "total_tokens"),
+    ("Steps", "steps"),
+)
+RAW: Final = (
+    ("Cost in USD", "cost_usd"),
+    ("Credits", "credits"),
+    *TOKENS,
+    ("Duration in ms", "duration_ms"),
+    *((f"{name} in USD", member) for name, member in CATEGORIES),
+)
+
+
+def sections_of(facts: Facts) -> tuple[Section, ...]:
+    """All of them, in the order in which people ask."""
+    builders: tuple[tuple[str, Callable[[Facts], list[Row]]], ...] = (
+        ("Cost", _cost),
+        (BY_CATEGORY, _categories),
+        ("Tokens and steps", _tokens),
+        ("Time", _time),
+        ("Sources and files", _evidence),
+        ("Identity", _identity),
+        ("How the figures were read", _read),
+        ("As the worker gave them", _raw),
+    )
+    return tuple(Section(title, tuple(build(facts))) for title, build in builders)
+
+
+def _told(facts: Facts, text: str | None) -> str:
+    if text is not None:
+        return text
+    return PENDING if facts.waiting else NOT_REPORTED
+
+
+def _so_far(facts: Facts) -> str:
+    return "" if facts.money.known else "so far"
+
+
+def _cost(facts: Facts) -> list[Row]:
+    cost, credits_used = facts.money.usd, facts.money.usage.credits
+    rows = [
+        Row("Cost", _told(facts, None if cost is None else usd_text(cost)), _cost_note(facts)),
+        Row(
+            "Credits",
+            _told(facts, None if credits_used is None else credits_text(credits_used)),
+            _so_far(facts) if credits_used is not None else "",
+        ),
+        Row("Against the median", *_change(facts)),
+        _budget(facts),
+    ]
+    if facts.usual is not None:
+        rows.append(Row("Usual", usual_text(facts.usual)))
+    if facts.simulated:
+        rows.append(Row("Money", "simulated", "the local worker's pretend money"))
+    return rows
+
+
+def _cost_note(facts: Facts) -> str:
+    cost = facts.money.usd
+    if facts.free:
+        return "it never started, so nothing was charged"
+    if cost is None:
+        return ""
+    shown = usd_text(cost).replace("$", "").replace(",", "")
+    exact = decimal_text(tidy(cost) or Decimal(0))
+    notes = [_so_far(facts), "" if _same(shown, cost) else f"exactly ${exact}"]
+    if facts.money.usage.cost_usd is None:
+        notes.append("the sum of the four categories")
+    return ", ".join(note for note in notes if note)
+
+
+def _same(shown: str, value: Decimal) -> bool:
+    return not shown.startswith("<") and Decimal(shown) == value
+
+
+def _change(facts: Facts) -> tuple[str, str]:
+    change = facts.change
+    earlier = plural(change.turns, "known earlier turn")
+    if change.median is None:
+        return "nothing to compare with", f"only {earlier}" if change.turns else "no known earlier turn"
+    median = f"the median {amount_text(change.median, change.unit)} of {plural(change.turns, 'turn')}"
+    told = percent_text(change.percent)
+    return (told, f"against {median}") if told else ("nothing to compare with", median)
+
+
+def _budget(facts: Facts) -> Row:
+    if not facts.level:
+        return Row("Budget", NOT_KNOWN, "it was started elsewhere")
+    return Row("Budget", clean_line(facts.level, 40), "" if facts.turn.order.budget else "none was named")
+
+
+def _categories(facts: Facts) -> list[Row]:
+    with localcontext(EXACT):
+        total = facts.money.costs.total()
+    rows = []
+    for label, member in CATEGORIES:
+        value: Decimal | None = getattr(facts.money.costs, member)
+        share = _share(value, total)
+        rows.append(Row(label, _told(facts, None if value is None else usd_text(value)), share))
+    reported = facts.money.usage.cost_usd
+    if total is not None and reported is not None and total != reported:
+        rows.append(Row("Together", usd_text(total), f"the reported cost is {usd_text(reported)}"))
+    return rows
+
+
+def _share(value: Decimal | None, total: Decimal | None) -> str:
+    if value is None or not total:
+        return ""
+    percent = EXACT.divide(EXACT.multiply(value, Decimal(100)), total)
+    whole = int(percent.to_integral_value(ROUND_HALF_EVEN, EXACT))
+    return "<1 %" if value and not whole else f"{whole} %"
+
+
+def _tokens(facts: Facts) -> list[Row]:
+    usage = facts.money.usage
+    values = ((label, getattr(usage, member)) for label, member in TOKENS)
+    return [Row(label, _told(facts, None if value is None else number(value))) for label, value in values]
+
+
+def _time(facts: Facts) -> list[Row]:
+    turn, times = facts.turn, facts.times
+    reported = facts.money.usage.duration_ms
+    elapsed = facts.elapsed_ms
+    unknown = PENDING if facts.waiting else NOT_KNOWN
+    moments = (
+        ("Asked", facts.asked_ms),
+        ("Sent", times.sent_ms),
+        ("First answer", times.answered_ms),
+        ("Ended", turn.ended_ms),
+    )
+    return [
+        Row(
+            "Duration",
+            *((_told(facts, None), "") if reported is None else (duration(reported), "as reported")),
+        ),
+        Row("Elapsed", unknown if elapsed is None else f"~{duration(elapsed)}", "by our own clock"),
+        *(Row(label, utc_text(at) or NOT_KNOWN) for label, at in moments),
+    ]
+
+
+def _evidence(facts: Facts) -> list[Row]:
+    sources, files = sources_of_turn(facts.turn), files_of_turn(facts.turn)
+    rows = [Row("Sources", number(len(sources)))]
+    for at, source in enumerate(sources, 1):
+        title = clean_line(source.title or source.filename or source.url or source.source_id, 300)
+        rows.append(Row(f"Source {at}", title, clean_line(source.url or "")))
+    rows.append(Row("Files", number(len(files))))
+    for at, file in enumerate(files, 1):
+        what = f"{clean_line(file.media_type, 100)}, {size(file.size)}"
+        rows.append(Row(f"File {at}", clean_line(file.filename or file.url), what))
+    return rows
+
+
+def _identity(facts: Facts) -> list[Row]:
+    session, turn = facts.session, facts.turn
+    ids = (
+        ("Worker", turn.worker_id or turn.order.worker_id),
+        ("Session", session.session_id),
+        ("Turn", turn.turn_id),
+        ("Message", turn.message_id),
+    )
+    problem = [Row("Problem", clean_line(turn.fault.message))] if turn.fault is not None else []
+    return [
+        Row("Status", str(turn.status).replace("_", " ")),
+        *problem,
+        *(Row(label, clean_line(value) if value else NOT_KNOWN) for label, value in ids),
+        Row("Started by", str(turn.order.trigger)),
+        Row("Requests sent", number(turn.posts), "that could have started this turn"),
+    ]
+
+
+def _read(facts: Facts) -> list[Row]:
+    rows = [Row("Reading", READ_AS[facts.money.reading])]
+    if facts.free:
+        return [Row("Reading", "Not needed: the turn never started.")]
+    money = facts.money
+    told = bool(money.usage.known() or money.costs.known())
+    if money.reading is Reading.TOTAL and facts.turn.before is None:
+        instead = "an earlier turn's last reading, or zero for a new worker, counts"
+        rows.append(Row("Before", "not read", instead if told else "so this turn's part is not known"))
+    if told and not money.known:
+        rows.append(Row("State", "not final", "the worker was not seen to have finished with these figures"))
+    rows.append(Row("As of", utc_text(facts.turn.read_ms) or NOT_KNOWN))
+    return rows
+
+
+def _raw(facts: Facts) -> list[Row]:
+    """Every member that some reading has, exactly, before and after."""
+    rows = []
+    for label, member in RAW:
+        values = [(read, raw_text(read, member)) for read in (facts.turn.before, facts.turn.snapshot)]
+        if any(text is not None for _, text in values):
+            first, last = (text or ("not read" if read is None else NOT_REPORTED) for read, text in values)
+            rows.append(Row(label, f"{first} → {last}", "before → after"))
+    return rows or [Row("Figures", NOT_REPORTED)]
+
+
+def raw_text(read: Snapshot | None, member: str) -> str | None:
+    """A member of a reading in plain digits, None where it was not reported."""
+    if read is None:
+        return None
+    group = read.usage if hasattr(read.usage, member) else read.costs
+    value: Decimal | int | None = getattr(group, member)
+    amount = None if value is None else tidy(Decimal(value))
+    return None if amount is None else decimal_text(amount)
+
+
+JsonObject = dict[str, Json]
+SCHEMA: Final = "handinger-tui/receipt/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """`title` is the first line of the prompt; `sections` are for people, `facts` for programs."""
+
+    title: str
+    sections: tuple[Section, ...]
+    facts: Facts
+
+
+def receipt_page(
+    session: Session, turn: Turn, usual: Usual | None = None, times: Times | None = None
+) -> Receipt:
+    """The receipt of one turn. `times` as `receipt_facts.times_of` reads them from the turn's frames."""
+    facts = facts_of(session, turn, usual, times)
+    title = clean_line(title_from(turn.order.prompt), 100) or "a turn without a prompt"
+    return Receipt(title, sections_of(facts), facts)
+
+
+# -- Markdown --------------------------------------------------------------------------
+_MARKS: Final = re.compile(r"([\\`*\[\]<>|~]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|&(?=#?\w+;))")
+
+
+def receipt_markdown(receipt: Receipt) -> str:
+    """A document of lists; no value can make a link, a tag or emphasis of its own."""
+    lines = [f"# Receipt: {_plain(receipt.title)}", ""]
+    for section in receipt.sections:
+        lines += [f"## {section.title}", ""]
+        for row in section.rows:
+            note = f" ({_plain(row.note)})" if row.note else ""
+            lines.append(f"- **{row.label}:** {_plain(row.value)}{note}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    return _MARKS.sub(r"\\\1", text)
+
+
+# -- JSON ------------------------------------------------------------------------------
+def receipt_json(receipt: Receipt) -> JsonObject:
+    """Every figure; money as exact decimal text, counts as integers, unknown as null, times in UTC."""
+    facts = receipt.facts
+    found: JsonObject = {
+        "schema": SCHEMA,
+        "title": receipt.title,
+        **_receipt_page_identity(facts),
+        **_figures(facts),
+        "change": _change_object(facts.change),
+        "usual": _usual_object(facts.usual),
+        **_receipt_page_evidence(facts),
+        "times": {
+            "asked": utc_text(facts.asked_ms),
+            "sent": utc_text(facts.times.sent_ms),
+            "first_answer": utc_text(facts.times.answered_ms),
+            "ended": utc_text(facts.turn.ended_ms),
+            "figures_read": utc_text(facts.turn.read_ms),
+        },
+        "error": fault_object(facts.turn.fault),
+    }
+    return {name: clean_json(value) for name, value in found.items()}
+
+
+def _receipt_page_identity(facts: Facts) -> JsonObject:
+    turn = facts.turn
+    return {
+        "simulated": facts.simulated,
+        "status": str(turn.status),
+        "worker_id": turn.worker_id or turn.order.worker_id,
+        "session_id": facts.session.session_id,
+        "turn_id": turn.turn_id,
+        "message_id": turn.message_id,
+        "budget": turn.order.budget,
+        "trigger": str(turn.order.trigger),
+        "posts_sent": turn.posts,
+    }
+
+
+def _figures(facts: Facts) -> JsonObject:
+    money = facts.money
+    return {
+        "cost_usd": _exact(money.usd),
+        "credits": _exact(money.usage.credits),
+        "final": money.known,
+        "reading": str(money.reading),
+        "usage": _members(money.usage),
+        "costs": _members(money.costs),
+        "elapsed_ms": facts.elapsed_ms,
+        "before": _reading(facts.turn.before),
+        "after": _reading(facts.turn.snapshot),
+    }
+
+
+def _reading(read: Snapshot | None) -> JsonObject | None:
+    """Usage and costs as the worker gave them; None where it was not read."""
+    return None if read is None else {"usage": _members(read.usage), "costs": _members(read.costs)}
+
+
+def _members(group: Usage | Costs) -> JsonObject:
+    values = {field.name: getattr(group, field.name) for field in fields(group)}
+    return {name: value if isinstance(value, int) else _exact(value) for name, value in values.items()}
+
+
+def _change_object(change: Change) -> JsonObject:
+    return {
+        "percent": change.percent,
+        "median": _exact(change.median),
+        "unit": str(change.unit),
+        "turns": change.turns,
+    }
+
+
+def _usual_object(usual: Usual | None) -> JsonObject | None:
+    if usual is None:
+        return None
+    return {
+        "budget": usual.budget,
+        "other_workers": usual.everywhere,
+        "usd": _spread_object(usual.usd),
+        "credits": _spread_object(usual.credits),
+    }
+
+
+def _spread_object(of: Spread) -> JsonObject:
+    return {
+        "turns": of.known,
+        "not_reported": of.unknown,
+        "low": _exact(of.low),
+        "median": _exact(of.median),
+        "high": _exact(of.high),
+        "p90": _exact(of.p90),
+        "most": _exact(of.most),
+    }
+
+
+def _receipt_page_evidence(facts: Facts) -> JsonObject:
+    return {
+        "sources": [{"title": one.title, "url": one.url} for one in sources_of_turn(facts.turn)],
+        "files": [
+            {"filename": one.filename, "media_type": one.media_type, "size": one.size, "url": one.url}
+            for one in files_of_turn(facts.turn)
+        ],
+    }
+
+
+def _exact(value: Decimal | None) -> str | None:
+    value = tidy(value)
+    return None if value is None else decimal_text(value)

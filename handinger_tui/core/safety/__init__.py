@@ -1,0 +1,1 @@
+"""Safety: what comes from outside is made harmless."""

@@ -1,0 +1,1 @@
+"""What came from the service: frames, events, readings of the worker."""

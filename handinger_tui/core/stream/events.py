@@ -1,0 +1,303 @@
+"""Events: what a frame means, in one vocabulary for every dialect.
+
+Four families, one per function of the reducer: `Talk` (text and reasoning),
+`Work` (tools), `Evidence` (sources, files, data), `Life` (message, step, end).
+What no dialect understands becomes `Unknown` and keeps its raw text.
+Names follow the AI SDK UI message stream (see tests/wire/README.md), because
+it is the richest dialect; the others map onto it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import field
+
+from handinger_tui.core.jsontext import Json
+from handinger_tui.core.record import dataclass
+from handinger_tui.core.stream.worker_snapshot import Snapshot
+
+JsonObject = dict[str, Json]
+
+
+# -- Talk --------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class TextStarted:
+    """A text part opens; `key` is valid only until it ends, and may come back later."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextGrew:
+    """`delta` belongs to the open text `key`; without an open one it opens one."""
+
+    key: str
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextEnded:
+    """The text `key` is complete; `citations` as on the wire (7.0.138+)."""
+
+    key: str
+    citations: tuple[JsonObject, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TextReplaced:
+    """The whole text of the open part `key` is now `text` (dialects that resend it)."""
+
+    key: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningStarted:
+    """As TextStarted, in a name space of its own."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningGrew:
+    """As TextGrew."""
+
+    key: str
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningEnded:
+    """As TextEnded."""
+
+    key: str
+
+
+Talk = TextStarted | TextGrew | TextEnded | TextReplaced | ReasoningStarted | ReasoningGrew | ReasoningEnded
+
+
+# -- Work --------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class ToolStarted:
+    """A call is being written; its input follows in pieces or at once."""
+
+    call_id: str
+    name: str
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolInputGrew:
+    """A piece of the input's JSON text."""
+
+    call_id: str
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolInputReady:
+    """The input is complete. `name` may be empty where the dialect does not repeat it."""
+
+    call_id: str
+    name: str
+    input: Json
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolApproval:
+    """Approval asked for (`approved` None) or answered."""
+
+    call_id: str
+    approval_id: str
+    approved: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutput:
+    """A result; a preliminary one will be replaced. The last counts."""
+
+    call_id: str
+    output: Json
+    preliminary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFailed:
+    """The call failed. `input` is what came, where the input itself was at fault."""
+
+    call_id: str
+    error: str
+    name: str = ""
+    input: Json = None
+    has_input: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDenied:
+    """The user or the service refused the call."""
+
+    call_id: str
+
+
+Work = ToolStarted | ToolInputGrew | ToolInputReady | ToolApproval | ToolOutput | ToolFailed | ToolDenied
+
+
+# -- Evidence ----------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class SourceFound:
+    """`url` is None for a document source, which has media_type and filename."""
+
+    source_id: str
+    url: str | None
+    title: str | None = None
+    media_type: str | None = None
+    filename: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileMade:
+    """`url` may be http(s), a data: URL or anything a server writes; never trusted."""
+
+    url: str
+    media_type: str
+    filename: str | None = None
+    size: int | None = None
+    """Bytes."""
+    in_reasoning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DataArrived:
+    """`name` is the type as on the wire (data-…). Transient data is never stored as a part."""
+
+    name: str
+    data: Json
+    data_id: str | None = None
+    transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CustomArrived:
+    """A part of a kind we only keep (custom, steering-message)."""
+
+    kind: str
+    raw: JsonObject
+
+
+Evidence = SourceFound | FileMade | DataArrived | CustomArrived
+
+
+# -- Life --------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class MessageStarted:
+    """An assistant message begins or goes on; `message_id` None keeps the current one."""
+
+    message_id: str | None = None
+    metadata: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStored:
+    """A whole stored UIMessage of a replay, as on the wire ({id, role, parts|content})."""
+
+    message: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """One model call begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    """… and ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepReset:
+    """Take back every part since the last StepStarted."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataMerged:
+    """Deep-merge into the message's metadata."""
+
+    metadata: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class UsageReported:
+    """Token counts found in the stream itself, in the dialect's own spelling.
+
+    They describe this turn's model calls, never money, and are shown only
+    where no Worker reports usage.
+    """
+
+    usage: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRead:
+    """A Worker snapshot inside a stream: it replaces the answer so far."""
+
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The message is complete (`reason` as on the wire; closes nothing by itself)."""
+
+    reason: str | None = None
+    metadata: JsonObject = field(default_factory=dict)
+    incomplete: str | None = None
+    """Why the service itself calls the answer incomplete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted:
+    """The run was cancelled on the server."""
+
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The service reports an error in the stream; more may follow."""
+
+    text: str
+    in_message: bool = True
+    """False where the stream itself failed (cf-streams `event: error`): the turn's
+    fault, but no error text of the message."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDone:
+    """A terminator ([DONE], event: done): nothing more is owed."""
+
+
+Life = (
+    MessageStarted
+    | MessageStored
+    | StepStarted
+    | StepFinished
+    | StepReset
+    | MetadataMerged
+    | UsageReported
+    | WorkerRead
+    | Finished
+    | Aborted
+    | Failed
+    | StreamDone
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Kept and skipped. `undecodable` marks text that should have been JSON and was not."""
+
+    kind: str
+    raw: str
+    undecodable: bool = False
+
+
+StreamEvent = Talk | Work | Evidence | Life | Unknown

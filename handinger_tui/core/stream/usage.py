@@ -1,0 +1,150 @@
+"""Usage and costs: numbers the service reported, exact, and None where it did not.
+
+Unknown is not zero: every member is None until a valid number arrived, and
+arithmetic with None stays None. Source of the members: the seed page
+"Continue a worker" (nine usage members, four cost categories); durationMs
+since Python SDK 0.3.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from operator import add, sub
+from typing import Any, ClassVar, Final, Self
+
+from handinger_tui.core.jsontext import Json
+from handinger_tui.core.money.amounts import tidy
+from handinger_tui.core.record import dataclass
+
+
+def amount(value: Json) -> Decimal | None:
+    """A reported amount (USD, credits): a finite number from 0, else None.
+
+    Strings, booleans, NaN, infinities and negatives are not numbers here.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | float):
+        return None
+    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    return number if number.is_finite() and number >= 0 and number.adjusted() < MAX_DIGITS else None
+
+
+MAX_DIGITS: Final = 60
+"""Amounts of more integer digits are noise, not money."""
+TOO_MANY: Final = 10**MAX_DIGITS
+
+
+def count(value: Json) -> int | None:
+    """A reported count (tokens, steps, milliseconds): a whole number from 0, else None."""
+    if type(value) is int:
+        # As below, for what nearly all are.
+        return value if 0 <= value < TOO_MANY else None
+    number = amount(value)
+    return int(number) if number is not None and number == number.to_integral_value() else None
+
+
+class _Numbers:
+    """Member-wise arithmetic shared by Usage and Costs; None is contagious."""
+
+    __slots__ = ()
+    __match_args__: ClassVar[tuple[str, ...]]
+
+    @property
+    def members(self) -> tuple[Any, ...]:
+        """Every number, in order. Asked for each turn of a session: `fields` takes five times as long."""
+        return tuple([getattr(self, name) for name in self.__match_args__])
+
+    def _combine(self, other: Self, operation: Callable[[Any, Any], Any]) -> Self:
+        pairs = zip(self.members, other.members, strict=True)
+        return type(self)(*[None if a is None or b is None else operation(a, b) for a, b in pairs])
+
+    def tidied(self) -> Self:
+        """The same numbers; amounts as `money.tidy` has them, counts as they are."""
+        return type(self)(*[tidy(value) if isinstance(value, Decimal) else value for value in self.members])
+
+    def __add__(self, other: Self) -> Self:
+        return self._combine(other, add)
+
+    def __sub__(self, other: Self) -> Self:
+        return self._combine(other, sub)
+
+    def known(self) -> dict[str, Decimal | int]:
+        """The members that were reported, by name."""
+        named = zip(self.__match_args__, self.members, strict=True)
+        return {name: value for name, value in named if value is not None}
+
+    def filled_from(self, earlier: Self) -> Self:
+        """The same numbers; a member that is missing here is taken from `earlier`."""
+        pairs = zip(self.members, earlier.members, strict=True)
+        return type(self)(*[before if now is None else now for now, before in pairs])
+
+    def falls_below(self, earlier: Self) -> bool:
+        """True when any member known on both sides is smaller than it was in `earlier`."""
+        before, now = earlier.known(), self.known()
+        return any(now[name] < before[name] for name in before.keys() & now.keys())
+
+
+@dataclass(frozen=True, slots=True)
+class Usage(_Numbers):
+    """What a Worker says it used; tokens and steps are counts, cost in USD."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    total_tokens: int | None = None
+    steps: int | None = None
+    credits: Decimal | None = None
+    cost_usd: Decimal | None = None
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Costs(_Numbers):
+    """The four cost categories in USD."""
+
+    model_usd: Decimal | None = None
+    tool_usd: Decimal | None = None
+    sandbox_usd: Decimal | None = None
+    internal_usd: Decimal | None = None
+
+    def total(self) -> Decimal | None:
+        """The sum of all four, None unless all four are known."""
+        parts = (self.model_usd, self.tool_usd, self.sandbox_usd, self.internal_usd)
+        known = [part for part in parts if part is not None]
+        return sum(known, Decimal(0)) if len(known) == len(parts) else None
+
+
+NO_USAGE: Final = Usage()
+NO_COSTS: Final = Costs()
+ZERO_USAGE: Final = Usage(0, 0, 0, 0, 0, 0, 0, Decimal(0), Decimal(0), 0)
+"""What a worker had used before its first turn: true zeros, not unknowns."""
+ZERO_COSTS: Final = Costs(Decimal(0), Decimal(0), Decimal(0), Decimal(0))
+
+_USAGE_COUNTS: Final = {
+    "input_tokens": "inputTokens",
+    "output_tokens": "outputTokens",
+    "reasoning_tokens": "reasoningTokens",
+    "cache_read_tokens": "cacheReadTokens",
+    "cache_write_tokens": "cacheWriteTokens",
+    "total_tokens": "totalTokens",
+    "steps": "steps",
+    "duration_ms": "durationMs",
+}
+
+
+def usage_of(wire: Mapping[str, Json]) -> Usage:
+    """Read the `usage` member of a Worker; anything odd in it stays None."""
+    counts = {ours: count(wire.get(theirs)) for ours, theirs in _USAGE_COUNTS.items()}
+    return Usage(**counts, credits=amount(wire.get("credits")), cost_usd=amount(wire.get("costUsd")))
+
+
+def costs_of(wire: Mapping[str, Json]) -> Costs:
+    """Read the `costs` member of a Worker."""
+    return Costs(
+        model_usd=amount(wire.get("modelCostUsd")),
+        tool_usd=amount(wire.get("toolCostUsd")),
+        sandbox_usd=amount(wire.get("sandboxCostUsd")),
+        internal_usd=amount(wire.get("internalCostUsd")),
+    )

@@ -1,0 +1,241 @@
+"""Snapshot: one Worker as read at one moment, with nothing taken on trust.
+
+Every member but the object itself may be absent, null, new or of the wrong
+type (`chaos`: null-everywhere, wrong-types); what cannot be read is None or
+empty, never an exception.
+"""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import Final
+
+from handinger_tui.core.jsontext import Json, as_list, as_object, as_text, dump, parse_exact
+from handinger_tui.core.record import dataclass
+from handinger_tui.core.stream.usage import NO_COSTS, NO_USAGE, Costs, Usage, costs_of, count, usage_of
+
+JsonObject = dict[str, Json]
+
+BUSY: Final = frozenset({"running", "pending", "queued", "in_progress", "starting"})
+FAILED: Final = frozenset({"error", "failed", "aborted", "cancelled", "canceled"})
+ENDED: Final = FAILED | {"completed", "incomplete"}
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFile:
+    """A file the worker lists. `size` in bytes where a server tells it (SDK 0.23.0+)."""
+
+    filename: str | None
+    media_type: str
+    url: str
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSource:
+    """A source the worker lists."""
+
+    source_id: str
+    url: str
+    title: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """`raw` is the Worker object with exact numbers (see `jsontext.parse_exact`)."""
+
+    worker_id: str | None = None
+    status: str | None = None
+    running_flag: bool | None = None
+    output_text: str | None = None
+    error: str | None = None
+    incomplete: str | None = None
+    title: str | None = None
+    url: str | None = None
+    messages: tuple[JsonObject, ...] = ()
+    lists_messages: bool = False
+    """The Worker came with a list of messages, even an empty one."""
+    files: tuple[WorkerFile, ...] = ()
+    sources: tuple[WorkerSource, ...] = ()
+    usage: Usage = NO_USAGE
+    costs: Costs = NO_COSTS
+    structured_output: Json = None
+    metadata: JsonObject = field(default_factory=dict)
+    created_at: int | None = None
+    """Unix time in milliseconds (seconds on the wire below 1e11)."""
+
+    @property
+    def busy(self) -> bool:
+        """True unless the worker says it is done.
+
+        `running` decides where it is a boolean. Without it an unknown status counts as busy, and a
+        worker without a status is done when it has an answer or an error to show.
+        """
+        if self.running_flag is not None:
+            return self.running_flag
+        if self.status is None:
+            return not self.output_text and self.error is None
+        return self.status not in ENDED
+
+    @property
+    def unfinished(self) -> bool:
+        """The status names no end of a run, whether or not the worker is busy: pending, queued, a new one."""
+        return self.status is not None and self.status not in ENDED
+
+    @property
+    def unused(self) -> bool:
+        """Nothing shows that the worker was ever used: an empty list of messages, no answer, no usage."""
+        shown = self.messages or self.output_text or self.error or any(self.usage.known().values())
+        return self.lists_messages and not shown
+
+    @property
+    def silent(self) -> bool:
+        """It tells nothing of how the worker is: no status, no text, no error, no messages."""
+        told = (self.status, self.running_flag, self.output_text, self.error)
+        return all(value is None for value in told) and not self.messages
+
+    @property
+    def failed(self) -> bool:
+        """The service reports that the run went wrong."""
+        return self.error is not None or self.status in FAILED
+
+
+def is_worker(value: Json) -> bool:
+    """An object that says it is a Worker, or that has a Worker's unmistakable members."""
+    box = as_object(value)
+    if box.get("object") == "worker":
+        return True
+    return "status" in box and ("output_text" in box or "running" in box) and "type" not in box
+
+
+WRAPPERS: Final = ("worker", "data")
+"""Members under which an answer or an event may hold the Worker."""
+
+
+def worker_in(wire: JsonObject) -> JsonObject | None:
+    """The Worker that an object is or holds, None where it says nothing of one."""
+    if is_worker(wire):
+        return wire
+    inner = (as_object(wire.get(wrapper)) for wrapper in WRAPPERS)
+    return next((worker for worker in inner if is_worker(worker)), None)
+
+
+def snapshot_of(answer: JsonObject) -> Snapshot:
+    """Read a Worker, bare or wrapped, as parsed by `parse_exact`."""
+    wire = worker_in(answer) or answer
+    running = wire.get("running")
+    return Snapshot(
+        worker_id=as_text(wire.get("id")),
+        status=as_text(wire.get("status")),
+        running_flag=running if isinstance(running, bool) else None,
+        output_text=_output_text(wire),
+        error=reason_text(wire.get("error")),
+        incomplete=reason_text(wire.get("incomplete_details")),
+        title=as_text(wire.get("title")),
+        url=as_text(wire.get("url")),
+        messages=tuple(item for item in as_list(wire.get("messages")) if isinstance(item, dict)),
+        lists_messages=isinstance(wire.get("messages"), list),
+        files=tuple(_files(wire)),
+        sources=tuple(_sources(wire)),
+        usage=usage_of(as_object(wire.get("usage"))),
+        costs=costs_of(as_object(wire.get("costs"))),
+        structured_output=wire.get("structured_output"),
+        metadata=as_object(wire.get("metadata")),
+        created_at=_milliseconds(wire.get("created_at")),
+    )
+
+
+ANOTHER_WORKER: Final = "The service answered for another worker than the one asked for; that was not used."
+
+
+def names_another(named: str | None, asked: str | None) -> bool:
+    """Whether an answer is about another worker than the one asked for. One without an id is not."""
+    return named is not None and asked is not None and named != asked
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerBody:
+    """A body that tells of a Worker: its text as it came, the object in it, and what that says.
+
+    Long ones are parsed once, where they arrive; `wire` is as parsed by `parse_exact`, and never changed.
+    """
+
+    text: str
+    wire: JsonObject
+    snapshot: Snapshot
+
+
+def body_of(text: str, wire: JsonObject | None = None) -> WorkerBody:
+    """Read a body; `wire` where it is parsed already. What is JSON and no object says nothing.
+
+    Raises:
+        NotJson
+    """
+    told = as_object(parse_exact(text)) if wire is None else wire
+    return WorkerBody(text, told, snapshot_of(told))
+
+
+def _output_text(wire: JsonObject) -> str | None:
+    text = as_text(wire.get("output_text"))
+    if text is not None:
+        return text
+    pieces = [
+        as_text(as_object(piece).get("text"))
+        for item in as_list(wire.get("output"))
+        for piece in as_list(as_object(item).get("content"))
+        if as_object(piece).get("type") == "output_text"
+    ]
+    known = [piece for piece in pieces if piece is not None]
+    return "".join(known) if known else None
+
+
+def _files(wire: JsonObject) -> list[WorkerFile]:
+    found = []
+    for item in map(as_object, as_list(wire.get("files"))):
+        url = as_text(item.get("url"))
+        if url is not None:
+            media_type = as_text(item.get("mediaType")) or "application/octet-stream"
+            found.append(WorkerFile(as_text(item.get("filename")), media_type, url, count(item.get("size"))))
+    return found
+
+
+def _sources(wire: JsonObject) -> list[WorkerSource]:
+    found = []
+    for item in map(as_object, as_list(wire.get("sources"))):
+        url = as_text(item.get("url"))
+        if url is not None:
+            found.append(WorkerSource(as_text(item.get("id")) or "", url, as_text(item.get("title"))))
+    return found
+
+
+REASON_KEYS: Final = ("message", "msg", "reason", "detail", "error", "errors", "issues", "title", "code")
+
+
+def reason_text(value: Json) -> str | None:
+    """One sentence out of an error of unknown shape; None for null and emptiness."""
+    if value is False or value in (None, {}, [], ""):
+        return None
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        for key in REASON_KEYS:
+            inner = reason_text(value.get(key))
+            if inner is not None:
+                return inner
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(_issue_text, value[:5]))) or None
+    return dump(value)
+
+
+def _issue_text(issue: Json) -> str | None:
+    text = reason_text(issue)
+    path = as_list(as_object(issue).get("path")) or as_list(as_object(issue).get("loc"))
+    where = ".".join(str(step) for step in path)
+    return f"{where}: {text}" if where and text else text
+
+
+def _milliseconds(value: Json) -> int | None:
+    number = count(value)
+    if number is None or number > 10**15:
+        return None
+    return number if number >= 10**11 else number * 1000

@@ -1,0 +1,90 @@
+"""Outcome: how a turn ended, judged from what is known of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from handinger_tui.core.jsontext import Json, as_text
+from handinger_tui.core.turns.turn import Fault, Kind, ToolPart, ToolState, Turn, TurnStatus
+
+JsonObject = dict[str, Json]
+
+CUT_SHORT: Final = frozenset(
+    {"length", "content-filter", "interrupted", "max_output_tokens", "content_filter"}
+)
+"""Finish reasons that mean: the answer is not whole."""
+
+
+def judge(turn: Turn) -> tuple[TurnStatus, Fault | None]:
+    """Status and fault of a turn whose answer has ended, by the service's own words."""
+    said = failure_text(turn)
+    if said is not None:
+        return TurnStatus.FAILED, Fault(Kind.STREAM_ERROR, said)
+    reason = incomplete_reason(turn)
+    if reason is not None:
+        return TurnStatus.INCOMPLETE, Fault(Kind.INCOMPLETE, reason)
+    return TurnStatus.COMPLETED, None
+
+
+def failure_text(turn: Turn) -> str | None:
+    """The service's words for a turn that went wrong, None when it did not."""
+    if turn.errors:
+        return turn.errors[-1]
+    if turn.aborted:
+        return turn.abort_reason or "The run was aborted on the server."
+    snapshot = turn.snapshot
+    if snapshot is not None and snapshot.failed and not snapshot.busy:
+        return snapshot.error or f"The worker reports the status {snapshot.status}."
+    if turn.finish_reason == "error":
+        return "The worker reports that the answer ended with an error."
+    return None
+
+
+def ended_well(turn: Turn) -> bool:
+    """The stream said that the answer is complete, and nothing of a failure."""
+    return turn.finished and not (turn.errors or turn.aborted or turn.finish_reason == "error")
+
+
+def incomplete_reason(turn: Turn) -> str | None:
+    """Why an answer that ended is not whole, None when it is."""
+    if turn.incomplete is not None:
+        return turn.incomplete
+    snapshot = turn.snapshot
+    if snapshot is not None and not snapshot.busy:
+        if snapshot.incomplete is not None:
+            return snapshot.incomplete
+        if snapshot.status == "incomplete":
+            return "The worker calls its answer incomplete."
+    if turn.finish_reason in CUT_SHORT:
+        return f"The answer was cut short ({turn.finish_reason})."
+    if any(isinstance(p, ToolPart) and p.state is ToolState.APPROVAL_REQUESTED for p in turn.parts):
+        return "A tool call waits for an approval that cannot be given from here."
+    return None
+
+
+def fault_of(said: JsonObject) -> Fault | None:
+    """Read a fault from a note; the inverse of `fault_object`."""
+    kind = as_text(said.get("kind"))
+    if kind is None:
+        return None
+    status, wait = said.get("http_status"), said.get("retry_after_s")
+    return Fault(
+        kind=Kind(kind),
+        message=as_text(said.get("message")) or "",
+        http_status=status if isinstance(status, int) else None,
+        retry_after_s=float(wait) if isinstance(wait, int | float) else None,
+        may_have_been_charged=said.get("may_have_been_charged") is not False,
+    )
+
+
+def fault_object(fault: Fault | None) -> JsonObject | None:
+    """A fault as JSON: the `error` object of the headless result."""
+    if fault is None:
+        return None
+    return {
+        "kind": str(fault.kind),
+        "message": fault.message,
+        "http_status": fault.http_status,
+        "retry_after_s": fault.retry_after_s,
+        "may_have_been_charged": fault.may_have_been_charged,
+    }

@@ -1,0 +1,146 @@
+"""Session: what we keep for one conversation with a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from decimal import Decimal
+from itertools import compress, count
+from operator import attrgetter, is_not
+from typing import Final
+
+from handinger_tui.core.record import dataclass
+from handinger_tui.core.replacing import replace
+from handinger_tui.core.turns.turn import LIVE, Turn, TurnStatus
+
+_STATUS: Final = attrgetter("status")
+
+
+def same_front(old: Sequence[object], new: Sequence[object]) -> int:
+    """How many values from the first on are the very same objects in both."""
+    return next(compress(count(), map(is_not, old, new)), min(len(old), len(new)))
+
+
+def with_status(turns: Sequence[Turn], statuses: Collection[TurnStatus]) -> Iterator[Turn]:
+    """Those of the turns that are in one of these, in order."""
+    return compress(turns, map(statuses.__contains__, map(_STATUS, turns)))
+
+
+def any_with_status(turns: Sequence[Turn], statuses: frozenset[TurnStatus]) -> bool:
+    """Whether one of the turns is in one of these; the newest are asked first."""
+    return not statuses.isdisjoint(map(_STATUS, reversed(turns)))
+
+
+# Without slots, for `swap`.
+@dataclass(frozen=True)
+class Session:
+    """`session_id` is ours; `worker_id` is None until the service told it."""
+
+    session_id: str
+    created_ms: int
+    worker_id: str | None = None
+    task_id: str | None = None
+    generation: str = "workers"
+    base_url: str = ""
+    title: str = ""
+    turns: tuple[Turn, ...] = ()
+    updated_ms: int = 0
+    unread: bool = False
+
+    @property
+    def current(self) -> Turn | None:
+        """The newest turn."""
+        return self.turns[-1] if self.turns else None
+
+    @property
+    def sent(self) -> Turn | None:
+        """The newest turn that the service may know of; messages that never left may be newer."""
+        return next((turn for turn in reversed(self.turns) if turn.may_spend), None)
+
+    @property
+    def busy(self) -> bool:
+        """A turn is being worked on by us right now."""
+        return any_with_status(self.turns, LIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A turn whose prompt or answer holds all terms; `excerpt` is one line around the first."""
+
+    session_id: str
+    turn_id: str
+    title: str
+    created_ms: int
+    excerpt: str
+
+
+def put_turn(session: Session, turn: Turn) -> Session:
+    """Replace the turn with the same id, or append it; other turns keep their identity."""
+    for at in range(len(session.turns) - 1, -1, -1):
+        if session.turns[at].turn_id == turn.turn_id:
+            turns = (*session.turns[:at], turn, *session.turns[at + 1 :])
+            return replace(session, turns=turns, worker_id=turn.worker_id or session.worker_id)
+    return replace(session, turns=(*session.turns, turn), worker_id=turn.worker_id or session.worker_id)
+
+
+def was_overtaken(session: Session, turn_id: str) -> bool:
+    """A later turn of the session was started before this queued one."""
+    later = False
+    for turn in reversed(session.turns):
+        if turn.turn_id == turn_id:
+            return later
+        later = later or turn.status is not TurnStatus.QUEUED
+    return False
+
+
+def place_last(session: Session, turn_id: str) -> Session:
+    """The session with one turn moved to the end."""
+    others = tuple(turn for turn in session.turns if turn.turn_id != turn_id)
+    moved = tuple(turn for turn in session.turns if turn.turn_id == turn_id)
+    return replace(session, turns=(*others, *moved))
+
+
+def take_place(session: Session, turn_id: str, of: str) -> Session:
+    """The session with one turn in the place of another, which moves to the end."""
+    new = next(turn for turn in session.turns if turn.turn_id == turn_id)
+    old = next(turn for turn in session.turns if turn.turn_id == of)
+    others = tuple(turn for turn in session.turns if turn is not new)
+    turns = tuple(new if turn is old else turn for turn in others)
+    return replace(session, turns=(*turns, old))
+
+
+def with_kept_turns(kept: Session, entered: Session) -> tuple[Turn, ...]:
+    """The turns of `entered`; those that are equal in `kept` keep their identity."""
+    before = {turn.turn_id: turn for turn in kept.turns}
+    return tuple(before[turn.turn_id] if before.get(turn.turn_id) == turn else turn for turn in entered.turns)
+
+
+def title_from(prompt: str) -> str:
+    """A session's first title: the first line of its first prompt, at most 60 characters."""
+    line = next((stripped for line in prompt.splitlines() if (stripped := line.strip())), "")
+    return line if len(line) <= 60 else line[:59] + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """One row of a session list, read without folding any frame.
+
+    `cost_usd` and `credits` sum the known charges; `unpriced` and `uncredited`
+    count the turns whose final figure is not known, so that the sums can say
+    that they have gaps. `last_status` is None in a session without turns; `live`:
+    some turn was never settled (it runs, or the program died).
+    """
+
+    session_id: str
+    worker_id: str | None
+    title: str
+    created_ms: int
+    updated_ms: int
+    turns: int
+    last_status: TurnStatus | None
+    cost_usd: Decimal | None = None
+    credits: Decimal | None = None
+    unpriced: int = 0
+    unread: bool = False
+    base_url: str = ""
+    uncredited: int = 0
+    live: bool = False

@@ -1,0 +1,380 @@
+"""Charges, and exact sums over turns with their gaps, in the groups that people ask for."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import Decimal, InvalidOperation
+from typing import Final
+
+from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse
+from handinger_tui.core.money.amounts import INT64_MAX, Total
+from handinger_tui.core.money.attribution import Reading
+from handinger_tui.core.money.spending import Bucket, By, Spent, Sum, TurnCharge, Which
+from handinger_tui.core.money.typical_cost import Spread, Usual, spread
+from handinger_tui.core.record import dataclass
+from handinger_tui.core.replacing import replace
+from handinger_tui.core.stream.usage import Costs, Usage
+from handinger_tui.core.turns.turn import FREE, LIVE, Trigger, TurnStatus
+from handinger_tui.ledger.charge_writer import AMOUNTS, COUNTS, TOLD
+from handinger_tui.ledger.rows import (
+    Cell,
+    Row,
+    pack,
+    pack_optional,
+    reading_of,
+    scaled,
+    status_of,
+    trigger_of,
+    unpack,
+    unpack_optional,
+    whole,
+    whole_optional,
+)
+
+_FIRST_MS: Final = -62_000_000_000_000
+_LAST_MS: Final = 253_000_000_000_000
+"""Years 5 and 9987: a clock that says something beyond counts as this."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """From `start_ms` (included) to `end_ms` (not); `name` is "2026-11-25"."""
+
+    name: str
+    start_ms: int
+    end_ms: int
+
+
+def day_at(at_ms: int, zone: tzinfo | None) -> Day:
+    """The local day of a moment. `zone` None: the machine's own. A day may have 23 or 25 hours."""
+    sane = timedelta(milliseconds=min(max(at_ms, _FIRST_MS), _LAST_MS))
+    day = (_EPOCH + sane).astimezone(zone).date()
+    start, end = _midnight_ms(day, zone), _midnight_ms(day + timedelta(days=1), zone)
+    return Day(day.isoformat(), start, max(end, at_ms + 1))
+
+
+def _midnight_ms(day: date, zone: tzinfo | None) -> int:
+    # Where clocks go forward at midnight there is none: `timestamp` then tells when the day begins,
+    # but `astimezone` of a time without a zone an hour before that.
+    return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000
+
+
+_CONDITIONS: Final = {
+    "since_ms": "at_ms >= :since_ms",
+    "until_ms": "at_ms < :until_ms",
+    "session_id": "session_id = :session_id",
+    "worker_id": "worker_id = :worker_id",
+    "budget": "budget = :budget",
+    "simulated": "simulated = :simulated",
+}
+Parameters = dict[str, Cell]
+
+
+def condition(which: Which, *, by_time: bool = False) -> tuple[str, Parameters]:
+    """The WHERE clause over `turn_totals` ("" for all) and its parameters.
+
+    `by_time` keeps the planner at the index of times, for queries that go day by day.
+    """
+    cells: Parameters = {
+        "since_ms": which.since_ms,
+        "until_ms": which.until_ms,
+        "session_id": pack_optional(which.session_id),
+        "worker_id": pack_optional(which.worker_id),
+        "budget": pack_optional(which.budget),
+        "simulated": which.simulated,
+    }
+    asked: Parameters = {name: value for name, value in cells.items() if value is not None}
+    away = {name: "+" if by_time and not name.endswith("_ms") else "" for name in asked}
+    terms = [away[name] + _CONDITIONS[name] for name in asked]
+    return ("WHERE " + " AND ".join(terms) if terms else ""), asked
+
+
+def split(name: str) -> str:
+    """One number summed as millions and rest: SUM raises on overflow, and hostile amounts reach 2^63."""
+    return f"SUM({name} / 1000000) AS {name}_high, SUM({name} % 1000000) AS {name}_low"
+
+
+def gaps(name: str) -> str:
+    """How many turns of a group are not fully known in one number; NULL over no turns."""
+    return f"SUM(1 - (told >> {TOLD.index(name)} & 1)) AS {name}_gaps"
+
+
+PLACES: Final = {name: 12 if name.endswith("_pico") else 6 if name == "micro_credits" else 0 for name in TOLD}
+SUMS_OF_SPENT: Final = ", ".join(f"{split(name)}, {gaps(name)}" for name in ("usd_pico", "micro_credits"))
+
+
+def spent(connection: sqlite3.Connection, which: Which) -> Spent:
+    """Exact sums. A turn counts at the time of its first charge, with all its corrections."""
+    where, cells = condition(which)
+    sql = f"SELECT COUNT(*) AS turns, {SUMS_OF_SPENT} FROM turn_totals {where}"  # noqa: S608  # constants
+    return spent_of(connection.execute(sql, cells).fetchone())
+
+
+def spent_of(row: Row) -> Spent:
+    """A row of `turns` and `SUMS_OF_SPENT`."""
+    return Spent(row["turns"], _total(row, "usd_pico"), _total(row, "micro_credits"))
+
+
+def _total(row: Row, name: str) -> Total:
+    if not row["turns"]:
+        return Total(Decimal(0))
+    return Total(scaled(row[f"{name}_high"], row[f"{name}_low"], PLACES[name]), row[f"{name}_gaps"])
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """One row of the record.
+
+    `usage` and `costs` are the turn as known then; `usd` and `credits` what this
+    row adds (for a correction the difference), None where unknown. `final`: the
+    worker had finished. `base_url` is "" in rows of before it was recorded.
+    """
+
+    charge_id: int
+    correction: bool
+    turn_id: str
+    session_id: str
+    worker_id: str | None
+    base_url: str
+    at_ms: int
+    status: TurnStatus
+    budget: str | None
+    trigger: Trigger
+    reading: Reading
+    final: bool
+    usd: Decimal | None
+    credits: Decimal | None
+    usage: Usage
+    costs: Costs
+    sources: int | None
+    elapsed_ms: int | None
+
+
+def charges(connection: sqlite3.Connection, which: Which) -> list[Charge]:
+    """The rows of the turns that `which` names, oldest first."""
+    named, cells = condition(which)
+    rows = connection.execute(
+        f"SELECT * FROM charges WHERE turn_id IN (SELECT turn_id FROM turn_totals {named}) ORDER BY id",  # noqa: S608  # constants
+        cells,
+    )
+    return [_charge(row) for row in rows]
+
+
+_COST_MEMBERS: Final = ("model_usd", "tool_usd", "sandbox_usd", "internal_usd")
+
+
+def _charge(row: Row) -> Charge:
+    amounts = _amounts(row["exact"])
+    counts = {name: None if amounts.get(name) is None else int(amounts[name] or 0) for name in COUNTS}
+    return Charge(
+        charge_id=row["id"],
+        correction=row["kind"] == "correction",
+        turn_id=unpack(row["turn_id"]),
+        session_id=unpack(row["session_id"]),
+        worker_id=unpack_optional(row["worker_id"]),
+        base_url=unpack(row["base_url"] or ""),
+        at_ms=whole(row["at_ms"]),
+        status=status_of(row["status"]),
+        budget=unpack_optional(row["budget"]),
+        trigger=trigger_of(row["started_by"]),
+        reading=reading_of(row["reading"]),
+        final=bool(row["final"]),
+        usd=_shifted(row["usd_pico"], 12),
+        credits=_shifted(row["micro_credits"], 6),
+        usage=Usage(**counts, credits=amounts.get("credits"), cost_usd=amounts.get("cost_usd")),
+        costs=Costs(**{name: amounts.get(name) for name in _COST_MEMBERS}),
+        sources=whole_optional(row["sources"]),
+        elapsed_ms=whole_optional(row["elapsed_ms"]),
+    )
+
+
+def _amounts(exact: object) -> dict[str, Decimal | None]:
+    """The exact numbers of a row; none of them where the text is damaged."""
+    try:
+        texts = {name: as_text(value) for name, value in as_object(parse(unpack(exact))).items()}
+        amounts = {name: None if text is None else Decimal(text) for name, text in texts.items()}
+    except (NotJson, InvalidOperation):
+        return {}
+    return {name: amount for name, amount in amounts.items() if amount is None or amount.is_finite()}
+
+
+def _shifted(number: int | None, places: int) -> Decimal | None:
+    return None if number is None else scaled(0, number, places)
+
+
+_SCALES: Final = tuple(PLACES[name] for name in TOLD)
+_ALL_TOLD: Final = (1 << len(TOLD)) - 1
+
+_HEAD: Final = f"""
+    COUNT(*) AS turns, SUM(incomplete) AS incomplete, MIN(at_ms) AS first_ms, MAX(at_ms) AS last_ms,
+    SUM(told <> {_ALL_TOLD}) AS gappy
+"""
+_QUICK: Final = f"{_HEAD}, {', '.join(f'0 AS {name}_high, SUM({name}) AS {name}_low' for name in TOLD)}"
+_SAFE: Final = f"{_HEAD}, {', '.join(map(split, TOLD))}"
+"""The same where SUM would overflow; it takes twice as long."""
+_PLACES_OF_SUMS: Final = range(6, 6 + 2 * len(TOLD), 2)
+"""Where the sums begin in a row of a key and the sums."""
+_GAPS: Final = ", ".join(map(gaps, TOLD))
+_KEYS: Final = {
+    By.TURN: "turn_id",
+    By.SESSION: "session_id",
+    # As it stands in its index, NULL for a turn without one: nothing has to be sorted.
+    By.WORKER: "worker_id",
+    By.BUDGET: "COALESCE(budget, '')",
+    By.TRIGGER: f"COALESCE(started_by, '{Trigger.UNKNOWN}')",
+}
+_TITLES: Final = {
+    By.SESSION: "SELECT session_id, title FROM sessions",
+    By.TURN: "SELECT t.turn_id, s.title FROM turn_totals t JOIN sessions s USING (session_id)",
+}
+_NO_MONEY: Final = Decimal(0)
+_NO_GAPS: Final = (0,) * len(TOLD)
+
+
+def buckets(connection: sqlite3.Connection, by: By, which: Which, zone: tzinfo | None = None) -> list[Bucket]:
+    """Days in order of time; everything else the dearest first, unknown last. `zone` None: the machine's."""
+    if by is By.DAY:
+        return list(_days(connection, which, zone))
+    return sorted(_grouped(connection, by, which), key=_dearest_first)
+
+
+def _dearest_first(bucket: Bucket) -> tuple[bool, Decimal, str]:
+    known = bucket.usd.known
+    return (True, _NO_MONEY, bucket.key) if known is None else (False, -known, bucket.key)
+
+
+def _grouped(connection: sqlite3.Connection, by: By, which: Which) -> list[Bucket]:
+    key = _KEYS[by]
+    where, cells = condition(which)
+    rows = _summed(connection, f"SELECT {key} AS key, %s FROM turn_totals {where} GROUP BY {key}", cells)  # noqa: S608  # constants
+    gappy: dict[str | bytes | None, Sequence[int]] = {}
+    if any(row["gappy"] for row in rows):
+        # Asked apart: turns with gaps are few, and an index knows them.
+        some = f"{where} AND" if where else "WHERE"
+        sql = f"SELECT {_GAPS}, {key} AS key FROM turn_totals {some} told <> {_ALL_TOLD} GROUP BY {key}"  # noqa: S608  # constants
+        gappy = {row["key"]: row for row in connection.execute(sql, cells)}
+    titles = {row[0]: unpack(row[1]) for row in connection.execute(_TITLES[by])} if by in _TITLES else {}
+    return [
+        _bucket(unpack(row[0] or ""), row, gappy.get(row[0], _NO_GAPS), titles.get(row[0], ""))
+        for row in rows
+    ]
+
+
+def _summed(connection: sqlite3.Connection, sql: str, cells: Parameters) -> list[sqlite3.Row]:
+    """The rows of `sql` with the sums in the place of its %s: exact, whatever the amounts."""
+    try:
+        return connection.execute(sql % _QUICK, cells).fetchall()
+    except sqlite3.OperationalError:
+        # An overflow has no code of its own; anything else is raised again by the second one.
+        return connection.execute(sql % _SAFE, cells).fetchall()
+
+
+def _days(connection: sqlite3.Connection, which: Which, zone: tzinfo | None) -> Iterator[Bucket]:
+    """Day by day along the index of times: local days are cut exactly, whatever the clocks of `zone` do."""
+    # The planner takes one lower bound for the index: it has to be the one that moves.
+    where, cells = condition(replace(which, since_ms=None, until_ms=None), by_time=True)
+    # A damaged time is of no day.
+    whole_number = "typeof(at_ms) = 'integer'"
+    within = f"{where} {'AND' if where else 'WHERE'} at_ms >= :start AND at_ms < :end AND {whole_number}"
+    next_one = f"SELECT at_ms FROM turn_totals {within} ORDER BY at_ms LIMIT 1"  # noqa: S608  # constants
+    sums = f"SELECT NULL, %s FROM turn_totals {within}"  # noqa: S608  # constants
+    missing = f"SELECT {_GAPS} FROM turn_totals {within} AND told <> {_ALL_TOLD}"  # noqa: S608  # constants
+    start = -INT64_MAX if which.since_ms is None else which.since_ms
+    end = INT64_MAX if which.until_ms is None else which.until_ms
+    while row := connection.execute(next_one, cells | {"start": start, "end": end}).fetchone():
+        day = day_at(row["at_ms"], zone)
+        span = cells | {"start": row["at_ms"], "end": min(day.end_ms, end)}
+        (summed,) = _summed(connection, sums, span)
+        gappy: Sequence[int] = connection.execute(missing, span).fetchone() if summed["gappy"] else _NO_GAPS
+        yield _bucket(day.name, summed, gappy)
+        start = day.end_ms
+
+
+def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "") -> Bucket:
+    """From a row of anything and the sums, read by position: there may be one for every turn."""
+    sums = [
+        Sum(scaled(row[at], row[at + 1], places), gaps_of_it)
+        for at, places, gaps_of_it in zip(_PLACES_OF_SUMS, _SCALES, missing, strict=False)
+    ]
+    usd, credited, model, tool, sandbox, internal, tokens = sums
+    first_ms, last_ms = row[3], row[4]
+    return Bucket(
+        key, row[1], row[2], usd, credited, model, tool, sandbox, internal, tokens, first_ms, last_ms, title
+    )
+
+
+# -- turn by turn ------------------------------------------------------------------------
+def turn_charges(connection: sqlite3.Connection, which: Which, limit: int, offset: int) -> list[TurnCharge]:
+    """By the newest knowledge, newest turn first."""
+    where, cells = condition(which)
+    page = f"SELECT * FROM turn_totals {where} ORDER BY at_ms DESC, place DESC LIMIT :limit OFFSET :offset"  # noqa: S608  # constants
+    sql = (
+        f"SELECT t.*, s.title FROM ({page}) t LEFT JOIN sessions s USING (session_id)"  # noqa: S608  # constants
+        " ORDER BY t.at_ms DESC, t.place DESC"
+    )
+    rows = connection.execute(sql, cells | {"limit": limit, "offset": offset})
+    return [turn_charge(row) for row in rows]
+
+
+def turn_charge(row: Row) -> TurnCharge:
+    """A row of `turn_totals` with the title of its session."""
+    usd, credited, *costs = (_amount(row, name) for name in AMOUNTS)
+    return TurnCharge(
+        turn_id=unpack(row["turn_id"]),
+        session_id=unpack(row["session_id"]),
+        worker_id=unpack_optional(row["worker_id"]),
+        base_url=unpack(row["base_url"]),
+        at_ms=whole(row["at_ms"]),
+        status=status_of(row["status"]),
+        budget=unpack_optional(row["budget"]),
+        trigger=trigger_of(row["started_by"]),
+        reading=reading_of(row["reading"]),
+        known=bool(row["final"]),
+        corrections=whole(row["corrections"]),
+        usd=usd,
+        credits=credited,
+        usage=Usage(**{name: whole_optional(row[name]) for name in COUNTS}, credits=credited, cost_usd=usd),
+        costs=Costs(*costs),
+        sources=whole_optional(row["sources"]),
+        elapsed_ms=whole_optional(row["elapsed_ms"]),
+        title=unpack(row["title"] or ""),
+    )
+
+
+def _amount(row: Row, name: str) -> Decimal | None:
+    number: int | None = row[name]
+    return None if number is None else scaled(0, number, PLACES[name])
+
+
+NEWEST: Final = 100
+_LEFT_OUT: Final = ", ".join(f"'{status}'" for status in sorted(FREE | LIVE))
+_TURNS: Final = f"""
+    SELECT usd_pico, micro_credits, told FROM turn_totals
+     WHERE budget = :budget AND simulated = :simulated AND status NOT IN ({_LEFT_OUT})
+"""  # noqa: S608  # constants
+_NEWEST: Final = f" ORDER BY at_ms DESC, place DESC LIMIT {NEWEST}"
+
+
+def usual(connection: sqlite3.Connection, worker_id: str | None, budget: str, *, simulated: bool) -> Usual:
+    """Of the worker's turns that ended and may have cost something; of all workers' when it has none."""
+    cells: dict[str, Cell] = {"budget": pack(budget), "simulated": simulated}
+    rows: list[Row] = []
+    if worker_id is not None:
+        own = f"{_TURNS} AND worker_id = :worker {_NEWEST}"
+        rows = connection.execute(own, cells | {"worker": pack(worker_id)}).fetchall()
+    everywhere = not rows
+    if everywhere:
+        rows = connection.execute(_TURNS + _NEWEST, cells).fetchall()
+    return Usual(budget, _spread(rows, "usd_pico"), _spread(rows, "micro_credits"), everywhere)
+
+
+def _spread(rows: Iterable[Row], name: str) -> Spread:
+    return spread(scaled(0, row[name], PLACES[name]) if _told(row, name) else None for row in rows)
+
+
+def _told(row: Row, name: str) -> bool:
+    """A figure of a turn that had not finished is no amount that turns take."""
+    return bool(row["told"] >> TOLD.index(name) & 1)

@@ -1,0 +1,1 @@
+"""Migrations of the database, one module each. A released one is never edited."""

@@ -1,0 +1,116 @@
+"""Identity: which message of which worker a turn is, so that no remote turn is entered twice."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from handinger_tui.core.jsontext import NotJson, as_object, parse
+from handinger_tui.core.record import dataclass
+from handinger_tui.core.stream.frames import Note
+from handinger_tui.core.stream.messages import asked_as
+from handinger_tui.core.turns.remote_turn import RemoteTurn
+from handinger_tui.core.turns.session import Session
+from handinger_tui.ledger.rows import Cell, pack, pack_optional, unpack, unpack_optional
+
+
+def asked_key(prompt: object) -> str:
+    """A short text that is the same for texts that are the same prompt (`core.messages.asked_as`)."""
+    # With OpenSSL, 10 ms: not for a start.
+    from hashlib import sha256  # noqa: PLC0415 - see above
+
+    return sha256(asked_as(unpack(prompt)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The entry that a remote turn has already. `session_id` None: its session was removed."""
+
+    turn_id: str
+    session_id: str | None
+
+
+_SAME: Final = "base_url = :base_url AND worker_id = :worker_id AND asked = :asked"
+_ENTRY: Final = f"""
+    SELECT r.turn_id, (SELECT t.session_id FROM turns t WHERE t.turn_id = r.turn_id) AS session_id
+      FROM remote_turns r
+     WHERE {_SAME} AND (times = :times OR message_id = :message_id)
+     ORDER BY times = :times LIMIT 1
+"""  # noqa: S608  # constants
+_NAME: Final = f"""
+    UPDATE OR IGNORE remote_turns SET message_id = :message_id
+     WHERE {_SAME} AND times = :times AND message_id IS NULL
+"""  # noqa: S608  # constants
+_TAKEN: Final = f"SELECT 1 FROM remote_turns WHERE {_SAME} AND times = :times"  # noqa: S608  # constants
+_FREE: Final = f"SELECT MAX(times) + 1 FROM remote_turns WHERE {_SAME}"  # noqa: S608  # constants
+_CLAIM: Final = """
+    INSERT OR IGNORE INTO remote_turns (base_url, worker_id, asked, times, message_id, turn_id)
+    VALUES (:base_url, :worker_id, :asked, :times, :message_id, :turn_id)
+"""
+
+
+def entry_of(connection: sqlite3.Connection, session: Session, turn: RemoteTurn) -> Entry | None:
+    """The entry that `turn` has, in whatever session of the worker; None where it is new."""
+    cells = _cells(session.base_url, turn.order.worker_id or "", turn.order.prompt)
+    cells |= {"times": turn.order.seen_before or 0, "message_id": pack_optional(turn.message_id)}
+    row = connection.execute(_ENTRY, cells).fetchone()
+    if row is None:
+        return None
+    if turn.message_id is not None:
+        connection.execute(_NAME, cells)
+    return Entry(unpack(row["turn_id"]), unpack_optional(row["session_id"]))
+
+
+def enter(connection: sqlite3.Connection, session: Session, turn: RemoteTurn) -> None:
+    """Claim the place of a turn that has no entry (`entry_of`), in the same transaction."""
+    cells = _cells(session.base_url, turn.order.worker_id or "", turn.order.prompt)
+    cells |= {
+        "times": turn.order.seen_before or 0,
+        "message_id": pack_optional(turn.message_id),
+        "turn_id": pack(turn.order.turn_id),
+    }
+    connection.execute(_CLAIM, cells)
+
+
+def claim(connection: sqlite3.Connection, turn_id: str, worker_id: str, times: int | None) -> None:
+    """Say which message a turn of ours is, or will be: the one after `times` others with its text.
+
+    Where that place is taken, by a message of ours that is on its way as well, it is the next free
+    one; `times` None, where nobody looked, means the next one. A turn keeps the place it has.
+    """
+    row = connection.execute(
+        "SELECT t.prompt, s.base_url, r.times FROM turns t JOIN sessions s ON s.session_id = t.session_id"
+        " LEFT JOIN remote_turns r ON r.turn_id = t.turn_id WHERE t.turn_id = ?",
+        (pack(turn_id),),
+    ).fetchone()
+    if row is None or row["times"] is not None:
+        return
+    cells = _cells(unpack(row["base_url"]), worker_id, unpack(row["prompt"]))
+    cells |= {"times": times or 0, "message_id": None, "turn_id": pack(turn_id)}
+    if times is None or connection.execute(_TAKEN, cells).fetchone() is not None:
+        cells["times"] = connection.execute(_FREE, cells).fetchone()[0] or 0
+    connection.execute(_CLAIM, cells)
+
+
+def release(connection: sqlite3.Connection, turn_id: str) -> None:
+    """The turn never reached the worker: its place is free again."""
+    connection.execute("DELETE FROM remote_turns WHERE turn_id = ?", (pack(turn_id),))
+
+
+_ASKED: Final = (
+    "SELECT data FROM frames WHERE turn_id = ? AND framing = 'note' AND event = ? ORDER BY seq DESC LIMIT 1"
+)
+
+
+def times_asked(connection: sqlite3.Connection, turn_id: str) -> int | None:
+    """How often the worker had been asked the same before, by the look that the stored frames hold."""
+    row = connection.execute(_ASKED, (pack(turn_id), str(Note.ASKED))).fetchone()
+    try:
+        times = None if row is None else as_object(parse(unpack(row["data"]))).get("times")
+    except NotJson:
+        return None
+    return times if isinstance(times, int) else None
+
+
+def _cells(base_url: str, worker_id: str, prompt: str) -> dict[str, Cell]:
+    return {"base_url": pack(base_url), "worker_id": pack(worker_id), "asked": asked_key(prompt)}

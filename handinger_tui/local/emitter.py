@@ -1,0 +1,100 @@
+"""How a turn gets onto the stream: steps, parts and deltas, counted by the price table's rules."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from handinger_tui.local import ids, prices, stream
+
+if TYPE_CHECKING:
+    from handinger_tui.local.turns import Turn
+
+TOKENS_PER_SECOND = 60
+"""The speed of text at pace 1."""
+THINKING_SECONDS = 0.4
+"""The pause before each part and within each tool call at pace 1."""
+
+
+class Voice:
+    """Emits the chunks of one turn. `tool_used` makes the next words open a new step."""
+
+    def __init__(self, turn: Turn, pace: float) -> None:
+        """Speak for one turn; `pace` is the factor of all pauses."""
+        self.turn = turn
+        self.pace = pace
+        self.tool_used = False
+        self._characters = {
+            "input": len(turn.instruction.text),
+            "output": 0,
+            "reasoning": 0,
+            "read": 0,
+            "write": 0,
+        }
+        self._parts = 0
+        self._step_open = False
+
+    def open_step(self) -> None:
+        """Begin a step unless one is open; the first one charges for the instruction."""
+        if not self._step_open:
+            self.turn.emit({"type": "start-step"})
+            self.turn.counts.steps += 1
+            self.count("input", 0)
+            self._step_open, self.tool_used = True, False
+
+    def close_step(self) -> None:
+        """End the open step, if any."""
+        if self._step_open:
+            self.turn.emit({"type": "finish-step"})
+            self._step_open = False
+
+    async def talk(self, kind: str, text: str) -> None:
+        """Stream one whole part of `kind` text or reasoning."""
+        # Words after a tool's output are a new round of thinking.
+        if self.tool_used:
+            self.close_step()
+        await asyncio.sleep(THINKING_SECONDS * self.pace)
+        part_id = self.start_part(kind)
+        await self.stream_deltas(kind, part_id, text)
+        self.turn.emit({"type": f"{kind}-end", "id": part_id})
+
+    def start_part(self, kind: str) -> str:
+        """Open a part and return its id."""
+        self.open_step()
+        self._parts += 1
+        part_id = f"{kind}-{self._parts}"
+        self.turn.emit({"type": f"{kind}-start", "id": part_id})
+        return part_id
+
+    async def stream_deltas(self, kind: str, part_id: str, text: str) -> None:
+        """Stream text into an open part."""
+        counted = "reasoning" if kind == "reasoning" else "output"
+        for piece in stream.pieces(text):
+            self.count(counted, len(piece))
+            self.turn.emit({"type": f"{kind}-delta", "id": part_id, "delta": piece})
+            await self._breathe(len(piece))
+
+    async def stream_input(self, tool: str, call_id: str, given: dict[str, object]) -> None:
+        """Stream the input of a tool call as JSON text, then whole."""
+        self.open_step()
+        self.turn.emit({"type": "tool-input-start", "toolCallId": call_id, "toolName": tool})
+        for piece in stream.pieces(ids.dumps(given)):
+            self.count("output", len(piece))
+            self.turn.emit({"type": "tool-input-delta", "toolCallId": call_id, "inputTextDelta": piece})
+            await self._breathe(len(piece))
+        self.turn.emit(
+            {"type": "tool-input-available", "toolCallId": call_id, "toolName": tool, "input": given}
+        )
+
+    def count(self, kind: str, characters: int) -> None:
+        """Add characters of one kind and bring the turn's token counts up to date."""
+        self._characters[kind] += characters
+        counts, seen = self.turn.counts, self._characters
+        counts.input_tokens = prices.tokens(seen["input"])
+        counts.output_tokens = prices.tokens(seen["output"])
+        counts.reasoning_tokens = prices.tokens(seen["reasoning"])
+        counts.cache_read_tokens = prices.tokens(seen["read"])
+        counts.cache_write_tokens = prices.tokens(seen["write"])
+
+    async def _breathe(self, characters: int) -> None:
+        await asyncio.sleep(characters / prices.CHARACTERS_PER_TOKEN / TOKENS_PER_SECOND * self.pace)

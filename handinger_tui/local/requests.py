@@ -1,0 +1,232 @@
+"""Requests within bounds, and how the server says no."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from handinger_tui.local import prices, stream
+from handinger_tui.local.turns import Instruction
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.types import Message
+
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, counts, and seconds; the defaults are what `handinger-tui local` uses."""
+
+    body_bytes: int = 64 * MIB
+    """A larger request body is answered with 413."""
+    input_characters: int = 200_000
+    """A longer instruction is answered with 422."""
+    uploads: int = 32
+    """File parts of one request."""
+    workspace_bytes: int = 128 * MIB
+    """All files of one worker together."""
+    workers: int = 200
+    """Above it the oldest idle worker is forgotten."""
+    turns: int = 1000
+    """Turns of one worker; a further one is answered with 409."""
+    schedules: int = 100
+    """Pending schedules of one worker."""
+    remembered_keys: int = 256
+    """Idempotency keys, newest kept."""
+    keep_alive_seconds: float = 10.0
+    """Silence after which a stream gets a comment."""
+
+
+class RefusedError(Exception):
+    """Nothing was started; the answer is `status` with the sentence as its body."""
+
+    def __init__(self, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> None:
+        """Take the status, the sentence for a person, and headers that belong to the status."""
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+        self.headers = dict(headers or {})
+
+
+_JSON = "application/json"
+_FORM = "multipart/form-data"
+DRAINED = 256 * 1024 * 1024
+_LONGEST_KEY = 255
+_TRUTH = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a create or continue asks for; `streamed` is None when the body does not say."""
+
+    instruction: Instruction
+    streamed: bool | None
+
+
+async def read_asked(request: Request, limits: Limits) -> Asked:
+    """Read the body of create and continue, JSON or multipart.
+
+    Raises:
+        RefusedError: 400 malformed, 413 too large, 415 another type, 422 a wrong or missing member.
+    """
+    kind = _content_type(request)
+    if kind not in {_JSON, _FORM}:
+        raise RefusedError(415, f"The body must be {_JSON} or {_FORM}.")
+    body = await _bounded_body(request, limits.body_bytes)
+    uploads: tuple[tuple[str, bytes], ...] = ()
+    if kind == _JSON:
+        members = _json_object(body)
+    else:
+        members, uploads = await _form(request, body, limits)
+    streamed = members.get("stream")
+    if kind == _FORM and isinstance(streamed, str):
+        streamed = _TRUTH.get(streamed, streamed)
+    if streamed is not None and not isinstance(streamed, bool):
+        raise RefusedError(422, "stream must be true or false.")
+    return Asked(Instruction(text_member(members, limits), budget_member(members), uploads), streamed)
+
+
+async def read_object(request: Request, limits: Limits) -> Mapping[str, object]:
+    """Read a JSON object.
+
+    Raises:
+        RefusedError: 400 malformed, 413 too large, 415 another type.
+    """
+    if _content_type(request) != _JSON:
+        raise RefusedError(415, f"The body must be {_JSON}.")
+    return _json_object(await _bounded_body(request, limits.body_bytes))
+
+
+def text_member(members: Mapping[str, object], limits: Limits) -> str:
+    """Return the member `input`, with halves of surrogate pairs, which are no text, replaced.
+
+    Raises:
+        RefusedError: 422 when it is missing, no string, blank or too long.
+    """
+    text = members.get("input")
+    if text is None:
+        raise RefusedError(422, "input is missing.")
+    if not isinstance(text, str):
+        raise RefusedError(422, "input must be a string.")
+    if not text.strip():
+        raise RefusedError(422, "input is empty.")
+    if len(text) > limits.input_characters:
+        raise RefusedError(422, f"input is longer than {limits.input_characters:,} characters.")
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def budget_member(members: Mapping[str, object]) -> str:
+    """Return the member `budget`, `standard` when left out.
+
+    Raises:
+        RefusedError: 422 when it is none of the four levels.
+    """
+    if "budget" not in members:
+        return prices.STANDARD
+    level = members["budget"]
+    if not isinstance(level, str) or level not in prices.TOOL_CALLS:
+        raise RefusedError(422, f"budget must be one of {', '.join(prices.TOOL_CALLS)}.")
+    return level
+
+
+def wants_stream(request: Request, in_body: bool | None = None) -> bool:
+    """Tell whether the answer should be an event stream.
+
+    An explicit word counts, the body's before the query's; without one, `text/event-stream`
+    anywhere in Accept asks for a stream.
+
+    Raises:
+        RefusedError: 422 when the query has another word than true or false.
+    """
+    if in_body is not None:
+        return in_body
+    in_query = request.query_params.get("stream")
+    if in_query is not None:
+        if in_query not in _TRUTH:
+            raise RefusedError(422, "stream must be true or false.")
+        return _TRUTH[in_query]
+    return stream.MEDIA_TYPE in request.headers.get("accept", "").lower()
+
+
+def idempotency_key(request: Request) -> str | None:
+    """Return the Idempotency-Key header, None without one.
+
+    Raises:
+        RefusedError: 400 when it is empty or too long.
+    """
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
+        raise RefusedError(400, f"Idempotency-Key must have 1 to {_LONGEST_KEY} characters.")
+    return key
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _bounded_body(request: Request, limit: int) -> bytes:
+    """Return the body. One that is too large is read on and thrown away, up to a bound.
+
+    Answering at once would break the connection under a client that is still sending, and the
+    client would see a broken pipe in place of the 413.
+    """
+    kept: list[bytes] = []
+    size = 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size <= limit:
+            kept.append(piece)
+        else:
+            kept.clear()
+            if size > DRAINED:
+                break
+    if size > limit:
+        raise RefusedError(413, f"The body is larger than {limit:,} bytes.")
+    return b"".join(kept)
+
+
+def _json_object(body: bytes) -> Mapping[str, object]:
+    try:
+        value = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise RefusedError(400, "The body is not valid JSON.") from error
+    if not isinstance(value, dict):
+        raise RefusedError(422, "The body must be a JSON object.")
+    return value
+
+
+async def _form(
+    request: Request, body: bytes, limits: Limits
+) -> tuple[Mapping[str, object], tuple[tuple[str, bytes], ...]]:
+    """Parse a multipart body: text parts by name (the last one counts), and all file parts."""
+
+    async def replay() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    members: dict[str, object] = {}
+    uploads: list[tuple[str, bytes]] = []
+    try:
+        # Fields may be as long as the body: a long input gets its own sentence.
+        parsed = Request(request.scope, replay).form(
+            max_files=limits.uploads, max_part_size=limits.body_bytes
+        )
+        async with parsed as form:
+            for name, value in form.multi_items():
+                if isinstance(value, UploadFile):
+                    uploads.append((value.filename or "", await value.read()))
+                else:
+                    members[name] = value
+    except HTTPException as error:
+        raise RefusedError(
+            400, "The multipart body cannot be read: it is malformed or has too many parts."
+        ) from error
+    return members, tuple(uploads)

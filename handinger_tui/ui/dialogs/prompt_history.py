@@ -1,0 +1,93 @@
+"""History search: the messages sent before, newest first, filtered as one types."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.ui.dialogs.confirm import CLOSE
+
+SHOWN = 200
+"""Rows offered at once; typing finds the rest."""
+
+
+class HistorySearch(ModalScreen[str]):
+    """Returns the chosen text, None when closed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *CLOSE,
+        Binding(
+            "down", "move(1)", "Down", show=False, priority=True, id="history.down", tooltip="Next message"
+        ),
+        Binding("up", "move(-1)", "Up", show=False, priority=True, id="history.up", tooltip="Message before"),
+        Binding(
+            "ctrl+r",
+            "move(1)",
+            "Older",
+            show=False,
+            priority=True,
+            id="history.older",
+            tooltip="Older message",
+        ),
+    ]
+
+    def __init__(self, past: Sequence[str]) -> None:
+        super().__init__()
+        self._past = list(dict.fromkeys(reversed(past)))
+        self._rows: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        """Filter above, list below."""
+        with Vertical(id="picker"):
+            yield Static(Content.styled("Messages sent before", "bold"), classes="dialog-title")
+            yield Input(placeholder="type to filter")
+            yield OptionList(id="rows")
+            yield Static(Content.styled("Enter puts it into the prompt · Esc closes", "$text-muted"))
+
+    @on(Input.Changed)
+    def _fill(self) -> None:
+        wanted = self.query_one(Input).value.lower()
+        self._rows = [text for text in self._past if wanted in text.lower()][:SHOWN]
+        listed = self.query_one("#rows", OptionList)
+        listed.clear_options()
+        if not self._rows:
+            listed.add_option(Option(Content.styled("No message fits.", "$text-muted"), disabled=True))
+            return
+        listed.add_options(Option(Content(clean_line(text, 300))) for text in self._rows)
+        listed.highlighted = 0
+
+    def on_mount(self) -> None:
+        """All of them at first."""
+        self._fill()
+
+    def action_move(self, by: int) -> None:
+        """Move the mark while typing goes on."""
+        listed = self.query_one("#rows", OptionList)
+        if by > 0:
+            listed.action_cursor_down()
+        else:
+            listed.action_cursor_up()
+
+    @on(Input.Submitted)
+    def _entered(self) -> None:
+        at = self.query_one("#rows", OptionList).highlighted
+        if self._rows and at is not None:
+            self.dismiss(self._rows[at])
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._rows[event.option_index])
+
+    def action_close(self) -> None:
+        """Nothing is taken."""
+        self.dismiss(None)

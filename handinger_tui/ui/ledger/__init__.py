@@ -1,0 +1,1 @@
+"""The ledger screen: all spending, in groups and charts."""

@@ -1,0 +1,1 @@
+"""Lists of any length: only what is visible is made."""

@@ -1,0 +1,1 @@
+"""Pages over the work screen: receipt, budgets, previews, data."""

@@ -1,0 +1,226 @@
+"""Listing: a panel of many items with a cursor. Only the visible items are ever cleaned or drawn."""
+
+from __future__ import annotations
+
+import textwrap
+from abc import abstractmethod
+from collections.abc import Hashable
+from typing import ClassVar, Final, Generic, TypeVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.geometry import Region
+from textual.style import Style
+
+from handinger_tui.core.record import dataclass
+from handinger_tui.core.safety.cleaning import clean, clean_line
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.ui.panels.panel import Panel
+
+Item = TypeVar("Item")
+POINTER: Final = "›"
+"""Stands before the item under the cursor, so that it can be found without colour."""
+MOST: Final = 40_000
+"""Characters of a name that are looked at; a flood of control characters before its end fits in."""
+FAINT: Final = ".panel--faint"
+STRONG: Final = ".panel--strong"
+MARK: Final = ".panel--mark"
+
+
+@dataclass(frozen=True, slots=True)
+class Items(Generic[Item]):
+    """What a listing shows. `turn_id` is the turn whose items are new."""
+
+    items: tuple[Item, ...] = ()
+    turn_id: str | None = None
+
+
+class Listing(Panel[Items[Item]], Generic[Item]):
+    """Items of `LINES` lines each. The cursor stays on its item while the list changes."""
+
+    LINES: ClassVar[int] = 2
+    GROUND: ClassVar[int] = 2
+    """Lines of an item that the cursor's own ground lies under."""
+    EMPTY: ClassVar[str]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "step(-1)", "Up", show=False, tooltip="To the item above", id="panel.up"),
+        Binding("down", "step(1)", "Down", show=False, tooltip="To the item below", id="panel.down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, tooltip="A page up", id="panel.page_up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, tooltip="A page down", id="panel.page_down"),
+        Binding("home", "edge(0)", "First", show=False, tooltip="To the first item", id="panel.first"),
+        Binding("end", "edge(-1)", "Last", show=False, tooltip="To the last item", id="panel.last"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cursor = 0
+        self._hovered: int | None = None
+
+    # -- for subclasses -------------------------------------------------------------
+    @abstractmethod
+    def item_line(self, at: int, row: int, width: int) -> Content:
+        """Line `row` of item `at`, in `width` cells; the cell for the pointer is not part of it."""
+
+    @abstractmethod
+    def key_of(self, item: Item) -> Hashable:
+        """What makes it the same item in a later selection."""
+
+    @abstractmethod
+    def turn_of(self, item: Item) -> str:
+        """The turn that brought it."""
+
+    @abstractmethod
+    def details(self, item: Item) -> Content:
+        """Everything about the item, for a tooltip."""
+
+    # -- for everybody ----------------------------------------------------------------
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """What is listed."""
+        return self._shown.items if self._shown is not None else ()
+
+    @property
+    def cursor(self) -> int:
+        """The position of the cursor among the items; 0 in an empty list."""
+        return self._cursor
+
+    @property
+    def current(self) -> Item | None:
+        """The item under the cursor."""
+        return self.items[self._cursor] if self._cursor < len(self.items) else None
+
+    def is_new(self, item: Item) -> bool:
+        """The turn in view brought it."""
+        return self._shown is not None and self.turn_of(item) == self._shown.turn_id
+
+    def changed(self, before: Items[Item] | None, now: Items[Item]) -> None:
+        """Keep the cursor on its item; count what there is."""
+        old = before.items if before is not None else ()
+        held = self.key_of(old[self._cursor]) if self._cursor < len(old) else None
+        same = self._cursor < len(now.items) and self.key_of(now.items[self._cursor]) == held
+        if not same:
+            found = (at for at, item in enumerate(now.items) if self.key_of(item) == held)
+            self._cursor = next(found, 0)
+        fresh = sum(self.turn_of(item) == now.turn_id for item in now.items)
+        count = f"{len(now.items):,}" + (f" · {fresh:,} new" if fresh else "")
+        self.border_subtitle = Content(count) if now.items else None
+        self._hovered = None
+        self.tooltip = None
+        self.refresh_bindings()
+
+    # -- lines --------------------------------------------------------------------------
+    def lines_of(self, at: int) -> range:
+        """The lines of item `at`: `LINES` each, where a listing has nothing but items."""
+        return range(at * self.LINES, (at + 1) * self.LINES)
+
+    def span_of(self, at: int) -> range:
+        """The lines to be in sight when the cursor comes to item `at`."""
+        return self.lines_of(at)
+
+    def place_of(self, y: int) -> tuple[int, int] | None:
+        """The item at line `y` and the line within it; None where there is none."""
+        at, row = divmod(y, self.LINES)
+        return (at, row) if 0 <= at < len(self.items) else None
+
+    def line_count(self, width: int) -> int:
+        """All lines of all items, or the text for an empty list."""
+        return self.lines_of(len(self.items) - 1).stop if self.items else len(_wrapped(self.EMPTY, width))
+
+    def line(self, y: int, width: int) -> Content:
+        """One line of an item, with the pointer before the first one."""
+        if not self.items:
+            return Content.styled(_wrapped(self.EMPTY, width)[y], FAINT)
+        place = self.place_of(y)
+        if place is None:
+            return Content("")
+        at, row = place
+        pointer = POINTER if self._pointed(y) and row == 0 else " "
+        line = Content.assemble(pointer, self.item_line(at, row, width - 1))
+        # One colour on the cursor's own ground: faint text would not stand out from it.
+        return Content.styled(line.plain, "bold" if row == 0 else "") if self._pointed(y) else line
+
+    def style_of(self, y: int) -> Style:
+        """The cursor's own ground under the lines of its item."""
+        return self.get_visual_style("panel--cursor") if self._pointed(y) else self.visual_style
+
+    def _pointed(self, y: int) -> bool:
+        place = self.place_of(y) if self.has_focus else None
+        return place is not None and place[0] == self._cursor and place[1] < self.GROUND
+
+    # -- moving ---------------------------------------------------------------------------
+    def move_to(self, at: int) -> None:
+        """Put the cursor on an item, as near as there is one, and show it."""
+        before, self._cursor = self._cursor, max(0, min(at, len(self.items) - 1))
+        for touched in {before, self._cursor}:
+            lines = self.lines_of(touched) if touched < len(self.items) else range(0)
+            self.refresh_lines(lines.start, len(lines))
+        shown = self.span_of(self._cursor) if self.items else range(0)
+        region = Region(0, shown.start, self.scrollable_content_region.width, len(shown))
+        self.scroll_to_region(region, animate=False, force=True, immediate=True)
+        self.refresh_bindings()
+
+    def action_step(self, by: int) -> None:
+        """Move by items."""
+        self.move_to(self._cursor + by)
+
+    def action_page(self, by: int) -> None:
+        """Move by screens."""
+        self.move_to(self._cursor + by * max(1, self.scrollable_content_region.height // self.LINES - 1))
+
+    def action_edge(self, at: int) -> None:
+        """To the first item (0) or the last one (-1)."""
+        self.move_to(at % max(1, len(self.items)))
+
+    def on_focus(self) -> None:
+        """Show the cursor."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Hide the cursor."""
+        self.refresh()
+
+    # -- mouse ----------------------------------------------------------------------------
+    def item_at(self, event: events.MouseEvent) -> int | None:
+        """Which item the mouse is on."""
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return None
+        place = self.place_of(offset.y + self.scroll_offset.y)
+        return place[0] if place is not None else None
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Tell everything about the item under the mouse."""
+        at = self.item_at(event)
+        if at != self._hovered:
+            self._hovered = at
+            self.tooltip = None if at is None else self.details(self.items[at])
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(width, 10))
+
+
+def one_line(text: str) -> str:
+    """A name from outside: cleaned, in one line, no longer than any panel shows."""
+    return clean_line(clean(text[:MOST]), 300)
+
+
+def with_right(left: Content, right: Content, width: int) -> Content:
+    """`left` cut to fit, then `right` at the right edge."""
+    if not right.plain:
+        return left.truncate(width, ellipsis=True)
+    room = max(0, width - right.cell_length - 1)
+    return Content.assemble(left.truncate(room, ellipsis=True, pad=True), " ", right)
+
+
+def turn_in_view(session: Session) -> Turn | None:
+    """The turn that panels call "this turn": the one that runs, else the newest that may have cost something.
+
+    Where there is none, the newest that was not taken back.
+    """
+    recent = [turn for turn in session.turns[-20:] if turn.status is not TurnStatus.QUEUED]
+    running = next((turn for turn in recent if turn.live), None)
+    shown = (turn for turn in reversed(recent) if not turn.withdrawn)
+    return running or session.sent or next(shown, session.current)

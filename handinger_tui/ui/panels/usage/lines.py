@@ -1,0 +1,282 @@
+"""The lines of the usage panel, from its figures and a width. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from typing import Final
+
+from rich.style import Style
+from textual.content import Content
+from textual.renderables.digits import Digits
+
+from handinger_tui.core.formatting import NOT_REPORTED, PENDING, plural
+from handinger_tui.core.money.amounts import usd_text
+from handinger_tui.core.money.attribution import Reading
+from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.record import dataclass
+from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ui.panels.list_panel import with_right
+from handinger_tui.ui.panels.usage import charts
+from handinger_tui.ui.panels.usage.limits import gauge_lines, gauge_remark
+from handinger_tui.ui.panels.usage.totals import AT, CATEGORIES, Amount
+from handinger_tui.ui.panels.usage.view import Figure, Pair, UsageView
+
+FAINT: Final = ".panel--faint"
+STRONG: Final = ".panel--strong"
+ACCENT: Final = ".panel--accent"
+MARK: Final = ".panel--mark"
+BLANK: Final = Content("")
+Write = Callable[[Amount, int], str]
+
+ROWS: Final[tuple[tuple[str, str, str, Write], ...]] = (
+    ("cost", "cost", "cost", charts.usd),
+    ("credits", "credits", "credits", charts.credits_short),
+    ("rate", "cost/min", "cost/min", charts.rough_usd),
+    ("credit_rate", "credits/min", "cred/min", charts.rough_credits),
+    ("", "tokens", "tokens", charts.count),
+    ("input", "input", "input", charts.count),
+    ("output", "output", "output", charts.count),
+    ("reasoning", "reasoning", "reasoning", charts.count),
+    ("cache_read", "cache read", "cache r.", charts.count),
+    ("cache_write", "cache write", "cache w.", charts.count),
+    ("total", "total", "total", charts.count),
+    ("", "", "", charts.count),
+    ("steps", "steps", "steps", charts.count),
+    ("duration", "duration", "duration", charts.milliseconds),
+    ("elapsed", "elapsed", "elapsed", charts.seconds),
+)
+"""Figure, label, label where it is narrow, how to write it; a line without a figure is a caption."""
+
+WIDE_LABEL: Final = 12
+"""Cells that the full labels take, with a blank behind them."""
+READINGS: Final = {
+    Reading.TOTAL: "read as totals of the worker",
+    Reading.PER_TURN: "read as reported per turn",
+    Reading.NONE: "no figures reported",
+}
+EMPTY: Final = "No turn yet. What each turn costs will be told here, as the service reports it."
+STATUS: Final = {
+    TurnStatus.QUEUED: "queued",
+    TurnStatus.SENDING: "sending",
+    TurnStatus.ACCEPTED: "running",
+    TurnStatus.CHECKING: "being checked",
+    TurnStatus.RUNNING: "still running",
+    TurnStatus.REJECTED: "refused, nothing taken",
+    TurnStatus.NOT_SENT: "not sent, nothing taken",
+    TurnStatus.NOT_DELIVERED: "not delivered",
+    TurnStatus.COMPLETED: "completed",
+    TurnStatus.INCOMPLETE: "incomplete",
+    TurnStatus.FAILED: "failed",
+    TurnStatus.UNKNOWN: "outcome unknown",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What the table shows: the figures of the view, and those that our own clock adds."""
+
+    view: UsageView
+    width: int
+    clocked: Mapping[str, Pair]
+
+    def pair(self, name: str) -> Pair:
+        """One row: this turn and this worker."""
+        return self.clocked.get(name) or (self.view.this_turn(name), self.view.this_worker(name))
+
+    @property
+    def pairs(self) -> list[Pair]:
+        """All rows."""
+        return [*zip(self.view.turn, self.view.worker, strict=True), *self.clocked.values()]
+
+
+def usage_lines(
+    view: UsageView,
+    width: int,
+    zone: tzinfo | None = None,
+    now_ms: int | None = None,
+    gauges: Sequence[Gauge] = (),
+) -> list[Content]:
+    """Everything, line by line, for a panel of `width` cells; `now_ms` is for what our clock counts."""
+    limits = gauge_lines(gauges, width)
+    if view.status is None:
+        return [*_wrapped(EMPTY, width), *limits]
+    name, rate = view.rate()
+    table = _Table(view, width, {name: rate, "elapsed": view.elapsed(now_ms)})
+    return [
+        *_headline(view, width),
+        *_bar(view.turn, width),
+        *limits,
+        BLANK,
+        *_table(table),
+        BLANK,
+        *_split(table),
+        *_history(view, width),
+        BLANK,
+        *_remarks(table, zone, gauges),
+    ]
+
+
+def _headline(view: UsageView, width: int) -> list[Content]:
+    """The cost of this turn, large, and how the turn stands."""
+    figure = view.this_turn("cost")
+    standing = STATUS[view.status] if view.status is not None else ""
+    standing += ", so far" if view.so_far and figure.value is not None else ""
+    told = Content.assemble(("this turn · ", FAINT), (standing, MARK if view.so_far else FAINT))
+    if figure.value is None:
+        word = PENDING if figure.pending else NOT_REPORTED
+        return [told, Content.assemble(("cost ", FAINT), (word, STRONG))]
+    text = usd_text(Decimal(figure.value))
+    if Digits.get_width(text) > width:
+        return [told, Content.styled(charts.usd(figure.value, width), STRONG)]
+    rows = [segment.text for segment in Digits(text).render(Style(bold=True)) if segment.text != "\n"]  # type: ignore[union-attr]  # it yields segments only
+    return [told, *(Content.styled(row, ACCENT) for row in rows)]
+
+
+# -- the two columns -----------------------------------------------------------------
+def _columns(width: int) -> tuple[int, int, int]:
+    """Cells of label, this turn and worker: both as wide, but for the cell of the worker's plus sign."""
+    label = WIDE_LABEL if width >= 30 else width // 3 + 1
+    turn = (width - label - 1) // 2
+    return width - 2 * turn - 1, turn, turn + 1
+
+
+def _table(table: _Table) -> list[Content]:
+    label, turn, worker = _columns(table.width)
+    heads = ("this turn" if turn > 9 else "turn", "this worker" if worker > 12 else "worker")
+    head = f"{'':{label}}{heads[0]:>{turn}}{heads[1]:>{worker - 1}} "
+    lines = [Content.styled(head, FAINT)]
+    for name, full, narrow, write in ROWS:
+        title = full if label >= WIDE_LABEL else narrow
+        caption = Content.styled(title, FAINT)
+        if not name:
+            lines += [BLANK, *([caption] if title else [])]
+        elif name in AT or name in table.clocked:
+            lines.append(_row(table, name, caption, write))
+    return lines
+
+
+def _row(table: _Table, name: str, title: Content, write: Write) -> Content:
+    label, turn, worker = _columns(table.width)
+    style = STRONG if name in ("cost", "total") else ""
+    finest = _places(table.view.turn, turn - 1), _places(table.view.worker, worker - 2)
+    of_turn, of_worker = table.pair(name)
+    return Content.assemble(
+        title.truncate(label, pad=True),
+        _right(_cell(of_turn, write, turn - 1, style, places=finest[0]), turn),
+        _right(_cell(of_worker, write, worker - 2, style, plus=True, places=finest[1]), worker),
+    )
+
+
+def _right(cell: Content, width: int) -> Content:
+    return cell.pad_left(max(0, width - cell.cell_length))
+
+
+def _cell(
+    figure: Figure, write: Write, room: int, style: str, *, plus: bool = False, places: int = 0
+) -> Content:
+    """One figure, money with `places` decimals; `plus` keeps a cell for the sign of a sum with gaps."""
+    if figure.value is None:
+        return Content.assemble((charts.unknown(figure, room), FAINT), " " if plus else "")
+    sign = "~" if figure.estimate else ""
+    text = sign + write(figure.value, room - len(sign))
+    if sign and len(text) > room:
+        # In the narrowest panel the unit gives way to the sign of an estimate; the amount above has it.
+        text = text.replace("$", "")
+    if write is charts.usd:
+        text = charts.even(text, places, room)
+    amount, unit = _unit(text, write)
+    tail = ("+" if figure.missing else " ") if plus else ""
+    return Content.assemble((amount, style) if style else amount, (unit, FAINT), (tail, MARK))
+
+
+def _places(column: Sequence[Figure], room: int) -> int:
+    """Decimals of the finest amount of a column, so that all its amounts line up."""
+    money = [column[AT[name]].value for name in ("cost", *CATEGORIES)] if column else []
+    return max((charts.decimals(charts.usd(value, room)) for value in money if value is not None), default=0)
+
+
+def _unit(text: str, write: Write) -> tuple[str, str]:
+    """Units stand back behind their numbers."""
+    if write in (charts.milliseconds, charts.seconds) and text.count(" ") == 1:
+        amount, _, unit = text.partition(" ")
+        return amount, f" {unit}"
+    return text, ""
+
+
+# -- where the cost went ----------------------------------------------------------------
+def _split(table: _Table) -> list[Content]:
+    """What the four blocks of the bar stand for. Without a bar for this turn, one for the worker."""
+    view, width = table.view, table.width
+    unknown = all(view.this_turn(name).value is None for name in CATEGORIES)
+    worker = _bar(view.worker, width) if unknown else []
+    styles = [f".usage--{name}" for name in CATEGORIES]
+    lines = [Content.styled("cost split" + (" · this worker" if worker else ""), FAINT), *worker]
+    gap = " " if _columns(width)[0] > 9 else ""
+    for at, name in enumerate(CATEGORIES):
+        title = Content.assemble((charts.BLOCKS[at], styles[at]), (gap + name, FAINT))
+        lines.append(_row(table, name, title, charts.usd))
+    if any(charts.REST in bar.plain for bar in (*_bar(view.turn, width), *worker)):
+        lines.append(Content.styled(f"{charts.REST} not split up", FAINT))
+    return lines
+
+
+def _bar(column: Sequence[Figure], width: int) -> list[Content]:
+    """The cost as one bar of four blocks; nothing where nobody split it up."""
+    values = {name: column[AT[name]].value for name in ("cost", *CATEGORIES)}
+    pieces = charts.bar([values[name] for name in CATEGORIES], values["cost"], width)
+    blocks = (*charts.BLOCKS, charts.REST)
+    colours = (*(f".usage--{name}" for name in CATEGORIES), ".usage--rest")
+    return [Content.assemble(*((blocks[at] * cells, colours[at]) for at, cells in pieces))] if pieces else []
+
+
+def _history(view: UsageView, width: int) -> list[Content]:
+    """The cost of each turn, oldest first."""
+    if len(view.history) < 2:
+        return []
+    newest = view.history[-width:]
+    known = [value for value in newest if value is not None]
+    highest = f"max {charts.usd(max(known), 8)}" if known else ""
+    title = "cost per turn" if len(newest) == len(view.history) else f"last {len(newest)} turns"
+    caption = with_right(Content.styled(title, FAINT), Content.styled(highest, FAINT), width - 1)
+    return [
+        BLANK,
+        caption,
+        Content.styled(charts.sparkline(newest, width), ACCENT),
+    ]
+
+
+# -- how it is known ------------------------------------------------------------------------
+def _remarks(table: _Table, zone: tzinfo | None, gauges: Sequence[Gauge]) -> list[Content]:
+    view, width = table.view, table.width
+    texts = [gap_text(view), READINGS[view.reading]]
+    if view.read_ms is not None:
+        moment = datetime.fromtimestamp(view.read_ms / 1000, tz=zone).astimezone(zone)
+        texts.append(f"as of {moment:%d %b %H:%M:%S}")
+    _, turn, worker = _columns(width)
+    figures = [cell for pair in table.pairs for cell in zip(pair, (turn - 1, worker - 2), strict=True)]
+    short = {charts.unknown(figure, room) for figure, room in figures if figure.value is None}
+    texts += [f"{sign} {word}" for sign, word in charts.SIGNS.items() if sign in short]
+    if any(figure.estimate for figure, _ in figures):
+        texts.append("~ measured here")
+    texts += [gauge_remark(gauge) for gauge in gauges]
+    return [line for text in texts if text for line in _wrapped(text, width)]
+
+
+def gap_text(view: UsageView) -> str:
+    """What the plus signs mean: "+ (2 turns not reported)", "+ (this turn is running)"."""
+    gaps = [figure for figure in view.worker if figure.value is not None and figure.missing]
+    if not gaps:
+        return ""
+    most = max(figure.missing for figure in gaps)
+    running = view.so_far and any(figure.running for figure in gaps)
+    unreported = most - running
+    up_to = "up to " if len({figure.missing for figure in gaps}) > 1 else ""
+    reasons = [f"{up_to}{plural(unreported, 'turn')} not reported"] if unreported else []
+    return f"+ ({', '.join(reasons + ['this turn is running'] * running)})"
+
+
+def _wrapped(text: str, width: int) -> list[Content]:
+    return [Content.styled(line, FAINT) for line in textwrap.wrap(text, max(width, 10))]

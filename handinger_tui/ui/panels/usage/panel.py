@@ -1,0 +1,156 @@
+"""Usage & cost: what this turn and this worker took, as the service reported it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import tzinfo
+from decimal import Decimal
+from typing import ClassVar, Final
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+
+from handinger_tui.core.formatting import NOT_REPORTED, PENDING, number
+from handinger_tui.core.money.amounts import credits_words, usd_text
+from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Turn
+from handinger_tui.ui.panels.panel import Panel, PanelEntry
+from handinger_tui.ui.panels.usage.limits import gauge_words
+from handinger_tui.ui.panels.usage.lines import BLANK, gap_text, usage_lines
+from handinger_tui.ui.panels.usage.totals import CATEGORIES, Key, Memo, Tally
+from handinger_tui.ui.panels.usage.view import Figure, UsageView, usage_view
+
+
+class UsagePanel(Panel[UsageView]):
+    """Figures in two columns, the cost split, the cost of each turn, and how all this is known.
+
+    `zone`: the time zone of "as of"; None is the machine's own.
+    """
+
+    name_of_panel = "usage"
+    BORDER_TITLE = "Usage & cost"
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"usage--{name}" for name in (*CATEGORIES, "rest", "reached")}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "scroll_up", "Up", show=False, tooltip="Scroll up", id="usage.up"),
+        Binding("down", "scroll_down", "Down", show=False, tooltip="Scroll down", id="usage.down"),
+        Binding("pageup", "page_up", "Page up", show=False, tooltip="A page up", id="usage.page_up"),
+        Binding(
+            "pagedown", "page_down", "Page down", show=False, tooltip="A page down", id="usage.page_down"
+        ),
+        Binding("home", "scroll_home", "Top", show=False, tooltip="To the top", id="usage.top"),
+        Binding("end", "scroll_end", "End", show=False, tooltip="To the end", id="usage.end"),
+    ]
+
+    def __init__(self, zone: tzinfo | None = None) -> None:
+        super().__init__()
+        self.tooltip = "Figures come from the service. What it did not report is never shown as zero."
+        self._zone = zone
+        self.tally = Tally()
+        self._view = Memo(_key, lambda session: usage_view(session, self.tally))
+        self._gauges: tuple[Gauge, ...] = ()
+        self._now_ms: int | None = None
+        self._lines: list[Content] = []
+        self._drawn: tuple[object, ...] = ()
+
+    def select(self, session: Session) -> UsageView:
+        """The figures of the session."""
+        return self._view(session)
+
+    def changed(self, before: UsageView | None, now: UsageView) -> None:
+        """What the clock said of another turn is nothing about this one."""
+        if before is None or before.began_ms != now.began_ms:
+            self._now_ms = None
+
+    def gauges(self, gauges: Sequence[Gauge]) -> None:
+        """The limits that count here, and what is spent of them."""
+        if tuple(gauges) != self._gauges:
+            self._gauges = tuple(gauges)
+            self.redraw()
+
+    def tick(self, now_ms: int) -> None:
+        """Move the clock of the turn that runs: once a second, and only the lines that it stands in."""
+        began = self._shown.began_ms if self._shown is not None else None
+        if began is None:
+            return
+        # Whole seconds since it began, so that the clock never jumps over one.
+        second = began + max(0, now_ms - began) // 1000 * 1000
+        if second == self._now_ms:
+            return
+        self._now_ms = second
+        self.redraw()
+
+    def line_count(self, width: int) -> int:
+        """As many lines as the figures take at this width."""
+        if self._shown is None:
+            return 0
+        drawn = (self._shown, width, self._now_ms, self._gauges)
+        if drawn != self._drawn:
+            self._lines = usage_lines(self._shown, width, self._zone, self._now_ms, self._gauges)
+            self._drawn = drawn
+        return len(self._lines)
+
+    def line(self, y: int, width: int) -> Content:
+        """One of them."""
+        return self._lines[y] if y < self.line_count(width) else BLANK
+
+
+def compact_line(
+    session: Session,
+    gauges: Sequence[Gauge] = (),
+    room: int | None = None,
+    most: int | None = None,
+    tally: Tally | None = None,
+) -> str:
+    """One line for narrow screens: "turn $0.0123 · 8 credits · worker $0.05+ (2 turns not reported)".
+
+    The limit that is nearest follows where `room` (cells) leaves place for it. With less than
+    `most` the reasons of the plus sign go, then tokens, then credits, and never an amount of money.
+    `tally`: see `usage_view`.
+    """
+    view = usage_view(session, tally)
+    if view.status is None:
+        return ""
+    turn, worker = _turn_pieces(view), _worker_piece(view)
+    nearest = max(gauges, key=lambda gauge: (gauge.state, gauge.percent or 0), default=None)
+    if nearest is not None:
+        longer = " · ".join([*turn, worker, gauge_words(nearest)])
+        if room is None or len(longer) <= room:
+            return longer
+    brief = worker.partition(" (")[0]
+    choices = ([*turn, worker], [*turn, brief], [*turn[:-1], brief], [turn[0], brief])
+    lines = [" · ".join(pieces) for pieces in choices]
+    return next((line for line in lines if most is None or len(line) <= most), lines[-1])
+
+
+def _turn_pieces(view: UsageView) -> list[str]:
+    cost, credit, tokens = (view.this_turn(name) for name in ("cost", "credits", "total"))
+    pieces = [f"turn {_word(cost) or usd_text(Decimal(cost.value or 0))}"]
+    if credit.value is not None:
+        pieces.append(credits_words(Decimal(credit.value)))
+    if tokens.value is not None:
+        pieces.append(f"{number(int(tokens.value))} tokens")
+    return pieces
+
+
+def _worker_piece(view: UsageView) -> str:
+    whole = view.this_worker("cost")
+    if whole.value is None:
+        return f"worker {_word(whole)}"
+    gap = gap_text(UsageView(worker=(whole,), so_far=view.so_far))
+    return f"worker {usd_text(Decimal(whole.value))}{gap}"
+
+
+def _word(figure: Figure) -> str:
+    """The word for a figure without a value; "" when it has one."""
+    return "" if figure.value is not None else PENDING if figure.pending else NOT_REPORTED
+
+
+def _key(turn: Turn) -> Key:
+    """Everything of a turn that its figures are made from; never its text."""
+    readings = tuple((read.usage, read.costs, read.busy) for read in (turn.before, turn.snapshot) if read)
+    whose = (turn.before is None, turn.snapshot is None, turn.order.worker_id, turn.worker_id)
+    return turn.status, whose, readings, turn.read_ms, turn.ended_ms, turn.order.created_ms
+
+
+USAGE: Final = PanelEntry("usage", "Usage & cost", "f2", "What this turn and this worker took", UsagePanel)

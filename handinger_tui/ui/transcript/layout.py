@@ -1,0 +1,545 @@
+"""The rows of all turns and where each stands; strips are painted when they are looked at."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+from textual.content import Content
+from textual.strip import Strip
+
+from handinger_tui.core.record import dataclass
+from handinger_tui.core.replacing import replace
+from handinger_tui.core.turns.rope import Rope
+from handinger_tui.core.turns.session import Session, same_front
+from handinger_tui.core.turns.turn import ReasoningPart, TextPart, Turn
+from handinger_tui.ui.transcript.markdown.code import coloured_lines, colouring, loaded
+from handinger_tui.ui.transcript.markdown.document import LiveMarkdown
+from handinger_tui.ui.transcript.painting import MARGIN, Palette, height, paint
+from handinger_tui.ui.transcript.rows.parts import (
+    FOLDABLE,
+    Look,
+    gap_between,
+    reasoning_line,
+    slot_rows,
+    source_of,
+)
+from handinger_tui.ui.transcript.rows.row import INDENT, Row, indented
+from handinger_tui.ui.transcript.rows.slots import Slot, same, slot_key, slots_of
+
+ROOM: Final = 400
+"""Rows whose strips are kept at least: some screens full, at 5 kB each: a strip has seven caches."""
+
+
+class Paints:
+    """Strips of the rows that were looked at last."""
+
+    def __init__(self, palette: Palette, width: int) -> None:
+        self.palette: Final = palette
+        self.width: Final = width
+        self.painted = 0
+        """Rows painted so far, for tests of what a change costs."""
+        self.room = ROOM
+        """Rows whose strips are kept."""
+        self._kept: OrderedDict[int, tuple[Row, list[Strip]]] = OrderedDict()
+
+    def strips(self, row: Row, tone: str | None) -> list[Strip]:
+        """The strips of a row."""
+        # The row is kept beside its strips, so that its id cannot become another row's.
+        found = self._kept.get(id(row))
+        if found is not None:
+            self._kept.move_to_end(id(row))
+            return found[1]
+        strips = list(paint(row, self.width, self.palette, tone))
+        self.painted += 1
+        self._kept[id(row)] = (row, strips)
+        if len(self._kept) > self.room:
+            self._kept.popitem(last=False)
+        return strips
+
+
+class Code(NamedTuple):
+    """A code block in a sheet: its first screen row, the one after its last, its text."""
+
+    start: int
+    end: int
+    text: str
+
+
+class Sheet:
+    """Rows one under the other in a view of `width` cells."""
+
+    def __init__(self, width: int, tone: str | None = None) -> None:
+        self.rows: list[Row] = []
+        self.height = 0
+        self.tone: Final = tone
+        self._width = width
+        self._starts: list[int] = []
+        self.pale: list[int] = []
+        """Rows at which code blocks begin that are still to be coloured."""
+
+    def replace(self, kept: int, fresh: list[Row]) -> int:
+        """Keep the first `kept` rows and put `fresh` after them. Returns the first changed screen row."""
+        if kept < len(self.rows):
+            self.height = self._starts[kept]
+            del self.rows[kept:], self._starts[kept:]
+            self.pale = [at for at in self.pale if at < kept]
+        changed = self.height
+        for row in fresh:
+            if row.later:
+                self.pale.append(len(self.rows))
+            self.rows.append(row)
+            self._starts.append(self.height)
+            self.height += height(row, self._width)
+        return changed
+
+    def replace_first(self, row: Row) -> None:
+        """Put another row in place of the first, which is as high."""
+        self.rows[0] = row
+
+    def colour(self) -> Iterator[str]:
+        """Colour what is pale, in steps of about 5 ms. Heights stay.
+
+        Yields the language that must be loaded before the next step, or nothing.
+        """
+        for head in [self.rows[at] for at in self.pale]:
+            text = head.code[0] if head.code is not None else ""
+            if not loaded(head.later):
+                yield head.later
+            for _step in colouring(text, head.later):
+                yield ""
+            # The rows may have been made again meanwhile, and stand elsewhere.
+            at = next((at for at in self.pale if self.rows[at] is head), None)
+            if at is not None:
+                self._put_colours(at, coloured_lines(text, head.later))
+                yield ""
+
+    def _put_colours(self, at: int, lines: Sequence[Content]) -> None:
+        self.pale.remove(at)
+        self.rows[at] = replace(self.rows[at], later="")
+        for number, line in enumerate(lines, at + 1):
+            self.rows[number] = replace(self.rows[number], content=line)
+
+    def strip(self, y: int, paints: Paints) -> Strip:
+        """The strip at screen row `y`."""
+        at = self.row_at(y)
+        strips = paints.strips(self.rows[at], self.tone)
+        return strips[min(y - self._starts[at], len(strips) - 1)]
+
+    def row_at(self, y: int) -> int:
+        """The number of the row that screen row `y` belongs to."""
+        return max(0, bisect_right(self._starts, y) - 1)
+
+    def between(self, first: int, last: int) -> list[Row]:
+        """The rows that screen rows `first` to `last` belong to; the last not included."""
+        if last <= 0 or first >= self.height:
+            return []
+        return self.rows[self.row_at(max(0, first)) : self.row_at(min(last, self.height) - 1) + 1]
+
+    def start_of(self, row: int) -> int:
+        """The screen row at which a row begins."""
+        return self._starts[row] if row < len(self._starts) else self.height
+
+    def codes(self) -> list[Code]:
+        """The code blocks, in order."""
+        return [
+            Code(self._starts[at], self.start_of(at + row.code[1]), row.code[0])
+            for at, row in enumerate(self.rows)
+            if row.code is not None
+        ]
+
+
+BITE: Final = 4_000
+"""Characters laid out in one step beforehand: about 5 ms."""
+Unfolded = Callable[[str, str], bool]
+"""Whether a slot is unfolded, by the turn's id and the slot's key."""
+
+
+@dataclass(slots=True)
+class Block:
+    """One slot with its rows. `gap` rows stand empty before it; `growing` while its text may go on."""
+
+    slot: Slot
+    gap: int
+    growing: bool
+    unfolded: bool
+    sheet: Sheet
+    live: LiveMarkdown | None = None
+
+    @property
+    def height(self) -> int:
+        """Screen rows, the empty one before it included; 0 when there is nothing to show."""
+        return self.gap + self.sheet.height if self.sheet.height else 0
+
+    @property
+    def foldable(self) -> bool:
+        """It is shown in one line, or whole."""
+        return isinstance(self.slot, FOLDABLE)
+
+    @property
+    def source(self) -> str:
+        """Its text, as it is copied and searched."""
+        return source_of(self.slot)
+
+    def key(self, at: int) -> str:
+        """Its name in the turn, in which it stands `at` there."""
+        return slot_key(self.slot, at)
+
+    def fill(self, width: int) -> int:
+        """Lay out what changed. Returns the first changed screen row of the block."""
+        look = Look(width - MARGIN - 1, self.unfolded)
+        slot = self.slot
+        if isinstance(slot, TextPart) or (isinstance(slot, ReasoningPart) and self.unfolded):
+            return self.gap + self._fill_markdown(slot, look, slot.text, done=not self.growing)
+        self.live = None
+        return self.gap + self.sheet.replace(0, slot_rows(slot, look))
+
+    def fill_slowly(self, width: int) -> Iterator[bool]:
+        """Lay out all of it a bite at a time: streamed rows are the rows of the whole."""
+        slot, look = self.slot, Look(width - MARGIN - 1, self.unfolded)
+        if isinstance(slot, TextPart) or (isinstance(slot, ReasoningPart) and self.unfolded):
+            text = slot.text
+            for end in range(BITE, len(text), BITE):
+                self._fill_markdown(slot, look, text[:end], done=False)
+                yield True
+        self.fill(width)
+
+    def _fill_markdown(self, slot: TextPart | ReasoningPart, look: Look, text: str, *, done: bool) -> int:
+        inset = 0 if isinstance(slot, TextPart) else INDENT.cell_length
+        live = self.live or LiveMarkdown(look.width - inset, later=True)
+        kept = live.update(text, done=done)
+        fresh = live.rows[kept:]
+        self.live = None if done else live
+        if isinstance(slot, TextPart):
+            return self.sheet.replace(kept, fresh)
+        head = reasoning_line(slot, look)
+        if not self.sheet.rows:
+            self.sheet.replace(0, [head])
+        self.sheet.replace_first(head)
+        self.sheet.replace(kept + 1, indented(fresh, INDENT, INDENT))
+        return 0
+
+
+def _block(slot: Slot, gap: int, width: int, *, growing: bool, unfolded: bool) -> Block:
+    """A block without rows."""
+    tone = "faint" if isinstance(slot, ReasoningPart) else None
+    return Block(slot, gap, growing, unfolded, Sheet(width, tone))
+
+
+class Page:
+    """One turn. `height` is exact once `blocks` were made, an estimate before."""
+
+    def __init__(self, turn: Turn, height: int) -> None:
+        self.turn = turn
+        self.height = height
+        self.measured = False
+        self.blocks: list[Block] | None = None
+        self.starts: list[int] = []
+        self.receipt = ""
+        """The receipt that the blocks show."""
+        self.ahead: list[Block] = []
+        """Blocks made beforehand, for the first `fill`."""
+
+    @property
+    def made(self) -> list[Block]:
+        """The blocks that there are, shown or made beforehand."""
+        return self.blocks or self.ahead
+
+    @property
+    def made_height(self) -> int:
+        """Rows of `made`, with the two empty ones that part a turn from the next."""
+        return sum(block.height for block in self.made) + 2
+
+    def prepare(self, receipt: str, width: int, unfolded: Unfolded) -> Iterator[bool]:
+        """Make the blocks beforehand, a little at a time. Nothing that is shown changes."""
+        ahead: list[Block] = []
+        for slot, gap, opened in self._frames(receipt, unfolded):
+            block = _block(slot, gap, width, growing=self._growing(slot), unfolded=opened)
+            yield from block.fill_slowly(width)
+            ahead.append(block)
+            yield True
+        self.ahead = ahead
+
+    def _frames(self, receipt: str, unfolded: Unfolded) -> Iterator[tuple[Slot, int, bool]]:
+        """The slots, each with the empty rows before it and whether it is unfolded."""
+        before: Slot | None = None
+        below_unfolded = False
+        for number, slot in enumerate(slots_of(self.turn, receipt)):
+            opened = unfolded(self.turn.turn_id, slot_key(slot, number))
+            yield slot, int(before is not None and (below_unfolded or gap_between(before, slot))), opened
+            before, below_unfolded = slot, opened and isinstance(slot, FOLDABLE)
+
+    def fill(self, receipt: str, width: int, unfolded: Unfolded) -> int | None:
+        """Make or renew the blocks. Returns the first changed row of the page, None when nothing changed."""
+        old, self.receipt = self.made, receipt
+        blocks: list[Block] = []
+        changed: int | None = None
+        at = 0
+        for number, (slot, gap, opened) in enumerate(self._frames(receipt, unfolded)):
+            before = old[number] if number < len(old) else None
+            block, first = self._block(slot, before, gap, width, opened)
+            if changed is None and first is not None:
+                changed = at + min(first, block.height)
+            blocks.append(block)
+            at += block.height
+        if changed is None and len(blocks) < len(old):
+            changed = at
+        self.blocks, self.ahead = blocks, []
+        self.starts = list(accumulate((block.height for block in blocks), initial=0))
+        # Two empty rows part a turn from the next.
+        self.height, self.measured = at + 2, True
+        return changed
+
+    def _block(
+        self, slot: Slot, before: Block | None, gap: int, width: int, unfolded: bool
+    ) -> tuple[Block, int | None]:
+        growing = self._growing(slot)
+        if before is not None and before.gap == gap and before.unfolded == unfolded:
+            if before.growing == growing and same(before.slot, slot):
+                return before, None
+            if type(before.slot) is type(slot) and isinstance(slot, TextPart | ReasoningPart):
+                before.slot, before.growing = slot, growing
+                return before, before.fill(width)
+        block = _block(slot, gap, width, growing=growing, unfolded=unfolded)
+        block.fill(width)
+        return block, 0
+
+    def _growing(self, slot: Slot) -> bool:
+        return self.turn.live and isinstance(slot, TextPart | ReasoningPart) and slot.open
+
+    def block_at(self, row: int) -> int:
+        """The number of the block that a row of the page belongs to."""
+        at = bisect_right(self.starts, row) - 1
+        return min(max(0, at), len(self.starts) - 2)
+
+
+ReceiptOf = Callable[[Session, Turn], str]
+
+
+def _read_alike(old: Sequence[Turn], new: Sequence[Turn]) -> bool:
+    """The very same readings of as many turns: no receipt can say anything else."""
+    pairs = zip(old, new, strict=False)
+    return len(old) == len(new) and all(
+        a.status is b.status and a.snapshot is b.snapshot and a.before is b.before for a, b in pairs
+    )
+
+
+class Spot(NamedTuple):
+    """A place that outlives a new layout: page, block, row, and screen rows below that row's start."""
+
+    page: int
+    block: int = 0
+    row: int = 0
+    below: int = 0
+
+
+PREPARED: Final = 400_000
+"""Characters above which a turn is not laid out before somebody looks at it."""
+RESOLVED: Final = 20_000
+"""The same where links may be defined: then all of it is laid out again in one go."""
+KEPT_PAGES: Final = 60
+"""Pages whose rows are kept at most when they are out of sight."""
+FEW_PAGES: Final = 16
+"""Pages that are kept however long they are: a long one in sight is not laid out for each paint."""
+LAYOUT_ROOM: Final = 800
+"""Rows, 1 kB each, above which fewer pages are kept."""
+
+
+class Book:
+    """All pages of a session in a view of `width` cells."""
+
+    def __init__(self, width: int, receipt: ReceiptOf, unfolded: Unfolded) -> None:
+        self.width: Final = width
+        self.pages: list[Page] = []
+        self.session: Session | None = None
+        self.filled = 0
+        """Pages laid out so far, for tests of what a change costs."""
+        self.corrected = 0
+        """Pages whose height was not what had been thought: rows behind them stand elsewhere since."""
+        self.room = LAYOUT_ROOM
+        """Rows that are kept; more than can be in sight."""
+        self._receipt = receipt
+        self._unfolded = unfolded
+        self._starts: list[int] = [0]
+        self._recent: dict[int, None] = {}
+
+    @property
+    def height(self) -> int:
+        """All rows."""
+        return self._starts[-1]
+
+    def show(self, session: Session) -> int | None:
+        """Take in a newer value of the session. Returns the first changed row, None when nothing did."""
+        before, self.session = self.session, session
+        same = 0 if before is None else same_front(before.turns, session.turns)
+        moved = before is not None and not _read_alike(before.turns[same:], session.turns[same:])
+        first: int | None = None
+        for at, turn in enumerate(session.turns):
+            if at < len(self.pages) and self.pages[at].turn is turn:
+                # A receipt may depend on readings of turns before it and behind it.
+                changed = self._renew_receipt(at) if moved else None
+            else:
+                changed = self._put(at, turn)
+            if changed is not None and first is None:
+                first = changed
+        if len(self.pages) > len(session.turns):
+            del self.pages[len(session.turns) :]
+            self._restart(len(self.pages))
+            first = self.height if first is None else first
+        return first
+
+    def _put(self, at: int, turn: Turn) -> int | None:
+        if at == len(self.pages):
+            self.pages.append(self._page(turn))
+            self._restart(at)
+            return self._starts[at]
+        page = self.pages[at]
+        if page.turn.turn_id != turn.turn_id:
+            self.pages[at] = self._page(turn)
+            self._restart(at)
+            return self._starts[at]
+        page.turn = turn
+        if page.blocks is None:
+            page.height, page.measured = estimate(turn, self.width), False
+            self._restart(at)
+            return self._starts[at]
+        return self._refill(at)
+
+    def _renew_receipt(self, at: int) -> int | None:
+        """Lay out a page again whose receipt says something else; returns its first changed row."""
+        page, session = self.pages[at], self.session
+        if session is None or page.blocks is None or page.receipt == self._receipt(session, page.turn):
+            return None
+        return self._refill(at)
+
+    def _page(self, turn: Turn) -> Page:
+        # With all that lays out text: 6 ms, which the first screen, empty as it is, need not wait for.
+        from handinger_tui.ui.transcript.layout import Page  # noqa: PLC0415 - as said above
+
+        return Page(turn, estimate(turn, self.width))
+
+    def _refill(self, at: int) -> int | None:
+        page, session = self.pages[at], self.session
+        assert session is not None, "pages exist only for a session"  # noqa: S101  # narrows the type
+        self.filled += 1
+        height = page.height
+        changed = page.fill(self._receipt(session, page.turn), self.width, self._unfolded)
+        if page.height != height:
+            self._restart(at)
+        return None if changed is None else self._starts[at] + changed
+
+    def refill(self, at: int) -> None:
+        """Lay out a page again after something was folded or unfolded."""
+        self._refill(at)
+
+    def measure(self, at: int) -> int:
+        """Make a page's rows if it has none. Returns by how many rows its height changed."""
+        self._recent.pop(at, None)
+        self._recent[at] = None
+        page = self.pages[at]
+        if page.blocks is not None:
+            return 0
+        height = page.height
+        self._refill(at)
+        self._forget()
+        self.corrected += page.height != height
+        return page.height - height
+
+    def prepare(self, at: int) -> Iterator[bool]:
+        """Make a page's rows beforehand, in steps of a few milliseconds; its height stays what it is."""
+        page, session = self.pages[at], self.session
+        if page.made or page.turn.live or session is None or not _small(page.turn):
+            return
+        self._recent[at] = None
+        yield from page.prepare(self._receipt(session, page.turn), self.width, self._unfolded)
+        self._forget()
+
+    def _forget(self) -> None:
+        rows = sum(self.pages[at].height for at in self._recent if at < len(self.pages))
+        while len(self._recent) > (FEW_PAGES if rows > self.room else KEPT_PAGES):
+            oldest = next(iter(self._recent))
+            del self._recent[oldest]
+            if oldest >= len(self.pages):
+                continue
+            rows -= self.pages[oldest].height
+            if not self.pages[oldest].turn.live:
+                self.pages[oldest].blocks, self.pages[oldest].ahead = None, []
+
+    def _restart(self, at: int) -> None:
+        """Positions of the pages from `at` on, after a height changed."""
+        del self._starts[at + 1 :]
+        y = self._starts[at]
+        for page in self.pages[at:]:
+            y += page.height
+            self._starts.append(y)
+
+    # -- places ---------------------------------------------------------------------------
+    def start(self, page: int) -> int:
+        """The first row of a page."""
+        return self._starts[page]
+
+    def page_at(self, y: int) -> int:
+        """The page that row `y` belongs to."""
+        return min(max(0, bisect_right(self._starts, y) - 1), max(0, len(self.pages) - 1))
+
+    def number_of(self, turn_id: str) -> int | None:
+        """The page of a turn."""
+        turns = enumerate(self.pages)
+        return next((at for at, page in turns if page.turn.turn_id == turn_id), None)
+
+    def spot(self, y: int) -> Spot:
+        """The place of row `y`, for finding it again."""
+        number = self.page_at(y)
+        if not self.pages:
+            return Spot(0)
+        self.measure(number)
+        page, row = self.pages[number], y - self._starts[number]
+        at = page.block_at(row)
+        block = (page.blocks or [])[at]
+        inside = row - page.starts[at] - block.gap
+        if inside < 0 or inside >= block.sheet.height:
+            return Spot(number, at, -1, row - page.starts[at])
+        line = block.sheet.row_at(inside)
+        return Spot(number, at, line, inside - block.sheet.start_of(line))
+
+    def find(self, spot: Spot) -> int:
+        """The row where a place is now."""
+        if not self.pages:
+            return 0
+        number = min(spot.page, len(self.pages) - 1)
+        self.measure(number)
+        page = self.pages[number]
+        blocks = page.blocks or []
+        at = min(spot.block, len(blocks) - 1)
+        start = self._starts[number] + page.starts[at]
+        if spot.row < 0:
+            return start + spot.below
+        row = start + blocks[at].gap + blocks[at].sheet.start_of(spot.row)
+        return min(row + spot.below, self._starts[number] + page.height - 1)
+
+
+def estimate(turn: Turn, width: int) -> int:
+    """About how many rows a turn takes. A few rows off is fine: nobody has seen it yet."""
+    rows = 6 + turn.order.prompt.count("\n") + len(turn.order.prompt) // width
+    for part in turn.parts:
+        if isinstance(part, TextPart):
+            rows += 1 + _rope_rows(part.body, min(width, 100))
+        else:
+            rows += 1
+    return rows
+
+
+def _small(turn: Turn) -> bool:
+    """Laying it out in steps takes no long step and not too much memory."""
+    texts = [part.body for part in turn.parts if isinstance(part, TextPart)]
+    size = sum(len(piece) for rope in texts for piece in (*rope.sealed, rope.tail))
+    linked = size > RESOLVED and any("]:" in piece for rope in texts for piece in (*rope.sealed, rope.tail))
+    return size <= PREPARED and not linked
+
+
+def _rope_rows(rope: Rope, width: int) -> int:
+    pieces = (*rope.sealed, rope.tail)
+    return sum(piece.count("\n") + int(len(piece) / width * 0.55) for piece in pieces)

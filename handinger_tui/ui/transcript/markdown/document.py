@@ -1,0 +1,282 @@
+"""Markdown that grows: rows of the finished part are made once, only the rest is made again.
+
+`LiveMarkdown` keeps the text from its last stable border on. A border is the
+start of a top-level block, of an item of a top-level list or of a row of a long
+table, as soon as that line and the next are complete: nothing that arrives
+later changes what stands before it. A whole text runs through the same code,
+so that streamed rows and rows made at once are equal (tests fuzz this).
+
+Hostile text stays cheap: long lines are broken, long paragraphs and huge blocks
+are cut into pieces that are laid out one by one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from textual.content import Content
+
+from handinger_tui.core.record import dataclass
+from handinger_tui.core.safety.cleaning import clean, clean_more, settled
+from handinger_tui.ui.transcript.markdown.blocks import Builder, Unit, code_name, parse
+from handinger_tui.ui.transcript.markdown.code import code_head, code_row
+from handinger_tui.ui.transcript.markdown.inline import References
+from handinger_tui.ui.transcript.markdown.tables import SAMPLE, Shape, body_rows, head_rows, table_lines
+from handinger_tui.ui.transcript.painting import broken
+from handinger_tui.ui.transcript.rows.row import GAP, Row
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+PARAGRAPH: Final = 4_500
+"""Characters after which a paragraph is cut: inline parsing is quadratic in the worst case."""
+BLOCK: Final = 16_000
+"""Characters after which any other block but code and tables is cut."""
+SLICE: Final = 16_000
+"""Characters taken in at once, so that no parse is long."""
+
+
+@dataclass(slots=True)
+class _Fence:
+    """A code block that is still open: its rows begin at `row`; lines before `at` are rows already."""
+
+    closing: re.Pattern[str]
+    mark: str
+    row: int
+    at: int
+
+
+@dataclass(slots=True)
+class _Table:
+    """A long table whose columns are settled: `head` are its first two lines of source."""
+
+    shape: Shape
+    head: str
+
+
+class LiveMarkdown:
+    """The rows of one Markdown text for a view of `width` cells; see `update`."""
+
+    def __init__(
+        self,
+        width: int,
+        references: References | None = None,
+        *,
+        resolve: bool = True,
+        later: bool = False,
+    ) -> None:
+        """With `later` long code blocks stay plain for now; who shows them colours them (sheet.py)."""
+        self.width = width
+        self._later = later
+        self._references = references or {}
+        self._resolve = resolve
+        self._begin()
+
+    def _begin(self) -> None:
+        self.rows: list[Row] = []
+        self.found: References = {}
+        self._taken = ""
+        self._pending = ""
+        self._stable = 0
+        self._gap = False
+        self._number: int | None = None
+        self._inside = False
+        self._fence: _Fence | None = None
+        self._table: _Table | None = None
+
+    def update(self, text: str, *, done: bool) -> int:
+        """Show `text`, the whole of it; `done` says that it is complete.
+
+        Returns how many of the first rows are the same as before.
+        """
+        if not text.startswith(self._taken):
+            self._begin()
+        kept = self._stable
+        end = len(text) if done else max(settled(text), len(self._taken))
+        fresh = clean_more(text, len(self._taken), end)
+        self._taken = text[:end]
+        for start in range(0, max(1, len(fresh)), SLICE):
+            del self.rows[self._stable :]
+            self._append(fresh[start : start + SLICE])
+            kept = min(kept, self._advance(done=done and start + SLICE >= len(fresh)))
+        if done and self._resolve and self.found:
+            self.rows = _resolved(text, self.width, later=self._later)
+            return 0
+        return kept
+
+    def _append(self, fresh: str) -> None:
+        start = self._pending.rfind("\n") + 1
+        self._pending = self._pending[:start] + broken(self._pending[start:] + fresh)
+
+    def _advance(self, *, done: bool) -> int:
+        """Move the border as far as it goes, make the rows after it. Returns the first row touched."""
+        first = self._stable
+        again = True
+        while again:
+            if self._fence is not None:
+                if not done and not self._grow_fence(self._fence):
+                    break
+                self._stable = first = min(first, self._fence.row)
+                del self.rows[self._stable :]
+                self._fence = None
+            if self._table is not None and not self._grow_table(self._table, done=done):
+                break
+            builder, tokens = self._parse(self._pending, open_=not done, inside=self._inside)
+            safe = len(builder.lines) - (0 if done else 2)
+            again = self._settle(builder, builder.units(tokens, self._number), safe, done=done)
+        return first
+
+    def _parse(
+        self, source: str, *, open_: bool = False, inside: bool = False
+    ) -> tuple[Builder, list[Token]]:
+        tokens, found = parse(source, inside=inside)
+        self.found.update(found)
+        return Builder(source, self.width, self._references, open_, self._later), tokens
+
+    def _settle(self, builder: Builder, units: list[Unit], safe: int, *, done: bool) -> bool:
+        """Keep the rows of settled units, show the others. True when something is left to be parsed."""
+        left = len(units) - 1
+        for at, unit in enumerate(units):
+            if _oversize(builder, unit, safe):
+                if at:
+                    self._cut(builder, unit.start)
+                else:
+                    self._keep_piece(builder, unit)
+                return True
+            if at == left or units[at + 1].start >= safe:
+                left = at
+                break
+            self._keep(builder.unit_rows(unit))
+            self._next(units[at + 1])
+        if not units:
+            return False
+        unit = units[left]
+        self._cut(builder, unit.start)
+        if not done and left == len(units) - 1:
+            if unit.kind == "fence" and not builder.closed(unit.tokens[0]) and "\n" in self._pending:
+                self._open_fence(unit.tokens[0])
+                return True
+            if unit.kind == "table_open" and self._open_table(builder, unit, safe):
+                return True
+        self.rows += builder.rows(units[left:], gap=self._gap and bool(self.rows))
+        return False
+
+    def _next(self, unit: Unit | None = None, *, gap: bool = False) -> None:
+        """What the text that is left begins with: `unit`, or a block of its own."""
+        self._gap = unit.gap if unit is not None else gap
+        self._number = unit.number if unit is not None else None
+        self._inside = unit is not None and unit.inside
+
+    def _keep(self, rows: list[Row]) -> None:
+        if rows and self._gap and self.rows:
+            self.rows.append(GAP)
+        self.rows += rows
+        self._stable = len(self.rows)
+
+    def _cut(self, builder: Builder, line: int) -> None:
+        """Everything before `line` is done with."""
+        if line:
+            self._pending = "\n".join(builder.lines[line:])
+
+    def _keep_piece(self, builder: Builder, unit: Unit) -> None:
+        """Lay out the first lines of a huge block as a text of their own."""
+        end, size, limit = unit.start, 0, _limit(unit)
+        while end == unit.start or size + len(builder.lines[end]) < limit:
+            size += len(builder.lines[end]) + 1
+            end += 1
+        piece = "\n".join(builder.lines[unit.start : end]) + "\n"
+        inner, tokens = self._parse(piece, inside=self._inside)
+        self._keep(inner.rows(inner.units(tokens, unit.number)))
+        self._next()
+        self._cut(builder, end)
+
+    # -- code blocks that are open ------------------------------------------------------
+    def _open_fence(self, token: Token) -> None:
+        mark = token.markup[0]
+        row = self._stable
+        self._keep([code_head(code_name(token.info))])
+        closing = re.compile(rf" {{0,3}}{re.escape(mark)}{{{len(token.markup)},}}[ \t]*\Z")
+        self._fence = _Fence(closing, mark, row, self._pending.index("\n") + 1)
+
+    def _grow_fence(self, fence: _Fence) -> bool:
+        """Add the new lines, plain. True when the closing line has come."""
+        text = self._pending
+        while (end := text.find("\n", fence.at)) >= 0:
+            line = text[fence.at : end]
+            if fence.closing.match(line):
+                return True
+            self.rows.append(code_row(Content(line.expandtabs(4))))
+            fence.at = end + 1
+        self._stable = len(self.rows)
+        last = text[fence.at :]
+        if last.strip(" " + fence.mark):
+            self.rows.append(code_row(Content(last.expandtabs(4))))
+        return False
+
+    # -- long tables -----------------------------------------------------------------------
+    def _open_table(self, builder: Builder, unit: Unit, safe: int) -> bool:
+        """A table that is longer than what decides its columns: its rows are kept one by one."""
+        grid = table_lines(unit.tokens, self._references)
+        if sum(line.at < safe for line in grid[1:]) <= SAMPLE:
+            return False
+        shape = builder.shape(grid, self.width)
+        rows = head_rows(shape)
+        for count, line in enumerate(grid[1 : SAMPLE + 1]):
+            rows += body_rows(shape, line.cells, first=count == 0)
+        self._keep(rows)
+        head = grid[0].at
+        self._table = _Table(shape, "\n".join(builder.lines[head : head + 2]) + "\n")
+        self._cut(builder, grid[SAMPLE].at + 1)
+        return True
+
+    def _grow_table(self, table: _Table, *, done: bool) -> bool:
+        """Add the new rows. True when the table has ended; what follows is then left."""
+        builder, tokens = self._parse(table.head + self._pending, open_=not done)
+        units = builder.units(tokens)
+        safe = len(builder.lines) - (0 if done else 2)
+        ended = done or (len(units) > 1 and units[1].start < safe)
+        rest = 2
+        for line in table_lines(units[0].tokens, self._references)[1:]:
+            self.rows += body_rows(table.shape, line.cells, first=False)
+            if ended or line.at < safe:
+                self._stable, rest = len(self.rows), line.at + 1
+        if ended:
+            rest = units[1].start if len(units) > 1 else len(builder.lines)
+            self._table = None
+            self._next(gap=True)
+        else:
+            self.rows += builder.rows(units[1:], gap=True)
+        self._pending = "\n".join(builder.lines[rest:])
+        return ended
+
+
+def _limit(unit: Unit) -> int:
+    return PARAGRAPH if unit.kind in ("paragraph_open", "heading_open") else BLOCK
+
+
+def _oversize(builder: Builder, unit: Unit, safe: int) -> bool:
+    if unit.kind in ("table_open", "fence"):
+        return False
+    lines = builder.lines[unit.start : min(unit.end, safe)]
+    return len(lines) > 1 and sum(len(line) + 1 for line in lines) > _limit(unit)
+
+
+def _resolved(text: str, width: int, *, later: bool) -> list[Row]:
+    """All rows again, now that every reference is known (a definition may stand at the end)."""
+    _tokens, found = parse(broken(clean(text)))
+    live = LiveMarkdown(width, found, resolve=False, later=later)
+    live.update(text, done=True)
+    return live.rows
+
+
+def render(text: str, width: int) -> list[Row]:
+    """The rows of a whole text."""
+    live = LiveMarkdown(width)
+    live.update(text, done=True)
+    return live.rows
+
+
+def warm_up() -> None:
+    """Load the parser before an answer needs it, which takes 50 ms; for a thread, once the screen is up."""
+    render("*warm* https://example.com\n\n| a |\n|---|\n| b |\n", 80)

@@ -1,0 +1,129 @@
+"""Tables: columns that fit the width, cells that wrap, and records when there are too many columns.
+
+Column widths come from the head and the first `SAMPLE` rows only, so that the
+rows of a long table never change while more of them arrive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Final, Literal
+
+from textual.content import Content
+
+from handinger_tui.core.record import dataclass
+from handinger_tui.ui.transcript.markdown.inline import References, inline
+from handinger_tui.ui.transcript.painting import width_of, wrapped
+from handinger_tui.ui.transcript.rows.row import BOLD, EMPTY, Row, joined, styled
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+SAMPLE: Final = 60
+NARROWEST: Final = 4
+"""Cells below which a column is of no use; tables of more columns become records."""
+BETWEEN: Final = styled(" │ ", "rule")
+
+Align = Literal["left", "center", "right"]
+Cells = Sequence[Content]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What every row of one table needs: its head, and per column the side and the width.
+
+    `widths` is empty when the table is shown as records.
+    """
+
+    head: tuple[Content, ...]
+    aligns: tuple[Align, ...]
+    widths: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GridLine:
+    """One line of a table's source: `at` is its line."""
+
+    cells: list[Content]
+    aligns: list[Align]
+    at: int
+
+
+def table_lines(block: list[Token], references: References) -> list[GridLine]:
+    """The lines of a table, its head first."""
+    grid: list[GridLine] = []
+    for token in block:
+        if token.type == "tr_open":
+            grid.append(GridLine([], [], token.map[0] if token.map else 0))
+        elif token.type in ("th_open", "td_open"):
+            style = str(token.attrs.get("style", ""))
+            grid[-1].aligns.append(
+                "right" if style.endswith("right") else "center" if style.endswith("center") else "left"
+            )
+        elif token.type == "inline":
+            grid[-1].cells.append(inline(token.content, references))
+    return grid
+
+
+def shape_of(head: Cells, aligns: Sequence[Align], sample: Sequence[Cells], width: int) -> Shape:
+    """Choose the columns' widths for a view of `width` cells."""
+    columns = len(head)
+    room = width - 3 * (columns - 1)
+    if room < NARROWEST * columns:
+        return Shape(tuple(head), tuple(aligns), ())
+    natural = [
+        max(1, *(width_of(line) for row in (head, *sample[:SAMPLE]) for line in row[at].plain.split("\n")))
+        for at in range(columns)
+    ]
+    return Shape(tuple(head), tuple(aligns), tuple(_fit(natural, room)))
+
+
+def _fit(natural: list[int], room: int) -> list[int]:
+    """Take from the widest columns until the sum fits; short columns keep all they need."""
+    if sum(natural) <= room:
+        return natural
+    left, widths = room, [0] * len(natural)
+    for place, at in enumerate(sorted(range(len(natural)), key=natural.__getitem__)):
+        widths[at] = min(natural[at], max(NARROWEST, left // (len(natural) - place)))
+        left -= widths[at]
+    return widths
+
+
+def head_rows(shape: Shape) -> list[Row]:
+    """The head and the line under it; nothing for records, which repeat the names."""
+    if not shape.widths:
+        return []
+    bold = [cell.stylize(BOLD) for cell in shape.head]
+    rule = styled("─┼─".join("─" * width for width in shape.widths), "rule")
+    return [
+        *_grid_rows(shape, bold, style="table-head"),
+        Row(rule, wrap=False, wide=True),
+    ]
+
+
+def body_rows(shape: Shape, cells: Cells, *, first: bool) -> list[Row]:
+    """One row of the table. `first` only matters for records: no empty line before it."""
+    if shape.widths:
+        return _grid_rows(shape, cells)
+    rows = [] if first else [Row()]
+    for name, cell in zip(shape.head, cells, strict=True):
+        label = joined((name.stylize(BOLD), Content(": "))) if name.plain else EMPTY
+        rows.append(Row(cell, first=label, rest=Content("  ")))
+    return rows
+
+
+def _grid_rows(shape: Shape, cells: Cells, style: str = "text") -> list[Row]:
+    columns = [wrapped(cell, width) for cell, width in zip(cells, shape.widths, strict=True)]
+    rows = []
+    for line in zip_longest(*columns, fillvalue=EMPTY):
+        padded = [_pad(*each) for each in zip(line, shape.widths, shape.aligns, strict=True)]
+        content = BETWEEN.join(padded)
+        rows.append(Row(content, style, wrap=False, wide=True))
+    return rows
+
+
+def _pad(cell: Content, width: int, align: Align) -> Content:
+    room = max(0, width - width_of(cell.plain))
+    left = {"left": 0, "center": room // 2, "right": room}[align]
+    return cell.pad(left, room - left) if room else cell

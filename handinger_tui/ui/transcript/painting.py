@@ -1,0 +1,267 @@
+"""Rows become strips: wrapped by cells, colored by the theme, and cleaned by the last gate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from rich.cells import cell_len, chop_cells
+from rich.segment import Segment
+from rich.style import Style as RichStyle
+from textual.color import Color
+from textual.content import Content
+from textual.filter import LineFilter
+from textual.strip import Strip
+from textual.style import Style
+from textual.widget import Widget
+
+from handinger_tui.core.patterns import late
+from handinger_tui.core.safety.cleaning import ALWAYS, LOOSE
+from handinger_tui.ui.transcript.rows.row import MEASURE, PREFIX, Row
+
+_SPACES: Final = re.compile("[\t\n]")
+
+
+class ControlFilter(LineFilter):
+    """Return it from `App.get_line_filters`, always the same object: strips remember what it gave."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002  # the base's
+        """The segments, or cleaned copies. Segments that are terminal codes of Textual pass."""
+        if not any(_suspect(segment) for segment in segments):
+            return segments
+        return [_cleaned(segment) for segment in segments]
+
+
+def _suspect(segment: Segment) -> bool:
+    text, style, control = segment
+    if control:
+        return False
+    linked = style is not None and style.link is not None
+    return linked or (not text.isprintable() and bool(ALWAYS.search(text) or LOOSE.search(text)))
+
+
+def _cleaned(segment: Segment) -> Segment:
+    text, style, control = segment
+    if control:
+        return segment
+    # What was counted as joined to a cut picture has no cell of its own.
+    text = ALWAYS.sub(_room, LOOSE.sub("", _SPACES.sub(" ", text)))
+    if style is not None and style.link is not None:
+        style = style.update_link(None)
+    return Segment(text, style)
+
+
+def _room(found: re.Match[str]) -> str:
+    """Blanks for the cells that were counted for a character, so that the line keeps its width."""
+    return " " * cell_len(found[0])
+
+
+_WIDE: Final = (
+    "\u1100-\u115f\u2e80-\u3000\u3003-\u3007\u3012\u3013\u301c-\ua4cf\uac00-\ud7a3\uf900-\ufaff"
+    "\ufe30-\ufe4f\uff02-\uff08\uff0a\uff0b\uff0d\uff0f-\uff19\uff1c-\uff1e\uff20-\uff3b\U00020000-\U0003fffd"
+)
+_CLOSING: Final = "\u3001\u3002\u3009\u300b\u300d\u300f\u3011\uff01\uff09\uff0c\uff0e\uff1a\uff1b\uff1f\uff3d"
+_UNIT: Final = late(f"[{_WIDE}][{_CLOSING}]*[ \t]*|[^\\s{_WIDE}]+[ \t]*|\\s+")
+"""What is never divided if it fits a line: a word, or a wide character with what may not start a line."""
+
+
+def width_of(text: str) -> int:
+    """Cells that `text` takes."""
+    return len(text) if text.isascii() else int(cell_len(text))
+
+
+def wrapped(content: Content, width: int, *, words: bool = True) -> list[Content]:
+    """Lines of at most `width` cells; line feeds in `content` are line ends."""
+    plain = content.plain
+    if "\n" in plain:
+        lines = content.split("\n", allow_blank=True)
+        return [piece for line in lines for piece in wrapped(line, width, words=words)]
+    if len(plain) * 2 <= width or width_of(plain) <= width:
+        return [content]
+    cuts = list(_word_cuts(plain, width) if words else _fold_cuts(plain, width, 0))
+    lines = content.divide(cuts)
+    return [line.rstrip() for line in lines] if words else list(lines)
+
+
+def _word_cuts(text: str, width: int) -> Iterator[int]:
+    used = 0
+    for unit in _UNIT.finditer(text):
+        word = unit.group()
+        size = width_of(word)
+        if used + width_of(word.rstrip()) <= width:
+            used += size
+            continue
+        if used and unit.start():
+            yield unit.start()
+        used = size
+        if width_of(word.rstrip()) > width:
+            cuts = list(_fold_cuts(word, width, unit.start()))
+            yield from cuts
+            used = width_of(text[cuts[-1] : unit.end()]) if cuts else size
+
+
+def _fold_cuts(text: str, width: int, start: int) -> Iterator[int]:
+    if text.isascii():
+        yield from range(start + width, start + len(text), width)
+        return
+    for piece in chop_cells(text, width)[:-1]:
+        start += len(piece)
+        yield start
+
+
+LINE: Final = 3_000
+"""Characters after which a line of source is broken."""
+
+
+def broken(text: str) -> str:
+    """Break lines that are longer than `LINE`, at a space where there is one."""
+    if len(text) <= LINE or all(len(line) <= LINE for line in text.split("\n")):
+        return text
+    return "\n".join(piece for line in text.split("\n") for piece in pieces(line, LINE))
+
+
+def pieces(text: str, limit: int) -> list[str]:
+    """Parts of at most `limit` characters, cut before a word where there is one.
+
+    Never before a sign that begins a list or a heading. Where the cuts are
+    depends only on the text before them.
+    """
+    found = []
+    start = 0
+    while len(text) - start > limit:
+        end = start + limit
+        while end > start + limit // 2 and not (text[end - 1] == " " and text[end].isalpha()):
+            end -= 1
+        if end == start + limit // 2:
+            end = start + limit
+        found.append(text[start:end])
+        start = end
+    return [*found, text[start:]]
+
+
+MARGIN: Final = 2
+"""Empty cells left of everything: the column of the cursor's mark."""
+INSET: Final = 2
+"""Cells between the edge of a band and its text."""
+LEAST: Final = 6
+"""Cells that text gets at least, however deep it is nested."""
+
+
+class Palette:
+    """The theme's colours by style name; made anew when the theme changes."""
+
+    def __init__(self, widget: Widget) -> None:
+        self._widget = widget
+        self.base: Final = widget.visual_style
+        self._known: dict[str, Style] = {}
+        self._rows: dict[str, Style] = {}
+
+    def style(self, style: str | Style) -> Style:
+        """A span's style: a name of ours (".transcript--link") or a style already."""
+        if isinstance(style, Style):
+            return style
+        known = self._known.get(style)
+        if known is None:
+            known = self._known[style] = self._named(style.removeprefix("."))
+        return known
+
+    def _named(self, name: str) -> Style:
+        # Not get_visual_style(partial=True): that loses opaque backgrounds (Textual 8.2.8).
+        rules = self._widget.get_component_styles(name)
+        look = rules.text_style
+        return Style(
+            background=rules.background if rules.has_rule("background") else None,
+            foreground=rules.color if rules.has_rule("color") else None,
+            bold=look.bold,
+            dim=look.dim,
+            italic=look.italic,
+            underline=look.underline,
+            strike=look.strike,
+            reverse=look.reverse,
+        )
+
+    def row(self, name: str) -> Style:
+        """The style under a whole row."""
+        found = self._rows.get(name)
+        if found is None:
+            found = self._rows[name] = self.base + self.style(PREFIX + name)
+        return found
+
+
+def height(row: Row, width: int) -> int:
+    """How many strips `paint` makes."""
+    return len(wrapped(row.content, _paint_room(row, width), words=row.wrap))
+
+
+def _paint_room(row: Row, width: int) -> int:
+    lead = max(width_of(row.first.plain), width_of(row.rest.plain))
+    room = (width if row.wide or row.band else min(width, MEASURE + MARGIN)) - MARGIN - lead - 1
+    return max(LEAST, room - (INSET if _inset(row) else 0))
+
+
+def _inset(row: Row) -> bool:
+    return row.band and row.style == "code"
+
+
+def paint(row: Row, width: int, palette: Palette, tone: str | None = None) -> Iterator[Strip]:
+    """The strips of one row, each `width` cells wide."""
+    style = tone if tone is not None and row.style == "text" else row.style
+    base = palette.row(style)
+    ground = base if style == "prompt" else palette.base
+    for at, line in enumerate(wrapped(row.content, _paint_room(row, width), words=row.wrap)):
+        margin = " " * MARGIN if style != "prompt" else ""
+        segments = [Segment(margin, ground.rich_style)] if margin else []
+        segments += _segments(row.rest if at else row.first, ground, palette)
+        if _inset(row):
+            segments.append(Segment(" " * INSET, base.rich_style))
+        segments += _segments(line, base, palette)
+        yield _filled(segments, width, (base if row.band else palette.base).rich_style)
+
+
+def cells(row: Row, width: int, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Where `paint` puts characters `start` to `end` of a row's content: strip, first cell, cell after."""
+    for _, number, left, right in all_cells(row, width, [(start, end)]):
+        yield number, left, right
+
+
+def all_cells(row: Row, width: int, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int, int]]:
+    """The same of many, in order and none within another; before each, its number in `spans`."""
+    plain, at, of = row.content.plain, 0, 0
+    for number, line in enumerate(wrapped(row.content, _paint_room(row, width), words=row.wrap)):
+        # Between two lines only blanks are dropped.
+        at = plain.find(line.plain, at)
+        stop = at + len(line.plain)
+        lead = width_of((row.rest if number else row.first).plain) + (INSET if _inset(row) else 0)
+        margin = (MARGIN if row.style != "prompt" else 0) + lead
+        while of < len(spans) and spans[of][1] <= at:
+            of += 1
+        for found in range(of, len(spans)):
+            first, last = max(spans[found][0], at), min(spans[found][1], stop)
+            if spans[found][0] >= stop:
+                break
+            if first < last:
+                left = margin + width_of(plain[at:first])
+                yield found, number, left, left + width_of(plain[first:last])
+        at = stop
+
+
+def _segments(content: Content, base: Style, palette: Palette) -> list[Segment]:
+    if not content.plain:
+        return []
+    if not content.spans:
+        return [Segment(content.plain, base.rich_style)]
+    return [
+        Segment(text, style.rich_style)
+        for text, style in content.render(base, end="", parse_style=palette.style)
+        if text
+    ]
+
+
+def _filled(segments: list[Segment], width: int, fill: RichStyle) -> Strip:
+    """Exactly `width` cells. Neighbours of one style become one: fewer bytes to the terminal."""
+    used = sum(width_of(segment.text) for segment in segments)
+    if used < width:
+        segments.append(Segment(" " * (width - used), fill))
+    strip = Strip(Segment.simplify(segments), max(used, width))
+    return strip if used <= width else strip.crop(0, width)

@@ -1,0 +1,1 @@
+"""Parts of a turn as rows, before they are wrapped."""

@@ -1,0 +1,353 @@
+"""Parts as rows: one small function per kind of part, foldable lines, and the table that names them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final
+
+from textual.content import Content
+
+from handinger_tui.core.evidence.datasets import STRUCTURED
+from handinger_tui.core.evidence.source_addresses import host_at
+from handinger_tui.core.formatting import plural, size
+from handinger_tui.core.record import dataclass
+from handinger_tui.core.safety.cleaning import clean, clean_line, host_of
+from handinger_tui.core.turns.turn import (
+    CustomPart,
+    DataPart,
+    FilePart,
+    Order,
+    ReasoningPart,
+    SourcePart,
+    StepPart,
+    TextPart,
+    ToolPart,
+    ToolState,
+)
+from handinger_tui.ui.transcript.markdown.code import code_rows, coloured_lines
+from handinger_tui.ui.transcript.markdown.document import render
+from handinger_tui.ui.transcript.painting import width_of, wrapped
+from handinger_tui.ui.transcript.rows.row import (
+    BOLD,
+    INDENT,
+    NOT_BOLD,
+    Row,
+    indented,
+    joined,
+    link_style,
+    styled,
+)
+from handinger_tui.ui.transcript.rows.slots import (
+    Ending,
+    Progress,
+    Receipt,
+    Replaced,
+    Skipped,
+    Slot,
+    Sources,
+    Structured,
+)
+from handinger_tui.ui.transcript.rows.status import ending_rows, progress_rows
+
+MAX_DEPTH: Final = 60
+ONE_LINE: Final = 300
+"""Characters that a one-line form can have."""
+
+
+def pretty(value: object, indent: str = "") -> str:
+    """JSON over several lines, numbers exact; below `MAX_DEPTH` everything is "…"."""
+    if len(indent) > 2 * MAX_DEPTH:
+        return '"…"'
+    inner = indent + "  "
+    if isinstance(value, dict) and value:
+        lines = (
+            f"{inner}{json.dumps(str(key), ensure_ascii=False)}: {pretty(item, inner)}"
+            for key, item in value.items()
+        )
+        return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
+    if isinstance(value, list | tuple) and value:
+        return "[\n" + ",\n".join(inner + pretty(item, inner) for item in value) + f"\n{indent}]"
+    if isinstance(value, Decimal):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def one_line(value: object) -> str:
+    """The gist in one clean line: the text itself, or the members of an object by name."""
+    if value is None or value in ({}, [], ""):
+        return ""
+    if isinstance(value, dict):
+        members = list(value.items())
+        if len(members) == 1:
+            return one_line(members[0][1])
+        return clean_line(", ".join(f"{key}: {one_line(item)}" for key, item in members[:12]), ONE_LINE)
+    if isinstance(value, list | tuple):
+        return clean_line(", ".join(one_line(item) for item in value[:12]), ONE_LINE)
+    return clean_line(value if isinstance(value, str) else str(value), ONE_LINE)
+
+
+FOLDED: Final = "▸ "
+UNFOLDED: Final = "▾ "
+SHOWN_CHARS: Final = 20_000
+"""Characters of a tool's input or output that are shown; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a slot is shown: for a width in cells, and folded or not."""
+
+    width: int
+    unfolded: bool = False
+
+
+def cut(content: Content, width: int) -> Content:
+    """One line of at most `width` cells, with an ellipsis where something is missing."""
+    if width_of(content.plain) <= width:
+        return content
+    return wrapped(content, max(2, width - 1), words=False)[0].rstrip() + styled("…", "faint")
+
+
+def fold_line(look: Look, *pieces: Content) -> Row:
+    """The one line of something that can be unfolded; a click on it does."""
+    mark = styled(UNFOLDED if look.unfolded else FOLDED, "faint")
+    return Row(cut(joined(pieces), look.width - 2), "tool", mark, INDENT, wide=True)
+
+
+_TOOL_STATES: Final[Mapping[ToolState, tuple[str, str, str]]] = MappingProxyType(
+    {
+        ToolState.INPUT_STREAMING: ("○", "busy", "preparing…"),
+        ToolState.INPUT_AVAILABLE: ("○", "busy", "running…"),
+        ToolState.APPROVAL_REQUESTED: ("?", "busy", "waits for an approval"),
+        ToolState.APPROVAL_RESPONDED: ("○", "busy", "approval answered"),
+        ToolState.OUTPUT_AVAILABLE: ("●", "good", ""),
+        ToolState.OUTPUT_ERROR: ("✗", "bad", "failed"),
+        ToolState.OUTPUT_DENIED: ("✗", "bad", "denied"),
+    }
+)
+
+
+def tool_rows(part: ToolPart, look: Look) -> list[Row]:
+    """State, name and input in one line; input and output when unfolded."""
+    glyph, colour, word = _TOOL_STATES[part.state]
+    if part.preliminary:
+        glyph, colour, word = "○", "busy", "running…"
+    asked = clean_line(part.input_text, 300) if part.input is None else one_line(part.input)
+    name = clean_line(part.title or part.name, 80) or "tool"
+    line = fold_line(
+        look,
+        styled(glyph + " ", colour),
+        styled(name, None, BOLD),
+        styled(f"  {word}" if word else "", colour),
+        styled(f"  {asked}" if asked else "", "faint"),
+    )
+    if not look.unfolded:
+        return [line]
+    rows = _labelled("input", part.input if part.input is not None else part.input_text)
+    if part.output is not None:
+        rows += _labelled("output", part.output)
+    if part.error:
+        rows += plain_rows(part.error, "bad")
+    return [line, *inside(rows)]
+
+
+def inside(rows: list[Row]) -> list[Row]:
+    """What an unfolded line holds stands below its name."""
+    return indented(rows, INDENT, INDENT)
+
+
+def _labelled(label: str, value: object) -> list[Row]:
+    """A value as indented JSON, a string as its text; cut where it is too long to be looked at."""
+    text, language = (value, "") if isinstance(value, str) else (pretty(value), "json")
+    shown = clean(text[:SHOWN_CHARS]).rstrip("\n")
+    rows = code_rows(shown, label, coloured_lines(shown, language))
+    if len(text) > SHOWN_CHARS:
+        rows.append(Row(styled(f"… {len(text) - SHOWN_CHARS:,} more characters", "faint")))
+    return rows
+
+
+def plain_rows(text: str, style: str = "text") -> list[Row]:
+    """A text from outside as it is, in one style, cut where it is too long to be looked at."""
+    rows = [Row(Content(line.expandtabs(4)), style) for line in clean(text[:SHOWN_CHARS]).split("\n")]
+    if len(text) > SHOWN_CHARS:
+        rows.append(Row(styled(f"… {len(text) - SHOWN_CHARS:,} more characters", "faint")))
+    return rows
+
+
+def data_rows(part: DataPart, look: Look) -> list[Row]:
+    """Structured data: its name and beginning, all of it when unfolded."""
+    name = clean_line(part.name, 80)
+    line = fold_line(look, styled(name, None, BOLD), styled("  " + one_line(part.data), "faint"))
+    return [line, *inside(_labelled("data", part.data))] if look.unfolded else [line]
+
+
+def structured_rows(output: Structured, look: Look) -> list[Row]:
+    """Structured output, as a data part."""
+    return data_rows(DataPart(STRUCTURED, output.value), look)
+
+
+def custom_rows(part: CustomPart, look: Look) -> list[Row]:
+    """A part of a kind that is kept but not understood."""
+    name = clean_line(part.kind, 80)
+    line = fold_line(look, styled(name, None, BOLD), styled("  " + one_line(part.raw), "faint"))
+    return [line, *inside(_labelled("part", part.raw))] if look.unfolded else [line]
+
+
+def replaced_rows(note: Replaced, look: Look) -> list[Row]:
+    """Text that was streamed and then replaced stays readable."""
+    line = fold_line(look, styled("The final text differs from what was streamed; the earlier text", "faint"))
+    return [line, *inside(plain_rows(note.text, "faint"))] if look.unfolded else [line]
+
+
+PROMPT_MARK: Final = "❯ "
+
+
+def prompt_rows(order: Order, _look: Look) -> list[Row]:
+    """The prompt, and under it the files that went along."""
+    mark, rest = styled(PROMPT_MARK, "prompt-mark"), INDENT
+    rows = [
+        Row(Content(line.expandtabs(4)), "prompt", rest if at else mark, rest, band=True)
+        for at, line in enumerate(clean(order.prompt).split("\n"))
+    ]
+    for file in order.attachments:
+        name = styled(f"+ {clean_line(file.name)}  {size(file.size)}", "faint", NOT_BOLD)
+        rows.append(Row(name, "prompt", rest, rest, band=True))
+    return rows
+
+
+def text_rows(part: TextPart, look: Look) -> list[Row]:
+    """An answer; a growing one has a LiveMarkdown of its own (page.py)."""
+    return render(part.text, look.width)
+
+
+def reasoning_line(part: ReasoningPart, look: Look) -> Row:
+    """One line for all thoughts, while they come and after."""
+    text = part.text.strip()
+    lines = text.count("\n") + 1 if text else 0
+    word = "thinking…" if part.open else "thought ·"
+    return fold_line(look, styled(f"{word} {plural(lines, 'line')}" if lines else word.rstrip(" ·"), "faint"))
+
+
+def reasoning_rows(part: ReasoningPart, look: Look) -> list[Row]:
+    """The one line, and the thoughts themselves when unfolded."""
+    body = render(part.text, look.width - 2) if look.unfolded else []
+    return [reasoning_line(part, look), *inside(body)]
+
+
+def file_rows(part: FilePart, look: Look) -> list[Row]:
+    """A file the worker made: name, size and type; the name leads to it."""
+    name = clean_line(part.filename or part.url.split("?")[0].rsplit("/", 1)[-1], 120) or "file"
+    details = clean_line(part.media_type, 60)
+    if part.size is not None:
+        details = f"{size(part.size)}  {details}"
+    content = joined((styled(name, "link", link_style(part.url)), styled("  " + details, "faint")))
+    return [Row(cut(content, look.width - 2), "tool", styled("▤ ", "accent"), INDENT, wide=True)]
+
+
+def sources_rows(sources: Sources, look: Look) -> list[Row]:
+    """How many sources there are; which ones, when unfolded."""
+    hosts = list(dict.fromkeys(filter(None, (host_at(part.url or "") for part in sources.parts))))
+    line = fold_line(
+        look, styled(f"Sources: {len(sources.parts)}"), styled("  " + ", ".join(hosts[:6]), "faint")
+    )
+    if not look.unfolded:
+        return [line]
+    return [line, *inside([_source_row(number, part) for number, part in enumerate(sources.parts, 1)])]
+
+
+def _source_row(number: int, part: SourcePart) -> Row:
+    host = host_of(part.url or "")
+    title = clean_line(part.title or part.filename or host or part.source_id, 200) or "source"
+    name = styled(title, "link", link_style(part.url)) if part.url else styled(title)
+    tail = styled(f"  {host}" if host and host != title else "", "faint")
+    return Row(joined((name, tail)), first=styled(f"{number}. ", "bullet"), rest=Content("   "))
+
+
+def source_rows(part: SourcePart, look: Look) -> list[Row]:
+    """One source alone; a turn shows all of its sources in one line instead."""
+    return sources_rows(Sources((part,)), look)
+
+
+def step_rows(_part: StepPart, _look: Look) -> list[Row]:
+    """The border between two model calls is not shown: the receipt counts them."""
+    return []
+
+
+def skipped_rows(note: Skipped, _look: Look) -> list[Row]:
+    """Some of the answer could not be read."""
+    return [Row(styled(f"{plural(note.events, 'event')} of this turn could not be read.", "faint"))]
+
+
+def receipt_rows(receipt: Receipt, _look: Look) -> list[Row]:
+    """What the turn took."""
+    return [Row(styled(clean_line(receipt.text)), "receipt", wide=True)]
+
+
+RowsOf = Callable[[Any, Look], list[Row]]
+
+PART_ROWS: Final[Mapping[type, RowsOf]] = MappingProxyType(
+    {
+        TextPart: text_rows,
+        ReasoningPart: reasoning_rows,
+        ToolPart: tool_rows,
+        FilePart: file_rows,
+        SourcePart: source_rows,
+        DataPart: data_rows,
+        CustomPart: custom_rows,
+        StepPart: step_rows,
+    }
+)
+SLOT_ROWS: Final[Mapping[type, RowsOf]] = MappingProxyType(
+    {
+        Order: prompt_rows,
+        Sources: sources_rows,
+        Structured: structured_rows,
+        Replaced: replaced_rows,
+        Skipped: skipped_rows,
+        Progress: lambda slot, _look: progress_rows(slot),
+        Ending: lambda slot, _look: ending_rows(slot),
+        Receipt: receipt_rows,
+        **PART_ROWS,
+    }
+)
+FOLDABLE: Final = (ReasoningPart, ToolPart, DataPart, CustomPart, Sources, Structured, Replaced)
+LINES: Final = (*FOLDABLE, FilePart, Skipped)
+"""What is one line when folded: no empty row between two of these."""
+
+
+def slot_rows(slot: Slot, look: Look) -> list[Row]:
+    """The rows of anything that is shown."""
+    return SLOT_ROWS[type(slot)](slot, look)
+
+
+def gap_between(before: Slot, after: Slot) -> bool:
+    """An empty row stands between the two."""
+    return not (isinstance(before, LINES) and isinstance(after, LINES))
+
+
+def _value_of(slot: DataPart | CustomPart | Structured) -> object:
+    if isinstance(slot, DataPart):
+        return slot.data
+    return slot.raw if isinstance(slot, CustomPart) else slot.value
+
+
+def source_of(slot: Slot) -> str:
+    """What copying a slot gives: Markdown for answers, JSON for data, "" for decoration."""
+    if isinstance(slot, Order):
+        return slot.prompt
+    if isinstance(slot, TextPart | ReasoningPart):
+        return slot.text
+    if isinstance(slot, Replaced | Receipt):
+        return slot.text
+    if isinstance(slot, ToolPart):
+        kept = {"tool": slot.name, "input": slot.input, "output": slot.output, "error": slot.error}
+        return pretty({name: value for name, value in kept.items() if value is not None})
+    if isinstance(slot, DataPart | CustomPart | Structured):
+        return pretty(_value_of(slot))
+    if isinstance(slot, FilePart):
+        return slot.url
+    if isinstance(slot, Sources):
+        return "\n".join(f"- {part.title or part.source_id}: {part.url or ''}" for part in slot.parts)
+    return ""

@@ -1,0 +1,57 @@
+"""Meter: how far a limit is used, as a bar that reads without colour, and as a mark for the header."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from textual.content import Content
+
+from handinger_tui.core.money.limits import Gauge, Origin, Scope, State, spent_text
+
+STYLE: Final = {State.BELOW: "$success", State.NEAR: "$warning", State.REACHED: "$error"}
+SHAPE: Final = {State.BELOW: "●", State.NEAR: "▲", State.REACHED: "■"}
+"""The shape tells the state where there is no colour."""
+SET_BY: Final = {Origin.FLAG: "from the command line", Origin.TYPED: "", Origin.CONFIG: "from the settings"}
+BAR: Final = 16
+
+
+def bar(gauge: Gauge, width: int = BAR) -> Content:
+    """Full cells for what is spent; no cell is full while nothing is known."""
+    percent = gauge.percent or 0
+    full = min(width, percent * width // 100)
+    if percent and not full:
+        full = 1
+    return Content.assemble(("█" * full, STYLE[gauge.state]), ("░" * (width - full), "$text-muted"))
+
+
+def meter(gauge: Gauge) -> Content:
+    """Two lines: name, bar and who set it, and below the amounts."""
+    limit, style = gauge.limit, STYLE[gauge.state]
+    words = {State.BELOW: "", State.NEAR: " near", State.REACHED: " reached"}[gauge.state]
+    by = f" · {SET_BY[limit.origin]}" if SET_BY[limit.origin] else ""
+    first = Content.assemble(
+        (f"{SHAPE[gauge.state]} ", style),
+        (f"{limit.scope.capitalize():<8}", "bold $foreground"),
+        bar(gauge),
+        (words, f"bold {style}"),
+        (by, "$text-muted"),
+    )
+    return Content("\n").join([first, Content.styled(f"  {spent_text(gauge)}", "$foreground")])
+
+
+def worst(gauges: Sequence[Gauge]) -> Gauge | None:
+    """The limit to tell about: reached before near, the widest first; None when all is calm."""
+    pressing = [gauge for gauge in gauges if gauge.state is not State.BELOW]
+    scopes = list(Scope)
+    return max(pressing, key=lambda one: (one.state, scopes.index(one.limit.scope)), default=None)
+
+
+def mark(gauges: Sequence[Gauge]) -> Content:
+    """For the header: "▲ day limit 85 %", "■ day limit reached"; empty when all is calm."""
+    gauge = worst(gauges)
+    if gauge is None:
+        return Content("")
+    state = "reached" if gauge.state is State.REACHED else f"{gauge.percent} %"
+    style = f"bold {STYLE[gauge.state]}"
+    return Content.styled(f"{SHAPE[gauge.state]} {gauge.limit.scope} limit {state}", style)

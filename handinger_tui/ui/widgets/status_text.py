@@ -1,0 +1,234 @@
+"""Words of the screen: what a session's state is called, and what to do about a turn that went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Final
+
+from handinger_tui.core.formatting import duration, plural
+from handinger_tui.core.money.amounts import credits_words, usd_text
+from handinger_tui.core.money.attribution import money_of
+from handinger_tui.core.money.limits import Gauge, Origin, raise_hint, reached_text
+from handinger_tui.core.record import dataclass
+from handinger_tui.core.replacing import replace
+from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.turns.session import Session, any_with_status, with_status
+from handinger_tui.core.turns.turn import FREE, LIVE, Kind, Turn, TurnStatus
+
+if TYPE_CHECKING:
+    # With every event and dialect of the core: 40 ms, wanted when there is a connection.
+    from handinger_tui.engine.holds import Hold
+
+STATUS_WORDS: Final = {
+    TurnStatus.QUEUED: "waiting to be sent",
+    TurnStatus.SENDING: "sending",
+    TurnStatus.ACCEPTED: "working",
+    TurnStatus.CHECKING: "checking what became of it",
+    TurnStatus.COMPLETED: "completed",
+    TurnStatus.INCOMPLETE: "incomplete",
+    TurnStatus.FAILED: "failed",
+    TurnStatus.RUNNING: "still running on the server",
+    TurnStatus.REJECTED: "refused",
+    TurnStatus.NOT_SENT: "not sent",
+    TurnStatus.NOT_DELIVERED: "not delivered",
+    TurnStatus.UNKNOWN: "delivery unknown",
+}
+WORKED_ON: Final = LIVE - {TurnStatus.QUEUED}
+_QUEUED: Final = frozenset({TurnStatus.QUEUED})
+_NOT_SENT: Final = frozenset({TurnStatus.NOT_SENT})
+GOOD: Final = frozenset({TurnStatus.COMPLETED})
+BAD: Final = frozenset({TurnStatus.FAILED, TurnStatus.REJECTED, TurnStatus.UNKNOWN})
+
+
+def under_way(session: Session) -> Turn | None:
+    """The turn that status and cost speak of: the one worked on, else the newest that the worker knows of.
+
+    A message that was refused, withdrawn or is queued says nothing about the worker; it is
+    spoken of only where no other turn is there.
+    """
+    busy = next(with_status(session.turns, WORKED_ON), None)
+    return busy or unwatched(session) or session.sent or newest_shown(session) or session.current
+
+
+def newest_shown(session: Session) -> Turn | None:
+    """The newest turn that is neither queued nor withdrawn."""
+    return next(
+        (turn for turn in reversed(session.turns) if not turn.withdrawn and turn.status not in _QUEUED), None
+    )
+
+
+def unwatched(session: Session) -> Turn | None:
+    """The turn that still runs on the server while nobody watches it; later ones never started."""
+    for turn in reversed(session.turns):
+        if turn.status is TurnStatus.RUNNING:
+            return turn
+        if turn.may_spend:
+            return None
+    return None
+
+
+def shown_turns(session: Session, queue: Collection[Turn]) -> Session:
+    """The session as its transcript shows it: without the queue, and without what was withdrawn."""
+    if not queue and not any_with_status(session.turns, _NOT_SENT):
+        return session
+    waiting = {turn.turn_id for turn in queue}
+    turns = tuple(turn for turn in session.turns if turn.turn_id not in waiting and not turn.withdrawn)
+    return session if len(turns) == len(session.turns) else replace(session, turns=turns)
+
+
+def status_words(session: Session) -> str:
+    """One or a few words for the header; "" for a session without turns."""
+    turn = under_way(session)
+    if turn is None:
+        return ""
+    doing = clean_line(turn.activity or "", 40) if turn.status is TurnStatus.ACCEPTED else ""
+    return doing or STATUS_WORDS[turn.status]
+
+
+def retry_words(session: Session, now_ms: int) -> str:
+    """While a GET waits to be repeated: "retry 3 in 4 s"; else an empty text."""
+    turn = under_way(session)
+    if turn is None or turn.retry is None:
+        return ""
+    left = -(-(turn.retry.at_ms + turn.retry.wait_ms - now_ms) // 1000)
+    return f"retry {turn.retry.number}" + (f" in {left} s" if left > 0 else "")
+
+
+def elapsed(session: Session, now_ms: int) -> str:
+    """How long the turn has been going, or took."""
+    turn = under_way(session)
+    if turn is None or turn.status is TurnStatus.QUEUED:
+        return ""
+    if turn.live:
+        seconds = max(0, now_ms - turn.order.created_ms) // 1000
+        return f"{seconds} s" if seconds < 60 else duration(seconds * 1000)
+    return duration(turn.ended_ms - turn.order.created_ms) if turn.ended_ms is not None else ""
+
+
+def going_for(turn: Turn, now_ms: int) -> str:
+    """How long a run has been going, watched or not, in one unit: "40 s", "4 m", "2 h"."""
+    seconds = max(0, now_ms - turn.order.created_ms) // 1000
+    unit, length = next(
+        ((unit, length) for unit, length in (("d", 86400), ("h", 3600), ("m", 60)) if seconds >= length),
+        ("s", 1),
+    )
+    return f"{seconds // length} {unit}"
+
+
+def so_far(session: Session, turn: Turn) -> str:
+    """What a run took until it was last read: "12 credits so far"."""
+    money = money_of(session, turn)
+    if money.usage.credits is not None:
+        return f"{credits_words(money.usage.credits)} so far"
+    return f"{usd_text(money.usd)} so far" if money.usd is not None else "cost not reported yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The bar above the prompt: what can be done now. What happened stands in the transcript."""
+
+    severity: str
+    """ "error", "warning" or "info"."""
+    text: str
+    wait_until_ms: int | None = None
+    """Sending makes no sense before that."""
+
+
+STILL_RUNNING: Final = (
+    "The worker is still running on the server and may keep charging. Enter on an empty prompt watches it."
+)
+_BACK: Final = "Your text is back in the prompt."
+_TODO: Final = {
+    Kind.AUTH: "Set the right key (HANDINGER_API_KEY) and start again, then Enter sends it.",
+    Kind.FORBIDDEN: "This key may not do that: another key or another worker is needed.",
+    Kind.PAYMENT: "Top up the account, then Enter sends it.",
+    Kind.NOT_FOUND: "The service does not know this worker: ^N starts a new one.",
+    Kind.CONFLICT: "The worker is busy: /attach watches it, and Enter sends once it is done.",
+    Kind.INVALID: "Change it, then Enter sends it.",
+    Kind.TOO_LARGE: "Make it or its files smaller, then Enter sends it.",
+    Kind.CONNECT: "Check the network, then Enter sends it.",
+    Kind.DISK: "Make room on the disk, then Enter sends it.",
+}
+
+
+def advice(session: Session, *, running: bool) -> Advice | None:
+    """What can be done about the newest turn; None when nothing needs doing. `running`: a turn is."""
+    turn = newest_shown(session)
+    if turn is None or running:
+        return None
+    if turn.status is TurnStatus.UNKNOWN:
+        look = "the dashboard" if turn.worker_id is None else "the worker (/attach)"
+        return Advice(
+            "error", f"{_BACK} It was not sent again. Look at {look} first: sending it may cost twice."
+        )
+    if unwatched(session) is not None:
+        return Advice("info", STILL_RUNNING)
+    if turn.status in FREE:
+        return _free(turn)
+    return None
+
+
+def _free(turn: Turn) -> Advice:
+    fault = turn.fault
+    severity = "error" if turn.status is TurnStatus.REJECTED else "warning"
+    if fault is not None and fault.retry_after_s is not None and turn.ended_ms is not None:
+        until = turn.ended_ms + int(min(max(fault.retry_after_s, 0), 3600) * 1000)
+        return Advice(severity, f"{_BACK} Nothing was charged, and nothing is sent by itself.", until)
+    todo = _TODO.get(fault.kind, "Enter sends it.") if fault is not None else "Enter sends it."
+    return Advice(severity, f"{_BACK} Nothing was charged. {todo}")
+
+
+def hold_advice(session: Session, hold: Hold, count: int) -> Advice:
+    """Why the queue of `count` messages does not go on. What Enter does about it stands below the prompt."""
+    messages = waiting_words(count)
+    of_turn = advice(session, running=False)
+    match hold.reason:
+        case "limit" if hold.gauge is not None:
+            return Advice("warning", _limit_text(hold.gauge))
+        case "unreadable":
+            return Advice("warning", f"Queue held: {hold.detail} {messages}.")
+        case "restored":
+            own = f"{plural(count, 'message')} from last time {_were(count)} not sent."
+        case "detached" if unwatched(session) is not None:
+            own = f"{messages} until you come back."
+        case "detached":
+            own = f"{messages}: the turn you left has ended."
+        case _:
+            own = f"{messages}: the previous turn did not finish."
+    if of_turn is None:
+        return Advice("warning", own)
+    return Advice(of_turn.severity, f"{of_turn.text} {own}", of_turn.wait_until_ms)
+
+
+def resume_hint(session: Session, hold: Hold, count: int) -> str:
+    """What Enter on an empty prompt does about a held queue, and whether that costs."""
+    messages = "the queued message" if count == 1 else f"the {count} queued messages"
+    match hold.reason:
+        case "limit":
+            return "Enter raises the limit"
+        case "unreadable":
+            return f"Enter tries again and sends {messages} (may cost)"
+        case "detached" if unwatched(session) is not None:
+            return f"Enter watches it, then sends {messages} (may cost)"
+        case _:
+            return f"Enter sends {messages} (may cost)"
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def waiting_words(count: int) -> str:
+    """As "2 queued messages wait"."""
+    return f"{plural(count, 'queued message')} {'waits' if count == 1 else 'wait'}"
+
+
+def _limit_text(gauge: Gauge) -> str:
+    reached = reached_text(gauge)
+    scope = gauge.limit.scope
+    how = (
+        raise_hint(gauge.limit)
+        if gauge.limit.origin is Origin.FLAG
+        else f"Enter on an empty prompt raises it, as does /limit {scope} AMOUNT."
+    )
+    return f"Queue held: {reached[:1].lower()}{reached[1:]} {how} ↑ edits the queue."

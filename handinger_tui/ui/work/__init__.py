@@ -1,0 +1,1 @@
+"""The work screen: the session, its prompt and what they do."""

@@ -1,0 +1,153 @@
+"""Editing: the message in the person's own editor. Whatever becomes of that, the text is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import shutil
+import signal
+import stat
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from textual.app import SuspendNotSupported
+
+from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.safety.cleaning import clean, clean_line
+from handinger_tui.ui.terminal.foreground_job import Foreground
+
+if TYPE_CHECKING:
+    from handinger_tui.ui.terminal.diff_app import Display
+
+LARGEST: Final = 1_000_000
+"""Bytes that the prompt takes back."""
+UNCHANGED: Final = "Your text is unchanged."
+
+
+class EditorProblem(HandingerError):
+    """The editor gave nothing back."""
+
+
+def editor_of(environ: Mapping[str, str]) -> list[str]:
+    """The command for the person's editor.
+
+    Raises:
+        EditorProblem: none is named, or it cannot be started.
+    """
+    name = next((name for name in ("VISUAL", "EDITOR") if environ.get(name, "").strip()), None)
+    if name is None:
+        raise EditorProblem("No editor is named: set EDITOR.")
+    try:
+        words = shlex.split(environ[name])
+    except ValueError as problem:
+        why = str(problem).rstrip(".").lower()
+        raise EditorProblem(f"{name} cannot be read: {why}.", UNCHANGED) from None
+    program = shutil.which(words[0]) if words else None
+    if program is None:
+        name_typed = clean_line(words[0] if words else "", 100)
+        raise EditorProblem(f"The editor {name_typed} could not be started: no such program.", UNCHANGED)
+    return [program, *words[1:]]
+
+
+async def edit(app: Display, text: str) -> str:
+    """`text` as it came back from the editor; turns go on meanwhile.
+
+    Raises:
+        EditorProblem: it is unchanged.
+    """
+    argv = editor_of(os.environ)
+    try:
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="handinger-"))
+        page = folder / "message.md"
+        await asyncio.to_thread(page.write_text, text, encoding="utf-8", errors="replace")
+    except OSError as problem:
+        why = problem.strerror
+        raise EditorProblem(f"The editor's file cannot be written: {why}.", UNCHANGED) from None
+    try:
+        _check(await _run(app, [*argv, str(page)]), argv[0])
+        edited = await asyncio.to_thread(_read, page)
+    except EditorProblem as problem:
+        if await asyncio.to_thread(_differs, page, text):
+            raise EditorProblem(problem.summary, f"{UNCHANGED} The editor's file: {page}") from None
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        raise
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    return edited
+
+
+async def _run(app: Display, argv: list[str]) -> int:
+    """The exit code.
+
+    Raises:
+        EditorProblem: it could not be started.
+    """
+    outcome: int | Exception = 0
+    program = Foreground(argv)
+    try:
+        # Nothing may be painted over the editor, and no turn may wait for it. What is raised inside keeps
+        # the app from taking the terminal again: right only when the app itself ends, and this is cancelled.
+        with app.suspend(), app.batch_update(), app.lent_to(program):
+            running = asyncio.ensure_future(asyncio.to_thread(program.run))
+            try:
+                outcome = await asyncio.shield(running)
+            except asyncio.CancelledError:
+                program.end(at_once=True)
+                await asyncio.wait({running})
+                raise
+            except Exception as problem:  # noqa: BLE001 - raised again behind
+                outcome = problem
+    except SuspendNotSupported:
+        raise EditorProblem("An editor cannot be started from here.", UNCHANGED) from None
+    if isinstance(outcome, OSError):
+        why = clean_line(outcome.strerror or "unknown", 100)
+        raise EditorProblem(f"The editor {clean_line(argv[0], 100)} could not be started: {why}.", UNCHANGED)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
+
+
+def _check(code: int, name: str) -> None:
+    """What a failed editor left does not count.
+
+    Raises:
+        EditorProblem
+    """
+    name = clean_line(name, 100)
+    if code < 0:
+        by = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        raise EditorProblem(f"The editor {name} was ended by {by}.", UNCHANGED)
+    if code:
+        raise EditorProblem(f"The editor {name} failed with exit code {code}.", UNCHANGED)
+
+
+def _read(page: Path) -> str:
+    """What was saved.
+
+    Raises:
+        EditorProblem
+    """
+    try:
+        if not stat.S_ISREG(page.stat().st_mode):
+            raise EditorProblem("The editor left no regular file.", UNCHANGED)
+        with page.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError:
+        raise EditorProblem("The editor left no file that can be read.", UNCHANGED) from None
+    if len(data) > LARGEST:
+        raise EditorProblem(f"The editor left more than {LARGEST // 1_000_000} MB.", UNCHANGED)
+    return clean(data.decode("utf-8-sig", "replace")).rstrip("\n")
+
+
+def _differs(page: Path, text: str) -> bool:
+    """Something else than `text` was saved."""
+    try:
+        status = page.stat()
+        if not stat.S_ISREG(status.st_mode):
+            return False
+        written = text.encode("utf-8", "replace")
+        return status.st_size != len(written) or page.read_bytes() != written
+    except OSError:
+        return False
