@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.content import answer
-from handinger_tui.core.stream.frames import Frame, Framing, Look, Note
+from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Order
+from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.ledger.ledger import Ledger
 
 BEGAN_MS: Final = 1_767_225_600_000
@@ -64,13 +64,13 @@ def frames(seed: Seed, number: int) -> Iterator[Frame]:
         "worker_id": WORKER,
     }
     told: list[tuple[Framing, str, object]] = [
-        (Framing.NOTE, Note.SENDING, {"worker_id": WORKER}),
-        (Framing.NOTE, Note.OPENED, opened),
+        (Framing.NOTE, Marker.SENDING, {"worker_id": WORKER}),
+        (Framing.NOTE, Marker.OPENED, opened),
         *((Framing.SSE, "", event) for event in events),
         (Framing.SSE, "", None),
-        (Framing.NOTE, Note.CLOSED, {"clean": True}),
-        (Framing.JSON, Look.AFTER, worker),
-        (Framing.NOTE, Note.SETTLED, {"status": "completed", "recovered": False, "fault": None}),
+        (Framing.NOTE, Marker.CLOSED, {"clean": True}),
+        (Framing.JSON, ReadReason.AFTER, worker),
+        (Framing.NOTE, Marker.SETTLED, {"status": "completed", "recovered": False, "fault": None}),
     ]
     at_ms = BEGAN_MS + number * 60_000
     for seq, (framing, event, data) in enumerate(told):
@@ -85,7 +85,9 @@ async def _write(seed: Seed, database: Path, base_url: str) -> None:
         session = Session(SESSION, BEGAN_MS, worker_id=WORKER, base_url=base_url)
         for number in range(seed.turns):
             turn_id = f"turn_{number:06}"
-            order = Order(turn_id, f"Question {number} of many", BEGAN_MS + number * 60_000, worker_id=WORKER)
+            order = TurnRequest(
+                turn_id, f"Question {number} of many", BEGAN_MS + number * 60_000, worker_id=WORKER
+            )
             await ledger.open_turn(session, order)
             for frame in frames(seed, number):
                 ledger.append(turn_id, frame)

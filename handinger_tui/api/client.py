@@ -14,14 +14,14 @@ from handinger_tui.api.limits import Limits
 from handinger_tui.api.origin import Origin, segment
 from handinger_tui.api.requests import StartTurn
 from handinger_tui.api.response import HttpReply, error_in, is_json, media_type, parsed_answer
-from handinger_tui.api.transport import Connection
+from handinger_tui.api.transport import Transport
 from handinger_tui.api.uploads import Upload, upload
 from handinger_tui.core.jsontext import Json, NotJson, parse, parse_exact
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.secret import Secret
-from handinger_tui.core.stream.frames import Via
+from handinger_tui.core.stream.frames import StreamRoute
 from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of, names_another
-from handinger_tui.core.turns.turn import Order
+from handinger_tui.core.turns.turn import TurnRequest
 
 if TYPE_CHECKING:
     import httpx
@@ -59,7 +59,7 @@ class WorkerClient:
             SettingsError: unusable base URL, key or header.
         """
         self.limits = limits or Limits()
-        self.connection = Connection(base_url, key, self.limits, headers, pause)
+        self.connection = Transport(base_url, key, self.limits, headers, pause)
         self._stream, self._late = stream, late
 
     @property
@@ -89,7 +89,7 @@ class WorkerClient:
     # -- turns ---------------------------------------------------------------------------
     @asynccontextmanager
     async def start_turn(
-        self, order: Order, departed: Callable[[], None] = lambda: None
+        self, order: TurnRequest, departed: Callable[[], None] = lambda: None
     ) -> AsyncIterator[HttpReply]:
         """POST the order; one request, never repeated once a byte may have left.
 
@@ -111,9 +111,9 @@ class WorkerClient:
                 headers["Content-Type"] = JSON
                 sending = self.connection.send("POST", url, headers, request.body(), wait, departed)
             response = await stack.enter_async_context(sending)
-            yield HttpReply(response, Via.POST, self.limits)
+            yield HttpReply(response, StreamRoute.POST, self.limits)
 
-    def turn_request(self, order: Order) -> tuple[str, StartTurn]:
+    def turn_request(self, order: TurnRequest) -> tuple[str, StartTurn]:
         """Where a turn goes and what it says; attachments go beside it.
 
         Raises:
@@ -122,7 +122,7 @@ class WorkerClient:
         url = f"{self.base_url}/api/workers" if order.worker_id is None else self._worker(order.worker_id)
         return url, StartTurn(input=order.prompt, budget=order.budget, stream=self._stream)
 
-    async def _upload(self, stack: AsyncExitStack, request: StartTurn, order: Order) -> Upload:
+    async def _upload(self, stack: AsyncExitStack, request: StartTurn, order: TurnRequest) -> Upload:
         fields = {"input": request.input}
         if request.budget is not None:
             fields["budget"] = request.budget
@@ -132,14 +132,14 @@ class WorkerClient:
         return await asyncio.to_thread(stack.enter_context, opening)
 
     @asynccontextmanager
-    async def follow(self, worker_id: str, via: Via) -> AsyncIterator[HttpReply]:
+    async def follow(self, worker_id: str, via: StreamRoute) -> AsyncIterator[HttpReply]:
         """Watch a worker: the replay with live pieces (Via.REPLAY) or the live stream (Via.SUBSCRIBE).
 
         Raises:
             ApiError
         """
         url = self._worker(worker_id)
-        url = f"{url}?stream=true" if via is Via.REPLAY else f"{url}/stream"
+        url = f"{url}?stream=true" if via is StreamRoute.REPLAY else f"{url}/stream"
         async with self.connection.get(url, STREAM_OR_JSON) as response:
             yield HttpReply(response, via, self.limits)
 

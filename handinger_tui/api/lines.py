@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from handinger_tui.core.stream.frames import Framing, Piece
+from handinger_tui.core.stream.frames import Framing, RawFrame
 
 BOM: Final = b"\xef\xbb\xbf"
 
@@ -76,20 +76,20 @@ class LineReader:
         self._begun = False
         self.dropped = 0
 
-    def feed(self, chunk: bytes) -> list[Piece]:
+    def feed(self, chunk: bytes) -> list[RawFrame]:
         """The pieces that this chunk completes."""
         return [piece for line in self._lines.feed(chunk) if (piece := self._piece(line))]
 
-    def end(self) -> list[Piece]:
+    def end(self) -> list[RawFrame]:
         """The last line: many writers of NDJSON leave its line end out."""
         piece = self._piece(self._lines.end())
         return [piece] if piece else []
 
-    def _piece(self, line: bytes | None) -> Piece | None:
+    def _piece(self, line: bytes | None) -> RawFrame | None:
         if line is None or len(line) > self._limit:
             self.dropped += 1
             return None
         if not self._begun:
             self._begun = True
             line = line.removeprefix(BOM)
-        return Piece(Framing.LINES, line.decode("utf-8", "replace")) if line.strip() else None
+        return RawFrame(Framing.LINES, line.decode("utf-8", "replace")) if line.strip() else None

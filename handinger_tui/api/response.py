@@ -18,7 +18,7 @@ from handinger_tui.api.lines import LineReader
 from handinger_tui.api.read_ahead import Drain, pace
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.jsontext import Json, NotJson, parse
-from handinger_tui.core.stream.frames import Framing, Piece, Via
+from handinger_tui.core.stream.frames import Framing, RawFrame, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import reason_text, worker_in
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class _Form(Enum):
 class HttpReply:
     """A 2xx response as the engine reads it (`engine.ports.Reply`)."""
 
-    def __init__(self, response: httpx.Response, via: Via, limits: Limits) -> None:
+    def __init__(self, response: httpx.Response, via: StreamRoute, limits: Limits) -> None:
         """Judge the response by its headers.
 
         Raises:
@@ -236,7 +236,7 @@ class HttpReply:
             return _Form.TEXT  # Accepted, with no word about a body: it is empty, or judged in `_text`.
         raise faults.unexpected_content(kind)
 
-    async def pieces(self) -> AsyncGenerator[Piece, None]:
+    async def pieces(self) -> AsyncGenerator[RawFrame, None]:
         """The body, piece by piece; it simply ends where the HTTP body properly ended.
 
         Whether the answer is complete is not said by that: see `engine.settle`.
@@ -264,7 +264,7 @@ class HttpReply:
                 async for piece in pieces:
                     yield piece
 
-    async def _events(self, raw_chunks: AsyncIterator[bytes]) -> AsyncGenerator[Piece, None]:
+    async def _events(self, raw_chunks: AsyncIterator[bytes]) -> AsyncGenerator[RawFrame, None]:
         from handinger_tui.api.sse import SseReader  # noqa: PLC0415 - httpx-sse, with httpx
 
         reader = SseReader(self._limits.max_event_bytes)
@@ -275,7 +275,7 @@ class HttpReply:
                 yield piece
         # An event without its blank line is thrown away, as the standard wants.
 
-    async def _lines(self, raw_chunks: AsyncIterator[bytes]) -> AsyncGenerator[Piece, None]:
+    async def _lines(self, raw_chunks: AsyncIterator[bytes]) -> AsyncGenerator[RawFrame, None]:
         reader = LineReader(self._limits.max_event_bytes)
         async for chunk in raw_chunks:
             pieces = reader.feed(chunk)
@@ -286,23 +286,23 @@ class HttpReply:
             yield piece
         self._dropped = reader.dropped
 
-    async def _text(self, raw_chunks: AsyncIterator[bytes]) -> AsyncGenerator[Piece, None]:
+    async def _text(self, raw_chunks: AsyncIterator[bytes]) -> AsyncGenerator[RawFrame, None]:
         # Incremental: a chunk may end inside a character. The charset is ignored, as for events.
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         async for chunk in raw_chunks:
             if not self.content_type and chunk.strip():
                 raise faults.unexpected_content("")
             if text := decoder.decode(chunk):
-                yield Piece(Framing.TEXT, text)
+                yield RawFrame(Framing.TEXT, text)
         if text := decoder.decode(b"", final=True):
-            yield Piece(Framing.TEXT, text)
+            yield RawFrame(Framing.TEXT, text)
 
-    def _json(self, raw: bytes) -> Piece | None:
+    def _json(self, raw: bytes) -> RawFrame | None:
         text = raw.decode("utf-8", "replace").removeprefix("\ufeff")
         if not text.strip():
             return None
         parsed_answer(text, self.http_status)
-        return Piece(Framing.JSON, text)
+        return RawFrame(Framing.JSON, text)
 
 
 def parsed_answer(text: str, status: int, read: Callable[[str], Json] = parse) -> dict[str, Json]:

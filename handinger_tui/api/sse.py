@@ -25,7 +25,7 @@ from typing import Final
 from httpx_sse._decoders import SSEDecoder
 
 from handinger_tui.api.lines import BOM, LineSplitter
-from handinger_tui.core.stream.frames import Framing, Piece
+from handinger_tui.core.stream.frames import Framing, RawFrame
 
 DEFAULT_EVENT: Final = "message"
 """The type of an event that names none; pieces carry "" for it."""
@@ -52,18 +52,18 @@ class SseReader:
         self.dropped = 0
         self.retry_ms: int | None = None
 
-    def feed(self, chunk: bytes) -> list[Piece]:
+    def feed(self, chunk: bytes) -> list[RawFrame]:
         """The events that this chunk completes, each as soon as its blank line is there."""
         if b"\r" in chunk or not self._begun:
             return self._by_lines(chunk)
-        found: list[Piece] = []
+        found: list[RawFrame] = []
         # Nearly every block of an answer is one data field: it is taken as it is, in a fifth of the time.
         *blocks, rest = chunk.split(BLANK)
         whole, limit = self._at_start, self._limit
         for block in blocks:
             if whole and block[:5] == DATA and b"\n" not in block and len(block) <= limit:
                 data = block[6 if block[5:6] == b" " else 5 :].decode("utf-8", "replace")
-                found.append(Piece(Framing.SSE, data))
+                found.append(RawFrame(Framing.SSE, data))
             else:
                 found += self._by_lines(block + BLANK)
                 whole = self._at_start
@@ -74,8 +74,8 @@ class SseReader:
         """The next byte is the first of a block, and no event ever had an id."""
         return self._plain and not self._open and self._lines.at_start
 
-    def _by_lines(self, chunk: bytes) -> list[Piece]:
-        found: list[Piece] = []
+    def _by_lines(self, chunk: bytes) -> list[RawFrame]:
+        found: list[RawFrame] = []
         for cut in self._lines.feed(chunk):
             line = cut
             if not self._begun:
@@ -122,12 +122,12 @@ class SseReader:
             self._decoder.decode(self._only)
             self._only = None
 
-    def _dispatch(self) -> Piece | None:
+    def _dispatch(self) -> RawFrame | None:
         if self._only is not None:
             # Nearly every block of an answer. The library takes six times as long for it.
             data, self._only = self._only[5:].removeprefix(" "), None
             self._open, self._has_data, self._size = False, False, 0
-            return Piece(Framing.SSE, data)
+            return RawFrame(Framing.SSE, data)
         event = self._decoder.decode("")
         has_data, too_large = self._has_data, self._size > self._limit
         self._open, self._has_data, self._size = False, False, 0
@@ -137,4 +137,4 @@ class SseReader:
         if event is None or not has_data:
             return None
         name = "" if event.event == DEFAULT_EVENT else event.event
-        return Piece(Framing.SSE, event.data, name, event.id or None)
+        return RawFrame(Framing.SSE, event.data, name, event.id or None)

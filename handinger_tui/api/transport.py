@@ -31,7 +31,7 @@ Content = Callable[[Callable[[], None]], AsyncIterator[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
+class ConnectPolicy:
     """Seconds for one connection (TCP and TLS each) and for all headers; how to pause between dials."""
 
     connect: float
@@ -39,7 +39,7 @@ class Waits:
     pause: Callable[[float], Awaitable[None]]
 
 
-class Departure:
+class SendTrace:
     """Notes when the first byte of a request may have left; the deadline for headers counts from then.
 
     Called by httpcore (extension `trace`). A CONNECT to a proxy is not our request.
@@ -65,11 +65,11 @@ class Departure:
             self._deadline.reschedule(asyncio.get_running_loop().time() + self._seconds)
 
 
-MakeRequest = Callable[[Departure], "httpx.Request"]
+MakeRequest = Callable[[SendTrace], "httpx.Request"]
 
 
-async def dialled(
-    client: httpx.AsyncClient, request: MakeRequest, waits: Waits, dials: int
+async def send_with_connect_retry(
+    client: httpx.AsyncClient, request: MakeRequest, waits: ConnectPolicy, dials: int
 ) -> httpx.Response:
     """Dial until a connection came about; whatever happens after that is final.
 
@@ -88,12 +88,12 @@ async def dialled(
         raise faults.translate(problem, faults.Phase.CONNECTING) from problem
 
 
-async def _sent(client: httpx.AsyncClient, request: MakeRequest, waits: Waits) -> httpx.Response:
-    departure: Departure | None = None
+async def _sent(client: httpx.AsyncClient, request: MakeRequest, waits: ConnectPolicy) -> httpx.Response:
+    departure: SendTrace | None = None
     try:
         # TCP and TLS have one wait each until the request leaves.
         async with asyncio.timeout(2 * waits.connect) as deadline:
-            departure = Departure(deadline, waits.first_byte)
+            departure = SendTrace(deadline, waits.first_byte)
             return await client.send(request(departure), stream=True)
     except TimeoutError as problem:
         if departure is not None and departure.sent:
@@ -111,7 +111,7 @@ _FILE_ANSWERS: Final = frozenset({*range(300, 400), 416})
 """Statuses outside 2xx that whoever fetches a file judges itself."""
 
 
-class Connection:
+class Transport:
     """Open it before use; closing it closes every connection."""
 
     def __init__(
@@ -238,7 +238,7 @@ class Connection:
             ApiError: also for every status outside 2xx.
         """
         client = (await self._ready(url)).posting
-        headers = {"Connection": "close", **headers}
+        headers = {"Transport": "close", **headers}
         async with self._exchange(
             client, method, url, headers, content, first_byte, dials=1 + REDIALS, departed=departed
         ) as response:
@@ -261,7 +261,7 @@ class Connection:
     ) -> AsyncIterator[httpx.Response]:
         first_byte = first_byte or self.limits.first_byte_timeout
 
-        def request(departure: Departure) -> httpx.Request:
+        def request(departure: SendTrace) -> httpx.Request:
             departure.departed = departed
             return client.build_request(
                 method,
@@ -271,8 +271,8 @@ class Connection:
                 extensions={"trace": departure},
             )
 
-        waits = Waits(self.limits.connect_timeout, first_byte, self.pause)
-        response = await dialled(client, request, waits, dials)
+        waits = ConnectPolicy(self.limits.connect_timeout, first_byte, self.pause)
+        response = await send_with_connect_retry(client, request, waits, dials)
         try:
             good = 200 <= response.status_code < 300
             if not good and response.status_code not in handed:

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Final
 
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import key_warning
-from handinger_tui.cli.paths import expanded, places
+from handinger_tui.cli.paths import default_paths, expanded
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.settings import Settings
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.ports import Badge, Connection, Early, Launch, Opening
+from handinger_tui.ui.ports import Account, AppOptions, Connection, EarlyPrompt, Opening
 
 if TYPE_CHECKING:
     import argparse
 
-    from handinger_tui.cli.wiring import Parts
+    from handinger_tui.cli.wiring import Services
     from handinger_tui.core.turns.turn import Attachment
 
 
@@ -40,7 +40,7 @@ SWITCH_S: Final = 0.0005
 """Python's own 5 ms are longer than all that a letter takes."""
 
 
-def run_app(told: argparse.Namespace, settings: Settings, early: Early | None = None) -> int:
+def run_app(told: argparse.Namespace, settings: Settings, early: EarlyPrompt | None = None) -> int:
     """Show the screen until the person leaves; `early` has the terminal until then.
 
     Raises:
@@ -71,7 +71,7 @@ def _forget_told_size() -> None:
             os.environ.pop("LINES", None)
 
 
-async def _run(told: argparse.Namespace, settings: Settings, early: Early | None) -> int:
+async def _run(told: argparse.Namespace, settings: Settings, early: EarlyPrompt | None) -> int:
     ended: HandingerApp | None = None
     try:
         async with AsyncExitStack() as stack:
@@ -105,10 +105,10 @@ def _leave_on_signals(app: HandingerApp) -> None:
                 loop.add_signal_handler(number, partial(deed, code))
 
 
-def launch_of(told: argparse.Namespace, settings: Settings, stack: AsyncExitStack) -> Launch:
+def launch_of(told: argparse.Namespace, settings: Settings, stack: AsyncExitStack) -> AppOptions:
     """What the app is given."""
     opening, session = _opening(told)
-    return Launch(
+    return AppOptions(
         connect=_connector(settings, stack, keep_history=not getattr(told, "no_history", False)),
         opening=opening,
         session=session,
@@ -122,7 +122,7 @@ def launch_of(told: argparse.Namespace, settings: Settings, stack: AsyncExitStac
         theme=settings.theme,
         pictures=settings.pictures,
         keys=settings.keys,
-        crash_folder=places().database.parent,
+        crash_folder=default_paths().database.parent,
         conceal=partial(_without_key, settings),
     )
 
@@ -167,7 +167,7 @@ def _connector(
         parts = await stack.enter_async_context(
             wired(
                 settings,
-                places(),
+                default_paths(),
                 trigger=Trigger.APP,
                 watch_money=True,
                 keep_history=keep_history,
@@ -190,18 +190,18 @@ def _import_the_rest() -> None:
         sys.setswitchinterval(kept)
 
 
-def connection(parts: Parts) -> Connection:
+def connection(parts: Services) -> Connection:
     """The wired parts as the screen sees them."""
     from handinger_tui.cli.file_access import FileAccess  # noqa: PLC0415 - with the client
     from handinger_tui.cli.system_open import open_link  # noqa: PLC0415 - webbrowser, 10 ms
 
     settings = parts.settings
-    folder = expanded(settings.download_dir) if settings.download_dir else places().downloads
+    folder = expanded(settings.download_dir) if settings.download_dir else default_paths().downloads
 
     return Connection(
         engine=parts.engine,
         shelf=parts.ledger,
-        badge=Badge(settings.profile, parts.host, settings.key.tail(), settings.local),
+        badge=Account(settings.profile, parts.host, settings.key.tail(), settings.local),
         base_url=parts.base_url,
         files=FileAccess(parts.client, folder),
         open_link=open_link,

@@ -19,7 +19,7 @@ from handinger_tui.core.replacing import replace
 from handinger_tui.core.safety.cleaning import clean_json
 from handinger_tui.core.turns.outcome import fault_object
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Fault, Kind, Order, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnRequest, TurnStatus
 
 JsonObject = dict[str, Json]
 NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
@@ -143,7 +143,7 @@ def _unsent(options: argparse.Namespace | None, progress: Progress, fault: Fault
     if fault is not None and not sent:
         # A reading that failed may say that it cannot know; this run has sent nothing that costs.
         fault = replace(fault, may_have_been_charged=False)
-    order = Order(progress.turn_id or "", progress.draft or "", 0, worker_id)
+    order = TurnRequest(progress.turn_id or "", progress.draft or "", 0, worker_id)
     status = TurnStatus.UNKNOWN if sent else TurnStatus.NOT_SENT
     turn = Turn(order, status, fault=fault, posts=1 if sent else 0)
     value = result_object(Session("", 0, worker_id, turns=(turn,)), turn)

@@ -62,9 +62,9 @@ class FileAccess:
         Raises:
             LinkExpired, ApiError
         """
-        from handinger_tui.api.files.partial_fetch import peek  # noqa: PLC0415 - with downloads
+        from handinger_tui.api.files.partial_fetch import fetch_beginning  # noqa: PLC0415 - with downloads
 
-        found = await peek(
+        found = await fetch_beginning(
             self._client, file.url, most, progress=progress, refresh=self._refresh(file, reread)
         )
         return Fetched(found.data, found.whole, found.total)

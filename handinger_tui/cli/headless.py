@@ -14,11 +14,11 @@ from handinger_tui.cli.answer_file import check_answer_file, save_text
 from handinger_tui.cli.attachments import attachment
 from handinger_tui.cli.error_report import Progress, progress_of
 from handinger_tui.cli.exit_codes import Exit, exit_of
-from handinger_tui.cli.limit_messages import Ceilings, refusal
+from handinger_tui.cli.limit_messages import LimitMessages, refusal
 from handinger_tui.cli.output import Printer, encodable, printer, say, sentence
-from handinger_tui.cli.paths import expanded, places
+from handinger_tui.cli.paths import default_paths, expanded
 from handinger_tui.cli.standard_input import read_input
-from handinger_tui.cli.wiring import Parts, wired
+from handinger_tui.cli.wiring import Services, wired
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.money.limits import LimitReached
 from handinger_tui.core.receipts.line import receipt_line
@@ -68,7 +68,7 @@ class Headless:
         self._due = False
         self._over = False
         self._stdout_gone = False
-        self._ceilings = Ceilings()
+        self._ceilings = LimitMessages()
         # Known before anything is sent.
         self._output = expanded(told.output) if told.output else None
 
@@ -118,13 +118,13 @@ class Headless:
             return await self._report(parts)
 
     # -- inside ------------------------------------------------------------------------
-    def _wired(self) -> AbstractAsyncContextManager[Parts]:
+    def _wired(self) -> AbstractAsyncContextManager[Services]:
         # Without a limit nobody acts on figures before the end: no GETs beside the stream.
         tap = self._event if self._printer.hears else None
         keep_history = not getattr(self._told, "no_history", False)
-        return wired(self._settings, places(), watch_money=False, tap=tap, keep_history=keep_history)
+        return wired(self._settings, default_paths(), watch_money=False, tap=tap, keep_history=keep_history)
 
-    async def _choose(self, parts: Parts) -> Session:
+    async def _choose(self, parts: Services) -> Session:
         told = self._told
         if parts.no_history is not None:
             # Nothing can be continued, and nothing will be sent.
@@ -135,7 +135,7 @@ class Headless:
             return await chosen_session(parts, None if told.last else told.resume)
         return parts.engine.new_session(parts.base_url, generation=self._settings.generation)
 
-    async def _send(self, parts: Parts, prompt: str, attachments: tuple[Attachment, ...]) -> str:
+    async def _send(self, parts: Services, prompt: str, attachments: tuple[Attachment, ...]) -> str:
         what = (self._session_id, prompt, self._settings.budget, attachments)
         try:
             return await parts.engine.send(*what)
@@ -145,7 +145,7 @@ class Headless:
             self._ceilings.refused(reached.gauge)
             return await parts.engine.put_aside(*what, refusal(reached))
 
-    async def _watch_to_end(self, parts: Parts) -> None:
+    async def _watch_to_end(self, parts: Services) -> None:
         """To the end of the turn; with `--detach` until the worker is known or the response has ended."""
         settling = asyncio.create_task(parts.engine.settle_left_open(SETTLING_S))
         try:
@@ -161,7 +161,7 @@ class Headless:
                 # What an earlier run left open is a courtesy: it stays open for the next program.
                 say(str(problem))
 
-    async def _until_the_worker_is_known(self, parts: Parts) -> None:
+    async def _until_the_worker_is_known(self, parts: Services) -> None:
         engine, changed = parts.engine, asyncio.Event()
         unsubscribe = engine.subscribe(lambda _session_id: changed.set())
         try:
@@ -188,7 +188,7 @@ class Headless:
         signals.hand_over(asyncio.get_running_loop(), stop)
 
     @contextmanager
-    def _leaving(self, parts: Parts) -> Iterator[None]:
+    def _leaving(self, parts: Services) -> Iterator[None]:
         """A signal inside stops the turn: withdrawn before its first byte, else left running."""
         try:
             yield
@@ -206,7 +206,7 @@ class Headless:
         progress.reported = self._over
 
     # -- printing ----------------------------------------------------------------------
-    def _listen(self, parts: Parts) -> None:
+    def _listen(self, parts: Services) -> None:
         loop = asyncio.get_running_loop()
 
         def changed(_session_id: str) -> None:
@@ -219,7 +219,7 @@ class Headless:
     def _event(self, event: StreamEvent) -> None:
         self._guard(lambda: self._printer.event(event))
 
-    def _paint(self, parts: Parts) -> None:
+    def _paint(self, parts: Services) -> None:
         self._due = False
         if self._over:
             return
@@ -241,7 +241,7 @@ class Headless:
             with suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-    async def _report(self, parts: Parts) -> int:
+    async def _report(self, parts: Services) -> int:
         """Print the result of the turn; a signal has two seconds to become one.
 
         Raises:
@@ -362,7 +362,7 @@ def _advice(kind: Kind, session: Session, turn: Turn) -> list[str]:
     return []
 
 
-async def session_of_worker(parts: Parts, worker_id: str) -> Session:
+async def session_of_worker(parts: Services, worker_id: str) -> Session:
     """The session that holds a worker, else a new one for it."""
     for found in await parts.ledger.find(worker_id):
         session = await parts.engine.open(found)
@@ -371,7 +371,7 @@ async def session_of_worker(parts: Parts, worker_id: str) -> Session:
     return parts.engine.new_session(parts.base_url, worker_id, parts.settings.generation)
 
 
-async def chosen_session(parts: Parts, prefix: str | None) -> Session:
+async def chosen_session(parts: Services, prefix: str | None) -> Session:
     """The last session (None) or the one a prefix names.
 
     Raises:

@@ -26,7 +26,7 @@ UNKNOWN: Final = {
 }
 
 
-class Ceilings:
+class LimitMessages:
     """Says each thing once: that a limit is near, and that it is reached."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
-from handinger_tui.cli.paths import config_text, open_to_others, places
+from handinger_tui.cli.paths import config_text, default_paths, open_to_others
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import Scope
 from handinger_tui.settings import Flags, Settings, load, require_key
@@ -36,7 +36,7 @@ def settings_for(told: argparse.Namespace, *, keyless: bool = True) -> Settings:
     Raises:
         SettingsError
     """
-    config, flags = places().config, flags_of(told)
+    config, flags = default_paths().config, flags_of(told)
     settings = load(flags, os.environ, config_text(config), str(config))
     if not keyless:
         require_key(settings, flags)
@@ -51,7 +51,7 @@ def settings_for(told: argparse.Namespace, *, keyless: bool = True) -> Settings:
 
 def key_warning(settings: Settings) -> str | None:
     """What to say about a key that other users of this machine can read."""
-    config = places().config
+    config = default_paths().config
     if settings.key_in_file and open_to_others(config):
         return f"Other users can read the API key in {config}. Fix that: chmod 600 {shlex.quote(str(config))}"
     return None

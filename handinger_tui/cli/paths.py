@@ -15,7 +15,7 @@ from handinger_tui.core.safety.cleaning import clean_line
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class Paths:
     """Folders and files; none of them need exist."""
 
     config: Path
@@ -38,7 +38,7 @@ def expanded(path: str) -> Path:
         ) from None
 
 
-def places() -> Places:
+def default_paths() -> Paths:
     """HANDINGER_TUI_HOME puts everything under one folder; else the platform's own folders.
 
     Raises:
@@ -47,7 +47,7 @@ def places() -> Places:
     home = os.environ.get("HANDINGER_TUI_HOME", "").strip()
     if home:
         root = expanded(home)
-        return Places(root / "config.toml", root / "history.db", _downloads() or root / "Downloads")
+        return Paths(root / "config.toml", root / "history.db", _downloads() or root / "Downloads")
     # 10 ms, and needed only here.
     import platformdirs  # noqa: PLC0415
 
@@ -59,7 +59,7 @@ def places() -> Places:
             "Set HOME, or HANDINGER_TUI_HOME to a folder for both.",
         )
     downloads = _absolute(platformdirs.user_downloads_dir) or data / "Downloads"
-    return Places(config / "config.toml", data / "history.db", downloads)
+    return Paths(config / "config.toml", data / "history.db", downloads)
 
 
 def _absolute(ask: Callable[[], str]) -> Path | None:

@@ -14,17 +14,17 @@ from urllib.parse import urlsplit
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.limits import Limits as ApiLimits
 from handinger_tui.cli.output import say
-from handinger_tui.cli.paths import Places
+from handinger_tui.cli.paths import Paths
 from handinger_tui.core.errors import LedgerError, NoHistory
 from handinger_tui.core.money.limits import Origin
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.secret import Secret
 from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.turns.turn import Trigger
-from handinger_tui.engine.engine import Engine, Home
-from handinger_tui.engine.retry_policy import Patience
+from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.retry_policy import RetryPolicy
 from handinger_tui.ledger.ledger import FileAccess, Ledger
-from handinger_tui.ledger.limit_service import Purse
+from handinger_tui.ledger.limit_service import LimitService
 from handinger_tui.settings import Settings
 
 APP_WAIT_S: Final = 5.0
@@ -61,14 +61,14 @@ class RandomIds:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Services:
     """Everything wired together."""
 
     settings: Settings
     client: WorkerClient
     ledger: Ledger
     engine: Engine
-    purse: Purse
+    purse: LimitService
     base_url: str
     """As stored with a session: `local` for the local worker."""
     host: str
@@ -84,13 +84,13 @@ class Parts:
 @asynccontextmanager
 async def wired(
     settings: Settings,
-    places: Places,
+    places: Paths,
     *,
     trigger: Trigger = Trigger.HEADLESS,
     watch_money: bool,
     tap: Callable[[StreamEvent], None] | None = None,
     keep_history: bool = True,
-) -> AsyncIterator[Parts]:
+) -> AsyncIterator[Services]:
     """Open everything, close it in reverse order.
 
     `keep_history` False: the person chose to go without a history.
@@ -106,24 +106,24 @@ async def wired(
         if settings.local:
             address, key = await _local_worker(stack, settings.local_pace)
         client = await stack.enter_async_context(client_of(settings, address, key, late=in_app))
-        home = Home(settings.base_url, forgetful=settings.local, trigger=trigger)
+        home = ServiceContext(settings.base_url, forgetful=settings.local, trigger=trigger)
         waits = patience(settings, watch_money=watch_money)
         clock, purse = SystemClock(), purse_of(settings, ledger)
         engine = Engine(client, ledger, clock, RandomIds(), waits, tap, home, purse)
         stack.push_async_callback(engine.aclose)
         host = urlsplit(address).netloc
-        yield Parts(settings, client, ledger, engine, purse, settings.base_url, host, warning)
+        yield Services(settings, client, ledger, engine, purse, settings.base_url, host, warning)
 
 
-def purse_of(settings: Settings, ledger: Ledger) -> Purse:
+def purse_of(settings: Settings, ledger: Ledger) -> LimitService:
     """The limits of the settings and of the history, over what the history knows was spent."""
     flags = [limit for limit in settings.spending if limit.origin is Origin.FLAG]
     configured = [limit for limit in settings.spending if limit.origin is not Origin.FLAG]
-    return Purse(ledger, configured, flags, simulated=settings.local, now_ms=SystemClock().now_ms)
+    return LimitService(ledger, configured, flags, simulated=settings.local, now_ms=SystemClock().now_ms)
 
 
 async def opened_ledger(
-    settings: Settings, places: Places, *, in_app: bool = False, keep_history: bool = True
+    settings: Settings, places: Paths, *, in_app: bool = False, keep_history: bool = True
 ) -> tuple[Ledger, str | None]:
     """The history, and a warning where there is one: the program always starts.
 
@@ -201,10 +201,10 @@ def client_of(settings: Settings, address: str, key: str, *, late: bool = False)
     )
 
 
-def patience(settings: Settings, *, watch_money: bool) -> Patience:
+def patience(settings: Settings, *, watch_money: bool) -> RetryPolicy:
     """The engine's waits from the settings."""
     limits = settings.limits
-    return Patience(
+    return RetryPolicy(
         poll_interval=limits.poll_interval,
         poll_interval_max=max(5 * limits.poll_interval, limits.poll_interval),
         recovery_window=limits.recovery_window,

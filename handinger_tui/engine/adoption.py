@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 
 from handinger_tui.core.jsontext import Json, dump
-from handinger_tui.core.stream.frames import Frame, Framing, Look, Note
+from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.stream.messages import LEFT_OUT, asked_as, id_of, role_of, text_of
 from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerBody, worker_in
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.outcome import fault_object, judge
 from handinger_tui.core.turns.remote_turn import RemoteTurn
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Order, Trigger, TurnStatus
+from handinger_tui.core.turns.turn import Trigger, TurnRequest, TurnStatus
 from handinger_tui.engine.ports import Ids
 
 JsonObject = dict[str, Json]
@@ -33,7 +33,7 @@ def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> 
     if not groups:
         # Without messages the number of turns before it tells it from them.
         before = len(session.turns)
-        nameless = Order(
+        nameless = TurnRequest(
             ids.new("turn"), "", now_ms, worker_id, seen_before=before, trigger=Trigger.ELSEWHERE
         )
         return _nameless(session, worker, snapshot, nameless)
@@ -51,7 +51,7 @@ def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> 
             adopted.clear()
             continue
         last = at == len(groups) - 1
-        order = Order(
+        order = TurnRequest(
             ids.new("turn"), prompt, now_ms, worker_id, seen_before=times, trigger=Trigger.ELSEWHERE
         )
         seen = _worker_then(worker, group, times, last=last)
@@ -62,7 +62,9 @@ def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> 
     return adopted
 
 
-def _nameless(session: Session, worker: JsonObject, snapshot: Snapshot, order: Order) -> list[RemoteTurn]:
+def _nameless(
+    session: Session, worker: JsonObject, snapshot: Snapshot, order: TurnRequest
+) -> list[RemoteTurn]:
     """The Worker tells no messages: its newest turn has no prompt, and is taken over when it is news."""
     if any(turn.live or turn.status is TurnStatus.RUNNING for turn in session.turns):
         return []
@@ -116,10 +118,10 @@ def _worker_then(worker: JsonObject, group: list[JsonObject], times: int, *, las
     return seen
 
 
-def _frames(order: Order, told: JsonObject, *, busy: bool) -> tuple[Frame, ...]:
+def _frames(order: TurnRequest, told: JsonObject, *, busy: bool) -> tuple[Frame, ...]:
     """One reading, and how the turn ended by it."""
     now_ms = order.created_ms
-    look = Frame(0, now_ms, Framing.JSON, dump(told), Look.DURING if busy else Look.AFTER)
+    look = Frame(0, now_ms, Framing.JSON, dump(told), ReadReason.DURING if busy else ReadReason.AFTER)
     status, fault = (TurnStatus.RUNNING, None) if busy else judge(fold(order, [look]))
     said = {"status": status, "recovered": False, "fault": fault_object(fault)}
-    return look, Frame(1, now_ms, Framing.NOTE, dump(said), Note.SETTLED)
+    return look, Frame(1, now_ms, Framing.NOTE, dump(said), Marker.SETTLED)

@@ -17,16 +17,16 @@ from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Attachment, Fault, Order, TurnStatus
+from handinger_tui.core.turns.turn import Attachment, Fault, TurnRequest, TurnStatus
 from handinger_tui.engine.holds import Hold, HoldReason
-from handinger_tui.engine.limit_tracker import Counter
-from handinger_tui.engine.ports import Clock, Ids, Purse, TurnLog, WorkerApi
-from handinger_tui.engine.retry_policy import READS, Patience, read_again
-from handinger_tui.engine.service_context import Busy, Elsewhere, Home
+from handinger_tui.engine.limit_tracker import LimitTracker
+from handinger_tui.engine.ports import Clock, Ids, LimitReader, TurnLog, WorkerApi
+from handinger_tui.engine.retry_policy import READS, RetryPolicy, read_again
+from handinger_tui.engine.service_context import Busy, Elsewhere, ServiceContext
 from handinger_tui.engine.session_actor import EngineDeps, SessionActor
-from handinger_tui.engine.turn_run import Outside
+from handinger_tui.engine.turn_run import RunDeps
 
-__all__ = ["Busy", "Elsewhere", "Engine", "Hold", "HoldReason", "Home", "Listener"]
+__all__ = ["Busy", "Elsewhere", "Engine", "Hold", "HoldReason", "Listener", "ServiceContext"]
 
 Listener = Callable[[str], None]
 
@@ -40,20 +40,20 @@ class Engine:
         log: TurnLog,
         clock: Clock,
         ids: Ids,
-        patience: Patience | None = None,
+        patience: RetryPolicy | None = None,
         tap: Callable[[StreamEvent], None] | None = None,
-        home: Home | None = None,
-        purse: Purse | None = None,
+        home: ServiceContext | None = None,
+        purse: LimitReader | None = None,
     ) -> None:
         """`tap` hears every event of every stream as it is decoded (for stream-json)."""
         self._api = api
         self._log = log
         self._clock = clock
         self._ids = ids
-        self._home = home or Home()
-        self._patience = patience or Patience()
-        self._counter = Counter(log, purse, self._tell)
-        outside = Outside(api, log, clock, self._patience, tap)
+        self._home = home or ServiceContext()
+        self._patience = patience or RetryPolicy()
+        self._counter = LimitTracker(log, purse, self._tell)
+        outside = RunDeps(api, log, clock, self._patience, tap)
         self._deps = EngineDeps(outside, ids, self._home, self._counter, self._tell)
         self._actors: dict[str, SessionActor] = {}
         self._listeners: list[Listener] = []
@@ -173,8 +173,8 @@ class Engine:
         """
         return await self._actors[session_id].store_unsent(self._order(prompt, budget, attachments), why)
 
-    def _order(self, prompt: str, budget: str | None, attachments: tuple[Attachment, ...]) -> Order:
-        return Order(
+    def _order(self, prompt: str, budget: str | None, attachments: tuple[Attachment, ...]) -> TurnRequest:
+        return TurnRequest(
             turn_id=self._ids.new("turn"),
             prompt=prompt,
             created_ms=self._clock.now_ms(),
@@ -341,8 +341,8 @@ class Engine:
                     done.append(session_id)
         return done
 
-    async def _unsettled(self) -> dict[str, list[Order]]:
-        unsettled: dict[str, list[Order]] = {}
+    async def _unsettled(self) -> dict[str, list[TurnRequest]]:
+        unsettled: dict[str, list[TurnRequest]] = {}
         for session, order in await self._log.unsettled():
             if session.base_url == self._home.base_url:
                 unsettled.setdefault(session.session_id, []).append(order)

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from handinger_tui.core.money.limits import Gauge, LimitReached, blocking
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn
-from handinger_tui.engine.ports import Purse, TurnLog
+from handinger_tui.engine.ports import LimitReader, TurnLog
 
 
-class Counter:
+class LimitTracker:
     """The newest gauges of every open session."""
 
-    def __init__(self, log: TurnLog, purse: Purse | None, tell: Callable[[str], None]) -> None:
+    def __init__(self, log: TurnLog, purse: LimitReader | None, tell: Callable[[str], None]) -> None:
         """`tell(session_id)` is called when the gauges of a session have changed."""
         self._log = log
         self._purse = purse

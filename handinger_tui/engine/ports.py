@@ -8,11 +8,11 @@ from typing import Protocol
 
 from handinger_tui.core.errors import NoHistory
 from handinger_tui.core.money.limits import Gauge
-from handinger_tui.core.stream.frames import Frame, Piece, Via
+from handinger_tui.core.stream.frames import Frame, RawFrame, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
 from handinger_tui.core.turns.remote_turn import RemoteTurn
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Order
+from handinger_tui.core.turns.turn import TurnRequest
 
 
 class Reply(Protocol):
@@ -24,13 +24,13 @@ class Reply(Protocol):
     `worker_id` comes from a Location or x-worker-id header when there is one.
     """
 
-    via: Via
+    via: StreamRoute
     http_status: int
     content_type: str
     encoding: str
     worker_id: str | None
 
-    def pieces(self) -> AsyncGenerator[Piece, None]:
+    def pieces(self) -> AsyncGenerator[RawFrame, None]:
         """The body in order of arrival; empty for 204 and an empty 202.
 
         A JSON body comes as one Piece of framing JSON. Keep-alives never show.
@@ -52,7 +52,7 @@ class WorkerApi(Protocol):
     """One generation of the Handinger API."""
 
     def start_turn(
-        self, order: Order, departed: Callable[[], None] = ...
+        self, order: TurnRequest, departed: Callable[[], None] = ...
     ) -> AbstractAsyncContextManager[Reply]:
         """POST the order; one request, never repeated once a byte may have left.
 
@@ -64,7 +64,7 @@ class WorkerApi(Protocol):
         """
         ...
 
-    def follow(self, worker_id: str, via: Via) -> AbstractAsyncContextManager[Reply]:
+    def follow(self, worker_id: str, via: StreamRoute) -> AbstractAsyncContextManager[Reply]:
         """GET ?stream=true (Via.REPLAY) or /stream (Via.SUBSCRIBE).
 
         Raises:
@@ -98,7 +98,7 @@ class TurnLog(Protocol):
         ...
 
     async def open_turn(
-        self, session: Session, order: Order, replaces: tuple[str, Frame] | None = None
+        self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
     ) -> None:
         """Commit the order and a charge of which nothing is known yet, before a byte may leave.
 
@@ -158,7 +158,7 @@ class TurnLog(Protocol):
         """The stored frames of one turn, in order (queued ones included)."""
         ...
 
-    async def unsettled(self) -> list[tuple[Session, Order]]:
+    async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
         """Turns that were never closed (a crash), oldest first; not those of another live process.
 
         The sessions come without their turns.
@@ -170,7 +170,7 @@ class TurnLog(Protocol):
         ...
 
 
-class Purse(Protocol):
+class LimitReader(Protocol):
     """The person's limits, and what was spent of them."""
 
     async def gauges(self, session: Session) -> Sequence[Gauge]:

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import ApiError, BrokenContract, Refused, StreamLost
 from handinger_tui.core.replacing import replace
-from handinger_tui.core.stream.frames import Framing, Look, Note, Via
+from handinger_tui.core.stream.frames import Framing, Marker, ReadReason, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, WorkerBody, names_another
 from handinger_tui.core.turns.turn import Fault, Kind, TurnStatus
-from handinger_tui.core.turns.worker_reconciliation import Sight, answer_to, sight, slim_worker
-from handinger_tui.engine.retry_policy import Patience
+from handinger_tui.core.turns.worker_reconciliation import WorkerObservation, answer_to, observe, slim_worker
+from handinger_tui.engine.retry_policy import RetryPolicy
 from handinger_tui.engine.stream_guards import take_watched
 
 if TYPE_CHECKING:
-    from handinger_tui.engine.turn_run import Run
+    from handinger_tui.engine.turn_run import TurnRun
 
 NO_ID = (
     "The connection was lost before the service told the new worker's id. "
@@ -55,15 +55,15 @@ class _Streak:
         """A look showed something else."""
         self.looks = 0
 
-    def proves(self, now: float, patience: Patience) -> bool:
+    def proves(self, now: float, patience: RetryPolicy) -> bool:
         """Enough looks over enough time to go by."""
         return self.looks >= patience.absence_looks and now - self._since >= patience.absence_span
 
 
-class Settling:
+class Recovery:
     """One attempt to settle a run. `accepted`: the service had begun to answer."""
 
-    def __init__(self, run: Run, doubt: ApiError | None, *, accepted: bool) -> None:
+    def __init__(self, run: TurnRun, doubt: ApiError | None, *, accepted: bool) -> None:
         self._run = run
         self._doubt = doubt
         self._accepted = accepted
@@ -76,7 +76,7 @@ class Settling:
         self._flapping = False
         """The worker was idle, and has neither run for a while nor added to the answer since."""
         self._attempt = 0
-        self._follows = [Via.SUBSCRIBE, Via.REPLAY]
+        self._follows = [StreamRoute.SUBSCRIBE, StreamRoute.REPLAY]
         self._news = run.clock.monotonic()
         """When settling began, or the worker was last seen to work on our turn."""
 
@@ -96,7 +96,7 @@ class Settling:
         turn = self._run.turn
         if self._doubt is not None or not self._accepted or turn.snapshot is None:
             return False
-        return sight(turn, turn.snapshot, accepted=True) is Sight.DONE
+        return observe(turn, turn.snapshot, accepted=True) is WorkerObservation.DONE
 
     async def _confirm(self) -> None:
         """The answer is complete by its own words; one GET brings money, files and the final text."""
@@ -156,32 +156,32 @@ class Settling:
         run.last_body = body
         seen_before = self._seen
         self._seen = seen_before or answer_to(run.turn.order, body.snapshot).present is True
-        seen = sight(run.turn, body.snapshot, accepted=self._accepted)
-        if seen is Sight.DONE:
-            run.feed(Framing.JSON, slim_worker(body, run.order), Look.AFTER)
+        seen = observe(run.turn, body.snapshot, accepted=self._accepted)
+        if seen is WorkerObservation.DONE:
+            run.feed(Framing.JSON, slim_worker(body, run.order), ReadReason.AFTER)
             run.settle_by_answer(recovered=self._doubt is not None)
-        elif seen is Sight.BUSY:
+        elif seen is WorkerObservation.BUSY:
             self._idle.end()
             self._busy.add(run.clock.monotonic())
             if self._delivered:
                 await self._watch(body)
             else:
                 # It may be at work for somebody else: only its figures count, and nothing is followed.
-                run.feed(Framing.JSON, slim_worker(body, run.order, messages=False), Look.MONEY)
+                run.feed(Framing.JSON, slim_worker(body, run.order, messages=False), ReadReason.MONEY)
                 await self._wait()
         else:
             self._busy.end()
             self._idle.add(run.clock.monotonic())
             if self._seen and not seen_before:
                 # Kept, so that whoever takes this up after a crash knows that the message arrived.
-                run.feed(Framing.JSON, slim_worker(body, run.order), Look.DURING)
+                run.feed(Framing.JSON, slim_worker(body, run.order), ReadReason.DURING)
             await self._absence(body, seen)
 
     async def _watch(self, body: WorkerBody) -> None:
         """The worker runs our turn: follow it live where a stream is to be had, else poll."""
         run = self._run
         had = run.turn.parts
-        run.feed(Framing.JSON, slim_worker(body, run.order), Look.DURING)
+        run.feed(Framing.JSON, slim_worker(body, run.order), ReadReason.DURING)
         now = run.clock.monotonic()
         if run.turn.parts != had or self._busy.proves(now, run.patience):
             self._flapping = False
@@ -196,7 +196,7 @@ class Settling:
                 break
         await self._wait()
 
-    async def _follow(self, via: Via) -> bool:
+    async def _follow(self, via: StreamRoute) -> bool:
         """Follow one stream to its end; True when the turn may have moved on."""
         run = self._run
         had = len(run.turn.text)
@@ -225,7 +225,7 @@ class Settling:
             await run.read_after()
         run.settle_by_answer(recovered=self._doubt is not None)
 
-    async def _absence(self, body: WorkerBody, seen: Sight) -> None:
+    async def _absence(self, body: WorkerBody, seen: WorkerObservation) -> None:
         """Our turn is not to be seen, or has no answer, and the worker is idle."""
         run = self._run
         self._flapping = True
@@ -233,7 +233,7 @@ class Settling:
         waiting = self._delivered and body.snapshot.unfinished
         if waiting or not self._idle.proves(run.clock.monotonic(), run.patience):
             await self._wait()
-        elif seen is Sight.ABSENT and not self._delivered:
+        elif seen is WorkerObservation.ABSENT and not self._delivered:
             free = replace(self._doubt.fault(), may_have_been_charged=False) if self._doubt else None
             run.settle(TurnStatus.NOT_DELIVERED, free)
         else:
@@ -248,7 +248,7 @@ class Settling:
         self._attempt += 1
         wait = max(run.patience.pause(self._attempt), min(trouble.retry_after_s or 0.0, 60.0))
         wait = min(wait, max(self._left, 0.05))
-        run.note(Note.RETRYING, attempt=self._attempt, wait_ms=int(wait * 1000), reason=trouble.summary)
+        run.note(Marker.RETRYING, attempt=self._attempt, wait_ms=int(wait * 1000), reason=trouble.summary)
         await run.clock.sleep(wait)
 
     async def _wait(self) -> None:

@@ -20,7 +20,7 @@ LONGEST_PAUSE: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """`max_wait` None watches for ever; the worker is never stopped by any of these."""
 
     poll_interval: float = 2.0
@@ -50,7 +50,7 @@ class Patience:
 
 
 async def read_again(
-    read: Callable[[], Awaitable[WorkerBody]], clock: Clock, patience: Patience, reads: int = READS
+    read: Callable[[], Awaitable[WorkerBody]], clock: Clock, patience: RetryPolicy, reads: int = READS
 ) -> WorkerBody:
     """A reading, tried `reads` times at most where the service stumbles.
 

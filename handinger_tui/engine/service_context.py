@@ -34,7 +34,7 @@ class Elsewhere(HandingerError):
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class ServiceContext:
     """The service we talk to, and who we are to it.
 
     `forgetful`: its workers do not outlive the program (local worker). `trigger`: what starts

@@ -19,7 +19,7 @@ from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.limits import blocking
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.replacing import replace
-from handinger_tui.core.stream.frames import Frame, Framing, Note
+from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.outcome import fault_object
@@ -32,15 +32,15 @@ from handinger_tui.core.turns.session import (
     was_overtaken,
     with_kept_turns,
 )
-from handinger_tui.core.turns.turn import WITHDRAWN, Fault, Kind, Order, Trigger, Turn, TurnStatus
+from handinger_tui.core.turns.turn import WITHDRAWN, Fault, Kind, Trigger, Turn, TurnRequest, TurnStatus
 from handinger_tui.engine.adoption import adopted_turns
 from handinger_tui.engine.holds import Hold, HoldReason, hold_after
 from handinger_tui.engine.inbox import Inbox
-from handinger_tui.engine.limit_tracker import Counter, figures_moved
+from handinger_tui.engine.limit_tracker import LimitTracker, figures_moved
 from handinger_tui.engine.older_turns import own_part, unsettled_turns
 from handinger_tui.engine.ports import Ids
-from handinger_tui.engine.service_context import LOCAL_ENDED, NOT_YET_SENT, Busy, Elsewhere, Home
-from handinger_tui.engine.turn_run import Outside, Run, may_have_left
+from handinger_tui.engine.service_context import LOCAL_ENDED, NOT_YET_SENT, Busy, Elsewhere, ServiceContext
+from handinger_tui.engine.turn_run import RunDeps, TurnRun, may_have_left
 
 T = TypeVar("T")
 
@@ -49,10 +49,10 @@ T = TypeVar("T")
 class EngineDeps:
     """What every actor needs from the engine."""
 
-    outside: Outside
+    outside: RunDeps
     ids: Ids
-    home: Home
-    counter: Counter
+    home: ServiceContext
+    counter: LimitTracker
     tell: Callable[[str], None]
     """Called with the session id after every change."""
 
@@ -83,7 +83,7 @@ class SessionActor:
         self._inbox = Inbox(self._check_quiet)
         self._quiet = asyncio.Event()
         self._quiet.set()
-        self._run: Run | None = None
+        self._run: TurnRun | None = None
         self._run_task: asyncio.Task[None] | None = None
         self._run_over = asyncio.Event()
         self._uncounted = False
@@ -107,7 +107,7 @@ class SessionActor:
         return self._run is not None
 
     # -- requests --------------------------------------------------------------------------
-    async def send(self, order: Order) -> str:
+    async def send(self, order: TurnRequest) -> str:
         """Store a turn and start it, or queue it behind the running one; returns its id.
 
         Raises:
@@ -120,7 +120,7 @@ class SessionActor:
             ticket.cancelled = True
             raise
 
-    async def store_unsent(self, order: Order, why: Fault) -> str:
+    async def store_unsent(self, order: TurnRequest, why: Fault) -> str:
         """Keep a message that may not be sent as a turn that never left; returns its id.
 
         Raises:
@@ -137,7 +137,7 @@ class SessionActor:
         """
         return await self._request(partial(self._withdraw, turn_id))
 
-    async def edit_queued(self, turn_id: str, order: Order) -> str:
+    async def edit_queued(self, turn_id: str, order: TurnRequest) -> str:
         """Put another message in the place of a queued one; returns the new id.
 
         Raises:
@@ -202,7 +202,7 @@ class SessionActor:
         """
         return await self._request(partial(self._adopt, body))
 
-    async def recover(self, orders: list[Order], *, watch: bool) -> list[str]:
+    async def recover(self, orders: list[TurnRequest], *, watch: bool) -> list[str]:
         """Take up turns that a crash left open; returns the ids of those that have to be read.
 
         What may have left is watched (`watch`) or returned; what surely did not is queued again and
@@ -240,7 +240,7 @@ class SessionActor:
         return self.session
 
     # -- sending ---------------------------------------------------------------------------
-    async def _send(self, order: Order, ticket: SendTicket) -> str:
+    async def _send(self, order: TurnRequest, ticket: SendTicket) -> str:
         if self.session.base_url != self._deps.home.base_url:
             raise Elsewhere(self.session.base_url)
         if (problem := self._log.no_history) is not None:
@@ -279,7 +279,7 @@ class SessionActor:
         if self._run is not None and not self._run.turn.live:
             await self._run_over.wait()
 
-    async def _store(self, order: Order, replaces: tuple[str, Frame] | None = None) -> None:
+    async def _store(self, order: TurnRequest, replaces: tuple[str, Frame] | None = None) -> None:
         if not self.session.title:
             self.session = replace(self.session, title=title_from(order.prompt))
         order = replace(order, worker_id=order.worker_id or self.session.worker_id)
@@ -287,7 +287,7 @@ class SessionActor:
         await self._log.open_turn(self.session, order, replaces)
         self._put(Turn(order))
 
-    async def _store_unsent(self, order: Order, why: Fault) -> str:
+    async def _store_unsent(self, order: TurnRequest, why: Fault) -> str:
         await self._store(order)
         await self._close(self._turn(order.turn_id).order, [], TurnStatus.NOT_SENT, why)
         return order.turn_id
@@ -309,7 +309,7 @@ class SessionActor:
         self._tell()
         return order.prompt
 
-    async def _edit_queued(self, turn_id: str, order: Order) -> str:
+    async def _edit_queued(self, turn_id: str, order: TurnRequest) -> str:
         at = self._place_in_queue(turn_id)
         old = self._turn(turn_id).order
         frames = await self._log.frames(turn_id)
@@ -394,22 +394,22 @@ class SessionActor:
         return self.hold is not None or self._stopping
 
     # -- runs ------------------------------------------------------------------------------
-    def _new_run(self, order: Order) -> Run:
+    def _new_run(self, order: TurnRequest) -> TurnRun:
         outside = self._deps.outside
         if outside.patience.money_interval is None and self._deps.counter.of(self.session.session_id):
             # Somebody set a limit: then the figures are wanted while there is time to act.
             pace = replace(outside.patience, money_interval=outside.patience.poll_interval)
             outside = replace(outside, patience=pace)
-        return Run(order, outside, lambda: self.session, self._put)
+        return TurnRun(order, outside, lambda: self.session, self._put)
 
-    def _launch(self, run: Run, body: Coroutine[None, None, None]) -> None:
+    def _launch(self, run: TurnRun, body: Coroutine[None, None, None]) -> None:
         self._quiet.clear()
         self._run_over.clear()
         self._run = run
         self._run_task = asyncio.get_running_loop().create_task(body, name=f"turn:{run.turn_id}")
         self._run_task.add_done_callback(partial(self._run_done, run))
 
-    def _run_done(self, run: Run, task: asyncio.Task[None]) -> None:
+    def _run_done(self, run: TurnRun, task: asyncio.Task[None]) -> None:
         """No await until the end of the run is known: nothing may start in between."""
         problem = None if task.cancelled() else task.exception()
         if run.turn.live:
@@ -422,14 +422,14 @@ class SessionActor:
         self._post(partial(self._after_run, run))
         self._tell()
 
-    def _end_by_force(self, run: Run, problem: BaseException | None) -> None:
+    def _end_by_force(self, run: TurnRun, problem: BaseException | None) -> None:
         try:
             run.leave(problem)
         except Exception as second:  # noqa: BLE001 - the turn ends with a state even when nothing can be noted
             fault = Fault(Kind.NETWORK, f"handinger-tui failed while it watched this turn: {second!r}.")
             self._put(replace(run.turn, status=TurnStatus.UNKNOWN, fault=fault))
 
-    async def _after_run(self, run: Run) -> None:
+    async def _after_run(self, run: TurnRun) -> None:
         """Close the turn, settle older ones by its last reading, go on with the queue where that is safe."""
         self._uncounted = False
         try:
@@ -512,7 +512,7 @@ class SessionActor:
         return self.session
 
     # -- after a crash -----------------------------------------------------------------------
-    async def _recover(self, orders: list[Order], *, watch: bool) -> list[str]:
+    async def _recover(self, orders: list[TurnRequest], *, watch: bool) -> list[str]:
         # Some may have been taken up, sent or withdrawn here since the history was asked.
         open_here = {turn.turn_id for turn in self.session.turns if turn.live}
         orders = [
@@ -588,7 +588,7 @@ class SessionActor:
     def _is_running(self, turn: Turn) -> bool:
         return self._run is not None and self._run.turn_id == turn.turn_id
 
-    async def _close(self, order: Order, frames: list[Frame], status: TurnStatus, fault: Fault) -> None:
+    async def _close(self, order: TurnRequest, frames: list[Frame], status: TurnStatus, fault: Fault) -> None:
         """Settle a turn that nobody runs; where the history cannot be written that is tried again later."""
         last = self._settled_frame(len(frames), status, fault)
         self._log.append(order.turn_id, last)
@@ -599,7 +599,7 @@ class SessionActor:
 
     def _settled_frame(self, seq: int, status: TurnStatus, fault: Fault) -> Frame:
         content = dump({"status": status, "recovered": False, "fault": fault_object(fault)})
-        return Frame(seq, self._now_ms(), Framing.NOTE, content, Note.SETTLED)
+        return Frame(seq, self._now_ms(), Framing.NOTE, content, Marker.SETTLED)
 
     def _tell(self) -> None:
         self._deps.tell(self.session.session_id)

@@ -11,12 +11,12 @@ from handinger_tui.core.errors import ApiError, StreamLost
 from handinger_tui.core.formatting import duration
 from handinger_tui.core.stream.worker_snapshot import names_another
 from handinger_tui.core.turns.turn import Kind, Turn
-from handinger_tui.core.turns.worker_reconciliation import Sight, sight
+from handinger_tui.core.turns.worker_reconciliation import WorkerObservation, observe
 from handinger_tui.engine.ports import Clock
 
 if TYPE_CHECKING:
     from handinger_tui.engine.ports import Reply
-    from handinger_tui.engine.turn_run import Run
+    from handinger_tui.engine.turn_run import TurnRun
 
 
 LOOK_EVERY_S: Final = 1.0
@@ -25,7 +25,7 @@ SLEPT_S: Final = 5.0
 
 
 @asynccontextmanager
-async def awake(clock: Clock) -> AsyncIterator[None]:
+async def sleep_guard(clock: Clock) -> AsyncIterator[None]:
     """Run the body; when the machine has slept meanwhile, end it at once.
 
     Raises:
@@ -63,7 +63,7 @@ QUIET_S: Final = 30.0
 """Seconds without anything new after which the worker is read."""
 
 
-async def take_watched(run: Run, reply: Reply) -> None:
+async def take_watched(run: TurnRun, reply: Reply) -> None:
     """Take a whole reply to a turn that the service has accepted.
 
     Raises:
@@ -91,7 +91,7 @@ async def take_watched(run: Run, reply: Reply) -> None:
         raise StreamLost(Kind.IDLE_TIMEOUT, "The stream stayed open and brought nothing more.") from None
 
 
-async def _until_over(run: Run) -> None:
+async def _until_over(run: TurnRun) -> None:
     """Return once the stream brings nothing and the worker does not say that it runs.
 
     A worker that cannot be read is given the recovery window.
@@ -121,7 +121,7 @@ def _brought(turn: Turn) -> tuple[object, ...]:
     return turn.parts, turn.activity, turn.metadata, turn.finished
 
 
-async def _runs(run: Run) -> bool | None:
+async def _runs(run: TurnRun) -> bool | None:
     """Whether the worker says that it runs; None where it could not be read."""
     try:
         body = await run.api.read_worker(run.worker_id or "")
@@ -129,4 +129,4 @@ async def _runs(run: Run) -> bool | None:
         return None
     if body.snapshot.silent or names_another(body.snapshot.worker_id, run.worker_id):
         return None
-    return sight(run.turn, body.snapshot, accepted=True) is Sight.BUSY
+    return observe(run.turn, body.snapshot, accepted=True) is WorkerObservation.BUSY

@@ -26,20 +26,25 @@ from handinger_tui.core.record import dataclass
 from handinger_tui.core.replacing import replace
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.stream.events import StreamEvent
-from handinger_tui.core.stream.frames import Frame, Framing, Look, Note, Piece
+from handinger_tui.core.stream.frames import Frame, Framing, Marker, RawFrame, ReadReason
 from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, Snapshot, WorkerBody, body_of
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.outcome import fault_object, judge
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Fault, Kind, Order, Turn, TurnStatus
-from handinger_tui.core.turns.worker_reconciliation import Sight, sight, slim_worker, times_asked
+from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.worker_reconciliation import (
+    WorkerObservation,
+    observe,
+    slim_worker,
+    times_asked,
+)
 from handinger_tui.engine.ports import Clock, Reply, TurnLog, WorkerApi
-from handinger_tui.engine.recovery import Settling
-from handinger_tui.engine.retry_policy import Patience
-from handinger_tui.engine.stream_guards import awake, take_watched
+from handinger_tui.engine.recovery import Recovery
+from handinger_tui.engine.retry_policy import RetryPolicy
+from handinger_tui.engine.stream_guards import sleep_guard, take_watched
 
 
-class Telling:
+class Publisher:
     """Publishes the newest value of a fold."""
 
     def __init__(self, fold: Fold, publish: Callable[[Turn], None]) -> None:
@@ -63,7 +68,7 @@ class Telling:
             self._due = asyncio.get_running_loop().call_soon(self.now)
 
 
-ANSWERED = frozenset({Note.OPENED, Look.ANSWER, Look.DURING, Look.AFTER})
+ANSWERED = frozenset({Marker.OPENED, ReadReason.ANSWER, ReadReason.DURING, ReadReason.AFTER})
 """Frames that exist only when the service has taken the turn."""
 STREAMED = frozenset({Framing.SSE, Framing.LINES, Framing.TEXT})
 UNANSWERED = "The program ended before the service had answered."
@@ -74,33 +79,33 @@ LEFT = Fault(
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class RunDeps:
     """What every run needs from the outside. `tap` hears each event of a stream as it is decoded."""
 
     api: WorkerApi
     log: TurnLog
     clock: Clock
-    patience: Patience
+    patience: RetryPolicy
     tap: Callable[[StreamEvent], None] | None = None
 
 
-def may_have_left(order: Order, frames: Iterable[Frame]) -> bool:
+def may_have_left(order: TurnRequest, frames: Iterable[Frame]) -> bool:
     """A byte of the turn may have left, by its stored frames.
 
     A turn adopted from elsewhere was never sent by us: it says how often it was asked before,
     which one of ours cannot know until it is on its way.
     """
-    left = any(frame.event == Note.SENDING or frame.event in ANSWERED for frame in frames)
+    left = any(frame.event == Marker.SENDING or frame.event in ANSWERED for frame in frames)
     return left or order.seen_before is not None
 
 
-class Run:
+class TurnRun:
     """The machine of one turn. Only the engine makes one, and runs one body of it at a time."""
 
     def __init__(
         self,
-        order: Order,
-        outside: Outside,
+        order: TurnRequest,
+        outside: RunDeps,
         session: Callable[[], Session],
         publish: Callable[[Turn], None],
     ) -> None:
@@ -112,7 +117,7 @@ class Run:
         self._log = outside.log
         self._session = session
         self._fold = Fold(order, tap=outside.tap)
-        self._telling = Telling(self._fold, publish)
+        self._telling = Publisher(self._fold, publish)
         self._seq = 0
         self._answered = False
         self.departed = False
@@ -142,11 +147,11 @@ class Run:
             self._fold.take(frame)
             self._seq = frame.seq + 1
             self._heard(frame)
-            if frame.event == Note.SENDING:
+            if frame.event == Marker.SENDING:
                 # To whom it was sent decides where it is looked for: None was a new worker, not this one.
                 sent_to = as_text(as_object(parse(frame.data)).get("worker_id"))
                 self.order = replace(self.order, worker_id=sent_to)
-            self.departed = self.departed or frame.event == Note.SENDING or frame.event in ANSWERED
+            self.departed = self.departed or frame.event == Marker.SENDING or frame.event in ANSWERED
 
     def _heard(self, frame: Frame) -> None:
         if not self._answered:
@@ -160,9 +165,9 @@ class Run:
     async def watch(self) -> None:
         """Watch a turn that may be running: GETs only."""
         self.departed = True
-        self.note(Note.WATCHING)
+        self.note(Marker.WATCHING)
         doubt = None if self._answered else Doubtful(Kind.NETWORK, UNANSWERED)
-        await self._guarded(Settling(self, doubt=doubt, accepted=self._answered).go)
+        await self._guarded(Recovery(self, doubt=doubt, accepted=self._answered).go)
 
     async def _guarded(self, body: Callable[[], Awaitable[None]]) -> None:
         """Whatever happens, the turn ends with a status."""
@@ -200,7 +205,7 @@ class Run:
     # -- sending ---------------------------------------------------------------------
     async def _send(self) -> None:
         await self._look_before()
-        self.note(Note.SENDING, worker_id=self.order.worker_id)
+        self.note(Marker.SENDING, worker_id=self.order.worker_id)
         await self._log.flush()
         await self._post()
 
@@ -213,21 +218,21 @@ class Run:
         except Refused as refusal:
             self.settle(TurnStatus.REJECTED, refusal.fault())
         except (Doubtful, ServerFault) as doubt:
-            await Settling(self, doubt=doubt, accepted=False).go()
+            await Recovery(self, doubt=doubt, accepted=False).go()
         except BrokenContract as doubt:
             self.closed(doubt)
             accepted = self.turn.message_id is not None or self._fold.misdirected
-            await Settling(self, doubt=doubt, accepted=accepted).go()
+            await Recovery(self, doubt=doubt, accepted=accepted).go()
         except StreamLost as doubt:
             self.closed(doubt)
-            await Settling(self, doubt=doubt, accepted=True).go()
+            await Recovery(self, doubt=doubt, accepted=True).go()
         except HandingerError as problem:
             # Something of ours was wrong before anything was sent (an attachment, a setting).
             self.settle(
                 TurnStatus.NOT_SENT, Fault(Kind.SETTINGS, problem.summary, may_have_been_charged=False)
             )
         else:
-            await Settling(self, doubt=None, accepted=True).go()
+            await Recovery(self, doubt=None, accepted=True).go()
 
     def _depart(self) -> None:
         self.departed = True
@@ -242,8 +247,8 @@ class Run:
         except (ApiError, TimeoutError):
             return
         if body.wire:
-            self.feed(Framing.JSON, slim_worker(body, self.order, messages=False), Look.BEFORE)
-            self.note(Note.ASKED, times=times_asked(body.snapshot, self.order.prompt))
+            self.feed(Framing.JSON, slim_worker(body, self.order, messages=False), ReadReason.BEFORE)
+            self.note(Marker.ASKED, times=times_asked(body.snapshot, self.order.prompt))
 
     async def _watch_money(self) -> None:
         """Poll usage and costs while the stream runs; at a slowing pace where they stand still."""
@@ -260,7 +265,7 @@ class Run:
                 if self.turn.status is not TurnStatus.ACCEPTED:
                     continue
                 before = self.turn.snapshot
-                self.feed(Framing.JSON, slim_worker(body, self.order, messages=False), Look.MONEY)
+                self.feed(Framing.JSON, slim_worker(body, self.order, messages=False), ReadReason.MONEY)
                 if _moved(before, self.turn.snapshot):
                     interval = usual
 
@@ -272,7 +277,7 @@ class Run:
             StreamLost, BrokenContract: it broke off; what came is kept.
         """
         self.note(
-            Note.OPENED,
+            Marker.OPENED,
             via=reply.via,
             status=reply.http_status,
             content_type=reply.content_type,
@@ -281,14 +286,14 @@ class Run:
         )
         await self._keep_worker()
         # Closed here and in this task, also when we are cancelled in the middle of it.
-        async with awake(self.clock), aclosing(reply.pieces()) as pieces:
+        async with sleep_guard(self.clock), aclosing(reply.pieces()) as pieces:
             async for piece in pieces:
                 self._piece(piece)
                 if self._fold.misdirected:
                     raise BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER)
                 if not self._worker_kept:
                     await self._keep_worker()
-        self.note(Note.CLOSED, clean=True)
+        self.note(Marker.CLOSED, clean=True)
 
     async def _keep_worker(self) -> None:
         """The id of a new worker goes to the disk at once: without it nobody could ask for the answer."""
@@ -298,7 +303,7 @@ class Run:
         with suppress(LedgerError):
             await self._log.flush()
 
-    def _piece(self, piece: Piece) -> None:
+    def _piece(self, piece: RawFrame) -> None:
         if piece.framing is not Framing.JSON:
             self.feed(piece.framing, piece.data, piece.event, piece.id)
             return
@@ -306,7 +311,7 @@ class Run:
         with suppress(NotJson):
             body = body_of(data)
             data = slim_worker(body, self.order) if body.wire else data
-        self.feed(Framing.JSON, data, Look.ANSWER)
+        self.feed(Framing.JSON, data, ReadReason.ANSWER)
 
     def feed(self, framing: Framing, data: str, event: str = "", frame_id: str | None = None) -> None:
         """Number, store and fold one frame, and tell the listeners; of a stream, once for each read."""
@@ -317,13 +322,13 @@ class Run:
         self._fold.take(frame)
         (self._telling.soon if framing in STREAMED else self._telling.now)()
 
-    def note(self, note: Note, **said: Json) -> None:
+    def note(self, note: Marker, **said: Json) -> None:
         """Store and fold a remark of our own."""
         self.feed(Framing.NOTE, dump(said), note)
 
     def closed(self, trouble: ApiError) -> None:
         """The reply broke off."""
-        self.note(Note.CLOSED, clean=False, kind=trouble.kind, detail=trouble.summary)
+        self.note(Marker.CLOSED, clean=False, kind=trouble.kind, detail=trouble.summary)
 
     def apply_reading(self, body: WorkerBody) -> bool:
         """Apply one reading to a turn that nobody watches; True when the reading shows that it has ended.
@@ -335,15 +340,17 @@ class Run:
             return False
         status = self.turn.status
         if not self.turn.live and status not in (TurnStatus.RUNNING, TurnStatus.UNKNOWN):
-            self.feed(Framing.JSON, slim_worker(body, self.order), Look.AFTER)
+            self.feed(Framing.JSON, slim_worker(body, self.order), ReadReason.AFTER)
             return False
-        seen = sight(self.turn, body.snapshot, accepted=self._answered)
-        if seen not in (Sight.DONE, Sight.BUSY) and not self._answered:
+        seen = observe(self.turn, body.snapshot, accepted=self._answered)
+        if seen not in (WorkerObservation.DONE, WorkerObservation.BUSY) and not self._answered:
             return False
         self.departed = True
-        self.note(Note.WATCHING)
-        done = seen is Sight.DONE
-        self.feed(Framing.JSON, slim_worker(body, self.order), Look.AFTER if done else Look.DURING)
+        self.note(Marker.WATCHING)
+        done = seen is WorkerObservation.DONE
+        self.feed(
+            Framing.JSON, slim_worker(body, self.order), ReadReason.AFTER if done else ReadReason.DURING
+        )
         if done:
             self.settle_by_answer(recovered=status is not TurnStatus.RUNNING)
         else:
@@ -352,8 +359,8 @@ class Run:
 
     def settle_by_reading(self, worker: str) -> None:
         """Settle a turn left open by what a reading, as JSON text, holds of it alone."""
-        self.note(Note.WATCHING)
-        self.feed(Framing.JSON, worker, Look.AFTER)
+        self.note(Marker.WATCHING)
+        self.feed(Framing.JSON, worker, ReadReason.AFTER)
         self.settle_by_answer(recovered=True)
 
     # -- ending --------------------------------------------------------------------------
@@ -369,7 +376,7 @@ class Run:
         if not body.wire:
             return True
         self.last_body = body
-        self.feed(Framing.JSON, slim_worker(body, self.order), Look.AFTER)
+        self.feed(Framing.JSON, slim_worker(body, self.order), ReadReason.AFTER)
         return not body.snapshot.busy
 
     def settle(self, status: TurnStatus, fault: Fault | None, *, recovered: bool = False) -> None:
@@ -377,7 +384,7 @@ class Run:
         if fault is not None:
             # It may be the service's own words, of any length: one clean line of them (failures.md, R5).
             fault = replace(fault, message=clean_line(fault.message))
-        self.note(Note.SETTLED, status=status, recovered=recovered, fault=fault_object(fault))
+        self.note(Marker.SETTLED, status=status, recovered=recovered, fault=fault_object(fault))
 
     def settle_by_answer(self, *, recovered: bool) -> None:
         """The answer has ended: judge it by the service's own words."""

@@ -17,7 +17,7 @@ from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, took_ms
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import FREE, Order, Turn
+from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest
 from handinger_tui.ledger.rows import Cell, fitting, pack, pack_optional
 
 KEPT: Final = 16
@@ -27,7 +27,7 @@ Pair = tuple[Turn, TurnMoney]
 _Seen = tuple[tuple[Turn, ...], tuple[TurnMoney, ...]]
 
 
-class Compared:
+class ChargeCache:
     """Spares a long session the comparison of turns that nothing is new about.
 
     Only `agreed`, told after the record itself was read and had nothing to add,
@@ -117,18 +117,18 @@ class _Known:
     numbers: Mapping[str, int | None]
 
 
-def write_charges(connection: sqlite3.Connection, session: Session, compared: Compared) -> None:
+def write_charges(connection: sqlite3.Connection, session: Session, compared: ChargeCache) -> None:
     """Write what is new about the turns of `session`, inside a transaction of the caller."""
     connection.executemany(_INSERT, news(connection, session, compared))
 
 
-def open_charge(connection: sqlite3.Connection, session: Session, order: Order) -> None:
+def open_charge(connection: sqlite3.Connection, session: Session, order: TurnRequest) -> None:
     """The first row of a turn, in the transaction that stores its order: nothing of it is known yet."""
     head: Cells = {"kind": "charge", "at_ms": order.created_ms}
     connection.execute(_INSERT, _row(session, Turn(order), TurnMoney(), head))
 
 
-def news(connection: sqlite3.Connection, session: Session, compared: Compared) -> list[Cells]:
+def news(connection: sqlite3.Connection, session: Session, compared: ChargeCache) -> list[Cells]:
     """Rows to write: the charge of every turn that has none, and corrections where more is known now.
 
     A turn of ours has one since it was ordered (`open_charge`). A new reading can change earlier

@@ -1,6 +1,6 @@
 """Costs rows: a history opened for one look at its charges, without a thread and without a copy per row.
 
-Everything one `Book` tells is from one moment, however long reading takes and
+Everything one `CostRows` tells is from one moment, however long reading takes and
 whoever writes meanwhile.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.money.limits import Gauge, Limit, effective
-from handinger_tui.core.money.spending import Bucket, By, Which
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger.grouping import PLACES, buckets, condition
 from handinger_tui.ledger.opening import open_to_read, translated
@@ -33,10 +33,10 @@ COLUMNS: Final = (
     *("turn_id", "session_id", "status", "budget", "at_ms", "told"),
     *("usd_pico", "micro_credits", "total_tokens"),
 )
-"""Of `Book.rows`. Ids and texts are as stored: `rows.unpack` reads them."""
+"""Of `CostRows.rows`. Ids and texts are as stored: `rows.unpack` reads them."""
 
 HEAD: Final = ("turn_id", "session_id", "worker_id", "status", "budget", "started_by", "reading", "final")
-"""Of `Book.records`, before the two texts."""
+"""Of `CostRows.records`, before the two texts."""
 _FIRST: Final = {
     "turns": "1",
     "incomplete": "incomplete",
@@ -59,7 +59,7 @@ SECOND: Final = (
     *("input_tokens", "output_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens"),
     *("total_tokens", "steps", "duration_ms", "sources", "elapsed_ms"),
 )
-"""Members of the second text of `Book.records`."""
+"""Members of the second text of `CostRows.records`."""
 FIRST: Final = tuple(_FIRST)
 """Members of the first one."""
 
@@ -98,7 +98,7 @@ def _decimal(column: str, places: int) -> str:
     )
 
 
-class Book:
+class CostRows:
     """The charges of a history at one moment. Every method raises LedgerError."""
 
     def __init__(self, connection: sqlite3.Connection, problem: str | None) -> None:
@@ -106,12 +106,12 @@ class Book:
         self.problem = problem
         """One line for the person, where the history had to be mended."""
 
-    def buckets(self, by: By, which: Which) -> list[Bucket]:
+    def buckets(self, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
         """Groups of turns: days in order of time, everything else the dearest first, unknown last."""
         with translated(reading=True):
             return buckets(self._connection, by, which)
 
-    def any(self, which: Which) -> bool:
+    def any(self, which: ChargeFilter) -> bool:
         """Some turn is among those."""
         where, cells = condition(which)
         with translated(reading=True):
@@ -128,11 +128,11 @@ class Book:
             ids = [unpack(row[0]) for row in found]
         return [prefix] if prefix in ids else sorted(ids)
 
-    def rows(self, which: Which) -> Iterator[Cells]:
+    def rows(self, which: ChargeFilter) -> Iterator[Cells]:
         """One tuple of `COLUMNS` per turn, the newest first."""
         return self._each(", ".join(COLUMNS), which)
 
-    def records(self, which: Which, form: Form) -> Iterator[Cells]:
+    def records(self, which: ChargeFilter, form: Form) -> Iterator[Cells]:
         """One tuple per turn, the newest first: `HEAD`, then `FIRST` and `SECOND` as texts of that form.
 
         The database writes the numbers: it takes a fifth of the time that they would take here.
@@ -141,7 +141,7 @@ class Book:
         second = f"printf('{form.pattern(SECOND)}', {', '.join(map(form.written, SECOND))})"
         return self._each(f"{', '.join(HEAD)}, {first}, {second}", which)
 
-    def _each(self, columns: str, which: Which) -> Iterator[Cells]:
+    def _each(self, columns: str, which: ChargeFilter) -> Iterator[Cells]:
         where, cells = condition(which, by_time=True)
         sql = f"SELECT {columns} FROM turn_totals {where} ORDER BY at_ms DESC, place DESC"  # noqa: S608  # constants
         with translated(reading=True):
@@ -179,20 +179,20 @@ class Book:
     ) -> tuple[Gauge, ...]:
         """The limits that count for a session (None: for any), and their spending from `since_ms` on."""
         # Needed for text alone.
-        from handinger_tui.ledger.limits import Scopes  # noqa: PLC0415 - see above
+        from handinger_tui.ledger.limits import LimitUsage  # noqa: PLC0415 - see above
 
         def in_force(typed: TypedLimits) -> tuple[Limit, ...]:
             kept = [limit for limit in configured if (limit.scope, limit.unit) not in typed.lifted]
             return effective((*typed.limits, *kept))
 
         with translated(reading=True):
-            return Scopes().gauges(
+            return LimitUsage().gauges(
                 self._connection, session or Session("", 0), since_ms, simulated=simulated, in_force=in_force
             )
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Book]:
+def opened(path: Path) -> Iterator[CostRows]:
     """Open the history for reading; an empty one where there is none yet.
 
     Raises:
@@ -205,4 +205,4 @@ def opened(path: Path) -> Iterator[Book]:
         source.connection.text_factory = readable
         with translated(reading=True):
             source.connection.execute("BEGIN")
-        yield Book(source.connection, source.problem)
+        yield CostRows(source.connection, source.problem)

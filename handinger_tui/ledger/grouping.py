@@ -11,8 +11,8 @@ from typing import Final
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse
 from handinger_tui.core.money.amounts import INT64_MAX, Total
 from handinger_tui.core.money.attribution import Reading
-from handinger_tui.core.money.spending import Bucket, By, Spent, Sum, TurnCharge, Which
-from handinger_tui.core.money.typical_cost import Spread, Usual, spread
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Spent, Sum, TurnCharge
+from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream.usage import Costs, Usage
@@ -73,7 +73,7 @@ _CONDITIONS: Final = {
 Parameters = dict[str, Cell]
 
 
-def condition(which: Which, *, by_time: bool = False) -> tuple[str, Parameters]:
+def condition(which: ChargeFilter, *, by_time: bool = False) -> tuple[str, Parameters]:
     """The WHERE clause over `turn_totals` ("" for all) and its parameters.
 
     `by_time` keeps the planner at the index of times, for queries that go day by day.
@@ -106,7 +106,7 @@ PLACES: Final = {name: 12 if name.endswith("_pico") else 6 if name == "micro_cre
 SUMS_OF_SPENT: Final = ", ".join(f"{split(name)}, {gaps(name)}" for name in ("usd_pico", "micro_credits"))
 
 
-def spent(connection: sqlite3.Connection, which: Which) -> Spent:
+def spent(connection: sqlite3.Connection, which: ChargeFilter) -> Spent:
     """Exact sums. A turn counts at the time of its first charge, with all its corrections."""
     where, cells = condition(which)
     sql = f"SELECT COUNT(*) AS turns, {SUMS_OF_SPENT} FROM turn_totals {where}"  # noqa: S608  # constants
@@ -153,7 +153,7 @@ class Charge:
     elapsed_ms: int | None
 
 
-def charges(connection: sqlite3.Connection, which: Which) -> list[Charge]:
+def charges(connection: sqlite3.Connection, which: ChargeFilter) -> list[Charge]:
     """The rows of the turns that `which` names, oldest first."""
     named, cells = condition(which)
     rows = connection.execute(
@@ -219,24 +219,26 @@ _PLACES_OF_SUMS: Final = range(6, 6 + 2 * len(TOLD), 2)
 """Where the sums begin in a row of a key and the sums."""
 _GAPS: Final = ", ".join(map(gaps, TOLD))
 _KEYS: Final = {
-    By.TURN: "turn_id",
-    By.SESSION: "session_id",
+    GroupBy.TURN: "turn_id",
+    GroupBy.SESSION: "session_id",
     # As it stands in its index, NULL for a turn without one: nothing has to be sorted.
-    By.WORKER: "worker_id",
-    By.BUDGET: "COALESCE(budget, '')",
-    By.TRIGGER: f"COALESCE(started_by, '{Trigger.UNKNOWN}')",
+    GroupBy.WORKER: "worker_id",
+    GroupBy.BUDGET: "COALESCE(budget, '')",
+    GroupBy.TRIGGER: f"COALESCE(started_by, '{Trigger.UNKNOWN}')",
 }
 _TITLES: Final = {
-    By.SESSION: "SELECT session_id, title FROM sessions",
-    By.TURN: "SELECT t.turn_id, s.title FROM turn_totals t JOIN sessions s USING (session_id)",
+    GroupBy.SESSION: "SELECT session_id, title FROM sessions",
+    GroupBy.TURN: "SELECT t.turn_id, s.title FROM turn_totals t JOIN sessions s USING (session_id)",
 }
 _NO_MONEY: Final = Decimal(0)
 _NO_GAPS: Final = (0,) * len(TOLD)
 
 
-def buckets(connection: sqlite3.Connection, by: By, which: Which, zone: tzinfo | None = None) -> list[Bucket]:
+def buckets(
+    connection: sqlite3.Connection, by: GroupBy, which: ChargeFilter, zone: tzinfo | None = None
+) -> list[Bucket]:
     """Days in order of time; everything else the dearest first, unknown last. `zone` None: the machine's."""
-    if by is By.DAY:
+    if by is GroupBy.DAY:
         return list(_days(connection, which, zone))
     return sorted(_grouped(connection, by, which), key=_dearest_first)
 
@@ -246,7 +248,7 @@ def _dearest_first(bucket: Bucket) -> tuple[bool, Decimal, str]:
     return (True, _NO_MONEY, bucket.key) if known is None else (False, -known, bucket.key)
 
 
-def _grouped(connection: sqlite3.Connection, by: By, which: Which) -> list[Bucket]:
+def _grouped(connection: sqlite3.Connection, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
     key = _KEYS[by]
     where, cells = condition(which)
     rows = _summed(connection, f"SELECT {key} AS key, %s FROM turn_totals {where} GROUP BY {key}", cells)  # noqa: S608  # constants
@@ -272,7 +274,7 @@ def _summed(connection: sqlite3.Connection, sql: str, cells: Parameters) -> list
         return connection.execute(sql % _SAFE, cells).fetchall()
 
 
-def _days(connection: sqlite3.Connection, which: Which, zone: tzinfo | None) -> Iterator[Bucket]:
+def _days(connection: sqlite3.Connection, which: ChargeFilter, zone: tzinfo | None) -> Iterator[Bucket]:
     """Day by day along the index of times: local days are cut exactly, whatever the clocks of `zone` do."""
     # The planner takes one lower bound for the index: it has to be the one that moves.
     where, cells = condition(replace(which, since_ms=None, until_ms=None), by_time=True)
@@ -307,7 +309,9 @@ def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "")
 
 
 # -- turn by turn ------------------------------------------------------------------------
-def turn_charges(connection: sqlite3.Connection, which: Which, limit: int, offset: int) -> list[TurnCharge]:
+def turn_charges(
+    connection: sqlite3.Connection, which: ChargeFilter, limit: int, offset: int
+) -> list[TurnCharge]:
     """By the newest knowledge, newest turn first."""
     where, cells = condition(which)
     page = f"SELECT * FROM turn_totals {where} ORDER BY at_ms DESC, place DESC LIMIT :limit OFFSET :offset"  # noqa: S608  # constants
@@ -358,7 +362,9 @@ _TURNS: Final = f"""
 _NEWEST: Final = f" ORDER BY at_ms DESC, place DESC LIMIT {NEWEST}"
 
 
-def usual(connection: sqlite3.Connection, worker_id: str | None, budget: str, *, simulated: bool) -> Usual:
+def usual(
+    connection: sqlite3.Connection, worker_id: str | None, budget: str, *, simulated: bool
+) -> TypicalCost:
     """Of the worker's turns that ended and may have cost something; of all workers' when it has none."""
     cells: dict[str, Cell] = {"budget": pack(budget), "simulated": simulated}
     rows: list[Row] = []
@@ -368,7 +374,7 @@ def usual(connection: sqlite3.Connection, worker_id: str | None, budget: str, *,
     everywhere = not rows
     if everywhere:
         rows = connection.execute(_TURNS + _NEWEST, cells).fetchall()
-    return Usual(budget, _spread(rows, "usd_pico"), _spread(rows, "micro_credits"), everywhere)
+    return TypicalCost(budget, _spread(rows, "usd_pico"), _spread(rows, "micro_credits"), everywhere)
 
 
 def _spread(rows: Iterable[Row], name: str) -> Spread:

@@ -15,12 +15,12 @@ from uuid import uuid4
 
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory
 from handinger_tui.core.money.limits import Gauge, Scope, Unit
-from handinger_tui.core.money.spending import Bucket, By, Spent, TurnCharge, Which
-from handinger_tui.core.money.typical_cost import Usual
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Spent, TurnCharge
+from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.remote_turn import RemoteTurn
 from handinger_tui.core.turns.session import SearchHit, Session, SessionSummary, put_turn
-from handinger_tui.core.turns.turn import Order, Turn
+from handinger_tui.core.turns.turn import Turn, TurnRequest
 from handinger_tui.ledger import (
     grouping,
     limits,
@@ -31,15 +31,15 @@ from handinger_tui.ledger import (
 from handinger_tui.ledger import (
     turns as writes,
 )
-from handinger_tui.ledger.charge_writer import Compared
+from handinger_tui.ledger.charge_writer import ChargeCache
 from handinger_tui.ledger.database import Access, DatabaseThread, Frames, one_moment
 from handinger_tui.ledger.grouping import Charge
-from handinger_tui.ledger.limits import InForce, Scopes, TypedLimits, Whose
+from handinger_tui.ledger.limits import InForce, LimitUsage, TypedLimits, Whose
 from handinger_tui.ledger.opening import Opened, mark_suspect, open_database, open_to_read, translated
-from handinger_tui.ledger.process_locks import LockPatience, Presence
+from handinger_tui.ledger.process_locks import LockPatience, ProcessLocks
 from handinger_tui.ledger.rows import TurnFrame
 
-EVERYTHING: Final = Which()
+EVERYTHING: Final = ChargeFilter()
 _NEWEST: Final = "SELECT (SELECT MAX(id) FROM charges), (SELECT MAX(id) FROM limits)"
 
 
@@ -53,17 +53,17 @@ class Accounts(Access):
         super().__init__(thread)
         self._zone = zone
         self._seen: tuple[int | None, int | None] | None = None
-        self._scopes = Scopes()
+        self._scopes = LimitUsage()
 
-    async def charges(self, which: Which = EVERYTHING) -> list[Charge]:
+    async def charges(self, which: ChargeFilter = EVERYTHING) -> list[Charge]:
         """The append-only record of the turns that `which` names, oldest first."""
         return await self._run(lambda db: grouping.charges(db, which))
 
-    async def spent(self, which: Which = EVERYTHING) -> Spent:
+    async def spent(self, which: ChargeFilter = EVERYTHING) -> Spent:
         """Exact sums over charged turns, with the number of turns that are not fully known."""
         return await self._run(lambda db: grouping.spent(db, which))
 
-    async def buckets(self, by: By, which: Which = EVERYTHING) -> list[Bucket]:
+    async def buckets(self, by: GroupBy, which: ChargeFilter = EVERYTHING) -> list[Bucket]:
         """Groups of turns: days in order of time, everything else the dearest first, unknown last."""
 
         def work(connection: sqlite3.Connection) -> list[Bucket]:
@@ -73,12 +73,12 @@ class Accounts(Access):
         return await self._run(work)
 
     async def turn_charges(
-        self, which: Which = EVERYTHING, limit: int = 200, offset: int = 0
+        self, which: ChargeFilter = EVERYTHING, limit: int = 200, offset: int = 0
     ) -> list[TurnCharge]:
         """Turn by turn, the newest first; `limit` -1: all."""
         return await self._run(lambda db: grouping.turn_charges(db, which, limit, offset))
 
-    async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> Usual:
+    async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
         """What the newest turns of a worker at a budget took; of all workers where it has none."""
         return await self._run(lambda db: grouping.usual(db, worker_id, budget, simulated=simulated))
 
@@ -240,10 +240,10 @@ class Ledger(Accounts, History):
         self._access = access
         self._run_id = uuid4().hex
         writes_file = path is not None and access is not FileAccess.READ
-        self._presence = Presence(path, self._run_id) if path is not None and writes_file else None
+        self._presence = ProcessLocks(path, self._run_id) if path is not None and writes_file else None
         self._met: str | None = None
         self._no_history = None if instead_of is None else no_history(instead_of.summary)
-        self._compared = Compared()
+        self._compared = ChargeCache()
         self._patience = LockPatience(patience_s, on_wait)
         on_damage = partial(mark_suspect, path) if path is not None and writes_file else (lambda: None)
         thread = DatabaseThread(self._open, self._run_id, on_damage=on_damage, patience=self._patience)
@@ -297,7 +297,7 @@ class Ledger(Accounts, History):
 
     # -- the turn under way --------------------------------------------------------
     async def open_turn(
-        self, session: Session, order: Order, replaces: tuple[str, Frame] | None = None
+        self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
     ) -> None:
         """Commit the order so that it survives a power cut, before a byte may leave.
 
@@ -380,7 +380,7 @@ class Ledger(Accounts, History):
         """The service told the worker's id."""
         await self._run(lambda db: writes.remember_worker(db, session_id, worker_id))
 
-    async def unsettled(self) -> list[tuple[Session, Order]]:
+    async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
         """Turns that were never closed (a crash), oldest first; not those that another live run has.
 
         The sessions come without their turns.

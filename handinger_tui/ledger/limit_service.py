@@ -7,14 +7,14 @@ from datetime import tzinfo
 from decimal import Decimal
 
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit, effective
-from handinger_tui.core.money.spending import Which
+from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger.grouping import day_at
 from handinger_tui.ledger.ledger import Accounts
 from handinger_tui.ledger.limits import TypedLimits, Whose
 
 
-class Purse:
+class LimitService:
     """Satisfies `engine.ports.Purse` and `ui.launch.Purse`. Every method raises LedgerError.
 
     `flags` win over what was typed, that over what is `configured`. `zone`: where
@@ -58,9 +58,9 @@ class Purse:
         """
         await self._accounts.set_limit(self._whose(session), scope, unit, amount, self._now_ms())
 
-    def today(self) -> Which:
+    def today(self) -> ChargeFilter:
         """The charges since local midnight, real or simulated as we are."""
-        return Which(since_ms=day_at(self._now_ms(), self._zone).start_ms, simulated=self.simulated)
+        return ChargeFilter(since_ms=day_at(self._now_ms(), self._zone).start_ms, simulated=self.simulated)
 
     def _whose(self, session: Session) -> Whose:
         return Whose(session.session_id, session.worker_id, self.simulated)

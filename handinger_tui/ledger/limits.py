@@ -11,7 +11,7 @@ from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money.amounts import EXACT, Total, micro_credits, pico_usd, tidy
 from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney
 from handinger_tui.core.money.limits import Gauge, Limit, Origin, Scope, Unit, gauges
-from handinger_tui.core.money.spending import Spent, Which
+from handinger_tui.core.money.spending import ChargeFilter, Spent
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream.usage import Usage
@@ -102,7 +102,7 @@ InForce = Callable[[TypedLimits], tuple[Limit, ...]]
 """Which limits count, given those that a person typed."""
 
 
-class Scopes:
+class LimitUsage:
     """Looks again and again, at a session whose turns mostly stay as they are. For one thread."""
 
     def __init__(self) -> None:
@@ -126,12 +126,12 @@ class Scopes:
         asked = {limit.scope for limit in limits}
         if not asked:
             return ()
-        found = self._spent(connection, session, asked, Which(since_ms=since_ms, simulated=simulated))
+        found = self._spent(connection, session, asked, ChargeFilter(since_ms=since_ms, simulated=simulated))
         each = {(scope, Unit.USD): one.usd for scope, one in found.items()}
         return gauges(limits, each | {(scope, Unit.CREDITS): one.credits for scope, one in found.items()})
 
     def _spent(
-        self, connection: sqlite3.Connection, session: Session, asked: Collection[Scope], day: Which
+        self, connection: sqlite3.Connection, session: Session, asked: Collection[Scope], day: ChargeFilter
     ) -> dict[Scope, Spent]:
         charged = _charged(connection, session)
         others = [turn for turn in session.turns if turn.turn_id not in charged and turn.may_spend]
@@ -142,7 +142,9 @@ class Scopes:
         told = _told(session) if self._index.reading is Reading.TOTAL else None
         read: dict[Scope, Callable[[], Spent]] = {
             Scope.TURN: lambda: _newest(connection, session),
-            Scope.SESSION: lambda: _more(spent(connection, Which(session_id=session.session_id)), missing),
+            Scope.SESSION: lambda: _more(
+                spent(connection, ChargeFilter(session_id=session.session_id)), missing
+            ),
             Scope.WORKER: lambda: _of_worker(connection, session, missing, told),
             Scope.DAY: lambda: _more(spent(connection, day), today),
         }
@@ -155,7 +157,7 @@ class Scopes:
         return found
 
 
-def _of_day(turn: Turn, day: Which) -> bool:
+def _of_day(turn: Turn, day: ChargeFilter) -> bool:
     return turn.live or turn.order.created_ms >= (day.since_ms or 0)
 
 
@@ -229,8 +231,8 @@ def _of_worker(
 ) -> Spent:
     """All sessions of the worker; where the worker tells a larger total of its own, that."""
     if session.worker_id is None:
-        return _more(spent(connection, Which(session_id=session.session_id)), missing)
-    ours = _more(spent(connection, Which(worker_id=session.worker_id)), missing)
+        return _more(spent(connection, ChargeFilter(session_id=session.session_id)), missing)
+    ours = _more(spent(connection, ChargeFilter(worker_id=session.worker_id)), missing)
     if told is None:
         return ours
     snapshot, behind = told

@@ -108,7 +108,7 @@ def _take_lock(held: int, deadline: float) -> None:
             return
 
 
-class Presence:
+class ProcessLocks:
     """The mark of this run, and the look at others' marks."""
 
     def __init__(self, database: Path, run: str) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from handinger_tui.core.jsontext import NotJson, as_object, parse
 from handinger_tui.core.record import dataclass
-from handinger_tui.core.stream.frames import Note
+from handinger_tui.core.stream.frames import Marker
 from handinger_tui.core.stream.messages import asked_as
 from handinger_tui.core.turns.remote_turn import RemoteTurn
 from handinger_tui.core.turns.session import Session
@@ -104,7 +104,7 @@ _ASKED: Final = (
 
 def times_asked(connection: sqlite3.Connection, turn_id: str) -> int | None:
     """How often the worker had been asked the same before, by the look that the stored frames hold."""
-    row = connection.execute(_ASKED, (pack(turn_id), str(Note.ASKED))).fetchone()
+    row = connection.execute(_ASKED, (pack(turn_id), str(Marker.ASKED))).fetchone()
     try:
         times = None if row is None else as_object(parse(unpack(row["data"]))).get("times")
     except NotJson:

@@ -10,10 +10,10 @@ from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.money.amounts import EXACT, INT64_MAX
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.prompts.drafts import attachments_of
-from handinger_tui.core.stream.frames import Frame, Framing, Look, Note, Via
+from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason, StreamRoute
 from handinger_tui.core.turns.outcome import fault_of
 from handinger_tui.core.turns.session import Session, SessionSummary
-from handinger_tui.core.turns.turn import Attachment, Order, Trigger, TurnStatus
+from handinger_tui.core.turns.turn import Attachment, Trigger, TurnRequest, TurnStatus
 
 Cell = str | bytes | int | None
 Row = Mapping[str, Any]
@@ -124,7 +124,7 @@ def frame_of(row: Iterable[Any]) -> Frame:
 
 _FRAMINGS: Final = {str(framing): framing for framing in Framing}
 _CHECKED: Final = frozenset({Framing.NOTE, Framing.JSON})
-_LOOKS: Final = frozenset(Look)
+_LOOKS: Final = frozenset(ReadReason)
 
 
 def _is_understood(frame: Frame) -> bool:
@@ -132,20 +132,20 @@ def _is_understood(frame: Frame) -> bool:
     if frame.framing is Framing.JSON:
         return frame.event in _LOOKS
     try:
-        note, content = Note(frame.event), as_object(parse(frame.data))
-        if note is Note.SETTLED:
+        note, content = Marker(frame.event), as_object(parse(frame.data))
+        if note is Marker.SETTLED:
             TurnStatus(as_text(content.get("status")) or TurnStatus.UNKNOWN)
             fault_of(as_object(content.get("fault")))
-        elif note is Note.OPENED:
-            Via(as_text(content.get("via")) or Via.POST)
+        elif note is Marker.OPENED:
+            StreamRoute(as_text(content.get("via")) or StreamRoute.POST)
     except (ValueError, TypeError):
         return False
     return True
 
 
-def order_of(row: Row) -> Order:
+def order_of(row: Row) -> TurnRequest:
     """Read a row of `turns` as the order it was."""
-    return Order(
+    return TurnRequest(
         turn_id=unpack(row["turn_id"]),
         prompt=unpack(row["prompt"]),
         created_ms=whole(row["created_ms"]),

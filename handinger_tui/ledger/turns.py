@@ -16,14 +16,14 @@ from handinger_tui.core.money.attribution import newest_worker, worker_of
 from handinger_tui.core.prompts.drafts import attachments_text
 from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream.frame_compaction import RULE, gathered
-from handinger_tui.core.stream.frames import Frame, Framing, Note
+from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.stream.worker_snapshot import snapshot_of
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.remote_turn import RemoteTurn
 from handinger_tui.core.turns.session import SearchHit, Session, SessionSummary, title_from
-from handinger_tui.core.turns.turn import FREE, LIVE, Order, Turn, TurnStatus
+from handinger_tui.core.turns.turn import FREE, LIVE, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import remote_turns
-from handinger_tui.ledger.charge_writer import Compared, news, open_charge, write_charges
+from handinger_tui.ledger.charge_writer import ChargeCache, news, open_charge, write_charges
 from handinger_tui.ledger.rows import (
     FRAME_COLUMNS,
     TurnFrame,
@@ -141,7 +141,7 @@ def stored_session(connection: sqlite3.Connection, session: Session) -> Session:
     return session if row is None else session_of(row)
 
 
-def unsettled(connection: sqlite3.Connection) -> list[tuple[str, Session, Order]]:
+def unsettled(connection: sqlite3.Connection) -> list[tuple[str, Session, TurnRequest]]:
     """Turns nobody has closed, oldest first: the run that had them, their session (no turns), their order."""
     rows = connection.execute("SELECT * FROM turns WHERE settled_ms IS NULL ORDER BY place").fetchall()
     found = []
@@ -351,9 +351,9 @@ def _workers(connection: sqlite3.Connection, turn_ids: set[str]) -> dict[str, st
 
 def _follow_note(connection: sqlite3.Connection, item: TurnFrame, run: str) -> None:
     turn_id = pack(item.turn_id)
-    if item.frame.event == Note.WATCHING:
+    if item.frame.event == Marker.WATCHING:
         connection.execute("UPDATE turns SET settled_ms = NULL, run = ? WHERE turn_id = ?", (run, turn_id))
-    elif item.frame.event == Note.SENDING:
+    elif item.frame.event == Marker.SENDING:
         for table in ("turns", "turn_totals"):
             connection.execute(
                 f"UPDATE {table} SET status = ? WHERE turn_id = ? AND status = ?",  # noqa: S608  # constants
@@ -403,7 +403,7 @@ _TURN: Final = """
 def open_turn(
     connection: sqlite3.Connection,
     session: Session,
-    order: Order,
+    order: TurnRequest,
     run: str,
     settles: TurnFrame | None = None,
 ) -> None:
@@ -438,7 +438,7 @@ def adopt(
     session: Session,
     turns: Sequence[RemoteTurn],
     run: str,
-    compared: Compared,
+    compared: ChargeCache,
     waiting: Sequence[TurnFrame],
 ) -> Session:
     """Enter turns that a worker has and the history has not; returns the stored session that holds them."""
@@ -481,7 +481,7 @@ def _enter(connection: sqlite3.Connection, session: Session, turn: RemoteTurn, r
         _put_answer(connection, now)
 
 
-def close_turn(connection: sqlite3.Connection, session: Session, turn: Turn, compared: Compared) -> None:
+def close_turn(connection: sqlite3.Connection, session: Session, turn: Turn, compared: ChargeCache) -> None:
     """Status, answer, and what was charged. `session` holds `turn` and the turns before it."""
     at_ms = turn.ended_ms if turn.ended_ms is not None else turn.order.created_ms
     with transaction(connection, Care.FULL):
@@ -537,7 +537,7 @@ def _put_answer(connection: sqlite3.Connection, turn: Turn) -> None:
 
 
 def _put_turn(
-    connection: sqlite3.Connection, session: Session, order: Order, run: str, status: TurnStatus
+    connection: sqlite3.Connection, session: Session, order: TurnRequest, run: str, status: TurnStatus
 ) -> None:
     cells = (
         pack(order.turn_id),
@@ -556,7 +556,7 @@ def _put_turn(
     connection.execute(_TURN, cells)
 
 
-def charge(connection: sqlite3.Connection, session: Session, compared: Compared) -> None:
+def charge(connection: sqlite3.Connection, session: Session, compared: ChargeCache) -> None:
     """Write what the turns took so far. Asked often: it takes the write lock only when there is news."""
     if news(connection, session, compared):
         with transaction(connection):

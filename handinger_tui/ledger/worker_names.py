@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from handinger_tui.core.turns.fold import Fold
-from handinger_tui.core.turns.turn import Order
+from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.ledger.rows import TurnFrame
 
 KEPT: Final = 64
@@ -38,7 +38,7 @@ class WorkerNames:
                     yield turn_id, worker_id
 
     def _take(self, item: TurnFrame) -> None:
-        fresh = (Fold(Order(item.turn_id, "", 0)), 0)
+        fresh = (Fold(TurnRequest(item.turn_id, "", 0)), 0)
         folding, next_seq = self._following.pop(item.turn_id, fresh)
         while len(self._following) >= KEPT:
             del self._following[next(iter(self._following))]

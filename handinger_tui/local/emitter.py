@@ -16,7 +16,7 @@ THINKING_SECONDS = 0.4
 """The pause before each part and within each tool call at pace 1."""
 
 
-class Voice:
+class ChunkEmitter:
     """Emits the chunks of one turn. `tool_used` makes the next words open a new step."""
 
     def __init__(self, turn: Turn, pace: float) -> None:

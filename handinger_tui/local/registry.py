@@ -49,7 +49,7 @@ class Begun:
     repeated: bool
 
 
-class Office:
+class WorkerRegistry:
     """Creates workers, begins turns, keeps schedules."""
 
     def __init__(self, base_url: str, setting: Setting, limits: Limits) -> None:

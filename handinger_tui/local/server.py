@@ -33,7 +33,7 @@ from handinger_tui.local.requests import RefusedError
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from handinger_tui.local.registry import Begun, Office
+    from handinger_tui.local.registry import Begun, WorkerRegistry
     from handinger_tui.local.worker_record import WorkerRecord
 
 Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -104,7 +104,7 @@ class Drained:
         await self.app(scope, heard, said)
 
 
-def build_app(office: Office, api_key: str) -> Starlette:
+def build_app(office: WorkerRegistry, api_key: str) -> Starlette:
     """Return the application for one office, open to one key."""
     routes = Routes(office)
     worker = "/api/workers/{worker_id}"
@@ -145,7 +145,7 @@ def _address(path: str, **endpoints: Endpoint) -> Route:
 class Routes:
     """One method per operation of the description."""
 
-    def __init__(self, office: Office) -> None:
+    def __init__(self, office: WorkerRegistry) -> None:
         """Serve one office."""
         self.office = office
         self.limits = office.limits

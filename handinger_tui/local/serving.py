@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import uvicorn
 
-from handinger_tui.local.registry import Office
+from handinger_tui.local.registry import WorkerRegistry
 from handinger_tui.local.repertoire import REPERTOIRE
 from handinger_tui.local.requests import Limits
 from handinger_tui.local.server import build_app
@@ -33,7 +33,7 @@ _BACKLOG = 128
 class _QuietServer(uvicorn.Server):
     """uvicorn that leaves signals alone, says when it listens, and cuts turns before it waits for readers."""
 
-    def __init__(self, config: uvicorn.Config, office: Office, listening: threading.Event) -> None:
+    def __init__(self, config: uvicorn.Config, office: WorkerRegistry, listening: threading.Event) -> None:
         super().__init__(config)
         self._office = office
         self._listening = listening
@@ -66,7 +66,7 @@ class LocalServer:
         self.api_key = f"hdg_local_{secrets.token_urlsafe(24)}"
         self.base_url = f"http://{HOST}:{taken.getsockname()[1]}"
         self._socket = taken
-        self._office = Office(self.base_url, setting, limits)
+        self._office = WorkerRegistry(self.base_url, setting, limits)
         self._listening = threading.Event()
         config = uvicorn.Config(
             build_app(self._office, self.api_key),

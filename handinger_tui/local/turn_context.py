@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkabl
 from handinger_tui.local import ids, prices
 from handinger_tui.local import ids as exact_json
 from handinger_tui.local.delimited import Reading, read_text
-from handinger_tui.local.emitter import THINKING_SECONDS, Voice
+from handinger_tui.local.emitter import THINKING_SECONDS, ChunkEmitter
 from handinger_tui.local.words import names_path
 from handinger_tui.local.workspace import StoredFile, WorkspaceFullError
 
@@ -54,8 +54,8 @@ class Rule:
     when: str
     does: str
     example: str
-    matches: Callable[[Desk], bool]
-    perform: Callable[[Desk], Work]
+    matches: Callable[[TurnContext], bool]
+    perform: Callable[[TurnContext], Work]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Setting:
     rules: tuple[Rule, ...]
 
 
-class Desk:
+class TurnContext:
     """One turn's desk. Attributes are for reading only; `left_out` and `troubles` fill as it works."""
 
     def __init__(self, record: WorkerRecord, turn: Turn, setting: Setting) -> None:
@@ -79,7 +79,7 @@ class Desk:
         """What the budget did not allow."""
         self.troubles: list[str] = []
         """What a tool could not do."""
-        self._voice = Voice(turn, setting.pace)
+        self._voice = ChunkEmitter(turn, setting.pace)
 
     @property
     def text(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from handinger_tui.local.turn_context import Desk, Rule, Setting
+from handinger_tui.local.turn_context import Rule, Setting, TurnContext
 
 if TYPE_CHECKING:
     from handinger_tui.local.prices import Counts
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from handinger_tui.local.worker_record import WorkerRecord
 
 
-def choose(desk: Desk) -> Rule:
+def choose(desk: TurnContext) -> Rule:
     """Return the first rule that matches; the last one of the table always does."""
     return next(rule for rule in desk.setting.rules if rule.matches(desk))
 
@@ -22,7 +22,7 @@ async def perform(record: WorkerRecord, turn: Turn, setting: Setting) -> None:
 
     Whatever a rule raises reaches the readers as an error chunk, and then the caller.
     """
-    desk = Desk(record, turn, setting)
+    desk = TurnContext(record, turn, setting)
     turn.emit(
         {
             "type": "start",
@@ -49,7 +49,7 @@ async def perform(record: WorkerRecord, turn: Turn, setting: Setting) -> None:
     _finish(desk)
 
 
-def _finish(desk: Desk) -> None:
+def _finish(desk: TurnContext) -> None:
     desk.close()
     reason = "stop" if desk.turn.builder.error_text is None else "error"
     desk.turn.emit(
@@ -75,7 +75,7 @@ def _total_usage(counts: Counts) -> dict[str, object]:
     }
 
 
-def _closing_note(desk: Desk) -> str:
+def _closing_note(desk: TurnContext) -> str:
     lines = []
     if desk.left_out:
         calls = ", ".join(f"`{tool}`" for tool in desk.left_out)

@@ -26,10 +26,10 @@ from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.stylesheet import STYLESHEET
 from handinger_tui.ui.command_palette import CommandProvider
 from handinger_tui.ui.keys import spoken
-from handinger_tui.ui.ports import Launch
+from handinger_tui.ui.ports import AppOptions
 from handinger_tui.ui.startup.gc_tuning import collect_from_now_on, warm
-from handinger_tui.ui.terminal.diff_app import Display
-from handinger_tui.ui.terminal.stylesheet_cache import Rules
+from handinger_tui.ui.terminal.diff_app import DiffApp
+from handinger_tui.ui.terminal.stylesheet_cache import StylesheetCache
 from handinger_tui.ui.themes import THEMES, first_theme
 from handinger_tui.ui.transcript.painting import ControlFilter
 from handinger_tui.ui.work.screen import WorkScreen
@@ -44,7 +44,7 @@ def system_now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class HandingerApp(Display, inherit_bindings=False):
+class HandingerApp(DiffApp, inherit_bindings=False):
     """Shows its first frame, then connects. Textual's own keys would leave unasked (^Q), or say so (^C)."""
 
     TITLE = "handinger-tui"
@@ -53,7 +53,7 @@ class HandingerApp(Display, inherit_bindings=False):
     # Ours stands in the key table.
     ENABLE_COMMAND_PALETTE = False
 
-    def __init__(self, launch: Launch, now_ms: Callable[[], int] = system_now_ms) -> None:
+    def __init__(self, launch: AppOptions, now_ms: Callable[[], int] = system_now_ms) -> None:
         """`now_ms` is the time that headers, lists and countdowns show."""
         self._launch = launch
         self.work = WorkScreen(launch, now_ms)
@@ -69,7 +69,7 @@ class HandingerApp(Display, inherit_bindings=False):
             self.register_theme(theme)
         self.theme = first_theme(launch.theme, os.environ)
         # In the colours of the theme from the start.
-        self.stylesheet = self._sheet = Rules(self.get_css_variables())
+        self.stylesheet = self._sheet = StylesheetCache(self.get_css_variables())
         self.set_keymap(dict(launch.keys))
 
     def get_default_screen(self) -> Screen[None]:
@@ -109,9 +109,9 @@ class HandingerApp(Display, inherit_bindings=False):
             return chosen
         from textual.drivers.linux_driver import LinuxDriver  # noqa: PLC0415 - there is none on Windows
 
-        from handinger_tui.ui.terminal.driver import OutlastingDriver  # noqa: PLC0415 - there is none on Windows
+        from handinger_tui.ui.terminal.driver import TerminalDriver  # noqa: PLC0415 - there is none on Windows
 
-        return OutlastingDriver if chosen is LinuxDriver else chosen
+        return TerminalDriver if chosen is LinuxDriver else chosen
 
     async def on_event(self, event: Event) -> None:
         """Keys wait until somebody listens to them; nothing else is done while they come."""

@@ -17,7 +17,7 @@ class Stopped(Exception):
     """Nobody wants the result any more."""
 
 
-class Going:
+class CancelToken:
     """Whether somebody still wants the result. Long work asks between two steps."""
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Going:
         time.sleep(_BREATH_S)
 
 
-async def apart(work: Callable[[], Result]) -> Result:
+async def run_in_thread(work: Callable[[], Result]) -> Result:
     """`work()`, in a thread of its own; what it raises is raised here.
 
     Not `asyncio.to_thread`: its threads are waited for at the end, and a file

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from handinger_tui.core.errors import NoSuchFile
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
-from handinger_tui.core.money.spending import Bucket, By, TurnCharge, Which
-from handinger_tui.core.money.typical_cost import Usual
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
+from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session, SessionSummary
@@ -42,7 +42,7 @@ class Opening(Enum):
     """-w: `worker` names it."""
 
 
-class Shelf(Protocol):
+class SessionStore(Protocol):
     """What the app reads and writes of the history besides turns.
 
     Raises (all): LedgerError.
@@ -89,21 +89,21 @@ class Shelf(Protocol):
         ...
 
 
-class Books(Protocol):
+class ChargeReader(Protocol):
     """The record of what turns took, for every page that tells of money.
 
     Raises (all): LedgerError.
     """
 
-    async def buckets(self, by: By, which: Which) -> list[Bucket]:
+    async def buckets(self, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
         """Groups of turns: days in order of time, everything else the dearest first, unknown last."""
         ...
 
-    async def turn_charges(self, which: Which, limit: int = 200, offset: int = 0) -> list[TurnCharge]:
+    async def turn_charges(self, which: ChargeFilter, limit: int = 200, offset: int = 0) -> list[TurnCharge]:
         """Turn by turn, the newest first."""
         ...
 
-    async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> Usual:
+    async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
         """What the newest turns of a worker (None: a new one) at a budget took."""
         ...
 
@@ -112,7 +112,7 @@ class Books(Protocol):
         ...
 
 
-class Purse(Protocol):
+class LimitStore(Protocol):
     """The person's limits.
 
     Raises (all): LedgerError.
@@ -137,7 +137,7 @@ class Purse(Protocol):
         """
         ...
 
-    def today(self) -> Which:
+    def today(self) -> ChargeFilter:
         """The charges since local midnight, real or simulated as we are."""
         ...
 
@@ -231,7 +231,7 @@ class NoFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class Badge:
+class Account:
     """Which account is paying. `key_tail`: last four of the key, "" for none."""
 
     profile: str
@@ -245,16 +245,16 @@ class Connection:
     """What `connect` brings."""
 
     engine: Engine
-    shelf: Shelf
-    badge: Badge
+    shelf: SessionStore
+    badge: Account
     base_url: str
     files: Files
     open_link: Callable[[str], Awaitable[bool]]
     """Hand an already judged address to the system's browser; False when there is none."""
     email: Callable[[str], Awaitable[str]]
     """The inbound e-mail address of a worker. Raises ApiError."""
-    books: Books
-    purse: Purse
+    books: ChargeReader
+    purse: LimitStore
     save_text: Callable[[str, str], Awaitable[str]]
     """(name, text) → path: a file of our own making into the download folder, never over another one.
 
@@ -266,7 +266,7 @@ class Connection:
     """Let turns be sent although nothing can be recorded, once the person agreed; None: never."""
 
 
-class Early(Protocol):
+class EarlyPrompt(Protocol):
     """Who has the terminal, and shows a prompt in it, before the app is there."""
 
     attributes: list[Any]
@@ -278,7 +278,7 @@ class Early(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
+class AppOptions:
     """How the app starts."""
 
     connect: Callable[[], Awaitable[Connection]]
@@ -302,6 +302,6 @@ class Launch:
     """Remapped keys: (binding id, key), from the configuration file."""
     crash_folder: Path | None = None
     """Where the report of a failure of our own goes; None: to the terminal."""
-    early: Early | None = None
+    early: EarlyPrompt | None = None
     conceal: Callable[[str], str] = str
     """Takes the key out of a text, should it stand in one."""

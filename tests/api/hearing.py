@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from handinger_tui.core.errors import ApiError
-from handinger_tui.core.stream.frames import Piece
-from handinger_tui.core.turns.turn import Order
+from handinger_tui.core.stream.frames import RawFrame
+from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.engine.ports import Reply, WorkerApi
 from tests.api.server import Script, Server
 
-ORDER = Order("turn_1", "ping", 0, worker_id="w1", budget="low")
+ORDER = TurnRequest("turn_1", "ping", 0, worker_id="w1", budget="low")
 WORKER = '{"object":"worker","id":"w1","status":"completed","running":false}'
 
 
 class Heard:
     def __init__(self) -> None:
-        self.pieces: list[Piece] = []
+        self.pieces: list[RawFrame] = []
         self.trouble: ApiError | None = None
         self.reply: Reply | None = None
 
@@ -40,12 +40,12 @@ async def hear(client: WorkerApi, server: Server, script: Script) -> Heard:
     return heard
 
 
-async def posted(client: WorkerApi, order: Order = ORDER) -> list[str]:
+async def posted(client: WorkerApi, order: TurnRequest = ORDER) -> list[str]:
     async with client.start_turn(order) as reply:
         return [piece.data async for piece in reply.pieces()]
 
 
-async def failure(client: WorkerApi, order: Order = ORDER) -> ApiError:
+async def failure(client: WorkerApi, order: TurnRequest = ORDER) -> ApiError:
     with pytest.raises(ApiError) as caught:
         await posted(client, order)
     return caught.value

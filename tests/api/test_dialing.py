@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from handinger_tui.api.limits import Limits
-from handinger_tui.api.transport import Departure, Waits, dialled
+from handinger_tui.api.transport import ConnectPolicy, SendTrace, send_with_connect_retry
 from handinger_tui.core.errors import Doubtful, Unreachable
 from tests.api.conftest import Clients, Pauses
 from tests.api.server import Server, as_json
@@ -23,7 +23,7 @@ def info(method: bytes) -> dict[str, object]:
 
 async def test_a_request_counts_as_sent_with_its_own_headers() -> None:
     async with asyncio.timeout(5) as deadline:
-        departure = Departure(deadline, 60)
+        departure = SendTrace(deadline, 60)
         before = deadline.when()
         await departure("connection.connect_tcp.complete", {})
         await departure(STARTED, info(b"CONNECT"))
@@ -36,7 +36,7 @@ async def test_a_request_counts_as_sent_with_its_own_headers() -> None:
 
 async def test_every_block_that_leaves_counts_anew() -> None:
     async with asyncio.timeout(60) as deadline:
-        departure = Departure(deadline, 5)
+        departure = SendTrace(deadline, 5)
         await departure("connection.connect_tcp.started", {})
         departure.progress()
         assert (deadline.when() or 0) <= asyncio.get_running_loop().time() + 5
@@ -46,7 +46,7 @@ async def test_progress_after_the_end_is_nothing() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0) as deadline:
             await asyncio.Event().wait()
-    Departure(deadline, 5).progress()
+    SendTrace(deadline, 5).progress()
     assert deadline.expired()
 
 
@@ -68,10 +68,10 @@ class Transport(httpx.AsyncBaseTransport):
 async def dial(transport: Transport, pauses: Pauses) -> httpx.Response:
     async with httpx.AsyncClient(transport=transport) as client:
 
-        def request(departure: Departure) -> httpx.Request:
+        def request(departure: SendTrace) -> httpx.Request:
             return client.build_request("POST", "http://localhost/", extensions={"trace": departure})
 
-        return await dialled(client, request, Waits(1, 1, pauses), 3)
+        return await send_with_connect_retry(client, request, ConnectPolicy(1, 1, pauses), 3)
 
 
 @pytest.mark.parametrize("problem", [httpx.ConnectError("dns"), httpx.ConnectTimeout("slow")])

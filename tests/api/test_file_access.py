@@ -14,7 +14,7 @@ import pytest
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.files.download import save
-from handinger_tui.api.files.partial_fetch import peek
+from handinger_tui.api.files.partial_fetch import fetch_beginning
 from handinger_tui.api.limits import Limits
 from handinger_tui.cli.file_access import FileAccess
 from handinger_tui.cli.system_open import open_link, open_path
@@ -47,7 +47,7 @@ async def test_no_more_is_kept_than_was_asked_for(
     server: Server, client: WorkerClient, most: int, whole: bool
 ) -> None:
     server.answer(respond(200, BODY))
-    found = await peek(client, ROUTE, most)
+    found = await fetch_beginning(client, ROUTE, most)
     assert (found.data, found.whole, found.total) == (BODY[:most], whole, len(BODY))
     assert keys_seen(server) == [f"Bearer {KEY}"]
 
@@ -58,13 +58,13 @@ async def test_what_comes_behind_is_not_waited_for(server: Server, client: Worke
         await peer.gone()
 
     server.answer(endless)
-    found = await peek(client, ROUTE, 100)
+    found = await fetch_beginning(client, ROUTE, 100)
     assert (found.data, found.whole, found.total) == (BODY[:100], False, None)
 
 
 async def test_a_file_in_its_address_needs_no_network(server: Server, client: WorkerClient) -> None:
     url = "data:text/plain;base64," + base64.b64encode(BODY).decode()
-    found = await peek(client, url, 20)
+    found = await fetch_beginning(client, url, 20)
     assert (found.data, found.whole, found.total) == (BODY[:20], False, len(BODY))
     assert server.requests == []
 
@@ -72,15 +72,15 @@ async def test_a_file_in_its_address_needs_no_network(server: Server, client: Wo
 async def test_progress_is_told(server: Server, client: WorkerClient) -> None:
     told: list[tuple[int, int | None]] = []
     server.answer(respond(200, BODY))
-    await peek(client, ROUTE, 1 << 20, progress=lambda got, total: told.append((got, total)))
+    await fetch_beginning(client, ROUTE, 1 << 20, progress=lambda got, total: told.append((got, total)))
     assert told[-1] == (len(BODY), len(BODY))
 
 
 async def test_another_origin_never_sees_the_key(server: Server, other: Server, client: WorkerClient) -> None:
     other.answer(respond(200, BODY))
-    await peek(client, f"{other.url}/file?sig=1", 100)
+    await fetch_beginning(client, f"{other.url}/file?sig=1", 100)
     server.answer(raw(head(302, {"Location": f"{other.url}/moved", "Content-Length": "0"})))
-    await peek(client, ROUTE, 100)
+    await fetch_beginning(client, ROUTE, 100)
     assert len(other.requests) == 2
     assert keys_seen(other) == [None, None]
     assert keys_seen(server) == [f"Bearer {KEY}"]
@@ -91,7 +91,7 @@ async def test_another_origin_never_sees_the_key(server: Server, other: Server, 
 )
 async def test_other_addresses_are_refused_unasked(server: Server, client: WorkerClient, url: str) -> None:
     with pytest.raises(ApiError) as caught:
-        await peek(client, url, 100)
+        await fetch_beginning(client, url, 100)
     assert caught.value.kind is Kind.UNSAFE_URL
     assert server.requests == []
 
@@ -99,7 +99,7 @@ async def test_other_addresses_are_refused_unasked(server: Server, client: Worke
 async def test_a_refusal_is_no_content(server: Server, client: WorkerClient) -> None:
     server.answer(respond(404, b"no such file"))
     with pytest.raises(ApiError) as caught:
-        await peek(client, ROUTE, 100)
+        await fetch_beginning(client, ROUTE, 100)
     assert caught.value.kind is Kind.NOT_FOUND
 
 
@@ -118,7 +118,7 @@ async def test_what_is_not_the_beginning_of_a_file_is_neither_shown_nor_saved(
 ) -> None:
     server.answer(respond(status, b"no file", headers))
     with pytest.raises(ApiError) as caught:
-        await peek(client, ROUTE, 100)
+        await fetch_beginning(client, ROUTE, 100)
     assert caught.value.kind is kind
     with pytest.raises(ApiError) as caught:
         await save(client, ROUTE, tmp_path / "folder", "x.txt")
@@ -128,7 +128,7 @@ async def test_what_is_not_the_beginning_of_a_file_is_neither_shown_nor_saved(
 
 async def test_a_part_that_nobody_asked_for_is_not_the_whole(server: Server, client: WorkerClient) -> None:
     server.answer(respond(206, b"beg", {"Content-Range": "bytes 0-2/9"}))
-    found = await peek(client, ROUTE, 100)
+    found = await fetch_beginning(client, ROUTE, 100)
     assert (found.data, found.whole, found.total) == (b"beg", False, 9)
 
 

@@ -10,7 +10,7 @@ import pytest
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.core.errors import ApiError, SettingsError
 from handinger_tui.core.secret import Secret
-from handinger_tui.core.turns.turn import Order
+from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.settings import check_base_url
 from tests.api.conftest import KEY, QUICK
 from tests.api.server import Server, as_json
@@ -63,7 +63,7 @@ async def asked(base_url: str, *, late: bool) -> list[str]:
         for number in range(2):
             try:
                 if number:
-                    async with client.start_turn(Order("turn_1", "hello", 0, "w1")):
+                    async with client.start_turn(TurnRequest("turn_1", "hello", 0, "w1")):
                         ends.append("answered")
                 else:
                     await client.read_worker("w1")

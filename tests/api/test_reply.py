@@ -12,7 +12,7 @@ import pytest
 
 from handinger_tui.api.limits import Limits
 from handinger_tui.core.errors import BrokenContract, Refused, StreamLost
-from handinger_tui.core.stream.frames import Framing, Piece, Via
+from handinger_tui.core.stream.frames import Framing, RawFrame, StreamRoute
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import Clients
@@ -46,10 +46,10 @@ async def test_an_event_stream(server: Server, client: WorkerApi, status: int) -
     headers = {"Content-Type": 'Text/Event-Stream;Charset="latin-1"', "x-vercel-ai-ui-message-stream": "v1"}
     heard = await hear(client, server, respond(status, body, headers))
     assert heard.trouble is None
-    assert heard.pieces == [Piece(Framing.SSE, "x", "a", "1")]
+    assert heard.pieces == [RawFrame(Framing.SSE, "x", "a", "1")]
     assert heard.reply is not None
     told = heard.reply
-    assert (told.via, told.http_status, told.content_type) == (Via.POST, status, "text/event-stream")
+    assert (told.via, told.http_status, told.content_type) == (StreamRoute.POST, status, "text/event-stream")
     assert (told.encoding, told.worker_id, told.dropped) == ("ai-ui", None, 0)
 
 
@@ -74,7 +74,7 @@ async def test_line_delimited_bodies(
     server: Server, client: WorkerApi, kind: str, headers: dict[str, str]
 ) -> None:
     heard = await hear(client, server, respond(200, b'0:"a"\n\n0:"b"', {"Content-Type": kind, **headers}))
-    assert heard.pieces == [Piece(Framing.LINES, '0:"a"'), Piece(Framing.LINES, '0:"b"')]
+    assert heard.pieces == [RawFrame(Framing.LINES, '0:"a"'), RawFrame(Framing.LINES, '0:"b"')]
 
 
 async def test_plain_text_is_decoded_across_chunks(server: Server, client: WorkerApi) -> None:
@@ -99,7 +99,7 @@ async def test_a_worker_is_one_piece(server: Server, client: WorkerApi, kind: st
     heard = await hear(
         client, server, respond(201, b"\xef\xbb\xbf" + WORKER.encode(), {"Content-Type": kind})
     )
-    assert heard.pieces == [Piece(Framing.JSON, WORKER)]
+    assert heard.pieces == [RawFrame(Framing.JSON, WORKER)]
 
 
 @pytest.mark.parametrize(

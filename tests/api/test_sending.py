@@ -15,8 +15,8 @@ from handinger_tui.core.errors import (
     Refused,
     Unreachable,
 )
-from handinger_tui.core.stream.frames import Via
-from handinger_tui.core.turns.turn import Kind, Order
+from handinger_tui.core.stream.frames import StreamRoute
+from handinger_tui.core.turns.turn import Kind, TurnRequest
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.conftest import KEY, Clients, Pauses
 from tests.api.hearing import ORDER, WORKER, failure, posted
@@ -44,7 +44,7 @@ async def test_a_turn_on_the_wire(server: Server, client: WorkerApi) -> None:
 
 async def test_create_has_no_id_and_no_unset_members(server: Server, client: WorkerApi) -> None:
     server.answer(as_json(WORKER, 201))
-    await posted(client, Order("turn_2", "héllo \ud83d\ude00 \ud83d \u2028", 0))
+    await posted(client, TurnRequest("turn_2", "héllo \ud83d\ude00 \ud83d \u2028", 0))
     [request] = server.requests
     assert request.target == "/api/workers"
     assert json.loads(request.body) == {"input": "héllo 😀 \ufffd \u2028", "stream": True}
@@ -68,13 +68,16 @@ async def test_without_streaming_it_waits_longer(server: Server, connect: Client
     assert {json.loads(request.body)["stream"] for request in server.requests} == {True, False}
 
 
-@pytest.mark.parametrize("via", [Via.REPLAY, Via.SUBSCRIBE])
-async def test_following(server: Server, client: WorkerApi, via: Via) -> None:
+@pytest.mark.parametrize("via", [StreamRoute.REPLAY, StreamRoute.SUBSCRIBE])
+async def test_following(server: Server, client: WorkerApi, via: StreamRoute) -> None:
     server.answer(stream(b"data: a\n\n"))
     async with client.follow("w/1?", via) as reply:
         assert [piece.data async for piece in reply.pieces()] == ["a"]
         assert reply.via is via
-    wanted = {Via.REPLAY: "/api/workers/w%2F1%3F?stream=true", Via.SUBSCRIBE: "/api/workers/w%2F1%3F/stream"}
+    wanted = {
+        StreamRoute.REPLAY: "/api/workers/w%2F1%3F?stream=true",
+        StreamRoute.SUBSCRIBE: "/api/workers/w%2F1%3F/stream",
+    }
     assert server.requests[0].target == wanted[via]
     assert server.requests[0].header("authorization") == f"Bearer {KEY}"
 
@@ -86,7 +89,7 @@ async def test_ids_that_are_no_path_segment_never_leave(
     with pytest.raises(Refused) as caught:
         await client.read_worker(worker_id)
     assert caught.value.kind is Kind.INVALID
-    await failure(client, Order("t", "x", 0, worker_id=worker_id))
+    await failure(client, TurnRequest("t", "x", 0, worker_id=worker_id))
     assert server.requests == []
 
 
@@ -173,7 +176,7 @@ async def test_broken_before_headers_is_doubtful_and_never_resent(
 async def test_reset_while_the_body_leaves(server: Server, client: WorkerApi) -> None:
     server.read_bodies = False
     server.answer(rst)
-    trouble = await failure(client, Order("t", "x" * 5_000_000, 0, worker_id="w1"))
+    trouble = await failure(client, TurnRequest("t", "x" * 5_000_000, 0, worker_id="w1"))
     assert isinstance(trouble, Doubtful)
     assert len(server.requests) == 1
 

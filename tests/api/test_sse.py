@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from handinger_tui.api.lines import LineReader
 from handinger_tui.api.sse import SseReader
-from handinger_tui.core.stream.frames import Framing, Piece
+from handinger_tui.core.stream.frames import Framing, RawFrame
 
 CASES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "data" / "sse_cases.json").read_text())[
     "cases"
@@ -22,11 +22,11 @@ BODIES = [case for case in CASES if case["opens"]]
 MANY = 8 << 20
 
 
-def told(pieces: list[Piece]) -> list[dict[str, str]]:
+def told(pieces: list[RawFrame]) -> list[dict[str, str]]:
     return [{"type": p.event or "message", "data": p.data, "lastEventId": p.id or ""} for p in pieces]
 
 
-def read(chunks: list[bytes]) -> tuple[list[Piece], SseReader]:
+def read(chunks: list[bytes]) -> tuple[list[RawFrame], SseReader]:
     reader = SseReader(MANY)
     return [piece for chunk in chunks for piece in reader.feed(chunk)], reader
 
@@ -71,7 +71,7 @@ def test_any_cut_gives_the_same(parts: list[bytes]) -> None:
 
 def test_a_piece_carries_no_default_name_and_no_empty_id() -> None:
     pieces, _ = read([b"event: message\ndata: x\n\nevent: done\nid: 7\ndata: {}\n\n"])
-    assert pieces == [Piece(Framing.SSE, "x"), Piece(Framing.SSE, "{}", "done", "7")]
+    assert pieces == [RawFrame(Framing.SSE, "x"), RawFrame(Framing.SSE, "{}", "done", "7")]
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])

@@ -13,7 +13,7 @@ import pytest
 
 from handinger_tui.api.uploads import BLOCK
 from handinger_tui.core.errors import AttachmentProblem, Doubtful
-from handinger_tui.core.turns.turn import Attachment, Order
+from handinger_tui.core.turns.turn import Attachment, TurnRequest
 from handinger_tui.engine.ports import WorkerApi
 from tests.api.server import Request, Server, as_json
 
@@ -27,11 +27,11 @@ def attached(path: Path, content: bytes, name: str = "", media_type: str = "text
     )
 
 
-def order(*files: Attachment, prompt: str = "ping", budget: str | None = "low") -> Order:
-    return Order("turn_1", prompt, 0, worker_id="w1", budget=budget, attachments=files)
+def order(*files: Attachment, prompt: str = "ping", budget: str | None = "low") -> TurnRequest:
+    return TurnRequest("turn_1", prompt, 0, worker_id="w1", budget=budget, attachments=files)
 
 
-async def post(client: WorkerApi, what: Order) -> None:
+async def post(client: WorkerApi, what: TurnRequest) -> None:
     async with client.start_turn(what) as reply:
         async for _ in reply.pieces():
             pass

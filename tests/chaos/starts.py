@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
-from handinger_tui.cli.paths import Places
+from handinger_tui.cli.paths import Paths
 from handinger_tui.cli.wiring import wired
 from handinger_tui.core.turns.session import Session
 from handinger_tui.settings import Flags, load
@@ -18,7 +18,7 @@ def start_again(database: Path, base_url: str, limits: Mapping[str, str] = SHORT
     """Settle what is open, as at every start of the program; returns the sessions it concerned."""
     told = {"HANDINGER_API_KEY": KEY, "HANDINGER_BASE_URL": base_url, **limits}
     folder = database.parent
-    places = Places(folder / "config.toml", database, folder)
+    places = Paths(folder / "config.toml", database, folder)
 
     async def start() -> list[Session]:
         async with wired(load(Flags(), told), places, watch_money=False) as parts:

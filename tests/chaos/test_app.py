@@ -17,7 +17,7 @@ from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.jsontext import parse as parse_json
-from handinger_tui.core.stream.frames import Look
+from handinger_tui.core.stream.frames import ReadReason
 from handinger_tui.core.turns.turn import DRAFT
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ui.app import HandingerApp
@@ -83,7 +83,7 @@ async def live_looks(app: HandingerApp, turn_id: str) -> int:
     """How many GETs brought figures to the screen while the turn ran: each has left its frame."""
     shelf = app.work.at_work.shelf
     assert isinstance(shelf, Ledger)
-    return sum(frame.event == Look.MONEY for frame in await shelf.frames(turn_id))
+    return sum(frame.event == ReadReason.MONEY for frame in await shelf.frames(turn_id))
 
 
 @pytest.mark.parametrize("name", NAMES)

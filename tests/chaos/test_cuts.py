@@ -14,17 +14,17 @@ from hypothesis import strategies as st
 
 from handinger_tui.api.lines import LineReader
 from handinger_tui.api.sse import SseReader
-from handinger_tui.core.stream.frames import Framing, Note, Piece
+from handinger_tui.core.stream.frames import Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.outcome import judge
-from handinger_tui.core.turns.turn import Order, Turn
+from handinger_tui.core.turns.turn import Turn, TurnRequest
 from tests.chaos.data import SHORT
 from tests.chaos.server import FaultServer
 from tests.core.projections import prior
 from tests.e2e.runner import run
 from tests.wire.recordings import SUFFIXES, Recording, Tape, recordings
 
-ORDER: Final = Order("turn_1", "", 0)
+ORDER: Final = TurnRequest("turn_1", "", 0)
 LIMIT: Final = 8 << 20
 STREAMS: Final = [one for one in recordings() if one.family not in ("worker", "replay")]
 FRESH: Final = [one for one in STREAMS if not one.meta.get("prior_messages")]
@@ -48,7 +48,7 @@ SAME: Final = (
 )
 
 
-def arrived(recording: Recording, cut: int) -> list[Piece]:
+def arrived(recording: Recording, cut: int) -> list[RawFrame]:
     """What the client has made of the first `cut` bytes when the connection breaks."""
     body = recording.body[:cut]
     framing = SUFFIXES[recording.path.suffix]
@@ -57,14 +57,14 @@ def arrived(recording: Recording, cut: int) -> list[Piece]:
     if framing is Framing.LINES or recording.opened["encoding"] == "ai4":
         return LineReader(LIMIT).feed(body)
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(body)
-    return [Piece(Framing.TEXT, text)] if text else []
+    return [RawFrame(Framing.TEXT, text)] if text else []
 
 
 def broken_at(tape: Tape, recording: Recording, cut: int, via: str) -> Tape:
-    tape.note(Note.OPENED, **{**recording.opened, "via": via})
+    tape.note(Marker.OPENED, **{**recording.opened, "via": via})
     for piece in arrived(recording, cut):
         tape.take(piece)
-    return tape.note(Note.CLOSED, clean=False).note(Note.WATCHING)
+    return tape.note(Marker.CLOSED, clean=False).note(Marker.WATCHING)
 
 
 def final(recording: Recording, tape: Tape) -> tuple[Any, ...]:

@@ -21,7 +21,7 @@ from typing import Any, Final
 
 import pytest
 
-from handinger_tui.core.stream.frames import Note as FrameNote
+from handinger_tui.core.stream.frames import Marker as FrameNote
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from tests.chaos.data import SCENARIOS, SHORT
 from tests.chaos.judge import prompt_for

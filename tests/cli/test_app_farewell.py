@@ -11,7 +11,7 @@ from handinger_tui.cli import app as wiring
 from handinger_tui.core.errors import NoRoom
 from handinger_tui.core.secret import Secret
 from handinger_tui.settings import Settings
-from handinger_tui.ui.ports import Connection, Launch
+from handinger_tui.ui.ports import AppOptions, Connection
 
 
 class EndedApp:
@@ -20,14 +20,14 @@ class EndedApp:
     farewell = ("Resume this session:  handinger-tui --resume ses_1",)
     return_code = 0
 
-    def __init__(self, _launch: Launch) -> None:
+    def __init__(self, _launch: AppOptions) -> None:
         pass
 
     async def run_async(self, *, mouse: bool) -> None:
         assert mouse
 
 
-def launch_on_a_full_disk(_options: object, _settings: object, stack: AsyncExitStack) -> Launch:
+def launch_on_a_full_disk(_options: object, _settings: object, stack: AsyncExitStack) -> AppOptions:
     """A launch whose history cannot be closed."""
 
     async def close() -> None:
@@ -37,7 +37,7 @@ def launch_on_a_full_disk(_options: object, _settings: object, stack: AsyncExitS
         raise AssertionError
 
     stack.push_async_callback(close)
-    return Launch(connect)
+    return AppOptions(connect)
 
 
 async def test_how_to_come_back_is_shown_although_the_history_cannot_be_closed(

@@ -19,7 +19,7 @@ import pytest
 
 from handinger_tui.cli.commands.costs.text import table
 from handinger_tui.core.formatting import middle_cut
-from handinger_tui.core.money.spending import Bucket, By, Sum, altogether
+from handinger_tui.core.money.spending import Bucket, GroupBy, Sum, altogether
 from handinger_tui.core.turns.turn import Trigger
 from tests.e2e.runner import run
 from tests.house.test_imports import NETWORK, SCREEN, loaded_by
@@ -62,8 +62,8 @@ def test_an_empty_history_is_told_kindly(home: Path) -> None:
     assert costs(home, "--since", "7d") == "No costs in this selection.\n"
 
 
-@pytest.mark.parametrize("by", list(By))
-def test_an_empty_history_is_valid_json_and_csv(home: Path, by: By) -> None:
+@pytest.mark.parametrize("by", list(GroupBy))
+def test_an_empty_history_is_valid_json_and_csv(home: Path, by: GroupBy) -> None:
     told = found(home, "--by", by)
     assert (told["groups"], told["total"]["turns"], told["total"]["cost_usd"]) == ([], 0, "0")
     assert told["charts"]["per_day"] == []
@@ -131,7 +131,7 @@ async def test_what_others_started_has_no_known_budget(home: Path) -> None:
 def test_ids_that_begin_alike_stay_apart_where_there_is_no_room() -> None:
     ids = [f"t_org_123_w_01HZY2ZJQ8G7K42W2D7WF6V4G{end}" for end in "ABC"]
     groups = [Bucket(name, 1, usd=Sum(Decimal(1))) for name in ids]
-    lines = table(groups, altogether(groups, "total"), By.WORKER, 60).splitlines()
+    lines = table(groups, altogether(groups, "total"), GroupBy.WORKER, 60).splitlines()
     assert len(set(lines[1:4])) == 3
     for rows in (lines[1:4], lines[6:9]):
         assert [f"WF6V4G{end}" in row for end, row in zip("ABC", rows, strict=True)] == [True] * 3

@@ -21,7 +21,7 @@ from handinger_tui.cli.commands.costs.turn_rows import COLUMNS
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.core.export import spending as spending_json
 from handinger_tui.core.money.amounts import decimal_text
-from handinger_tui.core.money.spending import Which
+from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.ledger.cost_rows import Form, opened
 from handinger_tui.ledger.opening import NEWER
 from tests.e2e.runner import run
@@ -81,9 +81,9 @@ async def test_one_look_is_of_one_moment(tmp_path: Path) -> None:
     async with ledger_at(path) as ledger:
         await play(ledger, session("ses_1"), order("turn_1"), answered())
         with opened(path) as book:
-            assert len(list(book.rows(Which()))) == 1
+            assert len(list(book.rows(ChargeFilter()))) == 1
             await play(ledger, session("ses_2"), order("turn_2"), answered())
-            assert len(list(book.rows(Which()))) == 1
+            assert len(list(book.rows(ChargeFilter()))) == 1
             assert book.ids("session_id", "ses") == ["ses_1"]
         with opened(path) as book:
             assert book.ids("session_id", "ses") == ["ses_1", "ses_2"]
@@ -95,7 +95,7 @@ async def test_rows_that_nobody_reads_to_the_end_are_left_quietly(tmp_path: Path
         await play(ledger, session("ses_1"), order("turn_1"), answered())
         await play(ledger, session("ses_2"), order("turn_2"), answered())
     with opened(path) as book:
-        rows = book.rows(Which())
+        rows = book.rows(ChargeFilter())
         assert next(rows)[0] == "turn_2"
     rows.close()  # type: ignore[attr-defined]  # a generator, as the interpreter closes it when the reader is gone
 

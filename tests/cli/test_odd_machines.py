@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.cli.paths import places
+from handinger_tui.cli.paths import default_paths
 from handinger_tui.core.errors import SettingsError
 from tests.cli.program import environ, service, start
 from tests.e2e.runner import run
@@ -104,7 +104,7 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_a_home_the_named_folder_is_enough(tmp_path: Path) -> None:
     ran = run("-p", "echo hi", "--local", home=tmp_path, HANDINGER_LOCAL_PACE="0")
     assert (ran.code, ran.out) == (0, "hi\n")
-    assert places().downloads.is_absolute()
+    assert default_paths().downloads.is_absolute()
 
 
 @pytest.mark.usefixtures("homeless")
@@ -112,7 +112,7 @@ def test_without_any_folder_it_says_what_to_set(tmp_path: Path, monkeypatch: pyt
     monkeypatch.delenv("HANDINGER_TUI_HOME")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingsError) as told:
-        places()
+        default_paths()
     assert "HANDINGER_TUI_HOME" in told.value.hint
     assert list(tmp_path.iterdir()) == []
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerSource
 from handinger_tui.core.turns.rope import Rope
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Order, Part, SourcePart, TextPart, Turn
+from handinger_tui.core.turns.turn import Part, SourcePart, TextPart, Turn, TurnRequest
 
 
 def web(url: str, title: str | None = None, source_id: str = "") -> SourcePart:
@@ -18,7 +18,7 @@ def turn(number: int, *parts: Part | str, listed: Sequence[str] | None = None) -
     """Texts become text parts; `listed` are the addresses that the Worker lists."""
     made = tuple(TextPart(Rope() + part) if isinstance(part, str) else part for part in parts)
     snapshot = None if listed is None else Snapshot(sources=tuple(WorkerSource("", url) for url in listed))
-    return Turn(Order(f"turn_{number}", "", 0), parts=made, snapshot=snapshot)
+    return Turn(TurnRequest(f"turn_{number}", "", 0), parts=made, snapshot=snapshot)
 
 
 def session(*turns: Turn, session_id: str = "ses_1") -> Session:

@@ -12,7 +12,6 @@ from handinger_tui.core.turns.turn import (
     CustomPart,
     DataPart,
     FilePart,
-    Order,
     Part,
     ReasoningPart,
     SourcePart,
@@ -20,10 +19,11 @@ from handinger_tui.core.turns.turn import (
     TextPart,
     ToolPart,
     Turn,
+    TurnRequest,
 )
 from tests.wire.recordings import Recording, Tape, recordings
 
-ORDER = Order("turn_1", "", 0)
+ORDER = TurnRequest("turn_1", "", 0)
 CHUNKS = ("5", "6", "6.0.183", "7", "cf-streams", "ndjson")
 NAMES = {
     **dict.fromkeys(CHUNKS, "ui-message-stream"),

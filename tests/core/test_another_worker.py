@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.stream.frames import Framing, Look, Note, Piece
+from handinger_tui.core.stream.frames import Framing, Marker, RawFrame, ReadReason
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.turn import Order, Turn
+from handinger_tui.core.turns.turn import Turn, TurnRequest
 from tests.wire.recordings import Tape
 
-CONTINUED = Order("turn_1", "hello", 0, "w1", seen_before=0)
-CREATED = Order("turn_1", "hello", 0)
+CONTINUED = TurnRequest("turn_1", "hello", 0, "w1", seen_before=0)
+CREATED = TurnRequest("turn_1", "hello", 0)
 
 
-def chunk(**members: Any) -> Piece:
-    return Piece(Framing.SSE, json.dumps(members))
+def chunk(**members: Any) -> RawFrame:
+    return RawFrame(Framing.SSE, json.dumps(members))
 
 
 def worker(worker_id: str, text: str = "theirs", usd: int = 99) -> dict[str, Any]:
@@ -41,9 +41,9 @@ ANSWER = [
     chunk(type="text-delta", id="t", delta="an answer"),
     chunk(type="finish"),
 ]
-NAMES: dict[str, Piece] = {
-    "a worker": Piece(Framing.SSE, json.dumps(worker("w2"))),
-    "a wrapped worker": Piece(Framing.SSE, json.dumps({"type": "worker.updated", "worker": worker("w2")})),
+NAMES: dict[str, RawFrame] = {
+    "a worker": RawFrame(Framing.SSE, json.dumps(worker("w2"))),
+    "a wrapped worker": RawFrame(Framing.SSE, json.dumps({"type": "worker.updated", "worker": worker("w2")})),
     "data": chunk(type="data-worker", data={"id": "w2"}),
     "transient data": chunk(type="data-worker", data={"workerId": "w2"}, transient=True),
     "a bare id": chunk(type="data-worker", data="w2"),
@@ -53,14 +53,14 @@ NAMES: dict[str, Piece] = {
 
 
 def opened(taped: Tape, via: str = "post", worker_id: str | None = None) -> Tape:
-    return taped.note(Note.OPENED, via=via, status=200, content_type="", encoding="", worker_id=worker_id)
+    return taped.note(Marker.OPENED, via=via, status=200, content_type="", encoding="", worker_id=worker_id)
 
 
-def streamed(taped: Tape, pieces: list[Piece], via: str = "post", worker_id: str | None = None) -> Tape:
+def streamed(taped: Tape, pieces: list[RawFrame], via: str = "post", worker_id: str | None = None) -> Tape:
     opened(taped, via, worker_id)
     for piece in pieces:
         taped.take(piece)
-    return taped.note(Note.CLOSED, clean=True)
+    return taped.note(Marker.CLOSED, clean=True)
 
 
 def content(turn: Turn) -> tuple[Any, ...]:
@@ -102,22 +102,24 @@ def test_a_worker_mentioned_within_our_answer_is_left_out_and_the_answer_goes_on
     assert (turn.text, turn.finished, turn.snapshot, turn.worker_id) == ("an answer", True, None, None)
 
 
-@pytest.mark.parametrize("look", list(Look))
+@pytest.mark.parametrize("look", list(ReadReason))
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_a_reading_of_another_worker_changes_nothing(look: Look, wrapped: bool) -> None:
+def test_a_reading_of_another_worker_changes_nothing(look: ReadReason, wrapped: bool) -> None:
     theirs = worker("w2")
     body = json.dumps({"worker": theirs} if wrapped else theirs)
     taped = streamed(Tape(), ANSWER)
     had = fold(CONTINUED, taped.frames)
-    turn = fold(CONTINUED, taped.take(Piece(Framing.JSON, body, look)).frames)
+    turn = fold(CONTINUED, taped.take(RawFrame(Framing.JSON, body, look)).frames)
     assert (content(turn), turn.before) == (content(had), None)
 
 
-@pytest.mark.parametrize("look", [Look.DURING, Look.MONEY, Look.AFTER])
-def test_a_created_worker_is_not_exchanged_by_a_later_reading(look: Look) -> None:
-    taped = opened(Tape()).take(Piece(Framing.JSON, json.dumps(worker("w1", "ours", 1)), Look.ANSWER))
-    taped.note(Note.CLOSED, clean=True)
-    turn = fold(CREATED, taped.take(Piece(Framing.JSON, json.dumps(worker("w2")), look)).frames)
+@pytest.mark.parametrize("look", [ReadReason.DURING, ReadReason.MONEY, ReadReason.AFTER])
+def test_a_created_worker_is_not_exchanged_by_a_later_reading(look: ReadReason) -> None:
+    taped = opened(Tape()).take(
+        RawFrame(Framing.JSON, json.dumps(worker("w1", "ours", 1)), ReadReason.ANSWER)
+    )
+    taped.note(Marker.CLOSED, clean=True)
+    turn = fold(CREATED, taped.take(RawFrame(Framing.JSON, json.dumps(worker("w2")), look)).frames)
     assert (turn.worker_id, turn.text) == ("w1", "ours")
     assert turn.snapshot is not None
     assert turn.snapshot.usage.cost_usd == Decimal(1)
@@ -125,5 +127,5 @@ def test_a_created_worker_is_not_exchanged_by_a_later_reading(look: Look) -> Non
 
 def test_one_without_an_id_is_taken() -> None:
     ours = {key: value for key, value in worker("", "ours", 1).items() if key != "id"}
-    turn = fold(CONTINUED, streamed(Tape(), [Piece(Framing.SSE, json.dumps(ours))]).frames)
+    turn = fold(CONTINUED, streamed(Tape(), [RawFrame(Framing.SSE, json.dumps(ours))]).frames)
     assert (turn.text, turn.worker_id) == ("ours", "w1")

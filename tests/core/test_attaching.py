@@ -14,7 +14,7 @@ from handinger_tui.core.prompts.attachments import (
     BIG_LINES,
     LONGEST,
     MOST,
-    Mentioned,
+    MentionedFile,
     Typing,
     as_token,
     base_name,
@@ -58,7 +58,7 @@ def nothing(_path: str) -> bool:
     ],
 )
 def test_a_token_becomes_a_name(prompt: str, text: str, paths: list[str]) -> None:
-    assert mentioned(prompt) == Mentioned(text, tuple(paths))
+    assert mentioned(prompt) == MentionedFile(text, tuple(paths))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_token_becomes_a_name(prompt: str, text: str, paths: list[str]) -> Non
     ],
 )  # fmt: skip
 def test_what_is_no_token(prompt: str) -> None:
-    assert mentioned(prompt) == Mentioned(prompt, ())
+    assert mentioned(prompt) == MentionedFile(prompt, ())
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_what_is_no_token(prompt: str) -> None:
     [(r"ask \@alice", "ask @alice"), (r"\@data.csv", "@data.csv"), (r"a\@b", r"a\@b"), (r"(\@x)", "(@x)")],
 )
 def test_an_escaped_one_is_text(prompt: str, text: str) -> None:
-    assert mentioned(prompt) == Mentioned(text, ())
+    assert mentioned(prompt) == MentionedFile(text, ())
 
 
 def test_what_need_not_be_a_path_is_one_only_if_the_file_is_there() -> None:
     prompt = "@alice uses @types/node, @dataclass, @pytest.mark.asyncio and @2.0 but not @Makefile"
-    assert mentioned(prompt, nothing) == Mentioned(prompt, ())
+    assert mentioned(prompt, nothing) == MentionedFile(prompt, ())
     assert mentioned(prompt, {"Makefile"}.__contains__).paths == ("Makefile",)
     assert mentioned("@data.cvs", nothing).paths == ("data.cvs",), "a slip must not be left out silently"
     assert mentioned('@"alice"', nothing).paths == ("alice",)
@@ -94,7 +94,7 @@ def test_any_text_is_read(prompt: str) -> None:
     found = mentioned(prompt)
     assert all(found.paths)
     if "@" not in prompt:
-        assert found == Mentioned(prompt, ())
+        assert found == MentionedFile(prompt, ())
 
 
 PATHS = st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), min_size=1, max_size=30)
@@ -103,7 +103,7 @@ PATHS = st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]
 @given(PATHS.filter(lambda path: not path.endswith("/")), st.sampled_from(["", " then", "\nnext"]))
 def test_a_path_written_as_a_token_is_read_back(path: str, after: str) -> None:
     token = as_token(path)
-    assert mentioned(f"see {token}{after}", lambda _: True) == Mentioned(
+    assert mentioned(f"see {token}{after}", lambda _: True) == MentionedFile(
         f"see {base_name(path)}{after}", (path,)
     )
 
@@ -241,7 +241,7 @@ def test_folded_and_unfolded() -> None:
     assert fold(first, 1) == "[pasted text 1: 3,412 characters]"
     prompt = f"Compare {fold(first, 1)} with {fold(second, 2)} and @c.csv"
     assert unfold(prompt, [first, second]) == f"Compare {first} with {second} and @c.csv"
-    assert composed(prompt, [first, second]) == Mentioned(
+    assert composed(prompt, [first, second]) == MentionedFile(
         f"Compare {first} with {second} and c.csv", ("c.csv",)
     )
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.stream.frames import Framing, Note, Piece
+from handinger_tui.core.stream.frames import Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import Fold, fold
-from handinger_tui.core.turns.turn import Order, ToolPart, ToolState, Turn
+from handinger_tui.core.turns.turn import ToolPart, ToolState, Turn, TurnRequest
 from tests.wire.recordings import Tape
 
-ORDER = Order("turn_1", "hello", 0, "w1")
+ORDER = TurnRequest("turn_1", "hello", 0, "w1")
 CALL = {"type": "tool-search", "toolCallId": "c1", "state": "input-available", "input": {"query": "bees"}}
 STORED: dict[str, Any] = {
     "id": "m1",
@@ -22,8 +22,8 @@ STORED: dict[str, Any] = {
 QUESTION = {"id": "u1", "role": "user", "parts": [{"type": "text", "text": "hello"}]}
 
 
-def chunk(**members: Any) -> Piece:
-    return Piece(Framing.SSE, json.dumps(members))
+def chunk(**members: Any) -> RawFrame:
+    return RawFrame(Framing.SSE, json.dumps(members))
 
 
 START = chunk(type="start", messageId="m1")
@@ -38,14 +38,14 @@ REST = [
 ]
 
 
-def played(*bodies: tuple[str, list[Piece]], order: Order = ORDER) -> Turn:
+def played(*bodies: tuple[str, list[RawFrame]], order: TurnRequest = ORDER) -> Turn:
     """The turn of several responses, each by the route it came by."""
     taped = Tape()
     for via, pieces in bodies:
-        taped.note(Note.OPENED, via=via, status=200, content_type="", encoding="", worker_id=None)
+        taped.note(Marker.OPENED, via=via, status=200, content_type="", encoding="", worker_id=None)
         for piece in pieces:
             taped.take(piece)
-        taped.note(Note.CLOSED, clean=True)
+        taped.note(Marker.CLOSED, clean=True)
     live = Fold(order)
     for frame in taped.frames:
         live.feed(frame)
@@ -57,7 +57,7 @@ def calls(turn: Turn) -> list[tuple[str, Any, ToolState]]:
     return [(p.name, p.input, p.state) for p in turn.parts if isinstance(p, ToolPart)]
 
 
-UPDATES: dict[str, tuple[list[Piece], ToolState]] = {
+UPDATES: dict[str, tuple[list[RawFrame], ToolState]] = {
     "output": ([OUTPUT], ToolState.OUTPUT_AVAILABLE),
     "failed": ([chunk(type="tool-output-error", toolCallId="c1", errorText="no")], ToolState.OUTPUT_ERROR),
     "denied": ([chunk(type="tool-output-denied", toolCallId="c1")], ToolState.OUTPUT_DENIED),
@@ -73,11 +73,11 @@ UPDATES: dict[str, tuple[list[Piece], ToolState]] = {
     ),
     "started without a name": ([chunk(type="tool-input-start", toolCallId="c1")], ToolState.INPUT_STREAMING),
     "ai-sdk-4 result": (
-        [Piece(Framing.LINES, 'a:{"toolCallId":"c1","result":["about bees"]}')],
+        [RawFrame(Framing.LINES, 'a:{"toolCallId":"c1","result":["about bees"]}')],
         ToolState.OUTPUT_AVAILABLE,
     ),
     "cloudflare output": (
-        [Piece(Framing.SSE, json.dumps({"type": "cf_agent_use_chat_response", "body": OUTPUT.data}))],
+        [RawFrame(Framing.SSE, json.dumps({"type": "cf_agent_use_chat_response", "body": OUTPUT.data}))],
         ToolState.OUTPUT_AVAILABLE,
     ),
     "openai output": (
@@ -95,10 +95,10 @@ UPDATES: dict[str, tuple[list[Piece], ToolState]] = {
 @pytest.mark.parametrize("start", [[START], [chunk(type="start")], []], ids=["same id", "no id", "no start"])
 @pytest.mark.parametrize("name", sorted(UPDATES))
 def test_a_stored_call_that_the_live_stream_updates_keeps_name_and_input(
-    name: str, start: list[Piece]
+    name: str, start: list[RawFrame]
 ) -> None:
     update, state = UPDATES[name]
-    stored = [Piece(Framing.SSE, json.dumps(message)) for message in (QUESTION, STORED)]
+    stored = [RawFrame(Framing.SSE, json.dumps(message)) for message in (QUESTION, STORED)]
     turn = played(("replay", [*stored, *start, *update, *REST]))
     assert calls(turn) == [("search", {"query": "bees"}, state)]
     assert turn.texts == ("Searching.", " Done.")
@@ -114,7 +114,7 @@ def test_the_array_of_stored_messages_does_as_well_and_twice_is_no_more_than_onc
 def test_an_approval_that_is_answered_finds_the_stored_call() -> None:
     stored = {**STORED, "parts": [{**CALL, "state": "approval-requested", "approval": {"id": "a1"}}]}
     answered = chunk(type="tool-approval-response", approvalId="a1", approved=True)
-    turn = played(("replay", [Piece(Framing.SSE, json.dumps(stored)), START, answered, OUTPUT]))
+    turn = played(("replay", [RawFrame(Framing.SSE, json.dumps(stored)), START, answered, OUTPUT]))
     assert calls(turn) == [("search", {"query": "bees"}, ToolState.OUTPUT_AVAILABLE)]
 
 
@@ -125,21 +125,21 @@ def test_a_message_that_is_told_anew_is_not_doubled() -> None:
         OUTPUT,
     ]
     turn = played(
-        ("replay", [Piece(Framing.SSE, json.dumps(STORED)), START, chunk(type="start-step"), *again])
+        ("replay", [RawFrame(Framing.SSE, json.dumps(STORED)), START, chunk(type="start-step"), *again])
     )
     assert calls(turn) == [("search", {"query": "bees"}, ToolState.OUTPUT_AVAILABLE)]
     assert turn.text == "Searching."
 
 
 def test_another_message_takes_over_the_call_alone() -> None:
-    begun = [Piece(Framing.SSE, json.dumps(STORED)), chunk(type="start", messageId="m2"), OUTPUT, *REST]
-    turn = played(("replay", begun), order=Order("turn_1", "", 0, "w1"))
+    begun = [RawFrame(Framing.SSE, json.dumps(STORED)), chunk(type="start", messageId="m2"), OUTPUT, *REST]
+    turn = played(("replay", begun), order=TurnRequest("turn_1", "", 0, "w1"))
     assert calls(turn) == [("search", {"query": "bees"}, ToolState.OUTPUT_AVAILABLE)]
     assert turn.text == " Done."
 
 
 @pytest.mark.parametrize("start", [[START], []], ids=["start", "no start"])
-def test_a_subscribed_stream_goes_on_with_the_calls_of_the_lost_one(start: list[Piece]) -> None:
+def test_a_subscribed_stream_goes_on_with_the_calls_of_the_lost_one(start: list[RawFrame]) -> None:
     lost = [
         START,
         chunk(type="text-delta", id="t", delta="Searching."),

@@ -10,12 +10,12 @@ import pytest
 from handinger_tui.core.dialects import DIALECTS, Hint, StreamDecoder
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.events import StreamEvent
-from handinger_tui.core.stream.frames import Frame, Framing, Note
+from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.turn import Order, ReasoningPart, ToolPart, ToolState, Turn
+from handinger_tui.core.turns.turn import ReasoningPart, ToolPart, ToolState, Turn, TurnRequest
 from tests.wire.recordings import Tape, recordings
 
-ORDER = Order("turn_1", "", 0)
+ORDER = TurnRequest("turn_1", "", 0)
 SSE = Hint("text/event-stream")
 
 
@@ -31,10 +31,10 @@ def heard(*data: Any, hint: Hint = SSE, framing: Framing = Framing.SSE) -> list[
 def turn_of(
     *data: Any, clean: bool = True, content_type: str = "text/event-stream", encoding: str = ""
 ) -> Turn:
-    tape = Tape().note(Note.OPENED, via="post", status=200, content_type=content_type, encoding=encoding)
+    tape = Tape().note(Marker.OPENED, via="post", status=200, content_type=content_type, encoding=encoding)
     framing = Framing.SSE if content_type == "text/event-stream" else Framing.TEXT
     tape.frames += [frame(one, framing=framing) for one in data]
-    return fold(ORDER, tape.note(Note.CLOSED, clean=clean).frames)
+    return fold(ORDER, tape.note(Marker.CLOSED, clean=clean).frames)
 
 
 # -- what no dialect understands ---------------------------------------------------

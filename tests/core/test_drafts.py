@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from handinger_tui.core.prompts.attachments import fold, folds_in, mentioned, refolded, renumbered, without
 from handinger_tui.core.prompts.drafts import Draft, draft_from, draft_of, in_history, packed, unpacked
-from handinger_tui.core.turns.turn import Attachment, Order
+from handinger_tui.core.turns.turn import Attachment, TurnRequest
 
 FILE = Attachment("/x/my sales.csv", "my sales.csv", 12, "text/csv", "ab")
 LONG, LONGER = "x" * 3_000, "y" * 4_000
@@ -42,7 +42,7 @@ def test_a_draft_keeps_only_the_texts_that_stand_in_it() -> None:
 
 
 def test_an_order_is_a_draft_again() -> None:
-    assert draft_of(Order("t", "sum up", 0, attachments=(FILE,))) == Draft("sum up", (FILE,))
+    assert draft_of(TurnRequest("t", "sum up", 0, attachments=(FILE,))) == Draft("sum up", (FILE,))
 
 
 def test_the_history_names_the_files() -> None:

@@ -8,31 +8,31 @@ from typing import Any
 import pytest
 
 from handinger_tui.core.stream.frame_compaction import gathered
-from handinger_tui.core.stream.frames import Framing, Note, Piece
+from handinger_tui.core.stream.frames import Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.outcome import judge
-from handinger_tui.core.turns.turn import Order, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 from tests.wire.recordings import Tape
 
-ORDER = Order("turn_1", "hello", 0, "w1")
-Body = list[Piece]
+ORDER = TurnRequest("turn_1", "hello", 0, "w1")
+Body = list[RawFrame]
 
 
-def chunk(**members: Any) -> Piece:
-    return Piece(Framing.SSE, json.dumps(members))
+def chunk(**members: Any) -> RawFrame:
+    return RawFrame(Framing.SSE, json.dumps(members))
 
 
-def line(code: str, value: Any) -> Piece:
-    return Piece(Framing.LINES, f"{code}:{json.dumps(value)}")
+def line(code: str, value: Any) -> RawFrame:
+    return RawFrame(Framing.LINES, f"{code}:{json.dumps(value)}")
 
 
-def frame(chunk: dict[str, Any] | str, **members: Any) -> Piece:
+def frame(chunk: dict[str, Any] | str, **members: Any) -> RawFrame:
     """A Cloudflare chat frame with a chunk inside."""
     body = chunk if isinstance(chunk, str) else json.dumps(chunk)
-    return Piece(Framing.SSE, json.dumps({"type": "cf_agent_use_chat_response", "body": body, **members}))
+    return RawFrame(Framing.SSE, json.dumps({"type": "cf_agent_use_chat_response", "body": body, **members}))
 
 
-DONE = Piece(Framing.SSE, "[DONE]")
+DONE = RawFrame(Framing.SSE, "[DONE]")
 UI_TEXT = [chunk(type="start", messageId="m"), chunk(type="text-delta", id="t", delta="an answer")]
 UI_ERROR = chunk(type="error", errorText="Late")
 
@@ -77,7 +77,7 @@ every_dialect = pytest.mark.parametrize("name", sorted(DIALECTS))
 
 
 def tape(*bodies: Body) -> Tape:
-    taped = Tape().note(Note.OPENED, via="post", status=200, content_type="", encoding="", worker_id=None)
+    taped = Tape().note(Marker.OPENED, via="post", status=200, content_type="", encoding="", worker_id=None)
     for body in bodies:
         for piece in body:
             taped.take(piece)
@@ -86,7 +86,7 @@ def tape(*bodies: Body) -> Tape:
 
 def folded(*bodies: Body) -> Turn:
     """The turn, live and from the store alike."""
-    frames = tape(*bodies).note(Note.CLOSED, clean=True).frames
+    frames = tape(*bodies).note(Marker.CLOSED, clean=True).frames
     live = Fold(ORDER)
     for one in frames:
         live.feed(one)
@@ -123,7 +123,7 @@ def test_an_error_before_the_end_fails_the_answer(name: str) -> None:
         ([chunk(type="finish", finishReason="error"), UI_ERROR], TurnStatus.FAILED),
         ([chunk(type="finish", finishReason="length"), UI_ERROR], TurnStatus.INCOMPLETE),
         ([UI_ERROR, chunk(type="finish", finishReason="stop"), DONE], TurnStatus.FAILED),
-        ([DONE, Piece(Framing.SSE, '{"reason": "late"}', "error")], TurnStatus.COMPLETED),
+        ([DONE, RawFrame(Framing.SSE, '{"reason": "late"}', "error")], TurnStatus.COMPLETED),
         # A new message has not ended because the one before it had.
         ([chunk(type="finish"), chunk(type="start", messageId="m2"), UI_ERROR], TurnStatus.FAILED),
     ],
@@ -143,6 +143,6 @@ def test_the_worker_s_own_failure_still_counts() -> None:
     failed = json.dumps(
         {"id": "w1", "object": "worker", "status": "error", "running": False, "error": "Broke"}
     )
-    taped = tape(UI_TEXT, [DONE, UI_ERROR]).note(Note.CLOSED, clean=True)
-    taped.take(Piece(Framing.JSON, failed, "after"))
+    taped = tape(UI_TEXT, [DONE, UI_ERROR]).note(Marker.CLOSED, clean=True)
+    taped.take(RawFrame(Framing.JSON, failed, "after"))
     assert judge(fold(ORDER, taped.frames))[0] is TurnStatus.FAILED

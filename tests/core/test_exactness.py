@@ -24,7 +24,7 @@ from handinger_tui.core.money.amounts import total
 from handinger_tui.core.money.attribution import Reading, session_money
 from handinger_tui.core.money.spending import Sum
 from handinger_tui.core.stream.worker_snapshot import snapshot_of
-from handinger_tui.core.turns.turn import FREE, Order, Turn, TurnStatus
+from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest, TurnStatus
 
 USAGE = ("costUsd", "credits", "inputTokens", "totalTokens", "steps")
 COSTS = ("modelCostUsd", "toolCostUsd", "sandboxCostUsd", "internalCostUsd")
@@ -102,7 +102,7 @@ def session_turns(made: list[Taken]) -> list[Turn]:
             None if text is None else snapshot_of(as_object(parse_exact(text)))
             for text in (one.before, one.after)
         )
-        order = Order(f"turn_{number}", "hi", number, worker_id="wrk_1" if number else None)
+        order = TurnRequest(f"turn_{number}", "hi", number, worker_id="wrk_1" if number else None)
         worker = None if one.status in FREE and not number else "wrk_1"
         turns.append(Turn(order, status=one.status, before=before, snapshot=after, worker_id=worker))
     return turns

@@ -8,18 +8,21 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.stream.frames import Frame, Framing, Look
+from handinger_tui.core.stream.frames import Frame, Framing, ReadReason
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.turn import Order, Turn
+from handinger_tui.core.turns.turn import Turn, TurnRequest
 
-ORDER = Order("turn_1", "hello", 0, "w1")
+ORDER = TurnRequest("turn_1", "hello", 0, "w1")
 FIRST = {
     "usage": {"inputTokens": 10, "totalTokens": 15, "costUsd": 0.05, "credits": 2},
     "costs": {"modelCostUsd": 0.04, "toolCostUsd": 0.01},
 }
 
 
-def read(*readings: dict[str, Any], looks: tuple[Look, ...] = (Look.MONEY, Look.AFTER, Look.MONEY)) -> Turn:
+def read(
+    *readings: dict[str, Any],
+    looks: tuple[ReadReason, ...] = (ReadReason.MONEY, ReadReason.AFTER, ReadReason.MONEY),
+) -> Turn:
     bodies = ({"id": "w1", "status": "completed", "running": False, **reading} for reading in readings)
     return fold(
         ORDER,
@@ -34,9 +37,9 @@ def read(*readings: dict[str, Any], looks: tuple[Look, ...] = (Look.MONEY, Look.
         {"usage": {"inputTokens": 12, "totalTokens": 20, "costUsd": "0.5", "credits": None}, "costs": None},
     ],
 )
-@pytest.mark.parametrize("look", [Look.MONEY, Look.DURING, Look.AFTER])
-def test_each_member_is_kept_by_itself(later: dict[str, Any], look: Look) -> None:
-    snapshot = read(FIRST, later, looks=(Look.MONEY, look)).snapshot
+@pytest.mark.parametrize("look", [ReadReason.MONEY, ReadReason.DURING, ReadReason.AFTER])
+def test_each_member_is_kept_by_itself(later: dict[str, Any], look: ReadReason) -> None:
+    snapshot = read(FIRST, later, looks=(ReadReason.MONEY, look)).snapshot
     assert snapshot is not None
     usage, costs = snapshot.usage, snapshot.costs
     assert (usage.input_tokens, usage.total_tokens) == (12, 20)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.stream.frames import Frame, Framing, Look, Note, Piece
+from handinger_tui.core.stream.frames import Frame, Framing, Marker, RawFrame, ReadReason
 from handinger_tui.core.turns.fold import Fold, fold
-from handinger_tui.core.turns.turn import Order, Retry, TextPart, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Retry, TextPart, Turn, TurnRequest, TurnStatus
 from tests.wire.recordings import Tape
 
-ORDER = Order("turn_1", "Why?", 0, seen_before=0)
+ORDER = TurnRequest("turn_1", "Why?", 0, seen_before=0)
 
 
 def user(text: str, message_id: str = "u") -> dict[str, Any]:
@@ -37,43 +37,45 @@ FINISH: dict[str, Any] = {"type": "finish", "finishReason": "stop"}
 def stream(*events: Any, via: str = "post", clean: bool = True, tape: Tape | None = None) -> Tape:
     """A whole response of events; texts stand as they are."""
     tape = tape or Tape()
-    tape.note(Note.OPENED, via=via, status=200, content_type="text/event-stream", encoding="", worker_id="w")
+    tape.note(
+        Marker.OPENED, via=via, status=200, content_type="text/event-stream", encoding="", worker_id="w"
+    )
     for event in events:
-        tape.take(Piece(Framing.SSE, event if isinstance(event, str) else json.dumps(event)))
-    return tape.note(Note.CLOSED, clean=clean)
+        tape.take(RawFrame(Framing.SSE, event if isinstance(event, str) else json.dumps(event)))
+    return tape.note(Marker.CLOSED, clean=clean)
 
 
 def worker(**members: Any) -> str:
     return json.dumps({"object": "worker", "id": "w", "status": "completed", "running": False, **members})
 
 
-def look(tape: Tape, kind: Look, **members: Any) -> Tape:
-    return tape.take(Piece(Framing.JSON, worker(**members), kind))
+def look(tape: Tape, kind: ReadReason, **members: Any) -> Tape:
+    return tape.take(RawFrame(Framing.JSON, worker(**members), kind))
 
 
-def folded(tape: Tape, order: Order = ORDER) -> Turn:
+def folded(tape: Tape, order: TurnRequest = ORDER) -> Turn:
     return fold(order, tape.frames)
 
 
 # -- asking again -----------------------------------------------------------------------
 def test_a_retry_is_kept_until_the_service_answers_or_we_stop_asking() -> None:
     tape = stream(start(), delta("Half"), clean=False)
-    tape.note(Note.RETRYING, attempt=2, wait_ms=4000, reason="Cannot reach the service.")
+    tape.note(Marker.RETRYING, attempt=2, wait_ms=4000, reason="Cannot reach the service.")
     asking = folded(tape)
     assert asking.retry == Retry(2, 4000, tape.frames[-1].at_ms, "Cannot reach the service.")
     assert (asking.status, asking.text) == (TurnStatus.CHECKING, "Half")
     for last in (
-        Frame(99, 0, Framing.JSON, worker(status="running", running=True), Look.DURING),
-        Frame(99, 0, Framing.NOTE, json.dumps({"status": "unknown"}), Note.SETTLED),
-        Frame(99, 0, Framing.NOTE, json.dumps({"via": "replay"}), Note.OPENED),
-        Frame(99, 0, Framing.NOTE, "{}", Note.WATCHING),
+        Frame(99, 0, Framing.JSON, worker(status="running", running=True), ReadReason.DURING),
+        Frame(99, 0, Framing.NOTE, json.dumps({"status": "unknown"}), Marker.SETTLED),
+        Frame(99, 0, Framing.NOTE, json.dumps({"via": "replay"}), Marker.OPENED),
+        Frame(99, 0, Framing.NOTE, "{}", Marker.WATCHING),
     ):
         assert fold(ORDER, [*tape.frames, last]).retry is None
 
 
 @pytest.mark.parametrize("said", ["{}", '{"attempt": "x", "wait_ms": null, "reason": 3}', "[]"])
 def test_a_retry_without_its_numbers_is_still_one(said: str) -> None:
-    turn = fold(ORDER, [Frame(0, 7, Framing.NOTE, said, Note.RETRYING)])
+    turn = fold(ORDER, [Frame(0, 7, Framing.NOTE, said, Marker.RETRYING)])
     assert turn.retry == Retry(1, 0, 7, "")
 
 
@@ -115,9 +117,9 @@ def test_a_replayed_start_with_another_id_is_another_message() -> None:
 
 
 def test_detaching_in_the_middle_of_a_body_keeps_what_it_held() -> None:
-    tape = Tape().note(Note.OPENED, via="post", status=200, content_type="text/plain", encoding="")
-    tape.take(Piece(Framing.TEXT, '0:"beginning like a protocol'))
-    turn = folded(tape.note(Note.SETTLED, status="running", recovered=False, fault=None))
+    tape = Tape().note(Marker.OPENED, via="post", status=200, content_type="text/plain", encoding="")
+    tape.take(RawFrame(Framing.TEXT, '0:"beginning like a protocol'))
+    turn = folded(tape.note(Marker.SETTLED, status="running", recovered=False, fault=None))
     assert turn.text == '0:"beginning like a protocol'
     assert (turn.status, turn.finished) == (TurnStatus.RUNNING, False)
 
@@ -151,14 +153,14 @@ def test_the_same_question_again_is_told_apart_by_how_often_it_stood_there(
     seen_before: int | None, text: str
 ) -> None:
     history = [user("Why?"), answer("First.", "m1"), user("Why?", "u2"), answer("Second.", "m2")]
-    order = Order("turn_1", "Why?", 0, seen_before=seen_before)
+    order = TurnRequest("turn_1", "Why?", 0, seen_before=seen_before)
     assert folded(stream(*history, via="replay"), order).text == text
 
 
 def test_how_often_it_stood_there_may_be_told_by_a_note() -> None:
     history = [user("Why?"), answer("First.", "m1"), user("Why?", "u2"), answer("Second.", "m2")]
-    tape = stream(*history, via="replay", tape=Tape().note(Note.ASKED, times=1))
-    assert folded(tape, Order("turn_1", "Why?", 0)).text == "Second."
+    tape = stream(*history, via="replay", tape=Tape().note(Marker.ASKED, times=1))
+    assert folded(tape, TurnRequest("turn_1", "Why?", 0)).text == "Second."
 
 
 def test_a_history_without_our_question_leaves_what_the_lost_stream_brought() -> None:
@@ -168,7 +170,7 @@ def test_a_history_without_our_question_leaves_what_the_lost_stream_brought() ->
 
 # -- Workers ---------------------------------------------------------------------------
 def test_a_stale_worker_in_the_stream_is_neither_an_answer_nor_an_end() -> None:
-    tape = look(Tape(), Look.BEFORE, output_text="Old answer")
+    tape = look(Tape(), ReadReason.BEFORE, output_text="Old answer")
     turn = folded(stream(json.loads(worker(output_text="Old answer")), tape=tape))
     assert (turn.text, turn.finished) == ("", False)
     turn = folded(stream(json.loads(worker(output_text="New answer")), tape=tape))
@@ -176,34 +178,34 @@ def test_a_stale_worker_in_the_stream_is_neither_an_answer_nor_an_end() -> None:
 
 
 def test_the_final_reading_wins_and_lost_words_are_remembered() -> None:
-    tape = look(stream(start(), delta("Draft"), clean=False), Look.AFTER, output_text="Final")
+    tape = look(stream(start(), delta("Draft"), clean=False), ReadReason.AFTER, output_text="Final")
     turn = folded(tape)
     assert (turn.text, turn.replaced_text) == ("Final", "Draft")
 
 
 def test_a_reading_that_only_continues_the_text_replaces_nothing() -> None:
-    tape = look(stream(start(), delta("Be"), clean=False), Look.AFTER, output_text="Because.")
+    tape = look(stream(start(), delta("Be"), clean=False), ReadReason.AFTER, output_text="Because.")
     turn = folded(tape)
     assert (turn.text, turn.replaced_text) == ("Because.", None)
 
 
 def test_a_poll_during_a_stream_does_not_double_what_the_stream_brings_later() -> None:
-    tape = Tape().note(Note.OPENED, via="post", status=200, content_type="", encoding="ai-ui")
-    tape.take(Piece(Framing.SSE, json.dumps(delta("Be"))))
-    look(tape, Look.MONEY, status="running", running=True, output_text="Because.")
-    tape.take(Piece(Framing.SSE, json.dumps(delta("cause."))))
+    tape = Tape().note(Marker.OPENED, via="post", status=200, content_type="", encoding="ai-ui")
+    tape.take(RawFrame(Framing.SSE, json.dumps(delta("Be"))))
+    look(tape, ReadReason.MONEY, status="running", running=True, output_text="Because.")
+    tape.take(RawFrame(Framing.SSE, json.dumps(delta("cause."))))
     assert folded(tape).texts == ("Because.",)
 
 
 def test_a_settled_turn_takes_readings_and_nothing_else_until_it_is_watched_again() -> None:
-    settled = stream(start(), delta("Done."), FINISH).note(Note.SETTLED, status="completed", fault=None)
-    look(settled, Look.AFTER, output_text="Something later", usage={"credits": 5})
-    settled.take(Piece(Framing.SSE, json.dumps(delta("Late"))))
+    settled = stream(start(), delta("Done."), FINISH).note(Marker.SETTLED, status="completed", fault=None)
+    look(settled, ReadReason.AFTER, output_text="Something later", usage={"credits": 5})
+    settled.take(RawFrame(Framing.SSE, json.dumps(delta("Late"))))
     turn = folded(settled)
     assert turn.texts == ("Done.",)
     assert turn.snapshot is not None
     assert turn.snapshot.usage.credits == 5
-    watched = settled.note(Note.WATCHING)
+    watched = settled.note(Marker.WATCHING)
     assert (
         folded(stream(start(), delta("Done. And more."), via="replay", tape=watched)).text
         == "Done. And more."
@@ -212,7 +214,7 @@ def test_a_settled_turn_takes_readings_and_nothing_else_until_it_is_watched_agai
 
 def test_settling_closes_what_is_open_unless_the_worker_runs_on() -> None:
     for status, still_open in (("completed", False), ("failed", False), ("running", True)):
-        tape = stream(start(), delta("Hm"), clean=False).note(Note.SETTLED, status=status, fault=None)
+        tape = stream(start(), delta("Hm"), clean=False).note(Marker.SETTLED, status=status, fault=None)
         (part,) = folded(tape).parts
         assert isinstance(part, TextPart)
         assert part.open is still_open
@@ -220,6 +222,6 @@ def test_settling_closes_what_is_open_unless_the_worker_runs_on() -> None:
 
 def test_a_worker_that_is_no_json_is_counted_and_changes_nothing() -> None:
     tape = stream(start(), delta("Hi"))
-    tape.frames.append(Frame(99, 0, Framing.JSON, "<html>", Look.AFTER))
+    tape.frames.append(Frame(99, 0, Framing.JSON, "<html>", ReadReason.AFTER))
     turn = folded(tape)
     assert (turn.text, turn.skipped) == ("Hi", 1)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.core.stream.frame_compaction import gathered
-from handinger_tui.core.stream.frames import Frame, Framing, Note, Piece
+from handinger_tui.core.stream.frames import Frame, Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.turn import Turn
 from tests.core.projections import EVERYTHING, ORDER, every, prior
@@ -84,11 +84,11 @@ def test_any_events_fold_to_the_same_turn_however_they_are_escaped(
     events: list[dict[str, Any]], plain: bool
 ) -> None:
     tape = Tape().note(
-        Note.OPENED, via="post", status=200, content_type="text/event-stream", encoding="", worker_id="w"
+        Marker.OPENED, via="post", status=200, content_type="text/event-stream", encoding="", worker_id="w"
     )
     for event in events:
-        tape.take(Piece(Framing.SSE, json.dumps(event, ensure_ascii=plain)))
-    tape.note(Note.CLOSED, clean=True)
+        tape.take(RawFrame(Framing.SSE, json.dumps(event, ensure_ascii=plain)))
+    tape.note(Marker.CLOSED, clean=True)
     turn, again = folded(tape.frames), folded(gathered(tape.frames))
     assert again == turn
     assert again.text == turn.text

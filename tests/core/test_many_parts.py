@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.stream.frames import Frame, Framing, Note
+from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.reducer import GrowingParts
-from handinger_tui.core.turns.turn import Order, ToolPart
+from handinger_tui.core.turns.turn import ToolPart, TurnRequest
 
-ORDER = Order("turn_1", "", 0)
+ORDER = TurnRequest("turn_1", "", 0)
 PARTS = 20_000
 SECONDS = 60.0
 """Of this process alone; quadratic work takes ten times as long at least."""
@@ -51,7 +51,7 @@ TEXTS = {"texts", "texts that are never closed", "steps"}
 
 def frames(events: list[dict[str, Any]]) -> list[Frame]:
     opened = {"via": "post", "status": 200, "content_type": "", "encoding": "", "worker_id": None}
-    stream = [Frame(0, 0, Framing.NOTE, json.dumps(opened), Note.OPENED)]
+    stream = [Frame(0, 0, Framing.NOTE, json.dumps(opened), Marker.OPENED)]
     return stream + [Frame(at, at, Framing.SSE, json.dumps(event)) for at, event in enumerate(events, 1)]
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.evidence.citations import MOST, MarkReader, MentionIndex, mentions, unmentioned
+from handinger_tui.core.evidence.citations import MOST, CitationReader, MentionIndex, mentions, unmentioned
 from handinger_tui.core.evidence.sources_and_files import sources_of
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TextPart
@@ -111,16 +111,16 @@ TOKENS = st.sampled_from(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(TOKENS, max_size=6).map("".join), max_size=6))
 def test_reading_while_it_grows_finds_the_same(deltas: list[str]) -> None:
-    reader, text = MarkReader(), ""
+    reader, text = CitationReader(), ""
     for delta in deltas:
         text += delta
-        assert reader.marks(text) == MarkReader().marks(text)
+        assert reader.marks(text) == CitationReader().marks(text)
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(st.characters(exclude_categories=()), max_size=60), st.text(max_size=20))
 def test_any_text_can_be_read(text: str, other: str) -> None:
-    reader = MarkReader()
+    reader = CitationReader()
     for mark in (*reader.marks(text), *reader.marks(other)):
         assert 0 <= mark.start < mark.end <= max(len(text), len(other))
 
@@ -163,7 +163,7 @@ HARD = {
 def test_five_megabytes_are_read_at_once(piece: str) -> None:
     text = piece * (5_000_000 // len(piece))
     start = time.process_time()
-    found = MarkReader().marks(text)
+    found = CitationReader().marks(text)
     # Measured below 0.5 s each; a search that goes back and forth takes minutes.
     assert time.process_time() - start < 2
     assert len(found) <= MOST

@@ -14,7 +14,7 @@ from handinger_tui.core.money import attribution
 from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney, reading_of, turn_money
 from handinger_tui.core.stream.usage import Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
-from handinger_tui.core.turns.turn import Order, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 
 WORKERS = st.sampled_from([None, "wrk_1", "wrk_2"])
 SNAPSHOTS = st.none() | st.builds(
@@ -27,7 +27,7 @@ SNAPSHOTS = st.none() | st.builds(
 )
 TURNS = st.builds(
     lambda ordered, worker, status, before, snapshot: Turn(
-        Order("turn", "hi", 0, worker_id=ordered),
+        TurnRequest("turn", "hi", 0, worker_id=ordered),
         worker_id=worker,
         status=status,
         before=before,
@@ -78,12 +78,12 @@ def test_a_few_that_are_asked_for_are_those_of_all(
 
 def test_a_turn_that_is_the_last_one_again_counts_once() -> None:
     first = Turn(
-        Order("turn_1", "hi", 1, worker_id="wrk_1"),
+        TurnRequest("turn_1", "hi", 1, worker_id="wrk_1"),
         status=TurnStatus.COMPLETED,
         before=Snapshot(worker_id="wrk_1", usage=Usage(total_tokens=0)),
         snapshot=Snapshot(worker_id="wrk_1", usage=Usage(total_tokens=1)),
     )
-    queued = Turn(Order("turn_2", "more", 2, worker_id="wrk_1"), status=TurnStatus.QUEUED)
+    queued = Turn(TurnRequest("turn_2", "more", 2, worker_id="wrk_1"), status=TurnStatus.QUEUED)
     index = MoneyIndex()
     for turns in ((first,), (first, queued), (first,)):
         assert index(turns) == turn_money(turns)
@@ -95,7 +95,7 @@ def growing(count: int) -> Iterator[tuple[Turn, ...]]:
     turns: tuple[Turn, ...] = ()
     for at in range(count):
         usage = Usage(total_tokens=at, cost_usd=Decimal(at))
-        turn = Turn(Order(f"turn_{at}", "hi", at, worker_id="wrk_1"), status=TurnStatus.ACCEPTED)
+        turn = Turn(TurnRequest(f"turn_{at}", "hi", at, worker_id="wrk_1"), status=TurnStatus.ACCEPTED)
         yield (*turns, turn)
         ended = Snapshot(worker_id="wrk_1", usage=usage)
         turns = (*turns, replace(turn, status=TurnStatus.COMPLETED, snapshot=ended))

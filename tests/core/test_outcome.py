@@ -9,9 +9,9 @@ import pytest
 
 from handinger_tui.core.stream.worker_snapshot import snapshot_of
 from handinger_tui.core.turns.outcome import fault_object, fault_of, judge
-from handinger_tui.core.turns.turn import Fault, Kind, Order, ToolPart, ToolState, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Fault, Kind, ToolPart, ToolState, Turn, TurnRequest, TurnStatus
 
-TURN = Turn(Order("turn_1", "Why?", 0), finished=True)
+TURN = Turn(TurnRequest("turn_1", "Why?", 0), finished=True)
 
 
 @pytest.mark.parametrize(

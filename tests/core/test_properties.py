@@ -17,17 +17,17 @@ from handinger_tui.core.dialects.openai_responses import EVENTS
 from handinger_tui.core.dialects.ui_message import CHUNKS
 from handinger_tui.core.jsontext import MAX_DEPTH, NotJson, dump, parse, parse_exact
 from handinger_tui.core.stream import events as ev
-from handinger_tui.core.stream.frames import Frame, Framing, Look, Note
+from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.stream.messages import asking, parts_of, text_of
 from handinger_tui.core.stream.usage import NO_USAGE, Usage
 from handinger_tui.core.stream.worker_snapshot import snapshot_of
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.reducer import advance
 from handinger_tui.core.turns.rope import SEAL, Rope, join_all
-from handinger_tui.core.turns.turn import Order, TextPart, Turn
+from handinger_tui.core.turns.turn import TextPart, Turn, TurnRequest
 from tests.wire.recordings import Tape, recordings
 
-ORDER = Order("turn_1", "", 0)
+ORDER = TurnRequest("turn_1", "", 0)
 fast = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 # Halves of surrogate pairs belong to any text: JSON escapes bring them.
@@ -159,21 +159,21 @@ def test_what_is_no_json_is_kept_as_it_came(text: str) -> None:
 @fast
 @given(st.lists(TEXT, max_size=6))
 def test_a_text_body_is_its_runs_joined(runs: list[str]) -> None:
-    tape = Tape().note(Note.OPENED, via="post", status=200, content_type="text/plain", encoding="")
+    tape = Tape().note(Marker.OPENED, via="post", status=200, content_type="text/plain", encoding="")
     tape.frames += [Frame(0, 0, Framing.TEXT, run) for run in runs]
-    turn = fold(ORDER, tape.note(Note.CLOSED, clean=True).frames)
+    turn = fold(ORDER, tape.note(Marker.CLOSED, clean=True).frames)
     assert turn.text == join_all(runs)
 
 
 @fast
 @given(st.lists(FRAME, max_size=8), st.sampled_from(["post", "replay", "subscribe"]), TEXT)
 def test_folding_is_total(frames: list[Frame], via: str, prompt: str) -> None:
-    tape = Tape().note(Note.OPENED, via=via, status=200, content_type="", encoding="")
+    tape = Tape().note(Marker.OPENED, via=via, status=200, content_type="", encoding="")
     tape.frames += frames
-    for look in Look:
+    for look in ReadReason:
         tape.frames += [Frame(0, 0, Framing.JSON, one.data, look) for one in frames]
-    tape.note(Note.CLOSED, clean=True).note(Note.SETTLED, status="completed", recovered=False, fault=None)
-    order = Order("turn_1", prompt, 0, seen_before=0)
+    tape.note(Marker.CLOSED, clean=True).note(Marker.SETTLED, status="completed", recovered=False, fault=None)
+    order = TurnRequest("turn_1", prompt, 0, seen_before=0)
     assert fold(order, tape.frames).status == "completed"
 
 
@@ -211,13 +211,13 @@ def test_parts_append_text_extends_and_the_rest_keeps_its_identity(events: list[
 @given(st.lists(FRAME, max_size=6), st.sampled_from(["completed", "failed", "incomplete", "rejected"]))
 def test_after_the_end_only_readings_change(frames: list[Frame], status: str) -> None:
     (recording,) = (r for r in recordings("7") if r.path.stem == "multi-step")
-    settled = Tape().body(recording).note(Note.SETTLED, status=status, recovered=False, fault=None)
+    settled = Tape().body(recording).note(Marker.SETTLED, status=status, recovered=False, fault=None)
     folding = Fold(ORDER)
     for one in settled.frames:
         folding.feed(one)
     before = folding.turn
-    late = [*frames, *(Frame(0, 0, Framing.JSON, one.data, Look.AFTER) for one in frames)]
-    late += Tape().note(Note.SETTLED, status="unknown", recovered=True, fault=None).frames
+    late = [*frames, *(Frame(0, 0, Framing.JSON, one.data, ReadReason.AFTER) for one in frames)]
+    late += Tape().note(Marker.SETTLED, status="unknown", recovered=True, fault=None).frames
     for one in late:
         folding.feed(one)
     after = folding.turn

@@ -21,7 +21,7 @@ from handinger_tui.core.money.attribution import (
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import FREE, Order, Turn, TurnStatus
+from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest, TurnStatus
 
 WORKER = "wrk_1"
 
@@ -44,7 +44,7 @@ def turn(
     worker_id: str | None = WORKER,
     status: TurnStatus = TurnStatus.COMPLETED,
 ) -> Turn:
-    order = Order(f"turn_{number}", "hi", number, worker_id=worker_id)
+    order = TurnRequest(f"turn_{number}", "hi", number, worker_id=worker_id)
     return Turn(order, status=status, snapshot=snapshot, before=before, worker_id=WORKER)
 
 
@@ -204,6 +204,9 @@ def test_another_worker_that_begins_at_nothing_has_not_fallen() -> None:
     turns = [turn(1, read("0.5", 10), worker_id=None), turn(2, read("0.7", 12)), other(3, read("0.1", 3))]
     assert reading_of(turns) is Reading.TOTAL
     assert usd(turn_money(turns)) == ["0.5", "0.2", "0.1"]
-    later = [*turns, replace(turn(4, read("0.3", 5)), worker_id="wrk_2", order=Order("t4", "", 4, "wrk_2"))]
+    later = [
+        *turns,
+        replace(turn(4, read("0.3", 5)), worker_id="wrk_2", order=TurnRequest("t4", "", 4, "wrk_2")),
+    ]
     assert usd(turn_money(later)) == ["0.5", "0.2", "0.1", "0.2"]
     assert reading_of([*later, other(5, read("0.2", 6))]) is Reading.PER_TURN

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.spending import LOCAL
-from handinger_tui.core.money.typical_cost import Usual
+from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.receipts.facts import NEWEST, Times, change_of, change_text, times_of, utc_text
 from handinger_tui.core.receipts.page import SCHEMA, Receipt, receipt_json, receipt_markdown, receipt_page
-from handinger_tui.core.stream.frames import Frame, Framing, Look, Note
+from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerFile, WorkerSource
 from handinger_tui.core.turns.rope import Rope
@@ -26,11 +26,11 @@ from handinger_tui.core.turns.turn import (
     FREE,
     Fault,
     Kind,
-    Order,
     SourcePart,
     TextPart,
     Trigger,
     Turn,
+    TurnRequest,
     TurnStatus,
 )
 
@@ -50,7 +50,7 @@ def turn(
     *,
     status: TurnStatus = TurnStatus.COMPLETED,
 ) -> Turn:
-    order = Order(f"turn_{number}", "hi", AT, None if number == 1 else "wrk_1")
+    order = TurnRequest(f"turn_{number}", "hi", AT, None if number == 1 else "wrk_1")
     return Turn(order, status=status, snapshot=after, before=before, worker_id="wrk_1")
 
 
@@ -156,8 +156,8 @@ def test_a_sum_that_differs_from_its_categories_is_told() -> None:
 
 def test_a_usual_range_is_a_row_where_it_is_known() -> None:
     session = Session("ses_1", AT, turns=(FULL,))
-    receipt = receipt_page(session, FULL, Usual("standard"))
-    assert row(receipt, "Usual") == ("no history at standard yet", "")
+    receipt = receipt_page(session, FULL, TypicalCost("standard"))
+    assert row(receipt, "TypicalCost") == ("no history at standard yet", "")
     usual = receipt_json(receipt)["usual"]
     assert isinstance(usual, dict)
     assert usual["other_workers"] is False
@@ -225,17 +225,17 @@ def test_a_long_session_is_compared_with_its_newest_turns() -> None:
 # -- times -----------------------------------------------------------------------------
 def test_times_come_from_the_frames() -> None:
     frames = [
-        Frame(0, 1, Framing.JSON, "{}", Look.BEFORE),
-        Frame(1, 2, Framing.NOTE, "{}", Note.SENDING),
-        Frame(2, 3, Framing.NOTE, "{}", Note.OPENED),
-        Frame(3, 4, Framing.JSON, "{}", Look.MONEY),
+        Frame(0, 1, Framing.JSON, "{}", ReadReason.BEFORE),
+        Frame(1, 2, Framing.NOTE, "{}", Marker.SENDING),
+        Frame(2, 3, Framing.NOTE, "{}", Marker.OPENED),
+        Frame(3, 4, Framing.JSON, "{}", ReadReason.MONEY),
         Frame(4, 5, Framing.SSE, "x"),
         Frame(5, 6, Framing.SSE, "y"),
     ]
     assert times_of(frames) == Times(2, 5)
     assert times_of(frames[:4]) == Times(2)
     assert times_of(frames[:1]) == Times()
-    assert times_of([*frames[:2], Frame(2, 9, Framing.JSON, "{}", Look.ANSWER)]) == Times(2, 9)
+    assert times_of([*frames[:2], Frame(2, 9, Framing.JSON, "{}", ReadReason.ANSWER)]) == Times(2, 9)
     receipt = receipt_page(Session("ses_1", AT, turns=(FULL,)), FULL, times=Times(AT, AT + 1))
     assert row(receipt, "First answer") == ("2026-11-25T10:00:00.124Z", "")
 
@@ -281,7 +281,7 @@ def test_remote_text_can_do_nothing() -> None:
         fault=Fault(Kind.STREAM_ERROR, HOSTILE),
         snapshot=Snapshot(files=(WorkerFile(HOSTILE, HOSTILE, HOSTILE),)),
     )
-    receipt = receipt_page(Session(HOSTILE, AT, turns=(own,)), own, Usual(HOSTILE))
+    receipt = receipt_page(Session(HOSTILE, AT, turns=(own,)), own, TypicalCost(HOSTILE))
     for section in receipt.sections:
         for line in section.rows:
             assert (line.value + line.note).isprintable()

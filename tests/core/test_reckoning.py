@@ -10,11 +10,17 @@ from hypothesis import strategies as st
 
 from handinger_tui.core.money.amounts import EXACT, Total
 from handinger_tui.core.money.attribution import Reading
-from handinger_tui.core.money.reconciliation import Parts, Reckoning, cost_in, reckon, reckoning_text
+from handinger_tui.core.money.reconciliation import (
+    Parts,
+    Reconciliation,
+    cost_in,
+    reconcile,
+    reconciliation_text,
+)
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Order, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 
 
 def read(usd: str | None, *, busy: bool = False, tokens: int | None = None) -> Snapshot:
@@ -30,18 +36,18 @@ def turn(
     new: bool = False,
     status: TurnStatus = TurnStatus.COMPLETED,
 ) -> Turn:
-    order = Order(f"turn_{number}", "hi", number, worker_id=None if new else "wrk_1")
+    order = TurnRequest(f"turn_{number}", "hi", number, worker_id=None if new else "wrk_1")
     return Turn(order, status=status, snapshot=after, before=before, worker_id="wrk_1")
 
 
-def reckoned(*turns: Turn) -> Reckoning:
-    return reckon(Session("ses_1", 0, "wrk_1", turns=turns))
+def reckoned(*turns: Turn) -> Reconciliation:
+    return reconcile(Session("ses_1", 0, "wrk_1", turns=turns))
 
 
 def test_a_session_without_turns_has_nothing_to_compare() -> None:
     found = reckoned()
-    assert found == Reckoning(Total(Decimal(0)), None, None, Reading.NONE, found.reason)
-    assert reckoning_text(found) == "The worker reported no cost, so there is nothing to compare with."
+    assert found == Reconciliation(Total(Decimal(0)), None, None, Reading.NONE, found.reason)
+    assert reconciliation_text(found) == "The worker reported no cost, so there is nothing to compare with."
 
 
 def test_only_turns_of_the_worker_that_told_its_total_are_compared_with_it() -> None:
@@ -58,14 +64,14 @@ def test_only_turns_of_the_worker_that_told_its_total_are_compared_with_it() -> 
 def test_a_worker_of_our_own_agrees() -> None:
     found = reckoned(turn(1, read("0.02"), new=True), turn(2, read("0.05"), read("0.02")))
     assert (found.server, found.difference, found.parts) == (Decimal("0.05"), Decimal(0), Parts())
-    assert reckoning_text(found) == "The local sum $0.05 equals the worker's own total."
+    assert reconciliation_text(found) == "The local sum $0.05 equals the worker's own total."
 
 
 def test_what_was_spent_before_we_came_is_named() -> None:
     found = reckoned(turn(1, read("0.09"), read("0.04")))
     assert found.difference == Decimal("0.04")
     assert found.parts == Parts(before=Decimal("0.04"))
-    assert reckoning_text(found) == (
+    assert reconciliation_text(found) == (
         "The worker's own total is $0.09, $0.04 more than the local sum $0.05.\n"
         "$0.04 taken before this session first looked."
     )
@@ -74,7 +80,7 @@ def test_what_was_spent_before_we_came_is_named() -> None:
 def test_what_was_spent_elsewhere_in_between_is_named() -> None:
     found = reckoned(turn(1, read("0.02"), new=True), turn(2, read("0.09"), read("0.06")))
     assert found.parts == Parts(between=Decimal("0.04"))
-    assert "$0.04 taken outside this session since then." in reckoning_text(found)
+    assert "$0.04 taken outside this session since then." in reconciliation_text(found)
 
 
 def test_turns_that_nobody_reported_are_counted() -> None:
@@ -83,7 +89,7 @@ def test_turns_that_nobody_reported_are_counted() -> None:
     found = reckoned(turn(1, read("0.02"), new=True), *silent, turn(4, read("0.09"), read("0.06")))
     assert found.local == Total(Decimal("0.05"), 2)
     assert found.parts == Parts(unreported=Decimal("0.04"), turns=2)
-    assert "$0.04 in or around 2 turns not fully reported." in reckoning_text(found)
+    assert "$0.04 in or around 2 turns not fully reported." in reconciliation_text(found)
 
 
 def test_all_parts_together() -> None:
@@ -106,7 +112,7 @@ def test_a_cost_that_our_turns_exceed_is_unexplained() -> None:
     assert found.server == Decimal("0.04")
     assert found.difference == Decimal("-0.01")
     assert found.parts == Parts(unexplained=Decimal("-0.01"))
-    assert reckoning_text(found) == (
+    assert reconciliation_text(found) == (
         "The worker's own total is $0.04, $0.01 less than the local sum $0.05.\n-$0.01 unexplained."
     )
 
@@ -114,7 +120,7 @@ def test_a_cost_that_our_turns_exceed_is_unexplained() -> None:
 def test_a_worker_that_reports_each_turn_has_no_total() -> None:
     found = reckoned(turn(1, read("0.5"), new=True), turn(2, read("0.2")))
     assert (found.reading, found.server, found.difference) == (Reading.PER_TURN, None, None)
-    assert reckoning_text(found) == (
+    assert reconciliation_text(found) == (
         "This worker reports each turn by itself, so there is no total of its own to compare with."
     )
 
@@ -122,25 +128,28 @@ def test_a_worker_that_reports_each_turn_has_no_total() -> None:
 def test_tokens_alone_are_no_cost() -> None:
     found = reckoned(turn(1, read(None, tokens=5), new=True))
     assert (found.reading, found.server, found.local) == (Reading.TOTAL, None, Total(None, 1))
-    assert "reported no cost" in reckoning_text(found)
+    assert "reported no cost" in reconciliation_text(found)
 
 
 def test_an_unknown_local_sum_is_not_taken_for_zero() -> None:
     found = reckoned(turn(1, read("0.5")))
     assert (found.server, found.difference) == (Decimal("0.5"), None)
-    assert reckoning_text(found) == "The worker's own total is $0.50; what 1 turn of ours took is not known."
+    assert (
+        reconciliation_text(found)
+        == "The worker's own total is $0.50; what 1 turn of ours took is not known."
+    )
 
 
 def test_a_running_turn_is_not_fully_known_yet() -> None:
     found = reckoned(turn(1, read("0.5", busy=True), new=True, status=TurnStatus.ACCEPTED))
-    assert reckoning_text(found) == (
+    assert reconciliation_text(found) == (
         "The local sum $0.50 equals the worker's own total. Not fully known yet: 1 turn."
     )
 
 
 def test_a_turn_in_the_queue_is_no_gap() -> None:
     found = reckoned(turn(1, read("0.5"), new=True), turn(2, None, status=TurnStatus.QUEUED))
-    assert reckoning_text(found) == "The local sum $0.50 equals the worker's own total."
+    assert reconciliation_text(found) == "The local sum $0.50 equals the worker's own total."
 
 
 def test_a_refused_turn_still_looked() -> None:
@@ -182,4 +191,4 @@ def test_the_parts_are_exactly_the_difference(
         assert told == found.difference
         assert min(parts.before, parts.between, parts.unreported) >= 0
         assert parts.unexplained == 0
-    assert "None" not in reckoning_text(found)
+    assert "None" not in reconciliation_text(found)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.stream.frames import Note
+from handinger_tui.core.stream.frames import Marker
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.turn import Order, Turn
+from handinger_tui.core.turns.turn import Turn, TurnRequest
 from tests.core.projections import ORDER, check_message, every, folded, of
 from tests.wire.recordings import Recording, Tape
 
@@ -28,14 +28,14 @@ def test_a_replay_finds_the_turn_that_was_asked(recording: Recording) -> None:
     messages = recording.expected["messages"]
     for question, answer in pairwise(messages):
         if question["role"] == "user":
-            order = Order("turn_1", question["text"], 0, seen_before=0)
+            order = TurnRequest("turn_1", question["text"], 0, seen_before=0)
             check_message(fold(order, Tape().body(recording, via="replay").frames), answer)
 
 
 @of("replay")
 def test_a_replay_without_our_turn_adds_nothing(recording: Recording) -> None:
     if recording.expected["messages"][0]["role"] == "user":
-        order = Order("turn_1", "Never asked", 0, seen_before=0)
+        order = TurnRequest("turn_1", "Never asked", 0, seen_before=0)
         assert fold(order, Tape().body(recording, via="replay").frames).parts == ()
 
 
@@ -58,7 +58,9 @@ def test_cut_anywhere_and_only_the_rest_is_sent(recording: Recording) -> None:
     whole = content(folded(recording))
     pieces = len(recording.pieces)
     for at in range(1, pieces, max(1, pieces // 40)):
-        tape = Tape().body(recording, until=at).note(Note.OPENED, **{**recording.opened, "via": "subscribe"})
+        tape = (
+            Tape().body(recording, until=at).note(Marker.OPENED, **{**recording.opened, "via": "subscribe"})
+        )
         for piece in recording.pieces[at:]:
             tape.take(piece)
-        assert content(folded(recording, tape.note(Note.CLOSED, clean=True))) == whole
+        assert content(folded(recording, tape.note(Marker.CLOSED, clean=True))) == whole

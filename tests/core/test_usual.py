@@ -15,12 +15,12 @@ from handinger_tui.core.money.typical_cost import (
     CHIP_CELLS,
     ENOUGH,
     Spread,
-    Usual,
+    TypicalCost,
     quantile,
     rough,
     spread,
-    usual_chip,
-    usual_text,
+    typical_cost_chip,
+    typical_cost_text,
 )
 
 amounts = st.decimals(min_value=0, max_value=10**20, places=12)
@@ -77,56 +77,68 @@ USUAL = of("0.01", "0.02", "0.04", "0.09", "0.2")
 @pytest.mark.parametrize(
     ("usual", "text"),
     [
-        (Usual("high"), "no history at high yet"),
-        (Usual("high", of(None, None, None)), "3 turns at high, cost not reported"),
-        (Usual("high", of("0.04213")), "1 turn so far: $0.04213"),
-        (Usual("high", of("0.04", None, None)), "1 turn so far: $0.04, 2 more not reported"),
-        (Usual("high", of("0.02", "0.05", "0.09")), "3 turns so far: $0.02–$0.09"),
-        (Usual("high", of("0.02", "0.02")), "2 turns so far: $0.02"),
-        (Usual("high", USUAL), "usually $0.02–$0.09 (median $0.04, 5 turns)"),
+        (TypicalCost("high"), "no history at high yet"),
+        (TypicalCost("high", of(None, None, None)), "3 turns at high, cost not reported"),
+        (TypicalCost("high", of("0.04213")), "1 turn so far: $0.04213"),
+        (TypicalCost("high", of("0.04", None, None)), "1 turn so far: $0.04, 2 more not reported"),
+        (TypicalCost("high", of("0.02", "0.05", "0.09")), "3 turns so far: $0.02–$0.09"),
+        (TypicalCost("high", of("0.02", "0.02")), "2 turns so far: $0.02"),
+        (TypicalCost("high", USUAL), "usually $0.02–$0.09 (median $0.04, 5 turns)"),
         (
-            Usual("high", of("0.01", "0.02", "0.04", "0.09", "0.2", None, None)),
+            TypicalCost("high", of("0.01", "0.02", "0.04", "0.09", "0.2", None, None)),
             "usually $0.02–$0.09 (median $0.04, 5 turns, 2 more not reported)",
         ),
-        (Usual("high", USUAL, everywhere=True), "other workers usually $0.02–$0.09 (median $0.04, 5 turns)"),
-        (Usual("high", of("0.02", "0.09"), everywhere=True), "other workers, 2 turns so far: $0.02–$0.09"),
-        (Usual("high", of(None), everywhere=True), "on other workers 1 turn at high, cost not reported"),
         (
-            Usual("high", of(*[None] * 5), of("1", "2", "4", "9", "20")),
+            TypicalCost("high", USUAL, everywhere=True),
+            "other workers usually $0.02–$0.09 (median $0.04, 5 turns)",
+        ),
+        (
+            TypicalCost("high", of("0.02", "0.09"), everywhere=True),
+            "other workers, 2 turns so far: $0.02–$0.09",
+        ),
+        (
+            TypicalCost("high", of(None), everywhere=True),
+            "on other workers 1 turn at high, cost not reported",
+        ),
+        (
+            TypicalCost("high", of(*[None] * 5), of("1", "2", "4", "9", "20")),
             "usually 2–9 credits (median 4 credits, 5 turns)",
         ),
-        (Usual("high", of("0.5"), of("1", "2", "4", "9", "20")), "1 turn so far: $0.50"),
-        (Usual("hi\x1b[31m\ngh"), "no history at hi[31m gh yet"),
+        (TypicalCost("high", of("0.5"), of("1", "2", "4", "9", "20")), "1 turn so far: $0.50"),
+        (TypicalCost("hi\x1b[31m\ngh"), "no history at hi[31m gh yet"),
     ],
 )
-def test_the_usual_range_in_words(usual: Usual, text: str) -> None:
-    assert usual_text(usual) == text
+def test_the_usual_range_in_words(usual: TypicalCost, text: str) -> None:
+    assert typical_cost_text(usual) == text
 
 
 @pytest.mark.parametrize(
     ("usual", "text"),
     [
-        (Usual("high"), "no history"),
-        (Usual("high", of(None)), "cost not reported"),
-        (Usual("high", of("0.04")), "$0.04 (1 turn)"),
-        (Usual("high", of("0.02", "0.05", "0.09")), "$0.02–0.09 (3 turns)"),
-        (Usual("high", USUAL), "~$0.04 ($0.02–0.09)"),
-        (Usual("high", USUAL, everywhere=True), "~$0.04 elsewhere"),
-        (Usual("high", of(), of("1", "2", "4", "9", "20")), "~4 credits (2–9)"),
-        (Usual("high", of("0.0012", "0.0013", "0.0042", "0.0099", "0.0099")), "~$0.0042 ($0.0013–0.0099)"),
-        (Usual("high", of(*["1e30"] * 5)), "~>$999T (>$999T)"),
+        (TypicalCost("high"), "no history"),
+        (TypicalCost("high", of(None)), "cost not reported"),
+        (TypicalCost("high", of("0.04")), "$0.04 (1 turn)"),
+        (TypicalCost("high", of("0.02", "0.05", "0.09")), "$0.02–0.09 (3 turns)"),
+        (TypicalCost("high", USUAL), "~$0.04 ($0.02–0.09)"),
+        (TypicalCost("high", USUAL, everywhere=True), "~$0.04 elsewhere"),
+        (TypicalCost("high", of(), of("1", "2", "4", "9", "20")), "~4 credits (2–9)"),
+        (
+            TypicalCost("high", of("0.0012", "0.0013", "0.0042", "0.0099", "0.0099")),
+            "~$0.0042 ($0.0013–0.0099)",
+        ),
+        (TypicalCost("high", of(*["1e30"] * 5)), "~>$999T (>$999T)"),
     ],
 )
-def test_the_chip(usual: Usual, text: str) -> None:
-    assert usual_chip(usual) == text
+def test_the_chip(usual: TypicalCost, text: str) -> None:
+    assert typical_cost_chip(usual) == text
 
 
 @given(st.lists(st.none() | amounts, max_size=8), st.lists(st.none() | amounts, max_size=8), st.booleans())
 def test_the_chip_is_short_and_tells_no_zero_that_is_none(
     usd: list[Decimal | None], credits_used: list[Decimal | None], everywhere: bool
 ) -> None:
-    usual = Usual("standard", spread(usd), spread(credits_used), everywhere)
-    chip, text = usual_chip(usual), usual_text(usual)
+    usual = TypicalCost("standard", spread(usd), spread(credits_used), everywhere)
+    chip, text = typical_cost_chip(usual), typical_cost_text(usual)
     assert len(chip) <= CHIP_CELLS
     known = usual.usd.known or usual.credits.known
     assert ("no history" in chip) == (not known and not usual.usd.unknown)
@@ -162,4 +174,4 @@ def test_rough_credits() -> None:
     assert rough(Decimal("12.50"), Unit.CREDITS) == "12.5 credits"
     assert rough(Decimal(0), Unit.CREDITS) == "0 credits"
     assert rough(Decimal(1), Unit.CREDITS) == "1 credit"
-    assert usual_text(Usual("high", of(), of("1", "9"))) == "2 turns so far: 1–9 credits"
+    assert typical_cost_text(TypicalCost("high", of(), of("1", "9"))) == "2 turns so far: 1–9 credits"

@@ -6,10 +6,10 @@ import pytest
 
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.turns.reducer import advance
-from handinger_tui.core.turns.turn import Order, Turn
+from handinger_tui.core.turns.turn import Turn, TurnRequest
 
-FRESH = Turn(Order("turn_1", "hello", 0))
-KNOWN = Turn(Order("turn_1", "hello", 0, worker_id="w_asked"))
+FRESH = Turn(TurnRequest("turn_1", "hello", 0))
+KNOWN = Turn(TurnRequest("turn_1", "hello", 0, worker_id="w_asked"))
 
 
 @pytest.mark.parametrize(

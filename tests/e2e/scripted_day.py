@@ -13,10 +13,10 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from handinger_tui.core.stream.frames import Frame, Framing, Look, Note
+from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import Order, Trigger
+from handinger_tui.core.turns.turn import Trigger, TurnRequest
 from handinger_tui.ledger.ledger import Ledger
 
 BEGIN = int(datetime(2026, 11, 24, 14, 0).astimezone().timestamp() * 1000)
@@ -112,20 +112,23 @@ class Desk:
 
     async def turn(self, said: Said, text: str | None, at_ms: int) -> None:
         """Order, frames and settling of a turn; `text` is the Worker that was read after it."""
-        order = Order(
+        order = TurnRequest(
             said.turn_id, "hello", at_ms - 60_000, None if said.made_worker else self.worker,
             said.budget, trigger=Trigger(said.trigger),
         )  # fmt: skip
         # A turn belongs to the day on which it was sent.
         said.charged_ms = order.created_ms
         await self._ledger.open_turn(self.session, order)
-        frames = [] if said.before is None else [_json(said.before, Look.BEFORE)]
-        frames += [_note(Note.SENDING, {"worker_id": order.worker_id})]
+        frames = [] if said.before is None else [_json(said.before, ReadReason.BEFORE)]
+        frames += [_note(Marker.SENDING, {"worker_id": order.worker_id})]
         if text is not None:
             said.reads.append(text)
             opened = {"via": "post", "status": 200, "content_type": "application/json"}
-            frames += [_note(Note.OPENED, {**opened, "worker_id": self.worker}), _json(text, Look.AFTER)]
-            frames.append(_note(Note.CLOSED, {"clean": True}))
+            frames += [
+                _note(Marker.OPENED, {**opened, "worker_id": self.worker}),
+                _json(text, ReadReason.AFTER),
+            ]
+            frames.append(_note(Marker.CLOSED, {"clean": True}))
         await self._close(order, [*frames, _settled(said.status)], at_ms)
 
     async def finish(self, said: Said, text: str, at_ms: int) -> None:
@@ -135,11 +138,14 @@ class Desk:
         turn = next(turn for turn in self.session.turns if turn.turn_id == said.turn_id)
         old = await self._ledger.frames(said.turn_id)
         await self._close(
-            turn.order, [_note(Note.WATCHING, {}), _json(text, Look.AFTER), _settled("completed")], at_ms, old
+            turn.order,
+            [_note(Marker.WATCHING, {}), _json(text, ReadReason.AFTER), _settled("completed")],
+            at_ms,
+            old,
         )
 
     async def _close(
-        self, order: Order, new: list[Frame], at_ms: int, old: list[Frame] | None = None
+        self, order: TurnRequest, new: list[Frame], at_ms: int, old: list[Frame] | None = None
     ) -> None:
         first = len(old or ())
         dated = [frame._replace(seq=first + at, at_ms=at_ms) for at, frame in enumerate(new)]
@@ -149,16 +155,16 @@ class Desk:
         await self._ledger.close_turn(self.session, order.turn_id)
 
 
-def _json(text: str, look: Look) -> Frame:
+def _json(text: str, look: ReadReason) -> Frame:
     return Frame(0, 0, Framing.JSON, text, look)
 
 
-def _note(note: Note, data: dict[str, object]) -> Frame:
+def _note(note: Marker, data: dict[str, object]) -> Frame:
     return Frame(0, 0, Framing.NOTE, json.dumps(data), note)
 
 
 def _settled(status: str) -> Frame:
-    return _note(Note.SETTLED, {"status": status, "recovered": False, "fault": None})
+    return _note(Marker.SETTLED, {"status": status, "recovered": False, "fault": None})
 
 
 @dataclass

@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.core.money.limits import Scope, Unit
-from handinger_tui.core.money.spending import By, Which
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.limit_service import Purse
+from handinger_tui.ledger.limit_service import LimitService
 from handinger_tui.local.serving import LocalServer
 from tests.e2e.runner import Ran, run
 
@@ -121,7 +121,7 @@ def test_a_limit_typed_in_the_app_counts_here_too(desk: Desk) -> None:
     async def type_limit() -> None:
         ledger = Ledger(desk.database)
         await ledger.start()
-        purse = Purse(ledger, [], [], simulated=False, now_ms=lambda: time.time_ns() // 1_000_000)
+        purse = LimitService(ledger, [], [], simulated=False, now_ms=lambda: time.time_ns() // 1_000_000)
         (row,) = await ledger.sessions(1)
         session = await ledger.load(row.session_id) or Session("", 0)
         await purse.set_limit(session, Scope.WORKER, Unit.USD, Decimal("0.0001"))
@@ -156,8 +156,8 @@ def test_another_program_sees_the_spending_within_a_second(desk: Desk) -> None:
             await asyncio.sleep(0.05)
             if not await ledger.changed():
                 continue
-            (whole,) = await ledger.buckets(By.TRIGGER, Which())
-            rows = await ledger.charges(Which())
+            (whole,) = await ledger.buckets(GroupBy.TRIGGER, ChargeFilter())
+            rows = await ledger.charges(ChargeFilter())
             late = max(late, time.time_ns() // 1_000_000 - rows[-1].at_ms)
             seen.append(whole.usd.known or Decimal(0))
         running.communicate()

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.cli.paths import Places
-from handinger_tui.cli.wiring import Parts, RandomIds, SystemClock, wired
+from handinger_tui.cli.paths import Paths
+from handinger_tui.cli.wiring import RandomIds, Services, SystemClock, wired
 from handinger_tui.core.evidence.sources_and_files import files_of, sources_of
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.engine.engine import Engine, Home
+from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.settings import Flags, Settings, load
 
@@ -29,11 +29,11 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
     return load(Flags(local=True), {"HANDINGER_POLL_INTERVAL": "0.05"})
 
 
-def places(folder: Path) -> Places:
-    return Places(folder / "config.toml", folder / "history.db", folder)
+def places(folder: Path) -> Paths:
+    return Paths(folder / "config.toml", folder / "history.db", folder)
 
 
-async def sent(parts: Parts, *prompts: str) -> Session:
+async def sent(parts: Services, *prompts: str) -> Session:
     session = parts.engine.new_session(parts.base_url)
     for prompt in prompts:
         await parts.engine.send(session.session_id, prompt)
@@ -96,7 +96,7 @@ async def test_a_turn_watched_from_elsewhere_reads_the_same(
             ledger = Ledger(None)
             await ledger.start()
             stack.push_async_callback(ledger.aclose)
-            home = Home(parts.base_url)
+            home = ServiceContext(parts.base_url)
             engine = Engine(parts.client, ledger, SystemClock(), RandomIds(), home=home)
             stack.push_async_callback(engine.aclose)
             other = await engine.adopt(engine.new_session(parts.base_url, worker_id).session_id)

@@ -10,26 +10,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from handinger_tui.core.errors import ApiError, LedgerError, NoHistory
-from handinger_tui.core.stream.frames import Frame, Framing, Piece, Via
+from handinger_tui.core.stream.frames import Frame, Framing, RawFrame, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.remote_turn import RemoteTurn
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import Order, TurnStatus
-from handinger_tui.engine.engine import Engine, Home
-from handinger_tui.engine.ports import Purse
-from handinger_tui.engine.retry_policy import Patience
+from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
+from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.ports import LimitReader
+from handinger_tui.engine.retry_policy import RetryPolicy
 
-Script = list[Piece | ApiError | asyncio.Event]
+Script = list[RawFrame | ApiError | asyncio.Event]
 
 
-def sse(**chunk: Any) -> Piece:
+def sse(**chunk: Any) -> RawFrame:
     """One event of the UI message stream."""
-    return Piece(Framing.SSE, json.dumps(chunk))
+    return RawFrame(Framing.SSE, json.dumps(chunk))
 
 
 PLACE = "https://example.test"
-DONE = Piece(Framing.SSE, "[DONE]")
+DONE = RawFrame(Framing.SSE, "[DONE]")
 
 
 def says(*deltas: str, message_id: str = "msg_1", end: bool = True) -> Script:
@@ -65,16 +65,16 @@ class FakeReply:
     """A reply that plays a script: pieces, a final error, or an event to wait for."""
 
     script: Script
-    via: Via = Via.POST
+    via: StreamRoute = StreamRoute.POST
     http_status: int = 200
     content_type: str = "text/event-stream"
     encoding: str = "ai-ui"
     worker_id: str | None = "w1"
     dropped: int = 0
 
-    async def pieces(self) -> AsyncGenerator[Piece, None]:
+    async def pieces(self) -> AsyncGenerator[RawFrame, None]:
         for step in self.script:
-            if isinstance(step, Piece):
+            if isinstance(step, RawFrame):
                 yield step
             elif isinstance(step, asyncio.Event):
                 await step.wait()
@@ -89,13 +89,13 @@ class FakeApi:
     starts: list[Script | ApiError | FakeReply] = field(default_factory=list)
     follows: list[Script | ApiError] = field(default_factory=list)
     workers: list[str | ApiError] = field(default_factory=list)
-    posts: list[Order] = field(default_factory=list)
+    posts: list[TurnRequest] = field(default_factory=list)
     reads: int = 0
-    on_post: Callable[[Order], None] = lambda _order: None
+    on_post: Callable[[TurnRequest], None] = lambda _order: None
 
     @asynccontextmanager
     async def start_turn(
-        self, order: Order, departed: Callable[[], None] = lambda: None
+        self, order: TurnRequest, departed: Callable[[], None] = lambda: None
     ) -> AsyncIterator[FakeReply]:
         departed()
         self.posts.append(order)
@@ -106,7 +106,7 @@ class FakeApi:
         yield step if isinstance(step, FakeReply) else FakeReply(step)
 
     @asynccontextmanager
-    async def follow(self, worker_id: str, via: Via) -> AsyncIterator[FakeReply]:
+    async def follow(self, worker_id: str, via: StreamRoute) -> AsyncIterator[FakeReply]:
         step = self.follows.pop(0)
         if isinstance(step, ApiError):
             raise step
@@ -125,7 +125,7 @@ class FakeApi:
 class FakeLog:
     """A log in memory that can refuse to write."""
 
-    orders: dict[str, Order] = field(default_factory=dict)
+    orders: dict[str, TurnRequest] = field(default_factory=dict)
     stored: dict[str, list[Frame]] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     closed: list[str] = field(default_factory=list)
@@ -139,7 +139,7 @@ class FakeLog:
         self.no_history = None
 
     async def open_turn(
-        self, session: Session, order: Order, replaces: tuple[str, Frame] | None = None
+        self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
     ) -> None:
         if self.refuses is not None:
             raise self.refuses
@@ -183,14 +183,14 @@ class FakeLog:
                 self.closed.append(turn.order.turn_id)
         return await self.load(session.session_id) or session
 
-    def place_of(self, order: Order) -> tuple[str | None, str, int]:
+    def place_of(self, order: TurnRequest) -> tuple[str | None, str, int]:
         """Which message of which worker an order is."""
         return order.worker_id, order.prompt, order.seen_before or 0
 
     async def frames(self, turn_id: str) -> list[Frame]:
         return list(self.stored[turn_id])
 
-    async def unsettled(self) -> list[tuple[Session, Order]]:
+    async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
         return [
             (self.sessions[session_id], self.orders[turn_id])
             for session_id, turn_ids in self.home.items()
@@ -273,13 +273,13 @@ def rig(
     api: FakeApi,
     *,
     worker_id: str | None = "w1",
-    patience: Patience | None = None,
-    purse: Purse | None = None,
+    patience: RetryPolicy | None = None,
+    purse: LimitReader | None = None,
     clock: FakeClock | None = None,
 ) -> Rig:
     """An engine on fakes."""
     log, clock = FakeLog(), clock or FakeClock()
-    calm = patience or Patience(money_interval=None)
-    engine = Engine(api, log, clock, FakeIds(), calm, home=Home(PLACE), purse=purse)
+    calm = patience or RetryPolicy(money_interval=None)
+    engine = Engine(api, log, clock, FakeIds(), calm, home=ServiceContext(PLACE), purse=purse)
     session = engine.new_session(PLACE, worker_id)
     return Rig(api, log, clock, engine, session.session_id)

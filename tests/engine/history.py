@@ -11,17 +11,17 @@ from typing import Any, Protocol
 from handinger_tui.core.errors import Damaged
 from handinger_tui.core.money.amounts import Total
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
-from handinger_tui.core.stream.frames import Frame, Note
+from handinger_tui.core.stream.frames import Frame, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import Order, TurnStatus
+from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
 from tests.engine.doors import Door, Doors
 
 
 class Witness(Protocol):
     """Who is to know of what is written and read."""
 
-    def storing(self, session: Session, order: Order) -> None: ...
+    def storing(self, session: Session, order: TurnRequest) -> None: ...
     def appending(self, turn_id: str, frame: Frame, expected: int | None) -> None: ...
     def ending(self, turn_id: str) -> None: ...
     def measured(self, session_id: str, asked_at: int, *, allowed: bool) -> None: ...
@@ -34,7 +34,7 @@ class History:
 
     doors: Doors
     witness: Witness
-    orders: dict[str, Order] = field(default_factory=dict)
+    orders: dict[str, TurnRequest] = field(default_factory=dict)
     stored: dict[str, list[Frame]] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     turns: dict[str, list[str]] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class History:
         )
 
     async def open_turn(
-        self, session: Session, order: Order, replaces: tuple[str, Frame] | None = None
+        self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
     ) -> None:
         await self.doors.go_through(Door.OPEN_TURN)
         if replaces is not None:
@@ -88,7 +88,7 @@ class History:
         self.witness.appending(turn_id, frame, None if frames is None else len(frames))
         if frames is not None:
             frames.append(frame)
-        if frame.event == Note.WATCHING:
+        if frame.event == Marker.WATCHING:
             self.closed.discard(turn_id)
 
     async def flush(self) -> None:
@@ -128,7 +128,7 @@ class History:
         All texts of a world differ: a turn with the same text is the same turn.
         """
         await self.doors.go_through(Door.ADOPT)
-        entered: list[tuple[Order, tuple[Frame, ...]]] = []
+        entered: list[tuple[TurnRequest, tuple[Frame, ...]]] = []
         for order, frames, _name in turns:
             if any(own.prompt == order.prompt for own in self.orders.values()):
                 entered.clear()
@@ -139,7 +139,7 @@ class History:
             self.enter(session, order, frames)
         return self._loaded(session.session_id) or session
 
-    def enter(self, session: Session, order: Order, frames: Sequence[Frame]) -> None:
+    def enter(self, session: Session, order: TurnRequest, frames: Sequence[Frame]) -> None:
         """A whole turn of which nobody here saw anything."""
         self.sessions.setdefault(session.session_id, session)
         self.turns.setdefault(session.session_id, []).append(order.turn_id)
@@ -154,7 +154,7 @@ class History:
         await self.doors.go_through(Door.FRAMES)
         return list(self.stored[turn_id])
 
-    async def unsettled(self) -> list[tuple[Session, Order]]:
+    async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
         await self.doors.go_through(Door.UNSETTLED)
         return [
             (replace(self.sessions[session_id], turns=()), self.orders[turn_id])

@@ -14,7 +14,7 @@ from typing import Final
 
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import FREE, Order, TurnStatus
+from handinger_tui.core.turns.turn import FREE, TurnRequest, TurnStatus
 
 
 class Promise(StrEnum):
@@ -214,7 +214,7 @@ class Watchman:
         return pending or self._shown(session_id).busy
 
     # -- what the history sees -----------------------------------------------------------
-    def storing(self, session: Session, order: Order) -> None:
+    def storing(self, session: Session, order: TurnRequest) -> None:
         """An order is written."""
         self.note("stored", f"{order.turn_id} {order.prompt!r}")
         for message in self.messages:
@@ -242,7 +242,7 @@ class Watchman:
             self.talk(session_id).allowed_at = max(asked_at, self.talk(session_id).allowed_at)
 
     # -- what the service sees -----------------------------------------------------------
-    def posting(self, order: Order) -> None:
+    def posting(self, order: TurnRequest) -> None:
         """A POST leaves."""
         at = self.note("POST", f"{order.turn_id} {order.prompt!r} to {order.worker_id}")
         self.posts.append(order.prompt)
@@ -261,13 +261,13 @@ class Watchman:
         self._check_approval(message, order)
         message.posted_at = at
 
-    def _check_target(self, message: Message, order: Order) -> None:
+    def _check_target(self, message: Message, order: TurnRequest) -> None:
         shown = self._shown(message.session_id).worker_id
         kept = order.worker_id == shown and message.worker_id in {None, order.worker_id}
         detail = f"{order.prompt!r} to {order.worker_id}; showed {message.worker_id}, shows {shown}"
         self.expect(Promise.TARGET, kept, detail)
 
-    def _check_order(self, message: Message, order: Order) -> None:
+    def _check_order(self, message: Message, order: TurnRequest) -> None:
         for other in self.messages:
             late = other.session_id == message.session_id and other.sent_at > message.sent_at
             holds = self.talk(message.session_id).holds
@@ -276,7 +276,7 @@ class Watchman:
             overtook = late and other.posted_at is not None and not may
             self.expect(Promise.ORDER, not overtook, f"{other.texts[-1]!r} before {order.prompt!r}")
 
-    def _check_approval(self, message: Message, order: Order) -> None:
+    def _check_approval(self, message: Message, order: TurnRequest) -> None:
         talk = self.talk(message.session_id)
         approved = any(at > talk.held_at for at in (message.sent_at, *talk.approvals))
         self.expect(Promise.HELD, approved, f"{order.prompt!r} was held by {talk.held_by}")

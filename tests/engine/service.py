@@ -11,9 +11,9 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Protocol
 
-from handinger_tui.core.stream.frames import Framing, Piece, Via
+from handinger_tui.core.stream.frames import Framing, RawFrame, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
-from handinger_tui.core.turns.turn import Order
+from handinger_tui.core.turns.turn import TurnRequest
 from tests.engine.doors import Door, Doors
 
 PRICE = Decimal("0.25")
@@ -80,14 +80,14 @@ def _message(message_id: str, role: str, text: str) -> dict[str, Any]:
     return {"id": message_id, "role": role, "parts": [{"type": "text", "text": text}]}
 
 
-class Body(AsyncGenerator[Piece, None]):
+class Body(AsyncGenerator[RawFrame, None]):
     """A body that is read: the answer from its start, at the worker's pace, or one whole Worker."""
 
-    def __init__(self, doors: Doors, job: Job, pieces: list[Piece]) -> None:
+    def __init__(self, doors: Doors, job: Job, pieces: list[RawFrame]) -> None:
         self._doors, self._job, self._pieces = doors, job, pieces
         self._words = 0
 
-    async def asend(self, value: None) -> Piece:
+    async def asend(self, value: None) -> RawFrame:
         await self._doors.go_through(Door.PIECE)
         if not self._pieces:
             raise StopAsyncIteration
@@ -97,25 +97,25 @@ class Body(AsyncGenerator[Piece, None]):
             self._job.words = max(self._job.words, self._words)
         return piece
 
-    async def athrow(self, error: Any, *_details: Any) -> Piece:
+    async def athrow(self, error: Any, *_details: Any) -> RawFrame:
         await asyncio.sleep(0)
         raise error
 
 
-def streamed(job: Job) -> list[Piece]:
+def streamed(job: Job) -> list[RawFrame]:
     """The answer as events."""
     chunks: list[dict[str, Any]] = [{"type": "start", "messageId": f"a{job.number}"}]
     chunks.append({"type": "text-start", "id": "t"})
     chunks += [{"type": "text-delta", "id": "t", "delta": word} for word in WORDS]
     chunks += [{"type": "text-end", "id": "t"}, {"type": "finish", "finishReason": "stop"}]
-    return [Piece(Framing.SSE, json.dumps(chunk)) for chunk in chunks]
+    return [RawFrame(Framing.SSE, json.dumps(chunk)) for chunk in chunks]
 
 
 @dataclass
 class Reply:
     """A response that is open: somebody watches."""
 
-    via: Via
+    via: StreamRoute
     body: Body
     worker_id: str | None
     content_type: str = "text/event-stream"
@@ -123,14 +123,14 @@ class Reply:
     http_status: int = 200
     dropped: int = 0
 
-    def pieces(self) -> AsyncGenerator[Piece, None]:
+    def pieces(self) -> AsyncGenerator[RawFrame, None]:
         return self.body
 
 
 class Witness(Protocol):
     """Who is to know of requests. `opening` gives what `closing` gets back."""
 
-    def posting(self, order: Order) -> None: ...
+    def posting(self, order: TurnRequest) -> None: ...
     def opening(self, worker_id: str | None, turn_id: str = "") -> str: ...
     def closing(self, session_id: str) -> None: ...
 
@@ -179,7 +179,7 @@ class Service:
         """The worker of that id; made where there is none."""
         return self.workers.setdefault(worker_id, RemoteWorker(worker_id))
 
-    async def _take(self, order: Order, departed: Callable[[], None]) -> Reply:
+    async def _take(self, order: TurnRequest, departed: Callable[[], None]) -> Reply:
         """A POST on its way to the worker, and the beginning of the answer."""
         await self.doors.go_through(Door.CONNECT)
         departed()
@@ -189,20 +189,20 @@ class Service:
         job = worker.ask(order.prompt)
         await self.doors.go_through(Door.ANSWER)
         if self._streams:
-            return Reply(Via.POST, Body(self.doors, job, streamed(job)), worker.worker_id)
-        whole = Body(self.doors, job, [Piece(Framing.JSON, worker.body())])
-        return Reply(Via.POST, whole, worker.worker_id, "application/json", "")
+            return Reply(StreamRoute.POST, Body(self.doors, job, streamed(job)), worker.worker_id)
+        whole = Body(self.doors, job, [RawFrame(Framing.JSON, worker.body())])
+        return Reply(StreamRoute.POST, whole, worker.worker_id, "application/json", "")
 
-    async def _show(self, worker_id: str, via: Via) -> Reply:
+    async def _show(self, worker_id: str, via: StreamRoute) -> Reply:
         await self.doors.go_through(Door.FOLLOW)
         job = self.worker(worker_id).jobs[-1]
         return Reply(via, Body(self.doors, job, streamed(job)), worker_id)
 
     # -- the port ------------------------------------------------------------------
-    def start_turn(self, order: Order, departed: Callable[[], None] = lambda: None) -> Opening:
+    def start_turn(self, order: TurnRequest, departed: Callable[[], None] = lambda: None) -> Opening:
         return Opening(self, partial(self._take, order, departed), (order.worker_id, order.turn_id))
 
-    def follow(self, worker_id: str, via: Via) -> Opening:
+    def follow(self, worker_id: str, via: StreamRoute) -> Opening:
         return Opening(self, partial(self._show, worker_id, via), (worker_id, ""))
 
     async def read_worker(self, worker_id: str) -> WorkerBody:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from random import Random
 
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.stream.frames import Frame, Framing, Look, Note
-from handinger_tui.core.turns.turn import Order, TurnStatus
+from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
+from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
 from tests.engine.doors import FAULTS, Door
 from tests.engine.ending import discard, finish
 from tests.engine.history import Limits
@@ -190,9 +190,9 @@ class Story:
         while not job.done:
             job.work()
         if ours:
-            order = Order(f"other_{text}", text, 0, worker.worker_id, seen_before=0)
+            order = TurnRequest(f"other_{text}", text, 0, worker.worker_id, seen_before=0)
             end = dump({"status": TurnStatus.COMPLETED, "recovered": False, "fault": None})
-            look = Frame(0, 0, Framing.JSON, worker.body(), Look.AFTER)
-            world.history.enter(session, order, (look, Frame(1, 0, Framing.NOTE, end, Note.SETTLED)))
+            look = Frame(0, 0, Framing.JSON, worker.body(), ReadReason.AFTER)
+            world.history.enter(session, order, (look, Frame(1, 0, Framing.NOTE, end, Marker.SETTLED)))
         for _ in range(self.random.randint(0, 2)):
             world.act("adopt", session_id)

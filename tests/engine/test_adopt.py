@@ -7,15 +7,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from handinger_tui.core.stream.frames import Frame, Framing, Look
+from handinger_tui.core.stream.frames import Frame, Framing, ReadReason
 from handinger_tui.core.stream.worker_snapshot import body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Order
+from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.core.turns.worker_reconciliation import slim_worker
 from handinger_tui.engine.adoption import adopted_turns
-from handinger_tui.engine.engine import Engine, Home
-from handinger_tui.engine.retry_policy import Patience
+from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.retry_policy import RetryPolicy
 from handinger_tui.ledger.ledger import Ledger
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, says
 
@@ -53,15 +53,15 @@ def test_each_of_many_equal_prompts_has_its_own_answer() -> None:
 
 def test_a_reading_of_one_of_many_equal_prompts_is_stored_with_one() -> None:
     body = body_of(scheduled(200))
-    order = Order("t", LONG, 0, "w1", seen_before=150)
+    order = TurnRequest("t", LONG, 0, "w1", seen_before=150)
     stored = slim_worker(body, order)
     assert len(stored) < 2 * len(LONG)
-    assert fold(order, [Frame(0, 0, Framing.JSON, stored, Look.AFTER)]).text == "answer 150"
+    assert fold(order, [Frame(0, 0, Framing.JSON, stored, ReadReason.AFTER)]).text == "answer 150"
     # As older versions stored it: a copy of each.
     older = json.loads(stored)
     prompt = {"role": "user", "parts": [{"type": "text", "text": LONG}]}
     older["messages"][:1] = [prompt] * 151
-    assert fold(order, [Frame(0, 0, Framing.JSON, json.dumps(older), Look.AFTER)]).text == "answer 150"
+    assert fold(order, [Frame(0, 0, Framing.JSON, json.dumps(older), ReadReason.AFTER)]).text == "answer 150"
 
 
 def test_a_name_that_all_messages_have_is_the_name_of_none() -> None:
@@ -85,8 +85,8 @@ class NamedIds:
 
 
 def program(name: str, log: Ledger, api: FakeApi) -> Engine:
-    calm = Patience(money_interval=None)
-    return Engine(api, log, FakeClock(), NamedIds(name), calm, home=Home(PLACE))
+    calm = RetryPolicy(money_interval=None)
+    return Engine(api, log, FakeClock(), NamedIds(name), calm, home=ServiceContext(PLACE))
 
 
 async def started(path: Path) -> Ledger:

@@ -16,7 +16,7 @@ from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, Scope, S
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Fault, Kind, TurnStatus
 from handinger_tui.engine.holds import HoldReason
-from handinger_tui.engine.retry_policy import Patience
+from handinger_tui.engine.retry_policy import RetryPolicy
 from tests.engine.fakes import DONE, FakeApi, FakeReply, Rig, Script, StillClock, rig, says, sse, worker
 
 START = worker("", prompt="earlier", usage={"costUsd": 0})
@@ -45,7 +45,7 @@ def priced(text: str, prompt: str, usd: float, *, busy: bool = False) -> str:
     return worker(text, prompt=prompt, busy=busy, usage={"costUsd": usd})
 
 
-def box_with(purse: SessionPurse, *costs: float, patience: Patience | None = None) -> Rig:
+def box_with(purse: SessionPurse, *costs: float, patience: RetryPolicy | None = None) -> Rig:
     """A worker whose total stands at `costs`, one after each turn "q1", "q2" …"""
     starts = [says(f"a{at}") for at in range(1, len(costs) + 1)]
     workers = [START]
@@ -133,7 +133,7 @@ async def test_what_runs_is_written_and_counted_while_it_runs() -> None:
     growing = [priced("", "q1", usd, busy=True) for usd in (0.1, 0.85, 1.1)]
     api = FakeApi(starts=[script], workers=[START, *growing, priced("a", "q1", 1.2)])
     # Nobody asked for polls; a limit alone brings them.
-    box = rig(api, purse=purse, patience=Patience(money_interval=None))
+    box = rig(api, purse=purse, patience=RetryPolicy(money_interval=None))
     told: list[State] = []
 
     def changed(_session_id: str) -> None:

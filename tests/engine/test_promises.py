@@ -10,7 +10,7 @@ import pytest
 
 from handinger_tui.core.stream.frames import Frame, Framing
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Order, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 from tests.engine.ending import finish
 from tests.engine.history import Limits
 from tests.engine.promises import Fate, Message, Promise
@@ -24,12 +24,12 @@ def calm_world(*, limited: bool = False) -> World:
     return World(OldestFirst(), Setting(limited=limited))
 
 
-def written(world: World) -> tuple[Message, Order]:
+def written(world: World) -> tuple[Message, TurnRequest]:
     """A message that is stored and not yet POSTed, and its order."""
     at = world.watchman.acting("send", world.sessions[0])
     text = world.new_text()
     message = world.watchman.sending(world.sessions[0], text, at, held=False)
-    order = Order(f"turn of {text}", text, 0, "w0")
+    order = TurnRequest(f"turn of {text}", text, 0, "w0")
     world.watchman.storing(world.session(world.sessions[0]), order)
     message.fate = Fate.RETURNED
     return message, order
@@ -54,17 +54,17 @@ def post_what_was_taken_back(world: World) -> None:
 
 
 def post_what_is_not_stored(world: World) -> None:
-    world.watchman.posting(Order("turn_9", "nobody wrote this", 0, "w0"))
+    world.watchman.posting(TurnRequest("turn_9", "nobody wrote this", 0, "w0"))
 
 
 def post_to_another_worker(world: World) -> None:
     _, order = written(world)
-    world.watchman.posting(Order(order.turn_id, order.prompt, 0, "w7"))
+    world.watchman.posting(TurnRequest(order.turn_id, order.prompt, 0, "w7"))
 
 
 def post_another_text(world: World) -> None:
     _, order = written(world)
-    world.watchman.posting(Order(order.turn_id, "another text", 0, "w0"))
+    world.watchman.posting(TurnRequest(order.turn_id, "another text", 0, "w0"))
 
 
 def post_the_later_one_first(world: World) -> None:
@@ -172,7 +172,7 @@ def end_without_closing(world: World) -> None:
 def store_it_twice(world: World) -> None:
     session = world.session(world.sessions[0])
     for turn_id in ("turn_8", "turn_9"):
-        world.history.enter(session, Order(turn_id, "from elsewhere", 0, "w0"), ())
+        world.history.enter(session, TurnRequest(turn_id, "from elsewhere", 0, "w0"), ())
 
 
 def fail_unheard(world: World) -> None:
@@ -223,7 +223,7 @@ def test_a_text_is_given_back_once() -> None:
     message = world.watchman.messages[0]
     world.engine.withdraw = give_back  # type: ignore[method-assign] # it gives it back each time
     for _ in range(2):
-        world.withdraw(session_id, Turn(Order(message.turn_id, message.texts[0], 0)))
+        world.withdraw(session_id, Turn(TurnRequest(message.turn_id, message.texts[0], 0)))
         world.run(5)
     assert Promise.GIVEN_BACK in {broken for broken, _ in world.watchman.broken}
 

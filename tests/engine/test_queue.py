@@ -12,9 +12,9 @@ import pytest
 from handinger_tui.core.errors import Locked, NoRoom
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Order, TurnStatus
-from handinger_tui.engine.engine import Busy, Engine, Hold, HoldReason, Home
-from handinger_tui.engine.retry_policy import Patience
+from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
+from handinger_tui.engine.engine import Busy, Engine, Hold, HoldReason, ServiceContext
+from handinger_tui.engine.retry_policy import RetryPolicy
 from tests.engine.fakes import (
     PLACE,
     FakeApi,
@@ -122,7 +122,12 @@ async def test_a_moved_queue_comes_back_in_its_order_after_a_crash() -> None:
     ids = [await box.engine.send(box.session_id, prompt) for prompt in ("two", "three")]
     await box.engine.move_queued(box.session_id, ids[1], 0)
     again = Engine(
-        box.api, box.log, FakeClock(), FakeIds(100), Patience(money_interval=None), home=Home(PLACE)
+        box.api,
+        box.log,
+        FakeClock(),
+        FakeIds(100),
+        RetryPolicy(money_interval=None),
+        home=ServiceContext(PLACE),
     )
     await again.recover()
     assert again.queue(box.session_id) == (ids[1], ids[0])
@@ -157,7 +162,7 @@ class BrittleLog(FakeLog):
         return await super().frames(turn_id)
 
     async def open_turn(
-        self, session: Session, order: Order, replaces: tuple[str, Frame] | None = None
+        self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
     ) -> None:
         self._check("open_turn")
         await super().open_turn(session, order, replaces)
@@ -165,7 +170,7 @@ class BrittleLog(FakeLog):
 
 def brittle(api: FakeApi) -> tuple[Rig, BrittleLog]:
     log, clock = BrittleLog(), FakeClock()
-    engine = Engine(api, log, clock, FakeIds(), Patience(money_interval=None), home=Home(PLACE))
+    engine = Engine(api, log, clock, FakeIds(), RetryPolicy(money_interval=None), home=ServiceContext(PLACE))
     return Rig(api, log, clock, engine, engine.new_session(PLACE, "w1").session_id), log
 
 
@@ -238,14 +243,14 @@ async def test_a_send_whose_caller_stops_waiting_is_stored_and_never_sent() -> N
     @dataclass
     class SlowLog(FakeLog):
         async def open_turn(
-            self, session: Session, order: Order, replaces: tuple[str, Frame] | None = None
+            self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
         ) -> None:
             await super().open_turn(session, order, replaces)
             stored.set()
             await go_on.wait()
 
     api, log, clock = FakeApi(starts=[says("1")], workers=[worker("x")]), SlowLog(), FakeClock()
-    engine = Engine(api, log, clock, FakeIds(), Patience(money_interval=None), home=Home(PLACE))
+    engine = Engine(api, log, clock, FakeIds(), RetryPolicy(money_interval=None), home=ServiceContext(PLACE))
     session_id = engine.new_session(PLACE, "w1").session_id
     sending = asyncio.create_task(engine.send(session_id, "one"))
     await stored.wait()
@@ -263,7 +268,7 @@ async def test_stopping_while_the_request_connects_depends_on_whether_a_byte_lef
     class Connecting(FakeApi):
         @asynccontextmanager
         async def start_turn(
-            self, order: Order, leaves: Callable[[], None] = lambda: None
+            self, order: TurnRequest, leaves: Callable[[], None] = lambda: None
         ) -> AsyncIterator[FakeReply]:
             if departed:
                 leaves()

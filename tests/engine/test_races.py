@@ -10,8 +10,8 @@ from pathlib import Path
 
 from handinger_tui.core.errors import Refused
 from handinger_tui.core.turns.turn import Kind, TurnStatus
-from handinger_tui.engine.engine import Engine, Home
-from handinger_tui.engine.retry_policy import Patience
+from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.retry_policy import RetryPolicy
 from handinger_tui.ledger.ledger import Ledger
 from tests.engine.doors import Door
 from tests.engine.ending import finish
@@ -151,8 +151,8 @@ def worker_with(*prompts: str, usd: float) -> str:
 
 
 def program(name: str, ledger: Ledger, api: FakeApi, *, later: float = 0.0) -> Engine:
-    clock, patience = FakeClock(1_700_000_000.0 + later), Patience(money_interval=None)
-    return Engine(api, ledger, clock, OwnIds(name), patience, home=Home(PLACE))
+    clock, patience = FakeClock(1_700_000_000.0 + later), RetryPolicy(money_interval=None)
+    return Engine(api, ledger, clock, OwnIds(name), patience, home=ServiceContext(PLACE))
 
 
 async def test_two_programs_that_attach_at_once_enter_a_turn_once(tmp_path: Path) -> None:

@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.stream.frames import Frame, Framing, Note, Piece
+from handinger_tui.core.stream.frames import Frame, Framing, Marker, RawFrame
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Order, Trigger, TurnStatus
-from handinger_tui.engine.engine import Engine, Hold, HoldReason, Home
-from handinger_tui.engine.retry_policy import Patience
+from handinger_tui.core.turns.turn import Trigger, TurnRequest, TurnStatus
+from handinger_tui.engine.engine import Engine, Hold, HoldReason, ServiceContext
+from handinger_tui.engine.retry_policy import RetryPolicy
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, says, worker
 
-ORDER = Order("turn_a", "hello", 1000, "w1")
+ORDER = TurnRequest("turn_a", "hello", 1000, "w1")
 
 
-def note(seq: int, name: Note, **said: object) -> Frame:
+def note(seq: int, name: Marker, **said: object) -> Frame:
     return Frame(seq, 1000 + seq, Framing.NOTE, dump(said), name)
 
 
-SENDING = note(0, Note.SENDING, worker_id="w1")
+SENDING = note(0, Marker.SENDING, worker_id="w1")
 OPENED = note(
-    1, Note.OPENED, via="post", status=200, content_type="text/event-stream", encoding="", worker_id=None
+    1, Marker.OPENED, via="post", status=200, content_type="text/event-stream", encoding="", worker_id=None
 )
 
 
@@ -37,7 +37,12 @@ def crashed(*frames: Frame, base_url: str = PLACE) -> FakeLog:
 
 def engine_on(log: FakeLog, api: FakeApi, *, forgetful: bool = False) -> Engine:
     return Engine(
-        api, log, FakeClock(), FakeIds(), Patience(money_interval=None), home=Home(PLACE, forgetful)
+        api,
+        log,
+        FakeClock(),
+        FakeIds(),
+        RetryPolicy(money_interval=None),
+        home=ServiceContext(PLACE, forgetful),
     )
 
 
@@ -87,7 +92,7 @@ async def test_killed_in_the_stream_is_watched_to_its_end() -> None:
     streamed = [
         Frame(2 + at, 1100 + at, piece.framing, piece.data, piece.event)
         for at, piece in enumerate(says("one ", end=False))
-        if isinstance(piece, Piece)
+        if isinstance(piece, RawFrame)
     ]
     log = crashed(SENDING, OPENED, *streamed)
     api = FakeApi(
@@ -131,7 +136,7 @@ async def test_a_queued_turn_of_another_program_is_never_sent_here() -> None:
 
 
 async def left_running() -> tuple[FakeLog, Frame]:
-    settled = note(2, Note.SETTLED, status="running", recovered=False, fault=None)
+    settled = note(2, Marker.SETTLED, status="running", recovered=False, fault=None)
     log = crashed(SENDING, OPENED, settled)
     log.closed.append("turn_a")
     return log, settled

@@ -17,12 +17,12 @@ from handinger_tui.core.errors import (
     Unreachable,
 )
 from handinger_tui.core.jsontext import Json, parse_exact
-from handinger_tui.core.stream.frames import Framing, Note, Piece
+from handinger_tui.core.stream.frames import Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Kind, Turn, TurnStatus
 from handinger_tui.core.turns.worker_reconciliation import SLIM_ABOVE
 from handinger_tui.engine.engine import Elsewhere, Hold, HoldReason
-from handinger_tui.engine.retry_policy import Patience
+from handinger_tui.engine.retry_policy import RetryPolicy
 from tests.engine.fakes import FakeApi, FakeReply, Rig, StillClock, rig, says, worker
 
 NOBODY = worker("", prompt="earlier")
@@ -183,7 +183,7 @@ async def test_a_failed_last_look_leaves_the_streamed_text_and_unknown_money() -
 
 async def test_a_json_answer_that_still_runs_is_polled_and_grows() -> None:
     running = [worker(text, prompt="hello", busy=True) for text in ("", "gro", "growing")]
-    reply = FakeReply([Piece(Framing.JSON, running[0])], content_type="application/json")
+    reply = FakeReply([RawFrame(Framing.JSON, running[0])], content_type="application/json")
     missing = Refused(Kind.NOT_FOUND, "no stream here")
     api = FakeApi(
         starts=[reply],
@@ -236,9 +236,9 @@ async def test_live_and_reloaded_turns_are_equal() -> None:
     box = rig(api)
     turn = await _only(box)
     assert fold(box.log.orders[turn.turn_id], box.log.stored[turn.turn_id]) == turn
-    notes = [frame.event for frame in box.log.stored[turn.turn_id] if frame.event in set(Note)]
-    assert notes.count(Note.SENDING) == 1
-    assert notes[-1] == Note.SETTLED
+    notes = [frame.event for frame in box.log.stored[turn.turn_id] if frame.event in set(Marker)]
+    assert notes.count(Marker.SENDING) == 1
+    assert notes[-1] == Marker.SETTLED
 
 
 async def test_a_queued_turn_waits_and_then_goes_by_itself() -> None:
@@ -290,7 +290,7 @@ async def test_a_queued_turn_can_be_taken_back() -> None:
 async def test_giving_up_after_max_wait_says_running() -> None:
     gate = asyncio.Event()
     api = FakeApi(starts=[[*says("so far", end=False), gate]], workers=[NOBODY])
-    patience = Patience(max_wait=0.05, money_interval=None)
+    patience = RetryPolicy(max_wait=0.05, money_interval=None)
     turn = await _only(rig(api, patience=patience, clock=StillClock()))
     assert (turn.status, turn.text) == (TurnStatus.RUNNING, "so far")
 

@@ -14,14 +14,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused, ServerFault, StreamLost
-from handinger_tui.core.stream.frames import Framing, Piece, Via
+from handinger_tui.core.stream.frames import Framing, RawFrame, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import WorkerBody, body_of
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.turn import Kind, Turn, TurnStatus
-from handinger_tui.engine.retry_policy import Patience
+from handinger_tui.engine.retry_policy import RetryPolicy
 from tests.engine.fakes import FakeApi, FakeReply, Script, rig, says, worker
 
-WINDOW = Patience().recovery_window
+WINDOW = RetryPolicy().recovery_window
 SLACK = 70.0
 """Seconds: the reading before the settling, the last pause, and a stream that is left."""
 ENDS = {
@@ -62,7 +62,7 @@ STARTS: dict[str, Script | ApiError | FakeReply] = {
     "a web page": BrokenContract(Kind.UNEXPECTED_CONTENT, "HTML"),
     "cut": [*says("so", end=False), CUT],
     "a clean end without a finish": says("so", end=False),
-    "accepted and pending": FakeReply([Piece(Framing.JSON, PENDING)], content_type="application/json"),
+    "accepted and pending": FakeReply([RawFrame(Framing.JSON, PENDING)], content_type="application/json"),
 }
 ACCEPTED = {"cut", "a clean end without a finish", "accepted and pending"}
 READS = 400
@@ -91,7 +91,7 @@ class RoundApi(FakeApi):
         return body_of(answer)
 
     @asynccontextmanager
-    async def follow(self, worker_id: str, via: Via) -> AsyncIterator[FakeReply]:
+    async def follow(self, worker_id: str, via: StreamRoute) -> AsyncIterator[FakeReply]:
         if not self.streams:
             raise NO_STREAM
         yield FakeReply([asyncio.Event()], via=via, worker_id=None)
@@ -150,7 +150,7 @@ async def test_a_pending_worker_that_does_not_run_shows_that_nothing_arrived() -
     assert turn.draft == "hello"
     assert turn.fault is not None
     assert not turn.fault.may_have_been_charged
-    assert reads >= 1 + Patience().absence_looks
+    assert reads >= 1 + RetryPolicy().absence_looks
     assert 15 <= seconds <= 40
 
 
@@ -158,7 +158,7 @@ async def test_an_absence_counts_from_the_last_time_that_the_worker_ran() -> Non
     busy = [ANSWERS["busy with another"]] * 6
     turn, _reads, seconds = await _settled("reset", [*busy, *[ANSWERS["idle"]] * 30])
     assert turn.status is TurnStatus.NOT_DELIVERED
-    began = sum(Patience(poll_interval=1.5).pause(at) for at in (1, 2, 3))
+    began = sum(RetryPolicy(poll_interval=1.5).pause(at) for at in (1, 2, 3))
     assert seconds >= began + 15
 
 
@@ -247,7 +247,7 @@ async def test_another_worker_s_answer_is_not_ours() -> None:
 @pytest.mark.parametrize("labelled", [True, False])
 async def test_a_post_that_is_answered_for_another_worker_moves_nothing(labelled: bool) -> None:
     """The worker that was asked is read: it has our answer, whatever the reply to the POST was about."""
-    theirs = Piece(Framing.JSON, worker("theirs", prompt="hello", id="w2"))
+    theirs = RawFrame(Framing.JSON, worker("theirs", prompt="hello", id="w2"))
     reply = FakeReply([theirs], content_type="application/json", worker_id="w2" if labelled else None)
     api = FakeApi(starts=[reply], workers=[worker("", prompt="earlier"), worker("ours", prompt="hello")])
     box = rig(api)
@@ -259,7 +259,7 @@ async def test_a_post_that_is_answered_for_another_worker_moves_nothing(labelled
 
 
 async def test_a_post_that_is_answered_for_another_worker_alone_is_never_called_free() -> None:
-    theirs = Piece(Framing.SSE, json.dumps({"type": "data-worker", "data": {"id": "w2"}}))
+    theirs = RawFrame(Framing.SSE, json.dumps({"type": "data-worker", "data": {"id": "w2"}}))
     script: Script = [theirs, *says("theirs")]
     api = FakeApi(starts=[FakeReply(script, worker_id=None)], workers=[worker("", prompt="earlier")])
     box = rig(api)

@@ -9,9 +9,9 @@ import pytest
 
 from handinger_tui.core.errors import StreamLost
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.engine.engine import Engine, Home
-from handinger_tui.engine.retry_policy import Patience
-from handinger_tui.engine.stream_guards import awake
+from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.retry_policy import RetryPolicy
+from handinger_tui.engine.stream_guards import sleep_guard
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, says, worker
 
 
@@ -36,14 +36,14 @@ class SleepyClock(FakeClock):
 
 async def test_a_stream_that_slept_is_lost_at_once() -> None:
     with pytest.raises(StreamLost, match="Back after 2 h"):
-        async with awake(SleepyClock()):
+        async with sleep_guard(SleepyClock()):
             await asyncio.Event().wait()
 
 
 async def test_a_clock_that_is_put_right_is_no_sleep() -> None:
     clock = SleepyClock(jump_s=3.0)
     began = clock.seconds
-    async with awake(clock):
+    async with sleep_guard(clock):
         for _ in range(50):
             await asyncio.sleep(0)
     assert clock.slept
@@ -52,7 +52,7 @@ async def test_a_clock_that_is_put_right_is_no_sleep() -> None:
 
 async def test_other_time_limits_stay_what_they_are() -> None:
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0), awake(FakeClock()):
+        async with asyncio.timeout(0), sleep_guard(FakeClock()):
             await asyncio.Event().wait()
 
 
@@ -61,7 +61,9 @@ async def test_a_turn_that_slept_is_settled_by_looking() -> None:
         starts=[[*says("one ", end=False), asyncio.Event()]],
         workers=[worker("", prompt="earlier"), worker("one two", prompt="hello")],
     )
-    engine = Engine(api, FakeLog(), SleepyClock(), FakeIds(), Patience(money_interval=None), home=Home(PLACE))
+    engine = Engine(
+        api, FakeLog(), SleepyClock(), FakeIds(), RetryPolicy(money_interval=None), home=ServiceContext(PLACE)
+    )
     session = engine.new_session(PLACE, "w1")
     await engine.send(session.session_id, "hello")
     turn = (await engine.settled(session.session_id)).turns[0]

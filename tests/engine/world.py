@@ -15,9 +15,9 @@ from typing import Any, Final
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Order, Turn, TurnStatus
-from handinger_tui.engine.engine import Engine, Home
-from handinger_tui.engine.retry_policy import Patience
+from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
+from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.retry_policy import RetryPolicy
 from tests.engine.doors import Door, Doors
 from tests.engine.fakes import PLACE, FakeIds
 from tests.engine.history import History, Wallet
@@ -29,7 +29,7 @@ LONGEST: Final = 4000
 """Steps within which a world comes to rest."""
 
 
-class Steady(Patience):
+class Steady(RetryPolicy):
     """Patience without jitter: the same schedule runs the same way."""
 
     def pause(self, attempt: int) -> float:
@@ -69,14 +69,14 @@ class LoopClock:
 class Nobody:
     """Sees what a program does that was killed: nothing."""
 
-    def storing(self, session: Session, order: Order) -> None: ...
+    def storing(self, session: Session, order: TurnRequest) -> None: ...
     def appending(self, turn_id: str, frame: Frame, expected: int | None) -> None: ...
     def ending(self, turn_id: str) -> None: ...
     def measured(self, session_id: str, asked_at: int, *, allowed: bool) -> None: ...
     def now(self) -> int:
         return 0
 
-    def posting(self, order: Order) -> None: ...
+    def posting(self, order: TurnRequest) -> None: ...
     def opening(self, worker_id: str | None, turn_id: str = "") -> str:
         return ""
 
@@ -120,7 +120,7 @@ class World:
             LoopClock(self.loop, self.doors),
             self._ids,
             Steady(money_interval=self.setting.money_interval, max_wait=self.setting.max_wait),
-            home=Home(PLACE),
+            home=ServiceContext(PLACE),
             purse=self.wallet if self.setting.limited else None,
         )
         engine.subscribe(self.watchman.changed)

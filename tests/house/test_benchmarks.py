@@ -30,7 +30,7 @@ from benchmarks.serving import paced_service
 from benchmarks.targets import environment, python
 from benchmarks.terminal import Chunk, Terminal, terminal
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.turn import Order, TurnStatus
+from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
 
 
 # -- content and plans -----------------------------------------------------------------
@@ -257,7 +257,7 @@ def test_what_cannot_be_measured_is_refused(argv: list[str], capsys: pytest.Capt
 # -- alive ------------------------------------------------------------------------------------
 def test_a_stored_session_folds_to_finished_turns() -> None:
     seed = Seed(turns=1, tokens=30)
-    turn = fold(Order("turn_1", "Question", 0), list(frames(seed, 0)))
+    turn = fold(TurnRequest("turn_1", "Question", 0), list(frames(seed, 0)))
     assert turn.status is TurnStatus.COMPLETED
     assert turn.text.endswith(f"{seed.mark}\n")
 

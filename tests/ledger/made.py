@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from handinger_tui.core.stream.frames import Frame, Framing, Look, Note
+from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.remote_turn import RemoteTurn
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import Order, Turn
+from handinger_tui.core.turns.turn import Turn, TurnRequest
 from handinger_tui.ledger.ledger import Ledger
 from tests.wire.recordings import Tape
 
@@ -35,8 +35,8 @@ def session(name: str = "ses_1", **members: Any) -> Session:
     return Session(name, 1_000, **members)
 
 
-def order(turn_id: str = "turn_1", prompt: str = "hello", **members: Any) -> Order:
-    return Order(turn_id, prompt, members.pop("created_ms", 2_000), **members)
+def order(turn_id: str = "turn_1", prompt: str = "hello", **members: Any) -> TurnRequest:
+    return TurnRequest(turn_id, prompt, members.pop("created_ms", 2_000), **members)
 
 
 def frame(seq: int, data: str, framing: Framing = Framing.SSE, event: str = "") -> Frame:
@@ -55,16 +55,16 @@ def answered(
     usd: Any = 0.5, text: str = "an answer", status: str = "completed", **members: Any
 ) -> list[Frame]:
     """A whole small turn: sent, answered by a Worker, settled."""
-    tape = Tape().note(Note.SENDING)
-    tape.note(Note.OPENED, via="post", status=200, content_type="application/json", worker_id=WORKER)
+    tape = Tape().note(Marker.SENDING)
+    tape.note(Marker.OPENED, via="post", status=200, content_type="application/json", worker_id=WORKER)
     body = worker(usd, text, **members)
-    tape.frames.append(Frame(2, 1002, Framing.JSON, body, Look.ANSWER))
-    tape.note(Note.CLOSED, clean=True)
-    tape.frames.append(Frame(4, 1004, Framing.JSON, body, Look.AFTER))
-    return tape.note(Note.SETTLED, status=status, recovered=False, fault=None).frames
+    tape.frames.append(Frame(2, 1002, Framing.JSON, body, ReadReason.ANSWER))
+    tape.note(Marker.CLOSED, clean=True)
+    tape.frames.append(Frame(4, 1004, Framing.JSON, body, ReadReason.AFTER))
+    return tape.note(Marker.SETTLED, status=status, recovered=False, fault=None).frames
 
 
-async def play(ledger: Ledger, into: Session, what: Order, frames: Iterable[Frame]) -> Session:
+async def play(ledger: Ledger, into: Session, what: TurnRequest, frames: Iterable[Frame]) -> Session:
     """Open a turn, append its frames, close it; returns the session in memory."""
     await ledger.open_turn(into, what)
     taken = list(frames)
@@ -81,9 +81,11 @@ def remote_turns(maker: str, number: int, **members: Any) -> list[RemoteTurn]:
     for at in range(number):
         what = order(f"turn_{maker}_{at}", f"prompt {at}", worker_id=WORKER, seen_before=0, **members)
         body = worker(text=f"answer {at}", messages=[{"role": "user", "parts": [text_part(what.prompt)]}])
-        look = Frame(0, 2_000, Framing.JSON, body, Look.AFTER)
+        look = Frame(0, 2_000, Framing.JSON, body, ReadReason.AFTER)
         end = json.dumps({"status": "completed", "recovered": False, "fault": None})
-        turns.append(RemoteTurn(what, (look, Frame(1, 2_000, Framing.NOTE, end, Note.SETTLED)), f"msg_{at}"))
+        turns.append(
+            RemoteTurn(what, (look, Frame(1, 2_000, Framing.NOTE, end, Marker.SETTLED)), f"msg_{at}")
+        )
     return turns
 
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from handinger_tui.core.errors import NoRoom
-from handinger_tui.core.money.spending import By, Which
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.remote_turns import asked_key
@@ -94,7 +94,7 @@ async def read(path: Path) -> None:
     await ledger.start()
     say(str([summary.title for summary in await ledger.sessions()]))
     with costs_of(path) as book:
-        say(str(sum(bucket.turns for bucket in book.buckets(By.DAY, Which()))))
+        say(str(sum(bucket.turns for bucket in book.buckets(GroupBy.DAY, ChargeFilter()))))
     await ledger.aclose()
 
 

@@ -11,7 +11,7 @@ from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.ledger import turns
-from handinger_tui.ledger.charge_writer import Compared
+from handinger_tui.ledger.charge_writer import ChargeCache
 from handinger_tui.ledger.database import DatabaseThread
 from handinger_tui.ledger.opening import open_database, translate
 from handinger_tui.ledger.rows import TurnFrame
@@ -43,7 +43,7 @@ def test_orders_and_ends_survive_a_power_cut_and_frames_the_end_of_the_program(t
     turns.open_turn(connection, session(), order(), "run")
     turns.write_frames(connection, [TurnFrame("turn_1", frame(0, "x"))], "run", WorkerNames())
     turn = fold(order(), answered())
-    turns.close_turn(connection, put_turn(session(), turn), turn, Compared())
+    turns.close_turn(connection, put_turn(session(), turn), turn, ChargeCache())
     connection.close()
     assert cares(said) == ["FULL", "NORMAL", "FULL"]
 

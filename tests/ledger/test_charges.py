@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from handinger_tui.core.jsontext import parse
 from handinger_tui.core.money.amounts import Total
 from handinger_tui.core.money.attribution import Reading
-from handinger_tui.core.money.spending import Spent, Which
+from handinger_tui.core.money.spending import ChargeFilter, Spent
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import TurnStatus
@@ -104,14 +104,14 @@ async def test_a_running_turn_is_so_far_until_it_is_final(tmp_path: Path) -> Non
         assert rows[-1].final
         busy = [one._replace(data=one.data.replace('"running": false', '"running": true')) for one in busy]
         await play(ledger, session("ses_2"), order("turn_2"), busy)
-        assert await ledger.spent(Which(session_id="ses_2")) == Spent(
+        assert await ledger.spent(ChargeFilter(session_id="ses_2")) == Spent(
             1, Total(Decimal("0.5"), 1), Total(Decimal(8), 1)
         )
         (summary, _) = await ledger.sessions()
         assert (summary.cost_usd, summary.unpriced, summary.uncredited) == (Decimal("0.5"), 1, 1)
         same = fold(order("turn_2"), answered("0.5"))
         await ledger.close_turn(put_turn(session("ses_2"), same), "turn_2")
-        assert await ledger.spent(Which(session_id="ses_2")) == Spent(
+        assert await ledger.spent(ChargeFilter(session_id="ses_2")) == Spent(
             1, Total(Decimal("0.5")), Total(Decimal(8))
         )
 
@@ -195,10 +195,16 @@ async def test_charges_are_found_by_time_session_and_worker(tmp_path: Path) -> N
             turn = replace(fold(what, answered(number)), ended_ms=number * 100, worker_id=f"wrk_{number}")
             await ledger.open_turn(session(f"ses_{number}"), what)
             await ledger.close_turn(put_turn(session(f"ses_{number}"), turn), what.turn_id)
-        for which in (Which(since_ms=200), Which(session_id="ses_2"), Which(worker_id="wrk_2")):
+        for which in (
+            ChargeFilter(since_ms=200),
+            ChargeFilter(session_id="ses_2"),
+            ChargeFilter(worker_id="wrk_2"),
+        ):
             assert {row.turn_id for row in await ledger.charges(which)} == {"turn_2"}
             assert (await ledger.spent(which)).usd == Total(Decimal(2))
-        assert await ledger.spent(Which(since_ms=201)) == Spent(0, Total(Decimal(0)), Total(Decimal(0)))
+        assert await ledger.spent(ChargeFilter(since_ms=201)) == Spent(
+            0, Total(Decimal(0)), Total(Decimal(0))
+        )
 
 
 amount = st.none() | st.decimals(min_value=0, max_value=10**6, places=12)

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.core.money.spending import Which
+from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.stream.usage import Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import Order, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import turns as writes
-from handinger_tui.ledger.charge_writer import KEPT, Compared, write_charges
+from handinger_tui.ledger.charge_writer import KEPT, ChargeCache, write_charges
 from handinger_tui.ledger.grouping import spent
 from handinger_tui.ledger.opening import open_database
 from handinger_tui.ledger.turns import transaction
@@ -36,7 +36,7 @@ def ended(number: int, usd: str | None = None) -> Turn:
     """A turn after which the worker told that total; by itself a cent for each."""
     total = Decimal(number) / 100 if usd is None else Decimal(usd)
     read = Snapshot("wrk_1", "completed", usage=Usage(cost_usd=total))
-    what = Order(f"turn_{number}", "hello", number, worker_id="wrk_1" if number > 1 else None)
+    what = TurnRequest(f"turn_{number}", "hello", number, worker_id="wrk_1" if number > 1 else None)
     return Turn(what, status=TurnStatus.COMPLETED, worker_id="wrk_1", snapshot=read, ended_ms=number)
 
 
@@ -47,7 +47,7 @@ def long(turns: int) -> Session:
     return now
 
 
-def looks(connection: sqlite3.Connection, now: Session, compared: Compared) -> int:
+def looks(connection: sqlite3.Connection, now: Session, compared: ChargeCache) -> int:
     """Charge; how many turns of the record were read for it."""
     asked: list[str] = []
     connection.set_trace_callback(asked.append)
@@ -56,18 +56,18 @@ def looks(connection: sqlite3.Connection, now: Session, compared: Compared) -> i
     return sum(one.startswith(LOOK) for one in asked)
 
 
-def _write_and_fail(connection: sqlite3.Connection, now: Session, compared: Compared) -> None:
+def _write_and_fail(connection: sqlite3.Connection, now: Session, compared: ChargeCache) -> None:
     with transaction(connection):
         write_charges(connection, now, compared)
         raise RuntimeError
 
 
 def usd(connection: sqlite3.Connection) -> Decimal | None:
-    return spent(connection, Which()).usd.value
+    return spent(connection, ChargeFilter()).usd.value
 
 
 def test_what_is_compared_does_not_grow_with_the_session(database: sqlite3.Connection) -> None:
-    now, compared = long(60), Compared()
+    now, compared = long(60), ChargeCache()
     assert looks(database, now, compared) == 2 * 60
     # Read back once.
     assert looks(database, now, compared) == 60
@@ -80,7 +80,7 @@ def test_what_is_compared_does_not_grow_with_the_session(database: sqlite3.Conne
 
 
 def test_a_reading_that_falls_corrects_the_turns_before_it(database: sqlite3.Connection) -> None:
-    now, compared = long(20), Compared()
+    now, compared = long(20), ChargeCache()
     for _ in range(2):
         writes.charge(database, now, compared)
     assert usd(database) == Decimal("0.20")
@@ -91,7 +91,7 @@ def test_a_reading_that_falls_corrects_the_turns_before_it(database: sqlite3.Con
 
 
 def test_what_was_rolled_back_is_written_the_next_time(database: sqlite3.Connection) -> None:
-    now, compared = long(3), Compared()
+    now, compared = long(3), ChargeCache()
     for _ in range(2):
         writes.charge(database, now, compared)
     now = put_turn(now, ended(4))
@@ -103,7 +103,7 @@ def test_what_was_rolled_back_is_written_the_next_time(database: sqlite3.Connect
 
 
 def test_another_database_holds_none_of_it(database: sqlite3.Connection, tmp_path: Path) -> None:
-    now, compared = long(3), Compared()
+    now, compared = long(3), ChargeCache()
     for _ in range(2):
         writes.charge(database, now, compared)
     other = open_database(tmp_path / "other.db", 1.0).connection
@@ -113,7 +113,7 @@ def test_another_database_holds_none_of_it(database: sqlite3.Connection, tmp_pat
 
 
 def test_only_some_sessions_are_remembered(database: sqlite3.Connection) -> None:
-    compared = Compared()
+    compared = ChargeCache()
     for number in range(KEPT + 1):
         own = replace(long(1), session_id=f"ses_{number}")
         turn = replace(own.turns[0], order=replace(own.turns[0].order, turn_id=f"turn_of_{number}"))

@@ -12,7 +12,7 @@ import pytest
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.export.result import result_object
-from handinger_tui.core.money.spending import By, Which
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.receipts.line import Receipts
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.cost_rows import Form
@@ -58,7 +58,7 @@ async def read_all(path: Path, access: FileAccess) -> list[str]:
         await ledger.turn_charges()
         await ledger.charges()
         await ledger.unsettled()
-        for by in By:
+        for by in GroupBy:
             await ledger.buckets(by)
         for summary in summaries:
             await ledger.draft(summary.session_id)
@@ -73,7 +73,7 @@ async def read_all(path: Path, access: FileAccess) -> list[str]:
                 await ledger.frames(turn.turn_id)
     with costs_of(path) as book:
         for form in (Form(named=True), Form(named=False)):
-            list(book.records(Which(), form))
+            list(book.records(ChargeFilter(), form))
         book.titles()
     return [summary.title for summary in summaries]
 

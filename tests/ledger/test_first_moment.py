@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.core.money.amounts import Total
-from handinger_tui.core.money.spending import By, Spent, Which
-from handinger_tui.core.stream.frames import Frame, Framing, Note
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy, Spent
+from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from tests.ledger.made import answered, frame, look, opened, order, play, session, worker
@@ -25,7 +25,7 @@ async def test_a_turn_that_was_cut_off_is_a_gap_at_once(tmp_path: Path) -> None:
         process.kill()
         await process.wait()
     with costs_of(path) as book:
-        (bucket,) = book.buckets(By.SESSION, Which())
+        (bucket,) = book.buckets(GroupBy.SESSION, ChargeFilter())
         assert (bucket.key, bucket.turns, bucket.usd.gaps) == ("ses_hung", 1, 1)
     async with opened(path) as ledger:
         assert await ledger.spent() == GAP
@@ -54,7 +54,7 @@ async def test_what_was_sent_is_not_called_queued(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.open_turn(session(), order("turn_1"))
         await ledger.open_turn(session(), order("turn_2"))
-        ledger.append("turn_2", frame(0, "{}", Framing.NOTE, Note.SENDING))
+        ledger.append("turn_2", frame(0, "{}", Framing.NOTE, Marker.SENDING))
         await ledger.flush()
         (summary,) = await ledger.sessions()
         assert summary.last_status is TurnStatus.SENDING
@@ -64,13 +64,13 @@ async def test_what_was_sent_is_not_called_queued(tmp_path: Path) -> None:
 
 OPENED = {"via": "post", "status": 200, "content_type": "text/event-stream", "worker_id": None}
 NAMES: dict[str, list[tuple[Framing, object, str]]] = {
-    "a header": [(Framing.NOTE, OPENED | {"worker_id": "wrk_new"}, Note.OPENED)],
+    "a header": [(Framing.NOTE, OPENED | {"worker_id": "wrk_new"}, Marker.OPENED)],
     "the start of the stream": [
-        (Framing.NOTE, OPENED, Note.OPENED),
+        (Framing.NOTE, OPENED, Marker.OPENED),
         (Framing.SSE, {"type": "start", "messageMetadata": {"workerId": "wrk_new"}}, ""),
     ],
     "a plain answer": [
-        (Framing.NOTE, OPENED | {"content_type": "application/json"}, Note.OPENED),
+        (Framing.NOTE, OPENED | {"content_type": "application/json"}, Marker.OPENED),
         (Framing.JSON, json.loads(worker()) | {"id": "wrk_new"}, "answer"),
     ],
 }
@@ -82,7 +82,7 @@ async def test_a_new_worker_is_in_the_row_with_the_frame_that_names_it(
     tmp_path: Path, place: str, together: bool
 ) -> None:
     path = tmp_path / "h.db"
-    steps: list[tuple[Framing, object, str]] = [(Framing.NOTE, {}, Note.SENDING), *NAMES[place]]
+    steps: list[tuple[Framing, object, str]] = [(Framing.NOTE, {}, Marker.SENDING), *NAMES[place]]
     async with opened(path) as ledger:
         await ledger.open_turn(session(), order())
         for seq, (framing, content, event) in enumerate(steps):
@@ -100,7 +100,9 @@ async def test_a_worker_that_only_the_frames_name_is_found_again(tmp_path: Path)
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         await ledger.open_turn(session(), order())
-        ledger.append("turn_1", frame(0, json.dumps(OPENED | {"worker_id": "w"}), Framing.NOTE, Note.OPENED))
+        ledger.append(
+            "turn_1", frame(0, json.dumps(OPENED | {"worker_id": "w"}), Framing.NOTE, Marker.OPENED)
+        )
         await ledger.flush()
         await ledger._run(lambda db: db.execute("UPDATE sessions SET worker_id = NULL").rowcount)
         loaded = await ledger.load("ses_1")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.core.stream.frames import Frame, Framing, Note
+from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.ledger import turns as reads
 from handinger_tui.ledger.opening import open_database
@@ -25,7 +25,7 @@ SETTLED = Frame(
     1400,
     Framing.NOTE,
     json.dumps({"status": "completed", "recovered": False, "fault": None}),
-    Note.SETTLED,
+    Marker.SETTLED,
 )
 FRAMES = [*DELTAS, SETTLED]
 
@@ -79,7 +79,7 @@ async def test_opening_asks_four_times_however_many_turns_there_are(tmp_path: Pa
 async def test_what_came_after_it_was_closed_is_read_too(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     late = [
-        Frame(401, 1500, Framing.NOTE, "{}", Note.WATCHING),
+        Frame(401, 1500, Framing.NOTE, "{}", Marker.WATCHING),
         frame(402, json.dumps({"type": "text-delta", "id": "t", "delta": "and more"})),
     ]
     async with opened(path) as ledger:

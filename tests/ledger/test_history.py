@@ -6,7 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
-from handinger_tui.core.stream.frames import Framing, Look, Note
+from handinger_tui.core.stream.frames import Framing, Marker, ReadReason
 from handinger_tui.core.turns.session import SessionSummary
 from handinger_tui.core.turns.turn import TurnStatus
 from tests.ledger.made import WORKER, answered, frame, opened, order, play, session, worker
@@ -150,9 +150,9 @@ async def test_the_last_snapshot_is_the_newest_whole_worker(tmp_path: Path) -> N
         await play(ledger, now, order("turn_2", worker_id=WORKER), frames)
         assert await ledger.last_snapshot(WORKER) == frames[2].data
         newer = worker("3")
-        ledger.append("turn_2", frame(10, newer, Framing.JSON, Look.DURING))
-        ledger.append("turn_2", frame(11, "{broken", Framing.JSON, Look.AFTER))
-        ledger.append("turn_2", frame(12, '{"error": "no"}', Framing.JSON, Look.AFTER))
-        ledger.append("turn_2", frame(13, "{}", Framing.NOTE, Note.SENDING))
+        ledger.append("turn_2", frame(10, newer, Framing.JSON, ReadReason.DURING))
+        ledger.append("turn_2", frame(11, "{broken", Framing.JSON, ReadReason.AFTER))
+        ledger.append("turn_2", frame(12, '{"error": "no"}', Framing.JSON, ReadReason.AFTER))
+        ledger.append("turn_2", frame(13, "{}", Framing.NOTE, Marker.SENDING))
         assert await ledger.last_snapshot(WORKER) == newer
         assert await ledger.last_snapshot("wrk_other") is None

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 
-from handinger_tui.core.money.spending import By, Which
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.ledger.charge_writer import NUMBERS
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.made import opened
@@ -59,14 +59,16 @@ async def large(tmp_path: Any) -> AsyncIterator[Ledger]:
 async def test_everything_answers_at_once(large: Ledger) -> None:
     asked: dict[str, Callable[[], Awaitable[Any]]] = {
         "spent": large.spent,
-        "worker": lambda: large.buckets(By.WORKER),
-        "session": lambda: large.buckets(By.SESSION),
-        "budget": lambda: large.buckets(By.BUDGET),
-        "trigger": lambda: large.buckets(By.TRIGGER),
-        "day": lambda: large.buckets(By.DAY),
-        "days of a worker": lambda: large.buckets(By.DAY, Which(worker_id="wrk_3", since_ms=NOON_MS)),
+        "worker": lambda: large.buckets(GroupBy.WORKER),
+        "session": lambda: large.buckets(GroupBy.SESSION),
+        "budget": lambda: large.buckets(GroupBy.BUDGET),
+        "trigger": lambda: large.buckets(GroupBy.TRIGGER),
+        "day": lambda: large.buckets(GroupBy.DAY),
+        "days of a worker": lambda: large.buckets(
+            GroupBy.DAY, ChargeFilter(worker_id="wrk_3", since_ms=NOON_MS)
+        ),
         "turns": large.turn_charges,
-        "turns of a worker": lambda: large.turn_charges(Which(worker_id="wrk_3")),
+        "turns of a worker": lambda: large.turn_charges(ChargeFilter(worker_id="wrk_3")),
         "usual": lambda: large.usual("wrk_3", "high", simulated=False),
         "changed": large.changed,
     }

@@ -8,21 +8,21 @@ from pathlib import Path
 from handinger_tui.engine import ports
 from handinger_tui.engine.ports import TurnLog
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.limit_service import Purse
+from handinger_tui.ledger.limit_service import LimitService
 from handinger_tui.ui import ports as launch
-from handinger_tui.ui.ports import Books, Shelf
+from handinger_tui.ui.ports import ChargeReader, SessionStore
 
 AS_LOG: Callable[[Path | None], TurnLog] = Ledger
-AS_SHELF: Callable[[Path | None], Shelf] = Ledger
-AS_BOOKS: Callable[[Path | None], Books] = Ledger
+AS_SHELF: Callable[[Path | None], SessionStore] = Ledger
+AS_BOOKS: Callable[[Path | None], ChargeReader] = Ledger
 
 
-def as_limits(purse: Purse) -> tuple[ports.Purse, launch.Purse]:
+def as_limits(purse: LimitService) -> tuple[ports.LimitReader, launch.LimitStore]:
     return purse, purse
 
 
 def test_the_ledger_has_every_method_of_its_ports() -> None:
-    for port in (TurnLog, Shelf, Books):
+    for port in (TurnLog, SessionStore, ChargeReader):
         wanted = {name for name in vars(port) if not name.startswith("_")}
         assert wanted
         assert wanted <= set(dir(Ledger))

@@ -15,13 +15,13 @@ import pytest
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.amounts import Total
 from handinger_tui.core.money.limits import Limit, Origin, Scope, Unit
-from handinger_tui.core.money.spending import Which
+from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.stream.usage import Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.limit_service import Purse
+from handinger_tui.ledger.limit_service import LimitService
 from tests.ledger.made import look, opened, order, session
 from tests.ledger.rows import DAY_MS, NOON_MS, cells, put_in
 
@@ -32,8 +32,8 @@ LIMITS = [Limit(scope, unit, Decimal(10)) for scope in Scope for unit in Unit]
 
 def purse_on(
     ledger: Ledger, *configured: Limit, flags: tuple[Limit, ...] = (), simulated: bool = False
-) -> Purse:
-    return Purse(ledger, configured, flags, simulated=simulated, now_ms=lambda: NOON_MS, zone=UTC)
+) -> LimitService:
+    return LimitService(ledger, configured, flags, simulated=simulated, now_ms=lambda: NOON_MS, zone=UTC)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def told(usd: int | None, *, busy: bool = False, points: int | None = None) -> S
     return Snapshot("wrk_1", "running" if busy else "completed", running_flag=busy, usage=usage)
 
 
-async def spent(purse: Purse, into: Session, unit: Unit = Unit.USD) -> dict[str, Total]:
+async def spent(purse: LimitService, into: Session, unit: Unit = Unit.USD) -> dict[str, Total]:
     found = await purse.gauges(into)
     return {str(gauge.limit.scope): gauge.spent for gauge in found if gauge.limit.unit is unit}
 
@@ -82,8 +82,8 @@ async def test_each_scope_counts_its_own(ledger: Ledger) -> None:
     assert (await spent(purse, ours(of(1), of(2)), Unit.CREDITS))["session"] == Total(Decimal(5), 1)
     pretend = purse_on(ledger, *LIMITS, simulated=True)
     assert (await spent(pretend, session("ses_4")))["day"] == Total(Decimal(16))
-    assert purse.today() == Which(since_ms=TODAY_MS, simulated=False)
-    assert pretend.today() == Which(since_ms=TODAY_MS, simulated=True)
+    assert purse.today() == ChargeFilter(since_ms=TODAY_MS, simulated=False)
+    assert pretend.today() == ChargeFilter(since_ms=TODAY_MS, simulated=True)
     assert (await ledger.spent(pretend.today())).usd == Total(Decimal(16))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.core.stream.frames import Framing, Note
+from handinger_tui.core.stream.frames import Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.remote_turn import RemoteTurn
 from handinger_tui.core.turns.session import put_turn
@@ -35,7 +35,7 @@ from tests.ledger.test_processes import heard, other, tell
 ENTRIES = "SELECT turn_id FROM remote_turns ORDER BY turn_id"
 
 
-def note(seq: int, event: Note, **content: object) -> object:
+def note(seq: int, event: Marker, **content: object) -> object:
     return frame(seq, json.dumps(content), Framing.NOTE, event)
 
 
@@ -71,8 +71,8 @@ async def test_a_turn_that_another_program_sent_is_not_entered_again(tmp_path: P
         now = await play(app, session(worker_id=WORKER), order("turn_1", "prompt 0"), answered())
         sent = order("turn_2", "prompt 1", worker_id=WORKER)
         await script.open_turn(session(worker_id=WORKER), sent)
-        script.append("turn_2", note(0, Note.ASKED, times=0))  # type: ignore[arg-type]  # a frame
-        script.append("turn_2", note(1, Note.SENDING, worker_id=WORKER))  # type: ignore[arg-type]  # a frame
+        script.append("turn_2", note(0, Marker.ASKED, times=0))  # type: ignore[arg-type]  # a frame
+        script.append("turn_2", note(1, Marker.SENDING, worker_id=WORKER))  # type: ignore[arg-type]  # a frame
         await script.flush()
         # It is on its way and was not closed: its place is taken already.
         after = await app.adopt(now, remote_turns("app", 3))
@@ -125,7 +125,7 @@ async def test_what_never_arrived_leaves_its_place_to_others(tmp_path: Path) -> 
     async with opened(path) as ledger:
         what = order("turn_lost", "prompt 0", worker_id=WORKER)
         await ledger.open_turn(session(worker_id=WORKER), what)
-        sent = note(0, Note.SENDING, worker_id=WORKER)
+        sent = note(0, Marker.SENDING, worker_id=WORKER)
         ledger.append("turn_lost", sent)  # type: ignore[arg-type]  # a frame
         await ledger.flush()
         assert look(path, ENTRIES) == [("turn_lost",)]
@@ -141,8 +141,8 @@ async def test_two_equal_messages_on_their_way_have_two_places(tmp_path: Path) -
     async with opened(path) as ledger:
         for name in ("turn_1", "turn_2"):
             await ledger.open_turn(session(worker_id=WORKER), order(name, "same", worker_id=WORKER))
-            ledger.append(name, note(0, Note.ASKED, times=3))  # type: ignore[arg-type]  # a frame
-            ledger.append(name, note(1, Note.SENDING, worker_id=WORKER))  # type: ignore[arg-type]  # a frame
+            ledger.append(name, note(0, Marker.ASKED, times=3))  # type: ignore[arg-type]  # a frame
+            ledger.append(name, note(1, Marker.SENDING, worker_id=WORKER))  # type: ignore[arg-type]  # a frame
         await ledger.flush()
     assert look(path, "SELECT turn_id, times FROM remote_turns ORDER BY times") == [
         ("turn_1", 3),

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handinger_tui.core.money.amounts import Total
-from handinger_tui.core.money.spending import SUMS, Bucket, By, Sum, Which, altogether
+from handinger_tui.core.money.spending import SUMS, Bucket, ChargeFilter, GroupBy, Sum, altogether
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.charge_writer import NUMBERS, TOLD
 from handinger_tui.ledger.grouping import PLACES
@@ -81,13 +81,13 @@ def added_up(turns: list[list[dict[str, Any]]]) -> Bucket:
     )
 
 
-KEYS: dict[By, Callable[[dict[str, Any]], str]] = {
-    By.SESSION: lambda row: row["session_id"],
-    By.WORKER: lambda row: row["worker_id"] or "",
-    By.BUDGET: lambda row: row["budget"] or "",
-    By.TRIGGER: lambda row: row["started_by"] or "unknown",
-    By.DAY: lambda row: str(_day(row["at_ms"])),
-    By.TURN: lambda row: row["turn_id"],
+KEYS: dict[GroupBy, Callable[[dict[str, Any]], str]] = {
+    GroupBy.SESSION: lambda row: row["session_id"],
+    GroupBy.WORKER: lambda row: row["worker_id"] or "",
+    GroupBy.BUDGET: lambda row: row["budget"] or "",
+    GroupBy.TRIGGER: lambda row: row["started_by"] or "unknown",
+    GroupBy.DAY: lambda row: str(_day(row["at_ms"])),
+    GroupBy.TURN: lambda row: row["turn_id"],
 }
 
 
@@ -110,7 +110,7 @@ async def test_every_grouping_is_the_sum_of_the_raw_rows(
     asked = [rows for rows in turns if simulated in (None, rows[0]["base_url"] == "local")]
     async with opened(None, zone=ZoneInfo("Asia/Kathmandu")) as ledger:
         await put_in(ledger, *(row for rows in turns for row in rows))
-        which = Which(simulated=simulated)
+        which = ChargeFilter(simulated=simulated)
         for by, key in KEYS.items():
             groups: dict[str, list[list[dict[str, Any]]]] = defaultdict(list)
             for rows in asked:
@@ -200,25 +200,25 @@ async def filled(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("which", "turns"),
     [
-        (Which(), "t4 t3 t2 t1"),
-        (Which(since_ms=2_000), "t4 t3 t2"),
-        (Which(until_ms=2_000), "t1"),
-        (Which(since_ms=2_000, until_ms=3_000), "t2"),
-        (Which(session_id="ses_1"), "t4 t1"),
-        (Which(worker_id="wrk_3"), "t3"),
-        (Which(budget="low"), "t1"),
-        (Which(simulated=True), "t4"),
-        (Which(simulated=False, since_ms=2_000), "t3 t2"),
-        (Which(session_id="nobody"), ""),
+        (ChargeFilter(), "t4 t3 t2 t1"),
+        (ChargeFilter(since_ms=2_000), "t4 t3 t2"),
+        (ChargeFilter(until_ms=2_000), "t1"),
+        (ChargeFilter(since_ms=2_000, until_ms=3_000), "t2"),
+        (ChargeFilter(session_id="ses_1"), "t4 t1"),
+        (ChargeFilter(worker_id="wrk_3"), "t3"),
+        (ChargeFilter(budget="low"), "t1"),
+        (ChargeFilter(simulated=True), "t4"),
+        (ChargeFilter(simulated=False, since_ms=2_000), "t3 t2"),
+        (ChargeFilter(session_id="nobody"), ""),
     ],
 )
-async def test_turns_are_found_by_everything_they_can_be_asked_by(which: Which, turns: str) -> None:
+async def test_turns_are_found_by_everything_they_can_be_asked_by(which: ChargeFilter, turns: str) -> None:
     async with opened(None) as ledger:
         await filled(ledger)
         assert " ".join(one.turn_id for one in await ledger.turn_charges(which)) == turns
         names = set(turns.split())
         assert {row.turn_id for row in await ledger.charges(which)} == names
-        for by in By:
+        for by in GroupBy:
             whole = altogether(await ledger.buckets(by, which))
             assert whole.turns == len(names)
             assert whole.total("usd") == (await ledger.spent(which)).usd
@@ -236,4 +236,9 @@ async def test_pages_of_turns(tmp_path: Path) -> None:
 async def test_the_dearest_come_first_and_the_unknown_last() -> None:
     async with opened(None) as ledger:
         await filled(ledger)
-        assert [one.key for one in await ledger.buckets(By.WORKER)] == ["wrk_2", "wrk_1", "wrk_4", "wrk_3"]
+        assert [one.key for one in await ledger.buckets(GroupBy.WORKER)] == [
+            "wrk_2",
+            "wrk_1",
+            "wrk_4",
+            "wrk_3",
+        ]

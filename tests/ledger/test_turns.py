@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.prompts.drafts import attachments_of, attachments_text
-from handinger_tui.core.stream.frames import Frame, Framing, Note
+from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import Attachment, TurnStatus
@@ -26,7 +26,7 @@ any_text = st.text(st.characters(codec=None), max_size=200)
 
 @pytest.mark.parametrize("recording", recordings(), ids=lambda recording: recording.name)
 async def test_a_loaded_recording_is_the_folded_one(recording: Recording, tmp_path: Path) -> None:
-    frames = Tape().note(Note.SENDING).body(recording).frames
+    frames = Tape().note(Marker.SENDING).body(recording).frames
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.open_turn(session(), order())
         for one in frames:
@@ -45,9 +45,9 @@ async def test_a_loaded_recording_is_the_folded_one(recording: Recording, tmp_pa
 async def test_a_lost_and_replayed_recording_loads_as_it_was_seen(
     recording: Recording, tmp_path: Path
 ) -> None:
-    tape = Tape().note(Note.SENDING).body(recording, until=len(recording.pieces) // 2)
-    tape.note(Note.RETRYING, attempt=1, wait_ms=500, reason="lost").body(recording, via="replay")
-    frames = tape.note(Note.SETTLED, status="completed", recovered=True, fault=None).frames
+    tape = Tape().note(Marker.SENDING).body(recording, until=len(recording.pieces) // 2)
+    tape.note(Marker.RETRYING, attempt=1, wait_ms=500, reason="lost").body(recording, via="replay")
+    frames = tape.note(Marker.SETTLED, status="completed", recovered=True, fault=None).frames
     async with opened(tmp_path / "h.db") as ledger:
         live = await play(ledger, session(), order(), frames)
     async with opened(tmp_path / "h.db") as ledger:
@@ -162,7 +162,7 @@ async def test_a_turn_that_is_watched_again_is_unsettled_again(tmp_path: Path) -
     async with opened(tmp_path / "h.db") as ledger:
         now = await play(ledger, session(), order(), answered(status="running"))
         assert await ledger.unsettled() == []
-        ledger.append("turn_1", frame(6, "{}", Framing.NOTE, Note.WATCHING))
+        ledger.append("turn_1", frame(6, "{}", Framing.NOTE, Marker.WATCHING))
         await ledger.flush()
         assert [what.turn_id for _, what in await ledger.unsettled()] == ["turn_1"]
         await ledger.close_turn(now, "turn_1")
@@ -224,7 +224,7 @@ async def test_an_edited_queued_turn_takes_the_place_of_the_old_one(tmp_path: Pa
     async with opened(tmp_path / "history.db") as ledger:
         for name in ("turn_1", "turn_2", "turn_3"):
             await ledger.open_turn(session(), order(name, prompt=name))
-        withdrawn = Frame(0, 5, Framing.NOTE, '{"status":"not_sent","recovered":false}', Note.SETTLED)
+        withdrawn = Frame(0, 5, Framing.NOTE, '{"status":"not_sent","recovered":false}', Marker.SETTLED)
         await ledger.open_turn(session(), order("turn_4", prompt="edited"), ("turn_2", withdrawn))
         await ledger.move_last(["turn_1"])
     async with opened(tmp_path / "history.db") as ledger:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from handinger_tui.local.registry import Office
+from handinger_tui.local.registry import WorkerRegistry
 from handinger_tui.local.requests import Limits
-from handinger_tui.local.turn_context import Desk, Rule, Setting
+from handinger_tui.local.turn_context import Rule, Setting, TurnContext
 from handinger_tui.local.turns import Instruction, Turn
 
 if TYPE_CHECKING:
     import pytest
 
 
-def office_of(rule: Rule) -> Office:
-    return Office("http://127.0.0.1:1", Setting(0, None, (rule,)), Limits())
+def office_of(rule: Rule) -> WorkerRegistry:
+    return WorkerRegistry("http://127.0.0.1:1", Setting(0, None, (rule,)), Limits())
 
 
 async def followed(turn: Turn) -> str:
@@ -23,7 +23,7 @@ async def followed(turn: Turn) -> str:
 
 
 async def test_a_fault_of_a_rule_is_told_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
-    async def perform(desk: Desk) -> None:
+    async def perform(desk: TurnContext) -> None:
         await desk.say("so far")
         raise KeyError(desk.text)
 
@@ -48,7 +48,7 @@ async def test_a_fault_of_a_rule_is_told_without_its_words(caplog: pytest.LogCap
 async def test_a_cut_turn_keeps_its_words_and_has_no_end() -> None:
     speaking = asyncio.Event()
 
-    async def perform(desk: Desk) -> None:
+    async def perform(desk: TurnContext) -> None:
         await desk.say("said before the cut")
         speaking.set()
         await asyncio.Event().wait()

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from handinger_tui.local import schedules
-from handinger_tui.local.registry import Office
+from handinger_tui.local.registry import WorkerRegistry
 from handinger_tui.local.requests import Limits, RefusedError
 from handinger_tui.local.schedules import Schedule
-from handinger_tui.local.turn_context import Desk, Rule, Setting
+from handinger_tui.local.turn_context import Rule, Setting, TurnContext
 from handinger_tui.local.turns import Instruction
 
 if TYPE_CHECKING:
@@ -104,17 +104,17 @@ def test_the_other_members_have_the_rules_of_a_turn(client: httpx.Client, run_tu
     assert client.post(path, json={"input": "x", "when": when}).json()["budget"] == "standard"
 
 
-def office(turns: asyncio.Queue[str], **limits: int) -> Office:
+def office(turns: asyncio.Queue[str], **limits: int) -> WorkerRegistry:
     """Return an office whose one rule puts each instruction into `turns`; `wait` then waits for its gate."""
 
-    async def perform(desk: Desk) -> None:
+    async def perform(desk: TurnContext) -> None:
         await turns.put(desk.text)
         if desk.text == "wait":
             await GATES[turns].wait()
 
     GATES[turns] = asyncio.Event()
     rule = Rule("note", "always", "It notes the instruction", "x", lambda _desk: True, perform)
-    return Office("http://127.0.0.1:1", Setting(0, None, (rule,)), Limits(**limits))
+    return WorkerRegistry("http://127.0.0.1:1", Setting(0, None, (rule,)), Limits(**limits))
 
 
 GATES: dict[asyncio.Queue[str], asyncio.Event] = {}

@@ -13,8 +13,8 @@ from handinger_tui.core.money.amounts import Total
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import Gauge, Limit, Origin, Scope, Unit, effective
 from handinger_tui.core.money.limits import gauges as gauges_of
-from handinger_tui.core.money.spending import Bucket, By, Sum, TurnCharge, Which
-from handinger_tui.core.money.typical_cost import Usual, spread
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Sum, TurnCharge
+from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
@@ -67,28 +67,28 @@ class FakeBooks:
         self.charges += charges
         self._news = True
 
-    async def buckets(self, by: By, which: Which) -> list[Bucket]:
+    async def buckets(self, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
         groups: dict[str, Bucket] = {}
         for one in self._chosen(which):
             key = _key(one, by)
             groups[key] = groups.get(key, Bucket(key)).merged(_bucket(key, one))
         found = list(groups.values())
-        if by is By.DAY:
+        if by is GroupBy.DAY:
             return sorted(found, key=lambda bucket: bucket.key)
         known = [bucket for bucket in found if bucket.usd.known is not None]
         unknown = [bucket for bucket in found if bucket.usd.known is None]
         return sorted(known, key=lambda bucket: bucket.usd.known or 0, reverse=True) + unknown
 
-    async def turn_charges(self, which: Which, limit: int = 200, offset: int = 0) -> list[TurnCharge]:
+    async def turn_charges(self, which: ChargeFilter, limit: int = 200, offset: int = 0) -> list[TurnCharge]:
         newest = sorted(self._chosen(which), key=lambda one: one.at_ms, reverse=True)
         return newest[offset : offset + limit]
 
-    async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> Usual:
+    async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
         self.asked.append((worker_id, budget))
-        at_budget = self._chosen(Which(budget=budget, simulated=simulated))
+        at_budget = self._chosen(ChargeFilter(budget=budget, simulated=simulated))
         own = [one for one in at_budget if worker_id is not None and one.worker_id == worker_id]
         used = own or at_budget
-        return Usual(
+        return TypicalCost(
             budget,
             spread(one.usd if one.known else None for one in used),
             spread(one.credits if one.known else None for one in used),
@@ -100,7 +100,7 @@ class FakeBooks:
         news, self._news = self._news, False
         return news
 
-    def _chosen(self, which: Which) -> list[TurnCharge]:
+    def _chosen(self, which: ChargeFilter) -> list[TurnCharge]:
         if self.fails is not None:
             raise self.fails
         return [one for one in self.charges if _counts(one, which, simulated=self.simulated)]
@@ -158,16 +158,16 @@ class FakePurse:
         if amount is not None:
             self.kept.append(Limit(scope, unit, amount, Origin.TYPED))
 
-    def today(self) -> Which:
+    def today(self) -> ChargeFilter:
         midnight = _local(NOW_MS).replace(hour=0, minute=0, second=0, microsecond=0)
-        return Which(since_ms=int(midnight.timestamp() * 1000), simulated=self.simulated)
+        return ChargeFilter(since_ms=int(midnight.timestamp() * 1000), simulated=self.simulated)
 
 
 def _local(at_ms: int) -> datetime:
     return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone()
 
 
-def _counts(one: TurnCharge, which: Which, *, simulated: bool) -> bool:
+def _counts(one: TurnCharge, which: ChargeFilter, *, simulated: bool) -> bool:
     return all(
         (
             which.since_ms is None or one.at_ms >= which.since_ms,
@@ -180,19 +180,19 @@ def _counts(one: TurnCharge, which: Which, *, simulated: bool) -> bool:
     )
 
 
-def _key(one: TurnCharge, by: By) -> str:
+def _key(one: TurnCharge, by: GroupBy) -> str:
     match by:
-        case By.TURN:
+        case GroupBy.TURN:
             return one.turn_id
-        case By.SESSION:
+        case GroupBy.SESSION:
             return one.session_id
-        case By.WORKER:
+        case GroupBy.WORKER:
             return one.worker_id or ""
-        case By.DAY:
+        case GroupBy.DAY:
             return _local(one.at_ms).date().isoformat()
-        case By.BUDGET:
+        case GroupBy.BUDGET:
             return one.budget or ""
-        case By.TRIGGER:
+        case GroupBy.TRIGGER:
             return one.trigger
 
 

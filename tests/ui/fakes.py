@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from handinger_tui.core.errors import ApiError, HandingerError, LinkExpired
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import FilePart, Kind
-from handinger_tui.engine.engine import Engine, Home
-from handinger_tui.engine.retry_policy import Patience
+from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.retry_policy import RetryPolicy
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.ports import Badge, Connection, Fetched, Launch, Opening, Progress
+from handinger_tui.ui.ports import Account, AppOptions, Connection, Fetched, Opening, Progress
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.engine.fakes import PLACE, FakeApi, FakeClock, FakeIds, FakeLog, Script, says, worker
 from tests.ui.coffers import NOW_MS, FakeBooks, FakePurse, charge
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from textual.driver import Driver
 from textual.pilot import Pilot
 
-REMOTE = Badge("work", "v3.handinger.com", "f00d", local=False)
-LOCAL = Badge("", "127.0.0.1:8000", "", local=True)
-CALM: Final = Patience(money_interval=None, recovery_window=0.0, absence_looks=1, absence_seconds=0)
+REMOTE = Account("work", "v3.handinger.com", "f00d", local=False)
+LOCAL = Account("", "127.0.0.1:8000", "", local=True)
+CALM: Final = RetryPolicy(money_interval=None, recovery_window=0.0, absence_looks=1, absence_seconds=0)
 PRICED: Final[dict[str, Any]] = {
     "usage": {"steps": 3, "totalTokens": 1500, "credits": 8, "costUsd": 0.0123},
     "costs": {"modelCostUsd": 0.01, "toolCostUsd": 0.002, "sandboxCostUsd": 0.0003, "internalCostUsd": 0},
@@ -158,8 +158,8 @@ class Desktop:
 
     api: FakeApi = field(default_factory=FakeApi)
     log: FakeLog = field(default_factory=FakeLog)
-    badge: Badge = REMOTE
-    launch: Launch | None = None
+    badge: Account = REMOTE
+    launch: AppOptions | None = None
     gate: asyncio.Event | None = None
     fails: list[HandingerError] = field(default_factory=list)
     files: FakeFiles = field(default_factory=FakeFiles)
@@ -172,7 +172,7 @@ class Desktop:
     warnings: tuple[str, ...] = ()
     without_history: Callable[[], None] | None = None
     now_ms: int = NOW_MS
-    patience: Patience = CALM
+    patience: RetryPolicy = CALM
     books: FakeBooks = field(default_factory=FakeBooks)
     purse: FakePurse = field(default_factory=FakePurse)
 
@@ -180,7 +180,7 @@ class Desktop:
         if self.badge.local:
             self.books.simulated = self.purse.simulated = True
         self.clock = StillClock(NOW_MS / 1000)
-        home = Home(PLACE)
+        home = ServiceContext(PLACE)
         self.engine = Engine(
             self.api,
             self.log,
@@ -191,7 +191,7 @@ class Desktop:
             purse=self.purse,
         )
         self.shelf = FakeShelf(self.log)
-        given = self.launch or Launch(self.connect)
+        given = self.launch or AppOptions(self.connect)
         self.app = HandingerApp(replace(given, connect=self.connect), now_ms=lambda: self.now_ms)
 
     async def connect(self) -> Connection:
@@ -306,11 +306,11 @@ def summary(name: str, **members: object) -> SessionSummary:
     return replace(row, **members)  # type: ignore[arg-type]  # members under their own names
 
 
-def launch(opening: Opening = Opening.LAST_OR_FRESH, **members: object) -> Launch:
+def launch(opening: Opening = Opening.LAST_OR_FRESH, **members: object) -> AppOptions:
     async def never() -> Connection:
         raise AssertionError
 
-    return replace(Launch(never, opening), **members)  # type: ignore[arg-type]  # members under their own names
+    return replace(AppOptions(never, opening), **members)  # type: ignore[arg-type]  # members under their own names
 
 
 __all__ = [

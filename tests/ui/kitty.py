@@ -7,7 +7,7 @@ from base64 import b64decode
 from typing import Any, Final
 
 from handinger_tui.ui.terminal.images import ASK
-from handinger_tui.ui.terminal.terminal_replies import HearingDriver, TerminalAnswer
+from handinger_tui.ui.terminal.terminal_replies import ReplyDriver, TerminalAnswer
 from tests.ui.emulator import EmulatedDriver
 
 GRAPHICS: Final = "\x1b_Gi=31;OK\x1b\\"
@@ -59,7 +59,7 @@ class Gallery:
             self._begun = None
 
 
-class KittyDriver(HearingDriver, EmulatedDriver):
+class KittyDriver(ReplyDriver, EmulatedDriver):
     """Answers as kitty does; `answers` may be changed before a picture is looked at."""
 
     answers: tuple[str, ...] = KITTY

@@ -18,12 +18,12 @@ from textual.worker import WorkerFailed
 from handinger_tui import __version__
 from handinger_tui.core.errors import LedgerError, SettingsError
 from handinger_tui.core.turns.rope import Rope
-from handinger_tui.core.turns.turn import Order, TextPart, Turn, TurnStatus
+from handinger_tui.core.turns.turn import TextPart, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.commands import Command, Context
 from handinger_tui.ui.keys import KEYS
 from handinger_tui.ui.themes import DARK, LIGHT, THEMES, by_name, first_theme
 from handinger_tui.ui.work import screen as footing
-from handinger_tui.ui.work.paint_scheduler import Pulse
+from handinger_tui.ui.work.paint_scheduler import ThrottledTimer
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.fakes import LOCAL, Desktop, answers, launch
 
@@ -263,7 +263,7 @@ def no_more_ticks(work: WorkScreen) -> None:
     """From here on it paints only what it paints at once."""
     assert work._tick is not None
     work._tick.stop()
-    work._tick = Pulse(work, 1 / 3600, work._paint_if_dirty)
+    work._tick = ThrottledTimer(work, 1 / 3600, work._paint_if_dirty)
 
 
 async def test_the_last_words_are_painted_without_waiting_for_a_tick() -> None:
@@ -281,7 +281,7 @@ async def test_a_text_that_ends_is_painted_at_once_though_its_turn_goes_on() -> 
         actor = work.at_work.engine._actors[work.at_work.session_id]
         no_more_ticks(work)
         part = TextPart(Rope() + "The very last words", open=True)
-        order = Order("turn_1", "Hi", created_ms=1)
+        order = TurnRequest("turn_1", "Hi", created_ms=1)
         going = Turn(order, status=TurnStatus.ACCEPTED, parts=(part,), open_text=(("t", 0),))
         actor._put(going)
         await pilot.pause()

@@ -17,7 +17,7 @@ from textual.events import Key
 from textual.message import Message
 
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.terminal.driver import GONE, OutlastingDriver
+from handinger_tui.ui.terminal.driver import GONE, TerminalDriver
 from tests.ui.fakes import launch
 
 
@@ -46,9 +46,9 @@ def wire() -> Iterator[Wire]:
         ends.hang_up()
 
 
-def driver_on(wire: Wire, app: HandingerApp) -> OutlastingDriver:
+def driver_on(wire: Wire, app: HandingerApp) -> TerminalDriver:
     """One that reads from the wire. It writes nothing at its end, for there is no writer."""
-    driver = OutlastingDriver(app, mouse=False)
+    driver = TerminalDriver(app, mouse=False)
     driver.fileno = wire.theirs
     return driver
 
@@ -56,7 +56,7 @@ def driver_on(wire: Wire, app: HandingerApp) -> OutlastingDriver:
 async def test_a_paint_goes_to_the_terminal_in_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
     handed: list[str] = []
     monkeypatch.setattr(LinuxDriver, "write", lambda _driver, data: handed.append(data))
-    driver = OutlastingDriver(HandingerApp(launch()))
+    driver = TerminalDriver(HandingerApp(launch()))
     for data in ("title", SYNC_START, "rows", "cursor", SYNC_END, "bell"):
         driver.write(data)
     assert handed == ["title", f"{SYNC_START}rowscursor{SYNC_END}", "bell"]
@@ -126,6 +126,6 @@ async def test_a_thread_reads_where_the_loop_cannot_wait_for_a_terminal(
 def test_the_app_takes_the_driver_that_outlasts_unless_another_is_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert HandingerApp(launch()).driver_class is OutlastingDriver
+    assert HandingerApp(launch()).driver_class is TerminalDriver
     monkeypatch.setattr("textual.constants.DRIVER", "textual.drivers.web_driver:WebDriver")
     assert not issubclass(HandingerApp(launch()).driver_class, LinuxDriver)

@@ -20,7 +20,7 @@ from handinger_tui.ui.terminal.images import (
     through_tmux,
     transmit,
 )
-from handinger_tui.ui.terminal.terminal_replies import Ears, HearingParser, TerminalAnswer
+from handinger_tui.ui.terminal.terminal_replies import ReplyListener, ReplyParser, TerminalAnswer
 from tests.ui.kitty import DONE, GRAPHICS, KITTY, NAMED, SEQUENCE, Gallery
 
 TYPED = st.lists(
@@ -35,7 +35,7 @@ def test_answers_are_taken_out_wherever_they_are_torn(
     typed: list[str], answers: list[str], cuts: set[int]
 ) -> None:
     pieces = [piece for pair in zip(typed, [*answers, *[""] * len(typed)], strict=False) for piece in pair]
-    data, ears = "".join(pieces) + DONE, Ears()
+    data, ears = "".join(pieces) + DONE, ReplyListener()
     ears.ask()
     rest, heard, start = "", list[str](), 0
     for end in sorted({*cuts, len(data)}):
@@ -47,7 +47,7 @@ def test_answers_are_taken_out_wherever_they_are_torn(
 
 
 def test_a_key_is_held_for_a_moment_only_and_half_an_answer_is_never_typed() -> None:
-    ears = Ears()
+    ears = ReplyListener()
     ears.ask()
     assert ears.hear("x\x1b", 0.0) == ("x", [])
     assert ears.let_go(0.05) == ""
@@ -64,8 +64,8 @@ def test_a_key_is_held_for_a_moment_only_and_half_an_answer_is_never_typed() -> 
 
 
 def test_the_parser_makes_messages_of_answers_and_keys_of_the_rest() -> None:
-    ears = Ears()
-    parser = HearingParser(ears)
+    ears = ReplyListener()
+    parser = ReplyParser(ears)
     assert [type(one) for one in parser.feed("a")] == [Key]
     ears.ask()
     told = list(parser.feed(f"b{KITTY[0]}c{KITTY[1]}{DONE}\x1b[A"))

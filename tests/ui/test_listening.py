@@ -12,8 +12,8 @@ import pytest
 from textual.events import Key, Paste
 from textual.message import Message
 
-from handinger_tui.ui.terminal.input_reader import Listener
-from handinger_tui.ui.terminal.terminal_replies import Ears, HearingParser
+from handinger_tui.ui.terminal.input_reader import InputReader
+from handinger_tui.ui.terminal.terminal_replies import ReplyListener, ReplyParser
 
 pytestmark = pytest.mark.timeout(30)
 MOOD: ContextVar[str] = ContextVar("MOOD", default="none")
@@ -26,9 +26,9 @@ class Ear:
         self.heard = asyncio.Queue[Message]()
         self.ended = asyncio.Queue[Exception | None]()
         self.inside, self.outside = os.pipe()
-        self.listener = Listener(
+        self.listener = InputReader(
             self.inside,
-            HearingParser(Ears()),
+            ReplyParser(ReplyListener()),
             self.take,
             lambda: self.ended.put_nowait(None),
             self.ended.put_nowait,

@@ -9,7 +9,7 @@ from textual.geometry import Region
 from textual.screen import Screen
 from textual.widgets import Static
 
-from handinger_tui.ui.terminal.clipped_compositor import NearCompositor
+from handinger_tui.ui.terminal.clipped_compositor import ClippedCompositor
 
 
 class Near(Screen[None]):
@@ -19,7 +19,7 @@ class Near(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._compositor = NearCompositor()
+        self._compositor = ClippedCompositor()
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box"):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handinger_tui.core.preview.kinds import Shape
 from handinger_tui.core.preview.png import NotDrawn
-from handinger_tui.ui.background import Going, Stopped
+from handinger_tui.ui.background import CancelToken, Stopped
 from handinger_tui.ui.preview.load import KINDS, LONGEST_MARKDOWN, Loaded, Subject, load
 from handinger_tui.ui.preview.pictures import Picture
 from handinger_tui.ui.preview.rows import RowsFor
@@ -20,7 +20,7 @@ DEEP = b"[" * 100_000 + b"]" * 100_000
 
 
 def loaded(name: str, body: bytes, *, whole: bool = True, total: int | None = None) -> Loaded:
-    return load(Subject(name, "", body, whole, total), Going(), lambda _: None)
+    return load(Subject(name, "", body, whole, total), CancelToken(), lambda _: None)
 
 
 def text_of(found: Loaded, at: int = 0) -> str:
@@ -131,7 +131,7 @@ def test_long_work_stops_when_nobody_wants_it(name: str) -> None:
         "a.json": made_of.large_json(200_000),
         "a.pdf": made_of.pdf("x"),
     }
-    going = Going()
+    going = CancelToken()
     told: list[str] = []
 
     def stop(what: str) -> None:

@@ -10,7 +10,7 @@ from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
 
 from handinger_tui.stylesheet import STYLESHEET
-from handinger_tui.ui.terminal.stylesheet_cache import Rules
+from handinger_tui.ui.terminal.stylesheet_cache import StylesheetCache
 from handinger_tui.ui.themes import DARK, LIGHT
 from tests.ui.fakes import Desktop
 
@@ -56,7 +56,7 @@ def told(rules: Stylesheet) -> list[tuple[str, object]]:
 
 def test_read_on_the_sheet_is_whole() -> None:
     variables = _colours()
-    whole, ours = Stylesheet(variables=variables), Rules(variables)
+    whole, ours = Stylesheet(variables=variables), StylesheetCache(variables)
     whole.read(STYLESHEET)
     ours.read(STYLESHEET)
     assert len(ours.rules) < len(whole.rules) / 2
@@ -65,7 +65,7 @@ def test_read_on_the_sheet_is_whole() -> None:
 
 
 def test_other_colours_are_worn_by_both_parts() -> None:
-    ours = Rules(_colours())
+    ours = StylesheetCache(_colours())
     ours.read(STYLESHEET)
     ours.read_on()
     dark = told(ours)

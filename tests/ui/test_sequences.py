@@ -14,7 +14,7 @@ from textual.messages import TerminalSupportsSynchronizedOutput
 
 from handinger_tui.ui.terminal import terminal_replies
 from handinger_tui.ui.terminal.key_sequences import PASTE_ENDS
-from handinger_tui.ui.terminal.terminal_replies import META, Ears, HearingParser
+from handinger_tui.ui.terminal.terminal_replies import META, ReplyListener, ReplyParser
 
 NEWLINE = ("\x1b\r", "\x1b\n", "\x1b[13;2u", "\x1b[13;3u", "\x1b[13;3;13u", "\x1b[13;4u", "\x1b[13;3:1u",
            "\x1b[13;2:2u", "\x1b[13;131u", "\x1b[27;2;13~", "\x1b[27;3;13~", "\x1b[57414;2u", "\x1b[57414;3u",
@@ -64,7 +64,7 @@ KEYS = {
 
 def read(pieces: Iterable[str]) -> Iterator[Message]:
     """All that the parser makes of these reads, and of nothing more behind them."""
-    parser = HearingParser(Ears())
+    parser = ReplyParser(ReplyListener())
     for piece in pieces:
         yield from parser.feed(piece)
     assert not parser.unsure
@@ -135,7 +135,7 @@ def test_what_may_be_a_key_is_one_after_a_moment_and_half_a_report_is_never_type
 ) -> None:
     now = 100.0
     monkeypatch.setattr(terminal_replies, "monotonic", lambda: now)
-    parser = HearingParser(Ears())
+    parser = ReplyParser(ReplyListener())
     for data, keys in (
         ("\x1b", ["escape"]),
         ("\x1b[", ["escape", "left_square_bracket"]),

@@ -22,8 +22,8 @@ from textual.widgets import Input, Static
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import ToolPart, TurnStatus
 from handinger_tui.ui.terminal.cells import TAME, Pen, Pens, _read
-from handinger_tui.ui.terminal.clipped_compositor import NearCompositor
-from handinger_tui.ui.terminal.diff_app import CHECKS_PER_S, Display
+from handinger_tui.ui.terminal.clipped_compositor import ClippedCompositor
+from handinger_tui.ui.terminal.diff_app import CHECKS_PER_S, DiffApp
 from tests.ui.emulator import EmulatedDriver, cells, driver_of, expected
 from tests.ui.transcript.documents import DOCUMENTS
 from tests.ui.transcript.sample import ANSWER, COMPLETE
@@ -44,10 +44,10 @@ class NearScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._compositor = NearCompositor()
+        self._compositor = ClippedCompositor()
 
 
-class Bench(Stage, Display):
+class Bench(Stage, DiffApp):
     """A transcript between a header, a panel at its side and a prompt, on an emulated terminal."""
 
     CSS = (

@@ -16,7 +16,7 @@ import pytest
 from textual.drivers._writer_thread import MAX_QUEUED_WRITES
 
 from handinger_tui.ui.terminal import output_writer
-from handinger_tui.ui.terminal.output_writer import StraightWriter
+from handinger_tui.ui.terminal.output_writer import OutputWriter
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -51,7 +51,7 @@ def line() -> Iterator[Line]:
 
 
 def test_what_the_terminal_takes_needs_no_thread(line: Line) -> None:
-    writer = StraightWriter(line.file)
+    writer = OutputWriter(line.file)
     writer.write("a letter: é")
     # The thread does not even run.
     assert line.read(12) == "a letter: é".encode()
@@ -62,7 +62,7 @@ def test_what_the_terminal_takes_needs_no_thread(line: Line) -> None:
 def test_nobody_waits_for_a_slow_terminal_and_the_order_stays(line: Line) -> None:
     chance = Random(3)
     texts = [chr(chance.randint(0xA1, 0x2FFF)) * chance.randint(1, 30_000) for _ in range(MAX_QUEUED_WRITES)]
-    writer = StraightWriter(line.file)
+    writer = OutputWriter(line.file)
     writer.start()
     # Far more than fits into a pseudo-terminal, and nobody reads yet.
     for text in texts:
@@ -83,7 +83,7 @@ def test_what_comes_while_the_thread_is_behind_goes_behind_it(
 
     monkeypatch.setattr(output_writer, "_write_all", held)
     monkeypatch.setattr(output_writer, "_taken", lambda fd, data: os.write(fd, data[:1]))
-    writer = StraightWriter(line.file)
+    writer = OutputWriter(line.file)
     writer.start()
     writer.write("abc")
     # The terminal would take it now.
@@ -96,7 +96,7 @@ def test_what_comes_while_the_thread_is_behind_goes_behind_it(
 
 
 def test_a_signal_in_the_middle_of_writing_may_write(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    writer = StraightWriter(line.file)
+    writer = OutputWriter(line.file)
     real = output_writer._taken
 
     def interrupted(fd: int, data: bytes) -> int:
@@ -112,7 +112,7 @@ def test_a_signal_in_the_middle_of_writing_may_write(line: Line, monkeypatch: py
 
 
 def test_the_inherited_description_still_blocks(line: Line) -> None:
-    writer = StraightWriter(line.file)
+    writer = OutputWriter(line.file)
     writer.write("x")
     assert os.get_blocking(line.file.fileno())
     writer.start()
@@ -121,7 +121,7 @@ def test_the_inherited_description_still_blocks(line: Line) -> None:
 
 def test_one_that_does_not_block_loses_nothing(line: Line) -> None:
     os.set_blocking(line.file.fileno(), False)
-    writer = StraightWriter(line.file)
+    writer = OutputWriter(line.file)
     writer.start()
     text = "y" * 500_000
     writer.write(text)
@@ -132,7 +132,7 @@ def test_one_that_does_not_block_loses_nothing(line: Line) -> None:
 
 def test_what_is_no_terminal_is_written_by_the_thread(tmp_path: Path) -> None:
     with (tmp_path / "screen").open("w", encoding="utf-8") as file:
-        writer = StraightWriter(file)
+        writer = OutputWriter(file)
         writer.write("one ")
         writer.start()
         writer.write("two é")
@@ -143,7 +143,7 @@ def test_what_is_no_terminal_is_written_by_the_thread(tmp_path: Path) -> None:
 def test_a_sign_that_the_terminal_has_no_bytes_for_is_spelt(line: Line) -> None:
     near = os.dup(line.file.fileno())
     with os.fdopen(near, "w", encoding="latin-1", errors="backslashreplace") as file:
-        writer = StraightWriter(file)
+        writer = OutputWriter(file)
         writer.write("é東")
         assert line.read(7) == b"\xe9\\u6771"
         writer.start()
@@ -153,7 +153,7 @@ def test_a_sign_that_the_terminal_has_no_bytes_for_is_spelt(line: Line) -> None:
 def test_writing_to_a_closed_terminal_ends() -> None:
     far, near = pty.openpty()
     terminal = os.fdopen(near, "w")
-    writer = StraightWriter(terminal)
+    writer = OutputWriter(terminal)
     writer.start()
     os.close(far)
     for _ in range(10 * MAX_QUEUED_WRITES):
@@ -167,7 +167,7 @@ def test_a_terminal_that_is_closed_while_the_thread_waits_for_it_lets_it_go() ->
     far, near = pty.openpty()
     tty.setraw(near)
     terminal = os.fdopen(near, "w")
-    writer = StraightWriter(terminal)
+    writer = OutputWriter(terminal)
     writer.start()
     writer.write("x" * 1_000_000)
     ending = Thread(target=writer.stop)

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from handinger_tui.core.stream.frames import Frame, Framing, Note, Piece
+from handinger_tui.core.stream.frames import Frame, Framing, Marker, RawFrame
 
 FOLDER: Final = Path(__file__).parent / "recorded"
 SUFFIXES: Final = {".sse": Framing.SSE, ".ndjson": Framing.LINES, ".txt": Framing.TEXT}
@@ -59,24 +59,24 @@ class Recording:
         }
 
     @cached_property
-    def pieces(self) -> list[Piece]:
+    def pieces(self) -> list[RawFrame]:
         framing = SUFFIXES[self.path.suffix]
         text = self.body.decode()
         if framing is Framing.SSE:
             return sse_pieces(text)
         if framing is Framing.LINES or self.opened["encoding"] == "ai4":
-            return [Piece(Framing.LINES, line) for line in text.split("\n") if line]
-        return [Piece(Framing.TEXT, text[at : at + 7]) for at in range(0, len(text), 7)]
+            return [RawFrame(Framing.LINES, line) for line in text.split("\n") if line]
+        return [RawFrame(Framing.TEXT, text[at : at + 7]) for at in range(0, len(text), 7)]
 
 
-def sse_pieces(text: str) -> list[Piece]:
+def sse_pieces(text: str) -> list[RawFrame]:
     """The events of a whole event stream, as the HTML standard reads it."""
     pieces, event, event_id = [], "", None
     data: list[str] = []
     for line in re.split("\r\n|\r|\n", text.removeprefix("\ufeff")):
         if not line:
             if data:
-                pieces.append(Piece(Framing.SSE, "\n".join(data), event, event_id))
+                pieces.append(RawFrame(Framing.SSE, "\n".join(data), event, event_id))
             event, data = "", []
             continue
         name, _, value = line.partition(":")
@@ -96,18 +96,18 @@ class Tape:
     def __init__(self) -> None:
         self.frames: list[Frame] = []
 
-    def note(self, note: Note, **said: Any) -> Tape:
+    def note(self, note: Marker, **said: Any) -> Tape:
         return self._add(Framing.NOTE, json.dumps(said), note)
 
-    def take(self, piece: Piece) -> Tape:
+    def take(self, piece: RawFrame) -> Tape:
         return self._add(piece.framing, piece.data, piece.event, piece.id)
 
     def body(self, recording: Recording, *, until: int | None = None, via: str = "post") -> Tape:
         """A whole response, or one that was lost after `until` pieces."""
-        self.note(Note.OPENED, **{**recording.opened, "via": via})
+        self.note(Marker.OPENED, **{**recording.opened, "via": via})
         for piece in recording.pieces[:until]:
             self.take(piece)
-        return self.note(Note.CLOSED, clean=until is None)
+        return self.note(Marker.CLOSED, clean=until is None)
 
     def _add(self, framing: Framing, data: str, event: str = "", frame_id: str | None = None) -> Tape:
         self.frames.append(Frame(len(self.frames), 1000 + len(self.frames), framing, data, event, frame_id))

@@ -26,7 +26,7 @@ _HOLD: Final = (
 _CAN_HOLD: Final = {os.open, os.link, os.rename, os.unlink, os.stat} <= os.supports_dir_fd
 
 
-class HeldFolder:
+class DirectoryFd:
     """Made if it is missing. A symlink that stood there before is the person's own, and followed."""
 
     def __init__(self, path: Path) -> None:
@@ -118,7 +118,7 @@ _NO_LINKS: Final = frozenset(
 _T = TypeVar("_T")
 
 
-class Landing:
+class AtomicFile:
     """A file on its way. It is kept only once it is settled; `got` counts its bytes so far."""
 
     def __init__(self, folder: Path) -> None:
@@ -127,7 +127,7 @@ class Landing:
         self._path = folder
         self._part = f".handinger-{os.urandom(8).hex()}.part"
         self._pending = bytearray()
-        self._folder: HeldFolder | None = None
+        self._folder: DirectoryFd | None = None
         self._file: BinaryIO | None = None
 
     async def write(self, chunk: bytes) -> None:
@@ -178,7 +178,7 @@ class Landing:
 
     # -- in a thread -----------------------------------------------------------------------
     def _open(self) -> None:
-        self._folder = HeldFolder(self._path)
+        self._folder = DirectoryFd(self._path)
         self._file = os.fdopen(self._folder.create(self._part), "wb", buffering=0)
 
     def _flush(self) -> None:
@@ -207,9 +207,9 @@ class Landing:
 
 
 @contextmanager
-def landing(folder: Path) -> Iterator[Landing]:
+def landing(folder: Path) -> Iterator[AtomicFile]:
     """A file that will lie in `folder`; nothing of it stays unless it is settled."""
-    arriving = Landing(folder)
+    arriving = AtomicFile(folder)
     try:
         yield arriving
     finally:
@@ -259,7 +259,7 @@ def names(name: str) -> Iterator[str]:
         yield f"{stem} ({number}){ending}"
 
 
-def _give_name(folder: HeldFolder, part: str, name: str, ours: Identity) -> str:
+def _give_name(folder: DirectoryFd, part: str, name: str, ours: Identity) -> str:
     for free in names(name):
         try:
             # link() fails on any existing name, a dangling symlink included; rename would overwrite.
@@ -281,7 +281,7 @@ def _give_name(folder: HeldFolder, part: str, name: str, ours: Identity) -> str:
     raise FileExistsError(errno.EEXIST, "every name like it is taken")
 
 
-def _claimed(folder: HeldFolder, part: str, name: str) -> bool:
+def _claimed(folder: DirectoryFd, part: str, name: str) -> bool:
     """Without links: a name is claimed by us alone, so replacing it loses nothing."""
     try:
         os.close(folder.create(name))

@@ -18,8 +18,8 @@ from urllib.parse import unquote, urlsplit
 from handinger_tui.api import errors as faults
 from handinger_tui.api import response as body
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.files.atomic_file import Landing, landing
-from handinger_tui.api.files.headers import decoded, told_length, told_name
+from handinger_tui.api.files.atomic_file import AtomicFile, landing
+from handinger_tui.api.files.headers import content_disposition_filename, content_length, decode_data_url
 from handinger_tui.api.files.range_resume import (
     RESTARTS,
     Step,
@@ -31,7 +31,7 @@ from handinger_tui.api.files.range_resume import (
     size_told,
     version_of,
 )
-from handinger_tui.api.files.urls import checked, in_terms_of_links, next_hop
+from handinger_tui.api.files.urls import as_link_error, checked, next_hop
 from handinger_tui.core.errors import (
     ApiError,
     Doubtful,
@@ -93,7 +93,7 @@ async def _save(
 ) -> Path:
     if url[:5].lower() == "data:":
         # Percent signs by the million take a second.
-        content, media_type = await asyncio.to_thread(decoded, url, client.limits.max_file_bytes)
+        content, media_type = await asyncio.to_thread(decode_data_url, url, client.limits.max_file_bytes)
         with landing(folder) as part:
             await part.write(content)
             meter.show(part.got, part.got, now=True)
@@ -140,7 +140,7 @@ class _Download:
         self._name: str | None = None
         self._begun = False
 
-    async def into(self, part: Landing) -> str | None:
+    async def into(self, part: AtomicFile) -> str | None:
         """Fetch all of it; returns the name that the server told.
 
         Raises:
@@ -152,7 +152,7 @@ class _Download:
         self._meter.show(part.got, part.got, now=True)
         return self._name
 
-    async def _attempt(self, part: Landing) -> ApiError | None:
+    async def _attempt(self, part: AtomicFile) -> ApiError | None:
         """One request and its body; what went wrong, where asking again may help."""
         asked = rest_of(self._version, part.got) if self._version and part.got else {}
         try:
@@ -169,12 +169,12 @@ class _Download:
             return trouble
         return None
 
-    async def _restart(self, part: Landing) -> None:
+    async def _restart(self, part: AtomicFile) -> None:
         self._tries.restarts += 1
         self._version = None
         await part.restart()
 
-    async def _prepared(self, response: httpx.Response, here: str, part: Landing, *, asked: bool) -> bool:
+    async def _prepared(self, response: httpx.Response, here: str, part: AtomicFile, *, asked: bool) -> bool:
         """Make ready for a body; False when there is nothing left to take."""
         headers, status = response.headers, response.status_code
         if asked and self._version is not None:
@@ -183,7 +183,7 @@ class _Download:
                 raise _Anew
             if step is Step.GOES_ON:
                 self._total = self._total or (part_of(headers) or (0, None))[1]
-                self._within_limit(part.got, told_length(headers))
+                self._within_limit(part.got, content_length(headers))
             if step is not Step.ANEW:
                 return step is Step.GOES_ON
             await self._restart(part)
@@ -197,16 +197,16 @@ class _Download:
         total = size_told(status, headers)
         self._begun = True
         self._total = total
-        self._within_limit(0, told_length(headers))
+        self._within_limit(0, content_length(headers))
         self._version = version_of(here, headers, total)
-        self._name = told_name(headers) or self._name
+        self._name = content_disposition_filename(headers) or self._name
 
     def _within_limit(self, got: int, coming: int | None) -> None:
         limit = self._client.limits.max_file_bytes
         if max(got + (coming or 0), self._total or 0) > limit:
             raise faults.file_too_large(limit)
 
-    async def _take(self, response: httpx.Response, part: Landing) -> None:
+    async def _take(self, response: httpx.Response, part: AtomicFile) -> None:
         limits, total = self._client.limits, self._total
         shown = total if total is not None else self._wanted
         self._meter.show(part.got, shown)
@@ -266,6 +266,6 @@ async def followed(
                 if not location:
                     raise faults.redirected(response.status_code, "")
         except Refused as refusal:
-            raise in_terms_of_links(client, url, refusal) from refusal.__cause__
+            raise as_link_error(client, url, refusal) from refusal.__cause__
         url = next_hop(client, url, location)
     raise faults.too_many_redirects(MAX_REDIRECTS)

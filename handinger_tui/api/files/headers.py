@@ -24,7 +24,7 @@ _FROM_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 _LENGTH: Final = re.compile(r"[0-9]{1,18}")
 
 
-def told_name(headers: Mapping[str, str]) -> str | None:
+def content_disposition_filename(headers: Mapping[str, str]) -> str | None:
     """The name in Content-Disposition (RFC 6266); whoever uses it makes it safe."""
     told: dict[str, str] = {}
     for found in _PARAMETER.finditer(headers.get("content-disposition", "")):
@@ -42,7 +42,7 @@ def _extended(value: str) -> str | None:
     return unquote(found[2], encoding=found[1], errors="replace")
 
 
-def told_length(headers: Mapping[str, str]) -> int | None:
+def content_length(headers: Mapping[str, str]) -> int | None:
     """The bytes that a body will have on its way, None when it does not say."""
     if "transfer-encoding" in headers:
         # Then the length does not count, and need not be true.
@@ -56,7 +56,7 @@ def plain(headers: Mapping[str, str]) -> bool:
     return headers.get("content-encoding", "").strip().lower() in ("", "identity")
 
 
-def decoded(url: str, limit: int) -> tuple[bytes, str]:
+def decode_data_url(url: str, limit: int) -> tuple[bytes, str]:
     """The bytes and the media type of a `data:` URL.
 
     Raises:

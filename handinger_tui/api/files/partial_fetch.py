@@ -10,7 +10,7 @@ from typing import Final
 from handinger_tui.api import response as body
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.files.download import Progress, Refresh, followed
-from handinger_tui.api.files.headers import decoded
+from handinger_tui.api.files.headers import decode_data_url
 from handinger_tui.api.files.range_resume import size_told
 from handinger_tui.api.files.urls import checked
 from handinger_tui.core.errors import ApiError, LinkExpired
@@ -21,7 +21,7 @@ _SLACK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Peeked:
+class FileBeginning:
     """The first bytes of a file. `whole`: that is all of it; `total`: its size where it was told."""
 
     data: bytes
@@ -29,14 +29,14 @@ class Peeked:
     total: int | None
 
 
-async def peek(
+async def fetch_beginning(
     client: WorkerClient,
     url: str,
     most: int,
     *,
     progress: Progress | None = None,
     refresh: Refresh | None = None,
-) -> Peeked:
+) -> FileBeginning:
     """At most `most` bytes of the file at `url`; what comes behind them is not read.
 
     `refresh` is asked once when the address may have expired, as `downloads.save` does.
@@ -54,10 +54,10 @@ async def peek(
     return await _peek(client, fresh, most, progress)
 
 
-async def _peek(client: WorkerClient, url: str, most: int, progress: Progress | None) -> Peeked:
+async def _peek(client: WorkerClient, url: str, most: int, progress: Progress | None) -> FileBeginning:
     if url[:5].lower() == "data:":
-        content, _ = await asyncio.to_thread(decoded, url, client.limits.max_file_bytes)
-        return Peeked(content[:most], len(content) <= most, len(content))
+        content, _ = await asyncio.to_thread(decode_data_url, url, client.limits.max_file_bytes)
+        return FileBeginning(content[:most], len(content) <= most, len(content))
     async with followed(client, checked(client, url), {}) as (response, _):
         total = size_told(response.status_code, response.headers)
         found = bytearray()
@@ -74,7 +74,7 @@ async def _peek(client: WorkerClient, url: str, most: int, progress: Progress | 
             # A packed body may pass its limit before it gives as much as is wanted.
             if trouble.kind is not Kind.TOO_LARGE or not found:
                 raise
-            return Peeked(bytes(found[:most]), whole=False, total=total)
+            return FileBeginning(bytes(found[:most]), whole=False, total=total)
     # A part that nobody asked for may be shorter than the file.
     missing = total is not None and len(found) < total
-    return Peeked(bytes(found[:most]), whole=len(found) <= most and not missing, total=total)
+    return FileBeginning(bytes(found[:most]), whole=len(found) <= most and not missing, total=total)

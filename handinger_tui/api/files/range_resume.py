@@ -19,7 +19,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from handinger_tui.api import errors as faults
-from handinger_tui.api.files.headers import plain, told_length
+from handinger_tui.api.files.headers import content_length, plain
 from handinger_tui.api.origin import Origin, origin_of
 from handinger_tui.core.errors import ApiError
 
@@ -119,7 +119,7 @@ def size_told(status: int, headers: Headers) -> int | None:
         return total
     if status not in _WHOLE:
         raise faults.no_file(status)
-    return told_length(headers) if plain(headers) else None
+    return content_length(headers) if plain(headers) else None
 
 
 def judged(status: int, headers: Headers, url: str, version: Version, got: int) -> Step:

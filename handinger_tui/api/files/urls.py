@@ -121,7 +121,7 @@ def signed(url: str) -> bool:
     return any(name.lower() in _SIGNATURES for name, _value in parse_qsl(urlsplit(url).query))
 
 
-def in_terms_of_links(client: WorkerClient, url: str, refusal: Refused) -> ApiError:
+def as_link_error(client: WorkerClient, url: str, refusal: Refused) -> ApiError:
     """The refusal of `url`; where the address itself may be stale, an error that says so.
 
     That is so where another host than the service refuses, or where the address was

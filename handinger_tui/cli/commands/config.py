@@ -10,7 +10,7 @@ from typing import Any
 
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import settings_for
-from handinger_tui.cli.paths import places
+from handinger_tui.cli.paths import default_paths
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.amounts import decimal_text
 from handinger_tui.core.money.limits import Origin, Unit
@@ -19,7 +19,7 @@ from handinger_tui.settings import Settings
 
 def run(told: argparse.Namespace) -> int:
     """Print the paths, or every setting with its origin."""
-    here = places()
+    here = default_paths()
     if told.action == "path":
         paths = {"config": str(here.config), "database": str(here.database), "downloads": str(here.downloads)}
         sys.stdout.write(

@@ -15,7 +15,7 @@ from handinger_tui import __version__
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import key_warning, settings_for
 from handinger_tui.cli.output import put
-from handinger_tui.cli.paths import Places, places
+from handinger_tui.cli.paths import Paths, default_paths
 from handinger_tui.cli.wiring import client_of
 from handinger_tui.core.errors import HandingerError, Refused
 from handinger_tui.core.jsontext import Json, dump
@@ -42,7 +42,7 @@ class Check:
 def run(told: argparse.Namespace) -> int:
     """Run every check and print them; 0 when none found a fault."""
     checks = [_program(), _terminal(), _color()]
-    here = places()
+    here = default_paths()
     settings = None
     try:
         settings = settings_for(told)
@@ -128,14 +128,14 @@ def _fault(base: str, problem: HandingerError) -> Check:
     return Check("service", "fault", f"{base}: {problem.summary}", "Check the base URL, network and proxy.")
 
 
-def _configuration(here: Places, settings: Settings | None) -> Check:
+def _configuration(here: Paths, settings: Settings | None) -> Check:
     if settings is not None and (warning := key_warning(settings)) is not None:
         found, _, hint = warning.partition(" Fix that: ")
         return Check("configuration", "fault", found, hint)
     return Check("configuration", "ok" if here.config.exists() else "note", str(here.config))
 
 
-async def _history(here: Places) -> Check:
+async def _history(here: Paths) -> Check:
     ledger = Ledger(here.database, access=FileAccess.WRITE)
     try:
         await ledger.start()

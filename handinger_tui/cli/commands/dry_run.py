@@ -8,17 +8,17 @@ from decimal import Decimal
 
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.output import put, say
-from handinger_tui.cli.paths import places
+from handinger_tui.cli.paths import default_paths
 from handinger_tui.cli.wiring import client_of, opened_ledger, purse_of
 from handinger_tui.core.errors import NoHistory
 from handinger_tui.core.formatting import size
 from handinger_tui.core.jsontext import Json, as_object, dump, parse
 from handinger_tui.core.money.amounts import decimal_text
 from handinger_tui.core.money.limits import Gauge, Limit, blocking, reached_text, spent_text
-from handinger_tui.core.money.typical_cost import Spread, Usual, usual_text
+from handinger_tui.core.money.typical_cost import Spread, TypicalCost, typical_cost_text
 from handinger_tui.core.safety.cleaning import clean, clean_json
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Attachment, Order
+from handinger_tui.core.turns.turn import Attachment, TurnRequest
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.settings import Settings
 
@@ -35,7 +35,7 @@ async def _run(
     told: argparse.Namespace, settings: Settings, prompt: str, files: tuple[Attachment, ...]
 ) -> int:
     keep_history = not getattr(told, "no_history", False)
-    ledger, warning = await opened_ledger(settings, places(), keep_history=keep_history)
+    ledger, warning = await opened_ledger(settings, default_paths(), keep_history=keep_history)
     try:
         if warning:
             say(warning)
@@ -47,7 +47,7 @@ async def _run(
         await ledger.aclose()
     # The local worker ends with the program: the next message starts a new one.
     worker_id = None if settings.local else session.worker_id
-    order = Order("dry-run", prompt, 0, worker_id, settings.budget, files)
+    order = TurnRequest("dry-run", prompt, 0, worker_id, settings.budget, files)
     request = _request(settings, order)
     if told.output_format in ("json", "stream-json"):
         put(dump(clean_json(_object(request, usual, gauges, refused))))
@@ -72,7 +72,7 @@ async def _session(ledger: Ledger, told: argparse.Namespace, settings: Settings)
     return found or Session("", 0, told.worker, base_url=settings.base_url)
 
 
-def _request(settings: Settings, order: Order) -> JsonObject:
+def _request(settings: Settings, order: TurnRequest) -> JsonObject:
     """The route and body as the client makes them; the key is only said to go along."""
     address = "http://127.0.0.1" if settings.local else settings.base_url
     url, start = client_of(settings, address, settings.key.reveal() or "local-worker").turn_request(order)
@@ -91,7 +91,7 @@ def _request(settings: Settings, order: Order) -> JsonObject:
 
 
 def _object(
-    request: JsonObject, usual: Usual, gauges: tuple[Gauge, ...], refused: NoHistory | None
+    request: JsonObject, usual: TypicalCost, gauges: tuple[Gauge, ...], refused: NoHistory | None
 ) -> JsonObject:
     limits: list[Json] = [_limit(gauge) for gauge in gauges]
     ranges: JsonObject = {
@@ -127,7 +127,9 @@ def _decimal(value: Decimal | None) -> str | None:
     return None if value is None else decimal_text(value)
 
 
-def _text(request: JsonObject, usual: Usual, gauges: tuple[Gauge, ...], refused: NoHistory | None) -> str:
+def _text(
+    request: JsonObject, usual: TypicalCost, gauges: tuple[Gauge, ...], refused: NoHistory | None
+) -> str:
     body = as_object(request["body"])
     lines = [
         "Nothing is sent. It would be:",
@@ -142,7 +144,7 @@ def _text(request: JsonObject, usual: Usual, gauges: tuple[Gauge, ...], refused:
         lines.append(
             f"  file: {clean(str(file['name']))} ({size(length if isinstance(length, int) else None)})"
         )
-    lines.append(f"Cost: {usual_text(usual)}.")
+    lines.append(f"Cost: {typical_cost_text(usual)}.")
     lines += [f"Limit, {gauge.limit.scope}: {spent_text(gauge)}." for gauge in gauges]
     reached = blocking(gauges)
     if reached is not None:

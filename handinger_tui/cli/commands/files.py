@@ -17,7 +17,7 @@ from handinger_tui.cli.exit_codes import Exit, exit_of_kind
 from handinger_tui.cli.output import put, say, sentence
 from handinger_tui.cli.paths import expanded
 from handinger_tui.cli.text_table import cells_of, cut, pad
-from handinger_tui.cli.wiring import Parts
+from handinger_tui.cli.wiring import Services
 from handinger_tui.core.errors import ApiError, LinkExpired, SettingsError
 from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.jsontext import Json, as_object, dump
@@ -51,7 +51,7 @@ def written(told: argparse.Namespace, value: JsonObject, text: str) -> None:
     put(dump(clean_json(value)) if told.json else text)
 
 
-async def run(told: argparse.Namespace, parts: Parts) -> int:
+async def run(told: argparse.Namespace, parts: Services) -> int:
     """Run one of them."""
     # Known before anything is asked.
     folder = expanded(told.dir)
@@ -103,7 +103,7 @@ def _called(file: Named) -> str:
 
 
 # -- get -----------------------------------------------------------------------------------
-async def _get(told: argparse.Namespace, parts: Parts, files: tuple[WorkerFile, ...], folder: Path) -> int:
+async def _get(told: argparse.Namespace, parts: Services, files: tuple[WorkerFile, ...], folder: Path) -> int:
     wanted = _wanted(told, files)
     told_of = [await _saved(parts, told.worker, file, folder) for file in wanted]
     results = [result for result, _ in told_of]
@@ -144,7 +144,7 @@ def _numbered(name: str, files: tuple[WorkerFile, ...]) -> list[WorkerFile]:
     return list(files[number - 1 : number]) if number else []
 
 
-async def _saved(parts: Parts, worker_id: str, file: WorkerFile, folder: Path) -> tuple[JsonObject, Exit]:
+async def _saved(parts: Services, worker_id: str, file: WorkerFile, folder: Path) -> tuple[JsonObject, Exit]:
     """{filename, saved_as, status: saved|refused|failed, error} of one file, and its exit code."""
     meter = Meter.on_terminal(_called(file))
     try:

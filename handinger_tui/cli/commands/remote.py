@@ -11,8 +11,8 @@ from handinger_tui.api.schedules import After, At, Cron, Every, NewSchedule, Sch
 from handinger_tui.cli.commands import files
 from handinger_tui.cli.commands.files import written
 from handinger_tui.cli.exit_codes import Exit
-from handinger_tui.cli.paths import places
-from handinger_tui.cli.wiring import Parts, RandomIds, wired
+from handinger_tui.cli.paths import default_paths
+from handinger_tui.cli.wiring import RandomIds, Services, wired
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.safety.cleaning import clean_line
@@ -27,18 +27,18 @@ def run(told: argparse.Namespace, settings: Settings) -> int:
 
 
 async def _run(told: argparse.Namespace, settings: Settings) -> int:
-    async with wired(settings, places(), watch_money=False) as parts:
+    async with wired(settings, default_paths(), watch_money=False) as parts:
         return await {"email": _email, "schedules": _schedules, "files": files.run}[told.command](told, parts)
 
 
-async def _email(told: argparse.Namespace, parts: Parts) -> int:
+async def _email(told: argparse.Namespace, parts: Services) -> int:
     address = clean_line(await parts.client.email(told.worker))
     written(told, {"worker_id": told.worker, "email": address}, address)
     return Exit.OK
 
 
 # -- schedules ---------------------------------------------------------------------------
-async def _schedules(told: argparse.Namespace, parts: Parts) -> int:
+async def _schedules(told: argparse.Namespace, parts: Services) -> int:
     if told.action == "list":
         found = await parts.client.schedules(told.worker)
         rows: list[Json] = [_schedule_object(schedule) for schedule in found.schedules]

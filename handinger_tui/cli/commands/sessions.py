@@ -8,7 +8,7 @@ import time
 
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.output import put, say
-from handinger_tui.cli.paths import places
+from handinger_tui.cli.paths import default_paths
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export.result import result_object, whole_number
 from handinger_tui.core.formatting import ago, plural
@@ -30,7 +30,7 @@ def run(told: argparse.Namespace) -> int:
 async def _run(told: argparse.Namespace) -> int:
     action = told.action or "list"
     access = FileAccess.WRITE if action in ("rename", "rm") else FileAccess.READ
-    ledger = Ledger(places().database, access=access)
+    ledger = Ledger(default_paths().database, access=access)
     await ledger.start()
     try:
         if ledger.problem and not told.json:

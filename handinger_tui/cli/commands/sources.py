@@ -7,7 +7,7 @@ import asyncio
 
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.output import put
-from handinger_tui.cli.paths import places
+from handinger_tui.cli.paths import default_paths
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.evidence.citations import Mentions, mentions, unmentioned
 from handinger_tui.core.evidence.source_addresses import canonical_url, unicode_host
@@ -42,7 +42,7 @@ def run(told: argparse.Namespace) -> int:
 
 
 async def _session(prefix: str) -> Session:
-    ledger = Ledger(places().database, access=FileAccess.READ)
+    ledger = Ledger(default_paths().database, access=FileAccess.READ)
     await ledger.start()
     try:
         found = list(await ledger.find(prefix)) if prefix else []

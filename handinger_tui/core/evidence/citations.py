@@ -27,7 +27,7 @@ _LABEL: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class CitationMark:
     """Characters `start` to `end` of a text that point at something.
 
     `url` is canonical, for an address. Else `said` holds what stood between
@@ -55,7 +55,7 @@ _WIDEST: Final = 50
 """Sources that one range like [2-5] may name."""
 
 
-class MarkReader:
+class CitationReader:
     """Marks of a text that grows. Whole lines are read once, the last one again until it ends."""
 
     def __init__(self) -> None:
@@ -63,9 +63,9 @@ class MarkReader:
         self._done = 0
         """Where the first line begins that may still change."""
         self._fence = ""
-        self._marks: list[Mark] = []
+        self._marks: list[CitationMark] = []
 
-    def marks(self, text: str) -> tuple[Mark, ...]:
+    def marks(self, text: str) -> tuple[CitationMark, ...]:
         """All marks of `text`, in order; at most `MOST`."""
         if not text.startswith(self._read):
             self._done, self._fence, self._marks = 0, "", []
@@ -74,13 +74,13 @@ class MarkReader:
         if border > self._done:
             self._fence = self._take(text, border, self._marks)
             self._done = border
-        tail: list[Mark] = []
+        tail: list[CitationMark] = []
         self._take(text, len(text), tail)
         return (*self._marks, *tail)[:MOST]
 
-    def _take(self, text: str, end: int, found: list[Mark]) -> str:
+    def _take(self, text: str, end: int, found: list[CitationMark]) -> str:
         """Find marks from where the last border was up to `end`; the fence that is open there."""
-        fresh: list[Mark] = []
+        fresh: list[CitationMark] = []
         fence, at = self._fence, self._done
         for line in islice(_FENCE.finditer(text, self._done, end), MOST):
             if not fence:
@@ -96,8 +96,8 @@ class MarkReader:
         return fence
 
 
-def _addresses(text: str, start: int, end: int) -> list[Mark]:
-    found: list[Mark] = []
+def _addresses(text: str, start: int, end: int) -> list[CitationMark]:
+    found: list[CitationMark] = []
     room = _MOST_LETTERS
     for match in _URL.finditer(text, start, end):
         first, last = match.span()
@@ -112,7 +112,7 @@ def _addresses(text: str, start: int, end: int) -> list[Mark]:
             first = label if label >= 0 else first
             last += text.startswith(">", last)
             last += text.startswith(")", last)
-        found.append(Mark(first, last, canonical_url(address)))
+        found.append(CitationMark(first, last, canonical_url(address)))
     return found
 
 
@@ -132,15 +132,15 @@ def _bare(address: str) -> str:
     return kept if len(kept) > len("https://") else address
 
 
-def _cited(text: str, start: int, end: int, room: int) -> list[Mark]:
-    found: list[Mark] = []
+def _cited(text: str, start: int, end: int, room: int) -> list[CitationMark]:
+    found: list[CitationMark] = []
     for match in _CITED.finditer(text, start, end):
         said = match["said"] or match["cjk"]
         if said is None or _defines(text, match):
             continue
         if len(found) >= room:
             break
-        found.append(Mark(*match.span(), said=_named(said)))
+        found.append(CitationMark(*match.span(), said=_named(said)))
     return found
 
 
@@ -195,8 +195,8 @@ class _Heard:
     """What was found in one turn: its text parts by position, their marks, and where those lead."""
 
     texts: tuple[tuple[int, TextPart], ...]
-    readers: dict[int, MarkReader]
-    marks: tuple[tuple[int, tuple[Mark, ...]], ...]
+    readers: dict[int, CitationReader]
+    marks: tuple[tuple[int, tuple[CitationMark, ...]], ...]
     turn: Turn
     meaning: _Meaning | None = None
     places: list[tuple[int, Mention]] = field(default_factory=list)
@@ -261,7 +261,7 @@ class MentionIndex:
         marks = []
         for at, part in texts:
             if before.get(at) is not part:
-                known[at] = readers.setdefault(at, MarkReader()).marks(part.text)
+                known[at] = readers.setdefault(at, CitationReader()).marks(part.text)
             marks.append((at, known[at]))
         return _Heard(texts, readers, tuple(marks), turn, held.meaning if held is not None else None)
 
@@ -292,7 +292,7 @@ class _Meaning:
         count, listed = _own(turn)
         return count == self._own[0] and listed is self._own[1]
 
-    def of(self, mark: Mark) -> set[int]:
+    def of(self, mark: CitationMark) -> set[int]:
         """The numbers of the sources that a mark points at."""
         if mark.url is not None:
             source = self._numbers.get(mark.url)

@@ -112,7 +112,7 @@ def money_before(session: Session, turn: Turn, newest: int) -> tuple[tuple[Turn,
 
 def reading_of(turns: Sequence[Turn]) -> Reading:
     """How the readings of these turns are to be understood, as far as they tell."""
-    marks = Marks()
+    marks = HighWaterMarks()
     if any(marks.falls(turn) for turn in turns):
         return Reading.PER_TURN
     return marks.reading
@@ -122,7 +122,7 @@ Highest = dict[str, Decimal | int]
 """By name of the member."""
 
 
-class Marks:
+class HighWaterMarks:
     """The highest of each member so far, worker by worker: a session may go on with another one.
 
     Walks every turn for every receipt, so it compares the members as they came.
@@ -132,9 +132,9 @@ class Marks:
         self._worker: str | None = None
         self._highest: dict[str | None, Highest] = {}
 
-    def copy(self) -> Marks:
+    def copy(self) -> HighWaterMarks:
         """One that grows by itself."""
-        made = Marks()
+        made = HighWaterMarks()
         made._worker = self._worker
         made._highest = {worker: dict(members) for worker, members in self._highest.items()}
         return made
@@ -283,7 +283,7 @@ class MoneyIndex:
         """So many from the first on are worked out, and maybe some behind them."""
         self._all: tuple[TurnMoney, ...] | None = ()
         self._marked = 0
-        self._mark: Marks | None = Marks()
+        self._mark: HighWaterMarks | None = HighWaterMarks()
         """The highest of each member over the first `_marked` turns; None once one of them fell."""
 
     def __call__(self, turns: Sequence[Turn]) -> tuple[TurnMoney, ...]:
@@ -318,7 +318,7 @@ class MoneyIndex:
     def _read(self, turns: Sequence[Turn], same: int) -> Reading:
         # The last turn is taken in apart: once it is among the marked ones, it would be taken in twice.
         if min(same, len(turns) - 1) < self._marked:
-            self._marked, self._mark = 0, Marks()
+            self._marked, self._mark = 0, HighWaterMarks()
         # The last turn is the one that changes: the mark stays before it.
         for turn in turns[self._marked : -1]:
             self._mark = _with(self._mark, turn)
@@ -328,6 +328,6 @@ class MoneyIndex:
         return Reading.PER_TURN if marks is None else marks.reading
 
 
-def _with(marks: Marks | None, turn: Turn) -> Marks | None:
+def _with(marks: HighWaterMarks | None, turn: Turn) -> HighWaterMarks | None:
     """The same with the turn's readings taken in; None once a member fell."""
     return None if marks is None or marks.falls(turn) else marks

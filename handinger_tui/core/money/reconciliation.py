@@ -40,7 +40,7 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class Reckoning:
+class Reconciliation:
     """One session's worker. `server` None: it has no total of its own, or told none.
 
     `difference` is `server` minus the local sum, None unless both are known;
@@ -55,14 +55,14 @@ class Reckoning:
     parts: Parts = field(default=Parts())
 
 
-def reckon(session: Session) -> Reckoning:
+def reconcile(session: Session) -> Reconciliation:
     """The local sum of the turns of a session's worker, and the newest figure of that worker."""
     ours = (None, newest_worker(session.turns))
     turns = [
         turn for turn in session.turns if turn.status is not TurnStatus.QUEUED and worker_of(turn) in ours
     ]
     money = session_money(turns)
-    found = Reckoning(money.usd, None, None, money.reading, "")
+    found = Reconciliation(money.usd, None, None, money.reading, "")
     if money.reading is Reading.TOTAL:
         server = _newest(turns)
         if server is not None and money.usd.value is not None:
@@ -133,7 +133,7 @@ def _parts(turns: Sequence[Turn], money: tuple[TurnMoney, ...], server: Decimal)
 
 
 # -- words -----------------------------------------------------------------------------
-def reckoning_text(found: Reckoning) -> str:
+def reconciliation_text(found: Reconciliation) -> str:
     """One or two short lines for people."""
     if found.server is None or found.difference is None or found.local.value is None:
         return found.reason
@@ -145,7 +145,7 @@ def reckoning_text(found: Reckoning) -> str:
     return f"The worker's own total is {server}, {off} {than} than the local sum {local}.\n{found.reason}"
 
 
-def _reason(found: Reckoning) -> str:
+def _reason(found: Reconciliation) -> str:
     if found.reading is Reading.PER_TURN:
         return "This worker reports each turn by itself, so there is no total of its own to compare with."
     if found.server is None:

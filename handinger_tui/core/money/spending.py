@@ -18,7 +18,7 @@ LOCAL: Final = "local"
 """Base URL of the local worker: what it takes is pretend money, and never added to real money."""
 
 
-class By(StrEnum):
+class GroupBy(StrEnum):
     """What charges can be grouped by."""
 
     TURN = "turn"
@@ -30,7 +30,7 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Which:
+class ChargeFilter:
     """Which charges: None and empty leave nothing out. `since_ms` is included, `until_ms` is not.
 
     A turn counts at the time of its first charge, together with all its corrections.

@@ -62,7 +62,7 @@ def quantile(ordered: Sequence[Decimal], share: Decimal) -> Decimal:
 
 
 @dataclass(frozen=True, slots=True)
-class Usual:
+class TypicalCost:
     """What one worker's turns at one budget took: `usd` and `credits` of its newest turns.
 
     `everywhere`: this worker has no history at the budget; the figures are those of all workers.
@@ -76,14 +76,14 @@ class Usual:
 
 # -- words -----------------------------------------------------------------------------
 CHIP_CELLS: Final = 25
-"""At most this wide is `usual_chip`."""
+"""At most this wide is `typical_cost_chip`."""
 _SMALLEST: Final = Decimal("0.0001")
 _FINE: Final = ((Decimal("0.1"), Decimal("0.01")), (Decimal("0.01"), Decimal("0.001")))
 """From which amount on how fine: two digits that count."""
 _LARGE: Final = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
-def usual_text(usual: Usual) -> str:
+def typical_cost_text(usual: TypicalCost) -> str:
     """One short line: "usually $0.02–$0.09 (median $0.04, 12 turns)"; gaps and other workers are named."""
     unit, of = _told(usual)
     budget = clean_line(usual.budget, 40)
@@ -103,7 +103,7 @@ def usual_text(usual: Usual) -> str:
     return f"{whose} {_between(of, unit)} ({details})"
 
 
-def usual_chip(usual: Usual) -> str:
+def typical_cost_chip(usual: TypicalCost) -> str:
     """At most `CHIP_CELLS` wide: "~$0.04 ($0.02–0.09)", "$0.02–0.09 (3 turns)", "no history"."""
     unit, of = _told(usual)
     if of.median is None:
@@ -129,7 +129,7 @@ def rough(value: Decimal, unit: Unit) -> str:
     return f"{beyond}{digits} {'credit' if digits == '1' else 'credits'}"
 
 
-def _told(usual: Usual) -> tuple[Unit, Spread]:
+def _told(usual: TypicalCost) -> tuple[Unit, Spread]:
     """USD wherever it was reported at all, else credits."""
     if usual.usd.known or not usual.credits.known:
         return Unit.USD, usual.usd

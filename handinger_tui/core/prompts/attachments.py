@@ -118,7 +118,7 @@ _CLOSING: Final = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 
 @dataclass(frozen=True, slots=True)
-class Mentioned:
+class MentionedFile:
     """A prompt whose tokens became plain file names, so that it still reads, and the paths they named."""
 
     text: str
@@ -126,7 +126,7 @@ class Mentioned:
     """As typed, unescaped; each once, in the order of the text."""
 
 
-def mentioned(prompt: str, is_file: Callable[[str], bool] | None = None) -> Mentioned:
+def mentioned(prompt: str, is_file: Callable[[str], bool] | None = None) -> MentionedFile:
     """The files that a prompt names with `@`.
 
     With `is_file`, a token that need not be a path (`@alice`, `@types/node`) is one only
@@ -146,7 +146,7 @@ def mentioned(prompt: str, is_file: Callable[[str], bool] | None = None) -> Ment
         paths[path] = None
         return base_name(path) + rest
 
-    return Mentioned(_TOKEN.sub(plain, prompt), tuple(paths))
+    return MentionedFile(_TOKEN.sub(plain, prompt), tuple(paths))
 
 
 def _path_of(found: re.Match[str]) -> tuple[str, str]:
@@ -267,14 +267,16 @@ def unfold(prompt: str, pasted: Sequence[str]) -> str:
     return _CHIP.sub(whole, prompt)
 
 
-def composed(prompt: str, pasted: Sequence[str], is_file: Callable[[str], bool] | None = None) -> Mentioned:
+def composed(
+    prompt: str, pasted: Sequence[str], is_file: Callable[[str], bool] | None = None
+) -> MentionedFile:
     """What is sent: `mentioned`, then `unfold`, for an `@` in a pasted text is no file."""
     named = mentioned(prompt, is_file)
-    return Mentioned(unfold(named.text, pasted), named.paths)
+    return MentionedFile(unfold(named.text, pasted), named.paths)
 
 
 @dataclass(frozen=True, slots=True)
-class Folded:
+class PastedText:
     """A chip in a prompt: `prompt[start:end]` stands for the pasted text `number`."""
 
     start: int
@@ -282,11 +284,11 @@ class Folded:
     number: int
 
 
-def folds_in(prompt: str, pasted: Sequence[str]) -> tuple[Folded, ...]:
+def folds_in(prompt: str, pasted: Sequence[str]) -> tuple[PastedText, ...]:
     """The chips of a prompt that stand for a text, in order."""
     if not pasted or "[pasted text " not in prompt:
         return ()
-    found = (Folded(*chip.span(), int(chip[1])) for chip in _CHIP.finditer(prompt))
+    found = (PastedText(*chip.span(), int(chip[1])) for chip in _CHIP.finditer(prompt))
     return tuple(
         one
         for one in found

@@ -13,7 +13,7 @@ from handinger_tui.core.jsontext import Json, NotJson, as_list, as_object, dump,
 from handinger_tui.core.prompts.attachments import as_token, folds_in, renumbered
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.stream.usage import count
-from handinger_tui.core.turns.turn import Attachment, Order
+from handinger_tui.core.turns.turn import Attachment, TurnRequest
 
 _SIGN: Final = "\x1e"
 _TEXTS: Final = ("path", "name", "media_type", "sha256")
@@ -28,7 +28,7 @@ class Draft:
     pasted: tuple[str, ...] = ()
 
 
-def draft_of(order: Order) -> Draft:
+def draft_of(order: TurnRequest) -> Draft:
     """A message that was not surely delivered, to be sent again."""
     return Draft(order.prompt, order.attachments)
 

@@ -11,9 +11,9 @@ from handinger_tui.core.money.amounts import EXACT
 from handinger_tui.core.money.attribution import TurnMoney, money_before, money_of, took_ms
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import LOCAL
-from handinger_tui.core.money.typical_cost import Usual, spread
+from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.record import dataclass
-from handinger_tui.core.stream.frames import Frame, Framing, Look, Note
+from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, Trigger, Turn, TurnStatus, level_of
 
@@ -55,7 +55,7 @@ class Facts:
     turn: Turn
     money: TurnMoney
     change: Change
-    usual: Usual | None = None
+    usual: TypicalCost | None = None
     times: Times = Times()
 
     @property
@@ -90,7 +90,9 @@ class Facts:
         return None if order.trigger is Trigger.ELSEWHERE else order.created_ms
 
 
-def facts_of(session: Session, turn: Turn, usual: Usual | None = None, times: Times | None = None) -> Facts:
+def facts_of(
+    session: Session, turn: Turn, usual: TypicalCost | None = None, times: Times | None = None
+) -> Facts:
     """Everything about `turn`; `usual` and `times` come from the history, which the core cannot ask."""
     return Facts(session, turn, money_of(session, turn), change_of(session, turn), usual, times or Times())
 
@@ -134,7 +136,7 @@ def times_of(frames: Iterable[Frame]) -> Times:
     sent: int | None = None
     for frame in frames:
         if sent is None:
-            if frame.framing is Framing.NOTE and frame.event == Note.SENDING:
+            if frame.framing is Framing.NOTE and frame.event == Marker.SENDING:
                 sent = frame.at_ms
         elif _answers(frame):
             return Times(sent, frame.at_ms)
@@ -155,7 +157,7 @@ def utc_text(ms: int | None) -> str | None:
 def _answers(frame: Frame) -> bool:
     if frame.framing is Framing.NOTE:
         return False
-    return frame.framing is not Framing.JSON or frame.event == Look.ANSWER
+    return frame.framing is not Framing.JSON or frame.event == ReadReason.ANSWER
 
 
 def _amount(money: TurnMoney, unit: Unit) -> Decimal | None:

@@ -14,7 +14,7 @@ from handinger_tui.core.jsontext import Json
 from handinger_tui.core.money.amounts import EXACT, credits_text, decimal_text, tidy, usd_text
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import amount_text
-from handinger_tui.core.money.typical_cost import Spread, Usual, usual_text
+from handinger_tui.core.money.typical_cost import Spread, TypicalCost, typical_cost_text
 from handinger_tui.core.receipts.facts import Change, Facts, Times, facts_of, percent_text, utc_text
 from handinger_tui.core.safety.cleaning import clean_json, clean_line
 from handinger_tui.core.stream.usage import Costs, Usage
@@ -111,7 +111,7 @@ def _cost(facts: Facts) -> list[Row]:
         _budget(facts),
     ]
     if facts.usual is not None:
-        rows.append(Row("Usual", usual_text(facts.usual)))
+        rows.append(Row("TypicalCost", typical_cost_text(facts.usual)))
     if facts.simulated:
         rows.append(Row("Money", "simulated", "the local worker's pretend money"))
     return rows
@@ -281,7 +281,7 @@ class Receipt:
 
 
 def receipt_page(
-    session: Session, turn: Turn, usual: Usual | None = None, times: Times | None = None
+    session: Session, turn: Turn, usual: TypicalCost | None = None, times: Times | None = None
 ) -> Receipt:
     """The receipt of one turn. `times` as `receipt_facts.times_of` reads them from the turn's frames."""
     facts = facts_of(session, turn, usual, times)
@@ -382,7 +382,7 @@ def _change_object(change: Change) -> JsonObject:
     }
 
 
-def _usual_object(usual: Usual | None) -> JsonObject | None:
+def _usual_object(usual: TypicalCost | None) -> JsonObject | None:
     if usual is None:
         return None
     return {

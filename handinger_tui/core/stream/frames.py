@@ -22,12 +22,12 @@ class Framing(StrEnum):
     TEXT = "text"
     """A run of a plain text body; `data` is to be appended."""
     JSON = "json"
-    """A whole JSON body; `event` says which look it was, see `Look`."""
+    """A whole JSON body; `event` says which look it was, see `ReadReason`."""
     NOTE = "note"
-    """Written by this program; `event` is a `Note`, `data` a JSON object."""
+    """Written by this program; `event` is a `Marker`, `data` a JSON object."""
 
 
-class Via(StrEnum):
+class StreamRoute(StrEnum):
     """Which request a stream or body answers."""
 
     POST = "post"
@@ -38,7 +38,7 @@ class Via(StrEnum):
     GET = "get"
 
 
-class Look(StrEnum):
+class ReadReason(StrEnum):
     """Why a Worker was read (the `event` of a JSON frame)."""
 
     BEFORE = "before"
@@ -53,7 +53,7 @@ class Look(StrEnum):
     """The reading that settles the turn: it wins over the stream."""
 
 
-class Note(StrEnum):
+class Marker(StrEnum):
     """Our own remarks between the frames of the wire."""
 
     OPENED = "opened"
@@ -74,7 +74,7 @@ class Note(StrEnum):
 
 
 # Tuples: one of each is made for every token, and a frozen dataclass takes three times as long.
-class Piece(NamedTuple):
+class RawFrame(NamedTuple):
     """A frame before the engine has numbered and dated it (what `api` yields)."""
 
     framing: Framing

@@ -14,13 +14,13 @@ from handinger_tui.core.dialects import Hint, StreamDecoder
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse, parse_exact
 from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream import events as ev
-from handinger_tui.core.stream.frames import Frame, Framing, Look, Note, Via
+from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, names_another, snapshot_of
-from handinger_tui.core.turns.message_matcher import History, amount_of, emptied, with_answer_of
+from handinger_tui.core.turns.message_matcher import MessageMatcher, amount_of, emptied, with_answer_of
 from handinger_tui.core.turns.outcome import fault_of
 from handinger_tui.core.turns.reducer import advance, growing, named_worker, settled
 from handinger_tui.core.turns.rope import join_all
-from handinger_tui.core.turns.turn import Order, Retry, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Retry, Turn, TurnRequest, TurnStatus
 from handinger_tui.core.turns.worker_reconciliation import (
     close_parts,
     keep_equal,
@@ -35,7 +35,7 @@ UNDECIDED = (TurnStatus.RUNNING, TurnStatus.UNKNOWN)
 """Ends after which a reading of the worker may still bring the answer."""
 
 
-def fold(order: Order, frames: Iterable[Frame]) -> Turn:
+def fold(order: TurnRequest, frames: Iterable[Frame]) -> Turn:
     """The turn that these frames make."""
     folding = Fold(order)
     for frame in frames:
@@ -51,7 +51,10 @@ class Fold:
     """
 
     def __init__(
-        self, order: Order, prior: Turn | None = None, tap: Callable[[ev.StreamEvent], None] | None = None
+        self,
+        order: TurnRequest,
+        prior: Turn | None = None,
+        tap: Callable[[ev.StreamEvent], None] | None = None,
     ) -> None:
         self._answer = prior or Turn(order)
         """Its parts grow in place while a stream tells it; see `core.places`."""
@@ -59,12 +62,12 @@ class Fold:
         self._prior = prior
         self._kept: Turn | None = None
         self._decoder: StreamDecoder | None = None
-        self._via = Via.POST
+        self._via = StreamRoute.POST
         self._begun = False
         self._over = False
         self.misdirected = False
         """The body under way, or the last one, is of another worker: nothing of it counts."""
-        self._history = History(order)
+        self._history = MessageMatcher(order)
         self._tap = tap
         self._growth: list[str] = []
         self._grows: type[ev.TextGrew | ev.ReasoningGrew] = ev.TextGrew
@@ -112,26 +115,26 @@ class Fold:
     # -- notes -------------------------------------------------------------------
     def _note(self, frame: Frame) -> None:
         said = as_object(parse(frame.data))
-        match Note(frame.event):
-            case Note.OPENED:
+        match Marker(frame.event):
+            case Marker.OPENED:
                 self._opened(said)
-            case Note.CLOSED:
+            case Marker.CLOSED:
                 self._closed(clean=said.get("clean") is True)
-            case Note.RETRYING:
+            case Marker.RETRYING:
                 self._retrying(said, frame.at_ms)
-            case Note.WATCHING:
+            case Marker.WATCHING:
                 self._over = False
                 self._answer = replace(
                     self._answer, status=TurnStatus.CHECKING, fault=None, ended_ms=None, retry=None
                 )
-            case Note.ASKED:
+            case Marker.ASKED:
                 self._asked(said)
-            case Note.SENDING:
+            case Marker.SENDING:
                 order = self._answer.order
                 order = replace(order, worker_id=as_text(said.get("worker_id")) or order.worker_id)
                 sent = self._answer.posts + 1
                 self._answer = replace(self._answer, order=order, status=TurnStatus.SENDING, posts=sent)
-            case Note.SETTLED:
+            case Marker.SETTLED:
                 if not self._over:
                     self._settled(said, frame.at_ms)
 
@@ -149,10 +152,10 @@ class Fold:
         times = said.get("times")
         order = replace(self._answer.order, seen_before=times if isinstance(times, int) else None)
         self._answer = replace(self._answer, order=order)
-        self._history = History(order)
+        self._history = MessageMatcher(order)
 
     def _opened(self, said: ev.JsonObject) -> None:
-        self._via = Via(as_text(said.get("via")) or Via.POST)
+        self._via = StreamRoute(as_text(said.get("via")) or StreamRoute.POST)
         self._decoder = StreamDecoder(
             Hint(as_text(said.get("content_type")) or "", as_text(said.get("encoding")) or "")
         )
@@ -163,7 +166,7 @@ class Fold:
             self._answer, status=TurnStatus.ACCEPTED, worker_id=worker_id, activity=None, retry=None
         )
         self._over = False
-        if self._via in (Via.REPLAY, Via.SUBSCRIBE):
+        if self._via in (StreamRoute.REPLAY, StreamRoute.SUBSCRIBE):
             self._kept = self.turn
             self._answer = emptied(self._answer)
             self._history.restart()
@@ -177,7 +180,7 @@ class Fold:
             self._grow()
             self._name_dialect(self._decoder)
         # What answers our own POST is ours, whatever history it tells before.
-        if self._history.foreign and self._via is not Via.POST:
+        if self._history.foreign and self._via is not StreamRoute.POST:
             self._answer = emptied(self._answer)
         elif clean and self._history.stored_whole(self._answer):
             self._answer = replace(self._answer, finished=True)
@@ -210,7 +213,7 @@ class Fold:
         turn = self._answer
         if turn.order.worker_id is not None:
             return turn.order.worker_id
-        return None if self._via is Via.POST and turn.snapshot is None else turn.worker_id
+        return None if self._via is StreamRoute.POST and turn.snapshot is None else turn.worker_id
 
     def _misdirect(self) -> None:
         self.misdirected = True
@@ -236,23 +239,25 @@ class Fold:
         except NotJson:
             self._answer = replace(self._answer, skipped=self._answer.skipped + 1)
             return
-        look = Look(frame.event)
-        asked = self._worker_asked() if look in (Look.ANSWER, Look.BEFORE) else self._answer.worker_id
+        look = ReadReason(frame.event)
+        asked = (
+            self._worker_asked() if look in (ReadReason.ANSWER, ReadReason.BEFORE) else self._answer.worker_id
+        )
         if names_another(snapshot.worker_id, self._answer.order.worker_id or asked):
-            if look is Look.ANSWER:
+            if look is ReadReason.ANSWER:
                 self._misdirect()
             return
         if self._over:
             self._answer = with_snapshot(self._answer, snapshot)
             return
         match look:
-            case Look.BEFORE:
+            case ReadReason.BEFORE:
                 self._answer = replace(self._answer, before=snapshot)
-            case Look.MONEY:
+            case ReadReason.MONEY:
                 self._answer = with_snapshot(self._answer, snapshot)
-            case Look.ANSWER | Look.DURING:
+            case ReadReason.ANSWER | ReadReason.DURING:
                 self._answer = show_progress(self._answer, snapshot)
-            case Look.AFTER:
+            case ReadReason.AFTER:
                 self._answer = settle_with(self._answer, snapshot)
 
     # -- streams -------------------------------------------------------------------

@@ -9,7 +9,7 @@ from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.messages import asks, id_of, parts_of, role_of
 from handinger_tui.core.turns.reducer import call_meant, call_of, insert, push
-from handinger_tui.core.turns.turn import Order, Part, ReasoningPart, TextPart, Turn
+from handinger_tui.core.turns.turn import Part, ReasoningPart, TextPart, Turn, TurnRequest
 
 NO_ANSWER: Final[dict[str, Any]] = {
     "parts": (),
@@ -48,7 +48,7 @@ def amount_of(turn: Turn) -> tuple[int, int]:
     return sum(map(len, bodies)), len(turn.parts)
 
 
-class History:
+class MessageMatcher:
     """Which of the messages in one body are ours: older ones are stepped over.
 
     A stored user message with our text (the last such, or the one after those
@@ -57,7 +57,7 @@ class History:
     the live answer last.
     """
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: TurnRequest) -> None:
         self._order = order
         self.restart()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from handinger_tui.core.stream.frames import Frame
-from handinger_tui.core.turns.turn import Order
+from handinger_tui.core.turns.turn import TurnRequest
 
 
 class RemoteTurn(NamedTuple):
@@ -14,6 +14,6 @@ class RemoteTurn(NamedTuple):
     `message_id` is the service's own name for that message; None where it gives none of its own.
     """
 
-    order: Order
+    order: TurnRequest
     frames: tuple[Frame, ...]
     message_id: str | None = None

@@ -235,7 +235,7 @@ def level_of(budget: str | None, trigger: Trigger) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class TurnRequest:
     """What the person asked for. `worker_id` None means: create a new worker."""
 
     turn_id: str
@@ -265,7 +265,7 @@ class Retry:
 class Turn:
     """Everything known about one turn, computed from its order and its frames."""
 
-    order: Order
+    order: TurnRequest
     status: TurnStatus = TurnStatus.QUEUED
     parts: tuple[Part, ...] = ()
     message_id: str | None = None

@@ -16,7 +16,7 @@ from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream.messages import LEFT_OUT, asking, id_of, left_out, parts_of, role_of
 from handinger_tui.core.stream.worker_snapshot import JsonObject, Snapshot, WorkerBody, worker_in
 from handinger_tui.core.turns.rope import Rope
-from handinger_tui.core.turns.turn import Order, Part, ReasoningPart, StepPart, TextPart, Turn
+from handinger_tui.core.turns.turn import Part, ReasoningPart, StepPart, TextPart, Turn, TurnRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def times_asked(snapshot: Snapshot, prompt: str) -> int:
     return len(asking(snapshot.messages, prompt))
 
 
-def answer_to(order: Order, snapshot: Snapshot) -> Answer:
+def answer_to(order: TurnRequest, snapshot: Snapshot) -> Answer:
     """Find our turn in the worker's messages. An order without a prompt means the last turn."""
     # Newest first, and the newest is all that is asked: a history may be long.
     newest = (
@@ -80,7 +80,7 @@ def _answer_after(snapshot: Snapshot, user_at: int) -> Answer:
     return Answer(True, tuple(found), last)
 
 
-class Sight(Enum):
+class WorkerObservation(Enum):
     """What one reading of the worker tells about our turn."""
 
     DONE = auto()
@@ -95,23 +95,23 @@ class Sight(Enum):
     """The reading tells nothing either way."""
 
 
-def sight(turn: Turn, snapshot: Snapshot, *, accepted: bool) -> Sight:
+def observe(turn: Turn, snapshot: Snapshot, *, accepted: bool) -> WorkerObservation:
     """Judge a reading. `accepted`: the service had begun to answer our POST."""
     answer = answer_to(turn.order, snapshot)
     if answer.present is None:
         return _sight_without_messages(turn, snapshot, accepted=accepted)
     if not answer.present:
-        return Sight.BUSY if snapshot.busy else Sight.ABSENT
+        return WorkerObservation.BUSY if snapshot.busy else WorkerObservation.ABSENT
     if not answer.last:
-        return Sight.DONE
+        return WorkerObservation.DONE
     if snapshot.busy:
-        return Sight.BUSY
-    return Sight.DONE if answer.parts or snapshot.failed else Sight.EMPTY
+        return WorkerObservation.BUSY
+    return WorkerObservation.DONE if answer.parts or snapshot.failed else WorkerObservation.EMPTY
 
 
-def _sight_without_messages(turn: Turn, snapshot: Snapshot, *, accepted: bool) -> Sight:
+def _sight_without_messages(turn: Turn, snapshot: Snapshot, *, accepted: bool) -> WorkerObservation:
     if snapshot.busy:
-        return Sight.BUSY
+        return WorkerObservation.BUSY
     before = turn.before
     changed = before is not None and (
         snapshot.output_text != before.output_text
@@ -120,14 +120,16 @@ def _sight_without_messages(turn: Turn, snapshot: Snapshot, *, accepted: bool) -
     )
     shows_end = bool(snapshot.output_text) or snapshot.failed
     if accepted:
-        return Sight.DONE if shows_end and (before is None or changed) else Sight.EMPTY
+        return (
+            WorkerObservation.DONE if shows_end and (before is None or changed) else WorkerObservation.EMPTY
+        )
     if changed:
-        return Sight.DONE if shows_end else Sight.UNSURE
+        return WorkerObservation.DONE if shows_end else WorkerObservation.UNSURE
     if snapshot.unused:
-        return Sight.ABSENT
+        return WorkerObservation.ABSENT
     # A worker that has become pending may have our message, and shows no messages to tell.
     begun = before is not None and snapshot.unfinished and snapshot.status != before.status
-    return Sight.UNSURE if before is None or begun else Sight.ABSENT
+    return WorkerObservation.UNSURE if before is None or begun else WorkerObservation.ABSENT
 
 
 def final_text(turn: Turn, snapshot: Snapshot) -> str | None:
@@ -285,7 +287,7 @@ SLIM_ABOVE: Final = 4096
 SLIM_MESSAGES: Final = 1 << 20
 
 
-def slim_worker(body: WorkerBody, order: Order, *, messages: bool = True) -> str:
+def slim_worker(body: WorkerBody, order: TurnRequest, *, messages: bool = True) -> str:
     """The body of a Worker as it is stored: other turns' messages left out.
 
     Numbers keep their exact text. Without this every poll of a long worker

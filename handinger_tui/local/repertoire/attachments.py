@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from handinger_tui.local.delimited import looks_binary
 from handinger_tui.local.repertoire import table_summary, text_summary
-from handinger_tui.local.turn_context import Desk, Rule
+from handinger_tui.local.turn_context import Rule, TurnContext
 from handinger_tui.local.words import cell
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _TABLE_ENDINGS = (".csv", ".tsv", ".tab")
 
 
-async def _perform(desk: Desk) -> None:
+async def _perform(desk: TurnContext) -> None:
     for file in desk.files_meant():
         if looks_binary(file.content):
             await _describe_bytes(desk, file)
@@ -25,7 +25,7 @@ async def _perform(desk: Desk) -> None:
             await text_summary.summarise(desk, file)
 
 
-async def _describe_bytes(desk: Desk, file: StoredFile) -> None:
+async def _describe_bytes(desk: TurnContext, file: StoredFile) -> None:
     await desk.say(
         f"## {cell(file.path)}\n\nThis is not text, and I can only read text. What I can say of it: "
         f"{len(file.content):,} bytes, media type `{file.media_type}` by its name, SHA-256 `{file.digest}`."

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from handinger_tui.local.turn_context import Desk, Rule
+from handinger_tui.local.turn_context import Rule, TurnContext
 from handinger_tui.local.words import first_word
 
 
-async def _perform(desk: Desk) -> None:
+async def _perform(desk: TurnContext) -> None:
     rest = desk.text.lstrip()[len("echo") :].strip()
     await desk.say(rest or "(nothing followed the word echo)")
 

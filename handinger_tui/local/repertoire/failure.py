@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from handinger_tui.local.turn_context import Desk, Rule
+from handinger_tui.local.turn_context import Rule, TurnContext
 from handinger_tui.local.words import first_word
 
 ERROR_TEXT = "This failure was asked for: the local worker was told to fail."
 
 
-async def _perform(desk: Desk) -> None:
+async def _perform(desk: TurnContext) -> None:
     await desk.break_off(
         "This turn fails on purpose, so that you can see how a failed turn looks. It breaks off in the mid",
         ERROR_TEXT,

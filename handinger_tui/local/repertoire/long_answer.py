@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isqrt
 
-from handinger_tui.local.turn_context import Desk, Rule
+from handinger_tui.local.turn_context import Rule, TurnContext
 from handinger_tui.local.words import fence, first_word, table, words_of
 
 USUAL_PARAGRAPHS = 30
@@ -53,7 +53,7 @@ def paragraph(number: int) -> str:
     return "\n\n".join(lines)
 
 
-async def _perform(desk: Desk) -> None:
+async def _perform(desk: TurnContext) -> None:
     wanted = paragraphs_wanted(desk.text)
     text = "\n\n".join(
         [f"# {wanted} paragraphs about numbers", *(paragraph(number) for number in range(1, wanted + 1))]

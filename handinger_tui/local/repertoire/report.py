@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from handinger_tui.local import charts, ids, prices
 from handinger_tui.local.repertoire.table_summary import Drawing
-from handinger_tui.local.turn_context import Desk, Rule
+from handinger_tui.local.turn_context import Rule, TurnContext
 from handinger_tui.local.words import mentions, table, words_of
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def topic_for(text: str) -> tuple[Topic, bool]:
     return TOPICS[0], False
 
 
-async def _perform(desk: Desk) -> None:
+async def _perform(desk: TurnContext) -> None:
     topic, named = topic_for(desk.text)
     if not named:
         known = "; ".join(f"*{topic.title}*" for topic in TOPICS)

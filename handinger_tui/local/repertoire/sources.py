@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handinger_tui.local.turn_context import Desk, Rule
+from handinger_tui.local.turn_context import Rule, TurnContext
 from handinger_tui.local.words import mentions, words_of
 
 POINTERS: tuple[tuple[str, str, frozenset[str]], ...] = (
@@ -54,7 +54,7 @@ POINTERS: tuple[tuple[str, str, frozenset[str]], ...] = (
 USUAL_COUNT = 5
 
 
-async def _perform(desk: Desk) -> None:
+async def _perform(desk: TurnContext) -> None:
     asked = set(words_of(desk.text))
     called = [(title, url) for title, url, words in POINTERS if words & asked]
     chosen = called or [(title, url) for title, url, _ in POINTERS[:USUAL_COUNT]]

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from handinger_tui.local import charts, delimited, ids
-from handinger_tui.local.turn_context import Desk, ToolError
+from handinger_tui.local.turn_context import ToolError, TurnContext
 from handinger_tui.local.words import cell, table
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Drawing:
         return {"title": self.title, "bars": self.bars, "bytes": len(self.png)}
 
 
-async def summarise(desk: Desk, file: StoredFile) -> None:
+async def summarise(desk: TurnContext, file: StoredFile) -> None:
     """Read, compute, draw and write; each stage is a tool call that the budget may not allow."""
     desk.progress("reading", 0, _STAGES)
     reading = await desk.read(file)
@@ -80,7 +80,7 @@ async def summarise(desk: Desk, file: StoredFile) -> None:
     desk.progress("done", _STAGES, _STAGES)
 
 
-async def _write_files(desk: Desk, found: TableStats, report: str) -> None:
+async def _write_files(desk: TurnContext, found: TableStats, report: str) -> None:
     drawing = await desk.compute(
         "draw_chart",
         {"columns": [column.name for column in found.columns[:_MOST_IN_TOOL_OUTPUT]]},

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from handinger_tui.local.words import cell, table, words_of
 
 if TYPE_CHECKING:
-    from handinger_tui.local.turn_context import Desk
+    from handinger_tui.local.turn_context import TurnContext
     from handinger_tui.local.workspace import StoredFile
 
 WORDS_PER_MINUTE = 230
@@ -71,7 +71,7 @@ def counts_of(text: str) -> TextCounts:
     )
 
 
-async def summarise(desk: Desk, file: StoredFile) -> None:
+async def summarise(desk: TurnContext, file: StoredFile) -> None:
     """Read one file, count, and say what came out."""
     reading = await desk.read(file)
     if reading is None:

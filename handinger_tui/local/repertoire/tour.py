@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from handinger_tui.local import ids, prices
 from handinger_tui.local import prices as budgets
-from handinger_tui.local.turn_context import Desk, Rule
+from handinger_tui.local.turn_context import Rule, TurnContext
 from handinger_tui.local.words import cell, fence, first_word, table
 
 GREETINGS = frozenset({"hello", "hi", "hey", "help", "tour", "start", "hallo", "hola"})
 
 
-def _opening(desk: Desk) -> str:
+def _opening(desk: TurnContext) -> str:
     understood = (
         "You asked for the tour."
         if first_word(desk.text) in GREETINGS
@@ -25,7 +25,7 @@ def _opening(desk: Desk) -> str:
     )
 
 
-def _abilities(desk: Desk) -> str:
+def _abilities(desk: TurnContext) -> str:
     rows = [(rule.name, rule.when, f"{rule.does}.") for rule in desk.setting.rules]
     examples = "\n".join(rule.example for rule in desk.setting.rules)
     return (
@@ -36,7 +36,7 @@ def _abilities(desk: Desk) -> str:
     )
 
 
-def _program(desk: Desk) -> str:
+def _program(desk: TurnContext) -> str:
     home = desk.setting.home
     kept = f"under `{home}`" if home is not None else "in its data folder (`handinger-tui doctor` names it)"
     return (
@@ -65,14 +65,14 @@ def _money() -> str:
     )
 
 
-async def _perform(desk: Desk) -> None:
+async def _perform(desk: TurnContext) -> None:
     await desk.say(_opening(desk))
     await desk.use("list_rules", {}, lambda: _rule_names(desk))
     await desk.say(_abilities(desk))
     await desk.say(_program(desk) + "\n\n" + _money())
 
 
-async def _rule_names(desk: Desk) -> list[str]:
+async def _rule_names(desk: TurnContext) -> list[str]:
     return [rule.name for rule in desk.setting.rules]
 
 

@@ -11,8 +11,8 @@ from textual.screen import Screen
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.turns.turn import FilePart
 from handinger_tui.ui.panels.sources.panel import SourcesPanel
-from handinger_tui.ui.work.composer import Drafting
-from handinger_tui.ui.work.session_controller import Desk
+from handinger_tui.ui.work.composer import Composer
+from handinger_tui.ui.work.session_controller import SessionController
 
 Answer = TypeVar("Answer")
 
@@ -28,7 +28,7 @@ class Painted(Protocol):
 class Stage(Painted, Protocol):
     """The screen, as commands know it."""
 
-    drafting: Drafting
+    drafting: Composer
     """The message being written."""
 
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
@@ -135,12 +135,12 @@ class Stage(Painted, Protocol):
 class Context:
     """What a running command is given. `rest`: what was typed behind its name."""
 
-    find_desk: Callable[[], Desk]
+    find_desk: Callable[[], SessionController]
     stage: Stage
     rest: str = ""
 
     @property
-    def desk(self) -> Desk:
+    def desk(self) -> SessionController:
         """The desk.
 
         Raises:

@@ -11,7 +11,7 @@ from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.commands.command import Command, Context, Stage
 from handinger_tui.ui.panels.files.index import Listed, chosen, listed_files
 from handinger_tui.ui.panels.list_panel import turn_in_view
-from handinger_tui.ui.work.session_controller import Desk
+from handinger_tui.ui.work.session_controller import SessionController
 
 
 async def file(to: Context) -> None:
@@ -93,7 +93,7 @@ async def data(to: Context) -> None:
     await show_data(to.desk, to.stage, int(wanted[:9]) - 1 if wanted else None)
 
 
-async def show_data(desk: Desk, stage: Stage, at: int | Spoken | None = None) -> None:
+async def show_data(desk: SessionController, stage: Stage, at: int | Spoken | None = None) -> None:
     """The page of data, at one by its position or where it stands in the transcript; else at the newest."""
     # The screen and what it draws, 15 ms, needed only here.
     from handinger_tui.ui.pages.data import DataScreen  # noqa: PLC0415

@@ -10,7 +10,7 @@ from handinger_tui.core.money.amounts import usd_text
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.commands.command import Command, Context
 from handinger_tui.ui.work.limit_watcher import usual_of
-from handinger_tui.ui.work.session_controller import BUDGETS, UNLIMITED, Desk
+from handinger_tui.ui.work.session_controller import BUDGETS, UNLIMITED, SessionController
 
 NO_BOUND: Final = (
     "The worker may then spend without a bound that we know of, "
@@ -47,7 +47,7 @@ async def budget(to: Context) -> None:
     to.stage.refresh_budget()
 
 
-async def dearest(desk: Desk) -> str:
+async def dearest(desk: SessionController) -> str:
     """What the dearest turn took that is counted: at unlimited, else at the level that took most.
 
     Raises:

@@ -11,7 +11,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.commands.command import Command, Context, Stage
-from handinger_tui.ui.work.session_controller import Desk
+from handinger_tui.ui.work.session_controller import SessionController
 
 if TYPE_CHECKING:
     from handinger_tui.core.export import SourceExporter
@@ -58,7 +58,9 @@ def copy_sources(stage: Stage, session: Session, found: Sequence[Source], name: 
     stage.copy(text, f"{plural(len(found), 'source')} as {form.title}")
 
 
-async def export_sources(stage: Stage, desk: Desk, found: Sequence[Source], name: str = "") -> None:
+async def export_sources(
+    stage: Stage, desk: SessionController, found: Sequence[Source], name: str = ""
+) -> None:
     """All of them into a file, in a form by its name; asked for without one.
 
     Raises:

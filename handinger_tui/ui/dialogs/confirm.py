@@ -16,7 +16,7 @@ from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from handinger_tui.core.safety.cleaning import clean, clean_line
-from handinger_tui.ui.widgets.ordered_input import Field
+from handinger_tui.ui.widgets.ordered_input import OrderedInput
 
 LONG_BODY: Final = 600
 """Characters of a text that may need to be scrolled."""
@@ -46,7 +46,7 @@ class Confirm(ModalScreen[bool]):
             with VerticalScroll(classes="dialog-text", can_focus=len(self._body) > LONG_BODY):
                 yield Static(Content(clean(self._body)), classes="dialog-body")
             if self._typed:
-                yield Field(placeholder=f"type {self._typed} to confirm", id="typed")
+                yield OrderedInput(placeholder=f"type {self._typed} to confirm", id="typed")
             with Horizontal(classes="dialog-buttons"):
                 yield Button(Content(clean_line(self._no)), id="no", compact=True)
                 yield Button(
@@ -92,7 +92,7 @@ class Ask(ModalScreen[str]):
         """Title and field."""
         with Vertical(classes="dialog"):
             yield Static(Content.styled(clean_line(self._title), "bold"), classes="dialog-title")
-            yield Field(clean_line(self._value), placeholder=clean_line(self._placeholder))
+            yield OrderedInput(clean_line(self._value), placeholder=clean_line(self._placeholder))
             yield Static(
                 Content.styled("Enter takes it · Esc leaves it", "$text-muted"), classes="dialog-hint"
             )
@@ -232,7 +232,7 @@ class SendAgain(ModalScreen[ResendChoice]):
                 Content(f"{self._about}{TWICE}\n\n{WATCH_FIRST if watchable else NO_WORKER}"),
                 classes="dialog-body",
             )
-            yield Field(placeholder=f"Enter {self._deed}; type {WORD} to send it again", id="typed")
+            yield OrderedInput(placeholder=f"Enter {self._deed}; type {WORD} to send it again", id="typed")
             with Horizontal(classes="dialog-buttons"):
                 if watchable:
                     yield Button(Content("Watch it (free)"), id="watch", compact=True)

@@ -32,8 +32,8 @@ from handinger_tui.core.money.limits import (
 from handinger_tui.ui.dialogs.confirm import CLOSE
 from handinger_tui.ui.widgets.limit_bar import meter
 from handinger_tui.ui.widgets.limit_input import NotAnAmount, Wish, read_raise, read_wish
-from handinger_tui.ui.widgets.ordered_input import Field
-from handinger_tui.ui.work.session_controller import Desk
+from handinger_tui.ui.widgets.ordered_input import OrderedInput
+from handinger_tui.ui.work.session_controller import SessionController
 
 Answer = TypeVar("Answer")
 WHERE: Final = {Origin.FLAG: "of the command line", Origin.CONFIG: "of the settings"}
@@ -51,7 +51,7 @@ class Speaking(Protocol):
         ...
 
 
-async def grant(desk: Desk, stage: Speaking, wish: Wish) -> None:
+async def grant(desk: SessionController, stage: Speaking, wish: Wish) -> None:
     """Set or lift a limit, say what counts now, and let the queue go on where nothing blocks any more.
 
     Raises:
@@ -106,7 +106,7 @@ def _where(limit: Limit) -> str:
 
 
 async def raise_limit(
-    desk: Desk, stage: Speaking, session_id: str, gauge: Gauge, *, sending: bool, about: str = ""
+    desk: SessionController, stage: Speaking, session_id: str, gauge: Gauge, *, sending: bool, about: str = ""
 ) -> bool:
     """Ask for a larger amount and set it; False when the person leaves it as it is.
 
@@ -158,7 +158,7 @@ class RaiseLimit(ModalScreen[Decimal]):
             yield Static(meter(self._gauge), classes="dialog-body")
             yield Static(Content(self._told()), classes="dialog-body")
             if self._raisable:
-                yield Field(placeholder=self._asked(), id="typed")
+                yield OrderedInput(placeholder=self._asked(), id="typed")
                 yield Static("", id="limit-problem", classes="dialog-body")
             with Horizontal(classes="dialog-buttons"):
                 yield Button(Content("Leave it"), id="leave", compact=True)
@@ -234,7 +234,7 @@ class LimitsPage(ModalScreen[Wish]):
             with VerticalScroll(id="limit-meters", can_focus=False):
                 yield Static(self._meters())
             yield Static(self._examples(), id="limit-examples")
-            yield Field(placeholder="a limit to set, as above; Esc closes", id="typed")
+            yield OrderedInput(placeholder="a limit to set, as above; Esc closes", id="typed")
             yield Static("", id="limit-problem")
 
     def _meters(self) -> Content:

@@ -24,8 +24,8 @@ from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs.confirm import CLOSE, Ask, Confirm
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.ports import Shelf
-from handinger_tui.ui.widgets.footer import KeyLine
+from handinger_tui.ui.ports import SessionStore
+from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS, going_for, so_far, under_way
 
 
@@ -45,7 +45,7 @@ class SessionPicker(ModalScreen[str]):
 
     def __init__(
         self,
-        shelf: Shelf,
+        shelf: SessionStore,
         now_ms: Callable[[], int],
         current: str,
         met: Callable[[], Iterable[Session]] = tuple,
@@ -64,7 +64,7 @@ class SessionPicker(ModalScreen[str]):
             yield Static(Content.styled("Sessions", "bold"), classes="dialog-title")
             yield Input(placeholder="type to filter by title or worker")
             yield OptionList(id="rows")
-            yield KeyLine()
+            yield FooterLine()
 
     def on_mount(self) -> None:
         """Read the list once."""

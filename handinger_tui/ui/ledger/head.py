@@ -20,8 +20,8 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.amounts import credits_total_text, total_text
 from handinger_tui.core.money.forecast import Forecast, forecast_text
 from handinger_tui.core.money.limits import Gauge, State, exact_text, percent_text
-from handinger_tui.core.money.reconciliation import Reckoning, reckoning_text
-from handinger_tui.core.money.spending import Bucket, By
+from handinger_tui.core.money.reconciliation import Reconciliation, reconciliation_text
+from handinger_tui.core.money.spending import Bucket, GroupBy
 from handinger_tui.ui.ledger.query import GROUPS, View
 from handinger_tui.ui.panels.usage import charts as charting
 from handinger_tui.ui.panels.usage import charts as drawing
@@ -146,7 +146,12 @@ def _groups(view: View, width: int) -> Content:
     return groups if room < 1 else Content.assemble(groups, " " * room, period)
 
 
-_NAMES: Final = {By.DAY: "day", By.WORKER: "worker", By.SESSION: "session", By.BUDGET: "budget"}
+_NAMES: Final = {
+    GroupBy.DAY: "day",
+    GroupBy.WORKER: "worker",
+    GroupBy.SESSION: "session",
+    GroupBy.BUDGET: "budget",
+}
 
 
 def _filters(view: View) -> Content:
@@ -166,7 +171,9 @@ def _clicked(content: Content, does: str) -> Content:
 
 
 # -- below the table ----------------------------------------------------------------------
-def foot_lines(month: Forecast | None, worker: Reckoning | None, width: int, *, short: bool) -> list[Content]:
+def foot_lines(
+    month: Forecast | None, worker: Reconciliation | None, width: int, *, short: bool
+) -> list[Content]:
     """The end of the month and how that was reckoned; the open session against its worker's own total.
 
     `short`: one line for each, without the reasons.
@@ -176,7 +183,7 @@ def foot_lines(month: Forecast | None, worker: Reckoning | None, width: int, *, 
         method = "" if month.middle is None or short else month.method
         lines += _told("Forecast", forecast_text(month), method, width)
     if worker is not None:
-        first, _, reason = reckoning_text(worker).partition("\n")
+        first, _, reason = reconciliation_text(worker).partition("\n")
         lines += _told("Compared", first, "" if short else reason, width)
     return lines
 
@@ -255,9 +262,9 @@ class Foot(Lines):
     def __init__(self) -> None:
         super().__init__(id="ledger-foot")
         self._month: Forecast | None = None
-        self._worker: Reckoning | None = None
+        self._worker: Reconciliation | None = None
 
-    def show(self, month: Forecast | None, worker: Reckoning | None) -> None:
+    def show(self, month: Forecast | None, worker: Reconciliation | None) -> None:
         """Both, where they are known."""
         self._month, self._worker = month, worker
         self.refresh(layout=True)

@@ -12,12 +12,12 @@ from typing import Final
 
 from handinger_tui.core.money.forecast import WINDOW, Forecast, daily, forecast
 from handinger_tui.core.money.limits import Gauge
-from handinger_tui.core.money.reconciliation import Reckoning, reckon
-from handinger_tui.core.money.spending import Bucket, By, Which, altogether
+from handinger_tui.core.money.reconciliation import Reconciliation, reconcile
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, altogether
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.panels.usage.charts import Days, days_of
-from handinger_tui.ui.ports import Books, Purse
+from handinger_tui.ui.ports import ChargeReader, LimitStore
 
 
 class Period(StrEnum):
@@ -32,22 +32,22 @@ class Period(StrEnum):
 PERIODS: Final = tuple(Period)
 GROUPS: Final = MappingProxyType(
     {
-        By.DAY: ("d", "Day"),
-        By.WORKER: ("w", "Worker"),
-        By.SESSION: ("s", "Session"),
-        By.BUDGET: ("b", "Budget"),
-        By.TRIGGER: ("g", "Trigger"),
-        By.TURN: ("t", "Turn"),
+        GroupBy.DAY: ("d", "Day"),
+        GroupBy.WORKER: ("w", "Worker"),
+        GroupBy.SESSION: ("s", "Session"),
+        GroupBy.BUDGET: ("b", "Budget"),
+        GroupBy.TRIGGER: ("g", "Trigger"),
+        GroupBy.TURN: ("t", "Turn"),
     }
 )
 """The groupings in the order of the screen, with key and caption."""
 INSIDE: Final = MappingProxyType(
     {
-        By.DAY: By.SESSION,
-        By.WORKER: By.SESSION,
-        By.BUDGET: By.SESSION,
-        By.SESSION: By.TURN,
-        By.TURN: By.TURN,
+        GroupBy.DAY: GroupBy.SESSION,
+        GroupBy.WORKER: GroupBy.SESSION,
+        GroupBy.BUDGET: GroupBy.SESSION,
+        GroupBy.SESSION: GroupBy.TURN,
+        GroupBy.TURN: GroupBy.TURN,
     }
 )
 """What is shown of a row that was narrowed to. There is no way to ask for one trigger."""
@@ -57,10 +57,10 @@ INSIDE: Final = MappingProxyType(
 class Narrowing:
     """One row that all others were left out for. `came_by` is where taking it away leads back to."""
 
-    by: By
+    by: GroupBy
     key: str
     words: str
-    came_by: By
+    came_by: GroupBy
     came_at: str
     """Key of the row the cursor stood on."""
 
@@ -69,7 +69,7 @@ class Narrowing:
 class View:
     """Everything that decides which charges are shown, and how they are grouped."""
 
-    by: By = By.DAY
+    by: GroupBy = GroupBy.DAY
     period: Period = Period.ALL
     narrowed: tuple[Narrowing, ...] = ()
     simulated: bool = False
@@ -85,7 +85,7 @@ class View:
 
     def narrow(self, key: str, words: str) -> View | None:
         """Only what the row `key` of the present grouping stands for; None where that cannot be asked."""
-        by = By.SESSION if self.by is By.TURN else self.by
+        by = GroupBy.SESSION if self.by is GroupBy.TURN else self.by
         inside = INSIDE.get(self.by)
         if inside is None or not key:
             return None
@@ -99,23 +99,23 @@ class View:
             return self
         return replace(self, by=self.narrowed[-1].came_by, narrowed=self.narrowed[:-1])
 
-    def which(self, now_ms: int, zone: tzinfo | None = None) -> Which:
+    def which(self, now_ms: int, zone: tzinfo | None = None) -> ChargeFilter:
         """The charges to ask for; days and months are those of `zone`, None: of the machine."""
         since, until = self.first_ms(now_ms, zone), None
-        found = Which(since_ms=since, simulated=self.simulated)
+        found = ChargeFilter(since_ms=since, simulated=self.simulated)
         for one in self.narrowed:
             match one.by:
-                case By.WORKER:
+                case GroupBy.WORKER:
                     found = replace(found, worker_id=one.key)
-                case By.SESSION:
+                case GroupBy.SESSION:
                     found = replace(found, session_id=one.key)
-                case By.BUDGET:
+                case GroupBy.BUDGET:
                     found = replace(found, budget=one.key)
-                case By.DAY:
+                case GroupBy.DAY:
                     day = date.fromisoformat(one.key)
                     begin, until = midnight_ms(day, zone), midnight_ms(day + timedelta(days=1), zone)
                     found = replace(found, since_ms=begin if since is None else max(begin, since))
-                case By.TRIGGER | By.TURN:
+                case GroupBy.TRIGGER | GroupBy.TURN:
                     pass  # `narrow` makes none of these.
         return replace(found, until_ms=until)
 
@@ -139,7 +139,7 @@ class View:
 
     def chart_days(self, now_ms: int, zone: tzinfo | None = None) -> tuple[date | None, date | None]:
         """First and last day of the charts; None: where the charges begin or end."""
-        one_day = next((one.key for one in self.narrowed if one.by is By.DAY), None)
+        one_day = next((one.key for one in self.narrowed if one.by is GroupBy.DAY), None)
         if one_day is not None:
             return date.fromisoformat(one_day), date.fromisoformat(one_day)
         return self.first_day(now_ms, zone), None if self.narrowed else day_at(now_ms, zone)
@@ -165,20 +165,20 @@ def day_text(day: date, year: int) -> str:
     return f"{day.day:2} {day:%b}" if day.year == year else f"{day.day:2} {day:%b %Y}"
 
 
-def words_of(by: By, key: str, title: str, year: int, *, limit: int = 200) -> str:
+def words_of(by: GroupBy, key: str, title: str, year: int, *, limit: int = 200) -> str:
     """What a row is called: cleaned, one line, never empty. `year`: this one."""
     match by:
-        case By.DAY:
+        case GroupBy.DAY:
             try:
                 day = date.fromisoformat(key)
             except ValueError:
                 return clean_line(key, limit) or "no day"
             return f"{day:%a} {day_text(day, year)}"
-        case By.SESSION:
+        case GroupBy.SESSION:
             return clean_line(title, limit) or f"deleted {clean_line(key, 40)}"
-        case By.WORKER:
+        case GroupBy.WORKER:
             return clean_line(key, limit) or "no worker"
-        case By.BUDGET:
+        case GroupBy.BUDGET:
             return clean_line(key, limit) or "not known"
         case _:
             return clean_line(key, limit) or "unknown"
@@ -192,12 +192,12 @@ class Figures:
     """Everything read for one view. `groups`: None for single turns, which are read page by page."""
 
     view: View
-    which: Which
+    which: ChargeFilter
     days: tuple[Bucket, ...]
     groups: tuple[Bucket, ...] | None
     gauges: tuple[Gauge, ...]
     month: Forecast | None
-    worker: Reckoning | None
+    worker: Reconciliation | None
     chart: Days | None
 
     @property
@@ -210,8 +210,8 @@ class Figures:
 class Reader:
     """Where the screen reads. `open_session` gives the newest value of the open one."""
 
-    books: Books
-    purse: Purse
+    books: ChargeReader
+    purse: LimitStore
     open_session: Callable[[], Session]
     zone: tzinfo | None = None
 
@@ -221,11 +221,11 @@ class Reader:
         Raises:
             LedgerError
         """
-        days = await self.books.buckets(By.DAY, replace(view, simulated=False).which(now_ms, self.zone))
+        days = await self.books.buckets(GroupBy.DAY, replace(view, simulated=False).which(now_ms, self.zone))
         if days:
             return replace(view, simulated=False), days
         pretend = replace(view, simulated=True)
-        days = await self.books.buckets(By.DAY, pretend.which(now_ms, self.zone))
+        days = await self.books.buckets(GroupBy.DAY, pretend.which(now_ms, self.zone))
         return replace(view, simulated=bool(days) or self.purse.simulated), days
 
     async def read(self, view: View, now_ms: int, days: list[Bucket] | None = None) -> Figures:
@@ -236,12 +236,12 @@ class Reader:
         """
         which, session = view.which(now_ms, self.zone), self.open_session()
         if days is None:
-            days = await self.books.buckets(By.DAY, which)
+            days = await self.books.buckets(GroupBy.DAY, which)
         groups: tuple[Bucket, ...] | None = None
-        if view.by is By.DAY:
+        if view.by is GroupBy.DAY:
             # The newest day is what people look for.
             groups = tuple(reversed(days))
-        elif view.by is not By.TURN:
+        elif view.by is not GroupBy.TURN:
             groups = tuple(await self.books.buckets(view.by, which))
         chart = days_of(days, *view.chart_days(now_ms, self.zone))
         return Figures(
@@ -251,7 +251,7 @@ class Reader:
             groups,
             await self.purse.gauges(session),
             await self._month(view, days, chart, now_ms),
-            reckon(session) if session.turns else None,
+            reconcile(session) if session.turns else None,
             chart,
         )
 
@@ -260,11 +260,11 @@ class Reader:
     ) -> Forecast | None:
         """The forecast looks at no period and no single day, but at the same worker, session and budget."""
         today = day_at(now_ms, self.zone)
-        narrowed = tuple(one for one in view.narrowed if one.by is not By.DAY)
+        narrowed = tuple(one for one in view.narrowed if one.by is not GroupBy.DAY)
         if view.period is not Period.ALL or len(narrowed) < len(view.narrowed):
             which = replace(view, period=Period.ALL, narrowed=narrowed).which(now_ms, self.zone)
             since = midnight_ms(first_of_forecast(today), self.zone)
-            days = await self.books.buckets(By.DAY, replace(which, since_ms=since))
+            days = await self.books.buckets(GroupBy.DAY, replace(which, since_ms=since))
         if not days or chart is None:
             return None
         first = first_of_forecast(today)

@@ -8,35 +8,35 @@ from typing import Final
 
 from handinger_tui.core.formatting import duration, number
 from handinger_tui.core.money.amounts import Total, credits_text, usd_text
-from handinger_tui.core.money.spending import Bucket, By, TurnCharge
+from handinger_tui.core.money.spending import Bucket, GroupBy, TurnCharge
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.ledger.query import GROUPS, day_text, moment, words_of
-from handinger_tui.ui.ledger.table import Column, Lie, Line
+from handinger_tui.ui.ledger.table import Align, Column, Line
 from handinger_tui.ui.panels.usage import charts
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
 
 _FAINT: Final = charts.FAINT
-_GAPS: Final = Column("", Lie.LEFT, style=charts.MARK, close=True)
+_GAPS: Final = Column("", Align.LEFT, style=charts.MARK, close=True)
 _SUMS: Final = (
-    Column("Cost", Lie.POINT, style=charts.STRONG),
+    Column("Cost", Align.POINT, style=charts.STRONG),
     _GAPS,
-    Column("Credits", Lie.POINT, rank=2),
-    Column("Tokens", Lie.POINT, rank=4, style=_FAINT),
+    Column("Credits", Align.POINT, rank=2),
+    Column("Tokens", Align.POINT, rank=4, style=_FAINT),
     Column("Incomplete", rank=3, style=_FAINT),
 )
-_BAR: Final = Column("", Lie.BAR, rank=7, style=charts.BAR, least=12)
+_BAR: Final = Column("", Align.BAR, rank=7, style=charts.BAR, least=12)
 TURN_COLUMNS: Final = (
-    Column("When", Lie.LEFT),
-    Column("Session", Lie.LEFT, least=12),
-    Column("Status", Lie.LEFT, rank=2),
-    Column("Budget", Lie.LEFT, rank=3, style=_FAINT),
-    Column("Trigger", Lie.LEFT, rank=5, style=_FAINT),
+    Column("When", Align.LEFT),
+    Column("Session", Align.LEFT, least=12),
+    Column("Status", Align.LEFT, rank=2),
+    Column("Budget", Align.LEFT, rank=3, style=_FAINT),
+    Column("Trigger", Align.LEFT, rank=5, style=_FAINT),
     Column("Steps", rank=7, style=_FAINT),
     Column("Tokens", rank=6, style=_FAINT),
     Column("Time", rank=4, style=_FAINT),
-    Column("Credits", Lie.POINT, rank=1),
-    Column("Cost", Lie.POINT, style=charts.STRONG),
+    Column("Credits", Align.POINT, rank=1),
+    Column("Cost", Align.POINT, style=charts.STRONG),
     _GAPS,
 )
 _STATUS: Final = MappingProxyType(
@@ -49,16 +49,16 @@ _STATUS: Final = MappingProxyType(
 )
 
 
-def columns_of(by: By) -> tuple[Column, ...]:
+def columns_of(by: GroupBy) -> tuple[Column, ...]:
     """The columns of a grouping."""
-    if by is By.TURN:
+    if by is GroupBy.TURN:
         return TURN_COLUMNS
-    name, turns = Column(GROUPS[by][1], Lie.LEFT, least=14, ids=by is By.WORKER), Column("Turns")
-    last = (Column("Last", Lie.LEFT, rank=5, style=_FAINT),)
-    return (name, turns, *_SUMS, *(() if by is By.DAY else last), _BAR)
+    name, turns = Column(GROUPS[by][1], Align.LEFT, least=14, ids=by is GroupBy.WORKER), Column("Turns")
+    last = (Column("Last", Align.LEFT, rank=5, style=_FAINT),)
+    return (name, turns, *_SUMS, *(() if by is GroupBy.DAY else last), _BAR)
 
 
-def group_line(bucket: Bucket, by: By, zone: tzinfo | None, year: int) -> Line:
+def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> Line:
     """A group as texts; `year` is this one, and not told."""
     usd, taken, tokens = (bucket.total(member) for member in ("usd", "credits", "tokens"))
     name = words_of(by, bucket.key, bucket.title, year)
@@ -71,16 +71,16 @@ def group_line(bucket: Bucket, by: By, zone: tzinfo | None, year: int) -> Line:
         _number(tokens, "" if tokens.value is None else charts.count(tokens.value, 9)),
         f"{bucket.incomplete:,}" if bucket.incomplete else "",
     ]
-    if by is not By.DAY:
+    if by is not GroupBy.DAY:
         cells.append("" if bucket.last_ms is None else day_text(moment(bucket.last_ms, zone), year))
-    session = bucket.key if by is By.SESSION else None
+    session = bucket.key if by is GroupBy.SESSION else None
     return Line(bucket.key, (*cells, ""), session, name, usd.value)
 
 
 def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> Line:
     """A turn as texts; figures of one that may still cost wear a plus sign. `year`: this one."""
     when = moment(charge.at_ms, zone)
-    title = words_of(By.SESSION, charge.session_id, charge.title, year)
+    title = words_of(GroupBy.SESSION, charge.session_id, charge.title, year)
     so_far = charge.usd is not None and not charge.known
     taken = Total(charge.credits, int(not charge.known))
     cells = (

@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.spending import By
+from handinger_tui.core.money.spending import GroupBy
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.keys import Where, bindings
@@ -24,8 +24,8 @@ from handinger_tui.ui.ledger.head import Charts, Foot, Head
 from handinger_tui.ui.ledger.query import GROUPS, Figures, Reader, View, moment
 from handinger_tui.ui.ledger.rows import columns_of, group_line, turn_line
 from handinger_tui.ui.ledger.table import PAGE, LedgerTable, Line
-from handinger_tui.ui.ports import Books, Purse
-from handinger_tui.ui.widgets.footer import KeyLine
+from handinger_tui.ui.ports import ChargeReader, LimitStore
+from handinger_tui.ui.widgets.footer import FooterLine
 
 WIDE: Final = 110
 """From this many columns on the charts stand beside the table."""
@@ -44,8 +44,8 @@ class LedgerReading(ModalScreen[str]):
 
     def __init__(
         self,
-        books: Books,
-        purse: Purse,
+        books: ChargeReader,
+        purse: LimitStore,
         open_session: Callable[[], Session],
         now_ms: Callable[[], int],
         zone: tzinfo | None = None,
@@ -72,7 +72,7 @@ class LedgerReading(ModalScreen[str]):
                 yield LedgerTable()
                 yield Charts()
             yield Foot()
-            yield KeyLine()
+            yield FooterLine()
 
     @property
     def table(self) -> LedgerTable:
@@ -203,7 +203,7 @@ class LedgerScreen(LedgerReading):
                 line = self._line
                 return line is not None and line.session_id is not None
             case "narrow":
-                return self._line is not None and self._view.by is not By.TRIGGER
+                return self._line is not None and self._view.by is not GroupBy.TRIGGER
             case _:
                 return True
 
@@ -231,7 +231,7 @@ class LedgerScreen(LedgerReading):
 
     def action_group(self, by: str) -> None:
         """Another grouping of the same charges."""
-        self._go(replace(self._view, by=By(by)))
+        self._go(replace(self._view, by=GroupBy(by)))
 
     def action_period(self) -> None:
         """The next period; charts stay charts."""
@@ -247,7 +247,7 @@ class LedgerScreen(LedgerReading):
         if line is None:
             return
         view = self._view.narrow(
-            line.key if self._view.by is not By.TURN else line.session_id or "", line.words
+            line.key if self._view.by is not GroupBy.TURN else line.session_id or "", line.words
         )
         if view is None:
             self.notify("There is no narrowing to this row.", severity="warning", markup=False)

@@ -29,7 +29,7 @@ COMFORT: Final = 24
 IDLE: Final = 3
 
 
-class Lie(Enum):
+class Align(Enum):
     """How the texts of a column lie in it."""
 
     LEFT = auto()
@@ -45,7 +45,7 @@ class Column:
     """`rank` 0 always stays; of the others the lowest has room first. `least` > 0: it takes what is left."""
 
     head: str
-    lie: Lie = Lie.RIGHT
+    lie: Align = Align.RIGHT
     rank: int = 0
     style: str = ""
     least: int = 0
@@ -88,7 +88,7 @@ class Measure:
         for line in lines:
             highest = max(highest, line.amount or Decimal(0))
             for at, (column, text) in enumerate(zip(columns, line.cells, strict=True)):
-                if column.lie is Lie.POINT and _is_figure(text):
+                if column.lie is Align.POINT and _is_figure(text):
                     left, right = _at_point(text)
                     before[at], behind[at] = max(before[at], len(left)), max(behind[at], len(right))
                     whole[at] = max(whole[at], before[at] + behind[at])
@@ -123,7 +123,7 @@ class Layout:
         asked = {at: column.least or measure.whole[at] for at, column in enumerate(columns)}
         possible = [at for at in asked if asked[at] > 0]
         chosen = {at for at in possible if not columns[at].rank}
-        names = [at for at in possible if columns[at].least and columns[at].lie is Lie.LEFT]
+        names = [at for at in possible if columns[at].least and columns[at].lie is Align.LEFT]
         comfort = sum(max(0, min(measure.whole[at], COMFORT) - asked[at]) for at in names)
         for at in sorted(possible, key=lambda at: columns[at].rank):
             more = [one for one in possible if one in chosen or one == at]
@@ -136,7 +136,7 @@ class Layout:
                 grown = min(left, max(0, measure.whole[at] - asked[at]))
                 asked[at], left = asked[at] + grown, left - grown
         for at in kept:
-            if columns[at].lie is Lie.BAR:
+            if columns[at].lie is Align.BAR:
                 asked[at], left = asked[at] + min(left, 28), left - min(left, 28)
         return cls(tuple(columns), measure, tuple((at, asked[at]) for at in kept))
 
@@ -152,9 +152,9 @@ class Layout:
 
     def _cell(self, line: Line, at: int, cells: int) -> Content:
         column, text = self.columns[at], line.cells[at]
-        if column.lie is Lie.BAR:
+        if column.lie is Align.BAR:
             text = charts.across(line.amount, self.measure.highest, cells)
-        elif column.lie is Lie.POINT and _is_figure(text):
+        elif column.lie is Align.POINT and _is_figure(text):
             left, right = _at_point(text)
             text = f"{left}{right:<{self.measure.behind[at]}}"
         elif column.ids:
@@ -179,9 +179,9 @@ def _taken(kept: Sequence[int], asked: dict[int, int], columns: Sequence[Column]
     return sum(asked[at] + len(_apart(columns[at], first=at == kept[0])) for at in kept)
 
 
-def _laid(text: str, lie: Lie, cells: int) -> Content:
+def _laid(text: str, lie: Align, cells: int) -> Content:
     cut = Content(text).truncate(cells, ellipsis=True)
-    if lie in (Lie.LEFT, Lie.BAR):
+    if lie in (Align.LEFT, Align.BAR):
         return cut.pad_right(cells - cut.cell_length)
     return cut.pad_left(cells - cut.cell_length)
 

@@ -11,9 +11,9 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from handinger_tui.core.preview.tables import Row, TableModel, order_of
-from handinger_tui.ui.background import Going, apart
+from handinger_tui.ui.background import CancelToken, run_in_thread
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import CursorLines, copy_from
+from handinger_tui.ui.lists.virtual_list import VirtualList, copy_from
 
 WIDEST: Final = 36
 """Cells of a column; what is longer is cut, and whole in `whole`."""
@@ -27,7 +27,7 @@ _LOOKED_AT: Final = 200
 _NOTHING: Final = TableModel((), [], 0, True, 0)
 
 
-class TableView(CursorLines):
+class TableView(VirtualList):
     """Rows under the names of their columns, with a cursor on one cell."""
 
     HEAD = 1
@@ -41,7 +41,7 @@ class TableView(CursorLines):
         self._order: Sequence[int] = ()
         self._sorted: tuple[int, bool] | None = None
         self._asked: tuple[int, bool] | None = None
-        self._sorting: Going | None = None
+        self._sorting: CancelToken | None = None
 
     def show(self, table: TableModel) -> None:
         """Another table, in its own order."""
@@ -191,11 +191,13 @@ class TableView(CursorLines):
     @work(group="sort", exclusive=True)
     async def sort(self, column: int, *, descending: bool) -> None:
         """Sort in a thread; the rows stay as they are until that is done."""
-        table, going = self._table, Going()
+        table, going = self._table, CancelToken()
         self._sorting = going
         self.refresh()
         try:
-            order = await apart(lambda: order_of(table, column, descending=descending, pause=going.check))
+            order = await run_in_thread(
+                lambda: order_of(table, column, descending=descending, pause=going.check)
+            )
         finally:
             going.stop()
             # One that was cancelled ends after the next one began.

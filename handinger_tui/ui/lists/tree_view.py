@@ -12,9 +12,9 @@ from textual.content import Content
 
 from handinger_tui.core.preview.tree import PAGE, Node, NodeKind, children, json_text
 from handinger_tui.core.safety.cleaning import clean
-from handinger_tui.ui.background import apart
+from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import CursorLines, copy_from
+from handinger_tui.ui.lists.virtual_list import VirtualList, copy_from
 
 _STYLES: Final = {
     NodeKind.STRING: ".lines--string",
@@ -43,7 +43,7 @@ class _Line:
     start: int = 0
 
 
-class TreeView(CursorLines):
+class TreeView(VirtualList):
     """Lines of a tree; its root is open."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.TREE)
@@ -185,7 +185,7 @@ class TreeView(CursorLines):
     @work(group="copy", exclusive=True)
     async def _copy(self, value: Any) -> None:
         # A whole document takes long to be written.
-        text = value if isinstance(value, str) else await apart(lambda: json_text(value))
+        text = value if isinstance(value, str) else await run_in_thread(lambda: json_text(value))
         copy_from(self, clean(text), "the value")
 
 

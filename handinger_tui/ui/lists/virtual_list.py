@@ -22,7 +22,7 @@ LONGEST_COPY = 1_000_000
 """Characters that a terminal may be handed for the clipboard."""
 
 
-class CursorLines(ScrollView, can_focus=True):
+class VirtualList(ScrollView, can_focus=True):
     """Subclasses say how many lines there are and what stands in one; every text they give is clean."""
 
     ALLOW_SELECT = False
@@ -44,7 +44,7 @@ class CursorLines(ScrollView, can_focus=True):
     class Moved(Message):
         """The cursor stands somewhere else, or what is under it is another."""
 
-        def __init__(self, view: CursorLines) -> None:
+        def __init__(self, view: VirtualList) -> None:
             super().__init__()
             self.view = view
 

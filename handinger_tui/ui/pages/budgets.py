@@ -23,14 +23,14 @@ from handinger_tui.core.money.amounts import total_text
 from handinger_tui.core.money.budgets import ENOUGH_TO_ADVISE, BudgetRow, advice, compare
 from handinger_tui.core.money.forecast import WINDOW, Forecast, daily, forecast, forecast_text, limit_text
 from handinger_tui.core.money.limits import Gauge, Scope, Unit
-from handinger_tui.core.money.spending import Bucket, By, Which
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
 from handinger_tui.core.money.typical_cost import ENOUGH, Spread, rough
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.panels.usage.charts import LEFT, USED
-from handinger_tui.ui.widgets.footer import KeyLine
-from handinger_tui.ui.widgets.static_reflow import Reflow
-from handinger_tui.ui.work.session_controller import Desk
+from handinger_tui.ui.widgets.footer import FooterLine
+from handinger_tui.ui.widgets.static_reflow import StaticReflow
+from handinger_tui.ui.work.session_controller import SessionController
 
 FAINT: Final = "$text-muted"
 HEAD: Final = "bold $primary"
@@ -222,7 +222,9 @@ class BudgetsScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.BUDGETS)
     AUTO_FOCUS = "#budgets-body"
 
-    def __init__(self, desk: Desk, now_ms: Callable[[], int], zone: tzinfo | None = None) -> None:
+    def __init__(
+        self, desk: SessionController, now_ms: Callable[[], int], zone: tzinfo | None = None
+    ) -> None:
         """`zone` decides what a day is; None: as the machine does."""
         super().__init__()
         self._desk = desk
@@ -236,8 +238,8 @@ class BudgetsScreen(ModalScreen[None]):
         with Vertical(id="budgets"):
             yield Static(id="budgets-title")
             with VerticalScroll(id="budgets-body"):
-                yield Reflow(id="budgets-text")
-            yield KeyLine()
+                yield StaticReflow(id="budgets-text")
+            yield FooterLine()
 
     def on_mount(self) -> None:
         """Read at once; no passing line covers the table."""
@@ -265,12 +267,12 @@ class BudgetsScreen(ModalScreen[None]):
         except HandingerError as problem:
             said = Content.styled(f"{problem.summary} {problem.hint}".strip(), "$error")
             self._title("")
-            self.query_one("#budgets-text", Reflow).put(lambda width: list(said.wrap(width)))
+            self.query_one("#budgets-text", StaticReflow).put(lambda width: list(said.wrap(width)))
             return
         shown = self.shown
         money = " · simulated money" if shown.simulated else ""
         self._title(f"{shown.whose}{money}")
-        self.query_one("#budgets-text", Reflow).put(lambda width: budget_lines(shown, width))
+        self.query_one("#budgets-text", StaticReflow).put(lambda width: budget_lines(shown, width))
 
     def _title(self, text: str) -> None:
         title = Content.assemble(("Budgets compared", "bold"), (f"   {text}", "$text-muted"))
@@ -281,7 +283,7 @@ class BudgetsScreen(ModalScreen[None]):
         books = self._desk.connection.books
         worker_id = self._desk.session.worker_id if self._one else None
         # Real money where there is any; the pretend money of the local worker only by itself.
-        which = Which(worker_id=worker_id, simulated=False)
+        which = ChargeFilter(worker_id=worker_id, simulated=False)
         charges = await books.turn_charges(which, limit=MOST_TURNS)
         if not charges:
             which = replace(which, simulated=True)
@@ -306,12 +308,14 @@ class BudgetsScreen(ModalScreen[None]):
             told.append(limit_text(gauge, daily(days, gauge.limit.unit), today))
         return tuple(text for text in told if text)
 
-    async def _days(self, which: Which) -> list[Bucket]:
+    async def _days(self, which: ChargeFilter) -> list[Bucket]:
         """Day by day, as far back as a forecast looks."""
         today, _ = self._today()
         first = min(today.replace(day=1), today - timedelta(days=WINDOW))
         since = datetime.combine(first, time.min, tzinfo=self._zone).timestamp()
-        return await self._desk.connection.books.buckets(By.DAY, replace(which, since_ms=int(since * 1000)))
+        return await self._desk.connection.books.buckets(
+            GroupBy.DAY, replace(which, since_ms=int(since * 1000))
+        )
 
     def _today(self) -> tuple[date, Decimal]:
         """The day it is, and how much of it is over."""
@@ -324,9 +328,9 @@ def _unit(days: list[Bucket]) -> Unit:
     return Unit.CREDITS if any(day.credits.known is not None for day in days) else Unit.USD
 
 
-def _which(gauge: Gauge, session_id: str, worker_id: str | None, simulated: bool) -> Which:
+def _which(gauge: Gauge, session_id: str, worker_id: str | None, simulated: bool) -> ChargeFilter:
     scope = gauge.limit.scope
-    return Which(
+    return ChargeFilter(
         session_id=session_id if scope is Scope.SESSION else None,
         worker_id=worker_id if scope is Scope.WORKER else None,
         simulated=simulated,

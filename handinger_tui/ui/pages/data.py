@@ -18,14 +18,14 @@ from handinger_tui.core.preview.tables import table_of_value
 from handinger_tui.core.preview.tree import json_text, tree_of_value
 from handinger_tui.core.safety.cleaning import clean_line, safe_file_name
 from handinger_tui.core.turns.turn import Turn
-from handinger_tui.ui.background import apart
+from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings, for_footer
 from handinger_tui.ui.lists.table_view import TableView
 from handinger_tui.ui.lists.tree_view import TreeView
-from handinger_tui.ui.lists.virtual_list import CursorLines, copy_from
+from handinger_tui.ui.lists.virtual_list import VirtualList, copy_from
 from handinger_tui.ui.pages.page_actions import SavingScreen
-from handinger_tui.ui.widgets.footer import KeyLine
-from handinger_tui.ui.work.session_controller import Desk
+from handinger_tui.ui.widgets.footer import FooterLine
+from handinger_tui.ui.work.session_controller import SessionController
 
 LOOKS_PER_S: Final = 1.0
 NO_TABLE: Final = "Nothing here is a table: an array of objects or of arrays would be one."
@@ -37,7 +37,7 @@ class DataScreen(SavingScreen):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DATA)
     AUTO_FOCUS = "#data-tree"
 
-    def __init__(self, desk: Desk, found: Sequence[Dataset], at: int) -> None:
+    def __init__(self, desk: SessionController, found: Sequence[Dataset], at: int) -> None:
         super().__init__()
         self._desk = desk
         self._found = found
@@ -56,7 +56,7 @@ class DataScreen(SavingScreen):
             yield self._tree
             yield self._rows
             yield Static(id="data-whole")
-            yield KeyLine()
+            yield FooterLine()
 
     def on_mount(self) -> None:
         """Show it, and look whether there is more."""
@@ -71,7 +71,7 @@ class DataScreen(SavingScreen):
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
         """For the footer: nothing is cut in the middle."""
-        width = self.query_one(KeyLine).size.width if self.is_mounted else self.size.width
+        width = self.query_one(FooterLine).size.width if self.is_mounted else self.size.width
         return for_footer(super().active_bindings, width, self.app.get_key_display)
 
     def on_resize(self) -> None:
@@ -112,12 +112,12 @@ class DataScreen(SavingScreen):
             pieces.append(Content.styled("It has changed meanwhile: r reads it again.", "$warning"))
         self.query_one("#data-title", Static).update(Content("\n").join(pieces))
 
-    @on(CursorLines.Moved)
-    def _moved(self, event: CursorLines.Moved) -> None:
+    @on(VirtualList.Moved)
+    def _moved(self, event: VirtualList.Moved) -> None:
         if event.view.display:
             self._tell(event.view)
 
-    def _tell(self, view: CursorLines) -> None:
+    def _tell(self, view: VirtualList) -> None:
         self.query_one("#data-whole", Static).update(Content(view.whole.replace("\n", "⏎")))
 
     def _look(self) -> None:
@@ -172,7 +172,7 @@ class DataScreen(SavingScreen):
     @work(group="table", exclusive=True)
     async def _lay_out(self, found: tuple[str, Json]) -> None:
         # A long array takes a second.
-        shown, table = self.shown, await apart(lambda: table_of_value(found[1]))
+        shown, table = self.shown, await run_in_thread(lambda: table_of_value(found[1]))
         if table is None:
             self.say(NO_TABLE)
         elif shown is self.shown:
@@ -195,7 +195,7 @@ class DataScreen(SavingScreen):
     async def _save(self, suffix: str, text: Callable[[], str]) -> None:
         name = safe_file_name(self.shown.name.replace(" ", "-"), "data")
         path = await self._desk.connection.save_text(
-            f"{name}-{self.shown.turn_id}{suffix}", await apart(text)
+            f"{name}-{self.shown.turn_id}{suffix}", await run_in_thread(text)
         )
         self.say(f"Saved as {path}")
 
@@ -204,7 +204,7 @@ class DataScreen(SavingScreen):
         self.do(self._copy(self.shown.value))
 
     async def _copy(self, value: Json) -> None:
-        copy_from(self, await apart(lambda: json_text(value)), "all of it as JSON")
+        copy_from(self, await run_in_thread(lambda: json_text(value)), "all of it as JSON")
 
 
 def _position(found: Sequence[Dataset], one: Dataset) -> int | None:

@@ -16,20 +16,20 @@ from handinger_tui.core.errors import HandingerError, LinkExpired
 from handinger_tui.core.formatting import size
 from handinger_tui.core.safety.cleaning import clean, clean_line
 from handinger_tui.core.turns.turn import FilePart
-from handinger_tui.ui.background import Going, apart
+from handinger_tui.ui.background import CancelToken, run_in_thread
 from handinger_tui.ui.keys import Where, bindings, for_footer
-from handinger_tui.ui.lists.virtual_list import CursorLines
+from handinger_tui.ui.lists.virtual_list import VirtualList
 from handinger_tui.ui.pages.page_actions import FindingScreen
 from handinger_tui.ui.panels.messages import OpenLink
 from handinger_tui.ui.preview.head import head_lines
 from handinger_tui.ui.preview.load import MOST, Loaded, Subject, load
 from handinger_tui.ui.preview.views import view_of
-from handinger_tui.ui.widgets.footer import KeyLine
-from handinger_tui.ui.widgets.static_reflow import Reflow
-from handinger_tui.ui.work.paint_scheduler import Pulse
+from handinger_tui.ui.widgets.footer import FooterLine
+from handinger_tui.ui.widgets.static_reflow import StaticReflow
+from handinger_tui.ui.work.paint_scheduler import ThrottledTimer
 
 if TYPE_CHECKING:
-    from handinger_tui.ui.work.file_actions import Filing
+    from handinger_tui.ui.work.file_actions import FileActions
 
 _TELLS_PER_S: Final = 10
 ODD: Final = "It cannot be shown here ({name}). d saves it."
@@ -40,7 +40,7 @@ class PreviewScreen(FindingScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PREVIEW)
 
-    def __init__(self, parts: Sequence[FilePart], at: int, filing: Filing) -> None:
+    def __init__(self, parts: Sequence[FilePart], at: int, filing: FileActions) -> None:
         super().__init__()
         self._parts = parts
         self._at = at
@@ -48,7 +48,7 @@ class PreviewScreen(FindingScreen):
         self._loaded: Loaded | None = None
         self._facet = 0
         self._doing = self._drawn = ""
-        self._pulse: Pulse | None = None
+        self._pulse: ThrottledTimer | None = None
         self._from_disk = False
         self.expired = False
         """The link of the file is refused, and may be renewed."""
@@ -56,14 +56,14 @@ class PreviewScreen(FindingScreen):
     def compose(self) -> ComposeResult:
         """What it is, the file itself, what is under the cursor, keys."""
         with Vertical(id="preview"):
-            yield Reflow(id="preview-head")
+            yield StaticReflow(id="preview-head")
             yield Vertical(id="preview-body")
             yield Static(id="preview-foot")
-            yield KeyLine()
+            yield FooterLine()
 
     def on_mount(self) -> None:
         """Begin to load; how far that is, is told now and then."""
-        self._pulse = Pulse(self, _TELLS_PER_S, self._tell)
+        self._pulse = ThrottledTimer(self, _TELLS_PER_S, self._tell)
         self._begin()
 
     @property
@@ -94,13 +94,13 @@ class PreviewScreen(FindingScreen):
     @work(group="load", exclusive=True)
     async def _load(self, part: FilePart, *, renew: bool) -> None:
         """Fetch, read, show. Another file, or leaving, cancels it; then the thread ends at its next step."""
-        going = Going()
+        going = CancelToken()
         try:
             await self._to_say("Loading …")
             found = await self._filing.fetch(part, MOST, self._progress, renew=renew)
             self._doing, self._from_disk = "reading it", found.saved
             subject = Subject(part.filename or "", part.media_type, found.data, found.whole, found.total)
-            self._loaded = await apart(lambda: load(subject, going, self._now))
+            self._loaded = await run_in_thread(lambda: load(subject, going, self._now))
             await self._show()
         except LinkExpired as problem:
             self.expired = self._filing.renewable
@@ -152,7 +152,7 @@ class PreviewScreen(FindingScreen):
         self._draw_head()
         foot = self.query_one("#preview-foot", Static)
         foot.update("…")
-        made = await apart(loaded.facets[self._facet].make)
+        made = await run_in_thread(loaded.facets[self._facet].make)
         body = self.query_one("#preview-body")
         await body.remove_children()
         view = view_of(made)
@@ -160,19 +160,19 @@ class PreviewScreen(FindingScreen):
         # Each view takes the kind of body that it stands beside in the table.
         view.show(made)  # type: ignore[arg-type]
         view.focus()
-        if not isinstance(view, CursorLines):
+        if not isinstance(view, VirtualList):
             foot.update("")
 
     def _draw_head(self) -> None:
         place = f"{self._at + 1} of {len(self._parts)}" if len(self._parts) > 1 else ""
         beside = [place, "the saved copy" if self._from_disk else ""]
         lines = head_lines(self.part, [word for word in beside if word], self._loaded, self._facet)
-        self.query_one("#preview-head", Reflow).put(
+        self.query_one("#preview-head", StaticReflow).put(
             lambda width: [piece for line in lines for piece in line.wrap(width)]
         )
 
-    @on(CursorLines.Moved)
-    def _moved(self, event: CursorLines.Moved) -> None:
+    @on(VirtualList.Moved)
+    def _moved(self, event: VirtualList.Moved) -> None:
         # Two lines of the foot at most.
         told = clean_line(event.view.whole, max(20, 2 * self.size.width - 8))
         self.query_one("#preview-foot", Static).update(Content(told))

@@ -19,7 +19,7 @@ from textual.widgets import Static
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, plural
 from handinger_tui.core.money.amounts import credits_words, usd_text
-from handinger_tui.core.money.typical_cost import Usual
+from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.receipts.facts import Facts, Times, percent_text, times_of
 from handinger_tui.core.receipts.line import took_text
 from handinger_tui.core.receipts.page import (
@@ -37,10 +37,10 @@ from handinger_tui.core.turns.turn import Turn, TurnStatus, level_of
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.pages.page_actions import SavingScreen
 from handinger_tui.ui.panels.usage import charts
-from handinger_tui.ui.widgets.footer import KeyLine
-from handinger_tui.ui.widgets.static_reflow import Reflow
+from handinger_tui.ui.widgets.footer import FooterLine
+from handinger_tui.ui.widgets.static_reflow import StaticReflow
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
-from handinger_tui.ui.work.session_controller import Desk
+from handinger_tui.ui.work.session_controller import SessionController
 
 LABEL: Final = 21
 """Cells of the labels, with a blank behind the longest."""
@@ -155,11 +155,11 @@ class ReceiptScreen(SavingScreen):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.RECEIPT)
     AUTO_FOCUS = "#receipt-body"
 
-    def __init__(self, desk: Desk, turn_id: str) -> None:
+    def __init__(self, desk: SessionController, turn_id: str) -> None:
         super().__init__()
         self._desk = desk
         self._turn_id = turn_id
-        self._usual: Usual | None = None
+        self._usual: TypicalCost | None = None
         self._times = Times()
         self._drawn: tuple[object, ...] = ()
 
@@ -168,8 +168,8 @@ class ReceiptScreen(SavingScreen):
         with Vertical(id="receipt"):
             yield Static(id="receipt-title")
             with VerticalScroll(id="receipt-body"):
-                yield Reflow(id="receipt-text")
-            yield KeyLine()
+                yield StaticReflow(id="receipt-text")
+            yield FooterLine()
 
     def on_mount(self) -> None:
         """Draw what is known, then read what the history adds; no passing line covers the amount."""
@@ -224,7 +224,7 @@ class ReceiptScreen(SavingScreen):
         count = Content.styled(f"   {at + 1} of {len(turns)}", "$text-muted")
         title = Content.assemble(("Receipt", "bold"), count, "\n", (f"“{receipt.title}”", "$text-muted"))
         self.query_one("#receipt-title", Static).update(title)
-        self.query_one("#receipt-text", Reflow).put(lambda width: receipt_lines(receipt, width))
+        self.query_one("#receipt-text", StaticReflow).put(lambda width: receipt_lines(receipt, width))
 
     # -- keys ----------------------------------------------------------------------------
     def action_step(self, by: int) -> None:

@@ -37,7 +37,7 @@ class Items(Generic[Item]):
     turn_id: str | None = None
 
 
-class Listing(Panel[Items[Item]], Generic[Item]):
+class ListPanel(Panel[Items[Item]], Generic[Item]):
     """Items of `LINES` lines each. The cursor stays on its item while the list changes."""
 
     LINES: ClassVar[int] = 2

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, NamedTuple
 
-from handinger_tui.ui.transcript.layout import Sheet
+from handinger_tui.ui.transcript.layout import RowBuffer
 from handinger_tui.ui.transcript.painting import all_cells
 from handinger_tui.ui.transcript.rows.row import Row
 
@@ -62,7 +62,7 @@ class Found:
         count = f"{len(self.places):,}{'+' if self.more else ''}"
         return f"“{self.text}” · {self.at + 1:,} of {count}"
 
-    def spans(self, sheet: Sheet, width: int, row: int) -> list[Span]:
+    def spans(self, sheet: RowBuffer, width: int, row: int) -> list[Span]:
         """Where the matches of a row are painted; worked out once, always for the same sheet."""
         known = self._spans.get(row)
         if known is None:

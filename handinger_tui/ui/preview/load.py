@@ -11,7 +11,7 @@ from handinger_tui.core.preview.kinds import HEAD, PreviewKind, Shape, sniff
 from handinger_tui.core.preview.tables import TableModel, TableReader, table_of_value
 from handinger_tui.core.preview.text import TextModel, read_text
 from handinger_tui.core.preview.tree import Node, tree_of_json
-from handinger_tui.ui.background import Going
+from handinger_tui.ui.background import CancelToken
 from handinger_tui.ui.preview.hex import ROW, hex_rows
 from handinger_tui.ui.preview.pdf import read_pdf
 from handinger_tui.ui.preview.pictures import Picture, picture_of
@@ -65,7 +65,7 @@ class Task:
 
     subject: Subject
     kind: PreviewKind
-    going: Going
+    going: CancelToken
     told: Callable[[str], None]
 
     @property
@@ -79,7 +79,7 @@ class Task:
         return self.subject.whole
 
 
-def load(subject: Subject, going: Going, told: Callable[[str], None]) -> Loaded:
+def load(subject: Subject, going: CancelToken, told: Callable[[str], None]) -> Loaded:
     """Everything about a file. Never raises but `Stopped`: what cannot be shown is said."""
     kind = sniff(subject.name, subject.media_type, subject.data[:HEAD])
     notes: tuple[str, ...] = () if subject.whole else (_cut(subject),)

@@ -11,7 +11,7 @@ from typing import Final
 
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety.cleaning import clean
-from handinger_tui.ui.background import Going, Stopped
+from handinger_tui.ui.background import CancelToken, Stopped
 
 PAGES: Final = 20
 SECONDS: Final = 20.0
@@ -38,7 +38,7 @@ def has_pypdf() -> bool:
         return False
 
 
-def read_pdf(data: bytes, *, whole: bool, going: Going) -> PdfText:
+def read_pdf(data: bytes, *, whole: bool, going: CancelToken) -> PdfText:
     """The text of a PDF. Never raises but `Stopped`."""
     version = _VERSION.search(data[:1024])
     about = f"version {version[1].decode()}" if version else ""
@@ -56,7 +56,7 @@ def read_pdf(data: bytes, *, whole: bool, going: Going) -> PdfText:
         return PdfText(about, (f"it cannot be read: {clean(type(problem).__name__)}",), ("Not read.",))
 
 
-def _by_pypdf(data: bytes, about: str, going: Going) -> PdfText:
+def _by_pypdf(data: bytes, about: str, going: CancelToken) -> PdfText:
     # pypdf, 2 MB and 150 ms: the optional extra `pdf`. It reports oddities to a log nobody sees here.
     import logging  # noqa: PLC0415 - with it
 

@@ -20,9 +20,9 @@ from textual.widget import Widget
 
 from handinger_tui.core.preview.pictures import Cell, ImageSize, Pixel, bomb, fitting, half_blocks, image_size
 from handinger_tui.core.preview.png import MAX_PIXELS, NotDrawn, decode_png
-from handinger_tui.ui.background import apart
+from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.terminal.cells import PICTURE
-from handinger_tui.ui.terminal.diff_app import Display
+from handinger_tui.ui.terminal.diff_app import DiffApp
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -197,18 +197,18 @@ class PictureView(Widget, can_focus=True):
             return
         ground: Pixel = self.background_colors[1].rgb
         try:
-            grid = await apart(lambda: picture.grid(size.width, size.height, ground))
+            grid = await run_in_thread(lambda: picture.grid(size.width, size.height, ground))
         except NotDrawn as problem:
             self._cells, self.trouble = [], f"Not shown: {problem}."
         else:
             self._cells, self.trouble = half_blocks(grid), ""
         self._withdraw()
         self.refresh()
-        if self._cells and has_pillow() and isinstance(self.app, Display):
+        if self._cells and has_pillow() and isinstance(self.app, DiffApp):
             self._sharpen(self.app, picture, ground)
 
     @work(group="sharpen", exclusive=True)
-    async def _sharpen(self, app: Display, picture: Picture, ground: Pixel) -> None:
+    async def _sharpen(self, app: DiffApp, picture: Picture, ground: Pixel) -> None:
         """The real picture in the place of the half blocks; the terminal may take its time to say it can."""
         cells, size = self._cells, self.content_size
         pictures = app.pictures
@@ -216,8 +216,10 @@ class PictureView(Widget, can_focus=True):
             return
         number, cell = pictures.next_number(), pictures.cell
         try:
-            png = await apart(lambda: picture.png(size.width, size.height, ground, cell))
-            real = await apart(lambda: [_marked(row, number, ground, line) for row, line in enumerate(cells)])
+            png = await run_in_thread(lambda: picture.png(size.width, size.height, ground, cell))
+            real = await run_in_thread(
+                lambda: [_marked(row, number, ground, line) for row, line in enumerate(cells)]
+            )
         except NotDrawn:
             # What half blocks show of a broken file is all there is.
             return
@@ -228,7 +230,7 @@ class PictureView(Widget, can_focus=True):
 
     def _withdraw(self) -> None:
         number, self._number, self._real = self._number, None, []
-        if number is not None and isinstance(self.app, Display):
+        if number is not None and isinstance(self.app, DiffApp):
             self.app.pictures.remove(number)
 
     def on_resize(self, _event: events.Resize) -> None:

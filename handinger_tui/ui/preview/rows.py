@@ -8,7 +8,7 @@ from typing import Final
 
 from textual.content import Content
 
-from handinger_tui.ui.transcript.layout import Sheet
+from handinger_tui.ui.transcript.layout import RowBuffer
 from handinger_tui.ui.transcript.markdown.code import coloured_lines
 from handinger_tui.ui.transcript.markdown.document import render
 from handinger_tui.ui.transcript.rows.row import Row, styled
@@ -24,9 +24,9 @@ class RowsFor:
     source: str
     markdown: bool = False
 
-    def sheet(self, width: int) -> Sheet:
+    def sheet(self, width: int) -> RowBuffer:
         """Everything laid out for `width` cells: takes long, needs no widget."""
-        sheet = Sheet(width)
+        sheet = RowBuffer(width)
         sheet.replace(0, render(self.source, width - _GUTTER) if self.markdown else list(self.lines))
         return sheet
 

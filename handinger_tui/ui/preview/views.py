@@ -15,7 +15,7 @@ from textual.strip import Strip
 
 from handinger_tui.core.preview.tables import TableModel
 from handinger_tui.core.preview.tree import Node
-from handinger_tui.ui.background import apart
+from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.lists.table_view import TableView
 from handinger_tui.ui.lists.tree_view import TreeView
@@ -25,7 +25,7 @@ from handinger_tui.ui.preview.finding import Found, find
 from handinger_tui.ui.preview.load import Body
 from handinger_tui.ui.preview.pictures import Picture, PictureView
 from handinger_tui.ui.preview.rows import RowsFor, plain_rows
-from handinger_tui.ui.transcript.layout import Paints, Sheet
+from handinger_tui.ui.transcript.layout import Paints, RowBuffer
 from handinger_tui.ui.transcript.overlays import over, with_selection
 from handinger_tui.ui.transcript.painting import MARGIN, Palette
 from handinger_tui.ui.transcript.rows.row import COMPONENTS
@@ -40,7 +40,7 @@ class PageView(ScrollView, can_focus=True):
     def __init__(self) -> None:
         super().__init__(classes="page-view")
         self._rows: RowsFor | None = None
-        self._sheet: Sheet | None = None
+        self._sheet: RowBuffer | None = None
         self._paints: Paints | None = None
         self._found: Found | None = None
 
@@ -69,15 +69,15 @@ class PageView(ScrollView, can_focus=True):
         if rows is None or width <= 0:
             return
         try:
-            sheet = await apart(lambda: rows.sheet(width))
+            sheet = await run_in_thread(lambda: rows.sheet(width))
         except Exception:  # noqa: BLE001 - a text from outside must not end the program
             plain = plain_rows(rows.source.split("\n"))
-            sheet = await apart(lambda: plain.sheet(width))
+            sheet = await run_in_thread(lambda: plain.sheet(width))
         found = self._found
         if found is not None:
             # Another width may have other rows.
             text, at = found.text, found.at
-            found = await apart(lambda: find(sheet.rows, text))
+            found = await run_in_thread(lambda: find(sheet.rows, text))
             found.step(at)
         self._sheet, self._paints, self._found = sheet, Paints(Palette(self), width), found
         self.virtual_size = Size(width, sheet.height)
@@ -132,7 +132,7 @@ class PageView(ScrollView, can_focus=True):
         sheet = self._sheet
         if sheet is None:
             return
-        found = await apart(lambda: find(sheet.rows, text))
+        found = await run_in_thread(lambda: find(sheet.rows, text))
         if sheet is not self._sheet:
             # Laid out anew meanwhile.
             await self.find(text)

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from textual.app import App
 
-from handinger_tui.ui.terminal.driver import OutlastingDriver
+from handinger_tui.ui.terminal.driver import TerminalDriver
 
 if TYPE_CHECKING:
-    from handinger_tui.ui.ports import Early
+    from handinger_tui.ui.ports import EarlyPrompt
 
 ALTERNATE_SCREEN: Final = "\x1b[?1049h"
 
 
-def driver_for(early: Early, take: Callable[[str], None]) -> type[OutlastingDriver]:
+def driver_for(early: EarlyPrompt, take: Callable[[str], None]) -> type[TerminalDriver]:
     """A driver that takes over from `early` when it first starts; `take` is given the text typed so far."""
 
-    class TakingOver(OutlastingDriver):
+    class TakingOver(TerminalDriver):
         """Stays on the alternate screen and in raw mode, and hears first what was typed before it."""
 
         def __init__(self, app: App[Any], **settings: Any) -> None:

@@ -13,7 +13,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 
 
-class NearCompositor(Compositor):
+class ClippedCompositor(Compositor):
     """As Textual's own, with the same result."""
 
     def _get_renders(self, crop: Region | None = None) -> Iterable[tuple[Region, Region, list[Strip]]]:

@@ -16,7 +16,7 @@ from textual.driver import Driver
 from textual.screen import Screen
 from textual.widget import Widget
 
-from handinger_tui.ui.terminal.screen_buffer import Board
+from handinger_tui.ui.terminal.screen_buffer import ScreenBuffer
 from handinger_tui.ui.terminal.terminal_replies import TerminalAnswer
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ ENDS_WITHIN_S: Final = 2.0
 vars(textual_screen)["UPDATE_PERIOD"] = 1 / CHECKS_PER_S
 
 
-class Display(App[None]):
-    """Everything it paints goes over a `Board`."""
+class DiffApp(App[None]):
+    """Everything it paints goes over a `ScreenBuffer`."""
 
     def __init__(self, driver_class: type[Driver] | None = None, pictures: str = "auto") -> None:
         """`pictures`: "auto" asks the terminal, "kitty" takes it for able, "blocks": only characters."""
-        self.board = Board()
+        self.board = ScreenBuffer()
         self._choice = pictures
         self._pictures: Pictures | None = None
         self._program: Foreground | None = None

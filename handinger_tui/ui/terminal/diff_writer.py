@@ -12,7 +12,7 @@ GAP: Final = 6
 """Unchanged cells that are written again: moving over fewer takes more bytes than they do."""
 
 
-class Lean:
+class DiffWriter:
     """Collects what has to be written. The pen is plain before and after."""
 
     def __init__(self, pens: Pens) -> None:

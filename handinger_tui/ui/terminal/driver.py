@@ -13,18 +13,18 @@ from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
-from handinger_tui.ui.terminal.input_reader import Listener
-from handinger_tui.ui.terminal.output_writer import StraightWriter
-from handinger_tui.ui.terminal.terminal_replies import HearingDriver, HearingParser
+from handinger_tui.ui.terminal.input_reader import InputReader
+from handinger_tui.ui.terminal.output_writer import OutputWriter
+from handinger_tui.ui.terminal.terminal_replies import ReplyDriver, ReplyParser
 
 GONE: Final = 143
 """The exit code after a terminal that went without a signal (SIGHUP has the same)."""
 
 # The driver makes its writer by this name; there is one driver in a program.
-vars(linux_driver)["WriterThread"] = StraightWriter
+vars(linux_driver)["WriterThread"] = OutputWriter
 
 
-class OutlastingDriver(HearingDriver, LinuxDriver):
+class TerminalDriver(ReplyDriver, LinuxDriver):
     """Ends in order also when the terminal was closed, and hears what the terminal answers.
 
     A terminal that hangs up may continue its programs (SIGCONT), which has Textual start anew
@@ -34,7 +34,7 @@ class OutlastingDriver(HearingDriver, LinuxDriver):
     def __init__(self, app: App[Any], **settings: Any) -> None:
         super().__init__(app, **settings)
         self._paint: list[str] | None = None
-        self._listener: Listener | None = None
+        self._listener: InputReader | None = None
         self._by_thread = False
         """The loop cannot wait for this terminal."""
 
@@ -70,14 +70,14 @@ class OutlastingDriver(HearingDriver, LinuxDriver):
         """Textual's thread for reading has nothing to do, unless the loop cannot wait for the terminal."""
         if self._by_thread:
             # It makes a parser by this name; there is one driver in a program.
-            vars(linux_driver)["XTermParser"] = partial(HearingParser, self.ears)
+            vars(linux_driver)["XTermParser"] = partial(ReplyParser, self.ears)
             super().run_input_thread()
 
     def _listen(self, typed: bytes) -> None:
         self._deafen()
-        parser = HearingParser(self.ears, self._debug)
+        parser = ReplyParser(self.ears, self._debug)
         fail = self._app._handle_exception
-        self._listener = Listener(self.fileno, parser, self.process_message, self._gone, fail)
+        self._listener = InputReader(self.fileno, parser, self.process_message, self._gone, fail)
         self._listener.hear(typed)
         try:
             self._listener.start(self._loop)

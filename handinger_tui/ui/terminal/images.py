@@ -13,7 +13,7 @@ from typing import Final
 from textual.driver import Driver
 
 from handinger_tui.core.safety.cleaning import PLACEHOLDER
-from handinger_tui.ui.terminal.terminal_replies import USUAL_CELL, HearingDriver
+from handinger_tui.ui.terminal.terminal_replies import USUAL_CELL, ReplyDriver
 
 CHUNK: Final = 4096
 """Characters of base64 in one sequence, at most."""
@@ -100,7 +100,7 @@ class Pictures:
     """One for the app, made when the first picture is looked at."""
 
     def __init__(self, driver: Driver | None, choice: str, environ: Mapping[str, str]) -> None:
-        self._driver = driver if isinstance(driver, HearingDriver) else None
+        self._driver = driver if isinstance(driver, ReplyDriver) else None
         self._write = driver.write if driver is not None else str
         self._choice, self._environ = choice, environ
         self._answers: list[str] = []

@@ -22,7 +22,7 @@ follows from a letter still to do, it showed one letter in four more than a mill
 """
 
 
-class AtOnce:
+class ImmediatePaint:
     """Paints one widget without waiting.
 
     Textual does so once all messages behind a key have been where they go, through three more queues and

@@ -11,14 +11,14 @@ from typing import Final
 
 from textual.message import Message
 
-from handinger_tui.ui.terminal.terminal_replies import HearingParser
+from handinger_tui.ui.terminal.terminal_replies import ReplyParser
 
 READ: Final = 1 << 16
 AGAIN_S: Final = 0.02
 """How often to ask whether the beginning of a sequence was a key after all, while there is one."""
 
 
-class Listener:
+class InputReader:
     """Reads a terminal: `take` is given each message, `gone` is called once nothing can come any more.
 
     What either of them or the parser raises is handed to `failed`: an error in the loop itself would be
@@ -28,7 +28,7 @@ class Listener:
     def __init__(
         self,
         fd: int,
-        parser: HearingParser,
+        parser: ReplyParser,
         take: Callable[[Message], None],
         gone: Callable[[], None],
         failed: Callable[[Exception], None],

@@ -12,7 +12,7 @@ from typing import Final, TextIO
 from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
 
 
-class StraightWriter(WriterThread):
+class OutputWriter(WriterThread):
     """In place of Textual's writing thread, whose waking is a fifth of the time that a letter takes.
 
     The app never waits for a slow terminal: it writes through a description of the terminal of its own

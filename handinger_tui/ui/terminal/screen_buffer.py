@@ -16,7 +16,7 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
 
 from handinger_tui.ui.terminal.cells import Pens, Row
-from handinger_tui.ui.terminal.diff_writer import Lean
+from handinger_tui.ui.terminal.diff_writer import DiffWriter
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,7 +46,7 @@ class Move(NamedTuple):
     by: int
 
 
-class Board:
+class ScreenBuffer:
     """The terminal's screen, as far as it is known."""
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ class Board:
         return self._part(list(_pieces(update)), console)
 
     def _whole(self, update: LayoutUpdate, console: Console) -> str:
-        lean = Lean(self._pens)
+        lean = DiffWriter(self._pens)
         self._begin(*update.region.size)
         for y, line in enumerate(update.strips):
             x, unknown = 0, self._rows[y]
@@ -117,7 +117,7 @@ class Board:
                 if self._rows[y] is old[y]:
                     self._rows[y] = old[y].copy()
                 self._put(self._rows[y], piece, console)
-        lean = Lean(self._pens)
+        lean = DiffWriter(self._pens)
         if move is not None:
             self.scrolls += 1
             lean.scroll(*move)
@@ -181,7 +181,7 @@ class Board:
 class _Written(CompositorUpdate):
     """An update that is compared with the board when Textual writes it."""
 
-    def __init__(self, board: Board, update: CompositorUpdate) -> None:
+    def __init__(self, board: ScreenBuffer, update: CompositorUpdate) -> None:
         self._board = board
         self._update = update
 

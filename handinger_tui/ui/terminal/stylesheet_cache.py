@@ -42,7 +42,7 @@ class Parts(dict[str, RenderStyles]):
         return styles
 
 
-class Rules(Stylesheet):
+class StylesheetCache(Stylesheet):
     """Reads all sources again only for other variables.
 
     Textual does so whenever a theme is set, even the one of the start: 40 ms before the first frame.

@@ -43,7 +43,7 @@ class TerminalAnswer(Message, bubble=False):
         self.text: Final = text
 
 
-class Ears:
+class ReplyListener:
     """What of the input is an answer. One for a driver: what was asked may be answered after a suspension."""
 
     def __init__(self) -> None:
@@ -103,10 +103,10 @@ _LINE_BREAK: Final = "\x1bOM"
 """Shift+Enter of Konsole, and Enter of a keypad in a mode that is never asked for."""
 
 
-class HearingParser(XTermParser):
+class ReplyParser(XTermParser):
     """As Textual's own, but for answers, which become messages, and for whatever begins with ESC."""
 
-    def __init__(self, ears: Ears, debug: bool = False) -> None:
+    def __init__(self, ears: ReplyListener, debug: bool = False) -> None:
         self._ears = ears
         self._cutter = Cutter()
         self._since = 0.0
@@ -181,12 +181,12 @@ class HearingParser(XTermParser):
                         yield from super().feed(held[1:])
 
 
-class HearingDriver(Driver):
+class ReplyDriver(Driver):
     """A driver that hears answers, and that has a last word to its terminal."""
 
     def __init__(self, app: App[Any], **settings: Any) -> None:
         super().__init__(app, **settings)
-        self.ears: Final = Ears()
+        self.ears: Final = ReplyListener()
         self.parting: Callable[[], str] = str
         """What to write before the terminal is left, for good or to the shell or an editor."""
 

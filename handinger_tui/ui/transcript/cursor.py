@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from handinger_tui.core.turns.session import Session
-from handinger_tui.ui.transcript.layout import Book
+from handinger_tui.ui.transcript.layout import TranscriptLayout
 
 
 class Place(NamedTuple):
@@ -25,7 +25,7 @@ class Stop(NamedTuple):
     text: str
 
 
-def stops_of(book: Book, number: int) -> list[Stop]:
+def stops_of(book: TranscriptLayout, number: int) -> list[Stop]:
     """The stops of one page, from top to bottom."""
     book.measure(number)
     page = book.pages[number]
@@ -43,14 +43,14 @@ def stops_of(book: Book, number: int) -> list[Stop]:
     return found
 
 
-def stop_at(book: Book, place: Place) -> Stop | None:
+def stop_at(book: TranscriptLayout, place: Place) -> Stop | None:
     """The stop at a place, if it is still there."""
     if place.page >= len(book.pages):
         return None
     return next((stop for stop in stops_of(book, place.page) if stop.place == place), None)
 
 
-def rows_at(book: Book, place: Place) -> range:
+def rows_at(book: TranscriptLayout, place: Place) -> range:
     """The rows of a place; cheap, for every line that is painted."""
     page = book.pages[place.page] if place.page < len(book.pages) else None
     if page is None or not page.blocks or place.block >= len(page.blocks):
@@ -65,7 +65,7 @@ def rows_at(book: Book, place: Place) -> range:
     return range(start + codes[place.code].start, start + codes[place.code].end)
 
 
-def neighbour(book: Book, place: Place | None, step: int, default_page: int) -> Stop | None:
+def neighbour(book: TranscriptLayout, place: Place | None, step: int, default_page: int) -> Stop | None:
     """The stop `step` (1 or -1) away; without a place, the last stop of `default_page`."""
     if not book.pages:
         return None

@@ -69,7 +69,7 @@ class Code(NamedTuple):
     text: str
 
 
-class Sheet:
+class RowBuffer:
     """Rows one under the other in a view of `width` cells."""
 
     def __init__(self, width: int, tone: str | None = None) -> None:
@@ -166,7 +166,7 @@ class Block:
     gap: int
     growing: bool
     unfolded: bool
-    sheet: Sheet
+    sheet: RowBuffer
     live: LiveMarkdown | None = None
 
     @property
@@ -226,10 +226,10 @@ class Block:
 def _block(slot: Slot, gap: int, width: int, *, growing: bool, unfolded: bool) -> Block:
     """A block without rows."""
     tone = "faint" if isinstance(slot, ReasoningPart) else None
-    return Block(slot, gap, growing, unfolded, Sheet(width, tone))
+    return Block(slot, gap, growing, unfolded, RowBuffer(width, tone))
 
 
-class Page:
+class TurnLayout:
     """One turn. `height` is exact once `blocks` were made, an estimate before."""
 
     def __init__(self, turn: Turn, height: int) -> None:
@@ -348,12 +348,12 @@ LAYOUT_ROOM: Final = 800
 """Rows, 1 kB each, above which fewer pages are kept."""
 
 
-class Book:
+class TranscriptLayout:
     """All pages of a session in a view of `width` cells."""
 
     def __init__(self, width: int, receipt: ReceiptOf, unfolded: Unfolded) -> None:
         self.width: Final = width
-        self.pages: list[Page] = []
+        self.pages: list[TurnLayout] = []
         self.session: Session | None = None
         self.filled = 0
         """Pages laid out so far, for tests of what a change costs."""
@@ -415,11 +415,11 @@ class Book:
             return None
         return self._refill(at)
 
-    def _page(self, turn: Turn) -> Page:
+    def _page(self, turn: Turn) -> TurnLayout:
         # With all that lays out text: 6 ms, which the first screen, empty as it is, need not wait for.
-        from handinger_tui.ui.transcript.layout import Page  # noqa: PLC0415 - as said above
+        from handinger_tui.ui.transcript.layout import TurnLayout  # noqa: PLC0415 - as said above
 
-        return Page(turn, estimate(turn, self.width))
+        return TurnLayout(turn, estimate(turn, self.width))
 
     def _refill(self, at: int) -> int | None:
         page, session = self.pages[at], self.session

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.ui.transcript.layout import Book, Paints
+from handinger_tui.ui.transcript.layout import Paints, TranscriptLayout
 
 if TYPE_CHECKING:
     from handinger_tui.ui.transcript.layout import Block
@@ -18,15 +18,15 @@ ROWS: Final = 6
 """Rows painted in one step: about 2 ms."""
 
 
-class Ahead:
+class Prefetcher:
     """The steps for a view of `height` rows from row `y` on, each a few milliseconds long."""
 
-    def __init__(self, book: Book, paints: Paints, y: int, height: int) -> None:
+    def __init__(self, book: TranscriptLayout, paints: Paints, y: int, height: int) -> None:
         self._book, self._session, self._paints = book, book.session, paints
         self._y, self._height = y, height
         self._steps = chain(self._above(), self._below())
 
-    def fits(self, book: Book, paints: Paints, y: int, height: int) -> bool:
+    def fits(self, book: TranscriptLayout, paints: Paints, y: int, height: int) -> bool:
         """It was made for what is in sight now."""
         same = book is self._book and book.session is self._session and paints is self._paints
         return same and (y, height) == (self._y, self._height)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.turns.session import Session
-from handinger_tui.ui.transcript.layout import Paints, Sheet
+from handinger_tui.ui.transcript.layout import Paints, RowBuffer
 from handinger_tui.ui.transcript.rows.parts import source_of
 from handinger_tui.ui.transcript.rows.slots import slots_of
 
@@ -35,7 +35,7 @@ class Search:
         """How often the text occurs."""
         return sum(hit.count for hit in self.hits)
 
-    def rows(self, sheet: Sheet, paints: Paints) -> list[int]:
+    def rows(self, sheet: RowBuffer, paints: Paints) -> list[int]:
         """The screen rows of a sheet that show a match."""
         return rows_with(sheet, self.pattern, paints)
 
@@ -56,7 +56,7 @@ def _hits(session: Session, pattern: re.Pattern[str]) -> Iterator[Hit]:
                 yield Hit(number, at, count)
 
 
-def rows_with(sheet: Sheet, pattern: re.Pattern[str], paints: Paints) -> list[int]:
+def rows_with(sheet: RowBuffer, pattern: re.Pattern[str], paints: Paints) -> list[int]:
     """The screen rows of a sheet that show a match; its first row when the match is broken over lines."""
     found: list[int] = []
     for number, row in enumerate(sheet.rows):

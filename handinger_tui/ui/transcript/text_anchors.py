@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from textual.content import Span
 from textual.style import Style
 
-from handinger_tui.core.evidence.citations import Mark, MarkReader
+from handinger_tui.core.evidence.citations import CitationMark, CitationReader
 from handinger_tui.core.evidence.source_addresses import canonical_url
 from handinger_tui.ui.transcript.rows.row import PREFIX, Row
 
@@ -31,8 +31,8 @@ def anchor_of(rows: Sequence[Row], text: str, start: int, end: int, key: str) ->
     has none. What is shown as often as it stands in the text is found exactly;
     else the nearest place that shows it, and at worst about the right row.
     """
-    marks = MarkReader().marks(text)
-    here = next((mark for mark in marks if (mark.start, mark.end) == (start, end)), Mark(start, end))
+    marks = CitationReader().marks(text)
+    here = next((mark for mark in marks if (mark.start, mark.end) == (start, end)), CitationMark(start, end))
     peers = [mark.start for mark in marks if _alike(text, mark, here)] or [start]
     shown = list(_shown(rows, text[start:end], here, key))
     at = peers.index(start) if start in peers else 0
@@ -42,13 +42,13 @@ def anchor_of(rows: Sequence[Row], text: str, start: int, end: int, key: str) ->
     return min(shown, key=lambda anchor: abs(anchor.row - about), default=Anchor(about))
 
 
-def _alike(text: str, one: Mark, other: Mark) -> bool:
+def _alike(text: str, one: CitationMark, other: CitationMark) -> bool:
     if other.url is not None or one.url is not None:
         return one.url == other.url
     return text[one.start : one.end] == text[other.start : other.end]
 
 
-def _shown(rows: Sequence[Row], raw: str, mark: Mark, key: str) -> Iterator[Anchor]:
+def _shown(rows: Sequence[Row], raw: str, mark: CitationMark, key: str) -> Iterator[Anchor]:
     """The places in the rows that look like the mark: links that lead there, else the very text."""
     links = list(_links(rows, mark.url or key, mark.said)) if mark.url or key else []
     texts = list(_texts(rows, raw))

@@ -18,18 +18,18 @@ from handinger_tui.core.record import dataclass
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TextPart
 from handinger_tui.ui.transcript.cursor import Place, last_answer, neighbour, rows_at, stop_at
-from handinger_tui.ui.transcript.layout import Book, Paints, ReceiptOf, Sheet, Spot
+from handinger_tui.ui.transcript.layout import Paints, ReceiptOf, RowBuffer, Spot, TranscriptLayout
 from handinger_tui.ui.transcript.overlays import over, with_cursor, with_matches, with_selection
 from handinger_tui.ui.transcript.painting import MARGIN, Palette, cells
 from handinger_tui.ui.transcript.text_anchors import anchor_of
-from handinger_tui.ui.transcript.viewport import Window, no_receipt
+from handinger_tui.ui.transcript.viewport import Viewport, no_receipt
 
 if TYPE_CHECKING:
     from handinger_tui.ui.transcript.layout import Block
     from handinger_tui.ui.transcript.search import Search
 
 
-class Folding(Window):
+class Folding(Viewport):
     """A window that shows a session; see `show`."""
 
     def __init__(
@@ -95,7 +95,7 @@ class Folding(Window):
             # Hidden: what is laid out belongs to another session.
             self.book = None
             return
-        self.book = Book(self.size.width, self._receipt, self._is_unfolded)
+        self.book = TranscriptLayout(self.size.width, self._receipt, self._is_unfolded)
         self.paints = Paints(Palette(self), self.size.width)
         self.make_room()
         self.book.show(self.session)
@@ -166,7 +166,7 @@ class _Pointed:
 
     mention: Mention
     key: str
-    sheet: Sheet | None = None
+    sheet: RowBuffer | None = None
     height: int = 0
     lines: dict[int, Line] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""Window: scrolling over a `Book` by the line API, the follow rule, and the reader's place.
+"""Window: scrolling over a `TranscriptLayout` by the line API, the follow rule, and the reader's place.
 
 Rows above and below what was seen have estimated heights; they become exact as
 they come into sight, and the rows in sight never jump when they do.
@@ -23,11 +23,11 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.transcript.layout import LAYOUT_ROOM as BOOK_ROOM
 from handinger_tui.ui.transcript.layout import ROOM as PAINTS_ROOM
-from handinger_tui.ui.transcript.layout import Book, Paints
+from handinger_tui.ui.transcript.layout import Paints, TranscriptLayout
 from handinger_tui.ui.transcript.markdown.code import load
 from handinger_tui.ui.transcript.overlays import pill_text, with_pill
 from handinger_tui.ui.transcript.painting import Palette, width_of
-from handinger_tui.ui.transcript.prefetch import Ahead
+from handinger_tui.ui.transcript.prefetch import Prefetcher
 from handinger_tui.ui.transcript.rows.row import COMPONENTS
 from handinger_tui.ui.transcript.scrollbar import move_bar
 
@@ -42,7 +42,7 @@ def no_receipt(_session: Session, _turn: Turn) -> str:
     return ""
 
 
-class Window(ScrollView, can_focus=True):
+class Viewport(ScrollView, can_focus=True):
     """The part of the book that is in sight."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
@@ -59,12 +59,12 @@ class Window(ScrollView, can_focus=True):
         """New text scrolls into sight by itself."""
         self.new_lines = 0
         """Rows that came below while not following."""
-        self.book: Book | None = None
+        self.book: TranscriptLayout | None = None
         self.paints: Paints | None = None
         self._top_page = 0
         self.moved: Callable[[], None] = lambda: None
         """Called when other rows have come into sight."""
-        self._ahead: Ahead | None = None
+        self._ahead: Prefetcher | None = None
         self._colours: Iterator[str] | None = None
 
     # -- drawing --------------------------------------------------------------------------
@@ -199,7 +199,7 @@ class Window(ScrollView, can_focus=True):
         if self.show_vertical_scrollbar:
             move_bar(self.vertical_scrollbar, y, book.height, fine=not self.following)
 
-    def _settle(self, book: Book, y: int) -> int:
+    def _settle(self, book: TranscriptLayout, y: int) -> int:
         height = self.size.height
         at = book.page_at(y)
         while True:
@@ -220,7 +220,7 @@ class Window(ScrollView, can_focus=True):
             y = book.height - height
         return y
 
-    def _measure_end(self, book: Book) -> None:
+    def _measure_end(self, book: TranscriptLayout) -> None:
         at = len(book.pages) - 1
         while at >= 0:
             book.measure(at)
@@ -234,7 +234,7 @@ class Window(ScrollView, can_focus=True):
             self._measure_end(self.book)
             self.place(self.book.height - self.size.height)
 
-    def _resized(self, book: Book) -> None:
+    def _resized(self, book: TranscriptLayout) -> None:
         size = Size(self.size.width, book.height)
         if size != self.virtual_size:
             self.virtual_size = size
@@ -253,7 +253,7 @@ class Window(ScrollView, can_focus=True):
         y, height = self.scroll_offset.y, self.size.height
         self.make_room()
         if self._ahead is None or not self._ahead.fits(book, paints, y, height):
-            self._ahead = Ahead(book, paints, y, height)
+            self._ahead = Prefetcher(book, paints, y, height)
         return self._ahead.step()
 
     def follow(self) -> None:

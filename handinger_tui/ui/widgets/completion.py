@@ -39,7 +39,7 @@ class Listing:
         return self.answers(typing) and (len(self.names) < MANY or self.prefix == typing.prefix)
 
 
-class Offering:
+class Completion:
     """Keeps the list below the prompt to what is typed. Folders are read in a thread, one at a time."""
 
     def __init__(

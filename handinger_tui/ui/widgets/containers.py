@@ -20,7 +20,7 @@ else:
     Widget = object
 
 
-class Ground(Widget):
+class BareContainer(Widget):
     """Put before a box without border, padding or text of its own."""
 
     def render_lines(self, crop: Region) -> list[Strip]:
@@ -32,9 +32,9 @@ class Ground(Widget):
         return [strip] * crop.height
 
 
-class Columns(Ground, Horizontal):
+class Columns(BareContainer, Horizontal):
     """Side by side."""
 
 
-class Rows(Ground, Vertical):
+class Rows(BareContainer, Vertical):
     """One below the other."""

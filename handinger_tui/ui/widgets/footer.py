@@ -30,7 +30,7 @@ class Shown(NamedTuple):
         return cell_len(self.spoken) + cell_len(self.label) + 3
 
 
-class KeyLine(Widget):
+class FooterLine(Widget):
     """Shows the bindings of its screen; a click presses the key."""
 
     ALLOW_SELECT = False

@@ -13,7 +13,7 @@ from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.ports import Badge
+from handinger_tui.ui.ports import Account
 from handinger_tui.ui.widgets.limit_bar import mark
 from handinger_tui.ui.widgets.status_text import BAD, GOOD, elapsed, retry_words, status_words, under_way
 
@@ -37,7 +37,7 @@ class HeaderLine(Widget):
     def __init__(self, *, local: bool, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id)
         self._session: Session | None = None
-        self._badge: Badge | None = None
+        self._badge: Account | None = None
         self._local = local
         self._now_ms = 0
         self._beats = 0
@@ -45,7 +45,7 @@ class HeaderLine(Widget):
         self._mark = Content("")
         self._held = False
 
-    def account(self, badge: Badge) -> None:
+    def account(self, badge: Account) -> None:
         """Which account pays, known once connected."""
         self._badge = badge
         self._draw()

@@ -21,7 +21,7 @@ _AT_ONCE: Final[dict[str, Callable[[Input], None]]] = {
 }
 
 
-class Field(Input):
+class OrderedInput(Input):
     """A line to type in.
 
     Textual looks such keys up only when they have climbed to the screen. Letters that come behind them

@@ -18,11 +18,11 @@ from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.panels import compact_line
-from handinger_tui.ui.panels.usage.totals import Tally
-from handinger_tui.ui.ports import Badge, LocalFiles
+from handinger_tui.ui.panels.usage.totals import WorkerTotals
+from handinger_tui.ui.ports import Account, LocalFiles
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chips
-from handinger_tui.ui.widgets.completion import Offering
+from handinger_tui.ui.widgets.completion import Completion
 from handinger_tui.ui.widgets.containers import Rows
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.prompt_lines import Card, HintLine, Suggestions
@@ -62,7 +62,7 @@ class SessionPane(Rows):
         super().__init__(id=id)
         self.money = MoneyIndex()
         """What each turn of the session shown took."""
-        self._tally = Tally(self.money)
+        self._tally = WorkerTotals(self.money)
         self._receipts: Receipts | None = None
         self.transcript = Transcript(self._receipt, id="transcript")
         self.prompt = PromptBox(id="prompt")
@@ -70,7 +70,7 @@ class SessionPane(Rows):
         self.card, self.queue = Card(id="card"), QueueStrip(id="queue")
         self._offers, self._hint = Suggestions(id="offers"), HintLine(id="hint")
         self.chips = Chips(id="chips")
-        self.offering = Offering(self.prompt, self._offers, offers, files, self._look_up)
+        self.offering = Completion(self.prompt, self._offers, offers, files, self._look_up)
         self._entry = Vertical(id="entry")
         self._session: Session | None = None
         self._budget = "standard"
@@ -131,7 +131,7 @@ class SessionPane(Rows):
         self._refresh_lines()
 
     # -- what is shown -------------------------------------------------------------------
-    def account(self, badge: Badge) -> None:
+    def account(self, badge: Account) -> None:
         """Connected."""
         self._welcome.account(badge)
 

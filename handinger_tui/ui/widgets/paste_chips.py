@@ -16,13 +16,13 @@ from textual.widgets.text_area import Edit, EditResult, Location, Selection
 
 from handinger_tui.core.prompts.attachments import fold, folds_in, refolded, renumbered
 from handinger_tui.core.prompts.drafts import Draft
-from handinger_tui.ui.terminal.immediate_paint import AtOnce
+from handinger_tui.ui.terminal.immediate_paint import ImmediatePaint
 
 _SELECTS: Final = ("f6", "f7")
 """Keys of Textual that select all that was typed, for the next letter to replace it."""
 
 
-class FoldingArea(TextArea, inherit_bindings=False):
+class PastedTextArea(TextArea, inherit_bindings=False):
     """Its text holds chips for pasted texts. The cursor never stands in one, no edit leaves half of one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -33,7 +33,7 @@ class FoldingArea(TextArea, inherit_bindings=False):
         self.pasted: list[str] = []
         """The texts by number, from 1. None is ever taken away: undo and history may bring it back."""
         self._styled = False
-        self._at_once = AtOnce(self)
+        self._at_once = ImmediatePaint(self)
         super().__init__(id=id, compact=True, highlight_cursor_line=False, show_line_numbers=False)
 
     # -- painting ------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ class FoldingArea(TextArea, inherit_bindings=False):
 
 # Textual looks these up when they have climbed to the app, behind letters and Enter of the same burst:
 # what was corrected would be sent as it was before.
-_CORRECTIONS: Final[Mapping[str, Callable[[FoldingArea], None]]] = {
+_CORRECTIONS: Final[Mapping[str, Callable[[PastedTextArea], None]]] = {
     "backspace": lambda box: box.action_delete_left(),
     "delete": lambda box: box.action_delete_right(),
     "left": lambda box: box.action_cursor_left(),

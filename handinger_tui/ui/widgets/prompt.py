@@ -14,7 +14,7 @@ from textual.widgets.text_area import Edit, EditResult
 from handinger_tui.core.prompts.attachments import is_big, pasted_paths
 from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.widgets.paste_chips import FoldingArea
+from handinger_tui.ui.widgets.paste_chips import PastedTextArea
 
 
 class Cut(NamedTuple):
@@ -35,7 +35,7 @@ _CUTS: Final[Mapping[str, Cut]] = {
 }
 
 
-class PromptBox(FoldingArea):
+class PromptBox(PastedTextArea):
     """Grows to ten lines. Emptying it is the screen's business, once the text is safe elsewhere."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PROMPT)

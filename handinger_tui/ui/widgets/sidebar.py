@@ -72,7 +72,7 @@ class Grip(Widget):
             self.post_message(self.Dragged(event.screen_x))
 
 
-class Side(Rows):
+class Sidebar(Rows):
     """Holds one widget per entry of `PANELS` and tells the visible ones of the newest session."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it

@@ -12,7 +12,7 @@ Lines = Callable[[int], list[Content]]
 """The lines for a width in cells."""
 
 
-class Reflow(Static):
+class StaticReflow(Static):
     """As high as its lines; `put` gives it others."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.ui.ports import Badge
+from handinger_tui.ui.ports import Account
 
 FOR_LOCAL: Final = (
     "Show me around",
@@ -29,10 +29,10 @@ class Welcome(Static):
     def __init__(self, *, local: bool, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
         super().__init__(id=id)
         self._local = local
-        self._badge: Badge | None = None
+        self._badge: Account | None = None
         self._next = 0
 
-    def account(self, badge: Badge) -> None:
+    def account(self, badge: Account) -> None:
         """Connected: the rest can be told."""
         self._badge, self._local = badge, badge.local
         self.refresh(layout=True)

@@ -13,14 +13,14 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety.cleaning import Verdict, clean_line, judge_link
 from handinger_tui.core.turns.turn import FilePart
 from handinger_tui.ui.panels.sources.panel import SourcesPanel
-from handinger_tui.ui.terminal.diff_app import Display
+from handinger_tui.ui.terminal.diff_app import DiffApp
 from handinger_tui.ui.themes import THEMES, by_name
 
 if TYPE_CHECKING:
     from handinger_tui.ui.work.screen import Footing
 
 
-class Looks:
+class TerminalActions:
     """The part of the stage that paints."""
 
     def __init__(self, screen: Footing, now_ms: Callable[[], int]) -> None:
@@ -30,7 +30,7 @@ class Looks:
     def redraw(self) -> None:
         """Something else wrote on the terminal."""
         app = self._screen.app
-        if isinstance(app, Display):
+        if isinstance(app, DiffApp):
             app.redraw()
 
     def repair_answer(self) -> None:
@@ -39,7 +39,7 @@ class Looks:
         It also stands there in one piece for whatever follows the terminal's bytes, as recorders do.
         """
         app = self._screen.app
-        if isinstance(app, Display):
+        if isinstance(app, DiffApp):
             app.repair(self._screen.transcript)
 
     def use_theme(self, name: str) -> str | None:
@@ -56,7 +56,7 @@ Answer = TypeVar("Answer")
 LINK_NEEDS_A_LOOK = "This link may not lead where it seems to"
 
 
-class WorkStage(Looks):
+class CommandHost(TerminalActions):
     """Implements `commands.command.Stage` on the one work screen."""
 
     def __init__(self, screen: Footing, now_ms: Callable[[], int]) -> None:
@@ -131,7 +131,7 @@ class WorkStage(Looks):
         from handinger_tui.ui.work.external_editor import edit  # noqa: PLC0415 - few use an editor
 
         app = self._screen.app
-        if self._editing or not isinstance(app, Display):
+        if self._editing or not isinstance(app, DiffApp):
             return None
         self._editing = True
         try:

@@ -19,8 +19,8 @@ from handinger_tui.ui.ports import LocalFiles
 from handinger_tui.ui.widgets.chips import Chip, Chips, Kind, file_chip, text_chip, wrong_chip
 from handinger_tui.ui.widgets.pane import SessionPane
 from handinger_tui.ui.widgets.prompt import PromptBox
-from handinger_tui.ui.work.command_host import WorkStage
-from handinger_tui.ui.work.session_controller import Desk, Outgoing
+from handinger_tui.ui.work.command_host import CommandHost
+from handinger_tui.ui.work.session_controller import Outgoing, SessionController
 
 LANDS_WITHIN_S: Final = 10.0
 """Enter waits so long for files that were just dropped: a disk may hang."""
@@ -61,7 +61,7 @@ class Message:
     files: tuple[Attachment, ...] = ()
 
 
-class Drafting:
+class Composer:
     """The disk is looked at in threads; every outcome is on the chips."""
 
     def __init__(
@@ -82,7 +82,7 @@ class Drafting:
         """Files that were attached by other means than the text, by path."""
         self._wrong: dict[str, AttachmentProblem] = {}
         """Those of them that could not be sent at the last look."""
-        self._naming = Naming(self._look_at, prompt, do, lambda: self.choose(()))
+        self._naming = MentionLookup(self._look_at, prompt, do, lambda: self.choose(()))
         self._drops: list[Drop] = []
 
     async def _look_at(self, path: str) -> Looked:
@@ -297,7 +297,7 @@ AS_TEXT: Final = r"Check the path; \@ sends it as text."
 Looked = Attachment | AttachmentProblem
 
 
-class Naming:
+class MentionLookup:
     """Nothing is decided here: a name is looked at again when the message is sent."""
 
     def __init__(
@@ -428,11 +428,11 @@ class Submission:
     """The queued turn that it was taken from."""
 
 
-class Sender:
+class SendFlow:
     """Sends the messages of each session one after the other, in the order in which Enter was pressed."""
 
     def __init__(
-        self, pane: SessionPane, stage: WorkStage, drafting: Drafting, on_screen: Callable[[], str]
+        self, pane: SessionPane, stage: CommandHost, drafting: Composer, on_screen: Callable[[], str]
     ) -> None:
         """`on_screen`: the id of the session that is on the screen, "" before there is one."""
         self._pane = pane
@@ -464,7 +464,7 @@ class Sender:
         """Take a message at the very moment Enter was pressed; `send` has to follow."""
         self._under_way.setdefault(submission.session_id, []).append(submission)
 
-    async def send(self, desk: Desk, submission: Submission) -> bool:
+    async def send(self, desk: SessionController, submission: Submission) -> bool:
         """Send an accepted one; the box is emptied only once the order is on disk. False: it was not sent.
 
         Raises:
@@ -486,7 +486,7 @@ class Sender:
     def _here(self, submission: Submission) -> bool:
         return self._on_screen() == submission.session_id
 
-    async def _send(self, desk: Desk, submission: Submission) -> bool:
+    async def _send(self, desk: SessionController, submission: Submission) -> bool:
         try:
             message = await self._drafting.message(replace(submission.written, text=submission.text))
             sent = await self._is_meant(desk, submission, message) and await self._hand_over(
@@ -506,7 +506,7 @@ class Sender:
             self._bring_back(desk, submission)
         return False
 
-    async def _hand_over(self, desk: Desk, submission: Submission, message: Message) -> bool:
+    async def _hand_over(self, desk: SessionController, submission: Submission, message: Message) -> bool:
         """False when something stands in the way and the person leaves it so."""
         outgoing = Outgoing(
             submission.session_id, submission.budget, message.text, message.files, submission.replaces
@@ -533,7 +533,7 @@ class Sender:
             else:
                 return True
 
-    async def _agree_to_no_history(self, desk: Desk, submission: Submission) -> bool:
+    async def _agree_to_no_history(self, desk: SessionController, submission: Submission) -> bool:
         agree = desk.connection.without_history
         if agree is None:
             return False
@@ -547,7 +547,7 @@ class Sender:
         agree()
         return True
 
-    async def _is_meant(self, desk: Desk, submission: Submission, message: Message) -> bool:
+    async def _is_meant(self, desk: SessionController, submission: Submission, message: Message) -> bool:
         """A message whose fate is unknown is sent again only by a person who knows that and spells it out."""
         session = desk.session_of(submission.session_id)
         turn = session.sent
@@ -567,12 +567,12 @@ class Sender:
             await desk.engine.watch(submission.session_id, turn.turn_id)
         return choice is ResendChoice.SEND
 
-    def _about(self, desk: Desk, submission: Submission) -> str:
+    def _about(self, desk: SessionController, submission: Submission) -> str:
         """The title of the session, where another one is on the screen."""
         return "" if self._here(submission) else desk.title(submission.session_id)
 
     # -- afterwards ----------------------------------------------------------------------
-    async def _clear(self, desk: Desk, submission: Submission, message: Message) -> None:
+    async def _clear(self, desk: SessionController, submission: Submission, message: Message) -> None:
         """The message is safe elsewhere: take it, and nothing else, out of its prompt and its draft."""
         written = submission.written
         self._drafting.remember(written)
@@ -592,7 +592,7 @@ class Sender:
         if self._here(submission):
             await desk.keep_draft(desk.draft_name(session_id), self._drafting.draft())
 
-    def _refused(self, desk: Desk, submission: Submission, why: str, kept: str = "") -> None:
+    def _refused(self, desk: SessionController, submission: Submission, why: str, kept: str = "") -> None:
         """Say why it was not sent: on the card of its session, else by name."""
         if self._here(submission):
             self._pane.trouble(f"{why} {kept}".strip())
@@ -601,7 +601,7 @@ class Sender:
             self._stage.say(f"Your message to “{title}” was not sent. {why}", "error")
         self._bring_back(desk, submission)
 
-    def _bring_back(self, desk: Desk, submission: Submission) -> None:
+    def _bring_back(self, desk: SessionController, submission: Submission) -> None:
         """A message that was not sent stays where it was written, or can be called back."""
         written = submission.written
         if self._here(submission):

@@ -20,7 +20,7 @@ from handinger_tui.core.safety.cleaning import clean, clean_line
 from handinger_tui.ui.terminal.foreground_job import Foreground
 
 if TYPE_CHECKING:
-    from handinger_tui.ui.terminal.diff_app import Display
+    from handinger_tui.ui.terminal.diff_app import DiffApp
 
 LARGEST: Final = 1_000_000
 """Bytes that the prompt takes back."""
@@ -52,7 +52,7 @@ def editor_of(environ: Mapping[str, str]) -> list[str]:
     return [program, *words[1:]]
 
 
-async def edit(app: Display, text: str) -> str:
+async def edit(app: DiffApp, text: str) -> str:
     """`text` as it came back from the editor; turns go on meanwhile.
 
     Raises:
@@ -78,7 +78,7 @@ async def edit(app: Display, text: str) -> str:
     return edited
 
 
-async def _run(app: Display, argv: list[str]) -> int:
+async def _run(app: DiffApp, argv: list[str]) -> int:
     """The exit code.
 
     Raises:

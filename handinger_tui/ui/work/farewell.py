@@ -10,12 +10,12 @@ from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.amounts import Total, credits_total_text, credits_words, total_text, usd_text
 from handinger_tui.core.money.attribution import session_money
-from handinger_tui.core.money.spending import Bucket, By, altogether
+from handinger_tui.core.money.spending import Bucket, GroupBy, altogether
 from handinger_tui.core.safety.cleaning import one_word
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.widgets.status_text import unwatched
-from handinger_tui.ui.work.session_controller import Desk
+from handinger_tui.ui.work.session_controller import SessionController
 
 NAMED: Final = 3
 """At most this many runs are named one by one."""
@@ -23,16 +23,16 @@ DAY_WITHIN_S: Final = 1.0
 """Nobody waits longer than that for a figure on the way out."""
 
 
-async def read_day(desk: Desk) -> None:
+async def read_day(desk: SessionController) -> None:
     """Have the day's total at hand for the farewell, which is written when nothing can be read any more."""
     with suppress(LedgerError, TimeoutError):
         async with asyncio.timeout(DAY_WITHIN_S):
             await desk.engine.recount(desk.session_id)
             connection = desk.connection
-            desk.day = altogether(await connection.books.buckets(By.DAY, connection.purse.today()))
+            desk.day = altogether(await connection.books.buckets(GroupBy.DAY, connection.purse.today()))
 
 
-def farewell(desk: Desk) -> list[str]:
+def farewell(desk: SessionController) -> list[str]:
     """How to come back, what it cost, and what goes on without us."""
     session, local = desk.session, desk.connection.badge.local
     simulated = " · simulated: the local worker charges nothing" if local else ""
@@ -77,7 +77,7 @@ def _line(usd: Total, spent: Total, turns: int, *, goes_on: bool) -> str:
     return " · ".join([*pieces, plural(turns, "turn")])
 
 
-def _queued(desk: Desk) -> list[str]:
+def _queued(desk: SessionController) -> list[str]:
     """Messages that wait for the next start; none of them is sent meanwhile."""
     waiting = [(session, len(desk.queue_of(session.session_id))) for session in desk.met]
     return [
@@ -88,7 +88,7 @@ def _queued(desk: Desk) -> list[str]:
     ]
 
 
-def _left_going(desk: Desk) -> list[str]:
+def _left_going(desk: SessionController) -> list[str]:
     going = [session for session in desk.met if _goes_on(session)]
     if not going:
         return []

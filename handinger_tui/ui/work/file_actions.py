@@ -11,7 +11,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety.cleaning import Verdict, clean_line
 from handinger_tui.core.safety.open_policy import HEAD, judge_file
 from handinger_tui.core.turns.turn import FilePart
-from handinger_tui.ui.background import apart
+from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.panels.files.index import listed_files
 from handinger_tui.ui.panels.files.panel import file_name
 from handinger_tui.ui.ports import Fetched, Progress
@@ -26,7 +26,7 @@ EXPIRED: Final = (
 )
 
 
-class Filing:
+class FileActions:
     """Every wish about files ends here. One thing at a time is asked, said and shown by the work screen."""
 
     def __init__(self, screen: Footing) -> None:
@@ -132,7 +132,7 @@ class Filing:
 
     async def _show(self, parts: Sequence[FilePart], at: int) -> None:
         # The preview, its models and views, 30 ms: loaded by the first one, while keys are answered.
-        await apart(lambda: import_module("handinger_tui.ui.pages.preview"))
+        await run_in_thread(lambda: import_module("handinger_tui.ui.pages.preview"))
         from handinger_tui.ui.pages.preview import PreviewScreen  # noqa: PLC0415 - just loaded
 
         await self._screen.app.push_screen(PreviewScreen(parts, at, self))

@@ -8,10 +8,10 @@ from typing import Final, Protocol, runtime_checkable
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, State, near_text, reached_text
-from handinger_tui.core.money.typical_cost import Usual, usual_chip
+from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
 from handinger_tui.ui.widgets.pane import SessionPane
-from handinger_tui.ui.work.command_host import WorkStage
-from handinger_tui.ui.work.session_controller import Desk
+from handinger_tui.ui.work.command_host import CommandHost
+from handinger_tui.ui.work.session_controller import SessionController
 
 LOOKS_PER_S: Final = 1.0
 
@@ -25,7 +25,7 @@ class Reloads(Protocol):
         ...
 
 
-async def usual_of(desk: Desk, budget: str) -> Usual:
+async def usual_of(desk: SessionController, budget: str) -> TypicalCost:
     """What a turn of this worker takes at a budget.
 
     Raises:
@@ -35,10 +35,10 @@ async def usual_of(desk: Desk, budget: str) -> Usual:
     return await books.usual(desk.session.worker_id, budget, simulated=simulated)
 
 
-class Till:
+class LimitWatcher:
     """Reads only when something was written, and writes to the screen only what is new."""
 
-    def __init__(self, desk: Desk, stage: WorkStage, pane: SessionPane) -> None:
+    def __init__(self, desk: SessionController, stage: CommandHost, pane: SessionPane) -> None:
         self._desk = desk
         self._stage = stage
         self._pane = pane
@@ -97,7 +97,7 @@ class Till:
         made_for = self._chip_for = self._chip_of()
         usual = await usual_of(self._desk, self._desk.budget)
         if made_for == self._chip_for:
-            self._pane.usual(usual_chip(usual))
+            self._pane.usual(typical_cost_chip(usual))
 
     # -- warnings ----------------------------------------------------------------------
     def warn(self, gauges: Sequence[Gauge]) -> None:

@@ -13,9 +13,9 @@ from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.ui.ports import Launch, Opening
+from handinger_tui.ui.ports import AppOptions, Opening
 from handinger_tui.ui.widgets.status_text import going_for, so_far, unwatched
-from handinger_tui.ui.work.session_controller import Desk, NotFound
+from handinger_tui.ui.work.session_controller import NotFound, SessionController
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Begun:
     problem: HandingerError | None = None
 
 
-async def begin(desk: Desk, launch: Launch) -> Begun:
+async def begin(desk: SessionController, launch: AppOptions) -> Begun:
     """Open what was asked for on the command line. Nothing on the screen changes.
 
     Raises:
@@ -53,7 +53,7 @@ async def begin(desk: Desk, launch: Launch) -> Begun:
             return Begun(desk.session_id) if desk.connection.badge.local else await _last(desk, or_fresh=True)
 
 
-async def _worker(desk: Desk, worker_id: str) -> Begun:
+async def _worker(desk: SessionController, worker_id: str) -> Begun:
     session_id = await desk.open_worker(worker_id)
     try:
         await desk.engine.adopt(session_id)
@@ -63,7 +63,7 @@ async def _worker(desk: Desk, worker_id: str) -> Begun:
     return Begun(session_id)
 
 
-async def _last(desk: Desk, *, or_fresh: bool = False) -> Begun:
+async def _last(desk: SessionController, *, or_fresh: bool = False) -> Begun:
     row = await desk.newest()
     if row is None:
         return Begun(desk.session_id, "" if or_fresh else "There is no session yet: this is a new one.")
@@ -85,7 +85,7 @@ class LookedBack:
     going: list[Session] = field(default_factory=list)
 
 
-async def look_back(desk: Desk) -> LookedBack:
+async def look_back(desk: SessionController) -> LookedBack:
     """Look at the newest runs left going. Those that ended out of sight are marked unread.
 
     Raises:
@@ -138,7 +138,7 @@ def _going(going: Sequence[Session], now_ms: int) -> str:
     return f"{count} still going: {which}{about}. Enter on an empty prompt watches."
 
 
-class Returns:
+class FinishedTurns:
     """Remembers, per session, how its turns stood. The first look at a session finds nothing new."""
 
     def __init__(self) -> None:

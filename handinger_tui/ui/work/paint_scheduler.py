@@ -15,7 +15,7 @@ MOST_PER_S: Final = 17
 """Beats that are asked for at once: with those of the pace no more than 30."""
 
 
-class Pulse:
+class ThrottledTimer:
     """Calls `beat` at most `per_second` times a second between `start` and `stop`."""
 
     def __init__(self, owner: MessagePump, per_second: float, beat: Callable[[], None]) -> None:
@@ -61,7 +61,7 @@ AFTER_PAINT_S: Final = 0.05
 look at the record of charges take 0.1 s each, and two threads at once twice that."""
 
 
-class Beside:
+class DeferredPanels:
     """Passes sessions on to `show`; one that opens where nothing stood, a moment later, by `again`."""
 
     def __init__(
@@ -95,13 +95,13 @@ QUIET: Final = 6
 """Beats without a key before something is done: 0.3 s."""
 
 
-class Rest:
+class IdleWork:
     """Calls `step` until it returns False; what happens meanwhile holds it up, and an answer ends it."""
 
     def __init__(self, owner: MessagePump, step: Callable[[], bool]) -> None:
         self._step = step
         self._quiet = 0
-        self._pulse = Pulse(owner, BEATS_PER_S, self._beat)
+        self._pulse = ThrottledTimer(owner, BEATS_PER_S, self._beat)
         self.streaming = False
         """An answer is coming: there is no rest."""
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from handinger_tui.core.prompts.drafts import Draft, draft_of
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.turns.turn import Turn
-from handinger_tui.ui.work.composer import Drafting
+from handinger_tui.ui.work.composer import Composer
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class QueueEdit:
 class QueueEditor:
     """The queued message stays as it is until the changed one is stored in its place."""
 
-    def __init__(self, drafting: Drafting) -> None:
+    def __init__(self, drafting: Composer) -> None:
         self._drafting = drafting
         self.edit: QueueEdit | None = None
         """What is being edited; always a message of the session on the screen."""

@@ -44,26 +44,26 @@ from handinger_tui.ui.panels.messages import (
     SaveInto,
 )
 from handinger_tui.ui.panels.sources.panel import CopyFootnotes, ExportSources, ShowMention
-from handinger_tui.ui.ports import Connection, Launch, Opening
+from handinger_tui.ui.ports import AppOptions, Connection, Opening
 from handinger_tui.ui.startup.gc_tuning import tidy
-from handinger_tui.ui.terminal.clipped_compositor import NearCompositor
+from handinger_tui.ui.terminal.clipped_compositor import ClippedCompositor
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chips
-from handinger_tui.ui.widgets.containers import Columns, Ground
-from handinger_tui.ui.widgets.footer import KeyLine
+from handinger_tui.ui.widgets.containers import BareContainer, Columns
+from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.header import HeaderLine
 from handinger_tui.ui.widgets.pane import SessionPane
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
-from handinger_tui.ui.widgets.sidebar import Side, panel_keys
-from handinger_tui.ui.work.command_host import WorkStage
-from handinger_tui.ui.work.composer import Drafting, Sender, Submission, Written, not_sent
-from handinger_tui.ui.work.file_actions import Filing
-from handinger_tui.ui.work.limit_watcher import LOOKS_PER_S, Reloads, Till
-from handinger_tui.ui.work.opening import Begun, Returns, begin, drafts, look_back, told
-from handinger_tui.ui.work.paint_scheduler import AFTER_PAINT_S, Beside, Pulse, Rest
+from handinger_tui.ui.widgets.sidebar import Sidebar, panel_keys
+from handinger_tui.ui.work.command_host import CommandHost
+from handinger_tui.ui.work.composer import Composer, SendFlow, Submission, Written, not_sent
+from handinger_tui.ui.work.file_actions import FileActions
+from handinger_tui.ui.work.limit_watcher import LOOKS_PER_S, LimitWatcher, Reloads
+from handinger_tui.ui.work.opening import Begun, FinishedTurns, begin, drafts, look_back, told
+from handinger_tui.ui.work.paint_scheduler import AFTER_PAINT_S, DeferredPanels, IdleWork, ThrottledTimer
 from handinger_tui.ui.work.queue_editor import QueueEditor
-from handinger_tui.ui.work.session_controller import FRESH_DRAFT, Desk, Outgoing
+from handinger_tui.ui.work.session_controller import FRESH_DRAFT, Outgoing, SessionController
 
 WIDE: Final = 100
 """From this many columns on the panels stand beside the transcript."""
@@ -73,24 +73,24 @@ class NotYet(HandingerError):
     """The connection is not there yet."""
 
 
-class Footing(Ground, Screen[None]):
+class Footing(BareContainer, Screen[None]):
     """Header, session, panels, footer, before any key does anything."""
 
     AUTO_FOCUS = "#prompt"
 
-    def __init__(self, launch: Launch, now_ms: Callable[[], int]) -> None:
+    def __init__(self, launch: AppOptions, now_ms: Callable[[], int]) -> None:
         super().__init__()
-        self._compositor = NearCompositor()
+        self._compositor = ClippedCompositor()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self.launch = launch
         self.commands = COMMANDS
-        self.desk: Desk | None = None
+        self.desk: SessionController | None = None
         self.pane = pane = SessionPane(beginning, launch.disk, local=launch.local, id="pane")
-        self.drafting = Drafting(launch.disk, pane.prompt, pane.chips, self.do, self.draft_changed)
+        self.drafting = Composer(launch.disk, pane.prompt, pane.chips, self.do, self.draft_changed)
         self.queue_editor = QueueEditor(self.drafting)
-        self.stage = WorkStage(self, now_ms)
-        self.filing = Filing(self)
-        self.side = Side(id="side")
+        self.stage = CommandHost(self, now_ms)
+        self.filing = FileActions(self)
+        self.side = Sidebar(id="side")
         self.side.share(pane.money)
         self.now_ms = now_ms
         self.header = HeaderLine(local=launch.local, id="header")
@@ -106,7 +106,7 @@ class Footing(Ground, Screen[None]):
         with Columns(id="body"):
             yield self.pane
             yield self.side
-        yield KeyLine()
+        yield FooterLine()
 
     @property
     def prompt(self) -> PromptBox:
@@ -119,7 +119,7 @@ class Footing(Ground, Screen[None]):
         return self.pane.transcript
 
     @property
-    def at_work(self) -> Desk:
+    def at_work(self) -> SessionController:
         """The desk.
 
         Raises:
@@ -287,7 +287,7 @@ class Frontage(Footing, inherit_bindings=False):
         Binding("super+c", "screen.copy_text", "Copy", show=False, id="work.copy_text", tooltip="Copy"),
     ]
 
-    def __init__(self, launch: Launch, now_ms: Callable[[], int]) -> None:
+    def __init__(self, launch: AppOptions, now_ms: Callable[[], int]) -> None:
         super().__init__(launch, now_ms)
         self._pressed_ms: int | None = None
         self._keys_for: tuple[object, ...] = ()
@@ -616,12 +616,12 @@ class Target:
 class Submitting(Citing):
     """Prompt, command or nothing: each goes its way."""
 
-    def __init__(self, launch: Launch, now_ms: Callable[[], int]) -> None:
+    def __init__(self, launch: AppOptions, now_ms: Callable[[], int]) -> None:
         super().__init__(launch, now_ms)
-        self.returns = Returns()
+        self.returns = FinishedTurns()
         self.arrived_at = ""
         """The session on the screen; "" before there is one."""
-        self.sender = Sender(self.pane, self.stage, self.drafting, lambda: self.arrived_at)
+        self.sender = SendFlow(self.pane, self.stage, self.drafting, lambda: self.arrived_at)
         self.prompt.target = self._target
         self._early = ""
         self._resuming: set[str] = set()
@@ -788,7 +788,7 @@ class Submitting(Citing):
             self._signs.add(sign)
         return bool(meant)
 
-    async def send_early(self, desk: Desk) -> None:
+    async def send_early(self, desk: SessionController) -> None:
         """Enter was pressed before we were connected: send now, but only where nothing else was opened."""
         typed, self._early = self._early, ""
         if not typed or not self.prompt.text.startswith(typed):
@@ -801,7 +801,7 @@ class Submitting(Citing):
         if target is not None:
             self._submit(replace(target, written=replace(target.written, text=typed)))
 
-    async def send_first(self, desk: Desk, session_id: str) -> None:
+    async def send_first(self, desk: SessionController, session_id: str) -> None:
         """What was given along with the command. A draft from before, and its files, do not go with it."""
         prompt, paths, budget = self.launch.prompt, self.launch.attachments, desk.budget
         try:
@@ -875,17 +875,17 @@ DRAFT_PAUSE_S: Final = 0.5
 class WorkScreen(Submitting):
     """The front, with the engine behind it: listens, marks itself dirty, paints ten times a second."""
 
-    def __init__(self, launch: Launch, now_ms: Callable[[], int]) -> None:
+    def __init__(self, launch: AppOptions, now_ms: Callable[[], int]) -> None:
         super().__init__(launch, now_ms)
         self._dirty = False
         self._going = _going(None)
-        self.beside = Beside(self, self.side.show, self._repaint)
-        self.rest: Rest | None = None
-        self._tick: Pulse | None = None
-        self._beat: Pulse | None = None
+        self.beside = DeferredPanels(self, self.side.show, self._repaint)
+        self.rest: IdleWork | None = None
+        self._tick: ThrottledTimer | None = None
+        self._beat: ThrottledTimer | None = None
         self._typing: Timer | None = None
         self._unsubscribe: Callable[[], None] | None = None
-        self._till: Till | None = None
+        self._till: LimitWatcher | None = None
         self._before = ""
         self._switches = 0
         """Sessions asked for so far: the last one wins."""
@@ -896,10 +896,10 @@ class WorkScreen(Submitting):
 
     def on_mount(self) -> None:
         """All timers sleep until something changes."""
-        self.rest = Rest(self, lambda: self.transcript.prepare() or tidy())
+        self.rest = IdleWork(self, lambda: self.transcript.prepare() or tidy())
         self.transcript.moved = self.rest.start
-        self._tick = Pulse(self, PAINTS_PER_S, self._paint_if_dirty)
-        self._beat = Pulse(self, BEATS_PER_S, self._move_clock)
+        self._tick = ThrottledTimer(self, PAINTS_PER_S, self._paint_if_dirty)
+        self._beat = ThrottledTimer(self, BEATS_PER_S, self._move_clock)
         self.pane.budget(self.launch.budget)
         if self._before:
             self.prompt.put(self._before)
@@ -923,8 +923,8 @@ class WorkScreen(Submitting):
     # -- beginning -----------------------------------------------------------------------
     async def connected(self, connection: Connection) -> None:
         """Everything is there: open what was asked for, and send what was given along."""
-        self.desk = Desk(connection, self.launch.budget)
-        self._till = Till(self.desk, self.stage, self.pane)
+        self.desk = SessionController(connection, self.launch.budget)
+        self._till = LimitWatcher(self.desk, self.stage, self.pane)
         self._unsubscribe = connection.engine.subscribe(self._changed)
         self.header.account(connection.badge)
         self.pane.account(connection.badge)
@@ -960,7 +960,7 @@ class WorkScreen(Submitting):
             self.action_command("sessions")
         self.do(self._look_back(desk))
 
-    def _say_left_open(self, desk: Desk, recovered: list[str], shown: str) -> None:
+    def _say_left_open(self, desk: SessionController, recovered: list[str], shown: str) -> None:
         """What a program before this one left: messages that may have left, and such that surely did not."""
         checking = sum(desk.engine.running(session_id) for session_id in recovered)
         if checking:
@@ -974,10 +974,10 @@ class WorkScreen(Submitting):
                 messages = f"{plural(queued, 'message')} to “{desk.title(session_id)}”"
                 self.stage.say(f"{messages} {were} not sent last time: ^S opens it.")
 
-    async def _arrive_first(self, desk: Desk, begun: Begun) -> None:
+    async def _arrive_first(self, desk: SessionController, begun: Begun) -> None:
         self._show_session(begun.session_id, await desk.kept_draft(begun.session_id))
 
-    async def _look_back(self, desk: Desk) -> None:
+    async def _look_back(self, desk: SessionController) -> None:
         """After everything else: what was left going is looked at once, and told."""
         found = await look_back(desk)
         for line in told(found, desk.session_id, self.now_ms()):
@@ -1017,7 +1017,7 @@ class WorkScreen(Submitting):
         self._show_session(session_id, draft)
         return session_id
 
-    async def _keep_draft_behind(self, desk: Desk) -> Draft:
+    async def _keep_draft_behind(self, desk: SessionController) -> Draft:
         """What is typed goes to disk, for when one comes back to this session; returns it."""
         session_id, draft = self.arrived_at, self.queue_editor.draft()
         name = desk.draft_name(session_id) if session_id else FRESH_DRAFT
@@ -1029,7 +1029,7 @@ class WorkScreen(Submitting):
             await desk.keep_draft(name, draft)
         return draft
 
-    def _leave_session(self, desk: Desk, kept: Draft) -> None:
+    def _leave_session(self, desk: SessionController, kept: Draft) -> None:
         """Keep what was typed after the draft went to disk."""
         if not self.arrived_at:
             return
@@ -1040,7 +1040,7 @@ class WorkScreen(Submitting):
             name = self.arrived_at if sending else desk.draft_name(self.arrived_at)
             self.do(self._keep_written(desk, name, written))
 
-    async def _keep_written(self, desk: Desk, name: str, written: Written) -> None:
+    async def _keep_written(self, desk: SessionController, name: str, written: Written) -> None:
         try:
             await desk.keep_draft(name, written.draft)
         except HandingerError:
@@ -1106,7 +1106,7 @@ class WorkScreen(Submitting):
         elif session_id not in desk.looking:
             self._elsewhere(desk, desk.engine.session(session_id))
 
-    def _elsewhere(self, desk: Desk, session: Session) -> None:
+    def _elsewhere(self, desk: SessionController, session: Session) -> None:
         """A session out of sight has news: that it ended is said, and kept as unread."""
         self.returns.met(session)
         if desk.engine.running(session.session_id):
@@ -1130,7 +1130,7 @@ class WorkScreen(Submitting):
         self._paint(self.desk)
         self._paint_money(self.desk)
 
-    def _paint(self, desk: Desk) -> None:
+    def _paint(self, desk: SessionController) -> None:
         session, now = desk.session, self.now_ms()
         self._take_home(desk, self.returns.ended(session))
         gauges = desk.engine.gauges(desk.session_id)
@@ -1154,7 +1154,7 @@ class WorkScreen(Submitting):
             self.rest.streaming = running
             self.rest.start()
 
-    def _paint_money(self, desk: Desk) -> None:
+    def _paint_money(self, desk: SessionController) -> None:
         if self._till is None or not self.arrived:
             return
         gauges = desk.engine.gauges(desk.session_id)
@@ -1163,7 +1163,7 @@ class WorkScreen(Submitting):
         if self._till.chip_is_old:
             self.do(self._till.refresh_chip())
 
-    def _take_home(self, desk: Desk, ended: list[Turn]) -> None:
+    def _take_home(self, desk: SessionController, ended: list[Turn]) -> None:
         """Turns have ended before the person's eyes: texts that did not arrive come back."""
         if ended:
             self.drafting.give_back(drafts(ended))

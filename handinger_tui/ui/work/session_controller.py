@@ -15,7 +15,7 @@ from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import Attachment, Turn, TurnStatus
-from handinger_tui.ui.ports import Connection, Shelf
+from handinger_tui.ui.ports import Connection, SessionStore
 from handinger_tui.ui.widgets.status_text import unwatched
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Outgoing:
     """The queued turn whose place it takes."""
 
 
-class Desk:
+class SessionController:
     """One open session at a time; switching cancels nothing.
 
     `session_id` is the session on the screen. Whatever awaits takes the id of its session along
@@ -61,7 +61,7 @@ class Desk:
         """Titles given here; the engine keeps the one it began with."""
         self.looking: set[str] = set()
         """Sessions that are being looked at once: what the engine tells of them is no news yet."""
-        self.warned = Warned()
+        self.warned = LimitNotices()
         self.day: Bucket | None = None
         """What today took, as read on the way out."""
         self._recovered: set[str] = set()
@@ -75,7 +75,7 @@ class Desk:
         return self.connection.engine
 
     @property
-    def shelf(self) -> Shelf:
+    def shelf(self) -> SessionStore:
         """The history."""
         return self.connection.shelf
 
@@ -342,7 +342,7 @@ def _begun(session: Session) -> int:
     return session.current.order.created_ms if session.current is not None else 0
 
 
-class Warned:
+class LimitNotices:
     """Per session and limit: once at 80 %, once at 100 %, and anew only when the amount has changed."""
 
     def __init__(self) -> None:

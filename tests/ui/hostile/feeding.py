@@ -9,7 +9,7 @@ from typing import Any, Final
 from textual.screen import Screen
 from textual.widget import Widget
 
-from handinger_tui.ui.ports import Launch, Opening
+from handinger_tui.ui.ports import AppOptions, Opening
 from tests.ui.fakes import Desktop, launch, summary
 from tests.ui.hostile.eye import Eye
 from tests.ui.hostile.made import MadeLog, charges, session
@@ -26,7 +26,7 @@ class Sink:
 
     feed: Feed
     kinds: tuple[type[Widget], ...]
-    launch: Launch = FRESH
+    launch: AppOptions = FRESH
     all_seen: bool = True
     turns: Sequence[str] = field(default=PLANTED)
 

@@ -19,7 +19,6 @@ from handinger_tui.core.turns.turn import (
     Fault,
     FilePart,
     Kind,
-    Order,
     Part,
     ReasoningPart,
     SourcePart,
@@ -27,6 +26,7 @@ from handinger_tui.core.turns.turn import (
     ToolPart,
     ToolState,
     Turn,
+    TurnRequest,
     TurnStatus,
 )
 from tests.engine.fakes import PLACE, FakeLog
@@ -50,7 +50,9 @@ def parts(text: str) -> Iterator[Part]:
 
 def turn(at: int, text: str, **members: object) -> Turn:
     """Turn number `at`, failed, with the text in each of its places."""
-    order = Order(f"turn_{at}", text, NOW_MS, worker_id=text, attachments=(Attachment(text, text, 3, text),))
+    order = TurnRequest(
+        f"turn_{at}", text, NOW_MS, worker_id=text, attachments=(Attachment(text, text, 3, text),)
+    )
     snapshot = Snapshot(
         text,
         usage=Usage(cost_usd=Decimal("0.01")),

@@ -36,21 +36,21 @@ from handinger_tui.ui.pages.receipt import ReceiptScreen
 from handinger_tui.ui.panels.files.panel import FilesPanel
 from handinger_tui.ui.panels.sources.panel import SourcesPanel
 from handinger_tui.ui.panels.usage.panel import UsagePanel
-from handinger_tui.ui.ports import Badge
+from handinger_tui.ui.ports import Account
 from handinger_tui.ui.preview.pictures import PictureView
 from handinger_tui.ui.preview.views import PageView
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chip, Chips, Kind, file_chip
 from handinger_tui.ui.widgets.containers import Columns
-from handinger_tui.ui.widgets.footer import KeyLine
+from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.header import HeaderLine
-from handinger_tui.ui.widgets.ordered_input import Field
+from handinger_tui.ui.widgets.ordered_input import OrderedInput
 from handinger_tui.ui.widgets.pane import SessionPane
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.prompt_lines import Card, HintLine, Suggestions
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
-from handinger_tui.ui.widgets.sidebar import Grip, Side
-from handinger_tui.ui.widgets.static_reflow import Reflow
+from handinger_tui.ui.widgets.sidebar import Grip, Sidebar
+from handinger_tui.ui.widgets.static_reflow import StaticReflow
 from handinger_tui.ui.widgets.status_text import Advice
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.screen import WorkScreen
@@ -98,7 +98,7 @@ async def header(eye: Eye) -> None:
     for at, text in enumerate(PLANTED):
         busy = turn(at, text)
         for title in (text, ""):
-            line.account(Badge(text, text, "f00d", local=False))
+            line.account(Account(text, text, "f00d", local=False))
             line.show(replace(session([text]), title=title, turns=(busy,)), NOW_MS)
             lines_of(eye, line)
     await eye.look()
@@ -117,7 +117,7 @@ async def around_the_prompt(eye: Eye) -> None:
             screen.query_one(Card).show(Advice("error", text[:200]), NOW_MS)
             screen.query_one(Suggestions).show([(text, text)])
             screen.query_one(HintLine).show(text, text)
-            screen.query_one(Welcome).account(Badge(text, text, "f00d", local=False))
+            screen.query_one(Welcome).account(Account(text, text, "f00d", local=False))
         await eye.look()
 
 
@@ -306,21 +306,21 @@ def _cell(text: str) -> str:
 
 FEW: Final = PLANTED[::6]
 SINKS: Final = {
-    "transcript": Sink(transcript, (WorkScreen, Transcript, SessionPane, Side, Grip, Columns), OPENED),
+    "transcript": Sink(transcript, (WorkScreen, Transcript, SessionPane, Sidebar, Grip, Columns), OPENED),
     "panels": Sink(panels, (SourcesPanel, FilesPanel, UsagePanel), OPENED),
     "header": Sink(header, (HeaderLine,)),
     "around the prompt": Sink(around_the_prompt, (QueueStrip, Chips, Card, Suggestions, HintLine, Welcome)),
     "prompt": Sink(prompt, (PromptBox,), all_seen=False),
     "passing lines": Sink(passing_lines, ()),
-    "dialogs": Sink(dialogs, (Confirm, Choice, Problem, Notice, Ask, Field), all_seen=False),
+    "dialogs": Sink(dialogs, (Confirm, Choice, Problem, Notice, Ask, OrderedInput), all_seen=False),
     "links": Sink(links, (), all_seen=False),
     "session list": Sink(session_list, (SessionPicker,)),
     "history": Sink(history, (HistorySearch,)),
     "over it": Sink(over_it, (HelpScreen, HelpText, SendAgain, RaiseLimit, LimitsPage), OPENED, False, FEW),
     "ledger": Sink(ledger, (LedgerScreen, LedgerTable, Head, Foot, Charts, Drawing), OPENED, turns=FEW),
-    "receipt": Sink(receipt, (ReceiptScreen, Reflow), OPENED, False, FEW),
+    "receipt": Sink(receipt, (ReceiptScreen, StaticReflow), OPENED, False, FEW),
     "budgets": Sink(budgets, (BudgetsScreen,), OPENED, turns=FEW),
     "preview": Sink(preview, (PreviewScreen, PageView, PictureView), all_seen=False),
-    "data": Sink(data, (DataScreen, KeyLine), OPENED, False, FEW),
+    "data": Sink(data, (DataScreen, FooterLine), OPENED, False, FEW),
     "tables and trees": Sink(tables_and_trees, (TableView, TreeView)),
 }

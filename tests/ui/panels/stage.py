@@ -17,7 +17,7 @@ from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerFile, WorkerSource
 from handinger_tui.core.turns.rope import Rope
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import FilePart, Order, Part, SourcePart, TextPart, Turn, TurnStatus
+from handinger_tui.core.turns.turn import FilePart, Part, SourcePart, TextPart, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.panels import Panel
 from handinger_tui.ui.panels.messages import CopyFile, CopyLink, OpenFile, OpenLink, PreviewFile, SaveFiles
 from handinger_tui.ui.panels.sources.panel import CopyFootnotes, ExportSources, ShowMention
@@ -154,7 +154,9 @@ def turn(
     seconds: int | None = 12,
 ) -> Turn:
     """Turn number `at` of worker "w"."""
-    made = Turn(Order(f"t{at}", "hello", NOON + at * 60_000, worker_id="w" if at else None), worker_id="w")
+    made = Turn(
+        TurnRequest(f"t{at}", "hello", NOON + at * 60_000, worker_id="w" if at else None), worker_id="w"
+    )
     ended = None if seconds is None else NOON + at * 60_000 + seconds * 1000
     read = ended or NOON + at * 60_000 + 2000
     return replace(

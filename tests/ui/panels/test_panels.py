@@ -14,7 +14,7 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FilePart, SourcePart
 from handinger_tui.ui.panels import PANELS, Panel, PanelEntry
 from handinger_tui.ui.panels.files.panel import FilesPanel
-from handinger_tui.ui.panels.list_panel import Listing, one_line
+from handinger_tui.ui.panels.list_panel import ListPanel, one_line
 from handinger_tui.ui.panels.sources.panel import SourcesPanel
 from handinger_tui.ui.themes import THEMES
 from tests.ui.panels.stage import BAD, SECOND, Stage, file, session, source, text_of, turn, two_turns
@@ -90,7 +90,7 @@ def test_what_can_be_read_of_hostile_text_stays_readable(place: str) -> None:
 
 async def test_tooltips_of_hostile_items_are_clean_and_carry_no_action() -> None:
     texts = [text_of_payload(payload) for payload in PAYLOADS]
-    panels: list[Listing[Any]] = [SourcesPanel(), FilesPanel()]
+    panels: list[ListPanel[Any]] = [SourcesPanel(), FilesPanel()]
     app = Stage(*panels)
     async with app.run_test(size=(68, 20)):
         for panel in panels:

@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from handinger_tui.core.evidence.sources_and_files import source_key
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.panels.sources import panel as sources_list
-from handinger_tui.ui.panels.sources.facts import FactBook
+from handinger_tui.ui.panels.sources.facts import SourceFactCache
 from handinger_tui.ui.panels.sources.panel import AT_ONCE, SourcesPanel
 from tests.ui.panels.stage import Stage, session, source, text_of, turn
 
@@ -32,9 +32,9 @@ class Judged:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.steps = [0]
-        key, facts, go_on = source_key, FactBook.__call__, SourcesPanel._go_on
+        key, facts, go_on = source_key, SourceFactCache.__call__, SourcesPanel._go_on
         monkeypatch.setattr(sources_list, "source_key", self._counting(key))
-        monkeypatch.setattr(FactBook, "__call__", self._counting(facts))
+        monkeypatch.setattr(SourceFactCache, "__call__", self._counting(facts))
 
         def step(panel: SourcesPanel) -> None:
             self.steps.append(0)

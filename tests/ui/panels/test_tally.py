@@ -12,9 +12,9 @@ from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.session import Session, any_with_status, same_front, with_status
 from handinger_tui.core.turns.turn import FilePart, Turn, TurnStatus
 from handinger_tui.ui.panels.files.index import FileIndex, listed_files
-from handinger_tui.ui.panels.usage.totals import MEMBERS, Amount, Member, Tally
+from handinger_tui.ui.panels.usage.totals import MEMBERS, Amount, Member, WorkerTotals
 from handinger_tui.ui.panels.usage.view import usage_view
-from handinger_tui.ui.work.opening import Returns
+from handinger_tui.ui.work.opening import FinishedTurns
 from tests.core.test_money_index import CHANGES, TURNS, changed, growing
 from tests.ui.panels.stage import session, turn
 
@@ -25,7 +25,7 @@ GROWING = (st.lists(TURNS, max_size=6).map(tuple), st.lists(CHANGES, max_size=6)
 def test_the_figures_are_those_of_a_walk_through_all_turns(
     turns: tuple[Turn, ...], changes: Sequence[tuple[int, Turn | None]]
 ) -> None:
-    tally = Tally()
+    tally = WorkerTotals()
     for at, other in [(len(turns), None), *changes]:
         turns = changed(turns, at, other)
         now = Session("ses_1", 0, turns=turns)
@@ -43,7 +43,7 @@ def test_one_more_turn_reads_no_figure_of_the_turns_long_before(monkeypatch: pyt
         return Member(member.name, reading)
 
     monkeypatch.setattr("handinger_tui.ui.panels.usage.totals.MEMBERS", tuple(map(counted, MEMBERS)))
-    tally, most = Tally(), 0
+    tally, most = WorkerTotals(), 0
     for turns in growing(60):
         read.clear()
         usage_view(Session("ses_1", 0, turns=turns), tally)
@@ -94,7 +94,7 @@ def test_files_are_those_of_a_walk_through_all_turns(
 
 
 def test_a_turn_ends_once_also_where_others_come_and_go_before_it() -> None:
-    stood = Returns()
+    stood = FinishedTurns()
     first, running = turn(0), turn(1, status=TurnStatus.ACCEPTED, seconds=None)
     assert stood.ended(session(first, running)) == []
     queued = turn(2, status=TurnStatus.QUEUED, seconds=None)

@@ -10,7 +10,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.money.spending import Bucket, By, Sum, TurnCharge, Which
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Sum, TurnCharge
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.ui.ledger.screen import LedgerScreen
@@ -24,14 +24,14 @@ DAY_MS = 86_400_000
 class Counted(FakeBooks):
     """Books that remember what they were asked for."""
 
-    grouped: list[tuple[By, Which]] = field(default_factory=list)
+    grouped: list[tuple[GroupBy, ChargeFilter]] = field(default_factory=list)
     paged: list[tuple[int, int]] = field(default_factory=list)
 
-    async def buckets(self, by: By, which: Which) -> list[Bucket]:
+    async def buckets(self, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
         self.grouped.append((by, which))
         return await super().buckets(by, which)
 
-    async def turn_charges(self, which: Which, limit: int = 200, offset: int = 0) -> list[TurnCharge]:
+    async def turn_charges(self, which: ChargeFilter, limit: int = 200, offset: int = 0) -> list[TurnCharge]:
         self.paged.append((limit, offset))
         return await super().turn_charges(which, limit, offset)
 
@@ -42,13 +42,13 @@ class Endless(Counted):
 
     page_fails: LedgerError | None = None
 
-    async def buckets(self, by: By, which: Which) -> list[Bucket]:
+    async def buckets(self, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
         self.grouped.append((by, which))
         first = date(2023, 11, 14) - timedelta(days=999)
         days = [(first + timedelta(days=at)).isoformat() for at in range(1000)]
         return [Bucket(day, 100, usd=Sum(Decimal(1)), credits=Sum(Decimal(100))) for day in days]
 
-    async def turn_charges(self, which: Which, limit: int = 200, offset: int = 0) -> list[TurnCharge]:
+    async def turn_charges(self, which: ChargeFilter, limit: int = 200, offset: int = 0) -> list[TurnCharge]:
         self.paged.append((limit, offset))
         if self.page_fails is not None:
             raise self.page_fails

@@ -12,7 +12,7 @@ from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.preview.finding import MOST, find
 from handinger_tui.ui.preview.rows import plain_rows
 from handinger_tui.ui.preview.views import PageView
-from handinger_tui.ui.transcript.layout import Sheet
+from handinger_tui.ui.transcript.layout import RowBuffer
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.fakes import Desktop
 from tests.ui.screens import previewing as made_of
@@ -108,7 +108,7 @@ async def test_matches_in_wrapped_markdown_are_marked_at_every_width() -> None:
 @given(st.lists(st.text("ab", max_size=12), min_size=1, max_size=20), st.text("ab", min_size=1, max_size=3))
 def test_every_place_is_found_and_painted_where_it_stands(lines: list[str], text: str) -> None:
     rows = plain_rows(lines)
-    sheet = Sheet(40)
+    sheet = RowBuffer(40)
     sheet.replace(0, list(rows.lines))
     found = find(sheet.rows, text)
     assert len(found.places) == sum(line.count(text) for line in lines)

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from handinger_tui.core.errors import Locked
-from handinger_tui.core.money.spending import Bucket, By, Sum, Which
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Sum
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.work import farewell as leaving
@@ -163,7 +163,7 @@ async def test_a_day_without_any_figure_is_not_zero() -> None:
 class SlowBooks(FakeBooks):
     """Never answers."""
 
-    async def buckets(self, by: By, which: Which) -> list[Bucket]:
+    async def buckets(self, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
         await asyncio.Event().wait()
         return []
 

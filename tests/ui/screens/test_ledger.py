@@ -9,7 +9,7 @@ from datetime import UTC, timedelta, timezone
 import pytest
 
 from handinger_tui.core.money.limits import Scope, Unit
-from handinger_tui.core.money.spending import By, Which
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.ui.ledger.query import Period, View
 from handinger_tui.ui.ledger.table import KEPT, PAGE
 from tests.ui.coffers import NOW_MS, FakeBooks
@@ -90,7 +90,7 @@ async def test_a_day_is_narrowed_to_its_own_hours() -> None:
         await opened(desktop, pilot, "›Tue 14 Nov")
         await pilot.press("down", "enter")
         await desktop.shows(pilot, "only day Mon 13 Nov ×", "$0.0123", "1 turn")
-        asked = [one for by, one in books.grouped if by is By.SESSION][-1]
+        asked = [one for by, one in books.grouped if by is GroupBy.SESSION][-1]
         assert asked.until_ms == TODAY_MS
         assert asked.since_ms == TODAY_MS - DAY_MS
 
@@ -128,12 +128,12 @@ async def test_a_hundred_thousand_turns_open_with_one_call_and_come_page_by_page
     desktop = desktop_with(books)
     async with desktop.running() as pilot:
         screen = await opened(desktop, pilot, "100,000 turns", "›Tue 14 Nov")
-        assert [by for by, _ in books.grouped] == [By.DAY]
+        assert [by for by, _ in books.grouped] == [GroupBy.DAY]
         assert books.paged == []
         await pilot.press("t")
         await desktop.shows(pilot, "Number 0", "Number 5")
         assert books.paged == [(PAGE, 0)]
-        assert [by for by, _ in books.grouped] == [By.DAY, By.DAY]
+        assert [by for by, _ in books.grouped] == [GroupBy.DAY, GroupBy.DAY]
         await pilot.press("end")
         await desktop.shows(pilot, "›", "Number 99999")
         assert books.paged[1:] == [(PAGE, 100_000 - PAGE)], "what lies between was never asked for"
@@ -159,7 +159,7 @@ async def test_a_ledger_that_grew_shorter_meanwhile_ends_where_it_ends() -> None
 def test_days_and_months_begin_where_the_person_is() -> None:
     east = timezone(timedelta(hours=2))
     today = View(period=Period.TODAY)
-    assert today.which(NOW_MS, UTC) == Which(since_ms=TODAY_MS, simulated=False)
+    assert today.which(NOW_MS, UTC) == ChargeFilter(since_ms=TODAY_MS, simulated=False)
     assert today.which(NOW_MS, east).since_ms == TODAY_MS + 22 * 3_600_000, "there it is the 15th already"
     assert replace(today, period=Period.MONTH).which(NOW_MS, UTC).since_ms == TODAY_MS - 13 * DAY_MS
     assert replace(today, period=Period.WEEK).which(NOW_MS, UTC).since_ms == TODAY_MS - 6 * DAY_MS
@@ -167,16 +167,16 @@ def test_days_and_months_begin_where_the_person_is() -> None:
 
 
 def test_a_narrowing_replaces_one_of_its_kind_and_a_day_stays_within_the_period() -> None:
-    view = View(By.WORKER).narrow("w1", "w1")
+    view = View(GroupBy.WORKER).narrow("w1", "w1")
     assert view is not None
-    again = replace(view, by=By.WORKER).narrow("w2", "w2")
+    again = replace(view, by=GroupBy.WORKER).narrow("w2", "w2")
     assert again is not None
     assert [one.key for one in again.narrowed] == ["w2"]
-    day = replace(again, by=By.DAY, period=Period.TODAY).narrow("2023-11-13", "the day before")
+    day = replace(again, by=GroupBy.DAY, period=Period.TODAY).narrow("2023-11-13", "the day before")
     assert day is not None
     which = day.which(NOW_MS, UTC)
     assert (which.worker_id, which.since_ms, which.until_ms) == ("w2", TODAY_MS, TODAY_MS)
-    assert day.widen().widen().widen() == replace(View(By.WORKER), period=Period.TODAY)
+    assert day.widen().widen().widen() == replace(View(GroupBy.WORKER), period=Period.TODAY)
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)], ids=["80x24", "120x40"])

@@ -9,8 +9,8 @@ import pytest
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money.amounts import Total
 from handinger_tui.core.money.attribution import Reading
-from handinger_tui.core.money.reconciliation import Parts, Reckoning
-from handinger_tui.core.money.spending import Bucket, By, Sum
+from handinger_tui.core.money.reconciliation import Parts, Reconciliation
+from handinger_tui.core.money.spending import Bucket, GroupBy, Sum
 from handinger_tui.ui.ledger.head import foot_lines
 from handinger_tui.ui.ledger.rows import columns_of, group_line
 from handinger_tui.ui.ledger.table import Layout, Measure
@@ -170,7 +170,7 @@ async def test_clicks_do_what_keys_do() -> None:
 
 
 def test_an_amount_at_the_end_of_a_line_is_never_cut() -> None:
-    off = Reckoning(
+    off = Reconciliation(
         Total(Decimal("0.40012")), Decimal("0.90034"), Decimal("0.50022"), Reading.TOTAL, "", Parts()
     )
     told = [line.plain for line in foot_lines(None, off, 70, short=True)]
@@ -179,9 +179,9 @@ def test_an_amount_at_the_end_of_a_line_is_never_cut() -> None:
 
 
 def test_workers_whose_ids_begin_alike_stay_apart() -> None:
-    columns = columns_of(By.WORKER)
+    columns = columns_of(GroupBy.WORKER)
     groups = [Bucket(f"t_org_123_w_01HZY2ZJQ8G7K42W2D7WF6V4G{end}", 1, usd=Sum(Decimal(1))) for end in "AB"]
-    lines = [group_line(group, By.WORKER, None, 2026) for group in groups]
+    lines = [group_line(group, GroupBy.WORKER, None, 2026) for group in groups]
     layout = Layout.fit(columns, Measure.of(columns).with_lines(columns, lines), 70)
     told = [layout.line(line).plain for line in lines]
     assert told[0] != told[1]

@@ -12,7 +12,7 @@ from handinger_tui.core.errors import Refused, Unreachable
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
 from handinger_tui.core.turns.session import SessionSummary
 from handinger_tui.core.turns.turn import Kind, TurnStatus
-from handinger_tui.ui.ports import Badge, Opening
+from handinger_tui.ui.ports import Account, Opening
 from tests.engine.fakes import PLACE, FakeApi, FakeLog, worker
 from tests.ui.fakes import LOCAL, NOW_MS, PRICED, REMOTE, Desktop, answers, launch, summary
 from tests.ui.screens.test_sending import held
@@ -50,7 +50,7 @@ class Past:
         return session_id
 
     def next(
-        self, api: FakeApi, opening: Opening = Opening.FRESH, badge: Badge = REMOTE, **members: object
+        self, api: FakeApi, opening: Opening = Opening.FRESH, badge: Account = REMOTE, **members: object
     ) -> Desktop:
         """The program after it, four minutes later."""
         log = deepcopy(self.log)

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from handinger_tui.core.safety.cleaning import PLACEHOLDER
 from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.dialogs.confirm import Problem
-from handinger_tui.ui.ports import Launch
+from handinger_tui.ui.ports import AppOptions
 from handinger_tui.ui.preview.pictures import MOST_SENT, PictureView, picture_of
 from handinger_tui.ui.terminal.images import Pictures
 from tests.ui.emulator import driver_of
@@ -68,7 +68,7 @@ async def looking(
 ) -> AsyncIterator[tuple[Desktop, Pilot[None]]]:
     """A preview of a picture."""
     desktop = desktop_with(**(files or {"red_png": made_of.png(300, 200)}))
-    given = Desktop(api=desktop.api, files=desktop.files, launch=Launch(desktop.connect, pictures=choice))
+    given = Desktop(api=desktop.api, files=desktop.files, launch=AppOptions(desktop.connect, pictures=choice))
     async with made(given, driver=driver) as pilot:
         assert kitty(given).asked == 0
         await shown(given, pilot)

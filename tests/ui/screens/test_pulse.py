@@ -7,14 +7,14 @@ from time import monotonic
 
 from textual.app import App
 
-from handinger_tui.ui.work.paint_scheduler import MOST_PER_S, Pulse
+from handinger_tui.ui.work.paint_scheduler import MOST_PER_S, ThrottledTimer
 
 
 async def test_a_beat_comes_at_once_but_not_in_a_flood() -> None:
     app = App[None]()
     async with app.run_test():
         beats = asyncio.Queue[float]()
-        pulse = Pulse(app, 1 / 3600, lambda: beats.put_nowait(monotonic()))
+        pulse = ThrottledTimer(app, 1 / 3600, lambda: beats.put_nowait(monotonic()))
         first = None
         for _ in range(MOST_PER_S):
             # However many ask for it, it is one beat.
@@ -32,7 +32,7 @@ async def test_it_runs_and_sleeps() -> None:
     app = App[None]()
     async with app.run_test():
         beats = asyncio.Queue[None]()
-        pulse = Pulse(app, 1000, lambda: beats.put_nowait(None))
+        pulse = ThrottledTimer(app, 1000, lambda: beats.put_nowait(None))
         assert not pulse.running
         pulse.start()
         pulse.start()

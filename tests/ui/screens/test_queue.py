@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from handinger_tui.core.errors import ApiError, Locked, NoHistory, StreamLost, Unreachable
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Kind, Order, TurnStatus
+from handinger_tui.core.turns.turn import Kind, TurnRequest, TurnStatus
 from handinger_tui.ui.ports import Opening
 from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Script, says, worker
 from tests.ui.disk import Disk, posts
@@ -390,7 +390,7 @@ class StrictLog(FakeLog):
     agreed = False
 
     async def open_turn(
-        self, session: Session, order: Order, replaces: tuple[str, Frame] | None = None
+        self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
     ) -> None:
         if not self.agreed:
             raise NoHistory("There is no history.", "Send without one?")

@@ -6,7 +6,7 @@ import gc
 import weakref
 
 from handinger_tui.ui.startup.gc_tuning import YOUNG, tidy
-from handinger_tui.ui.work.paint_scheduler import QUIET, Rest
+from handinger_tui.ui.work.paint_scheduler import QUIET, IdleWork
 from tests.ui.fakes import Desktop, answers
 
 LONG = "".join(f"Paragraph {n} of a long answer.\n\n" for n in range(80))
@@ -29,14 +29,14 @@ class Owner:
         self.beats = False
 
 
-def resting(steps: int) -> tuple[Owner, Rest, list[int]]:
+def resting(steps: int) -> tuple[Owner, IdleWork, list[int]]:
     owner, done = Owner(), list[int]()
 
     def step() -> bool:
         done.append(len(done))
         return len(done) < steps
 
-    return owner, Rest(owner, step), done  # type: ignore[arg-type]  # all of a pump that it needs
+    return owner, IdleWork(owner, step), done  # type: ignore[arg-type]  # all of a pump that it needs
 
 
 def beat(owner: Owner, times: int) -> None:

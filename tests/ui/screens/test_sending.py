@@ -11,7 +11,7 @@ import pytest
 from handinger_tui.core.errors import ApiError, Doubtful, NoRoom, Refused, ServerFault, Unreachable
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Kind, Order, TurnStatus
+from handinger_tui.core.turns.turn import Kind, TurnRequest, TurnStatus
 from tests.engine.fakes import FakeApi, FakeLog, FakeReply, Script, says, worker
 from tests.ui.disk import Disk
 from tests.ui.fakes import PRICED, Desktop, answers, launch
@@ -45,7 +45,7 @@ class SlowLog(FakeLog):
         self.look = look
 
     async def open_turn(
-        self, session: Session, order: Order, replaces: tuple[str, Frame] | None = None
+        self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
     ) -> None:
         await asyncio.sleep(0)
         self.look()

@@ -11,7 +11,7 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.dialogs.sessions import cost_words
 from handinger_tui.ui.panels.usage.panel import UsagePanel
-from handinger_tui.ui.ports import Badge, Opening
+from handinger_tui.ui.ports import Account, Opening
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.fakes import LOCAL, Desktop, answers, launch, summary
 
@@ -26,7 +26,7 @@ def listed(**members: object) -> Desktop:
     return desktop
 
 
-async def stored(opening: Opening, session: str | None = None, badge: Badge | None = None) -> Desktop:
+async def stored(opening: Opening, session: str | None = None, badge: Account | None = None) -> Desktop:
     """A second run of the program over the history of a first one."""
     first = Desktop(api=answers("An answer from before"))
     async with first.running() as pilot:

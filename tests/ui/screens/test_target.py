@@ -16,7 +16,7 @@ from handinger_tui.core.prompts.drafts import unpacked
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Kind, Order
+from handinger_tui.core.turns.turn import Kind, TurnRequest
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.work.session_controller import FRESH_DRAFT
 from tests.engine.fakes import FakeApi, FakeLog, says, worker
@@ -299,7 +299,7 @@ class SlowLog(FakeLog):
     gate: asyncio.Event | None = None
 
     async def open_turn(
-        self, session: Session, order: Order, replaces: tuple[str, Frame] | None = None
+        self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
     ) -> None:
         if self.gate is not None:
             await self.gate.wait()

@@ -13,13 +13,13 @@ from handinger_tui.core.turns.turn import (
     Fault,
     FilePart,
     Kind,
-    Order,
     ReasoningPart,
     SourcePart,
     StepPart,
     ToolPart,
     ToolState,
     Turn,
+    TurnRequest,
     TurnStatus,
 )
 from tests.ui.transcript.screen import text_part
@@ -56,7 +56,7 @@ def late(invoices: list[Invoice]) -> Decimal:
 """
 
 COMPLETE = Turn(
-    Order(
+    TurnRequest(
         "turn-1",
         "Which invoices in the export are late,\nand what should I do about them?",
         1,
@@ -97,13 +97,13 @@ COMPLETE = Turn(
 RECEIPT = "12 s · 3 steps · 8,214 tokens · 8 credits · $0.0123 · standard · 2 sources · 1 file"
 
 FAILED = Turn(
-    Order("turn-2", "Now send the reminders.", 2),
+    TurnRequest("turn-2", "Now send the reminders.", 2),
     status=TurnStatus.INCOMPLETE,
     parts=(text_part("I will send the first reminder now. The"),),
     fault=Fault(Kind.NETWORK, "The connection was reset after 39 characters."),
 )
 LIVE = Turn(
-    Order("turn-3", "Go on.", 3),
+    TurnRequest("turn-3", "Go on.", 3),
     status=TurnStatus.ACCEPTED,
     parts=(
         ReasoningPart(Rope() + "Where was I?\nThe first reminder.", open=True),

@@ -12,7 +12,7 @@ from textual.filter import LineFilter
 
 from handinger_tui.core.turns.rope import Rope
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import Order, Part, TextPart, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Part, TextPart, Turn, TurnRequest, TurnStatus
 from handinger_tui.stylesheet import STYLESHEET
 from handinger_tui.ui.transcript.painting import ControlFilter
 from handinger_tui.ui.transcript.transcript import Transcript
@@ -32,7 +32,7 @@ def text_part(text: str, *, open_: bool = False) -> TextPart:
 
 
 def turn(number: int, *parts: Part, prompt: str = "A question?", **members: Any) -> Turn:
-    order = Order(f"turn-{number}", prompt, created_ms=number)
+    order = TurnRequest(f"turn-{number}", prompt, created_ms=number)
     return Turn(order, **{"status": TurnStatus.COMPLETED, "parts": tuple(parts), **members})
 
 

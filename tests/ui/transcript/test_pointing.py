@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handinger_tui.core.evidence.citations import MarkReader, Mention
+from handinger_tui.core.evidence.citations import CitationReader, Mention
 from handinger_tui.core.evidence.source_addresses import canonical_url
 from handinger_tui.ui.transcript.markdown.document import render
 from handinger_tui.ui.transcript.text_anchors import Anchor, anchor_of
@@ -16,7 +16,7 @@ KEY = canonical_url(URL)
 
 def shown(text: str, which: int, key: str = KEY) -> str:
     """What the anchor of mark number `which` of `text` covers on the screen."""
-    mark = MarkReader().marks(text)[which]
+    mark = CitationReader().marks(text)[which]
     rows = render(text, 80)
     anchor = anchor_of(rows, text, mark.start, mark.end, key)
     return f"{anchor.row}:{rows[anchor.row].content.plain[anchor.start : anchor.end]}"

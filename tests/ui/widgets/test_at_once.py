@@ -12,12 +12,12 @@ from textual.pilot import Pilot
 from textual.widgets import Label, TextArea
 
 from handinger_tui.ui.terminal import immediate_paint
-from handinger_tui.ui.terminal.diff_app import Display
-from handinger_tui.ui.widgets.paste_chips import FoldingArea
+from handinger_tui.ui.terminal.diff_app import DiffApp
+from handinger_tui.ui.widgets.paste_chips import PastedTextArea
 from tests.ui.emulator import EmulatedDriver, driver_of
 
 
-class Desk(Display):
+class Desk(DiffApp):
     """A box for text under a line that says how long it is."""
 
     CSS = "FoldingArea { height: auto; }"
@@ -29,11 +29,11 @@ class Desk(Display):
 
     def compose(self) -> ComposeResult:
         yield Label("", id="length")
-        yield FoldingArea(id="box")
+        yield PastedTextArea(id="box")
 
     @on(TextArea.Changed)
     def _changed(self) -> None:
-        box = self.query_one(FoldingArea)
+        box = self.query_one(PastedTextArea)
         self.told.append(f"heard {box.text!r}")
         self.query_one("#length", Label).update(f"{len(box.text)} signs")
 
@@ -55,7 +55,7 @@ async def letters(pilot: Pilot[None], text: str) -> list[str]:
     await pilot.pause()
     app.told = ["typed"]
     app.on_event_of(text)
-    box = app.query_one(FoldingArea)
+    box = app.query_one(PastedTextArea)
     while not box.text.endswith(text) or f"heard {box.text!r}" not in app.told:
         await pilot.pause()
     await pilot.pause()
@@ -96,7 +96,7 @@ async def test_a_box_that_grows_is_laid_out_first() -> None:
     async with app.run_test(headless=False, size=(20, 8)) as pilot:
         await letters(pilot, "x" * 45)
         shown = [line.rstrip() for line in driver_of(app).terminal.display]
-        assert app.query_one(FoldingArea).size.height == 3
+        assert app.query_one(PastedTextArea).size.height == 3
         assert "".join(shown).count("x") == 45
 
 

@@ -11,8 +11,8 @@ import pytest
 from textual.widget import Widget
 
 from handinger_tui.core.turns.turn import FilePart
-from handinger_tui.ui.background import Going
-from handinger_tui.ui.lists.virtual_list import CursorLines
+from handinger_tui.ui.background import CancelToken
+from handinger_tui.ui.lists.virtual_list import VirtualList
 from handinger_tui.ui.preview.head import head_lines
 from handinger_tui.ui.preview.load import Loaded, Subject, load
 from handinger_tui.ui.preview.views import view_of
@@ -38,7 +38,7 @@ def as_lines() -> bytes:
 
 
 def loaded(name: str, data: bytes) -> Loaded:
-    return load(Subject(name, "", data, True), Going(), lambda _: None)
+    return load(Subject(name, "", data, True), CancelToken(), lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ async def test_a_file_of_hostile_texts_is_drawn_harmless(name: str, made: Callab
             seen = lines(view)
             drawn += sum(bool(line.strip()) for line in seen)
             assert not [line for line in seen if BAD.search(line)]
-        if isinstance(view, CursorLines):
+        if isinstance(view, VirtualList):
             for row in range(view.count):
                 view.move_to(row)
                 assert not BAD.search(view.whole.replace("\n", ""))

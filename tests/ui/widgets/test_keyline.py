@@ -6,11 +6,11 @@ import pytest
 from textual.screen import Screen
 
 from handinger_tui.ui.dialogs.help import HelpScreen
-from handinger_tui.ui.widgets.footer import KeyLine
+from handinger_tui.ui.widgets.footer import FooterLine
 from tests.ui.fakes import Desktop
 
 
-def place_of(line: KeyLine, label: str) -> int:
+def place_of(line: FooterLine, label: str) -> int:
     """The column at which a key begins."""
     column = 0
     for key in line.keys:
@@ -24,7 +24,7 @@ async def test_a_click_presses_the_key() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "Enter Send", "F1 Help")
-        line = desktop.work.query_one(KeyLine)
+        line = desktop.work.query_one(FooterLine)
         await pilot.click(line, offset=(place_of(line, "Help") + 1, 0))
         await desktop.until(pilot, lambda: isinstance(desktop.app.screen, HelpScreen))
 
@@ -33,7 +33,7 @@ async def test_the_mouse_over_a_key_tells_what_it_does() -> None:
     desktop = Desktop()
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "F1 Help")
-        line = desktop.work.query_one(KeyLine)
+        line = desktop.work.query_one(FooterLine)
         await pilot.hover(line, offset=(place_of(line, "Help") + 1, 0))
         await desktop.until(pilot, lambda: line.tooltip is not None)
         told = next(key.tooltip for key in line.keys if key.label == "Help")

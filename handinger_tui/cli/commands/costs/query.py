@@ -14,10 +14,10 @@ from typing import Final
 
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.output import put, say
-from handinger_tui.cli.paths import places
+from handinger_tui.cli.paths import default_paths
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.spending import Bucket, By, Which, altogether
-from handinger_tui.ledger.cost_rows import Book, Form, opened
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, altogether
+from handinger_tui.ledger.cost_rows import CostRows, Form, opened
 
 HINT: Final = "Write a day (2026-11-25), today, month, or a time back from now: 7d, 24h."
 _BACK: Final = re.compile(r"([0-9]{1,5})([dh])", re.ASCII)
@@ -88,11 +88,11 @@ CHUNK = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CostsQuery:
     """What the command line asks for. `since` and `until` as typed."""
 
-    by: By
-    which: Which
+    by: GroupBy
+    which: ChargeFilter
     since: str | None
     until: str | None
     now: datetime
@@ -104,7 +104,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CostsResult:
     """What the history says to that. Without groups of its own when it is told turn by turn."""
 
     days: list[Bucket]
@@ -120,7 +120,7 @@ def run(told: argparse.Namespace) -> int:
         LedgerError
     """
     now = datetime.now().astimezone()
-    times = Which(
+    times = ChargeFilter(
         None if told.since is None else since_ms(told.since, now),
         None if told.until is None else until_ms(told.until, now),
     )
@@ -132,10 +132,10 @@ def run(told: argparse.Namespace) -> int:
         from handinger_tui.cli.commands.costs.report import check  # noqa: PLC0415 - charts, 15 ms, only for a report
 
         check(told.report, force=told.force)
-    with opened(places().database) as book:
+    with opened(default_paths().database) as book:
         if book.problem:
             say(book.problem)
-        asked = Asked(By(told.by), _which(told, book, times), told.since, told.until, now)
+        asked = CostsQuery(GroupBy(told.by), _which(told, book, times), told.since, told.until, now)
         found = _read(book, asked)
         if told.report is not None:
             from handinger_tui.cli.commands.costs.report import write  # noqa: PLC0415 - see above
@@ -156,9 +156,9 @@ def run(told: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _which(told: argparse.Namespace, book: Book, times: Which) -> Which:
+def _which(told: argparse.Namespace, book: CostRows, times: ChargeFilter) -> ChargeFilter:
     """The filters; real money where there is any under them, whenever it was spent."""
-    which = Which(
+    which = ChargeFilter(
         worker_id=_only(book, "worker", told.worker),
         session_id=_only(book, "session", told.session),
         budget=told.budget,
@@ -169,7 +169,7 @@ def _which(told: argparse.Namespace, book: Book, times: Which) -> Which:
     return replace(which, since_ms=times.since_ms, until_ms=times.until_ms, simulated=simulated)
 
 
-def _only(book: Book, what: str, prefix: str | None) -> str | None:
+def _only(book: CostRows, what: str, prefix: str | None) -> str | None:
     """The one worker or session that a prefix names.
 
     Raises:
@@ -187,11 +187,11 @@ def _only(book: Book, what: str, prefix: str | None) -> str | None:
     return found[0]
 
 
-def _read(book: Book, asked: Asked) -> Told:
-    days = book.buckets(By.DAY, asked.which)
-    apart = asked.by not in (By.DAY, By.TURN)
-    groups = book.buckets(asked.by, asked.which) if apart else days if asked.by is By.DAY else []
-    return Told(days, groups, altogether(days, "total"))
+def _read(book: CostRows, asked: CostsQuery) -> CostsResult:
+    days = book.buckets(GroupBy.DAY, asked.which)
+    apart = asked.by not in (GroupBy.DAY, GroupBy.TURN)
+    groups = book.buckets(asked.by, asked.which) if apart else days if asked.by is GroupBy.DAY else []
+    return CostsResult(days, groups, altogether(days, "total"))
 
 
 def _chunks(lines: Iterator[str]) -> Iterator[list[str]]:
@@ -199,7 +199,7 @@ def _chunks(lines: Iterator[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _put_json(book: Book, asked: Asked, found: Told) -> None:
+def _put_json(book: CostRows, asked: CostsQuery, found: CostsResult) -> None:
     from handinger_tui.core.export.spending import (  # noqa: PLC0415 - for JSON alone
         SCHEMA,
         charts_object,
@@ -220,7 +220,7 @@ def _put_json(book: Book, asked: Asked, found: Told) -> None:
         "simulated": asked.simulated,
     }
     tail = {"total": group_object(found.whole), "charts": charts_object(found.days, found.whole)}
-    if asked.by is not By.TURN:
+    if asked.by is not GroupBy.TURN:
         put(dump({**head, "groups": [group_object(bucket) for bucket in found.groups], **tail}))
         return
     from handinger_tui.cli.commands.costs.turn_rows import TurnLines  # noqa: PLC0415 - only turn by turn
@@ -235,13 +235,13 @@ def _put_json(book: Book, asked: Asked, found: Told) -> None:
     put(f"\n],{dump(tail)[1:]}")
 
 
-def _put_csv(book: Book, asked: Asked, found: Told) -> None:
+def _put_csv(book: CostRows, asked: CostsQuery, found: CostsResult) -> None:
     from handinger_tui.core.export.spending import COLUMNS, END, group_object, line  # noqa: PLC0415 - only for CSV  # noqa: PLC0415 - see above
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Lines of CSV end in CR LF on every system, and never in CR CR LF.
         sys.stdout.reconfigure(newline="")
-    if asked.by is not By.TURN:
+    if asked.by is not GroupBy.TURN:
         for record in (COLUMNS, *(group_object(bucket).values() for bucket in found.groups)):
             put(line(record), END)
         return

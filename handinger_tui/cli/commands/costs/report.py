@@ -11,11 +11,11 @@ from handinger_tui.cli.commands.costs.text import heading, remarks
 from handinger_tui.cli.paths import expanded
 from handinger_tui.core.charts import png, report_page, svg
 from handinger_tui.core.errors import HandingerError, SettingsError
-from handinger_tui.core.money.spending import Bucket, By
-from handinger_tui.ledger.cost_rows import Book
+from handinger_tui.core.money.spending import Bucket, GroupBy
+from handinger_tui.ledger.cost_rows import CostRows
 
 if TYPE_CHECKING:
-    from handinger_tui.cli.commands.costs.query import Asked, Told
+    from handinger_tui.cli.commands.costs.query import CostsQuery, CostsResult
 
 SUFFIXES: Final = (".html", ".svg", ".png")
 MOST_ROWS: Final = 500
@@ -43,7 +43,7 @@ def check(name: str, *, force: bool) -> None:
         raise SettingsError(f"{target} exists already; nothing was written.", "Replace it with --force.")
 
 
-def write(name: str, book: Book, asked: Asked, found: Told, *, force: bool = False) -> str:
+def write(name: str, book: CostRows, asked: CostsQuery, found: CostsResult, *, force: bool = False) -> str:
     """Write the report; returns a line that says so.
 
     Raises:
@@ -61,11 +61,11 @@ def write(name: str, book: Book, asked: Asked, found: Told, *, force: bool = Fal
     return f"Report: {target}"
 
 
-def drawn(suffix: str, book: Book, asked: Asked, found: Told) -> bytes:
+def drawn(suffix: str, book: CostRows, asked: CostsQuery, found: CostsResult) -> bytes:
     """The bytes of a report."""
     title = " · ".join([heading(asked), _time(found)])
     if suffix == ".html":
-        groups = book.buckets(By.TURN, asked.which) if asked.by is By.TURN else found.groups
+        groups = book.buckets(GroupBy.TURN, asked.which) if asked.by is GroupBy.TURN else found.groups
         report = report_page.Report(
             heading=title,
             by=str(asked.by),
@@ -82,7 +82,7 @@ def drawn(suffix: str, book: Book, asked: Asked, found: Told) -> bytes:
     return png.picture(scene) if suffix == ".png" else svg.document(scene).encode("utf-8", "replace")
 
 
-def _time(found: Told) -> str:
+def _time(found: CostsResult) -> str:
     days: list[Bucket] = found.days
     if not days:
         return "no turns"

@@ -23,39 +23,38 @@ from handinger_tui.core.formatting import middle_cut, number, plural
 from handinger_tui.core.money.amounts import EXACT, Total, credits_text, credits_words, usd_text
 from handinger_tui.core.money.forecast import WINDOW, daily, forecast, forecast_text
 from handinger_tui.core.money.limits import Limit, Scope, spent_text
-from handinger_tui.core.money.reconciliation import reckon, reckoning_text
-from handinger_tui.core.money.spending import Bucket, By
+from handinger_tui.core.money.reconciliation import reconcile, reconciliation_text
+from handinger_tui.core.money.spending import Bucket, GroupBy
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
-from handinger_tui.ledger.cost_rows import COLUMNS, Book
+from handinger_tui.ledger.cost_rows import COLUMNS, CostRows
 from handinger_tui.ledger.rows import Row, unpack
 
 if TYPE_CHECKING:
-    from handinger_tui.cli.commands.costs.query import Asked, Told
+    from handinger_tui.cli.commands.costs.query import CostsQuery, CostsResult
 
 
-def remarks(book: Book, asked: Asked) -> list[str]:
+def remarks(book: CostRows, asked: CostsQuery) -> list[str]:
     """Those that fit what is asked; each may have two lines."""
     which, told = asked.which, []
-    if asked.by is By.DAY and asked.until is None:
+    if asked.by is GroupBy.DAY and asked.until is None:
         told.append(forecast_line(book, asked))
     session = book.newest_session(which.worker_id) if which.worker_id else None
     if session is not None:
-        told.append(
-            f"Session {session.session_id}, the newest of this worker: {reckoning_text(reckon(session))}"
-        )
+        reconciled = reconciliation_text(reconcile(session))
+        told.append(f"Session {session.session_id}, the newest of this worker: {reconciled}")
     if session is None and which.session_id is not None:
         session = book.session(which.session_id)
     told.append(limits_line(book, asked, session))
     return [text for text in told if text]
 
 
-def forecast_line(book: Book, asked: Asked) -> str:
+def forecast_line(book: CostRows, asked: CostsQuery) -> str:
     """What the month comes to, and how that is known."""
     today = midnight(asked.now.date())
     first = min(midnight(today.date().replace(day=1)), midnight(today.date() - timedelta(days=WINDOW)))
     which = replace(asked.which, since_ms=round(first.timestamp() * 1000), until_ms=None)
-    found = forecast(daily(book.buckets(By.DAY, which)), today.date(), _share_of(asked.now, today))
+    found = forecast(daily(book.buckets(GroupBy.DAY, which)), today.date(), _share_of(asked.now, today))
     text = forecast_text(found)
     return text if text == found.method else f"Forecast: {text}.\n{found.method}"
 
@@ -65,7 +64,7 @@ def _share_of(now: datetime, today: datetime) -> Decimal:
     return Decimal(int((now - today).total_seconds())) / Decimal(int((tomorrow - today).total_seconds()))
 
 
-def limits_line(book: Book, asked: Asked, session: Session | None) -> str:
+def limits_line(book: CostRows, asked: CostsQuery, session: Session | None) -> str:
     """The limit of the day, and those of the session or worker that is asked for; "" where there is none."""
     scopes = {Scope.DAY}
     scopes |= {Scope.SESSION} if asked.which.session_id else set()
@@ -92,7 +91,7 @@ PAGE: Final = 500
 """Turns that share one set of widths."""
 
 
-def put_turns(book: Book, asked: Asked, whole: Bucket, width: int) -> None:
+def put_turns(book: CostRows, asked: CostsQuery, whole: Bucket, width: int) -> None:
     """A table of turns, and their total. A turn that was not known to its end wears "+"."""
     titles = book.titles()
     rows = (dict(zip(COLUMNS, row, strict=True)) for row in book.rows(asked.which))
@@ -154,14 +153,14 @@ _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 _LEAST_BAR: Final = 10
 
 
-def put_text(book: Book, asked: Asked, found: Told) -> None:
+def put_text(book: CostRows, asked: CostsQuery, found: CostsResult) -> None:
     """Print everything that is told about `asked`."""
     if not found.whole.turns:
         put(_nothing(asked))
         return
     width = columns()
     put(heading(asked) + (f"\n{SIMULATED}" if asked.simulated else "") + "\n")
-    if asked.by is By.TURN:
+    if asked.by is GroupBy.TURN:
         from handinger_tui.cli.commands.costs.text import put_turns  # noqa: PLC0415 - only turn by turn
 
         put_turns(book, asked, found.whole, width)
@@ -182,7 +181,7 @@ def columns() -> int:
     return max(30, shutil.get_terminal_size((80, 24)).columns) if sys.stdout.isatty() else 80
 
 
-def heading(asked: Asked) -> str:
+def heading(asked: CostsQuery) -> str:
     """The first line: "Costs by day · since 7d · worker wrk_1"."""
     which = asked.which
     pieces = [
@@ -197,7 +196,7 @@ def heading(asked: Asked) -> str:
     return " · ".join(clean_line(piece) for piece in pieces if piece)
 
 
-def _nothing(asked: Asked) -> str:
+def _nothing(asked: CostsQuery) -> str:
     filtered = any(
         (asked.since, asked.until, asked.which.worker_id, asked.which.session_id, asked.which.budget)
     )
@@ -208,7 +207,7 @@ def _nothing(asked: Asked) -> str:
 
 
 # -- the table ---------------------------------------------------------------------------
-def table(groups: Sequence[Bucket], whole: Bucket, by: By, width: int) -> str:
+def table(groups: Sequence[Bucket], whole: Bucket, by: GroupBy, width: int) -> str:
     """One line per group and one for all, with bars beside them, or below where there is no room."""
     most = max((bucket.usd.known or Decimal(0) for bucket in groups), default=Decimal(0))
     titled = [f"{key_of(bucket)}  {clean_line(bucket.title)}".rstrip() for bucket in groups]
@@ -228,7 +227,7 @@ def table(groups: Sequence[Bucket], whole: Bucket, by: By, width: int) -> str:
     return "\n".join([*lines, "", *(line.rstrip() for line in drawn)])
 
 
-def _columns(names: Sequence[str], groups: Sequence[Bucket], whole: Bucket, by: By) -> list[Column]:
+def _columns(names: Sequence[str], groups: Sequence[Bucket], whole: Bucket, by: GroupBy) -> list[Column]:
     every = [*groups, whole]
     return [
         Column(str(by), [*names, "total"], left=True),

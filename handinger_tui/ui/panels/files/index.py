@@ -14,7 +14,7 @@ from handinger_tui.core.turns.turn import FilePart, Turn
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class DownloadState:
     """Bytes so far, and in all where that is known."""
 
     got: int = 0
@@ -28,21 +28,21 @@ class Way:
         return f"saving {size(self.got)}" if self.got else "saving …"
 
 
-class Fates:
+class Downloads:
     """By address: files of one session or of many."""
 
     def __init__(self) -> None:
-        self._ways: dict[str, Way] = {}
+        self._ways: dict[str, DownloadState] = {}
         self._paths: dict[str, str] = {}
         self._sizes: dict[str, int] = {}
 
     def begin(self, part: FilePart) -> None:
         """Its download began."""
-        self._ways[part.url] = Way(0, part.size)
+        self._ways[part.url] = DownloadState(0, part.size)
 
     def move(self, part: FilePart, got: int, total: int | None) -> None:
         """Its download went on."""
-        self._ways[part.url] = Way(got, total if total is not None else part.size)
+        self._ways[part.url] = DownloadState(got, total if total is not None else part.size)
 
     def end(self, part: FilePart, path: str | None) -> None:
         """It lies at `path` now; None: it failed, and an earlier copy stays known."""
@@ -52,7 +52,7 @@ class Fates:
             if way is not None and way.got:
                 self._sizes[part.url] = way.got
 
-    def way(self, part: FilePart) -> Way | None:
+    def way(self, part: FilePart) -> DownloadState | None:
         """How far it is; None when it is not on its way."""
         return self._ways.get(part.url)
 

@@ -15,26 +15,26 @@ from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FilePart, Turn
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.panels.files.index import Fates, FileIndex, Listed
+from handinger_tui.ui.panels.files.index import Downloads, FileIndex, Listed
 from handinger_tui.ui.panels.list_panel import (
     FAINT,
     MARK,
     STRONG,
     Items,
-    Listing,
+    ListPanel,
     one_line,
     turn_in_view,
     with_right,
 )
 from handinger_tui.ui.panels.messages import CopyFile, OpenFile, PreviewFile, SaveFiles, SaveInto
 from handinger_tui.ui.panels.panel import PanelEntry
-from handinger_tui.ui.panels.usage.totals import Key, Memo
+from handinger_tui.ui.panels.usage.totals import Key, TurnMemo
 
 GOOD: Final = ".panel--good"
 _ON_ONE: Final = ("preview", "save", "save_into", "open", "copy")
 
 
-class FilesPanel(Listing[Listed]):
+class FilesPanel(ListPanel[Listed]):
     """Files with kind, size and turn. Everything is asked of the screen, which tells back with `mark_…`."""
 
     name_of_panel = "files"
@@ -45,8 +45,8 @@ class FilesPanel(Listing[Listed]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._files = Memo(_key, FileIndex())
-        self._fates = Fates()
+        self._files = TurnMemo(_key, FileIndex())
+        self._fates = Downloads()
 
     def select(self, session: Session) -> Items[Listed]:
         """Every file of the session, and whose files are new."""

@@ -26,7 +26,7 @@ class Facts:
     marks: tuple[str, ...]
 
 
-class FactBook:
+class SourceFactCache:
     """The facts of each source, made once: judging thousands of addresses takes longer than a paint may."""
 
     def __init__(self) -> None:

@@ -14,11 +14,11 @@ from handinger_tui.core.evidence.citations import Mention, MentionIndex, Mention
 from handinger_tui.core.evidence.sources_and_files import Source, SourceIndex, source_key
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.panels.list_panel import Items, Listing, turn_in_view
+from handinger_tui.ui.panels.list_panel import Items, ListPanel, turn_in_view
 from handinger_tui.ui.panels.messages import CopyLink, OpenLink
 from handinger_tui.ui.panels.panel import PanelEntry
 from handinger_tui.ui.panels.sources.facts import (
-    FactBook,
+    SourceFactCache,
     SourceItems,
     grouped_by_host,
     grouped_by_turn,
@@ -66,7 +66,7 @@ AT_ONCE: Final = 200
 """New sources that are judged in one go: about 10 ms."""
 
 
-class SourcesList(Listing[Source]):
+class SourcesList(ListPanel[Source]):
     """Numbered sources in groups, under turns or hosts."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"sources--group", "sources--odd"}
@@ -79,7 +79,7 @@ class SourcesList(Listing[Source]):
         super().__init__()
         self._session: Session | None = None
         self._hosts = False
-        self._index, self._heard, self._facts = SourceIndex(), MentionIndex(), FactBook()
+        self._index, self._heard, self._facts = SourceIndex(), MentionIndex(), SourceFactCache()
         self._sources: tuple[Source, ...] | None = None
         self._laid = SourceItems()
         self._walk: tuple[int, int] | None = None

@@ -18,7 +18,7 @@ from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.panels.panel import Panel, PanelEntry
 from handinger_tui.ui.panels.usage.limits import gauge_words
 from handinger_tui.ui.panels.usage.lines import BLANK, gap_text, usage_lines
-from handinger_tui.ui.panels.usage.totals import CATEGORIES, Key, Memo, Tally
+from handinger_tui.ui.panels.usage.totals import CATEGORIES, Key, TurnMemo, WorkerTotals
 from handinger_tui.ui.panels.usage.view import Figure, UsageView, usage_view
 
 
@@ -46,8 +46,8 @@ class UsagePanel(Panel[UsageView]):
         super().__init__()
         self.tooltip = "Figures come from the service. What it did not report is never shown as zero."
         self._zone = zone
-        self.tally = Tally()
-        self._view = Memo(_key, lambda session: usage_view(session, self.tally))
+        self.tally = WorkerTotals()
+        self._view = TurnMemo(_key, lambda session: usage_view(session, self.tally))
         self._gauges: tuple[Gauge, ...] = ()
         self._now_ms: int | None = None
         self._lines: list[Content] = []
@@ -100,7 +100,7 @@ def compact_line(
     gauges: Sequence[Gauge] = (),
     room: int | None = None,
     most: int | None = None,
-    tally: Tally | None = None,
+    tally: WorkerTotals | None = None,
 ) -> str:
     """One line for narrow screens: "turn $0.0123 · 8 credits · worker $0.05+ (2 turns not reported)".
 

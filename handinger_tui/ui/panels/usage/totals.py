@@ -26,7 +26,7 @@ Value = TypeVar("Value")
 Key = tuple[object, ...]
 
 
-class Memo(Generic[Value]):
+class TurnMemo(Generic[Value]):
     """Calls `compute(session)` only when the `key` of some turn differs from last time.
 
     Turns that are the same objects keep their keys unasked, so that a long session
@@ -190,7 +190,7 @@ _KEPT: Final = 2
 """Turns up to the one in view that are looked at each time: the next one's look tells what one took."""
 
 
-class Tally:
+class WorkerTotals:
     """Adds up turns that mostly are the same objects as at the last call: one more costs one turn."""
 
     def __init__(self, index: MoneyIndex | None = None) -> None:

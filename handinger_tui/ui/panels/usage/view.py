@@ -19,7 +19,7 @@ from handinger_tui.ui.panels.usage.totals import (
     Pace,
     Sum,
     Sums,
-    Tally,
+    WorkerTotals,
     pace,
     pace_of,
     unfinished,
@@ -114,7 +114,7 @@ class UsageView:
         return pace_of(taken, _decimal(cost), _decimal(credit))
 
 
-def usage_view(session: Session, tally: Tally | None = None) -> UsageView:
+def usage_view(session: Session, tally: WorkerTotals | None = None) -> UsageView:
     """Select from a session. Turns that are still queued have used nothing and do not count.
 
     `tally`: kept by who asks again and again, as a long session has many turns that stay as they are.
@@ -124,7 +124,7 @@ def usage_view(session: Session, tally: Tally | None = None) -> UsageView:
         return UsageView()
     turns = [own for own in session.turns if own.status is not TurnStatus.QUEUED or own is turn]
     at = next(at for at in reversed(range(len(turns))) if turns[at] is turn)
-    tally = Tally() if tally is None else tally
+    tally = WorkerTotals() if tally is None else tally
     money, sums = tally(turns, at)
     # What others started began before we knew of it.
     ours = turn.live and turn.order.trigger is not Trigger.ELSEWHERE

@@ -19,13 +19,13 @@ from handinger_tui.core.turns.turn import (
     CustomPart,
     DataPart,
     FilePart,
-    Order,
     ReasoningPart,
     SourcePart,
     StepPart,
     TextPart,
     ToolPart,
     ToolState,
+    TurnRequest,
 )
 from handinger_tui.ui.transcript.markdown.code import code_rows, coloured_lines
 from handinger_tui.ui.transcript.markdown.document import render
@@ -204,7 +204,7 @@ def replaced_rows(note: Replaced, look: Look) -> list[Row]:
 PROMPT_MARK: Final = "❯ "
 
 
-def prompt_rows(order: Order, _look: Look) -> list[Row]:
+def prompt_rows(order: TurnRequest, _look: Look) -> list[Row]:
     """The prompt, and under it the files that went along."""
     mark, rest = styled(PROMPT_MARK, "prompt-mark"), INDENT
     rows = [
@@ -301,7 +301,7 @@ PART_ROWS: Final[Mapping[type, RowsOf]] = MappingProxyType(
 )
 SLOT_ROWS: Final[Mapping[type, RowsOf]] = MappingProxyType(
     {
-        Order: prompt_rows,
+        TurnRequest: prompt_rows,
         Sources: sources_rows,
         Structured: structured_rows,
         Replaced: replaced_rows,
@@ -335,7 +335,7 @@ def _value_of(slot: DataPart | CustomPart | Structured) -> object:
 
 def source_of(slot: Slot) -> str:
     """What copying a slot gives: Markdown for answers, JSON for data, "" for decoration."""
-    if isinstance(slot, Order):
+    if isinstance(slot, TurnRequest):
         return slot.prompt
     if isinstance(slot, TextPart | ReasoningPart):
         return slot.text

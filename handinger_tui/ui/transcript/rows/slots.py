@@ -9,12 +9,12 @@ from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.turns.turn import (
     FilePart,
-    Order,
     Part,
     Retry,
     SourcePart,
     StepPart,
     Turn,
+    TurnRequest,
     TurnStatus,
 )
 
@@ -68,7 +68,7 @@ class Receipt(NamedTuple):
     text: str
 
 
-Slot = Order | Part | Progress | Sources | Structured | Replaced | Skipped | Ending | Receipt
+Slot = TurnRequest | Part | Progress | Sources | Structured | Replaced | Skipped | Ending | Receipt
 
 SHOWN_AS_ERROR: Final = frozenset(
     {
