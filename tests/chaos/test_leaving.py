@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +139,21 @@ def test_a_cut_turn_of_another_session_is_settled_too(place: Place) -> None:
     ran = place.run(world, "-p", "a new worker", "--json")
     assert ran.code == 0, ran.err
     assert place.rows("SELECT status FROM turns WHERE prompt = 'first'") == [("completed",)]
+
+
+def test_a_signal_while_another_process_holds_the_history_ends_the_run(place: Place) -> None:
+    world = place.server.begin(scenario("continue"))
+    place.run(world, "-p", "first", "-w", world.worker_id, "--json")
+    posts = world.posts
+    with closing(sqlite3.connect(place.database, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        process = place.start(world, "-p", "second", "-w", world.worker_id, "--json")
+        assert process.stderr is not None
+        assert "Waiting for the history" in process.stderr.readline()
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        ran = ended(process)
+        assert time.monotonic() - begun < 5
+        other.execute("ROLLBACK")
+    assert (ran.code, ran.result["status"], world.posts) == (130, "not_sent", posts)
+    assert (ran.result["draft"], len(ran.out.splitlines())) == ("second", 1)
