@@ -20,7 +20,7 @@ from tests.ui.emulator import EmulatedDriver, driver_of
 class Desk(DiffApp):
     """A box for text under a line that says how long it is."""
 
-    CSS = "FoldingArea { height: auto; }"
+    CSS = "PastedTextArea { height: auto; }"
 
     def __init__(self) -> None:
         super().__init__()
