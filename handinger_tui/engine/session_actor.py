@@ -230,7 +230,8 @@ class SessionActor:
         """Nothing that was sent until now starts without another word of the person."""
         self._stops += 1
         self._stopped_by = hold
-        if self.queue and self.hold is None:
+        # A detach is the only hold that coming back ends: a stronger reason takes its place.
+        if self.queue and (self.hold is None or self.hold.reason is HoldReason.DETACHED):
             self.hold = hold
 
     async def settled(self) -> Session:
@@ -379,7 +380,7 @@ class SessionActor:
         turn_id = self.queue[0]
         try:
             if was_overtaken(self.session, turn_id):
-                await self._place_last(turn_id)
+                await self._place_last(*self.queue)
             # A turn restored after a crash may hold the reading that was taken before its request.
             frames = await self._log.frames(turn_id)
         except LedgerError as problem:
@@ -513,13 +514,7 @@ class SessionActor:
 
     # -- after a crash -----------------------------------------------------------------------
     async def _recover(self, orders: list[TurnRequest], *, watch: bool) -> list[str]:
-        # Some may have been taken up, sent or withdrawn here since the history was asked.
-        open_here = {turn.turn_id for turn in self.session.turns if turn.live}
-        orders = [
-            order
-            for order in orders
-            if order.turn_id in open_here and order.turn_id not in {*self._stored, *self.queue}
-        ]
+        orders = await self._still_open(orders)
         frames = {order.turn_id: await self._log.frames(order.turn_id) for order in orders}
         left = [order for order in orders if may_have_left(order, frames[order.turn_id])]
         for order in orders:
@@ -538,6 +533,18 @@ class SessionActor:
         if left and watch:
             await self._watch_newest([order.turn_id for order in left])
         return [order.turn_id for order in left]
+
+    async def _still_open(self, orders: list[TurnRequest]) -> list[TurnRequest]:
+        """Those of the turns that nobody has taken up, and that have not ended by their frames.
+
+        One that has ended was only not closed, or it was withdrawn here since the history was asked.
+        """
+        ours = {*self._stored, *self.queue}
+        left = [order for order in orders if order.turn_id not in ours]
+        open_here = {turn.turn_id for turn in self.session.turns if turn.live}
+        self._unclosed |= {order.turn_id for order in left if order.turn_id not in open_here}
+        await self._close_ended()
+        return [order for order in left if order.turn_id in open_here]
 
     async def _watch_newest(self, left: list[str]) -> None:
         """Only one turn is watched at a time; its readings settle the others."""

@@ -171,3 +171,12 @@ async def test_a_turn_of_somebody_else_whose_frames_were_lost_is_no_draft_of_our
     turn = (await engine.settled("ses_a")).turns[0]
     assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "theirs")
     assert api.posts == []
+
+
+async def test_a_turn_that_ended_but_was_not_closed_is_closed_without_a_request() -> None:
+    settled = note(2, Marker.SETTLED, status="completed", recovered=False, fault=None)
+    log, api = crashed(SENDING, OPENED, settled), FakeApi(workers=[worker()])
+    engine = engine_on(log, api)
+    await engine.recover()
+    turn = (await engine.settled("ses_a")).turns[0]
+    assert (turn.status, log.closed, api.reads) == (TurnStatus.COMPLETED, ["turn_a"], 0)
