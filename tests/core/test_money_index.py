@@ -106,10 +106,11 @@ def growing(count: int) -> Iterator[tuple[Turn, ...]]:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The places of the turns of which it was worked out what they took."""
     places: list[int] = []
+    money_at = attribution.money_at
 
     def counting(turns: Sequence[Turn], at: int, reading: Reading) -> TurnMoney:
         places.append(at)
-        return attribution.money_at(turns, at, reading)
+        return money_at(turns, at, reading)
 
     monkeypatch.setattr("handinger_tui.core.money.attribution.money_at", counting)
     return places

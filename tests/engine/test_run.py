@@ -65,7 +65,7 @@ async def test_a_long_worker_is_parsed_where_it_arrives_and_nowhere_again(
         lengths.append(len(text))
         return parse_exact(text)
 
-    for at in ("core.fold", "engine.run", "core.snapshot"):
+    for at in ("core.turns.fold", "engine.turn_run", "core.stream.worker_snapshot"):
         monkeypatch.setattr(f"handinger_tui.{at}.parse_exact", reading, raising=False)
     api.starts, api.reads = [says("hi")], 0
     turn = await _only(box)
