@@ -238,7 +238,7 @@ class Transport:
             ApiError: also for every status outside 2xx.
         """
         client = (await self._ready(url)).posting
-        headers = {"Transport": "close", **headers}
+        headers = {"Connection": "close", **headers}
         async with self._exchange(
             client, method, url, headers, content, first_byte, dials=1 + REDIALS, departed=departed
         ) as response:

@@ -120,12 +120,12 @@ def loaded_after(statements: str) -> list[str]:
 
 
 UNTIL_THE_EARLY_FRAME = """
-from handinger_tui.cli import early, main
+from handinger_tui.cli import early_prompt, main
 
 def begin(**_):
     raise SystemExit
 
-early.begin = begin
+early_prompt.begin = begin
 try:
     main.main(TYPED)
 except SystemExit:

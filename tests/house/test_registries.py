@@ -29,9 +29,9 @@ REGISTRIES = (
 
 
 def modules_of(folder: str) -> list[ModuleType]:
-    """The modules in a folder, imported."""
+    """The modules in a folder and in the folders below it, imported."""
     package = importlib.import_module(folder)
-    names = [found.name for found in pkgutil.iter_modules(package.__path__, folder + ".")]
+    names = [found.name for found in pkgutil.walk_packages(package.__path__, folder + ".")]
     return [importlib.import_module(name) for name in names]
 
 

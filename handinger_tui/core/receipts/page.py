@@ -111,7 +111,7 @@ def _cost(facts: Facts) -> list[Row]:
         _budget(facts),
     ]
     if facts.usual is not None:
-        rows.append(Row("TypicalCost", typical_cost_text(facts.usual)))
+        rows.append(Row("Usual", typical_cost_text(facts.usual)))
     if facts.simulated:
         rows.append(Row("Money", "simulated", "the local worker's pretend money"))
     return rows
