@@ -1,6 +1,6 @@
 """The request body of a turn.
 
-It is no pydantic model, since pydantic takes 10 MB and our own values need no validation.
+It is not a pydantic model, since pydantic takes 10 MB and our own values need no validation.
 Only `api.schedules` uses pydantic; it is loaded when needed.
 """
 

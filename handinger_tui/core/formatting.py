@@ -50,8 +50,8 @@ def middle_cut(text: str, cells: int) -> str:
     """
     if len(text) <= cells or not text.isascii():
         return text
-    shown = max(0, cells - 1)
-    return f"{text[: shown // 2]}…{text[len(text) - (shown - shown // 2) :]}"
+    kept_cells = max(0, cells - 1)
+    return f"{text[: kept_cells // 2]}…{text[len(text) - (kept_cells - kept_cells // 2) :]}"
 
 
 def plural(value: int, one: str, many: str | None = None) -> str:

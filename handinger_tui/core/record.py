@@ -101,10 +101,10 @@ else:
         return type(cls)(cls.__name__, cls.__bases__, namespace)
 
     def _comparison_methods(members, *, frozen, order):
-        shown = [member.name for member in members if member.repr]
-        compared = [member.name for member in members if member.compare]
+        repr_names = [member.name for member in members if member.repr]
+        compare_names = [member.name for member in members if member.compare]
         # With one name attrgetter returns no tuple, so the first name is repeated; with none it fails.
-        values = attrgetter(*compared, *compared[:1]) if compared else lambda _self: ()
+        values = attrgetter(*compare_names, *compare_names[:1]) if compare_names else lambda _self: ()
 
         def equal(self, other):
             return values(self) == values(other) if other.__class__ is self.__class__ else NotImplemented
@@ -113,7 +113,7 @@ else:
             return hash(values(self))
 
         def represent(self):
-            members = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+            members = ", ".join(f"{name}={getattr(self, name)!r}" for name in repr_names)
             return f"{self.__class__.__qualname__}({members})"
 
         def ordered(compare):

@@ -78,4 +78,4 @@ def decode_data_url(url: str, limit: int) -> tuple[bytes, str]:
             raise errors.unsafe_url("its data is no valid base64") from None
     if len(content) > limit:
         raise errors.file_too_large(limit)
-    return content, media_type.strip().lower() or "text/is_unencoded"
+    return content, media_type.strip().lower() or "text/plain"

@@ -138,12 +138,12 @@ def context(text: str, start: int) -> str:
 
 
 def _limit_marks(match: re.Match[str]) -> str:
-    kept, marks = [], 0
+    characters, marks = [], 0
     for character in match[0]:
         marks = marks + 1 if unicodedata.category(character).startswith("M") else 0
         if marks <= MARKS:
-            kept.append(character)
-    return "".join(kept)
+            characters.append(character)
+    return "".join(characters)
 
 
 _LOOK_ALIKES: Final = str.maketrans(
@@ -296,8 +296,8 @@ _BRACKETS: Final = late(r"(?:[^@\[\]]*@)?(?:[^\[\]]*|\[[0-9A-Fa-f:.]+\](?::[0-9]
 _ODD_NUMBER: Final = late(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
 
 
-def judge_link(url: str, shown: str | None = None) -> Link:
-    """Judge a link. `shown` is its visible text, where it differs from the URL."""
+def judge_link(url: str, link_text: str | None = None) -> Link:
+    """Judge a link. `link_text` is its visible text, if it has one."""
     if problem := _malformed(url):
         return Link(clean_line(url, 200), Verdict.REFUSE, reason=problem)
     try:
@@ -309,14 +309,14 @@ def judge_link(url: str, shown: str | None = None) -> Link:
     if scheme not in _SCHEMES:
         return Link(url, Verdict.REFUSE, reason=f"{scheme or 'relative'} addresses are not opened")
     if scheme == "mailto":
-        return _judge_mail(url, shown)
+        return _judge_mail(url, link_text)
     if not host:
         return Link(url, Verdict.REFUSE, reason="it names no host")
     ascii_host = to_ascii(host)
     if ascii_host is None or not _is_host(ascii_host) or not _BRACKETS.fullmatch(parts.netloc):
         return Link(url, Verdict.REFUSE, reason="its host is no valid name")
-    odd = _odd_host(ascii_host, parts.netloc, userinfo=userinfo) or _disguised(url, ascii_host, shown)
-    return Link(url, Verdict.ASK if odd else Verdict.OPEN, ascii_host, odd)
+    warning = _odd_host(ascii_host, parts.netloc, userinfo=userinfo) or _disguised(url, ascii_host, link_text)
+    return Link(url, Verdict.ASK if warning else Verdict.OPEN, ascii_host, warning)
 
 
 def _malformed(url: str) -> str:
@@ -328,12 +328,12 @@ def _malformed(url: str) -> str:
     return ""
 
 
-def _judge_mail(url: str, shown: str | None) -> Link:
+def _judge_mail(url: str, link_text: str | None) -> Link:
     parts = urlsplit(url)
     if problem := trouble_in_mail(parts.path, parts.query):
         return Link(url, Verdict.REFUSE, reason=problem)
     to = clean_line(unquote(parts.path), 120)
-    other = contradicted(shown, to.rpartition("@")[2].lower()) if shown else None
+    other = contradicted(link_text, to.rpartition("@")[2].lower()) if link_text else None
     contradiction = "" if other is None else f"; the text says {other}, it goes to {to or 'nobody yet'}"
     return Link(url, Verdict.ASK, reason=f"it starts an e-mail{contradiction}")
 
@@ -354,24 +354,24 @@ MAX_SHOWN_URL: Final = 200
 """Characters of an address above which its link text no longer describes it."""
 
 
-def _disguised(url: str, host: str, shown: str | None) -> str:
+def _disguised(url: str, host: str, link_text: str | None) -> str:
     """How the link text misleads or hides most of the address; "" where it does not."""
-    if not shown:
+    if not link_text:
         return ""
-    if (other := contradicted(shown, host)) is not None:
+    if (other := contradicted(link_text, host)) is not None:
         return f"the text says {other}, the link leads to {host}"
     hides_much = len(url) > MAX_SHOWN_URL or len(urlsplit(url).query) > MAX_QUERY
     return (
         "the text does not show all of the address"
-        if hides_much and not _shows(clean_line(shown), url)
+        if hides_much and not _shows(clean_line(link_text), url)
         else ""
     )
 
 
-def _shows(shown: str, url: str) -> bool:
+def _shows(link_text: str, url: str) -> bool:
     """Whether the text is the address itself, compared decoded; the scheme may be missing, as in Markdown."""
     decoded = unquote(url)
-    return unquote(shown) in (decoded, decoded.partition("://")[2])
+    return unquote(link_text) in (decoded, decoded.partition("://")[2])
 
 
 def named_hosts(text: str) -> tuple[str, ...]:

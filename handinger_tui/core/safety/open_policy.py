@@ -46,7 +46,7 @@ _PROGRAM_START: Final = late(
 
 @dataclass(frozen=True, slots=True)
 class Openable:
-    """What may be done with a file. `reason` is a text for people, "" for OPEN."""
+    """What may be done with a file. `reason` explains it to people; "" for OPEN."""
 
     verdict: Verdict
     reason: str = ""

@@ -255,7 +255,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Aborted:
-    """The run was cancelled on the server."""
+    """The run was canceled on the server."""
 
     reason: str | None = None
 

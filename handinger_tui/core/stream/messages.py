@@ -66,18 +66,18 @@ LEFT_OUT: Final = "handinger_tui_left_out"
 """Field of a user message as we store it: how many earlier messages had the same text."""
 
 
-def left_out(message: JsonObject) -> int:
+def count_left_out(message: JsonObject) -> int:
     """How many equal earlier messages a stored message stands for, not counting itself."""
     equal_messages = count(message.get(LEFT_OUT))
     return equal_messages or 0
 
 
-def asks(message: JsonObject, prompt: str) -> bool:
+def has_prompt(message: JsonObject, prompt: str) -> bool:
     """Whether this is a user message with that prompt."""
-    return bool(asking((message,), prompt))
+    return bool(find_prompt((message,), prompt))
 
 
-def asking(messages: Sequence[JsonObject], prompt: str) -> list[int]:
+def find_prompt(messages: Sequence[JsonObject], prompt: str) -> list[int]:
     """The positions of the user messages with that prompt."""
     normalized = asked_as(prompt)
     users = ((at, message) for at, message in enumerate(messages) if message.get("role") == "user")

@@ -80,8 +80,8 @@ class _Numbers:
 
     def falls_below(self, earlier: Self) -> bool:
         """Whether any member known in both is smaller than in `earlier`."""
-        before, now = earlier.known(), self.known()
-        return any(now[name] < before[name] for name in before.keys() & now.keys())
+        old, new = earlier.known(), self.known()
+        return any(new[name] < old[name] for name in old.keys() & new.keys())
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,8 @@ class Costs(_Numbers):
     def total(self) -> Decimal | None:
         """The sum of all four; None unless all four are known."""
         parts = (self.model_usd, self.tool_usd, self.sandbox_usd, self.internal_usd)
-        known = [part for part in parts if part is not None]
-        return sum(known, Decimal(0)) if len(known) == len(parts) else None
+        reported = [part for part in parts if part is not None]
+        return sum(reported, Decimal(0)) if len(reported) == len(parts) else None
 
 
 NO_USAGE: Final = Usage()

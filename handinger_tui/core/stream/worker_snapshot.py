@@ -147,9 +147,9 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
 ANOTHER_WORKER: Final = "The service answered for another worker than the one asked for; that was not used."
 
 
-def names_another(named: str | None, asked: str | None) -> bool:
-    """Whether an answer names another worker than the one asked for. An answer without an id does not."""
-    return named is not None and asked is not None and named != asked
+def names_another(worker_id: str | None, expected: str | None) -> bool:
+    """Whether an answer names another worker than the expected one. An answer without an id does not."""
+    return worker_id is not None and expected is not None and worker_id != expected
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from handinger_tui.core.jsontext import as_object
 from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream import events as ev
-from handinger_tui.core.stream.messages import asks, id_of, parts_of, role_of
+from handinger_tui.core.stream.messages import has_prompt, id_of, parts_of, role_of
 from handinger_tui.core.turns.reducer import call_key, find_call, insert, push
 from handinger_tui.core.turns.turn import Part, ReasoningPart, TextPart, Turn, TurnRequest
 
@@ -111,7 +111,7 @@ class MessageMatcher:
     def _take_user_message(self, turn: Turn, message: ev.JsonObject) -> Turn:
         self._users += 1
         self._stored_last = False
-        if not self._order.prompt or asks(message, self._order.prompt):
+        if not self._order.prompt or has_prompt(message, self._order.prompt):
             self._matching_users += 1
             if self._matching_users > (self._order.seen_before or 0):
                 if self._is_ours and self._order.seen_before is not None:

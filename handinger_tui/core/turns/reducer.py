@@ -485,7 +485,7 @@ def _end(turn: Turn, event: ev.Finished | ev.Aborted | ev.Failed | ev.StreamDone
                 metadata=merge(turn.metadata, event.metadata),
             )
         case ev.Aborted():
-            # A complete answer cannot be cancelled any more.
+            # A complete answer cannot be canceled any more.
             return turn if ended_well(turn) else _aborted(turn, event)
         case ev.Failed():
             return _failed(turn, event)

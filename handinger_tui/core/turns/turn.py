@@ -133,7 +133,7 @@ class ReasoningPart:
 
     @property
     def text(self) -> str:
-        """The whole text."""
+        """The whole reasoning text."""
         return str(self.body)
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from handinger_tui.core.jsontext import Json, dump
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.replacing import replace
-from handinger_tui.core.stream.messages import LEFT_OUT, asking, id_of, left_out, parts_of, role_of
+from handinger_tui.core.stream.messages import LEFT_OUT, count_left_out, find_prompt, id_of, parts_of, role_of
 from handinger_tui.core.stream.worker_snapshot import JsonObject, Snapshot, WorkerBody, worker_in
 from handinger_tui.core.turns.rope import Rope
 from handinger_tui.core.turns.turn import Part, ReasoningPart, StepPart, TextPart, Turn, TurnRequest
@@ -46,7 +46,7 @@ CANNOT_TELL: Final = Answer(None)
 
 def times_asked(snapshot: Snapshot, prompt: str) -> int:
     """How many user messages of the worker have this prompt."""
-    return len(asking(snapshot.messages, prompt))
+    return len(find_prompt(snapshot.messages, prompt))
 
 
 def answer_to(order: TurnRequest, snapshot: Snapshot) -> Answer:
@@ -60,12 +60,12 @@ def answer_to(order: TurnRequest, snapshot: Snapshot) -> Answer:
         return CANNOT_TELL
     if not order.prompt:
         return _answer_after(snapshot, last)
-    ours = asking(snapshot.messages, order.prompt)
+    ours = find_prompt(snapshot.messages, order.prompt)
     if not ours:
         return Answer(False)
     if order.seen_before is None:
         return _answer_after(snapshot, ours[-1])
-    index = order.seen_before - left_out(snapshot.messages[ours[0]])
+    index = order.seen_before - count_left_out(snapshot.messages[ours[0]])
     return _answer_after(snapshot, ours[index]) if 0 <= index < len(ours) else Answer(False)
 
 
@@ -219,7 +219,7 @@ def _has_moved(turn: Turn) -> bool:
 def with_snapshot(turn: Turn, snapshot: Snapshot) -> Turn:
     """The turn with the snapshot, merged with the turn's earlier snapshot (see `_merged`).
 
-    The worker that was asked stays the turn's worker, whatever id an answer carries.
+    The worker that the request was sent to stays the turn's worker, whatever id the answer has.
     """
     old = turn.snapshot
     merged = snapshot if old is None else _merged(old, snapshot)
