@@ -85,7 +85,7 @@ class Fold:
         previous = self._previous
         if previous is None or self._answer.finished:
             return self._frozen_answer()
-        if self._matcher.touched and answer_size(self._answer) >= answer_size(previous):
+        if self._matcher.has_content and answer_size(self._answer) >= answer_size(previous):
             return self._frozen_answer()
         return with_answer_of(self._answer, previous)
 
@@ -187,9 +187,9 @@ class Fold:
             self._flush_deltas()
             self._set_dialect(self._decoder)
         # The answer to our own POST is ours, whatever history it repeats first.
-        if self._matcher.foreign and self._via is not StreamRoute.POST:
+        if self._matcher.lacks_our_turn and self._via is not StreamRoute.POST:
             self._answer = without_answer(self._answer)
-        elif clean and self._matcher.stored_whole(self._answer):
+        elif clean and self._matcher.ends_with_complete_answer(self._answer):
             self._answer = replace(self._answer, finished=True)
         self._answer, self._previous, self._decoder = self.turn, None, None
 
@@ -298,23 +298,23 @@ class Fold:
             self._tap(event)
         if isinstance(event, ev.MessageStored):
             self._freeze_answer()
-            self._answer = self._matcher.stored(self._answer, event.message)
+            self._answer = self._matcher.take_stored(self._answer, event.message)
         elif isinstance(event, ev.MessageStarted):
             self._start_message(event)
         elif isinstance(event, ev.WorkerRead):
             self._freeze_answer()
-            self._matcher.touch()
+            self._matcher.mark_content()
             self._answer = read_stream_snapshot(self._answer, event.snapshot)
-        elif not self._matcher.is_foreign_message:
+        elif not self._matcher.is_past_our_turn:
             self._advance(event)
 
     def _buffer_delta(self, event: ev.TextGrew | ev.ReasoningGrew) -> None:
         """Buffer a text delta. An answer has thousands; joined first, they change the turn only once."""
-        if self._matcher.is_foreign_message:
+        if self._matcher.is_past_our_turn:
             return
         if self._pending_deltas and (type(event) is not self._pending_type or event.key != self._pending_key):
             self._flush_deltas()
-        self._matcher.touch()
+        self._matcher.mark_content()
         self._pending_type, self._pending_key = type(event), event.key
         self._pending_deltas.append(event.delta)
 
@@ -332,8 +332,8 @@ class Fold:
 
     def _start_message(self, event: ev.MessageStarted) -> None:
         self._has_message_start = True
-        turn = self._matcher.started(self._answer, event)
-        if self._matcher.is_foreign_message:
+        turn = self._matcher.prepare_start(self._answer, event)
+        if self._matcher.is_past_our_turn:
             return
         prior = self._prior
         if prior is not None and not turn.parts and event.message_id == prior.message_id:
@@ -342,12 +342,12 @@ class Fold:
 
     def _advance(self, event: ev.StreamEvent) -> None:
         """Apply one event. A replay that begins in the middle continues where the lost stream stopped."""
-        if self._previous is not None and not self._matcher.touched:
+        if self._previous is not None and not self._matcher.has_content:
             if isinstance(event, ev.StreamDone):
                 return
             if self._has_message_start and not isinstance(event, ev.Unknown):
                 self._answer = with_answer_of(self._answer, self._previous)
         if not isinstance(event, ev.Unknown):
-            self._matcher.touch()
-        self._answer = self._matcher.rejoined(self._answer, event, self._previous)
+            self._matcher.mark_content()
+        self._answer = self._matcher.prepare_update(self._answer, event, self._previous)
         self._answer = advance(mutable(self._answer), event)

@@ -65,9 +65,11 @@ class MessageMatcher:
         """Reset the state: a new body begins."""
         self._matching_users = 0
         self._users = 0
-        self._is_ours = False
-        self.is_foreign_message = False
-        self.touched = False
+        self._has_our_prompt = False
+        self.is_past_our_turn = False
+        """A later turn's messages have begun."""
+        self.has_content = False
+        """The body has held an event or a stored message."""
         self._stored_id: str | None = None
         self._base: Turn | None = None
         self._stored_last = False
@@ -76,32 +78,32 @@ class MessageMatcher:
         self._replaced_at = 0
 
     @property
-    def foreign(self) -> bool:
+    def lacks_our_turn(self) -> bool:
         """The body holds user messages, and our prompt is not among them."""
         can_tell = bool(self._order.prompt) and self._order.seen_before is not None
-        return can_tell and self._users > 0 and not self._is_ours
+        return can_tell and self._users > 0 and not self._has_our_prompt
 
-    def touch(self) -> None:
+    def mark_content(self) -> None:
         """Record that the body has held something of a message."""
-        self.touched = True
+        self.has_content = True
 
-    def stored_whole(self, turn: Turn) -> bool:
+    def ends_with_complete_answer(self, turn: Turn) -> bool:
         """Whether the body ended with a stored answer that has no open part."""
         has_open_part = any(isinstance(part, TextPart | ReasoningPart) and part.open for part in turn.parts)
         return self._stored_last and not has_open_part and bool(turn.parts)
 
-    def stored(self, turn: Turn, message: ev.JsonObject) -> Turn:
+    def take_stored(self, turn: Turn, message: ev.JsonObject) -> Turn:
         """Return the turn after a stored message."""
-        self.touched = True
+        self.has_content = True
         if role_of(message) == "user":
             return self._take_user_message(turn, message)
-        if role_of(message) != "assistant" or self.is_foreign_message:
+        if role_of(message) != "assistant" or self.is_past_our_turn:
             return turn
         message_id = id_of(message)
         if message_id is not None and message_id == self._stored_id and self._base is not None:
             base = with_answer_of(turn, self._base)
         else:
-            base = turn if self._is_ours and turn.parts else without_answer(turn)
+            base = turn if self._has_our_prompt and turn.parts else without_answer(turn)
         self._stored_last, self._stored_id, self._base = True, message_id, base
         self._replaced_parts = ()
         parts = (*base.parts, *parts_of(message))
@@ -114,23 +116,23 @@ class MessageMatcher:
         if not self._order.prompt or has_prompt(message, self._order.prompt):
             self._matching_users += 1
             if self._matching_users > (self._order.seen_before or 0):
-                if self._is_ours and self._order.seen_before is not None:
+                if self._has_our_prompt and self._order.seen_before is not None:
                     return self._end_turn(turn)
-                self._is_ours, self.is_foreign_message = True, False
-        elif self._is_ours:
+                self._has_our_prompt, self.is_past_our_turn = True, False
+        elif self._has_our_prompt:
             return self._end_turn(turn)
         return without_answer(turn)
 
     def _end_turn(self, turn: Turn) -> Turn:
         """A later turn begins, so our turn has ended."""
-        self.is_foreign_message = True
+        self.is_past_our_turn = True
         return replace(turn, finished=turn.finished or bool(turn.parts))
 
-    def started(self, turn: Turn, event: ev.MessageStarted) -> Turn:
+    def prepare_start(self, turn: Turn, event: ev.MessageStarted) -> Turn:
         """Prepare the turn for a `start`: rebuild a stored message, continue one, or drop a finished one."""
-        self.touched = True
+        self.has_content = True
         self._stored_last = False
-        if self.is_foreign_message:
+        if self.is_past_our_turn:
             return turn
         is_stored_message = event.message_id is not None and event.message_id == self._stored_id
         if is_stored_message and self._base is not None:
@@ -141,12 +143,12 @@ class MessageMatcher:
             return with_answer_of(turn, self._base)
         is_other_message = event.message_id is not None and event.message_id != turn.message_id
         is_finished = turn.finished or self._stored_id is not None
-        if is_other_message and is_finished and turn.parts and not self._is_ours:
+        if is_other_message and is_finished and turn.parts and not self._has_our_prompt:
             self._replaced_parts, self._replaced_at = tuple(turn.parts), -1
             return without_answer(turn)
         return replace(turn, finished=False) if turn.finished else turn
 
-    def rejoined(self, turn: Turn, event: ev.StreamEvent, previous: Turn | None) -> Turn:
+    def prepare_update(self, turn: Turn, event: ev.StreamEvent, previous: Turn | None) -> Turn:
         """Prepare the turn for an update of a call that the answer does not hold.
 
         A stream that updates a call of the stored message continues that message and does not
