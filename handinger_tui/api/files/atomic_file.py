@@ -252,7 +252,7 @@ def _opened(thing: _T | None) -> _T:
     return thing
 
 
-# -- candidate_names ----------------------------------------------------------------------------------
+# -- file names -----------------------------------------------------------------------------
 def candidate_names(name: str) -> Iterator[str]:
     """Yield `name`, then "name (2).ext" and so on."""
     stem, ending = split_name(name)

@@ -1,4 +1,4 @@
-"""File URLs: they are untrusted and are check_file_url before every request.
+"""File URLs: they are untrusted and are checked before every request.
 
 Allowed is https, and http only to this machine; no redirect from https to http; no address
 of a private network unless the service itself is on this machine. The key is not handled

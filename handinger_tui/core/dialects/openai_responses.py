@@ -113,7 +113,7 @@ def _reasoning_key(event: JsonObject) -> str:
     return _text_key(event)
 
 
-# -- event functions: without state, or through a decoder method ---------------------------------------
+# -- event functions: without state, or through a decoder method ------------------------
 def _grow_text(decoder: OpenAiResponses, event: JsonObject) -> Events:
     return decoder.grow_text(event)
 
