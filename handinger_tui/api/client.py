@@ -1,4 +1,4 @@
-"""WorkerClient: the workers generation of the Handinger API (facts sheet, section 3)."""
+"""The client of the Handinger API, workers generation."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 JSON: Final = "application/json"
 STREAM_OR_JSON: Final = "text/event-stream, application/json"
 SMALL_BODY: Final = 4 << 20
-"""Bytes of an answer that is no Worker: lists of schedules, an address."""
+"""Bytes of a response that is not a Worker: a list of schedules, an e-mail address."""
 
 _A = TypeVar("_A", bound="BaseModel")
 
 
 class WorkerClient:
-    """Satisfies `engine.ports.WorkerApi`. Enter it before use; leaving closes every connection."""
+    """Implements `engine.ports.WorkerApi`. Enter it before use; leaving it closes every connection."""
 
-    def __init__(  # noqa: PLR0913 - what a client is told is told here
+    def __init__(  # noqa: PLR0913 - every option of a client
         self,
         base_url: str,
         key: Secret,
@@ -51,9 +51,9 @@ class WorkerClient:
         late: bool = False,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`headers`: custom ones, for our origin only. `stream`: ask for event streams.
+        """Check the settings. `headers`: custom headers for our origin only. `stream`: request event streams.
 
-        `late`: what sends is loaded with the first request.
+        `late`: httpx is loaded with the first request.
 
         Raises:
             SettingsError: unusable base URL, key or header.
@@ -64,16 +64,16 @@ class WorkerClient:
 
     @property
     def base_url(self) -> str:
-        """Without trailing slash."""
+        """The base URL without a trailing slash."""
         return self.connection.base_url
 
     @property
     def origin(self) -> Origin:
-        """The only origin that is told the key."""
+        """The only origin that receives the key."""
         return self.connection.origin
 
     async def __aenter__(self) -> Self:
-        """Build the connection pools, or see to it that nothing stands in the way of doing so later.
+        """Build the connection pools, or check that they can be built later.
 
         Raises:
             SettingsError: a proxy or certificate setting of the machine is unusable.
@@ -91,9 +91,9 @@ class WorkerClient:
     async def start_turn(
         self, order: TurnRequest, departed: Callable[[], None] = lambda: None
     ) -> AsyncIterator[HttpReply]:
-        """POST the order; one request, never repeated once a byte may have left.
+        """POST the turn: one request, never repeated once a byte may have left.
 
-        `departed()` is called when the first byte may be leaving.
+        `departed()` is called when the first byte may leave.
 
         Raises:
             AttachmentProblem: a file is not what was chosen; nothing was sent.
@@ -104,9 +104,9 @@ class WorkerClient:
         wait = self.limits.first_byte_timeout if self._stream else self.limits.first_byte_timeout_no_stream
         async with AsyncExitStack() as stack:
             if order.attachments:
-                whole = await self._upload(stack, request, order)
-                headers |= {"Content-Type": whole.content_type, "Content-Length": str(whole.length)}
-                sending = self.connection.send("POST", url, headers, whole.stream, wait, departed)
+                multipart = await self._upload(stack, request, order)
+                headers |= {"Content-Type": multipart.content_type, "Content-Length": str(multipart.length)}
+                sending = self.connection.send("POST", url, headers, multipart.stream, wait, departed)
             else:
                 headers["Content-Type"] = JSON
                 sending = self.connection.send("POST", url, headers, request.body(), wait, departed)
@@ -114,10 +114,10 @@ class WorkerClient:
             yield HttpReply(response, StreamRoute.POST, self.limits)
 
     def turn_request(self, order: TurnRequest) -> tuple[str, StartTurn]:
-        """Where a turn goes and what it says; attachments go beside it.
+        """The URL and the body of a turn's request, without its attachments.
 
         Raises:
-            Refused: the worker's id is none.
+            Refused: the worker's id cannot be used in a path.
         """
         url = f"{self.base_url}/api/workers" if order.worker_id is None else self._worker(order.worker_id)
         return url, StartTurn(input=order.prompt, budget=order.budget, stream=self._stream)
@@ -133,7 +133,7 @@ class WorkerClient:
 
     @asynccontextmanager
     async def follow(self, worker_id: str, via: StreamRoute) -> AsyncIterator[HttpReply]:
-        """Watch a worker: the replay with live pieces (Via.REPLAY) or the live stream (Via.SUBSCRIBE).
+        """Watch a worker: the replay and then live events (REPLAY), or only live events (SUBSCRIBE).
 
         Raises:
             ApiError
@@ -147,18 +147,18 @@ class WorkerClient:
         """GET the worker: a JSON object. One attempt.
 
         Raises:
-            ApiError: also where the answer is another worker (BrokenContract); one without an id is taken.
+            ApiError: also where the answer is another worker (BrokenContract); one without an id is accepted.
         """
         async with self.connection.get(self._worker(worker_id), JSON) as response:
             text = await self._json_text(response, self.limits.max_json_bytes)
-            read = body_of(text, parsed_answer(text, response.status_code, parse_exact))
-        if names_another(read.snapshot.worker_id, worker_id):
+            worker = body_of(text, parsed_answer(text, response.status_code, parse_exact))
+        if names_another(worker.snapshot.worker_id, worker_id):
             raise errors.another_worker()
-        return read
+        return worker
 
     # -- e-mail and schedules ------------------------------------------------------------
     async def email(self, worker_id: str) -> str:
-        """The worker's address; the service may send text, a JSON string or an object.
+        """The worker's e-mail address; the service may send text, a JSON string or an object.
 
         Raises:
             ApiError
@@ -168,7 +168,7 @@ class WorkerClient:
             kind = media_type(response)
             if not (is_json(kind) or kind == "text/plain"):
                 raise errors.unexpected_content(kind)
-            raw = await body.whole(response, self.limits.idle_timeout, SMALL_BODY)
+            raw = await body.read_all(response, self.limits.idle_timeout, SMALL_BODY)
         text = raw.decode("utf-8", "replace").strip()
         value = _email_of(text)
         if value is None or "@" not in value or clean_line(value, 320) != value or " " in value:
@@ -188,7 +188,7 @@ class WorkerClient:
             return await self._answer(response, ScheduleList)
 
     async def add_schedule(self, worker_id: str, schedule: NewSchedule, request_id: str) -> Schedule:
-        """POST a schedule; like a turn it is sent once only. `request_id` is its Idempotency-Key.
+        """POST a schedule; like a turn, it is sent only once. `request_id` is its Idempotency-Key.
 
         Raises:
             ApiError
@@ -201,7 +201,7 @@ class WorkerClient:
             return await self._answer(response, Schedule)
 
     async def cancel_schedule(self, worker_id: str, schedule_id: str) -> bool | None:
-        """DELETE a schedule; None when the service does not say whether it did.
+        """DELETE a schedule. Returns whether it was canceled; None when the service does not say.
 
         Raises:
             ApiError
@@ -216,13 +216,13 @@ class WorkerClient:
 
     # -- files ---------------------------------------------------------------------------
     def file_url(self, worker_id: str, path: str) -> str:
-        """The route of a file in the worker's workspace; inner slashes are encoded.
+        """The URL of a file in the worker's workspace; inner slashes are encoded.
 
         Raises:
-            Refused: a path with empty, `.` or `..` steps.
+            Refused: a path with empty, `.` or `..` segments.
         """
-        steps = [segment(step, "file path") for step in path.split("/")]
-        return f"{self._worker(worker_id)}/files/{'%2F'.join(steps)}"
+        segments = [segment(part, "file path") for part in path.split("/")]
+        return f"{self._worker(worker_id)}/files/{'%2F'.join(segments)}"
 
     @asynccontextmanager
     async def file(self, worker_id: str, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -242,13 +242,13 @@ class WorkerClient:
     async def _json_text(self, response: httpx.Response, cap: int) -> str:
         if not is_json(media_type(response)):
             raise errors.unexpected_content(media_type(response))
-        # A reading is quick; without an end of its own it could drip for ever.
+        # A read is quick; without an overall limit, a slow sender could keep it open without end.
         seconds = self.limits.first_byte_timeout + self.limits.idle_timeout
         try:
             async with asyncio.timeout(seconds):
-                raw = await body.whole(response, self.limits.idle_timeout, cap)
+                raw = await body.read_all(response, self.limits.idle_timeout, cap)
         except TimeoutError:
-            raise errors.slow(seconds) from None
+            raise errors.read_timeout(seconds) from None
         return raw.decode("utf-8", "replace").removeprefix("\ufeff")
 
     async def _answer(self, response: httpx.Response, model: type[_A]) -> _A:
@@ -270,7 +270,7 @@ def _email_of(text: str) -> str | None:
     if isinstance(value, dict):
         why = error_in(value)
         if why is not None:
-            raise errors.refused_in_body(200, why)
+            raise errors.error_object(200, why)
         from handinger_tui.api.schedules import Email  # noqa: PLC0415 - pydantic, 10 MB
 
         return Email.model_validate(value).email

@@ -1,4 +1,4 @@
-"""What went wrong on the wire, as one of our errors. The only file naming httpx exceptions."""
+"""Errors of the API layer: the translation of transport exceptions, and one constructor per failure."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, reason_tex
 from handinger_tui.core.turns.turn import Kind
 
 MAX_REASON_BYTES: Final = 800
-"""With the words around it a summary stays within 1 kB."""
+"""Bytes of a quoted reason, so that a summary with its own text stays below 1 kB."""
 
 _TITLE: Final = re.compile(r"<title[^>]{0,200}>(.{0,2000}?)</title", re.IGNORECASE | re.DOTALL)
 _LOOKS_LIKE_JSON: Final = ("{", "[", '"')
 
 
 def shorten(text: str, limit: int = MAX_REASON_BYTES) -> str:
-    """`clean_line`, at most `limit` bytes of UTF-8."""
+    """`clean_line`, shortened to at most `limit` bytes of UTF-8."""
     line = clean_line(text, limit)
     raw = line.encode("utf-8", "replace")
     return line if len(raw) <= limit else raw[: limit - 3].decode("utf-8", "ignore") + "…"
 
 
 def reason(content_type: str, body: bytes) -> str:
-    """The reason in an error body of any shape; "" when it says nothing fit for people."""
+    """The reason in an error body of any shape; "" when it has no readable one."""
     text = body.decode("utf-8", "replace").removeprefix("\ufeff").strip()
     kind = content_type.partition(";")[0].strip().lower()
     if "json" in kind or text.startswith(_LOOKS_LIKE_JSON):
@@ -60,14 +60,14 @@ def reason(content_type: str, body: bytes) -> str:
 
 LONGEST_WAIT: Final = 3600.0
 VAGUE_WAIT: Final = 30.0
-"""When the service names a time that nobody can read."""
+"""Seconds to wait when the service names a time that cannot be parsed."""
 
 _SECONDS: Final = re.compile(r"[0-9]+(?:\.[0-9]+)?")
-"""Of any length: far too many digits are far too long a wait, and that is capped."""
+"""A number of any length: the wait is capped at `LONGEST_WAIT`."""
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds until the service wants to be asked again, 0 to 3600; None when it names none.
+    """Seconds until the service accepts another request, 0 to 3600; None when it names none.
 
     `retry-after-ms` wins; `retry-after` is seconds or a date. A date is compared
     with the response's own Date, so that a wrong clock on either side cancels out.
@@ -75,12 +75,12 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     millis = headers.get("retry-after-ms", "").strip()
     if _SECONDS.fullmatch(millis):
         return min(float(millis) / 1000, LONGEST_WAIT)
-    told = headers.get("retry-after")
-    if told is None:
+    header = headers.get("retry-after")
+    if header is None:
         return VAGUE_WAIT if millis else None
-    if _SECONDS.fullmatch(told.strip()):
-        return min(float(told), LONGEST_WAIT)
-    until = _date(told)
+    if _SECONDS.fullmatch(header.strip()):
+        return min(float(header), LONGEST_WAIT)
+    until = _date(header)
     if until is None:
         return VAGUE_WAIT
     wait = until - (_date(headers.get("date", "")) or datetime.now(UTC))
@@ -89,67 +89,67 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 def _date(text: str) -> datetime | None:
     try:
-        found = parsedate_to_datetime(text)
+        date = parsedate_to_datetime(text)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return date if date.tzinfo is not None else date.replace(tzinfo=UTC)
 
 
 MAY_COST: Final = "It may have arrived, and may cost: the worker is read to find out, nothing is sent again."
 ONLY_READ: Final = "Try again: reading costs nothing."
-"""Takes the place of `MAY_COST` where the request could not start anything."""
+"""The hint that replaces `MAY_COST` for requests that only read."""
 
 
 class Phase(Enum):
-    """How far a request had come."""
+    """How far a request got before it failed."""
 
     CONNECTING = auto()
     SENT = auto()
     BODY = auto()
 
 
-# httpx comes with the first request, 60 ms and 7 MB: until then nobody asks for its exceptions.
+# httpx is loaded with the first request (it takes 60 ms and 7 MB), so its exceptions are looked up late.
 @cache
 def transport_errors() -> tuple[type[Exception], ...]:
-    """All that a transport raises."""
-    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - as said above
+    """All exceptions that a transport raises."""
+    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - loaded with the first request
 
-    # InvalidURL, ValueError (host names beyond IDNA) and OSError are no httpx.HTTPError.
+    # InvalidURL, ValueError (host names that IDNA rejects) and OSError are not httpx.HTTPErrors.
     return httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError, OSError
 
 
 @cache
 def dial_errors() -> tuple[type[Exception], ...]:
-    """Proof that nothing was sent: name resolution, refused, connect time-out, TLS."""
-    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - as said above
+    """Exceptions that prove that nothing was sent: name resolution, refused, connect timeout, TLS."""
+    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - loaded with the first request
 
     return httpx.ConnectError, httpx.ConnectTimeout
 
 
 def translate(problem: Exception, phase: Phase) -> ApiError:
-    """The error for an exception of the transport."""
-    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - as said above
+    """The `ApiError` for an exception of the transport."""
+    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - loaded with the first request
 
     if phase is Phase.CONNECTING:
         return _unreachable(problem)
     if phase is Phase.BODY:
-        return cut_short(_nonsense(problem) or "the connection was lost")
+        return broken_off(_invalid_http(problem) or "the connection was lost")
     if isinstance(problem, ChangedWhileSending):
         return Doubtful(
             Kind.NETWORK, "A file changed while it was being sent; the request was torn off.", MAY_COST
         )
     if isinstance(problem, httpx.TimeoutException):
         return Doubtful(Kind.TIMEOUT, "The connection stood still while sending.", MAY_COST)
-    why = _nonsense(problem) or "The connection was lost before an answer came"
+    why = _invalid_http(problem) or "The connection was lost before an answer came"
     return Doubtful(Kind.NETWORK, f"{why}.", MAY_COST)
 
 
 def _unreachable(problem: Exception) -> ApiError:
-    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - as said above
+    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - loaded with the first request
 
     hint = "Check the network, the base URL and proxy settings, then send again; nothing was charged."
     if isinstance(problem, httpx.LocalProtocolError | httpx.InvalidURL | ValueError):
-        # Their texts may quote header values and addresses.
+        # The messages of these exceptions may quote header values and URLs.
         return Unreachable(Kind.CONNECT, "The request could not be formed; nothing was sent.", hint)
     if isinstance(problem, httpx.TimeoutException | TimeoutError):
         return Unreachable(Kind.CONNECT, "The service cannot be reached in time; nothing was sent.", hint)
@@ -158,98 +158,98 @@ def _unreachable(problem: Exception) -> ApiError:
     )
 
 
-def _nonsense(problem: Exception) -> str | None:
-    """Whether a peer spoke something other than HTTP."""
-    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - as said above
+def _invalid_http(problem: Exception) -> str | None:
+    """A description if the peer sent something other than HTTP, else None."""
+    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - loaded with the first request
 
-    spoke = isinstance(problem, httpx.RemoteProtocolError)
-    # The same class is used for a plain end of the connection.
-    gone = "disconnected" in str(problem) or "closed connection" in str(problem)
-    return "The service answered nonsense" if spoke and not gone else None
+    is_protocol_error = isinstance(problem, httpx.RemoteProtocolError)
+    # httpx uses the same class for a plain end of the connection.
+    is_disconnect = "disconnected" in str(problem) or "closed connection" in str(problem)
+    return "The service answered nonsense" if is_protocol_error and not is_disconnect else None
 
 
-def unusable(problem: SettingsError) -> ApiError:
-    """A setting of the machine that no client can be built with."""
+def unusable_client(problem: SettingsError) -> ApiError:
+    """A setting of the machine is unusable, so no client can be built."""
     return Unreachable(Kind.CONNECT, f"{problem.summary} Nothing was sent.", problem.hint)
 
 
-# -- before an answer -------------------------------------------------------------
-def late(seconds: float) -> ApiError:
+# -- before a response -------------------------------------------------------------
+def response_timeout(seconds: float) -> ApiError:
     """The request was sent and no complete headers came in time."""
     return Doubtful(Kind.TIMEOUT, f"The service did not answer within {seconds:g} s.", MAY_COST)
 
 
-# -- within an answer ---------------------------------------------------------------
-def cut_short(why: str) -> ApiError:
-    """An answer began and did not reach its end."""
+# -- within a response ---------------------------------------------------------------
+def broken_off(why: str) -> ApiError:
+    """A response began and did not reach its end."""
     return StreamLost(Kind.NETWORK, f"The answer broke off: {why}.", "What came is kept.")
 
 
-def silent(seconds: float) -> ApiError:
-    """Not one byte for too long."""
+def idle_timeout(seconds: float) -> ApiError:
+    """No byte came for too long."""
     return StreamLost(Kind.IDLE_TIMEOUT, f"No data for {seconds:g} s.", "The worker may still run, and cost.")
 
 
-def slow(seconds: float) -> ApiError:
-    """A reading that should be quick dripped on and on."""
+def read_timeout(seconds: float) -> ApiError:
+    """A read that should be quick took too long although bytes kept coming."""
     return StreamLost(Kind.TIMEOUT, f"The reading took more than {seconds:g} s.", "Try again.")
 
 
-def too_much(cap: int) -> ApiError:
-    """More bytes than anybody reads."""
+def body_too_large(cap: int) -> ApiError:
+    """The response is larger than the limit."""
     return StreamLost(
         Kind.TOO_LARGE, f"The answer is larger than {cap:,} bytes; it was cut.", "What came is kept."
     )
 
 
 def bad_gzip(*, started: bool) -> ApiError:
-    """Bytes that are not what `Content-Encoding` says."""
+    """The bytes are not in the encoding that `Content-Encoding` names."""
     if started:
         return StreamLost(Kind.ENCODING, "The packed answer is damaged.", "What came is kept.")
     return BrokenContract(Kind.ENCODING, "The answer says that it is gzip, and is not.", MAY_COST)
 
 
 def unusable_encoding(encoding: str) -> ApiError:
-    """An encoding that we never asked for."""
+    """The response has an encoding that we did not accept."""
     return BrokenContract(
         Kind.ENCODING, f"The answer has an unusable encoding ({shorten(encoding, 60)}).", MAY_COST
     )
 
 
 def unexpected_content(content_type: str) -> ApiError:
-    """A body of another kind than this API gives; it is never shown."""
+    """The body has a content type that this API does not use; it is never shown."""
     if "html" in content_type:
         return BrokenContract(
             Kind.UNEXPECTED_CONTENT,
             "This is not the service: it answered with a web page (HTML). A sign-in page of the network?",
             "Open a page in a browser to sign in to the network, and check the base URL.",
         )
-    named = shorten(content_type, 80) or "no content type"
+    shown_type = shorten(content_type, 80) or "no content type"
     return BrokenContract(
         Kind.UNEXPECTED_CONTENT,
-        f"The service answered with something unexpected ({named}).",
+        f"The service answered with something unexpected ({shown_type}).",
         "Check the base URL.",
     )
 
 
-def mislabelled() -> ApiError:
-    """A body that is labelled JSON and is none; what it really is, is not guessed."""
+def not_json() -> ApiError:
+    """The body is labeled JSON and is not JSON."""
     return BrokenContract(Kind.UNEXPECTED_CONTENT, "The answer is labelled JSON and is none.", MAY_COST)
 
 
 def undecodable(what: str) -> ApiError:
-    """JSON that does not hold what it should, or is beyond reason."""
+    """The JSON has not the expected content, or exceeds our limits."""
     return BrokenContract(Kind.DECODE, f"{what} could not be understood.", MAY_COST)
 
 
 def another_worker() -> ApiError:
-    """A Worker with another id than the one in the address."""
+    """The response is a Worker with another id than the one in the URL."""
     return BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER, ONLY_READ)
 
 
-# -- answers that say no ----------------------------------------------------------------
+# -- refusals -----------------------------------------------------------------------
 _FREE: Final = "Nothing was charged."
-_SAID: Final[dict[Kind, tuple[str, str]]] = {
+_TEXTS: Final[dict[Kind, tuple[str, str]]] = {
     Kind.INVALID: ("The service did not accept the request", f"Change it and send again. {_FREE}"),
     Kind.AUTH: ("The key was refused", f"Set HANDINGER_API_KEY to a valid key. {_FREE}"),
     Kind.PAYMENT: ("The service wants credits first", f"Top up in the dashboard, then send again. {_FREE}"),
@@ -279,23 +279,23 @@ _KINDS: Final[dict[int, Kind]] = {
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
-    """The error for a response outside 2xx. `headers` is looked up in lower case."""
+    """The error for a response outside 2xx. The names in `headers` are lower case."""
     if 300 <= status < 400:
-        return redirected(status, headers.get("location", ""))
+        return redirect_refused(status, headers.get("location", ""))
     if status < 200:
         return BrokenContract(
             Kind.UNEXPECTED_CONTENT, f"The service answered {status}, out of turn.", MAY_COST
         )
     kind = _KINDS.get(status) or (Kind.INVALID if status < 500 else Kind.SERVER)
-    summary, hint = _SAID[kind]
+    summary, hint = _TEXTS[kind]
     why = reason(headers.get("content-type", ""), body)
     summary = f"{summary} ({status}): {why}" if why else f"{summary} ({status})."
-    make = ServerFault if kind in (Kind.SERVER, Kind.GATEWAY) else Refused
-    return make(kind, summary, hint, http_status=status, retry_after_s=retry_after(headers))
+    error_class = ServerFault if kind in (Kind.SERVER, Kind.GATEWAY) else Refused
+    return error_class(kind, summary, hint, http_status=status, retry_after_s=retry_after(headers))
 
 
-def redirected(status: int, location: str) -> ApiError:
-    """API calls follow no redirect: the request, or the key, would go elsewhere."""
+def redirect_refused(status: int, location: str) -> ApiError:
+    """A redirect of an API call. It is not followed, since request and key would go to another address."""
     try:
         host = urlsplit(location).netloc.rpartition("@")[2] or "another page of the same host"
     except ValueError:
@@ -308,46 +308,46 @@ def redirected(status: int, location: str) -> ApiError:
     )
 
 
-def refused_in_body(status: int, why: str) -> ApiError:
-    """A 2xx whose body is an error object."""
-    summary, hint = _SAID[Kind.INVALID]
+def error_object(status: int, why: str) -> ApiError:
+    """A 2xx response whose body is an error object."""
+    summary, hint = _TEXTS[Kind.INVALID]
     return Refused(Kind.INVALID, f"{summary}: {shorten(why)}", hint, http_status=status)
 
 
 def bad_segment(what: str) -> ApiError:
-    """An id that cannot stand in a path; nothing was sent."""
+    """An id cannot be used in a path; nothing was sent."""
     return Refused(Kind.INVALID, f"This is no usable {what}; nothing was sent.", "Check it and try again.")
 
 
 # -- files ----------------------------------------------------------------------------------
 def unsafe_url(why: str) -> ApiError:
-    """An address that is not fetched."""
+    """A file URL is unsafe and is not fetched."""
     return Refused(Kind.UNSAFE_URL, f"Not opened: {why}.", "Nothing was fetched.")
 
 
-def no_file(status: int) -> ApiError:
-    """An answer that is fine, and no file."""
+def not_a_file(status: int) -> ApiError:
+    """The response is successful and holds no file."""
     return BrokenContract(
         Kind.UNEXPECTED_CONTENT, f"The answer ({status}) holds no file.", "Ask the worker for it again."
     )
 
 
 def too_many_redirects(limit: int) -> ApiError:
-    """A file that is always somewhere else."""
+    """A file's URL redirects too often."""
     return Refused(
         Kind.REDIRECT, f"The file was redirected more than {limit} times.", "Ask the worker for it again."
     )
 
 
 def file_too_large(limit: int) -> ApiError:
-    """A file beyond the limit for files."""
+    """A file is larger than the limit."""
     return StreamLost(
         Kind.TOO_LARGE, f"The file is larger than {limit:,} bytes; it was not kept.", "Raise the limit."
     )
 
 
 def file_incomplete(got: int, wanted: int | None = None) -> ApiError:
-    """A file that ended early, or went on behind its end."""
+    """A file ended early, or is longer than it should be."""
     if wanted is not None and got > wanted:
         return StreamLost(
             Kind.INCOMPLETE,
@@ -361,21 +361,21 @@ def file_incomplete(got: int, wanted: int | None = None) -> ApiError:
 
 
 def file_changed() -> ApiError:
-    """A file that became another one while it was fetched: parts of both are never put together."""
+    """A file changed while it was fetched; parts of two versions are never combined."""
     return StreamLost(
         Kind.INCOMPLETE, "The file changed while it was being fetched; it was not kept.", "Try again."
     )
 
 
 def file_stalled(got: int) -> ApiError:
-    """A file that stopped coming."""
+    """A download received no more bytes."""
     return StreamLost(
         Kind.IDLE_TIMEOUT, f"No more data after {got:,} bytes of the file; it was not kept.", "Try again."
     )
 
 
 def link_expired(refusal: ApiError, host: str) -> ApiError:
-    """A file's address that was refused by another host than the service, or that was signed."""
+    """A file's URL was refused, and it was signed or belongs to another host than the service."""
     return LinkExpired(
         refusal.kind,
         f"{shorten(host, 200)} refused the link to the file ({refusal.http_status}); it may have expired.",
@@ -385,7 +385,7 @@ def link_expired(refusal: ApiError, host: str) -> ApiError:
     )
 
 
-def disk(problem: OSError) -> ApiError:
+def disk_error(problem: OSError) -> ApiError:
     """The file could not be written."""
     why = problem.strerror or type(problem).__name__
     return ApiError(Kind.DISK, f"The file could not be saved: {shorten(why, 200)}.", "Choose another folder.")

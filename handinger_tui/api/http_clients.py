@@ -1,7 +1,7 @@
-"""Clients: the two httpx clients of a connection, built as our rules ask.
+"""The two httpx clients of a transport, and their settings.
 
-The module comes with httpx (60 ms, 7 MB): whoever may do without a connection imports it late. What
-TLS needs takes 20 ms and 4 MB more: whoever speaks plain http, as with the local worker, does without.
+Importing this module loads httpx (60 ms, 7 MB), so it is imported only when a connection is needed.
+TLS takes 20 ms and 4 MB more; a client for plain http, as for the local worker, is built without it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from handinger_tui.core.record import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """One client that reads, one that starts things."""
+    """Two clients: `reading` for GETs, `posting` for requests that change something."""
 
     reading: httpx.AsyncClient
     posting: httpx.AsyncClient
@@ -33,32 +33,32 @@ class Clients:
 
 
 class _NoTls:
-    """Stands where the certificates would: it has nothing that a secure connection can be made with."""
+    """A placeholder for the TLS context: any attempt to use TLS with it fails."""
 
 
 def build(connect_timeout: float, *, secure: bool, direct: bool) -> Clients:
-    """Seconds for a connection; `secure` False: for plain http alone; `direct`: past every proxy.
+    """Build the clients. `connect_timeout` in seconds; `secure` False: only plain http; `direct`: no proxy.
 
     Raises:
         SettingsError: a proxy or certificate setting of the machine is unusable; it is named.
     """
-    # Their INFO lines hold whole URLs, with the signatures of signed ones.
+    # Their INFO lines contain whole URLs, with the signatures of signed ones.
     for name in ("httpx", "httpcore"):
         logger = logging.getLogger(name)
         logger.setLevel(max(logger.level, logging.WARNING))
-    trust = _trust() if secure else _NoTls()
+    context = _ssl_context() if secure else _NoTls()
     try:
         # A kept-alive connection may be dead already, and a POST lost on it would be in doubt:
-        # POSTs dial anew.
-        posting = _client(trust, httpx.Limits(max_keepalive_connections=0), connect_timeout, direct=direct)
-        kept = httpx.Limits(max_keepalive_connections=4, keepalive_expiry=15)
-        reading = _client(trust, kept, connect_timeout, direct=direct)
+        # every POST opens a new connection.
+        posting = _client(context, httpx.Limits(max_keepalive_connections=0), connect_timeout, direct=direct)
+        keepalive = httpx.Limits(max_keepalive_connections=4, keepalive_expiry=15)
+        reading = _client(context, keepalive, connect_timeout, direct=direct)
     except (ImportError, httpx.InvalidURL, ValueError) as problem:
         raise bad_proxy(problem) from None
     return Clients(reading, posting)
 
 
-def _trust() -> Any:
+def _ssl_context() -> Any:
     try:
         return httpx.create_ssl_context()
     except OSError:
@@ -67,24 +67,24 @@ def _trust() -> Any:
         ) from None
 
 
-def _client(trust: Any, pool: httpx.Limits, connect_timeout: float, *, direct: bool) -> httpx.AsyncClient:
+def _client(context: Any, pool: httpx.Limits, connect_timeout: float, *, direct: bool) -> httpx.AsyncClient:
     return httpx.AsyncClient(
-        verify=trust,
+        verify=context,
         limits=pool,
         follow_redirects=False,
-        # Gzip alone: it is the only encoding that `inflate` undoes.
+        # Only gzip: it is the only encoding that `response` decodes.
         headers={"Accept-Encoding": "gzip", "User-Agent": f"handinger-tui/{__version__}"},
-        # Reads have deadlines of our own: httpx's is per read, and a slow drip passes it for ever.
+        # No read timeout: httpx's applies to each read, so a slow sender never exceeds it. We have our own.
         timeout=httpx.Timeout(None, connect=connect_timeout),
-        # Cookies would be kept, and sent to every port of the host.
+        # No cookies: they would be stored, and sent to every port of the host.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         event_hooks={"response": [_hide_location]},
-        # What the environment says of proxies. Certificates are settled by `verify`.
+        # Proxies come from the environment; certificates are set by `verify`.
         trust_env=not direct,
     )
 
 
 async def _hide_location(response: httpx.Response) -> None:
-    """Put the target of a redirect aside: httpx would parse it, though not following, and may fail."""
+    """Move the target of a redirect to an extension: httpx would parse it without following, and may fail."""
     if response.has_redirect_location:
         response.extensions["location"] = response.headers.pop("location")

@@ -1,7 +1,7 @@
-"""httpx without the command line it loads wherever click and rich are installed: 3 MB, 40 modules.
+"""Import httpx without its optional dependencies; every module of this package imports it from here.
 
-httpx expects to find no click, and does without; httpcore looks for sniffio some twenty times a request, and
-does without as well. Whoever imports httpx here does so through this module.
+Where click and rich are installed, httpx loads its command line: 3 MB and 40 modules. It works without
+click. httpcore tries to import sniffio some twenty times per request, and works without it as well.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from importlib.util import find_spec
 from typing import Any
 
 _modules: dict[str, Any] = sys.modules
-_spared = "httpx" not in _modules and "click" not in _modules
-if _spared:
-    # Python's own way to say that there is none.
+_hides_click = "httpx" not in _modules and "click" not in _modules
+if _hides_click:
+    # None in sys.modules makes `import click` raise ImportError.
     _modules["click"] = None
 try:
     import httpx
 finally:
-    if _spared:
+    if _hides_click:
         del _modules["click"]
 
 if "sniffio" not in _modules and find_spec("sniffio") is None:
-    # For good: Python would search all folders for it each time.
+    # Not undone: otherwise Python would search all folders for it at each attempt.
     _modules["sniffio"] = None
 
 __all__ = ["httpx"]

@@ -1,4 +1,4 @@
-"""Reading a stream of many small events in few, larger reads."""
+"""Read coalescing: a stream of many small events is read in fewer, larger reads."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ if TYPE_CHECKING:
 
 
 READ_EVERY_S: Final = 0.016
-"""Less than the screen's own pace: nobody sees it."""
-LITTLE: Final = 8 << 10
-"""Bytes; less than a full TLS record."""
+"""Seconds between two reads of small data; shorter than the screen's frame time, so it is not visible."""
+SMALL_READ: Final = 8 << 10
+"""Bytes below which a read is small; less than a full TLS record."""
 
 Read = Callable[[int, float | None], Awaitable[bytes]]
 
 
 def pace(response: httpx.Response) -> None:
-    """Pace all further reads of this response; without a stream of the network's that can be, none."""
+    """Throttle all further reads of this response, if its network stream is accessible."""
     stream = response.extensions.get("network_stream")
     if stream is not None and hasattr(stream, "read"):
-        # Httpcore looks the method up for every read.
-        stream.read = _Paced(stream.read).read
+        # httpcore looks the method up for every read, so replacing it on the stream works.
+        stream.read = _PacedReader(stream.read).read
 
 
-class _Paced:
+class _PacedReader:
+    """Throttles `read` of a network stream: after a small read it waits `READ_EVERY_S`."""
+
     def __init__(self, read: Read) -> None:
         self._read = read
         self._not_before = 0.0
@@ -45,121 +47,123 @@ class _Paced:
             nonlocal waited
             waited = True
 
-        noticed = loop.call_soon(others_ran)
+        handle = loop.call_soon(others_ran)
         data = await self._read(max_bytes, timeout)
-        noticed.cancel()
-        # Several TLS records may have come in one read: those that are there already are not waited for.
-        if waited and len(data) < LITTLE:
+        handle.cancel()
+        # One network read may bring several TLS records; data that is already there is not throttled.
+        if waited and len(data) < SMALL_READ:
             self._not_before = loop.time() + READ_EVERY_S
         return data
 
 
-MUCH: Final = 64 << 10
-"""Bytes that are handed over without asking whether there are more."""
+MAX_JOINED: Final = 64 << 10
+"""Bytes after which joined chunks are returned without checking for more."""
 
 
 class Drain:
-    """The chunks of `raw`, joined as far as they are there already.
+    """Reads the chunks of `raw`, and joins those that are available without waiting.
 
-    `idle`: seconds after which waiting for the next is given up. Close it before `raw`.
+    `idle`: seconds after which waiting for the next chunk fails. Close it before `raw`.
     """
 
     def __init__(self, raw: AsyncGenerator[bytes, None], idle: float) -> None:
         self._raw = raw
         self._idle = idle
-        self._rest: _Rest | None = None
-        self._trouble: Exception | None = None
+        self._suspended: _SuspendedStep | None = None
+        self._error: Exception | None = None
 
     async def next(self) -> bytes | None:
-        """At least one chunk; None at the end.
+        """Return at least one chunk; None at the end.
 
         Raises:
-            StreamLost: cut, or silent for too long.
+            StreamLost: lost, or silent for too long.
         """
-        found = self._there()
-        if not found:
-            rest, self._rest = self._rest, None
+        chunks = self._available_chunks()
+        if not chunks:
+            suspended, self._suspended = self._suspended, None
             try:
-                found = [await self._awaited(rest), *self._there()]
+                chunks = [await self._wait_for_chunk(suspended), *self._available_chunks()]
             except StopAsyncIteration:
                 return None
             except TimeoutError:
-                raise errors.silent(self._idle) from None
+                raise errors.idle_timeout(self._idle) from None
             except errors.transport_errors() as problem:
                 raise errors.translate(problem, errors.Phase.BODY) from problem
-        return found[0] if len(found) == 1 else b"".join(found)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def aclose(self) -> None:
-        """End the step that was set aside, as a cancellation would."""
-        rest, self._rest = self._rest, None
-        if rest is None:
+        """End the suspended step as a cancellation does."""
+        suspended, self._suspended = self._suspended, None
+        if suspended is None:
             return
         task = asyncio.current_task()
-        asked = task.cancelling() if task else 0
+        cancel_requests = task.cancelling() if task else 0
         try:
             with suppress(StopAsyncIteration, *errors.transport_errors()):
-                await rest.cancelled()
+                await suspended.cancel()
         except asyncio.CancelledError:
-            # The one that we threw; another is for whoever waits for us.
-            if task and task.cancelling() > asked:
+            # This is the CancelledError that we threw; a further one cancels our own task.
+            if task and task.cancelling() > cancel_requests:
                 raise
 
-    def _there(self) -> list[bytes]:
-        """What comes without waiting. A trouble is kept until all before it was handed over."""
-        found: list[bytes] = []
+    def _available_chunks(self) -> list[bytes]:
+        """Chunks that come without waiting. An error is stored until all chunks before it are returned."""
+        chunks: list[bytes] = []
         size = 0
-        while self._rest is None and self._trouble is None and size < MUCH:
+        while self._suspended is None and self._error is None and size < MAX_JOINED:
             step = self._raw.__anext__()
             try:
-                self._rest = _Rest(step, step.send(None))
+                self._suspended = _SuspendedStep(step, step.send(None))
             except StopIteration as done:
-                found.append(done.value)
+                chunks.append(done.value)
                 size += len(done.value)
-            except _endings() as problem:
-                self._trouble = problem
-        return found
+            except _end_exceptions() as problem:
+                self._error = problem
+        return chunks
 
-    async def _awaited(self, rest: _Rest | None) -> bytes:
-        if rest is None:
-            raise self._trouble or StopAsyncIteration
+    async def _wait_for_chunk(self, suspended: _SuspendedStep | None) -> bytes:
+        if suspended is None:
+            raise self._error or StopAsyncIteration
         async with asyncio.timeout(self._idle):
-            return await rest
+            return await suspended
 
 
-class _Rest:
-    """The rest of a step that waits for `first`: all that the loop says to us goes to the step."""
+class _SuspendedStep:
+    """The rest of a coroutine that has started and waits for `first`; awaiting it resumes the coroutine."""
 
     def __init__(self, step: Coroutine[Any, Any, bytes], first: object) -> None:
         self._step = step
         self._first = first
 
     def __await__(self) -> Generator[Any, Any, bytes]:
-        return self._go_on(None)
+        return self._resume(None)
 
-    async def cancelled(self) -> bytes:
-        """The step learns that nobody waits for it any more; what it does then is awaited."""
-        return await _Told(self._go_on(asyncio.CancelledError()))
+    async def cancel(self) -> bytes:
+        """Throw CancelledError into the step, and await its cleanup."""
+        return await _GeneratorAwaitable(self._resume(asyncio.CancelledError()))
 
-    def _go_on(self, thrown: BaseException | None) -> Generator[Any, Any, bytes]:
+    def _resume(self, thrown: BaseException | None) -> Generator[Any, Any, bytes]:
         step = self._step
         try:
-            waits_for = self._first if thrown is None else step.throw(thrown)
+            awaited = self._first if thrown is None else step.throw(thrown)
             while True:
                 try:
-                    said = yield waits_for
-                except BaseException as told:  # noqa: BLE001 - a cancellation is the step's to see
-                    waits_for = step.throw(told)
+                    value = yield awaited
+                except BaseException as thrown_in:  # noqa: BLE001 - a cancellation is the step's to see
+                    awaited = step.throw(thrown_in)
                 else:
-                    waits_for = step.send(said)
+                    awaited = step.send(value)
         except StopIteration as done:
             return cast("bytes", done.value)
 
 
-def _endings() -> tuple[type[Exception], ...]:
+def _end_exceptions() -> tuple[type[Exception], ...]:
     return StopAsyncIteration, *errors.transport_errors()
 
 
-class _Told:
+class _GeneratorAwaitable:
+    """Makes a generator awaitable."""
+
     def __init__(self, steps: Generator[Any, Any, bytes]) -> None:
         self._steps = steps
 

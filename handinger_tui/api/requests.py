@@ -1,7 +1,7 @@
-"""The body of a turn's request (facts sheet, section 3).
+"""The request body of a turn.
 
-Without a validation model, as everything on the way of a turn: pydantic takes 10 MB, and what
-a turn says is ours. It serves the bodies of `api.wire`, loaded by the few who use them.
+It is not a pydantic model, since pydantic takes 10 MB and our own values need no validation.
+Only `api.schedules` uses pydantic; it is loaded when needed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from handinger_tui.core.record import dataclass
 
 @dataclass(frozen=True, slots=True)
 class StartTurn:
-    """Create a worker, or continue one: the same body."""
+    """The body that creates a worker or continues one."""
 
     input: str
     budget: str | None = None
@@ -24,14 +24,14 @@ class StartTurn:
         object.__setattr__(self, "input", encodable(self.input))
 
     def body(self) -> bytes:
-        """Compact JSON, members in their order, unset ones left out."""
-        told: dict[str, Json] = {"input": self.input}
+        """Compact JSON, with members in order and without unset ones."""
+        fields: dict[str, Json] = {"input": self.input}
         if self.budget is not None:
-            told["budget"] = self.budget
-        told["stream"] = self.stream
-        return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+            fields["budget"] = self.budget
+        fields["stream"] = self.stream
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def encodable(text: str) -> str:
-    """Half a surrogate pair cannot travel as UTF-8; it becomes U+FFFD."""
+    """Replace half a surrogate pair by U+FFFD, since UTF-8 cannot encode it."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

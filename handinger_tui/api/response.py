@@ -1,4 +1,4 @@
-"""Responses: judged by status and content type, unpacked in bounds, read as pieces."""
+"""HTTP responses: they are judged by status and content type, decompressed within limits, read as frames."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import unquote, urlsplit
 
-from handinger_tui.api import errors as faults
+from handinger_tui.api import errors
 from handinger_tui.api.limits import Limits
 from handinger_tui.api.lines import LineReader
 from handinger_tui.api.read_ahead import Drain, pace
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 PIECE: Final = 64 << 10
-"""Bytes per piece: small enough that the event loop breathes between two of them."""
+"""Bytes per piece: small enough to let other tasks run between two pieces."""
 
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _MAGIC: Final = b"\x1f"
 
 
 class BadGzip(ValueError):
-    """The bytes are no gzip. `started`: some of them were."""
+    """The bytes are not gzip. `started`: the beginning was valid."""
 
     def __init__(self, *, started: bool) -> None:
         super().__init__("not gzip")
@@ -41,7 +41,7 @@ class BadGzip(ValueError):
 
 
 class Gunzip:
-    """One gzip body; members may follow each other, padding after the last is ignored."""
+    """Decompresses one gzip body. It may have several members; padding after the last is ignored."""
 
     def __init__(self) -> None:
         self._inflater = zlib.decompressobj(_GZIP)
@@ -49,15 +49,15 @@ class Gunzip:
 
     @property
     def complete(self) -> bool:
-        """The last member has its trailer."""
+        """Whether the last member is complete, with its trailer."""
         return self._inflater.eof
 
     def feed(self, raw: bytes) -> Iterator[bytes]:
-        """Pieces of at most `PIECE` bytes.
+        """Decompress more bytes into pieces of at most `PIECE` bytes.
 
         Raises:
-            BadGzip: for bytes that are no gzip, or have a wrong checksum. What
-                the same chunk held before them is lost: zlib keeps it back.
+            BadGzip: for bytes that are not gzip, or have a wrong checksum. Valid
+                data before them in the same chunk is lost, since zlib does not return it.
         """
         full = False
         while raw or full:
@@ -81,64 +81,64 @@ _PLAIN: Final = frozenset({"", "identity"})
 _GZIPPED: Final = frozenset({"gzip", "x-gzip"})
 
 
-def unpacker(response: httpx.Response) -> Gunzip | None:
-    """What undoes the body's encoding; None when there is none.
+def decompressor_for(response: httpx.Response) -> Gunzip | None:
+    """The decompressor for the body's encoding; None when the body is not encoded.
 
     Raises:
-        BrokenContract: an encoding that we never asked for.
+        BrokenContract: an encoding that we did not accept.
     """
     encoding = response.headers.get("content-encoding", "").strip().lower()
     if encoding in _PLAIN:
         return None
     if encoding in _GZIPPED:
         return Gunzip()
-    raise faults.unusable_encoding(encoding)
+    raise errors.unusable_encoding(encoding)
 
 
 async def chunks(response: httpx.Response, idle: float, cap: int) -> AsyncGenerator[bytes, None]:
-    """The body in pieces of at most 64 KiB or so; at most `cap` bytes, before and after unpacking.
+    """The body in pieces of about 64 KiB; at most `cap` bytes, before and after decompression.
 
     Raises:
-        StreamLost: cut, silent for `idle` seconds, larger than `cap`, gzip without its end.
-        BrokenContract: an encoding that cannot be undone.
+        StreamLost: lost, silent for `idle` seconds, larger than `cap`, gzip without its end.
+        BrokenContract: an encoding that cannot be decoded.
     """
-    gunzip = unpacker(response)
+    gunzip = decompressor_for(response)
     arrived = 0
-    given = 0
-    # aiter_raw: aiter_bytes would unpack without bound and pass unknown encodings on.
+    yielded = 0
+    # aiter_raw: aiter_bytes would decompress without limit and pass unknown encodings through.
     raw = cast("AsyncGenerator[bytes, None]", response.aiter_raw())
     async with aclosing(raw), aclosing(Drain(raw, idle)) as drain:
         while (chunk := await drain.next()) is not None:
             arrived += len(chunk)
-            for number, piece in enumerate(_unpacked(gunzip, chunk)):
-                given += len(piece)
-                if max(arrived, given) > cap:
-                    raise faults.too_much(cap)
+            for number, piece in enumerate(_decompress(gunzip, chunk)):
+                yielded += len(piece)
+                if max(arrived, yielded) > cap:
+                    raise errors.body_too_large(cap)
                 if number:
-                    # One small chunk may unpack to thousands of pieces; let others run in between.
+                    # One small chunk may decompress to thousands of pieces; let other tasks run in between.
                     await asyncio.sleep(0)
                 yield piece
             if arrived > cap:
-                raise faults.too_much(cap)
+                raise errors.body_too_large(cap)
     if gunzip is not None and not gunzip.complete:
-        raise faults.cut_short("the packed answer ended before its end")
+        raise errors.broken_off("the packed answer ended before its end")
 
 
-def _unpacked(gunzip: Gunzip | None, chunk: bytes) -> Iterable[bytes]:
+def _decompress(gunzip: Gunzip | None, chunk: bytes) -> Iterable[bytes]:
     if gunzip is None:
         yield chunk
         return
     try:
         yield from gunzip.feed(chunk)
     except BadGzip as problem:
-        raise faults.bad_gzip(started=problem.started) from None
+        raise errors.bad_gzip(started=problem.started) from None
 
 
-async def whole(response: httpx.Response, idle: float, cap: int) -> bytes:
-    """The whole body.
+async def read_all(response: httpx.Response, idle: float, cap: int) -> bytes:
+    """Read the whole body.
 
     Raises:
-        StreamLost, BrokenContract: as `chunks`.
+        StreamLost, BrokenContract: see `chunks`.
     """
     async with aclosing(chunks(response, idle, cap)) as pieces:
         return b"".join([piece async for piece in pieces])
@@ -148,22 +148,22 @@ _ERROR_BODY: Final = 2 << 20
 _ERROR_SECONDS: Final = 10.0
 
 
-async def refused(response: httpx.Response, idle: float) -> ApiError:
-    """The error that a response outside 2xx stands for; its body is read as far as it is sensible."""
-    found = bytearray()
+async def read_refusal(response: httpx.Response, idle: float) -> ApiError:
+    """The error for a response outside 2xx. Its body is read within limits of size and time."""
+    raw = bytearray()
     try:
         async with asyncio.timeout(min(idle, _ERROR_SECONDS)):
             async with aclosing(chunks(response, idle, _ERROR_BODY)) as pieces:
                 async for piece in pieces:
-                    found += piece
+                    raw += piece
     except (ApiError, TimeoutError):
-        pass  # The status alone decides; the text is a courtesy.
+        pass  # The status is enough; the body only adds a reason.
     headers = {**response.headers, "location": location_of(response)}
-    return faults.refusal(response.status_code, headers, bytes(found))
+    return errors.refusal(response.status_code, headers, bytes(raw))
 
 
 def location_of(response: httpx.Response) -> str:
-    """Where a redirect points to; "" for nowhere. `Connection` keeps it out of httpx's sight."""
+    """The target of a redirect; "" for none. `http_clients` moves it out of the headers."""
     return str(response.extensions.get("location") or response.headers.get("location", ""))
 
 
@@ -179,14 +179,14 @@ LINE_TYPES: Final = frozenset(
     }
 )
 STREAM_STATUSES: Final = frozenset({200, 201, 202})
-"""An event stream under any other status is none (HTML standard; 201 and 202 are this API's)."""
+"""Statuses under which a body is an event stream (200 by the HTML standard, 201 and 202 by this API)."""
 
 _HEADERS: Final = {"x-vercel-ai-ui-message-stream": "ai-ui", "x-vercel-ai-data-stream": "ai4"}
 _WORKER_PATH: Final = re.compile(r"(?:^|/)workers/([^/]+)(?:/stream)?/?$")
 _WORKER_ID: Final = re.compile(r"[A-Za-z0-9_.:~-]{1,200}")
 
 
-class _Form(Enum):
+class _BodyFormat(Enum):
     NOTHING = auto()
     EVENTS = auto()
     LINES = auto()
@@ -211,55 +211,57 @@ class HttpReply:
         self._response = response
         self._limits = limits
         self._dropped = 0
-        self._form = self._judged()
-        if self._form is not _Form.NOTHING:
-            unpacker(response)
+        self._format = self._detect_format()
+        if self._format is not _BodyFormat.NOTHING:
+            decompressor_for(response)
 
     @property
     def dropped(self) -> int:
         """Events left out because they exceeded the event limit."""
         return self._dropped
 
-    def _judged(self) -> _Form:
+    def _detect_format(self) -> _BodyFormat:
         kind, status = self.content_type, self.http_status
         if status in {204, 205} or self._response.headers.get("content-length") == "0":
-            return _Form.NOTHING
+            return _BodyFormat.NOTHING
         if kind == EVENT_STREAM and status in STREAM_STATUSES:
-            return _Form.EVENTS
+            return _BodyFormat.EVENTS
         if kind in LINE_TYPES:
-            return _Form.LINES
+            return _BodyFormat.LINES
         if kind == "text/plain":
-            return _Form.LINES if self.encoding == "ai4" else _Form.TEXT
+            return _BodyFormat.LINES if self.encoding == "ai4" else _BodyFormat.TEXT
         if is_json(kind):
-            return _Form.JSON
+            return _BodyFormat.JSON
         if status == 202 and not kind:
-            return _Form.TEXT  # Accepted, with no word about a body: it is empty, or judged in `_text`.
-        raise faults.unexpected_content(kind)
+            return _BodyFormat.TEXT  # Accepted, without a content type: `_text` allows only an empty body.
+        raise errors.unexpected_content(kind)
 
     async def pieces(self) -> AsyncGenerator[RawFrame, None]:
-        """The body, piece by piece; it simply ends where the HTTP body properly ended.
+        """The frames of the body; the iterator ends where the HTTP body properly ends.
 
-        Whether the answer is complete is not said by that: see `engine.settle`.
+        A proper end does not mean that the answer is complete: see `engine.recovery`.
 
         Raises:
-            StreamLost: cut, silent for too long, too large.
-            BrokenContract: labelled JSON and none.
+            StreamLost: lost, silent for too long, too large.
+            BrokenContract: labeled JSON and not JSON.
             Refused: an error object under a good status.
         """
-        if self._form is _Form.NOTHING:
+        if self._format is _BodyFormat.NOTHING:
             return
-        if self._form is _Form.JSON:
-            found = self._json(
-                await whole(self._response, self._limits.idle_timeout, self._limits.max_json_bytes)
+        if self._format is _BodyFormat.JSON:
+            frame = self._json(
+                await read_all(self._response, self._limits.idle_timeout, self._limits.max_json_bytes)
             )
-            if found is not None:
-                yield found
+            if frame is not None:
+                yield frame
             return
         pace(self._response)
         raw_chunks = chunks(self._response, self._limits.idle_timeout, self._limits.max_turn_bytes)
         async with aclosing(raw_chunks):
-            read = {_Form.EVENTS: self._events, _Form.LINES: self._lines}.get(self._form, self._text)
-            # Every generator is closed in the task that reads it, also when that is cancelled.
+            read = {_BodyFormat.EVENTS: self._events, _BodyFormat.LINES: self._lines}.get(
+                self._format, self._text
+            )
+            # Every generator is closed in the task that reads it, even when that task is canceled.
             async with aclosing(read(raw_chunks)) as pieces:
                 async for piece in pieces:
                     yield piece
@@ -273,7 +275,7 @@ class HttpReply:
             self._dropped = reader.dropped
             for piece in pieces:
                 yield piece
-        # An event without its blank line is thrown away, as the standard wants.
+        # An event without its closing blank line is dropped, as the standard requires.
 
     async def _lines(self, raw_chunks: AsyncIterator[bytes]) -> AsyncGenerator[RawFrame, None]:
         reader = LineReader(self._limits.max_event_bytes)
@@ -291,7 +293,7 @@ class HttpReply:
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         async for chunk in raw_chunks:
             if not self.content_type and chunk.strip():
-                raise faults.unexpected_content("")
+                raise errors.unexpected_content("")
             if text := decoder.decode(chunk):
                 yield RawFrame(Framing.TEXT, text)
         if text := decoder.decode(b"", final=True):
@@ -309,56 +311,56 @@ def parsed_answer(text: str, status: int, read: Callable[[str], Json] = parse) -
     """A JSON body as an object.
 
     Raises:
-        BrokenContract: no JSON, beyond reason, or no object.
+        BrokenContract: not JSON, beyond our limits, or not an object.
         Refused: an error object.
     """
     try:
         value = read(text)
     except NotJson:
-        looks = text.lstrip().startswith(("{", "["))
-        raise (faults.undecodable("The answer") if looks else faults.mislabelled()) from None
+        looks_like_json = text.lstrip().startswith(("{", "["))
+        raise (errors.undecodable("The answer") if looks_like_json else errors.not_json()) from None
     if not isinstance(value, dict):
-        raise faults.undecodable("The answer")
+        raise errors.undecodable("The answer")
     why = error_in(value)
     if why is not None:
-        raise faults.refused_in_body(status, why)
+        raise errors.error_object(status, why)
     return value
 
 
 def error_in(value: dict[str, Json]) -> str | None:
-    """The reason in an error object.
+    """The reason in an error object; None when the object is not an error.
 
-    A Worker that failed is none: it ran, and cost. Nor is anything with an id:
-    something may have been started, so it is not called free.
+    A failed Worker is not an error object: it ran, and was charged. Nor is an object with an
+    id: something may have been started, so it must not be reported as free.
     """
     if worker_in(value) is not None or "type" in value or "id" in value:
         return None
     failed = value.get("success") is False or value.get("ok") is False
-    told = reason_text(value.get("error")) or reason_text(value.get("errors"))
-    return told or ((reason_text(value) or "no reason given") if failed else None)
+    reason = reason_text(value.get("error")) or reason_text(value.get("errors"))
+    return reason or ((reason_text(value) or "no reason given") if failed else None)
 
 
 def media_type(response: httpx.Response) -> str:
     """The media type in lower case, without parameters."""
-    told: str = response.headers.get("content-type", "")
-    return told.partition(";")[0].strip().lower()
+    content_type: str = response.headers.get("content-type", "")
+    return content_type.partition(";")[0].strip().lower()
 
 
 def is_json(kind: str) -> bool:
-    """application/json and its relatives."""
+    """Whether a media type is JSON: application/json, text/json or application/…+json."""
     return kind in {"application/json", "text/json"} or (
         kind.startswith("application/") and kind.endswith("+json")
     )
 
 
 def _worker_id(headers: httpx.Headers) -> str | None:
-    """From `x-worker-id`, else from a Location that names a worker or its stream."""
-    told = headers.get("x-worker-id")
-    if told is None:
+    """The worker's id from `x-worker-id`, else from a Location that names a worker or its stream."""
+    worker_id = headers.get("x-worker-id")
+    if worker_id is None:
         try:
-            found = _WORKER_PATH.search(urlsplit(headers.get("location", "")).path)
+            match = _WORKER_PATH.search(urlsplit(headers.get("location", "")).path)
         except ValueError:
-            found = None
-        told = unquote(found.group(1)) if found else ""
-    told = told.strip()
-    return told if _WORKER_ID.fullmatch(told) and told not in {".", ".."} else None
+            match = None
+        worker_id = unquote(match.group(1)) if match else ""
+    worker_id = worker_id.strip()
+    return worker_id if _WORKER_ID.fullmatch(worker_id) and worker_id not in {".", ".."} else None

@@ -1,8 +1,8 @@
-"""Bodies of requests and of small answers (facts sheet, sections 3, 6 and 7).
+"""Request and response bodies of schedules and of the e-mail address.
 
-Answers are read with nothing taken on trust: a member that is absent, null or
-of the wrong type is None, a new one is kept. Worker objects are read by
-`core.snapshot`, so that stored and live ones go through the same pure code.
+Responses are not trusted: a member that is absent, null or of the wrong type is None,
+and unknown members are kept. Worker objects are read by `core.stream.worker_snapshot`,
+so that stored and live ones go through the same code.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def _encodable(text: object) -> object:
     return encodable(text) if isinstance(text, str) else text
 
 
-Words = Annotated[str, BeforeValidator(_encodable)]
+Text = Annotated[str, BeforeValidator(_encodable)]
 
 
 # -- requests ------------------------------------------------------------------------
@@ -37,7 +37,7 @@ class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     def body(self) -> bytes:
-        """Compact JSON, members in their order, unset ones left out."""
+        """Compact JSON, with members in order and without unset ones."""
         return self.model_dump_json(exclude_none=True).encode()
 
 
@@ -49,30 +49,30 @@ class At(_Request):
 
 
 class After(_Request):
-    """Once, after some seconds."""
+    """Once, after a delay in seconds."""
 
     type: Literal["delayed"] = "delayed"
     delay_seconds: int = Field(serialization_alias="delayInSeconds", ge=1, le=MAX_SECONDS)
 
 
 class Cron(_Request):
-    """Whenever a cron line says."""
+    """At the times of a cron expression."""
 
     type: Literal["cron"] = "cron"
     cron: str
 
 
 class Every(_Request):
-    """Again and again, every so many seconds."""
+    """Repeatedly, at an interval in seconds."""
 
     type: Literal["interval"] = "interval"
     interval_seconds: int = Field(serialization_alias="intervalSeconds", ge=1, le=MAX_SECONDS)
 
 
 class NewSchedule(_Request):
-    """A turn that the service starts by itself."""
+    """A new schedule: a turn that the service starts by itself."""
 
-    input: Words
+    input: Text
     when: At | After | Cron | Every = Field(discriminator="type")
     budget: str | None = None
 
@@ -81,19 +81,19 @@ class NewSchedule(_Request):
         return self.model_dump_json(exclude_none=True, by_alias=True).encode()
 
 
-# -- answers ---------------------------------------------------------------------------
+# -- responses -------------------------------------------------------------------------
 _T = TypeVar("_T")
 
 
-def _or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+def _or_none(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
     try:
-        return read(value)
+        return validate(value)
     except ValidationError:
         return None
 
 
 Lenient = Annotated[_T | None, WrapValidator(_or_none)]
-"""None for what cannot be read."""
+"""A value that becomes None when it cannot be read."""
 
 
 class _Answer(BaseModel):
@@ -101,7 +101,7 @@ class _Answer(BaseModel):
 
 
 class Schedule(_Answer):
-    """A schedule as the service tells it; times as they came, seconds as numbers."""
+    """A schedule as the service returns it: times as unchanged text, seconds as numbers."""
 
     id: Lenient[str] = None
     input: Lenient[str] = None
@@ -118,7 +118,7 @@ def _objects(value: Any) -> Any:
 
 
 class ScheduleList(_Answer):
-    """All schedules of one worker; what is no object in the list is left out."""
+    """All schedules of one worker; list items that are not objects are dropped."""
 
     schedules: Annotated[list[Schedule], BeforeValidator(_objects)] = []
     worker_id: Lenient[str] = Field(None, alias="workerId")
@@ -126,12 +126,12 @@ class ScheduleList(_Answer):
 
 
 class Cancelled(_Answer):
-    """Whether a schedule was cancelled; None when the service does not say."""
+    """Whether a schedule was canceled; None when the service does not say."""
 
     cancelled: Lenient[bool] = None
 
 
 class Email(_Answer):
-    """The address of a worker, where it comes as an object."""
+    """The e-mail address of a worker, in its object form."""
 
     email: Lenient[str] = None

@@ -1,21 +1,21 @@
-"""Event streams: bytes to pieces, by httpx-sse behind a guard.
+"""Server-sent events: bytes to frames, with httpx-sse behind a guard.
 
-Source: HTML standard, section 9.2.6. The library (0.4.3) parses one line well;
-what it gets wrong at that version is done here, before or after it:
+Source: HTML standard, section 9.2.6. The library (0.4.3) parses single lines correctly;
+its other faults at that version are handled here, before or after it:
 
 * A byte order mark becomes part of the first field name. Stripped here, once.
-* Its line splitter holds a lone CR back until more arrives, so an event comes
-  late. Lines are cut by `LineSplitter`, never by the library.
+* Its line splitter holds a lone CR back until more bytes arrive, which delays
+  the event. Lines are split by `LineSplitter`, never by the library.
 * `EventSource` obeys `charset=` and compares the media type by substring.
-  Lines are always decoded as UTF-8 here; `reply` judges status and type.
-* Once an `id:` was seen, every blank line yields an event without data, which
-  breaks whoever reads JSON. Here only a block with a data field is an event.
+  Lines are always decoded as UTF-8 here; `response` checks status and type.
+* Once an `id:` was seen, every blank line yields an event without data, which is
+  not valid JSON. Here only a block with a data field is an event.
 * `retry` goes through `int()`, which takes +5, 1_000 and digits of any script.
   The field is read here and never reaches the library.
-* It bounds nothing. A block with too much data is dropped and counted here.
+* It has no size limit. A block with too much data is dropped and counted here.
 
-Its decoder of single lines is not exported, hence the dependency on one minor
-version; `sse_cases.json` in the tests tells when that changes.
+Its decoder of single lines is private, hence the dependency on one minor version;
+`sse_cases.json` in the tests detects a change.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from handinger_tui.api.lines import BOM, LineSplitter
 from handinger_tui.core.stream.frames import Framing, RawFrame
 
 DEFAULT_EVENT: Final = "message"
-"""The type of an event that names none; pieces carry "" for it."""
+"""The type of an event that names none; its frame has "" instead."""
 
 DATA: Final = b"data:"
 BLANK: Final = b"\n\n"
@@ -36,101 +36,101 @@ _MAX_RETRY_DIGITS: Final = 12
 
 
 class SseReader:
-    """One event stream. `dropped`: events left out for their size; `retry_ms`: None until told."""
+    """Parses one event stream. `dropped`: events over the size limit; `retry_ms`: None until received."""
 
     def __init__(self, max_event_bytes: int) -> None:
         self._limit = max_event_bytes
         self._lines = LineSplitter(max_event_bytes)
         self._decoder = SSEDecoder()
-        self._begun = False
-        self._open = False
+        self._is_past_bom = False
+        self._in_block = False
         self._has_data = False
         self._size = 0
-        self._only: str | None = None
-        """The one line of the block so far, when it is a data field, and no event ever had an id."""
-        self._plain = True
+        self._single_line: str | None = None
+        """The only line of the block so far, if it is a data field and no event has had an id."""
+        self._has_no_ids = True
         self.dropped = 0
         self.retry_ms: int | None = None
 
     def feed(self, chunk: bytes) -> list[RawFrame]:
-        """The events that this chunk completes, each as soon as its blank line is there."""
-        if b"\r" in chunk or not self._begun:
-            return self._by_lines(chunk)
-        found: list[RawFrame] = []
-        # Nearly every block of an answer is one data field: it is taken as it is, in a fifth of the time.
+        """The events that this chunk completes, each as soon as its blank line has arrived."""
+        if b"\r" in chunk or not self._is_past_bom:
+            return self._feed_lines(chunk)
+        frames: list[RawFrame] = []
+        # A fast path: nearly every block of an answer is a single data field, which needs no parser.
         *blocks, rest = chunk.split(BLANK)
-        whole, limit = self._at_start, self._limit
+        at_block_start, limit = self._at_block_start, self._limit
         for block in blocks:
-            if whole and block[:5] == DATA and b"\n" not in block and len(block) <= limit:
+            if at_block_start and block[:5] == DATA and b"\n" not in block and len(block) <= limit:
                 data = block[6 if block[5:6] == b" " else 5 :].decode("utf-8", "replace")
-                found.append(RawFrame(Framing.SSE, data))
+                frames.append(RawFrame(Framing.SSE, data))
             else:
-                found += self._by_lines(block + BLANK)
-                whole = self._at_start
-        return found + self._by_lines(rest) if rest else found
+                frames += self._feed_lines(block + BLANK)
+                at_block_start = self._at_block_start
+        return frames + self._feed_lines(rest) if rest else frames
 
     @property
-    def _at_start(self) -> bool:
-        """The next byte is the first of a block, and no event ever had an id."""
-        return self._plain and not self._open and self._lines.at_start
+    def _at_block_start(self) -> bool:
+        """Whether the next byte is the first of a block, and no event has had an id."""
+        return self._has_no_ids and not self._in_block and self._lines.at_start
 
-    def _by_lines(self, chunk: bytes) -> list[RawFrame]:
-        found: list[RawFrame] = []
-        for cut in self._lines.feed(chunk):
-            line = cut
-            if not self._begun:
-                self._begun = True
+    def _feed_lines(self, chunk: bytes) -> list[RawFrame]:
+        frames: list[RawFrame] = []
+        for raw_line in self._lines.feed(chunk):
+            line = raw_line
+            if not self._is_past_bom:
+                self._is_past_bom = True
                 line = line.removeprefix(BOM) if line else line
             if line:
-                self._field(line)
+                self._take_field(line)
             elif line is None:
-                self._hand_on()
-                self._open, self._size = True, self._limit + 1
-            elif self._open and (piece := self._dispatch()):
-                found.append(piece)
-        return found
+                self._pass_to_library()
+                self._in_block, self._size = True, self._limit + 1
+            elif self._in_block and (piece := self._dispatch()):
+                frames.append(piece)
+        return frames
 
-    def _field(self, line: bytes) -> None:
+    def _take_field(self, line: bytes) -> None:
         if line.startswith(b":"):
             return
         if line.startswith(b"data") and (len(line) == 4 or line[4] == 58):  # 58 is the colon
             self._size += len(line) - 4
-            if self._plain and not self._open and line[4:] and self._size <= self._limit:
-                self._open = self._has_data = True
-                self._only = line.decode("utf-8", "replace")
+            if self._has_no_ids and not self._in_block and line[4:] and self._size <= self._limit:
+                self._in_block = self._has_data = True
+                self._single_line = line.decode("utf-8", "replace")
                 return
             self._has_data = True
         elif line.startswith((b"retry:", b"retry")):
-            self._retry(line)
+            self._take_retry(line)
             return
-        self._open = True
-        self._plain = self._plain and not line.startswith(b"id")
-        self._hand_on()
+        self._in_block = True
+        self._has_no_ids = self._has_no_ids and not line.startswith(b"id")
+        self._pass_to_library()
         if self._size <= self._limit:
             self._decoder.decode(line.decode("utf-8", "replace"))
 
-    def _retry(self, line: bytes) -> None:
+    def _take_retry(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
         digits = value.removeprefix(b" ")
         # bytes.isdigit knows ASCII digits only, unlike str.isdigit.
         if name == b"retry" and digits.isdigit():
             self.retry_ms = int(digits[:_MAX_RETRY_DIGITS])
 
-    def _hand_on(self) -> None:
-        """The block has more than one line: the library reads it."""
-        if self._only is not None:
-            self._decoder.decode(self._only)
-            self._only = None
+    def _pass_to_library(self) -> None:
+        """Pass the first line to the library's decoder, since the block has more than one line."""
+        if self._single_line is not None:
+            self._decoder.decode(self._single_line)
+            self._single_line = None
 
     def _dispatch(self) -> RawFrame | None:
-        if self._only is not None:
-            # Nearly every block of an answer. The library takes six times as long for it.
-            data, self._only = self._only[5:].removeprefix(" "), None
-            self._open, self._has_data, self._size = False, False, 0
+        if self._single_line is not None:
+            # A fast path for nearly every block of an answer; the library is much slower.
+            data, self._single_line = self._single_line[5:].removeprefix(" "), None
+            self._in_block, self._has_data, self._size = False, False, 0
             return RawFrame(Framing.SSE, data)
         event = self._decoder.decode("")
         has_data, too_large = self._has_data, self._size > self._limit
-        self._open, self._has_data, self._size = False, False, 0
+        self._in_block, self._has_data, self._size = False, False, 0
         if too_large:
             self.dropped += 1
             return None

@@ -1,4 +1,4 @@
-"""Transport: one origin, one key, and requests that leave at most once."""
+"""The transport: requests to one origin with one key, each sent at most once."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Container, Itera
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from handinger_tui.api import errors as faults
+from handinger_tui.api import errors
 from handinger_tui.api import response as body
 from handinger_tui.api.limits import Limits
 from handinger_tui.api.origin import base_origin, origin_of
-from handinger_tui.api.validation import check_key, transport_settings, usable_headers
+from handinger_tui.api.validation import check_key, has_risky_transport_settings, usable_headers
 from handinger_tui.core.errors import ApiError, SettingsError
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.secret import Secret
@@ -24,15 +24,17 @@ if TYPE_CHECKING:
 
 
 REDIALS: Final = 2
+"""Connection attempts after the first one, for requests that change something."""
 PAUSE_S: Final = 0.3
+"""Seconds between two connection attempts, multiplied by the number of the attempt."""
 
 Content = Callable[[Callable[[], None]], AsyncIterator[bytes]]
-"""Makes a body anew for each dial; gets what it must call whenever a block leaves."""
+"""Makes a new body for each connection attempt. Its argument must be called before each block is sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectPolicy:
-    """Seconds for one connection (TCP and TLS each) and for all headers; how to pause between dials."""
+    """Seconds for connecting (TCP and TLS each) and for all headers, and the pause between attempts."""
 
     connect: float
     first_byte: float
@@ -40,27 +42,27 @@ class ConnectPolicy:
 
 
 class SendTrace:
-    """Notes when the first byte of a request may have left; the deadline for headers counts from then.
+    """Records when the first byte of a request may have left; the deadline for headers starts then.
 
-    Called by httpcore (extension `trace`). A CONNECT to a proxy is not our request.
+    httpcore calls it (extension `trace`). A CONNECT to a proxy does not count as our request.
     """
 
     def __init__(self, deadline: asyncio.Timeout, seconds: float) -> None:
         self.sent = False
         self.departed: Callable[[], None] = lambda: None
-        """Called when the first byte may be leaving."""
+        """Called when the first byte may leave."""
         self._deadline = deadline
         self._seconds = seconds
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        """Hear one event of httpcore."""
+        """Handle one trace event of httpcore."""
         if event.endswith("send_request_headers.started") and info["request"].method != b"CONNECT":
             self.sent = True
             self.departed()
             self.progress()
 
     def progress(self) -> None:
-        """A block leaves: count anew."""
+        """Restart the deadline, since a block of the body is being sent."""
         if not self._deadline.expired():
             self._deadline.reschedule(asyncio.get_running_loop().time() + self._seconds)
 
@@ -69,9 +71,9 @@ MakeRequest = Callable[[SendTrace], "httpx.Request"]
 
 
 async def send_with_connect_retry(
-    client: httpx.AsyncClient, request: MakeRequest, waits: ConnectPolicy, dials: int
+    client: httpx.AsyncClient, request: MakeRequest, policy: ConnectPolicy, dials: int
 ) -> httpx.Response:
-    """Dial until a connection came about; whatever happens after that is final.
+    """Try to connect up to `dials` times. Any failure after a connection exists is final.
 
     Raises:
         Unreachable: nothing was sent.
@@ -79,40 +81,42 @@ async def send_with_connect_retry(
     """
     for attempt in range(1, dials):
         try:
-            return await _sent(client, request, waits)
-        except faults.dial_errors():
-            await waits.pause(PAUSE_S * attempt * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
+            return await _send_once(client, request, policy)
+        except errors.dial_errors():
+            await policy.pause(PAUSE_S * attempt * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, no secret
     try:
-        return await _sent(client, request, waits)
-    except faults.dial_errors() as problem:
-        raise faults.translate(problem, faults.Phase.CONNECTING) from problem
+        return await _send_once(client, request, policy)
+    except errors.dial_errors() as problem:
+        raise errors.translate(problem, errors.Phase.CONNECTING) from problem
 
 
-async def _sent(client: httpx.AsyncClient, request: MakeRequest, waits: ConnectPolicy) -> httpx.Response:
-    departure: SendTrace | None = None
+async def _send_once(
+    client: httpx.AsyncClient, request: MakeRequest, policy: ConnectPolicy
+) -> httpx.Response:
+    trace: SendTrace | None = None
     try:
-        # TCP and TLS have one wait each until the request leaves.
-        async with asyncio.timeout(2 * waits.connect) as deadline:
-            departure = SendTrace(deadline, waits.first_byte)
-            return await client.send(request(departure), stream=True)
+        # Until the request leaves, TCP and TLS have one connect timeout each.
+        async with asyncio.timeout(2 * policy.connect) as deadline:
+            trace = SendTrace(deadline, policy.first_byte)
+            return await client.send(request(trace), stream=True)
     except TimeoutError as problem:
-        if departure is not None and departure.sent:
-            raise faults.late(waits.first_byte) from None
-        raise faults.translate(problem, faults.Phase.CONNECTING) from None
-    except faults.dial_errors():
+        if trace is not None and trace.sent:
+            raise errors.response_timeout(policy.first_byte) from None
+        raise errors.translate(problem, errors.Phase.CONNECTING) from None
+    except errors.dial_errors():
         raise
-    except faults.transport_errors() as problem:
-        sent = departure is not None and departure.sent
-        phase = faults.Phase.SENT if sent else faults.Phase.CONNECTING
-        raise faults.translate(problem, phase) from problem
+    except errors.transport_errors() as problem:
+        has_left = trace is not None and trace.sent
+        phase = errors.Phase.SENT if has_left else errors.Phase.CONNECTING
+        raise errors.translate(problem, phase) from problem
 
 
-_FILE_ANSWERS: Final = frozenset({*range(300, 400), 416})
-"""Statuses outside 2xx that whoever fetches a file judges itself."""
+_FILE_STATUSES: Final = frozenset({*range(300, 400), 416})
+"""Statuses outside 2xx that the file download handles itself."""
 
 
 class Transport:
-    """Open it before use; closing it closes every connection."""
+    """The connections to the service. Call `open` before use; `aclose` closes every connection."""
 
     def __init__(
         self,
@@ -122,7 +126,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`pause` waits between two dials.
+        """Check the settings. `pause` waits between two connection attempts.
 
         Raises:
             SettingsError: unusable base URL, key or custom header; the key is never shown.
@@ -136,55 +140,57 @@ class Transport:
         self.pause = pause
         self._opened = False
         self._clients: dict[tuple[bool, bool], Clients] = {}
-        """By whether they are secure (those speak plain http too), and go past every proxy."""
-        self._building = asyncio.Lock()
+        """Clients by (secure, direct). Secure ones also speak plain http; direct ones bypass proxies."""
+        self._build_lock = asyncio.Lock()
 
     async def open(self, *, late: bool = False) -> None:
-        """Build the clients; `late`: with the first request, if no setting of the machine can be unusable.
+        """Build the clients. `late`: with the first request, unless a machine setting needs a check.
 
         Raises:
             SettingsError: a proxy or certificate setting of the machine is unusable; it is named.
         """
         self._opened = True
-        told = transport_settings()
-        if told or not late:
-            secure = told or not self.base_url.startswith("http://")
-            self._clients[secure, False] = _built(self.limits.connect_timeout, secure=secure, direct=False)
+        needs_check = has_risky_transport_settings()
+        if needs_check or not late:
+            secure = needs_check or not self.base_url.startswith("http://")
+            self._clients[secure, False] = _build_clients(
+                self.limits.connect_timeout, secure=secure, direct=False
+            )
 
     async def aclose(self) -> None:
         """Close every connection."""
         self._opened = False
-        async with self._building:
+        async with self._build_lock:
             clients, self._clients = self._clients, {}
-        for one in clients.values():
-            await one.aclose()
+        for client in clients.values():
+            await client.aclose()
 
-    async def _ready(self, url: str) -> Clients:
-        """The clients, built now when nobody needed them yet: in a thread, for keys are answered meanwhile.
+    async def _clients_for(self, url: str) -> Clients:
+        """The clients for a URL. Missing ones are built in a thread, so that the screen stays responsive.
 
         Raises:
             Unreachable: they cannot be built; nothing was sent.
         """
         origin = origin_of(url)
-        # A proxy of the machine has no business with loopback, nor with the key sent there in plain text.
+        # Loopback requests bypass every proxy: the key would reach it in plain text.
         direct = origin is not None and origin.loopback
-        async with self._building:
+        async with self._build_lock:
             secure = (True, direct) in self._clients or not url.startswith("http://")
-            which = secure, direct
-            if which not in self._clients:
+            key = secure, direct
+            if key not in self._clients:
                 if not self._opened:
                     raise RuntimeError("the client is used before it is entered, or after it is left")
                 try:
-                    self._clients[which] = await asyncio.to_thread(
-                        _built, self.limits.connect_timeout, secure=secure, direct=direct
+                    self._clients[key] = await asyncio.to_thread(
+                        _build_clients, self.limits.connect_timeout, secure=secure, direct=direct
                     )
                 except SettingsError as problem:
-                    raise faults.unusable(problem) from None
-            return self._clients[which]
+                    raise errors.unusable_client(problem) from None
+            return self._clients[key]
 
     # -- requests ------------------------------------------------------------------------
     def authorized(self, url: str) -> bool:
-        """Whether the key may go there: our scheme, host and port, and no user part."""
+        """Whether the key may be sent to this URL: our scheme, host and port, and no user part."""
         return origin_of(url) == self.origin
 
     @asynccontextmanager
@@ -194,8 +200,8 @@ class Transport:
         Raises:
             ApiError: also for every status outside 2xx.
         """
-        client = (await self._ready(url)).reading
-        with _only_reading():
+        client = (await self._clients_for(url)).reading
+        with _as_read_errors():
             async with self._exchange(client, "GET", url, {"Accept": accept}) as response:
                 yield response
 
@@ -203,19 +209,19 @@ class Transport:
     async def fetch(
         self, url: str, headers: Mapping[str, str], *, keyed: bool = True
     ) -> AsyncIterator[httpx.Response]:
-        """One GET of a file from anywhere; a redirect is handed over, not followed.
+        """One GET of a file from any host; a redirect is returned, not followed.
 
-        `keyed` False: without the key, even to our own origin.
+        `keyed` False: the key is not sent, even to our own origin.
 
         Raises:
             ApiError: for every status but 2xx, 3xx and 416.
         """
-        client = (await self._ready(url)).reading
-        # Parts of a packed file cannot be told apart: only a plain one can be continued.
+        client = (await self._clients_for(url)).reading
+        # Only an unencoded file can be resumed: a byte range of an encoded one cannot be decoded.
         headers = {"Accept": "*/*", "Accept-Encoding": "identity", **headers}
-        with _only_reading():
+        with _as_read_errors():
             async with self._exchange(
-                client, "GET", url, headers, handed=_FILE_ANSWERS, keyed=keyed
+                client, "GET", url, headers, accepted_statuses=_FILE_STATUSES, keyed=keyed
             ) as response:
                 yield response
 
@@ -231,13 +237,13 @@ class Transport:
     ) -> AsyncIterator[httpx.Response]:
         """One request that changes something, on a connection of its own.
 
-        It is dialled again, twice at most, only when no connection came about. `departed()` is called
-        when the first byte may be leaving.
+        Connecting is retried, `REDIALS` times at most, only while there was no connection. `departed()`
+        is called when the first byte may leave.
 
         Raises:
             ApiError: also for every status outside 2xx.
         """
-        client = (await self._ready(url)).posting
+        client = (await self._clients_for(url)).posting
         headers = {"Connection": "close", **headers}
         async with self._exchange(
             client, method, url, headers, content, first_byte, dials=1 + REDIALS, departed=departed
@@ -245,7 +251,7 @@ class Transport:
             yield response
 
     @asynccontextmanager
-    async def _exchange(  # noqa: PLR0913 - the one place where everything about a request meets
+    async def _exchange(  # noqa: PLR0913 - every option of a request
         self,
         client: httpx.AsyncClient,
         method: str,
@@ -255,51 +261,51 @@ class Transport:
         first_byte: float | None = None,
         *,
         dials: int = 1,
-        handed: Container[int] = (),
+        accepted_statuses: Container[int] = (),
         keyed: bool = True,
         departed: Callable[[], None] = lambda: None,
     ) -> AsyncIterator[httpx.Response]:
         first_byte = first_byte or self.limits.first_byte_timeout
 
-        def request(departure: SendTrace) -> httpx.Request:
-            departure.departed = departed
+        def request(trace: SendTrace) -> httpx.Request:
+            trace.departed = departed
             return client.build_request(
                 method,
                 url,
-                headers=self._prepared(url, headers) if keyed else headers,
-                content=content(departure.progress) if callable(content) else content,
-                extensions={"trace": departure},
+                headers=self._request_headers(url, headers) if keyed else headers,
+                content=content(trace.progress) if callable(content) else content,
+                extensions={"trace": trace},
             )
 
-        waits = ConnectPolicy(self.limits.connect_timeout, first_byte, self.pause)
-        response = await send_with_connect_retry(client, request, waits, dials)
+        policy = ConnectPolicy(self.limits.connect_timeout, first_byte, self.pause)
+        response = await send_with_connect_retry(client, request, policy, dials)
         try:
-            good = 200 <= response.status_code < 300
-            if not good and response.status_code not in handed:
-                raise await body.refused(response, self.limits.idle_timeout)
+            is_success = 200 <= response.status_code < 300
+            if not is_success and response.status_code not in accepted_statuses:
+                raise await body.read_refusal(response, self.limits.idle_timeout)
             yield response
         finally:
-            with suppress(*faults.transport_errors()):
+            with suppress(*errors.transport_errors()):
                 await response.aclose()
 
-    def _prepared(self, url: str, headers: Mapping[str, str]) -> dict[str, str]:
+    def _request_headers(self, url: str, headers: Mapping[str, str]) -> dict[str, str]:
         if not self.authorized(url):
             return dict(headers)
         key = self._key.reveal().strip()
         return {**self._headers, **headers, "Authorization": f"Bearer {key}"}
 
 
-def _built(connect_timeout: float, *, secure: bool, direct: bool) -> Clients:
+def _build_clients(connect_timeout: float, *, secure: bool, direct: bool) -> Clients:
     from handinger_tui.api.http_clients import build  # noqa: PLC0415 - httpx, 60 ms and 7 MB
 
     return build(connect_timeout, secure=secure, direct=direct)
 
 
 @contextmanager
-def _only_reading() -> Iterator[None]:
+def _as_read_errors() -> Iterator[None]:
     try:
         yield
     except ApiError as problem:
-        if problem.hint == faults.MAY_COST:
-            problem.hint = faults.ONLY_READ
+        if problem.hint == errors.MAY_COST:
+            problem.hint = errors.ONLY_READ
         raise

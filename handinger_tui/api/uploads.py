@@ -1,8 +1,8 @@
 """Uploads: a prompt with files as multipart/form-data, streamed from disk.
 
-Parts (facts sheet, section 8): the text parts, then one part `files` for a
-single file or a part `files[]` for each of several, with base name and type.
-Every file is opened and compared with what was chosen before anything is sent.
+Parts: the text fields, then one part `files` for a single file or a part `files[]`
+for each of several, with base name and type. Every file is opened and compared with
+the chosen attachment before anything is sent.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ _ESCAPES: Final = {'"': "%22", "\r": "%0D", "\n": "%0A"}
 
 
 class ChangedWhileSending(OSError):
-    """The file on disk changed under the upload; the request is torn, so no server can take it for whole."""
+    """A file changed during its upload. The request is aborted, so that no server accepts it as complete."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
+class _OpenFile:
+    """An open attachment with the head of its part, and its size and time when it was opened."""
+
     head: bytes
     file: BinaryIO
     size: int
@@ -42,31 +44,31 @@ class _Opened:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A multipart body of known length that can be produced more than once."""
+    """A multipart body of known length that can be streamed more than once."""
 
     content_type: str
     length: int
     _text: bytes
-    _files: tuple[_Opened, ...]
+    _files: tuple[_OpenFile, ...]
     _end: bytes
 
     async def stream(self, progress: Callable[[], None]) -> AsyncIterator[bytes]:
-        """The body; `progress` is called before each block leaves.
+        """The body in blocks; `progress` is called before each block is sent.
 
         Raises:
-            ChangedWhileSending
+            ChangedWhileSending: a file has changed since it was opened.
         """
         yield self._text
-        for opened in self._files:
+        for part in self._files:
             progress()
-            yield opened.head
-            await asyncio.to_thread(opened.file.seek, 0)
-            left = opened.size
-            while left:
-                block = await asyncio.to_thread(opened.file.read, min(BLOCK, left))
-                left -= len(block)
-                now = os.fstat(opened.file.fileno())
-                if not block or (now.st_size, now.st_mtime_ns) != (opened.size, opened.mtime_ns):
+            yield part.head
+            await asyncio.to_thread(part.file.seek, 0)
+            remaining = part.size
+            while remaining:
+                block = await asyncio.to_thread(part.file.read, min(BLOCK, remaining))
+                remaining -= len(block)
+                status = os.fstat(part.file.fileno())
+                if not block or (status.st_size, status.st_mtime_ns) != (part.size, part.mtime_ns):
                     raise ChangedWhileSending
                 progress()
                 yield block
@@ -76,10 +78,10 @@ class Upload:
 
 @contextmanager
 def upload(fields: dict[str, str], attachments: tuple[Attachment, ...]) -> Iterator[Upload]:
-    """Open and check all files; reads them once, so call it in a thread.
+    """Open and check all files. It reads every file once, so call it in a thread.
 
     Raises:
-        AttachmentProblem: unreadable, no plain file, or changed since it was chosen.
+        AttachmentProblem: unreadable, not a regular file, or changed since it was chosen.
     """
     boundary = f"handinger-{os.urandom(16).hex()}"
     text = "".join(
@@ -90,45 +92,45 @@ def upload(fields: dict[str, str], attachments: tuple[Attachment, ...]) -> Itera
     part = "files" if len(attachments) == 1 else "files[]"
     with ExitStack() as stack:
         files = tuple(_open(stack, attachment, boundary, part) for attachment in attachments)
-        length = len(text) + sum(len(o.head) + o.size + 2 for o in files) + len(end)
+        length = len(text) + sum(len(file.head) + file.size + 2 for file in files) + len(end)
         yield Upload(f"multipart/form-data; boundary={boundary}", length, text, files, end)
 
 
-def _open(stack: ExitStack, attachment: Attachment, boundary: str, part: str) -> _Opened:
+def _open(stack: ExitStack, attachment: Attachment, boundary: str, part: str) -> _OpenFile:
     shown = clean_line(attachment.name, 120)
     try:
-        # Without O_NONBLOCK, opening a pipe that took the file's place would wait for ever.
+        # Without O_NONBLOCK, opening a pipe that replaced the file would block without end.
         descriptor = os.open(
             attachment.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         )
         file = stack.enter_context(os.fdopen(descriptor, "rb"))
-        found = os.fstat(file.fileno())
-        same = stat.S_ISREG(found.st_mode) and found.st_size == attachment.size
-        if same and attachment.sha256:
+        status = os.fstat(file.fileno())
+        is_unchanged = stat.S_ISREG(status.st_mode) and status.st_size == attachment.size
+        if is_unchanged and attachment.sha256:
             import hashlib  # noqa: PLC0415 - 10 ms and 1 MB, for turns with files
 
-            same = hashlib.file_digest(file, "sha256").hexdigest() == attachment.sha256
+            is_unchanged = hashlib.file_digest(file, "sha256").hexdigest() == attachment.sha256
     except (OSError, ValueError) as problem:
         why = getattr(problem, "strerror", None) or "no usable path"
         raise AttachmentProblem(
             f"{shown} cannot be read: {why}. Nothing was sent.", "Attach it again."
         ) from None
-    if not same:
+    if not is_unchanged:
         raise AttachmentProblem(
             f"{shown} changed since it was attached. Nothing was sent.", "Attach it again."
         )
-    named = _file_name(attachment.name)
+    file_name = _file_name(attachment.name)
     head = (
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{part}"; filename="{named}"\r\n'
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{part}"; filename="{file_name}"\r\n'
         f"Content-Type: {_media_type(attachment.media_type)}\r\n\r\n"
     )
-    return _Opened(head.encode("utf-8", "replace"), file, found.st_size, found.st_mtime_ns)
+    return _OpenFile(head.encode("utf-8", "replace"), file, status.st_size, status.st_mtime_ns)
 
 
 def _file_name(name: str) -> str:
-    """The base name, escaped as browsers do; folders of this machine are nobody's business."""
+    """The base name, escaped as in browsers. Folder names of this machine are never sent."""
     base = PurePath(name.replace("\\", "/")).name or "file"
-    return "".join(_ESCAPES.get(sign, sign) for sign in base)
+    return "".join(_ESCAPES.get(character, character) for character in base)
 
 
 def _media_type(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Checks: the key, custom headers and proxy settings, before anything is built from them."""
+"""Validation of the key, of custom headers and of proxy settings, before they are used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from handinger_tui.core.secret import Secret
 _KEY: Final = re.compile(r"[!-~]{8,512}")
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _HEADER_VALUE: Final = re.compile(r"[ -~]{0,4000}")
-_OURS: Final = frozenset(
+_RESERVED_HEADERS: Final = frozenset(
     {
         "accept",
         "accept-encoding",
@@ -28,14 +28,14 @@ _OURS: Final = frozenset(
         "transfer-encoding",
     }
 )
-"""What the program sets itself; a custom header may not."""
+"""Headers that the program sets itself; custom headers must not set them."""
 
 _PROXY_VARIABLES: Final = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
 _TRUST_VARIABLES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 def check_key(key: Secret) -> None:
-    """Refuse what is no key. httpx would quote it in full in its own complaint.
+    """Refuse a malformed key. httpx would quote it in full in its error message.
 
     Raises:
         SettingsError
@@ -48,18 +48,18 @@ def check_key(key: Secret) -> None:
 
 
 def usable_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Custom headers that can be sent as they are.
+    """Return the custom headers if all of them can be sent.
 
     Raises:
-        SettingsError: one that the program sets itself, or one with a character that no header has.
+        SettingsError: a header is set by the program itself, or has an invalid character.
     """
     for name, value in headers.items():
-        if name.lower() in _OURS:
+        if name.lower() in _RESERVED_HEADERS:
             raise SettingsError(
                 f"The header {name} is set by the program itself.", "Take it out of the custom headers."
             )
         if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-            # The value may be a secret, and the name may hold it by mistake: neither is shown.
+            # The value may be a secret, and the name may contain it by mistake: neither is shown.
             raise SettingsError(
                 "A custom header has a character that no header has.",
                 "Mend HANDINGER_CUSTOM_HEADERS, or headers in the configuration.",
@@ -67,33 +67,36 @@ def usable_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return dict(headers)
 
 
-def transport_settings() -> bool:
-    """Whether the machine tells a client anything that may be unusable: proxies, certificates."""
+def has_risky_transport_settings() -> bool:
+    """Whether the machine has proxy or certificate settings, which may be unusable."""
     names = (*_PROXY_VARIABLES, *map(str.lower, _PROXY_VARIABLES))
-    lost = (path for name in _TRUST_VARIABLES if (path := os.environ.get(name)) and not os.path.exists(path))
-    # There the system itself may tell a proxy.
-    system = sys.platform in ("darwin", "win32")
-    return system or any(os.environ.get(name) for name in names) or any(lost)
+    missing = (
+        path for name in _TRUST_VARIABLES if (path := os.environ.get(name)) and not os.path.exists(path)
+    )
+    # On these systems the proxy may come from the system settings.
+    may_have_system_proxy = sys.platform in ("darwin", "win32")
+    return may_have_system_proxy or any(os.environ.get(name) for name in names) or any(missing)
 
 
 def bad_proxy(problem: Exception) -> SettingsError:
     """The error for a proxy setting that httpx cannot use.
 
-    Names the variable, never its value: proxy addresses hold passwords.
+    It names the variable, never its value: proxy URLs may contain passwords.
     """
-    found = [
-        spelled
+    variables = [
+        variable
         for name in _PROXY_VARIABLES
-        for spelled in (name, name.lower())
-        if os.environ.get(spelled) and (not isinstance(problem, ImportError) or _socks(os.environ[spelled]))
+        for variable in (name, name.lower())
+        if os.environ.get(variable)
+        and (not isinstance(problem, ImportError) or _is_socks(os.environ[variable]))
     ]
-    named = " and ".join(found) or "The proxy setting of the system"
+    shown = " and ".join(variables) or "The proxy setting of the system"
     if isinstance(problem, ImportError):
         return SettingsError(
-            f"{named} asks for a SOCKS proxy, which is not supported.", "Use an http proxy, or unset it."
+            f"{shown} asks for a SOCKS proxy, which is not supported.", "Use an http proxy, or unset it."
         )
-    return SettingsError(f"{named} cannot be used: not a valid proxy address.", "Mend or unset it.")
+    return SettingsError(f"{shown} cannot be used: not a valid proxy address.", "Mend or unset it.")
 
 
-def _socks(address: str) -> bool:
+def _is_socks(address: str) -> bool:
     return address.lower().startswith("socks")

@@ -1,4 +1,4 @@
-"""Input: what a line typed into the prompt box is. Pure."""
+"""Classification of the text typed into the prompt box: a prompt, a command or nothing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from handinger_tui.core.record import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """Nothing but white space."""
+    """Nothing was typed except white space."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Text for the worker. `sign`: it begins with one that means something else in other programs."""
+    """Text for the worker. `sign` is its first character if that has a meaning in other programs, else ""."""
 
     text: str
     sign: str = ""
@@ -22,7 +22,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """A slash command, known or not: `name` without its slash, in lower case; `rest` stripped."""
+    """A slash command, known or not: `name` in lower case without the slash, `rest` stripped."""
 
     name: str
     rest: str = ""
@@ -30,27 +30,27 @@ class CommandLine:
 
 Typed = Empty | Prompt | CommandLine
 
-BARE: Final = frozenset({"exit", "quit", ":q"})
-"""Words that mean leaving in every program of this kind; nobody pays to send them."""
+LEAVE_WORDS: Final = frozenset({"exit", "quit", ":q"})
+"""Words that leave most programs of this kind. They are never sent as paid text."""
 
 
 def is_leaving(text: str) -> bool:
-    """The text is a bare word that leaves the program."""
-    return text.strip().lower() in BARE
+    """Whether the text is a bare word that leaves the program."""
+    return text.strip().lower() in LEAVE_WORDS
 
 
 SIGNS: Final = {
     "!": "It runs no shell command here.",
     "#": "It adds nothing to a memory here.",
 }
-"""What a text may begin with by habit, and what it does not do."""
+"""First characters that are commands in other programs, and what they do not do here."""
 
 
 def classify(text: str) -> Typed:
-    """Tell prompt, command and nothing apart.
+    """Classify a typed text as prompt, command or nothing.
 
-    Whatever begins with a slash is a command, so that a mistyped one is never
-    sent as paid text; two slashes send a text that begins with one.
+    Every text that begins with a slash is a command, so that a mistyped command is
+    never sent as paid text. Two slashes send a text that begins with one slash.
     """
     stripped = text.strip()
     if not stripped:

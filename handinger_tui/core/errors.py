@@ -1,21 +1,22 @@
-"""What can go wrong, as one tree.
+"""The tree of this program's exceptions.
 
     HandingerError            summary, hint
       SettingsError           missing key, bad URL, bad configuration
-      LocalFileError          a file of this machine cannot be read or written
+      LocalFileError          a file or port of this machine cannot be used
+      AttachmentProblem       a file cannot be sent, or has changed; NoSuchFile
       LedgerError             Locked, TooNew, Damaged, NoRoom, NoHistory
       ApiError                kind, delivery, http_status, retry_after_s
-        Unreachable           nothing was sent: safe to dial again
-        Doubtful              the connection broke around the request: it may have arrived
+        Unreachable           nothing was sent: safe to try again
+        Doubtful              the connection broke during the request: it may have arrived
         Refused               the service answered no (4xx, 3xx, an error object)
-          LinkExpired         the address of a file may be stale; reading the worker brings a fresh one
-        ServerFault           the service stumbled (5xx, 408)
+          LinkExpired         the URL of a file may be stale; reading the worker brings a fresh one
+        ServerFault           the service failed (5xx, 408)
         BrokenContract        the answer is not what the API promises (HTML, encoding, too large)
         StreamLost            an answer began and broke off
 
-A turn that the worker itself failed and a person's detach are not exceptions.
-Only `api.faults` makes ApiErrors, only `engine.run_turn` turns them into a
-status, only `cli` prints what is left.
+A turn that failed inside the worker and a person's detach are not exceptions.
+Only `api.errors` creates ApiErrors, only the engine turns them into a turn's
+status, and only `cli` prints the remaining ones.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from handinger_tui.core.turns.turn import Fault, Kind
 
 
 class HandingerError(Exception):
-    """Base of all our errors. `summary`: one line for a person; `hint`: what to do next."""
+    """Base of all errors of this program. `summary`: one line for people; `hint`: what to do next."""
 
     def __init__(self, summary: str, hint: str = "") -> None:
         super().__init__(summary)
@@ -33,7 +34,7 @@ class HandingerError(Exception):
 
 
 class SettingsError(HandingerError):
-    """Something the person set is missing or wrong; nothing was sent."""
+    """A setting is missing or invalid; nothing was sent."""
 
 
 class LocalFileError(HandingerError):
@@ -41,11 +42,11 @@ class LocalFileError(HandingerError):
 
 
 class AttachmentProblem(HandingerError):
-    """A file cannot be sent, or is no longer the file that was chosen; nothing was sent."""
+    """A file cannot be sent, or has changed since it was chosen; nothing was sent."""
 
 
 class NoSuchFile(AttachmentProblem):
-    """Nothing is there under that name."""
+    """No file with that name exists."""
 
 
 class LedgerError(HandingerError):
@@ -53,7 +54,7 @@ class LedgerError(HandingerError):
 
 
 class Locked(LedgerError):
-    """Another process holds the database for too long."""
+    """Another process locks the database for too long."""
 
 
 class TooNew(LedgerError):
@@ -69,11 +70,11 @@ class NoRoom(LedgerError):
 
 
 class NoHistory(LedgerError):
-    """There is no durable history to record a turn in, and nobody agreed to send without one."""
+    """There is no durable history to record a turn in, and the person did not agree to send without one."""
 
 
 class ApiError(HandingerError):
-    """A request that did not simply succeed."""
+    """A request that did not succeed."""
 
     def __init__(
         self,
@@ -95,7 +96,7 @@ class ApiError(HandingerError):
         return True
 
     def fault(self) -> Fault:
-        """This error as a value for the turn."""
+        """This error as the `Fault` of a turn."""
         return Fault(self.kind, self.summary, self.http_status, self.retry_after_s, self.chargeable)
 
 
@@ -104,12 +105,12 @@ class Unreachable(ApiError):
 
     @property
     def chargeable(self) -> bool:
-        """Nothing was sent, so nothing can cost."""
+        """Nothing was sent, so nothing can be charged."""
         return False
 
 
 class Refused(ApiError):
-    """The service answered that it will not do it; nothing started."""
+    """The service refused the request; nothing started."""
 
     @property
     def chargeable(self) -> bool:
@@ -118,20 +119,20 @@ class Refused(ApiError):
 
 
 class LinkExpired(Refused):
-    """The address of a file was refused, and may be stale; reading the worker again may bring a fresh one."""
+    """The URL of a file was refused and may be stale; reading the worker again may bring a fresh one."""
 
 
 class Doubtful(ApiError):
-    """Nothing came back; the request may or may not have arrived."""
+    """No response came; the request may or may not have arrived."""
 
 
 class ServerFault(ApiError):
-    """The service stumbled; it may or may not have started the turn."""
+    """The service failed; it may or may not have started the turn."""
 
 
 class BrokenContract(ApiError):
-    """The answer is not one of this API (a portal page, an unknown encoding, too large)."""
+    """The response is not one of this API (a sign-in page, an unknown encoding, too large)."""
 
 
 class StreamLost(ApiError):
-    """An answer began and broke off: a cut, a silence, a limit."""
+    """A response began and broke off: a lost connection, a silence, a limit."""

@@ -1,4 +1,4 @@
-"""Words: numbers and times as people read them. None is "not reported", never zero."""
+"""Formatting of numbers, sizes and durations for people. None is "not reported", never zero."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def duration(milliseconds: int | None) -> str:
         return f"{seconds:.1f} s"
     if seconds < 60:
         return f"{seconds:.0f} s"
-    minutes, rest = divmod(int(seconds), 60)
+    minutes, seconds_left = divmod(int(seconds), 60)
     if minutes < 60:
-        return f"{minutes} m {rest:02d} s"
+        return f"{minutes} m {seconds_left:02d} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} m"
 
@@ -44,14 +44,14 @@ def size(value: int | None) -> str:
 
 
 def middle_cut(text: str, cells: int) -> str:
-    """An id in at most so many cells, "…" in the middle: what tells ids apart mostly stands at their end.
+    """Shorten an id to at most `cells` cells with "…" in the middle, since ids differ mostly at their end.
 
-    A text that is no ASCII stays as it is: its cells are not its characters.
+    A text that is not ASCII is returned unchanged, because its characters are not cells.
     """
     if len(text) <= cells or not text.isascii():
         return text
-    kept = max(0, cells - 1)
-    return f"{text[: kept // 2]}…{text[len(text) - (kept - kept // 2) :]}"
+    kept_cells = max(0, cells - 1)
+    return f"{text[: kept_cells // 2]}…{text[len(text) - (kept_cells - kept_cells // 2) :]}"
 
 
 def plural(value: int, one: str, many: str | None = None) -> str:
@@ -60,7 +60,7 @@ def plural(value: int, one: str, many: str | None = None) -> str:
 
 
 def ago(then_ms: int, now_ms: int) -> str:
-    """How long ago, in one unit; a clock that went back gives "just now"."""
+    """How long ago, in one unit; a time in the future gives "just now"."""
     seconds = max(0, now_ms - then_ms) // 1000
     if seconds < 60:
         return "just now"

@@ -1,4 +1,4 @@
-"""JSON in and out: total (only ValueError), exact numbers, bounded depth."""
+"""JSON parsing and writing with exact numbers and bounded depth; parsing raises only `NotJson`."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import Final
 Json = None | bool | int | float | Decimal | str | list["Json"] | dict[str, "Json"]
 
 MAX_DIGITS: Final = 4000
-"""Python refuses longer integers by itself; this is below that limit."""
+"""Digits of an integer that is read. Python's own limit is slightly higher."""
 
 MAX_DEPTH: Final = 200
-"""Deeper documents are refused, so that writing and walking them never recurses too far."""
+"""Deeper documents are refused, so that writing and walking them cannot exceed the recursion limit."""
 _LONG: Final = 10_000
+"""Characters above which counting brackets costs more than walking the parsed value."""
 
 
 class NotJson(ValueError):
-    """The text is no JSON document that we can hold."""
+    """The text is not a JSON document within our limits."""
 
 
 def _integer(text: str) -> int | Decimal:
@@ -39,11 +40,11 @@ def _constant(_name: str) -> None:
 
 _PLAIN: Final = json.JSONDecoder(parse_int=_integer, parse_constant=_constant)
 _EXACT: Final = json.JSONDecoder(parse_float=_exact, parse_int=_integer, parse_constant=_constant)
-# json.loads would build such a decoder anew for every document, which costs more than a delta's parsing.
+# Built once: json.loads would build such a decoder for every document, which costs more than parsing a delta.
 
 
 def parse(text: str) -> Json:
-    """Read JSON as a JavaScript client would (numbers as floats).
+    """Read JSON as a JavaScript client does (fractions as floats).
 
     Raises:
         NotJson: for anything that is not a JSON document, is nested too deep,
@@ -62,7 +63,7 @@ def parse_exact(text: str) -> Json:
 
 
 def parsed_input(text: str) -> Json:
-    """What a JSON text says; the text itself when it is no JSON (tool input)."""
+    """The value of a tool input's JSON text; the text itself when it is not JSON."""
     try:
         return parse(text)
     except NotJson:
@@ -71,18 +72,18 @@ def parsed_input(text: str) -> Json:
 
 def _load(text: str, decoder: json.JSONDecoder) -> Json:
     try:
-        value = _whole(text, decoder)
+        value = _decode(text, decoder)
     except (ValueError, RecursionError) as problem:
         raise NotJson(str(problem)[:200]) from None
-    # To count in a long text takes longer than to walk through what it says.
-    nested = len(text) > _LONG or text.count("[") + text.count("{") > MAX_DEPTH
-    if nested and _depth(value) > MAX_DEPTH:
+    # In a long text, counting brackets takes longer than walking the parsed value.
+    may_be_deep = len(text) > _LONG or text.count("[") + text.count("{") > MAX_DEPTH
+    if may_be_deep and _depth(value) > MAX_DEPTH:
         raise NotJson(f"nested deeper than {MAX_DEPTH}")
     return value
 
 
-def _whole(text: str, decoder: json.JSONDecoder) -> Json:
-    """What `decode` makes of `text`, in two thirds of the time where no space stands around it."""
+def _decode(text: str, decoder: json.JSONDecoder) -> Json:
+    """`decoder.decode(text)`, with a fast path for a text without surrounding white space."""
     value: Json
     try:
         value, end = decoder.raw_decode(text)
@@ -94,42 +95,42 @@ def _whole(text: str, decoder: json.JSONDecoder) -> Json:
 
 
 def _depth(value: Json) -> int:
-    # Asked of every long document; the decoder makes plain dicts and lists alone.
+    # Runs for every long document, so it tests exact types: the decoder makes only plain dicts and lists.
     depth, level = 0, [value]
     while level:
         depth += 1
         level = [
             item
-            for box in level
-            if type(box) is dict or type(box) is list
-            for item in (box.values() if type(box) is dict else box)
+            for container in level
+            if type(container) is dict or type(container) is list
+            for item in (container.values() if type(container) is dict else container)
         ]
     return depth
 
 
 def as_object(value: Json) -> dict[str, Json]:
-    """`value` when it is an object, else an empty one."""
+    """`value` if it is an object, else an empty object."""
     return value if isinstance(value, dict) else {}
 
 
 def as_list(value: Json) -> list[Json]:
-    """`value` when it is an array, else an empty one."""
+    """`value` if it is an array, else an empty array."""
     return value if isinstance(value, list) else []
 
 
 def as_text(value: Json) -> str | None:
-    """`value` when it is a string, else None."""
+    """`value` if it is a string, else None."""
     return value if isinstance(value, str) else None
 
 
 def dump(value: object) -> str:
-    """Write JSON in one line of ASCII, Decimals as plain number text.
+    """Write JSON in one line of ASCII, with Decimals as plain numbers.
 
     ASCII only: no control or direction character of the content can reach a
     terminal, and lone surrogates stay escapes. NaN and infinity become null.
 
     Raises:
-        TypeError: for a value that JSON has no form for.
+        TypeError: for a value that JSON cannot represent.
     """
     if isinstance(value, Decimal):
         return format(value, "f") if value.is_finite() and abs(value.adjusted()) < MAX_DIGITS else "null"

@@ -1,8 +1,9 @@
-"""`dataclass`, made for less: nothing is compiled or looked up before one of a class is made, or asked about.
+"""A `dataclass` decorator that is cheap at import: it compiles nothing until a class is used.
 
-Python's own takes 0.7 ms for every class: for the hundred of the first frame, of which a few are made
-in it, that was a third of all our imports. Comparing, hashing, showing and refusing changes are shared code
-here. To type checkers, `fields`, `replace` and `match` there is no difference.
+The standard decorator compiles several methods for every class, which would be a third of the import
+time of the first frame. Here equality, hashing, repr and immutability are shared functions, and `__init__`
+is compiled only once a class has several instances. Type checkers, `fields`, `replace` and `match` see
+no difference.
 """
 
 from __future__ import annotations
@@ -17,102 +18,102 @@ else:
     from dataclasses import dataclass as _dataclass
 
     def dataclass(cls=None, /, *, frozen=False, slots=False, order=False):
-        """As Python's own, with the options that are used here; members have no `kw_only`."""
+        """Like `dataclasses.dataclass`, with only the options used here. Fields have no `kw_only`."""
 
-        def made(cls):
+        def decorate(cls):
             own = set(cls.__dict__)
             if cls.__dict__.get("__hash__") is None and "__eq__" in own:
-                # Python's doing, wherever a class says what is equal and no more.
+                # Python sets `__hash__` to None in a class that defines `__eq__` alone.
                 own.discard("__hash__")
-            told = _Told(cls)
-            members = told.members
+            lazy_fields = _LazyFields(cls)
+            members = lazy_fields.members
             built = _with_slots(cls, members) if slots else cls
-            methods = _values(members, frozen=frozen, order=order) | {
-                "__init__": _made_later(built, members, frozen=frozen)
+            methods = _comparison_methods(members, frozen=frozen, order=order) | {
+                "__init__": _lazy_init(built, members, frozen=frozen)
             }
             if frozen:
-                methods |= _kept(built, [member.name for member in members], slots=slots)
+                methods |= _frozen_methods(built, [member.name for member in members], slots=slots)
             methods["__match_args__"] = tuple(member.name for member in members if member.init)
             methods["__replace__"] = replace
             for name, method in methods.items():
                 if name not in own:
                     setattr(built, name, method)
-            built.__dataclass_fields__ = told.of(built)
+            built.__dataclass_fields__ = lazy_fields.bind(built)
             return built
 
-        return made if cls is None else made(cls)
+        return decorate if cls is None else decorate(cls)
 
-    class _Told:
-        """Stands for `__dataclass_fields__` of a class until somebody asks: then Python finds them."""
+    class _LazyFields:
+        """The descriptor of `__dataclass_fields__`: it lets Python compute the fields on first access."""
 
         def __init__(self, cls):
-            self._module, self._types, self._said = cls.__module__, {}, {}
+            self._module, self._types, self._defaults = cls.__module__, {}, {}
             for base in cls.__mro__[-1:0:-1]:
                 for member in fields(base) if "__dataclass_fields__" in vars(base) else ():
-                    self._types[member.name], self._said[member.name] = member.type, member
-            for name, told in cls.__annotations__.items():
-                if not str(told).removeprefix("typing.").startswith("ClassVar"):
-                    self._types[name] = told
+                    self._types[member.name], self._defaults[member.name] = member.type, member
+            for name, annotation in cls.__annotations__.items():
+                if not str(annotation).removeprefix("typing.").startswith("ClassVar"):
+                    self._types[name] = annotation
                     if name in vars(cls):
-                        self._said[name] = vars(cls)[name]
+                        self._defaults[name] = vars(cls)[name]
             self.members = [self._member(cls, name) for name in self._types]
 
         def _member(self, cls, name):
-            said = self._said.get(name, MISSING)
-            if not isinstance(said, Field):
-                if said.__class__.__hash__ is None:
+            default = self._defaults.get(name, MISSING)
+            if not isinstance(default, Field):
+                if default.__class__.__hash__ is None:
                     raise ValueError(
-                        f"{name} would be one and the same {said!r} for all: use default_factory"
+                        f"{name} would be one and the same {default!r} for all: use default_factory"
                     )
-                said = field() if said is MISSING else field(default=said)
-                said.name = name
+                default = field() if default is MISSING else field(default=default)
+                default.name = name
             elif name in vars(cls):
-                said.name = name
-                if said.default is MISSING:
+                default.name = name
+                if default.default is MISSING:
                     delattr(cls, name)
                 else:
-                    setattr(cls, name, said.default)
-            return said
+                    setattr(cls, name, default.default)
+            return default
 
-        def of(self, built):
+        def bind(self, built):
             self._owner = built
             return self
 
         def __get__(self, _one, _cls):
-            # Threads may ask at once: both find the same, and it does not matter who is last.
-            asked = type(
-                "Asked", (), {"__module__": self._module, "__annotations__": self._types, **self._said}
+            # Two threads may get here at once: both compute the same fields, and either may win.
+            stand_in = type(
+                "StandIn", (), {"__module__": self._module, "__annotations__": self._types, **self._defaults}
             )
-            found = _dataclass(asked, init=False, repr=False, eq=False).__dataclass_fields__
-            self._owner.__dataclass_fields__ = found
-            return found
+            computed = _dataclass(stand_in, init=False, repr=False, eq=False).__dataclass_fields__
+            self._owner.__dataclass_fields__ = computed
+            return computed
 
     def _with_slots(cls, members):
         names = [member.name for member in members]
         inherited = {name for base in cls.__mro__[1:-1] for name in vars(base).get("__slots__", ())}
-        said = {
+        namespace = {
             name: value
             for name, value in vars(cls).items()
             if name not in names and name not in {"__dict__", "__weakref__"}
         }
-        said["__slots__"] = tuple(name for name in names if name not in inherited)
-        said["__qualname__"] = cls.__qualname__
-        return type(cls)(cls.__name__, cls.__bases__, said)
+        namespace["__slots__"] = tuple(name for name in names if name not in inherited)
+        namespace["__qualname__"] = cls.__qualname__
+        return type(cls)(cls.__name__, cls.__bases__, namespace)
 
-    def _values(members, *, frozen, order):
-        shown = [member.name for member in members if member.repr]
-        compared = [member.name for member in members if member.compare]
-        # Of one name alone attrgetter gives no tuple, and of none nothing at all.
-        values = attrgetter(*compared, *compared[:1]) if compared else lambda _self: ()
+    def _comparison_methods(members, *, frozen, order):
+        repr_names = [member.name for member in members if member.repr]
+        compare_names = [member.name for member in members if member.compare]
+        # With one name attrgetter returns no tuple, so the first name is repeated; with none it fails.
+        values = attrgetter(*compare_names, *compare_names[:1]) if compare_names else lambda _self: ()
 
         def equal(self, other):
             return values(self) == values(other) if other.__class__ is self.__class__ else NotImplemented
 
-        def hashed(self):
+        def compute_hash(self):
             return hash(values(self))
 
-        def told(self):
-            members = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+        def represent(self):
+            members = ", ".join(f"{name}={getattr(self, name)!r}" for name in repr_names)
             return f"{self.__class__.__qualname__}({members})"
 
         def ordered(compare):
@@ -123,53 +124,62 @@ else:
             return method
 
         orders = {f"__{compare.__name__}__": ordered(compare) for compare in (lt, le, gt, ge) if order}
-        return {"__eq__": equal, "__hash__": hashed if frozen else None, "__repr__": told, **orders}
+        return {
+            "__eq__": equal,
+            "__hash__": compute_hash if frozen else None,
+            "__repr__": represent,
+            **orders,
+        }
 
-    def _kept(built, names, *, slots):
-        def changed(self, name, value):
+    def _frozen_methods(built, names, *, slots):
+        def refuse_set(self, name, value):
             if type(self) is built or name in names:
                 raise FrozenInstanceError(f"cannot assign to field {name!r}")
             super(built, self).__setattr__(name, value)
 
-        def deleted(self, name):
+        def refuse_delete(self, name):
             if type(self) is built or name in names:
                 raise FrozenInstanceError(f"cannot delete field {name!r}")
             super(built, self).__delattr__(name)
 
-        def packed(self):
+        def get_state(self):
             return [getattr(self, name) for name in names]
 
-        def unpacked(self, state):
+        def set_state(self, state):
             for name, value in zip(names, state, strict=True):
                 object.__setattr__(self, name, value)
 
-        methods = {"__setattr__": changed, "__delattr__": deleted}
-        return methods | ({"__getstate__": packed, "__setstate__": unpacked} if slots else {})
+        methods = {"__setattr__": refuse_set, "__delattr__": refuse_delete}
+        return methods | ({"__getstate__": get_state, "__setstate__": set_state} if slots else {})
 
     FEW = 4
-    """So many of a class are made member by member: for few, compiling would be ten times the work."""
+    """Instances of a class that are filled field by field before its `__init__` is compiled."""
 
-    def _made_later(built, members, *, frozen):
-        made = []
+    def _lazy_init(built, members, *, frozen):
+        instances = []
 
-        def first(self, /, *values, **named):
-            made.append(None)
-            if len(made) > FEW or not _filled(self, members, values, named):
-                # From now on its own, which is as fast as Python's, and as strict.
-                built.__init__ = _compiled(built, members, frozen=frozen)
+        def first_init(self, /, *values, **named):
+            instances.append(None)
+            if len(instances) > FEW or not _fill(self, members, values, named):
+                # From now on a compiled method, as fast and as strict as the standard one.
+                built.__init__ = _compile_init(built, members, frozen=frozen)
                 built.__init__(self, *values, **named)
 
-        return first
+        return first_init
 
-    def _filled(self, members, values, named):
+    def _fill(self, members, values, named):
         names = [member.name for member in members if member.init]
-        given = dict(zip(names, values, strict=False))
-        if len(values) > len(names) or not given.keys().isdisjoint(named) or not named.keys() <= set(names):
+        arguments = dict(zip(names, values, strict=False))
+        if (
+            len(values) > len(names)
+            or not arguments.keys().isdisjoint(named)
+            or not named.keys() <= set(names)
+        ):
             return False
-        given |= named
+        arguments |= named
         for member in members:
-            if member.name in given:
-                value = given[member.name]
+            if member.name in arguments:
+                value = arguments[member.name]
             elif member.default_factory is not MISSING:
                 value = member.default_factory()
             elif member.default is not MISSING:
@@ -183,29 +193,29 @@ else:
             self.__post_init__()
         return True
 
-    def _compiled(built, members, *, frozen):
-        known, taken, lines = {"_set": object.__setattr__, "_missing": MISSING}, [], ["pass"]
+    def _compile_init(built, members, *, frozen):
+        namespace, parameters, lines = {"_set": object.__setattr__, "_missing": MISSING}, [], ["pass"]
         for member in members:
             name, value = member.name, member.name
             if member.default_factory is not MISSING:
-                known[f"_of_{name}"], known[f"_make_{name}"] = MISSING, member.default_factory
+                namespace[f"_of_{name}"], namespace[f"_make_{name}"] = MISSING, member.default_factory
                 value = (
                     f"_make_{name}() if {name} is _missing else {name}" if member.init else f"_make_{name}()"
                 )
             elif member.default is not MISSING:
-                known[f"_of_{name}"] = member.default
+                namespace[f"_of_{name}"] = member.default
                 value = name if member.init else f"_of_{name}"
             elif not member.init:
                 continue
             if member.init:
-                taken.append(f"{name}=_of_{name}" if f"_of_{name}" in known else name)
+                parameters.append(f"{name}=_of_{name}" if f"_of_{name}" in namespace else name)
             lines.append(f"_set(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
         if hasattr(built, "__post_init__"):
             lines.append("self.__post_init__()")
-        source = f"def __init__({', '.join(['self', *taken])}):\n " + "\n ".join(lines)
-        exec(source, known)  # noqa: S102 - made of the names of members, as Python's own
-        known["__init__"].__qualname__ = f"{built.__qualname__}.__init__"
-        return known["__init__"]
+        source = f"def __init__({', '.join(['self', *parameters])}):\n " + "\n ".join(lines)
+        exec(source, namespace)  # noqa: S102 - built from field names only, as in the standard library
+        namespace["__init__"].__qualname__ = f"{built.__qualname__}.__init__"
+        return namespace["__init__"]
 
 
 __all__ = ["dataclass"]

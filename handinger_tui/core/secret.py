@@ -1,4 +1,4 @@
-"""The key: a value that does not show itself, and an environment without it for the programs we start."""
+"""A wrapper that hides the API key, and an environment without secrets for child processes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 
 class Secret:
-    """A key. Only `reveal` gives it away."""
+    """A secret value. Only `reveal` returns it; `repr` hides it."""
 
     __slots__ = ("_value",)
 
@@ -15,7 +15,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The key itself, for the one place that sends it."""
+        """The secret itself, for the code that sends it."""
         return self._value
 
     def tail(self) -> str:
@@ -30,9 +30,9 @@ class Secret:
 
 
 SECRET_VARIABLES: Final = ("HANDINGER_API_KEY", "HANDINGER_CUSTOM_HEADERS")
-"""The headers may hold a key of a gateway."""
+"""Variables that hold secrets. The custom headers may hold the key of a gateway."""
 
 
 def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment for an editor, an opener or a browser, and for all that they start."""
+    """The environment without secrets, for editors, openers, browsers and their child processes."""
     return {name: value for name, value in environ.items() if name.upper() not in SECRET_VARIABLES}

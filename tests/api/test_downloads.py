@@ -14,7 +14,7 @@ import pytest
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.files import atomic_file
 from handinger_tui.api.files.download import save
-from handinger_tui.api.files.urls import checked, next_hop, private
+from handinger_tui.api.files.urls import check_file_url, is_private_host, next_hop
 from handinger_tui.api.limits import Limits
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.secret import Secret
@@ -183,15 +183,15 @@ async def test_addresses_that_are_not_fetched(
 def test_a_service_out_there_leads_nowhere_inside(host: str) -> None:
     client = WorkerClient("https://v3.handinger.example", Secret(KEY))
     with pytest.raises(ApiError) as caught:
-        checked(client, f"http://{host}:9/x")
+        check_file_url(client, f"http://{host}:9/x")
     assert caught.value.kind is Kind.UNSAFE_URL
 
 
 def test_public_hosts_are_public() -> None:
-    assert not private("files.example.com")
-    assert not private("1.1.1.1")
-    assert not private("2606:4700::1111")
-    assert not private("64:ff9b::1.1.1.1")
+    assert not is_private_host("files.example.com")
+    assert not is_private_host("1.1.1.1")
+    assert not is_private_host("2606:4700::1111")
+    assert not is_private_host("64:ff9b::1.1.1.1")
 
 
 async def test_the_key_stays_home(server: Server, other: Server, client: WorkerClient, folder: Path) -> None:
@@ -330,7 +330,7 @@ async def test_a_file_system_without_links(
 
 def test_free_names() -> None:
     def first(name: str) -> list[str]:
-        names = atomic_file.names(name)
+        names = atomic_file.candidate_names(name)
         return [next(names), next(names)]
 
     assert first("a.tar.gz") == ["a.tar.gz", "a (2).tar.gz"]

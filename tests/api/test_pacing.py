@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from handinger_tui.api.read_ahead import LITTLE, READ_EVERY_S, pace
+from handinger_tui.api.read_ahead import READ_EVERY_S, SMALL_READ, pace
 
 
 class Wire:
@@ -59,8 +59,8 @@ async def test_what_came_with_the_last_read_is_not_waited_for() -> None:
 
 
 async def test_a_stream_that_brings_much_is_read_as_fast_as_it_comes() -> None:
-    wire = paced(None, b"x" * LITTLE, b"more")
-    assert await wire.read(1 << 16, None) == b"x" * LITTLE
+    wire = paced(None, b"x" * SMALL_READ, b"more")
+    assert await wire.read(1 << 16, None) == b"x" * SMALL_READ
     assert at_once(wire.read(100, None)) == b"more"
 
 

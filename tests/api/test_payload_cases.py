@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.files.atomic_file import land
 from handinger_tui.api.files.download import save
-from handinger_tui.api.files.urls import checked
+from handinger_tui.api.files.urls import check_file_url
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.safety.cleaning import Verdict, clean, judge_link
 from tests.api.conftest import KEY
@@ -160,10 +160,10 @@ def test_a_link_that_is_refused_is_not_fetched_either(name: str, client: WorkerC
     url = LINKS[name]["url"]
     if name in ("open-dash", "open-dash-browser"):
         # For files these are paths below the service's own address, where they do no harm.
-        assert urlsplit(checked(client, url)).netloc == urlsplit(client.base_url).netloc
+        assert urlsplit(check_file_url(client, url)).netloc == urlsplit(client.base_url).netloc
         return
     with pytest.raises(ApiError):
-        checked(client, url)
+        check_file_url(client, url)
 
 
 # -- random names --------------------------------------------------------------------------------

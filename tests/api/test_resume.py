@@ -11,12 +11,12 @@ import pytest
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.files.download import save
 from handinger_tui.api.files.range_resume import (
-    FRUIT,
-    FRUITLESS,
+    MAX_FRUITLESS,
+    MIN_PROGRESS,
     RESTARTS,
-    Step,
+    RangeResult,
     Version,
-    judged,
+    judge_range_response,
     version_of,
 )
 from handinger_tui.api.limits import Limits
@@ -211,17 +211,19 @@ async def test_a_file_that_does_not_grow_is_given_up(
     server.answer(cut(700), rest(700, end=701), raw(b""))
     trouble = await failed(client, folder)
     assert trouble.kind is Kind.NETWORK
-    assert len(server.requests) == 1 + FRUITLESS
+    assert len(server.requests) == 1 + MAX_FRUITLESS
     assert pauses.seconds == sorted(pauses.seconds)
     server.answer(cut(700))
     assert (await failed(client, folder)).kind is Kind.INCOMPLETE
 
 
 async def test_a_file_that_grows_is_not_given_up(server: Server, client: WorkerClient, folder: Path) -> None:
-    steps = 3 * FRUITLESS
-    body = b"y" * (FRUIT * steps)
-    parts = [rest(FRUIT * n, {"Connection": "close"}, body, FRUIT * (n + 1)) for n in range(1, steps)]
-    server.answer(cut(FRUIT, body=body), *parts)
+    steps = 3 * MAX_FRUITLESS
+    body = b"y" * (MIN_PROGRESS * steps)
+    parts = [
+        rest(MIN_PROGRESS * n, {"Connection": "close"}, body, MIN_PROGRESS * (n + 1)) for n in range(1, steps)
+    ]
+    server.answer(cut(MIN_PROGRESS, body=body), *parts)
     assert (await save(client, ROUTE, folder)).read_bytes() == body
     assert len(server.requests) == steps
 
@@ -229,8 +231,8 @@ async def test_a_file_that_grows_is_not_given_up(server: Server, client: WorkerC
 async def test_a_file_that_always_begins_again_is_given_up(
     server: Server, client: WorkerClient, folder: Path
 ) -> None:
-    body = b"z" * (4 * FRUIT)
-    server.answer(cut(2 * FRUIT, body=body))
+    body = b"z" * (4 * MIN_PROGRESS)
+    server.answer(cut(2 * MIN_PROGRESS, body=body))
     trouble = await failed(client, folder)
     assert "changed while" in trouble.summary
     assert len(server.requests) == RESTARTS + 2
@@ -328,11 +330,14 @@ def test_a_version_without_a_size_takes_the_rest_without_one() -> None:
     version = version_of("https://a.example/x?sig=1", {"etag": TAG}, None)
     assert version is not None
     answer = {"content-range": "bytes 5-9/*", "etag": TAG}
-    assert judged(206, answer, "https://a.example/x?sig=2", version, 5) is Step.GOES_ON
-    assert judged(206, answer, "https://b.example/x", version, 5) is Step.UNUSABLE
-    assert judged(206, answer, "https://a.example/y", version, 5) is Step.UNUSABLE
-    assert judged(200, answer, "https://b.example/x", version, 5) is Step.ANEW
+    assert judge_range_response(206, answer, "https://a.example/x?sig=2", version, 5) is RangeResult.CONTINUES
+    assert judge_range_response(206, answer, "https://b.example/x", version, 5) is RangeResult.UNUSABLE
+    assert judge_range_response(206, answer, "https://a.example/y", version, 5) is RangeResult.UNUSABLE
+    assert judge_range_response(200, answer, "https://b.example/x", version, 5) is RangeResult.FULL_FILE
     dated = Version(CHANGED["Last-Modified"], version.place, None)
-    assert judged(206, {"content-range": "bytes 5-9/10"}, "https://a.example/x", dated, 5) is Step.GOES_ON
+    assert (
+        judge_range_response(206, {"content-range": "bytes 5-9/10"}, "https://a.example/x", dated, 5)
+        is RangeResult.CONTINUES
+    )
     newer = {"content-range": "bytes 5-9/10", "last-modified": "Tue, 01 Sep 2026 11:00:00 GMT"}
-    assert judged(206, newer, "https://a.example/x", dated, 5) is Step.UNUSABLE
+    assert judge_range_response(206, newer, "https://a.example/x", dated, 5) is RangeResult.UNUSABLE

@@ -91,7 +91,7 @@ def test_what_is_held_for_a_huge_line_stays_bounded() -> None:
     reader.feed(b"data: ")
     for _ in range(1000):
         reader.feed(b"x" * 1000)
-    assert sum(map(len, reader._lines._held)) <= 1000
+    assert sum(map(len, reader._lines._buffer)) <= 1000
     assert [piece.data for piece in reader.feed(b"\n\ndata: y\n\n")] == ["y"]
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from handinger_tui.core.prompts.attachments import (
     BIG_CHARACTERS,
     BIG_LINES,
-    LONGEST,
-    MOST,
+    MAX_PASTED,
+    MAX_PATHS,
     MentionedFile,
     Typing,
     as_token,
@@ -204,7 +204,7 @@ def test_pasted_paths(text: str, paths: list[str]) -> None:
     [
         "", "  \n", "hello", "see /home/me/a.csv", "a.csv", "./a.csv", "https://e.example/a", "b/a.csv",
         "file://server/share/a.csv", "file:///a%00b", "file:///a%0ab", "file://[bad", "/a\0b", "/a\x1b[31m",
-        "/a.csv\nand text", "/" + "x" * LONGEST, "/a " * (MOST + 1), "/" + "x" * 5000, "~root/x", "~",
+        "/a.csv\nand text", "/" + "x" * MAX_PASTED, "/a " * (MAX_PATHS + 1), "/" + "x" * 5000, "~root/x", "~",
     ],
 )  # fmt: skip
 def test_what_is_no_list_of_paths(text: str) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from handinger_tui.core.evidence.source_addresses import address_marks, canonical_url, host_at, written_url
 from handinger_tui.core.safety.cleaning import (
-    LONG,
-    MUCH,
+    MAX_QUERY,
+    MAX_SHOWN_URL,
     Verdict,
     contradicted,
     host_of,
@@ -102,8 +102,8 @@ def test_an_address_that_may_carry_much_is_seen_before_it_is_opened(url: str) ->
     assert judge_link(url, url).verdict is Verdict.OPEN
     assert judge_link(url, url.removeprefix("https://")).verdict is Verdict.OPEN
     assert judge_link(url).verdict is Verdict.OPEN
-    short = "https://evil.example/watch?" + "v" * MUCH
-    assert len(short) < LONG
+    short = "https://evil.example/watch?" + "v" * MAX_QUERY
+    assert len(short) < MAX_SHOWN_URL
     assert judge_link(short, "A film").verdict is Verdict.OPEN
 
 

@@ -18,7 +18,7 @@ from handinger_tui.core.dialects.ui_message import CHUNKS
 from handinger_tui.core.jsontext import MAX_DEPTH, NotJson, dump, parse, parse_exact
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
-from handinger_tui.core.stream.messages import asking, parts_of, text_of
+from handinger_tui.core.stream.messages import find_prompt, parts_of, text_of
 from handinger_tui.core.stream.usage import NO_USAGE, Usage
 from handinger_tui.core.stream.worker_snapshot import snapshot_of
 from handinger_tui.core.turns.fold import Fold, fold
@@ -306,7 +306,9 @@ def test_a_prompt_is_found_however_the_service_stores_it(prompt: str, other: str
     stored = normalize("NFD", f" {prompt.replace(chr(10), chr(13) + chr(10))} ")
     answer = message(prompt) | {"role": "assistant"}
     assert (
-        {0, 2} <= {*asking([message(prompt), answer, message(stored), message(other)], prompt)} <= {0, 2, 3}
+        {0, 2}
+        <= {*find_prompt([message(prompt), answer, message(stored), message(other)], prompt)}
+        <= {0, 2, 3}
     )
     assert text_of(message(prompt)) == prompt
     parts: list[Any] = [{"type": "text", "text": prompt}, {"type": "text", "text": other}]

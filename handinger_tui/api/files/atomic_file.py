@@ -1,4 +1,4 @@
-"""Bytes from outside become a whole file in a folder that the person chose, or nothing."""
+"""Atomic writing of remote bytes: a complete file in a folder that the person chose, or none."""
 
 from __future__ import annotations
 
@@ -14,95 +14,97 @@ from handinger_tui.api import errors
 from handinger_tui.core.safety.cleaning import safe_file_name, split_name
 
 Identity = tuple[int, int]
-"""Device and inode: the same file under whatever name."""
+"""Device and inode, which identify a file under any name."""
 
 _CREATE: Final = (
     os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 )
-# O_PATH, where there is one, needs no right to list the folder.
-_HOLD: Final = (
+# O_PATH, where it exists, needs no permission to list the folder.
+_OPEN_FOLDER: Final = (
     getattr(os, "O_PATH", os.O_RDONLY) | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0)
 )
-_CAN_HOLD: Final = {os.open, os.link, os.rename, os.unlink, os.stat} <= os.supports_dir_fd
+_HAS_DIR_FD: Final = {os.open, os.link, os.rename, os.unlink, os.stat} <= os.supports_dir_fd
 
 
 class DirectoryFd:
-    """Made if it is missing. A symlink that stood there before is the person's own, and followed."""
+    """An open folder, created if it is missing. An existing symlink is the person's own, and is followed."""
 
     def __init__(self, path: Path) -> None:
-        """Open it.
+        """Create the folder if it is missing, and open it.
 
         Raises:
             OSError
         """
         self.path = path
         if "\0" in str(path):
-            # Python's own answer is no OSError.
+            # Python would raise ValueError, not OSError.
             raise OSError(errno.EINVAL, "no folder has such a name")
         try:
             path.mkdir(parents=True, exist_ok=True)
         except FileExistsError:
             raise NotADirectoryError(errno.ENOTDIR, "what lies there is no folder") from None
-        # Resolved once, then opened without following: a link put there in between is an error.
+        # Resolved once, then opened without following links: a link created in between is an error.
         self._real = path.resolve(strict=True)
-        self._descriptor = os.open(self._real, _HOLD) if _CAN_HOLD else None
+        self._descriptor = os.open(self._real, _OPEN_FOLDER) if _HAS_DIR_FD else None
 
     def _at(self, name: str) -> str:
         return name if self._descriptor is not None else str(self._real / name)
 
     def create(self, name: str) -> int:
-        """A descriptor of a new empty file that only we may read.
+        """Create an empty file that only this user may read; return its descriptor.
 
         Raises:
-            FileExistsError: anything of that name is there, a dangling symlink included.
+            FileExistsError: the name exists, even as a dangling symlink.
             OSError
         """
         return os.open(self._at(name), _CREATE, 0o600, dir_fd=self._descriptor)
 
     def link(self, old: str, new: str) -> None:
-        """Give `old` a second name, which must be free.
+        """Create the hard link `new` to `old`.
 
         Raises:
-            FileExistsError
-            OSError: the file system may have no links.
+            FileExistsError: `new` exists.
+            OSError: the file system may not support links.
         """
-        here = self._descriptor
-        os.link(self._at(old), self._at(new), src_dir_fd=here, dst_dir_fd=here, follow_symlinks=False)
+        folder_fd = self._descriptor
+        os.link(
+            self._at(old), self._at(new), src_dir_fd=folder_fd, dst_dir_fd=folder_fd, follow_symlinks=False
+        )
 
     def replace(self, old: str, new: str) -> None:
-        """Rename; whatever `new` was is gone.
+        """Rename `old` to `new`, and overwrite `new` if it exists.
 
         Raises:
             OSError
         """
-        here = self._descriptor
-        os.replace(self._at(old), self._at(new), src_dir_fd=here, dst_dir_fd=here)
+        folder_fd = self._descriptor
+        os.replace(self._at(old), self._at(new), src_dir_fd=folder_fd, dst_dir_fd=folder_fd)
 
     def remove(self, name: str) -> None:
-        """Remove a name, if it is there and can be."""
+        """Remove a name; errors are ignored."""
         with suppress(OSError):
             os.unlink(self._at(name), dir_fd=self._descriptor)
 
     def identity(self, name: str) -> Identity | None:
-        """What lies under the name itself, no link followed; None when nothing does."""
+        """The identity of the name itself, without following links; None when it does not exist."""
         try:
-            found = os.stat(self._at(name), dir_fd=self._descriptor, follow_symlinks=False)
+            status = os.stat(self._at(name), dir_fd=self._descriptor, follow_symlinks=False)
         except OSError:
             return None
-        return found.st_dev, found.st_ino
+        return status.st_dev, status.st_ino
 
-    def in_place(self) -> bool:
+    def is_in_place(self) -> bool:
         """Whether the path still leads to the folder that was opened."""
         if self._descriptor is None:
             return True
         try:
-            now, held = os.stat(self.path), os.fstat(self._descriptor)
+            current, opened = os.stat(self.path), os.fstat(self._descriptor)
         except OSError:
             return False
-        return (now.st_dev, now.st_ino) == (held.st_dev, held.st_ino)
+        return (current.st_dev, current.st_ino) == (opened.st_dev, opened.st_ino)
 
     def close(self) -> None:
-        """Let it go."""
+        """Close the folder's descriptor."""
         if self._descriptor is not None:
             with suppress(OSError):
                 os.close(self._descriptor)
@@ -119,10 +121,10 @@ _T = TypeVar("_T")
 
 
 class AtomicFile:
-    """A file on its way. It is kept only once it is settled; `got` counts its bytes so far."""
+    """A file that is being received. Only `commit` keeps it; `got` counts its bytes so far."""
 
     def __init__(self, folder: Path) -> None:
-        """Nothing is opened, and no folder made, before there is something to write."""
+        """Prepare the file. Nothing is opened or created before the first write."""
         self.got = 0
         self._path = folder
         self._part = f".handinger-{os.urandom(8).hex()}.part"
@@ -131,20 +133,20 @@ class AtomicFile:
         self._file: BinaryIO | None = None
 
     async def write(self, chunk: bytes) -> None:
-        """Take more bytes; the first ones make the folder, where it is missing.
+        """Write more bytes; the first write creates the folder, if it is missing.
 
         Raises:
             ApiError: kind DISK.
         """
         if self._file is None:
-            await _to_its_end(self._open)
+            await _run_in_thread(self._open)
         self._pending += chunk
         self.got += len(chunk)
         if len(self._pending) >= BLOCK:
-            await _to_its_end(self._flush)
+            await _run_in_thread(self._flush)
 
     async def restart(self) -> None:
-        """Forget every byte.
+        """Drop all bytes written so far.
 
         Raises:
             ApiError: kind DISK.
@@ -152,12 +154,12 @@ class AtomicFile:
         self._pending.clear()
         self.got = 0
         if self._file is not None:
-            await _to_its_end(self._empty)
+            await _run_in_thread(self._empty)
 
-    async def settle(self, name: str | None, wanted: int | None = None) -> Path:
-        """Give the file a safe, free name made from `name`; returns its path.
+    async def commit(self, name: str | None, wanted: int | None = None) -> Path:
+        """Give the file a safe, free name made from `name`; return its path.
 
-        `wanted`: the size in bytes that was promised, where one was.
+        `wanted`: the announced size in bytes, if there is one.
 
         Raises:
             ApiError: kind INCOMPLETE or DISK.
@@ -165,10 +167,10 @@ class AtomicFile:
         if wanted is not None and self.got != wanted:
             raise errors.file_incomplete(self.got, wanted)
         await self.write(b"")
-        return await _to_its_end(self._settle, safe_file_name(name))
+        return await _run_in_thread(self._commit, safe_file_name(name))
 
-    def discard(self) -> None:
-        """Close; what was not settled is gone."""
+    def abort(self) -> None:
+        """Close the file; remove it unless it was committed."""
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
@@ -192,46 +194,46 @@ class AtomicFile:
         file.truncate(0)
         file.seek(0)
 
-    def _settle(self, name: str) -> Path:
+    def _commit(self, name: str) -> Path:
         file, folder = _opened(self._file), _opened(self._folder)
         self._flush()
         os.fsync(file.fileno())
-        made = os.fstat(file.fileno())
-        # Windows renames and removes no open file.
+        status = os.fstat(file.fileno())
+        # Windows cannot rename or remove an open file.
         file.close()
-        named = _give_name(folder, self._part, name, (made.st_dev, made.st_ino))
-        if not folder.in_place():
-            folder.remove(named)
+        final_name = _give_name(folder, self._part, name, (status.st_dev, status.st_ino))
+        if not folder.is_in_place():
+            folder.remove(final_name)
             raise FileNotFoundError(errno.ENOENT, "the folder was replaced meanwhile")
-        return self._path / named
+        return self._path / final_name
 
 
 @contextmanager
-def landing(folder: Path) -> Iterator[AtomicFile]:
-    """A file that will lie in `folder`; nothing of it stays unless it is settled."""
-    arriving = AtomicFile(folder)
+def atomic_file(folder: Path) -> Iterator[AtomicFile]:
+    """A new file for `folder`; it is removed unless it is committed."""
+    file = AtomicFile(folder)
     try:
-        yield arriving
+        yield file
     finally:
-        arriving.discard()
+        file.abort()
 
 
 async def land(
     chunks: AsyncIterator[bytes], folder: Path, name: str | None, wanted: int | None = None
 ) -> Path:
-    """Write all of `chunks` under a safe, free name made from `name`; returns the path.
+    """Write all of `chunks` under a safe, free name made from `name`; return the path.
 
     Raises:
-        ApiError: kind DISK or INCOMPLETE, and whatever `chunks` raises; no file stays behind then.
+        ApiError: kind DISK or INCOMPLETE, and all that `chunks` raises; no file remains then.
     """
-    with landing(folder) as arriving:
+    with atomic_file(folder) as file:
         async for chunk in chunks:
-            await arriving.write(chunk)
-        return await arriving.settle(name, wanted)
+            await file.write(chunk)
+        return await file.commit(name, wanted)
 
 
-async def _to_its_end(work: Callable[..., _T], *args: object) -> _T:
-    """Run in a thread, and when cancelled wait for its end: nothing is closed under a thread that writes."""
+async def _run_in_thread(work: Callable[..., _T], *args: object) -> _T:
+    """Run in a thread. When canceled, wait for the thread first: it must not write to a closed file."""
     running = asyncio.ensure_future(asyncio.to_thread(work, *args))
     try:
         return await asyncio.shield(running)
@@ -241,7 +243,7 @@ async def _to_its_end(work: Callable[..., _T], *args: object) -> _T:
             running.exception()
         raise
     except OSError as problem:
-        raise errors.disk(problem) from problem
+        raise errors.disk_error(problem) from problem
 
 
 def _opened(thing: _T | None) -> _T:
@@ -250,9 +252,9 @@ def _opened(thing: _T | None) -> _T:
     return thing
 
 
-# -- names ----------------------------------------------------------------------------------
-def names(name: str) -> Iterator[str]:
-    """`name`, then "name (2).ext" and so on."""
+# -- file names -----------------------------------------------------------------------------
+def candidate_names(name: str) -> Iterator[str]:
+    """Yield `name`, then "name (2).ext" and so on."""
     stem, ending = split_name(name)
     yield name
     for number in range(2, MAX_NAMES):
@@ -260,29 +262,29 @@ def names(name: str) -> Iterator[str]:
 
 
 def _give_name(folder: DirectoryFd, part: str, name: str, ours: Identity) -> str:
-    for free in names(name):
+    for candidate in candidate_names(name):
         try:
-            # link() fails on any existing name, a dangling symlink included; rename would overwrite.
-            folder.link(part, free)
+            # link() fails for any existing name, even a dangling symlink; rename would overwrite it.
+            folder.link(part, candidate)
         except FileExistsError:
             continue
         except OSError as problem:
             if problem.errno not in _NO_LINKS:
                 raise
-            if not _claimed(folder, part, free):
+            if not _claim_name(folder, part, candidate):
                 continue
-        if folder.identity(free) != ours:
-            # Somebody put another file in the place of ours: before it was named, then this name is our
-            # doing and goes; or just now, then it is theirs.
-            if folder.identity(free) == folder.identity(part):
-                folder.remove(free)
+        if folder.identity(candidate) != ours:
+            # Another process replaced our file. If that was before we linked it, we created this name, and
+            # remove it; if after, the name belongs to the other process.
+            if folder.identity(candidate) == folder.identity(part):
+                folder.remove(candidate)
             raise FileExistsError(errno.EEXIST, "the file was replaced meanwhile")
-        return free
+        return candidate
     raise FileExistsError(errno.EEXIST, "every name like it is taken")
 
 
-def _claimed(folder: DirectoryFd, part: str, name: str) -> bool:
-    """Without links: a name is claimed by us alone, so replacing it loses nothing."""
+def _claim_name(folder: DirectoryFd, part: str, name: str) -> bool:
+    """Without hard links: create the name exclusively, so that replacing it overwrites nothing."""
     try:
         os.close(folder.create(name))
     except FileExistsError:

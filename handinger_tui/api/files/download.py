@@ -1,7 +1,7 @@
-"""Downloads: a worker's file, from wherever it lies, to a folder of the person.
+"""Downloads of a worker's file, from any host, into a folder of the person.
 
-Every request is judged anew (`addresses`), at most five redirects are followed, a
-cut file goes on where it stopped (`resume`), and only a whole one stays (`landing`).
+Every request is checked (`urls`), at most five redirects are followed, an interrupted
+file is resumed (`range_resume`), and only a complete file is kept (`atomic_file`).
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
-from handinger_tui.api import errors as faults
+from handinger_tui.api import errors
 from handinger_tui.api import response as body
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.files.atomic_file import AtomicFile, landing
+from handinger_tui.api.files.atomic_file import AtomicFile, atomic_file
 from handinger_tui.api.files.headers import content_disposition_filename, content_length, decode_data_url
 from handinger_tui.api.files.range_resume import (
     RESTARTS,
-    Step,
-    Tries,
+    RangeResult,
+    RetryBudget,
     Version,
-    judged,
-    part_of,
-    rest_of,
-    size_told,
+    content_range,
+    first_response_size,
+    judge_range_response,
+    range_headers,
     version_of,
 )
-from handinger_tui.api.files.urls import as_link_error, checked, next_hop
+from handinger_tui.api.files.urls import as_link_error, check_file_url, next_hop
 from handinger_tui.core.errors import (
     ApiError,
     Doubtful,
@@ -49,14 +49,14 @@ if TYPE_CHECKING:
 MAX_REDIRECTS: Final = 5
 
 Progress = Callable[[int, int | None], None]
-"""Told the bytes so far and in all (None: nobody knows), ten times a second at most, and at the end.
+"""Called with the bytes so far and the total (None if unknown), at most ten times a second and at the end.
 
-The bytes so far shrink where a file has to begin again."""
+The bytes so far decrease when a download restarts."""
 Refresh = Callable[[], Awaitable[str | None]]
-"""Reads the worker again and gives the file's address of now; None when it has none."""
+"""Reads the worker again and returns the file's current URL; None when it has none."""
 
 
-async def save(  # noqa: PLR0913 - what the caller knows of the file, and its two ways of taking part
+async def save(  # noqa: PLR0913 - what the caller knows of the file, and two callbacks
     client: WorkerClient,
     url: str,
     folder: Path,
@@ -66,17 +66,17 @@ async def save(  # noqa: PLR0913 - what the caller knows of the file, and its tw
     progress: Progress | None = None,
     refresh: Refresh | None = None,
 ) -> Path:
-    """Fetch `url` (absolute, relative to the base URL, or `data:`) into `folder`; returns the new file.
+    """Fetch `url` (absolute, relative to the base URL, or `data:`) into `folder`; return the new file.
 
-    `name`: what to call it, else the server's word, else the address's last
-    step; always made safe. `wanted`: the size in bytes, where the worker told it.
-    `refresh` is asked once, when the address is refused and may have expired; its
-    address is tried once, whatever size the old listing told.
+    `name`: the file's name; without it, the server's name or the last segment of the URL
+    is used. It is always made safe. `wanted`: the size in bytes, where the worker reports it.
+    `refresh` is called once, when the URL is refused and may have expired; the fresh URL
+    is tried once, and its size is not compared with `wanted`.
 
     Raises:
-        LinkExpired: the address may be stale, and there is no fresh one.
+        LinkExpired: the URL may be stale, and there is no fresh one.
         ApiError: kinds unsafe_url, redirect, too_large, incomplete, network, idle_timeout,
-            disk, not_found and the other refusals; no file stays behind.
+            disk, not_found and the other refusals; no file remains.
     """
     meter = _Meter(progress)
     try:
@@ -92,21 +92,23 @@ async def _save(
     client: WorkerClient, url: str, folder: Path, name: str | None, wanted: int | None, meter: _Meter
 ) -> Path:
     if url[:5].lower() == "data:":
-        # Percent signs by the million take a second.
+        # In a thread, since decoding millions of percent escapes takes a second.
         content, media_type = await asyncio.to_thread(decode_data_url, url, client.limits.max_file_bytes)
-        with landing(folder) as part:
+        with atomic_file(folder) as part:
             await part.write(content)
             meter.show(part.got, part.got, now=True)
-            return await part.settle(name or f"file{mimetypes.guess_extension(media_type) or ''}", wanted)
-    absolute = checked(client, url)
+            return await part.commit(name or f"file{mimetypes.guess_extension(media_type) or ''}", wanted)
+    absolute = check_file_url(client, url)
     download = _Download(client, absolute, wanted, meter)
-    with landing(folder) as part:
-        told = await download.into(part)
-        return await part.settle(name or told or unquote(urlsplit(absolute).path.rpartition("/")[2]), wanted)
+    with atomic_file(folder) as part:
+        server_name = await download.fetch_into(part)
+        return await part.commit(
+            name or server_name or unquote(urlsplit(absolute).path.rpartition("/")[2]), wanted
+        )
 
 
 class _Meter:
-    """Tells how far it is, seldom enough for a screen."""
+    """Reports the progress, at most ten times a second."""
 
     _SECONDS: Final = 0.1
 
@@ -115,141 +117,141 @@ class _Meter:
         self._next = 0.0
 
     def show(self, got: int, total: int | None, *, now: bool = False) -> None:
-        """`now`: whether or not it is time."""
+        """Report the progress if it is due; `now`: report it in any case."""
         if self._progress is None or (not now and time.monotonic() < self._next):
             return
         self._next = time.monotonic() + self._SECONDS
         self._progress(got, total)
 
 
-class _Anew(Exception):
-    """The answer does not fit what we have: everything is asked for again."""
+class _RestartNeeded(Exception):
+    """The response does not continue the bytes we have: the download must restart."""
 
 
 class _Download:
-    """One file, over as many requests as it takes."""
+    """The download of one file with as many requests as it needs."""
 
     def __init__(self, client: WorkerClient, url: str, wanted: int | None, meter: _Meter) -> None:
         self._client = client
         self._url = url
         self._wanted = wanted
         self._meter = meter
-        self._tries = Tries(client.connection.pause)
+        self._retries = RetryBudget(client.connection.pause)
         self._version: Version | None = None
         self._total: int | None = None
         self._name: str | None = None
-        self._begun = False
+        self._has_started = False
 
-    async def into(self, part: AtomicFile) -> str | None:
-        """Fetch all of it; returns the name that the server told.
+    async def fetch_into(self, part: AtomicFile) -> str | None:
+        """Fetch the whole file; return the name that the server sent.
 
         Raises:
             ApiError
         """
-        while (trouble := await self._attempt(part)) is not None:
-            if not await self._tries.again(trouble, part.got):
-                raise self._in_terms_of_files(trouble, part.got)
+        while (error := await self._attempt(part)) is not None:
+            if not await self._retries.again(error, part.got):
+                raise self._as_file_error(error, part.got)
         self._meter.show(part.got, part.got, now=True)
         return self._name
 
     async def _attempt(self, part: AtomicFile) -> ApiError | None:
-        """One request and its body; what went wrong, where asking again may help."""
-        asked = rest_of(self._version, part.got) if self._version and part.got else {}
+        """One request and its body. Return an error that a retry may solve; raise any other."""
+        range_header = range_headers(self._version, part.got) if self._version and part.got else {}
         try:
-            async with followed(self._client, self._url, asked) as (response, here):
-                if await self._prepared(response, here, part, asked=bool(asked)):
-                    await self._take(response, part)
-        except _Anew:
+            async with follow_redirects(self._client, self._url, range_header) as (response, final_url):
+                if await self._prepare(response, final_url, part, is_range=bool(range_header)):
+                    await self._receive(response, part)
+        except _RestartNeeded:
             await self._restart(part)
-            return faults.file_changed()
-        except ApiError as trouble:
-            if not self._passing(trouble):
-                said = self._in_terms_of_files(trouble, part.got)
-                raise said from trouble.__cause__
-            return trouble
+            return errors.file_changed()
+        except ApiError as error:
+            if not self._may_retry(error):
+                file_error = self._as_file_error(error, part.got)
+                raise file_error from error.__cause__
+            return error
         return None
 
     async def _restart(self, part: AtomicFile) -> None:
-        self._tries.restarts += 1
+        self._retries.restarts += 1
         self._version = None
         await part.restart()
 
-    async def _prepared(self, response: httpx.Response, here: str, part: AtomicFile, *, asked: bool) -> bool:
-        """Make ready for a body; False when there is nothing left to take."""
+    async def _prepare(self, response: httpx.Response, url: str, part: AtomicFile, *, is_range: bool) -> bool:
+        """Prepare for the response's body; False when there is nothing left to receive."""
         headers, status = response.headers, response.status_code
-        if asked and self._version is not None:
-            step = judged(status, headers, here, self._version, part.got)
-            if step is Step.UNUSABLE:
-                raise _Anew
-            if step is Step.GOES_ON:
-                self._total = self._total or (part_of(headers) or (0, None))[1]
-                self._within_limit(part.got, content_length(headers))
-            if step is not Step.ANEW:
-                return step is Step.GOES_ON
+        if is_range and self._version is not None:
+            result = judge_range_response(status, headers, url, self._version, part.got)
+            if result is RangeResult.UNUSABLE:
+                raise _RestartNeeded
+            if result is RangeResult.CONTINUES:
+                self._total = self._total or (content_range(headers) or (0, None))[1]
+                self._check_limit(part.got, content_length(headers))
+            if result is not RangeResult.FULL_FILE:
+                return result is RangeResult.CONTINUES
             await self._restart(part)
-            if self._tries.restarts > RESTARTS:
-                raise faults.file_changed()
-        self._first(status, headers, here)
+            if self._retries.restarts > RESTARTS:
+                raise errors.file_changed()
+        self._start(status, headers, url)
         return True
 
-    def _first(self, status: int, headers: httpx.Headers, here: str) -> None:
-        """An answer that begins with the first byte: what it says of the file."""
-        total = size_told(status, headers)
-        self._begun = True
+    def _start(self, status: int, headers: httpx.Headers, url: str) -> None:
+        """Read the file's size, version and name from a response that begins with the first byte."""
+        total = first_response_size(status, headers)
+        self._has_started = True
         self._total = total
-        self._within_limit(0, content_length(headers))
-        self._version = version_of(here, headers, total)
+        self._check_limit(0, content_length(headers))
+        self._version = version_of(url, headers, total)
         self._name = content_disposition_filename(headers) or self._name
 
-    def _within_limit(self, got: int, coming: int | None) -> None:
+    def _check_limit(self, got: int, incoming: int | None) -> None:
         limit = self._client.limits.max_file_bytes
-        if max(got + (coming or 0), self._total or 0) > limit:
-            raise faults.file_too_large(limit)
+        if max(got + (incoming or 0), self._total or 0) > limit:
+            raise errors.file_too_large(limit)
 
-    async def _take(self, response: httpx.Response, part: AtomicFile) -> None:
+    async def _receive(self, response: httpx.Response, part: AtomicFile) -> None:
         limits, total = self._client.limits, self._total
-        shown = total if total is not None else self._wanted
-        self._meter.show(part.got, shown)
+        shown_total = total if total is not None else self._wanted
+        self._meter.show(part.got, shown_total)
         chunks = body.chunks(response, limits.idle_timeout, limits.max_file_bytes - part.got)
         async with aclosing(chunks):
             async for chunk in chunks:
                 await part.write(chunk)
-                self._meter.show(part.got, shown)
+                self._meter.show(part.got, shown_total)
                 if self._wanted is not None and part.got > self._wanted:
-                    # It would not be kept, however much more there is.
-                    raise faults.file_incomplete(part.got, self._wanted)
+                    # A file of the wrong size is not kept, so receiving more is useless.
+                    raise errors.file_incomplete(part.got, self._wanted)
         if total is not None and part.got < total:
-            raise faults.cut_short("a part of the file is missing")
+            raise errors.broken_off("a part of the file is missing")
         if total is not None and part.got > total:
-            raise faults.file_incomplete(part.got, total)
+            raise errors.file_incomplete(part.got, total)
 
-    def _passing(self, trouble: ApiError) -> bool:
-        """Whether asking again may help, and cannot harm."""
-        if isinstance(trouble, StreamLost):
-            return self._version is not None and trouble.kind in (Kind.NETWORK, Kind.IDLE_TIMEOUT)
-        stumbled = isinstance(trouble, Unreachable | Doubtful | ServerFault)
-        return self._begun and (stumbled or trouble.kind is Kind.RATE_LIMITED)
+    def _may_retry(self, error: ApiError) -> bool:
+        """Whether a retry may help and is safe."""
+        if isinstance(error, StreamLost):
+            return self._version is not None and error.kind in (Kind.NETWORK, Kind.IDLE_TIMEOUT)
+        is_temporary = isinstance(error, Unreachable | Doubtful | ServerFault)
+        return self._has_started and (is_temporary or error.kind is Kind.RATE_LIMITED)
 
-    def _in_terms_of_files(self, trouble: ApiError, got: int) -> ApiError:
-        if not isinstance(trouble, StreamLost):
-            return trouble
-        if trouble.kind is Kind.NETWORK:
-            return faults.file_incomplete(got, self._total)
-        if trouble.kind is Kind.IDLE_TIMEOUT:
-            return faults.file_stalled(got)
-        if trouble.kind is Kind.TOO_LARGE:
-            return faults.file_too_large(self._client.limits.max_file_bytes)
-        return trouble
+    def _as_file_error(self, error: ApiError, got: int) -> ApiError:
+        if not isinstance(error, StreamLost):
+            return error
+        if error.kind is Kind.NETWORK:
+            return errors.file_incomplete(got, self._total)
+        if error.kind is Kind.IDLE_TIMEOUT:
+            return errors.file_stalled(got)
+        if error.kind is Kind.TOO_LARGE:
+            return errors.file_too_large(self._client.limits.max_file_bytes)
+        return error
 
 
 @asynccontextmanager
-async def followed(
+async def follow_redirects(
     client: WorkerClient, url: str, headers: dict[str, str]
 ) -> AsyncIterator[tuple[httpx.Response, str]]:
-    """The answer at the end of all redirects, and its address.
+    """The response at the end of all redirects, and its URL.
 
-    The key goes along until a redirect has left our origin, and does not come back with one
-    that returns: another host must not choose what is read in our name.
+    The key is sent until a redirect leaves our origin, and not again after a redirect back:
+    another host must not choose what is read with our key.
 
     Raises:
         LinkExpired, ApiError
@@ -264,8 +266,8 @@ async def followed(
                     return
                 location = body.location_of(response)
                 if not location:
-                    raise faults.redirected(response.status_code, "")
+                    raise errors.redirect_refused(response.status_code, "")
         except Refused as refusal:
             raise as_link_error(client, url, refusal) from refusal.__cause__
         url = next_hop(client, url, location)
-    raise faults.too_many_redirects(MAX_REDIRECTS)
+    raise errors.too_many_redirects(MAX_REDIRECTS)

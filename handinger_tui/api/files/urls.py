@@ -1,8 +1,8 @@
-"""Addresses of files: they come from outside and are judged before every request.
+"""File URLs: they are untrusted and are checked before every request.
 
-https only, but for this machine, never from https to http, nothing of a private network unless the
-service itself is on this machine. The key is no matter here: `Connection` adds
-it for our own origin alone.
+Allowed is https, and http only to this machine; no redirect from https to http; no address
+of a private network unless the service itself is on this machine. The key is not handled
+here: `Transport` adds it for our own origin alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urljoin, urlsplit
 
-from handinger_tui.api import errors as faults
+from handinger_tui.api import errors
 from handinger_tui.api.origin import Origin, origin_of
 from handinger_tui.core.errors import ApiError, Refused
 from handinger_tui.core.safety.cleaning import Verdict, judge_link
@@ -23,38 +23,38 @@ if TYPE_CHECKING:
 
 _DOTS: Final = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _ODD_IP: Final = re.compile(r"(?:.*\.)?(?:0x[0-9a-f]*|\d+)", re.IGNORECASE)
-_HOME_NAMES: Final = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+_PRIVATE_SUFFIXES: Final = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 _SIGNATURES: Final = frozenset(
     {"signature", "sig", "token", "x-amz-signature", "x-goog-signature", "x-oss-signature", "q-signature"}
 )
-"""Parameters by which storage hosts sign an address that ends some day."""
-_STALE: Final = frozenset({401, 403, 404, 410})
+"""Query parameters with which storage hosts sign URLs that expire."""
+_STALE_STATUSES: Final = frozenset({401, 403, 404, 410})
 
 
-def checked(client: WorkerClient, url: str) -> str:
-    """`url` made absolute, if it may be fetched.
+def check_file_url(client: WorkerClient, url: str) -> str:
+    """Return `url` as an absolute URL, if it may be fetched.
 
     Raises:
         Refused: kind UNSAFE_URL.
     """
-    # urljoin would quietly drop line breaks and tabs.
+    # urljoin would silently drop line breaks and tabs.
     if not url or "\\" in url or not url.isprintable():
-        raise faults.unsafe_url("it is no address")
+        raise errors.unsafe_url("it is no address")
     try:
         absolute = urljoin(f"{client.base_url}/", url)
         path = urlsplit(url).path
     except ValueError:
-        raise faults.unsafe_url("it is no valid address") from None
+        raise errors.unsafe_url("it is no valid address") from None
     if _DOTS.search(path):
-        # They would be resolved on the way, and reach another route than the one shown.
-        raise faults.unsafe_url("its path climbs")
-    _judged(client.origin, absolute)
+        # Dot segments would be resolved, and reach another route than the one shown.
+        raise errors.unsafe_url("its path climbs")
+    _check_target(client.origin, absolute)
     return absolute
 
 
 def next_hop(client: WorkerClient, url: str, location: str) -> str:
-    """Where a redirect of `url` leads, if it may be followed.
+    """Return the target of a redirect of `url`, if it may be followed.
 
     Raises:
         Refused: kind UNSAFE_URL.
@@ -62,76 +62,76 @@ def next_hop(client: WorkerClient, url: str, location: str) -> str:
     try:
         target = urljoin(url, location)
     except ValueError:
-        raise faults.unsafe_url("the redirect leads to no valid address") from None
-    _judged(client.origin, target)
+        raise errors.unsafe_url("the redirect leads to no valid address") from None
+    _check_target(client.origin, target)
     if urlsplit(url).scheme == "https" and urlsplit(target).scheme != "https":
-        raise faults.unsafe_url("the redirect leads from https to http")
+        raise errors.unsafe_url("the redirect leads from https to http")
     return target
 
 
-def _judged(ours: Origin, url: str) -> None:
+def _check_target(ours: Origin, url: str) -> None:
     link = judge_link(url)
     if link.verdict is Verdict.REFUSE:
-        raise faults.unsafe_url(link.reason)
+        raise errors.unsafe_url(link.reason)
     origin = origin_of(url)
     if origin is None:
-        raise faults.unsafe_url("only http(s) addresses without a user part are fetched")
-    both_here = ours.loopback and origin.loopback and _plainly_spelled(origin.host)
-    if origin.host != ours.host and not both_here and private(origin.host):
-        raise faults.unsafe_url(f"{origin.host[:120]} is an address of a private network")
+        raise errors.unsafe_url("only http(s) addresses without a user part are fetched")
+    both_here = ours.loopback and origin.loopback and _is_usual_spelling(origin.host)
+    if origin.host != ours.host and not both_here and is_private_host(origin.host):
+        raise errors.unsafe_url(f"{origin.host[:120]} is an address of a private network")
     if origin.scheme == "http" and not origin.loopback:
-        raise faults.unsafe_url(f"plain http to {origin.host[:120]} can be read and changed on the way")
+        raise errors.unsafe_url(f"plain http to {origin.host[:120]} can be read and changed on the way")
 
 
-def _plainly_spelled(host: str) -> bool:
-    """Whether this machine is named as usual: not by a name under localhost, nor by IPv4 inside IPv6."""
+def _is_usual_spelling(host: str) -> bool:
+    """Whether a loopback host is spelled as usual: not as a name under localhost, nor as IPv4 in IPv6."""
     try:
         return getattr(ipaddress.ip_address(host), "ipv4_mapped", None) is None
     except ValueError:
         return host == "localhost"
 
 
-def private(host: str) -> bool:
-    """Whether a host is, by its name or number, not one of the public internet."""
+def is_private_host(host: str) -> bool:
+    """Whether a host, by its name or IP address, is not on the public internet."""
     try:
-        return any(address.is_multicast or not address.is_global for address in _within(host))
+        return any(address.is_multicast or not address.is_global for address in _embedded_addresses(host))
     except ValueError:
         pass
-    # 2130706433, 0x7f.1 and 127.1 are numbers too, for those who resolve names; no public name ends in one.
+    # Resolvers also read 2130706433, 0x7f.1 and 127.1 as addresses; no public name ends in a number.
     name = host.rstrip(".")
-    return bool(_ODD_IP.fullmatch(name)) or "." not in name or name.endswith(_HOME_NAMES)
+    return bool(_ODD_IP.fullmatch(name)) or "." not in name or name.endswith(_PRIVATE_SUFFIXES)
 
 
-def _within(host: str) -> Iterator[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    """An address of numbers, and those of the old kind that it holds, to which gateways lead.
+def _embedded_addresses(host: str) -> Iterator[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """An IP address, and the IPv4 addresses embedded in it, to which gateways route.
 
     Raises:
-        ValueError: it is a name.
+        ValueError: it is not an IP address.
     """
     address = ipaddress.ip_address(host)
     yield address
     if isinstance(address, ipaddress.IPv6Address):
-        held = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        held += [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)] if address in _NAT64 else []
-        yield from (one for one in held if one is not None)
+        embedded = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+        embedded += [ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)] if address in _NAT64 else []
+        yield from (candidate for candidate in embedded if candidate is not None)
 
 
-def signed(url: str) -> bool:
-    """Whether an address carries a signature, as those of storage hosts do that end some day."""
+def is_signed(url: str) -> bool:
+    """Whether a URL has a signature, as expiring URLs of storage hosts do."""
     return any(name.lower() in _SIGNATURES for name, _value in parse_qsl(urlsplit(url).query))
 
 
 def as_link_error(client: WorkerClient, url: str, refusal: Refused) -> ApiError:
-    """The refusal of `url`; where the address itself may be stale, an error that says so.
+    """The refusal of `url`, or a `LinkExpired` if the URL itself may be stale.
 
-    That is so where another host than the service refuses, or where the address was
-    signed: storage hosts answer a signature that ended with 400, 401 or 403.
+    A URL may be stale if another host than the service refuses it, or if it was signed:
+    storage hosts answer 400, 401 or 403 to an expired signature.
     """
     origin = origin_of(url)
     if origin is None:
         return refusal
-    elsewhere, with_signature = origin != client.origin, signed(url)
-    stale = refusal.http_status in _STALE and (elsewhere or with_signature)
-    if stale or (refusal.http_status == 400 and with_signature):
-        return faults.link_expired(refusal, origin.host)
+    is_other_host, has_signature = origin != client.origin, is_signed(url)
+    is_stale = refusal.http_status in _STALE_STATUSES and (is_other_host or has_signature)
+    if is_stale or (refusal.http_status == 400 and has_signature):
+        return errors.link_expired(refusal, origin.host)
     return refusal

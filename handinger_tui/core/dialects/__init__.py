@@ -1,8 +1,8 @@
-"""Dialects: what the frames of a stream mean, whatever way the service speaks.
+"""Dialects: decoders of the streaming protocols that the service may use.
 
-Nobody documented how Handinger streams, so a body is recognised from what
-arrives: by hint first, then event by event. A new dialect is a file here and
-one line in `DIALECTS`.
+The service does not document its stream format, so a body's dialect is recognized
+from the response: by its hint first, then event by event. A new dialect is a module
+here and one line in `DIALECTS`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ DIALECTS: Final[tuple[Callable[[], Dialect], ...]] = (
     JsonPieces,
     RawText,
 )
-"""In the order in which they are asked; the weak ones stand last."""
+"""Dialect classes in the order in which they are tried; the weak ones come last."""
 
 HINTED: Final = {"ai-ui": UiMessage.name, "ai4": Ai4.name}
 """Protocol header (`engine.ports.Reply.encoding`) → dialect."""
@@ -50,10 +50,10 @@ DONE: Final = "[DONE]"
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What the response said about its body before it began.
+    """What the response headers say about the body.
 
     `content_type`: media type without parameters; `encoding`: the protocol
-    header, "ai-ui" or "ai4"; "" for none.
+    header, "ai-ui" or "ai4"; "" if there is none.
     """
 
     content_type: str = ""
@@ -61,24 +61,24 @@ class Hint:
 
 
 class StreamDecoder:
-    """Reads the frames of one body. Never raises, whatever they hold."""
+    """Decodes the frames of one body into events. It never raises, whatever the frames hold."""
 
     def __init__(self, hint: Hint) -> None:
         self._dialects = tuple(make() for make in DIALECTS)
-        named = HINTED.get(hint.encoding)
-        self._speaker: Dialect | None = next((d for d in self._dialects if d.name == named), None)
+        hinted = HINTED.get(hint.encoding)
+        self._current: Dialect | None = next((d for d in self._dialects if d.name == hinted), None)
         self._body = TextBody(lines=hint.encoding == "ai4")
-        self._prose = False
+        self._is_text = False
 
     @property
     def name(self) -> str | None:
-        """The dialect heard last; None until one is known."""
-        if self._prose:
+        """The name of the current dialect; None until one is recognized."""
+        if self._is_text:
             return RawText.name
-        return self._speaker.name if self._speaker is not None else None
+        return self._current.name if self._current is not None else None
 
     def decode(self, frame: Frame) -> Sequence[ev.StreamEvent]:
-        """What a frame means: none, one or several events."""
+        """The events of a frame: none, one or several."""
         framing = frame.framing
         if framing is Framing.SSE:
             return self._event(frame.event, frame.data)
@@ -87,25 +87,25 @@ class StreamDecoder:
         return self._text(self._body.take(frame.data)) if framing is Framing.TEXT else NOTHING
 
     def end(self, *, clean: bool) -> Sequence[ev.StreamEvent]:
-        """What was still held when the body ended.
+        """The events of buffered text when the body ends.
 
-        A body of plain text has no terminator but its own clean end.
+        A plain text body has no terminator except its clean end.
         """
-        found = [*self._text(self._body.end())]
-        plain = self._prose or (self._speaker is not None and self._speaker.weak)
-        if plain and clean:
-            found += (ev.TextEnded(KEY), ev.StreamDone())
-        return found
+        events = [*self._text(self._body.end())]
+        is_plain_text = self._is_text or (self._current is not None and self._current.weak)
+        if is_plain_text and clean:
+            events += (ev.TextEnded(KEY), ev.StreamDone())
+        return events
 
     def _text(self, pieces: list[str]) -> Events:
         if self._body.shape is Shape.PROSE:
-            self._prose = self._prose or bool(pieces)
+            self._is_text = self._is_text or bool(pieces)
             return [ev.TextGrew(KEY, piece) for piece in pieces]
         return [event for piece in pieces for event in self._line(piece)]
 
     def _line(self, line: str) -> Events:
         line = line.removesuffix("\r")
-        if self._speaker is None or self._speaker.weak:
+        if self._current is None or self._current.weak:
             # A line-delimited body is never plain text.
             return self._event("", line, strong=True)
         return self._event("", line)
@@ -114,50 +114,50 @@ class StreamDecoder:
         if not raw:
             return (ev.StreamDone(),) if kind == "done" else NOTHING
         if raw.strip() == DONE:
-            # Not JSON, and to be told so takes as long as four events.
+            # The terminator is not JSON; checking it first avoids the cost of a failed parse.
             return (ev.StreamDone(),)
         try:
             value = parse(raw)
         except NotJson:
-            return self._no_json(kind, raw, strong=strong)
-        speaker = self._speaker
-        if speaker is not None and not speaker.weak:
-            events = speaker.read(kind, value, raw)
+            return self._decode_text(kind, raw, strong=strong)
+        dialect = self._current
+        if dialect is not None and not dialect.weak:
+            events = dialect.read(kind, value, raw)
             if events is not None:
                 return events
-        return self._recognise(kind, value, raw)
+        return self._recognize(kind, value, raw)
 
-    def _recognise(self, kind: str, value: Json, raw: str) -> Events:
+    def _recognize(self, kind: str, value: Json, raw: str) -> Events:
         if value == DONE:
             return (ev.StreamDone(),)
         for dialect in self._candidates():
             events = dialect.read(kind, value, raw)
             if events is not None:
-                self._heard(dialect)
+                self._select(dialect)
                 return events
         return (ev.Unknown(_kind_of(kind, value), raw),)
 
-    def _no_json(self, kind: str, raw: str, *, strong: bool) -> Events:
+    def _decode_text(self, kind: str, raw: str, *, strong: bool) -> Events:
         for dialect in self._candidates():
             events = None if strong and dialect.weak else dialect.read_text(kind, raw)
             if events is not None:
-                self._heard(dialect)
+                self._select(dialect)
                 return events
         return (ev.Unknown(kind, raw, undecodable=True),)
 
     def _candidates(self) -> list[Dialect]:
-        """Who may claim an event: everybody strong, and the weak ones while nobody strong was heard."""
-        speaker = self._speaker
+        """Dialects to try: all strong ones; weak ones only until a strong one is recognized."""
+        current = self._current
         strong = [dialect for dialect in self._dialects if not dialect.weak]
-        if speaker is None:
+        if current is None:
             return list(self._dialects)
-        return [*strong, speaker] if speaker.weak else strong
+        return [*strong, current] if current.weak else strong
 
-    def _heard(self, dialect: Dialect) -> None:
+    def _select(self, dialect: Dialect) -> None:
         if dialect.name:
-            self._speaker = dialect
+            self._current = dialect
 
 
 def _kind_of(kind: str, value: Json) -> str:
-    named = value.get("type") if isinstance(value, dict) else None
-    return named if isinstance(named, str) else kind
+    event_type = value.get("type") if isinstance(value, dict) else None
+    return event_type if isinstance(event_type, str) else kind

@@ -1,4 +1,4 @@
-"""Cloudflare Agents: the control events of its streams, and its chat frames passed on by a bridge."""
+"""Cloudflare Agents: control events of its streams, and its chat frames where a bridge forwards them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNNAMED: Final = "The service broke the stream off without a reason."
 
 
 class AgentFrames(Dialect):
-    """Chat frames: `{type: "cf_agent_…"}`, a chunk being JSON text inside `body`."""
+    """Chat frames: `{type: "cf_agent_…"}`, with a chunk as JSON text in `body`."""
 
     name: ClassVar[str] = "cloudflare-agents"
 
@@ -27,8 +27,8 @@ class AgentFrames(Dialect):
         if not isinstance(value, dict):
             return None
         frame_type = value.get("type")
-        known = FRAMES.get(frame_type) if isinstance(frame_type, str) else None
-        return known(value) if known is not None else None
+        read_frame = FRAMES.get(frame_type) if isinstance(frame_type, str) else None
+        return read_frame(value) if read_frame is not None else None
 
 
 def _response(frame: JsonObject) -> Events:
@@ -63,31 +63,31 @@ FRAMES: Final[dict[str, Callable[[JsonObject], Events]]] = {
     "cf_agent_chat_messages": _messages,
     "cf_agent_message_updated": _message,
 }
-"""Frame type → its meaning."""
+"""Frame type → its decoder."""
 
 
 class Controls(Dialect):
-    """Named events that speak about the stream itself, whatever dialect its body has."""
+    """Named events about the stream itself, in a body of any dialect."""
 
     name: ClassVar[str] = ""
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
-        """The meaning of a control event; a bare `{error: …}` object fails the message."""
-        known = CONTROLS.get(kind)
-        if known is not None:
-            return known(value)
+        """The events of a control event. A bare `{error: …}` object fails the message."""
+        control = CONTROLS.get(kind)
+        if control is not None:
+            return control(value)
         if isinstance(value, dict) and "type" not in value:
-            said = reason_text(value.get("error"))
-            return (ev.Failed(said),) if said is not None else None
+            reason = reason_text(value.get("error"))
+            return (ev.Failed(reason),) if reason is not None else None
         return None
 
     def read_text(self, kind: str, raw: str) -> Events | None:
-        """The same for events whose data is plain text."""
-        known = CONTROLS.get(kind)
-        return known(raw) if known is not None else None
+        """The events of a control event whose data is plain text."""
+        control = CONTROLS.get(kind)
+        return control(raw) if control is not None else None
 
 
-def _up_to_date(_value: Json) -> Events:
+def _ignored(_value: Json) -> Events:
     return NOTHING
 
 
@@ -100,12 +100,12 @@ def _broken(value: Json) -> Events:
 
 
 CONTROLS: Final[dict[str, Callable[[Json], Events]]] = {
-    "up-to-date": _up_to_date,
-    "ping": _up_to_date,
-    "heartbeat": _up_to_date,
-    "keep-alive": _up_to_date,
-    "keepalive": _up_to_date,
+    "up-to-date": _ignored,
+    "ping": _ignored,
+    "heartbeat": _ignored,
+    "keep-alive": _ignored,
+    "keepalive": _ignored,
     "done": _done,
     "error": _broken,
 }
-"""Event name → its meaning."""
+"""Event name → its decoder."""

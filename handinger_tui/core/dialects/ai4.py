@@ -15,12 +15,12 @@ REASONING: Final = "reasoning"
 
 
 class Ai4(Dialect):
-    """One line per event; the first character says what it is."""
+    """One line per event; its first character is the event code."""
 
     name: ClassVar[str] = "ai-sdk-4"
 
     def read_text(self, kind: str, raw: str) -> Events | None:
-        """The events of one line; None when it is no such line."""
+        """The events of one line; None when the line has another format."""
         code = CODES.get(raw[:1])
         if code is None or raw[1:2] != ":":
             return None
@@ -32,17 +32,17 @@ class Ai4(Dialect):
 
 
 def looks_like_ai4(start: str) -> bool | None:
-    """Whether a body that begins so is one; None when more of its first line is needed."""
+    """Whether a body that begins with `start` is AI SDK 4; None when more of its first line is needed."""
     if (start[:1] and start[0] not in CODES) or start[1:2] not in ("", ":") or start[2:3] not in _OPENERS:
         return False
-    line, ended, _rest = start.partition("\n")
-    if not ended:
+    line, line_end, _rest = start.partition("\n")
+    if not line_end:
         return None if len(line) <= MAX_LINE else False
     return Ai4().read_text("", line.rstrip("\r")) is not None
 
 
 MAX_LINE: Final = 65536
-"""Characters after which a first line is no longer waited for."""
+"""Characters of an unfinished first line after which the body is not taken for this dialect."""
 _OPENERS: Final = ("", '"', "{", "[")
 
 
@@ -101,10 +101,10 @@ def _step_finish(value: Json) -> Events:
 
 
 def _finish(value: Json) -> Events:
-    said = as_object(value)
-    usage = as_object(said.get("usage"))
+    fields = as_object(value)
+    usage = as_object(fields.get("usage"))
     reported = (ev.UsageReported(usage),) if usage else ()
-    return (*reported, ev.Finished(as_text(said.get("finishReason"))))
+    return (*reported, ev.Finished(as_text(fields.get("finishReason"))))
 
 
 def _source(value: Json) -> Events:
@@ -122,8 +122,8 @@ def _file(value: Json) -> Events:
     return (ev.FileMade(f"data:{media_type};base64,{as_text(file.get('data')) or ''}", media_type),)
 
 
-def _hidden(_value: Json) -> Events:
-    """Signatures and redacted reasoning: nothing that a person could read."""
+def _ignored(_value: Json) -> Events:
+    """Signatures and redacted reasoning, which hold no readable text."""
     return NOTHING
 
 
@@ -141,8 +141,8 @@ CODES: Final[dict[str, Callable[[Json], Events]]] = {
     "f": _step_start,
     "g": _reasoning,
     "h": _source,
-    "i": _hidden,
-    "j": _hidden,
+    "i": _ignored,
+    "j": _ignored,
     "k": _file,
 }
-"""Line code → its meaning."""
+"""Line code → its decoder."""

@@ -1,4 +1,4 @@
-"""Text bodies: which are to be read line by line, and which are to be appended."""
+"""Text bodies: it decides whether a body is read line by line or appended as prose."""
 
 from __future__ import annotations
 
@@ -8,46 +8,46 @@ from handinger_tui.core.dialects.ai4 import looks_like_ai4
 
 
 class Shape(Enum):
-    """What a text body turned out to be."""
+    """The recognized form of a text body."""
 
     OPEN = auto()
-    """Too little arrived to tell."""
+    """Too little has arrived to decide."""
     LINES = auto()
     PROSE = auto()
 
 
 class TextBody:
-    """Takes runs of text, gives pieces: whole lines, or text to append."""
+    """Splits a text body into pieces: complete lines, or text to append."""
 
     def __init__(self, *, lines: bool) -> None:
         self.shape = Shape.LINES if lines else Shape.OPEN
-        self._held = ""
+        self._buffer = ""
 
-    def take(self, run: str) -> list[str]:
-        """The pieces that are complete now."""
+    def take(self, text: str) -> list[str]:
+        """Add text; return the pieces that are complete now."""
         if self.shape is Shape.PROSE:
-            return [run] if run else []
-        self._held += run
-        shape = self._decided()
+            return [text] if text else []
+        self._buffer += text
+        shape = self._decide()
         if shape is Shape.PROSE:
-            return self._rest()
-        if shape is Shape.OPEN or "\n" not in self._held:
+            return self._take_buffer()
+        if shape is Shape.OPEN or "\n" not in self._buffer:
             return []
-        *whole, self._held = self._held.split("\n")
-        return [line.removesuffix("\r") for line in whole]
+        *lines, self._buffer = self._buffer.split("\n")
+        return [line.removesuffix("\r") for line in lines]
 
     def end(self) -> list[str]:
-        """What was still held when the body ended."""
-        if self.shape is Shape.OPEN and self._held:
-            self.shape = Shape.LINES if looks_like_ai4(f"{self._held}\n") else Shape.PROSE
-        return self._rest()
+        """The buffered rest when the body ends."""
+        if self.shape is Shape.OPEN and self._buffer:
+            self.shape = Shape.LINES if looks_like_ai4(f"{self._buffer}\n") else Shape.PROSE
+        return self._take_buffer()
 
-    def _decided(self) -> Shape:
-        verdict = looks_like_ai4(self._held) if self.shape is Shape.OPEN else None
+    def _decide(self) -> Shape:
+        verdict = looks_like_ai4(self._buffer) if self.shape is Shape.OPEN else None
         if verdict is not None:
             self.shape = Shape.LINES if verdict else Shape.PROSE
         return self.shape
 
-    def _rest(self) -> list[str]:
-        rest, self._held = self._held, ""
+    def _take_buffer(self) -> list[str]:
+        rest, self._buffer = self._buffer, ""
         return [rest] if rest else []

@@ -1,4 +1,4 @@
-"""Dialect: what one way of speaking must be able to do."""
+"""The protocol that every dialect implements."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from handinger_tui.core.stream.events import StreamEvent
 Events = Sequence[StreamEvent]
 
 NOTHING: tuple[StreamEvent, ...] = ()
-"""Understood, and there is nothing to say about it."""
+"""The result for an event that is understood and means nothing."""
 
 
 class Dialect(Protocol):
-    """Reads the events of one body; an instance may remember what it heard.
+    """Decodes the events of one body; an instance may keep state between events.
 
-    Both methods are total and answer None for what is not theirs. `kind` is the
-    SSE event name ("" without one), `raw` the text of the event.
+    Both methods never raise and return None for events of another dialect. `kind` is
+    the SSE event name ("" without one), `raw` the text of the event.
     """
 
     name: ClassVar[str]
-    """For people and for `encoding` of the headless result; "" leaves it as it is."""
+    """The name for people and for `encoding` of the headless result; "" keeps the current name."""
     weak: ClassVar[bool] = False
-    """True: believed only while no other dialect was heard in this body."""
+    """Whether it is used only while no other dialect is recognized in this body."""
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
-        """The meaning of an event that is JSON."""
+        """The events of a JSON event."""
         return None
 
     def read_text(self, kind: str, raw: str) -> Events | None:
-        """The meaning of an event that is not JSON."""
+        """The events of an event that is not JSON."""
         return None

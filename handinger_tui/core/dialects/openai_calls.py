@@ -1,4 +1,4 @@
-"""Calls inside an OpenAI response: functions, and the tools that the service runs itself."""
+"""Tool calls in an OpenAI response: functions, and tools that the service runs itself."""
 
 from __future__ import annotations
 
@@ -13,57 +13,59 @@ JsonObject = dict[str, Json]
 
 SUFFIX: Final = "_call"
 CLIENT_CALLS: Final = frozenset({"function_call", "custom_tool_call", "local_shell_call", "computer_call"})
-"""Calls that the service does not carry out itself: their end is not a result."""
+"""Calls that the service does not run itself: their completion is not a result."""
 RESULTS: Final = ("output", "results", "outputs", "result")
 
 
 class Calls:
-    """What is known of a response's calls: events name items, results name calls."""
+    """The calls of one response. It maps item ids, which events use, to call ids, which results use."""
 
     def __init__(self) -> None:
-        self._of_item: dict[str, str] = {}
+        self._call_of_item: dict[str, str] = {}
         self._closed: set[str] = set()
 
     def open(self, item: JsonObject) -> Events:
-        """An output item begins; NOTHING unless it is a call."""
+        """The events of a new output item; NOTHING unless it is a call."""
         kind = as_text(item.get("type")) or ""
         if not kind.endswith(SUFFIX):
             return NOTHING
         item_id = as_text(item.get("id")) or ""
         call_id = as_text(item.get("call_id")) or item_id
-        self._of_item[item_id] = call_id
+        self._call_of_item[item_id] = call_id
         return (ev.ToolStarted(call_id, as_text(item.get("name")) or kind.removesuffix(SUFFIX)),)
 
     def grow(self, event: JsonObject) -> Events:
-        """A piece of a call's arguments."""
+        """The event of a piece of a call's arguments."""
         return (ev.ToolInputGrew(self._call_of(event), as_text(event.get("delta")) or ""),)
 
     def complete(self, event: JsonObject) -> Events:
-        """A call's arguments are complete."""
+        """The event of a call's complete arguments."""
         arguments = as_text(event.get("arguments")) or as_text(event.get("input")) or ""
         return (ev.ToolInputReady(self._call_of(event), "", parsed_input(arguments)),)
 
     def close(self, item: JsonObject) -> Events:
-        """An output item is complete: a call, or what a call gave."""
+        """The events of a complete output item: a call, or a call's output."""
         kind = as_text(item.get("type")) or ""
         call_id = as_text(item.get("call_id")) or as_text(item.get("id")) or ""
         if kind.endswith("_call_output"):
             return (ev.ToolOutput(call_id, item.get("output")),)
         if not kind.endswith(SUFFIX) or call_id in self._closed:
             return NOTHING
-        opened = () if call_id in self._of_item.values() else self.open(item)
+        opened = () if call_id in self._call_of_item.values() else self.open(item)
         self._closed.add(call_id)
         arguments = as_text(item.get("arguments"))
-        given = parsed_input(arguments) if arguments is not None else item.get("action", item.get("input"))
+        input_value = (
+            parsed_input(arguments) if arguments is not None else item.get("action", item.get("input"))
+        )
         return (
             *opened,
-            ev.ToolInputReady(call_id, as_text(item.get("name")) or "", given),
+            ev.ToolInputReady(call_id, as_text(item.get("name")) or "", input_value),
             *_end(item, call_id),
         )
 
     def _call_of(self, event: JsonObject) -> str:
         item_id = as_text(event.get("item_id")) or ""
-        return self._of_item.get(item_id, item_id)
+        return self._call_of_item.get(item_id, item_id)
 
 
 def _end(item: JsonObject, call_id: str) -> Events:

@@ -14,7 +14,7 @@ REASONING: Final = "reasoning"
 
 
 class OpenAiChat(Dialect):
-    """The first choice counts; tool calls are told apart by their index."""
+    """Only the first choice is read; tool calls are identified by their index."""
 
     name: ClassVar[str] = "openai-chat"
 
@@ -26,41 +26,41 @@ class OpenAiChat(Dialect):
         """The events of one chunk."""
         if not isinstance(value, dict) or not isinstance(value.get("choices"), list):
             return None
-        found: list[ev.StreamEvent] = []
+        events: list[ev.StreamEvent] = []
         choice = as_object(next(iter(as_list(value.get("choices"))), None))
         delta = as_object(choice.get("delta")) or as_object(choice.get("message"))
-        thought = as_text(delta.get("reasoning_content")) or as_text(delta.get("reasoning"))
-        if thought:
-            found.append(ev.ReasoningGrew(REASONING, thought))
-        found += [ev.TextGrew(TEXT, text) for m in ("content", "refusal") if (text := as_text(delta.get(m)))]
+        reasoning = as_text(delta.get("reasoning_content")) or as_text(delta.get("reasoning"))
+        if reasoning:
+            events.append(ev.ReasoningGrew(REASONING, reasoning))
+        events += [ev.TextGrew(TEXT, text) for m in ("content", "refusal") if (text := as_text(delta.get(m)))]
         for call in as_list(delta.get("tool_calls")):
-            found += self._call(as_object(call))
+            events += self._call(as_object(call))
         reason = as_text(choice.get("finish_reason"))
         if reason is not None:
-            found += self._ready()
-            found.append(ev.Finished(reason))
+            events += self._complete_calls()
+            events.append(ev.Finished(reason))
         usage = as_object(value.get("usage"))
-        return (*found, ev.UsageReported(usage)) if usage else found
+        return (*events, ev.UsageReported(usage)) if usage else events
 
     def _call(self, call: JsonObject) -> list[ev.StreamEvent]:
         index = str(call.get("index"))
         function = as_object(call.get("function"))
-        found: list[ev.StreamEvent] = []
+        events: list[ev.StreamEvent] = []
         if index not in self._calls:
             self._calls[index] = (as_text(call.get("id")) or index, as_text(function.get("name")) or "")
             self._arguments[index] = []
-            found.append(ev.ToolStarted(*self._calls[index]))
+            events.append(ev.ToolStarted(*self._calls[index]))
         piece = as_text(function.get("arguments"))
         if piece:
             self._arguments[index].append(piece)
-            found.append(ev.ToolInputGrew(self._calls[index][0], piece))
-        return found
+            events.append(ev.ToolInputGrew(self._calls[index][0], piece))
+        return events
 
-    def _ready(self) -> list[ev.StreamEvent]:
-        """The chunk format never says that arguments are complete; the finish reason implies it."""
-        ready: list[ev.StreamEvent] = [
+    def _complete_calls(self) -> list[ev.StreamEvent]:
+        """The completed calls. No chunk marks arguments as complete; the finish reason implies it."""
+        events: list[ev.StreamEvent] = [
             ev.ToolInputReady(*self._calls[index], parsed_input("".join(pieces)))
             for index, pieces in self._arguments.items()
         ]
         self._calls, self._arguments = {}, {}
-        return ready
+        return events

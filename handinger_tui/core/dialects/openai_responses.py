@@ -16,7 +16,7 @@ PREFIX: Final = "response."
 
 
 class OpenAiResponses(Dialect):
-    """Deltas make the text; what only the final response tells is added at the end."""
+    """Deltas make up the text; content that only the final response has is added at the end."""
 
     name: ClassVar[str] = "openai-responses"
 
@@ -27,23 +27,23 @@ class OpenAiResponses(Dialect):
         self._cited: set[tuple[str, str, str, str]] = set()
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
-        """The events of one event; None for what is no response event or a new kind of one."""
+        """The events of one response event; None for other events and unknown types."""
         if not isinstance(value, dict):
             return None
         event_type = value.get("type")
         if not isinstance(event_type, str) or not event_type.startswith(PREFIX):
             return None
-        known = EVENTS.get(event_type.removeprefix(PREFIX))
-        return known(self, value) if known is not None else None
+        read_event = EVENTS.get(event_type.removeprefix(PREFIX))
+        return read_event(self, value) if read_event is not None else None
 
     def grow_text(self, event: JsonObject) -> Events:
-        """A piece of text, or of a refusal, which is an answer too."""
+        """The event of a piece of text, or of a refusal, which is shown as text too."""
         key = _text_key(event)
         self._grown.add(key)
         return (ev.TextGrew(key, as_text(event.get("delta")) or ""),)
 
     def end_text(self, key: str, text: str) -> Events:
-        """A text is complete; where no delta came, `text` is all of it."""
+        """The events of a complete text; where no delta came, `text` is the whole text."""
         if key in self._ended:
             return NOTHING
         self._ended.add(key)
@@ -52,13 +52,13 @@ class OpenAiResponses(Dialect):
         return (ev.TextGrew(key, text), ev.TextEnded(key))
 
     def grow_reasoning(self, event: JsonObject) -> Events:
-        """A piece of a reasoning summary, or of the reasoning itself."""
+        """The event of a piece of a reasoning summary, or of the reasoning itself."""
         key = _reasoning_key(event)
         self._grown.add(key)
         return (ev.ReasoningGrew(key, as_text(event.get("delta")) or ""),)
 
     def end_reasoning(self, key: str, text: str) -> Events:
-        """As `end_text`."""
+        """The events of a complete reasoning; where no delta came, `text` is the whole reasoning."""
         if key in self._ended:
             return NOTHING
         self._ended.add(key)
@@ -67,39 +67,39 @@ class OpenAiResponses(Dialect):
         return (ev.ReasoningGrew(key, text), ev.ReasoningEnded(key))
 
     def cite(self, key: str, annotation: JsonObject) -> Events:
-        """A citation, once per place where it stands."""
+        """The event of a citation, once per position in the text."""
         url = as_text(annotation.get("url"))
         if annotation.get("type") != "url_citation" or url is None:
             return NOTHING
-        place = (key, url, str(annotation.get("start_index")), str(annotation.get("end_index")))
-        if place in self._cited:
+        position = (key, url, str(annotation.get("start_index")), str(annotation.get("end_index")))
+        if position in self._cited:
             return NOTHING
-        self._cited.add(place)
+        self._cited.add(position)
         return (ev.SourceFound(url, url, as_text(annotation.get("title"))),)
 
     def close_item(self, item: JsonObject) -> Events:
-        """An output item is complete."""
+        """The events of a complete output item."""
         kind = item.get("type")
         if kind == "message":
             return self._message(as_text(item.get("id")) or "", as_list(item.get("content")))
         if kind == "reasoning":
-            return self._thoughts(as_text(item.get("id")) or "", as_list(item.get("summary")))
+            return self._reasoning(as_text(item.get("id")) or "", as_list(item.get("summary")))
         return self.calls.close(item)
 
     def _message(self, item_id: str, content: list[Json]) -> Events:
-        found: list[ev.StreamEvent] = []
+        events: list[ev.StreamEvent] = []
         for at, piece in enumerate(map(as_object, content)):
             key = f"{item_id}:{at}"
-            found += self.end_text(key, as_text(piece.get("text")) or as_text(piece.get("refusal")) or "")
+            events += self.end_text(key, as_text(piece.get("text")) or as_text(piece.get("refusal")) or "")
             for annotation in as_list(piece.get("annotations")):
-                found += self.cite(key, as_object(annotation))
-        return found
+                events += self.cite(key, as_object(annotation))
+        return events
 
-    def _thoughts(self, item_id: str, summary: list[Json]) -> Events:
-        found: list[ev.StreamEvent] = []
+    def _reasoning(self, item_id: str, summary: list[Json]) -> Events:
+        events: list[ev.StreamEvent] = []
         for at, piece in enumerate(map(as_object, summary)):
-            found += self.end_reasoning(f"{item_id}:summary:{at}", as_text(piece.get("text")) or "")
-        return found
+            events += self.end_reasoning(f"{item_id}:summary:{at}", as_text(piece.get("text")) or "")
+        return events
 
 
 # -- keys ------------------------------------------------------------------------
@@ -113,66 +113,66 @@ def _reasoning_key(event: JsonObject) -> str:
     return _text_key(event)
 
 
-# -- events that need no memory, or hand it on ---------------------------------------
-def _grow_text(speaker: OpenAiResponses, event: JsonObject) -> Events:
-    return speaker.grow_text(event)
+# -- event functions: without state, or through a decoder method ------------------------
+def _grow_text(decoder: OpenAiResponses, event: JsonObject) -> Events:
+    return decoder.grow_text(event)
 
 
-def _end_text(speaker: OpenAiResponses, event: JsonObject) -> Events:
-    return speaker.end_text(
+def _end_text(decoder: OpenAiResponses, event: JsonObject) -> Events:
+    return decoder.end_text(
         _text_key(event), as_text(event.get("text")) or as_text(event.get("refusal")) or ""
     )
 
 
-def _grow_reasoning(speaker: OpenAiResponses, event: JsonObject) -> Events:
-    return speaker.grow_reasoning(event)
+def _grow_reasoning(decoder: OpenAiResponses, event: JsonObject) -> Events:
+    return decoder.grow_reasoning(event)
 
 
-def _end_reasoning(speaker: OpenAiResponses, event: JsonObject) -> Events:
-    return speaker.end_reasoning(_reasoning_key(event), as_text(event.get("text")) or "")
+def _end_reasoning(decoder: OpenAiResponses, event: JsonObject) -> Events:
+    return decoder.end_reasoning(_reasoning_key(event), as_text(event.get("text")) or "")
 
 
-def _annotate(speaker: OpenAiResponses, event: JsonObject) -> Events:
-    return speaker.cite(_text_key(event), as_object(event.get("annotation")))
+def _annotate(decoder: OpenAiResponses, event: JsonObject) -> Events:
+    return decoder.cite(_text_key(event), as_object(event.get("annotation")))
 
 
-def _open_item(speaker: OpenAiResponses, event: JsonObject) -> Events:
-    return speaker.calls.open(as_object(event.get("item")))
+def _open_item(decoder: OpenAiResponses, event: JsonObject) -> Events:
+    return decoder.calls.open(as_object(event.get("item")))
 
 
-def _close_item(speaker: OpenAiResponses, event: JsonObject) -> Events:
-    return speaker.close_item(as_object(event.get("item")))
+def _close_item(decoder: OpenAiResponses, event: JsonObject) -> Events:
+    return decoder.close_item(as_object(event.get("item")))
 
 
-def _grow_input(speaker: OpenAiResponses, event: JsonObject) -> Events:
-    return speaker.calls.grow(event)
+def _grow_input(decoder: OpenAiResponses, event: JsonObject) -> Events:
+    return decoder.calls.grow(event)
 
 
-def _end_input(speaker: OpenAiResponses, event: JsonObject) -> Events:
-    return speaker.calls.complete(event)
+def _end_input(decoder: OpenAiResponses, event: JsonObject) -> Events:
+    return decoder.calls.complete(event)
 
 
-def _begin(_speaker: OpenAiResponses, event: JsonObject) -> Events:
+def _begin(_decoder: OpenAiResponses, event: JsonObject) -> Events:
     return (ev.MessageStarted(as_text(as_object(event.get("response")).get("id"))),)
 
 
-def _complete(speaker: OpenAiResponses, event: JsonObject) -> Events:
-    """The response ended, whole or not; it repeats everything and adds the usage."""
+def _complete(decoder: OpenAiResponses, event: JsonObject) -> Events:
+    """The events of the final response, complete or not: it repeats all items and adds the usage."""
     response = as_object(event.get("response"))
-    found: list[ev.StreamEvent] = []
+    events: list[ev.StreamEvent] = []
     for item in as_list(response.get("output")):
-        found += speaker.close_item(as_object(item))
+        events += decoder.close_item(as_object(item))
     incomplete = reason_text(response.get("incomplete_details"))
     if event.get("type") == "response.incomplete":
         incomplete = incomplete or "The service calls the answer incomplete."
-    return (*found, *_usage(response), ev.Finished(incomplete=incomplete))
+    return (*events, *_usage(response), ev.Finished(incomplete=incomplete))
 
 
-def _fail(_speaker: OpenAiResponses, event: JsonObject) -> Events:
-    """The response failed; text that came stays."""
+def _fail(_decoder: OpenAiResponses, event: JsonObject) -> Events:
+    """The events of a failed response; text that has come stays."""
     response = as_object(event.get("response"))
-    said = reason_text(response.get("error")) or "The service could not finish the response."
-    return (*_usage(response), ev.Failed(said), ev.StreamDone())
+    reason = reason_text(response.get("error")) or "The service could not finish the response."
+    return (*_usage(response), ev.Failed(reason), ev.StreamDone())
 
 
 def _usage(response: JsonObject) -> Events:
@@ -180,12 +180,12 @@ def _usage(response: JsonObject) -> Events:
     return (ev.UsageReported(usage),) if usage else NOTHING
 
 
-def _cancel(_speaker: OpenAiResponses, _event: JsonObject) -> Events:
+def _cancel(_decoder: OpenAiResponses, _event: JsonObject) -> Events:
     return (ev.Aborted(),)
 
 
-def _nothing(_speaker: OpenAiResponses, _event: JsonObject) -> Events:
-    """Progress that other events tell better."""
+def _nothing(_decoder: OpenAiResponses, _event: JsonObject) -> Events:
+    """No events: other event types report the same progress with more detail."""
     return NOTHING
 
 
@@ -219,4 +219,4 @@ EVENTS: Final[dict[str, Callable[[OpenAiResponses, JsonObject], Events]]] = {
     "failed": _fail,
     "cancelled": _cancel,
 }
-"""Event type without its prefix → its meaning."""
+"""Event type without its prefix → its decoder."""

@@ -23,7 +23,7 @@ class StoredMessages(Dialect):
 
 
 def read_messages(value: Json) -> Events | None:
-    """The messages that a value is or holds, None when it is something else."""
+    """The messages that a value is or contains; None when it is something else."""
     if isinstance(value, list):
         return _all(value)
     if not isinstance(value, dict):

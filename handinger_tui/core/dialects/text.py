@@ -1,6 +1,6 @@
-"""Plain text in its three dresses: JSON strings, objects with one string, and raw text.
+"""Plain text in three forms: JSON strings, objects with one string, and raw text.
 
-All are weak: what looks like text is believed only where no other dialect was heard.
+All three are weak: they are used only where no other dialect is recognized.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from handinger_tui.core.jsontext import Json
 from handinger_tui.core.stream import events as ev
 
 KEY: Final = "text"
-"""The one text part of such a body."""
+"""The key of the only text part of such a body."""
 MEMBERS: Final = ("text", "delta", "content")
 TYPES: Final = frozenset({"text", "delta", "content", "token", "chunk"})
-"""`type`, where such an object has one: another type means that the object is something else."""
+"""Values of `type` in such an object; with any other type, the object is something else."""
 BROKEN: Final = ('{"', "[{", '["', "{}", "[]")
-"""How text begins that was meant to be JSON and is damaged: never shown as an answer."""
+"""First characters of damaged JSON, which is never shown as an answer."""
 
 
 class JsonStrings(Dialect):
@@ -27,7 +27,7 @@ class JsonStrings(Dialect):
     weak: ClassVar[bool] = True
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
-        """The string."""
+        """The string as a text delta; None for any other value."""
         return (ev.TextGrew(KEY, value),) if isinstance(value, str) else None
 
 
@@ -38,7 +38,7 @@ class JsonPieces(Dialect):
     weak: ClassVar[bool] = True
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
-        """The piece."""
+        """The piece as a text delta; None for any other value."""
         if not isinstance(value, dict) or not _may_be_text(value.get("type")):
             return None
         piece = next((p for member in MEMBERS if isinstance(p := value.get(member), str)), None)
@@ -50,26 +50,26 @@ def _may_be_text(event_type: Json) -> bool:
 
 
 class RawText(Dialect):
-    """Every event is text as it stands, even where it happens to be JSON."""
+    """Every event is literal text, even if it is valid JSON."""
 
     name: ClassVar[str] = "text"
     weak: ClassVar[bool] = True
 
     def __init__(self) -> None:
-        self._sure = False
+        self._is_confirmed = False
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
-        """Numbers and words of JSON; anything at all once the body is known to be text."""
-        if self._sure or isinstance(value, int | float):
+        """JSON numbers and booleans as text; any JSON once the body is known to be text."""
+        if self._is_confirmed or isinstance(value, int | float):
             return self._append(raw)
         return None
 
     def read_text(self, kind: str, raw: str) -> Events | None:
-        """Text, unless it looks like damaged JSON at the very beginning."""
-        if not self._sure and raw.lstrip()[:2] in BROKEN:
+        """The text as a delta; None if the body begins with damaged JSON."""
+        if not self._is_confirmed and raw.lstrip()[:2] in BROKEN:
             return None
         return self._append(raw)
 
     def _append(self, raw: str) -> Events:
-        self._sure = True
+        self._is_confirmed = True
         return (ev.TextGrew(KEY, raw),)

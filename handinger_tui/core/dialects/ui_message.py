@@ -15,25 +15,25 @@ JsonObject = dict[str, Json]
 
 
 class UiMessage(Dialect):
-    """One chunk per event, told apart by `type`."""
+    """One chunk per event; `type` names its kind."""
 
     name: ClassVar[str] = "ui-message-stream"
 
     def read(self, kind: str, value: Json, raw: str) -> Events | None:
-        """The events of one chunk; None for a type of another dialect or of the future."""
+        """The events of one chunk; None for an unknown type."""
         return read_chunk(value)
 
 
 def read_chunk(value: Json) -> Events | None:
-    """The events of one chunk, None when it is no chunk."""
+    """The events of one chunk; None when the value is not a chunk."""
     if not isinstance(value, dict):
         return None
     kind = value.get("type")
     if not isinstance(kind, str):
         return None
-    known = CHUNKS.get(kind)
-    if known is not None:
-        return known(value)
+    read_known_chunk = CHUNKS.get(kind)
+    if read_known_chunk is not None:
+        return read_known_chunk(value)
     return _data(value, kind) if kind.startswith("data-") else None
 
 
@@ -43,7 +43,7 @@ def _string(chunk: JsonObject, name: str) -> str:
 
 
 def _id(chunk: JsonObject, name: str = "id") -> str:
-    """An id tells parts apart; one that is a number does so too."""
+    """An id as text; a number is converted, since it identifies a part as well."""
     value = chunk.get(name)
     if isinstance(value, str):
         return value
@@ -52,7 +52,7 @@ def _id(chunk: JsonObject, name: str = "id") -> str:
 
 # -- message and steps -----------------------------------------------------------
 def _usage(metadata: JsonObject) -> tuple[ev.StreamEvent, ...]:
-    """Token counts by the SDK's documented habit, {totalUsage: {…}} or {totalTokens: n}."""
+    """Token counts in metadata as the SDK documents them, {totalUsage: {…}} or {totalTokens: n}."""
     total = metadata.get("totalUsage")
     if isinstance(total, dict) and total:
         return (ev.UsageReported(total),)
@@ -80,8 +80,10 @@ def _abort(chunk: JsonObject) -> Events:
 
 
 def _error(chunk: JsonObject) -> Events:
-    said = as_text(chunk.get("errorText")) or reason_text({key: chunk[key] for key in chunk if key != "type"})
-    return (ev.Failed(said or "The service reports an error and does not say which."),)
+    reason = as_text(chunk.get("errorText")) or reason_text(
+        {key: chunk[key] for key in chunk if key != "type"}
+    )
+    return (ev.Failed(reason or "The service reports an error and does not say which."),)
 
 
 def _step_start(_chunk: JsonObject) -> Events:
@@ -160,12 +162,12 @@ def _tool_output_error(chunk: JsonObject) -> Events:
     return (ev.ToolFailed(_id(chunk, "toolCallId"), _string(chunk, "errorText")),)
 
 
-def _tool_asks(chunk: JsonObject) -> Events:
+def _tool_approval_request(chunk: JsonObject) -> Events:
     return (ev.ToolApproval(_id(chunk, "toolCallId"), _id(chunk, "approvalId")),)
 
 
-def _tool_answered(chunk: JsonObject) -> Events:
-    # The chunk names the approval only; the reducer finds the call by it.
+def _tool_approval_response(chunk: JsonObject) -> Events:
+    # The chunk names only the approval; the reducer finds the call by it.
     approval_id = _id(chunk, "approvalId")
     return (ev.ToolApproval(_id(chunk, "toolCallId"), approval_id, approved=chunk.get("approved") is True),)
 
@@ -236,8 +238,8 @@ CHUNKS: Final[dict[str, Callable[[JsonObject], Events]]] = {
     "tool-input-error": _tool_input_error,
     "tool-output-available": _tool_output,
     "tool-output-error": _tool_output_error,
-    "tool-approval-request": _tool_asks,
-    "tool-approval-response": _tool_answered,
+    "tool-approval-request": _tool_approval_request,
+    "tool-approval-response": _tool_approval_response,
     "tool-output-denied": _tool_denied,
     "source-url": _source_url,
     "source-document": _source_document,
@@ -246,4 +248,4 @@ CHUNKS: Final[dict[str, Callable[[JsonObject], Events]]] = {
     "custom": _custom,
     "steering-message": _custom,
 }
-"""Wire type → its meaning; `data-…` is matched by prefix."""
+"""Chunk type → its decoder; `data-…` is matched by prefix."""

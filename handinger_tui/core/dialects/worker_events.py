@@ -1,4 +1,4 @@
-"""Worker snapshots as events: each is the whole Worker and replaces the one before."""
+"""Worker snapshots as events: each holds the whole Worker and replaces the previous one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from handinger_tui.core.stream.worker_snapshot import snapshot_of, worker_in
 
 
 class WorkerEvents(Dialect):
-    """Events that are a Worker, or hold one; the event names tell nothing more."""
+    """Events that are or contain a Worker; their SSE event names are not used."""
 
     name: ClassVar[str] = "worker-snapshots"
 

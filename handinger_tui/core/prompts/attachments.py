@@ -1,4 +1,4 @@
-"""Files that a typed or pasted text names, and pasted texts too long to show."""
+"""Files that a typed or pasted text names, and pasted texts that are too long to show."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from urllib.parse import unquote, urlsplit
 from handinger_tui.core.patterns import late
 from handinger_tui.core.record import dataclass
 
-LONGEST: Final = 32_768
-MOST: Final = 100
+MAX_PASTED: Final = 32_768
+"""Characters of a pasted text up to which it may be a list of paths."""
+MAX_PATHS: Final = 100
+"""Paths in one pasted text."""
 
 _CONTROL: Final = late("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NOT_IN_A_PATH: Final = late("[\x00-\x1f\x7f]")
@@ -23,60 +25,60 @@ _WORD: Final = late(
     )(?=[{_BLANK}]|$)""",
     re.VERBOSE | re.DOTALL,
 )
-"""No other blank parts words in a shell: macOS names its screenshots with one, and escapes none of it."""
-_ON_WINDOWS: Final = late(r"""["']([^"']+)["']|([^\s"']+)""")
-_PIECE: Final = late(r"""'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^'"\\]+)""", re.DOTALL)
-_IN_QUOTES: Final = late(r'\\(["\\$`])')
+"""One shell word. Only `_BLANK` separates words: names of macOS screenshots hold other spaces."""
+_WINDOWS_WORD: Final = late(r"""["']([^"']+)["']|([^\s"']+)""")
+_WORD_PIECE: Final = late(r"""'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^'"\\]+)""", re.DOTALL)
+_ESCAPE_IN_QUOTES: Final = late(r'\\(["\\$`])')
 
 
 def pasted_paths(text: str) -> tuple[str, ...]:
-    """The paths that a pasted text may be; () when it surely is something else.
+    """The paths that a pasted text may consist of; () when it is certainly something else.
 
-    It is for the caller to look whether all of them are there: "/costs now" could be two
-    files. `~/` is left as it is.
+    The caller must check that all of them exist: "/costs now" could be two files.
+    `~/` is not expanded.
     """
     text = text.strip(_BLANK)
-    if not text or len(text) > LONGEST or _CONTROL.search(text):
+    if not text or len(text) > MAX_PASTED or _CONTROL.search(text):
         return ()
     lines = (line.strip(_BLANK) for line in re.split(r"\r\n|\r|\n", text))
-    by_line = [_unquoted_line(line) for line in lines if line]
+    unquoted_lines = [_unquoted_line(line) for line in lines if line]
     words = _words(text)
-    found = [_path(word) for word in words] if words else []
-    if not found or None in found:
-        # Names with bare spaces, one a line.
-        found = [_path(line) for line in by_line]
-    paths = [path for path in found if path is not None]
-    return tuple(paths) if len(paths) == len(found) <= MOST else ()
+    candidates = [_absolute_path(word) for word in words] if words else []
+    if not candidates or None in candidates:
+        # Perhaps one path per line, with unquoted spaces.
+        candidates = [_absolute_path(line) for line in unquoted_lines]
+    paths = [path for path in candidates if path is not None]
+    return tuple(paths) if len(paths) == len(candidates) <= MAX_PATHS else ()
 
 
 def named_paths(text: str) -> tuple[str, ...]:
-    """The paths typed behind a command: one, bare spaces included, unless there are quotes or escapes."""
+    """The paths typed after a command: one path, spaces included, unless there are quotes or escapes."""
     text = text.strip()
     words = _words(text) if re.search(r"""["'\\]""", text) else []
     return tuple(words or [text]) if text else ()
 
 
 def _words(text: str) -> list[str]:
-    """The words as a shell would split them; [] when quotes do not close, or for a bare path of Windows."""
+    """The words as a shell splits them; [] when quotes do not close, or for an unquoted Windows path."""
     if _DRIVE.match(text.lstrip("\"'")):
-        # Backslashes are no escapes there, and only names with spaces come in quotes.
-        words = [found[1] or found[2] for found in _ON_WINDOWS.finditer(text)]
+        # On Windows a backslash is no escape, and only names with spaces are quoted.
+        words = [match[1] or match[2] for match in _WINDOWS_WORD.finditer(text)]
         return words if all(map(_DRIVE.match, words)) else []
     words = []
     at = 0
     while at < len(text.rstrip()):
-        found = _WORD.match(text, at)
-        if found is None:
+        match = _WORD.match(text, at)
+        if match is None:
             return []
-        words.append("".join(map(_meant, _PIECE.finditer(found["word"]))))
-        at = found.end()
+        words.append("".join(map(_unescaped, _WORD_PIECE.finditer(match["word"]))))
+        at = match.end()
     return words
 
 
-def _meant(piece: re.Match[str]) -> str:
+def _unescaped(piece: re.Match[str]) -> str:
     single, double, escaped, bare = piece.groups()
     if double is not None:
-        return _IN_QUOTES.sub(r"\1", double)
+        return _ESCAPE_IN_QUOTES.sub(r"\1", double)
     return next(part for part in (single, escaped, bare) if part is not None)
 
 
@@ -86,83 +88,85 @@ def _unquoted_line(line: str) -> str:
     return line
 
 
-def _path(word: str) -> str | None:
+def _absolute_path(word: str) -> str | None:
     if word[:6].lower() == "file:/":
-        # The short form, without a place for a host, is one too (RFC 8089).
+        # RFC 8089 also allows the short form without a host.
         word = word if word[5:7] == "//" else f"file://{word[5:]}"
         try:
-            address = urlsplit(word)
+            url = urlsplit(word)
         except ValueError:
             return None
-        # Signs after ? and # belong to the name: who made this address did not escape them.
-        told = word[7 + len(address.netloc) :]
-        path = unquote(told, errors="surrogateescape") if address.netloc in ("", "localhost") else ""
+        # Text after ? and # belongs to the name: the program that made this URL did not escape them.
+        raw_path = word[7 + len(url.netloc) :]
+        path = unquote(raw_path, errors="surrogateescape") if url.netloc in ("", "localhost") else ""
         path = path[1:] if _DRIVE.match(path[1:]) else path
     else:
         path = word
-    rooted = path.startswith(("/", "~/")) or _DRIVE.match(path)
-    return path if rooted and not _NOT_IN_A_PATH.search(path) and len(path) <= 4096 else None
+    is_rooted = path.startswith(("/", "~/")) or _DRIVE.match(path)
+    return path if is_rooted and not _NOT_IN_A_PATH.search(path) and len(path) <= 4096 else None
 
 
 _TOKEN: Final = late(
-    r"""(?<![^\s(\[{<'",;:])        # at the start of a word: after @, an address goes on
+    r"""(?<![^\s(\[{<'",;:])        # only at the start of a word: an e-mail address has a word before @
         (?:(?P<escaped>\\@)
           |@"(?P<quoted>(?:[^"\\\n]|\\.)+)(?P<end>"?)
           |@(?P<bare>(?:[^\s"\\]|\\[^\n])+))""",
     re.VERBOSE,
 )
 _ESCAPED: Final = late(r"\\(.)", re.DOTALL)
-_SURE: Final = late(r"(?:~|\.{1,2})?/|.*\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,5}$", re.DOTALL)
-"""Texts that can hardly be meant as anything but a file: a rooted path, or an extension at the end."""
+_LOOKS_LIKE_FILE: Final = late(r"(?:~|\.{1,2})?/|.*\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,5}$", re.DOTALL)
+"""Texts that are almost certainly a file: a rooted path, or a name with an extension."""
 _CLOSING: Final = {")": "(", "]": "[", "}": "{", ">": "<"}
 
 
 @dataclass(frozen=True, slots=True)
 class MentionedFile:
-    """A prompt whose tokens became plain file names, so that it still reads, and the paths they named."""
+    """A prompt in which `@` tokens are replaced by plain file names, and the paths of those tokens."""
 
     text: str
     paths: tuple[str, ...]
-    """As typed, unescaped; each once, in the order of the text."""
+    """As typed, without escapes; each once, in the order of the text."""
 
 
 def mentioned(prompt: str, is_file: Callable[[str], bool] | None = None) -> MentionedFile:
     """The files that a prompt names with `@`.
 
-    With `is_file`, a token that need not be a path (`@alice`, `@types/node`) is one only
-    if there is such a file; rooted paths, quoted ones and names with an extension are
-    files in any case, so that a mistyped one is not silently left out.
+    With `is_file`, a token that may be something else (`@alice`, `@types/node`) counts only
+    if such a file exists. Rooted paths, quoted paths and names with an extension always
+    count, so that a mistyped file is not silently left out.
     """
     paths: dict[str, None] = {}
 
-    def plain(found: re.Match[str]) -> str:
-        if found["escaped"]:
+    def replace_token(token: re.Match[str]) -> str:
+        if token["escaped"]:
             return "@"
-        if found["quoted"] and not found["end"]:
-            return found.group()
-        path, rest = _path_of(found)
-        if not path or not (found["quoted"] or is_file is None or _SURE.match(path) or is_file(path)):
-            return found.group()
+        if token["quoted"] and not token["end"]:
+            return token.group()
+        path, suffix = _path_of(token)
+        if not path or not (
+            token["quoted"] or is_file is None or _LOOKS_LIKE_FILE.match(path) or is_file(path)
+        ):
+            return token.group()
         paths[path] = None
-        return base_name(path) + rest
+        return base_name(path) + suffix
 
-    return MentionedFile(_TOKEN.sub(plain, prompt), tuple(paths))
+    return MentionedFile(_TOKEN.sub(replace_token, prompt), tuple(paths))
 
 
-def _path_of(found: re.Match[str]) -> tuple[str, str]:
-    """The path, and the end of the sentence that sticks to it."""
-    if found["quoted"]:
-        return _ESCAPED.sub(r"\1", found["quoted"]), ""
-    path = found["bare"]
-    while path and _sticks(path):
+def _path_of(token: re.Match[str]) -> tuple[str, str]:
+    """Split a token into its path and trailing punctuation of the sentence."""
+    if token["quoted"]:
+        return _ESCAPED.sub(r"\1", token["quoted"]), ""
+    path = token["bare"]
+    while path and _ends_in_punctuation(path):
         path = path[:-1]
-    # Dots alone are "…", not the folder above.
+    # Dots alone are an ellipsis, not the parent folder.
     path = "" if not path.strip(".") else path
-    return _ESCAPED.sub(r"\1", path), found["bare"][len(path) :]
+    return _ESCAPED.sub(r"\1", path), token["bare"][len(path) :]
 
 
-def _sticks(path: str) -> bool:
-    """Whether the last sign belongs to the sentence rather than to the path."""
+def _ends_in_punctuation(path: str) -> bool:
+    """Whether the last character belongs to the sentence rather than to the path."""
     last = path[-1]
     if path.endswith(f"\\{last}"):
         return False
@@ -172,14 +176,14 @@ def _sticks(path: str) -> bool:
 
 
 def base_name(path: str) -> str:
-    """The last step of a path."""
+    """The last component of a path."""
     return path.rstrip("/").rpartition("/")[2] or path
 
 
 # -- completion ----------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Typing:
-    """A token under the cursor: `prompt[start:end]`, the `@` included. `path` is what it says so far."""
+    """An unfinished token: `prompt[start:end]`, with the `@`. `path` is the path typed so far."""
 
     start: int
     end: int
@@ -187,38 +191,38 @@ class Typing:
 
     @property
     def folder(self) -> str:
-        """The folder to list: with its slash, "" for the current one."""
+        """The folder to list, with its slash; "" for the current folder."""
         head, slash, _ = self.path.rpartition("/")
         return head + slash
 
     @property
     def prefix(self) -> str:
-        """How the names in it have to begin."""
+        """The prefix of the names to list."""
         return self.path.rpartition("/")[2]
 
     @property
     def hidden(self) -> bool:
-        """Whether hidden files are asked for."""
+        """Whether hidden files are to be listed."""
         return self.prefix.startswith(".")
 
 
 def typing_at(prompt: str, cursor: int) -> Typing | None:
-    """The token that ends at the cursor, None when there is none; a lone `@` counts here."""
+    """The token that ends at the cursor, or None. A lone `@` counts as a token here."""
     if cursor and prompt[cursor - 1] == "@" and _TOKEN.match(f"{prompt[:cursor]}x", cursor - 1):
         return Typing(cursor - 1, cursor, "")
     if prompt[:cursor].endswith('@"') and _TOKEN.match(f"{prompt[:cursor]}x", cursor - 2):
         return Typing(cursor - 2, cursor, "")
-    for found in _TOKEN.finditer(prompt[:cursor]):
-        if found.end() == cursor and not found["escaped"] and not found["end"]:
-            text = found["quoted"] or found["bare"]
-            return Typing(found.start(), cursor, _ESCAPED.sub(r"\1", text))
+    for token in _TOKEN.finditer(prompt[:cursor]):
+        if token.end() == cursor and not token["escaped"] and not token["end"]:
+            text = token["quoted"] or token["bare"]
+            return Typing(token.start(), cursor, _ESCAPED.sub(r"\1", text))
     return None
 
 
 def complete(path: str, entries: Iterable[str]) -> tuple[str, ...]:
-    """The paths that `path` may become, from the names in its folder; folders end with `/`.
+    """The completions of `path` from the names in its folder; folders end with `/`.
 
-    Names that begin as typed come first, then those that differ in case only.
+    Names that match in case come first, then those that differ only in case.
     """
     head, slash, prefix = path.rpartition("/")
     folded = prefix.casefold()
@@ -228,7 +232,7 @@ def complete(path: str, entries: Iterable[str]) -> tuple[str, ...]:
 
 
 def as_token(path: str) -> str:
-    """How a path is written in a prompt; a folder in quotes stays open, to be gone on with."""
+    """The token for a path. The quotes of a folder stay open, so that its path can be extended."""
     bare = _TOKEN.fullmatch(f"@{path}")
     if bare is not None and bare["bare"] and _path_of(bare) == (path, ""):
         return f"@{path}"
@@ -243,36 +247,36 @@ _CHIP: Final = late(r"\[pasted text ([0-9]{1,6}): [0-9,]{1,20} characters\]")
 
 
 def is_big(text: str) -> bool:
-    """Whether a pasted text is folded: it would push everything else out of sight."""
+    """Whether a pasted text is folded into a chip, since it would fill the prompt box."""
     return len(text) > BIG_CHARACTERS or text.count("\n") >= BIG_LINES
 
 
 def fold(text: str, number: int) -> str:
-    """The chip that stands for the pasted text `number`, from 1."""
+    """The chip that stands for the pasted text `number` (counted from 1)."""
     return f"[pasted text {number}: {len(text):,} characters]"
 
 
 def unfold(prompt: str, pasted: Sequence[str]) -> str:
     """The prompt with every chip replaced by its text; `pasted[0]` is number 1.
 
-    What only looks like a chip stays, and chips within a pasted text do too.
+    Text that only looks like a chip stays, and so do chips inside a pasted text.
     """
 
-    def whole(found: re.Match[str]) -> str:
-        number = int(found[1])
-        if not 1 <= number <= len(pasted) or found.group() != fold(pasted[number - 1], number):
-            return found.group()
+    def replace_chip(chip: re.Match[str]) -> str:
+        number = int(chip[1])
+        if not 1 <= number <= len(pasted) or chip.group() != fold(pasted[number - 1], number):
+            return chip.group()
         return pasted[number - 1]
 
-    return _CHIP.sub(whole, prompt)
+    return _CHIP.sub(replace_chip, prompt)
 
 
 def composed(
     prompt: str, pasted: Sequence[str], is_file: Callable[[str], bool] | None = None
 ) -> MentionedFile:
-    """What is sent: `mentioned`, then `unfold`, for an `@` in a pasted text is no file."""
-    named = mentioned(prompt, is_file)
-    return MentionedFile(unfold(named.text, pasted), named.paths)
+    """The text to send: `mentioned`, then `unfold`, so that an `@` in a pasted text names no file."""
+    mentions = mentioned(prompt, is_file)
+    return MentionedFile(unfold(mentions.text, pasted), mentions.paths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,41 +289,41 @@ class PastedText:
 
 
 def folds_in(prompt: str, pasted: Sequence[str]) -> tuple[PastedText, ...]:
-    """The chips of a prompt that stand for a text, in order."""
+    """The chips of a prompt that stand for a pasted text, in order."""
     if not pasted or "[pasted text " not in prompt:
         return ()
-    found = (PastedText(*chip.span(), int(chip[1])) for chip in _CHIP.finditer(prompt))
+    chips = (PastedText(*match.span(), int(match[1])) for match in _CHIP.finditer(prompt))
     return tuple(
-        one
-        for one in found
-        if 1 <= one.number <= len(pasted)
-        and prompt[one.start : one.end] == fold(pasted[one.number - 1], one.number)
+        chip
+        for chip in chips
+        if 1 <= chip.number <= len(pasted)
+        and prompt[chip.start : chip.end] == fold(pasted[chip.number - 1], chip.number)
     )
 
 
 def renumbered(prompt: str, pasted: Sequence[str], number: Callable[[int], int]) -> str:
     """The prompt with `number(n)` in the chip of the pasted text n."""
     pieces, at = [], 0
-    for one in folds_in(prompt, pasted):
-        pieces += [prompt[at : one.start], fold(pasted[one.number - 1], number(one.number))]
-        at = one.end
+    for chip in folds_in(prompt, pasted):
+        pieces += [prompt[at : chip.start], fold(pasted[chip.number - 1], number(chip.number))]
+        at = chip.end
     return "".join([*pieces, prompt[at:]])
 
 
 def refolded(prompt: str, pasted: Sequence[str]) -> str:
-    """The prompt with chips for the pasted texts that stand in it, as when they came."""
+    """The prompt with its long pasted texts folded into chips again; the inverse of `unfold`."""
     for number, text in enumerate(pasted, 1):
         prompt = prompt.replace(text, fold(text, number)) if is_big(text) else prompt
     return prompt
 
 
 def without(prompt: str, path: str) -> str:
-    """The prompt in which the tokens for `path` are plain names."""
+    """The prompt with the tokens for `path` replaced by its plain file name."""
 
-    def plain(found: re.Match[str]) -> str:
-        if found["escaped"] or (found["quoted"] and not found["end"]):
-            return found.group()
-        named, rest = _path_of(found)
-        return base_name(path) + rest if named == path else found.group()
+    def replace_token(token: re.Match[str]) -> str:
+        if token["escaped"] or (token["quoted"] and not token["end"]):
+            return token.group()
+        token_path, suffix = _path_of(token)
+        return base_name(path) + suffix if token_path == path else token.group()
 
-    return _TOKEN.sub(plain, prompt)
+    return _TOKEN.sub(replace_token, prompt)

@@ -1,4 +1,4 @@
-"""Openable: which saved files may be handed to the system's program. A file that could run is not."""
+"""Which saved files may be opened with the system's default program. Files that could run may not."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import Verdict
 
 HEAD: Final = 64
-"""Bytes that are enough to judge."""
+"""Bytes of a file that are enough to judge it."""
 
 
-def _kinds(text: str) -> frozenset[str]:
+def _extensions(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_SAFE: Final = _kinds(
+_SAFE_EXTENSIONS: Final = _extensions(
     "txt text log md markdown csv tsv json jsonl ndjson geojson yaml yml toml xml bib tex rst "
     "pdf png jpg jpeg gif webp bmp tif tiff heic avif ico mp3 wav ogg flac m4a mp4 webm mov mkv avi "
     "docx xlsx pptx odt ods odp rtf epub parquet sqlite db zip gz xz bz2 zst 7z tar ics vcf"
 )
-_ASK: Final = {
+_ASK_REASONS: Final = {
     **dict.fromkeys(("html", "htm", "xhtml", "svg", "mht", "mhtml"), "a page may run scripts"),
     **dict.fromkeys(
         ("doc", "xls", "ppt", "docm", "xlsm", "pptm", "xlsb", "odg", "mdb", "accdb"), "it may hold macros"
     ),
 }
-_RUNS: Final = _kinds(
+_PROGRAM_EXTENSIONS: Final = _extensions(
     "exe com scr bat cmd msi msp msix appx ps1 psm1 psd1 vbs vbe js jse mjs cjs wsf wsh hta cpl dll sys pif "
     "lnk url reg inf scf jar jnlp class app command workflow scpt applescript terminal pkg dmg "
     "sh bash zsh fish csh ksh run bin appimage deb rpm flatpakref snap desktop service out elf so dylib "
@@ -36,37 +36,37 @@ _RUNS: Final = _kinds(
     "library-ms search-ms searchconnector-ms theme themepack appref-ms application xbap diagcab msc wsc sct "
     "ws shb shs hlp osascript action mobileconfig prefpane kext xpi crx vsix apk iqy slk rdp jnilib"
 )
-_PROGRAM: Final = late(
+_PROGRAM_START: Final = late(
     rb"\x7fELF|\xcf\xfa\xed\xfe|\xce\xfa\xed\xfe|\xfe\xed\xfa[\xcf\xce]|\xca\xfe\xba\xbe|L\0\0\0\x01\x14\x02\0"
     rb"|MZ[^\0]{0,62}\0|(?:\xef\xbb\xbf)?\s*(?:#!|\[Desktop Entry\])",
     re.DOTALL,
 )
-"""How programs of the three systems, scripts and launchers begin."""
+"""The first bytes of executables of the three systems, of scripts and of desktop launchers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Openable:
-    """`reason` is for people, "" when there is nothing to say."""
+    """What may be done with a file. `reason` explains it to people; "" for OPEN."""
 
     verdict: Verdict
     reason: str = ""
 
 
 def judge_file(name: str, head: bytes) -> Openable:
-    """Decide about a saved file by its name and its first bytes. What is neither safe nor a program is asked.
+    """Judge a saved file by its name and its first bytes. An unknown kind of file is ASK.
 
-    A text program that a person can read opens in no editor here: the system may run it instead.
+    Readable scripts are refused too: the system may run them instead of opening an editor.
     """
-    stem, dot, extension = name.rstrip(". ").rpartition(".")
-    kind = extension.lower() if dot and stem else ""
-    if _PROGRAM.match(head):
+    stem, dot, suffix = name.rstrip(". ").rpartition(".")
+    extension = suffix.lower() if dot and stem else ""
+    if _PROGRAM_START.match(head):
         return Openable(Verdict.REFUSE, "it is a program or a script")
-    if kind in _RUNS:
-        return Openable(Verdict.REFUSE, f".{kind} files may run as programs")
-    if kind in _ASK:
-        return Openable(Verdict.ASK, _ASK[kind])
-    if kind in _SAFE:
+    if extension in _PROGRAM_EXTENSIONS:
+        return Openable(Verdict.REFUSE, f".{extension} files may run as programs")
+    if extension in _ASK_REASONS:
+        return Openable(Verdict.ASK, _ASK_REASONS[extension])
+    if extension in _SAFE_EXTENSIONS:
         return Openable(Verdict.OPEN)
     return Openable(
-        Verdict.ASK, f".{kind[:20]} files are not known here" if kind else "its kind is not known"
+        Verdict.ASK, f".{extension[:20]} files are not known here" if extension else "its kind is not known"
     )

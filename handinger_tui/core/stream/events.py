@@ -1,4 +1,4 @@
-"""Events: what a frame means, in one vocabulary for every dialect.
+"""Stream events: the meaning of frames, in one vocabulary for every dialect.
 
 Four families, one per function of the reducer: `Talk` (text and reasoning),
 `Work` (tools), `Evidence` (sources, files, data), `Life` (message, step, end).
@@ -21,14 +21,14 @@ JsonObject = dict[str, Json]
 # -- Talk --------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class TextStarted:
-    """A text part opens; `key` is valid only until it ends, and may come back later."""
+    """A text part opens. `key` is valid only until the part ends, and may be reused later."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class TextGrew:
-    """`delta` belongs to the open text `key`; without an open one it opens one."""
+    """`delta` extends the open text `key`; if none is open, it opens one."""
 
     key: str
     delta: str
@@ -44,7 +44,7 @@ class TextEnded:
 
 @dataclass(frozen=True, slots=True)
 class TextReplaced:
-    """The whole text of the open part `key` is now `text` (dialects that resend it)."""
+    """The text of the open part `key` is replaced by `text` (for dialects that resend all of it)."""
 
     key: str
     text: str
@@ -52,14 +52,14 @@ class TextReplaced:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningStarted:
-    """As TextStarted, in a name space of its own."""
+    """Like `TextStarted`; reasoning keys have their own namespace."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReasoningGrew:
-    """As TextGrew."""
+    """Like `TextGrew`, for reasoning."""
 
     key: str
     delta: str
@@ -67,7 +67,7 @@ class ReasoningGrew:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningEnded:
-    """As TextEnded."""
+    """Like `TextEnded`, for reasoning."""
 
     key: str
 
@@ -78,7 +78,7 @@ Talk = TextStarted | TextGrew | TextEnded | TextReplaced | ReasoningStarted | Re
 # -- Work --------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class ToolStarted:
-    """A call is being written; its input follows in pieces or at once."""
+    """A tool call begins; its input follows in pieces or at once."""
 
     call_id: str
     name: str
@@ -87,7 +87,7 @@ class ToolStarted:
 
 @dataclass(frozen=True, slots=True)
 class ToolInputGrew:
-    """A piece of the input's JSON text."""
+    """A piece of the JSON text of a call's input."""
 
     call_id: str
     delta: str
@@ -105,7 +105,7 @@ class ToolInputReady:
 
 @dataclass(frozen=True, slots=True)
 class ToolApproval:
-    """Approval asked for (`approved` None) or answered."""
+    """An approval request (`approved` None) or its response."""
 
     call_id: str
     approval_id: str
@@ -114,7 +114,7 @@ class ToolApproval:
 
 @dataclass(frozen=True, slots=True)
 class ToolOutput:
-    """A result; a preliminary one will be replaced. The last counts."""
+    """A result of a call. A preliminary one is replaced by the next; the last one counts."""
 
     call_id: str
     output: Json
@@ -123,7 +123,7 @@ class ToolOutput:
 
 @dataclass(frozen=True, slots=True)
 class ToolFailed:
-    """The call failed. `input` is what came, where the input itself was at fault."""
+    """The call failed. `input` is the received input, where the input itself was invalid."""
 
     call_id: str
     error: str
@@ -145,7 +145,7 @@ Work = ToolStarted | ToolInputGrew | ToolInputReady | ToolApproval | ToolOutput 
 # -- Evidence ----------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class SourceFound:
-    """`url` is None for a document source, which has media_type and filename."""
+    """A source. `url` is None for a document, which has `media_type` and `filename` instead."""
 
     source_id: str
     url: str | None
@@ -156,7 +156,7 @@ class SourceFound:
 
 @dataclass(frozen=True, slots=True)
 class FileMade:
-    """`url` may be http(s), a data: URL or anything a server writes; never trusted."""
+    """A file of the worker. `url` is untrusted: http(s), a data: URL or any other text."""
 
     url: str
     media_type: str
@@ -168,7 +168,7 @@ class FileMade:
 
 @dataclass(frozen=True, slots=True)
 class DataArrived:
-    """`name` is the type as on the wire (data-…). Transient data is never stored as a part."""
+    """Structured data. `name` is the type on the wire (data-…). Transient data is never stored as a part."""
 
     name: str
     data: Json
@@ -178,7 +178,7 @@ class DataArrived:
 
 @dataclass(frozen=True, slots=True)
 class CustomArrived:
-    """A part of a kind we only keep (custom, steering-message)."""
+    """A part that is stored but not interpreted (custom, steering-message)."""
 
     kind: str
     raw: JsonObject
@@ -190,7 +190,7 @@ Evidence = SourceFound | FileMade | DataArrived | CustomArrived
 # -- Life --------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class MessageStarted:
-    """An assistant message begins or goes on; `message_id` None keeps the current one."""
+    """An assistant message begins or continues; `message_id` None keeps the current id."""
 
     message_id: str | None = None
     metadata: JsonObject = field(default_factory=dict)
@@ -210,17 +210,17 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepFinished:
-    """… and ends."""
+    """One model call ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepReset:
-    """Take back every part since the last StepStarted."""
+    """Every part since the last `StepStarted` is removed."""
 
 
 @dataclass(frozen=True, slots=True)
 class MetadataMerged:
-    """Deep-merge into the message's metadata."""
+    """Metadata to deep-merge into the message's metadata."""
 
     metadata: JsonObject
 
@@ -245,17 +245,17 @@ class WorkerRead:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The message is complete (`reason` as on the wire; closes nothing by itself)."""
+    """The message is complete. `reason` is as on the wire. Open parts stay open."""
 
     reason: str | None = None
     metadata: JsonObject = field(default_factory=dict)
     incomplete: str | None = None
-    """Why the service itself calls the answer incomplete."""
+    """The service's own reason why the answer is incomplete."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aborted:
-    """The run was cancelled on the server."""
+    """The run was canceled on the server."""
 
     reason: str | None = None
 
@@ -272,7 +272,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class StreamDone:
-    """A terminator ([DONE], event: done): nothing more is owed."""
+    """The stream's terminator ([DONE], event: done): nothing more follows."""
 
 
 Life = (
@@ -293,7 +293,7 @@ Life = (
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Kept and skipped. `undecodable` marks text that should have been JSON and was not."""
+    """An event that no dialect understands; it is skipped. `undecodable` marks text that should be JSON."""
 
     kind: str
     raw: str

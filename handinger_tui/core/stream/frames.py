@@ -1,9 +1,9 @@
-"""Frames: what arrived, exactly as it arrived, one at a time.
+"""Frames: the pieces of a response, exactly as they arrived.
 
-A turn is a list of frames and nothing else. Frames from the wire keep their
-raw text; notes are frames of our own that record what no server says (a
-stream was opened, a connection was lost, how the turn was settled). Every
-view of a turn is computed from its frames by `core.fold`.
+A turn is stored as a list of frames. Frames from the wire keep their raw text.
+Markers are frames of our own that record what no server says (a stream was
+opened, a connection was lost, how the turn was settled). Every view of a turn
+is computed from its frames by `core.turns.fold`.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from typing import NamedTuple
 
 
 class Framing(StrEnum):
-    """How one frame was cut out of a body."""
+    """How a frame was cut out of a body."""
 
     SSE = "sse"
     """One event of an event stream; `event` and `id` are its fields."""
     LINES = "lines"
     """One line of a line-delimited body (NDJSON, AI SDK 4 data stream)."""
     TEXT = "text"
-    """A run of a plain text body; `data` is to be appended."""
+    """A piece of a plain text body; `data` is appended to the text so far."""
     JSON = "json"
-    """A whole JSON body; `event` says which look it was, see `ReadReason`."""
+    """A whole JSON body; `event` is a `ReadReason`."""
     NOTE = "note"
     """Written by this program; `event` is a `Marker`, `data` a JSON object."""
 
 
 class StreamRoute(StrEnum):
-    """Which request a stream or body answers."""
+    """The kind of request that a stream or body answers."""
 
     POST = "post"
     REPLAY = "replay"
@@ -44,38 +44,38 @@ class ReadReason(StrEnum):
     BEFORE = "before"
     """The worker as it was before this turn."""
     ANSWER = "answer"
-    """The Worker was the answer to our POST."""
+    """The Worker is the answer to our POST."""
     DURING = "during"
-    """A poll while the turn was running."""
+    """A poll while the turn is running."""
     MONEY = "money"
-    """A poll for usage and costs beside a running stream; says nothing about text."""
+    """A poll for usage and costs during a stream; its text is not used."""
     AFTER = "after"
-    """The reading that settles the turn: it wins over the stream."""
+    """The snapshot that settles the turn: it wins over the stream."""
 
 
 class Marker(StrEnum):
-    """Our own remarks between the frames of the wire."""
+    """Types of our own frames between the frames of the wire."""
 
     OPENED = "opened"
-    """{via, status, content_type, encoding, worker_id}: a response began. A
-    body that is not the first of its turn is a replay and replaces the answer."""
+    """{via, status, content_type, encoding, worker_id}: a response began. The body
+    of a replay or subscription replaces the answer so far."""
     CLOSED = "closed"
-    """{clean: bool, kind, detail}: that response ended (clean) or was lost."""
+    """{clean: bool, kind, detail}: the response ended (clean) or was lost."""
     SENDING = "sending"
-    """{worker_id}: the request that starts the turn may leave from here on (one POST)."""
+    """{worker_id}: from here on, the one POST that starts the turn may have left."""
     ASKED = "asked"
-    """{times}: how often exactly this prompt already stood in the worker before we sent it."""
+    """{times}: how many messages of the worker had exactly this prompt before we sent it."""
     RETRYING = "retrying"
     """{attempt, wait_ms, reason}: a GET will be repeated."""
     SETTLED = "settled"
-    """{status, recovered, fault}: how the turn ended for us; see `core.turn`."""
+    """{status, recovered, fault}: how the turn ended for us; see `TurnStatus`."""
     WATCHING = "watching"
     """{}: a settled turn is being watched again."""
 
 
-# Tuples: one of each is made for every token, and a frozen dataclass takes three times as long.
+# Named tuples, since one of each is made for every token and frozen dataclasses are slower to create.
 class RawFrame(NamedTuple):
-    """A frame before the engine has numbered and dated it (what `api` yields)."""
+    """A frame as `api` yields it, before the engine adds its number and time."""
 
     framing: Framing
     data: str
@@ -84,7 +84,7 @@ class RawFrame(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """`seq` counts from 0 within its turn; `at_ms` is Unix time in milliseconds."""
+    """A stored frame. `seq` counts from 0 within its turn; `at_ms` is Unix time in milliseconds."""
 
     seq: int
     at_ms: int

@@ -1,4 +1,4 @@
-"""Stored messages of a worker: UIMessages, and the older shapes that may lie about.
+"""Stored messages of a worker: UIMessages, and older shapes that may still be stored.
 
 Shapes: UIMessage {id, role, parts}; AI SDK 4 {content, toolInvocations};
 model messages {role, content: string | parts}. Source: tests/wire/README.md.
@@ -30,12 +30,12 @@ JsonObject = dict[str, Json]
 
 
 def role_of(message: JsonObject) -> str | None:
-    """user, assistant, system, tool, or None when the object says nothing."""
+    """The message's role: user, assistant, system or tool; None when it is missing or not a string."""
     return as_text(message.get("role"))
 
 
 def id_of(message: JsonObject) -> str | None:
-    """The message's id."""
+    """The message's id; None when it is missing or not a string."""
     return as_text(message.get("id"))
 
 
@@ -43,7 +43,7 @@ def text_of(message: JsonObject) -> str:
     """All text of a message, joined."""
     match message.get("parts"):
         case [{"type": "text", "text": str(text)}]:
-            # Nearly all that people ask: a long history is walked for every reading.
+            # A fast path for nearly all prompts: every snapshot walks the whole history.
             return text
         case _:
             pass
@@ -51,10 +51,10 @@ def text_of(message: JsonObject) -> str:
 
 
 def asked_as(prompt: str) -> str:
-    """What two texts have in common that are the same prompt.
+    """The normalized prompt: equal for two texts that are the same prompt.
 
-    A service may trim it, store other line ends or composed letters, and half a surrogate pair
-    never travels. Taking such a prompt for another one would call a paid turn "not delivered".
+    A service may trim a prompt, change its line ends or compose its letters, and half a surrogate
+    pair cannot be sent. Without normalization, a paid turn could be judged "not delivered".
     """
     if prompt.isascii():
         return " ".join(prompt.split())
@@ -63,29 +63,29 @@ def asked_as(prompt: str) -> str:
 
 
 LEFT_OUT: Final = "handinger_tui_left_out"
-"""Member of a user message as we store it: so many messages with the same text stood before it."""
+"""Field of a user message as we store it: how many earlier messages had the same text."""
 
 
-def left_out(message: JsonObject) -> int:
-    """How many equal messages a stored one stands for, besides itself."""
-    number = count(message.get(LEFT_OUT))
-    return number or 0
+def count_left_out(message: JsonObject) -> int:
+    """How many equal earlier messages a stored message stands for, not counting itself."""
+    equal_messages = count(message.get(LEFT_OUT))
+    return equal_messages or 0
 
 
-def asks(message: JsonObject, prompt: str) -> bool:
-    """Whether this is a user's message with that prompt."""
-    return bool(asking((message,), prompt))
+def has_prompt(message: JsonObject, prompt: str) -> bool:
+    """Whether this is a user message with that prompt."""
+    return bool(find_prompt((message,), prompt))
 
 
-def asking(messages: Sequence[JsonObject], prompt: str) -> list[int]:
-    """Where a user's messages with that prompt stand."""
-    known_as = asked_as(prompt)
+def find_prompt(messages: Sequence[JsonObject], prompt: str) -> list[int]:
+    """The positions of the user messages with that prompt."""
+    normalized = asked_as(prompt)
     users = ((at, message) for at, message in enumerate(messages) if message.get("role") == "user")
-    return [at for at, message in users if asked_as(text_of(message)) == known_as]
+    return [at for at, message in users if asked_as(text_of(message)) == normalized]
 
 
 def parts_of(message: JsonObject) -> tuple[Part, ...]:
-    """The message as parts; unknown ones are kept as CustomPart."""
+    """The parts of a message; a part of unknown type becomes a `CustomPart`."""
     listed = message.get("parts")
     if isinstance(listed, list):
         return tuple(_parts(map(as_object, listed)))
@@ -127,11 +127,11 @@ def _reasoning(item: JsonObject) -> Part:
 
 def _tool(item: JsonObject, name: str) -> Part:
     state = as_text(item.get("state")) or ""
-    known = state in set(ToolState)
+    is_known = state in set(ToolState)
     return ToolPart(
         call_id=as_text(item.get("toolCallId")) or "",
         name=name,
-        state=ToolState(state) if known else ToolState.INPUT_AVAILABLE,
+        state=ToolState(state) if is_known else ToolState.INPUT_AVAILABLE,
         input=item.get("input", item.get("rawInput")),
         output=item.get("output"),
         preliminary=item.get("preliminary") is True,

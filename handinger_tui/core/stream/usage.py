@@ -1,4 +1,4 @@
-"""Usage and costs: numbers the service reported, exact, and None where it did not.
+"""Usage and costs as the service reports them: exact numbers, and None where it reports none.
 
 Unknown is not zero: every member is None until a valid number arrived, and
 arithmetic with None stays None. Source of the members: the seed page
@@ -30,28 +30,28 @@ def amount(value: Json) -> Decimal | None:
 
 
 MAX_DIGITS: Final = 60
-"""Amounts of more integer digits are noise, not money."""
+"""Amounts with more integer digits than this are ignored as noise."""
 TOO_MANY: Final = 10**MAX_DIGITS
 
 
 def count(value: Json) -> int | None:
     """A reported count (tokens, steps, milliseconds): a whole number from 0, else None."""
     if type(value) is int:
-        # As below, for what nearly all are.
+        # A fast path for plain integers, with the same rule as below.
         return value if 0 <= value < TOO_MANY else None
     number = amount(value)
     return int(number) if number is not None and number == number.to_integral_value() else None
 
 
 class _Numbers:
-    """Member-wise arithmetic shared by Usage and Costs; None is contagious."""
+    """Member-wise arithmetic shared by `Usage` and `Costs`; an operation with None gives None."""
 
     __slots__ = ()
     __match_args__: ClassVar[tuple[str, ...]]
 
     @property
     def members(self) -> tuple[Any, ...]:
-        """Every number, in order. Asked for each turn of a session: `fields` takes five times as long."""
+        """Every number, in order. `dataclasses.fields` would be too slow for long sessions."""
         return tuple([getattr(self, name) for name in self.__match_args__])
 
     def _combine(self, other: Self, operation: Callable[[Any, Any], Any]) -> Self:
@@ -59,7 +59,7 @@ class _Numbers:
         return type(self)(*[None if a is None or b is None else operation(a, b) for a, b in pairs])
 
     def tidied(self) -> Self:
-        """The same numbers; amounts as `money.tidy` has them, counts as they are."""
+        """The same numbers, with amounts normalized by `money.amounts.tidy`; counts do not change."""
         return type(self)(*[tidy(value) if isinstance(value, Decimal) else value for value in self.members])
 
     def __add__(self, other: Self) -> Self:
@@ -74,19 +74,19 @@ class _Numbers:
         return {name: value for name, value in named if value is not None}
 
     def filled_from(self, earlier: Self) -> Self:
-        """The same numbers; a member that is missing here is taken from `earlier`."""
+        """The same numbers; a missing member is taken from `earlier`."""
         pairs = zip(self.members, earlier.members, strict=True)
-        return type(self)(*[before if now is None else now for now, before in pairs])
+        return type(self)(*[old if new is None else new for new, old in pairs])
 
     def falls_below(self, earlier: Self) -> bool:
-        """True when any member known on both sides is smaller than it was in `earlier`."""
-        before, now = earlier.known(), self.known()
-        return any(now[name] < before[name] for name in before.keys() & now.keys())
+        """Whether any member known in both is smaller than in `earlier`."""
+        old, new = earlier.known(), self.known()
+        return any(new[name] < old[name] for name in old.keys() & new.keys())
 
 
 @dataclass(frozen=True, slots=True)
 class Usage(_Numbers):
-    """What a Worker says it used; tokens and steps are counts, cost in USD."""
+    """The usage that a Worker reports. Tokens and steps are counts; `cost_usd` is in USD."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -110,16 +110,16 @@ class Costs(_Numbers):
     internal_usd: Decimal | None = None
 
     def total(self) -> Decimal | None:
-        """The sum of all four, None unless all four are known."""
+        """The sum of all four; None unless all four are known."""
         parts = (self.model_usd, self.tool_usd, self.sandbox_usd, self.internal_usd)
-        known = [part for part in parts if part is not None]
-        return sum(known, Decimal(0)) if len(known) == len(parts) else None
+        reported = [part for part in parts if part is not None]
+        return sum(reported, Decimal(0)) if len(reported) == len(parts) else None
 
 
 NO_USAGE: Final = Usage()
 NO_COSTS: Final = Costs()
 ZERO_USAGE: Final = Usage(0, 0, 0, 0, 0, 0, 0, Decimal(0), Decimal(0), 0)
-"""What a worker had used before its first turn: true zeros, not unknowns."""
+"""The usage of a worker before its first turn: real zeros, not unknown values."""
 ZERO_COSTS: Final = Costs(Decimal(0), Decimal(0), Decimal(0), Decimal(0))
 
 _USAGE_COUNTS: Final = {
@@ -135,13 +135,13 @@ _USAGE_COUNTS: Final = {
 
 
 def usage_of(wire: Mapping[str, Json]) -> Usage:
-    """Read the `usage` member of a Worker; anything odd in it stays None."""
-    counts = {ours: count(wire.get(theirs)) for ours, theirs in _USAGE_COUNTS.items()}
+    """Read the `usage` member of a Worker; invalid values become None."""
+    counts = {name: count(wire.get(wire_name)) for name, wire_name in _USAGE_COUNTS.items()}
     return Usage(**counts, credits=amount(wire.get("credits")), cost_usd=amount(wire.get("costUsd")))
 
 
 def costs_of(wire: Mapping[str, Json]) -> Costs:
-    """Read the `costs` member of a Worker."""
+    """Read the `costs` member of a Worker; invalid values become None."""
     return Costs(
         model_usd=amount(wire.get("modelCostUsd")),
         tool_usd=amount(wire.get("toolCostUsd")),

@@ -1,8 +1,7 @@
-"""Snapshot: one Worker as read at one moment, with nothing taken on trust.
+"""A snapshot: one Worker as it was read at one moment, with no member trusted.
 
-Every member but the object itself may be absent, null, new or of the wrong
-type (`chaos`: null-everywhere, wrong-types); what cannot be read is None or
-empty, never an exception.
+Every member may be absent, null, unknown or of the wrong type. What cannot be
+read becomes None or empty, and never raises.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ ENDED: Final = FAILED | {"completed", "incomplete"}
 
 @dataclass(frozen=True, slots=True)
 class WorkerFile:
-    """A file the worker lists. `size` in bytes where a server tells it (SDK 0.23.0+)."""
+    """A file that the worker lists. `size` in bytes, where a server reports it (SDK 0.23.0+)."""
 
     filename: str | None
     media_type: str
@@ -33,7 +32,7 @@ class WorkerFile:
 
 @dataclass(frozen=True, slots=True)
 class WorkerSource:
-    """A source the worker lists."""
+    """A source that the worker lists."""
 
     source_id: str
     url: str
@@ -42,7 +41,7 @@ class WorkerSource:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`raw` is the Worker object with exact numbers (see `jsontext.parse_exact`)."""
+    """The readable members of one Worker; amounts are exact decimals."""
 
     worker_id: str | None = None
     status: str | None = None
@@ -54,7 +53,7 @@ class Snapshot:
     url: str | None = None
     messages: tuple[JsonObject, ...] = ()
     lists_messages: bool = False
-    """The Worker came with a list of messages, even an empty one."""
+    """Whether the Worker has a list of messages, even an empty one."""
     files: tuple[WorkerFile, ...] = ()
     sources: tuple[WorkerSource, ...] = ()
     usage: Usage = NO_USAGE
@@ -66,7 +65,7 @@ class Snapshot:
 
     @property
     def busy(self) -> bool:
-        """True unless the worker says it is done.
+        """Whether the worker may still be running: True unless it says that it is done.
 
         `running` decides where it is a boolean. Without it an unknown status counts as busy, and a
         worker without a status is done when it has an answer or an error to show.
@@ -79,41 +78,41 @@ class Snapshot:
 
     @property
     def unfinished(self) -> bool:
-        """The status names no end of a run, whether or not the worker is busy: pending, queued, a new one."""
+        """Whether the status is none of `ENDED` (pending, queued or unknown), even when not busy."""
         return self.status is not None and self.status not in ENDED
 
     @property
     def unused(self) -> bool:
-        """Nothing shows that the worker was ever used: an empty list of messages, no answer, no usage."""
-        shown = self.messages or self.output_text or self.error or any(self.usage.known().values())
-        return self.lists_messages and not shown
+        """Whether the worker was never used: an empty list of messages, no answer, no error, no usage."""
+        has_traces = self.messages or self.output_text or self.error or any(self.usage.known().values())
+        return self.lists_messages and not has_traces
 
     @property
     def silent(self) -> bool:
-        """It tells nothing of how the worker is: no status, no text, no error, no messages."""
-        told = (self.status, self.running_flag, self.output_text, self.error)
-        return all(value is None for value in told) and not self.messages
+        """Whether it says nothing about the worker's state: no status, no text, no error, no messages."""
+        values = (self.status, self.running_flag, self.output_text, self.error)
+        return all(value is None for value in values) and not self.messages
 
     @property
     def failed(self) -> bool:
-        """The service reports that the run went wrong."""
+        """Whether the service reports that the run failed."""
         return self.error is not None or self.status in FAILED
 
 
 def is_worker(value: Json) -> bool:
-    """An object that says it is a Worker, or that has a Worker's unmistakable members."""
-    box = as_object(value)
-    if box.get("object") == "worker":
+    """Whether a value is a Worker: by its `object` member, or by the characteristic members of one."""
+    fields = as_object(value)
+    if fields.get("object") == "worker":
         return True
-    return "status" in box and ("output_text" in box or "running" in box) and "type" not in box
+    return "status" in fields and ("output_text" in fields or "running" in fields) and "type" not in fields
 
 
 WRAPPERS: Final = ("worker", "data")
-"""Members under which an answer or an event may hold the Worker."""
+"""Members of an answer or event under which the Worker may be nested."""
 
 
 def worker_in(wire: JsonObject) -> JsonObject | None:
-    """The Worker that an object is or holds, None where it says nothing of one."""
+    """The Worker that an object is or contains; None when there is none."""
     if is_worker(wire):
         return wire
     inner = (as_object(wire.get(wrapper)) for wrapper in WRAPPERS)
@@ -121,7 +120,7 @@ def worker_in(wire: JsonObject) -> JsonObject | None:
 
 
 def snapshot_of(answer: JsonObject) -> Snapshot:
-    """Read a Worker, bare or wrapped, as parsed by `parse_exact`."""
+    """Read a Worker, bare or nested, from an object parsed with `parse_exact`."""
     wire = worker_in(answer) or answer
     running = wire.get("running")
     return Snapshot(
@@ -148,16 +147,16 @@ def snapshot_of(answer: JsonObject) -> Snapshot:
 ANOTHER_WORKER: Final = "The service answered for another worker than the one asked for; that was not used."
 
 
-def names_another(named: str | None, asked: str | None) -> bool:
-    """Whether an answer is about another worker than the one asked for. One without an id is not."""
-    return named is not None and asked is not None and named != asked
+def names_another(worker_id: str | None, expected: str | None) -> bool:
+    """Whether an answer names another worker than the expected one. An answer without an id does not."""
+    return worker_id is not None and expected is not None and worker_id != expected
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerBody:
-    """A body that tells of a Worker: its text as it came, the object in it, and what that says.
+    """A response body with a Worker: its original text, the parsed object, and the snapshot.
 
-    Long ones are parsed once, where they arrive; `wire` is as parsed by `parse_exact`, and never changed.
+    A body is parsed once, where it arrives. `wire` comes from `parse_exact` and must not be changed.
     """
 
     text: str
@@ -166,13 +165,13 @@ class WorkerBody:
 
 
 def body_of(text: str, wire: JsonObject | None = None) -> WorkerBody:
-    """Read a body; `wire` where it is parsed already. What is JSON and no object says nothing.
+    """Read a body; pass `wire` if it is parsed already. JSON that is not an object gives an empty snapshot.
 
     Raises:
-        NotJson
+        NotJson: the text is not JSON.
     """
-    told = as_object(parse_exact(text)) if wire is None else wire
-    return WorkerBody(text, told, snapshot_of(told))
+    fields = as_object(parse_exact(text)) if wire is None else wire
+    return WorkerBody(text, fields, snapshot_of(fields))
 
 
 def _output_text(wire: JsonObject) -> str | None:
@@ -185,34 +184,34 @@ def _output_text(wire: JsonObject) -> str | None:
         for piece in as_list(as_object(item).get("content"))
         if as_object(piece).get("type") == "output_text"
     ]
-    known = [piece for piece in pieces if piece is not None]
-    return "".join(known) if known else None
+    texts = [piece for piece in pieces if piece is not None]
+    return "".join(texts) if texts else None
 
 
 def _files(wire: JsonObject) -> list[WorkerFile]:
-    found = []
+    files = []
     for item in map(as_object, as_list(wire.get("files"))):
         url = as_text(item.get("url"))
         if url is not None:
             media_type = as_text(item.get("mediaType")) or "application/octet-stream"
-            found.append(WorkerFile(as_text(item.get("filename")), media_type, url, count(item.get("size"))))
-    return found
+            files.append(WorkerFile(as_text(item.get("filename")), media_type, url, count(item.get("size"))))
+    return files
 
 
 def _sources(wire: JsonObject) -> list[WorkerSource]:
-    found = []
+    sources = []
     for item in map(as_object, as_list(wire.get("sources"))):
         url = as_text(item.get("url"))
         if url is not None:
-            found.append(WorkerSource(as_text(item.get("id")) or "", url, as_text(item.get("title"))))
-    return found
+            sources.append(WorkerSource(as_text(item.get("id")) or "", url, as_text(item.get("title"))))
+    return sources
 
 
 REASON_KEYS: Final = ("message", "msg", "reason", "detail", "error", "errors", "issues", "title", "code")
 
 
 def reason_text(value: Json) -> str | None:
-    """One sentence out of an error of unknown shape; None for null and emptiness."""
+    """A one-line reason from an error of any shape; None for null, false and empty values."""
     if value is False or value in (None, {}, [], ""):
         return None
     if isinstance(value, str):
@@ -230,8 +229,8 @@ def reason_text(value: Json) -> str | None:
 def _issue_text(issue: Json) -> str | None:
     text = reason_text(issue)
     path = as_list(as_object(issue).get("path")) or as_list(as_object(issue).get("loc"))
-    where = ".".join(str(step) for step in path)
-    return f"{where}: {text}" if where and text else text
+    location = ".".join(str(step) for step in path)
+    return f"{location}: {text}" if location and text else text
 
 
 def _milliseconds(value: Json) -> int | None:

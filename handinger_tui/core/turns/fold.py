@@ -1,7 +1,7 @@
-"""Fold: order + frames → turn. The only way a turn is ever computed.
+"""The fold of a turn request and its frames into a turn: the only way a turn is ever computed.
 
 Live, resumed, replayed and exported turns all come from here, so they cannot
-differ. A second stream of the same turn (a replay) fills a fresh answer that
+differ. A second stream of the same turn (a replay) fills a fresh answer, which
 replaces the partial one as soon as it has caught up; nothing is appended.
 """
 
@@ -16,9 +16,14 @@ from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, names_another, snapshot_of
-from handinger_tui.core.turns.message_matcher import MessageMatcher, amount_of, emptied, with_answer_of
+from handinger_tui.core.turns.message_matcher import (
+    MessageMatcher,
+    answer_size,
+    with_answer_of,
+    without_answer,
+)
 from handinger_tui.core.turns.outcome import fault_of
-from handinger_tui.core.turns.reducer import advance, growing, named_worker, settled
+from handinger_tui.core.turns.reducer import advance, frozen, mutable, named_worker
 from handinger_tui.core.turns.rope import join_all
 from handinger_tui.core.turns.turn import Retry, Turn, TurnRequest, TurnStatus
 from handinger_tui.core.turns.worker_reconciliation import (
@@ -32,11 +37,11 @@ from handinger_tui.core.turns.worker_reconciliation import (
 
 _GROWTH = (ev.TextGrew, ev.ReasoningGrew)
 UNDECIDED = (TurnStatus.RUNNING, TurnStatus.UNKNOWN)
-"""Ends after which a reading of the worker may still bring the answer."""
+"""Settled states after which a reading of the worker may still bring the answer."""
 
 
 def fold(order: TurnRequest, frames: Iterable[Frame]) -> Turn:
-    """The turn that these frames make."""
+    """The turn that results from these frames."""
     folding = Fold(order)
     for frame in frames:
         folding.take(frame)
@@ -44,10 +49,10 @@ def fold(order: TurnRequest, frames: Iterable[Frame]) -> Turn:
 
 
 class Fold:
-    """The fold under way: feed it frames in order, read `turn` at any time.
+    """An incremental fold: `take` frames in order, read `turn` at any time.
 
-    `prior` continues a stored assistant message (a stream whose `start` names
-    it goes on with its parts). `tap` hears every event of a stream as it is decoded.
+    `prior` holds a stored assistant message: a stream whose `start` names it continues
+    its parts. `tap` is called with every event of a stream as it is decoded.
     """
 
     def __init__(
@@ -57,181 +62,183 @@ class Fold:
         tap: Callable[[ev.StreamEvent], None] | None = None,
     ) -> None:
         self._answer = prior or Turn(order)
-        """Its parts grow in place while a stream tells it; see `core.places`."""
-        self._shown_of = self._shown = self._answer
+        """Its parts are mutable while a stream extends them; see `reducer.mutable`."""
+        self._frozen_from = self._frozen = self._answer
         self._prior = prior
-        self._kept: Turn | None = None
+        self._previous: Turn | None = None
         self._decoder: StreamDecoder | None = None
         self._via = StreamRoute.POST
-        self._begun = False
-        self._over = False
+        self._has_message_start = False
+        self._is_settled = False
         self.misdirected = False
-        """The body under way, or the last one, is of another worker: nothing of it counts."""
-        self._history = MessageMatcher(order)
+        """The current or last body belongs to another worker: nothing of it counts."""
+        self._matcher = MessageMatcher(order)
         self._tap = tap
-        self._growth: list[str] = []
-        self._grows: type[ev.TextGrew | ev.ReasoningGrew] = ev.TextGrew
-        self._grows_at = ""
+        self._pending_deltas: list[str] = []
+        self._pending_type: type[ev.TextGrew | ev.ReasoningGrew] = ev.TextGrew
+        self._pending_key = ""
 
     @property
     def turn(self) -> Turn:
-        """What to show now: the fresh answer, or the kept one until it is overtaken."""
-        self._grow()
-        kept = self._kept
-        if kept is None or self._answer.finished:
-            return self._settled_answer()
-        if self._history.touched and amount_of(self._answer) >= amount_of(kept):
-            return self._settled_answer()
-        return with_answer_of(self._answer, kept)
+        """The turn to show now. A replay's answer is shown only once it is as long as the previous answer."""
+        self._flush_deltas()
+        previous = self._previous
+        if previous is None or self._answer.finished:
+            return self._frozen_answer()
+        if self._matcher.has_content and answer_size(self._answer) >= answer_size(previous):
+            return self._frozen_answer()
+        return with_answer_of(self._answer, previous)
 
-    def _settled_answer(self) -> Turn:
-        """The answer as a value; the same one until something is added."""
-        if self._shown_of is not self._answer:
-            self._shown_of, self._shown = self._answer, settled(self._answer)
-        return self._shown
+    def _frozen_answer(self) -> Turn:
+        """The answer as an immutable value; the same object until something is added."""
+        if self._frozen_from is not self._answer:
+            self._frozen_from, self._frozen = self._answer, frozen(self._answer)
+        return self._frozen
 
     def feed(self, frame: Frame) -> Turn:
-        """Take one frame and return the turn; never raises for anything a server can send."""
+        """Take one frame and return the turn. It never raises for anything a server can send."""
         self.take(frame)
         return self.turn
 
     def take(self, frame: Frame) -> None:
-        """Take one frame. Text that only grows joins the answer when somebody asks for the turn."""
-        read = self._answer.snapshot
+        """Take one frame. Text deltas are buffered, and join the answer when `turn` is read."""
+        snapshot_before = self._answer.snapshot
         match frame.framing:
             case Framing.SSE | Framing.LINES | Framing.TEXT:
-                self._stream(frame)
+                self._take_stream_frame(frame)
             case Framing.NOTE:
-                self._settle_answer()
-                self._note(frame)
+                self._freeze_answer()
+                self._take_marker(frame)
             case Framing.JSON:
-                self._settle_answer()
-                self._look(frame)
+                self._freeze_answer()
+                self._take_snapshot(frame)
             case _:
                 assert_never(frame.framing)
-        if self._answer.snapshot is not read:
+        if self._answer.snapshot is not snapshot_before:
             self._answer = replace(self._answer, read_ms=frame.at_ms)
 
-    # -- notes -------------------------------------------------------------------
-    def _note(self, frame: Frame) -> None:
-        said = as_object(parse(frame.data))
+    # -- markers ------------------------------------------------------------------
+    def _take_marker(self, frame: Frame) -> None:
+        fields = as_object(parse(frame.data))
         match Marker(frame.event):
             case Marker.OPENED:
-                self._opened(said)
+                self._open_body(fields)
             case Marker.CLOSED:
-                self._closed(clean=said.get("clean") is True)
+                self._close_body(clean=fields.get("clean") is True)
             case Marker.RETRYING:
-                self._retrying(said, frame.at_ms)
+                self._set_retry(fields, frame.at_ms)
             case Marker.WATCHING:
-                self._over = False
+                self._is_settled = False
                 self._answer = replace(
                     self._answer, status=TurnStatus.CHECKING, fault=None, ended_ms=None, retry=None
                 )
             case Marker.ASKED:
-                self._asked(said)
+                self._set_seen_before(fields)
             case Marker.SENDING:
                 order = self._answer.order
-                order = replace(order, worker_id=as_text(said.get("worker_id")) or order.worker_id)
-                sent = self._answer.posts + 1
-                self._answer = replace(self._answer, order=order, status=TurnStatus.SENDING, posts=sent)
+                order = replace(order, worker_id=as_text(fields.get("worker_id")) or order.worker_id)
+                posts = self._answer.posts + 1
+                self._answer = replace(self._answer, order=order, status=TurnStatus.SENDING, posts=posts)
             case Marker.SETTLED:
-                if not self._over:
-                    self._settled(said, frame.at_ms)
+                if not self._is_settled:
+                    self._settle(fields, frame.at_ms)
 
-    def _retrying(self, said: ev.JsonObject, at_ms: int) -> None:
-        number, wait_ms = said.get("attempt"), said.get("wait_ms")
+    def _set_retry(self, fields: ev.JsonObject, at_ms: int) -> None:
+        attempt, wait_ms = fields.get("attempt"), fields.get("wait_ms")
         retry = Retry(
-            number if isinstance(number, int) else 1,
+            attempt if isinstance(attempt, int) else 1,
             wait_ms if isinstance(wait_ms, int) else 0,
             at_ms,
-            as_text(said.get("reason")) or "",
+            as_text(fields.get("reason")) or "",
         )
         self._answer = replace(self._answer, status=TurnStatus.CHECKING, activity=None, retry=retry)
 
-    def _asked(self, said: ev.JsonObject) -> None:
-        times = said.get("times")
+    def _set_seen_before(self, fields: ev.JsonObject) -> None:
+        times = fields.get("times")
         order = replace(self._answer.order, seen_before=times if isinstance(times, int) else None)
         self._answer = replace(self._answer, order=order)
-        self._history = MessageMatcher(order)
+        self._matcher = MessageMatcher(order)
 
-    def _opened(self, said: ev.JsonObject) -> None:
-        self._via = StreamRoute(as_text(said.get("via")) or StreamRoute.POST)
+    def _open_body(self, fields: ev.JsonObject) -> None:
+        self._via = StreamRoute(as_text(fields.get("via")) or StreamRoute.POST)
         self._decoder = StreamDecoder(
-            Hint(as_text(said.get("content_type")) or "", as_text(said.get("encoding")) or "")
+            Hint(as_text(fields.get("content_type")) or "", as_text(fields.get("encoding")) or "")
         )
-        named, asked = as_text(said.get("worker_id")), self._worker_asked()
+        worker, expected = as_text(fields.get("worker_id")), self._expected_worker()
         self.misdirected = False
-        worker_id = self._answer.worker_id if names_another(named, asked) else named or self._answer.worker_id
+        worker_id = (
+            self._answer.worker_id if names_another(worker, expected) else worker or self._answer.worker_id
+        )
         self._answer = replace(
             self._answer, status=TurnStatus.ACCEPTED, worker_id=worker_id, activity=None, retry=None
         )
-        self._over = False
+        self._is_settled = False
         if self._via in (StreamRoute.REPLAY, StreamRoute.SUBSCRIBE):
-            self._kept = self.turn
-            self._answer = emptied(self._answer)
-            self._history.restart()
-        if names_another(named, asked):
-            self._misdirect()
+            self._previous = self.turn
+            self._answer = without_answer(self._answer)
+            self._matcher.restart()
+        if names_another(worker, expected):
+            self._mark_misdirected()
 
-    def _closed(self, *, clean: bool) -> None:
+    def _close_body(self, *, clean: bool) -> None:
         if self._decoder is not None:
             for event in self._decoder.end(clean=clean):
                 self._apply(event)
-            self._grow()
-            self._name_dialect(self._decoder)
-        # What answers our own POST is ours, whatever history it tells before.
-        if self._history.foreign and self._via is not StreamRoute.POST:
-            self._answer = emptied(self._answer)
-        elif clean and self._history.stored_whole(self._answer):
+            self._flush_deltas()
+            self._set_dialect(self._decoder)
+        # The answer to our own POST is ours, whatever history it repeats first.
+        if self._matcher.lacks_our_turn and self._via is not StreamRoute.POST:
+            self._answer = without_answer(self._answer)
+        elif clean and self._matcher.ends_with_complete_answer(self._answer):
             self._answer = replace(self._answer, finished=True)
-        self._answer, self._kept, self._decoder = self.turn, None, None
+        self._answer, self._previous, self._decoder = self.turn, None, None
 
-    def _settled(self, said: ev.JsonObject, at_ms: int) -> None:
+    def _settle(self, fields: ev.JsonObject, at_ms: int) -> None:
         if self._decoder is not None:
-            self._closed(clean=False)
-        status = TurnStatus(as_text(said.get("status")) or TurnStatus.UNKNOWN)
-        self._over = status not in UNDECIDED
+            self._close_body(clean=False)
+        status = TurnStatus(as_text(fields.get("status")) or TurnStatus.UNKNOWN)
+        self._is_settled = status not in UNDECIDED
         parts = close_parts(self._answer.parts) if status is not TurnStatus.RUNNING else self._answer.parts
         self._answer = replace(
             self._answer,
             status=status,
             parts=keep_equal(self._answer.parts, parts),
-            recovered=said.get("recovered") is True,
+            recovered=fields.get("recovered") is True,
             posts=0 if status is TurnStatus.NOT_SENT else self._answer.posts,
-            fault=fault_of(as_object(said.get("fault"))),
+            fault=fault_of(as_object(fields.get("fault"))),
             ended_ms=at_ms,
             activity=None,
             retry=None,
         )
 
     # -- another worker ------------------------------------------------------------
-    def _worker_asked(self) -> str | None:
-        """The worker that a body has to be of; None while a new one has not been named for certain.
+    def _expected_worker(self) -> str | None:
+        """The worker that a body has to belong to; None while a new worker's id is not certain.
 
-        Where our POST creates a worker, the first Worker that it brings names it.
+        Where our POST creates a worker, the first Worker object in its answer names it.
         """
         turn = self._answer
         if turn.order.worker_id is not None:
             return turn.order.worker_id
         return None if self._via is StreamRoute.POST and turn.snapshot is None else turn.worker_id
 
-    def _misdirect(self) -> None:
+    def _mark_misdirected(self) -> None:
         self.misdirected = True
         self._answer = replace(self._answer, stream_fault=ANOTHER_WORKER)
 
     def _names_another(self, event: ev.StreamEvent) -> bool:
-        """Whether an event is about another worker; then a body that begins with it counts for nothing."""
+        """Whether an event is about another worker. A body that begins with such an event is ignored."""
         named = named_worker(event)
-        if named is None or not names_another(named, self._worker_asked()):
+        if named is None or not names_another(named, self._expected_worker()):
             return False
         if self._answer.parts:
-            # A mention within our answer; of a whole Worker nothing is taken.
+            # Only a mention inside our answer; a whole Worker object of another worker is still ignored.
             return isinstance(event, ev.WorkerRead)
-        self._misdirect()
+        self._mark_misdirected()
         return True
 
-    # -- whole Workers -------------------------------------------------------------
-    def _look(self, frame: Frame) -> None:
+    # -- Worker objects ------------------------------------------------------------
+    def _take_snapshot(self, frame: Frame) -> None:
         if self._answer.retry is not None:
             self._answer = replace(self._answer, retry=None)
         try:
@@ -239,18 +246,20 @@ class Fold:
         except NotJson:
             self._answer = replace(self._answer, skipped=self._answer.skipped + 1)
             return
-        look = ReadReason(frame.event)
-        asked = (
-            self._worker_asked() if look in (ReadReason.ANSWER, ReadReason.BEFORE) else self._answer.worker_id
+        read_reason = ReadReason(frame.event)
+        expected = (
+            self._expected_worker()
+            if read_reason in (ReadReason.ANSWER, ReadReason.BEFORE)
+            else self._answer.worker_id
         )
-        if names_another(snapshot.worker_id, self._answer.order.worker_id or asked):
-            if look is ReadReason.ANSWER:
-                self._misdirect()
+        if names_another(snapshot.worker_id, self._answer.order.worker_id or expected):
+            if read_reason is ReadReason.ANSWER:
+                self._mark_misdirected()
             return
-        if self._over:
+        if self._is_settled:
             self._answer = with_snapshot(self._answer, snapshot)
             return
-        match look:
+        match read_reason:
             case ReadReason.BEFORE:
                 self._answer = replace(self._answer, before=snapshot)
             case ReadReason.MONEY:
@@ -261,84 +270,84 @@ class Fold:
                 self._answer = settle_with(self._answer, snapshot)
 
     # -- streams -------------------------------------------------------------------
-    def _stream(self, frame: Frame) -> None:
-        if self._over:
+    def _take_stream_frame(self, frame: Frame) -> None:
+        if self._is_settled:
             return
         if self._decoder is None:
             self._decoder = StreamDecoder(Hint())
         for event in self._decoder.decode(frame):
             self._apply(event)
-        self._name_dialect(self._decoder)
+        self._set_dialect(self._decoder)
 
-    def _name_dialect(self, decoder: StreamDecoder) -> None:
+    def _set_dialect(self, decoder: StreamDecoder) -> None:
         if decoder.name is not None and self._answer.encoding != decoder.name:
             self._answer = replace(self._answer, encoding=decoder.name)
 
     def _apply(self, event: ev.StreamEvent) -> None:
         if self.misdirected:
             return
-        if isinstance(event, _GROWTH) and self._kept is None:
+        if isinstance(event, _GROWTH) and self._previous is None:
             if self._tap is not None:
                 self._tap(event)
-            self._hold(event)
+            self._buffer_delta(event)
             return
-        self._grow()
+        self._flush_deltas()
         if self._names_another(event):
             return
         if self._tap is not None:
             self._tap(event)
         if isinstance(event, ev.MessageStored):
-            self._settle_answer()
-            self._answer = self._history.stored(self._answer, event.message)
+            self._freeze_answer()
+            self._answer = self._matcher.take_stored(self._answer, event.message)
         elif isinstance(event, ev.MessageStarted):
-            self._started(event)
+            self._start_message(event)
         elif isinstance(event, ev.WorkerRead):
-            self._settle_answer()
-            self._history.touch()
+            self._freeze_answer()
+            self._matcher.mark_content()
             self._answer = read_stream_snapshot(self._answer, event.snapshot)
-        elif not self._history.theirs:
-            self._go_on(event)
+        elif not self._matcher.is_past_our_turn:
+            self._advance(event)
 
-    def _hold(self, event: ev.TextGrew | ev.ReasoningGrew) -> None:
-        """Text grows by thousands of events: they are joined first and put into the turn together."""
-        if self._history.theirs:
+    def _buffer_delta(self, event: ev.TextGrew | ev.ReasoningGrew) -> None:
+        """Buffer a text delta. An answer has thousands; joined first, they change the turn only once."""
+        if self._matcher.is_past_our_turn:
             return
-        if self._growth and (type(event) is not self._grows or event.key != self._grows_at):
-            self._grow()
-        self._history.touch()
-        self._grows, self._grows_at = type(event), event.key
-        self._growth.append(event.delta)
+        if self._pending_deltas and (type(event) is not self._pending_type or event.key != self._pending_key):
+            self._flush_deltas()
+        self._matcher.mark_content()
+        self._pending_type, self._pending_key = type(event), event.key
+        self._pending_deltas.append(event.delta)
 
-    def _grow(self) -> None:
-        """What was held joins the answer."""
-        if self._growth:
-            grown = self._grows(self._grows_at, join_all(self._growth))
-            self._growth = []
-            self._answer = advance(growing(self._answer), grown)
+    def _flush_deltas(self) -> None:
+        """Add the buffered deltas to the answer."""
+        if self._pending_deltas:
+            event = self._pending_type(self._pending_key, join_all(self._pending_deltas))
+            self._pending_deltas = []
+            self._answer = advance(mutable(self._answer), event)
 
-    def _settle_answer(self) -> None:
-        """Whole Workers and messages are merged into a value."""
-        self._grow()
-        self._answer = self._settled_answer()
+    def _freeze_answer(self) -> None:
+        """Freeze the answer: Worker objects and stored messages are merged into an immutable turn."""
+        self._flush_deltas()
+        self._answer = self._frozen_answer()
 
-    def _started(self, event: ev.MessageStarted) -> None:
-        self._begun = True
-        turn = self._history.started(self._answer, event)
-        if self._history.theirs:
+    def _start_message(self, event: ev.MessageStarted) -> None:
+        self._has_message_start = True
+        turn = self._matcher.prepare_start(self._answer, event)
+        if self._matcher.is_past_our_turn:
             return
         prior = self._prior
         if prior is not None and not turn.parts and event.message_id == prior.message_id:
             turn = replace(turn, parts=prior.parts)
         self._answer = advance(turn, event)
 
-    def _go_on(self, event: ev.StreamEvent) -> None:
-        """Advance; a replay that begins in the middle goes on where the lost stream stopped."""
-        if self._kept is not None and not self._history.touched:
+    def _advance(self, event: ev.StreamEvent) -> None:
+        """Apply one event. A replay that begins in the middle continues where the lost stream stopped."""
+        if self._previous is not None and not self._matcher.has_content:
             if isinstance(event, ev.StreamDone):
                 return
-            if self._begun and not isinstance(event, ev.Unknown):
-                self._answer = with_answer_of(self._answer, self._kept)
+            if self._has_message_start and not isinstance(event, ev.Unknown):
+                self._answer = with_answer_of(self._answer, self._previous)
         if not isinstance(event, ev.Unknown):
-            self._history.touch()
-        self._answer = self._history.rejoined(self._answer, event, self._kept)
-        self._answer = advance(growing(self._answer), event)
+            self._matcher.mark_content()
+        self._answer = self._matcher.prepare_update(self._answer, event, self._previous)
+        self._answer = advance(mutable(self._answer), event)

@@ -1,4 +1,4 @@
-"""History: which of the messages in one body are ours."""
+"""Which of the stored messages in one response body belong to our turn."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, Final
 from handinger_tui.core.jsontext import as_object
 from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream import events as ev
-from handinger_tui.core.stream.messages import asks, id_of, parts_of, role_of
-from handinger_tui.core.turns.reducer import call_meant, call_of, insert, push
+from handinger_tui.core.stream.messages import has_prompt, id_of, parts_of, role_of
+from handinger_tui.core.turns.reducer import call_key, find_call, insert, push
 from handinger_tui.core.turns.turn import Part, ReasoningPart, TextPart, Turn, TurnRequest
 
 NO_ANSWER: Final[dict[str, Any]] = {
@@ -27,34 +27,34 @@ NO_ANSWER: Final[dict[str, Any]] = {
     "stream_fault": None,
     "stream_usage": {},
 }
-"""The members of a turn that are its answer, as they are before one arrives."""
+"""The members of a turn that hold its answer, with their values before any answer arrives."""
 
 
-def emptied(turn: Turn) -> Turn:
-    """The same turn with no answer yet."""
+def without_answer(turn: Turn) -> Turn:
+    """The same turn without an answer."""
     return replace(turn, **NO_ANSWER)
 
 
 def with_answer_of(turn: Turn, other: Turn) -> Turn:
-    """`turn` with the answer of `other`; a fault of the newer stream stays known."""
+    """`turn` with the answer of `other`. A stream fault of `turn` wins over one of `other`."""
     answer = {member: getattr(other, member) for member in NO_ANSWER}
     answer["stream_fault"] = turn.stream_fault or other.stream_fault
     return replace(turn, **answer)
 
 
-def amount_of(turn: Turn) -> tuple[int, int]:
-    """How much of an answer there is: characters of text and reasoning, then parts."""
+def answer_size(turn: Turn) -> tuple[int, int]:
+    """The size of the answer, for comparison: characters of text and reasoning, then number of parts."""
     bodies = (part.body for part in turn.parts if isinstance(part, TextPart | ReasoningPart))
     return sum(map(len, bodies)), len(turn.parts)
 
 
 class MessageMatcher:
-    """Which of the messages in one body are ours: older ones are stepped over.
+    """Finds the messages of our turn in one body and skips older ones.
 
-    A stored user message with our text (the last such, or the one after those
-    that stood there before) begins our turn; another one ends it. Where no user
-    message tells, a new message after a finished one replaces it: history first,
-    the live answer last.
+    A stored user message with our text begins our turn: the last such message, or, where
+    `seen_before` is known, the one after that many. The next user message ends it. Where the
+    body has no user messages, a new message after a finished one replaces it: history comes
+    first, the live answer last.
     """
 
     def __init__(self, order: TurnRequest) -> None:
@@ -62,107 +62,109 @@ class MessageMatcher:
         self.restart()
 
     def restart(self) -> None:
-        """A new body begins."""
-        self._asked = 0
+        """Reset the state: a new body begins."""
+        self._matching_users = 0
         self._users = 0
-        self._mine = False
-        self.theirs = False
-        self.touched = False
+        self._has_our_prompt = False
+        self.is_past_our_turn = False
+        """A later turn's messages have begun."""
+        self.has_content = False
+        """The body has held an event or a stored message."""
         self._stored_id: str | None = None
         self._base: Turn | None = None
         self._stored_last = False
-        self._aside: tuple[Part, ...] = ()
-        """Parts of a stored message of ours that the live stream seems to tell anew."""
-        self._aside_at = 0
+        self._replaced_parts: tuple[Part, ...] = ()
+        """Parts of our stored message that the live stream seems to send again from the beginning."""
+        self._replaced_at = 0
 
     @property
-    def foreign(self) -> bool:
-        """The body tells whose messages it holds, and ours is not among them."""
-        known = bool(self._order.prompt) and self._order.seen_before is not None
-        return known and self._users > 0 and not self._mine
+    def lacks_our_turn(self) -> bool:
+        """The body holds user messages, and our prompt is not among them."""
+        can_tell = bool(self._order.prompt) and self._order.seen_before is not None
+        return can_tell and self._users > 0 and not self._has_our_prompt
 
-    def touch(self) -> None:
-        """The body has said something of a message."""
-        self.touched = True
+    def mark_content(self) -> None:
+        """Record that the body has held something of a message."""
+        self.has_content = True
 
-    def stored_whole(self, turn: Turn) -> bool:
-        """The body ended with a stored answer in which nothing is still open."""
-        busy = any(isinstance(part, TextPart | ReasoningPart) and part.open for part in turn.parts)
-        return self._stored_last and not busy and bool(turn.parts)
+    def ends_with_complete_answer(self, turn: Turn) -> bool:
+        """Whether the body ended with a stored answer that has no open part."""
+        has_open_part = any(isinstance(part, TextPart | ReasoningPart) and part.open for part in turn.parts)
+        return self._stored_last and not has_open_part and bool(turn.parts)
 
-    def stored(self, turn: Turn, message: ev.JsonObject) -> Turn:
-        """Take a stored message."""
-        self.touched = True
+    def take_stored(self, turn: Turn, message: ev.JsonObject) -> Turn:
+        """Return the turn after a stored message."""
+        self.has_content = True
         if role_of(message) == "user":
-            return self._user(turn, message)
-        if role_of(message) != "assistant" or self.theirs:
+            return self._take_user_message(turn, message)
+        if role_of(message) != "assistant" or self.is_past_our_turn:
             return turn
         message_id = id_of(message)
         if message_id is not None and message_id == self._stored_id and self._base is not None:
             base = with_answer_of(turn, self._base)
         else:
-            base = turn if self._mine and turn.parts else emptied(turn)
+            base = turn if self._has_our_prompt and turn.parts else without_answer(turn)
         self._stored_last, self._stored_id, self._base = True, message_id, base
-        self._aside = ()
+        self._replaced_parts = ()
         parts = (*base.parts, *parts_of(message))
         metadata = as_object(message.get("metadata"))
         return replace(base, parts=parts, message_id=message_id, metadata={**base.metadata, **metadata})
 
-    def _user(self, turn: Turn, message: ev.JsonObject) -> Turn:
+    def _take_user_message(self, turn: Turn, message: ev.JsonObject) -> Turn:
         self._users += 1
         self._stored_last = False
-        if not self._order.prompt or asks(message, self._order.prompt):
-            self._asked += 1
-            if self._asked > (self._order.seen_before or 0):
-                if self._mine and self._order.seen_before is not None:
-                    return self._ended(turn)
-                self._mine, self.theirs = True, False
-        elif self._mine:
-            return self._ended(turn)
-        return emptied(turn)
+        if not self._order.prompt or has_prompt(message, self._order.prompt):
+            self._matching_users += 1
+            if self._matching_users > (self._order.seen_before or 0):
+                if self._has_our_prompt and self._order.seen_before is not None:
+                    return self._end_turn(turn)
+                self._has_our_prompt, self.is_past_our_turn = True, False
+        elif self._has_our_prompt:
+            return self._end_turn(turn)
+        return without_answer(turn)
 
-    def _ended(self, turn: Turn) -> Turn:
-        """A later turn begins, so ours is over."""
-        self.theirs = True
+    def _end_turn(self, turn: Turn) -> Turn:
+        """A later turn begins, so our turn has ended."""
+        self.is_past_our_turn = True
         return replace(turn, finished=turn.finished or bool(turn.parts))
 
-    def started(self, turn: Turn, event: ev.MessageStarted) -> Turn:
-        """Prepare for a `start`: rebuild, go on, or step over a finished message."""
-        self.touched = True
+    def prepare_start(self, turn: Turn, event: ev.MessageStarted) -> Turn:
+        """Prepare the turn for a `start`: rebuild a stored message, continue one, or drop a finished one."""
+        self.has_content = True
         self._stored_last = False
-        if self.theirs:
+        if self.is_past_our_turn:
             return turn
-        again = event.message_id is not None and event.message_id == self._stored_id
-        if again and self._base is not None:
-            # Stored as far as it had come, and now told from its beginning.
+        is_stored_message = event.message_id is not None and event.message_id == self._stored_id
+        if is_stored_message and self._base is not None:
+            # The message was stored while incomplete, and now streams again from its beginning.
             self._stored_id = None
-            self._aside_at = len(self._base.parts)
-            self._aside = tuple(turn.parts[self._aside_at :])
+            self._replaced_at = len(self._base.parts)
+            self._replaced_parts = tuple(turn.parts[self._replaced_at :])
             return with_answer_of(turn, self._base)
-        other = event.message_id is not None and event.message_id != turn.message_id
-        over = turn.finished or self._stored_id is not None
-        if other and over and turn.parts and not self._mine:
-            self._aside, self._aside_at = tuple(turn.parts), -1
-            return emptied(turn)
+        is_other_message = event.message_id is not None and event.message_id != turn.message_id
+        is_finished = turn.finished or self._stored_id is not None
+        if is_other_message and is_finished and turn.parts and not self._has_our_prompt:
+            self._replaced_parts, self._replaced_at = tuple(turn.parts), -1
+            return without_answer(turn)
         return replace(turn, finished=False) if turn.finished else turn
 
-    def rejoined(self, turn: Turn, event: ev.StreamEvent, kept: Turn | None) -> Turn:
-        """Prepare for an update of a call that the answer does not hold.
+    def prepare_update(self, turn: Turn, event: ev.StreamEvent, previous: Turn | None) -> Turn:
+        """Prepare the turn for an update of a call that the answer does not hold.
 
-        A stream that updates a call of the stored message goes on with that message, and does not
-        tell it anew: its parts come back. So do those of the answer `kept` from a lost stream. Of an
-        older message that is not ours only the call itself is taken over.
+        A stream that updates a call of the stored message continues that message and does not
+        send it again: the message's parts are restored. So are the parts of `previous`, the answer
+        of a lost stream. From an older message that is not ours, only the call itself is copied.
         """
-        meant = call_meant(event) if self._aside or kept is not None else None
-        if meant is None or call_of(turn.parts, meant) is not None:
+        key = call_key(event) if self._replaced_parts or previous is not None else None
+        if key is None or find_call(turn.parts, key) is not None:
             return turn
-        call = call_of(self._aside, meant)
-        if call is not None and self._aside_at < 0:
+        call = find_call(self._replaced_parts, key)
+        if call is not None and self._replaced_at < 0:
             return push(turn, call)
         if call is not None:
-            parts, self._aside = self._aside, ()
-            return insert(turn, self._aside_at, parts)
-        if kept is not None and call_of(kept.parts, meant) is not None:
-            turn = replace(turn, metadata={**kept.metadata, **turn.metadata})
-            return insert(turn, 0, kept.parts)
+            parts, self._replaced_parts = self._replaced_parts, ()
+            return insert(turn, self._replaced_at, parts)
+        if previous is not None and find_call(previous.parts, key) is not None:
+            turn = replace(turn, metadata={**previous.metadata, **turn.metadata})
+            return insert(turn, 0, previous.parts)
         return turn

@@ -1,4 +1,4 @@
-"""Outcome: how a turn ended, judged from what is known of it."""
+"""The outcome of a turn: its status and fault, judged from what is known of it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ JsonObject = dict[str, Json]
 CUT_SHORT: Final = frozenset(
     {"length", "content-filter", "interrupted", "max_output_tokens", "content_filter"}
 )
-"""Finish reasons that mean: the answer is not whole."""
+"""Finish reasons of an incomplete answer."""
 
 
 def judge(turn: Turn) -> tuple[TurnStatus, Fault | None]:
-    """Status and fault of a turn whose answer has ended, by the service's own words."""
-    said = failure_text(turn)
-    if said is not None:
-        return TurnStatus.FAILED, Fault(Kind.STREAM_ERROR, said)
+    """Status and fault of a turn whose answer has ended; the fault quotes the service."""
+    failure = failure_text(turn)
+    if failure is not None:
+        return TurnStatus.FAILED, Fault(Kind.STREAM_ERROR, failure)
     reason = incomplete_reason(turn)
     if reason is not None:
         return TurnStatus.INCOMPLETE, Fault(Kind.INCOMPLETE, reason)
@@ -27,7 +27,7 @@ def judge(turn: Turn) -> tuple[TurnStatus, Fault | None]:
 
 
 def failure_text(turn: Turn) -> str | None:
-    """The service's words for a turn that went wrong, None when it did not."""
+    """The service's reason why a turn failed; None when it did not fail."""
     if turn.errors:
         return turn.errors[-1]
     if turn.aborted:
@@ -41,12 +41,12 @@ def failure_text(turn: Turn) -> str | None:
 
 
 def ended_well(turn: Turn) -> bool:
-    """The stream said that the answer is complete, and nothing of a failure."""
+    """Whether the stream reported that the answer is complete, and no failure."""
     return turn.finished and not (turn.errors or turn.aborted or turn.finish_reason == "error")
 
 
 def incomplete_reason(turn: Turn) -> str | None:
-    """Why an answer that ended is not whole, None when it is."""
+    """Why an answer that ended is incomplete; None when it is complete."""
     if turn.incomplete is not None:
         return turn.incomplete
     snapshot = turn.snapshot
@@ -62,18 +62,18 @@ def incomplete_reason(turn: Turn) -> str | None:
     return None
 
 
-def fault_of(said: JsonObject) -> Fault | None:
-    """Read a fault from a note; the inverse of `fault_object`."""
-    kind = as_text(said.get("kind"))
+def fault_of(fields: JsonObject) -> Fault | None:
+    """Read a fault from the data of a marker frame; the inverse of `fault_object`."""
+    kind = as_text(fields.get("kind"))
     if kind is None:
         return None
-    status, wait = said.get("http_status"), said.get("retry_after_s")
+    status, wait = fields.get("http_status"), fields.get("retry_after_s")
     return Fault(
         kind=Kind(kind),
-        message=as_text(said.get("message")) or "",
+        message=as_text(fields.get("message")) or "",
         http_status=status if isinstance(status, int) else None,
         retry_after_s=float(wait) if isinstance(wait, int | float) else None,
-        may_have_been_charged=said.get("may_have_been_charged") is not False,
+        may_have_been_charged=fields.get("may_have_been_charged") is not False,
     )
 
 

@@ -1,4 +1,4 @@
-"""advance(turn, event) -> turn: the reducer of one answer. Pure and total."""
+"""The reducer of one answer: `advance(turn, event)` returns the next turn. It is pure and never raises."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from handinger_tui.core.turns.turn import (
 
 
 class GrowingParts(list[Part]):
-    """Parts that are changed in place by `push` and `put`, with an index of what is looked for."""
+    """A mutable list of parts that `push` and `put` change in place, with an index of calls and data."""
 
     def __init__(self, parts: Iterable[Part]) -> None:
         super().__init__()
         self.calls: dict[str, int] = {}
-        """Call id → position of the newest call with it."""
+        """Call id → position of the newest call with that id."""
         self.data: dict[tuple[str, str | None], int] = {}
-        """Name and id of data → position of the first with both."""
+        """Name and id of data → position of the first data part with both."""
         self.step = 0
         """Position of the current step's first part."""
         for part in parts:
@@ -42,14 +42,14 @@ class GrowingParts(list[Part]):
     def add(self, part: Part) -> None:
         """Append a part."""
         self.append(part)
-        self._note(len(self) - 1, part)
+        self._index(len(self) - 1, part)
 
     def exchange(self, at: int, part: Part) -> None:
         """Replace the part at position `at`."""
         self[at] = part
-        self._note(at, part)
+        self._index(at, part)
 
-    def _note(self, at: int, part: Part) -> None:
+    def _index(self, at: int, part: Part) -> None:
         if isinstance(part, ToolPart):
             self.calls[part.call_id] = max(at, self.calls.get(part.call_id, at))
         elif isinstance(part, DataPart):
@@ -58,17 +58,20 @@ class GrowingParts(list[Part]):
             self.step = max(self.step, at + 1)
 
 
-def growing(turn: Turn) -> Turn:
-    """The turn with parts that grow in place: the caller drops `turn`, and shows the result to nobody."""
-    return turn if _growing(turn) is not None else _with(turn, GrowingParts(turn.parts))
+def mutable(turn: Turn) -> Turn:
+    """Return the turn with parts that change in place.
+
+    The caller must drop `turn`, and must not publish the result before `frozen`.
+    """
+    return turn if _mutable_parts(turn) is not None else _with(turn, GrowingParts(turn.parts))
 
 
-def settled(turn: Turn) -> Turn:
-    """The turn as a value, which later parts do not change."""
-    return turn if _growing(turn) is None else replace(turn, parts=tuple(turn.parts))
+def frozen(turn: Turn) -> Turn:
+    """Return the turn as an immutable value: later changes of its parts do not reach it."""
+    return turn if _mutable_parts(turn) is None else replace(turn, parts=tuple(turn.parts))
 
 
-def _growing(turn: Turn) -> GrowingParts | None:
+def _mutable_parts(turn: Turn) -> GrowingParts | None:
     parts: Sequence[Part] = turn.parts
     return parts if isinstance(parts, GrowingParts) else None
 
@@ -79,7 +82,7 @@ def _with(turn: Turn, parts: GrowingParts) -> Turn:
 
 def push(turn: Turn, part: Part) -> Turn:
     """Append a part."""
-    parts = _growing(turn)
+    parts = _mutable_parts(turn)
     if parts is None:
         return replace(turn, parts=(*turn.parts, part))
     parts.add(part)
@@ -88,7 +91,7 @@ def push(turn: Turn, part: Part) -> Turn:
 
 def put(turn: Turn, at: int, part: Part) -> Turn:
     """Replace the part at position `at`; all others keep their identity."""
-    parts = _growing(turn)
+    parts = _mutable_parts(turn)
     if parts is None:
         return replace(turn, parts=(*turn.parts[:at], part, *turn.parts[at + 1 :]))
     parts.exchange(at, part)
@@ -97,7 +100,7 @@ def put(turn: Turn, at: int, part: Part) -> Turn:
 
 def step_start(turn: Turn) -> int:
     """Position of the current step's first part."""
-    parts = _growing(turn)
+    parts = _mutable_parts(turn)
     if parts is not None:
         return parts.step
     for at in range(len(turn.parts) - 1, -1, -1):
@@ -108,7 +111,7 @@ def step_start(turn: Turn) -> int:
 
 def call_at(turn: Turn, call_id: str, first: int) -> int | None:
     """Position of the newest call with that id, not before `first`."""
-    parts = _growing(turn)
+    parts = _mutable_parts(turn)
     if parts is not None:
         at = parts.calls.get(call_id, -1)
         return at if at >= first else None
@@ -121,7 +124,7 @@ def call_at(turn: Turn, call_id: str, first: int) -> int | None:
 
 def data_at(turn: Turn, name: str, data_id: str) -> int | None:
     """Position of the first data of that name and id."""
-    parts = _growing(turn)
+    parts = _mutable_parts(turn)
     if parts is not None:
         return parts.data.get((name, data_id))
     for at, part in enumerate(turn.parts):
@@ -131,23 +134,25 @@ def data_at(turn: Turn, name: str, data_id: str) -> int | None:
 
 
 def insert(turn: Turn, at: int, parts: tuple[Part, ...]) -> Turn:
-    """Put parts before the one at position `at`; what is open stays open where it then stands."""
-    behind = len(parts)
+    """Insert parts before position `at`; the open texts keep pointing at their parts, which move."""
+    shift = len(parts)
     return replace(
         turn,
         parts=(*turn.parts[:at], *parts, *turn.parts[at:]),
-        open_text=tuple((key, place + behind * (place >= at)) for key, place in turn.open_text),
-        open_reasoning=tuple((key, place + behind * (place >= at)) for key, place in turn.open_reasoning),
+        open_text=tuple((key, position + shift * (position >= at)) for key, position in turn.open_text),
+        open_reasoning=tuple(
+            (key, position + shift * (position >= at)) for key, position in turn.open_reasoning
+        ),
     )
 
 
 def _tool_at(turn: Turn, call_id: str, *, anywhere: bool) -> int | None:
-    """The newest call `call_id` of the current step, else (outputs) of the whole turn."""
+    """Position of the newest call `call_id` in the current step, or `anywhere` in the turn (for outputs)."""
     return call_at(turn, call_id, 0 if anywhere else step_start(turn))
 
 
 def _tool(turn: Turn, call_id: str, name: str, *, anywhere: bool) -> tuple[Turn, int, ToolPart]:
-    """The call, opened with `name` when there is none."""
+    """Find the call; open one with `name` when there is none."""
     at = _tool_at(turn, call_id, anywhere=anywhere)
     if at is not None:
         part = turn.parts[at]
@@ -157,8 +162,11 @@ def _tool(turn: Turn, call_id: str, name: str, *, anywhere: bool) -> tuple[Turn,
     return push(turn, part), at, part
 
 
-def call_meant(event: ev.StreamEvent) -> tuple[str, str] | None:
-    """Call id and approval id of an event that takes a call for granted; None where it names the tool."""
+def call_key(event: ev.StreamEvent) -> tuple[str, str] | None:
+    """Call id and approval id of an event that refers to an existing call.
+
+    None where the event names the tool itself, and so can open the call.
+    """
     match event:
         case ev.ToolStarted() | ev.ToolInputReady() | ev.ToolFailed():
             return None if event.name else (event.call_id, "")
@@ -170,13 +178,15 @@ def call_meant(event: ev.StreamEvent) -> tuple[str, str] | None:
             return None
 
 
-def call_of(parts: Sequence[Part], meant: tuple[str, str]) -> ToolPart | None:
-    """The newest call among `parts` with that id, or without an id with that approval."""
-    call_id, approval_id = meant
+def find_call(parts: Sequence[Part], key: tuple[str, str]) -> ToolPart | None:
+    """The newest call among `parts` with the call id of `key`, or without one, with its approval id."""
+    call_id, approval_id = key
     for part in reversed(parts):
         if isinstance(part, ToolPart):
-            same = part.call_id == call_id if call_id or not approval_id else part.approval_id == approval_id
-            if same:
+            matches = (
+                part.call_id == call_id if call_id or not approval_id else part.approval_id == approval_id
+            )
+            if matches:
                 return part
     return None
 
@@ -213,7 +223,7 @@ def _tool_input(turn: Turn, event: ev.ToolStarted | ev.ToolInputGrew | ev.ToolIn
     match event:
         case ev.ToolStarted():
             name, title = event.name or part.name, event.title or part.title
-            # Told anew: the input that is known stays until the new one is complete.
+            # A repeated start: the known input stays until the new input is complete.
             return put(turn, at, ToolPart(event.call_id, name, input=part.input, title=title))
         case ev.ToolInputGrew():
             return put(turn, at, replace(part, input_text=join(part.input_text, event.delta)))
@@ -229,22 +239,22 @@ def _tool_input(turn: Turn, event: ev.ToolStarted | ev.ToolInputGrew | ev.ToolIn
             assert_never(event)
 
 
-def _with_input(part: ToolPart, given: Json) -> ToolPart:
-    """The call with its complete input; one that is missing does not erase what is known or was streamed."""
-    if given is None:
-        given = parsed_input(part.input_text) if part.input_text else part.input
-    return replace(part, input=given, input_text="")
+def _with_input(part: ToolPart, value: Json) -> ToolPart:
+    """The call with its complete input; None does not erase an input that is known or was streamed."""
+    if value is None:
+        value = parsed_input(part.input_text) if part.input_text else part.input
+    return replace(part, input=value, input_text="")
 
 
 def _tool_approval(turn: Turn, event: ev.ToolApproval) -> Turn:
-    call_id = event.call_id or _asked_for(turn, event.approval_id)
+    call_id = event.call_id or _call_of_approval(turn, event.approval_id)
     turn, at, part = _tool(turn, call_id, "", anywhere=True)
     state = ToolState.APPROVAL_REQUESTED if event.approved is None else ToolState.APPROVAL_RESPONDED
     return put(turn, at, replace(part, state=state, approval_id=event.approval_id or part.approval_id))
 
 
-def _asked_for(turn: Turn, approval_id: str) -> str:
-    """The call that an approval belongs to: an answer names the approval only."""
+def _call_of_approval(turn: Turn, approval_id: str) -> str:
+    """The call that an approval belongs to: an approval response names only the approval."""
     calls = (part for part in reversed(turn.parts) if isinstance(part, ToolPart))
     return next((call.call_id for call in calls if call.approval_id == approval_id), "")
 
@@ -257,13 +267,13 @@ def _tool_failed(turn: Turn, event: ev.ToolFailed) -> Turn:
 
 
 JsonObject = dict[str, Json]
-Opened = tuple[tuple[str, int], ...]
+OpenParts = tuple[tuple[str, int], ...]
 MOST_OPEN: Final = 256
-"""Open texts that are remembered; more to an older one begins a part of its own."""
+"""Open texts that are tracked. A delta for an older one begins a new part."""
 
 
 def advance(turn: Turn, event: ev.StreamEvent) -> Turn:
-    """The turn after `event`. `WorkerRead` and `MessageStored` belong to `core.fold`."""
+    """The turn after `event`. `WorkerRead` and `MessageStored` are handled by `fold`."""
     if isinstance(event, ev.Unknown):
         if event.undecodable:
             return replace(turn, skipped=turn.skipped + 1)
@@ -271,11 +281,11 @@ def advance(turn: Turn, event: ev.StreamEvent) -> Turn:
     return _FAMILIES[type(event)](turn, event)
 
 
-def _find(opened: Opened, key: str) -> int | None:
+def _open_position(opened: OpenParts, key: str) -> int | None:
     return next((at for name, at in reversed(opened) if name == key), None)
 
 
-def _without(opened: Opened, key: str) -> Opened:
+def _without(opened: OpenParts, key: str) -> OpenParts:
     return tuple(entry for entry in opened if entry[0] != key)
 
 
@@ -304,7 +314,7 @@ def _open_text(turn: Turn, key: str) -> Turn:
 
 
 def _grow_text(turn: Turn, key: str, delta: str) -> Turn:
-    at = _find(turn.open_text, key)
+    at = _open_position(turn.open_text, key)
     if at is None:
         turn, at = _continue_text(turn, key)
     part = turn.parts[at]
@@ -313,7 +323,7 @@ def _grow_text(turn: Turn, key: str, delta: str) -> Turn:
 
 
 def _continue_text(turn: Turn, key: str) -> tuple[Turn, int]:
-    """A delta without a start: it goes on with a stored text that was still open, or opens one."""
+    """A delta without a start extends a stored text that is still open, or opens a new one."""
     last = len(turn.parts) - 1
     part = turn.parts[last] if turn.parts else None
     if isinstance(part, TextPart) and part.open and all(at != last for _, at in turn.open_text):
@@ -322,7 +332,7 @@ def _continue_text(turn: Turn, key: str) -> tuple[Turn, int]:
 
 
 def _end_text(turn: Turn, event: ev.TextEnded | ev.TextReplaced) -> Turn:
-    at = _find(turn.open_text, event.key)
+    at = _open_position(turn.open_text, event.key)
     if isinstance(event, ev.TextReplaced):
         if at is None:
             at = len(turn.parts)
@@ -341,7 +351,7 @@ def _open_reasoning(turn: Turn, key: str) -> Turn:
 
 
 def _grow_reasoning(turn: Turn, key: str, delta: str) -> Turn:
-    at = _find(turn.open_reasoning, key)
+    at = _open_position(turn.open_reasoning, key)
     if at is None:
         at = len(turn.parts)
         turn = _open_reasoning(turn, key)
@@ -351,7 +361,7 @@ def _grow_reasoning(turn: Turn, key: str, delta: str) -> Turn:
 
 
 def _end_reasoning(turn: Turn, key: str) -> Turn:
-    at = _find(turn.open_reasoning, key)
+    at = _open_position(turn.open_reasoning, key)
     if at is None:
         return turn
     part = turn.parts[at]
@@ -367,8 +377,8 @@ def _evidence(turn: Turn, event: ev.Evidence) -> Turn:
             part = SourcePart(event.source_id, event.url, event.title, event.media_type, event.filename)
             return push(turn, part)
         case ev.FileMade():
-            made = FilePart(event.url, event.media_type, event.filename, event.size, event.in_reasoning)
-            return push(turn, made)
+            file = FilePart(event.url, event.media_type, event.filename, event.size, event.in_reasoning)
+            return push(turn, file)
         case ev.DataArrived():
             return _data(turn, event)
         case ev.CustomArrived():
@@ -387,16 +397,16 @@ def _data(turn: Turn, event: ev.DataArrived) -> Turn:
 
 
 def named_worker(event: ev.StreamEvent) -> str | None:
-    """The worker that an event names; None for nearly all.
+    """The id of the worker that an event names; None for nearly all events.
 
-    A stream may be the only place that names the worker it has just created. How is not
-    published: a Worker, data of a worker (a string, or an object with an id), or metadata.
+    A stream may be the only place that names the worker it has just created. The service does not
+    document how: in a Worker, in `data-worker` (a string, or an object with an id), or in metadata.
     """
     match event:
         case ev.WorkerRead():
             return event.snapshot.worker_id
-        case ev.DataArrived(name="data-worker", data=dict() as box):
-            return _text_in(box, ("workerId", "worker_id", "id"))
+        case ev.DataArrived(name="data-worker", data=dict() as fields):
+            return _text_in(fields, ("workerId", "worker_id", "id"))
         case ev.DataArrived(name="data-worker", data=str() as name):
             return name or None
         case ev.MessageStarted() | ev.MetadataMerged():
@@ -405,16 +415,16 @@ def named_worker(event: ev.StreamEvent) -> str | None:
             return None
 
 
-def _text_in(box: JsonObject, keys: tuple[str, ...]) -> str | None:
-    return next((value for key in keys if isinstance(value := box.get(key), str) and value), None)
+def _text_in(fields: JsonObject, keys: tuple[str, ...]) -> str | None:
+    return next((value for key in keys if isinstance(value := fields.get(key), str) and value), None)
 
 
 def _with_worker_of(turn: Turn, event: ev.StreamEvent) -> Turn:
-    """The turn with the worker that the event names; a known id is never overwritten."""
+    """The turn with the worker that the event names. A known id is never overwritten."""
     if turn.worker_id is not None or turn.order.worker_id is not None:
         return turn
-    named = named_worker(event)
-    return turn if named is None else replace(turn, worker_id=named)
+    worker_id = named_worker(event)
+    return turn if worker_id is None else replace(turn, worker_id=worker_id)
 
 
 def _activity(data: Json) -> str | None:
@@ -431,9 +441,9 @@ def _activity(data: Json) -> str | None:
 def _life(turn: Turn, event: ev.Life) -> Turn:
     match event:
         case ev.MessageStarted():
-            named = event.message_id if event.message_id is not None else turn.message_id
+            message_id = event.message_id if event.message_id is not None else turn.message_id
             turn = _with_worker_of(turn, event)
-            return replace(turn, message_id=named, metadata=merge(turn.metadata, event.metadata))
+            return replace(turn, message_id=message_id, metadata=merge(turn.metadata, event.metadata))
         case ev.StepStarted() | ev.StepFinished() | ev.StepReset():
             return _step(turn, event)
         case ev.MetadataMerged():
@@ -454,12 +464,12 @@ def _step(turn: Turn, event: ev.StepStarted | ev.StepFinished | ev.StepReset) ->
         case ev.StepStarted():
             return push(turn, StepPart())
         case ev.StepFinished():
-            # Majors 5 and 6 forget open texts here and 7 keeps them; keeping them
-            # serves both, since a repeated id opens a new part anyway.
+            # AI SDK 5 and 6 close open texts here and 7 keeps them open. Keeping them open
+            # works for all three, since a repeated id opens a new part anyway.
             return turn
         case ev.StepReset():
-            kept = tuple(turn.parts[: step_start(turn)])
-            return replace(turn, parts=kept, open_text=(), open_reasoning=())
+            parts = tuple(turn.parts[: step_start(turn)])
+            return replace(turn, parts=parts, open_text=(), open_reasoning=())
         case _:
             assert_never(event)
 
@@ -475,7 +485,7 @@ def _end(turn: Turn, event: ev.Finished | ev.Aborted | ev.Failed | ev.StreamDone
                 metadata=merge(turn.metadata, event.metadata),
             )
         case ev.Aborted():
-            # What is complete cannot be cancelled any more.
+            # A complete answer cannot be canceled any more.
             return turn if ended_well(turn) else _aborted(turn, event)
         case ev.Failed():
             return _failed(turn, event)
@@ -490,7 +500,7 @@ def _aborted(turn: Turn, event: ev.Aborted) -> Turn:
 
 
 def _failed(turn: Turn, event: ev.Failed) -> Turn:
-    """An error fails the answer unless the answer had ended well before."""
+    """An error fails the answer, unless the answer has already ended well."""
     if ended_well(turn):
         return replace(turn, late_errors=(*turn.late_errors, event.text))
     if not event.in_message:
@@ -504,13 +514,13 @@ def merge(old: JsonObject, new: JsonObject) -> JsonObject:
         return old
     merged = dict(old)
     for key, value in new.items():
-        before = merged.get(key)
-        both = isinstance(before, dict) and isinstance(value, dict)
-        merged[key] = merge(before, value) if both else value  # type: ignore[arg-type]  # `both` says so
+        previous = merged.get(key)
+        both_objects = isinstance(previous, dict) and isinstance(value, dict)
+        merged[key] = merge(previous, value) if both_objects else value  # type: ignore[arg-type]  # `both_objects` checks it
     return merged
 
 
-# To ask of each event to which of four unions it belongs takes longer than most of what is done with it.
+# A dispatch table by event type: testing four unions for every event would cost more than most reducers.
 _FAMILIES: Final[dict[type, Callable[[Turn, Any], Turn]]] = {
     kind: reducer
     for family, reducer in ((ev.Talk, _talk), (ev.Work, work), (ev.Evidence, _evidence), (ev.Life, _life))

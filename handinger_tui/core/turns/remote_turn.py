@@ -1,4 +1,4 @@
-"""Remote turn: a turn that a worker has and we have not, ready to be entered."""
+"""A remote turn: a turn of a worker that our history does not have yet."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from handinger_tui.core.turns.turn import TurnRequest
 
 
 class RemoteTurn(NamedTuple):
-    """`order.prompt` and `order.seen_before` say which of the worker's messages it is.
+    """A turn to add to the history.
 
-    `message_id` is the service's own name for that message; None where it gives none of its own.
+    `order.prompt` and `order.seen_before` identify its message among the worker's messages.
+    `message_id` is the service's id of that message; None where it has none.
     """
 
     order: TurnRequest

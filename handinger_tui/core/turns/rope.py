@@ -1,4 +1,4 @@
-"""Text that grows: long answers stay cheap to extend, and join as in JavaScript."""
+"""A rope for growing text: appending stays cheap, and deltas join as in JavaScript."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Final
 from handinger_tui.core.record import dataclass
 
 SEAL: Final = 8192
-"""Characters after which the tail is sealed, so that one delta never copies more."""
+"""Length at which the tail is sealed: one append never copies more characters than this."""
 
 
 def join(first: str, second: str) -> str:
-    """Concatenate as JavaScript does: halves of a surrogate pair meet.
+    """Concatenate as JavaScript does: two halves of a surrogate pair become one character.
 
     `JSON.stringify` writes half an emoji as an escape when a delta ends inside
-    it (tests/wire/README.md); Python would keep the halves apart for ever.
+    it (tests/wire/README.md); Python concatenation would keep the halves apart.
     """
-    if _ends_half(first) and "\udc00" <= second[:1] <= "\udfff":
+    if _ends_in_half_pair(first) and "\udc00" <= second[:1] <= "\udfff":
         pair = (first[-1] + second[0]).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
         return first[:-1] + pair + second[1:]
     return first + second
 
 
-def _ends_half(text: str) -> bool:
+def _ends_in_half_pair(text: str) -> bool:
     return "\ud800" <= text[-1:] <= "\udbff"
 
 
 def join_all(pieces: list[str]) -> str:
     """`join` over many pieces."""
-    if any(map(_ends_half, pieces)):
+    if any(map(_ends_in_half_pair, pieces)):
         return reduce(join, pieces, "")
     return "".join(pieces)
 
@@ -38,7 +38,7 @@ def join_all(pieces: list[str]) -> str:
 class Rope:
     """An immutable text made of sealed blocks and a short tail.
 
-    Appending costs at most `SEAL` characters of copying, whatever the length.
+    Appending copies at most `SEAL` characters, whatever the length of the text.
     """
 
     sealed: tuple[str, ...] = ()
@@ -46,7 +46,7 @@ class Rope:
 
     def __add__(self, delta: str) -> Rope:
         grown = join(self.tail, delta)
-        if len(grown) < SEAL or _ends_half(grown):
+        if len(grown) < SEAL or _ends_in_half_pair(grown):
             return Rope(self.sealed, grown)
         return Rope((*self.sealed, grown), "")
 

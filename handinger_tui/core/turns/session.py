@@ -1,4 +1,4 @@
-"""Session: what we keep for one conversation with a worker."""
+"""A session: the stored record of one conversation with a worker."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ _STATUS: Final = attrgetter("status")
 
 
 def same_front(old: Sequence[object], new: Sequence[object]) -> int:
-    """How many values from the first on are the very same objects in both."""
+    """The length of the common prefix of identical objects (`is`)."""
     return next(compress(count(), map(is_not, old, new)), min(len(old), len(new)))
 
 
 def with_status(turns: Sequence[Turn], statuses: Collection[TurnStatus]) -> Iterator[Turn]:
-    """Those of the turns that are in one of these, in order."""
+    """The turns whose status is one of `statuses`, in order."""
     return compress(turns, map(statuses.__contains__, map(_STATUS, turns)))
 
 
 def any_with_status(turns: Sequence[Turn], statuses: frozenset[TurnStatus]) -> bool:
-    """Whether one of the turns is in one of these; the newest are asked first."""
+    """Whether a turn has one of `statuses`. It checks the newest turns first."""
     return not statuses.isdisjoint(map(_STATUS, reversed(turns)))
 
 
-# Without slots, for `swap`.
+# Without slots: `replace` copies a `__dict__` much faster.
 @dataclass(frozen=True)
 class Session:
-    """`session_id` is ours; `worker_id` is None until the service told it."""
+    """`session_id` is our own id; `worker_id` is None until the service names the worker."""
 
     session_id: str
     created_ms: int
@@ -53,18 +53,18 @@ class Session:
 
     @property
     def sent(self) -> Turn | None:
-        """The newest turn that the service may know of; messages that never left may be newer."""
+        """The newest turn that the service may know of. Messages that were never sent may be newer."""
         return next((turn for turn in reversed(self.turns) if turn.may_spend), None)
 
     @property
     def busy(self) -> bool:
-        """A turn is being worked on by us right now."""
+        """Whether this program is working on a turn of the session."""
         return any_with_status(self.turns, LIVE)
 
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """A turn whose prompt or answer holds all terms; `excerpt` is one line around the first."""
+    """A turn whose prompt or answer has all search terms; `excerpt` is one line around the first match."""
 
     session_id: str
     turn_id: str
@@ -83,7 +83,7 @@ def put_turn(session: Session, turn: Turn) -> Session:
 
 
 def was_overtaken(session: Session, turn_id: str) -> bool:
-    """A later turn of the session was started before this queued one."""
+    """Whether a later turn of the session has started before this queued one."""
     later = False
     for turn in reversed(session.turns):
         if turn.turn_id == turn_id:
@@ -100,7 +100,7 @@ def place_last(session: Session, turn_id: str) -> Session:
 
 
 def take_place(session: Session, turn_id: str, of: str) -> Session:
-    """The session with one turn in the place of another, which moves to the end."""
+    """The session with turn `turn_id` at the position of turn `of`, which moves to the end."""
     new = next(turn for turn in session.turns if turn.turn_id == turn_id)
     old = next(turn for turn in session.turns if turn.turn_id == of)
     others = tuple(turn for turn in session.turns if turn is not new)
@@ -108,10 +108,12 @@ def take_place(session: Session, turn_id: str, of: str) -> Session:
     return replace(session, turns=(*turns, old))
 
 
-def with_kept_turns(kept: Session, entered: Session) -> tuple[Turn, ...]:
-    """The turns of `entered`; those that are equal in `kept` keep their identity."""
-    before = {turn.turn_id: turn for turn in kept.turns}
-    return tuple(before[turn.turn_id] if before.get(turn.turn_id) == turn else turn for turn in entered.turns)
+def with_kept_turns(current: Session, loaded: Session) -> tuple[Turn, ...]:
+    """The turns of `loaded`; turns that equal those in `current` keep their identity."""
+    known_turns = {turn.turn_id: turn for turn in current.turns}
+    return tuple(
+        known_turns[turn.turn_id] if known_turns.get(turn.turn_id) == turn else turn for turn in loaded.turns
+    )
 
 
 def title_from(prompt: str) -> str:
@@ -125,9 +127,9 @@ class SessionSummary:
     """One row of a session list, read without folding any frame.
 
     `cost_usd` and `credits` sum the known charges; `unpriced` and `uncredited`
-    count the turns whose final figure is not known, so that the sums can say
-    that they have gaps. `last_status` is None in a session without turns; `live`:
-    some turn was never settled (it runs, or the program died).
+    count the turns whose final figure is unknown, so that a view can say that the
+    sums have gaps. `last_status` is None in a session without turns. `live`: some
+    turn was never settled, because it runs or because the program died.
     """
 
     session_id: str

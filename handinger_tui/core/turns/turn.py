@@ -1,8 +1,8 @@
-"""Turn: one prompt and all that came back. Immutable values, no behaviour of their own.
+"""A turn: one prompt and everything that came back, as immutable values.
 
 A part is identified by its position in `Turn.parts`; wire ids may repeat and
-are used only while a part is open. An untouched part keeps its identity (`is`)
-from one turn value to the next: views find changes that way.
+are used only while a part is open. An unchanged part keeps its identity (`is`)
+from one turn value to the next; views detect changes that way.
 """
 
 from __future__ import annotations
@@ -20,43 +20,43 @@ JsonObject = dict[str, Json]
 
 
 class TurnStatus(StrEnum):
-    """Where a turn stands. The last nine are settled and are the headless `status`."""
+    """The state of a turn. The last eight are settled; they are the headless `status`."""
 
     QUEUED = "queued"
-    """On disk, not yet on the wire."""
+    """Stored, and not sent yet."""
     SENDING = "sending"
-    """The request may have left; no answer yet."""
+    """The request may have left; there is no answer yet."""
     ACCEPTED = "accepted"
-    """The service answers; text may be streaming."""
+    """The service is answering; text may be streaming."""
     CHECKING = "checking"
-    """The connection was lost or is doubtful; GETs are finding out."""
+    """The connection was lost or is in doubt; GETs find out what happened."""
     COMPLETED = "completed"
     INCOMPLETE = "incomplete"
     FAILED = "failed"
     RUNNING = "running"
-    """Accepted and not finished while we watched; the worker may go on and spend."""
+    """Accepted, and not finished when we stopped watching; the worker may still run and spend."""
     REJECTED = "rejected"
-    """The service said no; nothing started."""
+    """The service refused; nothing started."""
     NOT_SENT = "not_sent"
     """Never reached a server."""
     NOT_DELIVERED = "not_delivered"
-    """Doubtful at first; GETs showed no trace."""
+    """Delivery was in doubt; GETs showed no trace of the prompt."""
     UNKNOWN = "unknown"
-    """Doubtful and stays so."""
+    """Delivery is in doubt and could not be resolved."""
 
 
 LIVE: Final = frozenset({TurnStatus.QUEUED, TurnStatus.SENDING, TurnStatus.ACCEPTED, TurnStatus.CHECKING})
-"""Somebody is working on the turn right now."""
+"""Statuses in which this program is working on the turn."""
 DRAFT: Final = frozenset(
     {TurnStatus.REJECTED, TurnStatus.NOT_SENT, TurnStatus.NOT_DELIVERED, TurnStatus.UNKNOWN}
 )
-"""The prompt was not surely delivered: it can still be edited and sent."""
+"""Statuses in which delivery is not certain: the prompt can be edited and sent again."""
 FREE: Final = frozenset({TurnStatus.REJECTED, TurnStatus.NOT_SENT, TurnStatus.NOT_DELIVERED})
-"""Nothing can have been charged."""
+"""Statuses in which nothing can have been charged."""
 
 
 class Kind(StrEnum):
-    """What went wrong, as scripts read it (product.md, section 3)."""
+    """What went wrong, as scripts read it in `error.kind` of the headless result."""
 
     CONNECT = "connect"
     NETWORK = "network"
@@ -96,11 +96,11 @@ class Fault:
 
 
 WITHDRAWN: Final = Fault(Kind.CONFLICT, "Withdrawn.", may_have_been_charged=False)
-"""Why a turn was not sent that the person took back, or put another message in the place of."""
+"""The fault of a turn that the person withdrew or replaced before it was sent."""
 
 
 class ToolState(StrEnum):
-    """States of a tool call, spelled as the AI SDK does."""
+    """States of a tool call, spelled as in the AI SDK."""
 
     INPUT_STREAMING = "input-streaming"
     INPUT_AVAILABLE = "input-available"
@@ -120,20 +120,20 @@ class TextPart:
 
     @property
     def text(self) -> str:
-        """The whole text; joins the rope, so keep it out of per-delta paths."""
+        """The whole text. It joins the rope, so do not call it for every delta."""
         return str(self.body)
 
 
 @dataclass(frozen=True, slots=True)
 class ReasoningPart:
-    """What the worker thought aloud."""
+    """Reasoning that the worker streamed."""
 
     body: Rope = Rope()
     open: bool = True
 
     @property
     def text(self) -> str:
-        """The whole text."""
+        """The whole reasoning text."""
         return str(self.body)
 
 
@@ -151,12 +151,12 @@ class ToolPart:
     error: str | None = None
     title: str | None = None
     approval_id: str | None = None
-    """The approval that was asked for, where one was."""
+    """The id of the approval request, if there was one."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A file the worker made; `size` in bytes."""
+    """A file that the worker made; `size` in bytes."""
 
     url: str
     media_type: str
@@ -167,7 +167,7 @@ class FilePart:
 
 @dataclass(frozen=True, slots=True)
 class SourcePart:
-    """A source the worker used; `url` None for documents."""
+    """A source that the worker used; `url` is None for documents."""
 
     source_id: str
     url: str | None
@@ -178,7 +178,7 @@ class SourcePart:
 
 @dataclass(frozen=True, slots=True)
 class DataPart:
-    """Structured data; `name` is the type as on the wire."""
+    """Structured data; `name` is the part type on the wire."""
 
     name: str
     data: Json
@@ -187,7 +187,7 @@ class DataPart:
 
 @dataclass(frozen=True, slots=True)
 class CustomPart:
-    """A part of a kind we keep but do not interpret."""
+    """A part of a kind that is stored but not interpreted."""
 
     kind: str
     raw: JsonObject
@@ -203,7 +203,7 @@ Part = TextPart | ReasoningPart | ToolPart | FilePart | SourcePart | DataPart | 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that goes with the prompt: its identity when chosen. `size` in bytes."""
+    """A file to send with the prompt, as it was when it was chosen. `size` in bytes."""
 
     path: str
     name: str
@@ -218,25 +218,25 @@ class Trigger(StrEnum):
     APP = "app"
     """Typed into the screen."""
     HEADLESS = "headless"
-    """`handinger-tui -p`: a script, or one line in a shell."""
+    """Sent with `handinger-tui -p`."""
     ELSEWHERE = "elsewhere"
-    """Another program, a schedule or an e-mail; we found it at the worker."""
+    """Started by another program, a schedule or an e-mail; we found it at the worker."""
     UNKNOWN = "unknown"
-    """Charged before this was recorded."""
+    """Charged before triggers were recorded."""
 
 
 DEFAULT_BUDGET: Final = "standard"
-"""What a turn gets that names no budget (published)."""
+"""The budget level of a turn that names none (documented by the service)."""
 
 
 def level_of(budget: str | None, trigger: Trigger) -> str:
-    """The level a turn had: `budget` where one is known; "" where others started it and nobody told us."""
+    """The budget level of a turn; "" where it is unknown because the turn started elsewhere."""
     return budget or ("" if trigger is Trigger.ELSEWHERE else DEFAULT_BUDGET)
 
 
 @dataclass(frozen=True, slots=True)
 class TurnRequest:
-    """What the person asked for. `worker_id` None means: create a new worker."""
+    """What the person wants to send. `worker_id` None means: create a new worker."""
 
     turn_id: str
     prompt: str
@@ -245,14 +245,13 @@ class TurnRequest:
     budget: str | None = None
     attachments: tuple[Attachment, ...] = ()
     seen_before: int | None = None
-    """How often exactly this prompt already stood in the worker; None when nobody looked."""
+    """How many messages of the worker already had exactly this prompt; None when that was not checked."""
     trigger: Trigger = Trigger.UNKNOWN
-    """What started it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """A GET that failed and will be repeated: from `at_ms`, after `wait_ms`. `number` counts from 1."""
+    """A failed GET that will be repeated `wait_ms` after `at_ms`. `number` counts from 1."""
 
     number: int
     wait_ms: int
@@ -260,10 +259,10 @@ class Retry:
     reason: str
 
 
-# Without slots: `replace` copies it in a tenth of the time.
+# Without slots: `replace` copies a `__dict__` much faster.
 @dataclass(frozen=True)
 class Turn:
-    """Everything known about one turn, computed from its order and its frames."""
+    """Everything known about one turn, computed from its request and its frames."""
 
     order: TurnRequest
     status: TurnStatus = TurnStatus.QUEUED
@@ -273,30 +272,30 @@ class Turn:
     finish_reason: str | None = None
     incomplete: str | None = None
     finished: bool = False
-    """A finish, a terminator or a settled Worker was seen."""
+    """A finish event, a terminator or a finished Worker was seen."""
     aborted: bool = False
     abort_reason: str | None = None
     errors: tuple[str, ...] = ()
-    """Errors of the answer, by the service's own words."""
+    """Errors of the answer, in the service's own words."""
     late_errors: tuple[str, ...] = ()
-    """Errors that came after the answer had ended well: they undo nothing."""
+    """Errors that came after the answer had ended well; they do not make the turn fail."""
     stream_fault: str | None = None
-    """The service broke the stream off and said why (no error of the message)."""
+    """Why the service broke off the stream; not an error of the answer itself."""
     fault: Fault | None = None
     recovered: bool = False
     worker_id: str | None = None
     before: Snapshot | None = None
     snapshot: Snapshot | None = None
-    """The newest reading of the worker since this turn began."""
+    """The newest snapshot of the worker since this turn began."""
     read_ms: int | None = None
     """When `snapshot` was read, Unix time in milliseconds."""
     stream_usage: JsonObject = field(default_factory=dict)
     encoding: str | None = None
-    """The dialect seen, for people and for `encoding` of the headless result."""
+    """The dialect of the stream, for people and for `encoding` of the headless result."""
     activity: str | None = None
-    """What the worker last said it is doing (transient data, never stored as a part)."""
+    """What the worker last reported to be doing (transient data, never stored as a part)."""
     retry: Retry | None = None
-    """What we wait for while the service does not answer; None once it has."""
+    """The retry that is pending while the service does not answer; None once it has answered."""
     replaced_text: str | None = None
     """Streamed text that the server's final text did not contain."""
     skipped: int = 0
@@ -304,7 +303,7 @@ class Turn:
     ignored: int = 0
     """Events of unknown type."""
     posts: int = 0
-    """Requests that could have started this turn."""
+    """POSTs that could have started this turn."""
     ended_ms: int | None = None
     open_text: tuple[tuple[str, int], ...] = ()
     """Open wire ids → positions of text parts."""
@@ -317,17 +316,17 @@ class Turn:
 
     @property
     def may_spend(self) -> bool:
-        """It left, or may have: what it takes is charged."""
+        """Whether the request has left or may have left, so that the turn may be charged."""
         return self.status not in FREE and self.status is not TurnStatus.QUEUED
 
     @property
     def withdrawn(self) -> bool:
-        """It was taken back before it was sent: nobody needs to see it again."""
+        """Whether the person withdrew it before it was sent; such a turn is not listed."""
         return self.status is TurnStatus.NOT_SENT and self.fault == WITHDRAWN
 
     @property
     def live(self) -> bool:
-        """Somebody is working on it right now."""
+        """Whether this program is working on the turn right now."""
         return self.status in LIVE
 
     @property
@@ -342,5 +341,5 @@ class Turn:
 
     @property
     def draft(self) -> str | None:
-        """The prompt, whenever it was not surely delivered."""
+        """The prompt if its delivery is not certain, else None."""
         return self.order.prompt if self.status in DRAFT else None

@@ -17,7 +17,7 @@ from textual.style import Style
 from textual.widget import Widget
 
 from handinger_tui.core.patterns import late
-from handinger_tui.core.safety.cleaning import ALWAYS, LOOSE
+from handinger_tui.core.safety.cleaning import ALWAYS_REMOVED, STRAY_JOINER
 from handinger_tui.ui.transcript.rows.row import MEASURE, PREFIX, Row
 
 _SPACES: Final = re.compile("[\t\n]")
@@ -38,7 +38,9 @@ def _suspect(segment: Segment) -> bool:
     if control:
         return False
     linked = style is not None and style.link is not None
-    return linked or (not text.isprintable() and bool(ALWAYS.search(text) or LOOSE.search(text)))
+    return linked or (
+        not text.isprintable() and bool(ALWAYS_REMOVED.search(text) or STRAY_JOINER.search(text))
+    )
 
 
 def _cleaned(segment: Segment) -> Segment:
@@ -46,7 +48,7 @@ def _cleaned(segment: Segment) -> Segment:
     if control:
         return segment
     # What was counted as joined to a cut picture has no cell of its own.
-    text = ALWAYS.sub(_room, LOOSE.sub("", _SPACES.sub(" ", text)))
+    text = ALWAYS_REMOVED.sub(_room, STRAY_JOINER.sub("", _SPACES.sub(" ", text)))
     if style is not None and style.link is not None:
         style = style.update_link(None)
     return Segment(text, style)

@@ -11,7 +11,7 @@ from textual.dom import DOMNode
 from textual.pilot import Pilot
 from textual.strip import Strip
 
-from handinger_tui.core.safety.cleaning import ALWAYS, LOOSE, stripped
+from handinger_tui.core.safety.cleaning import ALWAYS_REMOVED, STRAY_JOINER, stripped
 from tests.chaos.hostile import CONTROL
 from tests.ui.fakes import Desktop
 
@@ -48,9 +48,9 @@ class Eye:
             text = strip.text
             self.texts.update(map(int, MARK.findall(text)))
             assert not CONTROL.search(text.replace("\t", "\x01")), ascii(text)
-            assert not ALWAYS.search(text), ascii(text)
+            assert not ALWAYS_REMOVED.search(text), ascii(text)
             assert stripped(text) == text, ascii(text)
-            assert not LOOSE.search(text), ascii(text)
+            assert not STRAY_JOINER.search(text), ascii(text)
             for segment in strip:
                 if segment.style is not None:
                     assert segment.style.link is None, text

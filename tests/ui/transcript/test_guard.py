@@ -9,7 +9,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.color import Color
 
-from handinger_tui.core.safety.cleaning import ALWAYS
+from handinger_tui.core.safety.cleaning import ALWAYS_REMOVED
 from handinger_tui.ui.transcript.painting import ControlFilter
 from tests.chaos.hostile import CONTROL
 from tests.core.test_safety import TEXTS
@@ -25,7 +25,7 @@ def test_what_passes_is_harmless_and_as_wide(texts: list[str]) -> None:
     assert len(passed) == len(segments)
     for before, after in zip(segments, passed, strict=True):
         assert not CONTROL.search(after.text)
-        assert all(sign.isprintable() or not ALWAYS.match(sign) for sign in after.text)
+        assert all(sign.isprintable() or not ALWAYS_REMOVED.match(sign) for sign in after.text)
         assert after.style is None or after.style.link is None
         assert cell_len(after.text) == cell_len(before.text)
 
