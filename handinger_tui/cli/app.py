@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import key_warning
-from handinger_tui.cli.paths import default_paths, expanded
+from handinger_tui.cli.paths import default_paths, expand_path
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.settings import Settings
@@ -199,7 +199,7 @@ def connection(services: Services) -> Connection:
     from handinger_tui.cli.system_open import open_link  # noqa: PLC0415 - webbrowser, 10 ms
 
     settings = services.settings
-    folder = expanded(settings.download_dir) if settings.download_dir else default_paths().downloads
+    folder = expand_path(settings.download_dir) if settings.download_dir else default_paths().downloads
 
     return Connection(
         engine=services.engine,

@@ -16,7 +16,7 @@ from handinger_tui.cli.error_report import Progress, progress_of
 from handinger_tui.cli.exit_codes import Exit, exit_of
 from handinger_tui.cli.limit_messages import LimitMessages, refusal
 from handinger_tui.cli.output import Printer, encodable, printer, say, sentence
-from handinger_tui.cli.paths import default_paths, expanded
+from handinger_tui.cli.paths import default_paths, expand_path
 from handinger_tui.cli.standard_input import read_input
 from handinger_tui.cli.wiring import Services, open_services
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
@@ -70,7 +70,7 @@ class Headless:
         self._is_stdout_closed = False
         self._limit_messages = LimitMessages()
         # Expanded here so that an error comes before anything is sent.
-        self._output = expanded(args.output) if args.output else None
+        self._output = expand_path(args.output) if args.output else None
 
     async def turn(self, prompt: str, attachments: tuple[Attachment, ...]) -> int:
         """Send a turn and print its answer.

@@ -182,9 +182,9 @@ def _parse(words: list[str]) -> argparse.Namespace:
 
 
 def _parse_screen_options(words: list[str]) -> argparse.Namespace:
-    from handinger_tui.cli.fast_args import unparsed  # noqa: PLC0415 - after the early prompt
+    from handinger_tui.cli.fast_args import fast_args  # noqa: PLC0415 - after the early prompt
 
-    return unparsed(SCREEN[word] for word in words)
+    return fast_args(SCREEN[word] for word in words)
 
 
 def _is_headless(args: argparse.Namespace) -> bool:

@@ -15,7 +15,7 @@ from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.files.download import save
 from handinger_tui.cli.exit_codes import Exit, exit_of_kind
 from handinger_tui.cli.output import put, say, sentence
-from handinger_tui.cli.paths import expanded
+from handinger_tui.cli.paths import expand_path
 from handinger_tui.cli.text_table import cells_of, cut, pad
 from handinger_tui.cli.wiring import Services
 from handinger_tui.core.errors import ApiError, LinkExpired, SettingsError
@@ -54,7 +54,7 @@ def put_result(args: argparse.Namespace, value: JsonObject, text: str) -> None:
 async def run(args: argparse.Namespace, services: Services) -> int:
     """Run `files list` or `files get` and return the exit code."""
     # Expanded here so that an error comes before any request.
-    folder = expanded(args.dir)
+    folder = expand_path(args.dir)
     files = await _read_files(services.client, args.worker)
     if args.action == "list":
         return _list(args, files)

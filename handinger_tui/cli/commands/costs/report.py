@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.cli.commands.costs.text import heading, remarks
-from handinger_tui.cli.paths import expanded
+from handinger_tui.cli.paths import expand_path
 from handinger_tui.core.charts import png, report_page, svg
 from handinger_tui.core.errors import HandingerError, SettingsError
 from handinger_tui.core.money.spending import Bucket, GroupBy
@@ -32,7 +32,7 @@ def check(name: str, *, force: bool) -> None:
     Raises:
         SettingsError: unknown suffix, a folder, or an existing file without `force`.
     """
-    target = expanded(name)
+    target = expand_path(name)
     if target.suffix.lower() not in SUFFIXES:
         raise SettingsError(
             f"{name!r} is no kind of report that is known.", f"End it in {', '.join(SUFFIXES)}."
@@ -51,7 +51,7 @@ def write(
     Raises:
         NotWritten
     """
-    target = expanded(name)
+    target = expand_path(name)
     try:
         save(target, render_report(target.suffix.lower(), cost_rows, query, result), force=force)
     except FileExistsError:

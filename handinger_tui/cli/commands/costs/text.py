@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Final
 from handinger_tui.cli.commands.costs.query import midnight
 from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.cli.output import put
-from handinger_tui.cli.text_table import GAP, Column, cells_of, clip, fitting, in_line, lines_of, pad
+from handinger_tui.cli.text_table import (
+    GAP,
+    Column,
+    align_amounts,
+    cells_of,
+    clip,
+    fit_columns,
+    lines_of,
+    pad,
+)
 from handinger_tui.core.charts.data import SIMULATED, percent_text, shares
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.formatting import middle_cut, number, plural
@@ -99,11 +108,13 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, whole: Bucket, width: int)
     titles = cost_rows.titles()
     rows = (dict(zip(COLUMNS, row, strict=True)) for row in cost_rows.rows(query.filter))
     for page in _pages(rows):
-        shown_columns = fitting(
+        shown_columns = fit_columns(
             [
                 Column("when", [time_text(row["at_ms"]) for row in page], left=True),
-                Column("cost", in_line([amount(row, "usd_pico", 12, 0) for row in page])),
-                Column("credits", in_line([amount(row, "micro_credits", 6, 1) for row in page]), spare=3),
+                Column("cost", align_amounts([amount(row, "usd_pico", 12, 0) for row in page])),
+                Column(
+                    "credits", align_amounts([amount(row, "micro_credits", 6, 1) for row in page]), spare=3
+                ),
                 Column("tokens", [number(row["total_tokens"]) for row in page], spare=4),
                 Column("status", [_clean_text(row["status"]) for row in page], left=True),
                 Column(
@@ -228,7 +239,7 @@ def table(groups: Sequence[Bucket], whole: Bucket, by: GroupBy, width: int) -> s
         if room >= _LEAST_BAR:
             drawn = ["", *(bar(bucket, most, room) for bucket in groups), ""]
             return "\n".join(f"{line}{GAP}{mark}".rstrip() for line, mark in zip(lines, drawn, strict=True))
-    lines = lines_of(fitting(_columns(keys, groups, whole, by), width))
+    lines = lines_of(fit_columns(_columns(keys, groups, whole, by), width))
     names = [clip(clean_line(bucket.title), longest) or key for bucket, key in zip(groups, keys, strict=True)]
     beside = max(map(cells_of, names))
     room = width - beside - len(GAP)
@@ -249,7 +260,7 @@ def _columns(names: Sequence[str], groups: Sequence[Bucket], whole: Bucket, by: 
 
 
 def _amounts(every: Sequence[Bucket], member: str, write: Callable[[Decimal | None], str]) -> list[str]:
-    return in_line([amount_text(bucket.total(member), write) for bucket in every])
+    return align_amounts([amount_text(bucket.total(member), write) for bucket in every])
 
 
 def key_of(bucket: Bucket) -> str:
@@ -304,7 +315,7 @@ def share_lines(whole: Bucket, width: int) -> str:
     categories = shares(whole)
     if not any(share.usd is not None for share in categories):
         return "Share by category: not reported."
-    amounts = in_line([amount_text(Total(share.usd, share.gaps), usd_text) for share in categories])
+    amounts = align_amounts([amount_text(Total(share.usd, share.gaps), usd_text) for share in categories])
     texts = [
         (share.name, percent_text(share.part), amount)
         for share, amount in zip(categories, amounts, strict=True)
