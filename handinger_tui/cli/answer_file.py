@@ -83,5 +83,5 @@ def _destination(target: Path) -> Path:
 
 
 def _temporary_path(destination: Path) -> Path:
-    """Return a temporary path in the same folder. Its name is short: the final one may have maximum length."""
+    """Return a temporary path in the same folder. Its name is short: the final name may be very long."""
     return destination.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.part")
