@@ -111,21 +111,24 @@ def load(
         SettingsError: names the wrong flag, variable or line, and what to do.
     """
     config = _read_file(file_text, file_name)
-    name = flags.profile or _text(environ, "HANDINGER_PROFILE") or config.get("profile") or "default"
-    profile = _profile(config, name, is_requested=flags.profile is not None, file_name=file_name)
+    name = flags.profile or _variable(environ, "HANDINGER_PROFILE") or config.get("profile") or "default"
+    profile = _read_profile(config, name, is_requested=flags.profile is not None, file_name=file_name)
     values = {**{k: v for k, v in config.items() if k in _TOP}, **profile}
-    generation = _choice(
-        flags.generation or _text(environ, "HANDINGER_GENERATION") or values.get("generation") or "workers",
+    generation = _check_choice(
+        flags.generation
+        or _variable(environ, "HANDINGER_GENERATION")
+        or values.get("generation")
+        or "workers",
         GENERATIONS,
         "generation",
     )
-    budget = _choice(
-        flags.budget or _text(environ, "HANDINGER_BUDGET") or values.get("budget") or "standard",
+    budget = _check_choice(
+        flags.budget or _variable(environ, "HANDINGER_BUDGET") or values.get("budget") or "standard",
         BUDGETS,
         "budget",
     )
-    base = flags.base_url or _text(environ, "HANDINGER_BASE_URL") or values.get("base_url")
-    key = Secret(_key(environ.get("HANDINGER_API_KEY") or str(values.get("api_key") or "")))
+    base = flags.base_url or _variable(environ, "HANDINGER_BASE_URL") or values.get("base_url")
+    key = Secret(_check_key(environ.get("HANDINGER_API_KEY") or str(values.get("api_key") or "")))
     local = flags.local or (not key and base is None)
     if not local and not key:
         raise SettingsError(
@@ -139,19 +142,19 @@ def load(
         budget=budget,
         profile=str(name),
         local=local,
-        headers=_headers(environ.get("HANDINGER_CUSTOM_HEADERS", ""), values.get("headers")),
+        headers=_read_headers(environ.get("HANDINGER_CUSTOM_HEADERS", ""), values.get("headers")),
         theme=values.get("theme"),
-        pictures=_choice(
-            _text(environ, "HANDINGER_PICTURES") or values.get("pictures") or "auto",
+        pictures=_check_choice(
+            _variable(environ, "HANDINGER_PICTURES") or values.get("pictures") or "auto",
             PICTURES,
             "way to show pictures",
         ),
         download_dir=str(values.get("download_dir") or ""),
         keys=tuple(sorted((str(k), str(v)) for k, v in config.get("keys", {}).items())),
-        limits=_limits(environ, config.get("limits", {}), file_name, flags.max_wait),
+        limits=_read_limits(environ, config.get("limits", {}), file_name, flags.max_wait),
         spending=(*_flag_limits(flags), *_configured_limits(environ, config.get("spending", {}), file_name)),
         key_in_file=any(table.get("api_key") for table in (config, *config.get("profiles", {}).values())),
-        local_pace=_pace(environ),
+        local_pace=_read_pace(environ),
     )
 
 
@@ -169,7 +172,7 @@ def require_key(settings: Settings, flags: Flags) -> None:
         )
 
 
-def _text(environ: Mapping[str, str], name: str) -> str | None:
+def _variable(environ: Mapping[str, str], name: str) -> str | None:
     value = environ.get(name, "").strip()
     return value or None
 
@@ -226,7 +229,9 @@ def _check_strings(config: Mapping[str, Any], file_name: str) -> None:
                 )
 
 
-def _profile(config: Mapping[str, Any], name: str, *, is_requested: bool, file_name: str) -> dict[str, Any]:
+def _read_profile(
+    config: Mapping[str, Any], name: str, *, is_requested: bool, file_name: str
+) -> dict[str, Any]:
     profiles: dict[str, Any] = config.get("profiles", {})
     if name in profiles:
         return dict(profiles[name])
@@ -237,7 +242,7 @@ def _profile(config: Mapping[str, Any], name: str, *, is_requested: bool, file_n
 
 
 # -- single values ---------------------------------------------------------------------
-def _choice(value: object, allowed: tuple[str, ...], what: str) -> str:
+def _check_choice(value: object, allowed: tuple[str, ...], what: str) -> str:
     text = str(value)
     if text not in allowed:
         matches = difflib.get_close_matches(text, allowed, 1)
@@ -246,7 +251,7 @@ def _choice(value: object, allowed: tuple[str, ...], what: str) -> str:
     return text
 
 
-def _key(text: str) -> str:
+def _check_key(text: str) -> str:
     """Return a valid key, or "" for none. Errors never show the key, not even a wrong one."""
     key = text.strip()
     if not key:
@@ -294,14 +299,16 @@ def check_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _headers(text: str, from_file: object) -> tuple[tuple[str, str], ...]:
+def _read_headers(text: str, from_file: object) -> tuple[tuple[str, str], ...]:
     """Return headers from the file and from HANDINGER_CUSTOM_HEADERS.
 
     The variable has one `Name: value` per line, like in the official clients.
     """
     pairs: list[tuple[str, str]] = []
     if isinstance(from_file, dict):
-        pairs += [_header(str(name), str(value), "headers in the file") for name, value in from_file.items()]
+        pairs += [
+            _check_header(str(name), str(value), "headers in the file") for name, value in from_file.items()
+        ]
     elif from_file is not None:
         raise SettingsError("headers must be a table of names and values.", "Fix it and start again.")
     for line in text.splitlines():
@@ -310,11 +317,11 @@ def _headers(text: str, from_file: object) -> tuple[tuple[str, str], ...]:
             continue
         if not colon:
             name = ""
-        pairs.append(_header(name, value, "HANDINGER_CUSTOM_HEADERS"))
+        pairs.append(_check_header(name, value, "HANDINGER_CUSTOM_HEADERS"))
     return tuple(pairs)
 
 
-def _header(name: str, value: str, where: str) -> tuple[str, str]:
+def _check_header(name: str, value: str, where: str) -> tuple[str, str]:
     """Return a valid header as (name, value)."""
     name, value = name.strip(), value.strip()
     is_token = name.isascii() and all(char.isalnum() or char in "!#$%&'*+-.^_`|~" for char in name)
@@ -329,7 +336,7 @@ _MAX_LIMIT: Final = 10**15
 _MAX_PACE: Final = 100
 
 
-def _limits(
+def _read_limits(
     environ: Mapping[str, str], table: Mapping[str, Any], file_name: str, max_wait: float | None
 ) -> Limits:
     values: dict[str, Any] = {}
@@ -339,7 +346,7 @@ def _limits(
             where, value = f"{file_name}, limits.{limit.name}", table.get(limit.name)
         if value is None or value == "":
             continue
-        number = _number(where, value)
+        number = _parse_number(where, value)
         is_integer = limit.name.endswith("_bytes")
         if not 0 < number < _MAX_LIMIT or (is_integer and number != number.to_integral_value()):
             kind = "a whole number" if is_integer else "a number"
@@ -350,9 +357,9 @@ def _limits(
     return Limits(**values)
 
 
-def _pace(environ: Mapping[str, str]) -> float:
+def _read_pace(environ: Mapping[str, str]) -> float:
     """Return the pace of the local worker from HANDINGER_LOCAL_PACE."""
-    number = _number("HANDINGER_LOCAL_PACE", _text(environ, "HANDINGER_LOCAL_PACE") or "1")
+    number = _parse_number("HANDINGER_LOCAL_PACE", _variable(environ, "HANDINGER_LOCAL_PACE") or "1")
     if not 0 <= number <= _MAX_PACE:
         raise SettingsError(
             f"HANDINGER_LOCAL_PACE must be a number from 0 to {_MAX_PACE}.", "Fix or unset it."
@@ -360,7 +367,7 @@ def _pace(environ: Mapping[str, str]) -> float:
     return float(number)
 
 
-def _number(name: str, value: object) -> Decimal:
+def _parse_number(name: str, value: object) -> Decimal:
     """Return a finite number from text or a TOML value, as Decimal, since a float of 1e400 is infinite.
 
     Raises:
@@ -387,7 +394,7 @@ def _configured_limits(environ: Mapping[str, str], table: Mapping[str, Any], fil
     limits = []
     for name, (scope, unit) in SPENDING.items():
         variable = f"HANDINGER_LIMIT_{name.upper()}"
-        from_variable = _text(environ, variable)
+        from_variable = _variable(environ, variable)
         where, value = (
             (variable, from_variable) if from_variable else (f"{file_name}, spending.{name}", table.get(name))
         )

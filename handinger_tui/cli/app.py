@@ -107,9 +107,9 @@ def _leave_on_signals(app: HandingerApp) -> None:
 
 def app_options(args: argparse.Namespace, settings: Settings, stack: AsyncExitStack) -> AppOptions:
     """Return the options that the app starts with."""
-    opening, session = _opening(args)
+    opening, session = _choose_opening(args)
     return AppOptions(
-        connect=_connector(settings, stack, keep_history=not getattr(args, "no_history", False)),
+        connect=_make_connect(settings, stack, keep_history=not getattr(args, "no_history", False)),
         opening=opening,
         session=session,
         worker=getattr(args, "worker", None),
@@ -146,7 +146,7 @@ def _redact_key(settings: Settings, text: str) -> str:
     return text.replace(key, "…") if key else text
 
 
-def _opening(args: argparse.Namespace) -> tuple[Opening, str | None]:
+def _choose_opening(args: argparse.Namespace) -> tuple[Opening, str | None]:
     if args.command == "attach" or args.worker:
         return Opening.WORKER, None
     if args.last:
@@ -156,7 +156,7 @@ def _opening(args: argparse.Namespace) -> tuple[Opening, str | None]:
     return (Opening.FRESH if args.prompt else Opening.LAST_OR_FRESH), None
 
 
-def _connector(
+def _make_connect(
     settings: Settings, stack: AsyncExitStack, *, keep_history: bool
 ) -> Callable[[], Awaitable[Connection]]:
     async def connect() -> Connection:

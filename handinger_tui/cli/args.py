@@ -85,15 +85,17 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--raw", action="store_true", help="do not clean the text (never to a terminal)")
     group.add_argument("-o", "--output", metavar="FILE", help="also save the answer to FILE")
-    group.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="give up watching after this long")
+    group.add_argument(
+        "--timeout", type=_parse_seconds, metavar="SECONDS", help="give up watching after this long"
+    )
 
 
 def _add_limit_options(parser: argparse._ActionsContainer, reached: str) -> None:
-    parser.add_argument("--max-cost", type=_amount, metavar="USD", help=reached)
-    parser.add_argument("--max-credits", type=_amount, metavar="N", help="the same in credits")
+    parser.add_argument("--max-cost", type=_parse_amount, metavar="USD", help=reached)
+    parser.add_argument("--max-credits", type=_parse_amount, metavar="N", help="the same in credits")
 
 
-def _amount(text: str) -> Decimal:
+def _parse_amount(text: str) -> Decimal:
     from handinger_tui.core.money.limits import amount_of  # noqa: PLC0415 - the core, 15 ms, not for --help
 
     try:
@@ -102,14 +104,14 @@ def _amount(text: str) -> Decimal:
         raise argparse.ArgumentTypeError(str(problem)) from None
 
 
-def _seconds(text: str) -> float:
+def _parse_seconds(text: str) -> float:
     value = float(text)
     if not 0 < value < math.inf:
         raise ValueError
     return value
 
 
-def _port(text: str) -> int:
+def _parse_port(text: str) -> int:
     number = int(text)
     if not 0 <= number <= 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
@@ -166,7 +168,7 @@ def main_parser() -> Parser:
     return parser
 
 
-def _attach() -> argparse.ArgumentParser:
+def _attach_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="handinger-tui attach", description="Watch a worker that may be running. Free: only reads."
     )
@@ -188,7 +190,7 @@ _SESSION_ARGUMENTS: Final = {
 }
 
 
-def _sessions() -> argparse.ArgumentParser:
+def _sessions_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="handinger-tui sessions", description="The local history of sessions.")
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
     actions = parser.add_subparsers(
@@ -208,7 +210,7 @@ def _sessions() -> argparse.ArgumentParser:
     return parser
 
 
-def _costs() -> argparse.ArgumentParser:
+def _costs_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="handinger-tui costs", description="What turns took. Reads the local history, no network."
     )
@@ -233,7 +235,7 @@ def _costs() -> argparse.ArgumentParser:
     return parser
 
 
-def _sources() -> argparse.ArgumentParser:
+def _sources_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="handinger-tui sources",
         description="The sources of a session. Reads the local history: no key, no network.",
@@ -245,16 +247,16 @@ def _sources() -> argparse.ArgumentParser:
     return parser
 
 
-def _local() -> argparse.ArgumentParser:
+def _local_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="handinger-tui local", description="Serve the local worker until interrupted.")
     parser.add_argument(
-        "--port", type=_port, default=0, metavar="N", help="port on 127.0.0.1 (default: any free one)"
+        "--port", type=_parse_port, default=0, metavar="N", help="port on 127.0.0.1 (default: any free one)"
     )
     parser.add_argument("--json", action="store_true", help='first line as {"base_url", "api_key"}')
     return parser
 
 
-def _doctor() -> argparse.ArgumentParser:
+def _doctor_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="handinger-tui doctor", description="Checks that explain themselves. Sends nothing that costs."
     )
@@ -263,7 +265,7 @@ def _doctor() -> argparse.ArgumentParser:
     return parser
 
 
-def _config() -> argparse.ArgumentParser:
+def _config_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="handinger-tui config", description="Where settings are, and what they are.")
     parser.add_argument(
         "action",
@@ -277,7 +279,7 @@ def _config() -> argparse.ArgumentParser:
     return parser
 
 
-def _email() -> argparse.ArgumentParser:
+def _email_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="handinger-tui email", description="The worker's inbound e-mail address.")
     parser.add_argument("worker", metavar="ID", help="id of the worker")
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
@@ -285,7 +287,7 @@ def _email() -> argparse.ArgumentParser:
     return parser
 
 
-def _schedules() -> argparse.ArgumentParser:
+def _schedules_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="handinger-tui schedules", description="A worker's schedules: runs that start by themselves."
     )
@@ -309,7 +311,7 @@ def _schedules() -> argparse.ArgumentParser:
     return parser
 
 
-def _files() -> argparse.ArgumentParser:
+def _files_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="handinger-tui files", description="The worker's files now.")
     parser.add_argument("action", choices=("list", "get"), help="list: show them; get: save them")
     parser.add_argument("worker", metavar="ID", help="id of the worker")
@@ -322,16 +324,16 @@ def _files() -> argparse.ArgumentParser:
 
 
 SUBCOMMANDS: Final = {
-    "attach": _attach,
-    "sessions": _sessions,
-    "costs": _costs,
-    "sources": _sources,
-    "email": _email,
-    "schedules": _schedules,
-    "files": _files,
-    "local": _local,
-    "config": _config,
-    "doctor": _doctor,
+    "attach": _attach_parser,
+    "sessions": _sessions_parser,
+    "costs": _costs_parser,
+    "sources": _sources_parser,
+    "email": _email_parser,
+    "schedules": _schedules_parser,
+    "files": _files_parser,
+    "local": _local_parser,
+    "config": _config_parser,
+    "doctor": _doctor_parser,
 }
 
 

@@ -31,7 +31,7 @@ def attachment(path_text: str) -> Attachment:
     Raises:
         AttachmentProblem: missing, a folder, not a regular file, unreadable, too large, being written.
     """
-    shown = clean_line(path_text, 200)
+    displayed_path = clean_line(path_text, 200)
     if not path_text:
         raise AttachmentProblem(f"No file is named. {_NOTHING_SENT}", "Give a path.")
     try:
@@ -39,40 +39,42 @@ def attachment(path_text: str) -> Attachment:
         # Without O_NONBLOCK, opening a pipe would block until a writer opens it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "rb") as file:
-            size, digest = _read(file, shown)
+            size, digest = _read_size_and_digest(file, displayed_path)
         resolved = str(path.resolve())
     except FileNotFoundError:
-        raise NoSuchFile(_missing_text(path_text, shown), "Check the path.") from None
+        raise NoSuchFile(_missing_text(path_text, displayed_path), "Check the path.") from None
     except (OSError, ValueError, RuntimeError) as problem:
-        raise _unreadable_problem(problem, shown) from None
+        raise _unreadable_problem(problem, displayed_path) from None
     return Attachment(resolved, path.name, size, media_type(path), digest)
 
 
-def _missing_text(path_text: str, shown: str) -> str:
+def _missing_text(path_text: str, displayed_path: str) -> str:
     if Path(path_text).expanduser().is_symlink():
-        return f"{shown} is a link to a file that is not there. {_NOTHING_SENT}"
-    return f"There is no file {shown}. {_NOTHING_SENT}"
+        return f"{displayed_path} is a link to a file that is not there. {_NOTHING_SENT}"
+    return f"There is no file {displayed_path}. {_NOTHING_SENT}"
 
 
-def _unreadable_problem(problem: Exception, shown: str) -> AttachmentProblem:
+def _unreadable_problem(problem: Exception, displayed_path: str) -> AttachmentProblem:
     # RuntimeError: unknown user after `~`. ValueError: a NUL byte in the path.
     number = getattr(problem, "errno", None)
     if number == errno.EISDIR:
-        return AttachmentProblem(f"{shown} is a folder. {_NOTHING_SENT}", "Attach its files one by one.")
+        return AttachmentProblem(
+            f"{displayed_path} is a folder. {_NOTHING_SENT}", "Attach its files one by one."
+        )
     if number == errno.ENXIO:
-        return AttachmentProblem(f"{shown} is no plain file. {_NOTHING_SENT}", "Choose a file.")
+        return AttachmentProblem(f"{displayed_path} is no plain file. {_NOTHING_SENT}", "Choose a file.")
     reason = os.strerror(number) if number else "this is no usable path"
-    return AttachmentProblem(f"{shown} cannot be read: {reason}. {_NOTHING_SENT}", "Check the path.")
+    return AttachmentProblem(f"{displayed_path} cannot be read: {reason}. {_NOTHING_SENT}", "Check the path.")
 
 
-def _read(file: BinaryIO, shown: str) -> tuple[int, str]:
+def _read_size_and_digest(file: BinaryIO, displayed_path: str) -> tuple[int, str]:
     """Read the file and return its size and SHA-256 digest."""
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
-        raise AttachmentProblem(f"{shown} is no plain file. {_NOTHING_SENT}", "Choose a file.")
+        raise AttachmentProblem(f"{displayed_path} is no plain file. {_NOTHING_SENT}", "Choose a file.")
     if status.st_size > MAX_BYTES:
         raise AttachmentProblem(
-            f"{shown} is {status.st_size:,} bytes; at most {MAX_BYTES:,} are sent. {_NOTHING_SENT}",
+            f"{displayed_path} is {status.st_size:,} bytes; at most {MAX_BYTES:,} are sent. {_NOTHING_SENT}",
             "Send a smaller part of it.",
         )
     digest, size = hashlib.sha256(), 0
@@ -81,7 +83,7 @@ def _read(file: BinaryIO, shown: str) -> tuple[int, str]:
         size += len(block)
     if size != status.st_size:
         raise AttachmentProblem(
-            f"{shown} does not have the size that it tells: it is being written, or no real file. "
+            f"{displayed_path} does not have the size that it tells: it is being written, or no real file. "
             f"{_NOTHING_SENT}",
             "Attach it when it is complete.",
         )
@@ -116,13 +118,15 @@ def list_directory(
     """
     try:
         with os.scandir(Path(path_text or ".").expanduser()) as entries:
-            names = heapq.nsmallest(limit, _names(entries, prefix.casefold(), hidden=hidden), _sort_key)
+            names = heapq.nsmallest(
+                limit, _matching_names(entries, prefix.casefold(), hidden=hidden), _sort_key
+            )
     except (OSError, ValueError, RuntimeError):
         return ()
     return tuple(names)
 
 
-def _names(entries: Iterator[os.DirEntry[str]], folded: str, *, hidden: bool) -> Iterator[str]:
+def _matching_names(entries: Iterator[os.DirEntry[str]], folded: str, *, hidden: bool) -> Iterator[str]:
     for entry in islice(entries, _MAX_ENTRIES):
         name = entry.name
         is_skipped = name.startswith(".") and not hidden

@@ -55,13 +55,13 @@ def begin(*, wanted: bool, environ: dict[str, str]) -> EarlyFrame | None:
     try:
         keys, out = sys.__stdin__.fileno(), sys.__stderr__.fileno()
         size = os.get_terminal_size(out)
-        before = termios.tcgetattr(keys)
+        attributes = termios.tcgetattr(keys)
         # A terminal stops a background process that changes its attributes.
         if os.tcgetpgrp(keys) != os.getpgrp() or size.columns < MIN_COLUMNS or size.lines < MIN_LINES:
             return None
     except (OSError, ValueError, termios.error):
         return None
-    return EarlyFrame(keys, out, before, size.columns, size.lines)
+    return EarlyFrame(keys, out, attributes, size.columns, size.lines)
 
 
 class Typed:
@@ -69,12 +69,12 @@ class Typed:
 
     def __init__(self) -> None:
         self.text = ""
-        self.rest = b""
+        self.later_bytes = b""
 
     def add(self, data: bytes) -> None:
         """Add input bytes."""
-        if self.rest:
-            self.rest += data
+        if self.later_bytes:
+            self.later_bytes += data
             return
         for at, byte in enumerate(data):
             letter = chr(byte)
@@ -83,18 +83,18 @@ class Typed:
             elif letter == BACKSPACE:
                 self.text = self.text[:-1]
             else:
-                self.rest = data[at:]
+                self.later_bytes = data[at:]
                 return
 
     @property
     def is_complete(self) -> bool:
         """Whether the bytes end with a complete character and a complete escape sequence."""
-        tail = self.rest.rpartition(b"\x1b")[2] if b"\x1b" in self.rest[-16:] else b""
-        is_incomplete_sequence = self.rest.endswith(b"\x1b") or (
+        tail = self.later_bytes.rpartition(b"\x1b")[2] if b"\x1b" in self.later_bytes[-16:] else b""
+        is_incomplete_sequence = self.later_bytes.endswith(b"\x1b") or (
             tail[:1] in (b"[", b"O") and not tail[1:].strip(b"0123456789;?<")
         )
         try:
-            codecs.decode(self.rest, "utf-8")
+            codecs.decode(self.later_bytes, "utf-8")
         except UnicodeDecodeError as cut:
             return cut.reason != "unexpected end of data"
         return not is_incomplete_sequence
@@ -103,10 +103,10 @@ class Typed:
 class EarlyFrame:
     """Owns the terminal, screen and keyboard, until `finish` or `put_back`."""
 
-    def __init__(self, keys: int, out: int, before: list[Any], columns: int, lines: int) -> None:
+    def __init__(self, keys: int, out: int, attributes: list[Any], columns: int, lines: int) -> None:
         import termios  # noqa: PLC0415 - not available on Windows
 
-        self.attributes = before
+        self.attributes = attributes
         """Attributes of the terminal before the early prompt."""
         self._keys, self._out = keys, out
         self._width = columns - SIDE if columns >= WIDE else columns
@@ -135,7 +135,7 @@ class EarlyFrame:
     def finish(self) -> tuple[str, bytes]:
         """Leave the terminal to the app in its current state; return the shown text and the later bytes."""
         self._stop_thread()
-        return self._typed.text, self._typed.rest
+        return self._typed.text, self._typed.later_bytes
 
     def put_back(self) -> None:
         """Restore the terminal, unless the app has taken it over."""
@@ -208,10 +208,10 @@ class EarlyFrame:
     def _line_text(self) -> str:
         room = self._width - 5
         text = self._typed.text[-room:]
-        shown = text or f"{DIM}{PLACEHOLDER[:room]}{PLAIN}"
+        visible_text = text or f"{DIM}{PLACEHOLDER[:room]}{PLAIN}"
         blank = " " * (room + 1 - len(text or PLACEHOLDER[:room]))
         at = f"\x1b[{self._row};3H"
-        return f"\x1b[?2026h{at}{shown}{blank}\x1b[{self._row};{3 + len(text)}H\x1b[?25h\x1b[?2026l"
+        return f"\x1b[?2026h{at}{visible_text}{blank}\x1b[{self._row};{3 + len(text)}H\x1b[?25h\x1b[?2026l"
 
     def _write(self, text: str) -> None:
         data = text.encode()

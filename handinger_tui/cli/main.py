@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"{what}: {problem.strerror or problem}.\n")
         # Without this the interpreter reports the error again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0 if isinstance(problem, BrokenPipeError) and _is_list(words) else LOCAL_IO
+        return 0 if isinstance(problem, BrokenPipeError) and _is_list_command(words) else LOCAL_IO
     if code in (INTERRUPTED, TERMINATED):
         import signal  # noqa: PLC0415 - not before the early prompt
 
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 OUTPUT_FAILED: Final = "The output could not be written"
 
 
-def _is_list(words: list[str]) -> bool:
+def _is_list_command(words: list[str]) -> bool:
     """Return whether a command only lists data: a reader that closes the pipe early is then no error."""
     return words[:1] in LISTS or words[:2] in LISTS
 
@@ -116,7 +116,7 @@ def _replace_unencodable(problem: UnicodeError) -> tuple[str, int]:
     if not isinstance(problem, UnicodeEncodeError):
         raise problem
     bad = problem.object[problem.start : problem.end]
-    return "".join(PLAIN.get(sign, "?") for sign in bad), problem.end
+    return "".join(PLAIN.get(char, "?") for char in bad), problem.end
 
 
 def _safe_excepthook(kind: type[BaseException], problem: BaseException, trace: TracebackType | None) -> None:
@@ -136,7 +136,7 @@ def _run_command(words: list[str]) -> int:
             return 0
         _check_descriptors()
         if SCREEN.keys() >= set(words):
-            return _screen(lambda: _parse_screen_options(words))
+            return _show_screen(lambda: _parse_screen_options(words))
         from handinger_tui.cli import signals  # noqa: PLC0415 - not before the early prompt
 
         signals.install()
@@ -192,17 +192,17 @@ def _is_headless(args: argparse.Namespace) -> bool:
     return any(flags) or bool(args.output)
 
 
-def _turn(args: argparse.Namespace) -> int:
+def _run_turn(args: argparse.Namespace) -> int:
     if not _is_headless(args):
-        return _app(args)
+        return _run_app(args)
     from handinger_tui.cli.headless import run  # noqa: PLC0415 - httpx, 60 ms
 
     return run(args, _headless_settings(args))
 
 
-def _attach(args: argparse.Namespace) -> int:
+def _run_attach(args: argparse.Namespace) -> int:
     if not args.headless and args.output_format is None:
-        return _app(args)
+        return _run_app(args)
     from handinger_tui.cli.headless import run_attach  # noqa: PLC0415 - httpx, 60 ms
 
     return run_attach(args, _headless_settings(args))
@@ -223,11 +223,11 @@ def _headless_settings(args: argparse.Namespace) -> Settings:
     return settings
 
 
-def _app(args: argparse.Namespace) -> int:
-    return _screen(lambda: args)
+def _run_app(args: argparse.Namespace) -> int:
+    return _show_screen(lambda: args)
 
 
-def _screen(parse_options: Callable[[], argparse.Namespace]) -> int:
+def _show_screen(parse_options: Callable[[], argparse.Namespace]) -> int:
     """Show the screen.
 
     The early prompt is painted before the rest is imported; `parse_options` runs after that.
@@ -262,43 +262,43 @@ def _run_with_default_signals(run: Callable[[argparse.Namespace], int], args: ar
     return run(args)
 
 
-def _sessions(args: argparse.Namespace) -> int:
+def _run_sessions(args: argparse.Namespace) -> int:
     from handinger_tui.cli.commands.sessions import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
 
     return _run_with_default_signals(run, args)
 
 
-def _costs(args: argparse.Namespace) -> int:
+def _run_costs(args: argparse.Namespace) -> int:
     from handinger_tui.cli.commands.costs.query import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
 
     return _run_with_default_signals(run, args)
 
 
-def _sources(args: argparse.Namespace) -> int:
+def _run_sources(args: argparse.Namespace) -> int:
     from handinger_tui.cli.commands.sources import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
 
     return _run_with_default_signals(run, args)
 
 
-def _local(args: argparse.Namespace) -> int:
+def _run_local(args: argparse.Namespace) -> int:
     from handinger_tui.cli.commands.local import run  # noqa: PLC0415 - starlette and uvicorn, 160 ms
 
     return _run_with_default_signals(run, args)
 
 
-def _doctor(args: argparse.Namespace) -> int:
+def _run_doctor(args: argparse.Namespace) -> int:
     from handinger_tui.cli.commands.doctor import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
 
     return _run_with_default_signals(run, args)
 
 
-def _config(args: argparse.Namespace) -> int:
+def _run_config(args: argparse.Namespace) -> int:
     from handinger_tui.cli.commands.config import run  # noqa: PLC0415 - tomllib, not for --help
 
     return _run_with_default_signals(run, args)
 
 
-def _remote(args: argparse.Namespace) -> int:
+def _run_remote(args: argparse.Namespace) -> int:
     from handinger_tui.cli.commands.remote import run  # noqa: PLC0415 - httpx, 60 ms
 
     settings = _headless_settings(args)
@@ -306,15 +306,15 @@ def _remote(args: argparse.Namespace) -> int:
 
 
 COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
-    "": _turn,
-    "attach": _attach,
-    "sessions": _sessions,
-    "costs": _costs,
-    "sources": _sources,
-    "email": _remote,
-    "schedules": _remote,
-    "files": _remote,
-    "local": _local,
-    "config": _config,
-    "doctor": _doctor,
+    "": _run_turn,
+    "attach": _run_attach,
+    "sessions": _run_sessions,
+    "costs": _run_costs,
+    "sources": _run_sources,
+    "email": _run_remote,
+    "schedules": _run_remote,
+    "files": _run_remote,
+    "local": _run_local,
+    "config": _run_config,
+    "doctor": _run_doctor,
 }

@@ -41,6 +41,8 @@ def expand_path(path: str) -> Path:
 def default_paths() -> Paths:
     """Return the paths under HANDINGER_TUI_HOME if it is set, else in the platform's own folders.
 
+    Downloads go to `~/Downloads` with HANDINGER_TUI_HOME too, if there is a home folder.
+
     Raises:
         SettingsError: the user has no home folder.
     """

@@ -95,7 +95,7 @@ def _start_opener(argv: Sequence[str]) -> subprocess.Popen[bytes] | None:
     devnull = subprocess.DEVNULL
     try:
         # Output of the opener would appear in the middle of our screen.
-        return subprocess.Popen(  # noqa: S603 - an argument list, no shell, and judged before
+        return subprocess.Popen(  # noqa: S603 - an argument list, no shell, and checked before
             argv,
             env=without_secrets(os.environ),
             stdin=devnull,

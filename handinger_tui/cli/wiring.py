@@ -70,7 +70,7 @@ class Services:
     engine: Engine
     limit_service: LimitService
     base_url: str
-    """As stored with a session: `local` for the local worker."""
+    """The URL stored with sessions; `local` for the local worker."""
     host: str
     warning: str | None = None
     """A message to show once: the history is not durable, or a damaged one was set aside."""
@@ -173,8 +173,7 @@ def _say_once(line: str) -> Callable[[], None]:
 
 
 async def _local_worker(stack: AsyncExitStack, pace: float) -> tuple[str, str]:
-    # 160 ms of imports, needed only without a key.
-    from handinger_tui.local.serving import LocalServer  # noqa: PLC0415
+    from handinger_tui.local.serving import LocalServer  # noqa: PLC0415 - 160 ms, only for the local worker
 
     server = await asyncio.to_thread(LocalServer.start, pace=pace)
     stack.push_async_callback(asyncio.to_thread, server.stop)

@@ -107,20 +107,20 @@ def bar_chart(title: str, bars: Sequence[tuple[str, Decimal]]) -> bytes:
 
     The length of a bar is proportional to the absolute value; the number is written beside it.
     """
-    shown = bars[:MOST_BARS]
+    visible_bars = bars[:MOST_BARS]
     head = _MARGIN + GLYPH_HEIGHT * _SCALE + _MARGIN
-    picture = Picture(WIDTH, head + _ROW * max(1, len(shown)) + _MARGIN, _PALETTE)
+    picture = Picture(WIDTH, head + _ROW * max(1, len(visible_bars)) + _MARGIN, _PALETTE)
     picture.write((_MARGIN, _MARGIN), _plain_label(title, _LONGEST_TITLE), _INK, _SCALE)
-    if not shown:
+    if not visible_bars:
         picture.write((_MARGIN, head), "nothing to draw", _INK, _SCALE)
         return picture.encode()
-    labels = [_plain_label(label, _LONGEST_LABEL) for label, _ in shown]
-    numbers = [_number(value) for _, value in shown]
+    labels = [_plain_label(label, _LONGEST_LABEL) for label, _ in visible_bars]
+    numbers = [_number_label(value) for _, value in visible_bars]
     axis = _MARGIN + max(text_width(label, _SCALE) for label in labels) + 12
     room = WIDTH - _MARGIN - axis - max(text_width(number, _SCALE) for number in numbers) - 12
-    greatest = max(abs(value) for _, value in shown) or Decimal(1)
-    picture.fill((axis - 2, head - 4), (2, _ROW * len(shown)), _LINE)
-    for index, ((_, value), label, number) in enumerate(zip(shown, labels, numbers, strict=True)):
+    greatest = max(abs(value) for _, value in visible_bars) or Decimal(1)
+    picture.fill((axis - 2, head - 4), (2, _ROW * len(visible_bars)), _LINE)
+    for index, ((_, value), label, number) in enumerate(zip(visible_bars, labels, numbers, strict=True)):
         top = head + index * _ROW
         length = int(abs(value) / greatest * room)
         picture.write((_MARGIN, top + 3), label, _INK, _SCALE)
@@ -138,5 +138,5 @@ def _plain_label(text: str, longest: int) -> str:
     return one_line if len(one_line) <= longest else one_line[: longest - 2] + ".."
 
 
-def _number(value: Decimal) -> str:
+def _number_label(value: Decimal) -> str:
     return ids.number_text(round(value, 4)) if abs(value) < Decimal(10) ** 12 else f"{value:.3e}"

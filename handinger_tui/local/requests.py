@@ -79,13 +79,13 @@ async def parse_turn_request(request: Request, limits: Limits) -> ParsedRequest:
     Raises:
         RefusedError: 400 malformed, 413 too large, 415 another type, 422 a wrong or missing member.
     """
-    kind = _content_type(request)
+    kind = _media_type(request)
     if kind not in {_JSON, _FORM}:
         raise RefusedError(415, f"The body must be {_JSON} or {_FORM}.")
-    body = await _bounded_body(request, limits.body_bytes)
+    body = await _read_body(request, limits.body_bytes)
     uploads: tuple[tuple[str, bytes], ...] = ()
     if kind == _JSON:
-        members = _json_object(body)
+        members = _parse_json_object(body)
     else:
         members, uploads = await _parse_form(request, body, limits)
     streamed = members.get("stream")
@@ -102,9 +102,9 @@ async def parse_object(request: Request, limits: Limits) -> Mapping[str, object]
     Raises:
         RefusedError: 400 malformed, 413 too large, 415 another type.
     """
-    if _content_type(request) != _JSON:
+    if _media_type(request) != _JSON:
         raise RefusedError(415, f"The body must be {_JSON}.")
-    return _json_object(await _bounded_body(request, limits.body_bytes))
+    return _parse_json_object(await _read_body(request, limits.body_bytes))
 
 
 def text_member(members: Mapping[str, object], limits: Limits) -> str:
@@ -170,11 +170,11 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
-def _content_type(request: Request) -> str:
+def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def _bounded_body(request: Request, limit: int) -> bytes:
+async def _read_body(request: Request, limit: int) -> bytes:
     """Return the body. A body that is too large is read and discarded, up to `MAX_DRAINED_BYTES`.
 
     An immediate response would close the connection while the client is still sending, and the
@@ -195,7 +195,7 @@ async def _bounded_body(request: Request, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def _json_object(body: bytes) -> Mapping[str, object]:
+def _parse_json_object(body: bytes) -> Mapping[str, object]:
     try:
         value = json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:

@@ -74,32 +74,32 @@ def parse(expression: str) -> Cron:
     if len(fields) != _FIELDS:
         raise CronError(f"a cron expression has five fields, this one has {len(fields)}")
     minute, hour, day, month, weekday = fields
-    weekdays = _values(weekday, (0, _SUNDAY_TOO), _DAYS)
+    weekdays = _parse_field(weekday, (0, _SUNDAY_TOO), _DAYS)
     return Cron(
-        minutes=_values(minute, (0, 59), {}),
-        hours=_values(hour, (0, 23), {}),
-        days=_values(day, (1, 31), {}),
-        months=_values(month, (1, 12), _MONTHS),
+        minutes=_parse_field(minute, (0, 59), {}),
+        hours=_parse_field(hour, (0, 23), {}),
+        days=_parse_field(day, (1, 31), {}),
+        months=_parse_field(month, (1, 12), _MONTHS),
         weekdays=frozenset(value % _SUNDAY_TOO for value in weekdays),
         either_day=not day.startswith("*") and not weekday.startswith("*"),
     )
 
 
-def _values(field: str, bounds: tuple[int, int], names: dict[str, int]) -> frozenset[int]:
+def _parse_field(field: str, bounds: tuple[int, int], names: dict[str, int]) -> frozenset[int]:
     values: set[int] = set()
     for item in field.split(","):
-        values.update(_range_of(item, bounds, names))
+        values.update(_parse_range(item, bounds, names))
     return frozenset(values)
 
 
-def _range_of(item: str, bounds: tuple[int, int], names: dict[str, int]) -> range:
+def _parse_range(item: str, bounds: tuple[int, int], names: dict[str, int]) -> range:
     span, slash, step_text = item.partition("/")
     low, high = bounds
     if span != "*":
         first, dash, last = span.partition("-")
-        low = _number(first, bounds, names)
+        low = _parse_value(first, bounds, names)
         if dash:
-            high = _number(last, bounds, names)
+            high = _parse_value(last, bounds, names)
         elif slash:
             raise CronError(f"'{item}' needs a range or * before the step")
         else:
@@ -119,7 +119,7 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER
 
 
-def _number(text: str, bounds: tuple[int, int], names: dict[str, int]) -> int:
+def _parse_value(text: str, bounds: tuple[int, int], names: dict[str, int]) -> int:
     value = names.get(text.lower())
     if value is not None:
         return value
@@ -194,12 +194,12 @@ def _make_scheduled(when: Mapping[str, object], now: datetime) -> _ScheduleParts
 
 
 def _make_delayed(when: Mapping[str, object], now: datetime) -> _ScheduleParts:
-    seconds = _seconds(when, "delayInSeconds")
+    seconds = _parse_seconds(when, "delayInSeconds")
     return now + timedelta(seconds=seconds), None, {"delayInSeconds": seconds}
 
 
 def _make_interval(when: Mapping[str, object], now: datetime) -> _ScheduleParts:
-    seconds = _seconds(when, "intervalSeconds")
+    seconds = _parse_seconds(when, "intervalSeconds")
     step = timedelta(seconds=seconds)
     return now + step, lambda moment: moment + step, {"intervalSeconds": seconds}
 
@@ -215,7 +215,7 @@ def _make_cron(when: Mapping[str, object], now: datetime) -> _ScheduleParts:
         raise RefusedError(422, f"when.cron is not understood: {error}.") from error
 
 
-def _seconds(when: Mapping[str, object], name: str) -> int:
+def _parse_seconds(when: Mapping[str, object], name: str) -> int:
     value = when.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LONGEST_SECONDS:
         raise RefusedError(422, f"when.{name} must be a whole number from 1 to {LONGEST_SECONDS}.")

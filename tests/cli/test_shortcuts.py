@@ -20,7 +20,7 @@ def test_options_that_are_not_parsed_show_the_screen_and_say_what_the_parser_fin
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shown: list[object] = []
-    monkeypatch.setattr(main, "_app", shown.append)
+    monkeypatch.setattr(main, "_run_app", shown.append)
     for mixture in mixtures():
         told = args.parse([*mixture, *mixture])
         main.COMMANDS[told.command](told)

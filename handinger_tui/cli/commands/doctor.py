@@ -35,41 +35,41 @@ class Check:
 
     name: str
     state: str
-    found: str
+    finding: str
     hint: str = ""
 
 
 def run(args: argparse.Namespace) -> int:
     """Run and print every check; return `Exit.USAGE` if one found a fault."""
-    checks = [_program(), _terminal(), _color()]
+    checks = [_check_program(), _check_terminal(), _check_color()]
     paths = default_paths()
     settings = None
     try:
         settings = settings_for(args)
     except HandingerError as problem:
         checks.append(Check("settings", "fault", problem.summary, problem.hint))
-    checks.append(_configuration(paths, settings))
+    checks.append(_check_configuration(paths, settings))
     if settings is not None:
-        checks += asyncio.run(_service(settings))
-    checks.append(asyncio.run(_history(paths)))
-    _print(args, checks)
+        checks += asyncio.run(_check_service(settings))
+    checks.append(asyncio.run(_check_history(paths)))
+    _print_checks(args, checks)
     return Exit.USAGE if any(check.state == "fault" for check in checks) else Exit.OK
 
 
-def _print(args: argparse.Namespace, checks: list[Check]) -> None:
+def _print_checks(args: argparse.Namespace, checks: list[Check]) -> None:
     if args.json:
         rows: list[Json] = [
-            {"name": c.name, "state": c.state, "found": c.found, "hint": c.hint or None} for c in checks
+            {"name": c.name, "state": c.state, "found": c.finding, "hint": c.hint or None} for c in checks
         ]
         put(dump({"checks": rows}))
         return
     for check in checks:
-        put(f"{MARKS[check.state]} {check.name:14} {check.found}")
+        put(f"{MARKS[check.state]} {check.name:14} {check.finding}")
         if check.hint:
             put(f"  {'':14} → {check.hint}")
 
 
-def _program() -> Check:
+def _check_program() -> Check:
     parts = []
     for package in ("textual", "httpx", "httpx-sse", "pydantic"):
         try:
@@ -80,7 +80,7 @@ def _program() -> Check:
     return Check("program", "ok", f"handinger-tui {__version__}, Python {python}, {', '.join(parts)}")
 
 
-def _terminal() -> Check:
+def _check_terminal() -> Check:
     size = shutil.get_terminal_size()
     term = os.environ.get("TERM", "")
     text = f"{size.columns}x{size.lines}, TERM={term or 'not set'}" + (
@@ -93,14 +93,14 @@ def _terminal() -> Check:
     return Check("terminal", "ok", text)
 
 
-def _color() -> Check:
+def _check_color() -> Check:
     if os.environ.get("NO_COLOR"):
         return Check("colour", "note", "off (NO_COLOR is set)")
     depth = os.environ.get("COLORTERM", "")
     return Check("colour", "ok", depth or "as TERM says")
 
 
-async def _service(settings: Settings) -> list[Check]:
+async def _check_service(settings: Settings) -> list[Check]:
     """Check key and service by one GET of a worker that does not exist: it is free, and 404 means success."""
     if settings.local:
         hint = "Set HANDINGER_API_KEY to talk to your workers."
@@ -128,14 +128,14 @@ def _service_fault(base: str, problem: HandingerError) -> Check:
     return Check("service", "fault", f"{base}: {problem.summary}", "Check the base URL, network and proxy.")
 
 
-def _configuration(paths: Paths, settings: Settings | None) -> Check:
+def _check_configuration(paths: Paths, settings: Settings | None) -> Check:
     if settings is not None and (warning := key_warning(settings)) is not None:
         text, _, hint = warning.partition(" Fix that: ")
         return Check("configuration", "fault", text, hint)
     return Check("configuration", "ok" if paths.config.exists() else "note", str(paths.config))
 
 
-async def _history(paths: Paths) -> Check:
+async def _check_history(paths: Paths) -> Check:
     ledger = Ledger(paths.database, access=FileAccess.WRITE)
     try:
         await ledger.start()

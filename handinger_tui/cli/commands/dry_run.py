@@ -39,7 +39,7 @@ async def _run(
     try:
         if warning:
             say(warning)
-        session = await _session(ledger, args, settings)
+        session = await _target_session(ledger, args, settings)
         typical_cost = await ledger.usual(session.worker_id, settings.budget, simulated=settings.local)
         gauges = await limit_service_of(settings, ledger).gauges(session)
         refusal = ledger.no_history
@@ -48,17 +48,17 @@ async def _run(
     # A local worker ends with its program, so the next message starts a new worker.
     worker_id = None if settings.local else session.worker_id
     order = TurnRequest("dry-run", prompt, 0, worker_id, settings.budget, files)
-    request = _request(settings, order)
+    request = _request_object(settings, order)
     if args.output_format in ("json", "stream-json"):
         put(dump(clean_json(_result_object(request, typical_cost, gauges, refusal))))
     else:
-        put(_text(request, typical_cost, gauges, refusal))
+        put(_result_text(request, typical_cost, gauges, refusal))
     if refusal is not None:
         return Exit.LOCAL_IO
     return Exit.PAYMENT if blocking(gauges) else Exit.OK
 
 
-async def _session(ledger: Ledger, args: argparse.Namespace, settings: Settings) -> Session:
+async def _target_session(ledger: Ledger, args: argparse.Namespace, settings: Settings) -> Session:
     """Return the session that the message would go to, from the history; the service is not read."""
     from handinger_tui.cli.headless import chosen_id  # noqa: PLC0415 - httpx, 60 ms
 
@@ -79,10 +79,12 @@ async def _session(ledger: Ledger, args: argparse.Namespace, settings: Settings)
     return session or Session("", 0, args.worker, base_url=settings.base_url)
 
 
-def _request(settings: Settings, order: TurnRequest) -> JsonObject:
+def _request_object(settings: Settings, order: TurnRequest) -> JsonObject:
     """Return route and body as the client would send them, without the key itself."""
     address = "http://127.0.0.1" if settings.local else settings.base_url
-    url, start = client_of(settings, address, settings.key.reveal() or "local-worker").turn_request(order)
+    url, turn_request = client_of(settings, address, settings.key.reveal() or "local-worker").turn_request(
+        order
+    )
     files: list[Json] = [
         {"name": file.name, "size": file.size, "media_type": file.media_type} for file in order.attachments
     ]
@@ -92,7 +94,7 @@ def _request(settings: Settings, order: TurnRequest) -> JsonObject:
         "service": "local worker" if settings.local else settings.base_url,
         "key": "none needed" if settings.local else f"sent, ends in {settings.key.tail() or '…'}",
         "content_type": "multipart/form-data" if files else "application/json",
-        "body": as_object(parse(start.body().decode())),
+        "body": as_object(parse(turn_request.body().decode())),
         "files": files,
     }
 
@@ -100,11 +102,11 @@ def _request(settings: Settings, order: TurnRequest) -> JsonObject:
 def _result_object(
     request: JsonObject, typical_cost: TypicalCost, gauges: tuple[Gauge, ...], refusal: NoHistory | None
 ) -> JsonObject:
-    limits: list[Json] = [_limit(gauge) for gauge in gauges]
+    limits: list[Json] = [_limit_object(gauge) for gauge in gauges]
     ranges: JsonObject = {
         "budget": typical_cost.budget,
-        "usd": _range(typical_cost.usd),
-        "credits": _range(typical_cost.credits),
+        "usd": _range_object(typical_cost.usd),
+        "credits": _range_object(typical_cost.credits),
         "of_other_workers": typical_cost.everywhere,
     }
     reached = blocking(gauges)
@@ -112,29 +114,31 @@ def _result_object(
     return {"schema": SCHEMA, "request": request, "usual": ranges, "limits": limits, **outcome}
 
 
-def _limit(gauge: Gauge) -> JsonObject:
+def _limit_object(gauge: Gauge) -> JsonObject:
     limit: Limit = gauge.limit
     return {
         "scope": str(limit.scope),
         "unit": str(limit.unit),
         "amount": decimal_text(limit.amount),
-        "spent": _decimal(gauge.spent.value),
+        "spent": _decimal_or_none(gauge.spent.value),
         "missing_turns": gauge.spent.missing_turns,
         "state": gauge.state.name.lower(),
         "origin": str(limit.origin),
     }
 
 
-def _range(spread: Spread) -> JsonObject:
-    amounts = {name: _decimal(getattr(spread, name)) for name in ("low", "median", "high", "p90", "most")}
+def _range_object(spread: Spread) -> JsonObject:
+    amounts = {
+        name: _decimal_or_none(getattr(spread, name)) for name in ("low", "median", "high", "p90", "most")
+    }
     return {"turns": spread.known, "not_reported": spread.unknown, **amounts}
 
 
-def _decimal(value: Decimal | None) -> str | None:
+def _decimal_or_none(value: Decimal | None) -> str | None:
     return None if value is None else decimal_text(value)
 
 
-def _text(
+def _result_text(
     request: JsonObject, typical_cost: TypicalCost, gauges: tuple[Gauge, ...], refusal: NoHistory | None
 ) -> str:
     body = as_object(request["body"])

@@ -57,8 +57,8 @@ async def run(args: argparse.Namespace, services: Services) -> int:
     folder = expand_path(args.dir)
     files = await _read_files(services.client, args.worker)
     if args.action == "list":
-        return _list(args, files)
-    return await _get(args, services, files, folder)
+        return _run_list(args, files)
+    return await _run_get(args, services, files, folder)
 
 
 async def _read_files(client: WorkerClient, worker_id: str) -> tuple[WorkerFile, ...]:
@@ -66,7 +66,7 @@ async def _read_files(client: WorkerClient, worker_id: str) -> tuple[WorkerFile,
 
 
 # -- list ----------------------------------------------------------------------------------
-def _list(args: argparse.Namespace, files: Sequence[WorkerFile]) -> int:
+def _run_list(args: argparse.Namespace, files: Sequence[WorkerFile]) -> int:
     sizes = [file.size for file in files if file.size is not None]
     total = sum(sizes) if len(sizes) == len(files) else None
     rows: list[Json] = [
@@ -80,13 +80,13 @@ def _list(args: argparse.Namespace, files: Sequence[WorkerFile]) -> int:
         for number, file in enumerate(files, 1)
     ]
     value: JsonObject = {"worker_id": args.worker, "count": len(files), "size": total, "files": rows}
-    put_result(args, value, "\n".join(_table(files)) or "No files.")
+    put_result(args, value, "\n".join(_table_lines(files)) or "No files.")
     if files and not args.json:
         say(f"{plural(len(files), 'file')} · {size(total)}")
     return Exit.OK
 
 
-def _table(files: Sequence[WorkerFile]) -> list[str]:
+def _table_lines(files: Sequence[WorkerFile]) -> list[str]:
     cells = [
         (
             str(number),
@@ -108,7 +108,7 @@ def _display_name(file: Named) -> str:
 
 
 # -- get -----------------------------------------------------------------------------------
-async def _get(
+async def _run_get(
     args: argparse.Namespace, services: Services, files: tuple[WorkerFile, ...], folder: Path
 ) -> int:
     selected = _selected_files(args, files)
@@ -194,20 +194,20 @@ def refresher(client: WorkerClient, worker_id: str, file: Named) -> Callable[[],
     """
 
     async def current_url() -> str | None:
-        return same_file(file, await _read_files(client, worker_id))
+        return find_current_url(file, await _read_files(client, worker_id))
 
     return current_url
 
 
-def same_file(file: Named, files: Sequence[Named]) -> str | None:
+def find_current_url(file: Named, files: Sequence[Named]) -> str | None:
     """Return the current address of `file`, matched by name and path, then by path, then by name.
 
     None if no file matches, or several with different addresses do.
     """
-    path = _path(file.url)
+    path = _url_path(file.url)
     rules: list[Callable[[Named], bool]] = [
-        lambda candidate: candidate.filename == file.filename and _path(candidate.url) == path,
-        lambda candidate: _path(candidate.url) == path,
+        lambda candidate: candidate.filename == file.filename and _url_path(candidate.url) == path,
+        lambda candidate: _url_path(candidate.url) == path,
         lambda candidate: file.filename is not None and candidate.filename == file.filename,
     ]
     for rule in rules:
@@ -217,7 +217,7 @@ def same_file(file: Named, files: Sequence[Named]) -> str | None:
     return None
 
 
-def _path(url: str) -> str:
+def _url_path(url: str) -> str:
     try:
         return urlsplit(url).path
     except ValueError:

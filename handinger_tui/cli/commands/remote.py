@@ -28,19 +28,19 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 async def _run(args: argparse.Namespace, settings: Settings) -> int:
     async with open_services(settings, default_paths(), watch_money=False) as services:
-        return await {"email": _email, "schedules": _schedules, "files": files.run}[args.command](
+        return await {"email": _run_email, "schedules": _run_schedules, "files": files.run}[args.command](
             args, services
         )
 
 
-async def _email(args: argparse.Namespace, services: Services) -> int:
+async def _run_email(args: argparse.Namespace, services: Services) -> int:
     address = clean_line(await services.client.email(args.worker))
     put_result(args, {"worker_id": args.worker, "email": address}, address)
     return Exit.OK
 
 
 # -- schedules ---------------------------------------------------------------------------
-async def _schedules(args: argparse.Namespace, services: Services) -> int:
+async def _run_schedules(args: argparse.Namespace, services: Services) -> int:
     if args.action == "list":
         schedule_list = await services.client.schedules(args.worker)
         rows: list[Json] = [_schedule_object(schedule) for schedule in schedule_list.schedules]
@@ -59,13 +59,13 @@ async def _schedules(args: argparse.Namespace, services: Services) -> int:
         }
         put_result(args, {"cancelled": cancelled}, texts[cancelled])
     else:
-        new_schedule = NewSchedule(input=args.schedule or "", when=_when(args), budget=args.budget)
+        new_schedule = NewSchedule(input=args.schedule or "", when=_parse_when(args), budget=args.budget)
         schedule = await services.client.add_schedule(args.worker, new_schedule, RandomIds().new("sch"))
         put_result(args, _schedule_object(schedule), _schedule_row(schedule))
     return Exit.OK
 
 
-def _when(args: argparse.Namespace) -> At | After | Cron | Every:
+def _parse_when(args: argparse.Namespace) -> At | After | Cron | Every:
     if not args.schedule:
         raise SettingsError("What should the worker do?", "Give the instruction after the worker's id.")
     try:

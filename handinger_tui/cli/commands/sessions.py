@@ -94,10 +94,10 @@ def _list_text(summaries: list[SessionSummary]) -> str:
     if not summaries:
         return "No sessions yet. Start one: handinger-tui"
     now = time.time_ns() // 1_000_000
-    return "\n".join(_row(summary, now) for summary in summaries)
+    return "\n".join(_summary_text(summary, now) for summary in summaries)
 
 
-def _row(summary: SessionSummary, now: int) -> str:
+def _summary_text(summary: SessionSummary, now: int) -> str:
     cost = total_text(Total(summary.cost_usd, summary.unpriced))
     money = [cost if summary.cost_usd is not None else f"cost {cost}"]
     if summary.credits is not None:

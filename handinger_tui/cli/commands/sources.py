@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
         SettingsError: no session, or more than one, matches the id.
         LedgerError
     """
-    session = asyncio.run(_session(args.id))
+    session = asyncio.run(_load_session(args.id))
     sources = sources_of(session)
     if args.format is not None:
         exporter = next(candidate for candidate in SOURCE_EXPORTERS if candidate.name == args.format)
@@ -38,12 +38,14 @@ def run(args: argparse.Namespace) -> int:
         return Exit.OK
     citations = mentions(session, sources)
     put(
-        dump(sources_object(session, sources, citations)) if args.json else _text(session, sources, citations)
+        dump(sources_object(session, sources, citations))
+        if args.json
+        else _sources_text(session, sources, citations)
     )
     return Exit.OK
 
 
-async def _session(prefix: str) -> Session:
+async def _load_session(prefix: str) -> Session:
     ledger = Ledger(default_paths().database, access=FileAccess.READ)
     await ledger.start()
     try:
@@ -71,7 +73,9 @@ def sources_object(session: Session, sources: tuple[Source, ...], citations: Men
     return {
         "session_id": session.session_id,
         "worker_id": session.worker_id,
-        "sources": [_object(source, turns, len(citations.get(source.number, ()))) for source in sources],
+        "sources": [
+            _source_object(source, turns, len(citations.get(source.number, ()))) for source in sources
+        ],
         "unmentioned": unmentioned(sources, citations),
     }
 
@@ -80,7 +84,7 @@ def _turn_numbers(session: Session) -> dict[str, int]:
     return {turn.turn_id: at for at, turn in enumerate(session.turns, 1)}
 
 
-def _object(source: Source, turns: dict[str, int], mention_count: int) -> Json:
+def _source_object(source: Source, turns: dict[str, int], mention_count: int) -> Json:
     part = source.part
     return clean_json(
         {
@@ -99,7 +103,7 @@ def _object(source: Source, turns: dict[str, int], mention_count: int) -> Json:
     )
 
 
-def _text(session: Session, sources: tuple[Source, ...], citations: Mentions) -> str:
+def _sources_text(session: Session, sources: tuple[Source, ...], citations: Mentions) -> str:
     if not sources:
         return "No sources: the worker named none in this session."
     width = len(str(sources[-1].number))

@@ -134,17 +134,19 @@ def bars_for(stats: TableStats) -> tuple[str, list[tuple[str, Decimal]]]:
             ]
     for index, column in enumerate(stats.columns):
         if column.is_number and column.minimum != column.maximum:
-            return f"distribution of {column.name}", _bins(column, stats.table.column(index))
+            return f"distribution of {column.name}", _histogram_bars(column, stats.table.column(index))
     return "missing cells by column", [(column.name, Decimal(column.missing)) for column in stats.columns]
 
 
-def _bins(column: ColumnStats, cells: list[str]) -> list[tuple[str, Decimal]]:
+def _histogram_bars(column: ColumnStats, cells: list[str]) -> list[tuple[str, Decimal]]:
     low, high = column.minimum or Decimal(0), column.maximum or Decimal(0)
     width = (high - low) / _BINS
     counts = [0] * _BINS
     for value in (Decimal(text) for text in cells if text.lower() not in delimited.MISSING):
         counts[min(_BINS - 1, int((value - low) / width))] += 1
-    return [(f"from {_short(low + width * index)}", Decimal(count)) for index, count in enumerate(counts)]
+    return [
+        (f"from {_short_number(low + width * index)}", Decimal(count)) for index, count in enumerate(counts)
+    ]
 
 
 def _report(name: str, stats: TableStats, *, cut: bool) -> str:
@@ -154,7 +156,7 @@ def _report(name: str, stats: TableStats, *, cut: bool) -> str:
             column.kind,
             column.count,
             column.missing,
-            *(_short(value) for value in (column.minimum, column.maximum, column.mean, column.median)),
+            *(_short_number(value) for value in (column.minimum, column.maximum, column.mean, column.median)),
         )
         for column in stats.columns
     ]
@@ -180,7 +182,7 @@ def _report(name: str, stats: TableStats, *, cut: bool) -> str:
     )
 
 
-def _short(value: Decimal | None) -> str:
+def _short_number(value: Decimal | None) -> str:
     """Format a number with at most four decimals; None gives an empty text."""
     return "" if value is None else ids.number_text(round(value, _DIGITS))
 

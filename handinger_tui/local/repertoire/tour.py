@@ -9,7 +9,7 @@ from handinger_tui.local.words import cell, fence, first_word, table
 GREETINGS = frozenset({"hello", "hi", "hey", "help", "tour", "start", "hallo", "hola"})
 
 
-def _opening(context: TurnContext) -> str:
+def _opening_text(context: TurnContext) -> str:
     introduction = (
         "You asked for the tour."
         if first_word(context.text) in GREETINGS
@@ -24,7 +24,7 @@ def _opening(context: TurnContext) -> str:
     )
 
 
-def _abilities(context: TurnContext) -> str:
+def _abilities_text(context: TurnContext) -> str:
     rows = [(rule.name, rule.when, f"{rule.does}.") for rule in context.setting.rules]
     examples = "\n".join(rule.example for rule in context.setting.rules)
     return (
@@ -35,7 +35,7 @@ def _abilities(context: TurnContext) -> str:
     )
 
 
-def _program(context: TurnContext) -> str:
+def _program_text(context: TurnContext) -> str:
     home = context.setting.home
     place = f"under `{home}`" if home is not None else "in its data folder (`handinger-tui doctor` names it)"
     return (
@@ -50,7 +50,7 @@ def _program(context: TurnContext) -> str:
     )
 
 
-def _money() -> str:
+def _money_text() -> str:
     price_rows = [(what, ids.number_text(usd)) for what, usd in prices.PRICE_ROWS]
     levels = [(level, "no bound" if calls is None else calls) for level, calls in prices.TOOL_CALLS.items()]
     return (
@@ -65,10 +65,10 @@ def _money() -> str:
 
 
 async def _perform(context: TurnContext) -> None:
-    await context.say(_opening(context))
+    await context.say(_opening_text(context))
     await context.use("list_rules", {}, lambda: _rule_names(context))
-    await context.say(_abilities(context))
-    await context.say(_program(context) + "\n\n" + _money())
+    await context.say(_abilities_text(context))
+    await context.say(_program_text(context) + "\n\n" + _money_text())
 
 
 async def _rule_names(context: TurnContext) -> list[str]:

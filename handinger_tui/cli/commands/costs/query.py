@@ -154,7 +154,7 @@ def run(args: argparse.Namespace) -> int:
         elif args.csv:
             _put_csv(cost_rows, query, result)
         else:
-            from handinger_tui.cli.commands.costs.text import put_text  # noqa: PLC0415 - forecast and reckoning, 20 ms
+            from handinger_tui.cli.commands.costs.text import put_text  # noqa: PLC0415 - forecast and reconciliation, 20 ms
 
             put_text(cost_rows, query, result)
     return Exit.OK

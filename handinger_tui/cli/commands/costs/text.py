@@ -103,7 +103,7 @@ PAGE: Final = 500
 """Number of turns per table page; each page has its own column widths."""
 
 
-def put_turns(cost_rows: CostRows, query: CostsQuery, whole: Bucket, width: int) -> None:
+def put_turns(cost_rows: CostRows, query: CostsQuery, overall: Bucket, width: int) -> None:
     """Print a table of turns and their total. "+" marks a turn whose final figures are not known."""
     titles = cost_rows.titles()
     rows = (dict(zip(COLUMNS, row, strict=True)) for row in cost_rows.rows(query.filter))
@@ -128,14 +128,14 @@ def put_turns(cost_rows: CostRows, query: CostsQuery, whole: Bucket, width: int)
             width,
         )
         put("\n".join(line.rstrip() for line in lines_of(shown_columns)))
-    for line in textwrap.wrap(f"total: {' · '.join(_total_texts(whole))}", width, break_on_hyphens=False):
+    for line in textwrap.wrap(f"total: {' · '.join(_total_texts(overall))}", width, break_on_hyphens=False):
         put(line)
 
 
-def _total_texts(whole: Bucket) -> list[str]:
-    cost, credited = whole.total("usd"), whole.total("credits")
+def _total_texts(overall: Bucket) -> list[str]:
+    cost, credited = overall.total("usd"), overall.total("credits")
     usd = amount_text(cost, usd_text)
-    pieces = [plural(whole.turns, "turn"), usd if cost.value is not None else f"cost {usd}"]
+    pieces = [plural(overall.turns, "turn"), usd if cost.value is not None else f"cost {usd}"]
     return [*pieces, amount_text(credited, credits_words)] if credited.value is not None else pieces
 
 
@@ -224,7 +224,7 @@ def _no_costs_text(query: CostsQuery) -> str:
 
 
 # -- the table ---------------------------------------------------------------------------
-def table(groups: Sequence[Bucket], whole: Bucket, by: GroupBy, width: int) -> str:
+def table(groups: Sequence[Bucket], overall: Bucket, by: GroupBy, width: int) -> str:
     """Return one line per group and one for the total.
 
     The bars are beside the lines; when the width does not suffice, they are a block below.
@@ -234,33 +234,37 @@ def table(groups: Sequence[Bucket], whole: Bucket, by: GroupBy, width: int) -> s
     longest = max(12, width // 2)
     keys = [clip(middle_cut(key_of(bucket), longest), longest) for bucket in groups]
     for names in (titled, keys):
-        lines = lines_of(_columns(names, groups, whole, by))
+        lines = lines_of(_columns(names, groups, overall, by))
         room = width - cells_of(lines[0]) - len(GAP)
         if room >= _LEAST_BAR:
-            drawn = ["", *(bar(bucket, most, room) for bucket in groups), ""]
-            return "\n".join(f"{line}{GAP}{mark}".rstrip() for line, mark in zip(lines, drawn, strict=True))
-    lines = lines_of(fit_columns(_columns(keys, groups, whole, by), width))
+            bars = ["", *(bar(bucket, most, room) for bucket in groups), ""]
+            return "\n".join(
+                f"{line}{GAP}{bar_text}".rstrip() for line, bar_text in zip(lines, bars, strict=True)
+            )
+    lines = lines_of(fit_columns(_columns(keys, groups, overall, by), width))
     names = [clip(clean_line(bucket.title), longest) or key for bucket, key in zip(groups, keys, strict=True)]
-    beside = max(map(cells_of, names))
-    room = width - beside - len(GAP)
-    drawn = [f"{pad(name, beside)}{GAP}{bar(b, most, room)}" for name, b in zip(names, groups, strict=True)]
-    return "\n".join([*lines, "", *(line.rstrip() for line in drawn)])
+    name_width = max(map(cells_of, names))
+    room = width - name_width - len(GAP)
+    bars = [
+        f"{pad(name, name_width)}{GAP}{bar(b, most, room)}" for name, b in zip(names, groups, strict=True)
+    ]
+    return "\n".join([*lines, "", *(line.rstrip() for line in bars)])
 
 
-def _columns(names: Sequence[str], groups: Sequence[Bucket], whole: Bucket, by: GroupBy) -> list[Column]:
-    every = [*groups, whole]
+def _columns(names: Sequence[str], groups: Sequence[Bucket], overall: Bucket, by: GroupBy) -> list[Column]:
+    buckets = [*groups, overall]
     return [
         Column(str(by), [*names, "total"], left=True),
-        Column("turns", [number(bucket.turns) for bucket in every]),
-        Column("cost", _amounts(every, "usd", usd_text)),
-        Column("credits", _amounts(every, "credits", credits_text), spare=2),
-        Column("tokens", _amounts(every, "tokens", _count), spare=3),
-        Column("incomplete", [incomplete_text(bucket) for bucket in every], spare=1),
+        Column("turns", [number(bucket.turns) for bucket in buckets]),
+        Column("cost", _amounts(buckets, "usd", usd_text)),
+        Column("credits", _amounts(buckets, "credits", credits_text), spare=2),
+        Column("tokens", _amounts(buckets, "tokens", _count), spare=3),
+        Column("incomplete", [incomplete_text(bucket) for bucket in buckets], spare=1),
     ]
 
 
-def _amounts(every: Sequence[Bucket], member: str, write: Callable[[Decimal | None], str]) -> list[str]:
-    return align_amounts([amount_text(bucket.total(member), write) for bucket in every])
+def _amounts(buckets: Sequence[Bucket], member: str, write: Callable[[Decimal | None], str]) -> list[str]:
+    return align_amounts([amount_text(bucket.total(member), write) for bucket in buckets])
 
 
 def key_of(bucket: Bucket) -> str:
@@ -288,31 +292,31 @@ def incomplete_text(bucket: Bucket) -> str:
 def bar(bucket: Bucket, most: Decimal, room: int) -> str:
     """Return a bar of at most `room` cells; "▒" stands for turns of unknown cost."""
     gap = "▒" if bucket.usd.gaps else ""
-    known = bucket.usd.known
-    if not known or most <= 0 or known < 0:
+    usd = bucket.usd.known
+    if not usd or most <= 0 or usd < 0:
         return gap
-    eighths = max(1, int(EXACT.divide(EXACT.multiply(known, Decimal(8 * (room - 1))), most)))
+    eighths = max(1, int(EXACT.divide(EXACT.multiply(usd, Decimal(8 * (room - 1))), most)))
     full, rest = divmod(eighths, 8)
     return "█" * full + (_EIGHTHS[rest] if rest else "") + gap
 
 
 # -- below the table ----------------------------------------------------------------------------
-def gaps_line(whole: Bucket) -> str:
+def gaps_line(overall: Bucket) -> str:
     """Return the explanation of "+n"; "" when no figure has it."""
-    gaps = max(whole.usd.gaps, whole.credits.gaps, whole.tokens.gaps)
+    gaps = max(overall.usd.gaps, overall.credits.gaps, overall.tokens.gaps)
     if not gaps:
         return ""
-    turns = plural(whole.usd.gaps, "turn")
+    turns = plural(overall.usd.gaps, "turn")
     return (
         f"+n: n turns not fully reported, whose amount comes on top. Cost of {turns} missing."
-        if whole.usd.gaps
+        if overall.usd.gaps
         else "+n: n turns not fully reported, whose amount comes on top."
     )
 
 
-def share_lines(whole: Bucket, width: int) -> str:
+def share_lines(overall: Bucket, width: int) -> str:
     """Return the shares of the four categories, each with percentage, amount and bar."""
-    categories = shares(whole)
+    categories = shares(overall)
     if not any(share.usd is not None for share in categories):
         return "Share by category: not reported."
     amounts = align_amounts([amount_text(Total(share.usd, share.gaps), usd_text) for share in categories])
@@ -320,11 +324,13 @@ def share_lines(whole: Bucket, width: int) -> str:
         (share.name, percent_text(share.part), amount)
         for share, amount in zip(categories, amounts, strict=True)
     ]
-    beside = [max(len(row[at]) for row in texts) for at in range(3)]
-    room = max(4, min(40, width - sum(beside) - 8))
+    widths = [max(len(row[at]) for row in texts) for at in range(3)]
+    room = max(4, min(40, width - sum(widths) - 8))
     lines = []
     for share, (name, percent, usd) in zip(categories, texts, strict=True):
         length = round((share.part or Decimal(0)) * room)
-        mark = ("░" if share.name == "not split" else "█") * max(length, 1 if share.part else 0)
-        lines.append(f"  {name:<{beside[0]}}  {percent:>{beside[1]}}  {usd:>{beside[2]}}  {mark}".rstrip())
+        bar_text = ("░" if share.name == "not split" else "█") * max(length, 1 if share.part else 0)
+        lines.append(
+            f"  {name:<{widths[0]}}  {percent:>{widths[1]}}  {usd:>{widths[2]}}  {bar_text}".rstrip()
+        )
     return "\n".join(["Share by category:", *lines])
