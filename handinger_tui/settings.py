@@ -1,8 +1,8 @@
-"""Settings: from flags, environment and configuration file to one frozen value.
+"""Settings: merges flags, environment and configuration file into one frozen value.
 
-`load` is a function of its inputs; nothing is read at import. Order: flag,
-environment, profile of the file, top of the file, default. The key is a
-`Secret`: it never shows in repr, str, errors or logs.
+`load` depends only on its arguments; nothing is read at import. The order of precedence is: flag,
+environment, profile in the file, top level of the file, default. The key is a
+`Secret`: it never appears in repr, str, errors or logs.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from handinger_tui.core.secret import Secret
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
 GENERATIONS: Final = ("workers", "tasks")
 PICTURES: Final = ("auto", "kitty", "blocks")
-"""Ask the terminal whether it shows real pictures; take it for able (kitty's protocol); characters only."""
+"""auto: ask the terminal; kitty: assume support of the kitty graphics protocol; blocks: characters only."""
 DEFAULT_BASE: Final = {"workers": "https://v3.handinger.com", "tasks": "https://handinger.com"}
 LOCAL_BASE: Final = "local"
-"""Stands for the local worker wherever a base URL is stored: its port changes at every start."""
+"""The stored base URL of the local worker, since its port changes at every start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Waits in seconds, sizes in bytes; each has an environment twin HANDINGER_<NAME>."""
+    """Timeouts in seconds, sizes in bytes; each has an environment variable HANDINGER_<NAME>."""
 
     connect_timeout: float = 10.0
     first_byte_timeout: float = 60.0
@@ -40,18 +40,18 @@ class Limits:
     recovery_window: float = 120.0
     max_wait: float | None = None
     history_wait: float = 60.0
-    """For another process that holds the history; the app waits for 5 s at most."""
+    """Wait for another process that has locked the history; the app waits 5 s at most."""
     max_event_bytes: int = 8 << 20
     max_turn_bytes: int = 64 << 20
     max_json_bytes: int = 32 << 20
     max_file_bytes: int = 2 << 30
     max_input_bytes: int = 8 << 20
-    """Of standard input, which becomes part of a prompt."""
+    """Maximum of standard input, which becomes part of a prompt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything the program was told. `local`: serve and use the local worker."""
+    """All settings of a run. `local`: serve and use the local worker."""
 
     base_url: str
     key: Secret
@@ -66,16 +66,16 @@ class Settings:
     keys: tuple[tuple[str, str], ...] = ()
     limits: Limits = field(default_factory=Limits)
     spending: tuple[Limit, ...] = ()
-    """Limits of what may be spent, configured or given as flags."""
+    """Spending limits, from the configuration or from flags."""
     key_in_file: bool = False
-    """The configuration file holds an API key, whether it is the one in use or not."""
+    """Whether the configuration file has an API key, even if another one is used."""
     local_pace: float = 1.0
-    """Factor of all pauses of the local worker; 0 is as fast as possible."""
+    """Factor of all pauses of the local worker; 0 means no pauses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flags:
-    """What the command line said; None where it said nothing."""
+    """The settings given on the command line; None if not given."""
 
     base_url: str | None = None
     generation: str | None = None
@@ -84,10 +84,10 @@ class Flags:
     local: bool = False
     max_wait: float | None = None
     max_cost: Decimal | None = None
-    """USD; counts for the session, together with what it took before."""
+    """USD; applies to the session, including its earlier costs."""
     max_credits: Decimal | None = None
     ceiling: Scope = Scope.SESSION
-    """What those two count: whoever attaches to a worker means the worker."""
+    """The scope of these two limits: the worker for `attach`, else the session."""
 
 
 _TOP: Final = (
@@ -99,33 +99,36 @@ _PROFILE: Final = ("api_key", "base_url", "generation", "budget", "headers", "do
 
 SPENDING: Final = {f"{scope}_{unit}": (scope, unit) for scope in Scope for unit in Unit}
 """Names in the table [spending]: turn_usd, turn_credits, session_usd … day_credits; each has an
-environment twin HANDINGER_LIMIT_<NAME>."""
+environment variable HANDINGER_LIMIT_<NAME>."""
 
 
 def load(
     flags: Flags, environ: Mapping[str, str], file_text: str = "", file_name: str = "config.toml"
 ) -> Settings:
-    """Settle every setting.
+    """Return the settings from flags, environment and the text of the configuration file.
 
     Raises:
-        SettingsError: naming the flag, variable or line at fault, and what to do.
+        SettingsError: names the wrong flag, variable or line, and what to do.
     """
     config = _read_file(file_text, file_name)
-    name = flags.profile or _text(environ, "HANDINGER_PROFILE") or config.get("profile") or "default"
-    profile = _profile(config, name, asked=flags.profile is not None, file_name=file_name)
-    told = {**{k: v for k, v in config.items() if k in _TOP}, **profile}
-    generation = _choice(
-        flags.generation or _text(environ, "HANDINGER_GENERATION") or told.get("generation") or "workers",
+    name = flags.profile or _variable(environ, "HANDINGER_PROFILE") or config.get("profile") or "default"
+    profile = _read_profile(config, name, is_requested=flags.profile is not None, file_name=file_name)
+    values = {**{k: v for k, v in config.items() if k in _TOP}, **profile}
+    generation = _check_choice(
+        flags.generation
+        or _variable(environ, "HANDINGER_GENERATION")
+        or values.get("generation")
+        or "workers",
         GENERATIONS,
         "generation",
     )
-    budget = _choice(
-        flags.budget or _text(environ, "HANDINGER_BUDGET") or told.get("budget") or "standard",
+    budget = _check_choice(
+        flags.budget or _variable(environ, "HANDINGER_BUDGET") or values.get("budget") or "standard",
         BUDGETS,
         "budget",
     )
-    base = flags.base_url or _text(environ, "HANDINGER_BASE_URL") or told.get("base_url")
-    key = Secret(_key(environ.get("HANDINGER_API_KEY") or str(told.get("api_key") or "")))
+    base = flags.base_url or _variable(environ, "HANDINGER_BASE_URL") or values.get("base_url")
+    key = Secret(_check_key(environ.get("HANDINGER_API_KEY") or str(values.get("api_key") or "")))
     local = flags.local or (not key and base is None)
     if not local and not key:
         raise SettingsError(
@@ -139,27 +142,27 @@ def load(
         budget=budget,
         profile=str(name),
         local=local,
-        headers=_headers(environ.get("HANDINGER_CUSTOM_HEADERS", ""), told.get("headers")),
-        theme=told.get("theme"),
-        pictures=_choice(
-            _text(environ, "HANDINGER_PICTURES") or told.get("pictures") or "auto",
+        headers=_read_headers(environ.get("HANDINGER_CUSTOM_HEADERS", ""), values.get("headers")),
+        theme=values.get("theme"),
+        pictures=_check_choice(
+            _variable(environ, "HANDINGER_PICTURES") or values.get("pictures") or "auto",
             PICTURES,
             "way to show pictures",
         ),
-        download_dir=str(told.get("download_dir") or ""),
+        download_dir=str(values.get("download_dir") or ""),
         keys=tuple(sorted((str(k), str(v)) for k, v in config.get("keys", {}).items())),
-        limits=_limits(environ, config.get("limits", {}), file_name, flags.max_wait),
-        spending=(*_flagged(flags), *_spending(environ, config.get("spending", {}), file_name)),
+        limits=_read_limits(environ, config.get("limits", {}), file_name, flags.max_wait),
+        spending=(*_flag_limits(flags), *_configured_limits(environ, config.get("spending", {}), file_name)),
         key_in_file=any(table.get("api_key") for table in (config, *config.get("profiles", {}).values())),
-        local_pace=_pace(environ),
+        local_pace=_read_pace(environ),
     )
 
 
 def require_key(settings: Settings, flags: Flags) -> None:
-    """Refuse that the local worker takes the place of a service because a key is missing.
+    """Refuse to replace the service by the local worker only because no key is set.
 
     Raises:
-        SettingsError: no key is set, and the local worker was not asked for.
+        SettingsError: no key is set, and `--local` was not given.
     """
     if settings.local and not flags.local:
         raise SettingsError(
@@ -169,7 +172,7 @@ def require_key(settings: Settings, flags: Flags) -> None:
         )
 
 
-def _text(environ: Mapping[str, str], name: str) -> str | None:
+def _variable(environ: Mapping[str, str], name: str) -> str | None:
     value = environ.get(name, "").strip()
     return value or None
 
@@ -177,23 +180,22 @@ def _text(environ: Mapping[str, str], name: str) -> str | None:
 # -- the file ------------------------------------------------------------------------
 def _read_file(text: str, file_name: str) -> dict[str, Any]:
     if not text:
-        # Where there is no file, there is nothing to read.
         return {}
-    import tomllib  # noqa: PLC0415 - 4 ms of a start, for those who have a file
+    import tomllib  # noqa: PLC0415 - 4 ms, needed only with a file
 
     try:
-        # Amounts of money are never binary floats, not even on their way through a file.
+        # Decimal, since amounts of money must never be binary floats.
         config = tomllib.loads(text, parse_float=Decimal)
     except ValueError as problem:
-        # Not only TOMLDecodeError: Python refuses numbers of thousands of digits with words of its own.
-        wrong = isinstance(problem, tomllib.TOMLDecodeError)
-        reason = str(problem) if wrong else "a number is too long"
+        # Not only TOMLDecodeError: Python raises a plain ValueError for numbers of thousands of digits.
+        is_toml_error = isinstance(problem, tomllib.TOMLDecodeError)
+        reason = str(problem) if is_toml_error else "a number is too long"
         raise SettingsError(
             f"{file_name} is not valid TOML: {reason}.", "Fix that line; the file was not changed."
         ) from None
     except RecursionError:
         raise SettingsError(f"{file_name} is nested too deeply.", "Fix it and start again.") from None
-    _known(config, (*_TOP, *_TABLES), file_name)
+    _check_names(config, (*_TOP, *_TABLES), file_name)
     for table in _TABLES:
         if not isinstance(config.get(table, {}), dict):
             raise SettingsError(
@@ -202,24 +204,24 @@ def _read_file(text: str, file_name: str) -> dict[str, Any]:
     for name, profile in config.get("profiles", {}).items():
         if not isinstance(profile, dict):
             raise SettingsError(f"{file_name}: profiles.{name} must be a table.", "Fix it and start again.")
-        _known(profile, _PROFILE, f"{file_name}, profile {name}")
-    _known(config.get("limits", {}), tuple(f.name for f in fields(Limits)), f"{file_name}, [limits]")
-    _known(config.get("spending", {}), tuple(SPENDING), f"{file_name}, [spending]")
-    _strings(config, file_name)
+        _check_names(profile, _PROFILE, f"{file_name}, profile {name}")
+    _check_names(config.get("limits", {}), tuple(f.name for f in fields(Limits)), f"{file_name}, [limits]")
+    _check_names(config.get("spending", {}), tuple(SPENDING), f"{file_name}, [spending]")
+    _check_strings(config, file_name)
     return config
 
 
-def _known(table: Mapping[str, Any], names: tuple[str, ...], where: str) -> None:
+def _check_names(table: Mapping[str, Any], names: tuple[str, ...], where: str) -> None:
     for name in table:
         if name not in names:
-            near = difflib.get_close_matches(name, names, 1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"Known are: {', '.join(names)}."
+            matches = difflib.get_close_matches(name, names, 1)
+            hint = f"Did you mean {matches[0]!r}?" if matches else f"Known are: {', '.join(names)}."
             raise SettingsError(f"{where}: there is no setting {name!r}.", hint)
 
 
-def _strings(config: Mapping[str, Any], file_name: str) -> None:
-    places = [("", config), *((f"profiles.{n}.", p) for n, p in config.get("profiles", {}).items())]
-    for prefix, table in places:
+def _check_strings(config: Mapping[str, Any], file_name: str) -> None:
+    tables = [("", config), *((f"profiles.{n}.", p) for n, p in config.get("profiles", {}).items())]
+    for prefix, table in tables:
         for name, value in table.items():
             if name in _TOP and name != "headers" and not isinstance(value, str):
                 raise SettingsError(
@@ -227,32 +229,34 @@ def _strings(config: Mapping[str, Any], file_name: str) -> None:
                 )
 
 
-def _profile(config: Mapping[str, Any], name: str, *, asked: bool, file_name: str) -> dict[str, Any]:
+def _read_profile(
+    config: Mapping[str, Any], name: str, *, is_requested: bool, file_name: str
+) -> dict[str, Any]:
     profiles: dict[str, Any] = config.get("profiles", {})
     if name in profiles:
         return dict(profiles[name])
-    if asked or (name != "default"):
-        known = ", ".join(sorted(profiles)) or "none"
-        raise SettingsError(f"There is no profile {name!r} in {file_name}.", f"Known profiles: {known}.")
+    if is_requested or (name != "default"):
+        names = ", ".join(sorted(profiles)) or "none"
+        raise SettingsError(f"There is no profile {name!r} in {file_name}.", f"Known profiles: {names}.")
     return {}
 
 
 # -- single values ---------------------------------------------------------------------
-def _choice(value: object, allowed: tuple[str, ...], what: str) -> str:
+def _check_choice(value: object, allowed: tuple[str, ...], what: str) -> str:
     text = str(value)
     if text not in allowed:
-        near = difflib.get_close_matches(text, allowed, 1)
-        hint = f"Did you mean {near[0]}?" if near else f"Use one of: {', '.join(allowed)}."
+        matches = difflib.get_close_matches(text, allowed, 1)
+        hint = f"Did you mean {matches[0]}?" if matches else f"Use one of: {', '.join(allowed)}."
         raise SettingsError(f"{text!r} is no {what}.", hint)
     return text
 
 
-def _key(text: str) -> str:
-    """A usable key, or "" for none; never shown, not even a wrong one."""
+def _check_key(text: str) -> str:
+    """Return a valid key, or "" for none. Errors never show the key, not even a wrong one."""
     key = text.strip()
     if not key:
         return ""
-    if not all("!" <= sign <= "~" for sign in key):
+    if not all("!" <= char <= "~" for char in key):
         raise SettingsError(
             "The key has a character that no key has (a space, a quote, a line break).",
             "Copy it again, without anything around it.",
@@ -265,21 +269,23 @@ def _key(text: str) -> str:
 
 
 def check_base_url(url: str) -> str:
-    """A base URL without its trailing slash.
+    """Check a base URL and return it without trailing slash.
 
     Raises:
         SettingsError: not http(s), no host, a user part, or plain http to another machine.
     """
-    shown = url if url.isprintable() and len(url) < 200 and "@" not in url else "the base URL"
+    displayed_url = url if url.isprintable() and len(url) < 200 and "@" not in url else "the base URL"
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname or "", parts.port
     except ValueError:
         raise SettingsError(
-            f"{shown} is no valid address.", "Use a form like https://v3.handinger.com."
+            f"{displayed_url} is no valid address.", "Use a form like https://v3.handinger.com."
         ) from None
     if parts.scheme not in {"http", "https"} or not host or not url.isascii() or any(c <= " " for c in url):
-        raise SettingsError(f"{shown} is no http(s) address.", "Use a form like https://v3.handinger.com.")
+        raise SettingsError(
+            f"{displayed_url} is no http(s) address.", "Use a form like https://v3.handinger.com."
+        )
     if parts.username is not None or parts.query or parts.fragment:
         raise SettingsError(
             "The base URL has a user part, a query or a fragment.",
@@ -293,11 +299,16 @@ def check_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _headers(text: str, from_file: object) -> tuple[tuple[str, str], ...]:
-    """`Name: value` a line, as the official clients read HANDINGER_CUSTOM_HEADERS."""
+def _read_headers(text: str, from_file: object) -> tuple[tuple[str, str], ...]:
+    """Return headers from the file and from HANDINGER_CUSTOM_HEADERS.
+
+    The variable has one `Name: value` per line, like in the official clients.
+    """
     pairs: list[tuple[str, str]] = []
     if isinstance(from_file, dict):
-        pairs += [_header(str(name), str(value), "headers in the file") for name, value in from_file.items()]
+        pairs += [
+            _check_header(str(name), str(value), "headers in the file") for name, value in from_file.items()
+        ]
     elif from_file is not None:
         raise SettingsError("headers must be a table of names and values.", "Fix it and start again.")
     for line in text.splitlines():
@@ -306,26 +317,26 @@ def _headers(text: str, from_file: object) -> tuple[tuple[str, str], ...]:
             continue
         if not colon:
             name = ""
-        pairs.append(_header(name, value, "HANDINGER_CUSTOM_HEADERS"))
+        pairs.append(_check_header(name, value, "HANDINGER_CUSTOM_HEADERS"))
     return tuple(pairs)
 
 
-def _header(name: str, value: str, where: str) -> tuple[str, str]:
-    """A pair that HTTP can carry."""
+def _check_header(name: str, value: str, where: str) -> tuple[str, str]:
+    """Return a valid header as (name, value)."""
     name, value = name.strip(), value.strip()
-    token = name.isascii() and all(sign.isalnum() or sign in "!#$%&'*+-.^_`|~" for sign in name)
-    if not name or not token or not all(" " <= sign <= "~" or sign == "\t" for sign in value):
+    is_token = name.isascii() and all(char.isalnum() or char in "!#$%&'*+-.^_`|~" for char in name)
+    if not name or not is_token or not all(" " <= char <= "~" or char == "\t" for char in value):
         raise SettingsError(
             f"{where}: a line is not `Name: value` in plain characters.", "Fix or remove that line."
         )
     return name, value
 
 
-_LARGEST: Final = 10**15
-_SLOWEST: Final = 100
+_MAX_LIMIT: Final = 10**15
+_MAX_PACE: Final = 100
 
 
-def _limits(
+def _read_limits(
     environ: Mapping[str, str], table: Mapping[str, Any], file_name: str, max_wait: float | None
 ) -> Limits:
     values: dict[str, Any] = {}
@@ -335,29 +346,29 @@ def _limits(
             where, value = f"{file_name}, limits.{limit.name}", table.get(limit.name)
         if value is None or value == "":
             continue
-        number = _number(where, value)
-        whole = limit.name.endswith("_bytes")
-        if not 0 < number < _LARGEST or (whole and number != number.to_integral_value()):
-            kind = "a whole number" if whole else "a number"
+        number = _parse_number(where, value)
+        is_integer = limit.name.endswith("_bytes")
+        if not 0 < number < _MAX_LIMIT or (is_integer and number != number.to_integral_value()):
+            kind = "a whole number" if is_integer else "a number"
             raise SettingsError(f"{where} must be {kind} above 0.", "Fix or remove it.")
-        values[limit.name] = int(number) if whole else float(number)
+        values[limit.name] = int(number) if is_integer else float(number)
     if max_wait is not None:
         values["max_wait"] = max_wait
     return Limits(**values)
 
 
-def _pace(environ: Mapping[str, str]) -> float:
-    """HANDINGER_LOCAL_PACE."""
-    number = _number("HANDINGER_LOCAL_PACE", _text(environ, "HANDINGER_LOCAL_PACE") or "1")
-    if not 0 <= number <= _SLOWEST:
+def _read_pace(environ: Mapping[str, str]) -> float:
+    """Return the pace of the local worker from HANDINGER_LOCAL_PACE."""
+    number = _parse_number("HANDINGER_LOCAL_PACE", _variable(environ, "HANDINGER_LOCAL_PACE") or "1")
+    if not 0 <= number <= _MAX_PACE:
         raise SettingsError(
-            f"HANDINGER_LOCAL_PACE must be a number from 0 to {_SLOWEST}.", "Fix or unset it."
+            f"HANDINGER_LOCAL_PACE must be a number from 0 to {_MAX_PACE}.", "Fix or unset it."
         )
     return float(number)
 
 
-def _number(name: str, value: object) -> Decimal:
-    """A finite number, however it was written; as a Decimal, since a float of 1e400 is infinite.
+def _parse_number(name: str, value: object) -> Decimal:
+    """Return a finite number from text or a TOML value, as Decimal, since a float of 1e400 is infinite.
 
     Raises:
         SettingsError: naming the setting.
@@ -368,35 +379,37 @@ def _number(name: str, value: object) -> Decimal:
         number = Decimal(value)
     except InvalidOperation:
         raise SettingsError(f"{name} is {str(value)[:40]!r}, not a number.", "Fix or unset it.") from None
-    # Below the second bound a float would be 0.
+    # Numbers below 1e-9 are rejected: very small ones would be 0 as a float.
     if not number.is_finite() or (number and number.adjusted() < -9):
         raise SettingsError(f"{name} is {str(value)[:40]!r}, which cannot be used.", "Fix or unset it.")
     return number
 
 
-def _flagged(flags: Flags) -> list[Limit]:
-    told = ((Unit.USD, flags.max_cost), (Unit.CREDITS, flags.max_credits))
-    return [Limit(flags.ceiling, unit, amount, Origin.FLAG) for unit, amount in told if amount is not None]
+def _flag_limits(flags: Flags) -> list[Limit]:
+    amounts = ((Unit.USD, flags.max_cost), (Unit.CREDITS, flags.max_credits))
+    return [Limit(flags.ceiling, unit, amount, Origin.FLAG) for unit, amount in amounts if amount is not None]
 
 
-def _spending(environ: Mapping[str, str], table: Mapping[str, Any], file_name: str) -> list[Limit]:
-    found = []
+def _configured_limits(environ: Mapping[str, str], table: Mapping[str, Any], file_name: str) -> list[Limit]:
+    limits = []
     for name, (scope, unit) in SPENDING.items():
         variable = f"HANDINGER_LIMIT_{name.upper()}"
-        typed = _text(environ, variable)
-        where, value = (variable, typed) if typed else (f"{file_name}, spending.{name}", table.get(name))
+        from_variable = _variable(environ, variable)
+        where, value = (
+            (variable, from_variable) if from_variable else (f"{file_name}, spending.{name}", table.get(name))
+        )
         if value is None:
             continue
         try:
             if isinstance(value, bool):
                 raise ValueError("it must be an amount")
-            found.append(Limit(scope, unit, amount_of(_digits(value)), Origin.CONFIG))
+            limits.append(Limit(scope, unit, amount_of(_plain_notation(value)), Origin.CONFIG))
         except ValueError as problem:
             raise SettingsError(f"{where}: {problem}.", "Fix or remove it.") from None
-    return found
+    return limits
 
 
-def _digits(value: object) -> str:
-    """A value of the file as a person would type it: 0.0000001 is "1E-7" to str()."""
-    tiny = isinstance(value, Decimal) and value.is_finite() and -30 < value.adjusted() < 0
-    return format(value, "f") if tiny else str(value)
+def _plain_notation(value: object) -> str:
+    """Return a value of the file in plain notation: str() would write 0.0000001 as "1E-7"."""
+    is_small = isinstance(value, Decimal) and value.is_finite() and -30 < value.adjusted() < 0
+    return format(value, "f") if is_small else str(value)

@@ -29,7 +29,7 @@ FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent
 sys.path.insert(0, str(ROOT))
 
-from handinger_tui.cli.app import launch_of  # noqa: E402 - found only through the line above
+from handinger_tui.cli.app import app_options  # noqa: E402 - found only through the line above
 from handinger_tui.cli.args import parse  # noqa: E402
 from handinger_tui.cli.load_settings import settings_for  # noqa: E402
 from handinger_tui.core.turns.turn import TurnStatus  # noqa: E402
@@ -210,7 +210,7 @@ async def shoot(steps: Steps, size: tuple[int, int], theme: str) -> str:
             os.environ["NO_COLOR"] = "1"
         told = parse(["--local"])
         async with AsyncExitStack() as stack:
-            app = HandingerApp(launch_of(told, settings_for(told), stack))
+            app = HandingerApp(app_options(told, settings_for(told), stack))
             async with app.run_test(size=size, notifications=True) as pilot:
                 scene = Scene(app, pilot)
                 await steps(scene)

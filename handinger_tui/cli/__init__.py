@@ -1,1 +1,1 @@
-"""The composition root."""
+"""The command line program: parses arguments, wires the parts together and runs commands."""

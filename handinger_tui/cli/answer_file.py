@@ -1,4 +1,4 @@
-"""The file of `-o`: looked at before anything is sent, written whole or not at all."""
+"""The file of `-o`: checked before anything is sent, and written atomically."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import os
 import stat
 from pathlib import Path
 
-from handinger_tui.cli.paths import expanded
+from handinger_tui.cli.paths import expand_path
 from handinger_tui.core.errors import LocalFileError
 
 
 def check_answer_file(path_text: str) -> None:
-    """Make sure that a file can be written, by making the one that would be renamed to it.
+    """Check that a file can be written, by creating the temporary file that would be renamed to it.
 
     Raises:
-        SettingsError: `~name` where nobody is called so.
-        LocalFileError: no folder, no right to write there, or something else than a file in its place.
+        SettingsError: `~name` of an unknown user.
+        LocalFileError: no such folder, no permission, or the target is not a regular file.
     """
-    target = expanded(path_text)
+    target = expand_path(path_text)
     try:
         if path_text.endswith(("/", os.sep)):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        part = _part_of(_destination(target))
+        temporary = _temporary_path(_destination(target))
         try:
-            part.open("xb").close()
+            temporary.open("xb").close()
         finally:
-            part.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
     except (OSError, ValueError) as problem:
-        # ValueError: a zero byte in the path.
+        # ValueError: a NUL byte in the path.
         reason = os.strerror(problem.errno) if isinstance(problem, OSError) and problem.errno else "bad path"
         if isinstance(problem, IsADirectoryError):
             reason = "it is a folder"
@@ -41,45 +41,47 @@ def check_answer_file(path_text: str) -> None:
 
 
 def save_text(target: Path, text: str) -> None:
-    """Write a file that the person named, whole or not at all.
+    """Write a file atomically.
 
-    A link stays a link: the file that it names is written. A file that was there keeps its mode,
-    a new one gets that of the umask.
+    A symbolic link is kept: its target is written. An existing file keeps its mode,
+    a new one gets the mode of the umask.
 
     Raises:
-        OSError: also for a link that leads to itself, and for what is not a file.
+        OSError: also for a link that leads to itself, and for a target that is not a regular file.
     """
-    place = _destination(target)
-    before = place.stat() if place.exists() else None
-    part = _part_of(place)
-    created = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if before is None else 0o600)
+    destination = _destination(target)
+    old_status = destination.stat() if destination.exists() else None
+    temporary = _temporary_path(destination)
+    descriptor = os.open(
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if old_status is None else 0o600
+    )
     try:
-        with open(created, "w", encoding="utf-8", errors="replace") as file:
+        with open(descriptor, "w", encoding="utf-8", errors="replace") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        if before is not None:
-            part.chmod(stat.S_IMODE(before.st_mode))
-        part.replace(place)
+        if old_status is not None:
+            temporary.chmod(stat.S_IMODE(old_status.st_mode))
+        temporary.replace(destination)
     except BaseException:
-        part.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
 def _destination(target: Path) -> Path:
-    """The file behind any links. A device or a pipe is never replaced by a file."""
-    place = Path(os.path.realpath(target))
-    if place.is_dir():
+    """Resolve symbolic links. A device or a pipe is rejected: it must not be replaced by a file."""
+    destination = Path(os.path.realpath(target))
+    if destination.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     try:
-        mode = place.stat().st_mode
+        mode = destination.stat().st_mode
     except FileNotFoundError:
-        return place
+        return destination
     if not stat.S_ISREG(mode):
         raise OSError(errno.EINVAL, "not a file")
-    return place
+    return destination
 
 
-def _part_of(place: Path) -> Path:
-    """A temporary file beside it, with a short name of its own: the final one may be as long as allowed."""
-    return place.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.part")
+def _temporary_path(destination: Path) -> Path:
+    """Return a temporary path in the same folder. Its name is short: the final name may be very long."""
+    return destination.with_name(f".{os.getpid()}-{os.urandom(4).hex()}.part")

@@ -1,4 +1,4 @@
-"""The command line: what can be typed. Imports nothing heavy, so that --help is instant."""
+"""The command line parsers. This module imports nothing heavy, so that --help is instant."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ exit codes: 0 completed · 1 failed · 2 usage or settings · 3 rejected · 4 ke
 
 
 class UsageExit(SystemExit):
-    """The command line is wrong; `message` has been printed."""
+    """The command line is not valid; `message` has already been printed."""
 
     def __init__(self, message: str) -> None:
         super().__init__(USAGE)
@@ -44,56 +44,58 @@ class UsageExit(SystemExit):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with our exit code and a short word instead of the whole usage.
+    """An argparse parser with our exit code, and a short hint instead of the whole usage.
 
-    Options are never abbreviated: a new one would break the scripts that do.
+    Abbreviated options are rejected: a new option could make them ambiguous and break scripts.
     """
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **settings})
 
     def error(self, message: str, hint: str = "") -> NoReturn:
-        """Say what was wrong with the command line and leave with our code for it."""
-        # argparse quotes what was typed.
+        """Print the error and a hint, and exit with the usage code."""
+        # argparse quotes the typed text, which may hold unprintable characters.
         message = message.encode("utf-8", "replace").decode()
-        shown = "".join(sign if sign.isprintable() else "?" for sign in message)
-        sys.stderr.write(f"handinger-tui: {shown}\n{hint or f'Try: {self.prog} --help'}\n")
-        raise UsageExit(shown)
+        printable = "".join(char if char.isprintable() else "?" for char in message)
+        sys.stderr.write(f"handinger-tui: {printable}\n{hint or f'Try: {self.prog} --help'}\n")
+        raise UsageExit(printable)
 
 
-def _connection(parser: argparse.ArgumentParser) -> None:
-    where = parser.add_argument_group("where")
-    where.add_argument("--base-url", metavar="URL", help="address of the service (or HANDINGER_BASE_URL)")
-    where.add_argument(
+def _add_connection_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("where")
+    group.add_argument("--base-url", metavar="URL", help="address of the service (or HANDINGER_BASE_URL)")
+    group.add_argument(
         "--generation",
         choices=("workers", "tasks"),
         help="generation of the API (this version speaks workers only)",
     )
-    where.add_argument("--profile", metavar="NAME", help="profile of the configuration file")
-    where.add_argument("--local", action="store_true", help="use the local worker: no key, no cost")
+    group.add_argument("--profile", metavar="NAME", help="profile of the configuration file")
+    group.add_argument("--local", action="store_true", help="use the local worker: no key, no cost")
 
 
-def _output(parser: argparse.ArgumentParser) -> None:
-    out = parser.add_argument_group("headless output")
-    out.add_argument("--output-format", choices=FORMATS, metavar="FORMAT", help="text, json or stream-json")
-    out.add_argument(
+def _add_output_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("headless output")
+    group.add_argument("--output-format", choices=FORMATS, metavar="FORMAT", help="text, json or stream-json")
+    group.add_argument(
         "--json",
         dest="output_format",
         action="store_const",
         const="json",
         help="same as --output-format json",
     )
-    out.add_argument("--raw", action="store_true", help="do not clean the text (never to a terminal)")
-    out.add_argument("-o", "--output", metavar="FILE", help="also save the answer to FILE")
-    out.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="give up watching after this long")
+    group.add_argument("--raw", action="store_true", help="do not clean the text (never to a terminal)")
+    group.add_argument("-o", "--output", metavar="FILE", help="also save the answer to FILE")
+    group.add_argument(
+        "--timeout", type=_parse_seconds, metavar="SECONDS", help="give up watching after this long"
+    )
 
 
-def _ceilings(parser: argparse._ActionsContainer, reached: str) -> None:
-    parser.add_argument("--max-cost", type=_amount, metavar="USD", help=reached)
-    parser.add_argument("--max-credits", type=_amount, metavar="N", help="the same in credits")
+def _add_limit_options(parser: argparse._ActionsContainer, reached: str) -> None:
+    parser.add_argument("--max-cost", type=_parse_amount, metavar="USD", help=reached)
+    parser.add_argument("--max-credits", type=_parse_amount, metavar="N", help="the same in credits")
 
 
-def _amount(text: str) -> Decimal:
+def _parse_amount(text: str) -> Decimal:
     from handinger_tui.core.money.limits import amount_of  # noqa: PLC0415 - the core, 15 ms, not for --help
 
     try:
@@ -102,28 +104,28 @@ def _amount(text: str) -> Decimal:
         raise argparse.ArgumentTypeError(str(problem)) from None
 
 
-def _seconds(text: str) -> float:
+def _parse_seconds(text: str) -> float:
     value = float(text)
     if not 0 < value < math.inf:
         raise ValueError
     return value
 
 
-def _port(text: str) -> int:
+def _parse_port(text: str) -> int:
     number = int(text)
     if not 0 <= number <= 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return number
 
 
-def _screen(parser: argparse.ArgumentParser) -> None:
-    screen = parser.add_argument_group("screen")
-    screen.add_argument("--no-color", action="store_true", help="no colours (or NO_COLOR)")
-    screen.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+def _add_screen_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("screen")
+    group.add_argument("--no-color", action="store_true", help="no colours (or NO_COLOR)")
+    group.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
 
 
 def main_parser() -> Parser:
-    """`handinger-tui [PROMPT] …`."""
+    """Return the parser of `handinger-tui [PROMPT] …`."""
     parser = Parser(
         prog="handinger-tui",
         description="Talk to Handinger workers in the terminal, and see what they cost while they work.",
@@ -147,7 +149,7 @@ def main_parser() -> Parser:
     )
     turn.add_argument("--detach", action="store_true", help="send, print the ids, exit 0")
     turn.add_argument("--dry-run", action="store_true", help="show the request and its usual cost only")
-    _ceilings(turn, "stop sending once the session has cost this much")
+    _add_limit_options(turn, "stop sending once the session has cost this much")
     turn.add_argument(
         "--no-history", action="store_true", help="send without a record of it; limits count this run only"
     )
@@ -160,13 +162,13 @@ def main_parser() -> Parser:
         dest="headless",
         help="headless: answer to stdout",
     )
-    _output(parser)
-    _connection(parser)
-    _screen(parser)
+    _add_output_options(parser)
+    _add_connection_options(parser)
+    _add_screen_options(parser)
     return parser
 
 
-def _attach() -> argparse.ArgumentParser:
+def _attach_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="handinger-tui attach", description="Watch a worker that may be running. Free: only reads."
     )
@@ -174,10 +176,10 @@ def _attach() -> argparse.ArgumentParser:
     parser.add_argument(
         "-p", "--print", action="store_true", dest="headless", help="headless: answer to stdout"
     )
-    _ceilings(parser, "warn and exit 5 once the worker has cost this much (it keeps running)")
-    _output(parser)
-    _connection(parser)
-    _screen(parser)
+    _add_limit_options(parser, "warn and exit 5 once the worker has cost this much (it keeps running)")
+    _add_output_options(parser)
+    _add_connection_options(parser)
+    _add_screen_options(parser)
     return parser
 
 
@@ -188,7 +190,7 @@ _SESSION_ARGUMENTS: Final = {
 }
 
 
-def _sessions() -> argparse.ArgumentParser:
+def _sessions_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="handinger-tui sessions", description="The local history of sessions.")
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
     actions = parser.add_subparsers(
@@ -208,7 +210,7 @@ def _sessions() -> argparse.ArgumentParser:
     return parser
 
 
-def _costs() -> argparse.ArgumentParser:
+def _costs_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="handinger-tui costs", description="What turns took. Reads the local history, no network."
     )
@@ -233,7 +235,7 @@ def _costs() -> argparse.ArgumentParser:
     return parser
 
 
-def _sources() -> argparse.ArgumentParser:
+def _sources_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="handinger-tui sources",
         description="The sources of a session. Reads the local history: no key, no network.",
@@ -245,25 +247,25 @@ def _sources() -> argparse.ArgumentParser:
     return parser
 
 
-def _local() -> argparse.ArgumentParser:
+def _local_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="handinger-tui local", description="Serve the local worker until interrupted.")
     parser.add_argument(
-        "--port", type=_port, default=0, metavar="N", help="port on 127.0.0.1 (default: any free one)"
+        "--port", type=_parse_port, default=0, metavar="N", help="port on 127.0.0.1 (default: any free one)"
     )
     parser.add_argument("--json", action="store_true", help='first line as {"base_url", "api_key"}')
     return parser
 
 
-def _doctor() -> argparse.ArgumentParser:
+def _doctor_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="handinger-tui doctor", description="Checks that explain themselves. Sends nothing that costs."
     )
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
-    _connection(parser)
+    _add_connection_options(parser)
     return parser
 
 
-def _config() -> argparse.ArgumentParser:
+def _config_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="handinger-tui config", description="Where settings are, and what they are.")
     parser.add_argument(
         "action",
@@ -273,19 +275,19 @@ def _config() -> argparse.ArgumentParser:
         help="path: where the files are; show: every setting with its origin (the default)",
     )
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
-    _connection(parser)
+    _add_connection_options(parser)
     return parser
 
 
-def _email() -> argparse.ArgumentParser:
+def _email_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="handinger-tui email", description="The worker's inbound e-mail address.")
     parser.add_argument("worker", metavar="ID", help="id of the worker")
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
-    _connection(parser)
+    _add_connection_options(parser)
     return parser
 
 
-def _schedules() -> argparse.ArgumentParser:
+def _schedules_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="handinger-tui schedules", description="A worker's schedules: runs that start by themselves."
     )
@@ -305,11 +307,11 @@ def _schedules() -> argparse.ArgumentParser:
     when.add_argument("--cron", metavar="CRON", help="by a cron expression")
     parser.add_argument("-b", "--budget", choices=BUDGETS, help="budget of each run")
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
-    _connection(parser)
+    _add_connection_options(parser)
     return parser
 
 
-def _files() -> argparse.ArgumentParser:
+def _files_parser() -> argparse.ArgumentParser:
     parser = Parser(prog="handinger-tui files", description="The worker's files now.")
     parser.add_argument("action", choices=("list", "get"), help="list: show them; get: save them")
     parser.add_argument("worker", metavar="ID", help="id of the worker")
@@ -317,45 +319,45 @@ def _files() -> argparse.ArgumentParser:
     parser.add_argument("--all", action="store_true", help="get every file")
     parser.add_argument("--dir", default=".", metavar="FOLDER", help="where to save (default: here)")
     parser.add_argument("--json", action="store_true", help="JSON on stdout")
-    _connection(parser)
+    _add_connection_options(parser)
     return parser
 
 
 SUBCOMMANDS: Final = {
-    "attach": _attach,
-    "sessions": _sessions,
-    "costs": _costs,
-    "sources": _sources,
-    "email": _email,
-    "schedules": _schedules,
-    "files": _files,
-    "local": _local,
-    "config": _config,
-    "doctor": _doctor,
+    "attach": _attach_parser,
+    "sessions": _sessions_parser,
+    "costs": _costs_parser,
+    "sources": _sources_parser,
+    "email": _email_parser,
+    "schedules": _schedules_parser,
+    "files": _files_parser,
+    "local": _local_parser,
+    "config": _config_parser,
+    "doctor": _doctor_parser,
 }
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    """Parse; `command` is the subcommand, "" for a turn or the app."""
+    """Parse the command line; `command` is the subcommand, "" for a turn or the app."""
     if argv and argv[0] in SUBCOMMANDS:
         parser = SUBCOMMANDS[argv[0]]()
-        told = parser.parse_args(argv[1:])
-        _check_raw(parser, told)
-        told.command = argv[0]
-        return told
+        args = parser.parse_args(argv[1:])
+        _check_raw(parser, args)
+        args.command = argv[0]
+        return args
     parser = main_parser()
     _refuse_commands(parser, argv[:2])
-    told = parser.parse_args(argv)
-    told.command = ""
+    args = parser.parse_args(argv)
+    args.command = ""
     literal = argv[argv.index("--") + 1 :] if "--" in argv else []
-    if told.prompt and told.headless is None and told.prompt not in literal:
-        _refuse_commands(parser, [told.prompt])
-    _check(parser, told)
-    return told
+    if args.prompt and args.headless is None and args.prompt not in literal:
+        _refuse_commands(parser, [args.prompt])
+    _check_conflicts(parser, args)
+    return args
 
 
 def _refuse_commands(parser: Parser, words: list[str]) -> None:
-    """Leave when the words are, or nearly are, a command of any kind: sent as a prompt they would cost."""
+    """Exit with an error if the words are, or resemble, a command: sent as a prompt they would cost money."""
     from handinger_tui.cli.command_words import suggestion  # noqa: PLC0415 - for prompts only
 
     if any(word.startswith("-") for word in words):
@@ -370,21 +372,21 @@ def _refuse_commands(parser: Parser, words: list[str]) -> None:
         )
 
 
-def _check(parser: Parser, told: argparse.Namespace) -> None:
-    chosen = [
-        flag for flag, on in (("-w", told.worker), ("-c", told.last), ("-r", told.resume is not None)) if on
+def _check_conflicts(parser: Parser, args: argparse.Namespace) -> None:
+    session_flags = [
+        flag for flag, on in (("-w", args.worker), ("-c", args.last), ("-r", args.resume is not None)) if on
     ]
-    if len(chosen) > 1:
-        parser.error(f"{' and '.join(chosen)} name different sessions; use one")
-    if told.no_history and (told.last or told.resume is not None):
+    if len(session_flags) > 1:
+        parser.error(f"{' and '.join(session_flags)} name different sessions; use one")
+    if args.no_history and (args.last or args.resume is not None):
         parser.error("--no-history has no session to continue; name the worker with -w ID")
-    if told.headless is not None and told.headless and told.prompt:
+    if args.headless is not None and args.headless and args.prompt:
         parser.error("two prompts were given; put one in quotes")
-    if told.output == "":
+    if args.output == "":
         parser.error("-o needs the name of a file")
-    _check_raw(parser, told)
+    _check_raw(parser, args)
 
 
-def _check_raw(parser: argparse.ArgumentParser, told: argparse.Namespace) -> None:
-    if getattr(told, "raw", False) and sys.stdout.isatty():
+def _check_raw(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    if getattr(args, "raw", False) and sys.stdout.isatty():
         parser.error("--raw is refused when stdout is a terminal")

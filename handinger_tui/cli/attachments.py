@@ -1,4 +1,4 @@
-"""Attachments: look at a file before anything is sent, and at a folder while a name is typed."""
+"""Attachments: checks a file before it is sent, and lists folders for path completion."""
 
 from __future__ import annotations
 
@@ -19,69 +19,71 @@ from handinger_tui.core.turns.turn import Attachment
 
 MAX_BYTES: Final = 512 << 20
 _BLOCK: Final = 1 << 20
-_EXTRA: Final = {".jsonl": "application/x-ndjson", ".md": "text/markdown", ".toml": "application/toml"}
+_EXTRA_TYPES: Final = {".jsonl": "application/x-ndjson", ".md": "text/markdown", ".toml": "application/toml"}
 _NOTHING_SENT: Final = "Nothing was sent."
 
 
 def attachment(path_text: str) -> Attachment:
-    """The identity of a file: size, type and digest as they are now. Links are followed.
+    """Return a file as attachment, with its current size, type and digest. Symbolic links are followed.
 
-    Reads all of it: up to a second for the largest.
+    It reads the whole file, which takes up to a second for the largest.
 
     Raises:
-        AttachmentProblem: missing, a folder, no plain file, unreadable, too large, being written.
+        AttachmentProblem: missing, a folder, not a regular file, unreadable, too large, being written.
     """
-    shown = clean_line(path_text, 200)
+    displayed_path = clean_line(path_text, 200)
     if not path_text:
         raise AttachmentProblem(f"No file is named. {_NOTHING_SENT}", "Give a path.")
     try:
         path = Path(path_text).expanduser()
-        # Without O_NONBLOCK, opening a pipe would wait for somebody who writes to it.
+        # Without O_NONBLOCK, opening a pipe would block until a writer opens it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "rb") as file:
-            size, digest = _read(file, shown)
+            size, digest = _read_size_and_digest(file, displayed_path)
         resolved = str(path.resolve())
     except FileNotFoundError:
-        raise NoSuchFile(_missing(path_text, shown), "Check the path.") from None
+        raise NoSuchFile(_missing_text(path_text, displayed_path), "Check the path.") from None
     except (OSError, ValueError, RuntimeError) as problem:
-        raise _unreadable(problem, shown) from None
+        raise _unreadable_problem(problem, displayed_path) from None
     return Attachment(resolved, path.name, size, media_type(path), digest)
 
 
-def _missing(path_text: str, shown: str) -> str:
+def _missing_text(path_text: str, displayed_path: str) -> str:
     if Path(path_text).expanduser().is_symlink():
-        return f"{shown} is a link to a file that is not there. {_NOTHING_SENT}"
-    return f"There is no file {shown}. {_NOTHING_SENT}"
+        return f"{displayed_path} is a link to a file that is not there. {_NOTHING_SENT}"
+    return f"There is no file {displayed_path}. {_NOTHING_SENT}"
 
 
-def _unreadable(problem: Exception, shown: str) -> AttachmentProblem:
-    # RuntimeError: ~nobody. ValueError: a zero byte in the path.
+def _unreadable_problem(problem: Exception, displayed_path: str) -> AttachmentProblem:
+    # RuntimeError: unknown user after `~`. ValueError: a NUL byte in the path.
     number = getattr(problem, "errno", None)
     if number == errno.EISDIR:
-        return AttachmentProblem(f"{shown} is a folder. {_NOTHING_SENT}", "Attach its files one by one.")
+        return AttachmentProblem(
+            f"{displayed_path} is a folder. {_NOTHING_SENT}", "Attach its files one by one."
+        )
     if number == errno.ENXIO:
-        return AttachmentProblem(f"{shown} is no plain file. {_NOTHING_SENT}", "Choose a file.")
+        return AttachmentProblem(f"{displayed_path} is no plain file. {_NOTHING_SENT}", "Choose a file.")
     reason = os.strerror(number) if number else "this is no usable path"
-    return AttachmentProblem(f"{shown} cannot be read: {reason}. {_NOTHING_SENT}", "Check the path.")
+    return AttachmentProblem(f"{displayed_path} cannot be read: {reason}. {_NOTHING_SENT}", "Check the path.")
 
 
-def _read(file: BinaryIO, shown: str) -> tuple[int, str]:
-    """Size and digest."""
-    found = os.fstat(file.fileno())
-    if not stat.S_ISREG(found.st_mode):
-        raise AttachmentProblem(f"{shown} is no plain file. {_NOTHING_SENT}", "Choose a file.")
-    if found.st_size > MAX_BYTES:
+def _read_size_and_digest(file: BinaryIO, displayed_path: str) -> tuple[int, str]:
+    """Read the file and return its size and SHA-256 digest."""
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise AttachmentProblem(f"{displayed_path} is no plain file. {_NOTHING_SENT}", "Choose a file.")
+    if status.st_size > MAX_BYTES:
         raise AttachmentProblem(
-            f"{shown} is {found.st_size:,} bytes; at most {MAX_BYTES:,} are sent. {_NOTHING_SENT}",
+            f"{displayed_path} is {status.st_size:,} bytes; at most {MAX_BYTES:,} are sent. {_NOTHING_SENT}",
             "Send a smaller part of it.",
         )
     digest, size = hashlib.sha256(), 0
-    while size <= found.st_size and (block := file.read(_BLOCK)):
+    while size <= status.st_size and (block := file.read(_BLOCK)):
         digest.update(block)
         size += len(block)
-    if size != found.st_size:
+    if size != status.st_size:
         raise AttachmentProblem(
-            f"{shown} does not have the size that it tells: it is being written, or no real file. "
+            f"{displayed_path} does not have the size that it tells: it is being written, or no real file. "
             f"{_NOTHING_SENT}",
             "Attach it when it is complete.",
         )
@@ -89,13 +91,13 @@ def _read(file: BinaryIO, shown: str) -> tuple[int, str]:
 
 
 def media_type(path: Path) -> str:
-    """The media type that a name tells."""
-    told = mimetypes.guess_type(path.name)[0]
-    return told or _EXTRA.get(path.suffix.lower(), "application/octet-stream")
+    """Return the media type for the suffix of a name."""
+    guessed_type = mimetypes.guess_type(path.name)[0]
+    return guessed_type or _EXTRA_TYPES.get(path.suffix.lower(), "application/octet-stream")
 
 
 def is_file(path_text: str) -> bool:
-    """Whether a plain file is there; False for whatever cannot be looked at."""
+    """Return whether the path is a regular file; False if it cannot be examined."""
     try:
         return Path(path_text).expanduser().is_file()
     except (OSError, ValueError, RuntimeError):
@@ -103,35 +105,37 @@ def is_file(path_text: str) -> bool:
 
 
 # -- completion ------------------------------------------------------------------------------
-_LOOKED_AT: Final = 20_000
+_MAX_ENTRIES: Final = 20_000
 
 
 def list_directory(
     path_text: str, limit: int = 200, *, prefix: str = "", hidden: bool = False
 ) -> tuple[str, ...]:
-    """Names in a folder ("" is the current one) that begin with `prefix` in any case, at most `limit`.
+    """Return names in a folder ("" is the current one) that begin with `prefix`, at most `limit`.
 
-    Sorted without regard to case; folders end with `/`. Names that cannot be shown as they are,
-    with control characters or broken encoding, are left out. Whatever goes wrong gives ().
+    Matching and order ignore case; folders end with `/`. Names that cannot be displayed unchanged,
+    because of control characters or broken encoding, are left out. Errors give ().
     """
     try:
         with os.scandir(Path(path_text or ".").expanduser()) as entries:
-            found = heapq.nsmallest(limit, _names(entries, prefix.casefold(), hidden=hidden), _order)
+            names = heapq.nsmallest(
+                limit, _matching_names(entries, prefix.casefold(), hidden=hidden), _sort_key
+            )
     except (OSError, ValueError, RuntimeError):
         return ()
-    return tuple(found)
+    return tuple(names)
 
 
-def _names(entries: Iterator[os.DirEntry[str]], folded: str, *, hidden: bool) -> Iterator[str]:
-    for entry in islice(entries, _LOOKED_AT):
+def _matching_names(entries: Iterator[os.DirEntry[str]], folded: str, *, hidden: bool) -> Iterator[str]:
+    for entry in islice(entries, _MAX_ENTRIES):
         name = entry.name
-        unwanted = name.startswith(".") and not hidden
-        if not unwanted and _shown(name) and name.casefold().startswith(folded):
+        is_skipped = name.startswith(".") and not hidden
+        if not is_skipped and _is_displayable(name) and name.casefold().startswith(folded):
             yield f"{name}/" if _is_folder(entry) else name
 
 
-def _shown(name: str) -> bool:
-    # Not printable to Python, and fine: the blank in the names of macOS's screenshots, joined emoji.
+def _is_displayable(name: str) -> bool:
+    # Not printable according to Python, but allowed: the space in names of macOS screenshots, joined emoji.
     return name.isprintable() or (clean(name) == name and "\n" not in name and "\t" not in name)
 
 
@@ -142,5 +146,5 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _order(name: str) -> tuple[str, str]:
+def _sort_key(name: str) -> tuple[str, str]:
     return name.casefold(), name

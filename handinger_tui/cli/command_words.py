@@ -1,4 +1,4 @@
-"""Words that are commands, or nearly are: typed as a prompt they are a slip, and would cost money."""
+"""Detects prompts that are, or resemble, a command: sent by mistake they would cost money."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ _ACTIONS: Final = {
 _SUBCOMMANDS: Final = (
     "attach", "sessions", "costs", "sources", "email", "schedules", "files", "local", "config", "doctor",
 )  # fmt: skip
-_SLASH: Final = (
+_APP_COMMANDS: Final = (
     "archive", "attach", "budget", "budgets", "clear", "config", "continue", "copy", "cost", "costs", "data",
     "detach", "details", "doctor", "download", "edit", "editor", "email", "exit", "export", "file", "files",
     "find", "fork", "help", "history", "keys", "ledger", "limit", "limits", "new", "palette", "panels", "pin",
     "preview", "profile", "quit", "reading", "receipt", "redraw", "rename", "resume", "retry", "runs",
     "schedule", "search", "sessions", "sources", "stats", "theme", "usage",
 )  # fmt: skip
-"""Commands of the app, those that other versions have included."""
+"""Commands of the app, including those of other versions."""
 _HELP: Final = "See: handinger-tui --help"
-_SESSIONS: Final = "Did you mean `handinger-tui sessions`?"
-_KEY: Final = "Set the key with HANDINGER_API_KEY."
+_SESSIONS_ADVICE: Final = "Did you mean `handinger-tui sessions`?"
+_KEY_ADVICE: Final = "Set the key with HANDINGER_API_KEY."
 _ADVICE: Final = {
-    **{name: f"Inside the app it is /{name}." for name in _SLASH},
+    **{name: f"Inside the app it is /{name}." for name in _APP_COMMANDS},
     **dict.fromkeys(
         ("keys", "edit", "fork", "retry", "archive", "pin", "reading"), "See: handinger-tui --help"
     ),
-    **dict.fromkeys(("runs", "replay", "import", "export"), _SESSIONS),
+    **dict.fromkeys(("runs", "replay", "import", "export"), _SESSIONS_ADVICE),
     **dict.fromkeys(("completion", "man", "help", "usage"), "Did you mean `handinger-tui --help`?"),
-    **dict.fromkeys(("key", "login", "logout", "auth", "signin"), _KEY),
+    **dict.fromkeys(("key", "login", "logout", "auth", "signin"), _KEY_ADVICE),
     **dict.fromkeys(
         ("history", "list", "show", "search", "rename", "rm"), "Did you mean `handinger-tui sessions`?"
     ),
@@ -50,46 +50,47 @@ _ADVICE: Final = {
     **dict.fromkeys(("update", "upgrade", "install"), "Update it with the program that installed it."),
     **{name: f"Did you mean `handinger-tui {name}`?" for name in _SUBCOMMANDS},
 }
-"""What to do instead, for each word that is a command somewhere in this program or in its like."""
+"""Advice for each word that is a command in this program or in similar programs."""
 COMMAND_WORDS: Final = frozenset(_ADVICE)
 
 
 def suggestion(words: Sequence[str]) -> str | None:
-    """What to do instead of sending `words`; None where they are an ordinary prompt.
+    """Return advice if `words` look like a command; None if they are an ordinary prompt.
 
-    One word may hold blanks, as a prompt in quotes does: then it is only taken for a command when an action
-    of that command follows ("session list").
+    A single word may contain spaces if the prompt was quoted. Then it is only taken for a command if an
+    action of that command follows ("session list").
     """
-    quoted = len(words) == 1
-    pieces = words[0].split() if quoted else list(words)
+    is_quoted = len(words) == 1
+    pieces = words[0].split() if is_quoted else list(words)
     if not pieces:
         return None
     name = nearest(pieces[0])
     if name is None:
         return None
-    if quoted and len(pieces) > 1:
+    if is_quoted and len(pieces) > 1:
         actions = _ACTIONS.get(name, ())
-        if len(pieces) > 3 or not any(is_near(_plain(pieces[1]), action) for action in actions):
+        if len(pieces) > 3 or not any(is_near(_normalize(pieces[1]), action) for action in actions):
             return None
-    # The parser would have taken it in the first place.
-    late = " Options follow the command." if pieces[0] in _SUBCOMMANDS and len(pieces) == 1 else ""
-    return _ADVICE[name] + late
+    # As the first word, the parser would have accepted it: here it stands after options.
+    order_hint = " Options follow the command." if pieces[0] in _SUBCOMMANDS and len(pieces) == 1 else ""
+    return _ADVICE[name] + order_hint
 
 
 def nearest(word: str) -> str | None:
-    """The command that `word` is, or nearly is; case, and signs around it, do not count."""
-    plain = _plain(word)
+    """Return the command that `word` equals or resembles, ignoring case and punctuation, or None."""
+    plain = _normalize(word)
     if plain in COMMAND_WORDS:
         return plain
     near = [name for name in COMMAND_WORDS if is_near(plain, name)]
-    # One of the shell is the likelier; then the fewest slips.
+    # The fewest typing errors win; then subcommands of the shell, which are more likely.
     return min(near, key=lambda name: (distance(plain, name), name not in _SUBCOMMANDS, name), default=None)
 
 
 def is_near(word: str, name: str) -> bool:
-    """Whether `word` is a slip of the finger away from `name`, or its beginning.
+    """Return whether `word` is a misspelling or an abbreviation of `name`.
 
-    Three letters are too few to tell a slip from another word; two slips need six, and the first one right.
+    Names of three letters are too short to tell a misspelling from another word. Two typing errors need
+    a name of six letters and a correct first letter.
     """
     if word == name:
         return True
@@ -97,12 +98,15 @@ def is_near(word: str, name: str) -> bool:
         return False
     if len(word) >= 4 and name.startswith(word):
         return True
-    slips = distance(word, name)
-    return slips == 1 or (slips == 2 and len(name) >= 6 and word[0] == name[0])
+    errors = distance(word, name)
+    return errors == 1 or (errors == 2 and len(name) >= 6 and word[0] == name[0])
 
 
 def distance(word: str, name: str) -> int:
-    """Letters to insert, drop, replace or swap with their neighbor until `word` is `name`."""
+    """Return the edit distance: insertions, deletions, replacements and swaps of neighbors.
+
+    It returns 3 at once if the lengths differ by more than 2.
+    """
     if abs(len(word) - len(name)) > 2:
         return 3
     before: list[int] = []
@@ -110,13 +114,13 @@ def distance(word: str, name: str) -> int:
     for at, letter in enumerate(word, 1):
         before, last, row = row, before, [at]
         for to, wanted in enumerate(name, 1):
-            slips = min(before[to] + 1, row[to - 1] + 1, before[to - 1] + (letter != wanted))
+            errors = min(before[to] + 1, row[to - 1] + 1, before[to - 1] + (letter != wanted))
             if at > 1 and to > 1 and letter == name[to - 2] and word[at - 2] == wanted:
-                slips = min(slips, last[to - 2] + 1)
-            row.append(slips)
+                errors = min(errors, last[to - 2] + 1)
+            row.append(errors)
     return row[-1]
 
 
-def _plain(word: str) -> str:
-    """Letters and digits only, in lower case: `Costs.`, `/costs` and `log-in` are costs and login."""
-    return "".join(sign for sign in word.casefold() if sign.isalnum())
+def _normalize(word: str) -> str:
+    """Return only letters and digits, in lower case: `Costs.`, `/costs` and `log-in` give costs and login."""
+    return "".join(char for char in word.casefold() if char.isalnum())

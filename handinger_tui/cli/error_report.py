@@ -1,4 +1,4 @@
-"""How a command ends that has no turn to report: its lines on stderr, its JSON object, its exit code."""
+"""Error reports of commands that end without a turn: lines on stderr, a JSON object, and the exit code."""
 
 from __future__ import annotations
 
@@ -22,62 +22,62 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnRequest, TurnStatus
 
 JsonObject = dict[str, Json]
-NO_DESCRIPTORS = (errno.EMFILE, errno.ENFILE)
+DESCRIPTOR_ERRORS = (errno.EMFILE, errno.ENFILE)
 
 
 @dataclass
 class Progress:
-    """How far a headless run has come: what its last object has to say when it ends early."""
+    """The state of a headless run, for the JSON object that is printed if it ends early."""
 
     draft: str | None = None
     session_id: str | None = None
     turn_id: str | None = None
-    """Set once a request may have left."""
+    """Set once a request may have been sent."""
     reported: bool = False
-    """The result object is on stdout."""
+    """Whether the result object has been printed."""
 
 
-def progress_of(options: argparse.Namespace | None) -> Progress:
-    """What is known of a run; at first that is what was typed."""
-    if options is None:
+def progress_of(args: argparse.Namespace | None) -> Progress:
+    """Return the progress object of a run; a new one holds the typed prompt as draft."""
+    if args is None:
         return Progress()
-    if not hasattr(options, "progress"):
-        typed = (getattr(options, name, None) for name in ("headless", "prompt"))
-        options.progress = Progress(next((text for text in typed if text and isinstance(text, str)), None))
-    progress: Progress = options.progress
+    if not hasattr(args, "progress"):
+        typed = (getattr(args, name, None) for name in ("headless", "prompt"))
+        args.progress = Progress(next((text for text in typed if text and isinstance(text, str)), None))
+    progress: Progress = args.progress
     return progress
 
 
-def end_early(problem: BaseException, words: Sequence[str], options: argparse.Namespace | None) -> int | None:
-    """Report `problem`; returns the exit code, None for what is not ours to report.
+def end_early(problem: BaseException, words: Sequence[str], args: argparse.Namespace | None) -> int | None:
+    """Report `problem` and return the exit code; return None for exceptions that are not handled here.
 
-    `words` is the command line, `options` what it was parsed to, None before that.
+    `words` is the command line, `options` the parsed namespace, None before parsing.
     """
     fault, code = None, None
     if isinstance(problem, KeyboardInterrupt):
-        # A second signal must not cut the last words of the first one.
+        # A second signal must not interrupt the report of the first one.
         signals.ignore()
         code = problem.code if isinstance(problem, signals.Interrupted) else Exit.INTERRUPTED
     if isinstance(problem, UsageExit):
-        # argparse's own way to end goes on. What asks for --raw on a terminal gets nothing there.
+        # The SystemExit of argparse propagates. With --raw on a terminal no object is printed.
         if _is_turn(words) and not ("--raw" in words and sys.stdout.isatty()):
             fault = Fault(Kind.SETTINGS, problem.message, may_have_been_charged=False)
-            _put_object(words, options, fault)
+            _put_object(words, args, fault)
             sys.stdout.flush()
     elif isinstance(problem, HandingerError):
         fault, code = _fault_of(problem), report(problem)
-    elif isinstance(problem, OSError) and problem.errno in NO_DESCRIPTORS:
-        lack = LocalFileError(
+    elif isinstance(problem, OSError) and problem.errno in DESCRIPTOR_ERRORS:
+        descriptor_error = LocalFileError(
             "The program may not open enough files at once (ulimit -n).", "Raise that limit: ulimit -n 256"
         )
-        fault, code = _fault_of(lack), report(lack)
+        fault, code = _fault_of(descriptor_error), report(descriptor_error)
     if code is not None:
-        _put_object(words, options, fault)
+        _put_object(words, args, fault)
     return code
 
 
 def report(problem: HandingerError) -> int:
-    """Print an error that is no turn's, and give its exit code."""
+    """Print an error that belongs to no turn and return its exit code."""
     say(sentence(problem.summary))
     if problem.hint:
         say(problem.hint)
@@ -97,38 +97,38 @@ def _fault_of(problem: HandingerError) -> Fault:
 
 
 # -- JSON ----------------------------------------------------------------------------------
-def json_form(words: Sequence[str]) -> str | None:
-    """`json` or `stream-json` where the command line asks for it, else None.
+def json_format(words: Sequence[str]) -> str | None:
+    """Return `json` or `stream-json` if the command line asks for it, else None.
 
-    Reads the words themselves: what the parser refuses was asked for, too.
+    It reads the raw words, since a command line that the parser rejects may also ask for JSON.
     """
-    form = None
+    output_format = None
     for at, word in enumerate(words):
         if word == "--":
             break
         if word == "--json":
-            form = "json"
+            output_format = "json"
         elif word == "--output-format":
-            form = words[at + 1] if at + 1 < len(words) else None
+            output_format = words[at + 1] if at + 1 < len(words) else None
         elif word.startswith("--output-format="):
-            form = word.partition("=")[2]
-    return form if form in ("json", "stream-json") else None
+            output_format = word.partition("=")[2]
+    return output_format if output_format in ("json", "stream-json") else None
 
 
 def _is_turn(words: Sequence[str]) -> bool:
     return words[0] == "attach" or words[0] not in SUBCOMMANDS
 
 
-def _put_object(words: Sequence[str], options: argparse.Namespace | None, fault: Fault | None) -> None:
-    """The one object of a run that was asked for JSON, unless it was printed already."""
-    form = json_form(words)
-    progress = progress_of(options)
-    if form is None or progress.reported:
+def _put_object(words: Sequence[str], args: argparse.Namespace | None, fault: Fault | None) -> None:
+    """Print the JSON object of a run with JSON output, unless it has been printed already."""
+    output_format = json_format(words)
+    progress = progress_of(args)
+    if output_format is None or progress.reported:
         return
     if _is_turn(words):
         progress.reported = True
-        printer = (EventPrinter if form == "stream-json" else JsonPrinter)(sys.stdout, raw=False)
-        printer.put(_unsent(options, progress, fault))
+        printer = (EventPrinter if output_format == "stream-json" else JsonPrinter)(sys.stdout, raw=False)
+        printer.put(_result_without_turn(args, progress, fault))
         return
     value: JsonObject = {"error": fault_object(fault)}
     if list(words[:2]) == ["files", "get"]:
@@ -136,16 +136,18 @@ def _put_object(words: Sequence[str], options: argparse.Namespace | None, fault:
     sys.stdout.write(dump(clean_json(value)) + "\n")
 
 
-def _unsent(options: argparse.Namespace | None, progress: Progress, fault: Fault | None) -> JsonObject:
-    """The result object of a run that has no turn; what it does not have is null."""
-    sent = progress.turn_id is not None
-    worker_id = getattr(options, "worker", None)
-    if fault is not None and not sent:
-        # A reading that failed may say that it cannot know; this run has sent nothing that costs.
+def _result_without_turn(
+    args: argparse.Namespace | None, progress: Progress, fault: Fault | None
+) -> JsonObject:
+    """Return the result object of a run without a turn; missing members are null."""
+    is_sent = progress.turn_id is not None
+    worker_id = getattr(args, "worker", None)
+    if fault is not None and not is_sent:
+        # A failed read may claim that it cannot know; but this run has sent nothing that costs.
         fault = replace(fault, may_have_been_charged=False)
     order = TurnRequest(progress.turn_id or "", progress.draft or "", 0, worker_id)
-    status = TurnStatus.UNKNOWN if sent else TurnStatus.NOT_SENT
-    turn = Turn(order, status, fault=fault, posts=1 if sent else 0)
+    status = TurnStatus.UNKNOWN if is_sent else TurnStatus.NOT_SENT
+    turn = Turn(order, status, fault=fault, posts=1 if is_sent else 0)
     value = result_object(Session("", 0, worker_id, turns=(turn,)), turn)
     ids: JsonObject = {"session_id": progress.session_id, "turn_id": progress.turn_id}
     return {**value, **ids, "draft": value["draft"] or None}

@@ -1,4 +1,4 @@
-"""Exit codes: an interface that scripts rely on (product.md, section 3)."""
+"""Exit codes. They are an interface that scripts rely on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from handinger_tui.core.turns.turn import Kind, Turn, TurnStatus
 
 
 class Exit(IntEnum):
-    """What the process says when it ends."""
+    """The exit code of the process."""
 
     OK = 0
     FAILED = 1
@@ -37,7 +37,7 @@ BY_KIND: Final = {
     Kind.DISK: Exit.LOCAL_IO,
     Kind.SETTINGS: Exit.USAGE,
 }
-"""Kinds that decide for a turn that never started."""
+"""Kinds of fault that determine the exit code of a turn that never started."""
 
 BY_STATUS: Final = {
     TurnStatus.COMPLETED: Exit.OK,
@@ -52,15 +52,15 @@ BY_STATUS: Final = {
 
 
 def exit_of(turn: Turn) -> Exit:
-    """The exit code for a settled turn."""
+    """Return the exit code of a settled turn."""
     if turn.fault is not None and turn.status in (TurnStatus.REJECTED, TurnStatus.NOT_SENT):
-        special = BY_KIND.get(turn.fault.kind)
-        if special is not None:
-            return special
+        code = BY_KIND.get(turn.fault.kind)
+        if code is not None:
+            return code
     return BY_STATUS.get(turn.status, Exit.FAILED)
 
 
 def exit_of_kind(kind: Kind) -> Exit:
-    """The exit code for a request beside turns (a GET, a download) that failed."""
-    plain = {Kind.NOT_FOUND: Exit.REJECTED, Kind.INVALID: Exit.REJECTED, Kind.CONFLICT: Exit.REJECTED}
-    return BY_KIND.get(kind) or plain.get(kind, Exit.FAILED)
+    """Return the exit code of a failed request that is not a turn, such as a GET or a download."""
+    other_codes = {Kind.NOT_FOUND: Exit.REJECTED, Kind.INVALID: Exit.REJECTED, Kind.CONFLICT: Exit.REJECTED}
+    return BY_KIND.get(kind) or other_codes.get(kind, Exit.FAILED)

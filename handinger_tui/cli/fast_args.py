@@ -1,4 +1,4 @@
-"""The command line of a plain start, without the parser: to import and to make it takes 7 ms."""
+"""Arguments of a plain start without argparse: importing and building the parser takes 7 ms."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
-UNSAID: Final[dict[str, Any]] = {
+DEFAULTS: Final[dict[str, Any]] = {
     **dict.fromkeys(("prompt", "headless", "output", "output_format", "worker", "resume", "budget")),
     **dict.fromkeys(("max_cost", "max_credits", "timeout", "base_url", "generation", "profile")),
     **dict.fromkeys(
@@ -17,10 +17,10 @@ UNSAID: Final[dict[str, Any]] = {
     ),
     "command": "",
 }
-"""What the parser finds where nothing is said."""
+"""The values that the parser gives to an empty command line."""
 
 
-def unparsed(said: Iterable[str]) -> argparse.Namespace:
-    """As the parser's; `said` are the names of options that are on."""
-    told = SimpleNamespace(**UNSAID | dict.fromkeys(said, True), file=[])
-    return cast("argparse.Namespace", told)
+def fast_args(enabled: Iterable[str]) -> argparse.Namespace:
+    """Return the same namespace as the parser; `enabled` names the options that are set to True."""
+    args = SimpleNamespace(**DEFAULTS | dict.fromkeys(enabled, True), file=[])
+    return cast("argparse.Namespace", args)

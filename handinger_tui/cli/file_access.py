@@ -1,4 +1,4 @@
-"""File access: what the screen may do with the worker's files, over the client and the disk."""
+"""File access of the screen: downloads, previews and opening of the worker's files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from handinger_tui.ui.ports import Fetched, Progress
 
 
 class FileAccess:
-    """Implements `ui.launch.Files`; downloads go to `folder`."""
+    """Implements `ui.ports.Files`; downloads go to `folder`."""
 
     def __init__(self, client: WorkerClient, folder: Path) -> None:
         self._client = client
@@ -25,7 +25,7 @@ class FileAccess:
 
     @property
     def folder(self) -> str:
-        """Where downloads go."""
+        """The default folder of downloads."""
         return str(self._folder)
 
     async def save(
@@ -36,7 +36,7 @@ class FileAccess:
         progress: Progress | None = None,
         reread: str | None = None,
     ) -> str:
-        """Download under a safe and free name; returns the path.
+        """Download a file under a safe and free name and return the path.
 
         Raises:
             LinkExpired, ApiError
@@ -46,7 +46,7 @@ class FileAccess:
         path = await save(
             self._client,
             file.url,
-            self._folder if folder is None else _typed(folder),
+            self._folder if folder is None else _expand_folder(folder),
             file.filename,
             wanted=file.size,
             progress=progress,
@@ -57,36 +57,36 @@ class FileAccess:
     async def fetch(
         self, file: FilePart, most: int, *, progress: Progress | None = None, reread: str | None = None
     ) -> Fetched:
-        """The beginning of a file, into memory.
+        """Download the beginning of a file into memory.
 
         Raises:
             LinkExpired, ApiError
         """
         from handinger_tui.api.files.partial_fetch import fetch_beginning  # noqa: PLC0415 - with downloads
 
-        found = await fetch_beginning(
+        beginning = await fetch_beginning(
             self._client, file.url, most, progress=progress, refresh=self._refresh(file, reread)
         )
-        return Fetched(found.data, found.whole, found.total)
+        return Fetched(beginning.data, beginning.whole, beginning.total)
 
     async def read(self, path: str, most: int) -> Fetched | None:
-        """The beginning of a file on the disk; None when it is no file, or cannot be read."""
+        """Read the beginning of a local file; None if it is not a regular file or cannot be read."""
         return await asyncio.to_thread(_read, path, most)
 
     async def open(self, path: str) -> bool:
-        """Hand it to the system's program."""
+        """Open a file with the system's program for it."""
         return await open_path(path)
 
     def _refresh(self, file: FilePart, worker_id: str | None) -> Callable[[], Awaitable[str | None]] | None:
         if worker_id is None:
             return None
-        from handinger_tui.cli.commands.files import refresher  # noqa: PLC0415 - 10 ms, where a link has expired
+        from handinger_tui.cli.commands.files import refresher  # noqa: PLC0415 - 10 ms, needed after a link has expired
 
         return refresher(self._client, worker_id, file)
 
 
-def _typed(folder: str) -> Path:
-    """A folder as a person types it.
+def _expand_folder(folder: str) -> Path:
+    """Return a typed folder with `~` expanded.
 
     Raises:
         ApiError
@@ -101,12 +101,12 @@ def _typed(folder: str) -> Path:
 
 def _read(path: str, most: int) -> Fetched | None:
     try:
-        # Somebody may have put a pipe in its place: opening that would wait for ever.
+        # The file may have been replaced by a pipe: opening that without O_NONBLOCK would block.
         with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-            told = os.fstat(file.fileno())
-            if not S_ISREG(told.st_mode):
+            status = os.fstat(file.fileno())
+            if not S_ISREG(status.st_mode):
                 return None
             data = file.read(most + 1)
-            return Fetched(data[:most], len(data) <= most, told.st_size, saved=True)
+            return Fetched(data[:most], len(data) <= most, status.st_size, saved=True)
     except OSError:
         return None

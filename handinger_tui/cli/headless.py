@@ -1,4 +1,4 @@
-"""Headless: one turn without a screen. Imports no Textual, ever."""
+"""Headless commands: send or watch one turn without a screen. This module never imports Textual."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from handinger_tui.cli.error_report import Progress, progress_of
 from handinger_tui.cli.exit_codes import Exit, exit_of
 from handinger_tui.cli.limit_messages import LimitMessages, refusal
 from handinger_tui.cli.output import Printer, encodable, printer, say, sentence
-from handinger_tui.cli.paths import default_paths, expanded
+from handinger_tui.cli.paths import default_paths, expand_path
 from handinger_tui.cli.standard_input import read_input
-from handinger_tui.cli.wiring import Services, wired
+from handinger_tui.cli.wiring import Services, open_services
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.money.limits import LimitReached
 from handinger_tui.core.receipts.line import receipt_line
@@ -30,20 +30,20 @@ from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.settings import Settings
 
 PAINTS_A_SECOND = 30
-SETTLING_S = 5.0
-"""Seconds that a run spends at most on turns which an earlier one left open."""
-LEAVING_S = 2.0
-"""Seconds between a signal and the result."""
+RECOVERY_S = 5.0
+"""Maximum seconds a run spends on recovering turns that an earlier run left open."""
+SIGNAL_GRACE_S = 2.0
+"""Maximum seconds between a signal and the printed result."""
 
 
-def prompt_of(told: argparse.Namespace, max_input_bytes: int) -> str:
-    """The prompt: flag or argument, and standard input appended when it is no terminal.
+def prompt_of(args: argparse.Namespace, max_input_bytes: int) -> str:
+    """Return the prompt: the flag or argument, followed by standard input when that is not a terminal.
 
     Raises:
-        SettingsError: there is nothing to send, or it cannot be read.
+        SettingsError: the prompt is empty, or standard input cannot be read.
     """
-    typed = told.headless or told.prompt or ""
-    piped = read_input(max_input_bytes, raw=told.raw)
+    typed = args.headless or args.prompt or ""
+    piped = read_input(max_input_bytes, raw=args.raw)
     prompt = "\n\n".join(piece for piece in (typed, piped) if piece.strip())
     if not prompt.strip():
         raise SettingsError("The prompt is empty; nothing was sent.", 'Try: handinger-tui -p "…"')
@@ -51,132 +51,136 @@ def prompt_of(told: argparse.Namespace, max_input_bytes: int) -> str:
 
 
 class Headless:
-    """One headless command under way: a turn or a watch.
+    """One headless command: a turn, or the watch of a worker.
 
-    A signal cancels the main task: a message that has not left is withdrawn, one that has is left
-    running, and either way the result is printed.
+    A signal cancels the main task. A message that was not sent yet is withdrawn; one that was sent keeps
+    running on the server. The result is printed in both cases.
     """
 
-    def __init__(self, told: argparse.Namespace, settings: Settings) -> None:
-        self._told = told
+    def __init__(self, args: argparse.Namespace, settings: Settings) -> None:
+        self._args = args
         self._settings = settings
-        self._printer: Printer = printer(told.output_format or "text", sys.stdout, raw=told.raw)
+        self._printer: Printer = printer(args.output_format or "text", sys.stdout, raw=args.raw)
         self._signal: Exit | None = None
         self._session_id = self._turn_id = ""
-        self._earlier: set[str] = set()
-        """Turns of the session before this run."""
-        self._due = False
-        self._over = False
-        self._stdout_gone = False
-        self._ceilings = LimitMessages()
-        # Known before anything is sent.
-        self._output = expanded(told.output) if told.output else None
+        self._earlier_turn_ids: set[str] = set()
+        """Ids of the turns that the session had before this run."""
+        self._paint_scheduled = False
+        self._is_reported = False
+        self._is_stdout_closed = False
+        self._limit_messages = LimitMessages()
+        # Expanded here so that an error comes before anything is sent.
+        self._output = expand_path(args.output) if args.output else None
 
     async def turn(self, prompt: str, attachments: tuple[Attachment, ...]) -> int:
         """Send a turn and print its answer.
 
         Raises:
-            CancelledError: a signal came before the message was stored; nothing was sent.
+            CancelledError: a signal arrived before the message was stored; nothing was sent.
         """
-        self._obey_signals()
-        async with self._wired() as parts:
-            if parts.warning and parts.no_history is None:
-                say(parts.warning)
-            session = await self._choose(parts)
+        self._install_signal_handlers()
+        async with self._services() as services:
+            if services.warning and services.no_history is None:
+                say(services.warning)
+            session = await self._choose_session(services)
             self._session_id = session.session_id
-            self._earlier = {turn.turn_id for turn in session.turns}
-            self._listen(parts)
-            with self._leaving(parts):
-                self._turn_id = await self._send(parts, prompt, attachments)
-                await self._watch_to_end(parts)
-            return await self._report(parts)
+            self._earlier_turn_ids = {turn.turn_id for turn in session.turns}
+            self._subscribe(services)
+            with self._stop_on_signal(services):
+                self._turn_id = await self._send_or_store(services, prompt, attachments)
+                await self._wait_for_end(services)
+            return await self._report(services)
 
     async def attach(self, worker_id: str) -> int:
         """Watch a worker to the end of its newest turn and print the result.
 
         Raises:
-            CancelledError: a signal came before the worker was read.
+            CancelledError: a signal arrived before the worker was read.
         """
-        self._obey_signals()
-        async with self._wired() as parts:
-            session = await session_of_worker(parts, worker_id)
-            session = await parts.engine.adopt(session.session_id, insist=True)
+        self._install_signal_handlers()
+        async with self._services() as services:
+            session = await session_of_worker(services, worker_id)
+            session = await services.engine.adopt(session.session_id, insist=True)
             self._session_id = session.session_id
             turn = session.sent
             if turn is None:
                 raise HandingerError(f"{worker_id} has no turn yet.", "Send one: handinger-tui -w ID -p …")
             self._turn_id = turn.turn_id
-            self._listen(parts)
-            with self._leaving(parts):
-                # What the run already took counts from the first moment.
-                await parts.engine.recount(session.session_id)
+            self._subscribe(services)
+            with self._stop_on_signal(services):
+                # Limits count what the run has already cost, from the start.
+                await services.engine.recount(session.session_id)
                 if turn.live or turn.status in (TurnStatus.RUNNING, TurnStatus.UNKNOWN):
-                    await parts.engine.watch(session.session_id, turn.turn_id)
+                    await services.engine.watch(session.session_id, turn.turn_id)
                 else:
-                    await parts.engine.refresh(session.session_id)
-                await parts.engine.settled(session.session_id)
-            return await self._report(parts)
+                    await services.engine.refresh(session.session_id)
+                await services.engine.settled(session.session_id)
+            return await self._report(services)
 
     # -- inside ------------------------------------------------------------------------
-    def _wired(self) -> AbstractAsyncContextManager[Services]:
-        # Without a limit nobody acts on figures before the end: no GETs beside the stream.
-        tap = self._event if self._printer.hears else None
-        keep_history = not getattr(self._told, "no_history", False)
-        return wired(self._settings, default_paths(), watch_money=False, tap=tap, keep_history=keep_history)
+    def _services(self) -> AbstractAsyncContextManager[Services]:
+        # Without a limit nothing depends on costs before the end: no GETs run beside the stream.
+        tap = self._print_event if self._printer.hears else None
+        keep_history = not getattr(self._args, "no_history", False)
+        return open_services(
+            self._settings, default_paths(), watch_money=False, tap=tap, keep_history=keep_history
+        )
 
-    async def _choose(self, parts: Services) -> Session:
-        told = self._told
-        if parts.no_history is not None:
-            # Nothing can be continued, and nothing will be sent.
-            return parts.engine.new_session(parts.base_url, told.worker, self._settings.generation)
-        if told.worker:
-            return await session_of_worker(parts, told.worker)
-        if told.last or told.resume is not None:
-            return await chosen_session(parts, None if told.last else told.resume)
-        return parts.engine.new_session(parts.base_url, generation=self._settings.generation)
+    async def _choose_session(self, services: Services) -> Session:
+        args = self._args
+        if services.no_history is not None:
+            # Without a history no session can be continued, and nothing is sent.
+            return services.engine.new_session(services.base_url, args.worker, self._settings.generation)
+        if args.worker:
+            return await session_of_worker(services, args.worker)
+        if args.last or args.resume is not None:
+            return await chosen_session(services, None if args.last else args.resume)
+        return services.engine.new_session(services.base_url, generation=self._settings.generation)
 
-    async def _send(self, parts: Services, prompt: str, attachments: tuple[Attachment, ...]) -> str:
-        what = (self._session_id, prompt, self._settings.budget, attachments)
+    async def _send_or_store(
+        self, services: Services, prompt: str, attachments: tuple[Attachment, ...]
+    ) -> str:
+        message = (self._session_id, prompt, self._settings.budget, attachments)
         try:
-            return await parts.engine.send(*what)
+            return await services.engine.send(*message)
         except NoHistory as problem:
-            return await parts.engine.put_aside(*what, without_history(problem))
+            return await services.engine.put_aside(*message, no_history_fault(problem))
         except LimitReached as reached:
-            self._ceilings.refused(reached.gauge)
-            return await parts.engine.put_aside(*what, refusal(reached))
+            self._limit_messages.mark_reached(reached.gauge)
+            return await services.engine.put_aside(*message, refusal(reached))
 
-    async def _watch_to_end(self, parts: Services) -> None:
-        """To the end of the turn; with `--detach` until the worker is known or the response has ended."""
-        settling = asyncio.create_task(parts.engine.settle_left_open(SETTLING_S))
+    async def _wait_for_end(self, services: Services) -> None:
+        """Wait for the end of the turn; with `--detach` only until the worker id is known."""
+        recovery = asyncio.create_task(services.engine.settle_left_open(RECOVERY_S))
         try:
-            if self._told.detach:
-                await self._until_the_worker_is_known(parts)
-                parts.engine.detach(self._session_id)
-            await parts.engine.settled(self._session_id)
-            await asyncio.wait({settling}, timeout=SETTLING_S)
+            if self._args.detach:
+                await self._wait_for_worker_id(services)
+                services.engine.detach(self._session_id)
+            await services.engine.settled(self._session_id)
+            await asyncio.wait({recovery}, timeout=RECOVERY_S)
         finally:
-            settling.cancel()
-            await asyncio.wait({settling})
-            if not settling.cancelled() and (problem := settling.exception()) is not None:
-                # What an earlier run left open is a courtesy: it stays open for the next program.
+            recovery.cancel()
+            await asyncio.wait({recovery})
+            if not recovery.cancelled() and (problem := recovery.exception()) is not None:
+                # Recovery of earlier turns is optional here: they stay open for the next run.
                 say(str(problem))
 
-    async def _until_the_worker_is_known(self, parts: Services) -> None:
-        engine, changed = parts.engine, asyncio.Event()
+    async def _wait_for_worker_id(self, services: Services) -> None:
+        engine, changed = services.engine, asyncio.Event()
         unsubscribe = engine.subscribe(lambda _session_id: changed.set())
         try:
-            while not _can_be_left(_turn(engine.session(self._session_id), self._turn_id)):
+            while not _can_detach(_turn_of(engine.session(self._session_id), self._turn_id)):
                 changed.clear()
                 await changed.wait()
         finally:
             unsubscribe()
 
     # -- signals -----------------------------------------------------------------------
-    def _obey_signals(self) -> None:
-        """A signal cancels the main task.
+    def _install_signal_handlers(self) -> None:
+        """Make signals cancel the main task.
 
         Raises:
-            CancelledError: one came before.
+            CancelledError: a signal had already arrived.
         """
         main = asyncio.current_task()
 
@@ -188,97 +192,102 @@ class Headless:
         signals.hand_over(asyncio.get_running_loop(), stop)
 
     @contextmanager
-    def _leaving(self, parts: Services) -> Iterator[None]:
-        """A signal inside stops the turn: withdrawn before its first byte, else left running."""
+    def _stop_on_signal(self, services: Services) -> Iterator[None]:
+        """Stop the turn if a signal arrives inside the block.
+
+        The turn is withdrawn before its first byte is sent; after that it keeps running on the server.
+        """
         try:
             yield
         except asyncio.CancelledError:
             self._signal = self._signal or Exit.INTERRUPTED
             if (task := asyncio.current_task()) is not None:
                 task.uncancel()
-            parts.ledger.give_up_waiting()
-            parts.engine.stop(self._session_id)
+            services.ledger.give_up_waiting()
+            services.engine.stop(self._session_id)
 
-    def note(self, progress: Progress) -> None:
-        """Record how far this has come, for whoever reports an early end."""
+    def record_progress(self, progress: Progress) -> None:
+        """Copy the state of this run to `progress`, which the error report reads after an early end."""
         progress.session_id = self._session_id or None
         progress.turn_id = self._turn_id or None
-        progress.reported = self._over
+        progress.reported = self._is_reported
 
     # -- printing ----------------------------------------------------------------------
-    def _listen(self, parts: Services) -> None:
+    def _subscribe(self, services: Services) -> None:
         loop = asyncio.get_running_loop()
 
         def changed(_session_id: str) -> None:
-            if not self._due:
-                self._due = True
-                loop.call_later(1 / PAINTS_A_SECOND, self._paint, parts)
+            if not self._paint_scheduled:
+                self._paint_scheduled = True
+                loop.call_later(1 / PAINTS_A_SECOND, self._paint, services)
 
-        parts.engine.subscribe(changed)
+        services.engine.subscribe(changed)
 
-    def _event(self, event: StreamEvent) -> None:
-        self._guard(lambda: self._printer.event(event))
+    def _print_event(self, event: StreamEvent) -> None:
+        self._print(lambda: self._printer.event(event))
 
-    def _paint(self, parts: Services) -> None:
-        self._due = False
-        if self._over:
+    def _paint(self, services: Services) -> None:
+        self._paint_scheduled = False
+        if self._is_reported:
             return
-        # None: it is being written to the disk, and older ones are not what was asked for.
-        turn = _turn_or_none(parts.engine.session(self._session_id), self._turn_id)
+        # None: the turn is still being stored. Earlier turns of the session are not printed.
+        turn = _find_turn(services.engine.session(self._session_id), self._turn_id)
         if turn is not None:
-            self._guard(lambda: self._printer.turn(turn))
-            self._ceilings.hear(parts.engine.gauges(self._session_id), running=turn.live)
+            self._print(lambda: self._printer.turn(turn))
+            self._limit_messages.update(services.engine.gauges(self._session_id), running=turn.live)
 
-    def _guard(self, write: Callable[[], None]) -> None:
-        """A reader that went away ends the printing, not the turn."""
-        if self._stdout_gone:
+    def _print(self, write: Callable[[], None]) -> None:
+        """Run `write`; when stdout is closed, stop printing but let the turn continue."""
+        if self._is_stdout_closed:
             return
         try:
             write()
         except (BrokenPipeError, OSError):
-            self._stdout_gone = True
-            # Without this the interpreter complains again when it flushes at exit.
+            self._is_stdout_closed = True
+            # Without this the interpreter reports the error again when it flushes at exit.
             with suppress(OSError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-    async def _report(self, parts: Services) -> int:
-        """Print the result of the turn; a signal has two seconds to become one.
+    async def _report(self, services: Services) -> int:
+        """Print the result of the turn and return the exit code.
+
+        After a signal it waits at most `SIGNAL_GRACE_S` for the turn to settle.
 
         Raises:
-            CancelledError: a signal came before the message was stored.
+            CancelledError: a signal arrived before the message was stored.
         """
         with suppress(TimeoutError):
-            async with asyncio.timeout(None if self._signal is None else LEAVING_S):
-                await parts.engine.settled(self._session_id)
-        session = parts.engine.session(self._session_id)
-        turn = _turn_or_none(session, self._turn_id)
+            async with asyncio.timeout(None if self._signal is None else SIGNAL_GRACE_S):
+                await services.engine.settled(self._session_id)
+        session = services.engine.session(self._session_id)
+        turn = _find_turn(session, self._turn_id)
         if turn is None:
-            # Stored, but a signal came before its id was returned?
-            turn = next((new for new in session.turns if new.turn_id not in self._earlier), None)
+            # A signal may have arrived after the turn was stored and before its id was returned.
+            turn = next((new for new in session.turns if new.turn_id not in self._earlier_turn_ids), None)
         if turn is None:
             raise asyncio.CancelledError
-        # What is due is printed now: the result is the last line, whatever is still to be painted.
-        self._paint(parts)
-        self._over = True
-        self._guard(lambda: self._printer.result(session, turn))
-        code = self._save(turn, self._say_outcome(session, turn))
+        # Pending output is printed first: the result must be the last line.
+        self._paint(services)
+        self._is_reported = True
+        self._print(lambda: self._printer.result(session, turn))
+        code = self._save_answer(turn, self._print_outcome(session, turn))
         if self._signal is not None:
             return code
         with suppress(LedgerError):
-            gauges = await parts.engine.recount(self._session_id)
-            runs_on = turn.status is TurnStatus.RUNNING
-            self._ceilings.hear(gauges, running=runs_on)
-            if self._ceilings.over(gauges) and code == Exit.OK:
+            gauges = await services.engine.recount(self._session_id)
+            is_running = turn.status is TurnStatus.RUNNING
+            self._limit_messages.update(gauges, running=is_running)
+            if self._limit_messages.is_flag_limit_reached(gauges) and code == Exit.OK:
                 return Exit.PAYMENT
         return code
 
-    def _say_outcome(self, session: Session, turn: Turn) -> int:
-        """Say on stderr how it went; returns the exit code."""
+    def _print_outcome(self, session: Session, turn: Turn) -> int:
+        """Print receipt, remarks and ids to stderr and return the exit code."""
         worker_id = turn.worker_id or turn.order.worker_id
         line = receipt_line(session, turn)
         if line:
             say(line)
-        for warning in _remarks(session, turn):
+        for warning in _outcome_remarks(session, turn):
             say(warning)
         where = f"session {session.session_id}" + (f" · worker {clean_line(worker_id)}" if worker_id else "")
         say(where)
@@ -287,19 +296,19 @@ class Headless:
             say(f"Watch it: handinger-tui attach {one_word(worker_id)}")
         if self._signal is not None:
             return self._signal
-        if self._detaches and turn.status in (TurnStatus.RUNNING, TurnStatus.COMPLETED):
+        if self._is_detached and turn.status in (TurnStatus.RUNNING, TurnStatus.COMPLETED):
             return Exit.OK
-        return Exit.LOCAL_IO if self._stdout_gone else exit_of(turn)
+        return Exit.LOCAL_IO if self._is_stdout_closed else exit_of(turn)
 
     @property
-    def _detaches(self) -> bool:
-        return bool(getattr(self._told, "detach", False))
+    def _is_detached(self) -> bool:
+        return bool(getattr(self._args, "detach", False))
 
-    def _save(self, turn: Turn, code: int) -> int:
+    def _save_answer(self, turn: Turn, code: int) -> int:
         target = self._output
         if target is None or not turn.text:
             return code
-        text = encodable(turn.text) if self._told.raw else clean(turn.text)
+        text = encodable(turn.text) if self._args.raw else clean(turn.text)
         try:
             save_text(target, text if text.endswith("\n") else text + "\n")
         except OSError as problem:
@@ -308,29 +317,32 @@ class Headless:
         return code
 
 
-def without_history(problem: NoHistory) -> Fault:
-    """Why a message was not sent, and how to send it all the same."""
+def no_history_fault(problem: NoHistory) -> Fault:
+    """Return the fault of a message that is not sent because no history can be written."""
     hint = "Nothing was sent. With --no-history it is sent without a record, and limits count that run only."
     return Fault(Kind.DISK, f"{problem.summary} {hint}", may_have_been_charged=False)
 
 
-def _turn(session: Session, turn_id: str) -> Turn:
+def _turn_of(session: Session, turn_id: str) -> Turn:
     return next(turn for turn in session.turns if turn.turn_id == turn_id)
 
 
-def _turn_or_none(session: Session, turn_id: str) -> Turn | None:
+def _find_turn(session: Session, turn_id: str) -> Turn | None:
     return next((turn for turn in session.turns if turn.turn_id == turn_id), None)
 
 
-def _can_be_left(turn: Turn) -> bool:
-    """The worker is known and has taken the turn, or the turn has ended: nothing is lost by leaving."""
+def _can_detach(turn: Turn) -> bool:
+    """Return whether detaching loses nothing.
+
+    True if the turn has ended, or the worker id is known and the worker has accepted the turn.
+    """
     if not turn.live:
         return True
-    taken = turn.status not in (TurnStatus.QUEUED, TurnStatus.SENDING)
-    return taken and (turn.worker_id or turn.order.worker_id) is not None
+    is_accepted = turn.status not in (TurnStatus.QUEUED, TurnStatus.SENDING)
+    return is_accepted and (turn.worker_id or turn.order.worker_id) is not None
 
 
-def _remarks(session: Session, turn: Turn) -> list[str]:
+def _outcome_remarks(session: Session, turn: Turn) -> list[str]:
     remarks = []
     fault = turn.fault
     if fault is not None:
@@ -349,7 +361,7 @@ def _remarks(session: Session, turn: Turn) -> list[str]:
 
 
 def _advice(kind: Kind, session: Session, turn: Turn) -> list[str]:
-    """What to look at first, where that is known."""
+    """Return what to check first, for the kinds of fault that have a usual cause."""
     base = session.base_url
     if kind is Kind.NOT_FOUND and turn.order.worker_id is None:
         return [f"A new worker was asked for, so the base URL is wrong: {base}. See: handinger-tui doctor"]
@@ -362,79 +374,81 @@ def _advice(kind: Kind, session: Session, turn: Turn) -> list[str]:
     return []
 
 
-async def session_of_worker(parts: Services, worker_id: str) -> Session:
-    """The session that holds a worker, else a new one for it."""
-    for found in await parts.ledger.find(worker_id):
-        session = await parts.engine.open(found)
-        if session.worker_id == worker_id and session.base_url == parts.base_url:
+async def session_of_worker(services: Services, worker_id: str) -> Session:
+    """Return the stored session of a worker, or a new one for it."""
+    for session_id in await services.ledger.find(worker_id):
+        session = await services.engine.open(session_id)
+        if session.worker_id == worker_id and session.base_url == services.base_url:
             return session
-    return parts.engine.new_session(parts.base_url, worker_id, parts.settings.generation)
+    return services.engine.new_session(services.base_url, worker_id, services.settings.generation)
 
 
-async def chosen_session(parts: Services, prefix: str | None) -> Session:
-    """The last session (None) or the one a prefix names.
+async def chosen_session(services: Services, prefix: str | None) -> Session:
+    """Open the last session (prefix None) or the one whose id starts with `prefix`.
 
     Raises:
-        SettingsError: there is none, or the prefix names several.
+        SettingsError: no session matches, or several do.
     """
-    return await parts.engine.open(await chosen_id(parts.ledger, prefix))
+    return await services.engine.open(await chosen_id(services.ledger, prefix))
 
 
 async def chosen_id(ledger: Ledger, prefix: str | None) -> str:
-    """The id of the last session (None) or of the one a prefix names.
+    """Return the id of the last session (prefix None or "") or of the one that starts with `prefix`.
 
     Raises:
-        SettingsError: there is none, or the prefix names several.
+        SettingsError: no session matches, or several do.
     """
     if prefix is None or prefix == "":
-        found = [summary.session_id for summary in await ledger.sessions(1)]
+        matches = [summary.session_id for summary in await ledger.sessions(1)]
     else:
-        found = list(await ledger.find(prefix))
-    if not found:
+        matches = list(await ledger.find(prefix))
+    if not matches:
         what = f"No session starts with {prefix!r}." if prefix else "There is no session yet."
         raise SettingsError(what, "See: handinger-tui sessions")
-    if len(found) > 1:
-        raise SettingsError(f"{prefix!r} is the beginning of {len(found)} sessions.", "Give more of the id.")
-    return found[0]
+    if len(matches) > 1:
+        raise SettingsError(
+            f"{prefix!r} is the beginning of {len(matches)} sessions.", "Give more of the id."
+        )
+    return matches[0]
 
 
-def run(told: argparse.Namespace, settings: Settings) -> int:
-    """`handinger-tui -p`: from the parsed command line to the exit code.
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Run `handinger-tui -p` and return the exit code.
 
     Raises:
         HandingerError
         KeyboardInterrupt
     """
-    # All that is free to check, before standard input is waited for.
-    if told.output:
-        check_answer_file(told.output)
-    attachments = signals.wait_for(lambda: tuple(attachment(path) for path in told.file))
-    prompt = signals.wait_for(lambda: prompt_of(told, settings.limits.max_input_bytes))
-    progress = progress_of(told)
+    # Free checks come before the wait for standard input.
+    if args.output:
+        check_answer_file(args.output)
+    attachments = signals.wait_for(lambda: tuple(attachment(path) for path in args.file))
+    prompt = signals.wait_for(lambda: prompt_of(args, settings.limits.max_input_bytes))
+    progress = progress_of(args)
     progress.draft = prompt
-    if told.dry_run:
-        from handinger_tui.cli.commands.dry_run import run as show  # noqa: PLC0415 - needed by few commands
+    if args.dry_run:
+        from handinger_tui.cli.commands.dry_run import run as run_dry  # noqa: PLC0415 - for --dry-run only
 
-        return show(told, settings, prompt, attachments)
+        return run_dry(args, settings, prompt, attachments)
     if settings.local:
         say("The local worker answers: a demonstration, not a Handinger worker.")
-    headless = Headless(told, settings)
+    headless = Headless(args, settings)
     return _run(headless, progress, lambda: headless.turn(prompt, attachments))
 
 
-def run_attach(told: argparse.Namespace, settings: Settings) -> int:
-    """`handinger-tui attach ID -p`.
+def run_attach(args: argparse.Namespace, settings: Settings) -> int:
+    """Run `handinger-tui attach ID -p` and return the exit code.
 
     Raises:
         HandingerError
         KeyboardInterrupt
     """
-    headless = Headless(told, settings)
-    return _run(headless, progress_of(told), lambda: headless.attach(told.worker))
+    headless = Headless(args, settings)
+    return _run(headless, progress_of(args), lambda: headless.attach(args.worker))
 
 
 def _run(headless: Headless, progress: Progress, work: Callable[[], Coroutine[None, None, int]]) -> int:
     try:
         return signals.run(work)
     finally:
-        headless.note(progress)
+        headless.record_progress(progress)

@@ -1,4 +1,4 @@
-"""Ceilings: what headless commands say about the person's limits, before, while and after."""
+"""Messages of headless commands about spending limits, before, during and after a turn."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ UNKNOWN: Final = {
 
 
 class LimitMessages:
-    """Says each thing once: that a limit is near, and that it is reached."""
+    """Prints for each limit at most once that it is near and at most once that it is reached."""
 
     def __init__(self) -> None:
-        self._told: dict[Limit, State] = {}
+        self._reported: dict[Limit, State] = {}
 
-    def hear(self, gauges: Iterable[Gauge], *, running: bool) -> None:
-        """The limits as they are now."""
+    def update(self, gauges: Iterable[Gauge], *, running: bool) -> None:
+        """Print messages for limits whose state has risen since the last call."""
         for gauge in gauges:
-            if gauge.state <= self._told.get(gauge.limit, State.BELOW):
+            if gauge.state <= self._reported.get(gauge.limit, State.BELOW):
                 continue
-            self._told[gauge.limit] = gauge.state
+            self._reported[gauge.limit] = gauge.state
             if gauge.state is State.NEAR:
                 say(near_text(gauge))
             else:
                 say(reached_text(gauge) + (f" {STILL}" if running else ""))
                 say(f"Nothing more is sent under it. {raise_hint(gauge.limit)}")
 
-    def refused(self, gauge: Gauge) -> None:
-        """The answer to the message itself tells that this limit is reached."""
-        self._told[gauge.limit] = State.REACHED
+    def mark_reached(self, gauge: Gauge) -> None:
+        """Record that a refusal has already reported this limit as reached."""
+        self._reported[gauge.limit] = State.REACHED
 
-    def over(self, gauges: Iterable[Gauge]) -> bool:
-        """A limit that was given with this very command is reached."""
+    def is_flag_limit_reached(self, gauges: Iterable[Gauge]) -> bool:
+        """Return whether a limit given as a flag of this command is reached."""
         flagged = [gauge for gauge in gauges if gauge.limit.origin is Origin.FLAG]
         for gauge in flagged:
             if gauge.spent.missing_turns and gauge.state is not State.REACHED:
@@ -58,5 +58,5 @@ class LimitMessages:
 
 
 def refusal(problem: LimitReached) -> Fault:
-    """Why a message was kept and not sent."""
+    """Return the fault of a message that is stored and not sent because a limit is reached."""
     return Fault(Kind.COST_LIMIT, f"{problem.summary} {problem.hint}", may_have_been_charged=False)

@@ -1,8 +1,8 @@
-"""main(argv) -> exit code: parse, dispatch, and say what went wrong.
+"""The entry point: parses the command line, dispatches to a command, and reports errors.
 
-Start-up is sacred: everything heavy is imported in the command that needs it
-(Textual 150 ms, httpx 60 ms, the local worker 160 ms). For the screen nothing at all is imported
-before its prompt stands but what Python has loaded anyway: argparse alone would take as long as the rest.
+Start-up time matters: everything heavy is imported in the command that needs it
+(Textual 150 ms, httpx 60 ms, the local worker 160 ms). For the screen, only modules that Python has already
+loaded are imported before the early prompt is painted: argparse alone would double that time.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 from handinger_tui import __version__
 
 TYPE_CHECKING = False
-"""As type checkers understand it; the module with that name takes 3 ms."""
+"""Type checkers treat this name like `typing.TYPE_CHECKING`; importing `typing` takes 3 ms."""
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
@@ -29,8 +29,8 @@ INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 LOCAL_IO: Final = 10
 USAGE: Final = 2
-INTERRUPTS: Final = "handinger_tui.cli.signals"
-"""Without it in `sys.modules` there is nothing to put back; for the early frame it is not imported."""
+SIGNALS_MODULE: Final = "handinger_tui.cli.signals"
+"""The signals module, not imported before the early prompt. If it is not loaded, no handler is installed."""
 SCREEN: Final = {
     "-c": "last",
     "--continue": "last",
@@ -38,33 +38,33 @@ SCREEN: Final = {
     "--no-color": "no_color",
     "--no-mouse": "no_mouse",
 }
-"""Options with which, in any mixture, the screen is shown, by their names once they are parsed."""
+"""Options that show the screen in any combination, with their names in the parsed namespace."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the program; every outcome is an exit code of `cli.exits`."""
-    _speak_anywhere()
-    sys.excepthook = _tell_cleanly
+    """Run the program and return an exit code of `cli.exit_codes`."""
+    _configure_output_errors()
+    sys.excepthook = _safe_excepthook
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = _guarded(words)
+        code = _run_command(words)
         sys.stdout.flush()
     except KeyboardInterrupt:
         code = INTERRUPTED
     except OSError as problem:
-        # A reader that is gone is no news to anybody; a full disk is.
+        # A closed pipe needs no message; a full disk does.
         if not isinstance(problem, BrokenPipeError):
             what = (
                 f"Failed at {problem.filename!r}" if problem.filename else "The output could not be written"
             )
             sys.stderr.write(f"{what}: {problem.strerror or problem}.\n")
-        # Without this the interpreter complains when it flushes at exit.
+        # Without this the interpreter reports the error again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0 if isinstance(problem, BrokenPipeError) and _is_list(words) else LOCAL_IO
+        return 0 if isinstance(problem, BrokenPipeError) and _is_list_command(words) else LOCAL_IO
     if code in (INTERRUPTED, TERMINATED):
-        import signal  # noqa: PLC0415 - not for the early frame
+        import signal  # noqa: PLC0415 - not before the early prompt
 
-        # A second Ctrl+C while the interpreter ends must not turn our exit code into a death by signal.
+        # A second Ctrl+C while the interpreter shuts down must not replace our exit code.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     return code
 
@@ -72,8 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 OUTPUT_FAILED: Final = "The output could not be written"
 
 
-def _is_list(words: list[str]) -> bool:
-    """Whether a command only shows what is there: whoever reads its first line and leaves, has all of it."""
+def _is_list_command(words: list[str]) -> bool:
+    """Return whether a command only lists data: a reader that closes the pipe early is then no error."""
     return words[:1] in LISTS or words[:2] in LISTS
 
 
@@ -90,222 +90,231 @@ PLAIN: Final = {
     "✓": "+",
     "±": "+-",
 }
-"""For terminals and pipes without such signs: bars that can still be read, points and quotes."""
+"""ASCII replacements for output encodings that lack these characters."""
 
 
-def _speak_anywhere() -> None:
-    """A terminal or pipe that cannot show a character gets a plainer one, never a traceback."""
-    _fill_the_gaps()
-    codecs.register_error("plain", _plain)
+def _configure_output_errors() -> None:
+    """Make stdout and stderr replace characters that their encoding lacks, instead of raising."""
+    _replace_closed_streams()
+    codecs.register_error("plain", _replace_unencodable)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="plain")
 
 
-def _fill_the_gaps() -> None:
-    """A stream that was closed leads nowhere now; its free number would become that of the history."""
+def _replace_closed_streams() -> None:
+    """Open closed standard streams on the null device.
+
+    Otherwise the history file would get the free descriptor number 0, 1 or 2.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - open to the end
 
 
-def _plain(problem: UnicodeError) -> tuple[str, int]:
+def _replace_unencodable(problem: UnicodeError) -> tuple[str, int]:
     if not isinstance(problem, UnicodeEncodeError):
         raise problem
     bad = problem.object[problem.start : problem.end]
-    return "".join(PLAIN.get(sign, "?") for sign in bad), problem.end
+    return "".join(PLAIN.get(char, "?") for char in bad), problem.end
 
 
-def _tell_cleanly(kind: type[BaseException], problem: BaseException, trace: TracebackType | None) -> None:
-    """A fault of ours may quote text from outside: that reaches no terminal as it came."""
-    import traceback  # noqa: PLC0415 - at the very end
+def _safe_excepthook(kind: type[BaseException], problem: BaseException, trace: TracebackType | None) -> None:
+    """Print a traceback with control characters removed: an exception may quote text from outside."""
+    import traceback  # noqa: PLC0415 - for crashes only
 
-    from handinger_tui.core.safety.cleaning import clean  # noqa: PLC0415 - at the very end
+    from handinger_tui.core.safety.cleaning import clean  # noqa: PLC0415 - for crashes only
 
     sys.stderr.write(clean("".join(traceback.format_exception(kind, problem, trace))))
 
 
-def _guarded(words: list[str]) -> int:
-    options = None
+def _run_command(words: list[str]) -> int:
+    args = None
     try:
         if words == ["--version"]:
             sys.stdout.write(f"handinger-tui {__version__}\n")
             return 0
         _check_descriptors()
         if SCREEN.keys() >= set(words):
-            return _screen(lambda: _unparsed(words))
-        from handinger_tui.cli import signals  # noqa: PLC0415 - not for the early frame
+            return _show_screen(lambda: _parse_screen_options(words))
+        from handinger_tui.cli import signals  # noqa: PLC0415 - not before the early prompt
 
         signals.install()
-        options = _parsed(words)
-        return COMMANDS[options.command](options)
+        args = _parse(words)
+        return COMMANDS[args.command](args)
     except (Exception, KeyboardInterrupt, SystemExit) as problem:
         if isinstance(problem, SystemExit) and problem.code != USAGE:
             raise
-        # Only now: with the core it takes 40 ms, and the early frame must not wait for it.
-        from handinger_tui.cli.error_report import end_early  # noqa: PLC0415 - see above
+        from handinger_tui.cli.error_report import end_early  # noqa: PLC0415 - the core, 40 ms, for errors only
 
-        code = end_early(problem, words, options)
+        code = end_early(problem, words, args)
         if code is None:
             raise
         return code
     finally:
-        if INTERRUPTS in sys.modules:
-            sys.modules[INTERRUPTS].restore()
+        if SIGNALS_MODULE in sys.modules:
+            sys.modules[SIGNALS_MODULE].restore()
 
 
 PIPES: Final = 12
-"""Two descriptors each: more than the history, the local worker and a connection need together."""
+"""Pipes of two descriptors each: more than the history, the local worker and a connection need together."""
 
 
 def _check_descriptors() -> None:
-    """Fail now and in plain words, not with half of the libraries under way.
+    """Fail early when the process may not open enough file descriptors.
 
     Raises:
         OSError: EMFILE.
     """
-    taken: list[int] = []
+    descriptors: list[int] = []
     try:
         for _ in range(PIPES):
-            taken += os.pipe()
+            descriptors += os.pipe()
     finally:
-        for descriptor in taken:
+        for descriptor in descriptors:
             os.close(descriptor)
 
 
-def _parsed(words: list[str]) -> argparse.Namespace:
+def _parse(words: list[str]) -> argparse.Namespace:
     from handinger_tui.cli.args import parse  # noqa: PLC0415 - argparse, 15 ms
 
     return parse(words)
 
 
-def _unparsed(words: list[str]) -> argparse.Namespace:
-    from handinger_tui.cli.fast_args import unparsed  # noqa: PLC0415 - behind the early frame
+def _parse_screen_options(words: list[str]) -> argparse.Namespace:
+    from handinger_tui.cli.fast_args import fast_args  # noqa: PLC0415 - after the early prompt
 
-    return unparsed(SCREEN[word] for word in words)
-
-
-def _is_headless(told: argparse.Namespace) -> bool:
-    asked = (told.headless is not None, told.output_format is not None, told.detach, told.dry_run)
-    return any(asked) or bool(told.output)
+    return fast_args(SCREEN[word] for word in words)
 
 
-def _turn(told: argparse.Namespace) -> int:
-    if not _is_headless(told):
-        return _app(told)
+def _is_headless(args: argparse.Namespace) -> bool:
+    flags = (args.headless is not None, args.output_format is not None, args.detach, args.dry_run)
+    return any(flags) or bool(args.output)
+
+
+def _run_turn(args: argparse.Namespace) -> int:
+    if not _is_headless(args):
+        return _run_app(args)
     from handinger_tui.cli.headless import run  # noqa: PLC0415 - httpx, 60 ms
 
-    return run(told, _asked_settings(told))
+    return run(args, _headless_settings(args))
 
 
-def _attach(told: argparse.Namespace) -> int:
-    if not told.headless and told.output_format is None:
-        return _app(told)
+def _run_attach(args: argparse.Namespace) -> int:
+    if not args.headless and args.output_format is None:
+        return _run_app(args)
     from handinger_tui.cli.headless import run_attach  # noqa: PLC0415 - httpx, 60 ms
 
-    return run_attach(told, _asked_settings(told))
+    return run_attach(args, _headless_settings(args))
 
 
-def _asked_settings(told: argparse.Namespace) -> Settings:
-    """For commands without a screen: they need a key, and say aloud who else can read it."""
+def _headless_settings(args: argparse.Namespace) -> Settings:
+    """Load the settings of a command without a screen.
+
+    A key is required. A key file that other users can read is reported on stderr.
+    """
     from handinger_tui.cli.load_settings import key_warning, settings_for  # noqa: PLC0415 - tomllib, not for --help
-    from handinger_tui.cli.output import say  # noqa: PLC0415 - see above
+    from handinger_tui.cli.output import say  # noqa: PLC0415 - the core, 15 ms, not for --help
 
-    settings = settings_for(told, keyless=False)
+    settings = settings_for(args, keyless=False)
     warning = key_warning(settings)
     if warning is not None:
         say(warning)
     return settings
 
 
-def _app(told: argparse.Namespace) -> int:
-    return _screen(lambda: told)
+def _run_app(args: argparse.Namespace) -> int:
+    return _show_screen(lambda: args)
 
 
-def _screen(told: Callable[[], argparse.Namespace]) -> int:
-    """The screen. Its prompt stands before the rest is imported; only then `told` is asked for."""
+def _show_screen(parse_options: Callable[[], argparse.Namespace]) -> int:
+    """Show the screen.
+
+    The early prompt is painted before the rest is imported; `parse_options` runs after that.
+    """
     from handinger_tui.cli import early_prompt  # noqa: PLC0415 - not for --help
 
-    if INTERRUPTS in sys.modules:
-        sys.modules[INTERRUPTS].release()
-    wanted = sys.stdin.isatty() and sys.stdout.isatty()
-    frame = early_prompt.begin(wanted=wanted, environ=dict(os.environ))
-    # What is imported stays: walks of the collector over it are a sixth of the start. `ui.warming` ends this.
+    if SIGNALS_MODULE in sys.modules:
+        sys.modules[SIGNALS_MODULE].release()
+    is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    frame = early_prompt.begin(wanted=is_terminal, environ=dict(os.environ))
+    # Imported modules stay in memory: garbage collection over them would take a sixth of the start-up.
+    # `ui.startup.gc_tuning` enables the collector again.
     gc.disable()
-    # For Textual, before its import. At its own 60 a key right after a paint waits 16 ms for the next one.
+    # Textual reads this at import. At its default of 60, a key after a paint waits 16 ms for the next paint.
     os.environ.setdefault("TEXTUAL_FPS", "240")
     try:
         from handinger_tui.cli.app import run_app  # noqa: PLC0415 - Textual, 150 ms
         from handinger_tui.cli.load_settings import settings_for  # noqa: PLC0415 - tomllib, not for --help
 
-        options = told()
-        return run_app(options, settings_for(options), frame)
+        args = parse_options()
+        return run_app(args, settings_for(args), frame)
     finally:
         if frame is not None:
             frame.put_back()
 
 
-def _released(run: Callable[[argparse.Namespace], int], told: argparse.Namespace) -> int:
-    """Run a command that needs no care of its own for signals: Python's suffices once all is imported."""
-    from handinger_tui.cli import signals  # noqa: PLC0415 - loaded before
+def _run_with_default_signals(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """Run a command with Python's own signal handling, which suffices once its modules are imported."""
+    from handinger_tui.cli import signals  # noqa: PLC0415 - already loaded
 
     signals.release()
-    return run(told)
+    return run(args)
 
 
-def _sessions(told: argparse.Namespace) -> int:
+def _run_sessions(args: argparse.Namespace) -> int:
     from handinger_tui.cli.commands.sessions import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
 
-    return _released(run, told)
+    return _run_with_default_signals(run, args)
 
 
-def _costs(told: argparse.Namespace) -> int:
+def _run_costs(args: argparse.Namespace) -> int:
     from handinger_tui.cli.commands.costs.query import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
 
-    return _released(run, told)
+    return _run_with_default_signals(run, args)
 
 
-def _sources(told: argparse.Namespace) -> int:
+def _run_sources(args: argparse.Namespace) -> int:
     from handinger_tui.cli.commands.sources import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
 
-    return _released(run, told)
+    return _run_with_default_signals(run, args)
 
 
-def _local(told: argparse.Namespace) -> int:
+def _run_local(args: argparse.Namespace) -> int:
     from handinger_tui.cli.commands.local import run  # noqa: PLC0415 - starlette and uvicorn, 160 ms
 
-    return _released(run, told)
+    return _run_with_default_signals(run, args)
 
 
-def _doctor(told: argparse.Namespace) -> int:
+def _run_doctor(args: argparse.Namespace) -> int:
     from handinger_tui.cli.commands.doctor import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
 
-    return _released(run, told)
+    return _run_with_default_signals(run, args)
 
 
-def _config(told: argparse.Namespace) -> int:
+def _run_config(args: argparse.Namespace) -> int:
     from handinger_tui.cli.commands.config import run  # noqa: PLC0415 - tomllib, not for --help
 
-    return _released(run, told)
+    return _run_with_default_signals(run, args)
 
 
-def _remote(told: argparse.Namespace) -> int:
+def _run_remote(args: argparse.Namespace) -> int:
     from handinger_tui.cli.commands.remote import run  # noqa: PLC0415 - httpx, 60 ms
 
-    settings = _asked_settings(told)
-    return _released(lambda asked: run(asked, settings), told)
+    settings = _headless_settings(args)
+    return _run_with_default_signals(lambda parsed: run(parsed, settings), args)
 
 
 COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
-    "": _turn,
-    "attach": _attach,
-    "sessions": _sessions,
-    "costs": _costs,
-    "sources": _sources,
-    "email": _remote,
-    "schedules": _remote,
-    "files": _remote,
-    "local": _local,
-    "config": _config,
-    "doctor": _doctor,
+    "": _run_turn,
+    "attach": _run_attach,
+    "sessions": _run_sessions,
+    "costs": _run_costs,
+    "sources": _run_sources,
+    "email": _run_remote,
+    "schedules": _run_remote,
+    "files": _run_remote,
+    "local": _run_local,
+    "config": _run_config,
+    "doctor": _run_doctor,
 }

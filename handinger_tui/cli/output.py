@@ -1,4 +1,4 @@
-"""What a headless run prints: the answer or JSON on stdout, everything else on stderr."""
+"""Output of headless runs: the answer or JSON goes to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -17,72 +17,72 @@ from handinger_tui.core.turns.turn import Turn, TurnStatus
 JsonObject = dict[str, Json]
 
 
-def cleaned(value: JsonObject) -> JsonObject:
-    """`value` with every text in it made harmless."""
+def clean_object(value: JsonObject) -> JsonObject:
+    """Return `value` with control characters removed from every text in it."""
     return {key: clean_json(item) for key, item in value.items()}
 
 
 def say(text: str) -> None:
-    """One clean line on stderr."""
+    """Print a line to stderr, with control characters removed."""
     sys.stderr.write(clean(text) + "\n")
     sys.stderr.flush()
 
 
 def put(text: str, end: str = "\n") -> None:
-    """Text on stdout. Whoever made it, this is the gate that it passes last."""
+    """Print text to stdout, with control characters removed whatever its origin."""
     sys.stdout.write(clean(text) + end)
 
 
 def sentence(text: str) -> str:
-    """`text` with a full stop, unless it ends with one or its like: words of the service often have none."""
+    """Return `text` with a full stop, unless it ends with punctuation. Service messages often lack one."""
     text = text.rstrip()
     return text if text.endswith((".", "!", "?", "…", ":")) else f"{text}."
 
 
 def encodable(text: str) -> str:
-    """`text` as it came, but for halves of surrogate pairs, which no file or terminal can take."""
+    """Return `text` with lone surrogates replaced: they cannot be encoded."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-def _as_it_came(text: str, start: int, end: int) -> str:
+def _encodable_slice(text: str, start: int, end: int) -> str:
     return encodable(text[start:end])
 
 
 class Printer(Protocol):
-    """One output format. Events are told to those that hear them only."""
+    """One output format. `event` is called only if `hears` is true."""
 
     hears: bool
 
     def event(self, event: StreamEvent) -> None:
-        """An event was decoded."""
+        """Print an event of the stream."""
 
     def turn(self, turn: Turn) -> None:
-        """The turn has a new value."""
+        """Print what changed in a new value of the turn."""
 
     def result(self, session: Session, turn: Turn) -> None:
-        """It is over."""
+        """Print the result of the finished turn."""
 
 
 class TextPrinter:
-    """Plain text as it arrives.
+    """Prints plain text as it arrives.
 
-    What was printed cannot be taken back: a text that the server replaced is
-    printed whole at the end, with a word on stderr.
+    Printed text cannot be withdrawn: if the server replaces it, the final text is
+    printed in full at the end, with a note on stderr.
     """
 
     hears = False
 
     def __init__(self, out: TextIO, raw: bool) -> None:
         self._out = out
-        self._clean = _as_it_came if raw else clean_more
+        self._clean = _encodable_slice if raw else clean_more
         self._printed = ""
         self._parts: tuple[object, ...] = ()
 
     def event(self, event: StreamEvent) -> None:
-        """Nothing: text is taken from the turn."""
+        """Do nothing: the text comes from the turn."""
 
     def turn(self, turn: Turn) -> None:
-        """Print what is new."""
+        """Print the text that was added."""
         if turn.parts is self._parts:
             return
         self._parts = turn.parts
@@ -93,7 +93,7 @@ class TextPrinter:
             self._printed = text[:end]
 
     def result(self, session: Session, turn: Turn) -> None:
-        """Print the rest, or the whole text where it was replaced; the session says nothing more."""
+        """Print the rest of the text, or all of it if it was replaced. The session is not used."""
         del session
         text = turn.text
         if text.startswith(self._printed):
@@ -113,7 +113,7 @@ class TextPrinter:
 
 
 class JsonPrinter:
-    """One object at the end."""
+    """Prints one JSON object at the end."""
 
     hears = False
 
@@ -122,10 +122,10 @@ class JsonPrinter:
         self._raw = raw
 
     def event(self, event: StreamEvent) -> None:
-        """Nothing."""
+        """Do nothing: only the result is printed."""
 
     def turn(self, turn: Turn) -> None:
-        """Nothing."""
+        """Do nothing: only the result is printed."""
 
     def result(self, session: Session, turn: Turn) -> None:
         """Print the result object."""
@@ -133,15 +133,15 @@ class JsonPrinter:
 
     def put(self, result: JsonObject) -> None:
         """Print a result object."""
-        self._line(result)
+        self._print_line(result)
 
-    def _line(self, value: JsonObject) -> None:
+    def _print_line(self, value: JsonObject) -> None:
         self._out.write(dump(value) + "\n")
         self._out.flush()
 
 
 class EventPrinter(JsonPrinter):
-    """One normalized event a line as it happens, then the result as the last line."""
+    """Prints one normalized event per line as it happens, and the result as the last line."""
 
     hears = True
 
@@ -149,33 +149,37 @@ class EventPrinter(JsonPrinter):
         super().__init__(out, raw)
         self._seq = 0
         self._status: TurnStatus | None = None
-        self._money: object = None
+        self._last_usage_and_costs: object = None
 
     def event(self, event: StreamEvent) -> None:
         """Print the event."""
-        self._event(event_object(event))
+        self._print_event(event_object(event))
 
     def turn(self, turn: Turn) -> None:
-        """Print a changed status and new figures."""
+        """Print a changed status, and changed usage or costs."""
         if turn.status is not self._status:
             self._status = turn.status
             ids: JsonObject = {"worker_id": turn.worker_id or turn.order.worker_id, "turn_id": turn.turn_id}
-            self._event({"type": "status", "status": str(turn.status), **ids})
-        figures = (turn.snapshot.usage, turn.snapshot.costs) if turn.snapshot else None
-        if figures is not None and figures != self._money:
-            self._money = figures
-            self._event(
-                {"type": "usage", "usage": usage_object(figures[0]), "costs": costs_object(figures[1])}
+            self._print_event({"type": "status", "status": str(turn.status), **ids})
+        usage_and_costs = (turn.snapshot.usage, turn.snapshot.costs) if turn.snapshot else None
+        if usage_and_costs is not None and usage_and_costs != self._last_usage_and_costs:
+            self._last_usage_and_costs = usage_and_costs
+            self._print_event(
+                {
+                    "type": "usage",
+                    "usage": usage_object(usage_and_costs[0]),
+                    "costs": costs_object(usage_and_costs[1]),
+                }
             )
 
     def put(self, result: JsonObject) -> None:
-        """Print a result object with its type."""
-        self._event({"type": "result", **result})
+        """Print a result object with the type `result`."""
+        self._print_event({"type": "result", **result})
 
-    def _event(self, value: JsonObject) -> None:
+    def _print_event(self, value: JsonObject) -> None:
         line = {"type": value["type"], "seq": self._seq, **value}
         self._seq += 1
-        self._line(line if self._raw else cleaned(line))
+        self._print_line(line if self._raw else clean_object(line))
 
 
 PRINTERS: Final[dict[str, Callable[[TextIO, bool], Printer]]] = {
@@ -186,5 +190,5 @@ PRINTERS: Final[dict[str, Callable[[TextIO, bool], Printer]]] = {
 
 
 def printer(output_format: str, out: TextIO, *, raw: bool) -> Printer:
-    """The printer of a format."""
+    """Return the printer of an output format."""
     return PRINTERS[output_format](out, raw)

@@ -1,4 +1,4 @@
-"""Where things are on this machine: data, configuration, downloads."""
+"""Paths of data, configuration and downloads on this machine."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from handinger_tui.core.safety.cleaning import clean_line
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Folders and files; none of them need exist."""
+    """Files and folders of the program; they need not exist."""
 
     config: Path
     database: Path
     downloads: Path
 
 
-def expanded(path: str) -> Path:
-    """A path as a person writes it, `~` and `~name` included.
+def expand_path(path: str) -> Path:
+    """Return a path with `~` and `~name` expanded.
 
     Raises:
-        SettingsError: nobody of that name has a home folder here.
+        SettingsError: there is no home folder for that name.
     """
     try:
         return Path(path).expanduser()
@@ -39,44 +39,45 @@ def expanded(path: str) -> Path:
 
 
 def default_paths() -> Paths:
-    """HANDINGER_TUI_HOME puts everything under one folder; else the platform's own folders.
+    """Return the paths under HANDINGER_TUI_HOME if it is set, else in the platform's own folders.
+
+    Downloads go to `~/Downloads` with HANDINGER_TUI_HOME too, if there is a home folder.
 
     Raises:
-        SettingsError: there is no home folder to put anything into.
+        SettingsError: the user has no home folder.
     """
     home = os.environ.get("HANDINGER_TUI_HOME", "").strip()
     if home:
-        root = expanded(home)
-        return Paths(root / "config.toml", root / "history.db", _downloads() or root / "Downloads")
-    # 10 ms, and needed only here.
-    import platformdirs  # noqa: PLC0415
+        root = expand_path(home)
+        return Paths(root / "config.toml", root / "history.db", _home_downloads() or root / "Downloads")
+    import platformdirs  # noqa: PLC0415 - 10 ms, needed only here
 
-    data = _absolute(lambda: platformdirs.user_data_dir("handinger-tui", appauthor=False))
-    config = _absolute(lambda: platformdirs.user_config_dir("handinger-tui", appauthor=False))
+    data = _absolute_folder(lambda: platformdirs.user_data_dir("handinger-tui", appauthor=False))
+    config = _absolute_folder(lambda: platformdirs.user_config_dir("handinger-tui", appauthor=False))
     if data is None or config is None:
         raise SettingsError(
             "There is no home folder for the history and the configuration.",
             "Set HOME, or HANDINGER_TUI_HOME to a folder for both.",
         )
-    downloads = _absolute(platformdirs.user_downloads_dir) or data / "Downloads"
+    downloads = _absolute_folder(platformdirs.user_downloads_dir) or data / "Downloads"
     return Paths(config / "config.toml", data / "history.db", downloads)
 
 
-def _absolute(ask: Callable[[], str]) -> Path | None:
-    """A folder of the platform; None without a home folder."""
+def _absolute_folder(find_folder: Callable[[], str]) -> Path | None:
+    """Return a folder of the platform; None without a home folder."""
     try:
-        folder = Path(ask())
+        folder = Path(find_folder())
     except RuntimeError:
         return None
-    # Older versions of platformdirs leave `~` as it is: it would become a folder of that name right here.
+    # Older versions of platformdirs return `~` unexpanded, which would become a folder of that name here.
     return folder if folder.is_absolute() else None
 
 
-def _downloads() -> Path | None:
+def _home_downloads() -> Path | None:
     try:
         return Path.home() / "Downloads"
     except RuntimeError:
-        # HOME is not set, and nobody of this number is known here: usual in containers.
+        # HOME is not set and the user id has no account: usual in containers.
         return None
 
 
@@ -84,13 +85,13 @@ MAX_CONFIG_BYTES: Final = 1 << 20
 
 
 def config_text(path: Path) -> str:
-    """The configuration file's text, "" when there is none.
+    """Return the text of the configuration file, "" if there is none.
 
     Raises:
-        SettingsError: it is there and cannot be read, or is no file.
+        SettingsError: the file exists and cannot be read, or is not a regular file.
     """
     try:
-        # Without O_NONBLOCK, opening a pipe would wait for somebody who writes to it.
+        # Without O_NONBLOCK, opening a pipe would block until a writer opens it.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -98,7 +99,7 @@ def config_text(path: Path) -> str:
             data = file.read(MAX_CONFIG_BYTES + 1)
         if len(data) > MAX_CONFIG_BYTES:
             raise OSError(errno.EFBIG, "larger than a megabyte")
-        # Editors of Windows begin a file with a mark.
+        # Windows editors may write a byte order mark.
         return data.decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError):
         return ""
@@ -109,8 +110,8 @@ def config_text(path: Path) -> str:
         ) from None
 
 
-def open_to_others(path: Path) -> bool:
-    """Whether other users may read or change a file. Always False on Windows: its rights are elsewhere."""
+def is_open_to_others(path: Path) -> bool:
+    """Return whether other users may read or change a file. False on Windows, which has no mode bits."""
     try:
         return os.name != "nt" and bool(path.stat().st_mode & 0o066)
     except OSError:

@@ -1,10 +1,11 @@
-"""Signals before a turn takes care of them itself: every one ends the run, from our first instruction on.
+"""Signal handling until a turn installs its own: every signal ends the run.
 
-A signal is written down, and obeyed where that is safe: an exception in the middle of an import leaves half
-a module behind, and Python drops one inside a destructor. Where we wait, in `wait_for` and in the loop of
-`run`, it is obeyed at once; both, and `release`, obey what came before.
+The handler only records a signal, and the program acts on it where that is safe: an exception during an
+import leaves a half-initialized module behind, and Python drops exceptions inside destructors. In `wait_for`
+and in the event loop of `run` a signal takes effect at once; these two and `release` also act on a signal
+that was recorded before.
 
-Imports nothing but `signal`: what comes before `install` is not covered.
+This module imports only `signal`, since signals before `install` are not handled.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import signal
 from functools import partial
 
 TYPE_CHECKING = False
-"""As type checkers understand it; the module with that name takes 3 ms."""
+"""Type checkers treat this name like `typing.TYPE_CHECKING`; importing `typing` takes 3 ms."""
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from collections.abc import Callable, Coroutine
@@ -27,15 +28,15 @@ CODES: Final = {
     for name, code in (("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 143))
     if hasattr(signal, name)
 }
-"""Signals that end the program, and its exit code then. Windows has no SIGHUP."""
+"""Exit codes of the signals that end the program. Windows has no SIGHUP."""
 
 _received: list[int] = []
-_former: dict[int, Any] = {}
-_waits: list[bool] = []
+_former_handlers: dict[int, Any] = {}
+_blocking_calls: list[bool] = []
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal asks the program to end; `code` is the exit code."""
+    """A signal ends the program; `code` is the exit code."""
 
     def __init__(self, code: int) -> None:
         super().__init__()
@@ -43,19 +44,19 @@ class Interrupted(KeyboardInterrupt):
 
 
 def install() -> None:
-    """Write signals down from now on. One that our parent made us ignore (nohup) stays ignored."""
+    """Install handlers that record signals. A signal ignored by the parent process (nohup) stays ignored."""
     _received.clear()
     for number in CODES:
         if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             try:
-                _former[number] = signal.signal(number, _take)
+                _former_handlers[number] = signal.signal(number, _record)
             except ValueError:
-                # Not the main thread: Python takes signals there only.
+                # Not the main thread: Python allows signal handlers only there.
                 return
 
 
 def check() -> None:
-    """Obey a signal that came.
+    """Act on a recorded signal.
 
     Raises:
         Interrupted
@@ -65,26 +66,26 @@ def check() -> None:
 
 
 def wait_for(work: Callable[[], T]) -> T:
-    """Call `work`, which may wait for others: within it a signal raises `Interrupted` at once.
+    """Call `work`, which may block; a signal during the call raises `Interrupted` at once.
 
     Raises:
         Interrupted
     """
-    _waits.append(True)
+    _blocking_calls.append(True)
     try:
         check()
         return work()
     finally:
-        _waits.pop()
+        _blocking_calls.pop()
 
 
 def run(work: Callable[[], Coroutine[None, None, T]]) -> T:
-    """`asyncio.run`, whose task a signal cancels until that hands signals over to something else.
+    """Run `work` with `asyncio.run`; a signal cancels its task unless `work` calls `hand_over` itself.
 
     Raises:
         Interrupted
     """
-    import asyncio  # noqa: PLC0415 - 60 ms, loaded before
+    import asyncio  # noqa: PLC0415 - 60 ms, already loaded
 
     async def guarded() -> T:
         task = asyncio.current_task()
@@ -100,62 +101,62 @@ def run(work: Callable[[], Coroutine[None, None, T]]) -> T:
 
 
 def hand_over(loop: AbstractEventLoop, stop: Callable[[int], object]) -> None:
-    """From now on a signal calls `stop` with its exit code, inside the running loop.
+    """Make signals call `stop` with the exit code, inside the running loop.
 
     Raises:
-        CancelledError: a signal came before; `run` makes an `Interrupted` of it.
+        CancelledError: a signal was recorded before; `run` converts it to `Interrupted`.
     """
-    import asyncio  # noqa: PLC0415 - 60 ms, loaded before
+    import asyncio  # noqa: PLC0415 - 60 ms, already loaded
 
     for number, code in CODES.items():
         if signal.getsignal(number) is signal.SIG_IGN:
             continue
-        obey = partial(_obey, stop, code)
+        handler = partial(_record_and_stop, stop, code)
         try:
-            loop.add_signal_handler(number, obey)
+            loop.add_signal_handler(number, handler)
         except NotImplementedError:
-            # Windows: its loops have no signal handlers, Python itself has.
-            former = signal.signal(number, partial(_call_in, loop, obey))
-            _former.setdefault(number, former)
+            # On Windows event loops have no signal handlers, so Python's own are used.
+            former = signal.signal(number, partial(_call_in_loop, loop, handler))
+            _former_handlers.setdefault(number, former)
     if _received:
         raise asyncio.CancelledError
 
 
 def release() -> None:
-    """Put back what was there before `install`.
+    """Restore the handlers from before `install` and act on a recorded signal.
 
     Raises:
-        Interrupted: a signal came before.
+        Interrupted: a signal was recorded.
     """
     restore()
     check()
 
 
 def restore() -> None:
-    """Put back what was there before `install`; call it again at will."""
-    for number, handler in _former.items():
+    """Restore the handlers from before `install`. Further calls do nothing."""
+    for number, handler in _former_handlers.items():
         signal.signal(number, handler)
-    _former.clear()
+    _former_handlers.clear()
 
 
 def ignore() -> None:
-    """The program is ending already: a second signal must not cut its last words, nor `restore` undo this."""
-    for number in _former or CODES:
+    """Ignore signals while the program ends, so a second one cannot cut its output; `restore` keeps this."""
+    for number in _former_handlers or CODES:
         signal.signal(number, signal.SIG_IGN)
-    _former.clear()
+    _former_handlers.clear()
 
 
-def _take(number: int, _frame: FrameType | None) -> None:
+def _record(number: int, _frame: FrameType | None) -> None:
     _received.append(CODES[number])
-    if _waits:
+    if _blocking_calls:
         check()
 
 
-def _obey(stop: Callable[[int], object], code: int) -> None:
+def _record_and_stop(stop: Callable[[int], object], code: int) -> None:
     _received.append(code)
     stop(code)
 
 
-def _call_in(loop: AbstractEventLoop, obey: Callable[[], object], *_signal: object) -> None:
+def _call_in_loop(loop: AbstractEventLoop, handler: Callable[[], object], *_signal: object) -> None:
     if not loop.is_closed():
-        loop.call_soon_threadsafe(obey)
+        loop.call_soon_threadsafe(handler)

@@ -1,4 +1,4 @@
-"""Standard input as text for a prompt."""
+"""Reads standard input as text of a prompt."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from handinger_tui.cli.output import say
 from handinger_tui.core.errors import SettingsError
 
 WAITING_S: Final = 3.0
-"""After this long a person wonders what the program does."""
+"""Seconds after which a message says that the program waits for standard input."""
 _ATTACH: Final = "Attach it instead: -f FILE. Nothing was sent."
 
 
 def read_input(max_bytes: int, *, raw: bool) -> str:
-    """All of standard input, "" from a terminal. `raw`: bytes that are not text are replaced, not refused.
+    """Return all of standard input, "" if it is a terminal.
 
-    Waits for its end, and says so on stderr after three seconds.
+    `raw` replaces bytes that are not text instead of refusing them. The call waits for the end of the
+    input, and reports that on stderr after three seconds.
 
     Raises:
-        SettingsError: it cannot be read, is not UTF-8 text, or has more than `max_bytes` bytes.
+        SettingsError: the input cannot be read, is not UTF-8 text, or has more than `max_bytes` bytes.
     """
     if sys.stdin.isatty():
         return ""
-    waiting = threading.Timer(WAITING_S, say, ("waiting for standard input…",))
-    waiting.daemon = True
-    waiting.start()
+    timer = threading.Timer(WAITING_S, say, ("waiting for standard input…",))
+    timer.daemon = True
+    timer.start()
     try:
         data = sys.stdin.buffer.read(max_bytes + 1)
     except OSError as problem:
         raise SettingsError(f"Standard input cannot be read: {problem}.", "Nothing was sent.") from None
     finally:
-        waiting.cancel()
+        timer.cancel()
     if len(data) > max_bytes:
         raise SettingsError(
             f"Standard input has more than {max_bytes:,} bytes, too much for a prompt.",

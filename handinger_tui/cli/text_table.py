@@ -1,4 +1,4 @@
-"""Columns: texts below each other in a terminal, in cells."""
+"""Text tables for a terminal: columns measured in cells."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GAP: Final = "  "
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of texts. `spare`: the first to go where there is no room; 0 stays."""
+    """A column of texts. The column with the highest `spare` is dropped first; 0 is never dropped."""
 
     head: str
     cells: Sequence[str]
@@ -22,33 +22,35 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Of its widest text."""
+        """Width of its widest text in cells."""
         return max(map(cells_of, (self.head, *self.cells)))
 
 
-def lines_of(listed: Sequence[Column]) -> list[str]:
-    """Head and rows, padded."""
-    rows = zip(*((column.head, *column.cells) for column in listed), strict=True)
+def lines_of(columns: Sequence[Column]) -> list[str]:
+    """Return the header and the rows as padded lines."""
+    rows = zip(*((column.head, *column.cells) for column in columns), strict=True)
     return [
-        GAP.join(pad(text, column.width, left=column.left) for text, column in zip(row, listed, strict=True))
+        GAP.join(pad(text, column.width, left=column.left) for text, column in zip(row, columns, strict=True))
         for row in rows
     ]
 
 
-def fitting(listed: Sequence[Column], width: int) -> list[Column]:
-    """Those that there is room for, the most spare ones left out first."""
-    kept = list(listed)
-    while sum(column.width for column in kept) + len(GAP) * (len(kept) - 1) > width:
-        spare = max(kept, key=lambda column: column.spare)
-        if not spare.spare:
+def fit_columns(columns: Sequence[Column], width: int) -> list[Column]:
+    """Return the columns that fit into `width` cells, dropping the most spare ones first."""
+    fit_columns = list(columns)
+    while sum(column.width for column in fit_columns) + len(GAP) * (len(fit_columns) - 1) > width:
+        candidate = max(fit_columns, key=lambda column: column.spare)
+        if not candidate.spare:
             break
-        kept.remove(spare)
-    return kept
+        fit_columns.remove(candidate)
+    return fit_columns
 
 
-def in_line(amounts: Sequence[str]) -> list[str]:
-    """Amounts as `costs_text.amount_text` tells them, with blanks: points and plus signs below each other."""
-    split = [(*_around_point(number), more) for number, _, more in (text.partition(" ") for text in amounts)]
+def align_amounts(amounts: Sequence[str]) -> list[str]:
+    """Align amounts from `costs.text.amount_text` at decimal points and plus signs by padding."""
+    split = [
+        (*_split_at_point(number), more) for number, _, more in (text.partition(" ") for text in amounts)
+    ]
     units, decimals, more = (max((len(row[at]) for row in split if row[0]), default=0) for at in range(3))
     return [
         f"{row[0]:>{units}}{row[1]:<{decimals}}{' ' * bool(more)}{row[2]:<{more}}" if row[0] else text
@@ -56,8 +58,8 @@ def in_line(amounts: Sequence[str]) -> list[str]:
     ]
 
 
-def _around_point(number: str) -> tuple[str, str]:
-    """As in "$1" and ".23"; two empty texts for what is no number."""
+def _split_at_point(number: str) -> tuple[str, str]:
+    """Split a number into "$1" and ".23"; return two empty texts if it is not a number."""
     if not any(map(str.isdigit, number)):
         return "", ""
     units, point, decimals = number.partition(".")
@@ -66,7 +68,7 @@ def _around_point(number: str) -> tuple[str, str]:
 
 # -- widths ---------------------------------------------------------------------------
 def cells_of(text: str) -> int:
-    """How many cells a text takes in a terminal."""
+    """Return the number of terminal cells of a text."""
     if text.isascii():
         return len(text)
     return sum(_cells(letter) for letter in text)
@@ -79,17 +81,17 @@ def _cells(letter: str) -> int:
 
 
 def pad(text: str, width: int, *, left: bool = True) -> str:
-    """`text` in `width` cells, at the left or right."""
+    """Pad `text` to `width` cells, aligned left or right."""
     blank = " " * (width - cells_of(text))
     return text + blank if left else blank + text
 
 
 def cut(text: str, width: int) -> str:
-    """As much from the beginning on as has room in `width` cells."""
+    """Return the beginning of a text that fits into `width` cells."""
     used = accumulate(map(_cells, text))
     return text[: sum(1 for _ in takewhile(lambda cells: cells <= width, used))]
 
 
 def clip(text: str, width: int) -> str:
-    """At most `width` cells, "…" where something is left out."""
+    """Shorten a text to at most `width` cells; "…" marks the omission."""
     return text if cells_of(text) <= width else cut(text, width - 1).rstrip() + "…"

@@ -1,4 +1,4 @@
-"""Wiring: settings → local worker, client, ledger, engine. The only place that knows them all."""
+"""Wiring: creates client, ledger, engine and local worker from the settings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from handinger_tui.ledger.limit_service import LimitService
 from handinger_tui.settings import Settings
 
 APP_WAIT_S: Final = 5.0
-"""How long the app waits for another process that holds the history: a person looks at it meanwhile."""
+"""Maximum seconds the app waits for another process that has locked the history."""
 WAITING: Final = "Waiting for the history: another process holds it…"
 WITHOUT_HISTORY: Final = (
     "No history is kept (--no-history). Limits count what this command spends, not what was spent before;"
@@ -37,106 +37,106 @@ WITHOUT_HISTORY: Final = (
 
 
 class SystemClock:
-    """The real time."""
+    """The system clock; implements `engine.ports.Clock`."""
 
     def now_ms(self) -> int:
-        """Milliseconds since 1970."""
+        """Return Unix time in milliseconds."""
         return time.time_ns() // 1_000_000
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Return monotonic time in seconds."""
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Sleep for that many seconds."""
         await asyncio.sleep(seconds)
 
 
 class RandomIds:
-    """Ids that sort by time and that nobody else makes."""
+    """Creates unique ids that sort by creation time."""
 
     def new(self, prefix: str) -> str:
-        """`prefix_` and 26 signs, the first ten by time."""
+        """Return `prefix_`, 11 hexadecimal digits of Unix milliseconds and 16 random ones."""
         return f"{prefix}_{time.time_ns() // 1_000_000:011x}{os.urandom(8).hex()}"
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything wired together."""
+    """The services of one run, connected to each other."""
 
     settings: Settings
     client: WorkerClient
     ledger: Ledger
     engine: Engine
-    purse: LimitService
+    limit_service: LimitService
     base_url: str
-    """As stored with a session: `local` for the local worker."""
+    """The URL stored with sessions; `local` for the local worker."""
     host: str
     warning: str | None = None
-    """To be said once: no durable history, a damaged one set aside."""
+    """A message to show once: the history is not durable, or a damaged one was set aside."""
 
     @property
     def no_history(self) -> NoHistory | None:
-        """Why nothing may be sent; None where turns are recorded, or the person chose to go without."""
+        """Why nothing may be sent; None if turns are recorded, or `--no-history` was given."""
         return self.ledger.no_history
 
 
 @asynccontextmanager
-async def wired(
+async def open_services(
     settings: Settings,
-    places: Paths,
+    paths: Paths,
     *,
     trigger: Trigger = Trigger.HEADLESS,
     watch_money: bool,
     tap: Callable[[StreamEvent], None] | None = None,
     keep_history: bool = True,
 ) -> AsyncIterator[Services]:
-    """Open everything, close it in reverse order.
+    """Open all services; close them in reverse order at the end of the block.
 
-    `keep_history` False: the person chose to go without a history.
+    `keep_history` is False with `--no-history`. `watch_money` polls costs while a turn runs.
 
     Raises:
         SettingsError
     """
     async with AsyncExitStack() as stack:
         in_app = trigger is Trigger.APP
-        ledger, warning = await opened_ledger(settings, places, in_app=in_app, keep_history=keep_history)
+        ledger, warning = await open_ledger(settings, paths, in_app=in_app, keep_history=keep_history)
         stack.push_async_callback(ledger.aclose)
         address, key = settings.base_url, settings.key.reveal()
         if settings.local:
             address, key = await _local_worker(stack, settings.local_pace)
         client = await stack.enter_async_context(client_of(settings, address, key, late=in_app))
-        home = ServiceContext(settings.base_url, forgetful=settings.local, trigger=trigger)
-        waits = patience(settings, watch_money=watch_money)
-        clock, purse = SystemClock(), purse_of(settings, ledger)
-        engine = Engine(client, ledger, clock, RandomIds(), waits, tap, home, purse)
+        context = ServiceContext(settings.base_url, forgetful=settings.local, trigger=trigger)
+        retry_policy = retry_policy_of(settings, watch_money=watch_money)
+        clock, limit_service = SystemClock(), limit_service_of(settings, ledger)
+        engine = Engine(client, ledger, clock, RandomIds(), retry_policy, tap, context, limit_service)
         stack.push_async_callback(engine.aclose)
         host = urlsplit(address).netloc
-        yield Services(settings, client, ledger, engine, purse, settings.base_url, host, warning)
+        yield Services(settings, client, ledger, engine, limit_service, settings.base_url, host, warning)
 
 
-def purse_of(settings: Settings, ledger: Ledger) -> LimitService:
-    """The limits of the settings and of the history, over what the history knows was spent."""
+def limit_service_of(settings: Settings, ledger: Ledger) -> LimitService:
+    """Return the service of spending limits from flags, settings and history."""
     flags = [limit for limit in settings.spending if limit.origin is Origin.FLAG]
     configured = [limit for limit in settings.spending if limit.origin is not Origin.FLAG]
     return LimitService(ledger, configured, flags, simulated=settings.local, now_ms=SystemClock().now_ms)
 
 
-async def opened_ledger(
-    settings: Settings, places: Paths, *, in_app: bool = False, keep_history: bool = True
+async def open_ledger(
+    settings: Settings, paths: Paths, *, in_app: bool = False, keep_history: bool = True
 ) -> tuple[Ledger, str | None]:
-    """The history, and a warning where there is one: the program always starts.
+    """Open the history; return it with a warning or None. It never fails: the program always starts.
 
-    Where the file cannot be used it is one in memory, and `Ledger.no_history` says why nothing may
-    be sent. Only the app sets a damaged file aside: there a person sees it.
+    If the file cannot be used, the history is in memory, and `Ledger.no_history` says why nothing may
+    be sent. Only the app sets a damaged file aside: there the user sees it.
     """
     if not keep_history:
         return await _in_memory(None), WITHOUT_HISTORY
     if in_app:
-        ledger = Ledger(places.database, patience_s=min(settings.limits.history_wait, APP_WAIT_S))
+        ledger = Ledger(paths.database, patience_s=min(settings.limits.history_wait, APP_WAIT_S))
     else:
         ledger = Ledger(
-            places.database,
+            paths.database,
             patience_s=min(settings.limits.history_wait, settings.limits.max_wait or inf),
             access=FileAccess.WRITE,
             on_wait=_say_once(WAITING),
@@ -144,7 +144,7 @@ async def opened_ledger(
     try:
         await ledger.start()
     except asyncio.CancelledError:
-        # Its thread must not keep a program that leaves waiting for another process.
+        # The ledger's thread must not delay the exit by waiting for another process.
         ledger.give_up_waiting()
         raise
     except LedgerError as problem:
@@ -162,19 +162,18 @@ async def _in_memory(instead_of: LedgerError | None) -> Ledger:
 
 
 def _say_once(line: str) -> Callable[[], None]:
-    """A function that says `line` on stderr when it is called first."""
+    """Return a function that prints `line` to stderr on its first call."""
     lines = [line]
 
-    def tell() -> None:
+    def print_line() -> None:
         if lines:
             say(lines.pop())
 
-    return tell
+    return print_line
 
 
 async def _local_worker(stack: AsyncExitStack, pace: float) -> tuple[str, str]:
-    # 160 ms of imports, needed only without a key.
-    from handinger_tui.local.serving import LocalServer  # noqa: PLC0415
+    from handinger_tui.local.serving import LocalServer  # noqa: PLC0415 - 160 ms, only for the local worker
 
     server = await asyncio.to_thread(LocalServer.start, pace=pace)
     stack.push_async_callback(asyncio.to_thread, server.stop)
@@ -182,7 +181,10 @@ async def _local_worker(stack: AsyncExitStack, pace: float) -> tuple[str, str]:
 
 
 def client_of(settings: Settings, address: str, key: str, *, late: bool = False) -> WorkerClient:
-    """The client of a service; it opens nothing before it is entered. `late`: httpx comes when it sends."""
+    """Return the client of a service; it opens no connection before it is entered.
+
+    `late` imports httpx at the first request.
+    """
     limits = settings.limits
     return WorkerClient(
         address,
@@ -201,8 +203,8 @@ def client_of(settings: Settings, address: str, key: str, *, late: bool = False)
     )
 
 
-def patience(settings: Settings, *, watch_money: bool) -> RetryPolicy:
-    """The engine's waits from the settings."""
+def retry_policy_of(settings: Settings, *, watch_money: bool) -> RetryPolicy:
+    """Return the retry policy of the engine from the settings."""
     limits = settings.limits
     return RetryPolicy(
         poll_interval=limits.poll_interval,

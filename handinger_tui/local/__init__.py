@@ -1,4 +1,4 @@
-"""The local worker: the `workers` generation of the API on loopback, for people with no key and for tests.
+"""The local worker: the `workers` generation of the API on loopback, for users without a key and for tests.
 
-It imports nothing of the rest of the program, so that it cannot share a mistake with the client.
+It imports nothing from the rest of the program, so that it cannot share a bug with the client.
 """

@@ -1,4 +1,4 @@
-"""Bytes to text and columns, and exact statistics of each."""
+"""Decodes files to text and tables, and computes exact statistics of table columns."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
 
-LONGEST_READ = 8 * 1024 * 1024
-"""Bytes of a file that are looked at; what lies beyond is said to be left out."""
+MAX_READ_BYTES = 8 * 1024 * 1024
+"""Maximum bytes read from a file; the rest is ignored, and the output says so."""
 
 _PREVIEW_CHARACTERS = 160
 _PROBE_BYTES = 8192
@@ -20,7 +20,7 @@ _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class DecodedFile:
     """The text of a file, the encoding it was read in, its size in bytes, and whether it was cut."""
 
     path: str
@@ -30,7 +30,7 @@ class Reading:
     cut: bool
 
     def as_output(self) -> dict[str, object]:
-        """Return what the tool shows of it."""
+        """Return the tool output as a JSON value."""
         return {
             "path": self.path,
             "bytes": self.size,
@@ -43,32 +43,36 @@ class Reading:
 
 
 def looks_binary(content: bytes) -> bool:
-    """Tell whether the beginning holds NUL bytes, as no text but UTF-16 does."""
+    """Return whether the beginning has NUL bytes and is not UTF-16: then it is not text."""
     return b"\x00" in content[:_PROBE_BYTES] and not content.startswith(_UTF16_MARKS)
 
 
-def read_text(path: str, content: bytes) -> Reading:
-    """Decode as UTF-8 or UTF-16 by their marks, as UTF-8, else as Windows-1252 with marks for gaps."""
-    head = content[:LONGEST_READ]
-    cut = len(content) > LONGEST_READ
+def read_text(path: str, content: bytes) -> DecodedFile:
+    """Decode a file.
+
+    UTF-16 is recognized by its byte order mark. All else is decoded as UTF-8, or as Windows-1252 with
+    replacement characters if it is not valid UTF-8.
+    """
+    head = content[:MAX_READ_BYTES]
+    cut = len(content) > MAX_READ_BYTES
     if head.startswith(_UTF16_MARKS):
         text, encoding = head.decode("utf-16", errors="replace"), "UTF-16"
     else:
         try:
-            # Not final when cut: the cut may fall inside a sign of several bytes.
+            # `final` is False if cut: the cut may fall inside a multibyte character.
             text, encoding = codecs.getincrementaldecoder("utf-8-sig")().decode(head, final=not cut), "UTF-8"
         except UnicodeDecodeError:
             text, encoding = (
                 head.decode("cp1252", errors="replace"),
                 "Windows-1252 (a guess: it is not UTF-8)",
             )
-    return Reading(path, text.replace("\r\n", "\n").replace("\r", "\n"), encoding, len(content), cut)
+    return DecodedFile(path, text.replace("\r\n", "\n").replace("\r", "\n"), encoding, len(content), cut)
 
 
 MOST_ROWS = 200_000
 MOST_COLUMNS = 200
 MISSING = frozenset({"", "na", "n/a", "null"})
-"""Cells that count as missing, in small letters, spaces around them removed."""
+"""Cells that count as missing, in lower case and without surrounding spaces."""
 
 _DELIMITERS = ",;\t|"
 _NUMBER = re.compile(r"[+-]?(?:\d{1,24}(?:\.\d{0,12})?|\.\d{1,12})(?:[eE][+-]?\d{1,2})?")
@@ -78,12 +82,12 @@ _TOP = 3
 
 
 class TableError(ValueError):
-    """The text cannot be read as rows and columns; the text says why."""
+    """The text cannot be read as a table; the message is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text under their header. `ragged` counts rows whose length differs from the header's."""
+    """A table of texts. `ragged` counts the rows whose length differs from the header."""
 
     header: tuple[str, ...]
     rows: list[list[str]]
@@ -92,13 +96,13 @@ class Table:
     cut: bool
 
     def column(self, index: int) -> list[str]:
-        """Return the cells of one column, trimmed; a row that is too short gives an empty cell."""
+        """Return the stripped cells of one column; a row that is too short gives an empty cell."""
         return [row[index].strip() if index < len(row) else "" for row in self.rows]
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnStats:
-    """One column. The four figures are None unless the column is of numbers."""
+    """Statistics of one column. Minimum to median are None unless the column is numeric."""
 
     name: str
     kind: str
@@ -113,8 +117,8 @@ class ColumnStats:
 
     @property
     def figures(self) -> dict[str, object]:
-        """All but its most frequent cells; minimum to median only where it is of numbers."""
-        told: dict[str, object] = {
+        """All statistics but the most frequent cells; minimum to median only if the column is numeric."""
+        members: dict[str, object] = {
             "name": self.name,
             "kind": self.kind,
             "count": self.count,
@@ -122,8 +126,8 @@ class ColumnStats:
             "distinct": self.distinct,
         }
         if self.is_number:
-            told |= {"min": self.minimum, "max": self.maximum, "mean": self.mean, "median": self.median}
-        return told
+            members |= {"min": self.minimum, "max": self.maximum, "mean": self.mean, "median": self.median}
+        return members
 
     def as_output(self) -> dict[str, object]:
         """Return the column as a JSON value."""
@@ -131,7 +135,7 @@ class ColumnStats:
 
     @property
     def is_number(self) -> bool:
-        """Tell whether the figures are there."""
+        """Whether the column is numeric."""
         return self.mean is not None
 
 
@@ -139,7 +143,7 @@ def parse(text: str) -> Table:
     """Read delimited text whose first row is the header.
 
     Raises:
-        TableError: when there is no header, or the csv reader gives up.
+        TableError: if the text is empty, or the csv reader fails.
     """
     delimiter = delimiter_of(text)
     try:
@@ -161,33 +165,33 @@ def parse(text: str) -> Table:
 
 
 def delimiter_of(text: str) -> str:
-    """Return the delimiter that stands most often in the first line; a comma when none does."""
+    """Return the most frequent delimiter of the first line; a comma if it has none."""
     first = text.lstrip("\n").partition("\n")[0]
     return max(_DELIMITERS, key=first.count)
 
 
 def stats_of(name: str, cells: list[str]) -> ColumnStats:
-    """Return the statistics of one column. Mean and median are of exact decimals, to 28 digits."""
+    """Return the statistics of one column. Mean and median are computed as decimals of 28 digits."""
     present = [cell for cell in cells if cell.lower() not in MISSING]
     kind = kind_of(present)
-    seen = Counter(present)
+    counter = Counter(present)
     numbers = [Decimal(cell) for cell in present] if kind in {"integer", "decimal"} else []
     return ColumnStats(
         name=name,
         kind=kind,
         count=len(present),
         missing=len(cells) - len(present),
-        distinct=len(seen),
+        distinct=len(counter),
         minimum=min(numbers, default=None),
         maximum=max(numbers, default=None),
         mean=sum(numbers, Decimal(0)) / len(numbers) if numbers else None,
         median=statistics.median(numbers) if numbers else None,
-        top=tuple(seen.most_common(_TOP)),
+        top=tuple(counter.most_common(_TOP)),
     )
 
 
 def kind_of(present: list[str]) -> str:
-    """Return integer, decimal, date, yes/no, text, or empty: the narrowest kind all cells share."""
+    """Return the narrowest kind that fits all cells: integer, decimal, date, yes/no, text, or empty."""
     if not present:
         return "empty"
     if all(_NUMBER.fullmatch(cell) for cell in present):

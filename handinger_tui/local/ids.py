@@ -1,4 +1,4 @@
-"""Identifiers, times and exact numbers as the local worker writes them on the wire."""
+"""Wire formats of the local worker: identifiers, times and exact numbers."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ _LENGTH = 26
 _RANDOM_BITS = 80
 
 
-def fresh(prefix: str) -> str:
-    """Return `prefix` and 26 signs: 48 bits of Unix milliseconds, then 80 random bits."""
+def new_id(prefix: str) -> str:
+    """Return `prefix` and 26 base-32 characters: 48 bits of Unix milliseconds, then 80 random bits."""
     number = (time.time_ns() // 1_000_000) << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS)
-    signs = []
+    chars = []
     for _ in range(_LENGTH):
         number, digit = divmod(number, len(_DIGITS))
-        signs.append(_DIGITS[digit])
-    return prefix + "".join(reversed(signs))
+        chars.append(_DIGITS[digit])
+    return prefix + "".join(reversed(chars))
 
 
 def now() -> datetime:
-    """Return the present moment in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 def iso(moment: datetime) -> str:
-    """Return for example `2026-05-11T09:14:22.000Z`."""
+    """Format a time in UTC with milliseconds, such as `2026-05-11T09:14:22.000Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -46,7 +46,7 @@ def dumps(value: object) -> str:
     """Encode to compact JSON with raw non-ASCII text; Decimal becomes a plain number.
 
     Raises:
-        TypeError: for a value JSON has no word for.
+        TypeError: the value has no JSON representation.
     """
     if isinstance(value, Decimal):
         return number_text(value)

@@ -1,4 +1,4 @@
-"""The price table of the local worker and its budget levels: simulated money, real arithmetic."""
+"""The price table and the budget levels of the local worker: simulated money, exact arithmetic."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, Decimal
 STANDARD = "standard"
 
 TOOL_CALLS: dict[str, int | None] = {"low": 1, STANDARD: 6, "high": 24, "unlimited": None}
-"""Tool calls by budget level; None is no bound but the local worker's own repertoire."""
+"""Maximum tool calls of a turn by budget level; None is unlimited."""
 
 
 CHARACTERS_PER_TOKEN = 4
@@ -32,17 +32,17 @@ PRICE_ROWS: tuple[tuple[str, Decimal], ...] = (
     ("sandbox second", USD_PER_SANDBOX_SECOND),
     ("step (internal fee)", USD_PER_STEP),
 )
-"""What is charged for, and US dollars of it."""
+"""The charged units and their prices in US dollars."""
 
 
 def tokens(characters: int) -> int:
-    """Return how many tokens that many characters are."""
+    """Return the number of tokens for a number of characters, rounded up."""
     return -(-characters // CHARACTERS_PER_TOKEN)
 
 
 @dataclass(slots=True)
 class Counts:
-    """What a turn, or all turns of a worker, used; whole numbers only, so sums are exact."""
+    """Usage of one turn, or of all turns of a worker, in whole numbers, so that sums are exact."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -60,7 +60,7 @@ class Counts:
 
     @property
     def total_tokens(self) -> int:
-        """All five kinds together."""
+        """The sum of all five kinds of tokens."""
         return (
             self.input_tokens
             + self.output_tokens
@@ -81,17 +81,17 @@ class Costs:
 
     @property
     def total(self) -> Decimal:
-        """All four categories together."""
+        """The sum of all four categories."""
         return self.model + self.tool + self.sandbox + self.internal
 
     @property
     def credits(self) -> int:
-        """The total in whole credits, begun ones counted."""
+        """The total in credits, rounded up."""
         return int((self.total / USD_PER_CREDIT).to_integral_value(rounding=ROUND_CEILING))
 
 
 def costs_of(counts: Counts) -> Costs:
-    """Return what the counts cost by the table."""
+    """Return the costs of usage by the price table."""
     per_thousand = (
         counts.input_tokens * USD_PER_1K_INPUT
         + counts.output_tokens * USD_PER_1K_OUTPUT

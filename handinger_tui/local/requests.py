@@ -1,4 +1,4 @@
-"""Requests within bounds, and how the server says no."""
+"""Parses requests within size limits, and defines the error of a refused request."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sizes in bytes, counts, and seconds; the defaults are what `handinger-tui local` uses."""
+    """Limits in bytes, counts and seconds; the defaults are those of `handinger-tui local`."""
 
     body_bytes: int = 64 * MIB
     """A larger request body is answered with 413."""
     input_characters: int = 200_000
     """A longer instruction is answered with 422."""
     uploads: int = 32
-    """File parts of one request."""
+    """Maximum file parts of one request."""
     workspace_bytes: int = 128 * MIB
-    """All files of one worker together."""
+    """Maximum total size of the files of one worker."""
     workers: int = 200
-    """Above it the oldest idle worker is forgotten."""
+    """Maximum workers; beyond that the oldest idle one is deleted."""
     turns: int = 1000
-    """Turns of one worker; a further one is answered with 409."""
+    """Maximum turns of one worker; another one is answered with 409."""
     schedules: int = 100
-    """Pending schedules of one worker."""
+    """Maximum pending schedules of one worker."""
     remembered_keys: int = 256
-    """Idempotency keys, newest kept."""
+    """Maximum idempotency keys; the newest are kept."""
     keep_alive_seconds: float = 10.0
-    """Silence after which a stream gets a comment."""
+    """Seconds without an event after which a stream sends a comment."""
 
 
 class RefusedError(Exception):
-    """Nothing was started; the answer is `status` with the sentence as its body."""
+    """A refused request: nothing was started. The response is `status` with `sentence` in its body."""
 
     def __init__(self, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> None:
-        """Take the status, the sentence for a person, and headers that belong to the status."""
+        """Create the error from status, message, and response headers."""
         super().__init__(sentence)
         self.status = status
         self.sentence = sentence
@@ -59,58 +59,59 @@ class RefusedError(Exception):
 
 _JSON = "application/json"
 _FORM = "multipart/form-data"
-DRAINED = 256 * 1024 * 1024
+MAX_DRAINED_BYTES = 256 * 1024 * 1024
+"""Maximum bytes read and discarded of a body that is refused."""
 _LONGEST_KEY = 255
-_TRUTH = {"true": True, "false": False}
+_BOOLEANS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a create or continue asks for; `streamed` is None when the body does not say."""
+class ParsedRequest:
+    """The parsed body of create and continue; `streamed` is None if the body has no `stream` member."""
 
     instruction: Instruction
     streamed: bool | None
 
 
-async def read_asked(request: Request, limits: Limits) -> Asked:
-    """Read the body of create and continue, JSON or multipart.
+async def parse_turn_request(request: Request, limits: Limits) -> ParsedRequest:
+    """Parse the body of create and continue, JSON or multipart.
 
     Raises:
         RefusedError: 400 malformed, 413 too large, 415 another type, 422 a wrong or missing member.
     """
-    kind = _content_type(request)
+    kind = _media_type(request)
     if kind not in {_JSON, _FORM}:
         raise RefusedError(415, f"The body must be {_JSON} or {_FORM}.")
-    body = await _bounded_body(request, limits.body_bytes)
+    body = await _read_body(request, limits.body_bytes)
     uploads: tuple[tuple[str, bytes], ...] = ()
     if kind == _JSON:
-        members = _json_object(body)
+        members = _parse_json_object(body)
     else:
-        members, uploads = await _form(request, body, limits)
+        members, uploads = await _parse_form(request, body, limits)
     streamed = members.get("stream")
     if kind == _FORM and isinstance(streamed, str):
-        streamed = _TRUTH.get(streamed, streamed)
+        streamed = _BOOLEANS.get(streamed, streamed)
     if streamed is not None and not isinstance(streamed, bool):
         raise RefusedError(422, "stream must be true or false.")
-    return Asked(Instruction(text_member(members, limits), budget_member(members), uploads), streamed)
+    return ParsedRequest(Instruction(text_member(members, limits), budget_member(members), uploads), streamed)
 
 
-async def read_object(request: Request, limits: Limits) -> Mapping[str, object]:
-    """Read a JSON object.
+async def parse_object(request: Request, limits: Limits) -> Mapping[str, object]:
+    """Parse a body that is a JSON object.
 
     Raises:
         RefusedError: 400 malformed, 413 too large, 415 another type.
     """
-    if _content_type(request) != _JSON:
+    if _media_type(request) != _JSON:
         raise RefusedError(415, f"The body must be {_JSON}.")
-    return _json_object(await _bounded_body(request, limits.body_bytes))
+    return _parse_json_object(await _read_body(request, limits.body_bytes))
 
 
 def text_member(members: Mapping[str, object], limits: Limits) -> str:
-    """Return the member `input`, with halves of surrogate pairs, which are no text, replaced.
+    """Return the member `input`, with lone surrogates replaced.
 
     Raises:
-        RefusedError: 422 when it is missing, no string, blank or too long.
+        RefusedError: 422 if it is missing, not a string, blank or too long.
     """
     text = members.get("input")
     if text is None:
@@ -125,10 +126,10 @@ def text_member(members: Mapping[str, object], limits: Limits) -> str:
 
 
 def budget_member(members: Mapping[str, object]) -> str:
-    """Return the member `budget`, `standard` when left out.
+    """Return the member `budget`, `standard` by default.
 
     Raises:
-        RefusedError: 422 when it is none of the four levels.
+        RefusedError: 422 if it is none of the four levels.
     """
     if "budget" not in members:
         return prices.STANDARD
@@ -139,29 +140,29 @@ def budget_member(members: Mapping[str, object]) -> str:
 
 
 def wants_stream(request: Request, in_body: bool | None = None) -> bool:
-    """Tell whether the answer should be an event stream.
+    """Return whether the response should be an event stream.
 
-    An explicit word counts, the body's before the query's; without one, `text/event-stream`
-    anywhere in Accept asks for a stream.
+    The body takes precedence over the query; without either, `text/event-stream` anywhere in Accept
+    asks for a stream.
 
     Raises:
-        RefusedError: 422 when the query has another word than true or false.
+        RefusedError: 422 if the query has a value other than true or false.
     """
     if in_body is not None:
         return in_body
     in_query = request.query_params.get("stream")
     if in_query is not None:
-        if in_query not in _TRUTH:
+        if in_query not in _BOOLEANS:
             raise RefusedError(422, "stream must be true or false.")
-        return _TRUTH[in_query]
+        return _BOOLEANS[in_query]
     return stream.MEDIA_TYPE in request.headers.get("accept", "").lower()
 
 
 def idempotency_key(request: Request) -> str | None:
-    """Return the Idempotency-Key header, None without one.
+    """Return the Idempotency-Key header, None if there is none.
 
     Raises:
-        RefusedError: 400 when it is empty or too long.
+        RefusedError: 400 if it is empty or too long.
     """
     key = request.headers.get("idempotency-key")
     if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
@@ -169,32 +170,32 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
-def _content_type(request: Request) -> str:
+def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-async def _bounded_body(request: Request, limit: int) -> bytes:
-    """Return the body. One that is too large is read on and thrown away, up to a bound.
+async def _read_body(request: Request, limit: int) -> bytes:
+    """Return the body. A body that is too large is read and discarded, up to `MAX_DRAINED_BYTES`.
 
-    Answering at once would break the connection under a client that is still sending, and the
-    client would see a broken pipe in place of the 413.
+    An immediate response would close the connection while the client is still sending, and the
+    client would see a broken pipe instead of the 413.
     """
-    kept: list[bytes] = []
+    pieces: list[bytes] = []
     size = 0
     async for piece in request.stream():
         size += len(piece)
         if size <= limit:
-            kept.append(piece)
+            pieces.append(piece)
         else:
-            kept.clear()
-            if size > DRAINED:
+            pieces.clear()
+            if size > MAX_DRAINED_BYTES:
                 break
     if size > limit:
         raise RefusedError(413, f"The body is larger than {limit:,} bytes.")
-    return b"".join(kept)
+    return b"".join(pieces)
 
 
-def _json_object(body: bytes) -> Mapping[str, object]:
+def _parse_json_object(body: bytes) -> Mapping[str, object]:
     try:
         value = json.loads(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
@@ -204,10 +205,10 @@ def _json_object(body: bytes) -> Mapping[str, object]:
     return value
 
 
-async def _form(
+async def _parse_form(
     request: Request, body: bytes, limits: Limits
 ) -> tuple[Mapping[str, object], tuple[tuple[str, bytes], ...]]:
-    """Parse a multipart body: text parts by name (the last one counts), and all file parts."""
+    """Parse a multipart body: text parts by name (the last one wins), and all file parts."""
 
     async def replay() -> Message:
         return {"type": "http.request", "body": body, "more_body": False}
@@ -215,7 +216,7 @@ async def _form(
     members: dict[str, object] = {}
     uploads: list[tuple[str, bytes]] = []
     try:
-        # Fields may be as long as the body: a long input gets its own sentence.
+        # Fields may be as long as the body: a long input has an error message of its own.
         parsed = Request(request.scope, replay).form(
             max_files=limits.uploads, max_part_size=limits.body_bytes
         )

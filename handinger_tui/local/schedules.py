@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from handinger_tui.local import ids
-from handinger_tui.local import ids as timing
 from handinger_tui.local.requests import RefusedError
 
 _MONTHS = {
@@ -25,12 +24,12 @@ _HORIZON_DAYS = 366 * 9
 
 
 class CronError(ValueError):
-    """The expression is not understood; the text says why."""
+    """The cron expression is not valid; the message is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """The moments an expression stands for."""
+    """The times that a cron expression matches. `either_day`: date or weekday suffices, not both."""
 
     minutes: frozenset[int]
     hours: frozenset[int]
@@ -40,10 +39,10 @@ class Cron:
     either_day: bool
 
     def next_after(self, moment: datetime) -> datetime:
-        """Return the first matching minute after `moment` (which must be in UTC).
+        """Return the first matching minute after `moment`, which must be in UTC.
 
         Raises:
-            CronError: when no such minute comes, as with 30 February.
+            CronError: there is no such minute, as with 30 February.
         """
         start = moment.replace(second=0, microsecond=0) + timedelta(minutes=1)
         for offset in range(_HORIZON_DAYS):
@@ -66,41 +65,41 @@ class Cron:
 
 
 def parse(expression: str) -> Cron:
-    """Read an expression.
+    """Parse a cron expression of five fields.
 
     Raises:
-        CronError: when it is not one of the documented forms.
+        CronError: the expression is not one of the documented forms.
     """
     fields = expression.split()
     if len(fields) != _FIELDS:
         raise CronError(f"a cron expression has five fields, this one has {len(fields)}")
     minute, hour, day, month, weekday = fields
-    weekdays = _values(weekday, (0, _SUNDAY_TOO), _DAYS)
+    weekdays = _parse_field(weekday, (0, _SUNDAY_TOO), _DAYS)
     return Cron(
-        minutes=_values(minute, (0, 59), {}),
-        hours=_values(hour, (0, 23), {}),
-        days=_values(day, (1, 31), {}),
-        months=_values(month, (1, 12), _MONTHS),
+        minutes=_parse_field(minute, (0, 59), {}),
+        hours=_parse_field(hour, (0, 23), {}),
+        days=_parse_field(day, (1, 31), {}),
+        months=_parse_field(month, (1, 12), _MONTHS),
         weekdays=frozenset(value % _SUNDAY_TOO for value in weekdays),
         either_day=not day.startswith("*") and not weekday.startswith("*"),
     )
 
 
-def _values(field: str, bounds: tuple[int, int], names: dict[str, int]) -> frozenset[int]:
-    found: set[int] = set()
+def _parse_field(field: str, bounds: tuple[int, int], names: dict[str, int]) -> frozenset[int]:
+    values: set[int] = set()
     for item in field.split(","):
-        found.update(_range_of(item, bounds, names))
-    return frozenset(found)
+        values.update(_parse_range(item, bounds, names))
+    return frozenset(values)
 
 
-def _range_of(item: str, bounds: tuple[int, int], names: dict[str, int]) -> range:
+def _parse_range(item: str, bounds: tuple[int, int], names: dict[str, int]) -> range:
     span, slash, step_text = item.partition("/")
     low, high = bounds
     if span != "*":
         first, dash, last = span.partition("-")
-        low = _number(first, bounds, names)
+        low = _parse_value(first, bounds, names)
         if dash:
-            high = _number(last, bounds, names)
+            high = _parse_value(last, bounds, names)
         elif slash:
             raise CronError(f"'{item}' needs a range or * before the step")
         else:
@@ -116,14 +115,14 @@ def _range_of(item: str, bounds: tuple[int, int], names: dict[str, int]) -> rang
 
 
 def _is_number(text: str) -> bool:
-    """Few enough digits, too: Python refuses to read thousands of them."""
+    """Return whether a text has 1 to 9 digits only: Python refuses to parse thousands of digits."""
     return text.isascii() and text.isdecimal() and len(text) <= _LONGEST_NUMBER
 
 
-def _number(text: str, bounds: tuple[int, int], names: dict[str, int]) -> int:
-    named = names.get(text.lower())
-    if named is not None:
-        return named
+def _parse_value(text: str, bounds: tuple[int, int], names: dict[str, int]) -> int:
+    value = names.get(text.lower())
+    if value is not None:
+        return value
     low, high = bounds
     if not _is_number(text) or not low <= int(text) <= high:
         raise CronError(f"'{text}' is not a value from {low} to {high}")
@@ -131,15 +130,15 @@ def _number(text: str, bounds: tuple[int, int], names: dict[str, int]) -> int:
 
 
 LONGEST_SECONDS = 31_536_000
-"""One year, the published bound of delays and intervals."""
+"""One year, the published maximum of delays and intervals."""
 
 
 @dataclass(slots=True)
 class Schedule:
     """One pending schedule.
 
-    `following` gives the run after a given one, or None for a schedule that runs once.
-    `own_members` are the members that only this type has, as they go back to the client.
+    `following` returns the run after a given one; it is None for a schedule that runs once.
+    `own_members` are the members that only this type has, as returned to the client.
     """
 
     type: str
@@ -148,7 +147,7 @@ class Schedule:
     next_run: datetime
     following: Callable[[datetime], datetime] | None
     own_members: dict[str, object]
-    id: str = field(default_factory=lambda: ids.fresh("sch_"))
+    id: str = field(default_factory=lambda: ids.new_id("sch_"))
 
     def as_members(self) -> dict[str, object]:
         """Return the `WorkerSchedule` object."""
@@ -157,16 +156,16 @@ class Schedule:
             "budget": self.budget,
             **self.own_members,
             "input": self.input,
-            "nextRunAt": timing.iso(self.next_run),
+            "nextRunAt": ids.iso(self.next_run),
             "type": self.type,
         }
 
 
 def from_when(when: object, text: str, budget: str, now: datetime) -> Schedule:
-    """Make a schedule from the `when` member of a request.
+    """Create a schedule from the `when` member of a request.
 
     Raises:
-        RefusedError: 422 with the reason when `when` is not one of the four published forms.
+        RefusedError: 422 with the reason if `when` is not one of the four published forms.
     """
     if not isinstance(when, Mapping):
         raise RefusedError(422, "when must be an object with a type.")
@@ -174,14 +173,14 @@ def from_when(when: object, text: str, budget: str, now: datetime) -> Schedule:
     make = _MAKERS.get(kind) if isinstance(kind, str) else None
     if make is None:
         raise RefusedError(422, f"when.type must be one of {', '.join(_MAKERS)}.")
-    next_run, following, own = make(when, now)
-    return Schedule(str(kind), text, budget, next_run, following, own)
+    next_run, following, own_members = make(when, now)
+    return Schedule(str(kind), text, budget, next_run, following, own_members)
 
 
-_Made = tuple[datetime, Callable[[datetime], datetime] | None, dict[str, object]]
+_ScheduleParts = tuple[datetime, Callable[[datetime], datetime] | None, dict[str, object]]
 
 
-def _scheduled(when: Mapping[str, object], now: datetime) -> _Made:
+def _make_scheduled(when: Mapping[str, object], now: datetime) -> _ScheduleParts:
     try:
         date = datetime.fromisoformat(str(when.get("date")))
         if date.tzinfo is None:
@@ -194,48 +193,48 @@ def _scheduled(when: Mapping[str, object], now: datetime) -> _Made:
     return date, None, {}
 
 
-def _delayed(when: Mapping[str, object], now: datetime) -> _Made:
-    seconds = _seconds(when, "delayInSeconds")
+def _make_delayed(when: Mapping[str, object], now: datetime) -> _ScheduleParts:
+    seconds = _parse_seconds(when, "delayInSeconds")
     return now + timedelta(seconds=seconds), None, {"delayInSeconds": seconds}
 
 
-def _interval(when: Mapping[str, object], now: datetime) -> _Made:
-    seconds = _seconds(when, "intervalSeconds")
+def _make_interval(when: Mapping[str, object], now: datetime) -> _ScheduleParts:
+    seconds = _parse_seconds(when, "intervalSeconds")
     step = timedelta(seconds=seconds)
     return now + step, lambda moment: moment + step, {"intervalSeconds": seconds}
 
 
-def _cron(when: Mapping[str, object], now: datetime) -> _Made:
+def _make_cron(when: Mapping[str, object], now: datetime) -> _ScheduleParts:
     expression = when.get("cron")
     if not isinstance(expression, str):
         raise RefusedError(422, "when.cron must be a string of five fields.")
     try:
-        moments = parse(expression)
-        return moments.next_after(now), moments.next_after, {"cron": expression}
+        cron = parse(expression)
+        return cron.next_after(now), cron.next_after, {"cron": expression}
     except CronError as error:
         raise RefusedError(422, f"when.cron is not understood: {error}.") from error
 
 
-def _seconds(when: Mapping[str, object], name: str) -> int:
+def _parse_seconds(when: Mapping[str, object], name: str) -> int:
     value = when.get(name)
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LONGEST_SECONDS:
         raise RefusedError(422, f"when.{name} must be a whole number from 1 to {LONGEST_SECONDS}.")
     return value
 
 
-_MAKERS: dict[str, Callable[[Mapping[str, object], datetime], _Made]] = {
-    "scheduled": _scheduled,
-    "delayed": _delayed,
-    "cron": _cron,
-    "interval": _interval,
+_MAKERS: dict[str, Callable[[Mapping[str, object], datetime], _ScheduleParts]] = {
+    "scheduled": _make_scheduled,
+    "delayed": _make_delayed,
+    "cron": _make_cron,
+    "interval": _make_interval,
 }
 
 
 def next_after_now(schedule: Schedule) -> datetime | None:
-    """Return the run that follows the present one, skipping runs that were missed meanwhile."""
+    """Return the next run in the future, skipping missed runs; None if the schedule runs once."""
     if schedule.following is None:
         return None
-    moment, present = schedule.next_run, timing.now()
-    while moment <= present:
+    moment, now = schedule.next_run, ids.now()
+    while moment <= now:
         moment = schedule.following(moment)
     return moment

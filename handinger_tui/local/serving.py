@@ -1,4 +1,4 @@
-"""Serving the local worker on loopback: in a thread of the program, or in the foreground."""
+"""Serves the local worker on loopback, in a thread of the program or in the foreground."""
 
 from __future__ import annotations
 
@@ -26,50 +26,50 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 _START_SECONDS = 10.0
 _STOP_SECONDS = 5.0
-_LOOK_SECONDS = 0.25
+_POLL_SECONDS = 0.25
 _BACKLOG = 128
 
 
 class _QuietServer(uvicorn.Server):
-    """uvicorn that leaves signals alone, says when it listens, and cuts turns before it waits for readers."""
+    """A uvicorn server that does not handle signals, signals readiness, and cancels turns before shutdown."""
 
-    def __init__(self, config: uvicorn.Config, office: WorkerRegistry, listening: threading.Event) -> None:
+    def __init__(self, config: uvicorn.Config, registry: WorkerRegistry, listening: threading.Event) -> None:
         super().__init__(config)
-        self._office = office
+        self._registry = registry
         self._listening = listening
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave the program's signal handlers alone."""
+        """Keep the signal handlers of the program."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then tell who waits."""
+        """Start, then set the event that the starting thread waits for."""
         await super().startup(sockets)
         self._listening.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the turns, which ends the open streams, then close."""
-        await self._office.close()
+        """Cancel the turns, which ends the open streams, then shut down."""
+        await self._registry.close()
         await super().shutdown(sockets)
 
 
 class LocalServer:
-    """One running server. `base_url` has no closing slash; `api_key` is new for each server.
+    """A running server. `base_url` has no trailing slash; each server has a new `api_key`.
 
-    State is in memory only and ends with the server. `stop` may be called often and from any thread
-    but the server's own.
+    State is in memory only and is lost when the server stops. `stop` may be called repeatedly and from
+    any thread except the server's own.
     """
 
-    def __init__(self, taken: socket.socket, setting: Setting, limits: Limits) -> None:
-        """Prepare a server on a listening socket; use `start`."""
+    def __init__(self, listener: socket.socket, setting: Setting, limits: Limits) -> None:
+        """Prepare a server on a listening socket. Use `start` instead."""
         self.api_key = f"hdg_local_{secrets.token_urlsafe(24)}"
-        self.base_url = f"http://{HOST}:{taken.getsockname()[1]}"
-        self._socket = taken
-        self._office = WorkerRegistry(self.base_url, setting, limits)
+        self.base_url = f"http://{HOST}:{listener.getsockname()[1]}"
+        self._socket = listener
+        self._registry = WorkerRegistry(self.base_url, setting, limits)
         self._listening = threading.Event()
         config = uvicorn.Config(
-            build_app(self._office, self.api_key),
+            build_app(self._registry, self.api_key),
             http="h11",
             ws="none",
             lifespan="off",
@@ -78,36 +78,36 @@ class LocalServer:
             access_log=False,
             timeout_graceful_shutdown=1,
         )
-        self._server = _QuietServer(config, self._office, self._listening)
+        self._server = _QuietServer(config, self._registry, self._listening)
         self._thread = threading.Thread(target=self._run, name="local-worker", daemon=True)
 
     @classmethod
     def start(
         cls, port: int = 0, pace: float = 1.0, home: Path | None = None, limits: Limits | None = None
     ) -> Self:
-        """Start a server and return when it takes requests.
+        """Start a server and return when it accepts requests.
 
         Args:
             port: the port on 127.0.0.1; 0 lets the system choose.
             pace: factor of all pauses; 1 is natural, 0 as fast as possible.
-            home: the program's data folder, which the tour names; nothing is read or written there.
-            limits: other bounds than the usual.
+            home: the data folder of the program, mentioned by the tour; nothing is read or written there.
+            limits: limits other than the defaults.
 
         Raises:
-            OSError: when the port is taken or not allowed.
-            TimeoutError: when the server does not come up.
+            OSError: the port is in use or not allowed.
+            TimeoutError: the server did not start in time.
         """
-        # With the protocol named: asyncio switches Nagle's delay off only then, and each answer of
-        # two writes would otherwise wait 40 ms for an acknowledgement.
-        taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        # asyncio disables Nagle's algorithm only if the protocol is given. Otherwise each response of
+        # two writes would wait 40 ms for an acknowledgement.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            taken.bind((HOST, port))
-            taken.listen(_BACKLOG)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((HOST, port))
+            listener.listen(_BACKLOG)
         except (OSError, OverflowError):
-            taken.close()
+            listener.close()
             raise
-        server = cls(taken, Setting(pace, home, REPERTOIRE), limits or Limits())
+        server = cls(listener, Setting(pace, home, REPERTOIRE), limits or Limits())
         server._thread.start()
         if not server._listening.wait(_START_SECONDS):
             server.stop()
@@ -115,7 +115,7 @@ class LocalServer:
         return server
 
     def stop(self) -> None:
-        """Cut all turns and streams and end the thread; a second call does nothing."""
+        """Cancel all turns and streams and end the thread; further calls do nothing."""
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join(_STOP_SECONDS)
@@ -125,11 +125,11 @@ class LocalServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop."""
+        """Stop the server."""
         self.stop()
 
     def wait(self, seconds: float) -> bool:
-        """Wait at most so long for the server to end; tell whether it has."""
+        """Wait at most that many seconds for the server to end; return whether it has ended."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
@@ -139,29 +139,31 @@ class LocalServer:
 
 
 def serve_foreground(port: int, announce: Callable[[str, str], None]) -> int:
-    """Serve until SIGINT or SIGTERM, then end cleanly and return 0; 1 if the server ended by itself.
+    """Serve until SIGINT or SIGTERM, then stop and return 0; return 1 if the server ended by itself.
 
-    `announce` is called with base URL and key once requests are taken. Must run in the main thread,
-    the only one Python lets take signals.
+    `announce` is called with base URL and key once requests are accepted. It must run in the main
+    thread, the only one in which Python allows signal handlers.
 
     Raises:
-        OSError: when the port is taken or not allowed.
+        OSError: the port is in use or not allowed.
     """
-    asked: list[int] = []
+    received: list[int] = []
 
-    # A plain list and a look four times a second: setting a threading.Event from a signal handler
-    # can deadlock when the signal arrives while the main thread is inside that event's lock.
-    def ask(number: int, _frame: FrameType | None) -> None:
-        asked.append(number)
+    # A plain list, polled four times a second: setting a threading.Event from a signal handler
+    # can deadlock if the signal arrives while the main thread holds the lock of that event.
+    def record_signal(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
 
-    former = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    former_handlers = {
+        number: signal.signal(number, record_signal) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         with LocalServer.start(port) as server:
             announce(server.base_url, server.api_key)
-            ended = False
-            while not asked and not ended:
-                ended = server.wait(_LOOK_SECONDS)
+            has_ended = False
+            while not received and not has_ended:
+                has_ended = server.wait(_POLL_SECONDS)
     finally:
-        for number, handler in former.items():
+        for number, handler in former_handlers.items():
             signal.signal(number, handler or signal.SIG_DFL)
-    return 1 if ended else 0
+    return 1 if has_ended else 0

@@ -1,7 +1,7 @@
-"""The event stream: AI SDK UI message chunks (names of major 6) as server-sent events.
+"""The event stream: AI SDK UI message chunks (names of major version 6) as server-sent events.
 
-One JSON object per event, unnamed, closed by `data: [DONE]`. `MessageBuilder` makes the stored
-message from the very chunks that were sent, so that a replay cannot differ from the live turn.
+Each unnamed event is one JSON object; `data: [DONE]` ends the stream. `MessageBuilder` builds the stored
+message from the same chunks that were sent, so that a replay cannot differ from the live turn.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ KEEP_ALIVE = ": keep-alive\n\n"
 
 _SHORTEST_PIECE = 2
 _PIECE_SPREAD = 12
-_PRIME = 2_654_435_761
-_WORD = 2**32
+_MULTIPLIER = 2_654_435_761
+_MODULUS = 2**32
 
 
 def frame(chunk: Chunk) -> str:
-    """Return one event with its closing blank line.
+    """Return one event with its final blank line.
 
-    JSON escapes every line break within the text, so the data is always one line.
+    JSON escapes line breaks in texts, so the data is always one line.
     """
     return f"data: {ids.dumps(chunk)}\n\n"
 
 
 def pieces(text: str) -> Iterator[str]:
-    """Cut a text at uneven but repeatable places: 2 to 13 characters, without regard to Markdown."""
+    """Split a text into uneven but reproducible pieces of 2 to 13 characters, ignoring Markdown."""
     start, state = 0, len(text)
     while start < len(text):
-        state = (state * _PRIME + ord(text[start])) % _WORD
+        state = (state * _MULTIPLIER + ord(text[start])) % _MODULUS
         end = start + _SHORTEST_PIECE + (state >> 16) % _PIECE_SPREAD
         yield text[start:end]
         start = end
@@ -52,7 +52,7 @@ class MessageBuilder:
     """Folds chunks into a UIMessage: `{id, role, metadata, parts}`."""
 
     def __init__(self, message_id: str) -> None:
-        """Begin an assistant message without parts."""
+        """Create an assistant message without parts."""
         self.message_id = message_id
         self.metadata: dict[str, object] = {}
         self.parts: list[Part] = []
@@ -63,7 +63,7 @@ class MessageBuilder:
         self._tools: dict[object, Part] = {}
 
     def fold(self, chunk: Chunk) -> None:
-        """Take in one chunk; kinds without a place in the message are passed over."""
+        """Apply one chunk; kinds that do not affect the message are ignored."""
         metadata = chunk.get("messageMetadata")
         if isinstance(metadata, Mapping):
             self.metadata.update(metadata)
@@ -75,7 +75,7 @@ class MessageBuilder:
             self._put_data(chunk)
 
     def message(self) -> dict[str, object]:
-        """Return the message as it stands; open parts say `streaming`."""
+        """Return the current message; open parts have the state `streaming`."""
         parts = [
             dict(part, text="".join(self._pieces[index])) if index in self._pieces else dict(part)
             for index, part in enumerate(self.parts)
@@ -92,29 +92,29 @@ class MessageBuilder:
         """Open a step."""
         self.parts.append({"type": "step-start"})
 
-    def start_talk(self, chunk: Chunk) -> None:
+    def start_text(self, chunk: Chunk) -> None:
         """Open a text or reasoning part."""
         kind = str(chunk["type"]).removesuffix("-start")
         part: Part = {"type": kind, "text": "", "state": "streaming"}
         if kind == "reasoning":
             part["id"] = chunk["id"]
-        grown: list[str] = []
-        self._pieces[len(self.parts)] = grown
-        self._open[kind, chunk["id"]] = (part, grown)
+        text_pieces: list[str] = []
+        self._pieces[len(self.parts)] = text_pieces
+        self._open[kind, chunk["id"]] = (part, text_pieces)
         self.parts.append(part)
 
-    def grow_talk(self, chunk: Chunk) -> None:
+    def append_text(self, chunk: Chunk) -> None:
         """Append to the open part."""
-        _, grown = self._open[str(chunk["type"]).removesuffix("-delta"), chunk["id"]]
-        grown.append(str(chunk["delta"]))
+        _, text_pieces = self._open[str(chunk["type"]).removesuffix("-delta"), chunk["id"]]
+        text_pieces.append(str(chunk["delta"]))
 
-    def end_talk(self, chunk: Chunk) -> None:
+    def end_text(self, chunk: Chunk) -> None:
         """Close the open part."""
         part, _ = self._open.pop((str(chunk["type"]).removesuffix("-end"), chunk["id"]))
         part["state"] = "done"
 
     def start_tool(self, chunk: Chunk) -> None:
-        """Open a tool part; its input arrives whole with `tool-input-available`."""
+        """Open a tool part; its complete input arrives with `tool-input-available`."""
         part: Part = {
             "type": f"tool-{chunk['toolName']}",
             "toolCallId": chunk["toolCallId"],
@@ -124,20 +124,20 @@ class MessageBuilder:
         self.parts.append(part)
 
     def settle_tool(self, chunk: Chunk) -> None:
-        """Give the tool part its input, its output, or the reason why it has none."""
+        """Set input, output or error text of the tool part."""
         state, member = _TOOL_STATES[str(chunk["type"])]
         self._tools[chunk["toolCallId"]].update({"state": state, member: chunk[member]})
 
     def add(self, chunk: Chunk) -> None:
-        """Take the chunk over as a part."""
+        """Append the chunk as a part."""
         self.parts.append(dict(chunk))
 
     def finish(self, chunk: Chunk) -> None:
-        """Remember how the turn ended."""
+        """Store the finish reason."""
         self.finish_reason = str(chunk["finishReason"])
 
     def fail(self, chunk: Chunk) -> None:
-        """Remember what went wrong."""
+        """Store the error text."""
         self.error_text = str(chunk["errorText"])
 
     def _put_data(self, chunk: Chunk) -> None:
@@ -156,12 +156,12 @@ _TOOL_STATES = {
 
 _FOLDS: dict[str, Callable[[MessageBuilder, Chunk], None]] = {
     "start-step": MessageBuilder.start_step,
-    "text-start": MessageBuilder.start_talk,
-    "text-delta": MessageBuilder.grow_talk,
-    "text-end": MessageBuilder.end_talk,
-    "reasoning-start": MessageBuilder.start_talk,
-    "reasoning-delta": MessageBuilder.grow_talk,
-    "reasoning-end": MessageBuilder.end_talk,
+    "text-start": MessageBuilder.start_text,
+    "text-delta": MessageBuilder.append_text,
+    "text-end": MessageBuilder.end_text,
+    "reasoning-start": MessageBuilder.start_text,
+    "reasoning-delta": MessageBuilder.append_text,
+    "reasoning-end": MessageBuilder.end_text,
     "tool-input-start": MessageBuilder.start_tool,
     "tool-input-available": MessageBuilder.settle_tool,
     "tool-output-available": MessageBuilder.settle_tool,

@@ -1,4 +1,4 @@
-"""One turn as it happens: a log of chunks that any number of readers follow from its start."""
+"""A turn: a log of chunks that any number of readers can follow from its start."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NANOSECONDS_PER_MS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """What a request asks of a worker."""
+    """The instruction of a request to a worker."""
 
     text: str
     budget: str
@@ -29,7 +29,7 @@ class Instruction:
 
     @property
     def fingerprint(self) -> str:
-        """A digest that two equal instructions share, however they were encoded."""
+        """A digest that is equal for equal instructions, whatever the encoding of the request."""
         digest = sha256()
         for piece in (
             self.text.encode(),
@@ -42,61 +42,61 @@ class Instruction:
 
 
 class Turn:
-    """The log, the growing message and the counts of one turn. Belongs to the server's event loop.
+    """The log, the growing message and the usage counts of one turn. Used only on the server's event loop.
 
-    `emit` is the only way in. Readers are woken by replacing an event, so a slow or vanished
-    reader can neither hold up the turn nor lose a chunk.
+    Chunks are added only with `emit`. It wakes readers by replacing an event, so a slow or disconnected
+    reader neither delays the turn nor loses a chunk.
     """
 
     def __init__(self, worker_id: str, instruction: Instruction, attachments: tuple[StoredFile, ...]) -> None:
-        """Begin an empty log; the clock of the turn runs from here."""
-        self.id = ids.fresh("trn_")
+        """Create an empty log and start the clock of the turn."""
+        self.id = ids.new_id("trn_")
         self.worker_id = worker_id
         self.instruction = instruction
         self.attachments = attachments
-        self.builder = stream.MessageBuilder(ids.fresh("msg_"))
+        self.builder = stream.MessageBuilder(ids.new_id("msg_"))
         self.counts = prices.Counts()
         self.running = True
-        self.whole = False
-        """True once the turn came to an end of its own, false when the server left it."""
+        self.is_complete = False
+        """True once the turn has ended by itself; False if the server stopped it."""
         self.ended = asyncio.Event()
         self._frames: list[str] = []
         self._changed = asyncio.Event()
         self._started_ns = time.monotonic_ns()
 
     def emit(self, chunk: stream.Chunk) -> None:
-        """Log one chunk, fold it into the message, wake the readers."""
+        """Log one chunk, apply it to the message, and wake the readers."""
         self.builder.fold(chunk)
         self._frames.append(stream.frame(chunk))
         self._wake()
 
-    def close(self, *, whole: bool) -> None:
+    def close(self, *, is_complete: bool) -> None:
         """End the log; a second call changes nothing."""
         if self.running:
             self.counts.duration_ms = self._elapsed_ms()
             self.running = False
-            self.whole = whole
+            self.is_complete = is_complete
             self.ended.set()
             self._wake()
 
     def counts_now(self) -> prices.Counts:
-        """Return a copy of the counts with the duration up to this moment."""
+        """Return a copy of the counts, with the duration so far."""
         return replace(self.counts, duration_ms=self._elapsed_ms()) if self.running else replace(self.counts)
 
     async def follow(self, keep_alive_seconds: float) -> AsyncIterator[str]:
-        """Yield everything logged from the start, then what comes, until the turn ends.
+        """Yield all logged events and then new ones, until the turn ends.
 
-        A comment is yielded after each silence of that many seconds, `[DONE]` only after an end
-        of the turn's own: a stream that lacks it was cut.
+        A comment is yielded after each `keep_alive_seconds` without an event. `[DONE]` is yielded only
+        if the turn ended by itself: a stream without it was cut.
         """
         sent = 0
         while True:
-            # Taken before looking: a change between looking and waiting has set this very event.
+            # Read before the check: a change between check and wait sets this same event.
             changed = self._changed
             if sent < len(self._frames):
-                fresh = self._frames[sent:]
-                sent += len(fresh)
-                yield "".join(fresh)
+                new_frames = self._frames[sent:]
+                sent += len(new_frames)
+                yield "".join(new_frames)
             elif not self.running:
                 break
             else:
@@ -104,7 +104,7 @@ class Turn:
                     await asyncio.wait_for(changed.wait(), keep_alive_seconds)
                 except TimeoutError:
                     yield stream.KEEP_ALIVE
-        if self.whole:
+        if self.is_complete:
             yield stream.DONE
 
     def _wake(self) -> None:

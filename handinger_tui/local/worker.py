@@ -1,4 +1,4 @@
-"""What the local worker does with a turn: picks a rule, works by it, closes honestly."""
+"""Runs a turn: chooses a rule, performs it, and reports what the budget or a tool prevented."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ if TYPE_CHECKING:
     from handinger_tui.local.worker_record import WorkerRecord
 
 
-def choose(desk: TurnContext) -> Rule:
-    """Return the first rule that matches; the last one of the table always does."""
-    return next(rule for rule in desk.setting.rules if rule.matches(desk))
+def choose_rule(context: TurnContext) -> Rule:
+    """Return the first rule that matches; the last one always does."""
+    return next(rule for rule in context.setting.rules if rule.matches(context))
 
 
 async def perform(record: WorkerRecord, turn: Turn, setting: Setting) -> None:
     """Run one turn from `start` to `finish`.
 
-    Whatever a rule raises reaches the readers as an error chunk, and then the caller.
+    An exception of a rule is emitted as an error chunk and then raised.
     """
-    desk = TurnContext(record, turn, setting)
+    context = TurnContext(record, turn, setting)
     turn.emit(
         {
             "type": "start",
             "messageId": turn.builder.message_id,
-            "messageMetadata": _introduction(record, turn),
+            "messageMetadata": _start_metadata(record, turn),
         }
     )
-    # A cancelled turn (the server stops) gets no closing chunks: its readers must see the cut.
+    # A cancelled turn (the server stops) gets no final chunks: its readers must see that it was cut.
     try:
-        rule = choose(desk)
-        await desk.think(f'The rule "{rule.name}" applies: {rule.when}. {rule.does}.')
-        await rule.perform(desk)
-        if desk.left_out or desk.troubles:
-            await desk.say(_closing_note(desk))
+        rule = choose_rule(context)
+        await context.think(f'The rule "{rule.name}" applies: {rule.when}. {rule.does}.')
+        await rule.perform(context)
+        if context.left_out or context.troubles:
+            await context.say(_closing_note(context))
     except Exception as error:
         turn.emit(
             {
@@ -44,24 +44,24 @@ async def perform(record: WorkerRecord, turn: Turn, setting: Setting) -> None:
                 "errorText": f"The local worker has a fault of its own ({type(error).__name__}).",
             }
         )
-        _finish(desk)
+        _finish(context)
         raise
-    _finish(desk)
+    _finish(context)
 
 
-def _finish(desk: TurnContext) -> None:
-    desk.close()
-    reason = "stop" if desk.turn.builder.error_text is None else "error"
-    desk.turn.emit(
+def _finish(context: TurnContext) -> None:
+    context.close()
+    reason = "stop" if context.turn.builder.error_text is None else "error"
+    context.turn.emit(
         {
             "type": "finish",
             "finishReason": reason,
-            "messageMetadata": {"totalUsage": _total_usage(desk.turn.counts)},
+            "messageMetadata": {"totalUsage": _total_usage(context.turn.counts)},
         }
     )
 
 
-def _introduction(record: WorkerRecord, turn: Turn) -> dict[str, object]:
+def _start_metadata(record: WorkerRecord, turn: Turn) -> dict[str, object]:
     return {"workerId": record.id, "turnId": turn.id, "budget": turn.instruction.budget, "local": True}
 
 
@@ -75,12 +75,14 @@ def _total_usage(counts: Counts) -> dict[str, object]:
     }
 
 
-def _closing_note(desk: TurnContext) -> str:
+def _closing_note(context: TurnContext) -> str:
     lines = []
-    if desk.left_out:
-        calls = ", ".join(f"`{tool}`" for tool in desk.left_out)
-        made = desk.turn.counts.tool_calls
-        allowed = f"`{desk.turn.instruction.budget}` allowed {made} tool call{'s' if made > 1 else ''}"
-        lines.append(f"> **Cut by the budget.** {allowed}; not made: {calls}. A higher budget does the rest.")
-    lines += [f"> **A tool had trouble.** {trouble}." for trouble in desk.troubles]
+    if context.left_out:
+        calls = ", ".join(f"`{tool}`" for tool in context.left_out)
+        budget, count = context.turn.instruction.budget, context.turn.counts.tool_calls
+        allowance = f"`{budget}` allowed {count} tool call{'s' if count > 1 else ''}"
+        lines.append(
+            f"> **Cut by the budget.** {allowance}; not made: {calls}. A higher budget does the rest."
+        )
+    lines += [f"> **A tool had trouble.** {trouble}." for trouble in context.troubles]
     return "\n>\n".join(lines)

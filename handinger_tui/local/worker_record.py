@@ -1,4 +1,4 @@
-"""What the server knows of one worker, and the `Worker` object it shows of it."""
+"""The state of one worker, and its `Worker` object for responses."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class WorkerRecord:
     """One worker: its messages, files, sources and totals, in memory only.
 
     `turn` is the last turn, running or not. Counts of ended turns are in `spent`; those of a
-    running turn are added when the worker is shown, so the totals only ever grow.
+    running turn are added when the worker is read, so the totals never decrease.
     """
 
     base_url: str
     workspace: Workspace
-    id: str = field(default_factory=lambda: ids.fresh("t_local_w_"))
+    id: str = field(default_factory=lambda: ids.new_id("t_local_w_"))
     created_at: int = field(default_factory=lambda: int(time.time()))
     messages: list[dict[str, object]] = field(default_factory=list)
     sources: list[dict[str, object]] = field(default_factory=list)
@@ -40,17 +40,17 @@ class WorkerRecord:
 
     @property
     def running(self) -> bool:
-        """Tell whether a turn is under way."""
+        """Whether a turn is running."""
         return self.turn is not None and self.turn.running
 
     def begin(self, turn: Turn) -> None:
-        """Make `turn` the current one and store its prompt as a message."""
+        """Make `turn` the current turn and store its prompt as a message."""
         parts: list[dict[str, object]] = [{"type": "text", "text": turn.instruction.text}]
         parts += [
             {"type": "file", "mediaType": file.media_type, "filename": file.path, "url": self.url_of(file)}
             for file in turn.attachments
         ]
-        self.messages.append({"id": ids.fresh("usr_"), "role": "user", "parts": parts})
+        self.messages.append({"id": ids.new_id("usr_"), "role": "user", "parts": parts})
         self.turns_begun += 1
         self.turn = turn
 
@@ -60,7 +60,7 @@ class WorkerRecord:
         self.spent = self.spent.plus(turn.counts)
 
     def cite(self, chunk: Chunk) -> None:
-        """Add a `source-url` chunk to the worker's sources, once per address."""
+        """Add a `source-url` chunk to the sources of the worker, once per URL."""
         if all(source["url"] != chunk["url"] for source in self.sources):
             self.sources.append(
                 {"id": chunk["sourceId"], "title": chunk["title"], "type": "url", "url": chunk["url"]}
@@ -75,17 +75,17 @@ class WorkerRecord:
         )
 
     def url_of(self, file: StoredFile) -> str:
-        """Return the absolute address of a file on this server."""
+        """Return the absolute URL of a file on this server."""
         return f"{self.base_url}/api/workers/{self.id}/files/{quote(file.path)}"
 
     def as_worker(self) -> dict[str, object]:
         """Return the `Worker` object.
 
-        Decisions where the published description is silent: usage and costs are totals of the
-        worker; output, output_text and error speak of the last turn; output is empty while a turn
-        runs (its items are always `completed`) while output_text grows; files lists what the
-        worker made, not what it was sent; a failed turn is told in `error` as `{code, message}`
-        with status `completed`; `pending` is not used, since a turn starts at once.
+        Decisions where the published API description is silent: usage and costs are totals of the
+        worker; output, output_text and error belong to the last turn; while a turn runs, output is
+        empty (its items are always `completed`) and output_text grows; files lists what the worker
+        created, not its attachments; a failed turn has `error` as `{code, message}` with status
+        `completed`; the status `pending` is not used, since a turn starts at once.
         """
         counts = self.counts_now()
         return {

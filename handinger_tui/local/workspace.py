@@ -1,4 +1,4 @@
-"""A worker's files: a table from path to bytes, in memory, so no path can lead out of it."""
+"""The files of a worker, in memory: a mapping from path to bytes, so that no path can lead outside."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ _NAMELESS = "attachment"
 
 
 class WorkspaceFullError(Exception):
-    """The file does not fit into the worker's bounded memory."""
+    """The file does not fit into the size limit of the workspace."""
 
 
 def clean_name(name: str) -> str:
-    """Return the last component of a file name, without control and direction signs; never empty."""
+    """Return the last component of a file name, without control and direction characters; never empty."""
     last = _CONTROL.sub("", re.split(r"[\\/]", name)[-1]).strip()[:_LONGEST_NAME]
     return _NAMELESS if last.strip(".") == "" else last
 
 
 def media_type_of(name: str) -> str:
-    """Return the media type that the ending of the name stands for."""
-    for ending, media_type in _TYPES.items():
-        if name.lower().endswith(ending):
+    """Return the media type for the suffix of a name."""
+    for suffix, media_type in _TYPES.items():
+        if name.lower().endswith(suffix):
             return media_type
     return mimetypes.guess_type(name)[0] or _FALLBACK_TYPE
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """One file: path inside the workspace, media type, bytes, and whether the worker made it."""
+    """A file: path inside the workspace, media type, bytes, and whether the worker created it."""
 
     path: str
     media_type: str
@@ -54,55 +54,55 @@ class StoredFile:
 
 @dataclass(slots=True)
 class Workspace:
-    """The files of one worker, at most `limit` bytes; nothing is ever overwritten."""
+    """The files of one worker, at most `limit` bytes; a file is never overwritten."""
 
     limit: int
     _files: dict[str, StoredFile] = field(default_factory=dict)
 
     def attach(self, name: str, content: bytes) -> StoredFile:
-        """Keep what a person sent, under the cleaned name.
+        """Store an attachment of the user under its cleaned name.
 
         Raises:
-            WorkspaceFullError: when the bytes do not fit.
+            WorkspaceFullError: the bytes do not fit.
         """
         path = clean_name(name)
-        return self._keep(path, media_type_of(path), content, published=False)
+        return self._store(path, media_type_of(path), content, published=False)
 
     def publish(self, path: str, media_type: str, content: bytes) -> StoredFile:
-        """Keep what the worker made; it is listed in `Worker.files`.
+        """Store a file that the worker created; it is listed in `Worker.files`.
 
         Raises:
-            WorkspaceFullError: when the bytes do not fit.
+            WorkspaceFullError: the bytes do not fit.
         """
-        return self._keep(path, media_type, content, published=True)
+        return self._store(path, media_type, content, published=True)
 
     def get(self, path: str) -> StoredFile | None:
-        """Return the file with exactly this path."""
+        """Return the file with exactly this path, None if there is none."""
         return self._files.get(path)
 
     def files(self) -> list[StoredFile]:
         """Return all files, oldest first."""
         return list(self._files.values())
 
-    def room_for(self, size: int) -> bool:
-        """Tell whether that many bytes still fit."""
+    def has_room_for(self, size: int) -> bool:
+        """Return whether that many bytes still fit."""
         return size + sum(len(file.content) for file in self._files.values()) <= self.limit
 
-    def _keep(self, wanted: str, media_type: str, content: bytes, *, published: bool) -> StoredFile:
-        if not self.room_for(len(content)):
-            raise WorkspaceFullError(wanted)
-        path = self._free_path(wanted)
+    def _store(self, requested_path: str, media_type: str, content: bytes, *, published: bool) -> StoredFile:
+        if not self.has_room_for(len(content)):
+            raise WorkspaceFullError(requested_path)
+        path = self._free_path(requested_path)
         file = StoredFile(path, media_type, content, published)
         self._files[path] = file
         return file
 
-    def _free_path(self, wanted: str) -> str:
-        """Number the name (`report-2.md`) when the path is taken."""
-        if wanted not in self._files:
-            return wanted
-        folder, slash, name = wanted.rpartition("/")
-        stem, dot, ending = name.rpartition(".") if "." in name.lstrip(".") else (name, "", "")
+    def _free_path(self, requested_path: str) -> str:
+        """Return the path, with a number (`report-2.md`) if it exists."""
+        if requested_path not in self._files:
+            return requested_path
+        folder, slash, name = requested_path.rpartition("/")
+        stem, dot, suffix = name.rpartition(".") if "." in name.lstrip(".") else (name, "", "")
         number = 2
-        while (path := f"{folder}{slash}{stem}-{number}{dot}{ending}") in self._files:
+        while (path := f"{folder}{slash}{stem}-{number}{dot}{suffix}") in self._files:
             number += 1
         return path

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from handinger_tui.cli.paths import Paths
-from handinger_tui.cli.wiring import wired
+from handinger_tui.cli.wiring import open_services
 from handinger_tui.core.turns.session import Session
 from handinger_tui.settings import Flags, load
 from tests.chaos.data import SHORT
@@ -21,7 +21,7 @@ def start_again(database: Path, base_url: str, limits: Mapping[str, str] = SHORT
     places = Paths(folder / "config.toml", database, folder)
 
     async def start() -> list[Session]:
-        async with wired(load(Flags(), told), places, watch_money=False) as parts:
+        async with open_services(load(Flags(), told), places, watch_money=False) as parts:
             assert parts.warning is None
             found = await parts.engine.recover()
             return [await parts.engine.settled(session_id) for session_id in found]

@@ -11,7 +11,7 @@ from typing import Final
 
 import pytest
 
-from handinger_tui.cli.app import launch_of
+from handinger_tui.cli.app import app_options
 from handinger_tui.cli.args import parse
 from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.core.export.result import result_object
@@ -55,7 +55,7 @@ async def through_the_screen(world: World, base_url: str) -> tuple[list[str], st
     os.environ["HANDINGER_BASE_URL"] = base_url
     told = parse(["-w", world.worker_id])
     async with AsyncExitStack() as stack:
-        app = HandingerApp(launch_of(told, settings_for(told), stack))
+        app = HandingerApp(app_options(told, settings_for(told), stack))
         async with app.run_test(size=(100, 60)) as pilot:
             begun = time.monotonic()
             async with asyncio.timeout(PATIENCE_S):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.cli.app import launch_of
+from handinger_tui.cli.app import app_options
 from handinger_tui.cli.args import parse
 from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.ui.app import HandingerApp
@@ -94,7 +94,7 @@ async def test_counters_move_on_the_screen_and_the_limit_holds(
     os.environ["HANDINGER_BASE_URL"] = server.base_of(world)
     told = parse(["-w", world.worker_id])
     async with AsyncExitStack() as stack:
-        app = HandingerApp(launch_of(told, settings_for(told), stack))
+        app = HandingerApp(app_options(told, settings_for(told), stack))
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             while not app.work.arrived:
                 await pilot.pause()

@@ -44,7 +44,7 @@ async def test_how_to_come_back_is_shown_although_the_history_cannot_be_closed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(wiring, "HandingerApp", EndedApp)
-    monkeypatch.setattr(wiring, "launch_of", launch_on_a_full_disk)
+    monkeypatch.setattr(wiring, "app_options", launch_on_a_full_disk)
     monkeypatch.setattr(wiring, "_leave_on_signals", lambda _app: None)
     with pytest.raises(NoRoom):
         await wiring._run(

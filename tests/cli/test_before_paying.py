@@ -13,7 +13,7 @@ from handinger_tui.cli.app import connection
 from handinger_tui.cli.args import parse
 from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.cli.paths import default_paths
-from handinger_tui.cli.wiring import wired
+from handinger_tui.cli.wiring import open_services
 from tests.cli.program import service
 from tests.e2e.runner import Ran, run
 
@@ -217,6 +217,6 @@ async def test_the_screen_names_a_key_that_others_can_read(own_home: Path) -> No
     for mode in (0o600, 0o644):
         config.chmod(mode)
         settings = settings_for(parse([]))
-        async with wired(settings, default_paths(), watch_money=False) as parts:
+        async with open_services(settings, default_paths(), watch_money=False) as parts:
             warnings = connection(parts).warnings
         assert [str(config) in warning for warning in warnings] == ([True] if mode == 0o644 else [])

@@ -9,7 +9,7 @@ import pytest
 
 from handinger_tui.cli.commands.costs.query import since_ms, until_ms
 from handinger_tui.cli.commands.costs.text import amount_text, bar, table
-from handinger_tui.cli.text_table import cells_of, clip, fitting, in_line
+from handinger_tui.cli.text_table import align_amounts, cells_of, clip, fit_columns
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.amounts import Total, usd_text
 from handinger_tui.core.money.spending import Bucket, GroupBy, Sum, altogether
@@ -60,7 +60,7 @@ def test_a_table_fits_its_width(width: int) -> None:
 
 def test_points_and_plus_signs_stand_below_each_other() -> None:
     amounts = ["$0.05861 +1", "$12.00", "not reported", "1,554 +12", "-$0.5", "<$0.0001"]
-    assert in_line(amounts) == [
+    assert align_amounts(amounts) == [
         "   $0.05861 +1 ",
         "  $12.00       ",
         "not reported",
@@ -68,7 +68,7 @@ def test_points_and_plus_signs_stand_below_each_other() -> None:
         "  -$0.5        ",
         "  <$0.0001     ",
     ]
-    assert in_line([]) == []
+    assert align_amounts([]) == []
 
 
 def test_the_longest_bar_is_the_dearest_and_gaps_are_marked() -> None:
@@ -83,4 +83,4 @@ def test_the_longest_bar_is_the_dearest_and_gaps_are_marked() -> None:
 def test_wide_letters_are_counted_and_clipped() -> None:
     assert (cells_of("日本"), cells_of("e\u0301")) == (4, 1)
     assert clip("日本語", 4) == "日…"
-    assert fitting([], 10) == []
+    assert fit_columns([], 10) == []

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from handinger_tui.cli.commands.files import Meter, same_file
+from handinger_tui.cli.commands.files import Meter, find_current_url
 from handinger_tui.core.stream.worker_snapshot import WorkerFile
 from tests.e2e.runner import Ran, run
 
@@ -260,14 +260,14 @@ def test_the_same_file_is_found_again() -> None:
     moved = ("a.csv", "https://h.example/2/a.csv?sig=2")
     renamed = ("b.csv", "https://h.example/1/a.csv?sig=3")
     same = ("a.csv", "https://h.example/1/a.csv?sig=4")
-    assert same_file(old, now(moved, renamed, same)) == same[1]
-    assert same_file(old, now(moved, renamed)) == renamed[1]
-    assert same_file(old, now(moved)) == moved[1]
-    assert same_file(old, now(moved, ("a.csv", "https://h.example/3/a.csv"))) is None
-    assert same_file(old, now((None, "https://h.example/9"), ("c.csv", "https://[bad"))) is None
+    assert find_current_url(old, now(moved, renamed, same)) == same[1]
+    assert find_current_url(old, now(moved, renamed)) == renamed[1]
+    assert find_current_url(old, now(moved)) == moved[1]
+    assert find_current_url(old, now(moved, ("a.csv", "https://h.example/3/a.csv"))) is None
+    assert find_current_url(old, now((None, "https://h.example/9"), ("c.csv", "https://[bad"))) is None
     nameless = WorkerFile(None, "text/csv", "https://h.example/x?sig=1")
-    assert same_file(nameless, now((None, "https://h.example/y"))) is None
-    assert same_file(nameless, now((None, "https://h.example/x?sig=2"))) == "https://h.example/x?sig=2"
+    assert find_current_url(nameless, now((None, "https://h.example/y"))) is None
+    assert find_current_url(nameless, now((None, "https://h.example/x?sig=2"))) == "https://h.example/x?sig=2"
 
 
 # -- progress ----------------------------------------------------------------------------------

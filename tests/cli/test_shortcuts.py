@@ -7,7 +7,7 @@ from itertools import chain, combinations
 import pytest
 
 from handinger_tui.cli import args, main
-from handinger_tui.cli.fast_args import unparsed
+from handinger_tui.cli.fast_args import fast_args
 
 
 def mixtures() -> list[tuple[str, ...]]:
@@ -20,12 +20,12 @@ def test_options_that_are_not_parsed_show_the_screen_and_say_what_the_parser_fin
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shown: list[object] = []
-    monkeypatch.setattr(main, "_app", shown.append)
+    monkeypatch.setattr(main, "_run_app", shown.append)
     for mixture in mixtures():
         told = args.parse([*mixture, *mixture])
         main.COMMANDS[told.command](told)
         assert shown.pop() is told
-        assert vars(unparsed(main.SCREEN[word] for word in mixture)) == vars(told)
+        assert vars(fast_args(main.SCREEN[word] for word in mixture)) == vars(told)
 
 
 def test_the_version_is_told_as_the_parser_tells_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.cli.paths import Paths
-from handinger_tui.cli.wiring import RandomIds, Services, SystemClock, wired
+from handinger_tui.cli.wiring import RandomIds, Services, SystemClock, open_services
 from handinger_tui.core.evidence.sources_and_files import files_of, sources_of
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.turns.fold import fold
@@ -58,7 +58,7 @@ def content(turn: Turn) -> dict[str, object]:
 
 
 async def test_a_reloaded_session_equals_the_live_one(settings: Settings, tmp_path: Path) -> None:
-    async with wired(settings, places(tmp_path), watch_money=False) as parts:
+    async with open_services(settings, places(tmp_path), watch_money=False) as parts:
         live = await sent(parts, *PROMPTS)
         loaded = await parts.ledger.load(live.session_id)
     assert loaded is not None
@@ -69,7 +69,7 @@ async def test_a_reloaded_session_equals_the_live_one(settings: Settings, tmp_pa
 
 
 async def test_stored_frames_fold_to_the_live_turn(settings: Settings, tmp_path: Path) -> None:
-    async with wired(settings, places(tmp_path), watch_money=False) as parts:
+    async with open_services(settings, places(tmp_path), watch_money=False) as parts:
         live = await sent(parts, "report on primes", "cite sources about python")
         for turn in live.turns:
             stored = await parts.ledger.frames(turn.turn_id)
@@ -81,7 +81,7 @@ async def test_a_turn_watched_from_elsewhere_reads_the_same(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HANDINGER_LOCAL_PACE", "0.05")
-    async with wired(settings, places(tmp_path), watch_money=False) as parts:
+    async with open_services(settings, places(tmp_path), watch_money=False) as parts:
         mine = parts.engine.new_session(parts.base_url)
         known = asyncio.Event()
         leave = parts.engine.subscribe(

@@ -164,7 +164,7 @@ async def test_a_due_schedule_waits_for_the_running_turn() -> None:
         assert begun.record.turn is begun.turn
         GATES[turns].set()
         assert await turns.get() == "after"
-    assert begun.turn.whole
+    assert begun.turn.is_complete
     await place.close()
 
 

@@ -174,6 +174,6 @@ def test_encodings(content: bytes, text: str, encoding: str) -> None:
 
 
 def test_a_cut_inside_a_sign_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delimited, "LONGEST_READ", 4)
+    monkeypatch.setattr(delimited, "MAX_READ_BYTES", 4)
     read = delimited.read_text("x", "aéé…".encode())
     assert (read.text, read.encoding, read.cut) == ("aé", "UTF-8", True)

@@ -1,4 +1,4 @@
-"""`handinger-tui config`: where settings are, and what they are. The key is never shown."""
+"""`handinger-tui config`: shows paths, and every setting with its origin. The key is never shown."""
 
 from __future__ import annotations
 
@@ -17,18 +17,23 @@ from handinger_tui.core.money.limits import Origin, Unit
 from handinger_tui.settings import Settings
 
 
-def run(told: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Print the paths, or every setting with its origin."""
-    here = default_paths()
-    if told.action == "path":
-        paths = {"config": str(here.config), "database": str(here.database), "downloads": str(here.downloads)}
+    paths = default_paths()
+    if args.action == "path":
+        path_texts = {
+            "config": str(paths.config),
+            "database": str(paths.database),
+            "downloads": str(paths.downloads),
+        }
         sys.stdout.write(
-            (dump(paths) if told.json else "\n".join(f"{k:10} {v}" for k, v in paths.items())) + "\n"
+            (dump(path_texts) if args.json else "\n".join(f"{k:10} {v}" for k, v in path_texts.items()))
+            + "\n"
         )
         return Exit.OK
-    settings = settings_for(told)
-    rows = _rows(told, settings)
-    if told.json:
+    settings = settings_for(args)
+    rows = _setting_rows(args, settings)
+    if args.json:
         sys.stdout.write(
             dump({name: {"value": value, "origin": origin} for name, value, origin in rows}) + "\n"
         )
@@ -48,40 +53,40 @@ _VARIABLES = {
 }
 
 
-def _rows(told: argparse.Namespace, settings: Settings) -> list[tuple[str, Any, str]]:
+def _setting_rows(args: argparse.Namespace, settings: Settings) -> list[tuple[str, Any, str]]:
     default = Settings(base_url="", key=settings.key)
     rows: list[tuple[str, Any, str]] = []
     for name in ("base_url", "generation", "budget", "profile", "theme", "pictures", "download_dir", "local"):
         value = getattr(settings, name)
-        rows.append((name, value, _origin(told, name, changed=value != getattr(default, name))))
+        rows.append((name, value, _origin(args, name, changed=value != getattr(default, name))))
     shown_key = f"…{settings.key.tail()}" if settings.key else "none"
-    rows.insert(1, ("key", shown_key, _origin(told, "key", changed=bool(settings.key))))
+    rows.insert(1, ("key", shown_key, _origin(args, "key", changed=bool(settings.key))))
     names = ", ".join(name for name, _ in settings.headers) or "none"
-    rows.append(("headers", names, _origin(told, "headers", changed=bool(settings.headers))))
+    rows.append(("headers", names, _origin(args, "headers", changed=bool(settings.headers))))
     standard = asdict(default.limits)
     for name, value in asdict(settings.limits).items():
         changed = value != standard[name]
         variable = f"HANDINGER_{name.upper()}"
         origin = variable if variable in os.environ else ("configuration file" if changed else "default")
         rows.append((name, value, origin))
-    return [*rows, *_spending(settings)]
+    return [*rows, *_spending_rows(settings)]
 
 
-def _spending(settings: Settings) -> list[tuple[str, Any, str]]:
-    """Limits of what may be spent; those typed in the app stand in the history and not here."""
+def _spending_rows(settings: Settings) -> list[tuple[str, Any, str]]:
+    """Return the spending limits. Limits set in the app are stored in the history and not listed here."""
     rows: list[tuple[str, Any, str]] = []
     for limit in settings.spending:
         name = f"{limit.scope}_{limit.unit}"
         variable = f"HANDINGER_LIMIT_{name.upper()}"
         configured = variable if variable in os.environ else "configuration file"
         flag = "--max-cost" if limit.unit is Unit.USD else "--max-credits"
-        told = flag if limit.origin is Origin.FLAG else configured
-        rows.append((f"spending.{name}", decimal_text(limit.amount), told))
+        origin = flag if limit.origin is Origin.FLAG else configured
+        rows.append((f"spending.{name}", decimal_text(limit.amount), origin))
     return rows
 
 
-def _origin(told: argparse.Namespace, name: str, *, changed: bool) -> str:
-    if getattr(told, name, None):
+def _origin(args: argparse.Namespace, name: str, *, changed: bool) -> str:
+    if getattr(args, name, None):
         return f"--{name.replace('_', '-')}"
     variable = _VARIABLES.get(name)
     if variable and os.environ.get(variable):

@@ -1,4 +1,4 @@
-"""`handinger-tui doctor`: checks that explain themselves. Sends nothing that costs."""
+"""`handinger-tui doctor`: checks the setup. It sends nothing that costs money."""
 
 from __future__ import annotations
 
@@ -25,51 +25,51 @@ from handinger_tui.settings import Settings
 
 MARKS = {"ok": "✓", "note": "·", "fault": "✗"}
 NO_WORKER: Final = "handinger-tui-doctor-asks"
-"""No id of a service looks like this."""
+"""A worker id that no service assigns."""
 _NEW_KEY: Final = "Copy the key again from the dashboard, or make a new one."
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check: `state` is ok, note or fault; `hint` says what to do about it."""
+    """The result of one check. `state` is ok, note or fault; `hint` says what to do."""
 
     name: str
     state: str
-    found: str
+    finding: str
     hint: str = ""
 
 
-def run(told: argparse.Namespace) -> int:
-    """Run every check and print them; 0 when none found a fault."""
-    checks = [_program(), _terminal(), _color()]
-    here = default_paths()
+def run(args: argparse.Namespace) -> int:
+    """Run and print every check; return `Exit.USAGE` if one found a fault."""
+    checks = [_check_program(), _check_terminal(), _check_color()]
+    paths = default_paths()
     settings = None
     try:
-        settings = settings_for(told)
+        settings = settings_for(args)
     except HandingerError as problem:
         checks.append(Check("settings", "fault", problem.summary, problem.hint))
-    checks.append(_configuration(here, settings))
+    checks.append(_check_configuration(paths, settings))
     if settings is not None:
-        checks += asyncio.run(_service(settings))
-    checks.append(asyncio.run(_history(here)))
-    _print(told, checks)
+        checks += asyncio.run(_check_service(settings))
+    checks.append(asyncio.run(_check_history(paths)))
+    _print_checks(args, checks)
     return Exit.USAGE if any(check.state == "fault" for check in checks) else Exit.OK
 
 
-def _print(told: argparse.Namespace, checks: list[Check]) -> None:
-    if told.json:
+def _print_checks(args: argparse.Namespace, checks: list[Check]) -> None:
+    if args.json:
         rows: list[Json] = [
-            {"name": c.name, "state": c.state, "found": c.found, "hint": c.hint or None} for c in checks
+            {"name": c.name, "state": c.state, "found": c.finding, "hint": c.hint or None} for c in checks
         ]
         put(dump({"checks": rows}))
         return
     for check in checks:
-        put(f"{MARKS[check.state]} {check.name:14} {check.found}")
+        put(f"{MARKS[check.state]} {check.name:14} {check.finding}")
         if check.hint:
             put(f"  {'':14} → {check.hint}")
 
 
-def _program() -> Check:
+def _check_program() -> Check:
     parts = []
     for package in ("textual", "httpx", "httpx-sse", "pydantic"):
         try:
@@ -80,28 +80,28 @@ def _program() -> Check:
     return Check("program", "ok", f"handinger-tui {__version__}, Python {python}, {', '.join(parts)}")
 
 
-def _terminal() -> Check:
+def _check_terminal() -> Check:
     size = shutil.get_terminal_size()
     term = os.environ.get("TERM", "")
-    found = f"{size.columns}x{size.lines}, TERM={term or 'not set'}" + (
+    text = f"{size.columns}x{size.lines}, TERM={term or 'not set'}" + (
         ", in tmux" if os.environ.get("TMUX") else ""
     )
     if term in {"", "dumb"}:
-        return Check("terminal", "note", found, "The screen needs a real terminal; -p works everywhere.")
+        return Check("terminal", "note", text, "The screen needs a real terminal; -p works everywhere.")
     if size.columns < 80 or size.lines < 24:
-        return Check("terminal", "note", found, "The screen is made for 80x24 and more.")
-    return Check("terminal", "ok", found)
+        return Check("terminal", "note", text, "The screen is made for 80x24 and more.")
+    return Check("terminal", "ok", text)
 
 
-def _color() -> Check:
+def _check_color() -> Check:
     if os.environ.get("NO_COLOR"):
         return Check("colour", "note", "off (NO_COLOR is set)")
     depth = os.environ.get("COLORTERM", "")
     return Check("colour", "ok", depth or "as TERM says")
 
 
-async def _service(settings: Settings) -> list[Check]:
-    """Key and service by one GET of a worker that cannot be there: it costs nothing, and 404 is a welcome."""
+async def _check_service(settings: Settings) -> list[Check]:
+    """Check key and service by one GET of a worker that does not exist: it is free, and 404 means success."""
     if settings.local:
         hint = "Set HANDINGER_API_KEY to talk to your workers."
         return [
@@ -118,33 +118,33 @@ async def _service(settings: Settings) -> list[Check]:
             refused = f"{key}; refused by the service ({problem.http_status})"
             return [Check("key", "fault", refused, _NEW_KEY), Check("service", "ok", f"{base} answers")]
         if problem.kind is not Kind.NOT_FOUND:
-            return [Check("key", "note", f"{key}; not checked"), _fault(base, problem)]
+            return [Check("key", "note", f"{key}; not checked"), _service_fault(base, problem)]
     except HandingerError as problem:
-        return [Check("key", "note", f"{key}; not checked"), _fault(base, problem)]
+        return [Check("key", "note", f"{key}; not checked"), _service_fault(base, problem)]
     return [Check("key", "ok", f"{key}; accepted"), Check("service", "ok", f"{base} answers")]
 
 
-def _fault(base: str, problem: HandingerError) -> Check:
+def _service_fault(base: str, problem: HandingerError) -> Check:
     return Check("service", "fault", f"{base}: {problem.summary}", "Check the base URL, network and proxy.")
 
 
-def _configuration(here: Paths, settings: Settings | None) -> Check:
+def _check_configuration(paths: Paths, settings: Settings | None) -> Check:
     if settings is not None and (warning := key_warning(settings)) is not None:
-        found, _, hint = warning.partition(" Fix that: ")
-        return Check("configuration", "fault", found, hint)
-    return Check("configuration", "ok" if here.config.exists() else "note", str(here.config))
+        text, _, hint = warning.partition(" Fix that: ")
+        return Check("configuration", "fault", text, hint)
+    return Check("configuration", "ok" if paths.config.exists() else "note", str(paths.config))
 
 
-async def _history(here: Paths) -> Check:
-    ledger = Ledger(here.database, access=FileAccess.WRITE)
+async def _check_history(paths: Paths) -> Check:
+    ledger = Ledger(paths.database, access=FileAccess.WRITE)
     try:
         await ledger.start()
     except HandingerError as problem:
-        return Check("history", "fault", f"{here.database}: {problem.summary}", problem.hint)
+        return Check("history", "fault", f"{paths.database}: {problem.summary}", problem.hint)
     try:
         if ledger.problem:
             return Check("history", "note", ledger.problem)
         count = len(await ledger.sessions(10_000))
-        return Check("history", "ok", f"{here.database}, {count} sessions")
+        return Check("history", "ok", f"{paths.database}, {count} sessions")
     finally:
         await ledger.aclose()

@@ -1,4 +1,4 @@
-"""`files list` and `files get`: the worker's files now. Both read the worker by GET, which is free."""
+"""`files list` and `files get`: the current files of a worker. Both use GET requests, which are free."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.files.download import save
 from handinger_tui.cli.exit_codes import Exit, exit_of_kind
 from handinger_tui.cli.output import put, say, sentence
-from handinger_tui.cli.paths import expanded
+from handinger_tui.cli.paths import expand_path
 from handinger_tui.cli.text_table import cells_of, cut, pad
 from handinger_tui.cli.wiring import Services
 from handinger_tui.core.errors import ApiError, LinkExpired, SettingsError
@@ -26,47 +26,47 @@ from handinger_tui.core.stream.worker_snapshot import WorkerFile
 from handinger_tui.core.turns.turn import Kind
 
 JsonObject = dict[str, Json]
-_NAME: Final = 100
-_TYPE: Final = 50
-"""Characters in a list for people: one long name does not push all others apart. JSON has them whole."""
+_MAX_NAME: Final = 100
+_MAX_TYPE: Final = 50
+"""Maximum characters in the text list: one long name must not widen all rows. JSON is not shortened."""
 
-_GONE: Final = "It may have been removed. See: handinger-tui files list WORKER"
-_REFUSED: Final = (Kind.UNSAFE_URL, Kind.TOO_LARGE, Kind.REDIRECT)
+_NOT_FOUND_HINT: Final = "It may have been removed. See: handinger-tui files list WORKER"
+_REFUSED_KINDS: Final = (Kind.UNSAFE_URL, Kind.TOO_LARGE, Kind.REDIRECT)
 
 
 class Named(Protocol):
-    """A file as a turn or a worker tells of it."""
+    """A file reported by a turn or a worker."""
 
     @property
     def url(self) -> str:
-        """Where it lies; perhaps signed, and stale some day."""
+        """The download address; it may be signed and may expire."""
 
     @property
     def filename(self) -> str | None:
-        """What it is called."""
+        """The file name, None if the service gave none."""
 
 
-def written(told: argparse.Namespace, value: JsonObject, text: str) -> None:
-    """The JSON or the text of an answer on stdout, as was asked."""
-    put(dump(clean_json(value)) if told.json else text)
+def put_result(args: argparse.Namespace, value: JsonObject, text: str) -> None:
+    """Print a result to stdout, as JSON with `--json`, else as text."""
+    put(dump(clean_json(value)) if args.json else text)
 
 
-async def run(told: argparse.Namespace, parts: Services) -> int:
-    """Run one of them."""
-    # Known before anything is asked.
-    folder = expanded(told.dir)
-    files = await _read(parts.client, told.worker)
-    if told.action == "list":
-        return _list(told, files)
-    return await _get(told, parts, files, folder)
+async def run(args: argparse.Namespace, services: Services) -> int:
+    """Run `files list` or `files get` and return the exit code."""
+    # Expanded here so that an error comes before any request.
+    folder = expand_path(args.dir)
+    files = await _read_files(services.client, args.worker)
+    if args.action == "list":
+        return _run_list(args, files)
+    return await _run_get(args, services, files, folder)
 
 
-async def _read(client: WorkerClient, worker_id: str) -> tuple[WorkerFile, ...]:
+async def _read_files(client: WorkerClient, worker_id: str) -> tuple[WorkerFile, ...]:
     return (await client.read_worker(worker_id)).snapshot.files
 
 
 # -- list ----------------------------------------------------------------------------------
-def _list(told: argparse.Namespace, files: Sequence[WorkerFile]) -> int:
+def _run_list(args: argparse.Namespace, files: Sequence[WorkerFile]) -> int:
     sizes = [file.size for file in files if file.size is not None]
     total = sum(sizes) if len(sizes) == len(files) else None
     rows: list[Json] = [
@@ -79,16 +79,21 @@ def _list(told: argparse.Namespace, files: Sequence[WorkerFile]) -> int:
         }
         for number, file in enumerate(files, 1)
     ]
-    value: JsonObject = {"worker_id": told.worker, "count": len(files), "size": total, "files": rows}
-    written(told, value, "\n".join(_table(files)) or "No files.")
-    if files and not told.json:
+    value: JsonObject = {"worker_id": args.worker, "count": len(files), "size": total, "files": rows}
+    put_result(args, value, "\n".join(_table_lines(files)) or "No files.")
+    if files and not args.json:
         say(f"{plural(len(files), 'file')} · {size(total)}")
     return Exit.OK
 
 
-def _table(files: Sequence[WorkerFile]) -> list[str]:
+def _table_lines(files: Sequence[WorkerFile]) -> list[str]:
     cells = [
-        (str(number), clean_line(_called(file), _NAME), clean_line(file.media_type, _TYPE), size(file.size))
+        (
+            str(number),
+            clean_line(_display_name(file), _MAX_NAME),
+            clean_line(file.media_type, _MAX_TYPE),
+            size(file.size),
+        )
         for number, file in enumerate(files, 1)
     ]
     widths = [max(cells_of(row[column]) for row in cells) if cells else 0 for column in range(4)]
@@ -98,73 +103,82 @@ def _table(files: Sequence[WorkerFile]) -> list[str]:
     ]
 
 
-def _called(file: Named) -> str:
+def _display_name(file: Named) -> str:
     return file.filename or file.url
 
 
 # -- get -----------------------------------------------------------------------------------
-async def _get(told: argparse.Namespace, parts: Services, files: tuple[WorkerFile, ...], folder: Path) -> int:
-    wanted = _wanted(told, files)
-    told_of = [await _saved(parts, told.worker, file, folder) for file in wanted]
-    results = [result for result, _ in told_of]
+async def _run_get(
+    args: argparse.Namespace, services: Services, files: tuple[WorkerFile, ...], folder: Path
+) -> int:
+    selected = _selected_files(args, files)
+    outcomes = [await _save_file(services, args.worker, file, folder) for file in selected]
+    results = [result for result, _ in outcomes]
     text = "\n".join(
         clean_line(str(r["saved_as"] or f"{r['filename']}: {as_object(r['error']).get('message')}"))
         for r in results
     )
-    written(told, {"files": [*results]}, text or "No files.")
-    failed = {code for _, code in told_of} - {Exit.OK}
-    # One reason for all is told; several are a failure.
+    put_result(args, {"files": [*results]}, text or "No files.")
+    failed = {code for _, code in outcomes} - {Exit.OK}
+    # One common reason gives its own exit code; several give FAILED.
     return max(failed, default=Exit.OK) if len(failed) < 2 else Exit.FAILED
 
 
-def _wanted(told: argparse.Namespace, files: tuple[WorkerFile, ...]) -> list[WorkerFile]:
-    if told.all:
+def _selected_files(args: argparse.Namespace, files: tuple[WorkerFile, ...]) -> list[WorkerFile]:
+    if args.all:
         return list(files)
-    if not told.names:
+    if not args.names:
         raise SettingsError(
             "Which files?", "Give names or numbers, or use --all; see: handinger-tui files list WORKER"
         )
-    found: list[WorkerFile] = []
-    for name in told.names:
-        # Several files may bear one name, and a file without a name is listed by its address.
-        called = [file for file in files if name in (file.filename, file.url)] or _numbered(name, files)
-        if not called:
+    selected: list[WorkerFile] = []
+    for name in args.names:
+        # Several files may have the same name, and a file without a name is listed by its address.
+        matches = [file for file in files if name in (file.filename, file.url)] or _file_by_number(
+            name, files
+        )
+        if not matches:
             raise SettingsError(
                 f"The worker has no file {clean_line(name, 200)!r}.", "See: handinger-tui files list WORKER"
             )
-        found += [file for file in called if file not in found]
-    return found
+        selected += [file for file in matches if file not in selected]
+    return selected
 
 
-def _numbered(name: str, files: tuple[WorkerFile, ...]) -> list[WorkerFile]:
-    """The file of that number in the list; a file that is called so goes first."""
+def _file_by_number(name: str, files: tuple[WorkerFile, ...]) -> list[WorkerFile]:
+    """Return the file with that number in the list. A file with that name takes precedence."""
     if not (name.isascii() and name.isdecimal() and len(name) < 7):
         return []
     number = int(name)
     return list(files[number - 1 : number]) if number else []
 
 
-async def _saved(parts: Services, worker_id: str, file: WorkerFile, folder: Path) -> tuple[JsonObject, Exit]:
-    """{filename, saved_as, status: saved|refused|failed, error} of one file, and its exit code."""
-    meter = Meter.on_terminal(_called(file))
+async def _save_file(
+    services: Services, worker_id: str, file: WorkerFile, folder: Path
+) -> tuple[JsonObject, Exit]:
+    """Save one file.
+
+    Returns {filename, saved_as, status: saved|refused|failed, error} and the exit code.
+    """
+    meter = Meter.on_terminal(_display_name(file))
     try:
         path = await save(
-            parts.client,
+            services.client,
             file.url,
             folder,
             file.filename,
             wanted=file.size,
             progress=meter.show if meter else None,
-            refresh=refresher(parts.client, worker_id, file),
+            refresh=refresher(services.client, worker_id, file),
         )
     except ApiError as problem:
         if meter:
             meter.clear()
         error: JsonObject = {"kind": str(problem.kind), "message": sentence(problem.summary)}
-        hint = _GONE if problem.kind is Kind.NOT_FOUND else problem.hint
-        say(f"{clean_line(_called(file), 200)}: {error['message']} {hint}".strip())
-        status = "refused" if problem.kind in _REFUSED else "failed"
-        # Another host that lets nobody in says nothing of the key.
+        hint = _NOT_FOUND_HINT if problem.kind is Kind.NOT_FOUND else problem.hint
+        say(f"{clean_line(_display_name(file), 200)}: {error['message']} {hint}".strip())
+        status = "refused" if problem.kind in _REFUSED_KINDS else "failed"
+        # A refusal by another host says nothing about the API key.
         code = Exit.FAILED if isinstance(problem, LinkExpired) else exit_of_kind(problem.kind)
         return {"filename": file.filename, "saved_as": None, "status": status, "error": error}, code
     if meter:
@@ -173,34 +187,37 @@ async def _saved(parts: Services, worker_id: str, file: WorkerFile, folder: Path
 
 
 def refresher(client: WorkerClient, worker_id: str, file: Named) -> Callable[[], Awaitable[str | None]]:
-    """What `save` asks when the address of `file` may have expired: reads the worker, for free.
+    """Return a function that `save` calls when the address of `file` may have expired.
 
-    It gives the address of today, None when the worker has the file no more, or several that
-    could be it.
+    It reads the worker, which is free, and returns the current address; None if the worker no longer
+    has the file, or several files match.
     """
 
-    async def fresh() -> str | None:
-        return same_file(file, await _read(client, worker_id))
+    async def current_url() -> str | None:
+        return find_current_url(file, await _read_files(client, worker_id))
 
-    return fresh
+    return current_url
 
 
-def same_file(file: Named, now: Sequence[Named]) -> str | None:
-    """The address under which `file` is listed now: by name and path, then by path, then by name."""
-    path = _path(file.url)
-    marks: list[Callable[[Named], bool]] = [
-        lambda one: one.filename == file.filename and _path(one.url) == path,
-        lambda one: _path(one.url) == path,
-        lambda one: file.filename is not None and one.filename == file.filename,
+def find_current_url(file: Named, files: Sequence[Named]) -> str | None:
+    """Return the current address of `file`, matched by name and path, then by path, then by name.
+
+    None if no file matches, or several with different addresses do.
+    """
+    path = _url_path(file.url)
+    rules: list[Callable[[Named], bool]] = [
+        lambda candidate: candidate.filename == file.filename and _url_path(candidate.url) == path,
+        lambda candidate: _url_path(candidate.url) == path,
+        lambda candidate: file.filename is not None and candidate.filename == file.filename,
     ]
-    for mark in marks:
-        found = {one.url for one in now if mark(one)}
-        if found:
-            return found.pop() if len(found) == 1 else None
+    for rule in rules:
+        urls = {candidate.url for candidate in files if rule(candidate)}
+        if urls:
+            return urls.pop() if len(urls) == 1 else None
     return None
 
 
-def _path(url: str) -> str:
+def _url_path(url: str) -> str:
     try:
         return urlsplit(url).path
     except ValueError:
@@ -209,32 +226,32 @@ def _path(url: str) -> str:
 
 # -- progress ------------------------------------------------------------------------------
 class Meter:
-    """One line on a terminal that says how far a download is, and then goes."""
+    """A progress line for one download on a terminal; `clear` removes it."""
 
     def __init__(self, name: str, columns: int) -> None:
         self._name = clean_line(name, max(columns // 2, 10))
         self._columns = columns
-        self._shown = False
+        self._is_shown = False
 
     @classmethod
     def on_terminal(cls, name: str) -> Meter | None:
-        """None where nobody would see it, or it could not be taken away."""
+        """Return a meter; None if stderr is not a terminal or cannot erase a line."""
         if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
             return None
         return cls(name, shutil.get_terminal_size().columns)
 
-    def show(self, got: int, total: int | None) -> None:
-        """Draw it anew."""
-        share = f" of {size(total)} · {min(got * 100 // total, 100)} %" if total else ""
-        line = f"{self._name}  {size(got)}{share}"
-        # What ran on into the next line could not be taken away.
+    def show(self, received: int, total: int | None) -> None:
+        """Draw the line with the bytes received and the total."""
+        share = f" of {size(total)} · {min(received * 100 // total, 100)} %" if total else ""
+        line = f"{self._name}  {size(received)}{share}"
+        # A line that wraps could not be erased.
         sys.stderr.write(f"\r\x1b[K{cut(line, self._columns - 1)}")
         sys.stderr.flush()
-        self._shown = True
+        self._is_shown = True
 
     def clear(self) -> None:
-        """Take it away."""
-        if self._shown:
+        """Erase the line."""
+        if self._is_shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
-            self._shown = False
+            self._is_shown = False

@@ -1,4 +1,4 @@
-"""`handinger-tui local`: the local worker in the foreground."""
+"""`handinger-tui local`: serves the local worker in the foreground."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from typing import Final
 from handinger_tui.core.errors import LocalFileError
 from handinger_tui.local.serving import serve_foreground
 
-NO_PORT: Final = (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL)
+PORT_ERRORS: Final = (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL)
 
 
-def run(told: argparse.Namespace) -> int:
-    """Serve until interrupted; the first line names base URL and key."""
+def run(args: argparse.Namespace) -> int:
+    """Serve until interrupted; the first line of stdout has base URL and key."""
 
     def announce(base_url: str, api_key: str) -> None:
-        if told.json:
+        if args.json:
             line = json.dumps({"base_url": base_url, "api_key": api_key})
         else:
             line = f"HANDINGER_BASE_URL={base_url} HANDINGER_API_KEY={api_key}"
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
-        if not told.json:
+        if not args.json:
             sys.stderr.write(
                 "The local worker listens on this machine only. Ctrl+C ends it and forgets everything.\n"
             )
 
     try:
-        return serve_foreground(told.port, announce)
+        return serve_foreground(args.port, announce)
     except OSError as problem:
-        if problem.errno not in NO_PORT:
+        if problem.errno not in PORT_ERRORS:
             raise
         reason = "is in use already" if problem.errno == errno.EADDRINUSE else "may not be used"
         raise LocalFileError(
-            f"Port {told.port} of this machine {reason}.", "Choose another one with --port, or leave it out."
+            f"Port {args.port} of this machine {reason}.", "Choose another one with --port, or leave it out."
         ) from None

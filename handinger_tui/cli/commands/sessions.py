@@ -1,4 +1,4 @@
-"""`handinger-tui sessions`: the local history, without network."""
+"""`handinger-tui sessions`: lists and edits the local history, without network."""
 
 from __future__ import annotations
 
@@ -22,52 +22,54 @@ from handinger_tui.ledger.ledger import FileAccess, Ledger
 JsonObject = dict[str, Json]
 
 
-def run(told: argparse.Namespace) -> int:
-    """Run one action."""
-    return asyncio.run(_run(told))
+def run(args: argparse.Namespace) -> int:
+    """Run the action and return its exit code."""
+    return asyncio.run(_run(args))
 
 
-async def _run(told: argparse.Namespace) -> int:
-    action = told.action or "list"
+async def _run(args: argparse.Namespace) -> int:
+    action = args.action or "list"
     access = FileAccess.WRITE if action in ("rename", "rm") else FileAccess.READ
     ledger = Ledger(default_paths().database, access=access)
     await ledger.start()
     try:
-        if ledger.problem and not told.json:
+        if ledger.problem and not args.json:
             say(ledger.problem)
         if action in ("list", "search"):
-            found = await (ledger.search(told.text) if action == "search" else ledger.sessions(500))
-            put(_list_json(found) if told.json else _list_text(found))
+            summaries = await (ledger.search(args.text) if action == "search" else ledger.sessions(500))
+            put(_list_json(summaries) if args.json else _list_text(summaries))
         elif action == "show":
-            session = await ledger.load(await _only(ledger, told.id))
+            session = await ledger.load(await _unique_id(ledger, args.id))
             if session is None:
-                raise SettingsError(f"There is no session {told.id!r}.", "See: handinger-tui sessions")
-            put(_show_json(session) if told.json else _show_text(session))
+                raise SettingsError(f"There is no session {args.id!r}.", "See: handinger-tui sessions")
+            put(_show_json(session) if args.json else _show_text(session))
         else:
-            session_id = await _only(ledger, told.id)
-            await (ledger.rename(session_id, told.title) if action == "rename" else ledger.delete(session_id))
-            put(dump({"session_id": session_id, "done": action}) if told.json else f"{action}: {session_id}")
+            session_id = await _unique_id(ledger, args.id)
+            await (ledger.rename(session_id, args.title) if action == "rename" else ledger.delete(session_id))
+            put(dump({"session_id": session_id, "done": action}) if args.json else f"{action}: {session_id}")
     finally:
         await ledger.aclose()
     return Exit.OK
 
 
-async def _only(ledger: Ledger, prefix: str) -> str:
-    """The one session that a prefix names.
+async def _unique_id(ledger: Ledger, prefix: str) -> str:
+    """Return the id of the only session whose id starts with `prefix`.
 
     Raises:
         SettingsError
     """
-    found = list(await ledger.find(prefix))
-    if not found:
+    matches = list(await ledger.find(prefix))
+    if not matches:
         raise SettingsError(f"No session starts with {prefix!r}.", "See: handinger-tui sessions")
-    if len(found) > 1:
-        raise SettingsError(f"{prefix!r} is the beginning of {len(found)} sessions.", "Give more of the id.")
-    return str(found[0])
+    if len(matches) > 1:
+        raise SettingsError(
+            f"{prefix!r} is the beginning of {len(matches)} sessions.", "Give more of the id."
+        )
+    return str(matches[0])
 
 
 def summary_object(summary: SessionSummary) -> JsonObject:
-    """One session of a list; money is null where nothing is known, `un…_turns` count what it lacks."""
+    """Return a session as JSON. Unknown money is null; `un…_turns` count the turns without figures."""
     return {
         "session_id": summary.session_id,
         "worker_id": summary.worker_id,
@@ -84,26 +86,26 @@ def summary_object(summary: SessionSummary) -> JsonObject:
     }
 
 
-def _list_json(found: list[SessionSummary]) -> str:
-    return dump({"sessions": [summary_object(summary) for summary in found]})
+def _list_json(summaries: list[SessionSummary]) -> str:
+    return dump({"sessions": [summary_object(summary) for summary in summaries]})
 
 
-def _list_text(found: list[SessionSummary]) -> str:
-    if not found:
+def _list_text(summaries: list[SessionSummary]) -> str:
+    if not summaries:
         return "No sessions yet. Start one: handinger-tui"
     now = time.time_ns() // 1_000_000
-    return "\n".join(_row(summary, now) for summary in found)
+    return "\n".join(_summary_text(summary, now) for summary in summaries)
 
 
-def _row(summary: SessionSummary, now: int) -> str:
+def _summary_text(summary: SessionSummary, now: int) -> str:
     cost = total_text(Total(summary.cost_usd, summary.unpriced))
     money = [cost if summary.cost_usd is not None else f"cost {cost}"]
     if summary.credits is not None:
         money.append(credits_total_text(Total(summary.credits, summary.uncredited)))
-    told = " · ".join((plural(summary.turns, "turn"), *money, str(summary.last_status or "empty")))
+    details = " · ".join((plural(summary.turns, "turn"), *money, str(summary.last_status or "empty")))
     mark = "*" if summary.unread else " "
     when = f"{ago(summary.updated_ms, now):>9}"
-    return f"{mark}{summary.session_id}  {when}  {clean_line(summary.title, 50)}\n    {told}"
+    return f"{mark}{summary.session_id}  {when}  {clean_line(summary.title, 50)}\n    {details}"
 
 
 def _show_json(session: Session) -> str:

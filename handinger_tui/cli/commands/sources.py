@@ -1,4 +1,4 @@
-"""`handinger-tui sources ID`: what a session's answers rest on, from the local history, without network."""
+"""`handinger-tui sources ID`: lists the sources of a session from the local history, without network."""
 
 from __future__ import annotations
 
@@ -23,34 +23,38 @@ from handinger_tui.ledger.ledger import FileAccess, Ledger
 JsonObject = dict[str, Json]
 
 
-def run(told: argparse.Namespace) -> int:
-    """From the parsed command line to the exit code.
+def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code.
 
     Raises:
-        SettingsError: no session, or more than one, is meant by the id.
+        SettingsError: no session, or more than one, matches the id.
         LedgerError
     """
-    session = asyncio.run(_session(told.id))
+    session = asyncio.run(_load_session(args.id))
     sources = sources_of(session)
-    if told.format is not None:
-        exporter = next(one for one in SOURCE_EXPORTERS if one.name == told.format)
+    if args.format is not None:
+        exporter = next(candidate for candidate in SOURCE_EXPORTERS if candidate.name == args.format)
         put(exporter.render(sources, read_days(session)), end="")
         return Exit.OK
-    found = mentions(session, sources)
-    put(dump(sources_object(session, sources, found)) if told.json else _text(session, sources, found))
+    citations = mentions(session, sources)
+    put(
+        dump(sources_object(session, sources, citations))
+        if args.json
+        else _sources_text(session, sources, citations)
+    )
     return Exit.OK
 
 
-async def _session(prefix: str) -> Session:
+async def _load_session(prefix: str) -> Session:
     ledger = Ledger(default_paths().database, access=FileAccess.READ)
     await ledger.start()
     try:
-        found = list(await ledger.find(prefix)) if prefix else []
-        if len(found) > 1:
+        matches = list(await ledger.find(prefix)) if prefix else []
+        if len(matches) > 1:
             raise SettingsError(
-                f"{clean(prefix)!r} is the beginning of {len(found)} sessions.", "Give more of the id."
+                f"{clean(prefix)!r} is the beginning of {len(matches)} sessions.", "Give more of the id."
             )
-        session = await ledger.load(found[0]) if found else None
+        session = await ledger.load(matches[0]) if matches else None
         if session is None:
             raise SettingsError(
                 f"No session or worker starts with {clean(prefix)!r}.", "See: handinger-tui sessions"
@@ -60,22 +64,27 @@ async def _session(prefix: str) -> Session:
         await ledger.aclose()
 
 
-def sources_object(session: Session, sources: tuple[Source, ...], found: Mentions) -> JsonObject:
-    """All sources; `turn` counts from 1, `new`: the newest turn brought it, `mentions`: how often named."""
-    turns = _numbered(session)
+def sources_object(session: Session, sources: tuple[Source, ...], citations: Mentions) -> JsonObject:
+    """Return all sources as JSON.
+
+    `turn` counts from 1, `new` marks sources of the newest turn, `mentions` counts mentions in answers.
+    """
+    turns = _turn_numbers(session)
     return {
         "session_id": session.session_id,
         "worker_id": session.worker_id,
-        "sources": [_object(source, turns, len(found.get(source.number, ()))) for source in sources],
-        "unmentioned": unmentioned(sources, found),
+        "sources": [
+            _source_object(source, turns, len(citations.get(source.number, ()))) for source in sources
+        ],
+        "unmentioned": unmentioned(sources, citations),
     }
 
 
-def _numbered(session: Session) -> dict[str, int]:
+def _turn_numbers(session: Session) -> dict[str, int]:
     return {turn.turn_id: at for at, turn in enumerate(session.turns, 1)}
 
 
-def _object(source: Source, turns: dict[str, int], named: int) -> Json:
+def _source_object(source: Source, turns: dict[str, int], mention_count: int) -> Json:
     part = source.part
     return clean_json(
         {
@@ -89,32 +98,32 @@ def _object(source: Source, turns: dict[str, int], named: int) -> Json:
             "turn_id": source.turn_id,
             "turn": turns[source.turn_id],
             "new": turns[source.turn_id] == len(turns),
-            "mentions": named,
+            "mentions": mention_count,
         }
     )
 
 
-def _text(session: Session, sources: tuple[Source, ...], found: Mentions) -> str:
+def _sources_text(session: Session, sources: tuple[Source, ...], citations: Mentions) -> str:
     if not sources:
         return "No sources: the worker named none in this session."
     width = len(str(sources[-1].number))
-    turns = _numbered(session)
+    turns = _turn_numbers(session)
     lines = []
     for source in sources:
-        named = len(found.get(source.number, ()))
+        mention_count = len(citations.get(source.number, ()))
         lines.append(f"{source.number:>{width}}  {title_of(source.part)}")
-        lines.append(" " * (width + 2) + _about(source, turns, named))
-    silent = unmentioned(sources, found)
-    return "\n".join([*lines, "", f"{plural(len(sources), 'source')}, {silent:,} never mentioned"])
+        lines.append(" " * (width + 2) + _details(source, turns, mention_count))
+    unmentioned_count = unmentioned(sources, citations)
+    return "\n".join([*lines, "", f"{plural(len(sources), 'source')}, {unmentioned_count:,} never mentioned"])
 
 
-def _about(source: Source, turns: dict[str, int], named: int) -> str:
-    """Host, turn, marks and mentions in one line."""
-    own = unicode_host(source.host)
+def _details(source: Source, turns: dict[str, int], mention_count: int) -> str:
+    """Return host, turn, marks and mentions as one line."""
+    unicode_name = unicode_host(source.host)
     place = source.host or ("no web address" if source.part.url else "document")
     turn = turns[source.turn_id]
-    pieces = [place if own == source.host else f"{place} ({own})", f"turn {turn}"]
+    pieces = [place if unicode_name == source.host else f"{place} ({unicode_name})", f"turn {turn}"]
     pieces += ["new"] if turn == len(turns) else []
     pieces += [f"! {', '.join(source.marks)}"] if source.marks else []
-    pieces.append(f"mentioned {plural(named, 'time')}" if named else "never mentioned")
+    pieces.append(f"mentioned {plural(mention_count, 'time')}" if mention_count else "never mentioned")
     return " · ".join(pieces)

@@ -1,6 +1,6 @@
-"""The repertoire of the local worker, asked from the top; the tour matches everything.
+"""The rules of the local worker, matched in this order; the tour matches everything.
 
-To add an entry: one module with a `RULE`, and its line here.
+To add a rule, write a module with a `RULE` and list it here.
 """
 
 from __future__ import annotations

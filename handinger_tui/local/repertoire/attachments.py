@@ -1,4 +1,4 @@
-"""Summaries of attached files: each by its kind, one after the other."""
+"""Summarizes attached files one after the other, each by its type."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 _TABLE_ENDINGS = (".csv", ".tsv", ".tab")
 
 
-async def _perform(desk: TurnContext) -> None:
-    for file in desk.files_meant():
+async def _perform(context: TurnContext) -> None:
+    for file in context.requested_files():
         if looks_binary(file.content):
-            await _describe_bytes(desk, file)
+            await _describe_bytes(context, file)
         elif file.path.lower().endswith(_TABLE_ENDINGS):
-            await table_summary.summarise(desk, file)
+            await table_summary.summarize(context, file)
         else:
-            await text_summary.summarise(desk, file)
+            await text_summary.summarize(context, file)
 
 
-async def _describe_bytes(desk: TurnContext, file: StoredFile) -> None:
-    await desk.say(
+async def _describe_bytes(context: TurnContext, file: StoredFile) -> None:
+    await context.say(
         f"## {cell(file.path)}\n\nThis is not text, and I can only read text. What I can say of it: "
         f"{len(file.content):,} bytes, media type `{file.media_type}` by its name, SHA-256 `{file.digest}`."
     )
@@ -37,6 +37,6 @@ RULE = Rule(
     when="a file is attached, or the text names one sent before",
     does="It summarises text; of CSV and TSV it computes statistics and makes a report, a table and a chart",
     example="summarise this (with a file attached)",
-    matches=lambda desk: bool(desk.files_meant()),
+    matches=lambda context: bool(context.requested_files()),
     perform=_perform,
 )

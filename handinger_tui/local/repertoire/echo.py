@@ -1,4 +1,4 @@
-"""`echo …`: says the rest of the instruction back."""
+"""`echo …`: repeats the rest of the instruction."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from handinger_tui.local.turn_context import Rule, TurnContext
 from handinger_tui.local.words import first_word
 
 
-async def _perform(desk: TurnContext) -> None:
-    rest = desk.text.lstrip()[len("echo") :].strip()
-    await desk.say(rest or "(nothing followed the word echo)")
+async def _perform(context: TurnContext) -> None:
+    rest = context.text.lstrip()[len("echo") :].strip()
+    await context.say(rest or "(nothing followed the word echo)")
 
 
 RULE = Rule(
@@ -16,6 +16,8 @@ RULE = Rule(
     when="the first word is *echo*",
     does="It says the rest back, character for character",
     example="echo **bold** and `code`",
-    matches=lambda desk: first_word(desk.text) == "echo" and desk.text.lstrip().lower().startswith("echo"),
+    matches=lambda context: (
+        first_word(context.text) == "echo" and context.text.lstrip().lower().startswith("echo")
+    ),
     perform=_perform,
 )

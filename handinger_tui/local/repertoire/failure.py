@@ -8,8 +8,8 @@ from handinger_tui.local.words import first_word
 ERROR_TEXT = "This failure was asked for: the local worker was told to fail."
 
 
-async def _perform(desk: TurnContext) -> None:
-    await desk.break_off(
+async def _perform(context: TurnContext) -> None:
+    await context.break_off(
         "This turn fails on purpose, so that you can see how a failed turn looks. It breaks off in the mid",
         ERROR_TEXT,
     )
@@ -20,6 +20,6 @@ RULE = Rule(
     when="the first word is *fail*",
     does="It breaks off in mid-sentence with an error; what was used until then is still charged",
     example="fail",
-    matches=lambda desk: first_word(desk.text) == "fail",
+    matches=lambda context: first_word(context.text) == "fail",
     perform=_perform,
 )

@@ -1,4 +1,4 @@
-"""`long N` or `slow N`: N paragraphs of computed, true statements, for trying scrolling and patience."""
+"""`long N` or `slow N`: writes N paragraphs of computed, true statements, to try scrolling and waiting."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _HEADING_EVERY = 10
 
 
 def paragraphs_wanted(text: str) -> int:
-    """Return the first whole number in the text within bounds, else the usual count."""
+    """Return the first whole number in the text, limited to 1 and the maximum; without one, the default."""
     for word in words_of(text):
         if word.isascii() and word.isdecimal():
-            # The length first: a number of thousands of digits is not worth reading.
+            # The length is checked first: Python refuses to parse thousands of digits.
             return (
                 max(1, min(int(word), MOST_PARAGRAPHS))
                 if len(word) <= len(str(MOST_PARAGRAPHS))
@@ -28,18 +28,18 @@ def paragraphs_wanted(text: str) -> int:
 
 
 def divisors(number: int) -> list[int]:
-    """Return all divisors, smallest first."""
+    """Return all divisors of a number in ascending order."""
     small = [candidate for candidate in range(1, isqrt(number) + 1) if number % candidate == 0]
     return sorted({*small, *(number // candidate for candidate in small)})
 
 
 def paragraph(number: int) -> str:
-    """Return one paragraph about a number, at times with a heading, a table or code."""
-    found = divisors(number)
-    prime = len(found) == 2
+    """Return a paragraph about a number; some have a heading, a table or code."""
+    all_divisors = divisors(number)
+    is_prime = len(all_divisors) == 2
     lines = [f"## From {number} on"] if number % _HEADING_EVERY == 1 else []
-    counted = "1 divisor" if len(found) == 1 else f"{len(found)} divisors"
-    nature = "is **prime**" if prime else f"has {counted}: {', '.join(map(str, found))}"
+    counted = "1 divisor" if len(all_divisors) == 1 else f"{len(all_divisors)} divisors"
+    nature = "is **prime**" if is_prime else f"has {counted}: {', '.join(map(str, all_divisors))}"
     powers = f"Its square is {number**2:,}, its cube {number**3:,}; in binary it is `{number:b}`."
     lines.append(f"Paragraph {number}. The number {number} {nature}. {powers}")
     if number % _CODE_EVERY == 0:
@@ -53,12 +53,12 @@ def paragraph(number: int) -> str:
     return "\n\n".join(lines)
 
 
-async def _perform(desk: TurnContext) -> None:
-    wanted = paragraphs_wanted(desk.text)
+async def _perform(context: TurnContext) -> None:
+    count = paragraphs_wanted(context.text)
     text = "\n\n".join(
-        [f"# {wanted} paragraphs about numbers", *(paragraph(number) for number in range(1, wanted + 1))]
+        [f"# {count} paragraphs about numbers", *(paragraph(number) for number in range(1, count + 1))]
     )
-    await desk.say(text)
+    await context.say(text)
 
 
 RULE = Rule(
@@ -66,6 +66,6 @@ RULE = Rule(
     when="the first word is *long* or *slow*",
     does=f"It writes as many paragraphs as you say, {USUAL_PARAGRAPHS} untold, {MOST_PARAGRAPHS:,} at most",
     example="long 12",
-    matches=lambda desk: first_word(desk.text) in {"long", "slow"},
+    matches=lambda context: first_word(context.text) in {"long", "slow"},
     perform=_perform,
 )

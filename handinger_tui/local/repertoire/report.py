@@ -1,4 +1,4 @@
-"""`report on …`: real files about something that can be computed here and now."""
+"""`report on …`: creates real files about something that can be computed locally."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PRIME_BLOCKS = 12
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """Something to report on: a title, what one row is, what its number is, and how to get the rows."""
+    """A topic: its title, what a row and its number are, the method, and a function for the rows."""
 
     words: frozenset[str]
     title: str
@@ -37,7 +37,7 @@ class Topic:
 
 
 def prime_counts() -> list[tuple[str, Decimal]]:
-    """Return how many primes lie in each of the first blocks of a thousand numbers."""
+    """Return the number of primes in each of the first blocks of a thousand numbers."""
     size = _PRIME_BLOCK * _PRIME_BLOCKS
     sieve = bytearray([1]) * size
     sieve[0:2] = b"\x00\x00"
@@ -51,7 +51,7 @@ def prime_counts() -> list[tuple[str, Decimal]]:
 
 
 def module_counts() -> list[tuple[str, Decimal]]:
-    """Return how many public standard library modules begin with each letter, the most first."""
+    """Return the number of public standard library modules by first letter, in descending order."""
     letters = Counter(name[0] for name in sys.stdlib_module_names if not name.startswith("_"))
     return [
         (letter, Decimal(count))
@@ -90,38 +90,40 @@ TOPICS: tuple[Topic, ...] = (
 
 
 def topic_for(text: str) -> tuple[Topic, bool]:
-    """Return the topic that the text names, else the first one with False."""
+    """Return the topic that the text mentions and True, else the first topic and False."""
     for topic in TOPICS:
         if mentions(text, topic.words):
             return topic, True
     return TOPICS[0], False
 
 
-async def _perform(desk: TurnContext) -> None:
-    topic, named = topic_for(desk.text)
-    if not named:
-        known = "; ".join(f"*{topic.title}*" for topic in TOPICS)
-        await desk.say(
+async def _perform(context: TurnContext) -> None:
+    topic, is_named = topic_for(context.text)
+    if not is_named:
+        titles = "; ".join(f"*{topic.title}*" for topic in TOPICS)
+        await context.say(
             "I cannot look anything up, so I report only on what I can compute myself: "
-            f"{known}. Here is the first."
+            f"{titles}. Here is the first."
         )
-    rows = await desk.compute("compute_table", {"topic": topic.title}, topic.rows)
+    rows = await context.compute("compute_table", {"topic": topic.title}, topic.rows)
     if rows is None:
         return
-    await desk.think(f"{len(rows)} rows computed. Next: a chart and the files.")
+    await context.think(f"{len(rows)} rows computed. Next: a chart and the files.")
     report = _report(topic, rows)
-    await desk.say(report)
-    drawing = await desk.compute(
+    await context.say(report)
+    drawing = await context.compute(
         "draw_chart",
         {"title": topic.title},
         lambda: Drawing(topic.title, rows, charts.bar_chart(topic.title, rows)),
     )
-    picture = await desk.write("charts/chart.png", "image/png", drawing.png) if drawing is not None else None
-    shown = f"\n\n![{topic.title}]({picture.path})" if picture is not None else ""
-    await desk.write("report.md", "text/markdown", f"{report}{shown}\n".encode())
-    await desk.write("data.csv", "text/csv", _csv(topic, rows).encode())
-    files = desk.record.workspace.files()
-    await desk.say(
+    picture = (
+        await context.write("charts/chart.png", "image/png", drawing.png) if drawing is not None else None
+    )
+    image = f"\n\n![{topic.title}]({picture.path})" if picture is not None else ""
+    await context.write("report.md", "text/markdown", f"{report}{image}\n".encode())
+    await context.write("data.csv", "text/csv", _csv(topic, rows).encode())
+    files = context.record.workspace.files()
+    await context.say(
         "### In the workspace now\n\n"
         + table(["file", "bytes"], [(file.path, len(file.content)) for file in files], numeric=(1,))
     )
@@ -155,6 +157,6 @@ RULE = Rule(
     when="the text has the word *report*, *file*, *files* or *chart*",
     does="It computes something true (primes, modules or prices) and makes report.md, data.csv and a chart",
     example="report on primes",
-    matches=lambda desk: not {"report", "file", "files", "chart"}.isdisjoint(words_of(desk.text)),
+    matches=lambda context: not {"report", "file", "files", "chart"}.isdisjoint(words_of(context.text)),
     perform=_perform,
 )

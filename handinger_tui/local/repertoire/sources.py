@@ -1,4 +1,4 @@
-"""`sources`: pointers to well-known documents. Nothing is fetched, and the answer says so."""
+"""`sources`: cites well-known documents. Nothing is fetched, and the answer says so."""
 
 from __future__ import annotations
 
@@ -50,21 +50,23 @@ POINTERS: tuple[tuple[str, str, frozenset[str]], ...] = (
     ("CommonMark specification", "https://spec.commonmark.org/", frozenset({"markdown", "commonmark"})),
     ("PNG specification", "https://www.w3.org/TR/png/", frozenset({"png", "image", "chart"})),
 )
-"""Title, address, and the words that call it up."""
+"""Title, URL, and the words that select it."""
 USUAL_COUNT = 5
 
 
-async def _perform(desk: TurnContext) -> None:
-    asked = set(words_of(desk.text))
-    called = [(title, url) for title, url, words in POINTERS if words & asked]
-    chosen = called or [(title, url) for title, url, _ in POINTERS[:USUAL_COUNT]]
+async def _perform(context: TurnContext) -> None:
+    words_in_text = set(words_of(context.text))
+    matches = [(title, url) for title, url, words in POINTERS if words & words_in_text]
+    chosen = matches or [(title, url) for title, url, _ in POINTERS[:USUAL_COUNT]]
     how = (
-        "Your words called up these" if called else "None of your words called one up, so these are the first"
+        "Your words called up these"
+        if matches
+        else "None of your words called one up, so these are the first"
     )
     for title, url in chosen:
-        desk.cite(title, url)
+        context.cite(title, url)
     lines = [f"{number}. [{title}]({url}) [{number}]" for number, (title, url) in enumerate(chosen, 1)]
-    await desk.say(
+    await context.say(
         "## Pointers, not findings\n\n"
         f"{how} {len(chosen)} of the {len(POINTERS)} addresses this program carries. "
         "I did **not** fetch or read any of them: a local worker opens no connections.\n\n" + "\n".join(lines)
@@ -76,6 +78,6 @@ RULE = Rule(
     when="the text has the word *sources*, *source*, *cite*, *citations* or *references*",
     does="It gives addresses of well-known documents as sources, without having fetched them",
     example="sources about csv and json",
-    matches=lambda desk: mentions(desk.text, ("sources", "source", "cite", "citations", "references")),
+    matches=lambda context: mentions(context.text, ("sources", "source", "cite", "citations", "references")),
     perform=_perform,
 )

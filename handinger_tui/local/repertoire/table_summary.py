@@ -1,4 +1,4 @@
-"""Summary of a CSV or TSV file, with a report, a table of figures and a chart as real files."""
+"""Summarizes a CSV or TSV file and creates a report, a table of statistics and a chart as real files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 
 @dataclass(frozen=True, slots=True)
 class TableStats:
-    """What the tool `column_stats` finds."""
+    """The result of the tool `column_stats`."""
 
     table: Table
     columns: list[ColumnStats]
@@ -44,81 +44,81 @@ class TableStats:
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """What the tool `draw_chart` makes: a title, bars, and the picture."""
+    """The result of the tool `draw_chart`: a title, bars, and the PNG image."""
 
     title: str
     bars: list[tuple[str, Decimal]]
     png: bytes
 
     def as_output(self) -> dict[str, object]:
-        """Return what is in the picture and its size."""
+        """Return title, bars and size of the image as a JSON value."""
         return {"title": self.title, "bars": self.bars, "bytes": len(self.png)}
 
 
-async def summarise(desk: TurnContext, file: StoredFile) -> None:
-    """Read, compute, draw and write; each stage is a tool call that the budget may not allow."""
-    desk.progress("reading", 0, _STAGES)
-    reading = await desk.read(file)
-    if reading is None:
+async def summarize(context: TurnContext, file: StoredFile) -> None:
+    """Read, compute, draw and write; each stage is a tool call, which the budget may not allow."""
+    context.progress("reading", 0, _STAGES)
+    decoded = await context.read(file)
+    if decoded is None:
         return
-    desk.progress("computing column statistics", 1, _STAGES)
-    found = await desk.compute("column_stats", {"path": file.path}, lambda: _stats_of(reading.text))
+    context.progress("computing column statistics", 1, _STAGES)
+    stats = await context.compute("column_stats", {"path": file.path}, lambda: _stats_of(decoded.text))
     name = cell(file.path)
-    if found is None:
-        await desk.say(
-            f"## {name}\n\nI read {reading.size:,} bytes ({reading.encoding}), but there are no statistics."
+    if stats is None:
+        await context.say(
+            f"## {name}\n\nI read {decoded.size:,} bytes ({decoded.encoding}), but there are no statistics."
         )
         return
-    await desk.think(
-        f"{len(found.columns)} columns and {len(found.table.rows):,} rows. Next: a chart, then the files."
+    await context.think(
+        f"{len(stats.columns)} columns and {len(stats.table.rows):,} rows. Next: a chart, then the files."
     )
-    desk.show("columns", file.path, [column.figures for column in found.columns])
-    report = _report(name, found, cut=reading.cut)
-    await desk.say(report)
-    desk.progress("drawing", 2, _STAGES)
-    await _write_files(desk, found, report)
-    desk.progress("done", _STAGES, _STAGES)
+    context.show("columns", file.path, [column.figures for column in stats.columns])
+    report = _report(name, stats, cut=decoded.cut)
+    await context.say(report)
+    context.progress("drawing", 2, _STAGES)
+    await _write_files(context, stats, report)
+    context.progress("done", _STAGES, _STAGES)
 
 
-async def _write_files(desk: TurnContext, found: TableStats, report: str) -> None:
-    drawing = await desk.compute(
+async def _write_files(context: TurnContext, stats: TableStats, report: str) -> None:
+    drawing = await context.compute(
         "draw_chart",
-        {"columns": [column.name for column in found.columns[:_MOST_IN_TOOL_OUTPUT]]},
-        lambda: _draw(found),
+        {"columns": [column.name for column in stats.columns[:_MOST_IN_TOOL_OUTPUT]]},
+        lambda: _draw(stats),
     )
-    picture = await desk.write("chart.png", "image/png", drawing.png) if drawing is not None else None
-    desk.progress("writing files", 3, _STAGES)
-    shown = (
+    picture = await context.write("chart.png", "image/png", drawing.png) if drawing is not None else None
+    context.progress("writing files", 3, _STAGES)
+    image = (
         f"\n\n![{drawing.title}]({picture.path})\n" if drawing is not None and picture is not None else "\n"
     )
-    written = [
+    files = [
         picture,
-        await desk.write("report.md", "text/markdown", (report + shown).encode()),
-        await desk.write("summary.csv", "text/csv", summary_csv(found.columns).encode()),
+        await context.write("report.md", "text/markdown", (report + image).encode()),
+        await context.write("summary.csv", "text/csv", summary_csv(stats.columns).encode()),
     ]
-    lines = [f"- `{file.path}`, {len(file.content):,} bytes" for file in written if file is not None]
+    lines = [f"- `{file.path}`, {len(file.content):,} bytes" for file in files if file is not None]
     if lines:
-        await desk.say("### Files\n\n" + "\n".join(lines))
+        await context.say("### Files\n\n" + "\n".join(lines))
 
 
 def _stats_of(text: str) -> TableStats:
     try:
-        read = delimited.parse(text)
+        parsed = delimited.parse(text)
     except delimited.TableError as error:
         raise ToolError(str(error)) from error
     return TableStats(
-        read, [delimited.stats_of(name, read.column(index)) for index, name in enumerate(read.header)]
+        parsed, [delimited.stats_of(name, parsed.column(index)) for index, name in enumerate(parsed.header)]
     )
 
 
-def _draw(found: TableStats) -> Drawing:
-    title, bars = bars_for(found)
+def _draw(stats: TableStats) -> Drawing:
+    title, bars = bars_for(stats)
     return Drawing(title, bars, charts.bar_chart(title, bars))
 
 
-def bars_for(found: TableStats) -> tuple[str, list[tuple[str, Decimal]]]:
-    """Choose what to draw: counts of a repeating text column, else a distribution, else missing cells."""
-    for column in found.columns:
+def bars_for(stats: TableStats) -> tuple[str, list[tuple[str, Decimal]]]:
+    """Choose what to draw: counts of a text column with repeated values, else a distribution, else gaps."""
+    for column in stats.columns:
         if (
             column.kind in {"text", "yes/no"}
             and 1 < column.distinct <= charts.MOST_BARS
@@ -126,47 +126,49 @@ def bars_for(found: TableStats) -> tuple[str, list[tuple[str, Decimal]]]:
         ):
             cells = [
                 value
-                for value in found.table.column(found.columns.index(column))
+                for value in stats.table.column(stats.columns.index(column))
                 if value.lower() not in delimited.MISSING
             ]
             return f"rows by {column.name}", [
                 (value, Decimal(cells.count(value))) for value in sorted(set(cells))
             ]
-    for index, column in enumerate(found.columns):
+    for index, column in enumerate(stats.columns):
         if column.is_number and column.minimum != column.maximum:
-            return f"distribution of {column.name}", _bins(column, found.table.column(index))
-    return "missing cells by column", [(column.name, Decimal(column.missing)) for column in found.columns]
+            return f"distribution of {column.name}", _histogram_bars(column, stats.table.column(index))
+    return "missing cells by column", [(column.name, Decimal(column.missing)) for column in stats.columns]
 
 
-def _bins(column: ColumnStats, cells: list[str]) -> list[tuple[str, Decimal]]:
+def _histogram_bars(column: ColumnStats, cells: list[str]) -> list[tuple[str, Decimal]]:
     low, high = column.minimum or Decimal(0), column.maximum or Decimal(0)
     width = (high - low) / _BINS
     counts = [0] * _BINS
     for value in (Decimal(text) for text in cells if text.lower() not in delimited.MISSING):
         counts[min(_BINS - 1, int((value - low) / width))] += 1
-    return [(f"from {_short(low + width * index)}", Decimal(count)) for index, count in enumerate(counts)]
+    return [
+        (f"from {_short_number(low + width * index)}", Decimal(count)) for index, count in enumerate(counts)
+    ]
 
 
-def _report(name: str, found: TableStats, *, cut: bool) -> str:
+def _report(name: str, stats: TableStats, *, cut: bool) -> str:
     figures = [
         (
             column.name,
             column.kind,
             column.count,
             column.missing,
-            *(_short(value) for value in (column.minimum, column.maximum, column.mean, column.median)),
+            *(_short_number(value) for value in (column.minimum, column.maximum, column.mean, column.median)),
         )
-        for column in found.columns
+        for column in stats.columns
     ]
     tops = [
         (column.name, column.distinct, ", ".join(f"{value} ({count})" for value, count in column.top))
-        for column in found.columns
+        for column in stats.columns
     ]
-    delimiter = _DELIMITER_NAMES[found.table.delimiter]
-    notes = [f"{len(found.table.rows):,} rows, {len(found.columns)} columns, separated by {delimiter}."]
-    if found.table.ragged:
-        notes.append(f"{found.table.ragged:,} rows are longer or shorter than the header.")
-    if cut or found.table.cut:
+    delimiter = _DELIMITER_NAMES[stats.table.delimiter]
+    notes = [f"{len(stats.table.rows):,} rows, {len(stats.columns)} columns, separated by {delimiter}."]
+    if stats.table.ragged:
+        notes.append(f"{stats.table.ragged:,} rows are longer or shorter than the header.")
+    if cut or stats.table.cut:
         notes.append("The file is larger than I look at; the figures are of its beginning.")
     return (
         f"## {name}\n\n{' '.join(notes)}\n\n### Columns\n\n"
@@ -180,19 +182,19 @@ def _report(name: str, found: TableStats, *, cut: bool) -> str:
     )
 
 
-def _short(value: Decimal | None) -> str:
-    """Return a number for people: four decimals at most, nothing when there is none."""
+def _short_number(value: Decimal | None) -> str:
+    """Format a number with at most four decimals; None gives an empty text."""
     return "" if value is None else ids.number_text(round(value, _DIGITS))
 
 
-def summary_csv(stats: list[ColumnStats]) -> str:
+def summary_csv(columns: list[ColumnStats]) -> str:
     """Return one row per column with unrounded figures."""
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(
         ["column", "kind", "count", "missing", "distinct", "min", "max", "mean", "median", "top", "top_count"]
     )
-    for column in stats:
+    for column in columns:
         figures = [
             "" if value is None else ids.number_text(value)
             for value in (column.minimum, column.maximum, column.mean, column.median)

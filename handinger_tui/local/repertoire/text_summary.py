@@ -1,4 +1,4 @@
-"""Summary of a text file: counted, not understood."""
+"""Summarizes a text file by counting words and lines."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from handinger_tui.local.workspace import StoredFile
 
 WORDS_PER_MINUTE = 230
-"""A usual speed of silent reading."""
+"""A typical speed of silent reading."""
 _SHOWN = 8
 _LONGEST_LINES = 3
 _LINE_BEGINNING = 100
 _SHORTEST_WORD = 4
-"""Shorter words are mostly grammar and are left out of the frequencies."""
+"""Shorter words are mostly function words and are left out of the frequencies."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextCounts:
-    """What the tool `count_words` finds. Lines are (number, characters, beginning of the text)."""
+    """The result of the tool `count_words`. Lines are (number, characters, beginning of the text)."""
 
     characters: int
     lines: int
@@ -48,12 +48,12 @@ class TextCounts:
 
     @property
     def reading_seconds(self) -> int:
-        """Reading time, begun seconds counted."""
+        """The reading time in seconds, rounded up."""
         return -(-self.words * 60 // WORDS_PER_MINUTE)
 
 
 def counts_of(text: str) -> TextCounts:
-    """Count. A closing line break does not begin another line."""
+    """Count words, lines and characters. A final line break does not start another line."""
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
@@ -71,21 +71,21 @@ def counts_of(text: str) -> TextCounts:
     )
 
 
-async def summarise(desk: TurnContext, file: StoredFile) -> None:
-    """Read one file, count, and say what came out."""
-    reading = await desk.read(file)
-    if reading is None:
+async def summarize(context: TurnContext, file: StoredFile) -> None:
+    """Read a file, count, and report the counts."""
+    decoded = await context.read(file)
+    if decoded is None:
         return
     name = cell(file.path)
-    counts = await desk.compute("count_words", {"path": file.path}, lambda: counts_of(reading.text))
+    counts = await context.compute("count_words", {"path": file.path}, lambda: counts_of(decoded.text))
     if counts is None:
-        await desk.say(
-            f"## {name}\n\nI read {reading.size:,} bytes ({reading.encoding}); the words are not counted."
+        await context.say(
+            f"## {name}\n\nI read {decoded.size:,} bytes ({decoded.encoding}); the words are not counted."
         )
         return
-    await desk.think("The counts are there. I lay them out; I cannot judge what the text means.")
-    cut = "\n\nOnly the beginning was read; the file is larger than I look at." if reading.cut else ""
-    await desk.say(f"## {name}\n\n{_overview(counts, reading.encoding)}{cut}{_details(counts)}")
+    await context.think("The counts are there. I lay them out; I cannot judge what the text means.")
+    cut = "\n\nOnly the beginning was read; the file is larger than I look at." if decoded.cut else ""
+    await context.say(f"## {name}\n\n{_overview(counts, decoded.encoding)}{cut}{_details(counts)}")
 
 
 def _overview(counts: TextCounts, encoding: str) -> str:
@@ -98,8 +98,8 @@ def _overview(counts: TextCounts, encoding: str) -> str:
         ("characters", f"{counts.characters:,}"),
         ("reading time", f"{minutes} min {seconds} s"),
     ]
-    how = f"Read as {encoding}; reading time at {WORDS_PER_MINUTE} words a minute."
-    return f"{table(['count', 'value'], rows, numeric=(1,))}\n\n{how}"
+    note = f"Read as {encoding}; reading time at {WORDS_PER_MINUTE} words a minute."
+    return f"{table(['count', 'value'], rows, numeric=(1,))}\n\n{note}"
 
 
 def _details(counts: TextCounts) -> str:

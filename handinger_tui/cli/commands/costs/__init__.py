@@ -1,1 +1,1 @@
-"""`handinger-tui costs`."""
+"""The subcommand `handinger-tui costs`."""

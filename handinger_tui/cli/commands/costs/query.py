@@ -1,4 +1,4 @@
-"""`handinger-tui costs`: what turns took, from the local history alone. Needs no key and no network."""
+"""`handinger-tui costs`: what turns cost, read from the local history. Needs no key and no network."""
 
 from __future__ import annotations
 
@@ -25,34 +25,36 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
 
 def since_ms(text: str, now: datetime) -> int:
-    """The first moment that counts, Unix time in milliseconds. `7d`: today and the six days before.
+    """Return the inclusive start of a time range as Unix time in milliseconds.
+
+    `7d` means today and the six days before it.
 
     Raises:
         SettingsError
     """
-    return _ms(_spans(text, "--since", now)[0])
+    return _ms(_time_range(text, "--since", now)[0])
 
 
 def until_ms(text: str, now: datetime) -> int:
-    """The first moment that no longer counts.
+    """Return the exclusive end of a time range as Unix time in milliseconds.
 
-    A day or month counts whole; `7d` and `24h` end where they begin, so that
-    `--since 14d --until 7d` and `--since 7d` follow each other.
+    A day or a month is included whole. `7d` and `24h` end at the moment where they begin, so that
+    `--since 14d --until 7d` and `--since 7d` are adjacent and do not overlap.
 
     Raises:
         SettingsError
     """
-    return _ms(_spans(text, "--until", now)[1])
+    return _ms(_time_range(text, "--until", now)[1])
 
 
 def midnight(day: date) -> datetime:
-    """The local beginning of a day, with the offset that held then; 01:00 where clocks skip midnight."""
-    # Not at once: without a zone `astimezone` is an hour early where midnight does not exist.
+    """Return the start of a local day with the UTC offset of that day; 01:00 where clocks skip midnight."""
+    # Two steps: `astimezone` on a naive datetime is an hour early where midnight does not exist.
     return datetime.fromtimestamp(datetime.combine(day, time()).timestamp(), UTC).astimezone()
 
 
-def _spans(text: str, flag: str, now: datetime) -> tuple[datetime, datetime]:
-    """Where a word begins and where it ends, as the two flags take it."""
+def _time_range(text: str, flag: str, now: datetime) -> tuple[datetime, datetime]:
+    """Return the start (for `--since`) and the end (for `--until`) of a time word."""
     today, word = now.date(), text.strip().lower()
     back = _BACK.fullmatch(word)
     try:
@@ -70,7 +72,7 @@ def _spans(text: str, flag: str, now: datetime) -> tuple[datetime, datetime]:
             )
             return moment, moment
     except (ValueError, OverflowError, OSError):
-        # A day that the calendar or the platform's clock does not have.
+        # The calendar has no such day, or the platform's clock cannot represent it.
         pass
     raise SettingsError(f"{flag} {text!r} is no time that is known here.", HINT)
 
@@ -84,113 +86,126 @@ def _ms(moment: datetime) -> int:
 
 
 CHUNK = 256
-"""Turns that are written at once."""
+"""Number of turns per write."""
 
 
 @dataclass(frozen=True, slots=True)
 class CostsQuery:
-    """What the command line asks for. `since` and `until` as typed."""
+    """The selection and grouping of one command. `since` and `until` are kept as typed."""
 
     by: GroupBy
-    which: ChargeFilter
+    filter: ChargeFilter
     since: str | None
     until: str | None
     now: datetime
 
     @property
     def simulated(self) -> bool:
-        """Pretend money."""
-        return bool(self.which.simulated)
+        """Whether the selection is the simulated money of the local worker."""
+        return bool(self.filter.simulated)
 
 
 @dataclass(frozen=True, slots=True)
 class CostsResult:
-    """What the history says to that. Without groups of its own when it is told turn by turn."""
+    """The buckets of a query. `groups` is empty when the query groups by turn: turns are streamed."""
 
     days: list[Bucket]
     groups: list[Bucket]
-    whole: Bucket
+    total: Bucket
 
 
-def run(told: argparse.Namespace) -> int:
-    """From the parsed command line to the exit code.
+def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code.
 
     Raises:
-        SettingsError: a time, an id or a file name is no good.
+        SettingsError: a time, an id or a file name is not valid.
         LedgerError
     """
     now = datetime.now().astimezone()
     times = ChargeFilter(
-        None if told.since is None else since_ms(told.since, now),
-        None if told.until is None else until_ms(told.until, now),
+        None if args.since is None else since_ms(args.since, now),
+        None if args.until is None else until_ms(args.until, now),
     )
     if times.since_ms is not None and times.until_ms is not None and times.since_ms >= times.until_ms:
         raise SettingsError(
-            f"--since {told.since} is not before --until {told.until}.", "Nothing lies between them."
+            f"--since {args.since} is not before --until {args.until}.", "Nothing lies between them."
         )
-    if told.report is not None:
+    if args.report is not None:
         from handinger_tui.cli.commands.costs.report import check  # noqa: PLC0415 - charts, 15 ms, only for a report
 
-        check(told.report, force=told.force)
-    with opened(default_paths().database) as book:
-        if book.problem:
-            say(book.problem)
-        asked = CostsQuery(GroupBy(told.by), _which(told, book, times), told.since, told.until, now)
-        found = _read(book, asked)
-        if told.report is not None:
-            from handinger_tui.cli.commands.costs.report import write  # noqa: PLC0415 - see above
+        check(args.report, force=args.force)
+    with opened(default_paths().database) as cost_rows:
+        if cost_rows.problem:
+            say(cost_rows.problem)
+        query = CostsQuery(
+            GroupBy(args.by), _charge_filter(args, cost_rows, times), args.since, args.until, now
+        )
+        result = _run_query(cost_rows, query)
+        if args.report is not None:
+            from handinger_tui.cli.commands.costs.report import write  # noqa: PLC0415 - charts, 15 ms, only for a report
 
-            line = write(told.report, book, asked, found, force=told.force)
-            if not (told.json or told.csv):
+            line = write(args.report, cost_rows, query, result, force=args.force)
+            if not (args.json or args.csv):
                 put(line)
                 return Exit.OK
             say(line)
-        if told.json:
-            _put_json(book, asked, found)
-        elif told.csv:
-            _put_csv(book, asked, found)
+        if args.json:
+            _put_json(cost_rows, query, result)
+        elif args.csv:
+            _put_csv(cost_rows, query, result)
         else:
-            from handinger_tui.cli.commands.costs.text import put_text  # noqa: PLC0415 - forecast and reckoning, 20 ms
+            from handinger_tui.cli.commands.costs.text import put_text  # noqa: PLC0415 - forecast and reconciliation, 20 ms
 
-            put_text(book, asked, found)
+            put_text(cost_rows, query, result)
     return Exit.OK
 
 
-def _which(told: argparse.Namespace, book: CostRows, times: ChargeFilter) -> ChargeFilter:
-    """The filters; real money where there is any under them, whenever it was spent."""
+def _charge_filter(args: argparse.Namespace, cost_rows: CostRows, times: ChargeFilter) -> ChargeFilter:
+    """Return the filter of the query.
+
+    Simulated money is selected with `--local`, or when the history has no real charge at any time
+    for this worker, session and budget, but has simulated ones.
+    """
     which = ChargeFilter(
-        worker_id=_only(book, "worker", told.worker),
-        session_id=_only(book, "session", told.session),
-        budget=told.budget,
+        worker_id=_unique_id(cost_rows, "worker", args.worker),
+        session_id=_unique_id(cost_rows, "session", args.session),
+        budget=args.budget,
     )
-    simulated = told.local or (
-        not book.any(replace(which, simulated=False)) and book.any(replace(which, simulated=True))
+    simulated = args.local or (
+        not cost_rows.any(replace(which, simulated=False)) and cost_rows.any(replace(which, simulated=True))
     )
     return replace(which, since_ms=times.since_ms, until_ms=times.until_ms, simulated=simulated)
 
 
-def _only(book: CostRows, what: str, prefix: str | None) -> str | None:
-    """The one worker or session that a prefix names.
+def _unique_id(cost_rows: CostRows, what: str, prefix: str | None) -> str | None:
+    """Return the id of the only worker or session whose id starts with `prefix`.
 
     Raises:
         SettingsError
     """
     if prefix is None:
         return None
-    found = book.ids(f"{what}_id", prefix) if prefix else []
-    if not found:
+    matches = cost_rows.ids(f"{what}_id", prefix) if prefix else []
+    if not matches:
         raise SettingsError(
             f"No {what} with charges starts with {prefix!r}.", f"See: handinger-tui costs --by {what}"
         )
-    if len(found) > 1:
-        raise SettingsError(f"{prefix!r} is the beginning of {len(found)} {what}s.", "Give more of the id.")
-    return found[0]
+    if len(matches) > 1:
+        raise SettingsError(f"{prefix!r} is the beginning of {len(matches)} {what}s.", "Give more of the id.")
+    return matches[0]
 
 
-def _read(book: CostRows, asked: CostsQuery) -> CostsResult:
-    days = book.buckets(GroupBy.DAY, asked.which)
-    apart = asked.by not in (GroupBy.DAY, GroupBy.TURN)
-    groups = book.buckets(asked.by, asked.which) if apart else days if asked.by is GroupBy.DAY else []
+def _run_query(cost_rows: CostRows, query: CostsQuery) -> CostsResult:
+    """Run the query; the total is computed from the days."""
+    days = cost_rows.buckets(GroupBy.DAY, query.filter)
+    has_own_groups = query.by not in (GroupBy.DAY, GroupBy.TURN)
+    groups = (
+        cost_rows.buckets(query.by, query.filter)
+        if has_own_groups
+        else days
+        if query.by is GroupBy.DAY
+        else []
+    )
     return CostsResult(days, groups, altogether(days, "total"))
 
 
@@ -199,7 +214,7 @@ def _chunks(lines: Iterator[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _put_json(book: CostRows, asked: CostsQuery, found: CostsResult) -> None:
+def _put_json(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> None:
     from handinger_tui.core.export.spending import (  # noqa: PLC0415 - for JSON alone
         SCHEMA,
         charts_object,
@@ -209,46 +224,46 @@ def _put_json(book: CostRows, asked: CostsQuery, found: CostsResult) -> None:
 
     head = {
         "schema": SCHEMA,
-        "by": str(asked.by),
-        "since": asked.since,
-        "until": asked.until,
-        "since_ms": asked.which.since_ms,
-        "until_ms": asked.which.until_ms,
-        "worker_id": asked.which.worker_id,
-        "session_id": asked.which.session_id,
-        "budget": asked.which.budget,
-        "simulated": asked.simulated,
+        "by": str(query.by),
+        "since": query.since,
+        "until": query.until,
+        "since_ms": query.filter.since_ms,
+        "until_ms": query.filter.until_ms,
+        "worker_id": query.filter.worker_id,
+        "session_id": query.filter.session_id,
+        "budget": query.filter.budget,
+        "simulated": query.simulated,
     }
-    tail = {"total": group_object(found.whole), "charts": charts_object(found.days, found.whole)}
-    if asked.by is not GroupBy.TURN:
-        put(dump({**head, "groups": [group_object(bucket) for bucket in found.groups], **tail}))
+    tail = {"total": group_object(result.total), "charts": charts_object(result.days, result.total)}
+    if query.by is not GroupBy.TURN:
+        put(dump({**head, "groups": [group_object(bucket) for bucket in result.groups], **tail}))
         return
     from handinger_tui.cli.commands.costs.turn_rows import TurnLines  # noqa: PLC0415 - only turn by turn
 
-    # One document over many lines: never held in memory whole.
+    # One JSON document, written in pieces: it is never held in memory as a whole.
     put(f'{dump(head)[:-1]},"groups":[')
-    writer, first = TurnLines(Form(named=True), book.titles()), True
-    for chunk in _chunks(map(writer.line, book.records(asked.which, writer.form))):
+    writer, first = TurnLines(Form(named=True), cost_rows.titles()), True
+    for chunk in _chunks(map(writer.line, cost_rows.records(query.filter, writer.form))):
         put("", "" if first else ",\n")
         put(",".join(chunk), "")
         first = False
     put(f"\n],{dump(tail)[1:]}")
 
 
-def _put_csv(book: CostRows, asked: CostsQuery, found: CostsResult) -> None:
-    from handinger_tui.core.export.spending import COLUMNS, END, group_object, line  # noqa: PLC0415 - only for CSV  # noqa: PLC0415 - see above
+def _put_csv(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> None:
+    from handinger_tui.core.export.spending import COLUMNS, END, group_object, line  # noqa: PLC0415 - only for CSV
 
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Lines of CSV end in CR LF on every system, and never in CR CR LF.
+        # CSV lines end in CR LF on every system; without this, Windows would write CR CR LF.
         sys.stdout.reconfigure(newline="")
-    if asked.by is not GroupBy.TURN:
-        for record in (COLUMNS, *(group_object(bucket).values() for bucket in found.groups)):
+    if query.by is not GroupBy.TURN:
+        for record in (COLUMNS, *(group_object(bucket).values() for bucket in result.groups)):
             put(line(record), END)
         return
     from handinger_tui.cli.commands.costs.turn_rows import COLUMNS as TURN_COLUMNS  # noqa: PLC0415 - only turn by turn
-    from handinger_tui.cli.commands.costs.turn_rows import TurnLines  # noqa: PLC0415 - see above
+    from handinger_tui.cli.commands.costs.turn_rows import TurnLines  # noqa: PLC0415 - only turn by turn
 
     put(line(TURN_COLUMNS), END)
-    writer = TurnLines(Form(named=False), book.titles())
-    for row in book.records(asked.which, writer.form):
+    writer = TurnLines(Form(named=False), cost_rows.titles())
+    for row in cost_rows.records(query.filter, writer.form):
         put(writer.line(row), END)

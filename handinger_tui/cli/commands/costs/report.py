@@ -1,4 +1,4 @@
-"""Reports: `costs --report FILE` as a page (.html), a drawing (.svg) or a picture (.png)."""
+"""`costs --report FILE`: a report as an HTML page (.html), an SVG drawing or a PNG picture."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.cli.commands.costs.text import heading, remarks
-from handinger_tui.cli.paths import expanded
+from handinger_tui.cli.paths import expand_path
 from handinger_tui.core.charts import png, report_page, svg
 from handinger_tui.core.errors import HandingerError, SettingsError
 from handinger_tui.core.money.spending import Bucket, GroupBy
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SUFFIXES: Final = (".html", ".svg", ".png")
 MOST_ROWS: Final = 500
-"""Rows of a page; the charts and the total hold everything."""
+"""Maximum number of rows on a page. Charts and total include all rows."""
 
 
 class NotWritten(HandingerError):
@@ -27,12 +27,12 @@ class NotWritten(HandingerError):
 
 
 def check(name: str, *, force: bool) -> None:
-    """Refuse a name before anything is read.
+    """Check the file name of a report before the history is read.
 
     Raises:
-        SettingsError: another kind of file, or one that is there already.
+        SettingsError: unknown suffix, a folder, or an existing file without `force`.
     """
-    target = expanded(name)
+    target = expand_path(name)
     if target.suffix.lower() not in SUFFIXES:
         raise SettingsError(
             f"{name!r} is no kind of report that is known.", f"End it in {', '.join(SUFFIXES)}."
@@ -43,15 +43,17 @@ def check(name: str, *, force: bool) -> None:
         raise SettingsError(f"{target} exists already; nothing was written.", "Replace it with --force.")
 
 
-def write(name: str, book: CostRows, asked: CostsQuery, found: CostsResult, *, force: bool = False) -> str:
-    """Write the report; returns a line that says so.
+def write(
+    name: str, cost_rows: CostRows, query: CostsQuery, result: CostsResult, *, force: bool = False
+) -> str:
+    """Write the report and return the line that names its path.
 
     Raises:
         NotWritten
     """
-    target = expanded(name)
+    target = expand_path(name)
     try:
-        save(target, drawn(target.suffix.lower(), book, asked, found), force=force)
+        save(target, render_report(target.suffix.lower(), cost_rows, query, result), force=force)
     except FileExistsError:
         raise SettingsError(
             f"{target} exists already; nothing was written.", "Replace it with --force."
@@ -61,36 +63,36 @@ def write(name: str, book: CostRows, asked: CostsQuery, found: CostsResult, *, f
     return f"Report: {target}"
 
 
-def drawn(suffix: str, book: CostRows, asked: CostsQuery, found: CostsResult) -> bytes:
-    """The bytes of a report."""
-    title = " · ".join([heading(asked), _time(found)])
+def render_report(suffix: str, cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> bytes:
+    """Return the bytes of a report."""
+    title = " · ".join([heading(query), _time_span(result)])
     if suffix == ".html":
-        groups = book.buckets(GroupBy.TURN, asked.which) if asked.by is GroupBy.TURN else found.groups
+        groups = cost_rows.buckets(GroupBy.TURN, query.filter) if query.by is GroupBy.TURN else result.groups
         report = report_page.Report(
             heading=title,
-            by=str(asked.by),
-            days=found.days,
+            by=str(query.by),
+            days=result.days,
             groups=groups[:MOST_ROWS],
-            whole=found.whole,
-            simulated=asked.simulated,
-            made=asked.now.strftime("%Y-%m-%d %H:%M %Z"),
+            whole=result.total,
+            simulated=query.simulated,
+            made=query.now.strftime("%Y-%m-%d %H:%M %Z"),
             left_out=max(0, len(groups) - MOST_ROWS),
-            remarks=remarks(book, asked),
+            remarks=remarks(cost_rows, query),
         )
         return report_page.page(report).encode("utf-8", "replace")
-    scene = report_page.poster(found.days, found.whole, title, simulated=asked.simulated)
+    scene = report_page.poster(result.days, result.total, title, simulated=query.simulated)
     return png.picture(scene) if suffix == ".png" else svg.document(scene).encode("utf-8", "replace")
 
 
-def _time(found: CostsResult) -> str:
-    days: list[Bucket] = found.days
+def _time_span(result: CostsResult) -> str:
+    days: list[Bucket] = result.days
     if not days:
         return "no turns"
     return days[0].key if len(days) == 1 else f"{days[0].key} to {days[-1].key}"
 
 
 def save(target: Path, data: bytes, *, force: bool) -> None:
-    """Write a file whole or not at all; one that is there stays unless `force`.
+    """Write a file atomically. An existing file is replaced only with `force`.
 
     Raises:
         OSError
@@ -102,7 +104,8 @@ def save(target: Path, data: bytes, *, force: bool) -> None:
             file.flush()
             os.fsync(file.fileno())
         if not force:
-            # A link never replaces what came there meanwhile. Where there are no links, the check must do.
+            # `os.link` fails if the target was created since the check. File systems without hard links
+            # rely on the earlier check.
             try:
                 os.link(part, target)
             except FileExistsError:
