@@ -1,6 +1,6 @@
-"""Ahead: a screen above and one below what is in sight, laid out and painted before somebody looks there.
+"""Prefetching: lay out and paint one screen above and one below the visible rows in advance.
 
-Nothing moves by it: a page counts with its estimated height until it is really looked at.
+It never moves anything: a turn counts with its estimated height until it comes into sight.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ROWS: Final = 6
 
 
 class Prefetcher:
-    """The steps for a view of `height` rows from row `y` on, each a few milliseconds long."""
+    """Prefetches around a view of `height` rows from row `y` on, in steps of a few milliseconds."""
 
     def __init__(self, book: TranscriptLayout, paints: Paints, y: int, height: int) -> None:
         self._book, self._session, self._paints = book, book.session, paints
@@ -27,57 +27,57 @@ class Prefetcher:
         self._steps = chain(self._above(), self._below())
 
     def fits(self, book: TranscriptLayout, paints: Paints, y: int, height: int) -> bool:
-        """It was made for what is in sight now."""
+        """Whether this prefetcher was created for the current view."""
         same = book is self._book and book.session is self._session and paints is self._paints
         return same and (y, height) == (self._y, self._height)
 
     def step(self) -> bool:
-        """Do a little. False when nothing is left."""
+        """Run one step. Returns False when nothing is left to do."""
         return next(self._steps, False)
 
     def _above(self) -> Iterator[bool]:
-        book, left = self._book, self._height
+        book, remaining = self._book, self._height
         at = book.page_at(self._y)
         bottom: int | None = self._y - book.start(at)
-        while left > 0 and at >= 0:
+        while remaining > 0 and at >= 0:
             yield from book.prepare(at)
-            blocks = book.pages[at].made
+            blocks = book.pages[at].available_blocks
             if not blocks:
                 return
             if bottom is None:
-                bottom = book.pages[at].made_height
-            top = max(0, bottom - left)
+                bottom = book.pages[at].available_height
+            top = max(0, bottom - remaining)
             yield from self._paint(blocks, top, bottom)
-            left -= bottom - top
+            remaining -= bottom - top
             at, bottom = at - 1, None
 
     def _below(self) -> Iterator[bool]:
-        book, left = self._book, self._height
+        book, remaining = self._book, self._height
         first = self._y + self._height
         if first >= book.height:
             return
         at = book.page_at(first)
         top = first - book.start(at)
-        while left > 0 and at < len(book.pages):
+        while remaining > 0 and at < len(book.pages):
             yield from book.prepare(at)
-            blocks = book.pages[at].made
+            blocks = book.pages[at].available_blocks
             if not blocks:
                 return
-            bottom = min(top + left, book.pages[at].made_height)
+            bottom = min(top + remaining, book.pages[at].available_height)
             yield from self._paint(blocks, top, bottom)
-            left -= bottom - top
+            remaining -= bottom - top
             at, top = at + 1, 0
 
     def _paint(self, blocks: list[Block], top: int, bottom: int) -> Iterator[bool]:
-        """The strips of rows `top` to `bottom` of a page."""
+        """Paint rows `top` to `bottom` of a turn."""
         start, before = 0, self._paints.painted
         for block in blocks:
-            # Its own first row stands below its gap.
+            # Rows of the block are counted from below its gap.
             first, last = top - start - block.gap, bottom - start - block.gap
-            if block.sheet.pale and block.sheet.between(first, last):
+            if block.sheet.plain_code_rows and block.sheet.between(first, last):
                 for language in block.sheet.colour():
                     if language:
-                        # It is loaded, in a thread, when the block comes into sight.
+                        # The lexer is loaded in a thread when the block comes into sight.
                         break
                     yield True
             for row in block.sheet.between(first, last):

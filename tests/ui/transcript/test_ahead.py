@@ -128,4 +128,4 @@ async def test_huge_turns_wait_until_they_are_looked_at(monkeypatch: pytest.Monk
         await pilot.pause()
         make_ready(app)
         assert app.transcript.book is not None
-        assert not app.transcript.book.pages[0].made
+        assert not app.transcript.book.pages[0].available_blocks

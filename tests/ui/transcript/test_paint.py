@@ -230,7 +230,7 @@ async def test_what_is_kept_of_a_long_conversation_is_bounded_by_rows() -> None:
         assert paints is not None
         for y in range(book.height):
             app.transcript.line(y)
-        assert len(paints._kept) <= SHEET_ROOM
+        assert len(paints._cached) <= SHEET_ROOM
         kept = [page for page in book.pages if page.blocks is not None]
         assert len(kept) == FEW_PAGES
         filled = book.filled
