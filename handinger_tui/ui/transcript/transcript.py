@@ -240,9 +240,8 @@ class Pointing(Folding):
         at = next((at for at, block in enumerate(page.blocks or ()) if block.slot is part), None)
         if at is None or page.blocks is None:
             return 0, {}
-        return book.start(number) + page.starts[at] + page.blocks[at].gap, self._mention_lines(
-            page.blocks[at]
-        )
+        block = page.blocks[at]
+        return book.start(number) + page.starts[at] + block.gap, self._mention_lines(block)
 
     def _mention_lines(self, block: Block) -> dict[int, Line]:
         highlight, sheet = self._highlight, block.sheet

@@ -101,7 +101,7 @@ async def test_steps_are_small_and_not_more_than_two_screens(monkeypatch: pytest
     update = LiveMarkdown.update
 
     def counted(live: LiveMarkdown, text: str, *, done: bool) -> int:
-        sizes[-1] += len(text) - len(live._taken)
+        sizes[-1] += len(text) - len(live._source)
         return update(live, text, done=done)
 
     async with app.run_test(size=(80, 24)) as pilot:
