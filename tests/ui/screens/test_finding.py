@@ -121,4 +121,4 @@ def test_every_place_is_found_and_painted_where_it_stands(lines: list[str], text
 def test_more_than_anybody_goes_through_are_not_kept() -> None:
     found = find(plain_rows(["e" * 1000] * 11).lines, "e")
     assert (len(found.places), found.more) == (MOST, True)
-    assert found.told == "“e” · 1 of 10,000+"
+    assert found.status == "“e” · 1 of 10,000+"
