@@ -199,9 +199,8 @@ def _members_preview(line: _Line, width: int) -> str:
         return ""
     named = line.node.kind is NodeKind.OBJECT
     first = children(line.node, 0, min(_PEEK, max(1, width // 12)))
-    preview = ", ".join(
-        f"{child.key}: {_value_text(child)}" if named else _value_text(child) for child in first
-    )
+    texts = (f"{child.key}: {_value_text(child)}" if named else _value_text(child) for child in first)
+    preview = ", ".join(texts)
     return f"  {preview}{', …' if len(first) < line.node.children else ''}"
 
 

@@ -212,7 +212,7 @@ class PictureView(Widget, can_focus=True):
         """Replace the half blocks by the real picture. The terminal may take long to report its support."""
         cells, size = self._cells, self.content_size
         pictures = app.pictures
-        if not await pictures.able() or not pictures.fits(len(cells[0]), len(cells)):
+        if not await pictures.supported() or not pictures.fits(len(cells[0]), len(cells)):
             return
         number, cell = pictures.next_number(), pictures.cell
         try:

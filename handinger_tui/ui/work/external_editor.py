@@ -89,7 +89,7 @@ async def _run(app: DiffApp, argv: list[str]) -> int:
     try:
         # Nothing may be painted over the editor, and no turn may wait for it. What is raised inside keeps
         # the app from taking the terminal again: right only when the app itself ends, and this is cancelled.
-        with app.suspend(), app.batch_update(), app.lent_to(program):
+        with app.suspend(), app.batch_update(), app.terminal_used_by(program):
             running = asyncio.ensure_future(asyncio.to_thread(program.run))
             try:
                 outcome = await asyncio.shield(running)
