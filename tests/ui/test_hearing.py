@@ -13,7 +13,7 @@ from handinger_tui.core.safety.cleaning import PLACEHOLDER, clean
 from handinger_tui.ui.terminal.images import (
     CHUNK,
     MOST_CELLS,
-    colour_of,
+    color_of,
     marks,
     placeholder,
     shows_pictures,
@@ -104,7 +104,7 @@ def test_placeholders_say_which_cell_and_whose() -> None:
     )
     assert marks()[-1] == "\U0001d244"
     assert placeholder(0, 2) == "\U0010eeee\u0305\u030e"
-    assert colour_of(0x0A0B0C) == "38;2;10;11;12"
+    assert color_of(0x0A0B0C) == "38;2;10;11;12"
     # Nobody else may write one.
     assert PLACEHOLDER not in clean(placeholder(0, 2) + "x")
 

@@ -170,7 +170,7 @@ def test_no_bytes_make_it_stumble(name: str, beginning: bytes, rest: bytes, whol
     for facet in found.facets:
         body = facet.make()
         if isinstance(body, TextBody):
-            body.sheet(40)
+            body.lay_out(40)
         elif isinstance(body, Picture):
             with suppress(NotDrawn):
                 body.grid(10, 5, (0, 0, 0))

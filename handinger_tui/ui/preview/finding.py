@@ -62,7 +62,7 @@ class SearchResult:
         count = f"{len(self.places):,}{'+' if self.more else ''}"
         return f"“{self.text}” · {self.at + 1:,} of {count}"
 
-    def spans(self, sheet: RowBuffer, width: int, row: int) -> list[Span]:
+    def spans(self, buffer: RowBuffer, width: int, row: int) -> list[Span]:
         """Return where the matches of a row are painted.
 
         The result is cached by row: always pass the same buffer and width.
@@ -72,8 +72,8 @@ class SearchResult:
             first = bisect_left(self.places, Place(row, 0, 0))
             last = bisect_left(self.places, Place(row + 1, 0, 0))
             chars = [(place.start, place.end) for place in self.places[first:last]]
-            top = sheet.start_of(row)
-            painted = all_cells(sheet.rows[row], width, chars) if chars else ()
+            top = buffer.start_of(row)
+            painted = all_cells(buffer.rows[row], width, chars) if chars else ()
             cached = [Span(first + at, top + strip, left, right) for at, strip, left, right in painted]
             self._spans[row] = cached
         return cached

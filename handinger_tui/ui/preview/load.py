@@ -19,7 +19,7 @@ from handinger_tui.ui.preview.hex import ROW, hex_rows
 from handinger_tui.ui.preview.pdf import read_pdf
 from handinger_tui.ui.preview.pictures import Picture, picture_of
 from handinger_tui.ui.preview.rows import TextBody, code_rows_of, markdown_rows, message_rows, plain_rows
-from handinger_tui.ui.transcript.markdown.code import MAX_COLOURED, MAX_LINE
+from handinger_tui.ui.transcript.markdown.code import MAX_HIGHLIGHTED, MAX_LINE
 
 MOST: Final = 8 << 20
 """Maximum number of bytes of a file that are read for a preview."""
@@ -190,7 +190,7 @@ def _code(task: Task) -> Loaded:
     language = "json" if task.kind.shape is Shape.JSON else task.kind.detail
     model = read_text(task.data, whole=task.whole)
     notes = model.notes
-    if language and (len(model.text) > MAX_COLOURED or max(map(len, model.lines), default=0) > MAX_LINE):
+    if language and (len(model.text) > MAX_HIGHLIGHTED or max(map(len, model.lines), default=0) > MAX_LINE):
         notes += ("too long to be coloured",)
     facet = Facet("code", lambda: code_rows_of(model.lines, language))
     return Loaded(f"{language} source" if language else "source", _extent(model), notes, (facet,))

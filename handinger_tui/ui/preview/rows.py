@@ -9,7 +9,7 @@ from typing import Final
 from textual.content import Content
 
 from handinger_tui.ui.transcript.layout import RowBuffer
-from handinger_tui.ui.transcript.markdown.code import coloured_lines
+from handinger_tui.ui.transcript.markdown.code import highlighted_lines
 from handinger_tui.ui.transcript.markdown.document import render
 from handinger_tui.ui.transcript.rows.row import Row, styled
 
@@ -27,11 +27,11 @@ class TextBody:
     source: str
     markdown: bool = False
 
-    def sheet(self, width: int) -> RowBuffer:
+    def lay_out(self, width: int) -> RowBuffer:
         """Lay out everything for `width` cells. It may take long and needs no widget."""
-        sheet = RowBuffer(width)
-        sheet.replace(0, render(self.source, width - _GUTTER) if self.markdown else list(self.lines))
-        return sheet
+        buffer = RowBuffer(width)
+        buffer.replace(0, render(self.source, width - _GUTTER) if self.markdown else list(self.lines))
+        return buffer
 
 
 def plain_rows(lines: Sequence[str], digits: int | None = None) -> TextBody:
@@ -48,7 +48,7 @@ def message_rows(text: str) -> TextBody:
 def code_rows_of(lines: Sequence[str], language: str) -> TextBody:
     """Return clean lines of code, highlighted as in the transcript."""
     text = "\n".join(lines)
-    return TextBody(tuple(_numbered(coloured_lines(text, language), None)), text)
+    return TextBody(tuple(_numbered(highlighted_lines(text, language), None)), text)
 
 
 def markdown_rows(text: str) -> TextBody:

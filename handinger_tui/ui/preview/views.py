@@ -25,7 +25,7 @@ from handinger_tui.ui.preview.finding import SearchResult, find
 from handinger_tui.ui.preview.load import Body
 from handinger_tui.ui.preview.pictures import Picture, PictureView
 from handinger_tui.ui.preview.rows import TextBody, plain_rows
-from handinger_tui.ui.transcript.layout import Paints, RowBuffer
+from handinger_tui.ui.transcript.layout import RowBuffer, StripCache
 from handinger_tui.ui.transcript.overlays import over, with_selection
 from handinger_tui.ui.transcript.painting import MARGIN, Palette
 from handinger_tui.ui.transcript.rows.row import COMPONENTS
@@ -40,8 +40,8 @@ class PageView(ScrollView, can_focus=True):
     def __init__(self) -> None:
         super().__init__(classes="page-view")
         self._rows: TextBody | None = None
-        self._sheet: RowBuffer | None = None
-        self._paints: Paints | None = None
+        self._buffer: RowBuffer | None = None
+        self._strip_cache: StripCache | None = None
         self._search: SearchResult | None = None
 
     class SearchRequested(Message):
@@ -60,7 +60,7 @@ class PageView(ScrollView, can_focus=True):
 
     def show(self, rows: TextBody) -> None:
         """Show another text."""
-        self._rows, self._sheet, self._search = rows, None, None
+        self._rows, self._buffer, self._search = rows, None, None
         self._lay_out()
 
     @work(group="layout", exclusive=True)
@@ -69,30 +69,30 @@ class PageView(ScrollView, can_focus=True):
         if rows is None or width <= 0:
             return
         try:
-            sheet = await run_in_thread(lambda: rows.sheet(width))
+            buffer = await run_in_thread(lambda: rows.lay_out(width))
         except Exception:  # noqa: BLE001 - untrusted text must not end the program
             plain = plain_rows(rows.source.split("\n"))
-            sheet = await run_in_thread(lambda: plain.sheet(width))
+            buffer = await run_in_thread(lambda: plain.lay_out(width))
         result = self._search
         if result is not None:
             # Another width may have other rows, so search again.
             text, at = result.text, result.at
-            result = await run_in_thread(lambda: find(sheet.rows, text))
+            result = await run_in_thread(lambda: find(buffer.rows, text))
             result.step(at)
-        self._sheet, self._paints, self._search = sheet, Paints(Palette(self), width), result
-        self.virtual_size = Size(width, sheet.height)
+        self._buffer, self._strip_cache, self._search = buffer, StripCache(Palette(self), width), result
+        self.virtual_size = Size(width, buffer.height)
         self.refresh()
 
     def on_resize(self, _event: events.Resize) -> None:
         """Lay out for a new width; until that is done the old lines are cut or padded."""
-        if self._paints is None or self._paints.width != self.scrollable_content_region.width:
+        if self._strip_cache is None or self._strip_cache.width != self.scrollable_content_region.width:
             self._lay_out()
 
     def notify_style_update(self) -> None:
         """Repaint the strips after a theme change; the rows stay."""
         super().notify_style_update()
-        if self._paints is not None:
-            self._paints = Paints(Palette(self), self._paints.width)
+        if self._strip_cache is not None:
+            self._strip_cache = StripCache(Palette(self), self._strip_cache.width)
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
@@ -106,19 +106,19 @@ class PageView(ScrollView, can_focus=True):
         return strip.apply_offsets(0, at)
 
     def _line(self, at: int) -> Strip:
-        width, sheet, paints = self.scrollable_content_region.width, self._sheet, self._paints
-        if sheet is None or paints is None or at >= sheet.height:
+        width, buffer, strip_cache = self.scrollable_content_region.width, self._buffer, self._strip_cache
+        if buffer is None or strip_cache is None or at >= buffer.height:
             return Strip.blank(width, self.visual_style.rich_style)
-        return sheet.strip(at, paints).adjust_cell_length(width, self.visual_style.rich_style)
+        return buffer.strip(at, strip_cache).adjust_cell_length(width, self.visual_style.rich_style)
 
     def _with_matches(self, strip: Strip, at: int) -> Strip:
-        sheet, paints, result = self._sheet, self._paints, self._search
-        if result is None or sheet is None or paints is None or at >= sheet.height:
+        buffer, strip_cache, result = self._buffer, self._strip_cache, self._search
+        if result is None or buffer is None or strip_cache is None or at >= buffer.height:
             return strip
-        for number, y, left, right in result.spans(sheet, paints.width, sheet.row_at(at)):
+        for number, y, left, right in result.spans(buffer, strip_cache.width, buffer.row_at(at)):
             if y == at:
                 name = "match-here" if number == result.at else "match"
-                strip = over(strip, left, right, paints.palette.row(name).rich_style)
+                strip = over(strip, left, right, strip_cache.palette.row(name).rich_style)
         return strip
 
     # -- finding ---------------------------------------------------------------------------
@@ -129,26 +129,26 @@ class PageView(ScrollView, can_focus=True):
 
     async def find(self, text: str) -> None:
         """Highlight every match of `text` and go to the first one from the top row on."""
-        sheet = self._sheet
-        if sheet is None:
+        buffer = self._buffer
+        if buffer is None:
             return
-        result = await run_in_thread(lambda: find(sheet.rows, text))
-        if sheet is not self._sheet:
+        result = await run_in_thread(lambda: find(buffer.rows, text))
+        if buffer is not self._buffer:
             # Laid out again during the search.
             await self.find(text)
             return
-        result.begin_at(sheet.row_at(self.scroll_offset.y))
+        result.begin_at(buffer.row_at(self.scroll_offset.y))
         self._search = result
         self._show_match()
 
     def _show_match(self) -> None:
-        result, sheet, paints = self._search, self._sheet, self._paints
-        if result is None or sheet is None or paints is None:
+        result, buffer, strip_cache = self._search, self._buffer, self._strip_cache
+        if result is None or buffer is None or strip_cache is None:
             return
         if result.places:
             row = result.places[result.at].row
-            spans = result.spans(sheet, paints.width, row)
-            y = next((span.y for span in spans if span.number == result.at), sheet.start_of(row))
+            spans = result.spans(buffer, strip_cache.width, row)
+            y = next((span.y for span in spans if span.number == result.at), buffer.start_of(row))
             if not self.scroll_offset.y <= y < self.scroll_offset.y + self.scrollable_content_region.height:
                 self.scroll_to(y=max(0, y - self.scrollable_content_region.height // 3), animate=False)
         self.post_message(self.MatchChanged(result.status))
@@ -179,9 +179,9 @@ class PageView(ScrollView, can_focus=True):
     # -- selecting -------------------------------------------------------------------------
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """Return the selected text as shown on the screen, without the margin."""
-        if self._sheet is None:
+        if self._buffer is None:
             return None
-        last = self._sheet.height - 1
+        last = self._buffer.height - 1
         start = selection.start.y if selection.start else 0
         end = min(selection.end.y if selection.end else last, last)
         lines = []

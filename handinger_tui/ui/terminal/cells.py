@@ -158,10 +158,10 @@ class Pens:
         if mark is None or len(text) != 1 or console._color_system is None:
             return None
         # Imported when the first real picture is shown.
-        from handinger_tui.ui.terminal.images import colour_of, placeholder  # noqa: PLC0415 - needed for pictures only
+        from handinger_tui.ui.terminal.images import color_of, placeholder  # noqa: PLC0415 - needed for pictures only
 
         number, row, column, (red, green, blue) = mark
-        pen = self._pen_of(frozenset(), colour_of(number), f"48;2;{red};{green};{blue}")
+        pen = self._pen_of(frozenset(), color_of(number), f"48;2;{red};{green};{blue}")
         return pen[placeholder(row, column)]
 
     def _pen_of(self, attributes: frozenset[str], fore: str, back: str) -> Pen:
@@ -180,15 +180,15 @@ def _parse_codes(codes: str) -> tuple[frozenset[str], str, str]:
     fore = back = ""
     numbers = iter(codes.split(";"))
     for number in numbers:
-        colour = number
+        color = number
         if number in ("38", "48"):
             kind = next(numbers)
-            colour = ";".join((number, kind, *(next(numbers) for _ in range(3 if kind == "2" else 1))))
+            color = ";".join((number, kind, *(next(numbers) for _ in range(3 if kind == "2" else 1))))
         value = int(number)
         if 30 <= value <= 39 or 90 <= value <= 97:
-            fore = "" if value == 39 else colour
+            fore = "" if value == 39 else color
         elif 40 <= value <= 49 or 100 <= value <= 107:
-            back = "" if value == 49 else colour
+            back = "" if value == 49 else color
         else:
             attributes.add(number)
     return frozenset(attributes), fore, back

@@ -86,7 +86,7 @@ def placeholder(row: int, column: int) -> str:
     return f"{PLACEHOLDER}{marks()[row]}{marks()[column]}"
 
 
-def colour_of(number: int) -> str:
+def color_of(number: int) -> str:
     """Return the SGR color numbers that encode the picture id of a placeholder."""
     return f"38;2;{number >> 16 & 255};{number >> 8 & 255};{number & 255}"
 

@@ -11,7 +11,7 @@ from handinger_tui.ui.transcript.layout import TranscriptLayout
 class Place(NamedTuple):
     """A slot (`code` -1) or one of its code blocks, by indexes that are stable while a session grows."""
 
-    page: int
+    turn: int
     block: int
     code: int = -1
 
@@ -25,60 +25,60 @@ class Stop(NamedTuple):
     text: str
 
 
-def stops_of(book: TranscriptLayout, number: int) -> list[Stop]:
+def stops_of(layout: TranscriptLayout, number: int) -> list[Stop]:
     """Return the stops of one turn, from top to bottom."""
-    book.measure(number)
-    page = book.pages[number]
+    layout.measure(number)
+    turn_layout = layout.turns[number]
     stops: list[Stop] = []
-    for at, block in enumerate(page.blocks or ()):
+    for at, block in enumerate(turn_layout.blocks or ()):
         text = block.source
-        if not text or not block.sheet.height:
+        if not text or not block.buffer.height:
             continue
-        start = book.start(number) + page.starts[at] + block.gap
-        stops.append(Stop(Place(number, at), start, start + block.sheet.height, text))
+        start = layout.start(number) + turn_layout.starts[at] + block.gap
+        stops.append(Stop(Place(number, at), start, start + block.buffer.height, text))
         stops += [
             Stop(Place(number, at, index), start + code.start, start + code.end, code.text)
-            for index, code in enumerate(block.sheet.codes())
+            for index, code in enumerate(block.buffer.codes())
         ]
     return stops
 
 
-def stop_at(book: TranscriptLayout, place: Place) -> Stop | None:
+def stop_at(layout: TranscriptLayout, place: Place) -> Stop | None:
     """Return the stop at a place, None if it no longer exists."""
-    if place.page >= len(book.pages):
+    if place.turn >= len(layout.turns):
         return None
-    return next((stop for stop in stops_of(book, place.page) if stop.place == place), None)
+    return next((stop for stop in stops_of(layout, place.turn) if stop.place == place), None)
 
 
-def rows_at(book: TranscriptLayout, place: Place) -> range:
+def rows_at(layout: TranscriptLayout, place: Place) -> range:
     """Return the transcript rows of a place. It is cheap: every painted line calls it."""
-    page = book.pages[place.page] if place.page < len(book.pages) else None
-    if page is None or not page.blocks or place.block >= len(page.blocks):
+    turn_layout = layout.turns[place.turn] if place.turn < len(layout.turns) else None
+    if turn_layout is None or not turn_layout.blocks or place.block >= len(turn_layout.blocks):
         return range(0)
-    block = page.blocks[place.block]
-    start = book.start(place.page) + page.starts[place.block] + block.gap
-    codes = block.sheet.codes() if place.code >= 0 else []
+    block = turn_layout.blocks[place.block]
+    start = layout.start(place.turn) + turn_layout.starts[place.block] + block.gap
+    codes = block.buffer.codes() if place.code >= 0 else []
     if place.code < 0:
-        return range(start, start + block.sheet.height)
+        return range(start, start + block.buffer.height)
     if place.code >= len(codes):
         return range(0)
     return range(start + codes[place.code].start, start + codes[place.code].end)
 
 
-def neighbour(book: TranscriptLayout, place: Place | None, step: int, default_page: int) -> Stop | None:
-    """Return the next (`step` 1) or previous (-1) stop; without a place, the last stop of `default_page`."""
-    if not book.pages:
+def neighbor(layout: TranscriptLayout, place: Place | None, step: int, default_turn: int) -> Stop | None:
+    """Return the next (`step` 1) or previous (-1) stop; without a place, the last stop of `default_turn`."""
+    if not layout.turns:
         return None
-    number = default_page if place is None else place.page
+    number = default_turn if place is None else place.turn
     if place is None:
-        stops = stops_of(book, number)
+        stops = stops_of(layout, number)
         return stops[-1] if stops else None
     candidates = [
-        stop for stop in stops_of(book, number) if (stop.place > place if step > 0 else stop.place < place)
+        stop for stop in stops_of(layout, number) if (stop.place > place if step > 0 else stop.place < place)
     ]
-    while not candidates and 0 <= number + step < len(book.pages):
+    while not candidates and 0 <= number + step < len(layout.turns):
         number += step
-        candidates = stops_of(book, number)
+        candidates = stops_of(layout, number)
     return (candidates[0] if step > 0 else candidates[-1]) if candidates else None
 
 

@@ -1,6 +1,6 @@
 """Layout of the transcript: the rows of every turn and their positions.
 
-Rows become strips (`Paints`) only when they come into sight.
+Rows become strips (`StripCache`) only when they come into sight.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from handinger_tui.core.replacing import replace
 from handinger_tui.core.turns.rope import Rope
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import ReasoningPart, TextPart, Turn
-from handinger_tui.ui.transcript.markdown.code import coloured_lines, colouring, loaded
+from handinger_tui.ui.transcript.markdown.code import highlight_steps, highlighted_lines, is_lexer_loaded
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown
 from handinger_tui.ui.transcript.painting import MARGIN, Palette, height, paint
 from handinger_tui.ui.transcript.rows.parts import (
@@ -40,7 +40,7 @@ Each takes about 5 kB, as a strip has seven caches.
 """
 
 
-class Paints:
+class StripCache:
     """A cache of painted strips for the most recently used rows."""
 
     def __init__(self, palette: Palette, width: int) -> None:
@@ -106,33 +106,33 @@ class RowBuffer:
         """Replace the first row by one of the same height."""
         self.rows[0] = row
 
-    def colour(self) -> Iterator[str]:
+    def highlight(self) -> Iterator[str]:
         """Highlight the plain code blocks in steps of about 5 ms. Heights do not change.
 
         Yields the language that must be loaded before the next step, or "".
         """
         for head in [self.rows[at] for at in self.plain_code_rows]:
             text = head.code[0] if head.code is not None else ""
-            if not loaded(head.later):
+            if not is_lexer_loaded(head.later):
                 yield head.later
-            for _step in colouring(text, head.later):
+            for _step in highlight_steps(text, head.later):
                 yield ""
             # The rows may have been rebuilt between two steps and have other indexes now.
             at = next((at for at in self.plain_code_rows if self.rows[at] is head), None)
             if at is not None:
-                self._set_colours(at, coloured_lines(text, head.later))
+                self._set_highlighted(at, highlighted_lines(text, head.later))
                 yield ""
 
-    def _set_colours(self, at: int, lines: Sequence[Content]) -> None:
+    def _set_highlighted(self, at: int, lines: Sequence[Content]) -> None:
         self.plain_code_rows.remove(at)
         self.rows[at] = replace(self.rows[at], later="")
         for number, line in enumerate(lines, at + 1):
             self.rows[number] = replace(self.rows[number], content=line)
 
-    def strip(self, y: int, paints: Paints) -> Strip:
+    def strip(self, y: int, strip_cache: StripCache) -> Strip:
         """Return the strip at screen row `y`."""
         at = self.row_at(y)
-        strips = paints.strips(self.rows[at], self.tone)
+        strips = strip_cache.strips(self.rows[at], self.tone)
         return strips[min(y - self._starts[at], len(strips) - 1)]
 
     def row_at(self, y: int) -> int:
@@ -175,13 +175,13 @@ class Block:
     gap: int
     growing: bool
     unfolded: bool
-    sheet: RowBuffer
+    buffer: RowBuffer
     live: LiveMarkdown | None = None
 
     @property
     def height(self) -> int:
         """Number of screen rows including the gap; 0 when there is nothing to show."""
-        return self.gap + self.sheet.height if self.sheet.height else 0
+        return self.gap + self.buffer.height if self.buffer.height else 0
 
     @property
     def foldable(self) -> bool:
@@ -204,7 +204,7 @@ class Block:
         if isinstance(slot, TextPart) or (isinstance(slot, ReasoningPart) and self.unfolded):
             return self.gap + self._fill_markdown(slot, look, slot.text, done=not self.growing)
         self.live = None
-        return self.gap + self.sheet.replace(0, slot_rows(slot, look))
+        return self.gap + self.buffer.replace(0, slot_rows(slot, look))
 
     def fill_slowly(self, width: int) -> Iterator[bool]:
         """Lay out the block in steps of `BITE` characters. The rows equal those of a layout in one go."""
@@ -223,12 +223,12 @@ class Block:
         fresh = live.rows[kept:]
         self.live = None if done else live
         if isinstance(slot, TextPart):
-            return self.sheet.replace(kept, fresh)
+            return self.buffer.replace(kept, fresh)
         head = reasoning_line(slot, look)
-        if not self.sheet.rows:
-            self.sheet.replace(0, [head])
-        self.sheet.replace_first(head)
-        self.sheet.replace(kept + 1, indented(fresh, INDENT, INDENT))
+        if not self.buffer.rows:
+            self.buffer.replace(0, [head])
+        self.buffer.replace_first(head)
+        self.buffer.replace(kept + 1, indented(fresh, INDENT, INDENT))
         return 0
 
 
@@ -346,7 +346,7 @@ def _has_same_readings(old: Sequence[Turn], new: Sequence[Turn]) -> bool:
 class Spot(NamedTuple):
     """A position that survives a new layout: turn, block, row, and screen rows below the row's start."""
 
-    page: int
+    turn: int
     block: int = 0
     row: int = 0
     below: int = 0
@@ -356,9 +356,9 @@ PREPARED: Final = 400_000
 """A turn with more characters than this is laid out only when it comes into sight."""
 RESOLVED: Final = 20_000
 """The same limit for text that may hold link definitions: these force a second layout in one go."""
-KEPT_PAGES: Final = 60
+KEPT_TURNS: Final = 60
 """Maximum number of turns whose rows are kept while they are out of sight."""
-FEW_PAGES: Final = 16
+FEW_TURNS: Final = 16
 """Turns that are kept whatever their length, so that a long one in sight is not laid out for every paint."""
 LAYOUT_ROOM: Final = 800
 """Number of rows (1 kB each) above which only `FEW_PAGES` turns are kept."""
@@ -369,7 +369,7 @@ class TranscriptLayout:
 
     def __init__(self, width: int, receipt: ReceiptOf, unfolded: Unfolded) -> None:
         self.width: Final = width
-        self.pages: list[TurnLayout] = []
+        self.turns: list[TurnLayout] = []
         self.session: Session | None = None
         self.filled = 0
         """Number of turn layouts computed so far; tests use it to measure the cost of a change."""
@@ -397,32 +397,32 @@ class TranscriptLayout:
         moved = before is not None and not _has_same_readings(before.turns[same:], session.turns[same:])
         first: int | None = None
         for at, turn in enumerate(session.turns):
-            if at < len(self.pages) and self.pages[at].turn is turn:
+            if at < len(self.turns) and self.turns[at].turn is turn:
                 # A receipt may depend on the usage readings of earlier and later turns.
                 changed = self._renew_receipt(at) if moved else None
             else:
                 changed = self._set_turn(at, turn)
             if changed is not None and first is None:
                 first = changed
-        if len(self.pages) > len(session.turns):
-            del self.pages[len(session.turns) :]
-            self._update_starts(len(self.pages))
+        if len(self.turns) > len(session.turns):
+            del self.turns[len(session.turns) :]
+            self._update_starts(len(self.turns))
             first = self.height if first is None else first
         return first
 
     def _set_turn(self, at: int, turn: Turn) -> int | None:
-        if at == len(self.pages):
-            self.pages.append(self._new_turn_layout(turn))
+        if at == len(self.turns):
+            self.turns.append(self._new_turn_layout(turn))
             self._update_starts(at)
             return self._starts[at]
-        page = self.pages[at]
-        if page.turn.turn_id != turn.turn_id:
-            self.pages[at] = self._new_turn_layout(turn)
+        turn_layout = self.turns[at]
+        if turn_layout.turn.turn_id != turn.turn_id:
+            self.turns[at] = self._new_turn_layout(turn)
             self._update_starts(at)
             return self._starts[at]
-        page.turn = turn
-        if page.blocks is None:
-            page.height, page.measured = estimate(turn, self.width), False
+        turn_layout.turn = turn
+        if turn_layout.blocks is None:
+            turn_layout.height, turn_layout.measured = estimate(turn, self.width), False
             self._update_starts(at)
             return self._starts[at]
         return self._refill(at)
@@ -432,8 +432,12 @@ class TranscriptLayout:
 
         Returns the first changed row, None when none changed.
         """
-        page, session = self.pages[at], self.session
-        if session is None or page.blocks is None or page.receipt == self._receipt(session, page.turn):
+        turn_layout, session = self.turns[at], self.session
+        if (
+            session is None
+            or turn_layout.blocks is None
+            or turn_layout.receipt == self._receipt(session, turn_layout.turn)
+        ):
             return None
         return self._refill(at)
 
@@ -441,12 +445,12 @@ class TranscriptLayout:
         return TurnLayout(turn, estimate(turn, self.width))
 
     def _refill(self, at: int) -> int | None:
-        page, session = self.pages[at], self.session
-        assert session is not None, "pages exist only for a session"  # noqa: S101  # narrows the type
+        turn_layout, session = self.turns[at], self.session
+        assert session is not None, "turns exist only for a session"  # noqa: S101  # narrows the type
         self.filled += 1
-        height = page.height
-        changed = page.fill(self._receipt(session, page.turn), self.width, self._unfolded)
-        if page.height != height:
+        height = turn_layout.height
+        changed = turn_layout.fill(self._receipt(session, turn_layout.turn), self.width, self._unfolded)
+        if turn_layout.height != height:
             self._update_starts(at)
         return None if changed is None else self._starts[at] + changed
 
@@ -458,86 +462,91 @@ class TranscriptLayout:
         """Lay out a turn if it has no rows yet. Returns by how many rows its height changed."""
         self._recent.pop(at, None)
         self._recent[at] = None
-        page = self.pages[at]
-        if page.blocks is not None:
+        turn_layout = self.turns[at]
+        if turn_layout.blocks is not None:
             return 0
-        height = page.height
+        height = turn_layout.height
         self._refill(at)
         self._drop_oldest()
-        self.corrected += page.height != height
-        return page.height - height
+        self.corrected += turn_layout.height != height
+        return turn_layout.height - height
 
     def prepare(self, at: int) -> Iterator[bool]:
         """Lay out a turn in advance, in steps of a few milliseconds. Its height stays the estimate."""
-        page, session = self.pages[at], self.session
-        if page.available_blocks or page.turn.live or session is None or not _can_prefetch(page.turn):
+        turn_layout, session = self.turns[at], self.session
+        if (
+            turn_layout.available_blocks
+            or turn_layout.turn.live
+            or session is None
+            or not _can_prefetch(turn_layout.turn)
+        ):
             return
         self._recent[at] = None
-        yield from page.prepare(self._receipt(session, page.turn), self.width, self._unfolded)
+        yield from turn_layout.prepare(self._receipt(session, turn_layout.turn), self.width, self._unfolded)
         self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        rows = sum(self.pages[at].height for at in self._recent if at < len(self.pages))
-        while len(self._recent) > (FEW_PAGES if rows > self.room else KEPT_PAGES):
+        rows = sum(self.turns[at].height for at in self._recent if at < len(self.turns))
+        while len(self._recent) > (FEW_TURNS if rows > self.room else KEPT_TURNS):
             oldest = next(iter(self._recent))
             del self._recent[oldest]
-            if oldest >= len(self.pages):
+            if oldest >= len(self.turns):
                 continue
-            rows -= self.pages[oldest].height
-            if not self.pages[oldest].turn.live:
-                self.pages[oldest].blocks, self.pages[oldest].ahead = None, []
+            rows -= self.turns[oldest].height
+            if not self.turns[oldest].turn.live:
+                self.turns[oldest].blocks, self.turns[oldest].ahead = None, []
 
     def _update_starts(self, at: int) -> None:
         """Recompute the positions of the turns from `at` on after a height changed."""
         del self._starts[at + 1 :]
         y = self._starts[at]
-        for page in self.pages[at:]:
-            y += page.height
+        for turn_layout in self.turns[at:]:
+            y += turn_layout.height
             self._starts.append(y)
 
     # -- places ---------------------------------------------------------------------------
-    def start(self, page: int) -> int:
-        """Return the first row of turn `page`."""
-        return self._starts[page]
+    def start(self, at: int) -> int:
+        """Return the first row of turn `at`."""
+        return self._starts[at]
 
-    def page_at(self, y: int) -> int:
+    def turn_at(self, y: int) -> int:
         """Return the index of the turn that covers row `y`."""
-        return min(max(0, bisect_right(self._starts, y) - 1), max(0, len(self.pages) - 1))
+        return min(max(0, bisect_right(self._starts, y) - 1), max(0, len(self.turns) - 1))
 
     def number_of(self, turn_id: str) -> int | None:
         """Return the index of the turn with this id, None if there is none."""
-        turns = enumerate(self.pages)
-        return next((at for at, page in turns if page.turn.turn_id == turn_id), None)
+        turns = enumerate(self.turns)
+        return next((at for at, turn_layout in turns if turn_layout.turn.turn_id == turn_id), None)
 
     def spot(self, y: int) -> Spot:
         """Return the position of row `y` in a form that `find` can resolve after a new layout."""
-        number = self.page_at(y)
-        if not self.pages:
+        number = self.turn_at(y)
+        if not self.turns:
             return Spot(0)
         self.measure(number)
-        page, row = self.pages[number], y - self._starts[number]
-        at = page.block_at(row)
-        block = (page.blocks or [])[at]
-        inside = row - page.starts[at] - block.gap
-        if inside < 0 or inside >= block.sheet.height:
-            return Spot(number, at, -1, row - page.starts[at])
-        line = block.sheet.row_at(inside)
-        return Spot(number, at, line, inside - block.sheet.start_of(line))
+        turn_layout, row = self.turns[number], y - self._starts[number]
+        at = turn_layout.block_at(row)
+        block = (turn_layout.blocks or [])[at]
+        inside = row - turn_layout.starts[at] - block.gap
+        if inside < 0 or inside >= block.buffer.height:
+            return Spot(number, at, -1, row - turn_layout.starts[at])
+        line = block.buffer.row_at(inside)
+        return Spot(number, at, line, inside - block.buffer.start_of(line))
 
     def find(self, spot: Spot) -> int:
         """Return the current row of a position."""
-        if not self.pages:
+        if not self.turns:
             return 0
-        number = min(spot.page, len(self.pages) - 1)
+        number = min(spot.turn, len(self.turns) - 1)
         self.measure(number)
-        page = self.pages[number]
-        blocks = page.blocks or []
+        turn_layout = self.turns[number]
+        blocks = turn_layout.blocks or []
         at = min(spot.block, len(blocks) - 1)
-        start = self._starts[number] + page.starts[at]
+        start = self._starts[number] + turn_layout.starts[at]
         if spot.row < 0:
             return start + spot.below
-        row = start + blocks[at].gap + blocks[at].sheet.start_of(spot.row)
-        return min(row + spot.below, self._starts[number] + page.height - 1)
+        row = start + blocks[at].gap + blocks[at].buffer.start_of(spot.row)
+        return min(row + spot.below, self._starts[number] + turn_layout.height - 1)
 
 
 def estimate(turn: Turn, width: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.turns.session import Session
-from handinger_tui.ui.transcript.layout import Paints, RowBuffer
+from handinger_tui.ui.transcript.layout import RowBuffer, StripCache
 from handinger_tui.ui.transcript.rows.parts import source_of
 from handinger_tui.ui.transcript.rows.slots import slots_of
 
@@ -35,9 +35,9 @@ class Search:
         """Total number of matches."""
         return sum(hit.count for hit in self.hits)
 
-    def rows(self, sheet: RowBuffer, paints: Paints) -> list[int]:
+    def rows(self, buffer: RowBuffer, strip_cache: StripCache) -> list[int]:
         """Return the screen rows of a row buffer that show a match."""
-        return rows_with(sheet, self.pattern, paints)
+        return rows_with(buffer, self.pattern, strip_cache)
 
 
 def search(session: Session, text: str) -> Search | None:
@@ -56,16 +56,16 @@ def _hits(session: Session, pattern: re.Pattern[str]) -> Iterator[Hit]:
                 yield Hit(number, at, count)
 
 
-def rows_with(sheet: RowBuffer, pattern: re.Pattern[str], paints: Paints) -> list[int]:
+def rows_with(buffer: RowBuffer, pattern: re.Pattern[str], strip_cache: StripCache) -> list[int]:
     """Return the screen rows of a row buffer that show a match.
 
     A match that is wrapped over two lines counts for the first screen row of its row.
     """
     matching: list[int] = []
-    for number, row in enumerate(sheet.rows):
+    for number, row in enumerate(buffer.rows):
         if pattern.search(row.first.plain + row.content.plain) is None:
             continue
-        strips = paints.strips(row, sheet.tone)
+        strips = strip_cache.strips(row, buffer.tone)
         visible = [at for at, strip in enumerate(strips) if pattern.search(strip.text)]
-        matching += [sheet.start_of(number) + at for at in visible or (0,)]
+        matching += [buffer.start_of(number) + at for at in visible or (0,)]
     return matching or [0]

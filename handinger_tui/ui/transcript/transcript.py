@@ -17,8 +17,8 @@ from handinger_tui.core.evidence.citations import Mention
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TextPart
-from handinger_tui.ui.transcript.cursor import Place, last_answer, neighbour, rows_at, stop_at
-from handinger_tui.ui.transcript.layout import Paints, ReceiptOf, RowBuffer, Spot, TranscriptLayout
+from handinger_tui.ui.transcript.cursor import Place, last_answer, neighbor, rows_at, stop_at
+from handinger_tui.ui.transcript.layout import ReceiptOf, RowBuffer, Spot, StripCache, TranscriptLayout
 from handinger_tui.ui.transcript.overlays import over, with_cursor, with_matches, with_selection
 from handinger_tui.ui.transcript.painting import MARGIN, Palette, cells
 from handinger_tui.ui.transcript.text_anchors import anchor_of
@@ -57,15 +57,15 @@ class Folding(Viewport):
         before, self.session = self.session, session
         if session is before:
             return
-        if before is None or before.session_id != session.session_id or self.book is None:
+        if before is None or before.session_id != session.session_id or self.transcript_layout is None:
             self.forget_marks()
             self.rebuild(None)
             return
-        book, y, height = self.book, self.scroll_offset.y, self.book.height
-        spot = None if self.following else book.spot(y)
+        layout, y, height = self.transcript_layout, self.scroll_offset.y, self.transcript_layout.height
+        spot = None if self.following else layout.spot(y)
         reusable = {} if spot is not None or self.new_lines else self._drawn_lines()
-        corrected = book.corrected
-        changed = book.show(session)
+        corrected = layout.corrected
+        changed = layout.show(session)
         if changed is None:
             return
         if len(session.turns) > len(before.turns) and session.turns[-1].live:
@@ -73,45 +73,45 @@ class Folding(Viewport):
         if spot is None:
             self.place_end()
         else:
-            self.new_lines += max(0, book.height - height)
-            self.place(book.find(spot))
+            self.new_lines += max(0, layout.height - height)
+            self.place(layout.find(spot))
         moved = self.scroll_offset.y - y
         self.refresh_rows(changed if moved == 0 else 0)
-        if moved > 0 and book.corrected == corrected:
+        if moved > 0 and layout.corrected == corrected:
             self._keep_lines(reusable, moved, changed - y)
         if self.new_lines:
             self.refresh_rows(self.scroll_offset.y + self.size.height - 1)
 
     def _drawn_lines(self) -> dict[int, Strip]:
         """Return a copy of the cached lines if they are still valid for the current view."""
-        fits = self._lines_state == (self.size, self.scroll_offset.y, self.paints)
+        fits = self._lines_state == (self.size, self.scroll_offset.y, self.strip_cache)
         return self._lines.copy() if fits else {}
 
     def _keep_lines(self, lines: Mapping[int, Strip], moved: int, end: int) -> None:
         """Reuse the cached lines above line `end` after the text moved up by `moved` rows."""
-        self._lines_state = (self.size, self.scroll_offset.y, self.paints)
+        self._lines_state = (self.size, self.scroll_offset.y, self.strip_cache)
         self._lines = {y - moved: strip for y, strip in lines.items() if moved <= y < end}
 
     def rebuild(self, spot: Spot | None) -> None:
         """Lay everything out for the current width; then return to `spot`, or to the end."""
         if self.session is None or not self.size.width:
             # The widget is hidden; an existing layout belongs to another session.
-            self.book = None
+            self.transcript_layout = None
             return
-        self.book = TranscriptLayout(self.size.width, self._receipt, self._is_unfolded)
-        self.paints = Paints(Palette(self), self.size.width)
+        self.transcript_layout = TranscriptLayout(self.size.width, self._receipt, self._is_unfolded)
+        self.strip_cache = StripCache(Palette(self), self.size.width)
         self.make_room()
-        self.book.show(self.session)
-        self._top_page = 0
+        self.transcript_layout.show(self.session)
+        self._top_turn = 0
         if spot is None:
             self.follow()
         else:
-            self.place(self.book.find(spot))
+            self.place(self.transcript_layout.find(spot))
         self.refresh()
 
     def on_resize(self) -> None:
         """Lay out again for a new width; the top row stays at the top."""
-        if self.book is None or self.book.width != self.size.width:
+        if self.transcript_layout is None or self.transcript_layout.width != self.size.width:
             self.rebuild(self.spot())
         elif self.following:
             self.place_end()
@@ -130,33 +130,37 @@ class Folding(Viewport):
 
     def spot(self) -> Spot | None:
         """Return the reading position, None while following the end."""
-        return None if self.following or self.book is None else self.book.spot(self.scroll_offset.y)
+        return (
+            None
+            if self.following or self.transcript_layout is None
+            else self.transcript_layout.spot(self.scroll_offset.y)
+        )
 
     def fold(self, number: int, at: int) -> None:
         """Toggle the folding of slot `at` in turn `number`."""
-        book = self.book
-        if book is None:
+        layout = self.transcript_layout
+        if layout is None:
             return
-        page = book.pages[number]
-        key = (page.turn.turn_id, (page.blocks or [])[at].key(at))
+        turn_layout = layout.turns[number]
+        key = (turn_layout.turn.turn_id, (turn_layout.blocks or [])[at].key(at))
         self._toggled_slots ^= {key}
-        spot = book.spot(self.scroll_offset.y)
-        book.refill(number)
-        self.place(book.find(spot))
+        spot = layout.spot(self.scroll_offset.y)
+        layout.refill(number)
+        self.place(layout.find(spot))
         self.following = self.scroll_offset.y >= self.max_scroll_y
         self.refresh()
 
     def block_at(self, y: int) -> tuple[int, int, Block, int] | None:
         """Return turn index, block index, block and row within the block for transcript row `y`."""
-        book = self.book
-        if book is None or not 0 <= y < book.height:
+        layout = self.transcript_layout
+        if layout is None or not 0 <= y < layout.height:
             return None
-        number = book.page_at(y)
-        book.measure(number)
-        page = book.pages[number]
-        at = page.block_at(y - book.start(number))
-        block = (page.blocks or [])[at]
-        return number, at, block, y - book.start(number) - page.starts[at] - block.gap
+        number = layout.turn_at(y)
+        layout.measure(number)
+        turn_layout = layout.turns[number]
+        at = turn_layout.block_at(y - layout.start(number))
+        block = (turn_layout.blocks or [])[at]
+        return number, at, block, y - layout.start(number) - turn_layout.starts[at] - block.gap
 
 
 Line = tuple[int, int]
@@ -165,11 +169,11 @@ Line = tuple[int, int]
 
 @dataclass(slots=True)
 class _Highlight:
-    """The highlighted mention with its cached cells; the cache is valid while `sheet` has height `height`."""
+    """The highlighted mention with its cached cells; they are valid while `buffer` has height `height`."""
 
     mention: Mention
     key: str
-    sheet: RowBuffer | None = None
+    buffer: RowBuffer | None = None
     height: int = 0
     lines: dict[int, Line] = field(default_factory=dict)
 
@@ -194,7 +198,9 @@ class Pointing(Folding):
         Returns False when its text is not in the transcript.
         """
         self._highlight = _Highlight(mention, key)
-        number = self.book.number_of(mention.turn_id) if self.book is not None else None
+        number = (
+            self.transcript_layout.number_of(mention.turn_id) if self.transcript_layout is not None else None
+        )
         start, lines = (0, {}) if number is None else self._locate_mention(number)
         if not lines:
             self._highlight = None
@@ -217,11 +223,11 @@ class Pointing(Folding):
 
     def highlighted_line(self, y: int) -> Strip:
         """Return a line, with the highlighted mention if the line shows it."""
-        strip, book, highlight = self.line(y), self.book, self._highlight
-        if book is None or highlight is None:
+        strip, layout, highlight = self.line(y), self.transcript_layout, self._highlight
+        if layout is None or highlight is None:
             return strip
-        number = book.page_at(y)
-        if number >= len(book.pages) or book.pages[number].turn.turn_id != highlight.mention.turn_id:
+        number = layout.turn_at(y)
+        if number >= len(layout.turns) or layout.turns[number].turn.turn_id != highlight.mention.turn_id:
             return strip
         start, lines = self._locate_mention(number)
         if y - start not in lines:
@@ -231,29 +237,29 @@ class Pointing(Folding):
 
     def _locate_mention(self, number: int) -> tuple[int, dict[int, Line]]:
         """Return the first row of the block with the mention, and the highlighted lines relative to it."""
-        book, highlight = self.book, self._highlight
-        if book is None or highlight is None:
+        layout, highlight = self.transcript_layout, self._highlight
+        if layout is None or highlight is None:
             return 0, {}
-        book.measure(number)
-        page, position = book.pages[number], highlight.mention.position
-        part = page.turn.parts[position] if position < len(page.turn.parts) else None
-        at = next((at for at, block in enumerate(page.blocks or ()) if block.slot is part), None)
-        if at is None or page.blocks is None:
+        layout.measure(number)
+        turn_layout, position = layout.turns[number], highlight.mention.position
+        part = turn_layout.turn.parts[position] if position < len(turn_layout.turn.parts) else None
+        at = next((at for at, block in enumerate(turn_layout.blocks or ()) if block.slot is part), None)
+        if at is None or turn_layout.blocks is None:
             return 0, {}
-        block = page.blocks[at]
-        return book.start(number) + page.starts[at] + block.gap, self._mention_lines(block)
+        block = turn_layout.blocks[at]
+        return layout.start(number) + turn_layout.starts[at] + block.gap, self._mention_lines(block)
 
     def _mention_lines(self, block: Block) -> dict[int, Line]:
-        highlight, sheet = self._highlight, block.sheet
-        if highlight is None or not isinstance(block.slot, TextPart) or self.paints is None:
+        highlight, buffer = self._highlight, block.buffer
+        if highlight is None or not isinstance(block.slot, TextPart) or self.strip_cache is None:
             return {}
-        if highlight.sheet is not sheet or highlight.height != sheet.height:
+        if highlight.buffer is not buffer or highlight.height != buffer.height:
             mention = highlight.mention
-            anchor = anchor_of(sheet.rows, block.slot.text, mention.start, mention.end, highlight.key)
-            top = sheet.start_of(anchor.row)
-            stretches = cells(sheet.rows[anchor.row], self.paints.width, anchor.start, anchor.end)
+            anchor = anchor_of(buffer.rows, block.slot.text, mention.start, mention.end, highlight.key)
+            top = buffer.start_of(anchor.row)
+            stretches = cells(buffer.rows[anchor.row], self.strip_cache.width, anchor.start, anchor.end)
             highlight.lines = {top + line: (first, last) for line, first, last in stretches} or {top: (0, 0)}
-            highlight.sheet, highlight.height = sheet, sheet.height
+            highlight.buffer, highlight.height = buffer, buffer.height
         return highlight.lines
 
 
@@ -318,18 +324,22 @@ class Transcript(Pointing):
             # Only the background: the foreground is transparent, which terminals do not support.
             ground = self.screen.get_component_rich_style("screen--selection").bgcolor
             strip = with_selection(strip, (max(span[0], MARGIN), span[1]), RichStyle(bgcolor=ground))
-        if self._place is not None and self.book is not None and y in rows_at(self.book, self._place):
+        if (
+            self._place is not None
+            and self.transcript_layout is not None
+            and y in rows_at(self.transcript_layout, self._place)
+        ):
             strip = with_cursor(strip, self.mark_style("cursor"))
         return strip
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
         """Return the selected text as shown on the screen, without the margin."""
-        if self.book is None:
+        if self.transcript_layout is None:
             return None
         start = selection.start.y if selection.start else 0
-        end = selection.end.y if selection.end else self.book.height - 1
+        end = selection.end.y if selection.end else self.transcript_layout.height - 1
         lines = []
-        for y in range(start, min(end, self.book.height - 1) + 1):
+        for y in range(start, min(end, self.transcript_layout.height - 1) + 1):
             text = self.line(y).text.rstrip()
             first, last = selection.get_span(y) or (0, 0)
             lines.append(text[max(first, MARGIN) : None if last == -1 else last])
@@ -346,7 +356,7 @@ class Transcript(Pointing):
             return
         _number, _at, block, row = target
         start = self._clicked_row - max(0, row)
-        end = Offset(self.size.width, start + block.sheet.height - 1)
+        end = Offset(self.size.width, start + block.buffer.height - 1)
         self.screen.selections = {self: Selection(Offset(0, start), end)}
 
     # -- copying -----------------------------------------------------------------------------
@@ -364,11 +374,11 @@ class Transcript(Pointing):
         self.refresh()
 
     def _move_cursor(self, step: int) -> None:
-        book = self.book
-        if book is None:
+        layout = self.transcript_layout
+        if layout is None:
             return
-        page = book.page_at(self.scroll_offset.y + self.size.height - 1)
-        stop = neighbour(book, self._place, step, page)
+        turn_layout = layout.turn_at(self.scroll_offset.y + self.size.height - 1)
+        stop = neighbor(layout, self._place, step, turn_layout)
         if stop is None:
             return
         self._place = stop.place
@@ -381,19 +391,19 @@ class Transcript(Pointing):
 
         None without a cursor.
         """
-        book, place = self.book, self._place
-        if book is None or place is None or place.page >= len(book.pages):
+        layout, place = self.transcript_layout, self._place
+        if layout is None or place is None or place.turn >= len(layout.turns):
             return None
-        page = book.pages[place.page]
-        block = (page.blocks or [])[place.block : place.block + 1]
-        at = (at for at, part in enumerate(page.turn.parts) if block and part is block[0].slot)
-        return page.turn.turn_id, next(at, -1)
+        turn_layout = layout.turns[place.turn]
+        block = (turn_layout.blocks or [])[place.block : place.block + 1]
+        at = (at for at, part in enumerate(turn_layout.turn.parts) if block and part is block[0].slot)
+        return turn_layout.turn.turn_id, next(at, -1)
 
     def copyable_at_cursor(self) -> str | None:
         """Return the source text at the cursor; None without a cursor."""
-        if self._place is None or self.book is None:
+        if self._place is None or self.transcript_layout is None:
             return None
-        stop = stop_at(self.book, self._place)
+        stop = stop_at(self.transcript_layout, self._place)
         return stop.text if stop is not None else None
 
     def copy_current(self) -> str:
@@ -432,8 +442,8 @@ class Transcript(Pointing):
         self.refresh()
 
     def _step_match(self, step: int) -> None:
-        search, book, paints = self._search, self.book, self.paints
-        if search is None or book is None or paints is None or not search.hits:
+        search, layout, strip_cache = self._search, self.transcript_layout, self.strip_cache
+        if search is None or layout is None or strip_cache is None or not search.hits:
             return
         row = self._match_row(search, step, search.row)
         if row is None:
@@ -446,18 +456,18 @@ class Transcript(Pointing):
 
     def _match_row(self, search: Search, step: int, after: int | None) -> int | None:
         """Return the next row with a match in the current hit; None when it has no further one."""
-        book, paints = self.book, self.paints
-        if book is None or paints is None or not 0 <= search.at < len(search.hits):
+        layout, strip_cache = self.transcript_layout, self.strip_cache
+        if layout is None or strip_cache is None or not 0 <= search.at < len(search.hits):
             return None
         hit = search.hits[search.at]
-        book.measure(hit.turn)
-        page = book.pages[hit.turn]
-        block = (page.blocks or [])[hit.slot]
+        layout.measure(hit.turn)
+        turn_layout = layout.turns[hit.turn]
+        block = (turn_layout.blocks or [])[hit.slot]
         if block.foldable and not block.unfolded:
             self.fold(hit.turn, hit.slot)
-            block = (page.blocks or [])[hit.slot]
-        start = book.start(hit.turn) + page.starts[hit.slot] + block.gap
-        rows = [start + row for row in search.rows(block.sheet, paints)]
+            block = (turn_layout.blocks or [])[hit.slot]
+        start = layout.start(hit.turn) + turn_layout.starts[hit.slot] + block.gap
+        rows = [start + row for row in search.rows(block.buffer, strip_cache)]
         if after is not None:
             rows = [row for row in rows if (row > after if step > 0 else row < after)]
         return None if not rows else rows[0] if step > 0 else rows[-1]

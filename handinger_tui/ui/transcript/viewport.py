@@ -21,9 +21,9 @@ from textual.widget import Widget
 
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn
-from handinger_tui.ui.transcript.layout import LAYOUT_ROOM, Paints, TranscriptLayout
-from handinger_tui.ui.transcript.layout import ROOM as PAINTS_ROOM
-from handinger_tui.ui.transcript.markdown.code import load
+from handinger_tui.ui.transcript.layout import LAYOUT_ROOM, StripCache, TranscriptLayout
+from handinger_tui.ui.transcript.layout import ROOM as STRIP_ROOM
+from handinger_tui.ui.transcript.markdown.code import load_lexer
 from handinger_tui.ui.transcript.overlays import pill_text, with_pill
 from handinger_tui.ui.transcript.painting import Palette, width_of
 from handinger_tui.ui.transcript.prefetch import Prefetcher
@@ -59,9 +59,9 @@ class Viewport(ScrollView, can_focus=True):
         """Whether new text scrolls into sight by itself."""
         self.new_lines = 0
         """Number of rows added at the end while not following."""
-        self.book: TranscriptLayout | None = None
-        self.paints: Paints | None = None
-        self._top_page = 0
+        self.transcript_layout: TranscriptLayout | None = None
+        self.strip_cache: StripCache | None = None
+        self._top_turn = 0
         self.moved: Callable[[], None] = lambda: None
         """Called after other rows came into sight."""
         self._prefetcher: Prefetcher | None = None
@@ -70,21 +70,21 @@ class Viewport(ScrollView, can_focus=True):
     # -- drawing --------------------------------------------------------------------------
     def line(self, y: int) -> Strip:
         """Return the strip of transcript row `y` without overlays."""
-        book, paints = self.book, self.paints
-        if book is None or paints is None or not 0 <= y < book.height:
+        layout, strip_cache = self.transcript_layout, self.strip_cache
+        if layout is None or strip_cache is None or not 0 <= y < layout.height:
             return Strip.blank(self.size.width, self.visual_style.rich_style)
-        number = book.page_at(y)
-        book.measure(number)
-        page = book.pages[number]
-        row = y - book.start(number)
-        block = (page.blocks or [])[page.block_at(row)]
-        inside = row - page.starts[page.block_at(row)] - block.gap
-        if inside < 0 or inside >= block.sheet.height:
+        number = layout.turn_at(y)
+        layout.measure(number)
+        turn_layout = layout.turns[number]
+        row = y - layout.start(number)
+        block = (turn_layout.blocks or [])[turn_layout.block_at(row)]
+        inside = row - turn_layout.starts[turn_layout.block_at(row)] - block.gap
+        if inside < 0 or inside >= block.buffer.height:
             return Strip.blank(self.size.width, self.visual_style.rich_style)
-        if block.sheet.plain_code_rows and self._highlighting is None:
-            self._highlighting = block.sheet.colour()
+        if block.buffer.plain_code_rows and self._highlighting is None:
+            self._highlighting = block.buffer.highlight()
             self.call_later(self._highlight_step)
-        return block.sheet.strip(inside, paints)
+        return block.buffer.strip(inside, strip_cache)
 
     def _highlight_step(self) -> None:
         """Run one highlighting step and schedule the next, so that other callbacks run in between.
@@ -96,7 +96,7 @@ class Viewport(ScrollView, can_focus=True):
             self._highlighting = None
             self.refresh()
         elif language:
-            loading = asyncio.get_running_loop().run_in_executor(None, load, language)
+            loading = asyncio.get_running_loop().run_in_executor(None, load_lexer, language)
             loading.add_done_callback(lambda _future: self.call_later(self._highlight_step))
         else:
             self.call_later(self._highlight_step)
@@ -113,8 +113,8 @@ class Viewport(ScrollView, can_focus=True):
 
     def mark_style(self, name: str) -> RichStyle:
         """Return the style of an overlay, by its style name."""
-        paints = self.paints
-        return paints.palette.row(name).rich_style if paints is not None else RichStyle.null()
+        strip_cache = self.strip_cache
+        return strip_cache.palette.row(name).rich_style if strip_cache is not None else RichStyle.null()
 
     def render_line(self, y: int) -> Strip:
         """Return one line with its text offsets, which mouse selection needs."""
@@ -126,7 +126,7 @@ class Viewport(ScrollView, can_focus=True):
         Textual asks for all lines whenever anything near changes. Lines that were not
         refreshed are returned from the cache, as the same strip objects.
         """
-        state = (self.size, self.scroll_offset.y, self.paints)
+        state = (self.size, self.scroll_offset.y, self.strip_cache)
         if state != self._lines_state:
             self._lines.clear()
             self._lines_state = state
@@ -166,8 +166,8 @@ class Viewport(ScrollView, can_focus=True):
         """Repaint the strips after a theme change; the rows stay."""
         super().notify_style_update()
         self._lines.clear()
-        if self.book is not None:
-            self.paints = Paints(Palette(self), self.book.width)
+        if self.transcript_layout is not None:
+            self.strip_cache = StripCache(Palette(self), self.transcript_layout.width)
             self.refresh()
 
     # -- places -----------------------------------------------------------------------------
@@ -186,78 +186,78 @@ class Viewport(ScrollView, can_focus=True):
 
     def place(self, y: int) -> None:
         """Scroll row `y` to the top, with exact heights for everything in sight."""
-        book = self.book
-        if book is None or not book.pages:
+        layout = self.transcript_layout
+        if layout is None or not layout.turns:
             return
-        y = self._measure_visible(book, y)
-        self._update_virtual_size(book)
+        y = self._measure_visible(layout, y)
+        self._update_virtual_size(layout)
         y = min(max(0, y), int(self.max_scroll_y))
         moved = y != self.scroll_offset.y
         self.set_reactive(Widget.scroll_y, float(y))
         self.set_reactive(Widget.scroll_target_y, float(y))
-        self._top_page = book.page_at(y)
+        self._top_turn = layout.turn_at(y)
         if moved:
             self.refresh()
             self.moved()
         if self.show_vertical_scrollbar:
-            move_bar(self.vertical_scrollbar, y, book.height, fine=not self.following)
+            move_bar(self.vertical_scrollbar, y, layout.height, fine=not self.following)
 
-    def _measure_visible(self, book: TranscriptLayout, y: int) -> int:
+    def _measure_visible(self, layout: TranscriptLayout, y: int) -> int:
         height = self.size.height
-        at = book.page_at(y)
+        at = layout.turn_at(y)
         while True:
-            delta = book.measure(at)
-            if at < self._top_page:
+            delta = layout.measure(at)
+            if at < self._top_turn:
                 # Scrolling up to an estimated turn: correct `y`, so that the visible rows move only by the
                 # scroll distance.
                 y = max(0, y + delta)
-            top = book.page_at(y)
+            top = layout.turn_at(y)
             if top == at:
                 break
             at = top
-        while at < len(book.pages) and book.start(at) < y + height:
-            book.measure(at)
+        while at < len(layout.turns) and layout.start(at) < y + height:
+            layout.measure(at)
             at += 1
-        if y + height > book.height:
+        if y + height > layout.height:
             # The end is in sight: fill the view from below.
-            self._measure_end(book)
-            y = book.height - height
+            self._measure_end(layout)
+            y = layout.height - height
         return y
 
-    def _measure_end(self, book: TranscriptLayout) -> None:
-        at = len(book.pages) - 1
+    def _measure_end(self, layout: TranscriptLayout) -> None:
+        at = len(layout.turns) - 1
         while at >= 0:
-            book.measure(at)
-            if book.height - book.start(at) >= self.size.height:
+            layout.measure(at)
+            if layout.height - layout.start(at) >= self.size.height:
                 return
             at -= 1
 
     def place_end(self) -> None:
         """Scroll the end into sight."""
-        if self.book is not None and self.book.pages:
-            self._measure_end(self.book)
-            self.place(self.book.height - self.size.height)
+        if self.transcript_layout is not None and self.transcript_layout.turns:
+            self._measure_end(self.transcript_layout)
+            self.place(self.transcript_layout.height - self.size.height)
 
-    def _update_virtual_size(self, book: TranscriptLayout) -> None:
-        size = Size(self.size.width, book.height)
+    def _update_virtual_size(self, layout: TranscriptLayout) -> None:
+        size = Size(self.size.width, layout.height)
         if size != self.virtual_size:
             self.virtual_size = size
 
     def make_room(self) -> None:
         """Adapt the cache sizes to the height of the screen."""
-        if self.book is not None and self.paints is not None:
-            self.book.room = max(LAYOUT_ROOM, SCREENS * self.size.height)
-            self.paints.room = max(PAINTS_ROOM, SCREENS * self.size.height)
+        if self.transcript_layout is not None and self.strip_cache is not None:
+            self.transcript_layout.room = max(LAYOUT_ROOM, SCREENS * self.size.height)
+            self.strip_cache.room = max(STRIP_ROOM, SCREENS * self.size.height)
 
     def prepare(self) -> bool:
         """Prefetch near rows for a few milliseconds. Returns False when nothing is left to do."""
-        book, paints = self.book, self.paints
-        if book is None or paints is None or not book.pages:
+        layout, strip_cache = self.transcript_layout, self.strip_cache
+        if layout is None or strip_cache is None or not layout.turns:
             return False
         y, height = self.scroll_offset.y, self.size.height
         self.make_room()
-        if self._prefetcher is None or not self._prefetcher.fits(book, paints, y, height):
-            self._prefetcher = Prefetcher(book, paints, y, height)
+        if self._prefetcher is None or not self._prefetcher.fits(layout, strip_cache, y, height):
+            self._prefetcher = Prefetcher(layout, strip_cache, y, height)
         return self._prefetcher.step()
 
     def follow(self) -> None:

@@ -114,11 +114,11 @@ async def test_every_line_fills_the_width_exactly(width: int) -> None:
     app = Stage(session(*(turn(n, text_part(text)) for n, text in enumerate(DOCUMENTS.values()))))
     async with app.run_test(size=(width, 30)) as pilot:
         await pilot.pause()
-        book = app.transcript.book
-        assert book is not None
-        for number in range(len(book.pages)):
-            book.measure(number)
-            for y in range(book.start(number), book.start(number) + book.pages[number].height):
+        layout = app.transcript.transcript_layout
+        assert layout is not None
+        for number in range(len(layout.turns)):
+            layout.measure(number)
+            for y in range(layout.start(number), layout.start(number) + layout.turns[number].height):
                 strip = app.transcript.line(y)
                 assert sum(width_of(segment.text) for segment in strip) == width, strip.text
 

@@ -17,7 +17,7 @@ from textual.content import Content
 
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.replacing import replace
-from handinger_tui.ui.transcript.markdown.code import code_rows, coloured_lines, plain_lines, waits
+from handinger_tui.ui.transcript.markdown.code import code_rows, highlighted_lines, is_deferred, plain_lines
 from handinger_tui.ui.transcript.markdown.inline import References, inline
 from handinger_tui.ui.transcript.markdown.tables import (
     SAMPLE,
@@ -196,8 +196,8 @@ class Builder:
         if growing:
             return code_rows(text, name, plain_lines(text))
         language = name.lower()
-        later = language if self.later and waits(text, language) else ""
-        return code_rows(text, name, coloured_lines(text, language, later=self.later), later)
+        later = language if self.later and is_deferred(text, language) else ""
+        return code_rows(text, name, highlighted_lines(text, language, later=self.later), later)
 
     def closed(self, fence: Token) -> bool:
         """Whether the code block has its closing line."""

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 _loaded: Final[set[str]] = set()
 
 
-def loaded(language: str) -> bool:
+def is_lexer_loaded(language: str) -> bool:
     """Whether `lexer_of` returns at once for this language."""
     return language in _loaded
 
 
-def load(language: str) -> None:
+def load_lexer(language: str) -> None:
     """Load the lexer, so that `lexer_of` returns at once. Any thread may call this."""
     lexer_of(language)
 
@@ -44,7 +44,7 @@ def lexer_of(language: str) -> Lexer:
     return lexer
 
 
-MAX_COLOURED: Final = 40_000
+MAX_HIGHLIGHTED: Final = 40_000
 """Characters above which a block stays plain: highlighting more would block the screen (0.1 s)."""
 AT_ONCE: Final = 6_000
 """Characters (10 ms) above which a block of an answer is highlighted in steps after it is shown."""
@@ -55,7 +55,7 @@ KEPT: Final = 64
 MAX_LINE: Final = 2_000
 """Maximum line length in characters. A longer line is data, not code, and can make a lexer slow."""
 
-_COLOURS: Final = {
+_STYLES: Final = {
     ("Keyword",): "code-key",
     ("Operator", "Word"): "code-key",
     ("Name", "Tag"): "code-key",
@@ -79,31 +79,31 @@ def plain_lines(text: str) -> list[Content]:
     return [Content(line.expandtabs(4)) for line in text.split("\n")]
 
 
-def coloured_lines(text: str, language: str, *, later: bool = False) -> Sequence[Content]:
+def highlighted_lines(text: str, language: str, *, later: bool = False) -> Sequence[Content]:
     """Return the lines of code, highlighted if the language is known and the block is not huge.
 
-    With `later` a block for which `waits` holds is plain until its `colouring` has been run to the end.
+    With `later` a block for which `is_deferred` holds is plain until its `highlight_steps` have been run.
     """
-    if not colourable(text, language) or (later and waits(text, language)):
+    if not can_highlight(text, language) or (later and is_deferred(text, language)):
         return plain_lines(text)
     cached = _highlighted.get((text, language))
-    return colours(text, language) if cached is None else cached
+    return highlight_code(text, language) if cached is None else cached
 
 
-def colourable(text: str, language: str) -> bool:
+def can_highlight(text: str, language: str) -> bool:
     """Whether the block can be highlighted: it names a language and is not huge."""
-    return bool(language) and len(text) <= MAX_COLOURED and max(map(len, text.split("\n"))) <= MAX_LINE
+    return bool(language) and len(text) <= MAX_HIGHLIGHTED and max(map(len, text.split("\n"))) <= MAX_LINE
 
 
-def colours(text: str, language: str) -> Sequence[Content]:
+def highlight_code(text: str, language: str) -> Sequence[Content]:
     """Highlight a block in one go."""
-    for _step in colouring(text, language):
+    for _step in highlight_steps(text, language):
         pass
     return _highlighted[text, language]
 
 
-def colouring(text: str, language: str) -> Iterator[None]:
-    """Highlight a block in steps of about 5 ms and cache the result for `coloured_lines`."""
+def highlight_steps(text: str, language: str) -> Iterator[None]:
+    """Highlight a block in steps of about 5 ms and cache the result for `highlighted_lines`."""
     if (text, language) in _highlighted:
         return
     plain = text.expandtabs(4)
@@ -141,7 +141,7 @@ def _spans(code: str, language: str) -> Iterator[Span | None]:
 def _name_of(kind: tuple[str, ...]) -> str | None:
     """Return the style name of a token type: its own, or that of its nearest parent type."""
     kinds = (kind[:size] for size in range(len(kind), 0, -1))
-    return next((_COLOURS[one] for one in kinds if one in _COLOURS), None)
+    return next((_STYLES[one] for one in kinds if one in _STYLES), None)
 
 
 def code_rows(text: str, name: str, lines: Sequence[Content], later: str = "") -> list[Row]:
@@ -154,10 +154,10 @@ def code_head(name: str, code: tuple[str, int] | None = None, later: str = "") -
     return Row(styled(name or "text", "code-name"), "code", band=True, wide=True, code=code, later=later)
 
 
-def waits(text: str, language: str) -> bool:
+def is_deferred(text: str, language: str) -> bool:
     """Whether highlighting is deferred: the block is long, or the lexer of its language is not loaded yet."""
-    long = len(text) > AT_ONCE or not loaded(language)
-    return long and (text, language) not in _highlighted and colourable(text, language)
+    long = len(text) > AT_ONCE or not is_lexer_loaded(language)
+    return long and (text, language) not in _highlighted and can_highlight(text, language)
 
 
 def code_row(line: Content) -> Row:

@@ -65,7 +65,7 @@ class LiveMarkdown:
         resolve: bool = True,
         later: bool = False,
     ) -> None:
-        """With `later` long code blocks stay plain; `RowBuffer.colour` highlights them when shown."""
+        """With `later` long code blocks stay plain; `RowBuffer.highlight` highlights them when shown."""
         self.width = width
         self._later = later
         self._references = references or {}

@@ -27,7 +27,7 @@ from handinger_tui.core.turns.turn import (
     ToolState,
     TurnRequest,
 )
-from handinger_tui.ui.transcript.markdown.code import code_rows, coloured_lines
+from handinger_tui.ui.transcript.markdown.code import code_rows, highlighted_lines
 from handinger_tui.ui.transcript.markdown.document import render
 from handinger_tui.ui.transcript.painting import width_of, wrapped
 from handinger_tui.ui.transcript.rows.row import (
@@ -131,16 +131,16 @@ _TOOL_STATES: Final[Mapping[ToolState, tuple[str, str, str]]] = MappingProxyType
 
 def tool_rows(part: ToolPart, look: Look) -> list[Row]:
     """Return state, name and input of a tool call in one line; input and output as well when unfolded."""
-    glyph, colour, word = _TOOL_STATES[part.state]
+    glyph, color, word = _TOOL_STATES[part.state]
     if part.preliminary:
-        glyph, colour, word = "○", "busy", "running…"
+        glyph, color, word = "○", "busy", "running…"
     summary = clean_line(part.input_text, 300) if part.input is None else one_line(part.input)
     name = clean_line(part.title or part.name, 80) or "tool"
     line = fold_line(
         look,
-        styled(glyph + " ", colour),
+        styled(glyph + " ", color),
         styled(name, None, BOLD),
-        styled(f"  {word}" if word else "", colour),
+        styled(f"  {word}" if word else "", color),
         styled(f"  {summary}" if summary else "", "faint"),
     )
     if not look.unfolded:
@@ -162,7 +162,7 @@ def _value_rows(label: str, value: object) -> list[Row]:
     """Return a value as indented JSON, a string as its text, cut after `SHOWN_CHARS` characters."""
     text, language = (value, "") if isinstance(value, str) else (pretty(value), "json")
     shown = clean(text[:SHOWN_CHARS]).rstrip("\n")
-    rows = code_rows(shown, label, coloured_lines(shown, language))
+    rows = code_rows(shown, label, highlighted_lines(shown, language))
     if len(text) > SHOWN_CHARS:
         rows.append(Row(styled(f"… {len(text) - SHOWN_CHARS:,} more characters", "faint")))
     return rows

@@ -77,13 +77,13 @@ def _retry_text(retry: Retry) -> str:
 def ending_rows(ending: Ending) -> list[Row]:
     """Return the rows of the error card."""
     fault = ending.fault if isinstance(ending.fault, Fault) else None
-    mark, colour = ("○ ", "busy") if ending.status is TurnStatus.RUNNING else ("✗ ", "bad")
-    lines = [joined((styled(mark, colour), styled(_TITLES[ending.status], "error-title")))]
+    mark, color = ("○ ", "busy") if ending.status is TurnStatus.RUNNING else ("✗ ", "bad")
+    lines = [joined((styled(mark, color), styled(_TITLES[ending.status], "error-title")))]
     lines += [styled(reason) for reason in _reasons(ending, fault)]
     lines.append(
         joined((styled(_cost_text(ending.status, fault)), styled(" " + _next_step(ending.status, fault))))
     )
-    bar = styled("▌ ", colour)
+    bar = styled("▌ ", color)
     return [Row(line, "error", bar, bar) for line in lines]
 
 
