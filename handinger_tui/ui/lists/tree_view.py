@@ -53,7 +53,7 @@ class TreeView(VirtualList):
         self._lines: list[_Line] = []
 
     def show(self, root: Node) -> None:
-        """Show another tree."""
+        """Show another tree; its root is opened."""
         self._lines = [_Line(root, 0, None)]
         self._open(0)
         self.move_to(0)

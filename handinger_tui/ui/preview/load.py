@@ -125,16 +125,16 @@ def _table(task: Task) -> Loaded:
 
 def _json(task: Task) -> Loaded:
     if not task.whole:
-        shown = _code(task)
+        source = _code(task)
         return Loaded(
-            "JSON", shown.counted, ("cut JSON makes no tree: shown as text", *shown.notes), shown.facets
+            "JSON", source.counted, ("cut JSON makes no tree: shown as text", *source.notes), source.facets
         )
     task.report_progress("reading the document")
     tree = tree_of_json(task.data, pause=task.cancel_token.check)
     root = tree.root
     if root is None:
-        shown = _code(task)
-        return Loaded("JSON", shown.counted, (*tree.notes, *shown.notes), shown.facets)
+        source = _code(task)
+        return Loaded("JSON", source.counted, (*tree.notes, *source.notes), source.facets)
     facets = [Facet("tree", lambda: root)]
     if may_be_table(root.value):
         facets.append(Facet("table", lambda: table_of_value(root.value) or message_rows("This is no table.")))
@@ -165,9 +165,9 @@ def _pdf(task: Task) -> Loaded:
 
 def _binary(task: Task) -> Loaded:
     rows = hex_rows(task.data)
-    shown = f"the first {len(rows) * ROW:,} bytes" if len(task.data) > len(rows) * ROW else ""
+    extent = f"the first {len(rows) * ROW:,} bytes" if len(task.data) > len(rows) * ROW else ""
     bytes_ = Facet("bytes", lambda: plain_rows(rows, 0))
-    return Loaded(task.kind.detail or "binary data", shown, (), (bytes_,))
+    return Loaded(task.kind.detail or "binary data", extent, (), (bytes_,))
 
 
 def _text(task: Task) -> Loaded:

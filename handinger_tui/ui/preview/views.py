@@ -170,7 +170,7 @@ class PageView(ScrollView, can_focus=True):
             self._show_match()
 
     def action_end_find(self) -> None:
-        """End the search."""
+        """End the search and remove its highlights."""
         self._search = None
         self.post_message(self.MatchChanged(""))
         self.refresh()

@@ -59,11 +59,11 @@ class TerminalDriver(ReplyDriver, LinuxDriver):
 
     def start_application_mode(self) -> None:
         """Start application mode; the event loop reads the input instead of a thread."""
-        thread = self._key_thread
+        previous_thread = self._key_thread
         # Textual has no type annotations here.
         super().start_application_mode()  # type: ignore[no-untyped-call]
         # In the background of a shell Textual starts no thread.
-        if self._key_thread is not thread:
+        if self._key_thread is not previous_thread:
             self._start_reading(self.early_input())
 
     def early_input(self) -> bytes:
@@ -98,7 +98,7 @@ class TerminalDriver(ReplyDriver, LinuxDriver):
         self._app.exit(return_code=EXIT_HANGUP)
 
     def send_message(self, message: Message) -> None:
-        """Post a message directly: it comes from the event loop, not from a thread."""
+        """Post a message directly; Textual's own method schedules a coroutine for another thread."""
         self._app.post_message(message)
 
     def disable_input(self) -> None:

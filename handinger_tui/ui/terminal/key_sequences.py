@@ -22,7 +22,7 @@ _COMPLETE: Final = re.compile(
         \[M.{{{MOUSE_TAIL}}}         # the mouse, from terminals without SGR reports
       | \[\[[A-E]                    # function keys of the Linux console
       | \[(?![M\[])[ -?]{{0,60}}[@-~]
-      | O[A-DFHMP-Sa-d]              # cursor and function keys; other letters are typed behind an ESC
+      | O[A-DFHMP-Sa-d]              # cursor and function keys; other letters are typed after an ESC
       | (?![\[O])[^\x1b]
     )""",
     re.VERBOSE | re.DOTALL,
@@ -131,8 +131,12 @@ def normalized(sequence: str) -> str:
         elif texts == [code] and _modifier_bits(modifiers) & _ALT:
             # Alt did not change the character.
             texts = []
-    fields_out = [code, *([modifiers] if len(fields) > 1 else []), *([":".join(texts)] if texts else [])]
-    return f"{ESC}[{';'.join(fields_out)}{end}"
+    output = [
+        code,
+        *([modifiers] if len(fields) > 1 else []),
+        *([":".join(texts)] if texts else []),
+    ]
+    return f"{ESC}[{';'.join(output)}{end}"
 
 
 def _modifier_bits(modifiers: str) -> int:

@@ -70,13 +70,13 @@ class OutputWriter(WriterThread):
 
 def _open_own_fd(fd: int) -> int | None:
     try:
-        own = os.open(os.ttyname(fd), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        own_fd = os.open(os.ttyname(fd), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError:
         return None
-    if os.fstat(own).st_rdev == os.fstat(fd).st_rdev:
-        return own
+    if os.fstat(own_fd).st_rdev == os.fstat(fd).st_rdev:
+        return own_fd
     # The name belongs to another terminal: in a container it may be a name of the host.
-    os.close(own)
+    os.close(own_fd)
     return None
 
 

@@ -48,10 +48,11 @@ class ReplyListener:
 
     def __init__(self) -> None:
         self.expecting = False
+        """Whether any answer was ever expected; until then input is not searched for answers."""
         self.waiting = False
         """Whether the last answer (DA1) has not arrived yet."""
         self._pending = ""
-        self._since = 0.0
+        self._held_since = 0.0
 
     def expect_answers(self) -> None:
         """Expect answers from now on; the last one is DA1, which every terminal sends."""
@@ -69,9 +70,9 @@ class ReplyListener:
         if answers:
             text = re.sub(ANSWER, "", text)
             self.waiting = self.waiting and not any(answer.endswith("c") for answer in answers)
-        begun = re.search(_INCOMPLETE, text) or (re.search(_MAYBE, text) if self.waiting else None)
-        if begun is not None:
-            self._pending, self._since, text = begun[0], now, text[: begun.start()]
+        incomplete = re.search(_INCOMPLETE, text) or (re.search(_MAYBE, text) if self.waiting else None)
+        if incomplete is not None:
+            self._pending, self._held_since, text = incomplete[0], now, text[: incomplete.start()]
         return text, answers
 
     def release(self, now: float) -> str:
@@ -79,7 +80,7 @@ class ReplyListener:
         if not self._pending:
             return ""
         is_answer = re.match(_INCOMPLETE, self._pending) is not None
-        if now - self._since < (_INCOMPLETE_S if is_answer else _KEY_S):
+        if now - self._held_since < (_INCOMPLETE_S if is_answer else _KEY_S):
             return ""
         held, self._pending = self._pending, ""
         return "" if is_answer else held
@@ -112,7 +113,7 @@ class ReplyParser(XTermParser):
     def __init__(self, reply_listener: ReplyListener, debug: bool = False) -> None:
         self._reply_listener = reply_listener
         self._cutter = Cutter()
-        self._since = 0.0
+        self._held_since = 0.0
         super().__init__(debug)
 
     @property
@@ -136,7 +137,7 @@ class ReplyParser(XTermParser):
         for piece in self._cutter.cut(data):
             yield from self._messages(piece)
         if self._cutter.is_waiting:
-            self._since = monotonic()
+            self._held_since = monotonic()
 
     def _messages(self, piece: Piece) -> Iterable[Message]:
         if piece.kind == "paste":
@@ -176,7 +177,7 @@ class ReplyParser(XTermParser):
             yield from self._cut(keys)
         if self._cutter.is_waiting:
             is_report = self._cutter.is_report
-            if now - self._since >= (_INCOMPLETE_S if is_report else constants.ESCAPE_DELAY):
+            if now - self._held_since >= (_INCOMPLETE_S if is_report else constants.ESCAPE_DELAY):
                 held = self._cutter.release()
                 if not is_report:
                     yield Key("escape", ESC)

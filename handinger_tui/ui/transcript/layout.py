@@ -87,12 +87,12 @@ class RowBuffer:
         self.plain_code_rows: list[int] = []
         """Indexes of the rows at which code blocks begin that are not highlighted yet."""
 
-    def replace(self, kept: int, fresh: list[Row]) -> int:
-        """Keep the first `kept` rows and append `fresh`. Returns the first changed screen row."""
-        if kept < len(self.rows):
-            self.height = self._starts[kept]
-            del self.rows[kept:], self._starts[kept:]
-            self.plain_code_rows = [at for at in self.plain_code_rows if at < kept]
+    def replace(self, keep: int, fresh: list[Row]) -> int:
+        """Keep the first `keep` rows and append `fresh`. Returns the first changed screen row."""
+        if keep < len(self.rows):
+            self.height = self._starts[keep]
+            del self.rows[keep:], self._starts[keep:]
+            self.plain_code_rows = [at for at in self.plain_code_rows if at < keep]
         changed = self.height
         for row in fresh:
             if row.later:
@@ -219,16 +219,16 @@ class Block:
     def _fill_markdown(self, slot: TextPart | ReasoningPart, look: Look, text: str, *, done: bool) -> int:
         inset = 0 if isinstance(slot, TextPart) else INDENT.cell_length
         live = self.live or LiveMarkdown(look.width - inset, later=True)
-        kept = live.update(text, done=done)
-        fresh = live.rows[kept:]
+        unchanged = live.update(text, done=done)
+        fresh = live.rows[unchanged:]
         self.live = None if done else live
         if isinstance(slot, TextPart):
-            return self.buffer.replace(kept, fresh)
+            return self.buffer.replace(unchanged, fresh)
         head = reasoning_line(slot, look)
         if not self.buffer.rows:
             self.buffer.replace(0, [head])
         self.buffer.replace_first(head)
-        self.buffer.replace(kept + 1, indented(fresh, INDENT, INDENT))
+        self.buffer.replace(unchanged + 1, indented(fresh, INDENT, INDENT))
         return 0
 
 
@@ -361,7 +361,7 @@ KEPT_TURNS: Final = 60
 FEW_TURNS: Final = 16
 """Turns that are kept whatever their length, so that a long one in sight is not laid out for every paint."""
 LAYOUT_ROOM: Final = 800
-"""Number of rows (1 kB each) above which only `FEW_PAGES` turns are kept."""
+"""Number of rows (1 kB each) above which only `FEW_TURNS` turns are kept."""
 
 
 class TranscriptLayout:
@@ -380,7 +380,7 @@ class TranscriptLayout:
         self._receipt = receipt
         self._unfolded = unfolded
         self._starts: list[int] = [0]
-        self._recent: dict[int, None] = {}
+        self._recently_used: dict[int, None] = {}
 
     @property
     def height(self) -> int:
@@ -399,7 +399,7 @@ class TranscriptLayout:
         for at, turn in enumerate(session.turns):
             if at < len(self.turns) and self.turns[at].turn is turn:
                 # A receipt may depend on the usage readings of earlier and later turns.
-                changed = self._renew_receipt(at) if moved else None
+                changed = self._update_receipt(at) if moved else None
             else:
                 changed = self._set_turn(at, turn)
             if changed is not None and first is None:
@@ -427,7 +427,7 @@ class TranscriptLayout:
             return self._starts[at]
         return self._refill(at)
 
-    def _renew_receipt(self, at: int) -> int | None:
+    def _update_receipt(self, at: int) -> int | None:
         """Lay out a turn again if its receipt changed.
 
         Returns the first changed row, None when none changed.
@@ -460,14 +460,14 @@ class TranscriptLayout:
 
     def measure(self, at: int) -> int:
         """Lay out a turn if it has no rows yet. Returns by how many rows its height changed."""
-        self._recent.pop(at, None)
-        self._recent[at] = None
+        self._recently_used.pop(at, None)
+        self._recently_used[at] = None
         turn_layout = self.turns[at]
         if turn_layout.blocks is not None:
             return 0
         height = turn_layout.height
         self._refill(at)
-        self._drop_oldest()
+        self._evict_oldest()
         self.corrected += turn_layout.height != height
         return turn_layout.height - height
 
@@ -481,15 +481,15 @@ class TranscriptLayout:
             or not _can_prefetch(turn_layout.turn)
         ):
             return
-        self._recent[at] = None
+        self._recently_used[at] = None
         yield from turn_layout.prepare(self._receipt(session, turn_layout.turn), self.width, self._unfolded)
-        self._drop_oldest()
+        self._evict_oldest()
 
-    def _drop_oldest(self) -> None:
-        rows = sum(self.turns[at].height for at in self._recent if at < len(self.turns))
-        while len(self._recent) > (FEW_TURNS if rows > self.room else KEPT_TURNS):
-            oldest = next(iter(self._recent))
-            del self._recent[oldest]
+    def _evict_oldest(self) -> None:
+        rows = sum(self.turns[at].height for at in self._recently_used if at < len(self.turns))
+        while len(self._recently_used) > (FEW_TURNS if rows > self.room else KEPT_TURNS):
+            oldest = next(iter(self._recently_used))
+            del self._recently_used[oldest]
             if oldest >= len(self.turns):
                 continue
             rows -= self.turns[oldest].height

@@ -285,14 +285,14 @@ class Transcript(Pointing):
         classes: str | None = None,
     ) -> None:
         super().__init__(receipt, id=id, classes=classes)
-        self._place: Place | None = None
+        self._cursor_place: Place | None = None
         self._search: Search | None = None
         self._clicked_row = 0
 
     def forget_marks(self) -> None:
         """Drop cursor, matches and highlight; another session is shown."""
         super().forget_marks()
-        self._place = self._search = None
+        self._cursor_place = self._search = None
 
     def on_click(self, event: events.Click) -> None:
         """A click on the pill scrolls to the end; a click on a foldable line toggles it."""
@@ -325,9 +325,9 @@ class Transcript(Pointing):
             ground = self.screen.get_component_rich_style("screen--selection").bgcolor
             strip = with_selection(strip, (max(span[0], MARGIN), span[1]), RichStyle(bgcolor=ground))
         if (
-            self._place is not None
+            self._cursor_place is not None
             and self.transcript_layout is not None
-            and y in rows_at(self.transcript_layout, self._place)
+            and y in rows_at(self.transcript_layout, self._cursor_place)
         ):
             strip = with_cursor(strip, self.mark_style("cursor"))
         return strip
@@ -369,8 +369,8 @@ class Transcript(Pointing):
         self._move_cursor(-1)
 
     def cursor_clear(self) -> None:
-        """Hide the cursor."""
-        self._place = None
+        """Remove the cursor."""
+        self._cursor_place = None
         self.refresh()
 
     def _move_cursor(self, step: int) -> None:
@@ -378,10 +378,10 @@ class Transcript(Pointing):
         if layout is None:
             return
         turn_layout = layout.turn_at(self.scroll_offset.y + self.size.height - 1)
-        stop = neighbor(layout, self._place, step, turn_layout)
+        stop = neighbor(layout, self._cursor_place, step, turn_layout)
         if stop is None:
             return
-        self._place = stop.place
+        self._cursor_place = stop.place
         self.reveal(stop.start, stop.end)
         self.refresh()
 
@@ -391,7 +391,7 @@ class Transcript(Pointing):
 
         None without a cursor.
         """
-        layout, place = self.transcript_layout, self._place
+        layout, place = self.transcript_layout, self._cursor_place
         if layout is None or place is None or place.turn >= len(layout.turns):
             return None
         turn_layout = layout.turns[place.turn]
@@ -401,9 +401,9 @@ class Transcript(Pointing):
 
     def copyable_at_cursor(self) -> str | None:
         """Return the source text at the cursor; None without a cursor."""
-        if self._place is None or self.transcript_layout is None:
+        if self._cursor_place is None or self.transcript_layout is None:
             return None
-        stop = stop_at(self.transcript_layout, self._place)
+        stop = stop_at(self.transcript_layout, self._cursor_place)
         return stop.text if stop is not None else None
 
     def copy_current(self) -> str:

@@ -126,15 +126,15 @@ class _Writer:
     def _link(self, start: int, href: str) -> None:
         if self.at == start:
             self._text(href)
-        shown = "".join(self.pieces)[start:]
-        self._mark_link(start, href, shown)
+        link_text = "".join(self.pieces)[start:]
+        self._mark_link(start, href, link_text)
 
-    def _mark_link(self, start: int, href: str, shown: str) -> None:
+    def _mark_link(self, start: int, href: str, link_text: str) -> None:
         """Turn the text since `start` into a link. If the link needs attention, its host is appended."""
         self.spans.append(Span(start, self.at, "." + PREFIX + "link"))
-        self.spans.append(Span(start, self.at, link_style(href, shown)))
-        link = judge_link(href, shown)
-        if link.verdict is Verdict.ASK and link.host and link.host not in shown.lower():
+        self.spans.append(Span(start, self.at, link_style(href, link_text)))
+        link = judge_link(href, link_text)
+        if link.verdict is Verdict.ASK and link.host and link.host not in link_text.lower():
             self._styled(f" ({link.host})", "faint")
         elif link.verdict is Verdict.ASK and link.host:
             self._styled(f" (leads to {link.host})", "faint")

@@ -161,8 +161,8 @@ def inside(rows: list[Row]) -> list[Row]:
 def _value_rows(label: str, value: object) -> list[Row]:
     """Return a value as indented JSON, a string as its text, cut after `SHOWN_CHARS` characters."""
     text, language = (value, "") if isinstance(value, str) else (pretty(value), "json")
-    shown = clean(text[:SHOWN_CHARS]).rstrip("\n")
-    rows = code_rows(shown, label, highlighted_lines(shown, language))
+    visible_text = clean(text[:SHOWN_CHARS]).rstrip("\n")
+    rows = code_rows(visible_text, label, highlighted_lines(visible_text, language))
     if len(text) > SHOWN_CHARS:
         rows.append(Row(styled(f"… {len(text) - SHOWN_CHARS:,} more characters", "faint")))
     return rows

@@ -39,7 +39,7 @@ class Progress(NamedTuple):
 
 
 class Sources(NamedTuple):
-    """The sources of a whole turn, shown as one line at its end."""
+    """All sources of a turn, shown as one line at its end."""
 
     parts: tuple[SourcePart, ...]
 
