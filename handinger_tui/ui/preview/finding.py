@@ -17,7 +17,7 @@ MOST: Final = 10_000
 """Maximum number of matches that are kept."""
 
 
-class Place(NamedTuple):
+class Match(NamedTuple):
     """A match: the index of its row, its first character and the character after its last."""
 
     row: int
@@ -39,27 +39,27 @@ class SearchResult:
     """The result of a search. `more` means that further matches were dropped; `at` is the current match."""
 
     text: str
-    places: list[Place] = field(default_factory=list)
+    matches: list[Match] = field(default_factory=list)
     more: bool = False
     at: int = 0
     _spans: dict[int, list[Span]] = field(default_factory=dict)
 
     def step(self, by: int) -> None:
         """Move the current match by `by`, wrapping around at both ends."""
-        if self.places:
-            self.at = (self.at + by) % len(self.places)
+        if self.matches:
+            self.at = (self.at + by) % len(self.matches)
 
     def begin_at(self, row: int) -> None:
         """Select the first match in row `row` or below it, or else the first of all."""
-        at = bisect_left(self.places, Place(row, 0, 0))
-        self.at = at if at < len(self.places) else 0
+        at = bisect_left(self.matches, Match(row, 0, 0))
+        self.at = at if at < len(self.matches) else 0
 
     @property
     def status(self) -> str:
         """The number of matches and the position of the current one, in words."""
-        if not self.places:
+        if not self.matches:
             return f"“{self.text}” does not occur."
-        count = f"{len(self.places):,}{'+' if self.more else ''}"
+        count = f"{len(self.matches):,}{'+' if self.more else ''}"
         return f"“{self.text}” · {self.at + 1:,} of {count}"
 
     def spans(self, buffer: RowBuffer, width: int, row: int) -> list[Span]:
@@ -69,9 +69,9 @@ class SearchResult:
         """
         cached = self._spans.get(row)
         if cached is None:
-            first = bisect_left(self.places, Place(row, 0, 0))
-            last = bisect_left(self.places, Place(row + 1, 0, 0))
-            chars = [(place.start, place.end) for place in self.places[first:last]]
+            first = bisect_left(self.matches, Match(row, 0, 0))
+            last = bisect_left(self.matches, Match(row + 1, 0, 0))
+            chars = [(match.start, match.end) for match in self.matches[first:last]]
             top = buffer.start_of(row)
             painted = all_cells(buffer.rows[row], width, chars) if chars else ()
             cached = [Span(first + at, top + strip, left, right) for at, strip, left, right in painted]
@@ -82,11 +82,11 @@ class SearchResult:
 def find(rows: Sequence[Row], text: str) -> SearchResult:
     """Search literally for `text`, ignoring case."""
     pattern = re.compile(re.escape(text), re.IGNORECASE)
-    places = list(islice(_places(rows, pattern), MOST + 1))
-    return SearchResult(text, places[:MOST], more=len(places) > MOST)
+    matches = list(islice(_matches(rows, pattern), MOST + 1))
+    return SearchResult(text, matches[:MOST], more=len(matches) > MOST)
 
 
-def _places(rows: Sequence[Row], pattern: re.Pattern[str]) -> Iterator[Place]:
+def _matches(rows: Sequence[Row], pattern: re.Pattern[str]) -> Iterator[Match]:
     for number, row in enumerate(rows):
         for match in pattern.finditer(row.content.plain):
-            yield Place(number, match.start(), match.end())
+            yield Match(number, match.start(), match.end())

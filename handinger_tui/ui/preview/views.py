@@ -145,8 +145,8 @@ class PageView(ScrollView, can_focus=True):
         result, buffer, strip_cache = self._search, self._buffer, self._strip_cache
         if result is None or buffer is None or strip_cache is None:
             return
-        if result.places:
-            row = result.places[result.at].row
+        if result.matches:
+            row = result.matches[result.at].row
             spans = result.spans(buffer, strip_cache.width, row)
             y = next((span.y for span in spans if span.number == result.at), buffer.start_of(row))
             if not self.scroll_offset.y <= y < self.scroll_offset.y + self.scrollable_content_region.height:

@@ -20,7 +20,7 @@ from handinger_tui.ui.terminal.screen_buffer import ScreenBuffer
 from handinger_tui.ui.terminal.terminal_replies import TerminalAnswer
 
 if TYPE_CHECKING:
-    from handinger_tui.ui.terminal.foreground_job import Foreground
+    from handinger_tui.ui.terminal.foreground_job import ForegroundJob
     from handinger_tui.ui.terminal.images import Pictures
 
 CHECKS_PER_S: Final = 240
@@ -48,7 +48,7 @@ class DiffApp(App[None]):
         self.screen_buffer = ScreenBuffer()
         self._pictures_setting = pictures
         self._pictures: Pictures | None = None
-        self._program: Foreground | None = None
+        self._program: ForegroundJob | None = None
         self._pending_exit_code: int | None = None
         super().__init__(driver_class=driver_class)
 
@@ -64,7 +64,7 @@ class DiffApp(App[None]):
 
     # -- another program in the terminal -------------------------------------------------------
     @contextmanager
-    def terminal_used_by(self, program: Foreground) -> Iterator[None]:
+    def terminal_used_by(self, program: ForegroundJob) -> Iterator[None]:
         """Mark the terminal as used by `program`; `exit` ends the program first."""
         self._program = program
         try:

@@ -18,7 +18,7 @@ SETTLES_IN_S: Final = 0.5
 POSIX: Final = sys.platform != "win32"
 
 
-class Foreground:
+class ForegroundJob:
     """One program in the foreground. `run` waits for it in a thread; `end` may be called at the same time.
 
     The program is the foreground job of the terminal: Ctrl+C reaches it and not us, so that a signal to us

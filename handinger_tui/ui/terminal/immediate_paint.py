@@ -15,7 +15,7 @@ MIN_INTERVAL_S: Final = 1 / CHECKS_PER_S
 """Minimum number of seconds between two immediate paints, so that a burst of keys is not painted more often.
 """
 
-give_way: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
+yield_processor: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
 """Yield the processor to the terminal emulator; does nothing on Windows, which has no such call.
 
 The process that a write wakes often waits on the processor of the writer until that sleeps. Without yielding
@@ -48,4 +48,4 @@ class ImmediatePaint:
         widget._repaint_required = False
         screen._dirty_widgets.add(widget)
         screen._on_timer_update()
-        give_way()
+        yield_processor()

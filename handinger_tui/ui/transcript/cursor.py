@@ -8,7 +8,7 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.transcript.layout import TranscriptLayout
 
 
-class Place(NamedTuple):
+class CursorPlace(NamedTuple):
     """A slot (`code` -1) or one of its code blocks, by indexes that are stable while a session grows."""
 
     turn: int
@@ -16,41 +16,41 @@ class Place(NamedTuple):
     code: int = -1
 
 
-class Stop(NamedTuple):
+class CursorStop(NamedTuple):
     """A place with its first transcript row, the row after its last, and its source text."""
 
-    place: Place
+    place: CursorPlace
     start: int
     end: int
     text: str
 
 
-def stops_of(layout: TranscriptLayout, number: int) -> list[Stop]:
+def stops_of(layout: TranscriptLayout, number: int) -> list[CursorStop]:
     """Return the stops of one turn, from top to bottom."""
     layout.measure(number)
     turn_layout = layout.turns[number]
-    stops: list[Stop] = []
+    stops: list[CursorStop] = []
     for at, block in enumerate(turn_layout.blocks or ()):
         text = block.source
         if not text or not block.buffer.height:
             continue
         start = layout.start(number) + turn_layout.starts[at] + block.gap
-        stops.append(Stop(Place(number, at), start, start + block.buffer.height, text))
+        stops.append(CursorStop(CursorPlace(number, at), start, start + block.buffer.height, text))
         stops += [
-            Stop(Place(number, at, index), start + code.start, start + code.end, code.text)
+            CursorStop(CursorPlace(number, at, index), start + code.start, start + code.end, code.text)
             for index, code in enumerate(block.buffer.codes())
         ]
     return stops
 
 
-def stop_at(layout: TranscriptLayout, place: Place) -> Stop | None:
+def stop_at(layout: TranscriptLayout, place: CursorPlace) -> CursorStop | None:
     """Return the stop at a place, None if it no longer exists."""
     if place.turn >= len(layout.turns):
         return None
     return next((stop for stop in stops_of(layout, place.turn) if stop.place == place), None)
 
 
-def rows_at(layout: TranscriptLayout, place: Place) -> range:
+def rows_at(layout: TranscriptLayout, place: CursorPlace) -> range:
     """Return the transcript rows of a place. It is cheap: every painted line calls it."""
     turn_layout = layout.turns[place.turn] if place.turn < len(layout.turns) else None
     if turn_layout is None or not turn_layout.blocks or place.block >= len(turn_layout.blocks):
@@ -65,7 +65,9 @@ def rows_at(layout: TranscriptLayout, place: Place) -> range:
     return range(start + codes[place.code].start, start + codes[place.code].end)
 
 
-def neighbor(layout: TranscriptLayout, place: Place | None, step: int, default_turn: int) -> Stop | None:
+def neighbor(
+    layout: TranscriptLayout, place: CursorPlace | None, step: int, default_turn: int
+) -> CursorStop | None:
     """Return the next (`step` 1) or previous (-1) stop; without a place, the last stop of `default_turn`."""
     if not layout.turns:
         return None

@@ -21,19 +21,19 @@ from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import ReasoningPart, TextPart, Turn
 from handinger_tui.ui.transcript.markdown.code import highlight_steps, highlighted_lines, is_lexer_loaded
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown
-from handinger_tui.ui.transcript.painting import MARGIN, Palette, height, paint
+from handinger_tui.ui.transcript.painting import MARGIN, Palette, paint, row_height
 from handinger_tui.ui.transcript.rows.parts import (
     FOLDABLE,
-    Look,
+    RowOptions,
     gap_between,
     reasoning_line,
     slot_rows,
     source_of,
 )
 from handinger_tui.ui.transcript.rows.row import INDENT, Row, indented
-from handinger_tui.ui.transcript.rows.slots import Slot, same, slot_key, slots_of
+from handinger_tui.ui.transcript.rows.slots import Slot, has_same_rows, slot_key, slots_of
 
-ROOM: Final = 400
+MIN_CACHED_ROWS: Final = 400
 """Minimum number of rows whose strips are cached: a few screens.
 
 Each takes about 5 kB, as a strip has seven caches.
@@ -48,7 +48,7 @@ class StripCache:
         self.width: Final = width
         self.painted = 0
         """Number of rows painted so far; tests use it to measure the cost of a change."""
-        self.room = ROOM
+        self.room = MIN_CACHED_ROWS
         """Maximum number of rows whose strips are cached."""
         self._cached: OrderedDict[int, tuple[Row, list[Strip]]] = OrderedDict()
 
@@ -67,7 +67,7 @@ class StripCache:
         return strips
 
 
-class Code(NamedTuple):
+class CodeBlock(NamedTuple):
     """A code block in a row buffer: its first screen row, the row after its last, and its text."""
 
     start: int
@@ -99,7 +99,7 @@ class RowBuffer:
                 self.plain_code_rows.append(len(self.rows))
             self.rows.append(row)
             self._starts.append(self.height)
-            self.height += height(row, self._width)
+            self.height += row_height(row, self._width)
         return changed
 
     def replace_first(self, row: Row) -> None:
@@ -149,16 +149,16 @@ class RowBuffer:
         """Return the screen row at which row `row` begins."""
         return self._starts[row] if row < len(self._starts) else self.height
 
-    def codes(self) -> list[Code]:
+    def codes(self) -> list[CodeBlock]:
         """Return the code blocks, in order."""
         return [
-            Code(self._starts[at], self.start_of(at + row.code[1]), row.code[0])
+            CodeBlock(self._starts[at], self.start_of(at + row.code[1]), row.code[0])
             for at, row in enumerate(self.rows)
             if row.code is not None
         ]
 
 
-BITE: Final = 4_000
+STEP_CHARS: Final = 4_000
 """Characters laid out in one prefetch step: about 5 ms."""
 Unfolded = Callable[[str, str], bool]
 """Tells whether a slot is unfolded, given the turn's id and the slot's key."""
@@ -199,32 +199,37 @@ class Block:
 
     def fill(self, width: int) -> int:
         """Lay out the changed part. Returns the first changed screen row of the block."""
-        look = Look(width - MARGIN - 1, self.unfolded)
+        options = RowOptions(width - MARGIN - 1, self.unfolded)
         slot = self.slot
         if isinstance(slot, TextPart) or (isinstance(slot, ReasoningPart) and self.unfolded):
-            return self.gap + self._fill_markdown(slot, look, slot.text, done=not self.growing)
+            return self.gap + self._fill_markdown(slot, options, slot.text, done=not self.growing)
         self.live = None
-        return self.gap + self.buffer.replace(0, slot_rows(slot, look))
+        return self.gap + self.buffer.replace(0, slot_rows(slot, options))
 
     def fill_slowly(self, width: int) -> Iterator[bool]:
-        """Lay out the block in steps of `BITE` characters. The rows equal those of a layout in one go."""
-        slot, look = self.slot, Look(width - MARGIN - 1, self.unfolded)
+        """Lay out the block in steps of `STEP_CHARS` characters.
+
+        The rows equal those of a layout in one go.
+        """
+        slot, options = self.slot, RowOptions(width - MARGIN - 1, self.unfolded)
         if isinstance(slot, TextPart) or (isinstance(slot, ReasoningPart) and self.unfolded):
             text = slot.text
-            for end in range(BITE, len(text), BITE):
-                self._fill_markdown(slot, look, text[:end], done=False)
+            for end in range(STEP_CHARS, len(text), STEP_CHARS):
+                self._fill_markdown(slot, options, text[:end], done=False)
                 yield True
         self.fill(width)
 
-    def _fill_markdown(self, slot: TextPart | ReasoningPart, look: Look, text: str, *, done: bool) -> int:
+    def _fill_markdown(
+        self, slot: TextPart | ReasoningPart, options: RowOptions, text: str, *, done: bool
+    ) -> int:
         inset = 0 if isinstance(slot, TextPart) else INDENT.cell_length
-        live = self.live or LiveMarkdown(look.width - inset, later=True)
+        live = self.live or LiveMarkdown(options.width - inset, later=True)
         unchanged = live.update(text, done=done)
         fresh = live.rows[unchanged:]
         self.live = None if done else live
         if isinstance(slot, TextPart):
             return self.buffer.replace(unchanged, fresh)
-        head = reasoning_line(slot, look)
+        head = reasoning_line(slot, options)
         if not self.buffer.rows:
             self.buffer.replace(0, [head])
         self.buffer.replace_first(head)
@@ -310,7 +315,7 @@ class TurnLayout:
     ) -> tuple[Block, int | None]:
         growing = self._is_growing(slot)
         if before is not None and before.gap == gap and before.unfolded == unfolded:
-            if before.growing == growing and same(before.slot, slot):
+            if before.growing == growing and has_same_rows(before.slot, slot):
                 return before, None
             if type(before.slot) is type(slot) and isinstance(slot, TextPart | ReasoningPart):
                 before.slot, before.growing = slot, growing
@@ -343,7 +348,7 @@ def _has_same_readings(old: Sequence[Turn], new: Sequence[Turn]) -> bool:
     )
 
 
-class Spot(NamedTuple):
+class ReadingPosition(NamedTuple):
     """A position that survives a new layout: turn, block, row, and screen rows below the row's start."""
 
     turn: int
@@ -518,22 +523,22 @@ class TranscriptLayout:
         turns = enumerate(self.turns)
         return next((at for at, turn_layout in turns if turn_layout.turn.turn_id == turn_id), None)
 
-    def spot(self, y: int) -> Spot:
+    def spot(self, y: int) -> ReadingPosition:
         """Return the position of row `y` in a form that `find` can resolve after a new layout."""
         number = self.turn_at(y)
         if not self.turns:
-            return Spot(0)
+            return ReadingPosition(0)
         self.measure(number)
         turn_layout, row = self.turns[number], y - self._starts[number]
         at = turn_layout.block_at(row)
         block = (turn_layout.blocks or [])[at]
         inside = row - turn_layout.starts[at] - block.gap
         if inside < 0 or inside >= block.buffer.height:
-            return Spot(number, at, -1, row - turn_layout.starts[at])
+            return ReadingPosition(number, at, -1, row - turn_layout.starts[at])
         line = block.buffer.row_at(inside)
-        return Spot(number, at, line, inside - block.buffer.start_of(line))
+        return ReadingPosition(number, at, line, inside - block.buffer.start_of(line))
 
-    def find(self, spot: Spot) -> int:
+    def find(self, spot: ReadingPosition) -> int:
         """Return the current row of a position."""
         if not self.turns:
             return 0

@@ -198,7 +198,7 @@ class Palette:
         return resolved
 
 
-def height(row: Row, width: int) -> int:
+def row_height(row: Row, width: int) -> int:
     """Return how many strips `paint` creates for a row."""
     return len(wrapped(row.content, _paint_room(row, width), words=row.wrap))
 

@@ -17,8 +17,14 @@ from handinger_tui.core.evidence.citations import Mention
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TextPart
-from handinger_tui.ui.transcript.cursor import Place, last_answer, neighbor, rows_at, stop_at
-from handinger_tui.ui.transcript.layout import ReceiptOf, RowBuffer, Spot, StripCache, TranscriptLayout
+from handinger_tui.ui.transcript.cursor import CursorPlace, last_answer, neighbor, rows_at, stop_at
+from handinger_tui.ui.transcript.layout import (
+    ReadingPosition,
+    ReceiptOf,
+    RowBuffer,
+    StripCache,
+    TranscriptLayout,
+)
 from handinger_tui.ui.transcript.overlays import over, with_cursor, with_matches, with_selection
 from handinger_tui.ui.transcript.painting import MARGIN, Palette, cells
 from handinger_tui.ui.transcript.text_anchors import anchor_of
@@ -29,7 +35,7 @@ if TYPE_CHECKING:
     from handinger_tui.ui.transcript.search import Search
 
 
-class Folding(Viewport):
+class FoldableTranscript(Viewport):
     """A viewport that shows a session and folds its slots."""
 
     def __init__(
@@ -92,7 +98,7 @@ class Folding(Viewport):
         self._lines_state = (self.size, self.scroll_offset.y, self.strip_cache)
         self._lines = {y - moved: strip for y, strip in lines.items() if moved <= y < end}
 
-    def rebuild(self, spot: Spot | None) -> None:
+    def rebuild(self, spot: ReadingPosition | None) -> None:
         """Lay everything out for the current width; then return to `spot`, or to the end."""
         if self.session is None or not self.size.width:
             # The widget is hidden; an existing layout belongs to another session.
@@ -128,7 +134,7 @@ class Folding(Viewport):
         self._toggled_slots.clear()
         self.rebuild(self.spot())
 
-    def spot(self) -> Spot | None:
+    def spot(self) -> ReadingPosition | None:
         """Return the reading position, None while following the end."""
         return (
             None
@@ -163,7 +169,7 @@ class Folding(Viewport):
         return number, at, block, y - layout.start(number) - turn_layout.starts[at] - block.gap
 
 
-Line = tuple[int, int]
+CellRange = tuple[int, int]
 """First cell, and the cell after the last, of a stretch of a line."""
 
 
@@ -175,10 +181,10 @@ class _Highlight:
     key: str
     buffer: RowBuffer | None = None
     height: int = 0
-    lines: dict[int, Line] = field(default_factory=dict)
+    lines: dict[int, CellRange] = field(default_factory=dict)
 
 
-class Pointing(Folding):
+class HighlightingTranscript(FoldableTranscript):
     """A transcript that can highlight one mention of a source."""
 
     _highlight: _Highlight | None = None
@@ -235,7 +241,7 @@ class Pointing(Folding):
         marked = over(strip, *lines[y - start], self.mark_style("match-here"))
         return with_cursor(marked, self.mark_style("cursor"))
 
-    def _locate_mention(self, number: int) -> tuple[int, dict[int, Line]]:
+    def _locate_mention(self, number: int) -> tuple[int, dict[int, CellRange]]:
         """Return the first row of the block with the mention, and the highlighted lines relative to it."""
         layout, highlight = self.transcript_layout, self._highlight
         if layout is None or highlight is None:
@@ -249,7 +255,7 @@ class Pointing(Folding):
         block = turn_layout.blocks[at]
         return layout.start(number) + turn_layout.starts[at] + block.gap, self._mention_lines(block)
 
-    def _mention_lines(self, block: Block) -> dict[int, Line]:
+    def _mention_lines(self, block: Block) -> dict[int, CellRange]:
         highlight, buffer = self._highlight, block.buffer
         if highlight is None or not isinstance(block.slot, TextPart) or self.strip_cache is None:
             return {}
@@ -263,7 +269,7 @@ class Pointing(Folding):
         return highlight.lines
 
 
-class Transcript(Pointing):
+class Transcript(HighlightingTranscript):
     """The conversation widget. `show` a session; then read, select, copy and search it."""
 
     class LinkClicked(Message):
@@ -285,7 +291,7 @@ class Transcript(Pointing):
         classes: str | None = None,
     ) -> None:
         super().__init__(receipt, id=id, classes=classes)
-        self._cursor_place: Place | None = None
+        self._cursor_place: CursorPlace | None = None
         self._search: Search | None = None
         self._clicked_row = 0
 

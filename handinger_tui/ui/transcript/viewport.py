@@ -22,7 +22,7 @@ from textual.widget import Widget
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.transcript.layout import LAYOUT_ROOM, StripCache, TranscriptLayout
-from handinger_tui.ui.transcript.layout import ROOM as STRIP_ROOM
+from handinger_tui.ui.transcript.layout import MIN_CACHED_ROWS as STRIP_ROOM
 from handinger_tui.ui.transcript.markdown.code import load_lexer
 from handinger_tui.ui.transcript.overlays import pill_text, with_pill
 from handinger_tui.ui.transcript.painting import Palette, width_of

@@ -7,7 +7,7 @@ import pytest
 from handinger_tui.core.turns.rope import Rope
 from handinger_tui.core.turns.turn import ReasoningPart
 from handinger_tui.ui.transcript import layout as books
-from handinger_tui.ui.transcript.layout import BITE
+from handinger_tui.ui.transcript.layout import STEP_CHARS
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown
 from tests.ui.transcript.documents import DOCUMENTS
 from tests.ui.transcript.sample import COMPLETE, FAILED, RECEIPT
@@ -117,7 +117,7 @@ async def test_steps_are_small_and_not_more_than_two_screens(monkeypatch: pytest
         while app.transcript.prepare():
             sizes.append(0)
         assert sum(sizes) >= len(LONG)
-        assert max(sizes) <= BITE
+        assert max(sizes) <= STEP_CHARS
         assert strip_cache.painted - painted <= 2 * 24
 
 

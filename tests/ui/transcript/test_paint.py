@@ -29,7 +29,7 @@ from handinger_tui.core.turns.turn import (
     TurnStatus,
 )
 from handinger_tui.ui.transcript.layout import FEW_TURNS
-from handinger_tui.ui.transcript.layout import ROOM as SHEET_ROOM
+from handinger_tui.ui.transcript.layout import MIN_CACHED_ROWS as SHEET_ROOM
 from handinger_tui.ui.transcript.painting import ControlFilter, width_of
 from tests.ui.transcript.screen import Stage, grown, session, text_part, turn
 

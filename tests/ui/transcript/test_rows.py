@@ -17,7 +17,14 @@ from handinger_tui.core.turns.turn import FREE, Fault, Kind, TurnStatus
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown, render
 from handinger_tui.ui.transcript.markdown.inline import inline
 from handinger_tui.ui.transcript.painting import LINE, broken, width_of, wrapped
-from handinger_tui.ui.transcript.rows.parts import PART_ROWS, SLOT_ROWS, Look, one_line, pretty, slot_rows
+from handinger_tui.ui.transcript.rows.parts import (
+    PART_ROWS,
+    SLOT_ROWS,
+    RowOptions,
+    one_line,
+    pretty,
+    slot_rows,
+)
 from handinger_tui.ui.transcript.rows.slots import SHOWN_AS_ERROR, Ending, Progress
 from handinger_tui.ui.transcript.rows.status import ending_rows, progress_rows
 from tests.ui.transcript.documents import DOCUMENTS
@@ -150,7 +157,7 @@ def test_every_live_status_has_a_line() -> None:
 
 def test_every_kind_of_part_has_rows() -> None:
     shown = turn(1, text_part("x")).order
-    assert slot_rows(shown, Look(40))
+    assert slot_rows(shown, RowOptions(40))
     assert set(PART_ROWS) < set(SLOT_ROWS)
 
 

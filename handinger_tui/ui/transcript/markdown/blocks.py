@@ -22,10 +22,10 @@ from handinger_tui.ui.transcript.markdown.inline import References, inline
 from handinger_tui.ui.transcript.markdown.tables import (
     SAMPLE,
     GridLine,
-    Shape,
+    TableLayout,
     body_rows,
     head_rows,
-    shape_of,
+    table_layout_of,
     table_lines,
 )
 from handinger_tui.ui.transcript.rows.row import GAP, MEASURE, Row, indented, styled
@@ -78,7 +78,7 @@ def parse(text: str, *, inside: bool = False) -> tuple[list[Token], References]:
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class LayoutUnit:
     """A unit of layout: a top-level block, or one item of a top-level list.
 
     `start` is its first line, `end` the line after its last text. `number` is the number of an item
@@ -96,7 +96,7 @@ class Unit:
 
 
 @dataclass(slots=True)
-class Builder:
+class RowBuilder:
     """Builds the rows of one piece of source for a view of `width` cells.
 
     `open` means that more text may follow: a code block without an end is then not highlighted
@@ -113,9 +113,9 @@ class Builder:
     def __post_init__(self) -> None:
         self.lines = self.source.split("\n")
 
-    def units(self, tokens: list[Token], number: int | None = None) -> list[Unit]:
+    def units(self, tokens: list[Token], number: int | None = None) -> list[LayoutUnit]:
         """Return the units of a text. `number` continues the count of a list that began before it."""
-        units: list[Unit] = []
+        units: list[LayoutUnit] = []
         for block in siblings(tokens):
             if block[0].type not in ("bullet_list_open", "ordered_list_open"):
                 units.append(self._unit(block))
@@ -130,13 +130,13 @@ class Builder:
                 units.append(replace(unit, inside=count > 0))
         return units
 
-    def _unit(self, block: list[Token], *, gap: bool = True, number: int | None = None) -> Unit:
+    def _unit(self, block: list[Token], *, gap: bool = True, number: int | None = None) -> LayoutUnit:
         start, end = block[0].map or (0, len(self.lines))
         while end > start + 1 and not self.lines[end - 1].strip():
             end -= 1
-        return Unit(block[0].type, start, end, block, gap, number)
+        return LayoutUnit(block[0].type, start, end, block, gap, number)
 
-    def rows(self, units: list[Unit], *, gap: bool = False) -> list[Row]:
+    def rows(self, units: list[LayoutUnit], *, gap: bool = False) -> list[Row]:
         """Return the rows of several units. `gap` puts an empty row before the first one, too."""
         rows: list[Row] = []
         for unit in units:
@@ -146,7 +146,7 @@ class Builder:
             rows += fresh
         return rows
 
-    def unit_rows(self, unit: Unit) -> list[Row]:
+    def unit_rows(self, unit: LayoutUnit) -> list[Row]:
         """Return the rows of one unit."""
         if max(token.level for token in unit.tokens) >= MAX_NESTING - 1:
             return text_rows("\n".join(self.lines[unit.start : unit.end]))
@@ -236,9 +236,11 @@ class Builder:
             rows += body_rows(shape, line.cells, first=count == 0)
         return rows
 
-    def shape(self, grid: list[GridLine], width: int) -> Shape:
+    def shape(self, grid: list[GridLine], width: int) -> TableLayout:
         """Return the column layout of a table."""
-        return shape_of(grid[0].cells, grid[0].aligns, [line.cells for line in grid[1 : SAMPLE + 1]], width)
+        return table_layout_of(
+            grid[0].cells, grid[0].aligns, [line.cells for line in grid[1 : SAMPLE + 1]], width
+        )
 
     def _blank_before(self, token: Token) -> bool:
         start = token.map[0] if token.map else 0

@@ -18,10 +18,10 @@ from textual.content import Content
 
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean, clean_more, settled
-from handinger_tui.ui.transcript.markdown.blocks import Builder, Unit, code_name, parse
+from handinger_tui.ui.transcript.markdown.blocks import LayoutUnit, RowBuilder, code_name, parse
 from handinger_tui.ui.transcript.markdown.code import code_head, code_row
 from handinger_tui.ui.transcript.markdown.inline import References
-from handinger_tui.ui.transcript.markdown.tables import SAMPLE, Shape, body_rows, head_rows, table_lines
+from handinger_tui.ui.transcript.markdown.tables import SAMPLE, TableLayout, body_rows, head_rows, table_lines
 from handinger_tui.ui.transcript.painting import broken
 from handinger_tui.ui.transcript.rows.row import GAP, Row
 
@@ -50,7 +50,7 @@ class _Fence:
 class _Table:
     """A long table whose column widths are final. `head` holds the first two lines of its source."""
 
-    shape: Shape
+    shape: TableLayout
     head: str
 
 
@@ -131,12 +131,12 @@ class LiveMarkdown:
 
     def _parse(
         self, source: str, *, open_: bool = False, inside: bool = False
-    ) -> tuple[Builder, list[Token]]:
+    ) -> tuple[RowBuilder, list[Token]]:
         tokens, definitions = parse(source, inside=inside)
         self.definitions.update(definitions)
-        return Builder(source, self.width, self._references, open_, self._later), tokens
+        return RowBuilder(source, self.width, self._references, open_, self._later), tokens
 
-    def _settle(self, builder: Builder, units: list[Unit], safe: int, *, done: bool) -> bool:
+    def _settle(self, builder: RowBuilder, units: list[LayoutUnit], safe: int, *, done: bool) -> bool:
         """Finalize the rows of stable units and rebuild the others. Returns True if more must be parsed."""
         first_open = len(units) - 1
         for at, unit in enumerate(units):
@@ -164,7 +164,7 @@ class LiveMarkdown:
         self.rows += builder.rows(units[first_open:], gap=self._gap and bool(self.rows))
         return False
 
-    def _next(self, unit: Unit | None = None, *, gap: bool = False) -> None:
+    def _next(self, unit: LayoutUnit | None = None, *, gap: bool = False) -> None:
         """Record how the pending text begins: with `unit`, or with a new block."""
         self._gap = unit.gap if unit is not None else gap
         self._number = unit.number if unit is not None else None
@@ -176,12 +176,12 @@ class LiveMarkdown:
         self.rows += rows
         self._stable = len(self.rows)
 
-    def _cut(self, builder: Builder, line: int) -> None:
+    def _cut(self, builder: RowBuilder, line: int) -> None:
         """Everything before `line` is done with."""
         if line:
             self._pending = "\n".join(builder.lines[line:])
 
-    def _keep_piece(self, builder: Builder, unit: Unit) -> None:
+    def _keep_piece(self, builder: RowBuilder, unit: LayoutUnit) -> None:
         """Lay out the first lines of a huge block as a separate text."""
         end, size, limit = unit.start, 0, _size_limit(unit)
         while end == unit.start or size + len(builder.lines[end]) < limit:
@@ -217,7 +217,7 @@ class LiveMarkdown:
         return False
 
     # -- long tables -----------------------------------------------------------------------
-    def _open_table(self, builder: Builder, unit: Unit, safe: int) -> bool:
+    def _open_table(self, builder: RowBuilder, unit: LayoutUnit, safe: int) -> bool:
         """Start adding rows one by one, if the table is longer than the sample that decides its columns."""
         grid = table_lines(unit.tokens, self._references)
         if sum(line.at < safe for line in grid[1:]) <= SAMPLE:
@@ -253,11 +253,11 @@ class LiveMarkdown:
         return ended
 
 
-def _size_limit(unit: Unit) -> int:
+def _size_limit(unit: LayoutUnit) -> int:
     return PARAGRAPH if unit.kind in ("paragraph_open", "heading_open") else BLOCK
 
 
-def _is_oversize(builder: Builder, unit: Unit, safe: int) -> bool:
+def _is_oversize(builder: RowBuilder, unit: LayoutUnit, safe: int) -> bool:
     if unit.kind in ("table_open", "fence"):
         return False
     lines = builder.lines[unit.start : min(unit.end, safe)]

@@ -30,7 +30,7 @@ Cells = Sequence[Content]
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class TableLayout:
     """The layout of a table: its head, and the alignment and width of each column.
 
     `widths` is empty when the table is shown as records.
@@ -66,17 +66,17 @@ def table_lines(block: list[Token], references: References) -> list[GridLine]:
     return grid
 
 
-def shape_of(head: Cells, aligns: Sequence[Align], sample: Sequence[Cells], width: int) -> Shape:
+def table_layout_of(head: Cells, aligns: Sequence[Align], sample: Sequence[Cells], width: int) -> TableLayout:
     """Choose the column widths for a view of `width` cells."""
     columns = len(head)
     room = width - 3 * (columns - 1)
     if room < NARROWEST * columns:
-        return Shape(tuple(head), tuple(aligns), ())
+        return TableLayout(tuple(head), tuple(aligns), ())
     natural = [
         max(1, *(width_of(line) for row in (head, *sample[:SAMPLE]) for line in row[at].plain.split("\n")))
         for at in range(columns)
     ]
-    return Shape(tuple(head), tuple(aligns), tuple(_fit_widths(natural, room)))
+    return TableLayout(tuple(head), tuple(aligns), tuple(_fit_widths(natural, room)))
 
 
 def _fit_widths(natural: list[int], room: int) -> list[int]:
@@ -90,7 +90,7 @@ def _fit_widths(natural: list[int], room: int) -> list[int]:
     return widths
 
 
-def head_rows(shape: Shape) -> list[Row]:
+def head_rows(shape: TableLayout) -> list[Row]:
     """Return the head and the rule under it; nothing for records, which repeat the column names."""
     if not shape.widths:
         return []
@@ -102,7 +102,7 @@ def head_rows(shape: Shape) -> list[Row]:
     ]
 
 
-def body_rows(shape: Shape, cells: Cells, *, first: bool) -> list[Row]:
+def body_rows(shape: TableLayout, cells: Cells, *, first: bool) -> list[Row]:
     """Return one row of the table. The `first` record has no empty line before it."""
     if shape.widths:
         return _grid_rows(shape, cells)
@@ -113,7 +113,7 @@ def body_rows(shape: Shape, cells: Cells, *, first: bool) -> list[Row]:
     return rows
 
 
-def _grid_rows(shape: Shape, cells: Cells, style: str = "text") -> list[Row]:
+def _grid_rows(shape: TableLayout, cells: Cells, style: str = "text") -> list[Row]:
     columns = [wrapped(cell, width) for cell, width in zip(cells, shape.widths, strict=True)]
     rows = []
     for line in zip_longest(*columns, fillvalue=EMPTY):

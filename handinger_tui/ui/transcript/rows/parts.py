@@ -96,24 +96,24 @@ SHOWN_CHARS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class RowOptions:
     """How a slot is shown: the width in cells, and whether it is unfolded."""
 
     width: int
     unfolded: bool = False
 
 
-def cut(content: Content, width: int) -> Content:
+def truncated(content: Content, width: int) -> Content:
     """Cut content to one line of at most `width` cells, with an ellipsis if something is missing."""
     if width_of(content.plain) <= width:
         return content
     return wrapped(content, max(2, width - 1), words=False)[0].rstrip() + styled("…", "faint")
 
 
-def fold_line(look: Look, *pieces: Content) -> Row:
+def fold_line(options: RowOptions, *pieces: Content) -> Row:
     """Return the one-line form of a foldable slot; a click on it toggles the folding."""
-    mark = styled(UNFOLDED if look.unfolded else FOLDED, "faint")
-    return Row(cut(joined(pieces), look.width - 2), "tool", mark, INDENT, wide=True)
+    mark = styled(UNFOLDED if options.unfolded else FOLDED, "faint")
+    return Row(truncated(joined(pieces), options.width - 2), "tool", mark, INDENT, wide=True)
 
 
 _TOOL_STATES: Final[Mapping[ToolState, tuple[str, str, str]]] = MappingProxyType(
@@ -129,7 +129,7 @@ _TOOL_STATES: Final[Mapping[ToolState, tuple[str, str, str]]] = MappingProxyType
 )
 
 
-def tool_rows(part: ToolPart, look: Look) -> list[Row]:
+def tool_rows(part: ToolPart, options: RowOptions) -> list[Row]:
     """Return state, name and input of a tool call in one line; input and output as well when unfolded."""
     glyph, color, word = _TOOL_STATES[part.state]
     if part.preliminary:
@@ -137,23 +137,23 @@ def tool_rows(part: ToolPart, look: Look) -> list[Row]:
     summary = clean_line(part.input_text, 300) if part.input is None else one_line(part.input)
     name = clean_line(part.title or part.name, 80) or "tool"
     line = fold_line(
-        look,
+        options,
         styled(glyph + " ", color),
         styled(name, None, BOLD),
         styled(f"  {word}" if word else "", color),
         styled(f"  {summary}" if summary else "", "faint"),
     )
-    if not look.unfolded:
+    if not options.unfolded:
         return [line]
     rows = _value_rows("input", part.input if part.input is not None else part.input_text)
     if part.output is not None:
         rows += _value_rows("output", part.output)
     if part.error:
         rows += plain_rows(part.error, "bad")
-    return [line, *inside(rows)]
+    return [line, *indent_body(rows)]
 
 
-def inside(rows: list[Row]) -> list[Row]:
+def indent_body(rows: list[Row]) -> list[Row]:
     """Indent the content of an unfolded slot below its line."""
     return indented(rows, INDENT, INDENT)
 
@@ -176,35 +176,37 @@ def plain_rows(text: str, style: str = "text") -> list[Row]:
     return rows
 
 
-def data_rows(part: DataPart, look: Look) -> list[Row]:
+def data_rows(part: DataPart, options: RowOptions) -> list[Row]:
     """Return the name and beginning of structured data; all of it when unfolded."""
     name = clean_line(part.name, 80)
-    line = fold_line(look, styled(name, None, BOLD), styled("  " + one_line(part.data), "faint"))
-    return [line, *inside(_value_rows("data", part.data))] if look.unfolded else [line]
+    line = fold_line(options, styled(name, None, BOLD), styled("  " + one_line(part.data), "faint"))
+    return [line, *indent_body(_value_rows("data", part.data))] if options.unfolded else [line]
 
 
-def structured_rows(output: Structured, look: Look) -> list[Row]:
+def structured_rows(output: Structured, options: RowOptions) -> list[Row]:
     """Return the rows of structured output, which is shown like a data part."""
-    return data_rows(DataPart(STRUCTURED, output.value), look)
+    return data_rows(DataPart(STRUCTURED, output.value), options)
 
 
-def custom_rows(part: CustomPart, look: Look) -> list[Row]:
+def custom_rows(part: CustomPart, options: RowOptions) -> list[Row]:
     """Return the rows of a part of an unknown kind, which is stored but not interpreted."""
     name = clean_line(part.kind, 80)
-    line = fold_line(look, styled(name, None, BOLD), styled("  " + one_line(part.raw), "faint"))
-    return [line, *inside(_value_rows("part", part.raw))] if look.unfolded else [line]
+    line = fold_line(options, styled(name, None, BOLD), styled("  " + one_line(part.raw), "faint"))
+    return [line, *indent_body(_value_rows("part", part.raw))] if options.unfolded else [line]
 
 
-def replaced_rows(note: Replaced, look: Look) -> list[Row]:
+def replaced_rows(note: Replaced, options: RowOptions) -> list[Row]:
     """Return the rows of streamed text that the final text replaced; it stays readable."""
-    line = fold_line(look, styled("The final text differs from what was streamed; the earlier text", "faint"))
-    return [line, *inside(plain_rows(note.text, "faint"))] if look.unfolded else [line]
+    line = fold_line(
+        options, styled("The final text differs from what was streamed; the earlier text", "faint")
+    )
+    return [line, *indent_body(plain_rows(note.text, "faint"))] if options.unfolded else [line]
 
 
 PROMPT_MARK: Final = "❯ "
 
 
-def prompt_rows(order: TurnRequest, _look: Look) -> list[Row]:
+def prompt_rows(order: TurnRequest, _look: RowOptions) -> list[Row]:
     """Return the rows of the prompt and its attachments."""
     mark, rest = styled(PROMPT_MARK, "prompt-mark"), INDENT
     rows = [
@@ -217,46 +219,46 @@ def prompt_rows(order: TurnRequest, _look: Look) -> list[Row]:
     return rows
 
 
-def text_rows(part: TextPart, look: Look) -> list[Row]:
+def text_rows(part: TextPart, options: RowOptions) -> list[Row]:
     """Return the rows of a complete answer. `Block` lays out a streamed answer with `LiveMarkdown`."""
-    return render(part.text, look.width)
+    return render(part.text, options.width)
 
 
-def reasoning_line(part: ReasoningPart, look: Look) -> Row:
+def reasoning_line(part: ReasoningPart, options: RowOptions) -> Row:
     """Return the one line for reasoning, while it is streamed and after."""
     text = part.text.strip()
     lines = text.count("\n") + 1 if text else 0
     label = "thinking…" if part.open else "thought ·"
     return fold_line(
-        look, styled(f"{label} {plural(lines, 'line')}" if lines else label.rstrip(" ·"), "faint")
+        options, styled(f"{label} {plural(lines, 'line')}" if lines else label.rstrip(" ·"), "faint")
     )
 
 
-def reasoning_rows(part: ReasoningPart, look: Look) -> list[Row]:
+def reasoning_rows(part: ReasoningPart, options: RowOptions) -> list[Row]:
     """Return the line for reasoning, and the reasoning itself when unfolded."""
-    body = render(part.text, look.width - 2) if look.unfolded else []
-    return [reasoning_line(part, look), *inside(body)]
+    body = render(part.text, options.width - 2) if options.unfolded else []
+    return [reasoning_line(part, options), *indent_body(body)]
 
 
-def file_rows(part: FilePart, look: Look) -> list[Row]:
+def file_rows(part: FilePart, options: RowOptions) -> list[Row]:
     """Return the row of a file that the worker created: name (a link), size and type."""
     name = clean_line(part.filename or part.url.split("?")[0].rsplit("/", 1)[-1], 120) or "file"
     details = clean_line(part.media_type, 60)
     if part.size is not None:
         details = f"{size(part.size)}  {details}"
     content = joined((styled(name, "link", link_style(part.url)), styled("  " + details, "faint")))
-    return [Row(cut(content, look.width - 2), "tool", styled("▤ ", "accent"), INDENT, wide=True)]
+    return [Row(truncated(content, options.width - 2), "tool", styled("▤ ", "accent"), INDENT, wide=True)]
 
 
-def sources_rows(sources: Sources, look: Look) -> list[Row]:
+def sources_rows(sources: Sources, options: RowOptions) -> list[Row]:
     """Return the number of sources; the sources themselves when unfolded."""
     hosts = list(dict.fromkeys(filter(None, (host_at(part.url or "") for part in sources.parts))))
     line = fold_line(
-        look, styled(f"Sources: {len(sources.parts)}"), styled("  " + ", ".join(hosts[:6]), "faint")
+        options, styled(f"Sources: {len(sources.parts)}"), styled("  " + ", ".join(hosts[:6]), "faint")
     )
-    if not look.unfolded:
+    if not options.unfolded:
         return [line]
-    return [line, *inside([_source_row(number, part) for number, part in enumerate(sources.parts, 1)])]
+    return [line, *indent_body([_source_row(number, part) for number, part in enumerate(sources.parts, 1)])]
 
 
 def _source_row(number: int, part: SourcePart) -> Row:
@@ -267,27 +269,27 @@ def _source_row(number: int, part: SourcePart) -> Row:
     return Row(joined((name, tail)), first=styled(f"{number}. ", "bullet"), rest=Content("   "))
 
 
-def source_rows(part: SourcePart, look: Look) -> list[Row]:
+def source_rows(part: SourcePart, options: RowOptions) -> list[Row]:
     """Return the rows of a single source. A turn shows all its sources in one slot instead."""
-    return sources_rows(Sources((part,)), look)
+    return sources_rows(Sources((part,)), options)
 
 
-def step_rows(_part: StepPart, _look: Look) -> list[Row]:
+def step_rows(_part: StepPart, _look: RowOptions) -> list[Row]:
     """Return no rows: a step between two model calls is not shown, the receipt counts the steps."""
     return []
 
 
-def skipped_rows(note: Skipped, _look: Look) -> list[Row]:
+def skipped_rows(note: Skipped, _look: RowOptions) -> list[Row]:
     """Return the notice that some events of the turn could not be read."""
     return [Row(styled(f"{plural(note.events, 'event')} of this turn could not be read.", "faint"))]
 
 
-def receipt_rows(receipt: Receipt, _look: Look) -> list[Row]:
+def receipt_rows(receipt: Receipt, _look: RowOptions) -> list[Row]:
     """Return the receipt line of the turn."""
     return [Row(styled(clean_line(receipt.text)), "receipt", wide=True)]
 
 
-RowsOf = Callable[[Any, Look], list[Row]]
+RowsOf = Callable[[Any, RowOptions], list[Row]]
 
 PART_ROWS: Final[Mapping[type, RowsOf]] = MappingProxyType(
     {
@@ -319,9 +321,9 @@ LINES: Final = (*FOLDABLE, FilePart, Skipped)
 """Slots that are one line when folded: there is no empty row between two of them."""
 
 
-def slot_rows(slot: Slot, look: Look) -> list[Row]:
+def slot_rows(slot: Slot, options: RowOptions) -> list[Row]:
     """Return the rows of a slot."""
-    return SLOT_ROWS[type(slot)](slot, look)
+    return SLOT_ROWS[type(slot)](slot, options)
 
 
 def gap_between(before: Slot, after: Slot) -> bool:

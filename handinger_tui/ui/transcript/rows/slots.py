@@ -108,7 +108,7 @@ def slots_of(turn: Turn, receipt: str) -> list[Slot]:
     return slots
 
 
-def same(old: Slot, new: Slot) -> bool:
+def has_same_rows(old: Slot, new: Slot) -> bool:
     """Whether both slots have the same rows. Parts are compared by identity: comparing their text is slow."""
     if old is new:
         return True
