@@ -33,7 +33,7 @@ class TableView(VirtualList):
     HEAD = 1
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.TABLE)
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's parameter name
         super().__init__(id=id)
         self._table = _NO_TABLE
         self._column_widths: list[int] = []

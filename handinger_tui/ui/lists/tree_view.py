@@ -48,7 +48,7 @@ class TreeView(VirtualList):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.TREE)
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's parameter name
         super().__init__(id=id)
         self._lines: list[_Line] = []
 

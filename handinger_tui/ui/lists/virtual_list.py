@@ -51,7 +51,7 @@ class VirtualList(ScrollView, can_focus=True):
             super().__init__()
             self.view = view
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's parameter name
         super().__init__(id=id, classes="cursor-lines")
         self._cursor = 0
 

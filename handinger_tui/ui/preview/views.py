@@ -155,7 +155,7 @@ class PageView(ScrollView, can_focus=True):
         self.refresh()
         self.refresh_bindings()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's shape
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - inherited signature
         """Disable the search actions without a search; the screen then handles their keys."""
         return self._search is not None if action in ("step", "end_find") else True
 
@@ -191,7 +191,7 @@ class PageView(ScrollView, can_focus=True):
             lines.append(text[max(first, MARGIN) : None if stop == -1 else stop])
         return "\n".join(lines), "\n"
 
-    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - the base's
+    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - inherited signature
         """Repaint with the new selection."""
         self.refresh()
 

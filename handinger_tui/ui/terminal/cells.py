@@ -144,9 +144,9 @@ class Pens:
         return cells, False
 
     def _pen(self, style: Style | None, console: Console) -> Pen:
-        if style is None or console._color_system is None:  # as Strip.render reads it
+        if style is None or console._color_system is None:  # same check as Strip.render
             return self.plain
-        codes = style._make_ansi_codes(console._color_system)  # as Style.render does
+        codes = style._make_ansi_codes(console._color_system)  # same call as Style.render
         pen = self._by_codes.get(codes)
         if pen is None:
             pen = self._by_codes[codes] = self._pen_of(*_parse_codes(codes))

@@ -20,7 +20,7 @@ class ClippedCompositor(Compositor):
         if crop is None:
             yield from super()._get_renders(crop)
             return
-        # From front to back.
+        # Widgets are ordered from front to back.
         for widget, (region, clip) in self.visible_widgets.items():
             # Complete lines: a cropped strip would be a new object, which the screen buffer does not
             # recognize.

@@ -89,7 +89,7 @@ class ScreenBuffer:
         """Return the output for an update, which counts as written from now on."""
         if isinstance(update, LayoutUpdate):
             return self._write_full(update, console)
-        assert isinstance(update, ChopsUpdate), "`update` lets no other through"  # noqa: S101  # narrows the type
+        assert isinstance(update, ChopsUpdate), "`update` wraps no other type"  # noqa: S101  # narrows the type
         size = update.chop_ends[0][-1], len(update.chops)
         if size != self._size:
             self._reset(*size)

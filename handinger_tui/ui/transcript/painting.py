@@ -32,7 +32,7 @@ class ControlFilter(LineFilter):
     `App.get_line_filters` must always return the same object: strips cache its results.
     """
 
-    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002  # the base's
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002  # inherited signature
         """Return the segments, or cleaned copies. Control segments of Textual pass unchanged."""
         if not any(_needs_cleaning(segment) for segment in segments):
             return segments
@@ -51,7 +51,7 @@ def _clean_segment(segment: Segment) -> Segment:
     text, style, control = segment
     if control:
         return segment
-    # What was counted as joined to a cut picture has no cell of its own.
+    # `LOOSE` characters have no cell of their own: they were counted as part of an emoji that is now cut.
     text = ALWAYS.sub(_blanks, LOOSE.sub("", _SPACES.sub(" ", text)))
     if style is not None and style.link is not None:
         style = style.update_link(None)

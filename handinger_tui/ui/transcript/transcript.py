@@ -42,7 +42,7 @@ class FoldableTranscript(Viewport):
         self,
         receipt: ReceiptOf = no_receipt,
         *,
-        id: str | None = None,  # noqa: A002  # Textual's name
+        id: str | None = None,  # noqa: A002  # Textual's parameter name
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
@@ -287,7 +287,7 @@ class Transcript(HighlightingTranscript):
         self,
         receipt: ReceiptOf = no_receipt,
         *,
-        id: str | None = None,  # noqa: A002  # Textual's name
+        id: str | None = None,  # noqa: A002  # Textual's parameter name
         classes: str | None = None,
     ) -> None:
         super().__init__(receipt, id=id, classes=classes)
@@ -351,7 +351,7 @@ class Transcript(HighlightingTranscript):
             lines.append(text[max(first, MARGIN) : None if last == -1 else last])
         return "\n".join(lines), "\n"
 
-    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002  # the base's
+    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002  # inherited signature
         """Repaint with the new selection."""
         self.refresh()
 
@@ -419,7 +419,7 @@ class Transcript(HighlightingTranscript):
     # -- finding ---------------------------------------------------------------------------
     def find(self, text: str) -> int:
         """Search for `text`, scroll to the last match and highlight all. Returns the number of matches."""
-        from handinger_tui.ui.transcript.search import search  # noqa: PLC0415 - with all that lays out text
+        from handinger_tui.ui.transcript.search import search  # noqa: PLC0415 - needed for a search only
 
         self._search = search(self.session, text) if self.session is not None else None
         if self._search is None or not self._search.hits:

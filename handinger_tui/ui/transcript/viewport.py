@@ -49,7 +49,7 @@ class Viewport(ScrollView, can_focus=True):
     # layout.
     virtual_size: Reactive[Size] = Reactive(Size(0, 0), layout=False)
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002  # Textual's
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002  # Textual's name
         self._lines: dict[int, Strip] = {}
         self._lines_state: object = None
         self.lines_drawn = 0

@@ -55,7 +55,7 @@ class _Table:
 
 
 class LiveMarkdown:
-    """The rows of one Markdown text for a view of `width` cells; see `update`."""
+    """The rows of one growing Markdown text for a view of `width` cells; `update` sets the text."""
 
     def __init__(
         self,
@@ -177,7 +177,7 @@ class LiveMarkdown:
         self._stable = len(self.rows)
 
     def _cut(self, builder: RowBuilder, line: int) -> None:
-        """Everything before `line` is done with."""
+        """Drop the pending source before line `line`."""
         if line:
             self._pending = "\n".join(builder.lines[line:])
 
