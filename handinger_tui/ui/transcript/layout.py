@@ -95,7 +95,7 @@ class RowBuffer:
             self.plain_code_rows = [at for at in self.plain_code_rows if at < keep]
         changed = self.height
         for row in fresh:
-            if row.later:
+            if row.deferred_language:
                 self.plain_code_rows.append(len(self.rows))
             self.rows.append(row)
             self._starts.append(self.height)
@@ -113,19 +113,19 @@ class RowBuffer:
         """
         for head in [self.rows[at] for at in self.plain_code_rows]:
             text = head.code[0] if head.code is not None else ""
-            if not is_lexer_loaded(head.later):
-                yield head.later
-            for _step in highlight_steps(text, head.later):
+            if not is_lexer_loaded(head.deferred_language):
+                yield head.deferred_language
+            for _step in highlight_steps(text, head.deferred_language):
                 yield ""
             # The rows may have been rebuilt between two steps and have other indexes now.
             at = next((at for at in self.plain_code_rows if self.rows[at] is head), None)
             if at is not None:
-                self._set_highlighted(at, highlighted_lines(text, head.later))
+                self._set_highlighted(at, highlighted_lines(text, head.deferred_language))
                 yield ""
 
     def _set_highlighted(self, at: int, lines: Sequence[Content]) -> None:
         self.plain_code_rows.remove(at)
-        self.rows[at] = replace(self.rows[at], later="")
+        self.rows[at] = replace(self.rows[at], deferred_language="")
         for number, line in enumerate(lines, at + 1):
             self.rows[number] = replace(self.rows[number], content=line)
 
@@ -223,7 +223,7 @@ class Block:
         self, slot: TextPart | ReasoningPart, options: RowOptions, text: str, *, done: bool
     ) -> int:
         inset = 0 if isinstance(slot, TextPart) else INDENT.cell_length
-        live = self.live or LiveMarkdown(options.width - inset, later=True)
+        live = self.live or LiveMarkdown(options.width - inset, defer_highlight=True)
         unchanged = live.update(text, done=done)
         fresh = live.rows[unchanged:]
         self.live = None if done else live

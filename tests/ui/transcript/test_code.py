@@ -88,7 +88,7 @@ async def coloured(pilot: Pilot[None], app: Stage) -> None:
     """Wait until no row is pale."""
     for _ in range(1000):
         await pilot.pause()
-        if not any(row.later for row in rows_of(app)):
+        if not any(row.deferred_language for row in rows_of(app)):
             return
         # A language is loaded in a thread, which needs the interpreter too.
         await asyncio.sleep(0.001)

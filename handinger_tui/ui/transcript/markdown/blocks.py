@@ -100,14 +100,14 @@ class RowBuilder:
     """Builds the rows of one piece of source for a view of `width` cells.
 
     `open` means that more text may follow: a code block without an end is then not highlighted
-    yet. With `later` a long code block stays plain; the widget that shows it highlights it.
+    yet. With `defer_highlight` a long code block stays plain; the widget that shows it highlights it.
     """
 
     source: str
     width: int
     references: References = field(default_factory=dict)
     open: bool = False
-    later: bool = False
+    defer_highlight: bool = False
     lines: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -196,8 +196,13 @@ class RowBuilder:
         if growing:
             return code_rows(text, name, plain_lines(text))
         language = name.lower()
-        later = language if self.later and is_deferred(text, language) else ""
-        return code_rows(text, name, highlighted_lines(text, language, later=self.later), later)
+        deferred_language = language if self.defer_highlight and is_deferred(text, language) else ""
+        return code_rows(
+            text,
+            name,
+            highlighted_lines(text, language, defer_highlight=self.defer_highlight),
+            deferred_language,
+        )
 
     def closed(self, fence: Token) -> bool:
         """Whether the code block has its closing line."""

@@ -79,12 +79,13 @@ def plain_lines(text: str) -> list[Content]:
     return [Content(line.expandtabs(4)) for line in text.split("\n")]
 
 
-def highlighted_lines(text: str, language: str, *, later: bool = False) -> Sequence[Content]:
+def highlighted_lines(text: str, language: str, *, defer_highlight: bool = False) -> Sequence[Content]:
     """Return the lines of code, highlighted if the language is known and the block is not huge.
 
-    With `later` a block for which `is_deferred` holds is plain until its `highlight_steps` have been run.
+    With `defer_highlight` a block for which `is_deferred` holds stays plain until its `highlight_steps`
+    have been run.
     """
-    if not can_highlight(text, language) or (later and is_deferred(text, language)):
+    if not can_highlight(text, language) or (defer_highlight and is_deferred(text, language)):
         return plain_lines(text)
     cached = _highlighted.get((text, language))
     return highlight_code(text, language) if cached is None else cached
@@ -144,14 +145,21 @@ def _name_of(kind: tuple[str, ...]) -> str | None:
     return next((_STYLES[one] for one in kinds if one in _STYLES), None)
 
 
-def code_rows(text: str, name: str, lines: Sequence[Content], later: str = "") -> list[Row]:
+def code_rows(text: str, name: str, lines: Sequence[Content], deferred_language: str = "") -> list[Row]:
     """Return the rows of a code block: a line with the language, then the code, on a background band."""
-    return [code_head(name, (text, len(lines) + 1), later), *map(code_row, lines)]
+    return [code_head(name, (text, len(lines) + 1), deferred_language), *map(code_row, lines)]
 
 
-def code_head(name: str, code: tuple[str, int] | None = None, later: str = "") -> Row:
+def code_head(name: str, code: tuple[str, int] | None = None, deferred_language: str = "") -> Row:
     """Return the first row of a code block, which names the language."""
-    return Row(styled(name or "text", "code-name"), "code", band=True, wide=True, code=code, later=later)
+    return Row(
+        styled(name or "text", "code-name"),
+        "code",
+        band=True,
+        wide=True,
+        code=code,
+        deferred_language=deferred_language,
+    )
 
 
 def is_deferred(text: str, language: str) -> bool:

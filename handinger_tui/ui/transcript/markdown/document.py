@@ -63,11 +63,11 @@ class LiveMarkdown:
         references: References | None = None,
         *,
         resolve: bool = True,
-        later: bool = False,
+        defer_highlight: bool = False,
     ) -> None:
-        """With `later` long code blocks stay plain; `RowBuffer.highlight` highlights them when shown."""
+        """With `defer_highlight` long code blocks stay plain until `RowBuffer.highlight` is run."""
         self.width = width
-        self._later = later
+        self._defer_highlight = defer_highlight
         self._references = references or {}
         self._resolve = resolve
         self._reset()
@@ -100,7 +100,7 @@ class LiveMarkdown:
             self._append(fresh[start : start + SLICE])
             unchanged = min(unchanged, self._advance(done=done and start + SLICE >= len(fresh)))
         if done and self._resolve and self.definitions:
-            self.rows = _rows_with_references(text, self.width, later=self._later)
+            self.rows = _rows_with_references(text, self.width, defer_highlight=self._defer_highlight)
             return 0
         return unchanged
 
@@ -134,7 +134,7 @@ class LiveMarkdown:
     ) -> tuple[RowBuilder, list[Token]]:
         tokens, definitions = parse(source, inside=inside)
         self.definitions.update(definitions)
-        return RowBuilder(source, self.width, self._references, open_, self._later), tokens
+        return RowBuilder(source, self.width, self._references, open_, self._defer_highlight), tokens
 
     def _settle(self, builder: RowBuilder, units: list[LayoutUnit], safe: int, *, done: bool) -> bool:
         """Finalize the rows of stable units and rebuild the others. Returns True if more must be parsed."""
@@ -264,10 +264,10 @@ def _is_oversize(builder: RowBuilder, unit: LayoutUnit, safe: int) -> bool:
     return len(lines) > 1 and sum(len(line) + 1 for line in lines) > _size_limit(unit)
 
 
-def _rows_with_references(text: str, width: int, *, later: bool) -> list[Row]:
+def _rows_with_references(text: str, width: int, *, defer_highlight: bool) -> list[Row]:
     """Build all rows again with every reference (a definition may be at the end of the text)."""
     _tokens, definitions = parse(broken(clean(text)))
-    live = LiveMarkdown(width, definitions, resolve=False, later=later)
+    live = LiveMarkdown(width, definitions, resolve=False, defer_highlight=defer_highlight)
     live.update(text, done=True)
     return live.rows
 

@@ -55,7 +55,7 @@ class Row:
     wide: bool = False
     """Whether the row may use the whole width instead of the measure of prose."""
     code: tuple[str, int] | None = None
-    later: str = ""
+    deferred_language: str = ""
     """The language of a code block that is not highlighted yet, "" otherwise; it is not shown itself."""
 
     def look(self) -> tuple[object, ...]:
@@ -108,7 +108,7 @@ def indented(rows: Iterable[Row], first: Content, rest: Content) -> list[Row]:
                 band=row.band,
                 wide=row.wide,
                 code=row.code,
-                later=row.later,
+                deferred_language=row.deferred_language,
             )
         )
     return result
