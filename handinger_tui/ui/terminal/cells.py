@@ -40,7 +40,7 @@ _MARKS: Final = frozenset(("4", "5", "7", "9", "21", "51", "52", "53"))
 class Pen(dict[str, "Cell"]):
     """The style of a character as SGR numbers; also a cache of its cells, one per character."""
 
-    __slots__ = ("_draws", "_steps", "attributes", "back", "blank", "fore")
+    __slots__ = ("_draws", "_transitions", "attributes", "back", "blank", "fore")
     # Pens compare by identity. The C functions of `object` are used because they are called for every cell.
     __hash__ = object.__hash__  # type: ignore[assignment]  # a dict has none
     __eq__ = object.__eq__

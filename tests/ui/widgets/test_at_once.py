@@ -81,7 +81,7 @@ async def test_the_terminal_may_draw_a_letter_before_others_hear_of_it(
 
 
 async def test_a_burst_is_not_painted_letter_by_letter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(immediate_paint, "APART_S", 60.0)
+    monkeypatch.setattr(immediate_paint, "MIN_INTERVAL_S", 60.0)
     app = Desk()
     async with app.run_test(headless=False, size=(40, 8)) as pilot:
         told = await letters(pilot, "a" * 30)
