@@ -12,8 +12,7 @@ from textual.widget import Widget
 from handinger_tui.ui.terminal.diff_app import CHECKS_PER_S
 
 MIN_INTERVAL_S: Final = 1 / CHECKS_PER_S
-"""Minimum number of seconds between two immediate paints, so that a burst of keys is not painted more often.
-"""
+"""Minimum number of seconds between two immediate paints, which limits the paints of a burst of keys."""
 
 yield_processor: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
 """Yield the processor to the terminal emulator; does nothing on Windows, which has no such call.
