@@ -83,5 +83,5 @@ class KittyDriver(ReplyDriver, EmulatedDriver):
 
     def stop_application_mode(self) -> None:
         """As the driver of the program."""
-        self.write(self.parting())
+        self.write(self.exit_sequence())
         super().stop_application_mode()

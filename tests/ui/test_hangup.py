@@ -17,7 +17,7 @@ from textual.events import Key
 from textual.message import Message
 
 from handinger_tui.ui.app import HandingerApp
-from handinger_tui.ui.terminal.driver import GONE, TerminalDriver
+from handinger_tui.ui.terminal.driver import EXIT_HANGUP, TerminalDriver
 from tests.ui.fakes import launch
 
 
@@ -74,9 +74,9 @@ async def test_a_terminal_that_goes_without_a_signal_ends_the_app(
 
     monkeypatch.setattr(app, "exit", ends)
     driver = driver_on(wire, app)
-    driver._listen(b"")
+    driver._start_reading(b"")
     wire.hang_up()
-    assert await ended.get() == GONE
+    assert await ended.get() == EXIT_HANGUP
 
 
 @pytest.mark.timeout(30)
@@ -88,7 +88,7 @@ async def test_what_was_typed_before_comes_first_and_a_torn_letter_is_one(
     monkeypatch.setattr(app, "post_message", posted.put_nowait)
     driver = driver_on(wire, app)
     os.write(wire.ours, b"\xbcr sp\xc3\xa4ter")
-    driver._listen(b"vorher f\xc3")
+    driver._start_reading(b"vorher f\xc3")
     keys = [await posted.get() for _ in "vorher für später"]
     assert "".join(str(key.character) for key in keys if isinstance(key, Key)) == "vorher für später"
     assert all(key._sender is app for key in keys)
@@ -114,7 +114,7 @@ async def test_a_thread_reads_where_the_loop_cannot_wait_for_a_terminal(
         app, "post_message", lambda event: loop.call_soon_threadsafe(posted.put_nowait, event)
     )
     driver = driver_on(wire, app)
-    driver._listen(b"before ")
+    driver._start_reading(b"before ")
     os.write(wire.ours, "später".encode())
     keys = [await posted.get() for _ in "before später"]
     driver.disable_input()

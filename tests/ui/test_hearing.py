@@ -13,7 +13,7 @@ from handinger_tui.core.safety.cleaning import PLACEHOLDER, clean
 from handinger_tui.ui.terminal.images import (
     CHUNK,
     MOST_CELLS,
-    colour_of,
+    color_of,
     marks,
     placeholder,
     shows_pictures,
@@ -36,10 +36,10 @@ def test_answers_are_taken_out_wherever_they_are_torn(
 ) -> None:
     pieces = [piece for pair in zip(typed, [*answers, *[""] * len(typed)], strict=False) for piece in pair]
     data, ears = "".join(pieces) + DONE, ReplyListener()
-    ears.ask()
+    ears.expect_answers()
     rest, heard, start = "", list[str](), 0
     for end in sorted({*cuts, len(data)}):
-        left, found = ears.hear(data[start:end], 0.0)
+        left, found = ears.split(data[start:end], 0.0)
         rest, heard, start = rest + left, heard + found, max(start, end)
     told = [piece for piece in pieces if piece in answers]
     assert (rest, heard) == ("".join(typed), [*told, DONE])
@@ -48,26 +48,26 @@ def test_answers_are_taken_out_wherever_they_are_torn(
 
 def test_a_key_is_held_for_a_moment_only_and_half_an_answer_is_never_typed() -> None:
     ears = ReplyListener()
-    ears.ask()
-    assert ears.hear("x\x1b", 0.0) == ("x", [])
-    assert ears.let_go(0.05) == ""
-    assert ears.let_go(0.2) == "\x1b"
-    assert ears.hear("\x1b_Gi=31;O", 1.0) == ("", [])
-    assert ears.let_go(3.0) == ""
-    assert ears.let_go(9.0) == ""
-    assert ears.hear("y", 9.1) == ("y", [])
-    assert ears.hear(DONE, 9.2) == ("", [DONE])
+    ears.expect_answers()
+    assert ears.split("x\x1b", 0.0) == ("x", [])
+    assert ears.release(0.05) == ""
+    assert ears.release(0.2) == "\x1b"
+    assert ears.split("\x1b_Gi=31;O", 1.0) == ("", [])
+    assert ears.release(3.0) == ""
+    assert ears.release(9.0) == ""
+    assert ears.split("y", 9.1) == ("y", [])
+    assert ears.split(DONE, 9.2) == ("", [DONE])
     # Nothing is expected any more: a key goes at once.
-    assert ears.hear("\x1b", 9.3) == ("\x1b", [])
+    assert ears.split("\x1b", 9.3) == ("\x1b", [])
     # But what comes late is still no text.
-    assert ears.hear(GRAPHICS, 99.0) == ("", [GRAPHICS])
+    assert ears.split(GRAPHICS, 99.0) == ("", [GRAPHICS])
 
 
 def test_the_parser_makes_messages_of_answers_and_keys_of_the_rest() -> None:
     ears = ReplyListener()
     parser = ReplyParser(ears)
     assert [type(one) for one in parser.feed("a")] == [Key]
-    ears.ask()
+    ears.expect_answers()
     told = list(parser.feed(f"b{KITTY[0]}c{KITTY[1]}{DONE}\x1b[A"))
     assert [one.key for one in told if isinstance(one, Key)] == ["b", "c", "up"]
     assert [one.text for one in told if isinstance(one, TerminalAnswer)] == [*KITTY[:2], DONE]
@@ -104,7 +104,7 @@ def test_placeholders_say_which_cell_and_whose() -> None:
     )
     assert marks()[-1] == "\U0001d244"
     assert placeholder(0, 2) == "\U0010eeee\u0305\u030e"
-    assert colour_of(0x0A0B0C) == "38;2;10;11;12"
+    assert color_of(0x0A0B0C) == "38;2;10;11;12"
     # Nobody else may write one.
     assert PLACEHOLDER not in clean(placeholder(0, 2) + "x")
 

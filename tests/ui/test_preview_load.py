@@ -13,7 +13,7 @@ from handinger_tui.core.preview.png import NotDrawn
 from handinger_tui.ui.background import CancelToken, Stopped
 from handinger_tui.ui.preview.load import KINDS, LONGEST_MARKDOWN, Loaded, Subject, load
 from handinger_tui.ui.preview.pictures import Picture
-from handinger_tui.ui.preview.rows import RowsFor
+from handinger_tui.ui.preview.rows import TextBody
 from tests.ui.screens import previewing as made_of
 
 DEEP = b"[" * 100_000 + b"]" * 100_000
@@ -26,7 +26,7 @@ def loaded(name: str, body: bytes, *, whole: bool = True, total: int | None = No
 def text_of(found: Loaded, at: int = 0) -> str:
     """What the rows of a view hold."""
     body = found.facets[at].make()
-    assert isinstance(body, RowsFor)
+    assert isinstance(body, TextBody)
     return body.source
 
 
@@ -169,8 +169,8 @@ def test_no_bytes_make_it_stumble(name: str, beginning: bytes, rest: bytes, whol
     assert found.facets
     for facet in found.facets:
         body = facet.make()
-        if isinstance(body, RowsFor):
-            body.sheet(40)
+        if isinstance(body, TextBody):
+            body.lay_out(40)
         elif isinstance(body, Picture):
             with suppress(NotDrawn):
                 body.grid(10, 5, (0, 0, 0))

@@ -21,7 +21,7 @@ from textual.widgets import Input, Static
 
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import ToolPart, TurnStatus
-from handinger_tui.ui.terminal.cells import TAME, Pen, Pens, _read
+from handinger_tui.ui.terminal.cells import TAME, Pen, Pens, _parse_codes
 from handinger_tui.ui.terminal.clipped_compositor import ClippedCompositor
 from handinger_tui.ui.terminal.diff_app import CHECKS_PER_S, DiffApp
 from tests.ui.emulator import EmulatedDriver, cells, driver_of, expected
@@ -219,7 +219,7 @@ async def test_a_streamed_answer_takes_few_bytes() -> None:
     narrow, app = await streamed(lean=True, side=False, text=LONG)
     wide, _app = await streamed(lean=True, side=True, text=LONG)
     # A paint for every 60 characters. Measured: 15 and 21 times the answer; 170 without the board.
-    assert app.board.scrolls > 10
+    assert app.screen_buffer.scrolls > 10
     assert narrow < 25 * len(LONG)
     assert wide < 34 * len(LONG)
 
@@ -308,7 +308,7 @@ def test_every_way_from_pen_to_pen_draws_what_the_style_says(styles: list[Style]
     pen: Pen = pens.plain
     for style in styles:
         codes = style._make_ansi_codes(3)  # type: ignore[arg-type]  # an IntEnum's value: true colour
-        next_pen = pens._made(*_read(codes)) if codes else pens.plain
+        next_pen = pens._pen_of(*_parse_codes(codes)) if codes else pens.plain
         pyte.Stream(short).feed((pen.to(next_pen) if pen is not next_pen else "") + "x")
         pyte.Stream(whole).feed(style.render("x"))
         pen = next_pen

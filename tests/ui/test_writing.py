@@ -82,7 +82,7 @@ def test_what_comes_while_the_thread_is_behind_goes_behind_it(
         slow(fd, data)
 
     monkeypatch.setattr(output_writer, "_write_all", held)
-    monkeypatch.setattr(output_writer, "_taken", lambda fd, data: os.write(fd, data[:1]))
+    monkeypatch.setattr(output_writer, "_write_some", lambda fd, data: os.write(fd, data[:1]))
     writer = OutputWriter(line.file)
     writer.start()
     writer.write("abc")
@@ -97,14 +97,14 @@ def test_what_comes_while_the_thread_is_behind_goes_behind_it(
 
 def test_a_signal_in_the_middle_of_writing_may_write(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     writer = OutputWriter(line.file)
-    real = output_writer._taken
+    real = output_writer._write_some
 
     def interrupted(fd: int, data: bytes) -> int:
-        monkeypatch.setattr(output_writer, "_taken", real)
+        monkeypatch.setattr(output_writer, "_write_some", real)
         writer.write("signal ")
         return real(fd, data)
 
-    monkeypatch.setattr(output_writer, "_taken", interrupted)
+    monkeypatch.setattr(output_writer, "_write_some", interrupted)
     writer.write("paint")
     assert line.read(12) == b"signal paint"
     writer.start()

@@ -1,1 +1,1 @@
-"""Lists of any length: only what is visible is made."""
+"""Lists of any length, which build only their visible lines."""

@@ -1,4 +1,4 @@
-"""Tree view: a JSON value as lines that open. Children are made when their parent is opened, by pages."""
+"""Tree view: a JSON value as expandable lines. Opening a node creates its children, one page at a time."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _STYLES: Final = {
     NodeKind.ARRAY: ".lines--faint",
 }
 _DEEPEST: Final = 12
-"""Levels that are indented; how deep a line below them lies is told as a number."""
+"""Maximum number of indented levels; deeper lines show their depth as a number."""
 _PEEK: Final = 8
-"""Members of something closed that are told in its line."""
+"""Maximum number of members shown in the line of a closed node."""
 _LONGEST: Final = 2000
-"""Characters of `whole`."""
+"""Maximum length of `full_text` in characters."""
 
 
 @dataclass(slots=True, eq=False)
 class _Line:
-    """A node; with `start` > 0: "so many more" of the node's children, from that one on."""
+    """The line of a node; with `start` > 0 the "more" line for the children of `node` from `start` on."""
 
     node: Node
     depth: int
@@ -44,23 +44,23 @@ class _Line:
 
 
 class TreeView(VirtualList):
-    """Lines of a tree; its root is open."""
+    """The lines of a tree; its root starts open."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.TREE)
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's parameter name
         super().__init__(id=id)
         self._lines: list[_Line] = []
 
     def show(self, root: Node) -> None:
-        """Another tree."""
+        """Show another tree; its root is opened."""
         self._lines = [_Line(root, 0, None)]
         self._open(0)
         self.move_to(0)
 
     @property
     def count(self) -> int:
-        """Lines of everything that is open."""
+        """Number of lines of all open nodes."""
         return len(self._lines)
 
     @property
@@ -70,17 +70,17 @@ class TreeView(VirtualList):
 
     @property
     def path(self) -> str:
-        """Where the cursor stands: `$.items[3].name`; clean."""
+        """The clean path of the node under the cursor, such as `$.items[3].name`."""
         at: _Line | None = self._lines[self.cursor] if self._lines else None
         steps: list[str] = []
         while at is not None and at.parent is not None:
-            steps.append(_step(at.parent.node, at.node.key))
+            steps.append(_path_step(at.parent.node, at.node.key))
             at = at.parent
         return "$" + "".join(reversed(steps))
 
     @property
-    def whole(self) -> str:
-        """The path, and a text or number as long as it is."""
+    def full_text(self) -> str:
+        """The path and the value, a text up to `_LONGEST` characters."""
         node = self.current
         if node is None:
             return ""
@@ -89,14 +89,14 @@ class TreeView(VirtualList):
 
     # -- drawing -----------------------------------------------------------------------
     def row_line(self, row: int, width: int) -> Content:
-        """Pointer, indentation, arrow, key, value."""
+        """Return pointer, indentation, arrow, key and value."""
         line, here = self._lines[row], row == self.cursor
         node, depth = line.node, line.depth
         lead = "  " * min(depth, _DEEPEST) + (f"{depth}› " if depth > _DEEPEST else "")
         lead = f"{'›' if here else ' '}{lead}"
         if line.start:
-            left = node.children - line.start
-            content = Content.assemble(lead, (f"  … {left:,} more: Enter shows them", ".lines--mark"))
+            remaining = node.children - line.start
+            content = Content.assemble(lead, (f"  … {remaining:,} more: Enter shows them", ".lines--mark"))
         else:
             arrow = ("▾ " if line.open else "▸ ") if node.children else "  "
             key = f"{node.key}: " if line.parent is not None else ""
@@ -105,16 +105,16 @@ class TreeView(VirtualList):
                 lead,
                 (arrow, ".lines--faint"),
                 (key, ".lines--key"),
-                (_shown(node), _STYLES[node.kind]),
-                (_inside(line, width), ".lines--faint"),
+                (_value_text(node), _STYLES[node.kind]),
+                (_members_preview(line, width), ".lines--faint"),
                 (again, ".lines--mark"),
             )
-        # One colour on the cursor's own ground: faint text would not stand out from it.
+        # One color on the cursor background: faint text would be hard to read there.
         return Content(content.plain) if here else content
 
     # -- opening -----------------------------------------------------------------------
     def _open(self, at: int) -> None:
-        """Show the children of line `at`, or the next page of them."""
+        """Show the first children of line `at`, or for a "more" line the next page of them."""
         line = self._lines[at]
         node, start = line.node, line.start
         parent = line.parent if start else line
@@ -127,7 +127,7 @@ class TreeView(VirtualList):
         else:
             line.open = True
             self._lines[at + 1 : at + 1] = page
-        self.measured()
+        self.update_size()
 
     def _close(self, at: int) -> None:
         line, end = self._lines[at], at + 1
@@ -135,10 +135,10 @@ class TreeView(VirtualList):
             end += 1
         del self._lines[at + 1 : end]
         line.open = False
-        self.measured()
+        self.update_size()
 
     def action_unfold(self) -> None:
-        """Open what is closed, close what is open."""
+        """Open or close the node under the cursor, or load a "more" line."""
         if not self._lines:
             return
         line = self._lines[self.cursor]
@@ -149,7 +149,7 @@ class TreeView(VirtualList):
         self.move_to(self.cursor)
 
     def action_right(self) -> None:
-        """Open; from what is open, to the first child."""
+        """Open the node, or move from an open node to its first child."""
         if not self._lines:
             return
         if self._lines[self.cursor].open:
@@ -158,7 +158,7 @@ class TreeView(VirtualList):
             self.action_unfold()
 
     def action_left(self) -> None:
-        """Close; from what is closed, to the parent."""
+        """Close the node, or move from a closed node to its parent."""
         if not self._lines:
             return
         line = self._lines[self.cursor]
@@ -168,7 +168,7 @@ class TreeView(VirtualList):
             self.move_to(next(at for at in range(self.cursor, -1, -1) if self._lines[at] is line.parent))
 
     def on_click(self, event: events.Click) -> None:
-        """A click moves the cursor; on the line of the cursor it opens or closes."""
+        """Move the cursor to the clicked line, or open or close the line at the cursor."""
         row = self.line_at(event)
         if row is None:
             return
@@ -178,32 +178,33 @@ class TreeView(VirtualList):
             self.move_to(row)
 
     def action_copy(self) -> None:
-        """A text as it is, everything else as JSON."""
+        """Copy a text unchanged, any other value as JSON."""
         if self.current is not None:
             self._copy(self.current.value)
 
     @work(group="copy", exclusive=True)
     async def _copy(self, value: Any) -> None:
-        # A whole document takes long to be written.
+        # Serializing a complete document may take long.
         text = value if isinstance(value, str) else await run_in_thread(lambda: json_text(value))
         copy_from(self, clean(text), "the value")
 
 
-def _shown(node: Node) -> str:
+def _value_text(node: Node) -> str:
     return json.dumps(node.text, ensure_ascii=False) if node.kind is NodeKind.STRING else node.text
 
 
-def _inside(line: _Line, width: int) -> str:
-    """The first members of what is closed, so that items of a list can be told apart."""
+def _members_preview(line: _Line, width: int) -> str:
+    """Return the first members of a closed node, so that items of a list can be distinguished."""
     if line.open or not line.node.children:
         return ""
     named = line.node.kind is NodeKind.OBJECT
     first = children(line.node, 0, min(_PEEK, max(1, width // 12)))
-    told = ", ".join(f"{child.key}: {_shown(child)}" if named else _shown(child) for child in first)
-    return f"  {told}{', …' if len(first) < line.node.children else ''}"
+    texts = (f"{child.key}: {_value_text(child)}" if named else _value_text(child) for child in first)
+    preview = ", ".join(texts)
+    return f"  {preview}{', …' if len(first) < line.node.children else ''}"
 
 
-def _step(parent: Node, key: str) -> str:
+def _path_step(parent: Node, key: str) -> str:
     if parent.kind is NodeKind.ARRAY:
         return f"[{key}]"
     return f".{key}" if key.isidentifier() else f"[{json.dumps(key, ensure_ascii=False)}]"

@@ -1,4 +1,7 @@
-"""Cursor lines: the ground of tables and trees, with a head that stays. Only what is in sight is made."""
+"""Virtual list: the base of tables and trees, with a cursor and a fixed head.
+
+Only visible lines are built.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +22,15 @@ from textual.widget import Widget
 from handinger_tui.ui.keys import Where, bindings
 
 LONGEST_COPY = 1_000_000
-"""Characters that a terminal may be handed for the clipboard."""
+"""Maximum number of characters copied to the clipboard through the terminal."""
 
 
 class VirtualList(ScrollView, can_focus=True):
-    """Subclasses say how many lines there are and what stands in one; every text they give is clean."""
+    """A list with a cursor. Subclasses provide the number of lines and their content, as clean text."""
 
     ALLOW_SELECT = False
     HEAD: ClassVar[int] = 0
-    """Lines above the others that never scroll."""
+    """Number of head lines, which never scroll."""
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "lines--faint",
         "lines--head",
@@ -42,13 +45,13 @@ class VirtualList(ScrollView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES)
 
     class Moved(Message):
-        """The cursor stands somewhere else, or what is under it is another."""
+        """The cursor moved, or the line under it changed."""
 
         def __init__(self, view: VirtualList) -> None:
             super().__init__()
             self.view = view
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's parameter name
         super().__init__(id=id, classes="cursor-lines")
         self._cursor = 0
 
@@ -56,33 +59,33 @@ class VirtualList(ScrollView, can_focus=True):
     @property
     @abstractmethod
     def count(self) -> int:
-        """How many lines there are, the head left out."""
+        """Number of lines without the head."""
 
     @abstractmethod
     def row_line(self, row: int, width: int) -> Content:
-        """Line `row`; what does not fit is cut."""
+        """Return line `row`; text beyond `width` cells is cut."""
 
     def head_line(self, _row: int, _width: int) -> Content:
-        """A line of the head."""
+        """Return a line of the head."""
         return Content("")
 
     @property
     @abstractmethod
-    def whole(self) -> str:
-        """Everything that the cursor stands on, clean, for a line below."""
+    def full_text(self) -> str:
+        """The complete clean text at the cursor, for a detail line below the list."""
 
     @abstractmethod
     def action_copy(self) -> None:
-        """What the cursor stands on, to the clipboard."""
+        """Copy the item at the cursor to the clipboard."""
 
     # -- drawing -----------------------------------------------------------------------
     @property
     def cursor(self) -> int:
-        """The line of the cursor, from 0."""
+        """The index of the cursor line."""
         return self._cursor
 
-    def measured(self) -> None:
-        """There are more lines, or fewer."""
+    def update_size(self) -> None:
+        """Update the scrollable size after the number of lines changed."""
         width = self.scrollable_content_region.width
         size = Size(width, self.count + self.HEAD if self.count else 0)
         if width > 0 and size != self.virtual_size:
@@ -90,16 +93,16 @@ class VirtualList(ScrollView, can_focus=True):
         self.refresh()
 
     def on_mount(self) -> None:
-        """Measure once there is a width."""
-        self.measured()
+        """Update the size once the width is known."""
+        self.update_size()
 
     def on_resize(self, _event: events.Resize) -> None:
-        """The cursor stays in sight."""
-        self.measured()
-        self._into_sight()
+        """Keep the cursor in sight."""
+        self.update_size()
+        self._scroll_to_cursor()
 
     def render_line(self, y: int) -> Strip:
-        """The head first, then the lines in sight."""
+        """Return one screen line: the head first, then the visible lines."""
         width = self.scrollable_content_region.width
         if width <= 0:
             return Strip.blank(self.size.width, self.visual_style.rich_style)
@@ -117,30 +120,30 @@ class VirtualList(ScrollView, can_focus=True):
 
     # -- moving ------------------------------------------------------------------------
     def move_to(self, row: int) -> None:
-        """Put the cursor on a line, as near as there is one, and show it."""
+        """Move the cursor to a line, clamped to the existing ones, and scroll it into sight."""
         self._cursor = max(0, min(row, self.count - 1))
         self.refresh()
-        self._into_sight()
+        self._scroll_to_cursor()
         self.post_message(self.Moved(self))
 
-    def _into_sight(self) -> None:
+    def _scroll_to_cursor(self) -> None:
         region = Region(0, self._cursor, max(1, self.scrollable_content_region.width), 1 + self.HEAD)
         self.scroll_to_region(region, animate=False, force=True, immediate=True)
 
     def action_step(self, by: int) -> None:
-        """Move by lines."""
+        """Move the cursor by `by` lines."""
         self.move_to(self._cursor + by)
 
     def action_page(self, by: int) -> None:
-        """Move by screens."""
+        """Move the cursor by `by` screens."""
         self.move_to(self._cursor + by * max(1, self.scrollable_content_region.height - self.HEAD - 1))
 
     def action_jump(self, row: int) -> None:
-        """To the first line (0) or the last one (-1)."""
+        """Move the cursor to the first line (0) or the last one (-1)."""
         self.move_to(row if row >= 0 else self.count + row)
 
     def line_at(self, event: events.MouseEvent) -> int | None:
-        """Which line the mouse is on; -1 for the head, None where there is none."""
+        """Return the line under the mouse; -1 for the head, None without a line."""
         offset = event.get_content_offset(self)
         if offset is None:
             return None
@@ -151,10 +154,10 @@ class VirtualList(ScrollView, can_focus=True):
 
 
 def copy_from(widget: Widget, text: str, what: str) -> None:
-    """Put `text` on the clipboard by the terminal, and say so."""
+    """Copy `text` to the clipboard through the terminal and notify the user; `what` names it."""
     if len(text) > LONGEST_COPY:
-        told = f"Not copied: {len(text):,} characters are too many for a terminal."
-        widget.notify(told, severity="warning", markup=False)
+        warning = f"Not copied: {len(text):,} characters are too many for a terminal."
+        widget.notify(warning, severity="warning", markup=False)
         return
     widget.app.copy_to_clipboard(text)
     widget.notify(f"Copied {what} ({len(text):,} characters) through the terminal.", markup=False)

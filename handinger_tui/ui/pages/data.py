@@ -118,7 +118,7 @@ class DataScreen(SavingScreen):
             self._tell(event.view)
 
     def _tell(self, view: VirtualList) -> None:
-        self.query_one("#data-whole", Static).update(Content(view.whole.replace("\n", "⏎")))
+        self.query_one("#data-whole", Static).update(Content(view.full_text.replace("\n", "⏎")))
 
     def _look(self) -> None:
         """What came meanwhile is counted; what is shown stays."""

@@ -19,17 +19,17 @@ from handinger_tui.ui.preview.views import PageView
 class FindingScreen(ModalScreen[None]):
     """Asks what to look for, and tells in its foot (`#preview-foot`) where the search stands."""
 
-    @on(PageView.Stands)
-    def _stands(self, event: PageView.Stands) -> None:
-        self.query_one("#preview-foot", Static).update(Content(clean_line(event.told, 200)))
+    @on(PageView.MatchChanged)
+    def _stands(self, event: PageView.MatchChanged) -> None:
+        self.query_one("#preview-foot", Static).update(Content(clean_line(event.status, 200)))
 
-    @on(PageView.ToFind)
-    def _to_find(self, event: PageView.ToFind) -> None:
+    @on(PageView.SearchRequested)
+    def _to_find(self, event: PageView.SearchRequested) -> None:
         self._find(event.view)
 
     @work(group="find", exclusive=True)
     async def _find(self, view: PageView) -> None:
-        text = await self.app.push_screen_wait(Ask("Find in this text", view.sought))
+        text = await self.app.push_screen_wait(Ask("Find in this text", view.search_text))
         if text and view.is_attached:
             await view.find(text)
 

@@ -174,7 +174,7 @@ class PreviewScreen(FindingScreen):
     @on(VirtualList.Moved)
     def _moved(self, event: VirtualList.Moved) -> None:
         # Two lines of the foot at most.
-        told = clean_line(event.view.whole, max(20, 2 * self.size.width - 8))
+        told = clean_line(event.view.full_text, max(20, 2 * self.size.width - 8))
         self.query_one("#preview-foot", Static).update(Content(told))
 
     @on(OpenLink)

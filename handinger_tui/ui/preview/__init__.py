@@ -1,1 +1,1 @@
-"""Preview: a file from the worker, shown inside the program. Loading is apart from the screen."""
+"""Previews of the files of a worker: loading in a thread, and the widgets that show them."""

@@ -1,4 +1,4 @@
-"""Finding text in the rows of a preview: where it stands, and where that is painted."""
+"""Text search in a preview: where the matches are, and where they are painted."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from handinger_tui.ui.transcript.painting import all_cells
 from handinger_tui.ui.transcript.rows.row import Row
 
 MOST: Final = 10_000
-"""Places that are kept; nobody goes through more."""
+"""Maximum number of matches that are kept."""
 
 
-class Place(NamedTuple):
-    """A match: the number of its row, first character, the one after its last."""
+class Match(NamedTuple):
+    """A match: the index of its row, its first character and the character after its last."""
 
     row: int
     start: int
@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Where some of match `number` is painted: screen row, first cell, the one after its last."""
+    """A painted piece of match `number`: screen row, first cell and the cell after its last."""
 
     number: int
     y: int
@@ -35,55 +35,58 @@ class Span(NamedTuple):
 
 
 @dataclass(slots=True)
-class Found:
-    """One search. `more`: there are places beyond those kept. `at`: the one it stands at."""
+class SearchResult:
+    """The result of a search. `more` means that further matches were dropped; `at` is the current match."""
 
     text: str
-    places: list[Place] = field(default_factory=list)
+    matches: list[Match] = field(default_factory=list)
     more: bool = False
     at: int = 0
     _spans: dict[int, list[Span]] = field(default_factory=dict)
 
     def step(self, by: int) -> None:
-        """To another place; behind the last comes the first."""
-        if self.places:
-            self.at = (self.at + by) % len(self.places)
+        """Move the current match by `by`, wrapping around at both ends."""
+        if self.matches:
+            self.at = (self.at + by) % len(self.matches)
 
     def begin_at(self, row: int) -> None:
-        """To the first place in a row or below it; to the first of all where there is none."""
-        at = bisect_left(self.places, Place(row, 0, 0))
-        self.at = at if at < len(self.places) else 0
+        """Select the first match in row `row` or below it, or else the first of all."""
+        at = bisect_left(self.matches, Match(row, 0, 0))
+        self.at = at if at < len(self.matches) else 0
 
     @property
-    def told(self) -> str:
-        """How many there are, and which one this is."""
-        if not self.places:
+    def status(self) -> str:
+        """The number of matches and the position of the current one, in words."""
+        if not self.matches:
             return f"“{self.text}” does not occur."
-        count = f"{len(self.places):,}{'+' if self.more else ''}"
+        count = f"{len(self.matches):,}{'+' if self.more else ''}"
         return f"“{self.text}” · {self.at + 1:,} of {count}"
 
-    def spans(self, sheet: RowBuffer, width: int, row: int) -> list[Span]:
-        """Where the matches of a row are painted; worked out once, always for the same sheet."""
-        known = self._spans.get(row)
-        if known is None:
-            first = bisect_left(self.places, Place(row, 0, 0))
-            last = bisect_left(self.places, Place(row + 1, 0, 0))
-            chars = [(place.start, place.end) for place in self.places[first:last]]
-            top = sheet.start_of(row)
-            painted = all_cells(sheet.rows[row], width, chars) if chars else ()
-            known = [Span(first + at, top + strip, left, right) for at, strip, left, right in painted]
-            self._spans[row] = known
-        return known
+    def spans(self, buffer: RowBuffer, width: int, row: int) -> list[Span]:
+        """Return where the matches of a row are painted.
+
+        The result is cached by row: always pass the same buffer and width.
+        """
+        cached = self._spans.get(row)
+        if cached is None:
+            first = bisect_left(self.matches, Match(row, 0, 0))
+            last = bisect_left(self.matches, Match(row + 1, 0, 0))
+            chars = [(match.start, match.end) for match in self.matches[first:last]]
+            top = buffer.start_of(row)
+            painted = all_cells(buffer.rows[row], width, chars) if chars else ()
+            cached = [Span(first + at, top + strip, left, right) for at, strip, left, right in painted]
+            self._spans[row] = cached
+        return cached
 
 
-def find(rows: Sequence[Row], text: str) -> Found:
-    """Look for `text` as it stands, in either case."""
+def find(rows: Sequence[Row], text: str) -> SearchResult:
+    """Search literally for `text`, ignoring case."""
     pattern = re.compile(re.escape(text), re.IGNORECASE)
-    places = list(islice(_places(rows, pattern), MOST + 1))
-    return Found(text, places[:MOST], more=len(places) > MOST)
+    matches = list(islice(_matches(rows, pattern), MOST + 1))
+    return SearchResult(text, matches[:MOST], more=len(matches) > MOST)
 
 
-def _places(rows: Sequence[Row], pattern: re.Pattern[str]) -> Iterator[Place]:
+def _matches(rows: Sequence[Row], pattern: re.Pattern[str]) -> Iterator[Match]:
     for number, row in enumerate(rows):
-        for found in pattern.finditer(row.content.plain):
-            yield Place(number, found.start(), found.end())
+        for match in pattern.finditer(row.content.plain):
+            yield Match(number, match.start(), match.end())

@@ -1,4 +1,4 @@
-"""The head of a preview: which file, what it is, which views there are, and what to know about it. Pure."""
+"""The head of a preview: file name, kind, available views and notes."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from handinger_tui.ui.preview.load import Loaded
 
 
 def head_lines(part: FilePart, beside: Sequence[str], loaded: Loaded | None, facet: int) -> list[Content]:
-    """The name with what stands `beside` it; then kind, counts and views; then one line for each note.
+    """Return the head lines: the name followed by `beside`; kind, extent and views; one line per note.
 
-    `loaded` None: only what the worker told is known.
+    With `loaded` None only the facts reported by the worker are shown.
     """
     more = "".join(f"   {word}" for word in beside)
     name = Content.assemble((file_name(part), "bold"), (more, "$text-muted"))
     if loaded is None:
-        told = f"{clean_line(part.media_type, 60) or 'type not reported'} · {size(part.size)}"
-        return [name, Content.styled(told, "$text-muted")]
+        summary = f"{clean_line(part.media_type, 60) or 'type not reported'} · {size(part.size)}"
+        return [name, Content.styled(summary, "$text-muted")]
     notes = [Content.styled(f"! {note}", "$text-warning") for note in loaded.notes]
-    return [name, _about(loaded, facet), *notes]
+    return [name, _summary(loaded, facet), *notes]
 
 
-def _about(loaded: Loaded, facet: int) -> Content:
+def _summary(loaded: Loaded, facet: int) -> Content:
     pieces = [piece for piece in (loaded.what, loaded.counted, size(loaded.size)) if piece]
     line = Content.styled(" · ".join(pieces), "$text-muted")
     if len(loaded.facets) == 1:

@@ -1,4 +1,4 @@
-"""Binary data: its first bytes as numbers and letters."""
+"""Hex dump of the first bytes of binary data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ROWS: Final = 64
 
 
 def hex_rows(data: bytes) -> list[str]:
-    """At most `ROWS` lines: position, sixteen bytes, and those of them that are ASCII letters and signs."""
+    """Return at most `ROWS` lines: offset, sixteen bytes in hex, and their printable ASCII characters."""
     rows = []
     for at in range(0, min(len(data), ROW * ROWS), ROW):
         piece = data[at : at + ROW]

@@ -1,4 +1,7 @@
-"""Load: bytes of a file → what its preview shows. Runs in a thread; every text in the result is clean."""
+"""Loading a preview: convert the bytes of a file to what its preview shows.
+
+It runs in a thread. Every text in the result is clean.
+"""
 
 from __future__ import annotations
 
@@ -15,21 +18,21 @@ from handinger_tui.ui.background import CancelToken
 from handinger_tui.ui.preview.hex import ROW, hex_rows
 from handinger_tui.ui.preview.pdf import read_pdf
 from handinger_tui.ui.preview.pictures import Picture, picture_of
-from handinger_tui.ui.preview.rows import RowsFor, code_rows_of, markdown_rows, plain_rows, words
-from handinger_tui.ui.transcript.markdown.code import MAX_COLOURED, MAX_LINE
+from handinger_tui.ui.preview.rows import TextBody, code_rows_of, markdown_rows, message_rows, plain_rows
+from handinger_tui.ui.transcript.markdown.code import MAX_HIGHLIGHTED, MAX_LINE
 
 MOST: Final = 8 << 20
-"""Bytes of a file that are looked at."""
+"""Maximum number of bytes of a file that are read for a preview."""
 LONGEST_MARKDOWN: Final = 300_000
-"""Characters that are laid out as Markdown: about two seconds."""
+"""Maximum number of characters laid out as Markdown: about two seconds."""
 
-Body = RowsFor | TableModel | Node | Picture
-"""What a view shows: rows for a width, a table, a tree, a picture."""
+Body = TextBody | TableModel | Node | Picture
+"""What a view shows: text rows, a table, a tree or a picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A file to look at. `whole`: `data` is all of it; `total`: its size, where it is known."""
+    """A file to preview. `whole` means that `data` is complete; `total` is the file size, None if unknown."""
 
     name: str
     media_type: str
@@ -40,71 +43,81 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """One way to look at it: "tree", "table", "source"."""
+    """One view of a file: "tree", "table", "source"."""
 
     name: str
     make: Callable[[], Body]
-    """May take long."""
+    """Creates the body; may take long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """`what`: "CSV table"; `counted`: "1,200 rows × 8 columns"; `notes`: what is missing or odd, and why."""
+    """A loaded preview.
+
+    `what` is the kind ("CSV table"), `counted` its extent ("1,200 rows × 8 columns"). `notes` say what is
+    missing or unusual, and why.
+    """
 
     what: str
     counted: str
     notes: tuple[str, ...]
     facets: tuple[Facet, ...]
     size: int | None = None
-    """Bytes of the whole file, where that is known."""
+    """Size of the complete file in bytes, None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A file on its way to be shown. `told` is given what is being done; `going` says whether to go on."""
+    """A file being loaded. `report_progress` receives a short text; `cancel_token` stops the work."""
 
     subject: Subject
     kind: PreviewKind
-    going: CancelToken
-    told: Callable[[str], None]
+    cancel_token: CancelToken
+    report_progress: Callable[[str], None]
 
     @property
     def data(self) -> bytes:
-        """The bytes."""
+        """The bytes of the file that were read."""
         return self.subject.data
 
     @property
     def whole(self) -> bool:
-        """They are all there are."""
+        """Whether `data` is the complete file."""
         return self.subject.whole
 
 
-def load(subject: Subject, going: CancelToken, told: Callable[[str], None]) -> Loaded:
-    """Everything about a file. Never raises but `Stopped`: what cannot be shown is said."""
+def load(subject: Subject, cancel_token: CancelToken, report_progress: Callable[[str], None]) -> Loaded:
+    """Load the preview of a file.
+
+    What cannot be shown is replaced by a message.
+
+    Raises:
+        Stopped: `cancel_token` was stopped; nothing else is raised.
+    """
     kind = sniff(subject.name, subject.media_type, subject.data[:HEAD])
-    notes: tuple[str, ...] = () if subject.whole else (_cut(subject),)
+    notes: tuple[str, ...] = () if subject.whole else (_cut_note(subject),)
     notes += (kind.note,) if kind.note else ()
-    going.check()
-    loaded = KINDS[kind.shape](Task(subject, kind, going, told))
+    cancel_token.check()
+    loaded = KINDS[kind.shape](Task(subject, kind, cancel_token, report_progress))
     total = len(subject.data) if subject.whole else subject.total
     return Loaded(loaded.what, loaded.counted, (*notes, *loaded.notes), loaded.facets, total)
 
 
-def _cut(subject: Subject) -> str:
+def _cut_note(subject: Subject) -> str:
     of = f" of {size(subject.total)}" if subject.total is not None else "; how large it is was not told"
     return f"only the first {size(len(subject.data))}{of}"
 
 
 def _empty(_task: Task) -> Loaded:
-    return Loaded("empty file", "", (), (_said("The file is empty."),))
+    return Loaded("empty file", "", (), (_message("The file is empty."),))
 
 
 def _table(task: Task) -> Loaded:
     delimiter = "\t" if task.kind.shape is Shape.TSV else None
     reader = TableReader(task.data, delimiter, whole=task.whole)
     while reader.step():
-        task.going.check()
-        task.told(f"reading the table · {plural(reader.total, 'row')}")
+        task.cancel_token.check()
+        task.report_progress(f"reading the table · {plural(reader.total, 'row')}")
     model = reader.model()
     what = f"{task.kind.shape.upper()} table"
     return Loaded(what, model.counted, model.notes, (Facet("table", lambda: model), _source(task)))
@@ -112,54 +125,54 @@ def _table(task: Task) -> Loaded:
 
 def _json(task: Task) -> Loaded:
     if not task.whole:
-        shown = _code(task)
+        source = _code(task)
         return Loaded(
-            "JSON", shown.counted, ("cut JSON makes no tree: shown as text", *shown.notes), shown.facets
+            "JSON", source.counted, ("cut JSON makes no tree: shown as text", *source.notes), source.facets
         )
-    task.told("reading the document")
-    tree = tree_of_json(task.data, pause=task.going.check)
+    task.report_progress("reading the document")
+    tree = tree_of_json(task.data, pause=task.cancel_token.check)
     root = tree.root
     if root is None:
-        shown = _code(task)
-        return Loaded("JSON", shown.counted, (*tree.notes, *shown.notes), shown.facets)
+        source = _code(task)
+        return Loaded("JSON", source.counted, (*tree.notes, *source.notes), source.facets)
     facets = [Facet("tree", lambda: root)]
     if may_be_table(root.value):
-        facets.append(Facet("table", lambda: table_of_value(root.value) or words("This is no table.")))
+        facets.append(Facet("table", lambda: table_of_value(root.value) or message_rows("This is no table.")))
     return Loaded(
         "JSON", root.text if root.children else root.kind, tree.notes, (*facets, _source(task, "json"))
     )
 
 
 def may_be_table(value: object) -> bool:
-    """Cheaply: a list that begins with an object or a list."""
+    """Whether a value may be a table: a list that begins with an object or a list. A cheap check."""
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict | list)
 
 
 def _image(task: Task) -> Loaded:
-    found = picture_of(task.data, whole=task.whole)
-    picture = found.picture
-    facet = _said(f"{found.why[:1].upper()}{found.why[1:]}.")
+    image = picture_of(task.data, whole=task.whole)
+    picture = image.picture
+    facet = _message(f"{image.why[:1].upper()}{image.why[1:]}.")
     if picture is not None:
         facet = Facet("picture", lambda: picture)
-    return Loaded(found.what, found.counted, (), (facet,))
+    return Loaded(image.what, image.counted, (), (facet,))
 
 
 def _pdf(task: Task) -> Loaded:
-    task.told("reading the pages")
-    pdf = read_pdf(task.data, whole=task.whole, going=task.going)
+    task.report_progress("reading the pages")
+    pdf = read_pdf(task.data, whole=task.whole, cancel_token=task.cancel_token)
     return Loaded("PDF", pdf.counted, pdf.notes, (Facet("text", lambda: plain_rows(pdf.lines, 0)),))
 
 
 def _binary(task: Task) -> Loaded:
     rows = hex_rows(task.data)
-    shown = f"the first {len(rows) * ROW:,} bytes" if len(task.data) > len(rows) * ROW else ""
+    extent = f"the first {len(rows) * ROW:,} bytes" if len(task.data) > len(rows) * ROW else ""
     bytes_ = Facet("bytes", lambda: plain_rows(rows, 0))
-    return Loaded(task.kind.detail or "binary data", shown, (), (bytes_,))
+    return Loaded(task.kind.detail or "binary data", extent, (), (bytes_,))
 
 
 def _text(task: Task) -> Loaded:
     model = read_text(task.data, whole=task.whole)
-    return Loaded("text", _counted(model), model.notes, (Facet("text", lambda: plain_rows(model.lines)),))
+    return Loaded("text", _extent(model), model.notes, (Facet("text", lambda: plain_rows(model.lines)),))
 
 
 def _markdown(task: Task) -> Loaded:
@@ -167,9 +180,9 @@ def _markdown(task: Task) -> Loaded:
     text, notes = model.text, model.notes
     if len(text) > LONGEST_MARKDOWN:
         notes += (f"longer than {LONGEST_MARKDOWN:,} characters: shown as it is written",)
-        return Loaded("Markdown", _counted(model), notes, (_source(task),))
+        return Loaded("Markdown", _extent(model), notes, (_source(task),))
     return Loaded(
-        "Markdown", _counted(model), notes, (Facet("page", lambda: markdown_rows(text)), _source(task))
+        "Markdown", _extent(model), notes, (Facet("page", lambda: markdown_rows(text)), _source(task))
     )
 
 
@@ -177,28 +190,28 @@ def _code(task: Task) -> Loaded:
     language = "json" if task.kind.shape is Shape.JSON else task.kind.detail
     model = read_text(task.data, whole=task.whole)
     notes = model.notes
-    if language and (len(model.text) > MAX_COLOURED or max(map(len, model.lines), default=0) > MAX_LINE):
+    if language and (len(model.text) > MAX_HIGHLIGHTED or max(map(len, model.lines), default=0) > MAX_LINE):
         notes += ("too long to be coloured",)
     facet = Facet("code", lambda: code_rows_of(model.lines, language))
-    return Loaded(f"{language} source" if language else "source", _counted(model), notes, (facet,))
+    return Loaded(f"{language} source" if language else "source", _extent(model), notes, (facet,))
 
 
-def _counted(model: TextModel) -> str:
+def _extent(model: TextModel) -> str:
     return model.counted if model.encoding in ("UTF-8", "") else f"{model.counted} · {model.encoding}"
 
 
 def _source(task: Task, language: str = "") -> Facet:
-    """The file as it is written."""
+    """Return the view of the unformatted file text."""
 
-    def made() -> RowsFor:
+    def make_rows() -> TextBody:
         lines = read_text(task.data, whole=task.whole).lines
         return code_rows_of(lines, language) if language else plain_rows(lines)
 
-    return Facet("source", made)
+    return Facet("source", make_rows)
 
 
-def _said(text: str) -> Facet:
-    return Facet("words", lambda: words(text))
+def _message(text: str) -> Facet:
+    return Facet("words", lambda: message_rows(text))
 
 
 KINDS: Final[Mapping[Shape, Callable[[Task], Loaded]]] = {

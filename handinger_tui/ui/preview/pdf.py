@@ -1,4 +1,4 @@
-"""PDF: the text of the first pages, where the optional extra `pdf` is installed; else what can be said."""
+"""PDF previews: the text of the first pages if the optional extra `pdf` is installed, else a summary."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from handinger_tui.ui.background import CancelToken, Stopped
 
 PAGES: Final = 20
 SECONDS: Final = 20.0
-"""After which no further page is begun."""
+"""Time limit in seconds after which no further page is read."""
 EXTRA: Final = "install the pdf extra to read its text here: pip install 'handinger-tui[pdf]'"
 _VERSION: Final = re.compile(rb"%PDF-(\d\.\d)")
 _PAGE: Final = re.compile(rb"/Type\s*/Page(?![a-zA-Z])")
@@ -23,7 +23,7 @@ _PAGE: Final = re.compile(rb"/Type\s*/Page(?![a-zA-Z])")
 
 @dataclass(frozen=True, slots=True)
 class PdfText:
-    """`lines` is never empty."""
+    """The preview of a PDF; `lines` is never empty."""
 
     counted: str
     notes: tuple[str, ...]
@@ -31,47 +31,51 @@ class PdfText:
 
 
 def has_pypdf() -> bool:
-    """The optional extra `pdf` is installed."""
+    """Whether the optional extra `pdf` is installed."""
     try:
         return find_spec("pypdf") is not None
     except (ValueError, ImportError):
         return False
 
 
-def read_pdf(data: bytes, *, whole: bool, going: CancelToken) -> PdfText:
-    """The text of a PDF. Never raises but `Stopped`."""
+def read_pdf(data: bytes, *, whole: bool, cancel_token: CancelToken) -> PdfText:
+    """Read the text of a PDF. `whole` means that `data` is the complete file.
+
+    Raises:
+        Stopped: `cancel_token` was stopped; nothing else is raised.
+    """
     version = _VERSION.search(data[:1024])
     about = f"version {version[1].decode()}" if version else ""
     if not whole:
         return PdfText(about, ("too large to be read here: save it to see it",), ("Not read.",))
     if not has_pypdf():
-        seen = len(_PAGE.findall(data))
-        pages = f"{about} · at least {plural(seen, 'page')}" if seen else about
+        page_count = len(_PAGE.findall(data))
+        pages = f"{about} · at least {plural(page_count, 'page')}" if page_count else about
         return PdfText(pages, (), (EXTRA,))
     try:
-        return _by_pypdf(data, about, going)
+        return _read_with_pypdf(data, about, cancel_token)
     except Stopped:
         raise
-    except Exception as problem:  # noqa: BLE001 - whatever a library raises about bytes from outside
+    except Exception as problem:  # noqa: BLE001 - a library may raise anything on untrusted bytes
         return PdfText(about, (f"it cannot be read: {clean(type(problem).__name__)}",), ("Not read.",))
 
 
-def _by_pypdf(data: bytes, about: str, going: CancelToken) -> PdfText:
-    # pypdf, 2 MB and 150 ms: the optional extra `pdf`. It reports oddities to a log nobody sees here.
-    import logging  # noqa: PLC0415 - with it
+def _read_with_pypdf(data: bytes, about: str, cancel_token: CancelToken) -> PdfText:
+    # pypdf is the optional extra `pdf` (2 MB, 150 ms to import). Its warnings would go to an unused log.
+    import logging  # noqa: PLC0415 - needed with pypdf only
 
-    from pypdf import PdfReader  # noqa: PLC0415 - as said above
+    from pypdf import PdfReader  # noqa: PLC0415 - an optional extra, slow to import
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)
     reader = PdfReader(io.BytesIO(data), strict=False)
     if reader.is_encrypted:
         return PdfText(about, ("it is encrypted: save it to see it",), ("Not read.",))
-    total, until = len(reader.pages), monotonic() + SECONDS
+    total, deadline = len(reader.pages), monotonic() + SECONDS
     lines: list[str] = []
     read = 0
     for page in reader.pages:
-        going.check()
-        if read >= PAGES or monotonic() > until:
+        cancel_token.check()
+        if read >= PAGES or monotonic() > deadline:
             break
         text = clean(page.extract_text() or "")
         lines += [f"— page {read + 1} —", *text.split("\n"), ""]

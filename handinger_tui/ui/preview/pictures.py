@@ -1,4 +1,4 @@
-"""Pictures: judged by their headers first, then as few pixels as the screen has; real ones where it can."""
+"""Picture previews: checked by their header, drawn with half blocks, or as real pixels where possible."""
 
 from __future__ import annotations
 
@@ -30,42 +30,42 @@ if TYPE_CHECKING:
 
 EXTRA: Final = "install the images extra to see it: pip install 'handinger-tui[images]'"
 _OPENERS: Final = {"png": "PNG", "jpeg": "JPEG", "gif": "GIF", "webp": "WEBP", "bmp": "BMP"}
-"""What Pillow is allowed to read: nothing else of its many formats."""
+"""The formats that Pillow may read; all its other decoders stay disabled."""
 _PLAIN: Final = frozenset({"L", "LA", "RGB", "RGBA"})
-"""Modes whose pixels can be averaged as they are."""
+"""Pillow modes whose pixels can be averaged without conversion."""
 
 MOST_SENT: Final = 2_000_000
-"""Pixels that a terminal is given."""
+"""Maximum number of pixels sent to a terminal."""
 MOST_BYTES: Final = 1 << 20
-"""Of a PNG for it: it may be at the other end of a slow line."""
+"""Maximum size in bytes of a PNG sent to a terminal, which may be behind a slow connection."""
 MOST_CELL: Final = 64
-"""Pixels of a cell, each way: terminals may tell anything."""
+"""Maximum cell width and height in pixels: terminals may report any value."""
 
 PixelGrid = list[list[Pixel]]
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One that may be decoded."""
+    """An encoded picture that is safe to decode."""
 
     data: bytes
     size: ImageSize
 
     def grid(self, columns: int, lines: int, ground: Pixel) -> PixelGrid:
-        """Its pixels for so many cells; takes long.
+        """Decode to the pixels of `columns` × `lines` cells; takes long.
 
         Raises:
-            NotDrawn
+            NotDrawn: the picture is broken.
         """
         if has_pillow():
-            return _by_pillow(self, columns, lines, ground)
+            return _decode_with_pillow(self, columns, lines, ground)
         return decode_png(self.data, columns, lines, ground)
 
     def png(self, columns: int, lines: int, ground: Pixel, cell: tuple[int, int]) -> bytes:
-        """A PNG of our own making of it, of no more pixels than so many cells have; takes long.
+        """Encode a new PNG with no more pixels than `columns` × `lines` cells have; takes long.
 
         Raises:
-            NotDrawn
+            NotDrawn: the picture is broken.
         """
         across, down = fitting(self.size.width, self.size.height, columns, lines)
         width, height = across * min(cell[0], MOST_CELL), down * min(cell[1], MOST_CELL) // 2
@@ -74,17 +74,17 @@ class Picture:
         )
         while True:
             sides = max(1, round(self.size.width * share)), max(1, round(self.size.height * share))
-            made = io.BytesIO()
-            _flat(self, *sides, ground).save(made, "PNG", compress_level=4)
-            if made.tell() <= MOST_BYTES:
-                return made.getvalue()
-            # The terminal enlarges it again.
+            encoded = io.BytesIO()
+            _scaled(self, *sides, ground).save(encoded, "PNG", compress_level=4)
+            if encoded.tell() <= MOST_BYTES:
+                return encoded.getvalue()
+            # Shrink it further; the terminal enlarges it again.
             share /= sqrt(2.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """`picture` None: it is not shown, and `why` says the reason."""
+class ImageCheck:
+    """The result of the header check. If `picture` is None it is not shown and `why` gives the reason."""
 
     what: str
     counted: str
@@ -93,38 +93,38 @@ class Found:
 
 
 def has_pillow() -> bool:
-    """The optional extra `images` is installed."""
+    """Whether the optional extra `images` is installed."""
     try:
         return find_spec("PIL") is not None
     except (ValueError, ImportError):
         return False
 
 
-def picture_of(data: bytes, *, whole: bool) -> Found:
-    """Judge an image by its header; nothing is decoded here."""
+def picture_of(data: bytes, *, whole: bool) -> ImageCheck:
+    """Check an image by its header, without decoding it. `whole` means that `data` is the complete file."""
     size = image_size(data)
     if size is None:
-        return Found("image", "", None, "its header is broken: there is nothing to show")
+        return ImageCheck("image", "", None, "its header is broken: there is nothing to show")
     what, counted = f"{size.format.upper()} image", f"{size.width:,} × {size.height:,} pixels"
     danger = bomb(size, len(data) if whole else None)
     if danger is not None:
-        return Found(what, counted, None, f"not decoded: {danger}")
+        return ImageCheck(what, counted, None, f"not decoded: {danger}")
     if not whole:
-        return Found(what, counted, None, "too large to be shown here: save it to see it")
+        return ImageCheck(what, counted, None, "too large to be shown here: save it to see it")
     if not has_pillow() and size.format != "png":
-        return Found(what, counted, None, EXTRA)
+        return ImageCheck(what, counted, None, EXTRA)
     if not has_pillow() and size.pixels > MAX_PIXELS:
-        return Found(what, counted, None, f"too many pixels to draw here: {EXTRA}")
-    return Found(what, counted, Picture(data, size))
+        return ImageCheck(what, counted, None, f"too many pixels to draw here: {EXTRA}")
+    return ImageCheck(what, counted, Picture(data, size))
 
 
-def _by_pillow(picture: Picture, columns: int, lines: int, ground: Pixel) -> PixelGrid:
+def _decode_with_pillow(picture: Picture, columns: int, lines: int, ground: Pixel) -> PixelGrid:
     width, height = fitting(picture.size.width, picture.size.height, columns, lines)
     try:
-        flat = _flat(picture, width, height, ground).tobytes()
+        flat = _scaled(picture, width, height, ground).tobytes()
     except NotDrawn:
         if picture.size.format == "png" and picture.size.pixels <= MAX_PIXELS:
-            # A file that breaks off: what came before that is drawn row by row.
+            # A truncated file: its complete rows can be decoded.
             return decode_png(picture.data, columns, lines, ground)
         raise
     row = width * 3
@@ -134,10 +134,10 @@ def _by_pillow(picture: Picture, columns: int, lines: int, ground: Pixel) -> Pix
     ]
 
 
-def _flat(picture: Picture, width: int, height: int, ground: Pixel) -> Image:
-    """The whole picture in so many pixels, over a ground."""
-    # Pillow, 20 MB and 40 ms: the optional extra `images`.
-    from PIL import Image as Pillow  # noqa: PLC0415 - as said above
+def _scaled(picture: Picture, width: int, height: int, ground: Pixel) -> Image:
+    """Scale the picture to `width` × `height` pixels over the background color `ground`."""
+    # Pillow is the optional extra `images` (20 MB, 40 ms to import).
+    from PIL import Image as Pillow  # noqa: PLC0415 - an optional extra, slow to import
 
     try:
         with Pillow.open(io.BytesIO(picture.data), formats=[_OPENERS[picture.size.format]]) as image:
@@ -145,19 +145,19 @@ def _flat(picture: Picture, width: int, height: int, ground: Pixel) -> Image:
                 raise NotDrawn("its header says two sizes")
             image.draft("RGB", (width * 2, height * 2))
             factor = min(image.width // width, image.height // height)
-            # Made small first where the mode allows: four bytes for each pixel of a large one are much.
+            # Reduce it before the conversion to RGBA if the mode allows: that takes four bytes per pixel.
             near = image.reduce(factor) if factor > 1 and image.mode in _PLAIN else image
             small = near.convert("RGBA").resize((width, height), Pillow.Resampling.BOX)
     except NotDrawn:
         raise
-    except Exception as problem:  # Whatever a library raises about bytes from outside
+    except Exception as problem:  # A library may raise anything on untrusted bytes
         raise NotDrawn(f"the {picture.size.format.upper()} is broken") from problem
     under = Pillow.new("RGBA", small.size, (*ground, 255))
     return Pillow.alpha_composite(under, small).convert("RGB")
 
 
 class PictureView(Widget, can_focus=True):
-    """A picture, decoded apart for each size."""
+    """A picture, decoded in a thread for each size."""
 
     ALLOW_SELECT = False
 
@@ -166,27 +166,27 @@ class PictureView(Widget, can_focus=True):
         self._picture: Picture | None = None
         self._cells: list[list[Cell]] = []
         self._real: list[list[Segment]] = []
-        """The same cells, each with its place in the real picture."""
+        """The same cells as segments that refer to the real picture."""
         self._number: int | None = None
-        """Of the real picture in the terminal."""
+        """Id of the real picture in the terminal, None without one."""
         self.trouble = ""
-        """Why there is no picture."""
+        """Why no picture is shown, "" if one is."""
 
     @property
     def real(self) -> bool:
-        """The terminal shows its pixels, not characters."""
+        """Whether the terminal shows real pixels instead of characters."""
         return bool(self._real)
 
     def on_mount(self) -> None:
-        """The terminal forgot the picture when it was left to a shell or an editor."""
+        """Subscribe to app resume: the terminal lost the picture when a shell or an editor used it."""
         self.app.app_resume_signal.subscribe(self, lambda _app: self._decode())
 
     def on_unmount(self) -> None:
-        """Nobody looks at it any more."""
-        self._withdraw()
+        """Remove the real picture from the terminal."""
+        self._remove_real()
 
     def show(self, picture: Picture) -> None:
-        """Another picture."""
+        """Show another picture."""
         self._picture, self._cells = picture, []
         self._decode()
 
@@ -202,48 +202,48 @@ class PictureView(Widget, can_focus=True):
             self._cells, self.trouble = [], f"Not shown: {problem}."
         else:
             self._cells, self.trouble = half_blocks(grid), ""
-        self._withdraw()
+        self._remove_real()
         self.refresh()
         if self._cells and has_pillow() and isinstance(self.app, DiffApp):
             self._sharpen(self.app, picture, ground)
 
     @work(group="sharpen", exclusive=True)
     async def _sharpen(self, app: DiffApp, picture: Picture, ground: Pixel) -> None:
-        """The real picture in the place of the half blocks; the terminal may take its time to say it can."""
+        """Replace the half blocks by the real picture. The terminal may take long to report its support."""
         cells, size = self._cells, self.content_size
         pictures = app.pictures
-        if not await pictures.able() or not pictures.fits(len(cells[0]), len(cells)):
+        if not await pictures.supported() or not pictures.fits(len(cells[0]), len(cells)):
             return
         number, cell = pictures.next_number(), pictures.cell
         try:
             png = await run_in_thread(lambda: picture.png(size.width, size.height, ground, cell))
             real = await run_in_thread(
-                lambda: [_marked(row, number, ground, line) for row, line in enumerate(cells)]
+                lambda: [_placeholder_segments(row, number, ground, line) for row, line in enumerate(cells)]
             )
         except NotDrawn:
-            # What half blocks show of a broken file is all there is.
+            # The file is broken; keep the half blocks of its readable part.
             return
         if cells is self._cells and self.is_attached:
             pictures.show(number, png, len(cells[0]), len(cells))
             self._number, self._real = number, real
             self.refresh()
 
-    def _withdraw(self) -> None:
+    def _remove_real(self) -> None:
         number, self._number, self._real = self._number, None, []
         if number is not None and isinstance(self.app, DiffApp):
             self.app.pictures.remove(number)
 
     def on_resize(self, _event: events.Resize) -> None:
-        """Another size has other pixels."""
+        """Decode again for the new size."""
         self._decode()
 
     def notify_style_update(self) -> None:
-        """Another theme: what is see-through shows another ground."""
+        """Decode again after a theme change: transparent pixels show the background."""
         super().notify_style_update()
         self._decode()
 
     def render_line(self, y: int) -> Strip:
-        """Two rows of pixels, in the middle."""
+        """Return one line (two rows of pixels), centered."""
         width, ground = self.content_size.width, self.visual_style.rich_style
         if self.trouble and y == 1:
             text = Content(f"  {self.trouble}").truncate(width, ellipsis=True).plain
@@ -252,22 +252,24 @@ class PictureView(Widget, can_focus=True):
         if not 0 <= at < len(self._cells):
             return Strip.blank(width, ground)
         cells = self._cells[at]
-        left = " " * max(0, (width - len(cells)) // 2)
+        padding = " " * max(0, (width - len(cells)) // 2)
         drawn = self._real[at] if self._real else _segments(cells, ground.bgcolor)
-        return Strip([Segment(left, ground), *drawn]).adjust_cell_length(width, ground)
+        return Strip([Segment(padding, ground), *drawn]).adjust_cell_length(width, ground)
 
 
 def _segments(cells: Sequence[Cell], below: RichColor | None) -> list[Segment]:
-    """Neighbours of the same colours become one; `below`: the colour where no pixel is."""
-    found = []
+    """Merge neighboring cells of the same colors; `below` is the color where there is no pixel."""
+    segments = []
     for (sign, over, under), group in groupby(cells):
         ground = RichColor.from_rgb(*under) if under is not None else below
-        found.append(Segment(sign * len(list(group)), Style(color=RichColor.from_rgb(*over), bgcolor=ground)))
-    return found
+        segments.append(
+            Segment(sign * len(list(group)), Style(color=RichColor.from_rgb(*over), bgcolor=ground))
+        )
+    return segments
 
 
-def _marked(row: int, number: int, ground: Pixel, cells: Sequence[Cell]) -> list[Segment]:
-    """A segment for each cell: every one has a place of its own, whatever stands over the others."""
+def _placeholder_segments(row: int, number: int, ground: Pixel, cells: Sequence[Cell]) -> list[Segment]:
+    """Return one segment per cell: each refers to its own piece of the real picture."""
     return [
         Segment(
             sign,

@@ -1,4 +1,4 @@
-"""Rows of texts, code and Markdown, in the transcript's own form: functions of the width, for a thread."""
+"""Rows of text, code and Markdown for previews, in the form of the transcript. They are built in a thread."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from textual.content import Content
 
 from handinger_tui.ui.transcript.layout import RowBuffer
-from handinger_tui.ui.transcript.markdown.code import coloured_lines
+from handinger_tui.ui.transcript.markdown.code import highlighted_lines
 from handinger_tui.ui.transcript.markdown.document import render
 from handinger_tui.ui.transcript.rows.row import Row, styled
 
@@ -17,40 +17,43 @@ _GUTTER: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class RowsFor:
-    """Lines that are the same at any width, or Markdown, which is not. `source`: to be copied."""
+class TextBody:
+    """The body of a text view: fixed rows, or Markdown, whose rows depend on the width.
+
+    `source` is the text for copying.
+    """
 
     lines: tuple[Row, ...]
     source: str
     markdown: bool = False
 
-    def sheet(self, width: int) -> RowBuffer:
-        """Everything laid out for `width` cells: takes long, needs no widget."""
-        sheet = RowBuffer(width)
-        sheet.replace(0, render(self.source, width - _GUTTER) if self.markdown else list(self.lines))
-        return sheet
+    def lay_out(self, width: int) -> RowBuffer:
+        """Lay out everything for `width` cells. It may take long and needs no widget."""
+        buffer = RowBuffer(width)
+        buffer.replace(0, render(self.source, width - _GUTTER) if self.markdown else list(self.lines))
+        return buffer
 
 
-def plain_rows(lines: Sequence[str], digits: int | None = None) -> RowsFor:
-    """Clean lines, with their numbers; `digits` 0 leaves the numbers out."""
+def plain_rows(lines: Sequence[str], digits: int | None = None) -> TextBody:
+    """Return clean lines with line numbers; `digits` 0 omits the numbers."""
     contents = [Content(line.expandtabs(4)) for line in lines]
-    return RowsFor(tuple(_numbered(contents, digits)), "\n".join(lines))
+    return TextBody(tuple(_numbered(contents, digits)), "\n".join(lines))
 
 
-def words(text: str) -> RowsFor:
-    """A sentence of ours, instead of what cannot be shown."""
-    return RowsFor((Row(), Row(Content(text))), text)
+def message_rows(text: str) -> TextBody:
+    """Return a message of the program, in place of something that cannot be shown."""
+    return TextBody((Row(), Row(Content(text))), text)
 
 
-def code_rows_of(lines: Sequence[str], language: str) -> RowsFor:
-    """Clean lines of code, coloured as in the transcript."""
+def code_rows_of(lines: Sequence[str], language: str) -> TextBody:
+    """Return clean lines of code, highlighted as in the transcript."""
     text = "\n".join(lines)
-    return RowsFor(tuple(_numbered(coloured_lines(text, language), None)), text)
+    return TextBody(tuple(_numbered(highlighted_lines(text, language), None)), text)
 
 
-def markdown_rows(text: str) -> RowsFor:
-    """A Markdown text, clean already."""
-    return RowsFor((), text, markdown=True)
+def markdown_rows(text: str) -> TextBody:
+    """Return a clean Markdown text."""
+    return TextBody((), text, markdown=True)
 
 
 def _numbered(contents: Sequence[Content], digits: int | None) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Views: one widget per kind of body. They draw only what is in sight, and let others lay out."""
+"""The preview widgets, one per kind of body. They draw only what is in sight; a thread lays it out."""
 
 from __future__ import annotations
 
@@ -21,46 +21,46 @@ from handinger_tui.ui.lists.table_view import TableView
 from handinger_tui.ui.lists.tree_view import TreeView
 from handinger_tui.ui.lists.virtual_list import copy_from
 from handinger_tui.ui.panels.messages import OpenLink
-from handinger_tui.ui.preview.finding import Found, find
+from handinger_tui.ui.preview.finding import SearchResult, find
 from handinger_tui.ui.preview.load import Body
 from handinger_tui.ui.preview.pictures import Picture, PictureView
-from handinger_tui.ui.preview.rows import RowsFor, plain_rows
-from handinger_tui.ui.transcript.layout import Paints, RowBuffer
+from handinger_tui.ui.preview.rows import TextBody, plain_rows
+from handinger_tui.ui.transcript.layout import RowBuffer, StripCache
 from handinger_tui.ui.transcript.overlays import over, with_selection
 from handinger_tui.ui.transcript.painting import MARGIN, Palette
 from handinger_tui.ui.transcript.rows.row import COMPONENTS
 
 
 class PageView(ScrollView, can_focus=True):
-    """Rows of a text, code or Markdown, laid out apart for each width."""
+    """A view of text, code or Markdown, laid out in a thread for each width."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = COMPONENTS
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PAGE)
 
     def __init__(self) -> None:
         super().__init__(classes="page-view")
-        self._rows: RowsFor | None = None
-        self._sheet: RowBuffer | None = None
-        self._paints: Paints | None = None
-        self._found: Found | None = None
+        self._rows: TextBody | None = None
+        self._buffer: RowBuffer | None = None
+        self._strip_cache: StripCache | None = None
+        self._search: SearchResult | None = None
 
-    class ToFind(Message):
-        """A person wants to find something in the text."""
+    class SearchRequested(Message):
+        """The user wants to search the text; the screen must ask for the search text."""
 
         def __init__(self, view: PageView) -> None:
             super().__init__()
             self.view = view
 
-    class Stands(Message):
-        """The search stands somewhere else; `told` says where, "" once it is over."""
+    class MatchChanged(Message):
+        """The current match changed; `status` describes it, "" after the end of the search."""
 
-        def __init__(self, told: str) -> None:
+        def __init__(self, status: str) -> None:
             super().__init__()
-            self.told = told
+            self.status = status
 
-    def show(self, rows: RowsFor) -> None:
-        """Another text."""
-        self._rows, self._sheet, self._found = rows, None, None
+    def show(self, rows: TextBody) -> None:
+        """Show another text."""
+        self._rows, self._buffer, self._search = rows, None, None
         self._lay_out()
 
     @work(group="layout", exclusive=True)
@@ -69,152 +69,152 @@ class PageView(ScrollView, can_focus=True):
         if rows is None or width <= 0:
             return
         try:
-            sheet = await run_in_thread(lambda: rows.sheet(width))
-        except Exception:  # noqa: BLE001 - a text from outside must not end the program
+            buffer = await run_in_thread(lambda: rows.lay_out(width))
+        except Exception:  # noqa: BLE001 - untrusted text must not end the program
             plain = plain_rows(rows.source.split("\n"))
-            sheet = await run_in_thread(lambda: plain.sheet(width))
-        found = self._found
-        if found is not None:
-            # Another width may have other rows.
-            text, at = found.text, found.at
-            found = await run_in_thread(lambda: find(sheet.rows, text))
-            found.step(at)
-        self._sheet, self._paints, self._found = sheet, Paints(Palette(self), width), found
-        self.virtual_size = Size(width, sheet.height)
+            buffer = await run_in_thread(lambda: plain.lay_out(width))
+        result = self._search
+        if result is not None:
+            # Another width may have other rows, so search again.
+            text, at = result.text, result.at
+            result = await run_in_thread(lambda: find(buffer.rows, text))
+            result.step(at)
+        self._buffer, self._strip_cache, self._search = buffer, StripCache(Palette(self), width), result
+        self.virtual_size = Size(width, buffer.height)
         self.refresh()
 
     def on_resize(self, _event: events.Resize) -> None:
-        """Another width is laid out anew; until then the old lines are cut or padded."""
-        if self._paints is None or self._paints.width != self.scrollable_content_region.width:
+        """Lay out for a new width; until that is done the old lines are cut or padded."""
+        if self._strip_cache is None or self._strip_cache.width != self.scrollable_content_region.width:
             self._lay_out()
 
     def notify_style_update(self) -> None:
-        """Another theme: the rows stay, their strips are painted anew."""
+        """Repaint the strips after a theme change; the rows stay."""
         super().notify_style_update()
-        if self._paints is not None:
-            self._paints = Paints(Palette(self), self._paints.width)
+        if self._strip_cache is not None:
+            self._strip_cache = StripCache(Palette(self), self._strip_cache.width)
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """One line in sight, with what is selected of it."""
+        """Return one visible line with matches and selection."""
         at = y + self.scroll_offset.y
         strip, selection = self._with_matches(self._line(at), at), self.text_selection
         if selection is not None and (span := selection.get_span(at)) is not None:
-            # Its background alone: its foreground is transparent, which terminals cannot do.
+            # Only the background: the foreground is transparent, which terminals do not support.
             ground = self.screen.get_component_rich_style("screen--selection").bgcolor
             strip = with_selection(strip, (max(span[0], MARGIN), span[1]), Style(bgcolor=ground))
         return strip.apply_offsets(0, at)
 
     def _line(self, at: int) -> Strip:
-        width, sheet, paints = self.scrollable_content_region.width, self._sheet, self._paints
-        if sheet is None or paints is None or at >= sheet.height:
+        width, buffer, strip_cache = self.scrollable_content_region.width, self._buffer, self._strip_cache
+        if buffer is None or strip_cache is None or at >= buffer.height:
             return Strip.blank(width, self.visual_style.rich_style)
-        return sheet.strip(at, paints).adjust_cell_length(width, self.visual_style.rich_style)
+        return buffer.strip(at, strip_cache).adjust_cell_length(width, self.visual_style.rich_style)
 
     def _with_matches(self, strip: Strip, at: int) -> Strip:
-        sheet, paints, found = self._sheet, self._paints, self._found
-        if found is None or sheet is None or paints is None or at >= sheet.height:
+        buffer, strip_cache, result = self._buffer, self._strip_cache, self._search
+        if result is None or buffer is None or strip_cache is None or at >= buffer.height:
             return strip
-        for number, y, left, right in found.spans(sheet, paints.width, sheet.row_at(at)):
+        for number, y, left, right in result.spans(buffer, strip_cache.width, buffer.row_at(at)):
             if y == at:
-                name = "match-here" if number == found.at else "match"
-                strip = over(strip, left, right, paints.palette.row(name).rich_style)
+                name = "match-here" if number == result.at else "match"
+                strip = over(strip, left, right, strip_cache.palette.row(name).rich_style)
         return strip
 
     # -- finding ---------------------------------------------------------------------------
     @property
-    def sought(self) -> str:
-        """What was looked for last."""
-        return self._found.text if self._found is not None else ""
+    def search_text(self) -> str:
+        """The text of the current search, "" without one."""
+        return self._search.text if self._search is not None else ""
 
     async def find(self, text: str) -> None:
-        """Mark every place where `text` stands, and go to the first from here on."""
-        sheet = self._sheet
-        if sheet is None:
+        """Highlight every match of `text` and go to the first one from the top row on."""
+        buffer = self._buffer
+        if buffer is None:
             return
-        found = await run_in_thread(lambda: find(sheet.rows, text))
-        if sheet is not self._sheet:
-            # Laid out anew meanwhile.
+        result = await run_in_thread(lambda: find(buffer.rows, text))
+        if buffer is not self._buffer:
+            # Laid out again during the search.
             await self.find(text)
             return
-        found.begin_at(sheet.row_at(self.scroll_offset.y))
-        self._found = found
-        self._stand()
+        result.begin_at(buffer.row_at(self.scroll_offset.y))
+        self._search = result
+        self._show_match()
 
-    def _stand(self) -> None:
-        found, sheet, paints = self._found, self._sheet, self._paints
-        if found is None or sheet is None or paints is None:
+    def _show_match(self) -> None:
+        result, buffer, strip_cache = self._search, self._buffer, self._strip_cache
+        if result is None or buffer is None or strip_cache is None:
             return
-        if found.places:
-            row = found.places[found.at].row
-            spans = found.spans(sheet, paints.width, row)
-            y = next((span.y for span in spans if span.number == found.at), sheet.start_of(row))
+        if result.matches:
+            row = result.matches[result.at].row
+            spans = result.spans(buffer, strip_cache.width, row)
+            y = next((span.y for span in spans if span.number == result.at), buffer.start_of(row))
             if not self.scroll_offset.y <= y < self.scroll_offset.y + self.scrollable_content_region.height:
                 self.scroll_to(y=max(0, y - self.scrollable_content_region.height // 3), animate=False)
-        self.post_message(self.Stands(found.told))
+        self.post_message(self.MatchChanged(result.status))
         self.refresh()
         self.refresh_bindings()
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's shape
-        """Without a search these keys are those of the screen."""
-        return self._found is not None if action in ("step", "end_find") else True
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - inherited signature
+        """Disable the search actions without a search; the screen then handles their keys."""
+        return self._search is not None if action in ("step", "end_find") else True
 
     def action_find(self) -> None:
-        """Whoever shows this view asks for the text."""
-        self.post_message(self.ToFind(self))
+        """Request the search text from the screen."""
+        self.post_message(self.SearchRequested(self))
 
     def action_step(self, by: int) -> None:
-        """Another match."""
-        if self._found is not None:
-            self._found.step(by)
-            self._stand()
+        """Move by `by` matches."""
+        if self._search is not None:
+            self._search.step(by)
+            self._show_match()
 
     def action_end_find(self) -> None:
-        """No marks any more."""
-        self._found = None
-        self.post_message(self.Stands(""))
+        """End the search and remove its highlights."""
+        self._search = None
+        self.post_message(self.MatchChanged(""))
         self.refresh()
         self.refresh_bindings()
 
     # -- selecting -------------------------------------------------------------------------
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """The selected text as it stands on the screen, without the margin."""
-        if self._sheet is None:
+        """Return the selected text as shown on the screen, without the margin."""
+        if self._buffer is None:
             return None
-        last = self._sheet.height - 1
+        last = self._buffer.height - 1
         start = selection.start.y if selection.start else 0
         end = min(selection.end.y if selection.end else last, last)
-        found = []
+        lines = []
         for at in range(start, end + 1):
             text = self._line(at).text.rstrip()
             first, stop = selection.get_span(at) or (0, 0)
-            found.append(text[max(first, MARGIN) : None if stop == -1 else stop])
-        return "\n".join(found), "\n"
+            lines.append(text[max(first, MARGIN) : None if stop == -1 else stop])
+        return "\n".join(lines), "\n"
 
-    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - the base's
-        """Paint the selection."""
+    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - inherited signature
+        """Repaint with the new selection."""
         self.refresh()
 
     def action_link(self, href: str, shown: str = "") -> None:
-        """A link was clicked; what becomes of it is not decided here."""
+        """Post `OpenLink`; the receiver decides whether the link is opened."""
         self.post_message(OpenLink(href, shown))
 
     def action_copy(self) -> None:
-        """The whole text as it is written."""
+        """Copy the complete source text."""
         if self._rows is not None:
             copy_from(self, self._rows.source, "the text")
 
 
 View = PageView | PictureView | TableView | TreeView
 VIEWS: Final[tuple[tuple[type[Any], type[View]], ...]] = (
-    (RowsFor, PageView),
+    (TextBody, PageView),
     (Picture, PictureView),
     (TableModel, TableView),
     (Node, TreeView),
 )
-"""Which widget shows which body."""
+"""The view class of each body type."""
 
 
 def view_of(body: Body) -> View:
-    """A new widget that can `show` it."""
+    """Create the widget that can `show` this body."""
     return next(view for kind, view in VIEWS if isinstance(body, kind))()

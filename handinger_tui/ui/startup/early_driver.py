@@ -45,7 +45,7 @@ def driver_for(early: EarlyPrompt, take: Callable[[str], None]) -> type[Terminal
             else:
                 super().write(data)
 
-        def typed_before(self) -> bytes:
+        def early_input(self) -> bytes:
             """What was typed before, the first time."""
             typed, self._typed = self._typed or b"", b""
             return typed

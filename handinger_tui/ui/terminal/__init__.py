@@ -1,6 +1,6 @@
-"""What goes to the terminal: only cells that differ from what it shows already.
+"""Terminal input and output: only cells that differ from what the terminal shows are written.
 
-`cells` makes cells of strips, `lean` writes the difference between two rows,
-`board` remembers what the terminal shows and lets it scroll by itself, `display`
-is the app that paints over it.
+`cells` converts strips to cells, `diff_writer` writes the difference between two rows, `screen_buffer` keeps
+what the terminal shows and lets it scroll, and `diff_app` is the app that paints through it. `driver`,
+`input_reader`, `output_writer`, `key_sequences` and `terminal_replies` connect it to the terminal.
 """

@@ -1,8 +1,8 @@
 """Cells: a strip as one value per column, so that two lines can be compared column by column.
 
-A cell is (character, pen). Terminals do not agree how wide some characters
-are; a strip that holds such a one is "odd": it is only ever written as a whole,
-as Textual would, and each of its cells is (the whole strip, column within it).
+A cell is (character, pen). Terminals disagree about the width of some characters. A strip with
+such a character is "odd": it is only ever written completely, as Textual would write it, and each
+of its cells is (the text of the complete strip, column within it).
 """
 
 from __future__ import annotations
@@ -21,25 +21,27 @@ TAME: Final = re.compile(
     "\u048a-\u052f\u2010-\u2027\u2030-\u205e\u20a0-\u20bf\u2190-\u2199\u2200-\u22ff\u2500-\u25fc\u25ff"
     "\u2713\u2717\u276f\u2800-\u28ff]*"
 )
-"""Characters that take one cell everywhere: no combining ones, no wide ones, no emoji."""
+"""Characters that take one cell in every terminal: no combining, no wide ones, no emoji."""
 
 PICTURE: Final = "picture"
-"""In the meta of a style: (number, row, column, ground), for a cell that shows a piece of a real picture.
-What stands there as text is what to show where the picture cannot be; whatever paints over a cell, or tints
-it, takes the meta away and leaves that."""
+"""Key in the meta of a style: (number, row, column, ground), for a cell that shows a piece of a real picture.
+
+The text of the cell is the fallback without the picture. Anything that paints over a cell or tints it
+removes the meta, which leaves the fallback.
+"""
 _PICTURE: Final = PICTURE.encode()
 
 _OFF: Final = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "8": "28", "9": "29"}
-"""What ends an attribute; bold and dim end together."""
+"""The SGR number that ends each attribute; bold and dim end together."""
 _MARKS: Final = frozenset(("4", "5", "7", "9", "21", "51", "52", "53"))
-"""Attributes that are seen on an empty cell, too."""
+"""SGR attributes that are visible on an empty cell, too."""
 
 
 class Pen(dict[str, "Cell"]):
-    """How a character is drawn, by the numbers of its SGR sequence; also keeps its own cells, one of each."""
+    """The style of a character as SGR numbers; also a cache of its cells, one per character."""
 
-    __slots__ = ("_draws", "_steps", "attributes", "back", "blank", "fore")
-    # One pen is one pen, whatever cells it keeps. Not functions of ours: they are asked for every cell.
+    __slots__ = ("_draws", "_transitions", "attributes", "back", "blank", "fore")
+    # Pens compare by identity. The C functions of `object` are used because they are called for every cell.
     __hash__ = object.__hash__  # type: ignore[assignment]  # a dict has none
     __eq__ = object.__eq__
 
@@ -49,8 +51,8 @@ class Pen(dict[str, "Cell"]):
         self.fore: Final = fore
         self.back: Final = back
         self.blank: Pen = self
-        """The pen that draws the same empty cell with the fewest numbers."""
-        self._steps: dict[Pen, str] = {}
+        """The pen that draws the same empty cell with the fewest SGR numbers."""
+        self._transitions: dict[Pen, str] = {}
         self._draws: dict[Pen, bool] = {}
 
     def __missing__(self, text: str) -> Cell:
@@ -60,52 +62,52 @@ class Pen(dict[str, "Cell"]):
         return cell
 
     def draws_blank(self, pen: Pen) -> bool:
-        """An empty cell of `pen` may be written while this pen is down."""
-        found = self._draws.get(pen)
-        if found is None:
-            found = self._draws[pen] = self._draws_blank(pen)
-        return found
+        """Whether an empty cell of `pen` looks the same when it is written with this pen."""
+        cached = self._draws.get(pen)
+        if cached is None:
+            cached = self._draws[pen] = self._draws_blank(pen)
+        return cached
 
     def _draws_blank(self, pen: Pen) -> bool:
         return self.back == pen.back and not pen.attributes and self.attributes.isdisjoint(_MARKS)
 
     def to(self, pen: Pen) -> str:
-        """The shortest sequence that changes this pen into another."""
-        found = self._steps.get(pen)
-        if found is None:
-            found = self._steps[pen] = self._step(pen)
-        return found
+        """Return the shortest sequence that changes this pen into another."""
+        cached = self._transitions.get(pen)
+        if cached is None:
+            cached = self._transitions[pen] = self._transition(pen)
+        return cached
 
-    def _step(self, pen: Pen) -> str:
-        gone = self.attributes - pen.attributes
+    def _transition(self, pen: Pen) -> str:
+        removed = self.attributes - pen.attributes
         codes: list[str] = []
-        if not gone.issubset(_OFF):
+        if not removed.issubset(_OFF):
             return f"\x1b[{';'.join(('0', *pen.codes()))}m"
-        codes += sorted({_OFF[code] for code in gone})
-        again = {code for code in pen.attributes if _OFF.get(code) in codes}
-        codes += sorted((pen.attributes - self.attributes) | again)
+        codes += sorted({_OFF[code] for code in removed})
+        restored = {code for code in pen.attributes if _OFF.get(code) in codes}
+        codes += sorted((pen.attributes - self.attributes) | restored)
         if self.fore != pen.fore:
             codes.append(pen.fore or "39")
         if self.back != pen.back:
             codes.append(pen.back or "49")
-        short, whole = ";".join(codes), ";".join(("0", *pen.codes())).removesuffix(";")
-        return f"\x1b[{short if len(short) <= len(whole) else whole}m"
+        short, full = ";".join(codes), ";".join(("0", *pen.codes())).removesuffix(";")
+        return f"\x1b[{short if len(short) <= len(full) else full}m"
 
     def codes(self) -> list[str]:
-        """Its numbers."""
+        """Return the SGR numbers of this pen."""
         return [*sorted(self.attributes), *filter(None, (self.fore, self.back))]
 
 
 Cell = tuple[str, "Pen | int"]
 Row = list[Cell | None]
-"""One line of the screen; None where nobody knows what stands there."""
+"""One line of the screen; None for a cell with unknown content."""
 
 
 class Pens:
-    """All pens, and the cells of the strips that were written last."""
+    """All pens, and a cache of the cells of recently written strips."""
 
-    KEPT: Final = 400
-    """Strips whose cells are kept: some screens full."""
+    MAX_STRIPS: Final = 400
+    """Maximum number of strips whose cells are cached: a few screens."""
 
     def __init__(self) -> None:
         self.plain: Final = Pen(frozenset(), "", "")
@@ -114,79 +116,79 @@ class Pens:
         self._strips: dict[int, tuple[Strip, tuple[list[Cell], bool]]] = {}
 
     def cells(self, strip: Strip, console: Console) -> tuple[list[Cell], bool]:
-        """The cells of a strip, of the same strip the same ones; and whether it is odd."""
-        # The strip is kept beside its cells, so that its id cannot become another's.
-        found = self._strips.get(id(strip))
-        if found is not None:
-            return found[1]
-        if len(self._strips) >= self.KEPT:
-            for old in list(self._strips)[: self.KEPT // 2]:
+        """Return the cells of a strip (the same objects for the same strip) and whether the strip is odd."""
+        # The strip is cached with its cells: while it is alive, no other strip can have its id.
+        cached = self._strips.get(id(strip))
+        if cached is not None:
+            return cached[1]
+        if len(self._strips) >= self.MAX_STRIPS:
+            for old in list(self._strips)[: self.MAX_STRIPS // 2]:
                 del self._strips[old]
-        made = self._cells(strip, console)
-        self._strips[id(strip)] = (strip, made)
-        return made
+        converted = self._cells(strip, console)
+        self._strips[id(strip)] = (strip, converted)
+        return converted
 
     def _cells(self, strip: Strip, console: Console) -> tuple[list[Cell], bool]:
-        made: list[Cell] = []
+        cells: list[Cell] = []
         for text, style, control in strip:
-            # Nothing is unpickled for other strips.
+            # Checked on the bytes, so that the meta of other styles is not unpickled.
             if style is not None and style._meta is not None and _PICTURE in style._meta:
-                piece = self._piece(text, style, console)
+                piece = self._picture_cell(text, style, console)
                 if piece is not None:
-                    made.append(piece)
+                    cells.append(piece)
                     continue
             if control or TAME.fullmatch(text) is None or (style is not None and style.link):
-                whole = strip.render(console)
-                return [(whole, column) for column in range(strip.cell_length)], True
-            made += map(self._pen(style, console).__getitem__, text)
-        return made, False
+                rendered = strip.render(console)
+                return [(rendered, column) for column in range(strip.cell_length)], True
+            cells += map(self._pen(style, console).__getitem__, text)
+        return cells, False
 
     def _pen(self, style: Style | None, console: Console) -> Pen:
-        if style is None or console._color_system is None:  # as Strip.render reads it
+        if style is None or console._color_system is None:  # same check as Strip.render
             return self.plain
-        codes = style._make_ansi_codes(console._color_system)  # as Style.render does
+        codes = style._make_ansi_codes(console._color_system)  # same call as Style.render
         pen = self._by_codes.get(codes)
         if pen is None:
-            pen = self._by_codes[codes] = self._made(*_read(codes))
+            pen = self._by_codes[codes] = self._pen_of(*_parse_codes(codes))
         return pen
 
-    def _piece(self, text: str, style: Style, console: Console) -> Cell | None:
-        """The cell of a real picture; None where the style is of something else."""
+    def _picture_cell(self, text: str, style: Style, console: Console) -> Cell | None:
+        """Return the cell of a real picture, None if the style does not mark one."""
         mark = style.meta.get(PICTURE)
         if mark is None or len(text) != 1 or console._color_system is None:
             return None
-        # Needed once a real picture is shown.
-        from handinger_tui.ui.terminal.images import colour_of, placeholder  # noqa: PLC0415 - as said above
+        # Imported when the first real picture is shown.
+        from handinger_tui.ui.terminal.images import color_of, placeholder  # noqa: PLC0415 - needed for pictures only
 
         number, row, column, (red, green, blue) = mark
-        pen = self._made(frozenset(), colour_of(number), f"48;2;{red};{green};{blue}")
+        pen = self._pen_of(frozenset(), color_of(number), f"48;2;{red};{green};{blue}")
         return pen[placeholder(row, column)]
 
-    def _made(self, attributes: frozenset[str], fore: str, back: str) -> Pen:
-        known = self._pens.get((attributes, fore, back))
-        if known is not None:
-            return known
+    def _pen_of(self, attributes: frozenset[str], fore: str, back: str) -> Pen:
+        existing = self._pens.get((attributes, fore, back))
+        if existing is not None:
+            return existing
         pen = self._pens[attributes, fore, back] = Pen(attributes, fore, back)
         if attributes.isdisjoint(_MARKS) and (attributes or fore):
-            pen.blank = self._made(frozenset(), "", back)
+            pen.blank = self._pen_of(frozenset(), "", back)
         return pen
 
 
-def _read(codes: str) -> tuple[frozenset[str], str, str]:
-    """Attributes, foreground and background of an SGR sequence's numbers."""
+def _parse_codes(codes: str) -> tuple[frozenset[str], str, str]:
+    """Split the numbers of an SGR sequence into attributes, foreground and background."""
     attributes: set[str] = set()
     fore = back = ""
     numbers = iter(codes.split(";"))
     for number in numbers:
-        colour = number
+        color = number
         if number in ("38", "48"):
             kind = next(numbers)
-            colour = ";".join((number, kind, *(next(numbers) for _ in range(3 if kind == "2" else 1))))
+            color = ";".join((number, kind, *(next(numbers) for _ in range(3 if kind == "2" else 1))))
         value = int(number)
         if 30 <= value <= 39 or 90 <= value <= 97:
-            fore = "" if value == 39 else colour
+            fore = "" if value == 39 else color
         elif 40 <= value <= 49 or 100 <= value <= 107:
-            back = "" if value == 49 else colour
+            back = "" if value == 49 else color
         else:
             attributes.add(number)
     return frozenset(attributes), fore, back

@@ -1,7 +1,7 @@
-"""Near: a compositor that asks for lines only where they can be seen in what is painted.
+"""A compositor that requests only the lines that are visible in the painted region.
 
-Textual asks every widget that shares a parent with what has changed, and all
-containers behind it, for all their lines: twice the work of the text itself.
+Textual requests all lines of every widget that shares a parent with the changed one, and of all
+containers behind it.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from textual.strip import Strip
 
 
 class ClippedCompositor(Compositor):
-    """As Textual's own, with the same result."""
+    """Textual's compositor with the same result, but fewer requested lines."""
 
     def _get_renders(self, crop: Region | None = None) -> Iterable[tuple[Region, Region, list[Strip]]]:
         if crop is None:
             yield from super()._get_renders(crop)
             return
-        # From front to back.
+        # Widgets are ordered from front to back.
         for widget, (region, clip) in self.visible_widgets.items():
-            # Whole lines: a strip that is cut would be another one for `board`.
-            near = clip.intersection(Region(clip.x, crop.y, clip.width, crop.height))
-            seen = region.intersection(near)
-            # What has no cells overlaps with its neighbours, to Textual.
-            if not seen or not seen.overlaps(crop):
+            # Complete lines: a cropped strip would be a new object, which the screen buffer does not
+            # recognize.
+            row_clip = clip.intersection(Region(clip.x, crop.y, clip.width, crop.height))
+            visible = region.intersection(row_clip)
+            # Textual lets a region without cells overlap with its neighbors.
+            if not visible or not visible.overlaps(crop):
                 continue
-            yield region, near, widget.render_lines(seen.translate(-region.offset))
-            if seen.contains_region(crop):
-                # Nothing behind it can be seen.
+            yield region, row_clip, widget.render_lines(visible.translate(-region.offset))
+            if visible.contains_region(crop):
+                # It hides everything behind it.
                 return

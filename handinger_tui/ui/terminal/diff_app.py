@@ -1,4 +1,4 @@
-"""Display: an app that writes to the terminal only what it does not show already, and soon after a key."""
+"""An app that writes only changed cells to the terminal, and soon after a key."""
 
 from __future__ import annotations
 
@@ -20,70 +20,73 @@ from handinger_tui.ui.terminal.screen_buffer import ScreenBuffer
 from handinger_tui.ui.terminal.terminal_replies import TerminalAnswer
 
 if TYPE_CHECKING:
-    from handinger_tui.ui.terminal.foreground_job import Foreground
+    from handinger_tui.ui.terminal.foreground_job import ForegroundJob
     from handinger_tui.ui.terminal.images import Pictures
 
 CHECKS_PER_S: Final = 240
-"""How often Textual looks for something to paint, once there is something.
+"""How often per second Textual checks for something to paint, once there is something.
 
-Its own 60 let a key that comes just after a paint wait for up to two periods: while text streams, half of
-the time that a letter takes. What paints often has a pace of its own (`screens.work`).
+With Textual's default of 60, a key just after a paint waits for up to two periods. Frequent paints are
+throttled separately (`ui.work.paint_scheduler`).
 """
 
 ENDS_WITHIN_S: Final = 2.0
-"""A program that has the terminal gets so much time for its own end."""
+"""Seconds that a foreground program gets to end by itself before it is killed."""
 
-# Read as a screen makes its timer; the setting in Textual's environment holds for animations, too.
+# Screens read it when they create their timer. Textual's environment variable would also affect animations.
 vars(textual_screen)["UPDATE_PERIOD"] = 1 / CHECKS_PER_S
 
 
 class DiffApp(App[None]):
-    """Everything it paints goes over a `ScreenBuffer`."""
+    """An app whose output goes through a `ScreenBuffer`."""
 
     def __init__(self, driver_class: type[Driver] | None = None, pictures: str = "auto") -> None:
-        """`pictures`: "auto" asks the terminal, "kitty" takes it for able, "blocks": only characters."""
-        self.board = ScreenBuffer()
-        self._choice = pictures
+        """Create the app.
+
+        `pictures`: "auto" queries the terminal, "kitty" assumes support, "blocks" uses only characters.
+        """
+        self.screen_buffer = ScreenBuffer()
+        self._pictures_setting = pictures
         self._pictures: Pictures | None = None
-        self._program: Foreground | None = None
-        self._leaves_with: int | None = None
+        self._program: ForegroundJob | None = None
+        self._pending_exit_code: int | None = None
         super().__init__(driver_class=driver_class)
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        """As Textual's own; what the terminal shows already is not written again."""
+        """Display an update; cells that the terminal already shows are not written again."""
         if isinstance(renderable, CompositorUpdate):
-            renderable = self.board.update(renderable)
+            renderable = self.screen_buffer.update(renderable)
         super()._display(screen, renderable)
 
     def on_mount(self) -> None:
-        """A shell or an editor had the terminal meanwhile."""
+        """Redraw after a resume: a shell or an editor has used the terminal."""
         self.app_resume_signal.subscribe(self, lambda _app: self.redraw())
 
     # -- another program in the terminal -------------------------------------------------------
     @contextmanager
-    def lent_to(self, program: Foreground) -> Iterator[None]:
-        """`program` has the terminal; who wants to leave meanwhile ends it first."""
+    def terminal_used_by(self, program: ForegroundJob) -> Iterator[None]:
+        """Mark the terminal as used by `program`; `exit` ends the program first."""
         self._program = program
         try:
             yield
         finally:
             self._program = None
-            if self._leaves_with is not None:
-                # Behind the return of the terminal.
-                self.call_later(self.exit, return_code=self._leaves_with)
+            if self._pending_exit_code is not None:
+                # After the terminal has been taken back.
+                self.call_later(self.exit, return_code=self._pending_exit_code)
 
     def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
-        """As Textual's own, once no other program has the terminal."""
+        """Exit once no other program uses the terminal; a second call kills that program at once."""
         if self._program is None:
             super().exit(result, return_code, message)
             return
-        again, self._leaves_with = self._leaves_with is not None, return_code
-        self._program.end(at_once=again)
-        if not again:
+        is_second_call, self._pending_exit_code = self._pending_exit_code is not None, return_code
+        self._program.end(at_once=is_second_call)
+        if not is_second_call:
             self.set_timer(ENDS_WITHIN_S, self._end_program)
 
     def takes_interrupt(self) -> bool:
-        """A program that is just being started gets the interrupt."""
+        """Whether an interrupt was forwarded to a program that is just being started."""
         return self._program is not None and self._program.takes_interrupt()
 
     def _end_program(self) -> None:
@@ -93,29 +96,28 @@ class DiffApp(App[None]):
     # -- pictures --------------------------------------------------------------------------------
     @property
     def pictures(self) -> Pictures:
-        """Real pictures, where the terminal shows them."""
+        """The real pictures, created on first use."""
         if self._pictures is None:
-            # Needed once a picture is looked at.
-            from handinger_tui.ui.terminal.images import Pictures  # noqa: PLC0415 - as said above
+            from handinger_tui.ui.terminal.images import Pictures  # noqa: PLC0415 - needed for pictures only
 
-            self._pictures = Pictures(self._driver, self._choice, os.environ)
+            self._pictures = Pictures(self._driver, self._pictures_setting, os.environ)
         return self._pictures
 
     def on_terminal_answer(self, event: TerminalAnswer) -> None:
-        """It was about pictures: nothing else is asked."""
+        """Pass an answer to the pictures: no other query is ever sent."""
         if self._pictures is not None:
-            self._pictures.heard(event.text)
+            self._pictures.handle_answer(event.text)
 
     def on_resize(self, _event: events.Resize) -> None:
-        """Terminals arrange what stands there anew, each in its own way."""
+        """Redraw after a resize: terminals rearrange their content, each in its own way."""
         self.redraw()
 
     def redraw(self) -> None:
-        """Write the whole screen, whatever the terminal shows."""
-        self.board.forget()
+        """Write the complete screen, whatever the terminal shows."""
+        self.screen_buffer.forget()
         self.refresh()
 
     def repair(self, widget: Widget) -> None:
-        """Write one widget whole, whatever the terminal shows there."""
-        self.board.forget(widget.region)
+        """Write one widget completely, whatever the terminal shows there."""
+        self.screen_buffer.forget(widget.region)
         widget.refresh()

@@ -1,4 +1,4 @@
-"""The difference between two screens as bytes for the terminal."""
+"""Writes the difference between two screens as terminal output."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from typing import Final, cast
 from handinger_tui.ui.terminal.cells import Cell, Pen, Pens, Row
 
 GAP: Final = 6
-"""Unchanged cells that are written again: moving over fewer takes more bytes than they do."""
+"""Maximum number of unchanged cells to rewrite: moving the cursor over so few takes more bytes."""
 
 
 class DiffWriter:
-    """Collects what has to be written. The pen is plain before and after."""
+    """Collects the output. The pen of the terminal is plain before and after."""
 
     def __init__(self, pens: Pens) -> None:
         self._plain = pens.plain
         self._pen: Pen = pens.plain
         self._out: list[str] = []
         self._at: tuple[int, int] | None = None
-        """Line and column of the cursor; None when nobody knows."""
+        """Line and column of the cursor, None if unknown."""
 
     def scroll(self, top: int, bottom: int, by: int) -> None:
-        """Let the terminal move lines `top` up to `bottom` (not included) up by `by`, down when negative.
+        """Let the terminal scroll lines `top` to `bottom` (exclusive) up by `by`, down if negative.
 
-        Margins and line feeds are understood by every terminal since the VT100;
-        sequences that scroll by a number are not.
+        It uses margins and line feeds, which every terminal since the VT100 supports. Sequences that
+        scroll by a number are less portable.
         """
         move = f"\x1b[{bottom}H" + "\n" * by if by > 0 else f"\x1b[{top + 1}H" + "\x1bM" * -by
         self._out.append(f"\x1b[{top + 1};{bottom}r{move}\x1b[r")
         self._at = None
 
     def row(self, y: int, old: Row, new: Row, *, odd: bool) -> None:
-        """Write what changed in line `y`; `odd`: there are odd cells in it."""
+        """Write the changed cells of line `y`; `odd` means that the line has odd cells."""
         if old is new:
             return
         changed = list(compress(count(), map(is_not, old, new)))
@@ -51,30 +51,30 @@ class DiffWriter:
         self._tame_run(y, new, start, end + 1)
 
     def _odd_row(self, y: int, new: Row, changed: list[int]) -> None:
-        odd = next((x for x in changed if _odd(new[x])), None)
+        odd = next((x for x in changed if _is_odd(new[x])), None)
         if odd is not None:
-            # It may take more cells than we think: whatever stands right of it is written again.
+            # It may take more cells than expected, so everything to its right is written again.
             changed = [*(x for x in changed if x < odd), *range(odd, len(new))]
         start = end = changed[0]
         for x in changed:
-            if x - end > GAP or any(map(_odd, new[end + 1 : x])):
+            if x - end > GAP or any(map(_is_odd, new[end + 1 : x])):
                 self._run(y, new, start, end + 1)
                 start = x
             end = x
         self._run(y, new, start, end + 1)
 
     def text(self) -> str:
-        """Everything so far."""
+        """Return the output so far and end it with the plain pen."""
         if self._pen is not self._plain:
             self._out.append("\x1b[m")
             self._pen = self._plain
         return "".join(self._out)
 
     def _tame_run(self, y: int, row: Row, start: int, end: int) -> None:
-        """As `_run`, where no cell is odd: in half the time, and most of what is written goes this way."""
+        """Write a run without odd cells; a faster form of `_run` for the usual case."""
         cells = cast("list[tuple[str, Pen]]", row[start:end])
         if not all(cells):
-            # Nobody knows what stands in some of them.
+            # Some of the cells are unknown.
             self._run(y, row, start, end)
             return
         if self._at != (y, start):
@@ -90,7 +90,7 @@ class DiffWriter:
     def _run(self, y: int, row: Row, start: int, end: int) -> None:
         first = row[start]
         if first is not None and isinstance(first[1], int) and first[1]:
-            # The cells of an odd strip come back only with all of it.
+            # A cell of an odd strip can only be written with the complete strip.
             begin = start - first[1]
             head = row[begin] if begin >= 0 else None
             if head is not None and head[0] is first[0] and head[1] == 0:
@@ -104,7 +104,7 @@ class DiffWriter:
             if isinstance(own, int):
                 if own == 0:
                     self._pen = pen
-                    self._whole(y, x, text)
+                    self._odd_strip(y, x, text)
                     pen = self._pen
                 continue
             if self._at != (y, x):
@@ -116,8 +116,8 @@ class DiffWriter:
             self._at = (y, x + 1)
         self._pen = pen
 
-    def _whole(self, y: int, x: int, text: str) -> None:
-        """Write a whole strip. Where the cursor stands then depends on the terminal."""
+    def _odd_strip(self, y: int, x: int, text: str) -> None:
+        """Write a complete odd strip. The cursor position is unknown afterwards."""
         if self._pen is not self._plain:
             self._out.append("\x1b[m")
             self._pen = self._plain
@@ -134,5 +134,5 @@ class DiffWriter:
         self._at = (y, x)
 
 
-def _odd(cell: Cell | None) -> bool:
+def _is_odd(cell: Cell | None) -> bool:
     return cell is None or isinstance(cell[1], int)

@@ -1,4 +1,7 @@
-"""Hang-up: a terminal that is closed takes no more, and nobody may wait for it."""
+"""The terminal driver: reads input in the event loop, writes paints in one piece and survives a hang-up.
+
+A closed terminal accepts no output, and nothing may wait for it.
+"""
 
 from __future__ import annotations
 
@@ -17,31 +20,32 @@ from handinger_tui.ui.terminal.input_reader import InputReader
 from handinger_tui.ui.terminal.output_writer import OutputWriter
 from handinger_tui.ui.terminal.terminal_replies import ReplyDriver, ReplyParser
 
-GONE: Final = 143
-"""The exit code after a terminal that went without a signal (SIGHUP has the same)."""
+EXIT_HANGUP: Final = 143
+"""The exit code after the terminal was closed without a signal; SIGHUP uses the same code."""
 
-# The driver makes its writer by this name; there is one driver in a program.
+# The driver looks its writer up by this name; there is one driver per program.
 vars(linux_driver)["WriterThread"] = OutputWriter
 
 
 class TerminalDriver(ReplyDriver, LinuxDriver):
-    """Ends in order also when the terminal was closed, and hears what the terminal answers.
+    """A Linux driver that also ends in order after the terminal was closed, and receives its answers.
 
-    A terminal that hangs up may continue its programs (SIGCONT), which has Textual start anew
-    with another writing thread: on a terminal that is no more.
+    A terminal that hangs up may continue its programs (SIGCONT). Textual then restarts with a new
+    writer thread, on a terminal that no longer exists.
     """
 
     def __init__(self, app: App[Any], **settings: Any) -> None:
         super().__init__(app, **settings)
         self._paint: list[str] | None = None
-        self._listener: InputReader | None = None
-        self._by_thread = False
-        """The loop cannot wait for this terminal."""
+        self._input_reader: InputReader | None = None
+        self._reads_in_thread = False
+        """Whether input is read by a thread because the event loop cannot wait for this terminal."""
 
     def write(self, data: str) -> None:
-        """As Textual's own, but a paint goes to the terminal in one piece.
+        """Write to the terminal, a synchronized paint in one piece.
 
-        Textual hands over its beginning, itself and its end: the terminal shows nothing before the end.
+        Textual writes the start mark, the paint and the end mark separately, although the terminal
+        shows nothing before the end mark.
         """
         if data == SYNC_START and self._paint is None:
             self._paint = [data]
@@ -54,72 +58,72 @@ class TerminalDriver(ReplyDriver, LinuxDriver):
         super().write(data)
 
     def start_application_mode(self) -> None:
-        """As Textual's own, but the loop reads what is typed."""
-        before = self._key_thread
-        # Textual leaves it without types.
+        """Start application mode; the event loop reads the input instead of a thread."""
+        previous_thread = self._key_thread
+        # Textual has no type annotations here.
         super().start_application_mode()  # type: ignore[no-untyped-call]
-        # In the background of a shell it starts nothing.
-        if self._key_thread is not before:
-            self._listen(self.typed_before())
+        # In the background of a shell Textual starts no thread.
+        if self._key_thread is not previous_thread:
+            self._start_reading(self.early_input())
 
-    def typed_before(self) -> bytes:
-        """What somebody else read from the terminal, and left to us."""
+    def early_input(self) -> bytes:
+        """Return input that was read before the driver started; subclasses override it."""
         return b""
 
     def run_input_thread(self) -> None:
-        """Textual's thread for reading has nothing to do, unless the loop cannot wait for the terminal."""
-        if self._by_thread:
-            # It makes a parser by this name; there is one driver in a program.
-            vars(linux_driver)["XTermParser"] = partial(ReplyParser, self.ears)
+        """Run Textual's input thread only if the event loop cannot wait for the terminal."""
+        if self._reads_in_thread:
+            # The thread looks its parser up by this name; there is one driver per program.
+            vars(linux_driver)["XTermParser"] = partial(ReplyParser, self.reply_listener)
             super().run_input_thread()
 
-    def _listen(self, typed: bytes) -> None:
-        self._deafen()
-        parser = ReplyParser(self.ears, self._debug)
+    def _start_reading(self, early: bytes) -> None:
+        self._stop_reading()
+        parser = ReplyParser(self.reply_listener, self._debug)
         fail = self._app._handle_exception
-        self._listener = InputReader(self.fileno, parser, self.process_message, self._gone, fail)
-        self._listener.hear(typed)
+        self._input_reader = InputReader(self.fileno, parser, self.process_message, self._handle_hangup, fail)
+        self._input_reader.feed(early)
         try:
-            self._listener.start(self._loop)
+            self._input_reader.start(self._loop)
         except (OSError, NotImplementedError):
-            self._by_thread = True
+            self._reads_in_thread = True
             self._key_thread = Thread(target=self._run_input_thread, name="textual-input")
             self._key_thread.start()
 
-    def _deafen(self) -> None:
-        if self._listener is not None:
-            self._listener.stop()
+    def _stop_reading(self) -> None:
+        if self._input_reader is not None:
+            self._input_reader.stop()
 
-    def _gone(self) -> None:
-        self._app.exit(return_code=GONE)
+    def _handle_hangup(self) -> None:
+        self._app.exit(return_code=EXIT_HANGUP)
 
     def send_message(self, message: Message) -> None:
-        """As Textual's own, which takes the long way from a thread."""
+        """Post a message directly; Textual's own method schedules a coroutine for another thread."""
         self._app.post_message(message)
 
     def disable_input(self) -> None:
-        """As Textual's own, and what is typed is left to others."""
-        self._deafen()
+        """Stop reading, so that another program gets the input."""
+        self._stop_reading()
         super().disable_input()
 
     def stop_application_mode(self) -> None:
-        """As Textual's own, after the last word: at the end, and before a shell or an editor."""
+        """Write the exit sequence and leave application mode: at the end, and before a shell or an editor."""
         if self._paint is not None:
-            # Whatever broke off in the middle of a paint: what follows is no part of it.
+            # A paint was interrupted; end it, as the following output is not part of it.
             self.write(SYNC_END)
-        if last := self.parting():
-            self.write(last)
+        if sequence := self.exit_sequence():
+            self.write(sequence)
         super().stop_application_mode()
 
     def cell_pixels(self) -> tuple[int, int]:
-        """As the terminal's line discipline tells them, over ssh, too."""
+        """Return width and height of a cell in pixels, from the window size ioctl (works over ssh, too)."""
         import fcntl  # noqa: PLC0415 - needed for pictures only
-        import struct  # noqa: PLC0415 - as above
-        import termios  # noqa: PLC0415 - as above
+        import struct  # noqa: PLC0415 - needed for pictures only
+        import termios  # noqa: PLC0415 - needed for pictures only
 
         with suppress(OSError):
-            told = fcntl.ioctl(self.fileno, termios.TIOCGWINSZ, bytes(8))
-            rows, columns, width, height = struct.unpack("HHHH", told)
+            window_size = fcntl.ioctl(self.fileno, termios.TIOCGWINSZ, bytes(8))
+            rows, columns, width, height = struct.unpack("HHHH", window_size)
             if rows and columns and width >= columns and height >= rows:
                 return width // columns, height // rows
         return super().cell_pixels()

@@ -1,4 +1,4 @@
-"""Foreground: another program has the terminal until it ends, as a job that a shell started has it."""
+"""Foreground job: run another program in the terminal until it ends, as a shell does."""
 
 from __future__ import annotations
 
@@ -14,55 +14,59 @@ from typing import Any, Final
 from handinger_tui.core.secret import without_secrets
 
 SETTLES_IN_S: Final = 0.5
-"""Ctrl+C while the terminal is being handed over reaches us, though it is meant for the program."""
+"""Seconds after the handover during which an interrupt that reaches us is meant for the program."""
 POSIX: Final = sys.platform != "win32"
 
 
-class Foreground:
-    """One program. `run` waits for it, in a thread; `end` may be called meanwhile.
+class ForegroundJob:
+    """One program in the foreground. `run` waits for it in a thread; `end` may be called at the same time.
 
-    It is the terminal's foreground job: Ctrl+C reaches it and not us, so that a signal to us still ends us.
+    The program is the foreground job of the terminal: Ctrl+C reaches it and not us, so that a signal to us
+    still ends us.
     """
 
     def __init__(self, argv: Sequence[str]) -> None:
         self._argv = list(argv)
         self._process: subprocess.Popen[bytes] | None = None
-        self._unwanted = False
-        self._given_at: float | None = None
+        self._should_end = False
+        self._handed_over_at: float | None = None
         self._interrupted = False
         self._terminal = sys.__stdin__.fileno() if sys.__stdin__ is not None else 0
 
     def run(self) -> int:
-        """The exit code, negative for the signal that ended it. The terminal is as it was before.
+        """Run the program and return its exit code, negative for a signal. Terminal settings are restored.
 
         Raises:
-            OSError: it could not be started.
+            OSError: the program could not be started.
         """
         attributes = self._attributes()
         environ = without_secrets(os.environ)
-        # The person's own program, by argument list, no shell.
-        self._process = process = subprocess.Popen(  # noqa: S603 - as said above
+        # The user's own program, as an argument list without a shell.
+        self._process = process = subprocess.Popen(  # noqa: S603 - chosen by the user
             self._argv, env=environ, process_group=0 if POSIX else None
         )
         try:
-            if self._unwanted:
+            if self._should_end:
                 self.end()
             if not POSIX:
                 return process.wait()
-            self._give(process.pid)
-            self._given_at = monotonic()
+            self._set_foreground_group(process.pid)
+            self._handed_over_at = monotonic()
             if self._interrupted:
                 self._interrupt(process)
-            process.returncode = self._ended(process.pid, attributes)
+            process.returncode = self._wait(process.pid, attributes)
             return process.returncode
         finally:
-            self._give(os.getpgrp() if POSIX else 0)
-            self._put_back(attributes)
+            self._set_foreground_group(os.getpgrp() if POSIX else 0)
+            self._restore_attributes(attributes)
 
     def takes_interrupt(self) -> bool:
-        """Pass an interrupt on that came to us while the program was starting; False: it was meant for us."""
+        """Forward an interrupt that arrived while the program was starting.
+
+        Returns False if it is meant for us.
+        """
         process = self._process
-        settled = self._given_at is not None and monotonic() - self._given_at > SETTLES_IN_S
+        settled = self._handed_over_at is not None and monotonic() - self._handed_over_at > SETTLES_IN_S
         if settled or (process is not None and process.returncode is not None):
             return False
         self._interrupted = True
@@ -75,8 +79,8 @@ class Foreground:
             os.killpg(process.pid, signal.SIGINT)
 
     def end(self, *, at_once: bool = False) -> None:
-        """Ask it to end, or end it."""
-        self._unwanted = True
+        """Terminate the program; `at_once` kills it."""
+        self._should_end = True
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -85,32 +89,32 @@ class Foreground:
             return
         with suppress(OSError):
             os.killpg(process.pid, signal.SIGKILL if at_once else signal.SIGTERM)
-            # One that was stopped would never hear of it.
+            # A stopped process would never handle the signal.
             os.killpg(process.pid, signal.SIGCONT)
 
-    def _ended(self, pid: int, attributes: list[Any] | None) -> int:
+    def _wait(self, pid: int, attributes: list[Any] | None) -> int:
         while True:
             _, status = os.waitpid(pid, os.WUNTRACED)
             if not os.WIFSTOPPED(status):
                 return os.waitstatus_to_exitcode(status)
             touched = os.WSTOPSIG(status) in (signal.SIGTTIN, signal.SIGTTOU)
             if not touched and os.getpgrp() != os.getsid(0):
-                # Ctrl+Z in it: the shell gets the terminal, and `fg` comes back here.
-                self._give(os.getpgrp())
-                self._put_back(attributes)
+                # Ctrl+Z in the program: the shell gets the terminal until `fg` continues us here.
+                self._set_foreground_group(os.getpgrp())
+                self._restore_attributes(attributes)
                 os.killpg(os.getpgrp(), signal.SIGSTOP)
-            self._give(pid)
+            self._set_foreground_group(pid)
             with suppress(OSError):
                 os.killpg(pid, signal.SIGCONT)
 
-    def _give(self, group: int) -> None:
-        """The terminal's keys and signals are for this group of processes."""
+    def _set_foreground_group(self, group: int) -> None:
+        """Make a process group the foreground group of the terminal."""
         if not POSIX:
             return
-        # Whoever gives it away from the background would be stopped for that.
+        # A background process that changes the foreground group would be stopped by SIGTTOU.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
         try:
-            # A terminal that is not ours to give has no jobs.
+            # Fails if this is not our controlling terminal; then there is no job control.
             with suppress(OSError):
                 os.tcsetpgrp(self._terminal, group)
         finally:
@@ -126,8 +130,8 @@ class Foreground:
         except termios.error:
             return None
 
-    def _put_back(self, attributes: list[Any] | None) -> None:
-        """Who was killed leaves the terminal raw."""
+    def _restore_attributes(self, attributes: list[Any] | None) -> None:
+        """Restore the terminal settings: a killed program may leave the terminal in raw mode."""
         if attributes is None:
             return
         import termios  # noqa: PLC0415 - there is none on Windows

@@ -1,4 +1,4 @@
-"""Real pictures: whether the terminal shows them, which of ours it holds, and the bytes that bring them."""
+"""Real pictures in the terminal (kitty graphics protocol): detection, transfer and removal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from handinger_tui.core.safety.cleaning import PLACEHOLDER
 from handinger_tui.ui.terminal.terminal_replies import USUAL_CELL, ReplyDriver
 
 CHUNK: Final = 4096
-"""Characters of base64 in one sequence, at most."""
+"""Maximum number of base64 characters in one escape sequence."""
 _RANGES: Final = (
     "305 30d-30e 310 312 33d-33f 346 34a-34c 350-352 357 35b 363-36f 483-487 592-595 597-599 59c-5a1 "
     "5a8-5a9 5ab-5ac 5af 5c4 610-617 657-65b 65d-65e 6d6-6dc 6df-6e2 6e4 6e7-6e8 6eb-6ec 730 732-733 "
@@ -26,99 +26,105 @@ _RANGES: Final = (
     "20f0 2cef-2cf1 2de0-2dff a66f a67c-a67d a6f0-a6f1 a8e0-a8f1 aab0 aab2-aab3 aab7-aab8 aabe-aabf "
     "aac1 fe20-fe26 10a0f 10a38 1d185-1d189 1d1aa-1d1ad 1d242-1d244"
 )
-"""The marks that count, as the protocol lists them."""
+"""Code points (hex) of the combining marks that encode row and column numbers, in protocol order."""
 MOST_CELLS: Final = 297
-"""Rows and columns that there are marks for."""
+"""Maximum number of rows and of columns: there are no more marks."""
 
-_QUESTION: Final = 31
-ASK: Final = f"\x1b_Gi={_QUESTION},s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[>q\x1b[c"
-"""Whether it takes graphics, its name, and what every terminal answers, so that no answer is an answer."""
-_TAKES: Final = f"\x1b_Gi={_QUESTION};OK"
+_QUERY_ID: Final = 31
+ASK: Final = f"\x1b_Gi={_QUERY_ID},s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[>q\x1b[c"
+"""Queries for graphics support, the terminal name, and DA1.
+
+Every terminal answers DA1, which ends the wait.
+"""
+_TAKES: Final = f"\x1b_Gi={_QUERY_ID};OK"
 _NAME: Final = re.compile(r"\x1bP>\|(kitty|ghostty)[ (]v?(\d{1,4})\.(\d{1,4})")
 _SINCE: Final = {"kitty": (0, 28), "ghostty": (1, 0)}
-"""Whose placeholders are known to work. Others take graphics and know no placeholders."""
+"""Terminals and minimum versions with working placeholders; others support graphics without them."""
 
 
 def shows_pictures(answers: Sequence[str]) -> bool:
-    """What the answers to `ASK` say."""
+    """Whether the answers to `ASK` report support for real pictures."""
     takes = any(answer.startswith(_TAKES) for answer in answers)
-    names = [found for found in map(_NAME.match, answers) if found is not None]
+    names = [match for match in map(_NAME.match, answers) if match is not None]
     return takes and any((int(name[2]), int(name[3])) >= _SINCE[name[1]] for name in names)
 
 
-def last_answer(answer: str) -> bool:
-    """The one that ends what `ASK` asks."""
+def is_last_answer(answer: str) -> bool:
+    """Whether this is the answer to the last query of `ASK` (DA1)."""
     return answer.startswith("\x1b[?")
 
 
 def transmit(number: int, png: bytes, columns: int, rows: int) -> Iterator[str]:
-    """A picture for so many cells, in sequences; all of them have to be written, in order."""
+    """Yield the sequences that send a picture for `columns` × `rows` cells; all must be written, in order."""
     body = b64encode(png).decode()
-    told = f"a=T,U=1,f=100,t=d,i={number},c={columns},r={rows},q=2"
+    settings = f"a=T,U=1,f=100,t=d,i={number},c={columns},r={rows},q=2"
     for at in range(0, len(body), CHUNK):
         more = int(at + CHUNK < len(body))
-        yield f"\x1b_G{told if at == 0 else 'q=2'},m={more};{body[at : at + CHUNK]}\x1b\\"
+        yield f"\x1b_G{settings if at == 0 else 'q=2'},m={more};{body[at : at + CHUNK]}\x1b\\"
 
 
 def delete(number: int) -> str:
-    """The terminal forgets a picture, and frees what it kept of it."""
+    """Return the sequence that deletes a picture and frees its memory in the terminal."""
     return f"\x1b_Ga=d,d=I,i={number},q=2\x1b\\"
 
 
 def through_tmux(sequence: str) -> str:
-    """For the terminal around tmux, where its `allow-passthrough` lets it pass."""
+    """Wrap a sequence for the terminal around tmux; tmux must have `allow-passthrough` set."""
     doubled = sequence.replace("\x1b", "\x1b\x1b")
     return f"\x1bPtmux;{doubled}\x1b\\"
 
 
 @cache
 def marks() -> tuple[str, ...]:
-    """The mark of each number."""
+    """Return the combining marks; the index is the encoded number."""
     ends = [[int(end, 16) for end in piece.split("-")] for piece in _RANGES.split()]
     return tuple(chr(code) for piece in ends for code in range(piece[0], piece[-1] + 1))
 
 
 def placeholder(row: int, column: int) -> str:
-    """What stands in one cell of a picture."""
+    """Return the placeholder text for one cell of a picture."""
     return f"{PLACEHOLDER}{marks()[row]}{marks()[column]}"
 
 
-def colour_of(number: int) -> str:
-    """The numbers of the SGR sequence that says whose placeholder it is."""
+def color_of(number: int) -> str:
+    """Return the SGR color numbers that encode the picture id of a placeholder."""
     return f"38;2;{number >> 16 & 255};{number >> 8 & 255};{number & 255}"
 
 
 AUTO: Final = "auto"
 KITTY: Final = "kitty"
 WRITE: Final = 128 << 10
-"""Characters that are written at once: the queue to the terminal holds some tens of writes."""
+"""Minimum number of characters per write: the queue to the terminal holds only some tens of writes."""
 _NEVER: Final = ("dumb", "linux", "screen", "tmux")
-"""Beginnings of TERM: terminals that show a question, and those that stand between us and the one asked."""
+"""Prefixes of TERM that are never queried: terminals that display the query, and terminal multiplexers."""
 
 
 class Pictures:
-    """One for the app, made when the first picture is looked at."""
+    """The real pictures of the app; created when the first picture is shown."""
 
     def __init__(self, driver: Driver | None, choice: str, environ: Mapping[str, str]) -> None:
         self._driver = driver if isinstance(driver, ReplyDriver) else None
         self._write = driver.write if driver is not None else str
         self._choice, self._environ = choice, environ
         self._answers: list[str] = []
-        self._heard = asyncio.Event()
-        self._able = False
-        self._held: set[int] = set()
-        # Of 24 bits, so that it is a colour; others use small ones. Two for ours, in turn.
+        self._answered = asyncio.Event()
+        self._supported = False
+        self._shown: set[int] = set()
+        # The id has 24 bits, as it is encoded as a color; other programs use small ids. Two ids alternate.
         self._number = int.from_bytes(os.urandom(3)) | 0x010102
         if self._driver is not None:
-            self._driver.parting = self.parting
+            self._driver.exit_sequence = self.exit_sequence
 
     @property
     def cell(self) -> tuple[int, int]:
-        """Pixels of a cell: width, height."""
+        """Width and height of a cell in pixels."""
         return self._driver.cell_pixels() if self._driver is not None else USUAL_CELL
 
-    async def able(self) -> bool:
-        """Whether real pictures are shown; the terminal is asked once, and may take its time."""
+    async def supported(self) -> bool:
+        """Return whether real pictures are supported.
+
+        The terminal is queried once and may take long to answer.
+        """
         term = self._environ.get("TERM", "")
         if self._driver is None or self._environ.get("NO_COLOR") or term in ("", "dumb"):
             return False
@@ -126,13 +132,13 @@ class Pictures:
             return self._choice == KITTY
         if not self._may_ask(term):
             return False
-        if not self._heard.is_set():
-            # Again where a suspension swallowed the answer: two answers do no harm.
+        if not self._answered.is_set():
+            # Queried again if a suspension swallowed the answer: two answers are harmless.
             self._answers.clear()
-            self._driver.ears.ask()
+            self._driver.reply_listener.expect_answers()
             self._write(ASK)
-            await self._heard.wait()
-        return self._able
+            await self._answered.wait()
+        return self._supported
 
     def _may_ask(self, term: str) -> bool:
         between = self._environ.get("TMUX") or self._environ.get("STY")
@@ -140,45 +146,45 @@ class Pictures:
             between or term.startswith(_NEVER) or self._environ.get("TERM_PROGRAM") == "Apple_Terminal"
         )
 
-    def heard(self, answer: str) -> None:
-        """The terminal has answered."""
+    def handle_answer(self, answer: str) -> None:
+        """Handle an answer of the terminal."""
         self._answers.append(answer)
-        if last_answer(answer):
-            self._able = shows_pictures(self._answers)
-            self._heard.set()
+        if is_last_answer(answer):
+            self._supported = shows_pictures(self._answers)
+            self._answered.set()
 
     def next_number(self) -> int:
-        """The number of the next picture."""
+        """Return the id for the next picture."""
         self._number ^= 1
         return self._number
 
     def fits(self, columns: int, rows: int) -> bool:
-        """There are marks for so many cells."""
+        """Whether there are enough marks for `columns` × `rows` cells."""
         return columns <= MOST_CELLS and rows <= MOST_CELLS
 
     def show(self, number: int, png: bytes, columns: int, rows: int) -> None:
-        """Send it; its placeholders may be written from now on."""
-        self._held.add(number)
-        for piece in _joined(map(self._passed, transmit(number, png, columns, rows))):
+        """Send a picture; its placeholders may be written from now on."""
+        self._shown.add(number)
+        for piece in _joined(map(self._for_terminal, transmit(number, png, columns, rows))):
             self._write(piece)
 
     def remove(self, number: int) -> None:
-        """It is not looked at any more."""
-        if number in self._held:
-            self._held.remove(number)
-            self._write(self._passed(delete(number)))
+        """Delete a picture in the terminal, if it is there."""
+        if number in self._shown:
+            self._shown.remove(number)
+            self._write(self._for_terminal(delete(number)))
 
-    def parting(self) -> str:
-        """The terminal is left: nothing of ours stays there."""
-        held, self._held = sorted(self._held), set()
-        return "".join(self._passed(delete(number)) for number in held)
+    def exit_sequence(self) -> str:
+        """Return the output that deletes all pictures, for leaving the terminal."""
+        numbers, self._shown = sorted(self._shown), set()
+        return "".join(self._for_terminal(delete(number)) for number in numbers)
 
-    def _passed(self, sequence: str) -> str:
+    def _for_terminal(self, sequence: str) -> str:
         return through_tmux(sequence) if self._environ.get("TMUX") else sequence
 
 
 def _joined(sequences: Iterator[str]) -> Iterator[str]:
-    """Few large pieces."""
+    """Join sequences to pieces of at least `WRITE` characters."""
     joined, length = [], 0
     for sequence in sequences:
         joined.append(sequence)

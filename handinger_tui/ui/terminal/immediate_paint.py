@@ -1,4 +1,4 @@
-"""At once: a letter is painted before anything else that follows from it."""
+"""Immediate paint: paint a typed letter before anything else that follows from it."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from textual.widget import Widget
 
 from handinger_tui.ui.terminal.diff_app import CHECKS_PER_S
 
-APART_S: Final = 1 / CHECKS_PER_S
-"""A burst of keys is painted no more often than anything else."""
+MIN_INTERVAL_S: Final = 1 / CHECKS_PER_S
+"""Minimum number of seconds between two immediate paints, which limits the paints of a burst of keys."""
 
-give_way: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
-"""Let whoever reads the terminal have this processor now; Windows has no such call.
+yield_processor: Callable[[], None] = getattr(os, "sched_yield", lambda: None)
+"""Yield the processor to the terminal emulator; does nothing on Windows, which has no such call.
 
-A reader that a write woke often waits on the writer's processor, until the writer sleeps: with all that
-follows from a letter still to do, it showed one letter in four more than a millisecond late.
+The process that a write wakes often waits on the processor of the writer until that sleeps. Without yielding
+it showed one letter in four more than a millisecond late.
 """
 
 
 class ImmediatePaint:
     """Paints one widget without waiting.
 
-    Textual does so once all messages behind a key have been where they go, through three more queues and
-    a timer: half of the time until a letter stands on the screen.
+    Textual paints only after all messages that follow from a key have been handled, which takes three more
+    queues and a timer.
     """
 
     def __init__(self, widget: Widget) -> None:
         self._widget: Final = widget
-        self._last = -APART_S
+        self._last = -MIN_INTERVAL_S
 
     def paint(self) -> None:
-        """Paint what changed, unless more than painting is due: then Textual does all of it, in its order."""
+        """Paint the changes, unless layout or scrolling is due as well, which is left to Textual."""
         widget = self._widget
         if not widget._repaint_required or widget._layout_required or widget._scroll_required:
             return
         screen, now = widget.screen, monotonic()
-        if now - self._last < APART_S or not screen.is_current or widget.app._batch_count:
+        if now - self._last < MIN_INTERVAL_S or not screen.is_current or widget.app._batch_count:
             return
         if screen._layout_required or screen._scroll_required:
             return
@@ -47,4 +47,4 @@ class ImmediatePaint:
         widget._repaint_required = False
         screen._dirty_widgets.add(widget)
         screen._on_timer_update()
-        give_way()
+        yield_processor()

@@ -1,4 +1,4 @@
-"""Listening: what is typed is read by the loop itself. No thread stands between a key and the screen."""
+"""Input reader: the event loop itself reads the terminal, so no thread delays a key."""
 
 from __future__ import annotations
 
@@ -15,57 +15,57 @@ from handinger_tui.ui.terminal.terminal_replies import ReplyParser
 
 READ: Final = 1 << 16
 AGAIN_S: Final = 0.02
-"""How often to ask whether the beginning of a sequence was a key after all, while there is one."""
+"""Seconds between checks whether an incomplete sequence was a key after all."""
 
 
 class InputReader:
-    """Reads a terminal: `take` is given each message, `gone` is called once nothing can come any more.
+    """Reads a terminal: `on_message` gets each message, `on_hangup` is called once the terminal is closed.
 
-    What either of them or the parser raises is handed to `failed`: an error in the loop itself would be
-    written over the screen, and nothing more.
+    Exceptions of the parser and of `on_message` go to `on_error`: an unhandled error in the event loop
+    would only be printed over the screen.
     """
 
     def __init__(
         self,
         fd: int,
         parser: ReplyParser,
-        take: Callable[[Message], None],
-        gone: Callable[[], None],
-        failed: Callable[[Exception], None],
+        on_message: Callable[[Message], None],
+        on_hangup: Callable[[], None],
+        on_error: Callable[[Exception], None],
     ) -> None:
         self._fd: Final = fd
         self._parser: Final = parser
-        self._take: Final = take
-        self._gone: Final = gone
-        self._failed: Final = failed
+        self._on_message: Final = on_message
+        self._on_hangup: Final = on_hangup
+        self._on_error: Final = on_error
         self._decode: Final = getincrementaldecoder("utf-8")("replace").decode
         self._loop: AbstractEventLoop | None = None
-        self._again: TimerHandle | None = None
+        self._timer: TimerHandle | None = None
 
     def start(self, loop: AbstractEventLoop) -> None:
-        """Read from now on.
+        """Start reading.
 
         Raises:
-            OSError, NotImplementedError: the loop cannot wait for such a file.
+            OSError, NotImplementedError: the event loop cannot wait for this kind of file.
         """
-        # What a message means must not depend on who was at work when listening began.
+        # An empty context: messages must not inherit the context variables of the caller.
         Context().run(loop.add_reader, self._fd, self._read)
         self._loop = loop
-        self._watch()
+        self._schedule_check()
 
     def stop(self) -> None:
-        """Read no more; half a sequence is dropped."""
+        """Stop reading; an incomplete sequence is dropped."""
         if self._loop is not None:
             self._loop.remove_reader(self._fd)
             self._loop = None
-        if self._again is not None:
-            self._again.cancel()
-            self._again = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    def hear(self, data: bytes) -> None:
-        """As if it had just been read."""
+    def feed(self, data: bytes) -> None:
+        """Handle input as if it had just been read."""
         if text := self._decode(data):
-            self._pass_on(lambda: self._parser.feed(text))
+            self._deliver(lambda: self._parser.feed(text))
 
     def _read(self) -> None:
         try:
@@ -73,27 +73,27 @@ class InputReader:
         except BlockingIOError:
             return
         except OSError:
-            # Linux reports a terminal that hung up this way.
+            # Linux reports a closed terminal this way.
             data = b""
         if data:
-            self.hear(data)
+            self.feed(data)
         else:
             self.stop()
-            self._gone()
+            self._on_hangup()
 
-    def _pass_on(self, heard: Callable[[], Iterable[Message]]) -> None:
+    def _deliver(self, parse: Callable[[], Iterable[Message]]) -> None:
         try:
-            for message in heard():
-                self._take(message)
-        except Exception as problem:  # noqa: BLE001 - as said above
+            for message in parse():
+                self._on_message(message)
+        except Exception as problem:  # noqa: BLE001 - reported to `on_error`
             self.stop()
-            self._failed(problem)
-        self._watch()
+            self._on_error(problem)
+        self._schedule_check()
 
-    def _watch(self) -> None:
-        if self._loop is not None and self._again is None and self._parser.unsure:
-            self._again = self._loop.call_later(AGAIN_S, self._ask_again)
+    def _schedule_check(self) -> None:
+        if self._loop is not None and self._timer is None and self._parser.unsure:
+            self._timer = self._loop.call_later(AGAIN_S, self._check_again)
 
-    def _ask_again(self) -> None:
-        self._again = None
-        self._pass_on(self._parser.tick)
+    def _check_again(self) -> None:
+        self._timer = None
+        self._deliver(self._parser.tick)

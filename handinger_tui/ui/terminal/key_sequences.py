@@ -1,8 +1,8 @@
-"""Sequences: what a terminal sends, cut into keys, reports and pastes before Textual's parser sees it.
+"""Key sequences: cut terminal input into keys, reports and pastes before Textual's parser sees it.
 
-Textual's parser collects whatever follows an ESC until it makes sense: ESC CR becomes Enter, ESC d types
-a letter, an ESC just before a letter is lost, and an ESC in a paste has the rest of it typed, line breaks
-included. Here every sequence has an end that does not depend on time, so that it may be torn anywhere.
+Textual's parser collects everything after an ESC until it recognizes it: ESC CR becomes Enter, ESC d types
+a letter, an ESC just before a letter is lost, and after an ESC in a paste the rest of the paste is typed,
+including line breaks. Here the end of a sequence does not depend on time, so input may be split anywhere.
 """
 
 from __future__ import annotations
@@ -15,46 +15,46 @@ ESC: Final = "\x1b"
 PASTE_BEGINS: Final = "\x1b[200~"
 PASTE_ENDS: Final = "\x1b[201~"
 MOUSE_TAIL: Final = 3
-"""Characters behind `ESC [ M`, of any kind."""
+"""Number of arbitrary characters after `ESC [ M`."""
 
-_WHOLE: Final = re.compile(
+_COMPLETE: Final = re.compile(
     rf"""\x1b(?:
-        \[M.{{{MOUSE_TAIL}}}         # the mouse, as terminals without SGR reports tell it
+        \[M.{{{MOUSE_TAIL}}}         # the mouse, from terminals without SGR reports
       | \[\[[A-E]                    # function keys of the Linux console
       | \[(?![M\[])[ -?]{{0,60}}[@-~]
-      | O[A-DFHMP-Sa-d]              # cursor and function keys; other letters are typed behind an ESC
+      | O[A-DFHMP-Sa-d]              # cursor and function keys; other letters are typed after an ESC
       | (?![\[O])[^\x1b]
     )""",
     re.VERBOSE | re.DOTALL,
 )
-_BEGUN: Final = re.compile(rf"\x1b(?:\[(?:[ -?]{{0,60}}|M.{{0,{MOUSE_TAIL - 1}}}|\[)?|O)?\Z", re.DOTALL)
-"""A sequence that is not all there, or a lone ESC."""
+_INCOMPLETE: Final = re.compile(rf"\x1b(?:\[(?:[ -?]{{0,60}}|M.{{0,{MOUSE_TAIL - 1}}}|\[)?|O)?\Z", re.DOTALL)
+"""An incomplete sequence, or a lone ESC."""
 _REPORT: Final = re.compile(r"\x1b\[[ -?M]")
-"""Nobody types what begins so."""
+"""The beginning of a report; typed keys never begin like this."""
 _EXTENDED: Final = re.compile(r"\x1b\[([\d:;]+)([u~ABCDEFHPQRS])")
 _ALT: Final = 2
 _PLAIN_OR_SHIFT: Final = ("", "0", "1", "2")
 _RELEASED: Final = "3"
 _OTHER_KEYS: Final = "27"
-"""`ESC [ 27 ; modifiers ; code ~`: how xterm tells modified keys (modifyOtherKeys)."""
+"""In `ESC [ 27 ; modifiers ; code ~`, xterm's form of modified keys (modifyOtherKeys)."""
 
 
 class Piece(NamedTuple):
-    """`text` of a kind. "paste" is the text between its marks; "typed" holds no ESC."""
+    """A piece of input. A "paste" is the text between the paste marks; "typed" text holds no ESC."""
 
     kind: Literal["typed", "sequence", "paste"]
     text: str
 
 
 class Cutter:
-    """Takes what is read, in pieces of any size; what is not complete waits in `held`."""
+    """Cuts input that arrives in pieces of any size; an incomplete sequence waits in `held`."""
 
     def __init__(self) -> None:
         self.held = ""
         self._pasted: list[str] | None = None
 
     def cut(self, data: str) -> Iterator[Piece]:
-        """The pieces that are complete now."""
+        """Yield the pieces that are complete now."""
         text, self.held = self.held + data, ""
         while text:
             if self._pasted is not None:
@@ -63,11 +63,11 @@ class Cutter:
                 end = len(text) if at < 0 else at
                 yield Piece("typed", text[:end])
                 text = text[end:]
-            elif _BEGUN.match(text):
+            elif _INCOMPLETE.match(text):
                 self.held, text = text, ""
             else:
-                whole = _WHOLE.match(text)
-                piece = ESC if whole is None else whole[0]
+                match = _COMPLETE.match(text)
+                piece = ESC if match is None else match[0]
                 text = text[len(piece) :]
                 if piece == PASTE_BEGINS:
                     self._pasted = []
@@ -75,38 +75,39 @@ class Cutter:
                     yield Piece("sequence", piece)
 
     def _paste(self, text: str) -> Generator[Piece, None, str]:
-        """The rest of a paste, and what follows it. Its end may be torn; nothing else in it is a sequence."""
-        pasted, end, behind = text.partition(PASTE_ENDS)
+        """Continue a paste and return the text after it. Only its end mark is a sequence; it may be split."""
+        pasted, end, rest = text.partition(PASTE_ENDS)
         parts = self._pasted = self._pasted or []
         if end:
             self._pasted = None
             yield Piece("paste", "".join([*parts, pasted]))
-            return behind
-        torn = next((n for n in range(len(PASTE_ENDS) - 1, 0, -1) if text.endswith(PASTE_ENDS[:n])), 0)
-        parts.append(text[: len(text) - torn])
-        self.held = text[len(text) - torn :]
+            return rest
+        overlap = next((n for n in range(len(PASTE_ENDS) - 1, 0, -1) if text.endswith(PASTE_ENDS[:n])), 0)
+        parts.append(text[: len(text) - overlap])
+        self.held = text[len(text) - overlap :]
         return ""
 
     @property
-    def waits(self) -> bool:
-        """What is held may be a key after all: time tells."""
+    def is_waiting(self) -> bool:
+        """Whether held text may still turn out to be a key, which only a timeout decides."""
         return bool(self.held) and self._pasted is None
 
     @property
-    def sure(self) -> bool:
-        """What is held is the beginning of a report, and no key."""
+    def is_report(self) -> bool:
+        """Whether held text is the beginning of a report and not a key."""
         return _REPORT.match(self.held) is not None
 
-    def let_go(self) -> str:
-        """What was held, and is held no more."""
-        held, self.held = self.held, ""
-        return held
+    def release(self) -> str:
+        """Return the held text and clear it."""
+        text, self.held = self.held, ""
+        return text
 
 
-def plain(sequence: str) -> str:
-    """A key in the spelling that Textual reads right; "" for one that was let go, or is none.
+def normalized(sequence: str) -> str:
+    """Normalize a key sequence to the form that Textual reads correctly.
 
-    Three spellings of modified keys come with a text: of Alt+Enter Textual would then make Enter.
+    Returns "" for a released key and for an invalid sequence. Three forms of modified keys include a text,
+    from which Textual would read Alt+Enter as Enter.
     """
     match = _EXTENDED.fullmatch(sequence)
     if match is None:
@@ -127,13 +128,17 @@ def plain(sequence: str) -> str:
             if modifiers in _PLAIN_OR_SHIFT and texts:
                 return chr(int(code))
             texts = []
-        elif texts == [code] and _held(modifiers) & _ALT:
-            # Alt made no other letter of it.
+        elif texts == [code] and _modifier_bits(modifiers) & _ALT:
+            # Alt did not change the character.
             texts = []
-    spelled = [code, *([modifiers] if len(fields) > 1 else []), *([":".join(texts)] if texts else [])]
-    return f"{ESC}[{';'.join(spelled)}{end}"
+    output = [
+        code,
+        *([modifiers] if len(fields) > 1 else []),
+        *([":".join(texts)] if texts else []),
+    ]
+    return f"{ESC}[{';'.join(output)}{end}"
 
 
-def _held(modifiers: str) -> int:
-    """The modifiers as bits."""
+def _modifier_bits(modifiers: str) -> int:
+    """Return the modifiers as bits."""
     return int(modifiers or "1") - 1

@@ -1,4 +1,4 @@
-"""Writing: what the terminal takes at once is written at once; a thread waits with the rest."""
+"""Output writer: write directly what the terminal accepts without blocking; a thread writes the rest."""
 
 from __future__ import annotations
 
@@ -13,75 +13,75 @@ from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
 
 
 class OutputWriter(WriterThread):
-    """In place of Textual's writing thread, whose waking is a fifth of the time that a letter takes.
+    """Replaces Textual's writer thread, as waking a thread delays every paint.
 
-    The app never waits for a slow terminal: it writes through a description of the terminal of its own
-    that does not block. (Blocking belongs to a description, and others hold those that were inherited.)
-    Where there is none, all goes through the thread.
+    The app never waits for a slow terminal: it writes through its own non-blocking file description of the
+    terminal. (The blocking mode belongs to the description, and inherited ones are shared with other
+    processes.) Without an own description, all output goes through the thread.
 
-    Once the terminal is gone, what is written goes nowhere. An error would end the thread, and whoever puts
-    the next text into its full queue, the app on its way out included, would wait for ever.
+    Output to a closed terminal is dropped. An error would end the thread, and the next write to its full
+    queue would then block forever, even while the app exits.
     """
 
     def __init__(self, file: TextIO) -> None:
         super().__init__(file)
         self._fd: Final = file.fileno()
-        self._spelling: Final = (file.encoding, file.errors or "replace")
-        self._own: int | None = _own_description(self._fd)
-        self._rest: Final[Queue[bytes | None]] = Queue(MAX_QUEUED_WRITES)
-        # A signal may have the same thread write in the middle of writing.
+        self._encoding: Final = (file.encoding, file.errors or "replace")
+        self._own_fd: int | None = _open_own_fd(self._fd)
+        self._overflow: Final[Queue[bytes | None]] = Queue(MAX_QUEUED_WRITES)
+        # Reentrant: a signal handler may write while the same thread is writing.
         self._lock: Final = RLock()
         self._stopped = False
         self._behind = 0
-        """Texts that wait in the thread: all others go behind them."""
+        """Number of texts that wait in the thread; later texts must queue behind them."""
 
     def write(self, text: str) -> None:
-        """Write, or have the thread do so. Behind the end there is nobody to write: it goes nowhere."""
+        """Write directly or through the thread. After `stop` the text is dropped."""
         if self._stopped:
             return
-        data = text.encode(*self._spelling)
+        data = text.encode(*self._encoding)
         with self._lock:
-            if self._own is not None and not self._behind:
-                data = data[_taken(self._own, data) :]
+            if self._own_fd is not None and not self._behind:
+                data = data[_write_some(self._own_fd, data) :]
                 if not data:
                     return
             self._behind += 1
-        self._rest.put(data)
+        self._overflow.put(data)
 
     def run(self) -> None:
-        """Write what was left."""
-        while (data := self._rest.get()) is not None:
+        """Write the queued texts; the thread runs this."""
+        while (data := self._overflow.get()) is not None:
             with suppress(OSError):
                 _write_all(self._fd, data)
             with self._lock:
                 self._behind -= 1
 
     def stop(self) -> None:
-        """Wait until all is written."""
+        """Wait until everything is written and end the thread."""
         if self._stopped:
             return
         self._stopped = True
-        self._rest.put(None)
+        self._overflow.put(None)
         self.join()
-        if self._own is not None:
-            os.close(self._own)
-            self._own = None
+        if self._own_fd is not None:
+            os.close(self._own_fd)
+            self._own_fd = None
 
 
-def _own_description(fd: int) -> int | None:
+def _open_own_fd(fd: int) -> int | None:
     try:
-        own = os.open(os.ttyname(fd), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        own_fd = os.open(os.ttyname(fd), os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError:
         return None
-    if os.fstat(own).st_rdev == os.fstat(fd).st_rdev:
-        return own
-    # Another terminal by that name: a container tells names of its host.
-    os.close(own)
+    if os.fstat(own_fd).st_rdev == os.fstat(fd).st_rdev:
+        return own_fd
+    # The name belongs to another terminal: in a container it may be a name of the host.
+    os.close(own_fd)
     return None
 
 
-def _taken(fd: int, data: bytes) -> int:
-    """How many bytes the terminal took; one that is gone takes all."""
+def _write_some(fd: int, data: bytes) -> int:
+    """Return how many bytes the terminal accepted; a closed one counts as accepting all."""
     try:
         return os.write(fd, data)
     except BlockingIOError:
@@ -95,5 +95,5 @@ def _write_all(fd: int, data: bytes) -> None:
         try:
             data = data[os.write(fd, data) :]
         except BlockingIOError:
-            # Somebody made the inherited description one that does not block.
+            # Another process made the inherited description non-blocking.
             select.select([], [fd], [])

@@ -1,9 +1,8 @@
-"""Board: what the terminal shows, and updates of Textual's compositor written as the difference from it.
+"""The screen buffer: what the terminal shows; compositor updates are written as the difference from it.
 
-A partial update changes the board; a whole one is always written whole, as it
-repairs a screen that something else wrote on (a resize, a return from the
-shell). When most lines of a widget stood some lines below before, the terminal
-scrolls them itself, and what stood beside them is put back.
+A partial update writes only the difference. A full update is always written completely, as it repairs
+a screen that another program wrote on (after a resize or a return from the shell). When most lines of a
+widget moved up or down, the terminal scrolls them itself, and the content beside them is restored.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ if TYPE_CHECKING:
     from textual.geometry import Region
 
 LEAST_LINES: Final = 3
-"""Lines that must have moved alike before the terminal is let scroll."""
+"""Minimum number of lines that moved by the same distance before the terminal scrolls them."""
 LEAST_CELLS: Final = 16
-"""Narrower strips say nothing about what moved."""
+"""Minimum width of a strip that counts as evidence for a move."""
 LEAST_SHARE: Final = 0.5
-"""Of the lines of a widget: with fewer that moved alike it takes less to write them all."""
+"""Minimum share of moved lines in a widget: with fewer, writing all its lines takes fewer bytes."""
 
 
 class Piece(NamedTuple):
-    """A strip and where it goes."""
+    """A strip and its position on the screen."""
 
     y: int
     x: int
@@ -39,7 +38,7 @@ class Piece(NamedTuple):
 
 
 class Move(NamedTuple):
-    """Lines `top` to `bottom` (not included) go up by `by`."""
+    """Lines `top` to `bottom` (exclusive) move up by `by`, down if negative."""
 
     top: int
     bottom: int
@@ -47,29 +46,29 @@ class Move(NamedTuple):
 
 
 class ScreenBuffer:
-    """The terminal's screen, as far as it is known."""
+    """The content of the terminal's screen, as far as it is known."""
 
     def __init__(self) -> None:
         self.scrolls = 0
-        """How often the terminal scrolled by itself, for tests."""
+        """Number of scrolls done by the terminal; used by tests."""
         self._pens = Pens()
         self._size = 0, 0
         self._rows: list[Row] = []
         self._strips: list[dict[int, Strip]] = []
-        """Per line, the strips that stand there whole, by their columns."""
+        """Per line, the strips that are completely visible, by their columns."""
         self._odd: list[set[int]] = []
-        """Per line, where odd strips begin (see `cells`)."""
+        """Per line, the columns at which odd strips begin (see `cells`)."""
 
     def update(self, update: CompositorUpdate) -> CompositorUpdate:
-        """The same update, written with fewer bytes. Nothing is remembered before it is written."""
+        """Return an equivalent update that writes fewer bytes. The buffer changes only when it is written."""
         if isinstance(update, ChopsUpdate | LayoutUpdate):
-            return _Written(self, update)
+            return _DiffUpdate(self, update)
         return update
 
     def forget(self, region: Region | None = None) -> None:
-        """Something else may have written on the screen, or on a region of it: what is there is not known."""
+        """Mark the screen, or a region of it, as unknown: another program may have written there."""
         if region is None:
-            self._begin(*self._size)
+            self._reset(*self._size)
             return
         width, height = self._size
         left, right = max(0, region.x), min(width, region.right)
@@ -77,39 +76,39 @@ class ScreenBuffer:
             row = self._rows[y].copy()
             row[left:right] = [None] * (right - left)
             self._rows[y] = row
-            kept = self._strips[y].items()
-            self._strips[y] = {x: strip for x, strip in kept if x >= right or x + strip.cell_length <= left}
+            strips = self._strips[y].items()
+            self._strips[y] = {x: strip for x, strip in strips if x >= right or x + strip.cell_length <= left}
 
-    def _begin(self, width: int, height: int) -> None:
+    def _reset(self, width: int, height: int) -> None:
         self._size = width, height
         self._rows = [[None] * width for _ in range(height)]
         self._strips = [{} for _ in range(height)]
         self._odd = [set() for _ in range(height)]
 
     def write(self, update: CompositorUpdate, console: Console) -> str:
-        """The bytes of an update, which counts as written from now on."""
+        """Return the output for an update, which counts as written from now on."""
         if isinstance(update, LayoutUpdate):
-            return self._whole(update, console)
-        assert isinstance(update, ChopsUpdate), "`update` lets no other through"  # noqa: S101  # narrows the type
+            return self._write_full(update, console)
+        assert isinstance(update, ChopsUpdate), "`update` wraps no other type"  # noqa: S101  # narrows the type
         size = update.chop_ends[0][-1], len(update.chops)
         if size != self._size:
-            self._begin(*size)
-        return self._part(list(_pieces(update)), console)
+            self._reset(*size)
+        return self._write_partial(list(_pieces(update)), console)
 
-    def _whole(self, update: LayoutUpdate, console: Console) -> str:
-        lean = DiffWriter(self._pens)
-        self._begin(*update.region.size)
+    def _write_full(self, update: LayoutUpdate, console: Console) -> str:
+        writer = DiffWriter(self._pens)
+        self._reset(*update.region.size)
         for y, line in enumerate(update.strips):
             x, unknown = 0, self._rows[y]
             self._rows[y] = fresh = unknown.copy()
             for strip in line:
                 self._put(fresh, Piece(y, x, strip), console)
                 x += strip.cell_length
-            lean.row(y, unknown, fresh, odd=bool(self._odd[y]))
-        return lean.text()
+            writer.row(y, unknown, fresh, odd=bool(self._odd[y]))
+        return writer.text()
 
-    def _part(self, pieces: list[Piece], console: Console) -> str:
-        move = self._moved(pieces)
+    def _write_partial(self, pieces: list[Piece], console: Console) -> str:
+        move = self._detect_move(pieces)
         old = self._rows.copy()
         for piece in pieces:
             y = piece.y
@@ -117,17 +116,17 @@ class ScreenBuffer:
                 if self._rows[y] is old[y]:
                     self._rows[y] = old[y].copy()
                 self._put(self._rows[y], piece, console)
-        lean = DiffWriter(self._pens)
+        writer = DiffWriter(self._pens)
         if move is not None:
             self.scrolls += 1
-            lean.scroll(*move)
-            old = self._after(move, old)
+            writer.scroll(*move)
+            old = self._rows_after_move(move, old)
         for y, row in enumerate(self._rows):
-            lean.row(y, old[y], row, odd=bool(self._odd[y]))
-        return lean.text()
+            writer.row(y, old[y], row, odd=bool(self._odd[y]))
+        return writer.text()
 
-    def _after(self, move: Move, rows: list[Row]) -> list[Row]:
-        """What the terminal shows once it has moved lines by itself."""
+    def _rows_after_move(self, move: Move, rows: list[Row]) -> list[Row]:
+        """Return what the terminal shows after it has scrolled lines."""
         unknown: Row = [None] * self._size[0]
         inside = range(move.top, move.bottom)
         return [
@@ -140,58 +139,58 @@ class ScreenBuffer:
         cells, odd = self._pens.cells(strip, console)
         end = min(len(row), x + len(cells))
         row[x:end] = cells[: end - x]
-        known = self._strips[y]
-        for other, old in list(known.items()):
+        strips = self._strips[y]
+        for other, old in list(strips.items()):
             if other < end and x < other + old.cell_length:
-                del known[other]
-                # What is left of an odd strip beside the new one stays odd.
+                del strips[other]
+                # The visible rest of an odd strip beside the new one stays odd.
                 if x <= other and other + old.cell_length <= end:
                     self._odd[y].discard(other)
-        known[x] = strip
+        strips[x] = strip
         if odd:
             self._odd[y].add(x)
 
-    def _moved(self, pieces: list[Piece]) -> Move | None:
-        """By how much most of the lines moved, if they did."""
+    def _detect_move(self, pieces: list[Piece]) -> Move | None:
+        """Return the move that most of the lines made, None if they did not move."""
         if len(pieces) <= LEAST_LINES:
             return None
         before: dict[tuple[int, int], int | None] = {}
         for y, strips in enumerate(self._strips):
             for x, strip in strips.items():
                 key = (x, id(strip))
-                # Empty lines may be one strip in many places.
+                # Empty lines may be the same strip in many places.
                 before[key] = None if key in before else y
         votes: Counter[tuple[int, int, int]] = Counter()
         for y, x, strip in pieces:
-            was = before.get((x, id(strip)))
-            if was is not None and strip.cell_length >= LEAST_CELLS:
-                votes[x, strip.cell_length, was - y] += 1
+            previous = before.get((x, id(strip)))
+            if previous is not None and strip.cell_length >= LEAST_CELLS:
+                votes[x, strip.cell_length, previous - y] += 1
         if not votes:
             return None
         (x, width, by), count = votes.most_common(1)[0]
         if not by or count < LEAST_LINES:
             return None
-        # Lines of the same place and width belong to the same widget.
+        # Lines of the same column and width belong to the same widget.
         lines = [piece.y for piece in pieces if piece.x == x and piece.strip.cell_length == width]
         top, bottom = min(lines), max(lines) + 1
         worth = abs(by) < bottom - top and count >= LEAST_SHARE * len(lines)
         return Move(top, bottom, by) if worth else None
 
 
-class _Written(CompositorUpdate):
-    """An update that is compared with the board when Textual writes it."""
+class _DiffUpdate(CompositorUpdate):
+    """An update that is compared with the screen buffer when Textual writes it."""
 
-    def __init__(self, board: ScreenBuffer, update: CompositorUpdate) -> None:
-        self._board = board
+    def __init__(self, buffer: ScreenBuffer, update: CompositorUpdate) -> None:
+        self._buffer = buffer
         self._update = update
 
     def render_segments(self, console: Console) -> str:
-        """What Textual writes."""
-        return self._board.write(self._update, console)
+        """Return the output for the terminal."""
+        return self._buffer.write(self._update, console)
 
 
 def _pieces(update: ChopsUpdate) -> Iterator[Piece]:
-    """The strips that a partial update writes, cut as Textual cuts them."""
+    """Yield the strips of a partial update, cropped as Textual crops them."""
     for y, first, last in update.spans:
         for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
             if strip is None or x >= last or end <= first:

@@ -1,4 +1,4 @@
-"""Rules: the sheet, read once for the same colours, and at the start no further than its first screen."""
+"""Stylesheet cache: parse the stylesheet once per set of variables, and at the start only its first part."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from textual.css.stylesheet import Stylesheet
 from textual.dom import DOMNode
 
 FIRST: Final = "/* The start reads up to here;"
-"""Begins the line that ends the first part of the sheet."""
+"""The beginning of the line that ends the first part of the stylesheet."""
 LATER: Final = "later"
+"""Marks the source of the rest of a stylesheet in its `read_from` location."""
 
-# Textual asks each rule for its hash some 200 times for each node that it styles; its own is Python code
-# with the same answer.
-RuleSet.__hash__ = object.__hash__  # type: ignore[method-assign]  # see above
+# Textual hashes each rule some 200 times for each node that it styles. Its own `__hash__` is Python code
+# with the same result.
+RuleSet.__hash__ = object.__hash__  # type: ignore[method-assign]  # faster, same result
 
 
-class Parts(dict[str, RenderStyles]):
-    """The styles of a widget's component classes, each worked out when it is first asked for.
+class LazyStyles(dict[str, RenderStyles]):
+    """The styles of a widget's component classes, each computed on first use.
 
-    Textual works out all of them whenever a widget is styled: a hundred at the start, where few are seen.
+    Textual computes all of them whenever a widget is styled: a hundred at the start, of which few are used.
     """
 
     def __init__(self, names: frozenset[str], make: Callable[[str], RenderStyles]) -> None:
         super().__init__()
-        self._names, self._make = names, make
+        self._names, self._compute = names, make
 
     def __contains__(self, name: object) -> bool:
         return name in self._names
@@ -38,25 +39,25 @@ class Parts(dict[str, RenderStyles]):
     def __missing__(self, name: str) -> RenderStyles:
         if name not in self._names:
             raise KeyError(name)
-        self[name] = styles = self._make(name)
+        self[name] = styles = self._compute(name)
         return styles
 
 
 class StylesheetCache(Stylesheet):
-    """Reads all sources again only for other variables.
+    """A stylesheet that is parsed again only for changed variables.
 
-    Textual does so whenever a theme is set, even the one of the start: 40 ms before the first frame.
-    A source that is added makes the sheet be read by itself, that source alone.
+    Textual parses all sources whenever a theme is set, even the initial one (40 ms before the first frame).
+    Adding a source parses only that source.
     """
 
     def __init__(self, variables: dict[str, str]) -> None:
         super().__init__(variables=variables)
-        self._known = variables
-        self._old = False
+        self._variables_parsed = variables
+        self._is_outdated = False
         self._later: dict[str, str] = {}
 
     def read(self, filename: str | PurePath) -> None:
-        """Only the first part of a sheet that has two: `read_on` reads the other."""
+        """Read a stylesheet up to the line that starts with `FIRST`; `read_on` reads the rest."""
         super().read(filename)
         path = os.path.abspath(filename)
         source = self.source[(path, "")]
@@ -65,34 +66,34 @@ class StylesheetCache(Stylesheet):
         self._later[path] = mark + later
 
     def read_on(self) -> None:
-        """The first frame stands: read the rest, before anything is shown that needs it."""
+        """Read the rest of the stylesheets: after the first frame, before a widget needs it."""
         for path, css in self._later.items():
             self.add_source(css, read_from=(path, LATER))
         self._later = {}
         self.parse()
 
     def set_variables(self, variables: dict[str, str]) -> None:
-        """The colours and sizes that sources name."""
-        if variables != self._known:
-            self._known, self._old = variables, True
+        """Set the variables (colors and sizes) that the sources use."""
+        if variables != self._variables_parsed:
+            self._variables_parsed, self._is_outdated = variables, True
             super().set_variables(variables)
 
     def reparse(self) -> None:
-        """Read all again, if that makes a difference."""
-        if self._old:
+        """Parse all sources again if the variables changed."""
+        if self._is_outdated:
             super().reparse()
-            self._old = False
+            self._is_outdated = False
 
     def _process_component_classes(self, node: DOMNode) -> None:
-        """As Textual's own, but nothing is worked out that was not asked for before."""
+        """Set up lazy component styles; only those used before are computed, to detect changes."""
         names = node._get_component_classes()
         if names:
-            known = dict(node._component_styles)
-            parts = node._component_styles = Parts(names, partial(self._part, node))
-            if any(parts[name] != styles for name, styles in known.items()):
+            before = dict(node._component_styles)
+            parts = node._component_styles = LazyStyles(names, partial(self._component_styles_of, node))
+            if any(parts[name] != styles for name, styles in before.items()):
                 node.refresh()
 
-    def _part(self, node: DOMNode, name: str) -> RenderStyles:
+    def _component_styles_of(self, node: DOMNode, name: str) -> RenderStyles:
         part = DOMNode(classes=name)
         part._attach(node)
         self.apply(part)

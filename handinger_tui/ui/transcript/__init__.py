@@ -1,8 +1,6 @@
-"""The conversation as rows of cells: from parts to rows, from rows to strips, seen through one window.
+"""The conversation as rows of cells: parts become rows, rows become strips, shown in a scrollable viewport.
 
-`markdown` (with `blocks`, `inline`, `table`, `code`, `wrap`) turns Markdown into
-rows; `slots` says what is shown of a turn, and `rows`, `cards`, `endings` how.
-`sheet`, `page` and `book` keep rows and where they stand; `paint` and `draw`
-make strips of them. `window`, `folding` and `view` are the widget. `guard` is
-the last gate before the terminal.
+`markdown` turns Markdown into rows; `rows` says what is shown of a turn and how. `layout` keeps the rows
+and their positions, `painting` makes strips of them, `prefetch` does both in advance. `viewport` and
+`transcript` are the widget; `overlays`, `cursor`, `search` and `text_anchors` draw and find places in it.
 """

@@ -1,4 +1,4 @@
-"""Stops: what the cursor of the transcript can stand on, and what copying there gives."""
+"""Cursor of the transcript: the stops it can be on, and the source text that is copied there."""
 
 from __future__ import annotations
 
@@ -8,81 +8,83 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.transcript.layout import TranscriptLayout
 
 
-class Place(NamedTuple):
-    """A slot (`code` -1) or one of its code blocks, by numbers that stay while a session grows."""
+class CursorPlace(NamedTuple):
+    """A slot (`code` -1) or one of its code blocks, by indexes that are stable while a session grows."""
 
-    page: int
+    turn: int
     block: int
     code: int = -1
 
 
-class Stop(NamedTuple):
-    """A place, the rows of the whole transcript that it takes, and its source."""
+class CursorStop(NamedTuple):
+    """A place with its first transcript row, the row after its last, and its source text."""
 
-    place: Place
+    place: CursorPlace
     start: int
     end: int
     text: str
 
 
-def stops_of(book: TranscriptLayout, number: int) -> list[Stop]:
-    """The stops of one page, from top to bottom."""
-    book.measure(number)
-    page = book.pages[number]
-    found: list[Stop] = []
-    for at, block in enumerate(page.blocks or ()):
+def stops_of(layout: TranscriptLayout, number: int) -> list[CursorStop]:
+    """Return the stops of one turn, from top to bottom."""
+    layout.measure(number)
+    turn_layout = layout.turns[number]
+    stops: list[CursorStop] = []
+    for at, block in enumerate(turn_layout.blocks or ()):
         text = block.source
-        if not text or not block.sheet.height:
+        if not text or not block.buffer.height:
             continue
-        start = book.start(number) + page.starts[at] + block.gap
-        found.append(Stop(Place(number, at), start, start + block.sheet.height, text))
-        found += [
-            Stop(Place(number, at, index), start + code.start, start + code.end, code.text)
-            for index, code in enumerate(block.sheet.codes())
+        start = layout.start(number) + turn_layout.starts[at] + block.gap
+        stops.append(CursorStop(CursorPlace(number, at), start, start + block.buffer.height, text))
+        stops += [
+            CursorStop(CursorPlace(number, at, index), start + code.start, start + code.end, code.text)
+            for index, code in enumerate(block.buffer.codes())
         ]
-    return found
+    return stops
 
 
-def stop_at(book: TranscriptLayout, place: Place) -> Stop | None:
-    """The stop at a place, if it is still there."""
-    if place.page >= len(book.pages):
+def stop_at(layout: TranscriptLayout, place: CursorPlace) -> CursorStop | None:
+    """Return the stop at a place, None if it no longer exists."""
+    if place.turn >= len(layout.turns):
         return None
-    return next((stop for stop in stops_of(book, place.page) if stop.place == place), None)
+    return next((stop for stop in stops_of(layout, place.turn) if stop.place == place), None)
 
 
-def rows_at(book: TranscriptLayout, place: Place) -> range:
-    """The rows of a place; cheap, for every line that is painted."""
-    page = book.pages[place.page] if place.page < len(book.pages) else None
-    if page is None or not page.blocks or place.block >= len(page.blocks):
+def rows_at(layout: TranscriptLayout, place: CursorPlace) -> range:
+    """Return the transcript rows of a place. It is cheap: every painted line calls it."""
+    turn_layout = layout.turns[place.turn] if place.turn < len(layout.turns) else None
+    if turn_layout is None or not turn_layout.blocks or place.block >= len(turn_layout.blocks):
         return range(0)
-    block = page.blocks[place.block]
-    start = book.start(place.page) + page.starts[place.block] + block.gap
-    codes = block.sheet.codes() if place.code >= 0 else []
+    block = turn_layout.blocks[place.block]
+    start = layout.start(place.turn) + turn_layout.starts[place.block] + block.gap
+    codes = block.buffer.codes() if place.code >= 0 else []
     if place.code < 0:
-        return range(start, start + block.sheet.height)
+        return range(start, start + block.buffer.height)
     if place.code >= len(codes):
         return range(0)
     return range(start + codes[place.code].start, start + codes[place.code].end)
 
 
-def neighbour(book: TranscriptLayout, place: Place | None, step: int, default_page: int) -> Stop | None:
-    """The stop `step` (1 or -1) away; without a place, the last stop of `default_page`."""
-    if not book.pages:
+def neighbor(
+    layout: TranscriptLayout, place: CursorPlace | None, step: int, default_turn: int
+) -> CursorStop | None:
+    """Return the next (`step` 1) or previous (-1) stop; without a place, the last stop of `default_turn`."""
+    if not layout.turns:
         return None
-    number = default_page if place is None else place.page
+    number = default_turn if place is None else place.turn
     if place is None:
-        stops = stops_of(book, number)
+        stops = stops_of(layout, number)
         return stops[-1] if stops else None
-    later = [
-        stop for stop in stops_of(book, number) if (stop.place > place if step > 0 else stop.place < place)
+    candidates = [
+        stop for stop in stops_of(layout, number) if (stop.place > place if step > 0 else stop.place < place)
     ]
-    while not later and 0 <= number + step < len(book.pages):
+    while not candidates and 0 <= number + step < len(layout.turns):
         number += step
-        later = stops_of(book, number)
-    return (later[0] if step > 0 else later[-1]) if later else None
+        candidates = stops_of(layout, number)
+    return (candidates[0] if step > 0 else candidates[-1]) if candidates else None
 
 
 def last_answer(session: Session | None) -> str:
-    """The newest answer's text, "" when there is none."""
+    """Return the text of the newest answer, "" without one."""
     turns = session.turns if session is not None else ()
     return next((turn.text for turn in reversed(turns) if turn.text), "")

@@ -1,4 +1,7 @@
-"""The rows of all turns and where each stands; strips are painted when they are looked at."""
+"""Layout of the transcript: the rows of every turn and their positions.
+
+Rows become strips (`StripCache`) only when they come into sight.
+"""
 
 from __future__ import annotations
 
@@ -16,53 +19,56 @@ from handinger_tui.core.replacing import replace
 from handinger_tui.core.turns.rope import Rope
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import ReasoningPart, TextPart, Turn
-from handinger_tui.ui.transcript.markdown.code import coloured_lines, colouring, loaded
+from handinger_tui.ui.transcript.markdown.code import highlight_steps, highlighted_lines, is_lexer_loaded
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown
-from handinger_tui.ui.transcript.painting import MARGIN, Palette, height, paint
+from handinger_tui.ui.transcript.painting import MARGIN, Palette, paint, row_height
 from handinger_tui.ui.transcript.rows.parts import (
     FOLDABLE,
-    Look,
+    RowOptions,
     gap_between,
     reasoning_line,
     slot_rows,
     source_of,
 )
 from handinger_tui.ui.transcript.rows.row import INDENT, Row, indented
-from handinger_tui.ui.transcript.rows.slots import Slot, same, slot_key, slots_of
+from handinger_tui.ui.transcript.rows.slots import Slot, has_same_rows, slot_key, slots_of
 
-ROOM: Final = 400
-"""Rows whose strips are kept at least: some screens full, at 5 kB each: a strip has seven caches."""
+MIN_CACHED_ROWS: Final = 400
+"""Minimum number of rows whose strips are cached: a few screens.
+
+Each takes about 5 kB, as a strip has seven caches.
+"""
 
 
-class Paints:
-    """Strips of the rows that were looked at last."""
+class StripCache:
+    """A cache of painted strips for the most recently used rows."""
 
     def __init__(self, palette: Palette, width: int) -> None:
         self.palette: Final = palette
         self.width: Final = width
         self.painted = 0
-        """Rows painted so far, for tests of what a change costs."""
-        self.room = ROOM
-        """Rows whose strips are kept."""
-        self._kept: OrderedDict[int, tuple[Row, list[Strip]]] = OrderedDict()
+        """Number of rows painted so far; tests use it to measure the cost of a change."""
+        self.room = MIN_CACHED_ROWS
+        """Maximum number of rows whose strips are cached."""
+        self._cached: OrderedDict[int, tuple[Row, list[Strip]]] = OrderedDict()
 
     def strips(self, row: Row, tone: str | None) -> list[Strip]:
-        """The strips of a row."""
-        # The row is kept beside its strips, so that its id cannot become another row's.
-        found = self._kept.get(id(row))
-        if found is not None:
-            self._kept.move_to_end(id(row))
-            return found[1]
+        """Return the strips of a row, painted on first use. `tone` replaces the style of plain text rows."""
+        # The row is cached with its strips: while it is alive, no other row can have its id.
+        cached = self._cached.get(id(row))
+        if cached is not None:
+            self._cached.move_to_end(id(row))
+            return cached[1]
         strips = list(paint(row, self.width, self.palette, tone))
         self.painted += 1
-        self._kept[id(row)] = (row, strips)
-        if len(self._kept) > self.room:
-            self._kept.popitem(last=False)
+        self._cached[id(row)] = (row, strips)
+        if len(self._cached) > self.room:
+            self._cached.popitem(last=False)
         return strips
 
 
-class Code(NamedTuple):
-    """A code block in a sheet: its first screen row, the one after its last, its text."""
+class CodeBlock(NamedTuple):
+    """A code block in a row buffer: its first screen row, the row after its last, and its text."""
 
     start: int
     end: int
@@ -70,7 +76,7 @@ class Code(NamedTuple):
 
 
 class RowBuffer:
-    """Rows one under the other in a view of `width` cells."""
+    """Consecutive rows with their screen positions, in a view of `width` cells."""
 
     def __init__(self, width: int, tone: str | None = None) -> None:
         self.rows: list[Row] = []
@@ -78,159 +84,167 @@ class RowBuffer:
         self.tone: Final = tone
         self._width = width
         self._starts: list[int] = []
-        self.pale: list[int] = []
-        """Rows at which code blocks begin that are still to be coloured."""
+        self.plain_code_rows: list[int] = []
+        """Indexes of the rows at which code blocks begin that are not highlighted yet."""
 
-    def replace(self, kept: int, fresh: list[Row]) -> int:
-        """Keep the first `kept` rows and put `fresh` after them. Returns the first changed screen row."""
-        if kept < len(self.rows):
-            self.height = self._starts[kept]
-            del self.rows[kept:], self._starts[kept:]
-            self.pale = [at for at in self.pale if at < kept]
+    def replace(self, keep: int, fresh: list[Row]) -> int:
+        """Keep the first `keep` rows and append `fresh`. Returns the first changed screen row."""
+        if keep < len(self.rows):
+            self.height = self._starts[keep]
+            del self.rows[keep:], self._starts[keep:]
+            self.plain_code_rows = [at for at in self.plain_code_rows if at < keep]
         changed = self.height
         for row in fresh:
-            if row.later:
-                self.pale.append(len(self.rows))
+            if row.deferred_language:
+                self.plain_code_rows.append(len(self.rows))
             self.rows.append(row)
             self._starts.append(self.height)
-            self.height += height(row, self._width)
+            self.height += row_height(row, self._width)
         return changed
 
     def replace_first(self, row: Row) -> None:
-        """Put another row in place of the first, which is as high."""
+        """Replace the first row by one of the same height."""
         self.rows[0] = row
 
-    def colour(self) -> Iterator[str]:
-        """Colour what is pale, in steps of about 5 ms. Heights stay.
+    def highlight(self) -> Iterator[str]:
+        """Highlight the plain code blocks in steps of about 5 ms. Heights do not change.
 
-        Yields the language that must be loaded before the next step, or nothing.
+        Yields the language that must be loaded before the next step, or "".
         """
-        for head in [self.rows[at] for at in self.pale]:
+        for head in [self.rows[at] for at in self.plain_code_rows]:
             text = head.code[0] if head.code is not None else ""
-            if not loaded(head.later):
-                yield head.later
-            for _step in colouring(text, head.later):
+            if not is_lexer_loaded(head.deferred_language):
+                yield head.deferred_language
+            for _step in highlight_steps(text, head.deferred_language):
                 yield ""
-            # The rows may have been made again meanwhile, and stand elsewhere.
-            at = next((at for at in self.pale if self.rows[at] is head), None)
+            # The rows may have been rebuilt between two steps and have other indexes now.
+            at = next((at for at in self.plain_code_rows if self.rows[at] is head), None)
             if at is not None:
-                self._put_colours(at, coloured_lines(text, head.later))
+                self._set_highlighted(at, highlighted_lines(text, head.deferred_language))
                 yield ""
 
-    def _put_colours(self, at: int, lines: Sequence[Content]) -> None:
-        self.pale.remove(at)
-        self.rows[at] = replace(self.rows[at], later="")
+    def _set_highlighted(self, at: int, lines: Sequence[Content]) -> None:
+        self.plain_code_rows.remove(at)
+        self.rows[at] = replace(self.rows[at], deferred_language="")
         for number, line in enumerate(lines, at + 1):
             self.rows[number] = replace(self.rows[number], content=line)
 
-    def strip(self, y: int, paints: Paints) -> Strip:
-        """The strip at screen row `y`."""
+    def strip(self, y: int, strip_cache: StripCache) -> Strip:
+        """Return the strip at screen row `y`."""
         at = self.row_at(y)
-        strips = paints.strips(self.rows[at], self.tone)
+        strips = strip_cache.strips(self.rows[at], self.tone)
         return strips[min(y - self._starts[at], len(strips) - 1)]
 
     def row_at(self, y: int) -> int:
-        """The number of the row that screen row `y` belongs to."""
+        """Return the index of the row that covers screen row `y`."""
         return max(0, bisect_right(self._starts, y) - 1)
 
     def between(self, first: int, last: int) -> list[Row]:
-        """The rows that screen rows `first` to `last` belong to; the last not included."""
+        """Return the rows that cover screen rows `first` to `last` (exclusive)."""
         if last <= 0 or first >= self.height:
             return []
         return self.rows[self.row_at(max(0, first)) : self.row_at(min(last, self.height) - 1) + 1]
 
     def start_of(self, row: int) -> int:
-        """The screen row at which a row begins."""
+        """Return the screen row at which row `row` begins."""
         return self._starts[row] if row < len(self._starts) else self.height
 
-    def codes(self) -> list[Code]:
-        """The code blocks, in order."""
+    def codes(self) -> list[CodeBlock]:
+        """Return the code blocks, in order."""
         return [
-            Code(self._starts[at], self.start_of(at + row.code[1]), row.code[0])
+            CodeBlock(self._starts[at], self.start_of(at + row.code[1]), row.code[0])
             for at, row in enumerate(self.rows)
             if row.code is not None
         ]
 
 
-BITE: Final = 4_000
-"""Characters laid out in one step beforehand: about 5 ms."""
+STEP_CHARS: Final = 4_000
+"""Characters laid out in one prefetch step: about 5 ms."""
 Unfolded = Callable[[str, str], bool]
-"""Whether a slot is unfolded, by the turn's id and the slot's key."""
+"""Tells whether a slot is unfolded, given the turn's id and the slot's key."""
 
 
 @dataclass(slots=True)
 class Block:
-    """One slot with its rows. `gap` rows stand empty before it; `growing` while its text may go on."""
+    """One slot with its rows.
+
+    `gap` is the number of empty rows before it. `growing` is true while more text may be streamed into it.
+    """
 
     slot: Slot
     gap: int
     growing: bool
     unfolded: bool
-    sheet: RowBuffer
+    buffer: RowBuffer
     live: LiveMarkdown | None = None
 
     @property
     def height(self) -> int:
-        """Screen rows, the empty one before it included; 0 when there is nothing to show."""
-        return self.gap + self.sheet.height if self.sheet.height else 0
+        """Number of screen rows including the gap; 0 when there is nothing to show."""
+        return self.gap + self.buffer.height if self.buffer.height else 0
 
     @property
     def foldable(self) -> bool:
-        """It is shown in one line, or whole."""
+        """Whether the slot can be folded into one line."""
         return isinstance(self.slot, FOLDABLE)
 
     @property
     def source(self) -> str:
-        """Its text, as it is copied and searched."""
+        """The source text of the slot, used for copying and searching."""
         return source_of(self.slot)
 
     def key(self, at: int) -> str:
-        """Its name in the turn, in which it stands `at` there."""
+        """Return the key of the slot, which has index `at` in its turn."""
         return slot_key(self.slot, at)
 
     def fill(self, width: int) -> int:
-        """Lay out what changed. Returns the first changed screen row of the block."""
-        look = Look(width - MARGIN - 1, self.unfolded)
+        """Lay out the changed part. Returns the first changed screen row of the block."""
+        options = RowOptions(width - MARGIN - 1, self.unfolded)
         slot = self.slot
         if isinstance(slot, TextPart) or (isinstance(slot, ReasoningPart) and self.unfolded):
-            return self.gap + self._fill_markdown(slot, look, slot.text, done=not self.growing)
+            return self.gap + self._fill_markdown(slot, options, slot.text, done=not self.growing)
         self.live = None
-        return self.gap + self.sheet.replace(0, slot_rows(slot, look))
+        return self.gap + self.buffer.replace(0, slot_rows(slot, options))
 
     def fill_slowly(self, width: int) -> Iterator[bool]:
-        """Lay out all of it a bite at a time: streamed rows are the rows of the whole."""
-        slot, look = self.slot, Look(width - MARGIN - 1, self.unfolded)
+        """Lay out the block in steps of `STEP_CHARS` characters.
+
+        The rows equal those of a layout in one go.
+        """
+        slot, options = self.slot, RowOptions(width - MARGIN - 1, self.unfolded)
         if isinstance(slot, TextPart) or (isinstance(slot, ReasoningPart) and self.unfolded):
             text = slot.text
-            for end in range(BITE, len(text), BITE):
-                self._fill_markdown(slot, look, text[:end], done=False)
+            for end in range(STEP_CHARS, len(text), STEP_CHARS):
+                self._fill_markdown(slot, options, text[:end], done=False)
                 yield True
         self.fill(width)
 
-    def _fill_markdown(self, slot: TextPart | ReasoningPart, look: Look, text: str, *, done: bool) -> int:
+    def _fill_markdown(
+        self, slot: TextPart | ReasoningPart, options: RowOptions, text: str, *, done: bool
+    ) -> int:
         inset = 0 if isinstance(slot, TextPart) else INDENT.cell_length
-        live = self.live or LiveMarkdown(look.width - inset, later=True)
-        kept = live.update(text, done=done)
-        fresh = live.rows[kept:]
+        live = self.live or LiveMarkdown(options.width - inset, defer_highlight=True)
+        unchanged = live.update(text, done=done)
+        fresh = live.rows[unchanged:]
         self.live = None if done else live
         if isinstance(slot, TextPart):
-            return self.sheet.replace(kept, fresh)
-        head = reasoning_line(slot, look)
-        if not self.sheet.rows:
-            self.sheet.replace(0, [head])
-        self.sheet.replace_first(head)
-        self.sheet.replace(kept + 1, indented(fresh, INDENT, INDENT))
+            return self.buffer.replace(unchanged, fresh)
+        head = reasoning_line(slot, options)
+        if not self.buffer.rows:
+            self.buffer.replace(0, [head])
+        self.buffer.replace_first(head)
+        self.buffer.replace(unchanged + 1, indented(fresh, INDENT, INDENT))
         return 0
 
 
-def _block(slot: Slot, gap: int, width: int, *, growing: bool, unfolded: bool) -> Block:
-    """A block without rows."""
+def _new_block(slot: Slot, gap: int, width: int, *, growing: bool, unfolded: bool) -> Block:
+    """Create a block without rows."""
     tone = "faint" if isinstance(slot, ReasoningPart) else None
     return Block(slot, gap, growing, unfolded, RowBuffer(width, tone))
 
 
 class TurnLayout:
-    """One turn. `height` is exact once `blocks` were made, an estimate before."""
+    """The layout of one turn. `height` is an estimate until `blocks` exist, and exact afterwards."""
 
     def __init__(self, turn: Turn, height: int) -> None:
         self.turn = turn
@@ -239,32 +253,32 @@ class TurnLayout:
         self.blocks: list[Block] | None = None
         self.starts: list[int] = []
         self.receipt = ""
-        """The receipt that the blocks show."""
+        """The receipt text that the blocks show."""
         self.ahead: list[Block] = []
-        """Blocks made beforehand, for the first `fill`."""
+        """Blocks laid out in advance; the first `fill` uses them."""
 
     @property
-    def made(self) -> list[Block]:
-        """The blocks that there are, shown or made beforehand."""
+    def available_blocks(self) -> list[Block]:
+        """The existing blocks: those shown, or else those laid out in advance."""
         return self.blocks or self.ahead
 
     @property
-    def made_height(self) -> int:
-        """Rows of `made`, with the two empty ones that part a turn from the next."""
-        return sum(block.height for block in self.made) + 2
+    def available_height(self) -> int:
+        """Height of `available_blocks` in rows, including the two empty rows between two turns."""
+        return sum(block.height for block in self.available_blocks) + 2
 
     def prepare(self, receipt: str, width: int, unfolded: Unfolded) -> Iterator[bool]:
-        """Make the blocks beforehand, a little at a time. Nothing that is shown changes."""
+        """Lay out the blocks in advance, in small steps. Nothing on the screen changes."""
         ahead: list[Block] = []
-        for slot, gap, opened in self._frames(receipt, unfolded):
-            block = _block(slot, gap, width, growing=self._growing(slot), unfolded=opened)
+        for slot, gap, opened in self._slots_with_gaps(receipt, unfolded):
+            block = _new_block(slot, gap, width, growing=self._is_growing(slot), unfolded=opened)
             yield from block.fill_slowly(width)
             ahead.append(block)
             yield True
         self.ahead = ahead
 
-    def _frames(self, receipt: str, unfolded: Unfolded) -> Iterator[tuple[Slot, int, bool]]:
-        """The slots, each with the empty rows before it and whether it is unfolded."""
+    def _slots_with_gaps(self, receipt: str, unfolded: Unfolded) -> Iterator[tuple[Slot, int, bool]]:
+        """Yield each slot with the number of empty rows before it and whether it is unfolded."""
         before: Slot | None = None
         below_unfolded = False
         for number, slot in enumerate(slots_of(self.turn, receipt)):
@@ -273,14 +287,17 @@ class TurnLayout:
             before, below_unfolded = slot, opened and isinstance(slot, FOLDABLE)
 
     def fill(self, receipt: str, width: int, unfolded: Unfolded) -> int | None:
-        """Make or renew the blocks. Returns the first changed row of the page, None when nothing changed."""
-        old, self.receipt = self.made, receipt
+        """Create or update the blocks.
+
+        Returns the first changed row of the turn, None when nothing changed.
+        """
+        old, self.receipt = self.available_blocks, receipt
         blocks: list[Block] = []
         changed: int | None = None
         at = 0
-        for number, (slot, gap, opened) in enumerate(self._frames(receipt, unfolded)):
+        for number, (slot, gap, opened) in enumerate(self._slots_with_gaps(receipt, unfolded)):
             before = old[number] if number < len(old) else None
-            block, first = self._block(slot, before, gap, width, opened)
+            block, first = self._update_block(slot, before, gap, width, opened)
             if changed is None and first is not None:
                 changed = at + min(first, block.height)
             blocks.append(block)
@@ -289,240 +306,256 @@ class TurnLayout:
             changed = at
         self.blocks, self.ahead = blocks, []
         self.starts = list(accumulate((block.height for block in blocks), initial=0))
-        # Two empty rows part a turn from the next.
+        # Two empty rows separate a turn from the next.
         self.height, self.measured = at + 2, True
         return changed
 
-    def _block(
+    def _update_block(
         self, slot: Slot, before: Block | None, gap: int, width: int, unfolded: bool
     ) -> tuple[Block, int | None]:
-        growing = self._growing(slot)
+        growing = self._is_growing(slot)
         if before is not None and before.gap == gap and before.unfolded == unfolded:
-            if before.growing == growing and same(before.slot, slot):
+            if before.growing == growing and has_same_rows(before.slot, slot):
                 return before, None
             if type(before.slot) is type(slot) and isinstance(slot, TextPart | ReasoningPart):
                 before.slot, before.growing = slot, growing
                 return before, before.fill(width)
-        block = _block(slot, gap, width, growing=growing, unfolded=unfolded)
+        block = _new_block(slot, gap, width, growing=growing, unfolded=unfolded)
         block.fill(width)
         return block, 0
 
-    def _growing(self, slot: Slot) -> bool:
+    def _is_growing(self, slot: Slot) -> bool:
         return self.turn.live and isinstance(slot, TextPart | ReasoningPart) and slot.open
 
     def block_at(self, row: int) -> int:
-        """The number of the block that a row of the page belongs to."""
+        """Return the index of the block that covers row `row` of this turn."""
         at = bisect_right(self.starts, row) - 1
         return min(max(0, at), len(self.starts) - 2)
 
 
 ReceiptOf = Callable[[Session, Turn], str]
+"""Returns the receipt text of a turn, "" for none."""
 
 
-def _read_alike(old: Sequence[Turn], new: Sequence[Turn]) -> bool:
-    """The very same readings of as many turns: no receipt can say anything else."""
+def _has_same_readings(old: Sequence[Turn], new: Sequence[Turn]) -> bool:
+    """Whether both sequences have the same number of turns with identical usage readings.
+
+    Then no receipt can have changed.
+    """
     pairs = zip(old, new, strict=False)
     return len(old) == len(new) and all(
         a.status is b.status and a.snapshot is b.snapshot and a.before is b.before for a, b in pairs
     )
 
 
-class Spot(NamedTuple):
-    """A place that outlives a new layout: page, block, row, and screen rows below that row's start."""
+class ReadingPosition(NamedTuple):
+    """A position that survives a new layout: turn, block, row, and screen rows below the row's start."""
 
-    page: int
+    turn: int
     block: int = 0
     row: int = 0
     below: int = 0
 
 
 PREPARED: Final = 400_000
-"""Characters above which a turn is not laid out before somebody looks at it."""
+"""A turn with more characters than this is laid out only when it comes into sight."""
 RESOLVED: Final = 20_000
-"""The same where links may be defined: then all of it is laid out again in one go."""
-KEPT_PAGES: Final = 60
-"""Pages whose rows are kept at most when they are out of sight."""
-FEW_PAGES: Final = 16
-"""Pages that are kept however long they are: a long one in sight is not laid out for each paint."""
+"""The same limit for text that may hold link definitions: these force a second layout in one go."""
+KEPT_TURNS: Final = 60
+"""Maximum number of turns whose rows are kept while they are out of sight."""
+FEW_TURNS: Final = 16
+"""Turns that are kept whatever their length, so that a long one in sight is not laid out for every paint."""
 LAYOUT_ROOM: Final = 800
-"""Rows, 1 kB each, above which fewer pages are kept."""
+"""Number of rows (1 kB each) above which only `FEW_TURNS` turns are kept."""
 
 
 class TranscriptLayout:
-    """All pages of a session in a view of `width` cells."""
+    """The layouts of all turns of a session, in a view of `width` cells."""
 
     def __init__(self, width: int, receipt: ReceiptOf, unfolded: Unfolded) -> None:
         self.width: Final = width
-        self.pages: list[TurnLayout] = []
+        self.turns: list[TurnLayout] = []
         self.session: Session | None = None
         self.filled = 0
-        """Pages laid out so far, for tests of what a change costs."""
+        """Number of turn layouts computed so far; tests use it to measure the cost of a change."""
         self.corrected = 0
-        """Pages whose height was not what had been thought: rows behind them stand elsewhere since."""
+        """Number of turns whose estimated height was wrong; each one shifted the rows after it."""
         self.room = LAYOUT_ROOM
-        """Rows that are kept; more than can be in sight."""
+        """Maximum number of rows kept; more than can be in sight."""
         self._receipt = receipt
         self._unfolded = unfolded
         self._starts: list[int] = [0]
-        self._recent: dict[int, None] = {}
+        self._recently_used: dict[int, None] = {}
 
     @property
     def height(self) -> int:
-        """All rows."""
+        """Total number of rows."""
         return self._starts[-1]
 
     def show(self, session: Session) -> int | None:
-        """Take in a newer value of the session. Returns the first changed row, None when nothing did."""
+        """Switch to a newer value of the session.
+
+        Returns the first changed row, None when nothing changed.
+        """
         before, self.session = self.session, session
         same = 0 if before is None else same_front(before.turns, session.turns)
-        moved = before is not None and not _read_alike(before.turns[same:], session.turns[same:])
+        moved = before is not None and not _has_same_readings(before.turns[same:], session.turns[same:])
         first: int | None = None
         for at, turn in enumerate(session.turns):
-            if at < len(self.pages) and self.pages[at].turn is turn:
-                # A receipt may depend on readings of turns before it and behind it.
-                changed = self._renew_receipt(at) if moved else None
+            if at < len(self.turns) and self.turns[at].turn is turn:
+                # A receipt may depend on the usage readings of earlier and later turns.
+                changed = self._update_receipt(at) if moved else None
             else:
-                changed = self._put(at, turn)
+                changed = self._set_turn(at, turn)
             if changed is not None and first is None:
                 first = changed
-        if len(self.pages) > len(session.turns):
-            del self.pages[len(session.turns) :]
-            self._restart(len(self.pages))
+        if len(self.turns) > len(session.turns):
+            del self.turns[len(session.turns) :]
+            self._update_starts(len(self.turns))
             first = self.height if first is None else first
         return first
 
-    def _put(self, at: int, turn: Turn) -> int | None:
-        if at == len(self.pages):
-            self.pages.append(self._page(turn))
-            self._restart(at)
+    def _set_turn(self, at: int, turn: Turn) -> int | None:
+        if at == len(self.turns):
+            self.turns.append(self._new_turn_layout(turn))
+            self._update_starts(at)
             return self._starts[at]
-        page = self.pages[at]
-        if page.turn.turn_id != turn.turn_id:
-            self.pages[at] = self._page(turn)
-            self._restart(at)
+        turn_layout = self.turns[at]
+        if turn_layout.turn.turn_id != turn.turn_id:
+            self.turns[at] = self._new_turn_layout(turn)
+            self._update_starts(at)
             return self._starts[at]
-        page.turn = turn
-        if page.blocks is None:
-            page.height, page.measured = estimate(turn, self.width), False
-            self._restart(at)
+        turn_layout.turn = turn
+        if turn_layout.blocks is None:
+            turn_layout.height, turn_layout.measured = estimate(turn, self.width), False
+            self._update_starts(at)
             return self._starts[at]
         return self._refill(at)
 
-    def _renew_receipt(self, at: int) -> int | None:
-        """Lay out a page again whose receipt says something else; returns its first changed row."""
-        page, session = self.pages[at], self.session
-        if session is None or page.blocks is None or page.receipt == self._receipt(session, page.turn):
+    def _update_receipt(self, at: int) -> int | None:
+        """Lay out a turn again if its receipt changed.
+
+        Returns the first changed row, None when none changed.
+        """
+        turn_layout, session = self.turns[at], self.session
+        if (
+            session is None
+            or turn_layout.blocks is None
+            or turn_layout.receipt == self._receipt(session, turn_layout.turn)
+        ):
             return None
         return self._refill(at)
 
-    def _page(self, turn: Turn) -> TurnLayout:
-        # With all that lays out text: 6 ms, which the first screen, empty as it is, need not wait for.
-        from handinger_tui.ui.transcript.layout import TurnLayout  # noqa: PLC0415 - as said above
-
+    def _new_turn_layout(self, turn: Turn) -> TurnLayout:
         return TurnLayout(turn, estimate(turn, self.width))
 
     def _refill(self, at: int) -> int | None:
-        page, session = self.pages[at], self.session
-        assert session is not None, "pages exist only for a session"  # noqa: S101  # narrows the type
+        turn_layout, session = self.turns[at], self.session
+        assert session is not None, "turns exist only for a session"  # noqa: S101  # narrows the type
         self.filled += 1
-        height = page.height
-        changed = page.fill(self._receipt(session, page.turn), self.width, self._unfolded)
-        if page.height != height:
-            self._restart(at)
+        height = turn_layout.height
+        changed = turn_layout.fill(self._receipt(session, turn_layout.turn), self.width, self._unfolded)
+        if turn_layout.height != height:
+            self._update_starts(at)
         return None if changed is None else self._starts[at] + changed
 
     def refill(self, at: int) -> None:
-        """Lay out a page again after something was folded or unfolded."""
+        """Lay out a turn again after one of its slots was folded or unfolded."""
         self._refill(at)
 
     def measure(self, at: int) -> int:
-        """Make a page's rows if it has none. Returns by how many rows its height changed."""
-        self._recent.pop(at, None)
-        self._recent[at] = None
-        page = self.pages[at]
-        if page.blocks is not None:
+        """Lay out a turn if it has no rows yet. Returns by how many rows its height changed."""
+        self._recently_used.pop(at, None)
+        self._recently_used[at] = None
+        turn_layout = self.turns[at]
+        if turn_layout.blocks is not None:
             return 0
-        height = page.height
+        height = turn_layout.height
         self._refill(at)
-        self._forget()
-        self.corrected += page.height != height
-        return page.height - height
+        self._evict_oldest()
+        self.corrected += turn_layout.height != height
+        return turn_layout.height - height
 
     def prepare(self, at: int) -> Iterator[bool]:
-        """Make a page's rows beforehand, in steps of a few milliseconds; its height stays what it is."""
-        page, session = self.pages[at], self.session
-        if page.made or page.turn.live or session is None or not _small(page.turn):
+        """Lay out a turn in advance, in steps of a few milliseconds. Its height stays the estimate."""
+        turn_layout, session = self.turns[at], self.session
+        if (
+            turn_layout.available_blocks
+            or turn_layout.turn.live
+            or session is None
+            or not _can_prefetch(turn_layout.turn)
+        ):
             return
-        self._recent[at] = None
-        yield from page.prepare(self._receipt(session, page.turn), self.width, self._unfolded)
-        self._forget()
+        self._recently_used[at] = None
+        yield from turn_layout.prepare(self._receipt(session, turn_layout.turn), self.width, self._unfolded)
+        self._evict_oldest()
 
-    def _forget(self) -> None:
-        rows = sum(self.pages[at].height for at in self._recent if at < len(self.pages))
-        while len(self._recent) > (FEW_PAGES if rows > self.room else KEPT_PAGES):
-            oldest = next(iter(self._recent))
-            del self._recent[oldest]
-            if oldest >= len(self.pages):
+    def _evict_oldest(self) -> None:
+        rows = sum(self.turns[at].height for at in self._recently_used if at < len(self.turns))
+        while len(self._recently_used) > (FEW_TURNS if rows > self.room else KEPT_TURNS):
+            oldest = next(iter(self._recently_used))
+            del self._recently_used[oldest]
+            if oldest >= len(self.turns):
                 continue
-            rows -= self.pages[oldest].height
-            if not self.pages[oldest].turn.live:
-                self.pages[oldest].blocks, self.pages[oldest].ahead = None, []
+            rows -= self.turns[oldest].height
+            if not self.turns[oldest].turn.live:
+                self.turns[oldest].blocks, self.turns[oldest].ahead = None, []
 
-    def _restart(self, at: int) -> None:
-        """Positions of the pages from `at` on, after a height changed."""
+    def _update_starts(self, at: int) -> None:
+        """Recompute the positions of the turns from `at` on after a height changed."""
         del self._starts[at + 1 :]
         y = self._starts[at]
-        for page in self.pages[at:]:
-            y += page.height
+        for turn_layout in self.turns[at:]:
+            y += turn_layout.height
             self._starts.append(y)
 
     # -- places ---------------------------------------------------------------------------
-    def start(self, page: int) -> int:
-        """The first row of a page."""
-        return self._starts[page]
+    def start(self, at: int) -> int:
+        """Return the first row of turn `at`."""
+        return self._starts[at]
 
-    def page_at(self, y: int) -> int:
-        """The page that row `y` belongs to."""
-        return min(max(0, bisect_right(self._starts, y) - 1), max(0, len(self.pages) - 1))
+    def turn_at(self, y: int) -> int:
+        """Return the index of the turn that covers row `y`."""
+        return min(max(0, bisect_right(self._starts, y) - 1), max(0, len(self.turns) - 1))
 
     def number_of(self, turn_id: str) -> int | None:
-        """The page of a turn."""
-        turns = enumerate(self.pages)
-        return next((at for at, page in turns if page.turn.turn_id == turn_id), None)
+        """Return the index of the turn with this id, None if there is none."""
+        turns = enumerate(self.turns)
+        return next((at for at, turn_layout in turns if turn_layout.turn.turn_id == turn_id), None)
 
-    def spot(self, y: int) -> Spot:
-        """The place of row `y`, for finding it again."""
-        number = self.page_at(y)
-        if not self.pages:
-            return Spot(0)
+    def spot(self, y: int) -> ReadingPosition:
+        """Return the position of row `y` in a form that `find` can resolve after a new layout."""
+        number = self.turn_at(y)
+        if not self.turns:
+            return ReadingPosition(0)
         self.measure(number)
-        page, row = self.pages[number], y - self._starts[number]
-        at = page.block_at(row)
-        block = (page.blocks or [])[at]
-        inside = row - page.starts[at] - block.gap
-        if inside < 0 or inside >= block.sheet.height:
-            return Spot(number, at, -1, row - page.starts[at])
-        line = block.sheet.row_at(inside)
-        return Spot(number, at, line, inside - block.sheet.start_of(line))
+        turn_layout, row = self.turns[number], y - self._starts[number]
+        at = turn_layout.block_at(row)
+        block = (turn_layout.blocks or [])[at]
+        inside = row - turn_layout.starts[at] - block.gap
+        if inside < 0 or inside >= block.buffer.height:
+            return ReadingPosition(number, at, -1, row - turn_layout.starts[at])
+        line = block.buffer.row_at(inside)
+        return ReadingPosition(number, at, line, inside - block.buffer.start_of(line))
 
-    def find(self, spot: Spot) -> int:
-        """The row where a place is now."""
-        if not self.pages:
+    def find(self, spot: ReadingPosition) -> int:
+        """Return the current row of a position."""
+        if not self.turns:
             return 0
-        number = min(spot.page, len(self.pages) - 1)
+        number = min(spot.turn, len(self.turns) - 1)
         self.measure(number)
-        page = self.pages[number]
-        blocks = page.blocks or []
+        turn_layout = self.turns[number]
+        blocks = turn_layout.blocks or []
         at = min(spot.block, len(blocks) - 1)
-        start = self._starts[number] + page.starts[at]
+        start = self._starts[number] + turn_layout.starts[at]
         if spot.row < 0:
             return start + spot.below
-        row = start + blocks[at].gap + blocks[at].sheet.start_of(spot.row)
-        return min(row + spot.below, self._starts[number] + page.height - 1)
+        row = start + blocks[at].gap + blocks[at].buffer.start_of(spot.row)
+        return min(row + spot.below, self._starts[number] + turn_layout.height - 1)
 
 
 def estimate(turn: Turn, width: int) -> int:
-    """About how many rows a turn takes. A few rows off is fine: nobody has seen it yet."""
+    """Estimate the height of a turn in rows. An error of a few rows is harmless while it is out of sight."""
     rows = 6 + turn.order.prompt.count("\n") + len(turn.order.prompt) // width
     for part in turn.parts:
         if isinstance(part, TextPart):
@@ -532,8 +565,8 @@ def estimate(turn: Turn, width: int) -> int:
     return rows
 
 
-def _small(turn: Turn) -> bool:
-    """Laying it out in steps takes no long step and not too much memory."""
+def _can_prefetch(turn: Turn) -> bool:
+    """Whether the turn can be laid out in advance without a long step or too much memory."""
     texts = [part.body for part in turn.parts if isinstance(part, TextPart)]
     size = sum(len(piece) for rope in texts for piece in (*rope.sealed, rope.tail))
     linked = size > RESOLVED and any("]:" in piece for rope in texts for piece in (*rope.sealed, rope.tail))

@@ -1,4 +1,4 @@
-"""Marks drawn over finished strips: selection, matches, the cursor, and the pill."""
+"""Overlays drawn over finished strips: selection, matches, the cursor and the "new lines" pill."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CURSOR: Final = "▌"
 
 
 def over(strip: Strip, start: int, end: int, style: Style) -> Strip:
-    """Lay `style` over the cells from `start` to `end`."""
+    """Apply `style` to the cells from `start` to `end`."""
     if end <= start:
         return strip
     middle = [
@@ -27,7 +27,7 @@ def over(strip: Strip, start: int, end: int, style: Style) -> Strip:
 
 
 def with_selection(strip: Strip, span: tuple[int, int], style: Style) -> Strip:
-    """Show what is selected; `span` counts characters, and an end of -1 means the whole line."""
+    """Highlight a selection. `span` counts characters; an end of -1 is the end of the line."""
     text = strip.text
     start, end = span
     end = len(text.rstrip()) if end == -1 else end
@@ -35,25 +35,25 @@ def with_selection(strip: Strip, span: tuple[int, int], style: Style) -> Strip:
 
 
 def with_matches(strip: Strip, pattern: re.Pattern[str], style: Style) -> Strip:
-    """Show every match in a line."""
+    """Highlight every match in a line."""
     text = strip.text
-    for found in pattern.finditer(text):
-        strip = over(strip, width_of(text[: found.start()]), width_of(text[: found.end()]), style)
+    for match in pattern.finditer(text):
+        strip = over(strip, width_of(text[: match.start()]), width_of(text[: match.end()]), style)
     return strip
 
 
 def with_cursor(strip: Strip, style: Style) -> Strip:
-    """Show the cursor's mark in the margin."""
+    """Draw the cursor mark in the margin."""
     return Strip([Segment(CURSOR, style), *strip.crop(1, strip.cell_length)], strip.cell_length)
 
 
 def pill_text(lines: int) -> str:
-    """What the pill says."""
+    """Return the text of the pill."""
     return f" ▼ {plural(lines, 'new line')} · End "
 
 
 def with_pill(strip: Strip, lines: int, style: Style) -> Strip:
-    """Show the pill at the right end of a line."""
+    """Draw the pill at the right end of a line."""
     text = pill_text(lines)
     start = max(0, strip.cell_length - width_of(text) - 1)
     after = strip.crop(start + width_of(text), strip.cell_length)

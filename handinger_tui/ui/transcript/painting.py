@@ -1,4 +1,7 @@
-"""Rows become strips: wrapped by cells, colored by the theme, and cleaned by the last gate."""
+"""Painting: rows become strips, wrapped by cells and colored by the theme.
+
+`ControlFilter` removes control characters from everything that is painted.
+"""
 
 from __future__ import annotations
 
@@ -24,16 +27,19 @@ _SPACES: Final = re.compile("[\t\n]")
 
 
 class ControlFilter(LineFilter):
-    """Return it from `App.get_line_filters`, always the same object: strips remember what it gave."""
+    """Removes control characters and terminal hyperlinks from painted lines.
 
-    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002  # the base's
-        """The segments, or cleaned copies. Segments that are terminal codes of Textual pass."""
-        if not any(_suspect(segment) for segment in segments):
+    `App.get_line_filters` must always return the same object: strips cache its results.
+    """
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002  # inherited signature
+        """Return the segments, or cleaned copies. Control segments of Textual pass unchanged."""
+        if not any(_needs_cleaning(segment) for segment in segments):
             return segments
-        return [_cleaned(segment) for segment in segments]
+        return [_clean_segment(segment) for segment in segments]
 
 
-def _suspect(segment: Segment) -> bool:
+def _needs_cleaning(segment: Segment) -> bool:
     text, style, control = segment
     if control:
         return False
@@ -43,20 +49,20 @@ def _suspect(segment: Segment) -> bool:
     )
 
 
-def _cleaned(segment: Segment) -> Segment:
+def _clean_segment(segment: Segment) -> Segment:
     text, style, control = segment
     if control:
         return segment
-    # What was counted as joined to a cut picture has no cell of its own.
-    text = ALWAYS_REMOVED.sub(_room, STRAY_JOINER.sub("", _SPACES.sub(" ", text)))
+    # `STRAY_JOINER` characters have no cell of their own: they were counted as part of an emoji that is now cut.
+    text = ALWAYS_REMOVED.sub(_blanks, STRAY_JOINER.sub("", _SPACES.sub(" ", text)))
     if style is not None and style.link is not None:
         style = style.update_link(None)
     return Segment(text, style)
 
 
-def _room(found: re.Match[str]) -> str:
-    """Blanks for the cells that were counted for a character, so that the line keeps its width."""
-    return " " * cell_len(found[0])
+def _blanks(match: re.Match[str]) -> str:
+    """Return blanks for the cells of a removed character, so that the line keeps its width."""
+    return " " * cell_len(match[0])
 
 
 _WIDE: Final = (
@@ -65,16 +71,19 @@ _WIDE: Final = (
 )
 _CLOSING: Final = "\u3001\u3002\u3009\u300b\u300d\u300f\u3011\uff01\uff09\uff0c\uff0e\uff1a\uff1b\uff1f\uff3d"
 _UNIT: Final = late(f"[{_WIDE}][{_CLOSING}]*[ \t]*|[^\\s{_WIDE}]+[ \t]*|\\s+")
-"""What is never divided if it fits a line: a word, or a wide character with what may not start a line."""
+"""A unit that is not divided if it fits a line: a word, or a wide character with closing punctuation."""
 
 
 def width_of(text: str) -> int:
-    """Cells that `text` takes."""
+    """Return the number of cells that `text` takes."""
     return len(text) if text.isascii() else int(cell_len(text))
 
 
 def wrapped(content: Content, width: int, *, words: bool = True) -> list[Content]:
-    """Lines of at most `width` cells; line feeds in `content` are line ends."""
+    """Wrap content into lines of at most `width` cells; line feeds in it end a line.
+
+    With `words` False it breaks at any character.
+    """
     plain = content.plain
     if "\n" in plain:
         lines = content.split("\n", allow_blank=True)
@@ -113,23 +122,23 @@ def _fold_cuts(text: str, width: int, start: int) -> Iterator[int]:
 
 
 LINE: Final = 3_000
-"""Characters after which a line of source is broken."""
+"""Maximum length of a source line in characters; longer lines are broken."""
 
 
 def broken(text: str) -> str:
-    """Break lines that are longer than `LINE`, at a space where there is one."""
+    """Break lines that are longer than `LINE`, at a space if there is one."""
     if len(text) <= LINE or all(len(line) <= LINE for line in text.split("\n")):
         return text
     return "\n".join(piece for line in text.split("\n") for piece in pieces(line, LINE))
 
 
 def pieces(text: str, limit: int) -> list[str]:
-    """Parts of at most `limit` characters, cut before a word where there is one.
+    """Split text into pieces of at most `limit` characters, before a word if possible.
 
-    Never before a sign that begins a list or a heading. Where the cuts are
-    depends only on the text before them.
+    A cut is never placed before a character that would begin a list or a heading.
+    The position of a cut depends only on the text before it.
     """
-    found = []
+    parts = []
     start = 0
     while len(text) - start > limit:
         end = start + limit
@@ -137,38 +146,38 @@ def pieces(text: str, limit: int) -> list[str]:
             end -= 1
         if end == start + limit // 2:
             end = start + limit
-        found.append(text[start:end])
+        parts.append(text[start:end])
         start = end
-    return [*found, text[start:]]
+    return [*parts, text[start:]]
 
 
 MARGIN: Final = 2
-"""Empty cells left of everything: the column of the cursor's mark."""
+"""Empty cells at the left edge; the cursor mark is drawn there."""
 INSET: Final = 2
 """Cells between the edge of a band and its text."""
 LEAST: Final = 6
-"""Cells that text gets at least, however deep it is nested."""
+"""Minimum width of text in cells, however deep it is nested."""
 
 
 class Palette:
-    """The theme's colours by style name; made anew when the theme changes."""
+    """Styles of the current theme by style name. A new palette is created when the theme changes."""
 
     def __init__(self, widget: Widget) -> None:
         self._widget = widget
         self.base: Final = widget.visual_style
-        self._known: dict[str, Style] = {}
+        self._resolved: dict[str, Style] = {}
         self._rows: dict[str, Style] = {}
 
     def style(self, style: str | Style) -> Style:
-        """A span's style: a name of ours (".transcript--link") or a style already."""
+        """Resolve the style of a span: a style name (".transcript--link") or a `Style`."""
         if isinstance(style, Style):
             return style
-        known = self._known.get(style)
-        if known is None:
-            known = self._known[style] = self._named(style.removeprefix("."))
-        return known
+        resolved = self._resolved.get(style)
+        if resolved is None:
+            resolved = self._resolved[style] = self._resolve_name(style.removeprefix("."))
+        return resolved
 
-    def _named(self, name: str) -> Style:
+    def _resolve_name(self, name: str) -> Style:
         # Not get_visual_style(partial=True): that loses opaque backgrounds (Textual 8.2.8).
         rules = self._widget.get_component_styles(name)
         look = rules.text_style
@@ -184,15 +193,15 @@ class Palette:
         )
 
     def row(self, name: str) -> Style:
-        """The style under a whole row."""
-        found = self._rows.get(name)
-        if found is None:
-            found = self._rows[name] = self.base + self.style(PREFIX + name)
-        return found
+        """Return the base style of a row with this style name."""
+        resolved = self._rows.get(name)
+        if resolved is None:
+            resolved = self._rows[name] = self.base + self.style(PREFIX + name)
+        return resolved
 
 
-def height(row: Row, width: int) -> int:
-    """How many strips `paint` makes."""
+def row_height(row: Row, width: int) -> int:
+    """Return how many strips `paint` creates for a row."""
     return len(wrapped(row.content, _paint_room(row, width), words=row.wrap))
 
 
@@ -207,7 +216,7 @@ def _inset(row: Row) -> bool:
 
 
 def paint(row: Row, width: int, palette: Palette, tone: str | None = None) -> Iterator[Strip]:
-    """The strips of one row, each `width` cells wide."""
+    """Yield the strips of one row, each `width` cells wide. `tone` replaces the style "text"."""
     style = tone if tone is not None and row.style == "text" else row.style
     base = palette.row(style)
     ground = base if style == "prompt" else palette.base
@@ -218,33 +227,39 @@ def paint(row: Row, width: int, palette: Palette, tone: str | None = None) -> It
         if _inset(row):
             segments.append(Segment(" " * INSET, base.rich_style))
         segments += _segments(line, base, palette)
-        yield _filled(segments, width, (base if row.band else palette.base).rich_style)
+        yield _to_width(segments, width, (base if row.band else palette.base).rich_style)
 
 
 def cells(row: Row, width: int, start: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """Where `paint` puts characters `start` to `end` of a row's content: strip, first cell, cell after."""
+    """Yield where `paint` draws characters `start` to `end` of a row's content.
+
+    Each item holds the number of the strip, the first cell and the cell after the last.
+    """
     for _, number, left, right in all_cells(row, width, [(start, end)]):
         yield number, left, right
 
 
 def all_cells(row: Row, width: int, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int, int]]:
-    """The same of many, in order and none within another; before each, its number in `spans`."""
-    plain, at, of = row.content.plain, 0, 0
+    """Yield where `paint` draws several spans, which must be sorted and must not overlap.
+
+    Each item holds the index in `spans`, the number of the strip, the first cell and the cell after the last.
+    """
+    plain, at, first_open = row.content.plain, 0, 0
     for number, line in enumerate(wrapped(row.content, _paint_room(row, width), words=row.wrap)):
-        # Between two lines only blanks are dropped.
+        # Wrapping drops only blanks between two lines.
         at = plain.find(line.plain, at)
         stop = at + len(line.plain)
         lead = width_of((row.rest if number else row.first).plain) + (INSET if _inset(row) else 0)
         margin = (MARGIN if row.style != "prompt" else 0) + lead
-        while of < len(spans) and spans[of][1] <= at:
-            of += 1
-        for found in range(of, len(spans)):
-            first, last = max(spans[found][0], at), min(spans[found][1], stop)
-            if spans[found][0] >= stop:
+        while first_open < len(spans) and spans[first_open][1] <= at:
+            first_open += 1
+        for index in range(first_open, len(spans)):
+            first, last = max(spans[index][0], at), min(spans[index][1], stop)
+            if spans[index][0] >= stop:
                 break
             if first < last:
                 left = margin + width_of(plain[at:first])
-                yield found, number, left, left + width_of(plain[first:last])
+                yield index, number, left, left + width_of(plain[first:last])
         at = stop
 
 
@@ -260,8 +275,8 @@ def _segments(content: Content, base: Style, palette: Palette) -> list[Segment]:
     ]
 
 
-def _filled(segments: list[Segment], width: int, fill: RichStyle) -> Strip:
-    """Exactly `width` cells. Neighbours of one style become one: fewer bytes to the terminal."""
+def _to_width(segments: list[Segment], width: int, fill: RichStyle) -> Strip:
+    """Return a strip of exactly `width` cells. Neighboring segments of one style are merged to save bytes."""
     used = sum(width_of(segment.text) for segment in segments)
     if used < width:
         segments.append(Segment(" " * (width - used), fill))

@@ -1,6 +1,6 @@
-"""Ahead: a screen above and one below what is in sight, laid out and painted before somebody looks there.
+"""Prefetching: lay out and paint one screen above and one below the visible rows in advance.
 
-Nothing moves by it: a page counts with its estimated height until it is really looked at.
+It never moves anything: a turn counts with its estimated height until it comes into sight.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from handinger_tui.ui.transcript.layout import Paints, TranscriptLayout
+from handinger_tui.ui.transcript.layout import StripCache, TranscriptLayout
 
 if TYPE_CHECKING:
     from handinger_tui.ui.transcript.layout import Block
@@ -19,70 +19,70 @@ ROWS: Final = 6
 
 
 class Prefetcher:
-    """The steps for a view of `height` rows from row `y` on, each a few milliseconds long."""
+    """Prefetches around a view of `height` rows from row `y` on, in steps of a few milliseconds."""
 
-    def __init__(self, book: TranscriptLayout, paints: Paints, y: int, height: int) -> None:
-        self._book, self._session, self._paints = book, book.session, paints
+    def __init__(self, layout: TranscriptLayout, strip_cache: StripCache, y: int, height: int) -> None:
+        self._layout, self._session, self._strip_cache = layout, layout.session, strip_cache
         self._y, self._height = y, height
         self._steps = chain(self._above(), self._below())
 
-    def fits(self, book: TranscriptLayout, paints: Paints, y: int, height: int) -> bool:
-        """It was made for what is in sight now."""
-        same = book is self._book and book.session is self._session and paints is self._paints
+    def fits(self, layout: TranscriptLayout, strip_cache: StripCache, y: int, height: int) -> bool:
+        """Whether this prefetcher was created for the current view."""
+        same = layout is self._layout and layout.session is self._session and strip_cache is self._strip_cache
         return same and (y, height) == (self._y, self._height)
 
     def step(self) -> bool:
-        """Do a little. False when nothing is left."""
+        """Run one step. Returns False when nothing is left to do."""
         return next(self._steps, False)
 
     def _above(self) -> Iterator[bool]:
-        book, left = self._book, self._height
-        at = book.page_at(self._y)
-        bottom: int | None = self._y - book.start(at)
-        while left > 0 and at >= 0:
-            yield from book.prepare(at)
-            blocks = book.pages[at].made
+        layout, remaining = self._layout, self._height
+        at = layout.turn_at(self._y)
+        bottom: int | None = self._y - layout.start(at)
+        while remaining > 0 and at >= 0:
+            yield from layout.prepare(at)
+            blocks = layout.turns[at].available_blocks
             if not blocks:
                 return
             if bottom is None:
-                bottom = book.pages[at].made_height
-            top = max(0, bottom - left)
+                bottom = layout.turns[at].available_height
+            top = max(0, bottom - remaining)
             yield from self._paint(blocks, top, bottom)
-            left -= bottom - top
+            remaining -= bottom - top
             at, bottom = at - 1, None
 
     def _below(self) -> Iterator[bool]:
-        book, left = self._book, self._height
+        layout, remaining = self._layout, self._height
         first = self._y + self._height
-        if first >= book.height:
+        if first >= layout.height:
             return
-        at = book.page_at(first)
-        top = first - book.start(at)
-        while left > 0 and at < len(book.pages):
-            yield from book.prepare(at)
-            blocks = book.pages[at].made
+        at = layout.turn_at(first)
+        top = first - layout.start(at)
+        while remaining > 0 and at < len(layout.turns):
+            yield from layout.prepare(at)
+            blocks = layout.turns[at].available_blocks
             if not blocks:
                 return
-            bottom = min(top + left, book.pages[at].made_height)
+            bottom = min(top + remaining, layout.turns[at].available_height)
             yield from self._paint(blocks, top, bottom)
-            left -= bottom - top
+            remaining -= bottom - top
             at, top = at + 1, 0
 
     def _paint(self, blocks: list[Block], top: int, bottom: int) -> Iterator[bool]:
-        """The strips of rows `top` to `bottom` of a page."""
-        start, before = 0, self._paints.painted
+        """Paint rows `top` to `bottom` of a turn."""
+        start, before = 0, self._strip_cache.painted
         for block in blocks:
-            # Its own first row stands below its gap.
+            # Rows of the block are counted from below its gap.
             first, last = top - start - block.gap, bottom - start - block.gap
-            if block.sheet.pale and block.sheet.between(first, last):
-                for language in block.sheet.colour():
+            if block.buffer.plain_code_rows and block.buffer.between(first, last):
+                for language in block.buffer.highlight():
                     if language:
-                        # It is loaded, in a thread, when the block comes into sight.
+                        # The lexer is loaded in a thread when the block comes into sight.
                         break
                     yield True
-            for row in block.sheet.between(first, last):
-                self._paints.strips(row, block.sheet.tone)
-                if self._paints.painted >= before + ROWS:
+            for row in block.buffer.between(first, last):
+                self._strip_cache.strips(row, block.buffer.tone)
+                if self._strip_cache.painted >= before + ROWS:
                     yield True
-                    before = self._paints.painted
+                    before = self._strip_cache.painted
             start += block.height

@@ -1,4 +1,4 @@
-"""Bar: the scroll bar is painted again only when its thumb is seen to move."""
+"""Updates of the scrollbar that repaint it only when its thumb visibly moves."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Final
 from textual.scrollbar import ScrollBar
 
 FINE: Final = 8
-"""Steps of a cell that Textual's scroll bar can show."""
+"""Sub-cell steps that Textual's scrollbar can show."""
 
 
 def move_bar(bar: ScrollBar, position: int, rows: int, *, fine: bool) -> None:
-    """Tell the bar where the view stands in `rows`.
+    """Move the scrollbar to `position` in a total of `rows`.
 
-    While text streams by, its thumb moves a little with each paint, and painting it takes longer
-    than the new text does: then only whole cells count, and not `fine` steps.
+    While text streams in, the thumb moves a little with each paint, and painting the bar costs more
+    than painting the new text. Without `fine` only moves by whole cells are painted.
     """
     before = _thumb(bar, FINE if fine else 1)
     bar.set_reactive(ScrollBar.window_virtual_size, rows)
@@ -25,7 +25,7 @@ def move_bar(bar: ScrollBar, position: int, rows: int, *, fine: bool) -> None:
 
 
 def _thumb(bar: ScrollBar, steps: int) -> tuple[int, int]:
-    """First and last step of the thumb; for nothing to scroll, none."""
+    """Return the first and last step of the thumb, (0, 0) if there is nothing to scroll."""
     height, window, rows = bar.size.height, bar.window_size, bar.window_virtual_size
     if not window or window >= rows:
         return 0, 0

@@ -17,7 +17,7 @@ from textual.app import SuspendNotSupported
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety.cleaning import clean, clean_line
-from handinger_tui.ui.terminal.foreground_job import Foreground
+from handinger_tui.ui.terminal.foreground_job import ForegroundJob
 
 if TYPE_CHECKING:
     from handinger_tui.ui.terminal.diff_app import DiffApp
@@ -85,11 +85,11 @@ async def _run(app: DiffApp, argv: list[str]) -> int:
         EditorProblem: it could not be started.
     """
     outcome: int | Exception = 0
-    program = Foreground(argv)
+    program = ForegroundJob(argv)
     try:
         # Nothing may be painted over the editor, and no turn may wait for it. What is raised inside keeps
         # the app from taking the terminal again: right only when the app itself ends, and this is cancelled.
-        with app.suspend(), app.batch_update(), app.lent_to(program):
+        with app.suspend(), app.batch_update(), app.terminal_used_by(program):
             running = asyncio.ensure_future(asyncio.to_thread(program.run))
             try:
                 outcome = await asyncio.shield(running)

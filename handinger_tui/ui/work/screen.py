@@ -348,7 +348,7 @@ class Frontage(Footing, inherit_bindings=False):
             return self._close_panels
         if self.browsed is None and self.queue_editor.edit is not None:
             return self._cancel_edit
-        if self.browsed is not None or view.pointed is not None:
+        if self.browsed is not None or view.highlighted_mention is not None:
             return self._end_browsing
         return self.pane.close_one if self.pane.open else None
 
@@ -366,7 +366,7 @@ class Frontage(Footing, inherit_bindings=False):
         self.set_focus(self.prompt)
 
     def _end_browsing(self) -> None:
-        self.transcript.point_at_nothing()
+        self.transcript.clear_highlight()
         self.set_focus(self.prompt)
 
     @property
@@ -498,7 +498,7 @@ class Frontage(Footing, inherit_bindings=False):
 
     def action_data(self) -> None:
         """The data that the cursor stands on, else the newest."""
-        self.do(show_data(self.at_work, self.stage, self.transcript.spoken_at_cursor))
+        self.do(show_data(self.at_work, self.stage, self.transcript.part_at_cursor))
 
     def action_panel(self, name: str) -> None:
         """The key of one panel."""
@@ -550,7 +550,7 @@ class Citing(Frontage):
     def action_source(self) -> None:
         """To the source that the marked place names; without one, the first that is named at the cursor."""
         named = self._named()
-        here, spoken = self.transcript.pointed, self.transcript.spoken_at_cursor
+        here, spoken = self.transcript.highlighted_mention, self.transcript.part_at_cursor
         found = _first(named, here)
         found = _first_in(named, spoken) if found is None else found
         if found is None:
@@ -576,7 +576,7 @@ class Citing(Frontage):
 
     def _next(self, named: list[Named], by: int) -> int | None:
         """The position in `named` to go to; None where there is none."""
-        here, spoken = self.transcript.pointed, self.transcript.spoken_at_cursor
+        here, spoken = self.transcript.highlighted_mention, self.transcript.part_at_cursor
         at = _first(named, here)
         if at is not None:
             at += by

@@ -68,9 +68,9 @@ async def transcript(eye: Eye) -> None:
     view = eye.desktop.work.transcript
     await eye.look()
     for _ in range(2):
-        book = view.book
-        assert book is not None
-        eye.check([view.line(y) for y in range(book.height)])
+        layout = view.transcript_layout
+        assert layout is not None
+        eye.check([view.line(y) for y in range(layout.height)])
         view.toggle_details()
         await eye.pilot.pause()
     view.scroll_home(animate=False)

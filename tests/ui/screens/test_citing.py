@@ -76,7 +76,7 @@ async def test_a_key_walks_through_the_places_that_name_a_source_and_back() -> N
         # From the text to the source again.
         desktop.work.browse(desktop.work.transcript)
         await pilot.press("M")
-        assert desktop.work.transcript.pointed is not None
+        assert desktop.work.transcript.highlighted_mention is not None
         assert marked(desktop) == ["First [1]."]
         await pilot.press("m", "s")
         assert desktop.app.focused is panel

@@ -111,14 +111,14 @@ def test_every_place_is_found_and_painted_where_it_stands(lines: list[str], text
     sheet = RowBuffer(40)
     sheet.replace(0, list(rows.lines))
     found = find(sheet.rows, text)
-    assert len(found.places) == sum(line.count(text) for line in lines)
-    for number, place in enumerate(found.places):
-        (span,) = (span for span in found.spans(sheet, 40, place.row) if span.number == number)
-        assert (span.y, span.right - span.left) == (place.row, len(text))
-        assert lines[place.row][place.start : place.end] == text
+    assert len(found.matches) == sum(line.count(text) for line in lines)
+    for number, match in enumerate(found.matches):
+        (span,) = (span for span in found.spans(sheet, 40, match.row) if span.number == number)
+        assert (span.y, span.right - span.left) == (match.row, len(text))
+        assert lines[match.row][match.start : match.end] == text
 
 
 def test_more_than_anybody_goes_through_are_not_kept() -> None:
     found = find(plain_rows(["e" * 1000] * 11).lines, "e")
-    assert (len(found.places), found.more) == (MOST, True)
-    assert found.told == "“e” · 1 of 10,000+"
+    assert (len(found.matches), found.more) == (MOST, True)
+    assert found.status == "“e” · 1 of 10,000+"

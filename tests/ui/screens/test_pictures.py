@@ -179,8 +179,8 @@ async def test_only_a_terminal_of_its_own_is_asked() -> None:
         ("auto", {"TERM": "xterm", "STY": "1.x"}),
         ("auto", {"TERM": "xterm", "TERM_PROGRAM": "Apple_Terminal"}),
     ):  # fmt: skip
-        assert not await Pictures(driver, choice, environ).able(), (choice, environ)
-    assert not await Pictures(HeadlessDriver(HandingerApp(launch())), "kitty", {"TERM": "xterm"}).able()
+        assert not await Pictures(driver, choice, environ).supported(), (choice, environ)
+    assert not await Pictures(HeadlessDriver(HandingerApp(launch())), "kitty", {"TERM": "xterm"}).supported()
     assert driver.asked == 0
 
 

@@ -119,8 +119,8 @@ async def test_the_app_makes_ready_what_is_above_and_sleeps_then() -> None:
         rest = desktop.work.rest
         assert rest is not None
         await desktop.until(pilot, lambda: not rest.running)
-        assert transcript.paints is not None
-        painted = transcript.paints.painted
+        assert transcript.strip_cache is not None
+        painted = transcript.strip_cache.painted
         transcript.scroll_page_up()
         await pilot.pause()
-        assert transcript.paints.painted == painted
+        assert transcript.strip_cache.painted == painted

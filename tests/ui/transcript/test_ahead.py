@@ -7,7 +7,7 @@ import pytest
 from handinger_tui.core.turns.rope import Rope
 from handinger_tui.core.turns.turn import ReasoningPart
 from handinger_tui.ui.transcript import layout as books
-from handinger_tui.ui.transcript.layout import BITE
+from handinger_tui.ui.transcript.layout import STEP_CHARS
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown
 from tests.ui.transcript.documents import DOCUMENTS
 from tests.ui.transcript.sample import COMPLETE, FAILED, RECEIPT
@@ -35,9 +35,9 @@ async def test_the_first_page_up_lays_out_and_paints_nothing(monkeypatch: pytest
     app = conversation()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        book = app.transcript.book
-        assert book is not None
-        app.transcript.scroll_to(y=book.start(len(book.pages) - 1))
+        layout = app.transcript.transcript_layout
+        assert layout is not None
+        app.transcript.scroll_to(y=layout.start(len(layout.turns) - 1))
         await pilot.pause()
         assert make_ready(app) > 2
         laid: list[str] = []
@@ -48,29 +48,29 @@ async def test_the_first_page_up_lays_out_and_paints_nothing(monkeypatch: pytest
             return update(live, text, done=done)
 
         monkeypatch.setattr(LiveMarkdown, "update", counted)
-        paints = app.transcript.paints
-        assert paints is not None
-        painted = paints.painted
+        strip_cache = app.transcript.strip_cache
+        assert strip_cache is not None
+        painted = strip_cache.painted
         before = screen_lines(app)
         app.transcript.scroll_page_up()
         await pilot.pause()
         assert screen_lines(app) != before
         assert laid == []
-        assert paints.painted == painted
+        assert strip_cache.painted == painted
 
 
 async def test_nothing_moves_and_nothing_is_drawn() -> None:
     app = conversation()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        book = app.transcript.book
-        assert book is not None
-        app.transcript.scroll_to(y=book.start(20))
+        layout = app.transcript.transcript_layout
+        assert layout is not None
+        app.transcript.scroll_to(y=layout.start(20))
         await pilot.pause()
-        before = (screen_lines(app), app.transcript.scroll_offset, book.height, app.transcript.lines_drawn)
+        before = (screen_lines(app), app.transcript.scroll_offset, layout.height, app.transcript.lines_drawn)
         assert make_ready(app)
         await pilot.pause()
-        after = (screen_lines(app), app.transcript.scroll_offset, book.height, app.transcript.lines_drawn)
+        after = (screen_lines(app), app.transcript.scroll_offset, layout.height, app.transcript.lines_drawn)
         assert after == before
         assert make_ready(app) == 0
 
@@ -89,9 +89,9 @@ async def test_what_was_made_ready_looks_as_if_it_had_not_been(unfolded: bool) -
                     make_ready(app)
                 app.transcript.scroll_page_up()
                 await pilot.pause()
-            book = app.transcript.book
-            assert book is not None
-            seen.append([app.transcript.line(y).text for y in range(book.height)])
+            layout = app.transcript.transcript_layout
+            assert layout is not None
+            seen.append([app.transcript.line(y).text for y in range(layout.height)])
     assert seen[0] == seen[1]
 
 
@@ -101,24 +101,24 @@ async def test_steps_are_small_and_not_more_than_two_screens(monkeypatch: pytest
     update = LiveMarkdown.update
 
     def counted(live: LiveMarkdown, text: str, *, done: bool) -> int:
-        sizes[-1] += len(text) - len(live._taken)
+        sizes[-1] += len(text) - len(live._source)
         return update(live, text, done=done)
 
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        book, paints = app.transcript.book, app.transcript.paints
-        assert book is not None
-        assert paints is not None
-        app.transcript.scroll_to(y=book.start(len(book.pages) - 1))
+        layout, strip_cache = app.transcript.transcript_layout, app.transcript.strip_cache
+        assert layout is not None
+        assert strip_cache is not None
+        app.transcript.scroll_to(y=layout.start(len(layout.turns) - 1))
         await pilot.pause()
-        painted = paints.painted
+        painted = strip_cache.painted
         monkeypatch.setattr(LiveMarkdown, "update", counted)
         sizes.append(0)
         while app.transcript.prepare():
             sizes.append(0)
         assert sum(sizes) >= len(LONG)
-        assert max(sizes) <= BITE
-        assert paints.painted - painted <= 2 * 24
+        assert max(sizes) <= STEP_CHARS
+        assert strip_cache.painted - painted <= 2 * 24
 
 
 async def test_huge_turns_wait_until_they_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,5 +127,5 @@ async def test_huge_turns_wait_until_they_are_looked_at(monkeypatch: pytest.Monk
     async with app.run_test(size=(80, 6)) as pilot:
         await pilot.pause()
         make_ready(app)
-        assert app.transcript.book is not None
-        assert not app.transcript.book.pages[0].made
+        assert app.transcript.transcript_layout is not None
+        assert not app.transcript.transcript_layout.turns[0].available_blocks

@@ -13,7 +13,13 @@ from textual.pilot import Pilot
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.transcript.markdown import code
 from handinger_tui.ui.transcript.markdown import code as lexers
-from handinger_tui.ui.transcript.markdown.code import AT_ONCE, STEP, colouring, colours, waits
+from handinger_tui.ui.transcript.markdown.code import (
+    AT_ONCE,
+    STEP,
+    highlight_code,
+    highlight_steps,
+    is_deferred,
+)
 from handinger_tui.ui.transcript.markdown.document import render
 from handinger_tui.ui.transcript.rows.row import Row
 from tests.ui.transcript.screen import Stage, grown, session, text_part, turn
@@ -33,7 +39,7 @@ SAMPLES = {
 class Colours(HighlightTheme):
     """Our names by Textual's own way."""
 
-    STYLES = {kind: ".transcript--" + name for kind, name in code._COLOURS.items()}  # noqa: RUF012  # as the base
+    STYLES = {kind: ".transcript--" + name for kind, name in code._STYLES.items()}  # noqa: RUF012  # as the base
 
 
 @pytest.mark.parametrize("language", SAMPLES)
@@ -41,7 +47,7 @@ def test_colours_are_those_of_textual(language: str) -> None:
     text = SAMPLES[language] * 3
     whole = highlight(text.expandtabs(4), language=language, theme=Colours)
     spans = [span for span in whole.spans if span.style != "$text"]
-    lines = colours(text, language)
+    lines = highlight_code(text, language)
     assert "\n".join(line.plain for line in lines) == text.expandtabs(4)
     start = 0
     for line in lines:
@@ -65,7 +71,7 @@ def test_a_step_is_no_more_than_it_may_be(monkeypatch: pytest.MonkeyPatch) -> No
         return name_of(kind)
 
     monkeypatch.setattr(code, "_name_of", counted)
-    steps = colouring(text, "python")
+    steps = highlight_steps(text, "python")
     while next(steps, "the end") is None:
         counts.append(0)
     assert len(counts) > 5
@@ -73,16 +79,16 @@ def test_a_step_is_no_more_than_it_may_be(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def rows_of(app: Stage) -> list[Row]:
-    book = app.transcript.book
-    assert book is not None
-    return [row for block in book.pages[-1].blocks or () for row in block.sheet.rows]
+    layout = app.transcript.transcript_layout
+    assert layout is not None
+    return [row for block in layout.turns[-1].blocks or () for row in block.buffer.rows]
 
 
 async def coloured(pilot: Pilot[None], app: Stage) -> None:
     """Wait until no row is pale."""
     for _ in range(1000):
         await pilot.pause()
-        if not any(row.later for row in rows_of(app)):
+        if not any(row.deferred_language for row in rows_of(app)):
             return
         # A language is loaded in a thread, which needs the interpreter too.
         await asyncio.sleep(0.001)
@@ -109,7 +115,7 @@ async def test_a_language_is_loaded_in_a_thread_when_its_first_block_is_shown(
         assert threading.main_thread() not in threads
         expected = [row.look() for row in render(source, 77)]
         assert [row.look() for row in rows_of(app)][-len(expected) :] == expected
-        assert not waits("local more = 2", "lua")
+        assert not is_deferred("local more = 2", "lua")
 
 
 async def test_a_long_block_is_shown_plain_and_coloured_soon_after() -> None:
@@ -130,4 +136,4 @@ async def test_a_long_block_is_shown_plain_and_coloured_soon_after() -> None:
         shown_rows = [row.look() for row in rows_of(app)]
         at = shown_rows.index(expected[0])
         assert shown_rows[at : at + len(expected)] == expected
-        assert not waits(text.removesuffix("\n"), "python")
+        assert not is_deferred(text.removesuffix("\n"), "python")

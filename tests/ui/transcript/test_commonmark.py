@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handinger_tui.core.safety.cleaning import clean
-from handinger_tui.ui.transcript.markdown.blocks import Builder, parse
+from handinger_tui.ui.transcript.markdown.blocks import RowBuilder, parse
 from handinger_tui.ui.transcript.markdown.document import render
 from tests.ui.transcript.test_markdown import LIMITS, looks, stream
 
@@ -65,7 +65,7 @@ def test_borders_do_not_change_a_section(name: str) -> None:
     for case in SECTIONS[name]:
         text = clean(case)
         tokens, found = parse(text)
-        builder = Builder(text, 60, found)
+        builder = RowBuilder(text, 60, found)
         assert looks(render(case, 60)) == looks(builder.rows(builder.units(tokens))), case
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.ui.transcript.markdown import blocks, document, tables
-from handinger_tui.ui.transcript.markdown.blocks import Builder, parse
+from handinger_tui.ui.transcript.markdown.blocks import RowBuilder, parse
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown, render
 from handinger_tui.ui.transcript.rows.row import Row
 from tests.ui.transcript.documents import DOCUMENTS, LARGE
@@ -70,7 +70,7 @@ def test_borders_do_not_change_what_one_parse_gives(name: str) -> None:
     text = clean(DOCUMENTS[name])
     tokens, found = parse(text)
     assert not found
-    builder = Builder(text, 60)
+    builder = RowBuilder(text, 60)
     assert looks(render(text, 60)) == looks(builder.rows(builder.units(tokens)))
 
 

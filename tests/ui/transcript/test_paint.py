@@ -28,8 +28,8 @@ from handinger_tui.core.turns.turn import (
     Turn,
     TurnStatus,
 )
-from handinger_tui.ui.transcript.layout import FEW_PAGES
-from handinger_tui.ui.transcript.layout import ROOM as SHEET_ROOM
+from handinger_tui.ui.transcript.layout import FEW_TURNS
+from handinger_tui.ui.transcript.layout import MIN_CACHED_ROWS as SHEET_ROOM
 from handinger_tui.ui.transcript.painting import ControlFilter, width_of
 from tests.ui.transcript.screen import Stage, grown, session, text_part, turn
 
@@ -84,9 +84,9 @@ async def test_no_payload_reaches_a_strip(unfold: bool) -> None:
 
 
 def shown_lines(app: Stage) -> list[Strip]:
-    book = app.transcript.book
-    assert book is not None
-    return [app.transcript.line(y) for y in range(min(book.height, 300))]
+    layout = app.transcript.transcript_layout
+    assert layout is not None
+    return [app.transcript.line(y) for y in range(min(layout.height, 300))]
 
 
 def check_lines(app: Stage, name: str) -> None:
@@ -161,19 +161,19 @@ async def test_a_delta_lays_out_one_page_and_paints_few_rows() -> None:
     app = Stage(shown)
     async with app.run_test(size=(80, 20)) as pilot:
         await pilot.pause()
-        book, paints = app.transcript.book, app.transcript.paints
-        assert book is not None
-        assert paints is not None
-        assert book.filled < 10, "only what is in sight is laid out"
-        filled, painted = book.filled, paints.painted
+        layout, strip_cache = app.transcript.transcript_layout, app.transcript.strip_cache
+        assert layout is not None
+        assert strip_cache is not None
+        assert layout.filled < 10, "only what is in sight is laid out"
+        filled, painted = layout.filled, strip_cache.painted
         app.transcript.lines_drawn = 0
         for n in range(10):
             text += f"word{n} "
             shown = grown(shown, text_part(text, open_=True))
             app.transcript.show(shown)
             await pilot.pause()
-        assert book.filled - filled == 10
-        assert paints.painted - painted <= 20
+        assert layout.filled - filled == 10
+        assert strip_cache.painted - painted <= 20
         # Two scrolls of 20 lines, and the grown line with those below it for every other delta.
         assert app.transcript.lines_drawn <= 2 * 20 + 8 * 5
 
@@ -196,14 +196,16 @@ async def test_a_long_conversation_opens_without_laying_it_out() -> None:
     app = Stage(session(*turns))
     async with app.run_test(size=(100, 45)) as pilot:
         await pilot.pause()
-        book, paints = app.transcript.book, app.transcript.paints
-        assert book is not None
-        assert paints is not None
-        assert book.filled <= 3
+        layout, strip_cache = app.transcript.transcript_layout, app.transcript.strip_cache
+        assert layout is not None
+        assert strip_cache is not None
+        assert layout.filled <= 3
         for y in range(0, int(app.transcript.max_scroll_y), 977):
             app.transcript.scroll_to(y=y)
         await pilot.pause()
-        assert sum(page.blocks is not None for page in book.pages) <= 60 + 3, "rows far off are dropped"
+        assert sum(turn_layout.blocks is not None for turn_layout in layout.turns) <= 60 + 3, (
+            "rows far off are dropped"
+        )
         assert len(app.transcript.screen.query("*")) < 10, "no widget per message"
 
 
@@ -225,18 +227,18 @@ async def test_what_is_kept_of_a_long_conversation_is_bounded_by_rows() -> None:
     text = "".join(f"Line {n}.\n\n" for n in range(60))
     app = Stage(session(*(turn(at, text_part(text)) for at in range(1, 101))))
     async with app.run_test(size=(80, 20)):
-        book, paints = app.transcript.book, app.transcript.paints
-        assert book is not None
-        assert paints is not None
-        for y in range(book.height):
+        layout, strip_cache = app.transcript.transcript_layout, app.transcript.strip_cache
+        assert layout is not None
+        assert strip_cache is not None
+        for y in range(layout.height):
             app.transcript.line(y)
-        assert len(paints._kept) <= SHEET_ROOM
-        kept = [page for page in book.pages if page.blocks is not None]
-        assert len(kept) == FEW_PAGES
-        filled = book.filled
-        for y in range(book.height - 20, book.height):
+        assert len(strip_cache._cached) <= SHEET_ROOM
+        kept = [turn_layout for turn_layout in layout.turns if turn_layout.blocks is not None]
+        assert len(kept) == FEW_TURNS
+        filled = layout.filled
+        for y in range(layout.height - 20, layout.height):
             app.transcript.line(y)
-        assert book.filled == filled
+        assert layout.filled == filled
 
 
 @pytest.mark.parametrize("seed", range(3))

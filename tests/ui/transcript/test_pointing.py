@@ -69,7 +69,7 @@ async def test_a_mention_far_away_is_brought_into_sight_and_marked() -> None:
         start = text.index("[40]")
         mention = Mention("turn-1", 0, start, start + 4)
         assert view.point(mention, "")
-        assert view.pointed == mention
+        assert view.highlighted_mention == mention
         await pilot.pause()
         lines = screen_lines(app)
         at = next(y for y, line in enumerate(lines) if "[40]" in line)
@@ -79,7 +79,7 @@ async def test_a_mention_far_away_is_brought_into_sight_and_marked() -> None:
         ground = view.mark_style("match-here").bgcolor
         assert [part.text for part in strip if part.style and part.style.bgcolor == ground] == ["[40]"]
         assert not view.following
-        view.point_at_nothing()
+        view.clear_highlight()
         await pilot.pause()
         assert not any(line.startswith("▌") for line in screen_lines(app))
 
@@ -112,7 +112,7 @@ async def test_a_place_that_is_not_there_is_refused() -> None:
         await pilot.pause()
         assert not app.transcript.point(Mention("turn-9", 0, 0, 1), "")
         assert not app.transcript.point(Mention("turn-1", 7, 0, 1), "")
-        assert app.transcript.pointed is None
+        assert app.transcript.highlighted_mention is None
         assert app.transcript.point(Mention("turn-1", 0, 0, 1), "")
         app.transcript.show(session(turn(1, text_part("A text"))))
-        assert app.transcript.pointed is not None
+        assert app.transcript.highlighted_mention is not None

@@ -25,8 +25,8 @@ async def test_a_representative_turn_looks_as_it_should(width: int) -> None:
     app = everything()
     async with app.run_test(size=(width, 90)) as pilot:
         await pilot.pause()
-        assert app.transcript.book is not None
-        shown = [app.transcript.line(y).text.rstrip() for y in range(app.transcript.book.height)]
+        assert app.transcript.transcript_layout is not None
+        shown = [app.transcript.line(y).text.rstrip() for y in range(app.transcript.transcript_layout.height)]
     golden = DATA / f"transcript-{width}.txt"
     assert "\n".join(shown).rstrip() + "\n" == golden.read_text("utf-8"), (
         "look at the file before replacing it"
@@ -61,9 +61,9 @@ async def test_details_unfold_and_fold_everything_in_place() -> None:
         app.transcript.toggle_details()
         await pilot.pause()
         assert screen_lines(app)[0] == before[0]
-        book = app.transcript.book
-        assert book is not None
-        assert any("Reading the file" in app.transcript.line(y).text for y in range(book.height))
+        layout = app.transcript.transcript_layout
+        assert layout is not None
+        assert any("Reading the file" in app.transcript.line(y).text for y in range(layout.height))
         app.transcript.toggle_details()
         await pilot.pause()
         assert screen_lines(app) == before

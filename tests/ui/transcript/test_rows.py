@@ -17,7 +17,14 @@ from handinger_tui.core.turns.turn import FREE, Fault, Kind, TurnStatus
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown, render
 from handinger_tui.ui.transcript.markdown.inline import inline
 from handinger_tui.ui.transcript.painting import LINE, broken, width_of, wrapped
-from handinger_tui.ui.transcript.rows.parts import PART_ROWS, SLOT_ROWS, Look, one_line, pretty, slot_rows
+from handinger_tui.ui.transcript.rows.parts import (
+    PART_ROWS,
+    SLOT_ROWS,
+    RowOptions,
+    one_line,
+    pretty,
+    slot_rows,
+)
 from handinger_tui.ui.transcript.rows.slots import SHOWN_AS_ERROR, Ending, Progress
 from handinger_tui.ui.transcript.rows.status import ending_rows, progress_rows
 from tests.ui.transcript.documents import DOCUMENTS
@@ -114,11 +121,11 @@ async def test_every_line_fills_the_width_exactly(width: int) -> None:
     app = Stage(session(*(turn(n, text_part(text)) for n, text in enumerate(DOCUMENTS.values()))))
     async with app.run_test(size=(width, 30)) as pilot:
         await pilot.pause()
-        book = app.transcript.book
-        assert book is not None
-        for number in range(len(book.pages)):
-            book.measure(number)
-            for y in range(book.start(number), book.start(number) + book.pages[number].height):
+        layout = app.transcript.transcript_layout
+        assert layout is not None
+        for number in range(len(layout.turns)):
+            layout.measure(number)
+            for y in range(layout.start(number), layout.start(number) + layout.turns[number].height):
                 strip = app.transcript.line(y)
                 assert sum(width_of(segment.text) for segment in strip) == width, strip.text
 
@@ -150,7 +157,7 @@ def test_every_live_status_has_a_line() -> None:
 
 def test_every_kind_of_part_has_rows() -> None:
     shown = turn(1, text_part("x")).order
-    assert slot_rows(shown, Look(40))
+    assert slot_rows(shown, RowOptions(40))
     assert set(PART_ROWS) < set(SLOT_ROWS)
 
 

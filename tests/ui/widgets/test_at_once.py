@@ -75,13 +75,13 @@ async def test_the_terminal_may_draw_a_letter_before_others_hear_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     app = Desk()
-    monkeypatch.setattr(immediate_paint, "give_way", lambda: app.told.append("gave way"))
+    monkeypatch.setattr(immediate_paint, "yield_processor", lambda: app.told.append("gave way"))
     async with app.run_test(headless=False, size=(40, 8)) as pilot:
         assert (await letters(pilot, "a"))[:4] == ["typed", "paint", "gave way", "heard 'a'"]
 
 
 async def test_a_burst_is_not_painted_letter_by_letter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(immediate_paint, "APART_S", 60.0)
+    monkeypatch.setattr(immediate_paint, "MIN_INTERVAL_S", 60.0)
     app = Desk()
     async with app.run_test(headless=False, size=(40, 8)) as pilot:
         told = await letters(pilot, "a" * 30)

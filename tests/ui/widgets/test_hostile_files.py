@@ -68,7 +68,7 @@ async def test_a_file_of_hostile_texts_is_drawn_harmless(name: str, made: Callab
         if isinstance(view, VirtualList):
             for row in range(view.count):
                 view.move_to(row)
-                assert not BAD.search(view.whole.replace("\n", ""))
+                assert not BAD.search(view.full_text.replace("\n", ""))
         assert drawn >= min(len(TEXTS), 30)
 
 

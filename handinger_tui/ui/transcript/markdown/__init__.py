@@ -1,1 +1,1 @@
-"""Markdown as rows: blocks, inline text, tables and code, for a text that still grows."""
+"""Incremental Markdown: blocks, inline text, tables and code of a text become rows."""

@@ -1,9 +1,8 @@
-"""Block Markdown: the tokens of one piece of text as rows.
+"""Markdown blocks: turn the block tokens of a text into rows.
 
-What a row looks like depends only on the source up to the end of its own block:
-an empty row stands between two items where the source has an empty line,
-whatever the rest of the list does (CommonMark decides that for whole lists).
-So finished blocks never change while more text arrives.
+A row depends only on the source up to the end of its own block. An empty row separates two list
+items exactly where the source has an empty line (CommonMark decides that for whole lists instead).
+Therefore finished blocks never change while more text arrives.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ from textual.content import Content
 
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.replacing import replace
-from handinger_tui.ui.transcript.markdown.code import code_rows, coloured_lines, plain_lines, waits
+from handinger_tui.ui.transcript.markdown.code import code_rows, highlighted_lines, is_deferred, plain_lines
 from handinger_tui.ui.transcript.markdown.inline import References, inline
 from handinger_tui.ui.transcript.markdown.tables import (
     SAMPLE,
     GridLine,
-    Shape,
+    TableLayout,
     body_rows,
     head_rows,
-    shape_of,
+    table_layout_of,
     table_lines,
 )
 from handinger_tui.ui.transcript.rows.row import GAP, MEASURE, Row, indented, styled
@@ -38,7 +37,7 @@ if TYPE_CHECKING:
 
 BULLETS: Final = ("•", "◦", "▪")
 MAX_NESTING: Final = 20
-"""markdown-it drops what lies deeper; such a block is shown as the text it is."""
+"""markdown-it drops deeper levels; such a block is shown as its source text."""
 _TASK: Final = re.compile(r"\[([ xX])\][ \t]+")
 _LANGUAGE: Final = re.compile(r"[\w+#.-]{1,40}")
 BAR: Final = styled("▎ ", "rule")
@@ -47,7 +46,7 @@ INSIDE: Final = "inside"
 
 @lru_cache(1)
 def _parser() -> MarkdownIt:
-    """Blocks only: inline text is parsed piece by piece, since a flood of it is slow."""
+    """Return a parser for blocks only: inline text is parsed in pieces, as parsing much of it is slow."""
     from markdown_it import MarkdownIt  # noqa: PLC0415  # 40 ms: not before the first answer
 
     parser = MarkdownIt("gfm-like", {"html": False})
@@ -57,31 +56,34 @@ def _parser() -> MarkdownIt:
 
 
 def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """In a list "- a|b" is its next item, but at the top of a text it may be the head of a table."""
-    from markdown_it.rules_block import table  # noqa: PLC0415  # as above
+    """Parse a table, except at the start of a text that continues a list.
+
+    There "- a|b" is the next item of the list, not the head of a table.
+    """
+    from markdown_it.rules_block import table  # noqa: PLC0415  # loaded with the parser
 
     inside = state.env.get(INSIDE) and start == 0 and state.level == 0
     return not inside and table(state, start, end, silent)
 
 
 def parse(text: str, *, inside: bool = False) -> tuple[list[Token], References]:
-    """Block tokens, and the reference definitions that were met.
+    """Return the block tokens of a text and its link reference definitions.
 
-    `inside` says that the text begins with an item of a list that began before it.
+    `inside` means that the text begins with an item of a list that began before it.
     """
     env: dict[str, object] = {INSIDE: inside}
     tokens = _parser().parse(text, env)
-    found = env.get("references")
-    return tokens, found if isinstance(found, dict) else {}
+    references = env.get("references")
+    return tokens, references if isinstance(references, dict) else {}
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
-    """What is laid out on its own: a top-level block, or one item of a top-level list.
+class LayoutUnit:
+    """A unit of layout: a top-level block, or one item of a top-level list.
 
-    `start` is the line it begins at, `end` the line after its last text.
-    `number` is what an item of an ordered list shows; `gap` says that an empty
-    row stands before it; `inside` that it is an item, but not its list's first.
+    `start` is its first line, `end` the line after its last text. `number` is the number of an item
+    of an ordered list. With `gap` an empty row precedes the unit. `inside` marks an item that is not
+    the first of its list.
     """
 
     kind: str
@@ -94,58 +96,58 @@ class Unit:
 
 
 @dataclass(slots=True)
-class Builder:
-    """Makes rows of one piece of source for a view of `width` cells.
+class RowBuilder:
+    """Builds the rows of one piece of source for a view of `width` cells.
 
-    `open` says that the text may go on: a code block without an end is then
-    not coloured yet. With `later` a long one is coloured by who shows it.
+    `open` means that more text may follow: a code block without an end is then not highlighted
+    yet. With `defer_highlight` a long code block stays plain; the widget that shows it highlights it.
     """
 
     source: str
     width: int
     references: References = field(default_factory=dict)
     open: bool = False
-    later: bool = False
+    defer_highlight: bool = False
     lines: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.lines = self.source.split("\n")
 
-    def units(self, tokens: list[Token], number: int | None = None) -> list[Unit]:
-        """The units of a text; `number` goes on counting a list that began before it."""
-        found: list[Unit] = []
+    def units(self, tokens: list[Token], number: int | None = None) -> list[LayoutUnit]:
+        """Return the units of a text. `number` continues the count of a list that began before it."""
+        units: list[LayoutUnit] = []
         for block in siblings(tokens):
             if block[0].type not in ("bullet_list_open", "ordered_list_open"):
-                found.append(self._unit(block))
+                units.append(self._unit(block))
                 continue
             ordered = block[0].type == "ordered_list_open"
             first = (
-                number if number is not None and not found else int(block[1].info or 1) if ordered else None
+                number if number is not None and not units else int(block[1].info or 1) if ordered else None
             )
             for count, item in enumerate(siblings(block[1:-1])):
                 gap = self._blank_before(item[0]) if count else True
                 unit = self._unit(item, gap=gap, number=None if first is None else first + count)
-                found.append(replace(unit, inside=count > 0))
-        return found
+                units.append(replace(unit, inside=count > 0))
+        return units
 
-    def _unit(self, block: list[Token], *, gap: bool = True, number: int | None = None) -> Unit:
+    def _unit(self, block: list[Token], *, gap: bool = True, number: int | None = None) -> LayoutUnit:
         start, end = block[0].map or (0, len(self.lines))
         while end > start + 1 and not self.lines[end - 1].strip():
             end -= 1
-        return Unit(block[0].type, start, end, block, gap, number)
+        return LayoutUnit(block[0].type, start, end, block, gap, number)
 
-    def rows(self, units: list[Unit], *, gap: bool = False) -> list[Row]:
-        """Units one under the other; `gap` puts an empty row before the first, too."""
+    def rows(self, units: list[LayoutUnit], *, gap: bool = False) -> list[Row]:
+        """Return the rows of several units. `gap` puts an empty row before the first one, too."""
         rows: list[Row] = []
         for unit in units:
-            made = self.unit_rows(unit)
-            if made and (unit.gap if rows else gap):
+            fresh = self.unit_rows(unit)
+            if fresh and (unit.gap if rows else gap):
                 rows.append(GAP)
-            rows += made
+            rows += fresh
         return rows
 
-    def unit_rows(self, unit: Unit) -> list[Row]:
-        """The rows of one unit."""
+    def unit_rows(self, unit: LayoutUnit) -> list[Row]:
+        """Return the rows of one unit."""
         if max(token.level for token in unit.tokens) >= MAX_NESTING - 1:
             return text_rows("\n".join(self.lines[unit.start : unit.end]))
         if unit.kind == "list_item_open":
@@ -164,7 +166,7 @@ class Builder:
             return self._table(block, width)
         if kind == "blockquote_open":
             inner = self._children(block[1:-1], width - 2, depth)
-            return indented([_quoted(row) for row in inner], BAR, BAR)
+            return indented([_as_quote(row) for row in inner], BAR, BAR)
         if kind in ("bullet_list_open", "ordered_list_open"):
             return self._list(block, width, depth)
         return self._text(block)
@@ -172,14 +174,14 @@ class Builder:
     def _children(self, tokens: list[Token], width: int, depth: int) -> list[Row]:
         rows: list[Row] = []
         for block in siblings(tokens):
-            made = self._block(block, width, depth)
-            if rows and made and self._blank_before(block[0]):
+            fresh = self._block(block, width, depth)
+            if rows and fresh and self._blank_before(block[0]):
                 rows.append(GAP)
-            rows += made
+            rows += fresh
         return rows
 
     def _text(self, block: list[Token]) -> list[Row]:
-        """A paragraph or a heading."""
+        """Return the row of a paragraph or a heading."""
         opening, body = block[0], next((token for token in block if token.type == "inline"), None)
         content = inline(body.content, self.references) if body is not None else Content("")
         if opening.type != "heading_open":
@@ -194,11 +196,16 @@ class Builder:
         if growing:
             return code_rows(text, name, plain_lines(text))
         language = name.lower()
-        later = language if self.later and waits(text, language) else ""
-        return code_rows(text, name, coloured_lines(text, language, later=self.later), later)
+        deferred_language = language if self.defer_highlight and is_deferred(text, language) else ""
+        return code_rows(
+            text,
+            name,
+            highlighted_lines(text, language, defer_highlight=self.defer_highlight),
+            deferred_language,
+        )
 
     def closed(self, fence: Token) -> bool:
-        """The code block's closing line has come."""
+        """Whether the code block has its closing line."""
         start, end = fence.map or (0, 0)
         mark = re.escape(fence.markup[:1])
         last = self.lines[end - 1] if end - start >= 2 and end <= len(self.lines) else ""
@@ -234,9 +241,11 @@ class Builder:
             rows += body_rows(shape, line.cells, first=count == 0)
         return rows
 
-    def shape(self, grid: list[GridLine], width: int) -> Shape:
-        """The columns of a table."""
-        return shape_of(grid[0].cells, grid[0].aligns, [line.cells for line in grid[1 : SAMPLE + 1]], width)
+    def shape(self, grid: list[GridLine], width: int) -> TableLayout:
+        """Return the column layout of a table."""
+        return table_layout_of(
+            grid[0].cells, grid[0].aligns, [line.cells for line in grid[1 : SAMPLE + 1]], width
+        )
 
     def _blank_before(self, token: Token) -> bool:
         start = token.map[0] if token.map else 0
@@ -244,24 +253,24 @@ class Builder:
 
 
 def code_name(info: str) -> str:
-    """The language of a code block, "" when it names none."""
+    """Return the language of a code block, "" if it names none."""
     word = _LANGUAGE.match(info.strip())
     return word.group() if word else ""
 
 
 def text_rows(text: str) -> list[Row]:
-    """Source text as it is, for what is too deep or too odd to be laid out."""
+    """Return source text unformatted, for blocks that are nested too deep."""
     return [Row(Content(line.expandtabs(4))) for line in text.rstrip("\n").split("\n")]
 
 
-def _quoted(row: Row) -> Row:
+def _as_quote(row: Row) -> Row:
     if row.style != "text":
         return row
     return replace(row, style="quote")
 
 
 def siblings(tokens: list[Token]) -> Iterator[list[Token]]:
-    """Group tokens into blocks: from an opening token to its closing one."""
+    """Group tokens into blocks, each from an opening token to its closing one."""
     block: list[Token] = []
     depth = 0
     for token in tokens:

@@ -1,4 +1,4 @@
-"""Code blocks: colored once they are complete, plain while they grow or when they are huge."""
+"""Code blocks: highlighted once complete, plain while they are streamed or when they are huge."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ if TYPE_CHECKING:
 _loaded: Final[set[str]] = set()
 
 
-def loaded(language: str) -> bool:
-    """`lexer_of` answers at once."""
+def is_lexer_loaded(language: str) -> bool:
+    """Whether `lexer_of` returns at once for this language."""
     return language in _loaded
 
 
-def load(language: str) -> None:
-    """Make `lexer_of` answer at once; any thread may."""
+def load_lexer(language: str) -> None:
+    """Load the lexer, so that `lexer_of` returns at once. Any thread may call this."""
     lexer_of(language)
 
 
 def lexer_of(language: str) -> Lexer:
-    """The language's lexer, or one that finds nothing."""
-    from pygments.lexers import get_lexer_by_name  # noqa: PLC0415 - as said above
-    from pygments.util import ClassNotFound  # noqa: PLC0415 - as said above
+    """Return the lexer of a language, or a plain text lexer for an unknown one."""
+    from pygments.lexers import get_lexer_by_name  # noqa: PLC0415 - loaded with the first code block
+    from pygments.util import ClassNotFound  # noqa: PLC0415 - loaded with the first code block
 
     try:
-        found = get_lexer_by_name(language, stripnl=False, ensurenl=True, tabsize=8)
+        lexer = get_lexer_by_name(language, stripnl=False, ensurenl=True, tabsize=8)
     except ClassNotFound:
-        found = get_lexer_by_name("text", stripnl=False, ensurenl=True, tabsize=8)
-    # However it came: what a preview or a card loaded is not waited for again.
+        lexer = get_lexer_by_name("text", stripnl=False, ensurenl=True, tabsize=8)
+    # Recorded here, so that a language loaded by any caller counts as loaded.
     _loaded.add(language)
-    return found
+    return lexer
 
 
-MAX_COLOURED: Final = 40_000
-"""Characters above which a block stays plain: colouring more would hold up the screen (0.1 s)."""
+MAX_HIGHLIGHTED: Final = 40_000
+"""Characters above which a block stays plain: highlighting more would block the screen (0.1 s)."""
 AT_ONCE: Final = 6_000
-"""Characters above which a block of an answer is coloured in steps, after it is shown: 10 ms."""
+"""Characters (10 ms) above which a block of an answer is highlighted in steps after it is shown."""
 STEP: Final = 500
-"""Tokens in one step."""
+"""Tokens highlighted in one step."""
 KEPT: Final = 64
-"""Blocks whose colours are remembered."""
+"""Maximum number of blocks whose highlighted lines are cached."""
 MAX_LINE: Final = 2_000
-"""A longer line is data, not code, and can make a lexer slow."""
+"""Maximum line length in characters. A longer line is data, not code, and can make a lexer slow."""
 
-_COLOURS: Final = {
+_STYLES: Final = {
     ("Keyword",): "code-key",
     ("Operator", "Word"): "code-key",
     ("Name", "Tag"): "code-key",
@@ -75,60 +75,61 @@ _COLOURS: Final = {
 
 
 def plain_lines(text: str) -> list[Content]:
-    """Lines of code without colours."""
+    """Return the lines of code without highlighting."""
     return [Content(line.expandtabs(4)) for line in text.split("\n")]
 
 
-def coloured_lines(text: str, language: str, *, later: bool = False) -> Sequence[Content]:
-    """Lines of code, coloured where the language is known and the block is not huge.
+def highlighted_lines(text: str, language: str, *, defer_highlight: bool = False) -> Sequence[Content]:
+    """Return the lines of code, highlighted if the language is known and the block is not huge.
 
-    With `later` a block that `waits` is plain until somebody has gone through its `colouring`.
+    With `defer_highlight` a block for which `is_deferred` holds stays plain until its `highlight_steps`
+    have been run.
     """
-    if not colourable(text, language) or (later and waits(text, language)):
+    if not can_highlight(text, language) or (defer_highlight and is_deferred(text, language)):
         return plain_lines(text)
-    found = _known.get((text, language))
-    return colours(text, language) if found is None else found
+    cached = _highlighted.get((text, language))
+    return highlight_code(text, language) if cached is None else cached
 
 
-def colourable(text: str, language: str) -> bool:
-    """The block has colours."""
-    return bool(language) and len(text) <= MAX_COLOURED and max(map(len, text.split("\n"))) <= MAX_LINE
+def can_highlight(text: str, language: str) -> bool:
+    """Whether the block can be highlighted: it names a language and is not huge."""
+    return bool(language) and len(text) <= MAX_HIGHLIGHTED and max(map(len, text.split("\n"))) <= MAX_LINE
 
 
-def colours(text: str, language: str) -> Sequence[Content]:
-    """All of `colouring` in one go."""
-    for _step in colouring(text, language):
+def highlight_code(text: str, language: str) -> Sequence[Content]:
+    """Highlight a block in one go."""
+    for _step in highlight_steps(text, language):
         pass
-    return _known[text, language]
+    return _highlighted[text, language]
 
 
-def colouring(text: str, language: str) -> Iterator[None]:
-    """Make a block's colours in steps of about 5 ms; then `coloured_lines` has them."""
-    if (text, language) in _known:
+def highlight_steps(text: str, language: str) -> Iterator[None]:
+    """Highlight a block in steps of about 5 ms and cache the result for `highlighted_lines`."""
+    if (text, language) in _highlighted:
         return
     plain = text.expandtabs(4)
     lines = plain.split("\n")
     starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
-    found: list[list[Span]] = [[] for _ in lines]
+    spans: list[list[Span]] = [[] for _ in lines]
     for count, span in enumerate(_spans(plain, language), 1):
         if span is not None:
             for number in range(bisect_right(starts, span.start) - 1, len(lines)):
                 if starts[number] >= span.end:
                     break
                 start, end = span.start - starts[number], span.end - starts[number]
-                found[number].append(Span(max(0, start), min(len(lines[number]), end), span.style))
+                spans[number].append(Span(max(0, start), min(len(lines[number]), end), span.style))
         if count % STEP == 0:
             yield
-    _known[text, language] = [Content(line, marks) for line, marks in zip(lines, found, strict=True)]
-    if len(_known) > KEPT:
-        _known.popitem(last=False)
+    _highlighted[text, language] = [Content(line, marks) for line, marks in zip(lines, spans, strict=True)]
+    if len(_highlighted) > KEPT:
+        _highlighted.popitem(last=False)
 
 
-_known: Final[OrderedDict[tuple[str, str], Sequence[Content]]] = OrderedDict()
+_highlighted: Final[OrderedDict[tuple[str, str], Sequence[Content]]] = OrderedDict()
 
 
 def _spans(code: str, language: str) -> Iterator[Span | None]:
-    """A span for each token that has a colour, None for each other one."""
+    """Yield a span for each token that has a color, None for each other one."""
     lexer = lexer_of(language)
     at = 0
     for kind, token in lexer.get_tokens("\n".join(code.splitlines())):
@@ -139,27 +140,34 @@ def _spans(code: str, language: str) -> Iterator[Span | None]:
 
 @lru_cache(512)
 def _name_of(kind: tuple[str, ...]) -> str | None:
-    """The style of a kind of token: its own, or that of the kind it belongs to."""
+    """Return the style name of a token type: its own, or that of its nearest parent type."""
     kinds = (kind[:size] for size in range(len(kind), 0, -1))
-    return next((_COLOURS[one] for one in kinds if one in _COLOURS), None)
+    return next((_STYLES[one] for one in kinds if one in _STYLES), None)
 
 
-def code_rows(text: str, name: str, lines: Sequence[Content], later: str = "") -> list[Row]:
-    """A code block: a line that names the language, then the code, on a band of its own."""
-    return [code_head(name, (text, len(lines) + 1), later), *map(code_row, lines)]
+def code_rows(text: str, name: str, lines: Sequence[Content], deferred_language: str = "") -> list[Row]:
+    """Return the rows of a code block: a line with the language, then the code, on a background band."""
+    return [code_head(name, (text, len(lines) + 1), deferred_language), *map(code_row, lines)]
 
 
-def code_head(name: str, code: tuple[str, int] | None = None, later: str = "") -> Row:
-    """The line that names the language."""
-    return Row(styled(name or "text", "code-name"), "code", band=True, wide=True, code=code, later=later)
+def code_head(name: str, code: tuple[str, int] | None = None, deferred_language: str = "") -> Row:
+    """Return the first row of a code block, which names the language."""
+    return Row(
+        styled(name or "text", "code-name"),
+        "code",
+        band=True,
+        wide=True,
+        code=code,
+        deferred_language=deferred_language,
+    )
 
 
-def waits(text: str, language: str) -> bool:
-    """With `later`, `coloured_lines` gives plain ones for now: it is long, or the first of its language."""
-    long = len(text) > AT_ONCE or not loaded(language)
-    return long and (text, language) not in _known and colourable(text, language)
+def is_deferred(text: str, language: str) -> bool:
+    """Whether highlighting is deferred: the block is long, or the lexer of its language is not loaded yet."""
+    long = len(text) > AT_ONCE or not is_lexer_loaded(language)
+    return long and (text, language) not in _highlighted and can_highlight(text, language)
 
 
 def code_row(line: Content) -> Row:
-    """One line of a code block."""
+    """Return the row of one line of a code block."""
     return Row(line, "code", wrap=False, band=True, wide=True)

@@ -1,13 +1,12 @@
-"""Markdown that grows: rows of the finished part are made once, only the rest is made again.
+"""Incremental Markdown: the rows of the finished part are built once, only the rest is rebuilt.
 
-`LiveMarkdown` keeps the text from its last stable border on. A border is the
-start of a top-level block, of an item of a top-level list or of a row of a long
-table, as soon as that line and the next are complete: nothing that arrives
-later changes what stands before it. A whole text runs through the same code,
-so that streamed rows and rows made at once are equal (tests fuzz this).
+`LiveMarkdown` keeps the source from its last stable boundary on. A boundary is the start of a
+top-level block, of an item of a top-level list, or of a row of a long table, as soon as that line
+and the next are complete: later text cannot change anything before it. A complete text runs through
+the same code, so that streamed rows and rows built at once are equal (tests fuzz this).
 
-Hostile text stays cheap: long lines are broken, long paragraphs and huge blocks
-are cut into pieces that are laid out one by one.
+Hostile text stays cheap: long lines are broken, and long paragraphs and huge blocks are cut into
+pieces that are laid out one by one.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from textual.content import Content
 
 from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean, clean_more, settled
-from handinger_tui.ui.transcript.markdown.blocks import Builder, Unit, code_name, parse
+from handinger_tui.ui.transcript.markdown.blocks import LayoutUnit, RowBuilder, code_name, parse
 from handinger_tui.ui.transcript.markdown.code import code_head, code_row
 from handinger_tui.ui.transcript.markdown.inline import References
-from handinger_tui.ui.transcript.markdown.tables import SAMPLE, Shape, body_rows, head_rows, table_lines
+from handinger_tui.ui.transcript.markdown.tables import SAMPLE, TableLayout, body_rows, head_rows, table_lines
 from handinger_tui.ui.transcript.painting import broken
 from handinger_tui.ui.transcript.rows.row import GAP, Row
 
@@ -32,14 +31,14 @@ if TYPE_CHECKING:
 PARAGRAPH: Final = 4_500
 """Characters after which a paragraph is cut: inline parsing is quadratic in the worst case."""
 BLOCK: Final = 16_000
-"""Characters after which any other block but code and tables is cut."""
+"""Characters after which any other block is cut, except code and tables."""
 SLICE: Final = 16_000
-"""Characters taken in at once, so that no parse is long."""
+"""Characters appended per parse, so that no parse takes long."""
 
 
 @dataclass(slots=True)
 class _Fence:
-    """A code block that is still open: its rows begin at `row`; lines before `at` are rows already."""
+    """An open code block: its rows begin at `row`; source before offset `at` already has rows."""
 
     closing: re.Pattern[str]
     mark: str
@@ -49,14 +48,14 @@ class _Fence:
 
 @dataclass(slots=True)
 class _Table:
-    """A long table whose columns are settled: `head` are its first two lines of source."""
+    """A long table whose column widths are final. `head` holds the first two lines of its source."""
 
-    shape: Shape
+    shape: TableLayout
     head: str
 
 
 class LiveMarkdown:
-    """The rows of one Markdown text for a view of `width` cells; see `update`."""
+    """The rows of one growing Markdown text for a view of `width` cells; `update` sets the text."""
 
     def __init__(
         self,
@@ -64,19 +63,19 @@ class LiveMarkdown:
         references: References | None = None,
         *,
         resolve: bool = True,
-        later: bool = False,
+        defer_highlight: bool = False,
     ) -> None:
-        """With `later` long code blocks stay plain for now; who shows them colours them (sheet.py)."""
+        """With `defer_highlight` long code blocks stay plain until `RowBuffer.highlight` is run."""
         self.width = width
-        self._later = later
+        self._defer_highlight = defer_highlight
         self._references = references or {}
         self._resolve = resolve
-        self._begin()
+        self._reset()
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self.rows: list[Row] = []
-        self.found: References = {}
-        self._taken = ""
+        self.definitions: References = {}
+        self._source = ""
         self._pending = ""
         self._stable = 0
         self._gap = False
@@ -86,31 +85,34 @@ class LiveMarkdown:
         self._table: _Table | None = None
 
     def update(self, text: str, *, done: bool) -> int:
-        """Show `text`, the whole of it; `done` says that it is complete.
+        """Set the text so far, from its beginning; `done` means that it is complete.
 
-        Returns how many of the first rows are the same as before.
+        Returns how many of the first rows are unchanged.
         """
-        if not text.startswith(self._taken):
-            self._begin()
-        kept = self._stable
-        end = len(text) if done else max(settled(text), len(self._taken))
-        fresh = clean_more(text, len(self._taken), end)
-        self._taken = text[:end]
+        if not text.startswith(self._source):
+            self._reset()
+        unchanged = self._stable
+        end = len(text) if done else max(settled(text), len(self._source))
+        fresh = clean_more(text, len(self._source), end)
+        self._source = text[:end]
         for start in range(0, max(1, len(fresh)), SLICE):
             del self.rows[self._stable :]
             self._append(fresh[start : start + SLICE])
-            kept = min(kept, self._advance(done=done and start + SLICE >= len(fresh)))
-        if done and self._resolve and self.found:
-            self.rows = _resolved(text, self.width, later=self._later)
+            unchanged = min(unchanged, self._advance(done=done and start + SLICE >= len(fresh)))
+        if done and self._resolve and self.definitions:
+            self.rows = _rows_with_references(text, self.width, defer_highlight=self._defer_highlight)
             return 0
-        return kept
+        return unchanged
 
     def _append(self, fresh: str) -> None:
         start = self._pending.rfind("\n") + 1
         self._pending = self._pending[:start] + broken(self._pending[start:] + fresh)
 
     def _advance(self, *, done: bool) -> int:
-        """Move the border as far as it goes, make the rows after it. Returns the first row touched."""
+        """Advance the boundary as far as possible and rebuild the rows after it.
+
+        Returns the first changed row.
+        """
         first = self._stable
         again = True
         while again:
@@ -129,41 +131,41 @@ class LiveMarkdown:
 
     def _parse(
         self, source: str, *, open_: bool = False, inside: bool = False
-    ) -> tuple[Builder, list[Token]]:
-        tokens, found = parse(source, inside=inside)
-        self.found.update(found)
-        return Builder(source, self.width, self._references, open_, self._later), tokens
+    ) -> tuple[RowBuilder, list[Token]]:
+        tokens, definitions = parse(source, inside=inside)
+        self.definitions.update(definitions)
+        return RowBuilder(source, self.width, self._references, open_, self._defer_highlight), tokens
 
-    def _settle(self, builder: Builder, units: list[Unit], safe: int, *, done: bool) -> bool:
-        """Keep the rows of settled units, show the others. True when something is left to be parsed."""
-        left = len(units) - 1
+    def _settle(self, builder: RowBuilder, units: list[LayoutUnit], safe: int, *, done: bool) -> bool:
+        """Finalize the rows of stable units and rebuild the others. Returns True if more must be parsed."""
+        first_open = len(units) - 1
         for at, unit in enumerate(units):
-            if _oversize(builder, unit, safe):
+            if _is_oversize(builder, unit, safe):
                 if at:
                     self._cut(builder, unit.start)
                 else:
                     self._keep_piece(builder, unit)
                 return True
-            if at == left or units[at + 1].start >= safe:
-                left = at
+            if at == first_open or units[at + 1].start >= safe:
+                first_open = at
                 break
             self._keep(builder.unit_rows(unit))
             self._next(units[at + 1])
         if not units:
             return False
-        unit = units[left]
+        unit = units[first_open]
         self._cut(builder, unit.start)
-        if not done and left == len(units) - 1:
+        if not done and first_open == len(units) - 1:
             if unit.kind == "fence" and not builder.closed(unit.tokens[0]) and "\n" in self._pending:
                 self._open_fence(unit.tokens[0])
                 return True
             if unit.kind == "table_open" and self._open_table(builder, unit, safe):
                 return True
-        self.rows += builder.rows(units[left:], gap=self._gap and bool(self.rows))
+        self.rows += builder.rows(units[first_open:], gap=self._gap and bool(self.rows))
         return False
 
-    def _next(self, unit: Unit | None = None, *, gap: bool = False) -> None:
-        """What the text that is left begins with: `unit`, or a block of its own."""
+    def _next(self, unit: LayoutUnit | None = None, *, gap: bool = False) -> None:
+        """Record how the pending text begins: with `unit`, or with a new block."""
         self._gap = unit.gap if unit is not None else gap
         self._number = unit.number if unit is not None else None
         self._inside = unit is not None and unit.inside
@@ -174,14 +176,14 @@ class LiveMarkdown:
         self.rows += rows
         self._stable = len(self.rows)
 
-    def _cut(self, builder: Builder, line: int) -> None:
-        """Everything before `line` is done with."""
+    def _cut(self, builder: RowBuilder, line: int) -> None:
+        """Drop the pending source before line `line`."""
         if line:
             self._pending = "\n".join(builder.lines[line:])
 
-    def _keep_piece(self, builder: Builder, unit: Unit) -> None:
-        """Lay out the first lines of a huge block as a text of their own."""
-        end, size, limit = unit.start, 0, _limit(unit)
+    def _keep_piece(self, builder: RowBuilder, unit: LayoutUnit) -> None:
+        """Lay out the first lines of a huge block as a separate text."""
+        end, size, limit = unit.start, 0, _size_limit(unit)
         while end == unit.start or size + len(builder.lines[end]) < limit:
             size += len(builder.lines[end]) + 1
             end += 1
@@ -200,7 +202,7 @@ class LiveMarkdown:
         self._fence = _Fence(closing, mark, row, self._pending.index("\n") + 1)
 
     def _grow_fence(self, fence: _Fence) -> bool:
-        """Add the new lines, plain. True when the closing line has come."""
+        """Append the new lines without highlighting. Returns True when the closing line has arrived."""
         text = self._pending
         while (end := text.find("\n", fence.at)) >= 0:
             line = text[fence.at : end]
@@ -215,8 +217,8 @@ class LiveMarkdown:
         return False
 
     # -- long tables -----------------------------------------------------------------------
-    def _open_table(self, builder: Builder, unit: Unit, safe: int) -> bool:
-        """A table that is longer than what decides its columns: its rows are kept one by one."""
+    def _open_table(self, builder: RowBuilder, unit: LayoutUnit, safe: int) -> bool:
+        """Start adding rows one by one, if the table is longer than the sample that decides its columns."""
         grid = table_lines(unit.tokens, self._references)
         if sum(line.at < safe for line in grid[1:]) <= SAMPLE:
             return False
@@ -231,7 +233,7 @@ class LiveMarkdown:
         return True
 
     def _grow_table(self, table: _Table, *, done: bool) -> bool:
-        """Add the new rows. True when the table has ended; what follows is then left."""
+        """Append the new rows. Returns True when the table has ended; the text after it stays pending."""
         builder, tokens = self._parse(table.head + self._pending, open_=not done)
         units = builder.units(tokens)
         safe = len(builder.lines) - (0 if done else 2)
@@ -251,32 +253,32 @@ class LiveMarkdown:
         return ended
 
 
-def _limit(unit: Unit) -> int:
+def _size_limit(unit: LayoutUnit) -> int:
     return PARAGRAPH if unit.kind in ("paragraph_open", "heading_open") else BLOCK
 
 
-def _oversize(builder: Builder, unit: Unit, safe: int) -> bool:
+def _is_oversize(builder: RowBuilder, unit: LayoutUnit, safe: int) -> bool:
     if unit.kind in ("table_open", "fence"):
         return False
     lines = builder.lines[unit.start : min(unit.end, safe)]
-    return len(lines) > 1 and sum(len(line) + 1 for line in lines) > _limit(unit)
+    return len(lines) > 1 and sum(len(line) + 1 for line in lines) > _size_limit(unit)
 
 
-def _resolved(text: str, width: int, *, later: bool) -> list[Row]:
-    """All rows again, now that every reference is known (a definition may stand at the end)."""
-    _tokens, found = parse(broken(clean(text)))
-    live = LiveMarkdown(width, found, resolve=False, later=later)
+def _rows_with_references(text: str, width: int, *, defer_highlight: bool) -> list[Row]:
+    """Build all rows again with every reference (a definition may be at the end of the text)."""
+    _tokens, definitions = parse(broken(clean(text)))
+    live = LiveMarkdown(width, definitions, resolve=False, defer_highlight=defer_highlight)
     live.update(text, done=True)
     return live.rows
 
 
 def render(text: str, width: int) -> list[Row]:
-    """The rows of a whole text."""
+    """Return the rows of a complete text."""
     live = LiveMarkdown(width)
     live.update(text, done=True)
     return live.rows
 
 
 def warm_up() -> None:
-    """Load the parser before an answer needs it, which takes 50 ms; for a thread, once the screen is up."""
+    """Load the parser in advance (50 ms). Call it in a thread after the first screen is shown."""
     render("*warm* https://example.com\n\n| a |\n|---|\n| b |\n", 80)

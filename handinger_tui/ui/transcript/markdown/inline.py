@@ -1,4 +1,4 @@
-"""Inline Markdown: emphasis, code, links and pictures as one `Content`."""
+"""Inline Markdown: emphasis, code, links and images as one `Content`."""
 
 from __future__ import annotations
 
@@ -19,31 +19,32 @@ if TYPE_CHECKING:
 
 PICTURE: Final = "▣"
 _PLAIN: Final = re.compile(r"[\w ,;()%$+=\"'/-]*", re.ASCII)
-"""Text in which no Markdown can hide (an address needs a dot, a colon or an at sign)."""
+"""Text that cannot contain Markdown (a URL needs a dot, a colon or an at sign)."""
 
 _SOFT: Final = re.compile(r"(?<![ \\])\n[ \t]*")
-"""A line end that is no more than a space (after a space or a backslash it may be a real one)."""
+"""A line end that equals a space; after a space or a backslash it may be a hard break."""
 
 LIMIT: Final = 2_000
-"""Characters parsed at once: parsing is quadratic in the worst case (many open brackets)."""
+"""Maximum number of characters parsed at once: parsing is quadratic in the worst case (many open brackets).
+"""
 
 References = dict[str, object]
 
 
 @lru_cache(1)
 def _parser() -> MarkdownIt:
-    """HTML is off: it is shown as the text it is."""
+    """Return the parser. HTML is disabled and shown as text."""
     from markdown_it import MarkdownIt  # noqa: PLC0415  # 40 ms: not before the first answer
 
     parser = MarkdownIt("gfm-like", {"html": False})
     if parser.linkify is not None:
-        # Else every "setup.py" and "README.md" is a link: both end like a country's domain.
+        # Otherwise every "setup.py" and "README.md" becomes a link: both end like a country domain.
         parser.linkify.set({"fuzzy_link": False})
     return parser
 
 
 def inline(text: str, references: References | None = None) -> Content:
-    """Inline Markdown as content."""
+    """Convert inline Markdown to content."""
     text = _SOFT.sub(" ", text)
     if len(text) > LIMIT:
         return EMPTY.join(inline(piece, references) for piece in pieces(text, LIMIT))
@@ -65,7 +66,7 @@ def _parse(text: str, references: References) -> list[Token]:
 
 
 class _Writer:
-    """Walks inline tokens once. Spans open and close as the tokens do."""
+    """Builds content in one pass over inline tokens; opening and closing tokens delimit its spans."""
 
     def __init__(self) -> None:
         self.pieces: list[str] = []
@@ -81,7 +82,7 @@ class _Writer:
         return Content("".join(self.pieces), self.spans)
 
     def _text(self, text: str) -> None:
-        # markdown-it decodes entities and percent escapes: clean what came out.
+        # markdown-it decodes entities and percent escapes, so its output must be cleaned.
         text = clean(text).replace("\n", " ").replace("\t", " ")
         self.pieces.append(text)
         self.at += len(text)
@@ -125,26 +126,26 @@ class _Writer:
     def _link(self, start: int, href: str) -> None:
         if self.at == start:
             self._text(href)
-        shown = "".join(self.pieces)[start:]
-        self._leading(start, href, shown)
+        link_text = "".join(self.pieces)[start:]
+        self._mark_link(start, href, link_text)
 
-    def _leading(self, start: int, href: str, shown: str) -> None:
-        """What was written since `start` is a link; where one has to look, its host stands behind it."""
+    def _mark_link(self, start: int, href: str, link_text: str) -> None:
+        """Turn the text since `start` into a link. If the link needs attention, its host is appended."""
         self.spans.append(Span(start, self.at, "." + PREFIX + "link"))
-        self.spans.append(Span(start, self.at, link_style(href, shown)))
-        link = judge_link(href, shown)
-        if link.verdict is Verdict.ASK and link.host and link.host not in shown.lower():
+        self.spans.append(Span(start, self.at, link_style(href, link_text)))
+        link = judge_link(href, link_text)
+        if link.verdict is Verdict.ASK and link.host and link.host not in link_text.lower():
             self._styled(f" ({link.host})", "faint")
         elif link.verdict is Verdict.ASK and link.host:
             self._styled(f" (leads to {link.host})", "faint")
 
     def _image(self, token: Token) -> None:
-        """Alternative text behind a picture sign; nothing is ever fetched."""
+        """Write the alternative text after a picture sign. Images are never fetched."""
         source = str(token.attrs.get("src", ""))
         name = token.content or judge_link(source).host or "picture"
         start = self.at
         self._text(f"{PICTURE} {name}")
         if source:
-            self._leading(start, source, name)
+            self._mark_link(start, source, name)
         else:
             self.spans.append(Span(start, self.at, "." + PREFIX + "link"))

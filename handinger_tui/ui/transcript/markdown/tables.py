@@ -1,7 +1,7 @@
-"""Tables: columns that fit the width, cells that wrap, and records when there are too many columns.
+"""Markdown tables: columns that fit the width, wrapped cells, and records if there are too many columns.
 
-Column widths come from the head and the first `SAMPLE` rows only, so that the
-rows of a long table never change while more of them arrive.
+Column widths depend only on the head and the first `SAMPLE` rows, so that the rows of a long table
+never change while more of them arrive.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SAMPLE: Final = 60
 NARROWEST: Final = 4
-"""Cells below which a column is of no use; tables of more columns become records."""
+"""Minimum width of a column in cells. A table whose columns do not fit becomes records."""
 BETWEEN: Final = styled(" │ ", "rule")
 
 Align = Literal["left", "center", "right"]
@@ -30,8 +30,8 @@ Cells = Sequence[Content]
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """What every row of one table needs: its head, and per column the side and the width.
+class TableLayout:
+    """The layout of a table: its head, and the alignment and width of each column.
 
     `widths` is empty when the table is shown as records.
     """
@@ -43,7 +43,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class GridLine:
-    """One line of a table's source: `at` is its line."""
+    """One row of a table; `at` is its line number in the source."""
 
     cells: list[Content]
     aligns: list[Align]
@@ -51,7 +51,7 @@ class GridLine:
 
 
 def table_lines(block: list[Token], references: References) -> list[GridLine]:
-    """The lines of a table, its head first."""
+    """Return the rows of a table, its head first."""
     grid: list[GridLine] = []
     for token in block:
         if token.type == "tr_open":
@@ -66,32 +66,32 @@ def table_lines(block: list[Token], references: References) -> list[GridLine]:
     return grid
 
 
-def shape_of(head: Cells, aligns: Sequence[Align], sample: Sequence[Cells], width: int) -> Shape:
-    """Choose the columns' widths for a view of `width` cells."""
+def table_layout_of(head: Cells, aligns: Sequence[Align], sample: Sequence[Cells], width: int) -> TableLayout:
+    """Choose the column widths for a view of `width` cells."""
     columns = len(head)
     room = width - 3 * (columns - 1)
     if room < NARROWEST * columns:
-        return Shape(tuple(head), tuple(aligns), ())
+        return TableLayout(tuple(head), tuple(aligns), ())
     natural = [
         max(1, *(width_of(line) for row in (head, *sample[:SAMPLE]) for line in row[at].plain.split("\n")))
         for at in range(columns)
     ]
-    return Shape(tuple(head), tuple(aligns), tuple(_fit(natural, room)))
+    return TableLayout(tuple(head), tuple(aligns), tuple(_fit_widths(natural, room)))
 
 
-def _fit(natural: list[int], room: int) -> list[int]:
-    """Take from the widest columns until the sum fits; short columns keep all they need."""
+def _fit_widths(natural: list[int], room: int) -> list[int]:
+    """Shrink the widest columns until the sum fits; narrow columns keep their natural width."""
     if sum(natural) <= room:
         return natural
-    left, widths = room, [0] * len(natural)
+    remaining, widths = room, [0] * len(natural)
     for place, at in enumerate(sorted(range(len(natural)), key=natural.__getitem__)):
-        widths[at] = min(natural[at], max(NARROWEST, left // (len(natural) - place)))
-        left -= widths[at]
+        widths[at] = min(natural[at], max(NARROWEST, remaining // (len(natural) - place)))
+        remaining -= widths[at]
     return widths
 
 
-def head_rows(shape: Shape) -> list[Row]:
-    """The head and the line under it; nothing for records, which repeat the names."""
+def head_rows(shape: TableLayout) -> list[Row]:
+    """Return the head and the rule under it; nothing for records, which repeat the column names."""
     if not shape.widths:
         return []
     bold = [cell.stylize(BOLD) for cell in shape.head]
@@ -102,8 +102,8 @@ def head_rows(shape: Shape) -> list[Row]:
     ]
 
 
-def body_rows(shape: Shape, cells: Cells, *, first: bool) -> list[Row]:
-    """One row of the table. `first` only matters for records: no empty line before it."""
+def body_rows(shape: TableLayout, cells: Cells, *, first: bool) -> list[Row]:
+    """Return one row of the table. The `first` record has no empty line before it."""
     if shape.widths:
         return _grid_rows(shape, cells)
     rows = [] if first else [Row()]
@@ -113,7 +113,7 @@ def body_rows(shape: Shape, cells: Cells, *, first: bool) -> list[Row]:
     return rows
 
 
-def _grid_rows(shape: Shape, cells: Cells, style: str = "text") -> list[Row]:
+def _grid_rows(shape: TableLayout, cells: Cells, style: str = "text") -> list[Row]:
     columns = [wrapped(cell, width) for cell, width in zip(cells, shape.widths, strict=True)]
     rows = []
     for line in zip_longest(*columns, fillvalue=EMPTY):
@@ -125,5 +125,5 @@ def _grid_rows(shape: Shape, cells: Cells, style: str = "text") -> list[Row]:
 
 def _pad(cell: Content, width: int, align: Align) -> Content:
     room = max(0, width - width_of(cell.plain))
-    left = {"left": 0, "center": room // 2, "right": room}[align]
-    return cell.pad(left, room - left) if room else cell
+    before = {"left": 0, "center": room // 2, "right": room}[align]
+    return cell.pad(before, room - before) if room else cell

@@ -1,1 +1,1 @@
-"""Parts of a turn as rows, before they are wrapped."""
+"""Rows of the parts of a turn, before they are wrapped."""

@@ -1,4 +1,4 @@
-"""Parts as rows: one small function per kind of part, foldable lines, and the table that names them."""
+"""Rows of each kind of part: one function per kind, foldable lines, and the table of these functions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from handinger_tui.core.turns.turn import (
     ToolState,
     TurnRequest,
 )
-from handinger_tui.ui.transcript.markdown.code import code_rows, coloured_lines
+from handinger_tui.ui.transcript.markdown.code import code_rows, highlighted_lines
 from handinger_tui.ui.transcript.markdown.document import render
 from handinger_tui.ui.transcript.painting import width_of, wrapped
 from handinger_tui.ui.transcript.rows.row import (
@@ -54,11 +54,11 @@ from handinger_tui.ui.transcript.rows.status import ending_rows, progress_rows
 
 MAX_DEPTH: Final = 60
 ONE_LINE: Final = 300
-"""Characters that a one-line form can have."""
+"""Maximum length of a one-line form in characters."""
 
 
 def pretty(value: object, indent: str = "") -> str:
-    """JSON over several lines, numbers exact; below `MAX_DEPTH` everything is "…"."""
+    """Format JSON over several lines with exact numbers; deeper than `MAX_DEPTH` values are "…"."""
     if len(indent) > 2 * MAX_DEPTH:
         return '"…"'
     inner = indent + "  "
@@ -76,7 +76,7 @@ def pretty(value: object, indent: str = "") -> str:
 
 
 def one_line(value: object) -> str:
-    """The gist in one clean line: the text itself, or the members of an object by name."""
+    """Summarize a value in one clean line: the text itself, or the members of an object by name."""
     if value is None or value in ({}, [], ""):
         return ""
     if isinstance(value, dict):
@@ -92,28 +92,28 @@ def one_line(value: object) -> str:
 FOLDED: Final = "▸ "
 UNFOLDED: Final = "▾ "
 SHOWN_CHARS: Final = 20_000
-"""Characters of a tool's input or output that are shown; the rest is counted."""
+"""Maximum number of characters shown of a tool's input or output; the rest is only counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """How a slot is shown: for a width in cells, and folded or not."""
+class RowOptions:
+    """How a slot is shown: the width in cells, and whether it is unfolded."""
 
     width: int
     unfolded: bool = False
 
 
-def cut(content: Content, width: int) -> Content:
-    """One line of at most `width` cells, with an ellipsis where something is missing."""
+def truncated(content: Content, width: int) -> Content:
+    """Cut content to one line of at most `width` cells, with an ellipsis if something is missing."""
     if width_of(content.plain) <= width:
         return content
     return wrapped(content, max(2, width - 1), words=False)[0].rstrip() + styled("…", "faint")
 
 
-def fold_line(look: Look, *pieces: Content) -> Row:
-    """The one line of something that can be unfolded; a click on it does."""
-    mark = styled(UNFOLDED if look.unfolded else FOLDED, "faint")
-    return Row(cut(joined(pieces), look.width - 2), "tool", mark, INDENT, wide=True)
+def fold_line(options: RowOptions, *pieces: Content) -> Row:
+    """Return the one-line form of a foldable slot; a click on it toggles the folding."""
+    mark = styled(UNFOLDED if options.unfolded else FOLDED, "faint")
+    return Row(truncated(joined(pieces), options.width - 2), "tool", mark, INDENT, wide=True)
 
 
 _TOOL_STATES: Final[Mapping[ToolState, tuple[str, str, str]]] = MappingProxyType(
@@ -129,83 +129,85 @@ _TOOL_STATES: Final[Mapping[ToolState, tuple[str, str, str]]] = MappingProxyType
 )
 
 
-def tool_rows(part: ToolPart, look: Look) -> list[Row]:
-    """State, name and input in one line; input and output when unfolded."""
-    glyph, colour, word = _TOOL_STATES[part.state]
+def tool_rows(part: ToolPart, options: RowOptions) -> list[Row]:
+    """Return state, name and input of a tool call in one line; input and output as well when unfolded."""
+    glyph, color, word = _TOOL_STATES[part.state]
     if part.preliminary:
-        glyph, colour, word = "○", "busy", "running…"
-    asked = clean_line(part.input_text, 300) if part.input is None else one_line(part.input)
+        glyph, color, word = "○", "busy", "running…"
+    summary = clean_line(part.input_text, 300) if part.input is None else one_line(part.input)
     name = clean_line(part.title or part.name, 80) or "tool"
     line = fold_line(
-        look,
-        styled(glyph + " ", colour),
+        options,
+        styled(glyph + " ", color),
         styled(name, None, BOLD),
-        styled(f"  {word}" if word else "", colour),
-        styled(f"  {asked}" if asked else "", "faint"),
+        styled(f"  {word}" if word else "", color),
+        styled(f"  {summary}" if summary else "", "faint"),
     )
-    if not look.unfolded:
+    if not options.unfolded:
         return [line]
-    rows = _labelled("input", part.input if part.input is not None else part.input_text)
+    rows = _value_rows("input", part.input if part.input is not None else part.input_text)
     if part.output is not None:
-        rows += _labelled("output", part.output)
+        rows += _value_rows("output", part.output)
     if part.error:
         rows += plain_rows(part.error, "bad")
-    return [line, *inside(rows)]
+    return [line, *indent_body(rows)]
 
 
-def inside(rows: list[Row]) -> list[Row]:
-    """What an unfolded line holds stands below its name."""
+def indent_body(rows: list[Row]) -> list[Row]:
+    """Indent the content of an unfolded slot below its line."""
     return indented(rows, INDENT, INDENT)
 
 
-def _labelled(label: str, value: object) -> list[Row]:
-    """A value as indented JSON, a string as its text; cut where it is too long to be looked at."""
+def _value_rows(label: str, value: object) -> list[Row]:
+    """Return a value as indented JSON, a string as its text, cut after `SHOWN_CHARS` characters."""
     text, language = (value, "") if isinstance(value, str) else (pretty(value), "json")
-    shown = clean(text[:SHOWN_CHARS]).rstrip("\n")
-    rows = code_rows(shown, label, coloured_lines(shown, language))
+    visible_text = clean(text[:SHOWN_CHARS]).rstrip("\n")
+    rows = code_rows(visible_text, label, highlighted_lines(visible_text, language))
     if len(text) > SHOWN_CHARS:
         rows.append(Row(styled(f"… {len(text) - SHOWN_CHARS:,} more characters", "faint")))
     return rows
 
 
 def plain_rows(text: str, style: str = "text") -> list[Row]:
-    """A text from outside as it is, in one style, cut where it is too long to be looked at."""
+    """Return external text unformatted in one style, cut after `SHOWN_CHARS` characters."""
     rows = [Row(Content(line.expandtabs(4)), style) for line in clean(text[:SHOWN_CHARS]).split("\n")]
     if len(text) > SHOWN_CHARS:
         rows.append(Row(styled(f"… {len(text) - SHOWN_CHARS:,} more characters", "faint")))
     return rows
 
 
-def data_rows(part: DataPart, look: Look) -> list[Row]:
-    """Structured data: its name and beginning, all of it when unfolded."""
+def data_rows(part: DataPart, options: RowOptions) -> list[Row]:
+    """Return the name and beginning of structured data; all of it when unfolded."""
     name = clean_line(part.name, 80)
-    line = fold_line(look, styled(name, None, BOLD), styled("  " + one_line(part.data), "faint"))
-    return [line, *inside(_labelled("data", part.data))] if look.unfolded else [line]
+    line = fold_line(options, styled(name, None, BOLD), styled("  " + one_line(part.data), "faint"))
+    return [line, *indent_body(_value_rows("data", part.data))] if options.unfolded else [line]
 
 
-def structured_rows(output: Structured, look: Look) -> list[Row]:
-    """Structured output, as a data part."""
-    return data_rows(DataPart(STRUCTURED, output.value), look)
+def structured_rows(output: Structured, options: RowOptions) -> list[Row]:
+    """Return the rows of structured output, which is shown like a data part."""
+    return data_rows(DataPart(STRUCTURED, output.value), options)
 
 
-def custom_rows(part: CustomPart, look: Look) -> list[Row]:
-    """A part of a kind that is kept but not understood."""
+def custom_rows(part: CustomPart, options: RowOptions) -> list[Row]:
+    """Return the rows of a part of an unknown kind, which is stored but not interpreted."""
     name = clean_line(part.kind, 80)
-    line = fold_line(look, styled(name, None, BOLD), styled("  " + one_line(part.raw), "faint"))
-    return [line, *inside(_labelled("part", part.raw))] if look.unfolded else [line]
+    line = fold_line(options, styled(name, None, BOLD), styled("  " + one_line(part.raw), "faint"))
+    return [line, *indent_body(_value_rows("part", part.raw))] if options.unfolded else [line]
 
 
-def replaced_rows(note: Replaced, look: Look) -> list[Row]:
-    """Text that was streamed and then replaced stays readable."""
-    line = fold_line(look, styled("The final text differs from what was streamed; the earlier text", "faint"))
-    return [line, *inside(plain_rows(note.text, "faint"))] if look.unfolded else [line]
+def replaced_rows(note: Replaced, options: RowOptions) -> list[Row]:
+    """Return the rows of streamed text that the final text replaced; it stays readable."""
+    line = fold_line(
+        options, styled("The final text differs from what was streamed; the earlier text", "faint")
+    )
+    return [line, *indent_body(plain_rows(note.text, "faint"))] if options.unfolded else [line]
 
 
 PROMPT_MARK: Final = "❯ "
 
 
-def prompt_rows(order: TurnRequest, _look: Look) -> list[Row]:
-    """The prompt, and under it the files that went along."""
+def prompt_rows(order: TurnRequest, _look: RowOptions) -> list[Row]:
+    """Return the rows of the prompt and its attachments."""
     mark, rest = styled(PROMPT_MARK, "prompt-mark"), INDENT
     rows = [
         Row(Content(line.expandtabs(4)), "prompt", rest if at else mark, rest, band=True)
@@ -217,44 +219,46 @@ def prompt_rows(order: TurnRequest, _look: Look) -> list[Row]:
     return rows
 
 
-def text_rows(part: TextPart, look: Look) -> list[Row]:
-    """An answer; a growing one has a LiveMarkdown of its own (page.py)."""
-    return render(part.text, look.width)
+def text_rows(part: TextPart, options: RowOptions) -> list[Row]:
+    """Return the rows of a complete answer. `Block` lays out a streamed answer with `LiveMarkdown`."""
+    return render(part.text, options.width)
 
 
-def reasoning_line(part: ReasoningPart, look: Look) -> Row:
-    """One line for all thoughts, while they come and after."""
+def reasoning_line(part: ReasoningPart, options: RowOptions) -> Row:
+    """Return the one line for reasoning, while it is streamed and after."""
     text = part.text.strip()
     lines = text.count("\n") + 1 if text else 0
-    word = "thinking…" if part.open else "thought ·"
-    return fold_line(look, styled(f"{word} {plural(lines, 'line')}" if lines else word.rstrip(" ·"), "faint"))
+    label = "thinking…" if part.open else "thought ·"
+    return fold_line(
+        options, styled(f"{label} {plural(lines, 'line')}" if lines else label.rstrip(" ·"), "faint")
+    )
 
 
-def reasoning_rows(part: ReasoningPart, look: Look) -> list[Row]:
-    """The one line, and the thoughts themselves when unfolded."""
-    body = render(part.text, look.width - 2) if look.unfolded else []
-    return [reasoning_line(part, look), *inside(body)]
+def reasoning_rows(part: ReasoningPart, options: RowOptions) -> list[Row]:
+    """Return the line for reasoning, and the reasoning itself when unfolded."""
+    body = render(part.text, options.width - 2) if options.unfolded else []
+    return [reasoning_line(part, options), *indent_body(body)]
 
 
-def file_rows(part: FilePart, look: Look) -> list[Row]:
-    """A file the worker made: name, size and type; the name leads to it."""
+def file_rows(part: FilePart, options: RowOptions) -> list[Row]:
+    """Return the row of a file that the worker created: name (a link), size and type."""
     name = clean_line(part.filename or part.url.split("?")[0].rsplit("/", 1)[-1], 120) or "file"
     details = clean_line(part.media_type, 60)
     if part.size is not None:
         details = f"{size(part.size)}  {details}"
     content = joined((styled(name, "link", link_style(part.url)), styled("  " + details, "faint")))
-    return [Row(cut(content, look.width - 2), "tool", styled("▤ ", "accent"), INDENT, wide=True)]
+    return [Row(truncated(content, options.width - 2), "tool", styled("▤ ", "accent"), INDENT, wide=True)]
 
 
-def sources_rows(sources: Sources, look: Look) -> list[Row]:
-    """How many sources there are; which ones, when unfolded."""
+def sources_rows(sources: Sources, options: RowOptions) -> list[Row]:
+    """Return the number of sources; the sources themselves when unfolded."""
     hosts = list(dict.fromkeys(filter(None, (host_at(part.url or "") for part in sources.parts))))
     line = fold_line(
-        look, styled(f"Sources: {len(sources.parts)}"), styled("  " + ", ".join(hosts[:6]), "faint")
+        options, styled(f"Sources: {len(sources.parts)}"), styled("  " + ", ".join(hosts[:6]), "faint")
     )
-    if not look.unfolded:
+    if not options.unfolded:
         return [line]
-    return [line, *inside([_source_row(number, part) for number, part in enumerate(sources.parts, 1)])]
+    return [line, *indent_body([_source_row(number, part) for number, part in enumerate(sources.parts, 1)])]
 
 
 def _source_row(number: int, part: SourcePart) -> Row:
@@ -265,27 +269,27 @@ def _source_row(number: int, part: SourcePart) -> Row:
     return Row(joined((name, tail)), first=styled(f"{number}. ", "bullet"), rest=Content("   "))
 
 
-def source_rows(part: SourcePart, look: Look) -> list[Row]:
-    """One source alone; a turn shows all of its sources in one line instead."""
-    return sources_rows(Sources((part,)), look)
+def source_rows(part: SourcePart, options: RowOptions) -> list[Row]:
+    """Return the rows of a single source. A turn shows all its sources in one slot instead."""
+    return sources_rows(Sources((part,)), options)
 
 
-def step_rows(_part: StepPart, _look: Look) -> list[Row]:
-    """The border between two model calls is not shown: the receipt counts them."""
+def step_rows(_part: StepPart, _look: RowOptions) -> list[Row]:
+    """Return no rows: a step between two model calls is not shown, the receipt counts the steps."""
     return []
 
 
-def skipped_rows(note: Skipped, _look: Look) -> list[Row]:
-    """Some of the answer could not be read."""
+def skipped_rows(note: Skipped, _look: RowOptions) -> list[Row]:
+    """Return the notice that some events of the turn could not be read."""
     return [Row(styled(f"{plural(note.events, 'event')} of this turn could not be read.", "faint"))]
 
 
-def receipt_rows(receipt: Receipt, _look: Look) -> list[Row]:
-    """What the turn took."""
+def receipt_rows(receipt: Receipt, _look: RowOptions) -> list[Row]:
+    """Return the receipt line of the turn."""
     return [Row(styled(clean_line(receipt.text)), "receipt", wide=True)]
 
 
-RowsOf = Callable[[Any, Look], list[Row]]
+RowsOf = Callable[[Any, RowOptions], list[Row]]
 
 PART_ROWS: Final[Mapping[type, RowsOf]] = MappingProxyType(
     {
@@ -314,16 +318,16 @@ SLOT_ROWS: Final[Mapping[type, RowsOf]] = MappingProxyType(
 )
 FOLDABLE: Final = (ReasoningPart, ToolPart, DataPart, CustomPart, Sources, Structured, Replaced)
 LINES: Final = (*FOLDABLE, FilePart, Skipped)
-"""What is one line when folded: no empty row between two of these."""
+"""Slots that are one line when folded: there is no empty row between two of them."""
 
 
-def slot_rows(slot: Slot, look: Look) -> list[Row]:
-    """The rows of anything that is shown."""
-    return SLOT_ROWS[type(slot)](slot, look)
+def slot_rows(slot: Slot, options: RowOptions) -> list[Row]:
+    """Return the rows of a slot."""
+    return SLOT_ROWS[type(slot)](slot, options)
 
 
 def gap_between(before: Slot, after: Slot) -> bool:
-    """An empty row stands between the two."""
+    """Whether an empty row separates two slots."""
     return not (isinstance(before, LINES) and isinstance(after, LINES))
 
 
@@ -334,7 +338,7 @@ def _value_of(slot: DataPart | CustomPart | Structured) -> object:
 
 
 def source_of(slot: Slot) -> str:
-    """What copying a slot gives: Markdown for answers, JSON for data, "" for decoration."""
+    """Return the text that is copied for a slot: Markdown for answers, JSON for data, "" for decoration."""
     if isinstance(slot, TurnRequest):
         return slot.prompt
     if isinstance(slot, TextPart | ReasoningPart):
@@ -342,8 +346,8 @@ def source_of(slot: Slot) -> str:
     if isinstance(slot, Replaced | Receipt):
         return slot.text
     if isinstance(slot, ToolPart):
-        kept = {"tool": slot.name, "input": slot.input, "output": slot.output, "error": slot.error}
-        return pretty({name: value for name, value in kept.items() if value is not None})
+        fields = {"tool": slot.name, "input": slot.input, "output": slot.output, "error": slot.error}
+        return pretty({name: value for name, value in fields.items() if value is not None})
     if isinstance(slot, DataPart | CustomPart | Structured):
         return pretty(_value_of(slot))
     if isinstance(slot, FilePart):

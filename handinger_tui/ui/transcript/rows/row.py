@@ -1,7 +1,7 @@
-"""Row: a line of the transcript before it is wrapped, and the names of its styles.
+"""A row of the transcript before wrapping, and the names of its styles.
 
-Styles are names here (".transcript--quote"); the theme gives them colours when
-a row is painted. Text in a row is clean already (core/safety.py).
+Styles are names here (".transcript--quote"); the theme assigns colors when a row is painted.
+The text of a row is already clean (`core.safety.cleaning`).
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ EMPTY: Final = Content("")
 INDENT: Final = Content("  ")
 PREFIX: Final = "transcript--"
 MEASURE: Final = 104
-"""Cells after which prose wraps, however wide the screen: longer lines are hard to read."""
+"""Maximum line length of prose in cells, whatever the screen width: longer lines are hard to read."""
 SHOWN: Final = 2000
-"""Characters of a link's text that are kept, to be compared with its address."""
+"""Maximum number of characters kept of a link text, which is compared with the address."""
 
 STYLE_NAMES: Final = (
     "text", "faint", "accent", "prompt", "prompt-mark", "heading", "subheading", "code-span", "link",
@@ -40,11 +40,10 @@ STRIKE: Final = Style(strike=True)
 class Row:
     """One logical line.
 
-    `first` stands before its first screen line, `rest` before the others.
-    `style` is the style name of the whole row; with `band` its background
-    fills the width. `wrap` False folds at any character (code) instead of at
-    words. `code` is set on the first row of a code block: the block's own text,
-    to be copied, and how many rows it has.
+    `first` precedes its first screen line, `rest` each further one. `style` is the style name of
+    the whole row; with `band` its background fills the width. `wrap` False breaks at any character
+    (code) instead of at words. `code` is set on the first row of a code block: the text of the
+    block, for copying, and its number of rows.
     """
 
     content: Content = EMPTY
@@ -54,13 +53,13 @@ class Row:
     wrap: bool = True
     band: bool = False
     wide: bool = False
-    """May use the whole width, not only the measure of prose."""
+    """Whether the row may use the whole width instead of the measure of prose."""
     code: tuple[str, int] | None = None
-    later: str = ""
-    """The language in which this code block is still to be coloured; not seen itself."""
+    deferred_language: str = ""
+    """The language of a code block that is not highlighted yet, "" otherwise; it is not shown itself."""
 
     def look(self) -> tuple[object, ...]:
-        """Everything that can be seen, comparable (`Content` itself compares its text only)."""
+        """Return everything visible in comparable form (`Content` compares only its text)."""
         pieces = (self.first, self.content, self.rest)
         seen = tuple((piece.plain, tuple(piece.spans)) for piece in pieces)
         return (*seen, self.style, self.wrap, self.band, self.wide, self.code)
@@ -70,36 +69,36 @@ GAP: Final = Row()
 
 
 def styled(text: str, name: str | None = None, *more: Style) -> Content:
-    """Clean text in a named style."""
+    """Return clean text in a named style, with further styles on top."""
     spans = [Span(0, len(text), "." + PREFIX + name)] if name else []
     return Content(text, [*spans, *(Span(0, len(text), style) for style in more)])
 
 
 def named(start: int, end: int, name: str) -> Span:
-    """A span in a named style."""
+    """Return a span in a named style."""
     return Span(start, end, "." + PREFIX + name)
 
 
 def joined(pieces: Iterable[Content]) -> Content:
-    """Contents one after another."""
+    """Concatenate contents."""
     return EMPTY.join(pieces)
 
 
 def link_style(href: str, shown: str = "") -> Style:
-    """What makes text a link: a click posts `href` as it came, and the text `shown` that it hides behind.
+    """Return the style of a link: a click posts the unchecked `href` and the link text `shown`.
 
-    The tuple form of `@click` is never parsed, whatever stands in `href`. No
-    link of the terminal's own (OSC 8): nobody would judge it (guard.py).
+    The tuple form of `@click` is never parsed, so `href` may contain anything. A terminal hyperlink
+    (OSC 8) is not used: it would open without a check (see `painting.ControlFilter`).
     """
     return Style.from_meta({"@click": ("link", (href, shown[:SHOWN]))})
 
 
 def indented(rows: Iterable[Row], first: Content, rest: Content) -> list[Row]:
-    """Put `first` before the first row and `rest` before all others."""
-    moved: list[Row] = []
+    """Put `first` before the first row and `rest` before each further row."""
+    result: list[Row] = []
     for row in rows:
-        lead = rest if moved else first
-        moved.append(
+        lead = rest if result else first
+        result.append(
             Row(
                 row.content,
                 row.style,
@@ -109,7 +108,7 @@ def indented(rows: Iterable[Row], first: Content, rest: Content) -> list[Row]:
                 band=row.band,
                 wide=row.wide,
                 code=row.code,
-                later=row.later,
+                deferred_language=row.deferred_language,
             )
         )
-    return moved
+    return result

@@ -1,4 +1,4 @@
-"""Slots: what is shown of a turn, each comparable with the same slot of a later turn value."""
+"""Slots: the items shown of a turn, each comparable with the same slot of a later value of the turn."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from handinger_tui.core.turns.turn import (
 
 
 class Ending(NamedTuple):
-    """What an error card is made of."""
+    """The data of an error card."""
 
     status: TurnStatus
     fault: object
@@ -29,41 +29,41 @@ class Ending(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """What a status line is made of."""
+    """The data of a status line."""
 
     status: TurnStatus
     activity: str | None
     quiet: bool
-    """Nothing of the answer has come yet."""
+    """Whether nothing of the answer has arrived yet."""
     retry: Retry | None = None
 
 
 class Sources(NamedTuple):
-    """The sources of a whole turn, shown as one line at its end."""
+    """All sources of a turn, shown as one line at its end."""
 
     parts: tuple[SourcePart, ...]
 
 
 class Replaced(NamedTuple):
-    """Streamed text that the service's final text does not hold."""
+    """Streamed text that the final text of the service does not contain."""
 
     text: str
 
 
 class Structured(NamedTuple):
-    """The structured output that a turn brought."""
+    """The structured output of a turn."""
 
     value: Json
 
 
 class Skipped(NamedTuple):
-    """How many events could not be read."""
+    """The number of events that could not be read."""
 
     events: int
 
 
 class Receipt(NamedTuple):
-    """The line that says what the turn took."""
+    """The receipt line of a turn."""
 
     text: str
 
@@ -84,7 +84,7 @@ SHOWN_AS_ERROR: Final = frozenset(
 
 
 def slots_of(turn: Turn, receipt: str) -> list[Slot]:
-    """Everything that is shown of a turn, in order. Parts keep their identity."""
+    """Return all slots of a turn, in order. Parts keep their identity."""
     slots: list[Slot] = [turn.order]
     slots += [part for part in turn.parts if not isinstance(part, StepPart | SourcePart)]
     streamed = {part.url for part in turn.parts if isinstance(part, FilePart)}
@@ -108,8 +108,8 @@ def slots_of(turn: Turn, receipt: str) -> list[Slot]:
     return slots
 
 
-def same(old: Slot, new: Slot) -> bool:
-    """The rows of `old` are those of `new`. Parts by identity: comparing their text would be slow."""
+def has_same_rows(old: Slot, new: Slot) -> bool:
+    """Whether both slots have the same rows. Parts are compared by identity: comparing their text is slow."""
     if old is new:
         return True
     small = isinstance(
@@ -119,5 +119,5 @@ def same(old: Slot, new: Slot) -> bool:
 
 
 def slot_key(slot: Slot, number: int) -> str:
-    """What a slot is remembered by while its turn grows: parts keep their number, the rest is unique."""
+    """Return a stable key of a slot: the index of a part, or the type name of any other (unique) slot."""
     return f"{number}" if isinstance(slot, Part) else type(slot).__name__

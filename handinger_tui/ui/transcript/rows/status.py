@@ -1,4 +1,4 @@
-"""How a turn stands or ended, in words: what happened, whether it may cost, what to do next."""
+"""Status lines and error cards of a turn: what happened, whether it may cost, what to do next."""
 
 from __future__ import annotations
 
@@ -60,41 +60,43 @@ _NEXT_BY_STATUS: Final[Mapping[TurnStatus, str]] = MappingProxyType(
 
 
 def progress_rows(progress: Progress) -> list[Row]:
-    """One line while somebody works on the turn; nothing where the answer itself shows it."""
+    """Return the status line of a live turn; no rows if the growing answer itself shows progress."""
     if progress.status is TurnStatus.ACCEPTED and not progress.quiet and not progress.activity:
         return []
-    said = clean_line(progress.activity or "", 200) or _PROGRESS.get(progress.status, "")
-    text = said if progress.retry is None else _retry(progress.retry)
+    activity = clean_line(progress.activity or "", 200) or _PROGRESS.get(progress.status, "")
+    text = activity if progress.retry is None else _retry_text(progress.retry)
     return [Row(styled(text, "busy"), first=styled("○ ", "busy"), rest=Content("  "))]
 
 
-def _retry(retry: Retry) -> str:
+def _retry_text(retry: Retry) -> str:
     wait = max(1, round(retry.wait_ms / 1000))
     reason = clean_line(retry.reason, 160) or "no answer"
     return f"retry {retry.number} after {wait} s: {reason} Nothing is sent again. Esc stops watching."
 
 
 def ending_rows(ending: Ending) -> list[Row]:
-    """The error card."""
+    """Return the rows of the error card."""
     fault = ending.fault if isinstance(ending.fault, Fault) else None
-    mark, colour = ("○ ", "busy") if ending.status is TurnStatus.RUNNING else ("✗ ", "bad")
-    lines = [joined((styled(mark, colour), styled(_TITLES[ending.status], "error-title")))]
+    mark, color = ("○ ", "busy") if ending.status is TurnStatus.RUNNING else ("✗ ", "bad")
+    lines = [joined((styled(mark, color), styled(_TITLES[ending.status], "error-title")))]
     lines += [styled(reason) for reason in _reasons(ending, fault)]
-    lines.append(joined((styled(_money(ending.status, fault)), styled(" " + _next(ending.status, fault)))))
-    bar = styled("▌ ", colour)
+    lines.append(
+        joined((styled(_cost_text(ending.status, fault)), styled(" " + _next_step(ending.status, fault))))
+    )
+    bar = styled("▌ ", color)
     return [Row(line, "error", bar, bar) for line in lines]
 
 
 def _reasons(ending: Ending, fault: Fault | None) -> list[str]:
-    found = [fault.message if fault else None, ending.why, *ending.errors]
-    reasons = list(dict.fromkeys(clean_line(text, 1000) for text in found if text))[:6]
+    texts = [fault.message if fault else None, ending.why, *ending.errors]
+    reasons = list(dict.fromkeys(clean_line(text, 1000) for text in texts if text))[:6]
     if fault is not None and fault.http_status is not None:
-        answered = f"The service answered {fault.http_status}."
-        reasons = [*reasons, answered] if str(fault.http_status) not in "".join(reasons) else reasons
+        http_answer = f"The service answered {fault.http_status}."
+        reasons = [*reasons, http_answer] if str(fault.http_status) not in "".join(reasons) else reasons
     return reasons
 
 
-def _money(status: TurnStatus, fault: Fault | None) -> str:
+def _cost_text(status: TurnStatus, fault: Fault | None) -> str:
     if status in FREE or (fault is not None and not fault.may_have_been_charged):
         return "Nothing was charged."
     if status is TurnStatus.RUNNING:
@@ -102,7 +104,7 @@ def _money(status: TurnStatus, fault: Fault | None) -> str:
     return "It may have cost something."
 
 
-def _next(status: TurnStatus, fault: Fault | None) -> str:
+def _next_step(status: TurnStatus, fault: Fault | None) -> str:
     if fault is not None and fault.retry_after_s is not None and fault.kind is Kind.RATE_LIMITED:
         return f"Wait {fault.retry_after_s:.0f} s, then send the prompt again."
     by_kind = _NEXT_BY_KIND.get(fault.kind) if fault is not None else None
