@@ -153,7 +153,7 @@ class Layout:
     def _cell(self, line: Line, at: int, cells: int) -> Content:
         column, text = self.columns[at], line.cells[at]
         if column.lie is Align.BAR:
-            text = charts.across(line.amount, self.measure.highest, cells)
+            text = charts.horizontal_bar(line.amount, self.measure.highest, cells)
         elif column.lie is Align.POINT and _is_figure(text):
             left, right = _at_point(text)
             text = f"{left}{right:<{self.measure.behind[at]}}"

@@ -101,7 +101,7 @@ class Sidebar(Rows):
         """What each turn took is worked out once, whoever shows it."""
         for panel in self.panels.values():
             if isinstance(panel, UsagePanel):
-                panel.tally.index = money
+                panel.totals.index = money
 
     def gauges(self, gauges: Sequence[Gauge]) -> None:
         """How far the limits are used, for the panel of figures."""
