@@ -16,7 +16,7 @@ from handinger_tui.ui.widgets.status_text import Advice
 class Card(Static):
     """What can be done now about a turn that went wrong; gone when there is nothing to say."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.advice: Advice | None = None
         self.display = False
@@ -50,7 +50,7 @@ class Suggestions(Static):
 
     ROWS = 6
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.display = False
         self._rows: Sequence[tuple[str, str]] = ()
@@ -95,7 +95,7 @@ class Suggestions(Static):
 class HintLine(Static):
     """Left: what Enter does now. Right: the money of the session, while the panels are away."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._shown = self._left, self._right, self._firm = "", "", False
 

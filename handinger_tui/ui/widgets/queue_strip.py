@@ -58,7 +58,7 @@ class QueueStrip(Static):
             super().__init__()
             self.typed = typed
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.display = False
         self.queue: Sequence[Turn] = ()
@@ -99,7 +99,7 @@ class QueueStrip(Static):
         self._clicked = self._clicked and has_focus
         self._draw()
 
-    def on_resize(self, event: Resize) -> None:  # noqa: ARG002 - Textual's shape
+    def on_resize(self, event: Resize) -> None:  # noqa: ARG002 - Textual's signature
         """Laid out for the width."""
         self._shown = ()
         self._draw()
@@ -139,7 +139,7 @@ class QueueStrip(Static):
     def check_action(
         self,
         action: str,
-        parameters: tuple[object, ...],  # noqa: ARG002 - Textual's shape
+        parameters: tuple[object, ...],  # noqa: ARG002 - Textual's signature
     ) -> bool | None:
         """A letter drops a message only where a key brought the focus here."""
         return not (action == "drop_by_letter" and self._clicked)

@@ -75,7 +75,7 @@ class Grip(Widget):
 class Sidebar(Rows):
     """Holds one widget per entry of `PANELS` and tells the visible ones of the newest session."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.panels: dict[str, Panel[Any]] = {entry.name: entry.make() for entry in PANELS}
         self._width = WIDTH

@@ -714,7 +714,7 @@ class Submitting(Citing):
                 return
             case CommandLine(name, rest):
                 if command_named(name) is not None:
-                    self.prompt.let_go(typed)
+                    self.prompt.clear_sent(typed)
                 self.do(self.run_command(name, rest))
             case Prompt():
                 self._early = typed
