@@ -179,16 +179,16 @@ class Share:
     part: Decimal | None
 
 
-def shares(whole: Bucket) -> tuple[Share, ...]:
+def shares(spent: Bucket) -> tuple[Share, ...]:
     """The shares of the four categories, and of the cost that was reported without a split."""
-    known = {member: getattr(whole, member).known for member in MEMBERS}
+    known = {member: getattr(spent, member).known for member in MEMBERS}
     split = Decimal(0)
     for value in known.values():
         split = EXACT.add(split, value or Decimal(0))
-    rest = EXACT.subtract(whole.usd.known or Decimal(0), split)
+    rest = EXACT.subtract(spent.usd.known or Decimal(0), split)
     base = EXACT.add(split, max(rest, Decimal(0)))
     result = [
-        Share(NAMES[member], known[member], getattr(whole, member).gaps, _part(known[member], base))
+        Share(NAMES[member], known[member], getattr(spent, member).gaps, _part(known[member], base))
         for member in MEMBERS
     ]
     if rest > 0:

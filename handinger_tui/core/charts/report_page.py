@@ -42,10 +42,10 @@ class Figure:
     note: str = ""
 
 
-def figures(whole: Bucket) -> tuple[Figure, ...]:
+def figures(spent: Bucket) -> tuple[Figure, ...]:
     """The totals of a report, with notes on gaps."""
-    cost, credit, token = (whole.total(name) for name in ("usd", "credits", "tokens"))
-    share = EXACT.divide(whole.incomplete, whole.turns) if whole.turns else None
+    cost, credit, token = (spent.total(name) for name in ("usd", "credits", "tokens"))
+    share = EXACT.divide(spent.incomplete, spent.turns) if spent.turns else None
     return (
         Figure("cost", usd_text(cost.value), _missing(cost.missing_turns)),
         Figure("credits", credits_text(credit.value), _missing(credit.missing_turns)),
@@ -54,11 +54,11 @@ def figures(whole: Bucket) -> tuple[Figure, ...]:
             NOT_REPORTED if token.value is None else number(int(token.value)),
             _missing(token.missing_turns),
         ),
-        Figure("turns", number(whole.turns)),
+        Figure("turns", number(spent.turns)),
         Figure(
             "incomplete",
-            number(whole.incomplete),
-            f"{percent_text(share)} of all turns" if whole.turns else "",
+            number(spent.incomplete),
+            f"{percent_text(share)} of all turns" if spent.turns else "",
         ),
     )
 
@@ -96,8 +96,8 @@ def poster(days: Sequence[Bucket], whole: Bucket, heading: str, *, simulated: bo
     return Scene(WIDTH + side, height + side, (ground, *shifted), "What it cost")
 
 
-def _tiles(whole: Bucket) -> list[Mark]:
-    tiles = figures(whole)
+def _tiles(spent: Bucket) -> list[Mark]:
+    tiles = figures(spent)
     wide = (WIDTH - _GAP * (len(tiles) - 1)) / len(tiles)
     marks: list[Mark] = []
     for at, figure in enumerate(tiles):
@@ -174,11 +174,11 @@ what it did not report is counted and never taken for zero.</p>
 """
 
 
-def _page_tiles(whole: Bucket) -> str:
+def _page_tiles(spent: Bucket) -> str:
     tiles = "".join(
         f'<li><span class="muted">{figure.name}</span><strong>{escape(figure.value)}</strong>'
         f'<span class="{"gap" if figure.note.startswith("+") else "muted"}">{escape(figure.note)}</span></li>'
-        for figure in figures(whole)
+        for figure in figures(spent)
     )
     return f'<ul class="tiles">{tiles}</ul>'
 

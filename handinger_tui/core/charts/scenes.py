@@ -251,9 +251,9 @@ def cumulative(days: Sequence[Bucket]) -> Scene:
     return Scene(WIDTH, HEIGHT, (*marks, *_days(listed, span)), f"{title}, in USD")
 
 
-def share_of(whole: Bucket) -> Scene:
+def share_of(spent: Bucket) -> Scene:
     """The four categories as one bar, with amounts and percentages as text below."""
-    parts = shares(whole)
+    parts = shares(spent)
     marks = card(SHARE_HEIGHT, "Share by category")
     left, room = 28.0, WIDTH - 56.0
     if not any(share.part for share in parts):

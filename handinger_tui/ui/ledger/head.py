@@ -42,7 +42,7 @@ class HeadData:
     """The values above the table."""
 
     view: View
-    whole: Bucket | None = None
+    total: Bucket | None = None
     """All charges of the view; None: not read yet, or unreadable."""
     gauges: tuple[Gauge, ...] | None = None
     """The spending limits; None: not known."""
@@ -71,16 +71,16 @@ def _title(data: HeadData, width: int) -> Content:
 
 def _totals(data: HeadData, width: int) -> list[Content]:
     """Cost, then credits, turns and incomplete turns: on the same line where they fit."""
-    whole = data.whole
-    if whole is None:
+    spent = data.total
+    if spent is None:
         return [Content.styled("cost not known" if data.failed else "reading…", _FAINT)]
-    credits_total = whole.total("credits")
-    rest = [plural(whole.turns, "turn")]
-    if credits_total.value is not None and whole.turns:
+    credits_total = spent.total("credits")
+    rest = [plural(spent.turns, "turn")]
+    if credits_total.value is not None and spent.turns:
         rest.insert(0, credits_total_text(credits_total))
-    if whole.incomplete:
-        rest.append(f"{whole.incomplete:,} incomplete")
-    cost = "cost not reported" if whole.total("usd").value is None else total_text(whole.total("usd"))
+    if spent.incomplete:
+        rest.append(f"{spent.incomplete:,} incomplete")
+    cost = "cost not reported" if spent.total("usd").value is None else total_text(spent.total("usd"))
     line = f"{cost}   {' · '.join(rest)}"
     if len(line) <= width:
         return [Content.assemble((cost, "bold $primary"), (line[len(cost) :], _FAINT))]

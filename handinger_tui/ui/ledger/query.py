@@ -200,7 +200,7 @@ class Figures:
     chart: Days | None
 
     @property
-    def whole(self) -> Bucket:
+    def total(self) -> Bucket:
         """All charges of the view as one bucket."""
         return altogether(self.days)
 

@@ -130,9 +130,9 @@ class BaseLedgerScreen(ModalScreen[str]):
 
     def _show(self, figures: Figures) -> None:
         before, self._figures = self._figures, figures
-        whole = figures.whole
-        count = whole.turns if figures.groups is None else len(figures.groups)
-        self.query_one(Head).show(head.HeadData(figures.view, whole, figures.gauges))
+        total = figures.total
+        count = total.turns if figures.groups is None else len(figures.groups)
+        self.query_one(Head).show(head.HeadData(figures.view, total, figures.gauges))
         self.query_one(Foot).show(figures.month, figures.worker)
         self.query_one(Charts).show(figures.chart)
         self.set_class(figures.chart is None, "-empty")

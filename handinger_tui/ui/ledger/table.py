@@ -122,7 +122,7 @@ class Layout:
 
     columns: tuple[Column, ...]
     measure: Measure
-    shown: tuple[tuple[int, int], ...]
+    visible: tuple[tuple[int, int], ...]
     """(index of the column, its width in cells) of each column shown."""
 
     @classmethod
@@ -137,26 +137,26 @@ class Layout:
             more = [one for one in possible if one in chosen or one == at]
             if _total_width(more, widths, columns) + (comfort if columns[at].rank >= IDLE else 0) <= width:
                 chosen.add(at)
-        shown = [at for at in possible if at in chosen]
-        free = max(0, width - _total_width(shown, widths, columns))
-        for at in shown:
+        visible = [at for at in possible if at in chosen]
+        free = max(0, width - _total_width(visible, widths, columns))
+        for at in visible:
             if at in names:
                 growth = min(free, max(0, measure.whole[at] - widths[at]))
                 widths[at], free = widths[at] + growth, free - growth
-        for at in shown:
+        for at in visible:
             if columns[at].align is Align.BAR:
                 widths[at], free = widths[at] + min(free, 28), free - min(free, 28)
-        return cls(tuple(columns), measure, tuple((at, widths[at]) for at in shown))
+        return cls(tuple(columns), measure, tuple((at, widths[at]) for at in visible))
 
     def head(self) -> Content:
         """The captions of the columns."""
         return self._join(
-            [_aligned(self.columns[at].head, self.columns[at].align, cells) for at, cells in self.shown]
+            [_aligned(self.columns[at].head, self.columns[at].align, cells) for at, cells in self.visible]
         )
 
     def line(self, line: Line) -> Content:
         """One row, aligned with the captions."""
-        return self._join([self._cell(line, at, cells) for at, cells in self.shown])
+        return self._join([self._cell(line, at, cells) for at, cells in self.visible])
 
     def _cell(self, line: Line, at: int, cells: int) -> Content:
         column, text = self.columns[at], line.cells[at]
@@ -174,7 +174,7 @@ class Layout:
     def _join(self, cells: Sequence[Content]) -> Content:
         """Join the cells of a row with the gaps between their columns."""
         pieces: list[Content | str] = []
-        for (at, _), cell in zip(self.shown, cells, strict=True):
+        for (at, _), cell in zip(self.visible, cells, strict=True):
             pieces += [_gap(self.columns[at], first=not pieces), cell]
         return Content.assemble(*pieces)
 
@@ -183,8 +183,8 @@ def _gap(column: Column, *, first: bool) -> str:
     return "" if first else " " if column.close else "  "
 
 
-def _total_width(shown: Sequence[int], widths: dict[int, int], columns: Sequence[Column]) -> int:
-    return sum(widths[at] + len(_gap(columns[at], first=at == shown[0])) for at in shown)
+def _total_width(visible: Sequence[int], widths: dict[int, int], columns: Sequence[Column]) -> int:
+    return sum(widths[at] + len(_gap(columns[at], first=at == visible[0])) for at in visible)
 
 
 def _aligned(text: str, align: Align, cells: int) -> Content:

@@ -79,7 +79,7 @@ class ListPanel(Panel[Items[Item]], Generic[Item]):
     @property
     def items(self) -> tuple[Item, ...]:
         """The listed items, in the order shown."""
-        return self._shown.items if self._shown is not None else ()
+        return self._selection.items if self._selection is not None else ()
 
     @property
     def cursor(self) -> int:
@@ -93,7 +93,7 @@ class ListPanel(Panel[Items[Item]], Generic[Item]):
 
     def is_new(self, item: Item) -> bool:
         """Whether the turn in view produced the item."""
-        return self._shown is not None and self.turn_of(item) == self._shown.turn_id
+        return self._selection is not None and self.turn_of(item) == self._selection.turn_id
 
     def changed(self, before: Items[Item] | None, now: Items[Item]) -> None:
         """Keep the cursor on its item and update the count in the border."""

@@ -42,18 +42,18 @@ class Panel(ScrollView, Generic[Shown], can_focus=True):
 
     def __init__(self) -> None:
         super().__init__(id=f"panel-{self.name_of_panel}", classes="panel")
-        self._shown: Shown | None = None
+        self._selection: Shown | None = None
         self._drawn_lines: dict[int, tuple[Content | None, Style]] = {}
         """What was drawn on each visible line, counted from the first visible one."""
         self._drawn_viewport: object = None
 
     def show(self, session: Session) -> None:
         """Show the newest session; cheap when the panel's selection did not change."""
-        shown = self.select(session)
-        if shown == self._shown:
+        selection = self.select(session)
+        if selection == self._selection:
             return
-        before, self._shown = self._shown, shown
-        self.changed(before, shown)
+        before, self._selection = self._selection, selection
+        self.changed(before, selection)
         self.redraw()
 
     def show_soon(self, session: Session) -> None:
@@ -111,7 +111,7 @@ class Panel(ScrollView, Generic[Shown], can_focus=True):
     def _visible_line(self, y: int) -> tuple[Content | None, Style]:
         """Text and style of visible line `y`; the text is None where there is no line."""
         width, at = self.scrollable_content_region.width, y + self.scroll_offset.y
-        if width <= 0 or self._shown is None or not 0 <= at < self.line_count(width):
+        if width <= 0 or self._selection is None or not 0 <= at < self.line_count(width):
             return None, self.visual_style
         return self.line(at, width).truncate(width, ellipsis=True), self.style_of(at)
 

@@ -96,12 +96,12 @@ class HintLine(Static):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._shown = self._left, self._right, self._firm = "", "", False
+        self._drawn = self._left, self._right, self._firm = "", "", False
 
     def show(self, left: str, right: str, *, firm: bool = False) -> None:
         """Show both ends of the line. `firm`: where both do not fit, the right one is dropped."""
-        if (left, right, firm) != self._shown:
-            self._shown = left, right, firm
+        if (left, right, firm) != self._drawn:
+            self._drawn = left, right, firm
             self._left, self._right, self._firm = clean(left), clean(right), firm
             self.refresh()
 

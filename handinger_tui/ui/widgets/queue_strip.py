@@ -69,7 +69,7 @@ class QueueStrip(Static):
         self._clicked = False
         """The focus came by the mouse: then letters are text for the prompt, not keys of the strip."""
         self._first = 0
-        self._shown: tuple[object, ...] = ()
+        self._drawn_key: tuple[object, ...] = ()
 
     def show(self, queue: Sequence[Turn], editing: str | None = None) -> None:
         """Show the queue, the next one first; an empty queue hides the strip."""
@@ -102,16 +102,16 @@ class QueueStrip(Static):
 
     def on_resize(self, event: Resize) -> None:  # noqa: ARG002 - Textual's signature
         """Lay out for the new width."""
-        self._shown = ()
+        self._drawn_key = ()
         self._draw()
 
     def _draw(self) -> None:
         marked = self._marked_at if self.has_focus else None
         width = self.content_size.width or self.app.size.width
-        shown = (tuple(turn.turn_id for turn in self.queue), self.editing, marked, width)
-        if shown == self._shown:
+        key = (tuple(turn.turn_id for turn in self.queue), self.editing, marked, width)
+        if key == self._drawn_key:
             return
-        self._shown = shown
+        self._drawn_key = key
         at = 0 if marked is None else marked
         self._first = max(0, min(max(self._first, at - ROWS + 1), at, len(self.queue) - ROWS))
         rows = [

@@ -567,7 +567,7 @@ class Citing(Frontage):
         turns = {turn.turn_id: at for at, turn in enumerate(session.turns)}
         named = [
             (mention, number, at)
-            for number, places in panel.found.items()
+            for number, places in panel.mentions.items()
             for at, mention in enumerate(places)
             if mention.turn_id in turns
         ]

@@ -137,23 +137,23 @@ class Layout:
 class SourceItems(Items[Source]):
     """The selection that the panel shows.
 
-    `items` are in the order shown; `found` maps a source number to its mentions; `hosts`: grouped by host.
+    `items` are in the order shown; `mentions` is by source number; `hosts`: grouped by host.
     """
 
     layout: Layout = Layout()
-    found: Mentions = field(default_factory=dict)
+    mentions: Mentions = field(default_factory=dict)
     hosts: bool = False
 
 
 def lay_out(groups: Iterable[Group], facts: FactsOf) -> Layout:
     """Lay out groups: a source takes two lines, or three when its address has warnings."""
-    shown = tuple(groups)
+    ordered = tuple(groups)
     starts: list[int] = []
     heights: list[int] = []
     headings: list[int] = []
     positions: dict[int, int] = {}
     y = 0
-    for group in shown:
+    for group in ordered:
         headings.append(y)
         y += 1
         for source in group.sources:
@@ -163,7 +163,7 @@ def lay_out(groups: Iterable[Group], facts: FactsOf) -> Layout:
             heights.append(height)
             y += height
     digits = len(str(max(positions, default=0)))
-    return Layout(shown, tuple(starts), tuple(heights), tuple(headings), positions, digits)
+    return Layout(ordered, tuple(starts), tuple(heights), tuple(headings), positions, digits)
 
 
 def grouped_by_turn(session: Session, sources: Sequence[Source]) -> list[Group]:

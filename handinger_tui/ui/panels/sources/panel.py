@@ -81,7 +81,8 @@ class SourcesList(ListPanel[Source]):
         self._hosts = False
         self._index, self._mentions, self._facts = SourceIndex(), MentionIndex(), SourceFactCache()
         self._sources: tuple[Source, ...] | None = None
-        self._laid = SourceItems()
+        self._grouped = SourceItems()
+        """The sources in the current grouping, without mentions."""
         self._last_mention: tuple[int, int] | None = None
         """Source number and position of the mention that was shown last."""
         self._newest: Session | None = None
@@ -96,9 +97,9 @@ class SourcesList(ListPanel[Source]):
         return self._sources or ()
 
     @property
-    def found(self) -> Mentions:
+    def mentions(self) -> Mentions:
         """The mentions of each source in the answers, by source number."""
-        return self._shown.found if isinstance(self._shown, SourceItems) else {}
+        return self._selection.mentions if isinstance(self._selection, SourceItems) else {}
 
     def show_soon(self, session: Session) -> None:
         """Show the session; many new sources are prepared in steps between which keys are handled."""
@@ -145,7 +146,7 @@ class SourcesList(ListPanel[Source]):
         self._set_session(session)
         anchor, top = self._anchor(), self.scroll_offset.y
         super().show(session)
-        at = None if anchor is None else self._laid.layout.position_of(anchor[0])
+        at = None if anchor is None else self._grouped.layout.position_of(anchor[0])
         if anchor is not None and at is not None:
             self._scroll_top_to(top + self.lines_of(at).start - anchor[1])
 
@@ -172,23 +173,28 @@ class SourcesList(ListPanel[Source]):
     def select(self, session: Session) -> SourceItems:
         """Every distinct source of the session, the turn whose sources are new, and all mentions."""
         sources = self._index(session)
-        if self._sources is not sources or self._laid.hosts is not self._hosts:
+        if self._sources is not sources or self._grouped.hosts is not self._hosts:
             facts = self._facts
             groups = grouped_by_host(sources, facts) if self._hosts else grouped_by_turn(session, sources)
             layout = lay_out(groups, facts)
-            self._sources, self._laid = sources, SourceItems(layout.sources(), None, layout, {}, self._hosts)
+            self._sources = sources
+            self._grouped = SourceItems(layout.sources(), None, layout, {}, self._hosts)
         turn = turn_in_view(session)
         # Without sources there are no mentions, and the answers (millions of characters) are not scanned.
         mentions = self._mentions(session, sources) if sources else NO_MENTIONS
         return SourceItems(
-            self._laid.items, turn.turn_id if turn else None, self._laid.layout, mentions, self._hosts
+            self._grouped.items,
+            turn.turn_id if turn else None,
+            self._grouped.layout,
+            mentions,
+            self._hosts,
         )
 
     def changed(self, before: Items[Source] | None, now: Items[Source]) -> None:
         """Keep the cursor on its source and update the count in the border."""
         number = before.items[self._cursor].number if before and self._cursor < len(before.items) else None
         if not self._is_untouched and number is not None:
-            self._cursor = self._laid.layout.position_of(number) or 0
+            self._cursor = self._grouped.layout.position_of(number) or 0
         elif self._cursor >= len(now.items):
             self._cursor = 0
         self._update_count()
@@ -196,14 +202,14 @@ class SourcesList(ListPanel[Source]):
         self.refresh_bindings()
 
     def _update_count(self) -> None:
-        shown = self._shown
-        if not isinstance(shown, SourceItems) or not shown.items:
+        selection = self._selection
+        if not isinstance(selection, SourceItems) or not selection.items:
             self.border_subtitle = None
             return
-        new = sum(map(self.is_new, shown.items))
-        silent = unmentioned(shown.items, shown.found)
+        new = sum(map(self.is_new, selection.items))
+        silent = unmentioned(selection.items, selection.mentions)
         room = max(0, self.outer_size.width - 6)
-        self.border_subtitle = Content(count_words(len(shown.items), new, silent, room))
+        self.border_subtitle = Content(count_words(len(selection.items), new, silent, room))
 
     def on_resize(self, event: events.Resize) -> None:
         """Fit the text of the border and keep the cursor visible."""
@@ -223,38 +229,38 @@ class SourcesList(ListPanel[Source]):
     # -- lines --------------------------------------------------------------------------
     def lines_of(self, at: int) -> range:
         """The two or three lines of source `at`."""
-        return self._laid.layout.lines_of(at)
+        return self._grouped.layout.lines_of(at)
 
     def span_of(self, at: int) -> range:
         """The lines of source `at`, with the heading when it is the first of its group."""
-        lines, heading = self.lines_of(at), self._laid.layout.heading_over(at)
+        lines, heading = self.lines_of(at), self._grouped.layout.heading_over(at)
         return range(heading, lines.stop) if heading == lines.start - 1 else lines
 
     def place_of(self, y: int) -> tuple[int, int] | None:
         """(source, row within it) at line `y`; None at a heading."""
-        return self._laid.layout.place_of(y)
+        return self._grouped.layout.place_of(y)
 
     def line(self, y: int, width: int) -> Content:
         """A heading, or a line of a source."""
-        group = self._laid.layout.heading_at(y)
+        group = self._grouped.layout.heading_at(y)
         return super().line(y, width) if group is None else heading_line(group, width)
 
     def item_line(self, at: int, row: int, width: int) -> Content:
         """Row 0: number and title. Row 1: host, mentions, "new". Row 2: warnings about the address."""
         source = self.items[at]
-        facts, digits = self._facts(source), self._laid.layout.digits
+        facts, digits = self._facts(source), self._grouped.layout.digits
         if row == 0:
             return title_line(source, facts, digits, width)
         if row == 2:
             return marks_line(facts, digits, width)
         last = self._last_mention
         position = last[1] if last is not None and last[0] == source.number else None
-        mentions = mention_words(len(self.found.get(source.number, ())), position)
+        mentions = mention_words(len(self.mentions.get(source.number, ())), position)
         return place_line(facts, mentions, digits, width, new=self.is_new(source))
 
     def details(self, item: Source) -> Content:
         """The full title and address, warnings, and the number of mentions."""
-        return details_text(item, self._facts(item), len(self.found.get(item.number, ())))
+        return details_text(item, self._facts(item), len(self.mentions.get(item.number, ())))
 
     # -- called by the screen -------------------------------------------------------------
     def group_by(self, *, hosts: bool) -> None:
@@ -267,7 +273,7 @@ class SourcesList(ListPanel[Source]):
 
     def go_to(self, number: int, mention: int | None = None) -> None:
         """Move the cursor to a source; `mention`: the position of the mention on the screen now."""
-        at = self._laid.layout.position_of(number)
+        at = self._grouped.layout.position_of(number)
         if at is not None:
             self._last_mention = self._last_mention if mention is None else (number, mention)
             self.move_to(at)
@@ -304,12 +310,13 @@ class SourcesPanel(SourcesList):
         source = self.current
         if source is None:
             return
-        places: tuple[Mention, ...] = self.found.get(source.number, ())
+        places: tuple[Mention, ...] = self.mentions.get(source.number, ())
         if not places:
             self.post_message(ShowMention(source, (), 0))
             return
-        shown = self._last_mention
-        last = shown[1] if shown is not None and shown[0] == source.number else (-1 if by > 0 else 0)
+        previous = self._last_mention
+        has_previous = previous is not None and previous[0] == source.number
+        last = previous[1] if previous is not None and has_previous else (-1 if by > 0 else 0)
         at = (last + by) % len(places)
         self._last_mention = (source.number, at)
         self.refresh()

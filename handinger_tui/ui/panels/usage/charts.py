@@ -48,8 +48,8 @@ def usd(value: Amount, width: int) -> str:
 
 def seconds(value: Amount, width: int) -> str:
     """A running duration in ms: whole seconds below a minute without decimals, else as `milliseconds`."""
-    whole = int(value)
-    return f"{whole // 1000} s" if whole % 1000 == 0 and whole < 60_000 else milliseconds(value, width)
+    ms = int(value)
+    return f"{ms // 1000} s" if ms % 1000 == 0 and ms < 60_000 else milliseconds(value, width)
 
 
 def rough_usd(value: Amount, width: int) -> str:
@@ -129,11 +129,11 @@ def bar(parts: Sequence[Amount | None], total: Amount | None, width: int) -> lis
     Every part above zero gets a cell. Empty when nothing is known or nothing was spent.
     """
     known = [Decimal(part) if part is not None else Decimal(0) for part in parts]
-    whole = max(Decimal(total if total is not None else 0), sum(known, Decimal(0)))
-    shares = [*known, whole - sum(known, Decimal(0))]
-    if whole <= 0 or all(part is None for part in parts):
+    base = max(Decimal(total if total is not None else 0), sum(known, Decimal(0)))
+    shares = [*known, base - sum(known, Decimal(0))]
+    if base <= 0 or all(part is None for part in parts):
         return []
-    exact = [share * width / whole for share in shares]
+    exact = [share * width / base for share in shares]
     cells = [max(1, int(share)) if share > 0 else 0 for share in exact]
     while sum(cells) < width:
         cells[max(range(len(cells)), key=lambda at: exact[at] - cells[at])] += 1
@@ -337,13 +337,13 @@ def horizontal_bar(value: Decimal | None, highest: Decimal, width: int) -> str:
 
 
 # -- shares ---------------------------------------------------------------------------
-def shares(whole: Bucket, width: int) -> list[Content]:
+def shares(spent: Bucket, width: int) -> list[Content]:
     """The four cost categories as one stacked bar, and a legend with amounts and percent."""
     title = Content.styled("Where the cost went", STRONG)
-    totals = [whole.total(member) for member, _, _ in CATEGORIES]
+    totals = [spent.total(member) for member, _, _ in CATEGORIES]
     parts = [total.value for total in totals]
     known = sum((part for part in parts if part is not None), Decimal(0))
-    total_usd = max(whole.usd.known or Decimal(0), known)
+    total_usd = max(spent.usd.known or Decimal(0), known)
     pieces = bar(parts, total_usd, width)
     if not pieces:
         unknown = all(part is None for part in parts)
@@ -371,10 +371,10 @@ def _amounts(parts: Sequence[Decimal | None]) -> list[str]:
     return [text if text == NOT_REPORTED else even(text, places, 12) for text in texts]
 
 
-def _percent(part: Decimal | None, whole: Decimal) -> str:
+def _percent(part: Decimal | None, base: Decimal) -> str:
     if part is None:
         return ""
-    share = EXACT.divide(EXACT.multiply(part, Decimal(100)), whole)
+    share = EXACT.divide(EXACT.multiply(part, Decimal(100)), base)
     return "<1 %" if 0 < share < 1 else f"{int(share + Decimal('0.5'))} %"
 
 
@@ -386,10 +386,10 @@ def cumulative(days: Days, width: int, height: int) -> list[Content]:
     running = [Decimal(0)]
     for bucket in days.buckets:
         running.append(EXACT.add(running[-1], days.spent(bucket).value or Decimal(0)))
-    top, whole = running[-1], days.spent(altogether(days.buckets))
-    gaps = "" if whole.whole else f"{MORE} {plural(whole.missing_turns, 'turn')} unknown"
+    top, total = running[-1], days.spent(altogether(days.buckets))
+    gaps = "" if total.whole else f"{MORE} {plural(total.missing_turns, 'turn')} unknown"
     lines = [caption(("Added up", STRONG), gaps, width)]
-    if whole.value is None:
+    if total.value is None:
         # A line at the bottom would mean that nothing was spent.
         blank = Content("")
         return [*lines, Content.styled("Not one amount was reported.", FAINT), *[blank] * (rows + 1)]
@@ -432,15 +432,15 @@ def charts(days: Days, width: int, height: int) -> list[Content]:
     return [line.truncate(width) for line in draw(days, altogether(days.buckets), width, height)]
 
 
-def _two_columns(days: Days, whole: Bucket, width: int, height: int) -> list[Content]:
+def _two_columns(days: Days, spent: Bucket, width: int, height: int) -> list[Content]:
     half = (width - 3) // 2
-    share_lines = shares(whole, half)
+    share_lines = shares(spent, half)
     right = [*share_lines, Content(""), *cumulative(days, half, max(5, height - len(share_lines) - 1))]
     return _join_columns(per_day(days, width - 3 - half, max(8, height)), right, width - half)
 
 
-def _one_column(days: Days, whole: Bucket, width: int, height: int) -> list[Content]:
-    share_lines = shares(whole, width)
+def _one_column(days: Days, spent: Bucket, width: int, height: int) -> list[Content]:
+    share_lines = shares(spent, width)
     free = max(16, height - len(share_lines) - 2)
     upper = max(9, -(-free * 5 // 9))
     lower = max(7, free - upper)

@@ -70,7 +70,7 @@ class UsagePanel(Panel[UsageView]):
 
     def tick(self, now_ms: int) -> None:
         """Advance the clock of the running turn: once a second, redrawing only the lines that show it."""
-        began = self._shown.began_ms if self._shown is not None else None
+        began = self._selection.began_ms if self._selection is not None else None
         if began is None:
             return
         # Whole seconds since the start, so that the clock never skips one.
@@ -82,11 +82,11 @@ class UsagePanel(Panel[UsageView]):
 
     def line_count(self, width: int) -> int:
         """The number of lines at `width`; computes the lines when the figures or the width changed."""
-        if self._shown is None:
+        if self._selection is None:
             return 0
-        key = (self._shown, width, self._now_ms, self._gauges)
+        key = (self._selection, width, self._now_ms, self._gauges)
         if key != self._lines_key:
-            self._lines = usage_lines(self._shown, width, self._zone, self._now_ms, self._gauges)
+            self._lines = usage_lines(self._selection, width, self._zone, self._now_ms, self._gauges)
             self._lines_key = key
         return len(self._lines)
 
@@ -134,11 +134,11 @@ def _turn_pieces(view: UsageView) -> list[str]:
 
 
 def _worker_piece(view: UsageView) -> str:
-    whole = view.this_worker("cost")
-    if whole.value is None:
-        return f"worker {_word(whole)}"
-    gap = gap_text(UsageView(worker=(whole,), so_far=view.so_far))
-    return f"worker {usd_text(Decimal(whole.value))}{gap}"
+    total = view.this_worker("cost")
+    if total.value is None:
+        return f"worker {_word(total)}"
+    gap = gap_text(UsageView(worker=(total,), so_far=view.so_far))
+    return f"worker {usd_text(Decimal(total.value))}{gap}"
 
 
 def _word(figure: Figure) -> str:
