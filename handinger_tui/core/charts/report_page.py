@@ -20,8 +20,8 @@ from handinger_tui.core.charts.scenes import (
     Word,
     bars,
     cumulative,
-    moved,
     share_of,
+    translate,
 )
 from handinger_tui.core.charts.svg import FONT, element, style
 from handinger_tui.core.formatting import NOT_REPORTED, number, plural
@@ -82,16 +82,16 @@ def poster(days: Sequence[Bucket], whole: Bucket, heading: str, *, simulated: bo
             Word(WIDTH / 2, y + 23, SIMULATED, Ink.WARN, 15, Anchor.MIDDLE, bold=True),
         ]
         y += 36 + _GAP
-    marks += moved(_tiles(whole), 0, y)
+    marks += translate(_tiles(whole), 0, y)
     y += 112 + _GAP
     for scene in (bars(days), share_of(whole), cumulative(days)):
-        marks += moved(scene.marks, 0, y)
+        marks += translate(scene.marks, 0, y)
         y += scene.height + _GAP
     marks.append(
         Word(0, y + 6, "USD as reported; a hatched or dashed mark stands for what was not.", Ink.MUTED, 13)
     )
     height = y + 16
-    shifted = moved(marks, _MARGIN, _MARGIN)
+    shifted = translate(marks, _MARGIN, _MARGIN)
     ground = Box(0, 0, WIDTH + side, height + side, Ink.GROUND)
     return Scene(WIDTH + side, height + side, (ground, *shifted), "What it cost")
 

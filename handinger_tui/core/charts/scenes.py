@@ -130,20 +130,20 @@ DASH: Final = (7, 5)
 """Lengths of the dashes of a dashed line and of the gaps between them."""
 
 
-def moved(marks: Iterable[Mark], dx: float, dy: float) -> list[Mark]:
+def translate(marks: Iterable[Mark], dx: float, dy: float) -> list[Mark]:
     """The same marks, moved right by `dx` and down by `dy`."""
-    return [_move(mark, dx, dy) for mark in marks]
+    return [_translate_mark(mark, dx, dy) for mark in marks]
 
 
-def _move(mark: Mark, dx: float, dy: float) -> Mark:
+def _translate_mark(mark: Mark, dx: float, dy: float) -> Mark:
     if isinstance(mark, Line):
-        return replace(mark, points=_move_points(mark.points, dx, dy))
+        return replace(mark, points=_translate_points(mark.points, dx, dy))
     if isinstance(mark, Area):
-        return replace(mark, points=_move_points(mark.points, dx, dy), floor=mark.floor + dy)
+        return replace(mark, points=_translate_points(mark.points, dx, dy), floor=mark.floor + dy)
     return replace(mark, x=mark.x + dx, y=mark.y + dy)
 
 
-def _move_points(points: tuple[Point, ...], dx: float, dy: float) -> tuple[Point, ...]:
+def _translate_points(points: tuple[Point, ...], dx: float, dy: float) -> tuple[Point, ...]:
     return tuple((x + dx, y + dy) for x, y in points)
 
 

@@ -113,7 +113,7 @@ def _rows(compressed: list[bytes], header: _Header) -> Iterator[bytes]:
         buffer += piece
         start = 0
         while len(buffer) - start >= size:
-            row = _unfiltered(buffer[start], buffer[start + 1 : start + size], above, header.step)
+            row = _undo_filter(buffer[start], buffer[start + 1 : start + size], above, header.step)
             if row is None:
                 return
             yield row
@@ -136,7 +136,7 @@ def _decompress(compressed: list[bytes]) -> Iterator[bytes]:
         return
 
 
-def _unfiltered(kind: int, row: bytearray, above: bytes, step: int) -> bytes | None:
+def _undo_filter(kind: int, row: bytearray, above: bytes, step: int) -> bytes | None:
     """One row with its filter undone; None for an unknown filter."""
     if kind == 1:
         for at in range(step, len(row)):

@@ -126,12 +126,12 @@ class ListPanel(Panel[Items[Item]], Generic[Item]):
 
     def line_count(self, width: int) -> int:
         """The number of lines of all items, or of the text of an empty list."""
-        return self.lines_of(len(self.items) - 1).stop if self.items else len(_wrapped(self.EMPTY, width))
+        return self.lines_of(len(self.items) - 1).stop if self.items else len(_wrap(self.EMPTY, width))
 
     def line(self, y: int, width: int) -> Content:
         """One line of an item; the first line of the item under the cursor starts with the pointer."""
         if not self.items:
-            return Content.styled(_wrapped(self.EMPTY, width)[y], FAINT)
+            return Content.styled(_wrap(self.EMPTY, width)[y], FAINT)
         place = self.place_of(y)
         if place is None:
             return Content("")
@@ -198,7 +198,7 @@ class ListPanel(Panel[Items[Item]], Generic[Item]):
             self.tooltip = None if at is None else self.details(self.items[at])
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def _wrap(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, max(width, 10))
 
 

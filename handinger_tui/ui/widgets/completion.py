@@ -29,14 +29,14 @@ class Listing:
     hidden: bool
     names: tuple[str, ...]
 
-    def answers(self, typing: Typing) -> bool:
+    def may_match(self, typing: Typing) -> bool:
         """Whether these names contain matches for what is typed now."""
         extends = typing.prefix.casefold().startswith(self.prefix.casefold())
         return (self.folder, self.hidden) == (typing.folder, typing.hidden) and extends
 
-    def settles(self, typing: Typing) -> bool:
+    def is_complete_for(self, typing: Typing) -> bool:
         """Whether these names contain all matches for what is typed now."""
-        return self.answers(typing) and (len(self.names) < MANY or self.prefix == typing.prefix)
+        return self.may_match(typing) and (len(self.names) < MANY or self.prefix == typing.prefix)
 
 
 class Completion:
@@ -103,7 +103,7 @@ class Completion:
         return typing_at(line, column)
 
     def _offer_files(self, typing: Typing) -> None:
-        listing = self._listing if self._listing is not None and self._listing.answers(typing) else None
+        listing = self._listing if self._listing is not None and self._listing.may_match(typing) else None
         paths = complete(typing.path, listing.names) if listing is not None else ()
         self._paths = () if paths == (typing.path,) else paths
         self._show([_row(path) for path in self._paths])
@@ -112,7 +112,7 @@ class Completion:
             self._run(self._read_folders())
 
     def _is_settled(self, typing: Typing) -> bool:
-        return self._listing is not None and self._listing.settles(typing)
+        return self._listing is not None and self._listing.is_complete_for(typing)
 
     async def _read_folders(self) -> None:
         """Read the folder of the typed name, and again while the name changes during a read."""
@@ -127,7 +127,7 @@ class Completion:
 
     def _show(self, rows: list[tuple[str, str]]) -> None:
         self._suggestions.show(rows)
-        self._prompt.offering, self._prompt.choosing = bool(rows), self.chooses
+        self._prompt.offering, self._prompt.choosing = bool(rows), self.enter_accepts
 
     # -- accepting ---------------------------------------------------------------------------
     def close(self) -> None:
@@ -139,10 +139,10 @@ class Completion:
     def move(self, by: int) -> None:
         """Move the mark by `by` suggestions."""
         self._suggestions.move(by)
-        self._prompt.choosing = self.chooses
+        self._prompt.choosing = self.enter_accepts
 
     @property
-    def chooses(self) -> bool:
+    def enter_accepts(self) -> bool:
         """Whether Enter accepts the marked file, which it does unless that file is typed already."""
         return self.open and self._typing is not None and self._chosen_path != self._typing.path
 
@@ -150,7 +150,7 @@ class Completion:
     def _chosen_path(self) -> str:
         return self._paths[self._suggestions.at]
 
-    def take(self) -> bool:
+    def accept(self) -> bool:
         """Put the marked suggestion into the prompt; False when none is shown."""
         if not self.open:
             return False

@@ -44,13 +44,13 @@ class FooterLine(Widget):
 
     def on_mount(self) -> None:
         """Subscribe to changes of the bindings."""
-        self.screen.bindings_updated_signal.subscribe(self, self._changed)
+        self.screen.bindings_updated_signal.subscribe(self, self._handle_bindings_change)
 
     def on_unmount(self) -> None:
         """Unsubscribe from changes of the bindings."""
         self.screen.bindings_updated_signal.unsubscribe(self)
 
-    def _changed(self, screen: Screen[object]) -> None:
+    def _handle_bindings_change(self, screen: Screen[object]) -> None:
         # A terminal without focus changes the bindings; the line keeps those of before.
         if screen.app.app_focus and screen is self.screen:
             self.call_after_refresh(self._update_keys)

@@ -228,28 +228,28 @@ class SessionPane(Rows):
 
     # -- the prompt ------------------------------------------------------------------------
     @on(TextArea.Changed, "#prompt")
-    def _typed(self) -> None:
+    def _handle_text_change(self) -> None:
         self.completion.changed()
         self._refresh_lines()
 
     @on(TextArea.SelectionChanged, "#prompt")
-    def _moved(self) -> None:
+    def _handle_cursor_move(self) -> None:
         self.completion.moved()
 
     @on(PromptBox.Marked)
-    def _mark(self, event: PromptBox.Marked) -> None:
+    def _handle_mark(self, event: PromptBox.Marked) -> None:
         event.stop()
         self.completion.move(event.by)
         self._refresh_lines()
 
     @on(PromptBox.Completing)
-    def _complete(self, event: PromptBox.Completing) -> None:
+    def _handle_complete(self, event: PromptBox.Completing) -> None:
         event.stop()
         # The suggestions may belong to an earlier text.
         self.completion.changed()
-        if event.entered and not self.completion.chooses:
+        if event.entered and not self.completion.enter_accepts:
             self.prompt.submit()
-        elif not self.completion.take() and self._welcome.display:
+        elif not self.completion.accept() and self._welcome.display:
             self.prompt.put(self._welcome.next_idea())
 
     # -- lines ---------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ def usage_lines(
     """All lines of the panel at `width` cells. `now_ms`: the present time, for locally measured figures."""
     limits = gauge_lines(gauges, width)
     if view.status is None:
-        return [*_wrapped(EMPTY, width), *limits]
+        return [*_wrap(EMPTY, width), *limits]
     name, rate = view.rate()
     table = _Table(view, width, {name: rate, "elapsed": view.elapsed(now_ms)})
     return [
@@ -263,7 +263,7 @@ def _remarks(table: _Table, zone: tzinfo | None, gauges: Sequence[Gauge]) -> lis
     if any(figure.estimate for figure, _ in figures):
         texts.append("~ measured here")
     texts += [gauge_remark(gauge) for gauge in gauges]
-    return [line for text in texts if text for line in _wrapped(text, width)]
+    return [line for text in texts if text for line in _wrap(text, width)]
 
 
 def gap_text(view: UsageView) -> str:
@@ -279,5 +279,5 @@ def gap_text(view: UsageView) -> str:
     return f"+ ({', '.join(reasons + ['this turn is running'] * running)})"
 
 
-def _wrapped(text: str, width: int) -> list[Content]:
+def _wrap(text: str, width: int) -> list[Content]:
     return [Content.styled(line, FAINT) for line in textwrap.wrap(text, max(width, 10))]
