@@ -63,7 +63,7 @@ async def completing(scene: Scene) -> None:
     """Names are offered behind an `@`."""
     with folder():
         await typed(scene, "Summarise @s")
-        await scene.until(lambda: scene.work.pane.offering.open)
+        await scene.until(lambda: scene.work.pane.completion.open)
         await scene.pilot.pause(0.3)
 
 

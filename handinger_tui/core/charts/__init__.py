@@ -1,1 +1,1 @@
-"""Charts of what was spent: values and drawings, without a screen or a file."""
+"""Charts of spending as values and drawings, independent of screens and files."""

@@ -1,4 +1,4 @@
-"""Buckets of days as the points that every chart draws, with round numbers for its axis."""
+"""The data of the spending charts: days merged into bars, shares by category, and axis ticks."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _UNITS: Final = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10)
 
 
 def ticks(most: Decimal, wanted: int = 4) -> list[Decimal]:
-    """Round amounts from 0 to at least `most`, about `wanted` steps apart."""
+    """Round amounts from 0 to at least `most`, in about `wanted` equal steps."""
     if most <= 0:
         return [Decimal(0), Decimal(1)]
     rough = most / wanted
     scale = Decimal(1).scaleb(rough.adjusted())
     step = next((scale * factor for factor in (1, 2, 5, 10) if scale * factor >= rough), scale * 10)
-    found = [Decimal(0)]
-    while found[-1] < most:
-        found.append(found[-1] + step)
-    return found
+    amounts = [Decimal(0)]
+    while amounts[-1] < most:
+        amounts.append(amounts[-1] + step)
+    return amounts
 
 
 def tick_text(value: Decimal, step: Decimal) -> str:
-    """As many decimals as the steps need: "$0.05", "$20"."""
+    """The label of a tick, with as many decimals as the step needs: "$0.05", "$20"."""
     short = _large(value)
     if short:
         return short
@@ -42,7 +42,7 @@ def tick_text(value: Decimal, step: Decimal) -> str:
 
 
 def short_usd(value: Decimal) -> str:
-    """At a bar: "$12.35", "$0.0123", "$3.4M"."""
+    """The amount at a bar: "$12.35", "$0.0123", "$3.4M"."""
     short = _large(value)
     if short:
         return short
@@ -67,7 +67,7 @@ class Span(StrEnum):
 MOST_DAYS: Final = 93
 MOST_WEEKS: Final = 93 * 7
 MOST_MONTHS: Final = 1200
-"""A clock that was wrong for a day must not make a chart of empty centuries."""
+"""Limits a chart after a day with a wrong clock, which would add empty centuries."""
 
 MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -85,7 +85,7 @@ NOT_SPLIT: Final = "not split"
 
 @dataclass(frozen=True, slots=True)
 class DayPoint:
-    """One day with turns. `usd` and `cumulative` None while nothing is known; `gaps` turns are missing."""
+    """One day with turns. `usd` and `cumulative`: None while no cost is known; `gaps` turns are missing."""
 
     day: str
     usd: Decimal | None
@@ -94,7 +94,7 @@ class DayPoint:
 
 
 def day_points(days: Iterable[Bucket]) -> list[DayPoint]:
-    """The days in order of time, with what they add up to so far."""
+    """A point for each day, in order of time, with the cumulative cost."""
     points, so_far = [], NOTHING
     for bucket in days:
         so_far += bucket.usd
@@ -104,7 +104,7 @@ def day_points(days: Iterable[Bucket]) -> list[DayPoint]:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One bar. `usd.known` is 0 in a time without turns, None where turns told nothing."""
+    """One bar. `usd.known` is 0 for a time without turns, None where turns reported no cost."""
 
     start: date
     usd: Sum
@@ -112,26 +112,28 @@ class Slot:
 
 
 def slots(days: Sequence[Bucket]) -> tuple[Span, tuple[Slot, ...]]:
-    """Days, weeks (from Monday) or months without holes, whichever can still be read."""
-    dated = [(told, bucket) for bucket in days if (told := _date(bucket.key)) is not None]
+    """Consecutive days, weeks (from Monday) or months: the shortest span that keeps the chart readable."""
+    dated = [(day, bucket) for bucket in days if (day := _date(bucket.key)) is not None]
     if not dated:
         return Span.DAY, ()
     first, last = min(day for day, _ in dated), max(day for day, _ in dated)
     length = (last - first).days + 1
     span = Span.DAY if length <= MOST_DAYS else Span.WEEK if length <= MOST_WEEKS else Span.MONTH
-    found: dict[date, Slot] = {}
+    by_start: dict[date, Slot] = {}
     for day, bucket in dated:
         start = _start(day, span)
-        old = found.get(start)
+        old = by_start.get(start)
         total = bucket.usd if old is None else old.usd + bucket.usd
-        found[start] = Slot(start, total, bucket.turns + (old.turns if old else 0))
-    return span, tuple(found.get(start) or Slot(start, Sum(Decimal(0))) for start in _starts(found, span))
+        by_start[start] = Slot(start, total, bucket.turns + (old.turns if old else 0))
+    starts = _starts(by_start, span)
+    return span, tuple(by_start.get(start) or Slot(start, Sum(Decimal(0))) for start in starts)
 
 
-def _starts(found: Iterable[date], span: Span) -> list[date]:
-    ordered = sorted(found)
+def _starts(known: Iterable[date], span: Span) -> list[date]:
+    """The starts of all bars between the first and the last known one."""
+    ordered = sorted(known)
     if span is Span.MONTH:
-        # Only this span may be long: of the empty stretch of a wrong clock nothing is drawn.
+        # Only months have no upper limit: after a wrong clock, draw no empty months.
         months = (ordered[-1].year - ordered[0].year) * 12 + ordered[-1].month - ordered[0].month + 1
         if months > MOST_MONTHS:
             return ordered
@@ -150,7 +152,7 @@ def _date(text: str) -> date | None:
 
 def _start(day: date, span: Span) -> date:
     if span is Span.WEEK:
-        # Monday of the first week of year 1 is its first day, so this never leaves the calendar.
+        # January 1 of year 1 is a Monday, so the result is never before the first date.
         return day - timedelta(days=day.weekday())
     return day if span is Span.DAY else day.replace(day=1)
 
@@ -162,14 +164,14 @@ def _next(start: date, span: Span) -> date:
 
 
 def slot_text(slot: Slot, span: Span) -> str:
-    """Under a bar: "25 Nov", "Nov 2026"."""
+    """The label below a bar: "25 Nov", "Nov 2026"."""
     month = MONTHS[slot.start.month - 1]
     return f"{month} {slot.start.year}" if span is Span.MONTH else f"{slot.start.day} {month}"
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One category. `part` of the whole, 0 to 1; None where nothing is known."""
+    """One category. `part` is its share of the whole, 0 to 1; None where its cost is not known."""
 
     name: str
     usd: Decimal | None
@@ -177,21 +179,21 @@ class Share:
     part: Decimal | None
 
 
-def shares(whole: Bucket) -> tuple[Share, ...]:
-    """The four categories, and what was reported without being split into them."""
-    known = {member: getattr(whole, member).known for member in MEMBERS}
+def shares(spent: Bucket) -> tuple[Share, ...]:
+    """The shares of the four categories, and of the cost that was reported without a split."""
+    known = {member: getattr(spent, member).known for member in MEMBERS}
     split = Decimal(0)
     for value in known.values():
         split = EXACT.add(split, value or Decimal(0))
-    rest = EXACT.subtract(whole.usd.known or Decimal(0), split)
+    rest = EXACT.subtract(spent.usd.known or Decimal(0), split)
     base = EXACT.add(split, max(rest, Decimal(0)))
-    found = [
-        Share(NAMES[member], known[member], getattr(whole, member).gaps, _part(known[member], base))
+    result = [
+        Share(NAMES[member], known[member], getattr(spent, member).gaps, _part(known[member], base))
         for member in MEMBERS
     ]
     if rest > 0:
-        found.append(Share(NOT_SPLIT, rest, 0, _part(rest, base)))
-    return tuple(found)
+        result.append(Share(NOT_SPLIT, rest, 0, _part(rest, base)))
+    return tuple(result)
 
 
 def _part(value: Decimal | None, base: Decimal) -> Decimal | None:
@@ -201,7 +203,7 @@ def _part(value: Decimal | None, base: Decimal) -> Decimal | None:
 
 
 def percent_text(part: Decimal | None) -> str:
-    """As "61 %"; what is there but below half a percent is "<1 %", not "0 %"."""
+    """A share as "61 %"; above zero but below half a percent it is "<1 %", not "0 %"."""
     if part is None:
         return "not reported"
     percent = part * 100

@@ -1,7 +1,7 @@
-"""Palette: the colours of reports, for light and dark.
+"""The colors of reports, for light and dark.
 
-The themes of the screen cannot serve here: a report leaves the terminal, and
-the core may not look upstairs. Text stands at 4.5:1 or better on its ground.
+A report is shown outside the terminal, and the core must not import the UI, so the themes of the
+screen are not used. Text has a contrast of 4.5:1 or better on its background.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A scene as a PNG picture: light colors, one pixel per unit."""
+"""A scene as a PNG picture: light colors, one pixel per unit of the scene."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from handinger_tui.core.charts.scenes import (
 _DIGITS: Final = "0123456789abcdefghijklmnopqrstuv"
 _ROWS: Final = 9
 ABOVE: Final = 6
-"""Steps from the baseline to the top of a capital."""
+"""Grid steps from the baseline to the top of a capital letter."""
 
 _GLYPHS: Final = {
     "A": "ehhvhhh", "B": "uhhuhhu", "C": "ehggghe", "D": "uhhhhhu", "E": "vgguggv",
@@ -60,16 +60,16 @@ Stroke = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Glyph:
-    """One letter: strokes (x1, y1, x2, y2) in steps of the grid, y upwards from the baseline."""
+    """One letter: strokes (x1, y1, x2, y2) in grid steps, with y upwards from the baseline."""
 
     strokes: tuple[Stroke, ...]
     width: int
-    """Steps from its first column to its last."""
+    """Grid steps from its first column to its last."""
 
 
 @cache
 def glyph(letter: str) -> Glyph:
-    """A letter; without its accent where only the accent is strange, else a box."""
+    """The glyph of a letter; of its base letter where only the accent is unknown, else a box."""
     rows = _GLYPHS.get(letter) or _GLYPHS.get(unicodedata.normalize("NFD", letter)[:1], _UNKNOWN)
     if letter.isspace():
         return Glyph((), 1)
@@ -79,7 +79,7 @@ def glyph(letter: str) -> Glyph:
         for column in range(5)
         if _DIGITS.index(digit) >> (4 - column) & 1
     }
-    # Digits stand in columns of their own, so that amounts line up.
+    # Digits keep the full width, so that amounts line up.
     left = 0 if letter.isdigit() else min(x for x, _ in dots)
     right = 4 if letter.isdigit() else max(x for x, _ in dots)
     strokes = tuple((x1 - left, y1, x2 - left, y2) for x1, y1, x2, y2 in _strokes(dots))
@@ -87,26 +87,26 @@ def glyph(letter: str) -> Glyph:
 
 
 def _strokes(dots: set[tuple[int, int]]) -> list[Stroke]:
-    found: list[Stroke] = []
+    strokes: list[Stroke] = []
     for x, y in sorted(dots):
         beside, above = (x + 1, y) in dots, (x, y + 1) in dots
-        found += [(x, y, x + 1, y)] if beside else []
-        found += [(x, y, x, y + 1)] if above else []
-        # A slope is drawn only where no corner joins its two ends already.
+        strokes += [(x, y, x + 1, y)] if beside else []
+        strokes += [(x, y, x, y + 1)] if above else []
+        # A diagonal is drawn only where no corner joins its two ends already.
         if (x + 1, y + 1) in dots and not beside and not above:
-            found.append((x, y, x + 1, y + 1))
+            strokes.append((x, y, x + 1, y + 1))
         if (x + 1, y - 1) in dots and not beside and (x, y - 1) not in dots:
-            found.append((x, y, x + 1, y - 1))
-    alone = [dot for dot in sorted(dots) if not any(dot in ((a, b), (c, d)) for a, b, c, d in found)]
-    return found + [(x, y, x, y) for x, y in alone]
+            strokes.append((x, y, x + 1, y - 1))
+    alone = [dot for dot in sorted(dots) if not any(dot in ((a, b), (c, d)) for a, b, c, d in strokes)]
+    return strokes + [(x, y, x, y) for x, y in alone]
 
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
 
 def picture(scene: Scene) -> bytes:
-    """A whole PNG file."""
+    """Render a scene as a PNG file."""
     canvas = _Canvas(scene.width, scene.height)
     for mark in scene.marks:
         canvas.draw(mark)
@@ -121,80 +121,80 @@ def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def _colour(ink: Ink) -> Colour:
+def _color(ink: Ink) -> Color:
     red, green, blue = bytes.fromhex(LIGHT[ink][1:])
     return red, green, blue
 
 
 class _Canvas:
-    """Rows of RGB cells; what lies outside is left out."""
+    """Rows of RGB cells; marks outside the canvas are clipped."""
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
-        self.cells = bytearray(bytes(_colour(Ink.GROUND)) * (width * height))
+        self.cells = bytearray(bytes(_color(Ink.GROUND)) * (width * height))
 
     def draw(self, mark: Mark) -> None:
-        """Put one mark on top of what is there."""
+        """Draw one mark over the earlier ones."""
         if isinstance(mark, Box):
-            (self._hatched if mark.hatched else self._box)(mark)
+            (self._hatched_box if mark.hatched else self._box)(mark)
         elif isinstance(mark, Word):
             self._word(mark)
         elif isinstance(mark, Area):
             self._area(mark)
         elif isinstance(mark, Dot):
-            self._stroke((mark.x, mark.y), (mark.x, mark.y), 2 * mark.radius, _colour(mark.ink))
+            self._stroke((mark.x, mark.y), (mark.x, mark.y), 2 * mark.radius, _color(mark.ink))
         else:
             self._line(mark)
 
-    def _blend(self, x: int, y: int, colour: Colour, strength: float) -> None:
+    def _blend(self, x: int, y: int, color: Color, strength: float) -> None:
         if not (0 <= x < self.width and 0 <= y < self.height) or strength <= 0:
             return
         at = 3 * (y * self.width + x)
         for offset in range(3):
             old = self.cells[at + offset]
-            self.cells[at + offset] = round(old + (colour[offset] - old) * min(1.0, strength))
+            self.cells[at + offset] = round(old + (color[offset] - old) * min(1.0, strength))
 
-    def _run(self, x1: int, x2: int, y: int, colour: Colour) -> None:
+    def _run(self, x1: int, x2: int, y: int, color: Color) -> None:
         x1, x2 = max(0, x1), min(self.width, x2)
         if x1 < x2 and 0 <= y < self.height:
             at = 3 * (y * self.width + x1)
-            self.cells[at : at + 3 * (x2 - x1)] = bytes(colour) * (x2 - x1)
+            self.cells[at : at + 3 * (x2 - x1)] = bytes(color) * (x2 - x1)
 
     def _box(self, box: Box) -> None:
         x1, y1, x2, y2 = _corners(box)
-        colour, corner = _colour(box.ink), box.corner
+        color, corner = _color(box.ink), box.corner
         for y in range(y1, y2):
             deep = min(y + 0.5 - y1, y2 - y - 0.5)
             inset = corner - (corner**2 - (corner - deep) ** 2) ** 0.5 if deep < corner else 0.0
             whole = ceil(inset)
-            self._run(x1 + whole, x2 - whole, y, colour)
+            self._run(x1 + whole, x2 - whole, y, color)
             if whole > inset:
-                self._blend(x1 + whole - 1, y, colour, whole - inset)
-                self._blend(x2 - whole, y, colour, whole - inset)
+                self._blend(x1 + whole - 1, y, color, whole - inset)
+                self._blend(x2 - whole, y, color, whole - inset)
 
-    def _hatched(self, box: Box) -> None:
+    def _hatched_box(self, box: Box) -> None:
         x1, y1, x2, y2 = _corners(box)
-        colour = _colour(box.ink)
+        color = _color(box.ink)
         for y in range(y1, y2):
             edge = y in (y1, y2 - 1)
             for x in range(x1, x2):
-                # Stripes fall to the left; their distance is measured across, hence the root of two.
+                # Diagonal stripes; STRIPE is the distance perpendicular to them, hence the root of two.
                 off = ((x + y) / 2**0.5) % STRIPE
                 strength = 1.2 - abs(off - STRIPE / 2) + 0.5
-                self._blend(x, y, colour, 1.0 if edge or x in (x1, x2 - 1) else strength)
+                self._blend(x, y, color, 1.0 if edge or x in (x1, x2 - 1) else strength)
 
     def _line(self, line: Line) -> None:
-        colour, travelled = _colour(line.ink), 0.0
+        color, drawn_length = _color(line.ink), 0.0
         for start, end in zip(line.points, line.points[1:], strict=False):
             length = hypot(end[0] - start[0], end[1] - start[1])
-            for piece in _dashes(start, end, length, travelled) if line.dashed else [(start, end)]:
-                self._stroke(*piece, line.width, colour)
-            travelled += length
+            for piece in _dashes(start, end, length, drawn_length) if line.dashed else [(start, end)]:
+                self._stroke(*piece, line.width, color)
+            drawn_length += length
 
-    def _stroke(self, start: Point, end: Point, width: float, colour: Colour) -> None:
-        """A straight line with round ends."""
+    def _stroke(self, start: Point, end: Point, width: float, color: Color) -> None:
+        """Draw a straight line with round ends."""
         if start[1] == end[1] and width <= 1:
-            self._run(round(start[0]), round(end[0]), floor(start[1]), colour)
+            self._run(round(start[0]), round(end[0]), floor(start[1]), color)
             return
         reach = width / 2 + 1
         run, rise = end[0] - start[0], end[1] - start[1]
@@ -206,25 +206,25 @@ class _Canvas:
             middle = start[1] + slope * (x + 0.5 - start[0])
             top, bottom = (max(low, middle - spread), min(high, middle + spread)) if slope else (low, high)
             for y in range(floor(top), ceil(bottom) + 1):
-                away = _distance(x + 0.5, y + 0.5, (*start, *end))
-                self._blend(x, y, colour, width / 2 + 0.5 - away)
+                distance = _distance(x + 0.5, y + 0.5, (*start, *end))
+                self._blend(x, y, color, width / 2 + 0.5 - distance)
 
     def _area(self, area: Area) -> None:
-        colour = _colour(area.ink)
+        color = _color(area.ink)
         for (x1, y1), (x2, y2) in zip(area.points, area.points[1:], strict=False):
             for x in range(round(x1), round(x2)):
                 top = y1 + (y2 - y1) * ((x + 0.5 - x1) / (x2 - x1))
                 for y in range(round(top), round(area.floor)):
-                    self._blend(x, y, colour, AREA_STRENGTH)
+                    self._blend(x, y, color, AREA_STRENGTH)
 
     def _word(self, word: Word) -> None:
         x = word.x - {Anchor.START: 0.0, Anchor.MIDDLE: 0.5, Anchor.END: 1.0}[word.anchor] * _length(word)
-        colour, baseline = _colour(word.ink), round(word.y)
+        color, baseline = _color(word.ink), round(word.y)
         for letter in word.text:
-            left, top, rows = _drawn(letter, word.size, word.bold)
+            left, top, rows = _rasterize(letter, word.size, word.bold)
             for dy, row in enumerate(rows):
                 for dx, strength in row:
-                    self._blend(round(x) + left + dx, baseline + top + dy, colour, strength)
+                    self._blend(round(x) + left + dx, baseline + top + dy, color, strength)
             x += _advance(letter, word.size)
 
 
@@ -233,15 +233,18 @@ def _corners(box: Box) -> tuple[int, int, int, int]:
     return x1, y1, max(x1 + 1, round(box.x + box.width)), max(y1 + 1, round(box.y + box.height))
 
 
-def _dashes(start: Point, end: Point, length: float, travelled: float) -> list[tuple[Point, Point]]:
-    """The drawn pieces of one straight stretch; dashes go on over the corners of the line."""
-    pieces, whole = [], sum(DASH)
-    at = -(travelled % whole)
+def _dashes(start: Point, end: Point, length: float, drawn_length: float) -> list[tuple[Point, Point]]:
+    """The dashes of one straight segment; the pattern continues around the corners of the line.
+
+    `drawn_length`: the length of the segments before this one.
+    """
+    pieces, period = [], sum(DASH)
+    at = -(drawn_length % period)
     while at < length:
         low, high = max(0.0, at), min(length, at + DASH[0])
         if low < high:
             pieces.append((_along(start, end, low / length), _along(start, end, high / length)))
-        at += whole
+        at += period
     return pieces
 
 
@@ -259,9 +262,9 @@ def _distance(x: float, y: float, stroke: tuple[float, float, float, float]) -> 
 
 # -- letters -----------------------------------------------------------------------------
 def _steps(size: int) -> tuple[float, float]:
-    """The grid of the letters, in pixels: capitals stand at 0.72 of the size."""
-    tall = 0.72 * size / ABOVE
-    return tall * 0.82, tall
+    """Width and height of a grid step in pixels: a capital letter has 0.72 of the font size."""
+    height = 0.72 * size / ABOVE
+    return height * 0.82, height
 
 
 def _advance(letter: str, size: int) -> float:
@@ -274,8 +277,8 @@ def _length(word: Word) -> float:
 
 
 @cache
-def _drawn(letter: str, size: int, bold: bool) -> tuple[int, int, list[list[tuple[int, float]]]]:
-    """Left and top of a letter from its origin, and per row the strength of its cells."""
+def _rasterize(letter: str, size: int, bold: bool) -> tuple[int, int, list[list[tuple[int, float]]]]:
+    """Left and top of a letter relative to its origin, and (column, strength) of the cells of each row."""
     wide, tall = _steps(size)
     width = max(1.15, size * 0.085) * (1.5 if bold else 1.0)
     shape = glyph(letter)
@@ -288,8 +291,8 @@ def _drawn(letter: str, size: int, bold: bool) -> tuple[int, int, list[list[tupl
     for y in range(top, bottom):
         row = []
         for x in range(-2, right):
-            away = min(_distance(x + 0.5, y + 0.5, stroke) for stroke in strokes)
-            strength = width / 2 + 0.5 - away
+            distance = min(_distance(x + 0.5, y + 0.5, stroke) for stroke in strokes)
+            strength = width / 2 + 0.5 - distance
             if strength > 0.02:
                 row.append((x + 2, min(1.0, strength)))
         rows.append(row)

@@ -1,4 +1,4 @@
-"""The spending report: one sheet, and one HTML file that needs nothing else and runs nothing."""
+"""The spending report: as one picture, and as one self-contained HTML file without scripts."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from handinger_tui.core.charts.scenes import (
     Word,
     bars,
     cumulative,
-    moved,
     share_of,
+    translate,
 )
 from handinger_tui.core.charts.svg import FONT, element, style
 from handinger_tui.core.formatting import NOT_REPORTED, number, plural
@@ -35,17 +35,17 @@ _MARGIN: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One large number. `note` names what is missing in it."""
+    """One large number. `note` says what is missing in it."""
 
     name: str
     value: str
     note: str = ""
 
 
-def figures(whole: Bucket) -> tuple[Figure, ...]:
-    """What everything came to, with the gaps in words."""
-    cost, credit, token = (whole.total(name) for name in ("usd", "credits", "tokens"))
-    share = EXACT.divide(whole.incomplete, whole.turns) if whole.turns else None
+def figures(spent: Bucket) -> tuple[Figure, ...]:
+    """The totals of a report, with notes on gaps."""
+    cost, credit, token = (spent.total(name) for name in ("usd", "credits", "tokens"))
+    share = EXACT.divide(spent.incomplete, spent.turns) if spent.turns else None
     return (
         Figure("cost", usd_text(cost.value), _missing(cost.missing_turns)),
         Figure("credits", credits_text(credit.value), _missing(credit.missing_turns)),
@@ -54,11 +54,11 @@ def figures(whole: Bucket) -> tuple[Figure, ...]:
             NOT_REPORTED if token.value is None else number(int(token.value)),
             _missing(token.missing_turns),
         ),
-        Figure("turns", number(whole.turns)),
+        Figure("turns", number(spent.turns)),
         Figure(
             "incomplete",
-            number(whole.incomplete),
-            f"{percent_text(share)} of all turns" if whole.turns else "",
+            number(spent.incomplete),
+            f"{percent_text(share)} of all turns" if spent.turns else "",
         ),
     )
 
@@ -68,7 +68,7 @@ def _missing(turns: int) -> str:
 
 
 def poster(days: Sequence[Bucket], whole: Bucket, heading: str, *, simulated: bool) -> Scene:
-    """`whole`: everything that is told of; `heading`: which charges these are."""
+    """The whole report as one scene. `whole`: all charges; `heading`: which charges these are."""
     side = 2 * _MARGIN
     marks: list[Mark] = [
         Word(0, 34, "What it cost", size=32, bold=True),
@@ -82,25 +82,25 @@ def poster(days: Sequence[Bucket], whole: Bucket, heading: str, *, simulated: bo
             Word(WIDTH / 2, y + 23, SIMULATED, Ink.WARN, 15, Anchor.MIDDLE, bold=True),
         ]
         y += 36 + _GAP
-    marks += moved(_tiles(whole), 0, y)
+    marks += translate(_tiles(whole), 0, y)
     y += 112 + _GAP
     for scene in (bars(days), share_of(whole), cumulative(days)):
-        marks += moved(scene.marks, 0, y)
+        marks += translate(scene.marks, 0, y)
         y += scene.height + _GAP
     marks.append(
         Word(0, y + 6, "USD as reported; a hatched or dashed mark stands for what was not.", Ink.MUTED, 13)
     )
     height = y + 16
-    shifted = moved(marks, _MARGIN, _MARGIN)
+    shifted = translate(marks, _MARGIN, _MARGIN)
     ground = Box(0, 0, WIDTH + side, height + side, Ink.GROUND)
     return Scene(WIDTH + side, height + side, (ground, *shifted), "What it cost")
 
 
-def _tiles(whole: Bucket) -> list[Mark]:
-    told = figures(whole)
-    wide = (WIDTH - _GAP * (len(told) - 1)) / len(told)
+def _tiles(spent: Bucket) -> list[Mark]:
+    tiles = figures(spent)
+    wide = (WIDTH - _GAP * (len(tiles) - 1)) / len(tiles)
     marks: list[Mark] = []
-    for at, figure in enumerate(told):
+    for at, figure in enumerate(tiles):
         x = at * (wide + _GAP)
         marks += [
             Box(x, 0, wide, 112, Ink.EDGE, corner=12),
@@ -113,19 +113,20 @@ def _tiles(whole: Bucket) -> list[Mark]:
 
 
 def _size(value: str) -> int:
-    """So that the longest number stays within its tile."""
+    """The font size at which a number fits its tile."""
     return 28 if len(value) <= 11 else 18 if len(value) <= 16 else max(6, 288 // len(value))
 
 
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""Nothing may be fetched or run, whatever a title or an id pretends to be."""
+"""Content Security Policy: nothing may be fetched or run, whatever a title or an id contains."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a report shows. `heading` names time and filters, `made` when it was written.
+    """The content of a report. `heading` names period and filters; `made` is the time of writing.
 
-    `by` is the word for a group; `left_out` groups are not listed. `remarks` are sentences below the table.
+    `by` is the word for a group; `left_out` is the number of groups that are not listed. `remarks` are
+    sentences below the table.
     """
 
     heading: str
@@ -140,7 +141,7 @@ class Report:
 
 
 def page(report: Report) -> str:
-    """The whole document."""
+    """The HTML document of a report."""
     scenes = (bars(report.days), share_of(report.whole), cumulative(report.days))
     charts = "\n".join(f"<figure>{element(scene)}</figure>" for scene in scenes)
     banner = f'<p class="banner" role="note">{escape(SIMULATED)}</p>' if report.simulated else ""
@@ -154,7 +155,7 @@ def page(report: Report) -> str:
 <meta name="color-scheme" content="light dark">
 <meta name="generator" content="handinger-tui">
 <title>What it cost: {_text(report.heading)}</title>
-<style>{_rules()}{style()}</style>
+<style>{_style_rules()}{style()}</style>
 </head>
 <body>
 <main>
@@ -173,11 +174,11 @@ what it did not report is counted and never taken for zero.</p>
 """
 
 
-def _page_tiles(whole: Bucket) -> str:
+def _page_tiles(spent: Bucket) -> str:
     tiles = "".join(
         f'<li><span class="muted">{figure.name}</span><strong>{escape(figure.value)}</strong>'
         f'<span class="{"gap" if figure.note.startswith("+") else "muted"}">{escape(figure.note)}</span></li>'
-        for figure in figures(whole)
+        for figure in figures(spent)
     )
     return f'<ul class="tiles">{tiles}</ul>'
 
@@ -222,14 +223,14 @@ def _row(bucket: Bucket, name: str) -> str:
         *(_amount(bucket.total(member), usd_text) for member in members),
         number(bucket.incomplete),
     )
-    told = "".join(f'<td class="n">{cell}</td>' for cell in cells)
-    return f'<tr><th scope="row">{name}</th>{told}</tr>'
+    columns = "".join(f'<td class="n">{cell}</td>' for cell in cells)
+    return f'<tr><th scope="row">{name}</th>{columns}</tr>'
 
 
 def _amount(amount: Total, write: Callable[[Decimal | None], str]) -> str:
-    told = escape(write(amount.value))
+    text = escape(write(amount.value))
     gaps = amount.missing_turns
-    return f'{told} <small class="gap">+{gaps:,}</small>' if gaps and amount.value is not None else told
+    return f'{text} <small class="gap">+{gaps:,}</small>' if gaps and amount.value is not None else text
 
 
 def _count(value: Decimal | None) -> str:
@@ -240,7 +241,7 @@ def _text(text: str, limit: int = 200) -> str:
     return escape(clean_line(text, limit))
 
 
-def _rules() -> str:
+def _style_rules() -> str:
     light = ";".join(f"--{ink}:{hue}" for ink, hue in LIGHT.items())
     dark = ";".join(f"--{ink}:{hue}" for ink, hue in DARK.items())
     return f""":root{{color-scheme:light dark;{light}}}

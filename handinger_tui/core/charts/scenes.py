@@ -1,4 +1,4 @@
-"""Charts as lists of simple marks, so that SVG and PNG show the same."""
+"""Charts as lists of simple marks, from which SVG and PNG draw the same picture."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Point = tuple[float, float]
 
 
 class Ink(StrEnum):
-    """What a mark is for; `palette` says how that looks."""
+    """The role of a mark; `palette` maps it to a color."""
 
     GROUND = "ground"
     CARD = "card"
@@ -47,7 +47,7 @@ class Ink(StrEnum):
 
 
 class Anchor(StrEnum):
-    """Which end of a word stands at its x."""
+    """Which point of a text is at its x."""
 
     START = "start"
     MIDDLE = "middle"
@@ -56,7 +56,7 @@ class Anchor(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A filled rectangle; `hatched`: stripes of `ink` inside an outline instead."""
+    """A filled rectangle, or with `hatched` an outline filled with stripes; `corner`: the corner radius."""
 
     x: float
     y: float
@@ -98,7 +98,7 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One line of text, already clean; `size` is the height of its letters' em."""
+    """One line of text, already cleaned, with its baseline at y; `size` is the font size."""
 
     x: float
     y: float
@@ -114,7 +114,7 @@ Mark = Box | Line | Area | Dot | Word
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A drawing; `title` tells in words what it shows."""
+    """A drawing; `title` describes it in words."""
 
     width: int
     height: int
@@ -123,26 +123,27 @@ class Scene:
 
 
 AREA_STRENGTH: Final = 0.14
-"""How much of its ink an `Area` has."""
+"""Opacity of an `Area`."""
 STRIPE: Final = 7
-"""Distance of the stripes of a hatched box."""
+"""Distance between the stripes of a hatched box."""
 DASH: Final = (7, 5)
+"""Lengths of the dashes of a dashed line and of the gaps between them."""
 
 
-def moved(marks: Iterable[Mark], dx: float, dy: float) -> list[Mark]:
-    """The same marks, further right and down."""
-    return [_moved(mark, dx, dy) for mark in marks]
+def translate(marks: Iterable[Mark], dx: float, dy: float) -> list[Mark]:
+    """The same marks, moved right by `dx` and down by `dy`."""
+    return [_translate_mark(mark, dx, dy) for mark in marks]
 
 
-def _moved(mark: Mark, dx: float, dy: float) -> Mark:
+def _translate_mark(mark: Mark, dx: float, dy: float) -> Mark:
     if isinstance(mark, Line):
-        return replace(mark, points=_shifted(mark.points, dx, dy))
+        return replace(mark, points=_translate_points(mark.points, dx, dy))
     if isinstance(mark, Area):
-        return replace(mark, points=_shifted(mark.points, dx, dy), floor=mark.floor + dy)
+        return replace(mark, points=_translate_points(mark.points, dx, dy), floor=mark.floor + dy)
     return replace(mark, x=mark.x + dx, y=mark.y + dy)
 
 
-def _shifted(points: tuple[Point, ...], dx: float, dy: float) -> tuple[Point, ...]:
+def _translate_points(points: tuple[Point, ...], dx: float, dy: float) -> tuple[Point, ...]:
     return tuple((x + dx, y + dy) for x, y in points)
 
 
@@ -154,13 +155,13 @@ _RIGHT: Final = 1108.0
 _TOP: Final = 84.0
 _BOTTOM: Final = 316.0
 _CAP: Final = 16.0
-"""Height of the hatched mark of a gap: it says that something is missing, not how much."""
+"""Height of the hatched mark of a gap, which shows that something is missing, not how much."""
 
 _INKS: Final = (Ink.MODEL, Ink.TOOL, Ink.SANDBOX, Ink.INTERNAL, Ink.MUTED)
 
 
 def card(height: int, title: str) -> list[Mark]:
-    """The frame of one chart."""
+    """The frame and title of one chart."""
     return [
         Box(0, 0, WIDTH, height, Ink.EDGE, corner=12),
         Box(1, 1, WIDTH - 2, height - 2, Ink.CARD, corner=11),
@@ -169,7 +170,7 @@ def card(height: int, title: str) -> list[Mark]:
 
 
 def bars(days: Sequence[Bucket]) -> Scene:
-    """Cost per day, week or month; a time with unreported turns wears a hatched cap and "+n"."""
+    """Cost per day, week or month; a bar with unreported turns has a hatched cap and "+n"."""
     span, listed = slots(days)
     gaps = sum(slot.usd.gaps for slot in listed)
     title = f"Cost per {span}"
@@ -180,24 +181,24 @@ def bars(days: Sequence[Bucket]) -> Scene:
     steps = ticks(max(known, default=Decimal(0)))
     marks += _scale(steps)
     if not listed or not known:
-        marks.append(_absent("No turns in this time." if not listed else "Not one amount was reported."))
+        marks.append(_empty_note("No turns in this time." if not listed else "Not one amount was reported."))
     wide = (_RIGHT - _LEFT) / max(1, len(listed))
     tallest = max(known, default=Decimal(0))
     for at, slot in enumerate(listed):
-        named = len(listed) <= 14 or (bool(tallest) and slot.usd.known == tallest)
-        marks += _bar(slot, _LEFT + wide * at, wide, steps[-1], named)
+        labeled = len(listed) <= 14 or (bool(tallest) and slot.usd.known == tallest)
+        marks += _bar(slot, _LEFT + wide * at, wide, steps[-1], labeled)
     marks += _days(listed, span)
     return Scene(WIDTH, HEIGHT, tuple(marks), f"{title}, in USD")
 
 
-def _bar(slot: Slot, left: float, wide: float, most: Decimal, named: bool) -> list[Mark]:
+def _bar(slot: Slot, left: float, wide: float, most: Decimal, labeled: bool) -> list[Mark]:
     thick = max(1.5, min(58.0, wide * 0.72))
     x, middle = left + (wide - thick) / 2, left + wide / 2
     usd = slot.usd.known
     top = _height(usd or Decimal(0), most)
     marks: list[Mark] = []
     if usd:
-        # A true cost is never drawn as nothing.
+        # A cost above zero is always visible.
         top = min(top, _BOTTOM - 1.5)
         marks.append(Box(x, top, thick, _BOTTOM - top, Ink.BAR, corner=min(4.0, thick / 4)))
     if slot.usd.gaps:
@@ -208,13 +209,13 @@ def _bar(slot: Slot, left: float, wide: float, most: Decimal, named: bool) -> li
             count = f"+{slot.usd.gaps:,}"
             marks.append(Word(middle, top - 5, count, Ink.GAP, 12, Anchor.MIDDLE))
             top -= 15
-    if usd and named:
+    if usd and labeled:
         marks.append(Word(middle, top - 5, short_usd(usd), Ink.TEXT, 12, Anchor.MIDDLE, bold=True))
     return marks
 
 
 def cumulative(days: Sequence[Bucket]) -> Scene:
-    """What it came to over time; dashed from the first gap on, where it is a lower bound."""
+    """The cumulative cost; dashed from the first gap on, where it is a lower bound."""
     span, listed = slots(days)
     title = "Cumulative cost"
     marks = card(HEIGHT, title)
@@ -226,7 +227,7 @@ def cumulative(days: Sequence[Bucket]) -> Scene:
     steps = ticks(known or Decimal(0))
     marks += _scale(steps)
     if known is None or not any(slot.turns for slot in listed):
-        marks.append(_absent("No turns in this time." if not listed else "Not one amount was reported."))
+        marks.append(_empty_note("No turns in this time." if not listed else "Not one amount was reported."))
         return Scene(WIDTH, HEIGHT, (*marks, *_days(listed, span)), title)
     wide = (_RIGHT - _LEFT) / len(listed)
     points: list[Point] = [(_LEFT, _BOTTOM)]
@@ -234,48 +235,48 @@ def cumulative(days: Sequence[Bucket]) -> Scene:
         (_LEFT + wide * (at + 0.5), _height(total.known or Decimal(0), steps[-1]))
         for at, total in enumerate(sums)
     ]
-    whole = next((at for at, total in enumerate(sums) if total.gaps), len(sums))
+    first_gap = next((at for at, total in enumerate(sums) if total.gaps), len(sums))
     marks.append(Area(tuple(points), _BOTTOM, Ink.LINE))
-    if whole:
-        marks.append(Line(tuple(points[: whole + 1]), Ink.LINE, 3))
-    if whole < len(sums):
-        marks.append(Line(tuple(points[whole:]), Ink.LINE, 3, dashed=True))
+    if first_gap:
+        marks.append(Line(tuple(points[: first_gap + 1]), Ink.LINE, 3))
+    if first_gap < len(sums):
+        marks.append(Line(tuple(points[first_gap:]), Ink.LINE, 3, dashed=True))
         marks.append(_legend("dashed: at least this, some turns are not fully reported", Ink.MUTED))
     x, y = points[-1]
-    told = f"at least {short_usd(known)}" if so_far.gaps else short_usd(known)
+    total_text = f"at least {short_usd(known)}" if so_far.gaps else short_usd(known)
     marks += [
         Dot(x, y, 5.5, Ink.LINE),
-        Word(min(x, _RIGHT), y - 14, told, Ink.TEXT, 15, Anchor.END, bold=True),
+        Word(min(x, _RIGHT), y - 14, total_text, Ink.TEXT, 15, Anchor.END, bold=True),
     ]
     return Scene(WIDTH, HEIGHT, (*marks, *_days(listed, span)), f"{title}, in USD")
 
 
-def share_of(whole: Bucket) -> Scene:
-    """The four categories in one bar, with amounts and percent in words below."""
-    found = shares(whole)
+def share_of(spent: Bucket) -> Scene:
+    """The four categories as one bar, with amounts and percentages as text below."""
+    parts = shares(spent)
     marks = card(SHARE_HEIGHT, "Share by category")
     left, room = 28.0, WIDTH - 56.0
-    if not any(share.part for share in found):
-        known = any(share.usd is not None for share in found)
-        why = "Nothing was spent." if known else "Not one category was reported."
+    if not any(share.part for share in parts):
+        known = any(share.usd is not None for share in parts)
+        reason = "Nothing was spent." if known else "Not one category was reported."
         marks.append(Box(left, 64, room, 44, Ink.MUTED, hatched=not known))
-        marks.append(Word(WIDTH / 2, 136, why, Ink.MUTED, 16, Anchor.MIDDLE))
+        marks.append(Word(WIDTH / 2, 136, reason, Ink.MUTED, 16, Anchor.MIDDLE))
         return Scene(WIDTH, SHARE_HEIGHT, tuple(marks), "Share by category")
     x = left
-    for share, ink in zip(found, _INKS, strict=False):
+    for share, ink in zip(parts, _INKS, strict=False):
         wide = room * float(share.part or 0)
         if wide > 0:
             marks.append(Box(x, 64, max(1.0, wide - 2), 44, ink, hatched=ink is Ink.MUTED, corner=3))
         x += wide
-    column = room / len(found)
-    for at, (share, ink) in enumerate(zip(found, _INKS, strict=False)):
+    column = room / len(parts)
+    for at, (share, ink) in enumerate(zip(parts, _INKS, strict=False)):
         x = left + column * at
         missing = f" +{plural(share.gaps, 'turn')}" if share.gaps and share.usd is not None else ""
-        told = f"{usd_text(share.usd)}{missing}"
+        amount = f"{usd_text(share.usd)}{missing}"
         marks += [
             Box(x, 130, 14, 14, ink, hatched=ink is Ink.MUTED, corner=3),
             Word(x + 22, 142, f"{share.name}  {percent_text(share.part)}", size=15, bold=True),
-            Word(x + 22, 164, told if share.usd is not None else "", Ink.MUTED, 13),
+            Word(x + 22, 164, amount if share.usd is not None else "", Ink.MUTED, 13),
         ]
     return Scene(WIDTH, SHARE_HEIGHT, tuple(marks), "Share of the cost by category")
 
@@ -313,5 +314,5 @@ def _legend(text: str, ink: Ink) -> Word:
     return Word(WIDTH - 28, 40, text, ink, 14, Anchor.END)
 
 
-def _absent(text: str) -> Word:
+def _empty_note(text: str) -> Word:
     return Word((_LEFT + _RIGHT) / 2, (_TOP + _BOTTOM) / 2, text, Ink.MUTED, 18, Anchor.MIDDLE)

@@ -1,4 +1,4 @@
-"""SVG: a scene as text. It needs nothing from outside, and follows the reader's light or dark. Pure."""
+"""A scene as self-contained SVG that follows the reader's light or dark color scheme."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from handinger_tui.core.charts.scenes import (
     Line,
     Mark,
     Scene,
+    Word,
 )
-from handinger_tui.core.charts.scenes import Word as Written
 
 FONT: Final = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif"
 
 
 def style() -> str:
-    """The rules for dark; light stands in the marks themselves, for viewers without style sheets."""
+    """The style rules for dark; light colors are attributes of the marks, for viewers without CSS."""
     dark = "".join(f".f-{ink}{{fill:{hue}}}.s-{ink}{{stroke:{hue}}}" for ink, hue in DARK.items())
     return f"@media (prefers-color-scheme:dark){{{dark}}}"
 
 
 def document(scene: Scene) -> str:
-    """A standalone file."""
+    """A standalone SVG file."""
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{element(scene, styled=True)}\n'
 
 
 def element(scene: Scene, *, styled: bool = False) -> str:
-    """The `svg` element; `styled`: with its own rules for dark."""
+    """The `svg` element of a scene; `styled`: with its own style rules for dark."""
     hatched = {mark.ink for mark in scene.marks if isinstance(mark, Box) and mark.hatched}
     defs = "".join(_stripes(ink) for ink in sorted(hatched))
     body = "\n".join(_mark(mark) for mark in scene.marks)
@@ -59,7 +59,7 @@ def _stripes(ink: Ink) -> str:
 def _mark(mark: Mark) -> str:
     if isinstance(mark, Box):
         return _box(mark)
-    if isinstance(mark, Written):
+    if isinstance(mark, Word):
         return _word(mark)
     if isinstance(mark, Dot):
         return f'<circle cx="{_n(mark.x)}" cy="{_n(mark.y)}" r="{_n(mark.radius)}" {_fill(mark.ink)}/>'
@@ -70,12 +70,12 @@ def _mark(mark: Mark) -> str:
 
 
 def _box(box: Box) -> str:
-    place = f'x="{_n(box.x)}" y="{_n(box.y)}" width="{_n(box.width)}" height="{_n(box.height)}"'
+    position = f'x="{_n(box.x)}" y="{_n(box.y)}" width="{_n(box.width)}" height="{_n(box.height)}"'
     corner = f' rx="{_n(box.corner)}"' if box.corner else ""
     if not box.hatched:
-        return f"<rect {place}{corner} {_fill(box.ink)}/>"
+        return f"<rect {position}{corner} {_fill(box.ink)}/>"
     edge = f'class="s-{box.ink}" stroke="{LIGHT[box.ink]}" stroke-width="1"'
-    return f'<rect {place}{corner} fill="url(#hatch-{box.ink})" {edge}/>'
+    return f'<rect {position}{corner} fill="url(#hatch-{box.ink})" {edge}/>'
 
 
 def _line(line: Line) -> str:
@@ -86,7 +86,7 @@ def _line(line: Line) -> str:
     )
 
 
-def _word(word: Written) -> str:
+def _word(word: Word) -> str:
     anchor = f' text-anchor="{word.anchor}"' if word.anchor != "start" else ""
     weight = ' font-weight="600"' if word.bold else ""
     return (
@@ -104,4 +104,5 @@ def _points(points: tuple[tuple[float, float], ...]) -> str:
 
 
 def _n(value: float) -> str:
+    """A number as an SVG attribute: at most two decimals."""
     return f"{value:.2f}".rstrip("0").rstrip(".")

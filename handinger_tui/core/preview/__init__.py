@@ -1,4 +1,4 @@
-"""Previews: what a file or a value looks like, as models that a screen draws. Bytes in, values out.
+"""Previews of files and values as models that a screen draws: bytes in, values out.
 
-Every text in a model is cleaned; every model says what it leaves out.
+All text in a model is cleaned; every model says what it leaves out.
 """

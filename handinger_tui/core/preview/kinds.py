@@ -1,4 +1,4 @@
-"""Kinds: what a file really is. Its first bytes decide; its name and type only say which sort of text."""
+"""Detection of the kind of a file from its first bytes; name and media type only tell the kind of text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from handinger_tui.core.preview.text import encoding_of
 
 HEAD: Final = 8192
-"""Bytes that are enough to sniff."""
+"""Bytes that are enough to detect the kind of a file."""
 
 
 class Shape(StrEnum):
@@ -30,9 +30,10 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PreviewKind:
-    """`detail`: the language of code, the format of an image, what a binary file is; "" when not known.
+    """The detected kind of a file.
 
-    `note` says where name and content disagree.
+    `detail`: the language of code, the format of an image or the kind of a binary file; "" when not
+    known. `note`: a sentence on a name that contradicts the content; "" when it does not.
     """
 
     shape: Shape
@@ -80,7 +81,7 @@ _LANGUAGES: Final = {
     )
     for extension in extensions.split()
 }  # fmt: skip
-"""Extension, or whole name, → language as highlighters call it."""
+"""File extension, or whole file name → language, as highlighters name it."""
 _TEXTS: Final = {
     **dict.fromkeys(("md", "markdown", "mdown"), Shape.MARKDOWN),
     **dict.fromkeys(("json", "geojson", "ipynb", "webmanifest"), Shape.JSON),
@@ -99,17 +100,17 @@ _JSON: Final = re.compile(r'\s*(?:\{\s*["}]|\[\s*(?:[\[{"\]\-0-9]|true|false|nul
 
 
 def sniff(name: str, media_type: str, head: bytes) -> PreviewKind:
-    """What to show. `head`: the first `HEAD` bytes, or the whole file when it is shorter. Never raises."""
+    """Detect the kind of a file. `head`: its first `HEAD` bytes, or all of a shorter one. Never raises."""
     if not head:
         return PreviewKind(Shape.EMPTY)
-    named = _extension(name)
+    extension = _extension(name)
     magic = _magic(head)
     if magic is not None:
-        return _noted(magic, named)
+        return _with_note(magic, extension)
     encoding = encoding_of(head, whole=False)
     if encoding is None:
-        return _noted(PreviewKind(Shape.BINARY), named)
-    return _text_kind(head[:HEAD].decode(encoding, "replace").lstrip("\ufeff"), named, media_type)
+        return _with_note(PreviewKind(Shape.BINARY), extension)
+    return _text_kind(head[:HEAD].decode(encoding, "replace").lstrip("\ufeff"), extension, media_type)
 
 
 def _magic(head: bytes) -> PreviewKind | None:
@@ -119,63 +120,63 @@ def _magic(head: bytes) -> PreviewKind | None:
     if head.startswith(b"RIFF"):
         webp = head[8:12] == b"WEBP"
         return PreviewKind(Shape.IMAGE, "webp") if webp else PreviewKind(Shape.BINARY, "RIFF media")
-    # "BM" alone begins many texts; a bitmap's reserved bytes are zero.
+    # Many texts begin with "BM" too; a bitmap's reserved bytes are zero.
     if head.startswith(b"BM") and head[6:10] == b"\0\0\0\0" and len(head) >= 26:
         return PreviewKind(Shape.IMAGE, "bmp")
     if b"%PDF-" in head[:1024]:
         return PreviewKind(Shape.PDF)
     if head[4:8] == b"ftyp":
         return PreviewKind(Shape.BINARY, _BRANDS.get(head[8:12], "MP4 media"))
-    found = next((name for start, name in _BINARIES if head.startswith(start)), None)
-    return None if found is None else PreviewKind(Shape.BINARY, found)
+    binary = next((name for start, name in _BINARIES if head.startswith(start)), None)
+    return None if binary is None else PreviewKind(Shape.BINARY, binary)
 
 
-def _text_kind(text: str, named: str, media_type: str) -> PreviewKind:
-    claimed = _TEXTS.get(named) or (None if named in _LANGUAGES else _typed(media_type))
+def _text_kind(text: str, extension: str, media_type: str) -> PreviewKind:
+    claimed = _TEXTS.get(extension) or (None if extension in _LANGUAGES else _shape_of_type(media_type))
     markup = _MARKUP.match(text)
     if markup is not None and claimed not in (Shape.TEXT, Shape.MARKDOWN):
-        language = _LANGUAGES.get(named) or ("html" if markup[1] else "xml")
-        return _noted(PreviewKind(Shape.CODE, language), named)
-    if named in _LANGUAGES:
-        return PreviewKind(Shape.CODE, _LANGUAGES[named])
-    # A line of CSV may begin with a bracket too, but not close it again.
+        language = _LANGUAGES.get(extension) or ("html" if markup[1] else "xml")
+        return _with_note(PreviewKind(Shape.CODE, language), extension)
+    if extension in _LANGUAGES:
+        return PreviewKind(Shape.CODE, _LANGUAGES[extension])
+    # CSV may begin with a bracket too, but does not end with the closing one.
     table = claimed in (Shape.CSV, Shape.TSV) and text.rstrip().endswith(("}", "]"))
     if _JSON.match(text) and (claimed in (None, Shape.JSON) or table):
         return PreviewKind(Shape.JSON, note=f"its name says {claimed}, its content is JSON" if table else "")
-    if claimed is Shape.JSON and not _scalar(text):
+    if claimed is Shape.JSON and not _starts_like_json(text):
         return PreviewKind(Shape.TEXT, note="its name says JSON, its content does not")
-    return _noted(PreviewKind(claimed or Shape.TEXT), named)
+    return _with_note(PreviewKind(claimed or Shape.TEXT), extension)
 
 
-def _scalar(text: str) -> bool:
+def _starts_like_json(text: str) -> bool:
     return re.match(r'\s*(?:[\[{"]|-?\d|true\b|false\b|null\b)', text) is not None
 
 
-def _typed(media_type: str) -> Shape | None:
+def _shape_of_type(media_type: str) -> Shape | None:
     plain = media_type.partition(";")[0].strip().lower()
     return Shape.JSON if plain.endswith("+json") else _TYPES.get(plain)
 
 
 def _extension(name: str) -> str:
+    """The extension of a file name in lower case; the whole name when it has none."""
     last = name.replace("\\", "/").rpartition("/")[2].strip().lower()
     stem, dot, extension = last.rpartition(".")
     return extension if dot and (stem or extension in _LANGUAGES) else last
 
 
-_OF_NAMES: Final = {
+_CONTENT_OF_EXTENSIONS: Final = {
     **dict.fromkeys(("png", "jpg", "jpeg", "gif", "webp", "bmp"), "an image"),
     **dict.fromkeys(("pdf",), "a PDF"),
     **dict.fromkeys((*_TEXTS, *_LANGUAGES), "text"),
 }
 
 
-def _noted(kind: PreviewKind, named: str) -> PreviewKind:
-    """`kind`, with a word when the name promises something else."""
-    promised = _OF_NAMES.get(named)
-    really = {Shape.IMAGE: "an image", Shape.PDF: "a PDF", Shape.BINARY: "binary data"}.get(
+def _with_note(kind: PreviewKind, extension: str) -> PreviewKind:
+    """`kind`, with a note when the file name promises other content."""
+    promised = _CONTENT_OF_EXTENSIONS.get(extension)
+    actual = {Shape.IMAGE: "an image", Shape.PDF: "a PDF", Shape.BINARY: "binary data"}.get(
         kind.shape, "text"
     )
-    jpeg_or_so = promised == "an image" and kind.shape is Shape.IMAGE
-    if promised is None or promised == really or jpeg_or_so:
+    if promised is None or promised == actual:
         return kind
-    return PreviewKind(kind.shape, kind.detail, f"its name promises {promised}, its content is {really}")
+    return PreviewKind(kind.shape, kind.detail, f"its name promises {promised}, its content is {actual}")

@@ -1,4 +1,4 @@
-"""Pictures: format and size from the header alone, and a small grid of pixels as half-block characters."""
+"""Images: format and size from the header alone, and a small grid of pixels as half-block characters."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Pixel = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
 Grid = Sequence[Sequence[Pixel]]
 Cell = tuple[str, Pixel, Pixel | None]
-"""The character, its colour, and the ground; None where nothing lies under it."""
+"""The character, its color, and the background color; None for no background."""
 UPPER: Final = "▀"
 
 
 def fitting(width: int, height: int, columns: int, lines: int) -> tuple[int, int]:
-    """The size in pixels at which an image fits `columns` × `lines` cells: its shape kept, never enlarged."""
+    """The size in pixels at which an image fits `columns` × `lines` cells, in proportion, never enlarged."""
     across, down = max(1, columns), max(1, lines * 2)
     if width <= across and height <= down:
         return max(1, width), max(1, height)
@@ -26,7 +26,7 @@ def fitting(width: int, height: int, columns: int, lines: int) -> tuple[int, int
 
 
 def half_blocks(pixels: Grid) -> list[list[Cell]]:
-    """One line of cells for two rows of pixels; the upper pixel is the character's colour."""
+    """One line of cells for two rows of pixels; the upper pixel is the color of the character."""
     lines: list[list[Cell]] = []
     for at in range(0, len(pixels), 2):
         upper = pixels[at]
@@ -39,14 +39,14 @@ def half_blocks(pixels: Grid) -> list[list[Cell]]:
 
 MAX_PIXELS: Final = 50_000_000
 SUSPECT_PIXELS: Final = 10_000_000
-"""From here on the ratio counts; small charts of few colours pack far better than photographs."""
+"""Size from which `MAX_RATIO` applies; small charts of few colors compress far better than photographs."""
 MAX_RATIO: Final = 100
-"""Pixels for one byte of the file."""
+"""Pixels per byte of the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSize:
-    """Sizes in pixels."""
+    """The format of an image, and its size in pixels."""
 
     format: str
     width: int
@@ -59,19 +59,19 @@ class ImageSize:
 
 
 def image_size(head: bytes) -> ImageSize | None:
-    """What the header says; None when there is no whole header. Never raises.
+    """Format and size from the header; None when the header is incomplete or unknown. Never raises.
 
-    A JPEG tells its size behind its metadata: 64 kB are nearly always enough.
+    A JPEG has its size after its metadata: 64 kB are nearly always enough.
     """
     try:
-        found = next((size for size in (reader(head) for reader in _READERS) if size is not None), None)
+        size = next((size for size in (reader(head) for reader in _READERS) if size is not None), None)
     except (struct.error, IndexError):
         return None
-    return found if found is not None and found.width > 0 and found.height > 0 else None
+    return size if size is not None and size.width > 0 and size.height > 0 else None
 
 
 def bomb(size: ImageSize, file_bytes: int | None) -> str | None:
-    """Why an image must not be decoded, None when it may be. `file_bytes` None: not known."""
+    """Why an image must not be decoded (a decompression bomb); None: it may. `file_bytes` None: not known."""
     pixels = f"{size.width:,} × {size.height:,} pixels"
     if size.pixels > MAX_PIXELS:
         return f"{pixels} are more than {MAX_PIXELS // 1_000_000} million"
@@ -98,7 +98,7 @@ def _bmp(head: bytes) -> ImageSize | None:
     if struct.unpack("<I", head[14:18])[0] == 12:
         return ImageSize("bmp", *struct.unpack("<HH", head[18:22]))
     width, height = struct.unpack("<ii", head[18:26])
-    # A negative height: the rows stand from top to bottom.
+    # A negative height means rows from top to bottom.
     return ImageSize("bmp", width, abs(height))
 
 
@@ -119,7 +119,7 @@ def _webp(head: bytes) -> ImageSize | None:
 
 
 def _exactly(head: bytes, at: int, count: int) -> bytes:
-    """Raises IndexError where bytes are missing, as an index does."""
+    """`count` bytes from `at` on; raises IndexError where bytes are missing."""
     piece = head[at : at + count]
     if len(piece) < count:
         raise IndexError
@@ -127,7 +127,7 @@ def _exactly(head: bytes, at: int, count: int) -> bytes:
 
 
 _NO_FRAME: Final = frozenset({0xC4, 0xC8, 0xCC})
-"""Markers among those of frames that tell tables."""
+"""Markers in the range of the frame markers that denote tables or are reserved."""
 
 
 def _jpeg(head: bytes) -> ImageSize | None:

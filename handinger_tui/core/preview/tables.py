@@ -1,4 +1,4 @@
-"""CSV, TSV and JSON records as tables of clean cells with honest counts."""
+"""CSV, TSV and JSON records as tables of cleaned cells, with counts of what was read and left out."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ SortKey = tuple[int, Decimal, str]
 
 NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?%?")
 LONGEST_NUMBER: Final = 100
-"""Characters; what is longer is sorted as text."""
+"""Characters of the longest number; longer cells are sorted as text."""
 RUN: Final = 2000
-"""Rows that are sorted at once."""
+"""Rows that are sorted in one run, between two pauses."""
 _SAMPLE: Final = 1000
 _ZERO: Final = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class TableModel:
-    """`header` names the columns that are kept; a row may be shorter than it.
+    """A table of cleaned cells.
 
-    `total` counts the rows that were read; `exact`: those are all there are.
-    `ragged` counts rows with more or fewer cells than the header.
+    `header` names the columns that are stored; a row may be shorter. `total` is the number of rows
+    read; `exact`: these are all rows. `columns` is the width of the widest row. `ragged` is the number
+    of rows with more or fewer cells than the header. `numeric` tells which columns hold numbers only.
     """
 
     header: Row
@@ -48,16 +49,16 @@ class TableModel:
 
     @property
     def truncated(self) -> bool:
-        """Rows or columns are missing."""
+        """Whether rows or columns are left out."""
         return not self.exact or len(self.rows) < self.total or len(self.header) < self.columns
 
     @property
     def counted(self) -> str:
-        """For people: "1,200 rows × 8 columns, 3 ragged", "first 90,000 of at least 120,000 rows × …"."""
+        """The size for people: "1,200 rows × 8 columns, 3 ragged", "first 9 of at least 12 rows × …"."""
         rows = f"{self.total:,} {'row' if self.total == 1 else 'rows'}"
         if not self.exact or len(self.rows) < self.total:
-            least = "" if self.exact else "at least "
-            rows = f"first {len(self.rows):,} of {least}{rows}"
+            at_least = "" if self.exact else "at least "
+            rows = f"first {len(self.rows):,} of {at_least}{rows}"
         columns = f"{self.columns:,} {'column' if self.columns == 1 else 'columns'}"
         if len(self.header) < self.columns:
             columns = f"first {len(self.header):,} of {columns}"
@@ -65,22 +66,22 @@ class TableModel:
 
 
 def numeric_columns(rows: Sequence[Row], columns: int) -> tuple[bool, ...]:
-    """Which columns hold numbers only, judged by their first cells; an empty cell says nothing."""
-    told: list[bool | None] = [None] * columns
+    """Which columns hold numbers only, judged by their first cells; empty cells are ignored."""
+    numeric: list[bool | None] = [None] * columns
     for row in rows[:_SAMPLE]:
         for at, cell in enumerate(row[:columns]):
-            if cell and told[at] is not False:
-                told[at] = is_number(cell)
-    return tuple(bool(answer) for answer in told)
+            if cell and numeric[at] is not False:
+                numeric[at] = is_number(cell)
+    return tuple(bool(value) for value in numeric)
 
 
 def is_number(cell: str) -> bool:
-    """A plain number, perhaps with a percent sign: no thousands separators, whose meaning nobody told."""
+    """Whether a cell is a plain number, maybe with "%". Thousands separators are ambiguous: not accepted."""
     return len(cell) <= LONGEST_NUMBER and NUMBER.fullmatch(cell.strip()) is not None
 
 
 def sort_key(column: int, *, numeric: bool) -> Callable[[Row], SortKey]:
-    """The key of a row by one column. In a numeric column numbers by their value, then the rest as text."""
+    """The sort key of a row by one column. A numeric column sorts numbers by value, then the rest as text."""
 
     def key(row: Row) -> SortKey:
         cell = row[column] if column < len(row) else ""
@@ -94,9 +95,9 @@ def sort_key(column: int, *, numeric: bool) -> Callable[[Row], SortKey]:
 def order_of(
     table: TableModel, column: int, *, descending: bool = False, pause: Callable[[], None] = lambda: None
 ) -> list[int]:
-    """Positions of the rows, sorted by a column. Rows without a cell there come last either way.
+    """Positions of the rows, sorted by a column. Rows with an empty cell come last in both directions.
 
-    `pause` is called every few ms, so that a thread lets others work; what it raises ends the sorting.
+    `pause` is called every few ms, so that a thread lets others run; an exception from it ends the sorting.
     """
     numeric = column < len(table.numeric) and table.numeric[column]
     key = sort_key(column, numeric=numeric)
@@ -109,7 +110,7 @@ def order_of(
                 run.append((key(row), at))
             else:
                 empty.append(at)
-        # One long sort would not let go of the interpreter; short ones, merged, do.
+        # One long sort would hold the interpreter lock; short runs, merged, release it in between.
         run.sort(key=itemgetter(0), reverse=descending)
         runs.append(run)
         pause()
@@ -122,29 +123,29 @@ def order_of(
 
 
 def table_of_rows(header: Iterable[str], rows: Iterable[Iterable[str]]) -> TableModel:
-    """A table of cells that are clean already."""
+    """A table of cells that are already cleaned."""
     head, body = tuple(header), [tuple(row) for row in rows]
     ragged = sum(len(row) != len(head) for row in body)
     return TableModel(head, body, len(body), True, len(head), ragged, numeric_columns(body, len(head)))
 
 
 KEEP_CELLS: Final = 1_000_000
-"""Cells that are kept; rows behind them are only counted."""
+"""Cells that are stored; rows after them are only counted."""
 KEEP_COLUMNS: Final = 500
 STEP: Final = 2000
 """Rows of one step: about 10 ms."""
 _DELIMITERS: Final = ",;\t|"
 _QUOTED: Final = re.compile(r'"[^"\n]*"')
-_TOLD: Final = re.compile(r"\ufeff?sep=([^\w\"\r\n])[\r\n]")
-"""Spreadsheets write such a line for each other."""
+_SEP_LINE: Final = re.compile(r"\ufeff?sep=([^\w\"\r\n])[\r\n]")
+"""A first line with which spreadsheets declare the delimiter."""
 _SNIFFED: Final = 65536
 
 
 class TableReader:
-    """`while reader.step(): …`, then `reader.model()`, which also tells what was read so far.
+    """Reads a table in steps: `while reader.step(): …`, with `reader.model()` at any time.
 
-    `delimiter` None: found out from the first line. `whole` False: `data` is
-    only the beginning of the file, so that the last row may be cut.
+    `delimiter` None: detect it from the first lines. `whole` False: `data` is only the beginning of the
+    file, so the last row may be cut.
     """
 
     def __init__(self, data: bytes, delimiter: str | None = None, *, whole: bool = True) -> None:
@@ -167,11 +168,11 @@ class TableReader:
 
     @property
     def total(self) -> int:
-        """Rows that were read so far, the header left out."""
+        """The number of rows read so far, without the header."""
         return self._total
 
     def step(self, rows: int = STEP) -> bool:
-        """Read up to `rows` more rows; whether there may be more. Never raises."""
+        """Read up to `rows` more rows; True when there may be more. Never raises."""
         if self._done:
             return False
         count = 0
@@ -179,7 +180,7 @@ class TableReader:
             for cells in islice(self._reader, rows):
                 count += 1
                 if cells:
-                    self._take(cells)
+                    self._add_row(cells)
         except csv.Error as problem:
             line = self._reader.line_num
             self._notes.append(f"reading stopped at line {line:,}: {str(problem)[:100]}")
@@ -188,13 +189,13 @@ class TableReader:
         self._done = count < rows
         return not self._done
 
-    def _take(self, cells: list[str]) -> None:
+    def _add_row(self, cells: list[str]) -> None:
         if self._header is None and cells == ["sep=", ""]:
             return
         if self._header is None:
             self._width = len(cells)
-            told = [cell for cell in cells if cell]
-            if not told or not all(map(is_number, told)):
+            filled = [cell for cell in cells if cell]
+            if not filled or not all(map(is_number, filled)):
                 self._header = tuple(cells[:KEEP_COLUMNS])
                 return
             self._header = tuple(str(at) for at in range(1, min(len(cells), KEEP_COLUMNS) + 1))
@@ -209,7 +210,7 @@ class TableReader:
             self._cells += width
 
     def model(self) -> TableModel:
-        """The table as far as it was read. Its rows are the reader's own list while it reads on."""
+        """The table as read so far. Its rows are the reader's own list, which grows while it reads on."""
         columns = max(self._width, self._widest)
         header = self._header or ()
         header += tuple(str(at) for at in range(len(header) + 1, min(columns, KEEP_COLUMNS) + 1))
@@ -221,7 +222,7 @@ class TableReader:
 
 
 def read_table(data: bytes, delimiter: str | None = None, *, whole: bool = True) -> TableModel:
-    """All steps at once. Never raises."""
+    """Read a whole table at once. Never raises."""
     reader = TableReader(data, delimiter, whole=whole)
     while reader.step():
         pass
@@ -229,9 +230,9 @@ def read_table(data: bytes, delimiter: str | None = None, *, whole: bool = True)
 
 
 def _delimiter(text: str) -> str:
-    """The sign that the first line names, or that the first line with one has most of, outside quotes."""
-    if told := _TOLD.match(text):
-        return told[1]
+    """The declared delimiter, else the most frequent one, outside quotes, of the first line that has any."""
+    if match := _SEP_LINE.match(text):
+        return match[1]
     for line in islice(text.splitlines(), 20):
         plain = _QUOTED.sub("", line)
         best = max(_DELIMITERS, key=plain.count)
@@ -246,19 +247,18 @@ _CELL: Final = 500
 
 
 def table_of_value(value: Any) -> TableModel | None:
-    """The table that a JSON value is, None when it is none.
+    """A JSON value as a table; None when it is not an array of objects or of arrays.
 
-    Columns are all keys in order of first appearance. A member that is missing
-    leaves its cell empty; one that is null says so. Take `TreeModel.root.value`
-    for a document.
+    Columns are all keys in order of first appearance. A missing member leaves its cell empty; a null
+    member shows as null. For a document pass `TreeModel.root.value`.
     """
     if not isinstance(value, list) or isinstance(value, Members) or not value:
         return None
-    kept = value[:KEEP_ROWS]
-    if all(isinstance(item, dict | Members) for item in kept):
-        return _of_objects(kept, len(value))
-    if all(isinstance(item, list) for item in kept) and any(kept):
-        return _of_arrays(kept, len(value))
+    items = value[:KEEP_ROWS]
+    if all(isinstance(item, dict | Members) for item in items):
+        return _of_objects(items, len(value))
+    if all(isinstance(item, list) for item in items) and any(items):
+        return _of_arrays(items, len(value))
     return None
 
 
@@ -267,24 +267,24 @@ def _of_objects(items: list[Any], total: int) -> TableModel | None:
     columns = list(dict.fromkeys(key for record in records for key in record))
     if not columns:
         return None
-    kept = columns[:KEEP_RECORD_COLUMNS]
-    rows = [tuple(_cell(record[key]) if key in record else "" for key in kept) for record in records]
+    keys = columns[:KEEP_RECORD_COLUMNS]
+    rows = [tuple(_cell(record[key]) if key in record else "" for key in keys) for record in records]
     ragged = sum(len(record) != len(columns) for record in records)
     repeated = sum(isinstance(item, Members) for item in items)
     notes = (f"{repeated:,} rows repeat a key; the last one is shown",) if repeated else ()
-    header = tuple(clean_line(str(key), _CELL) for key in kept)
+    header = tuple(clean_line(str(key), _CELL) for key in keys)
     return TableModel(
-        header, rows, total, True, len(columns), ragged, numeric_columns(rows, len(kept)), notes
+        header, rows, total, True, len(columns), ragged, numeric_columns(rows, len(keys)), notes
     )
 
 
 def _of_arrays(items: list[Any], total: int) -> TableModel:
     width = max(map(len, items))
-    kept = min(width, KEEP_RECORD_COLUMNS)
-    rows = [tuple(map(_cell, item[:kept])) for item in items]
+    columns = min(width, KEEP_RECORD_COLUMNS)
+    rows = [tuple(map(_cell, item[:columns])) for item in items]
     ragged = sum(len(item) != width for item in items)
-    header = tuple(str(at) for at in range(1, kept + 1))
-    return TableModel(header, rows, total, True, width, ragged, numeric_columns(rows, kept))
+    header = tuple(str(at) for at in range(1, columns + 1))
+    return TableModel(header, rows, total, True, width, ragged, numeric_columns(rows, columns))
 
 
 def _cell(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Bytes to text, Markdown and code, saying which encoding was used and what was cut."""
+"""Decoding of bytes to lines of text, with the encoding that was used and notes on what was cut."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _MARKS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-"""Byte order marks; the longer one of two that begin alike stands first."""
+"""Byte order marks and their codecs; of two with a common prefix the longer one comes first."""
 GUESS: Final = "cp1252"
-"""For text that is no UTF-8: Latin-1 as the web reads it, with letters where that has control characters."""
+"""The codec for text that is not UTF-8: as browsers do, with letters where Latin-1 has control characters."""
 GUESSED: Final = "not UTF-8; read as Windows-1252 (Western European), so letters may be wrong"
 _CONTROLS: Final = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 _SAMPLE: Final = 65536
 _FEW: Final = 0.02
-"""Share of control characters that text may have (two in a short one); a log has some."""
+"""Highest share of control characters in text (at least two are allowed); logs have some."""
 _FOREIGN: Final = 0.3
-"""Share of bytes outside ASCII that text in an old encoding may have."""
+"""Highest share of non-ASCII bytes in text of an old encoding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """`note` is "" when the encoding is certain."""
+    """Decoded text. `note` is "" when the encoding is certain."""
 
     text: str
     encoding: str
@@ -38,9 +38,9 @@ class Decoded:
 
 
 def encoding_of(data: bytes, *, whole: bool = True) -> str | None:
-    """The Python codec to read `data` with; None when it is no text.
+    """The Python codec for `data`; None when it is not text.
 
-    `whole` False: it is the beginning of something longer, and may end inside a character.
+    `whole` False: `data` is the beginning of a longer text and may end inside a character.
     """
     for mark, codec in _MARKS:
         if data.startswith(mark):
@@ -52,7 +52,7 @@ def encoding_of(data: bytes, *, whole: bool = True) -> str | None:
         codecs.getincrementaldecoder("utf-8")().decode(data, final=whole)
     except UnicodeDecodeError:
         if b"\0" in data:
-            # Text at the beginning only.
+            # Only the beginning is text.
             return None
         foreign = len(sample.translate(None, bytes(range(128))))
         return GUESS if foreign <= _FOREIGN * len(sample) else None
@@ -60,7 +60,7 @@ def encoding_of(data: bytes, *, whole: bool = True) -> str | None:
 
 
 def decode(data: bytes, *, whole: bool = True) -> Decoded:
-    """Text of any bytes; what cannot be read becomes U+FFFD. Never raises."""
+    """Decode any bytes; undecodable ones become U+FFFD. Never raises."""
     encoding = encoding_of(data, whole=whole)
     text = codecs.getincrementaldecoder(encoding or GUESS)("replace").decode(data, final=whole)
     name = {"utf-8-sig": "UTF-8", "utf-8": "UTF-8", GUESS: "Windows-1252"}.get(encoding or GUESS, encoding)
@@ -75,12 +75,12 @@ def _note(encoding: str | None) -> str:
 
 MAX_LINES: Final = 5000
 MAX_COLUMNS: Final = 4000
-"""Characters of a line that are shown."""
+"""Characters of a line that are shown; the rest is cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextModel:
-    """The lines to show, clean. `total` counts the lines of what was read; `exact`: that was all of it."""
+    """The cleaned lines to show. `total`: the number of lines read; `exact`: the whole file was read."""
 
     lines: tuple[str, ...]
     total: int
@@ -95,7 +95,7 @@ class TextModel:
 
     @property
     def counted(self) -> str:
-        """For people: "12 lines", "first 5,000 of 120,000 lines", "first 5,000 of at least 90,000 lines"."""
+        """The size for people: "12 lines", "first 50 of 120 lines", "first 50 of at least 90 lines"."""
         whole = f"{self.total:,} {'line' if self.total == 1 else 'lines'}"
         if not self.exact:
             return f"first {len(self.lines):,} of at least {whole}"
@@ -103,13 +103,13 @@ class TextModel:
 
 
 def read_text(data: bytes, *, whole: bool = True, most: int = MAX_LINES) -> TextModel:
-    """The first `most` lines of a file; `whole` False when `data` is only its beginning. Never raises."""
+    """The first `most` lines of a file; `whole` False: `data` is only its beginning. Never raises."""
     decoded = decode(data, whole=whole)
     text = decoded.text
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     total = text.count("\n") + (1 if text and not text.endswith("\n") else 0)
-    # No regular expression: over megabytes it would keep the interpreter from the screen.
+    # No regular expression: over megabytes it would hold the interpreter lock and freeze the screen.
     lines = text.split("\n", most)[: min(most, total)]
     long = sum(len(line) > MAX_COLUMNS for line in lines)
     notes = [decoded.note] if decoded.note else []
@@ -121,6 +121,6 @@ def read_text(data: bytes, *, whole: bool = True, most: int = MAX_LINES) -> Text
 
 
 def _line(line: str) -> str:
-    """A vertical tab or a line separator inside a line must not make two of it."""
-    kept = line if len(line) <= MAX_COLUMNS else line[:MAX_COLUMNS] + "…"
-    return clean(kept).replace("\n", " ")
+    """A cut and cleaned line; a vertical tab or line separator in it must not split it."""
+    cut = line if len(line) <= MAX_COLUMNS else line[:MAX_COLUMNS] + "…"
+    return clean(cut).replace("\n", " ")

@@ -1,7 +1,7 @@
-"""Trees: a JSON document as nodes that are made when somebody looks at them.
+"""JSON documents as trees whose nodes are created on demand.
 
-Numbers are kept as they were written, and members that share a key are all
-kept and marked: both are lost by an ordinary parser.
+Numbers keep their notation, and all members that share a key are kept and marked: an ordinary parser
+loses both.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from handinger_tui.core.safety.cleaning import clean_line
 
 MAX_BYTES: Final = 16 << 20
 PAGE: Final = 1000
-"""Children that are made at once."""
+"""Children that are created at once."""
 PAUSE: Final = 2000
-"""Numbers and objects between two pauses."""
+"""Numbers and objects that are parsed between two pauses."""
 _SHORT: Final = 200
 _NEST: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|([\[{])|([\]}])', re.DOTALL)
 
 
 class NodeKind(StrEnum):
-    """What a value is."""
+    """The type of a JSON value."""
 
     OBJECT = "object"
     ARRAY = "array"
@@ -40,20 +40,21 @@ class NodeKind(StrEnum):
 
 
 class Number(str):
-    """A number as it was written."""
+    """A number in its original notation."""
 
     __slots__ = ()
 
 
 class Members(list[tuple[str, Any]]):
-    """The members of an object in which some keys stand twice."""
+    """The members of an object in which keys are repeated."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One line of a tree. `key` is clean and in one line: a member's name, or the position in an array.
+    """One line of a tree. `key`: a member's name or a position in an array, cleaned and on one line.
 
-    `text` is what it holds, short and clean; `duplicate`: a member before it has the same key.
+    `text`: the value, short and cleaned; `children`: their number; `duplicate`: an earlier member has
+    the same key.
     """
 
     key: str
@@ -66,7 +67,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class TreeModel:
-    """`root` is None when the text is no JSON that can be shown; then `notes` say why."""
+    """A document. `root` is None when it cannot be shown as a tree; then `notes` say why."""
 
     root: Node | None
     duplicates: int = 0
@@ -74,9 +75,9 @@ class TreeModel:
 
 
 def tree_of_json(data: bytes, *, whole: bool = True, pause: Callable[[], None] = lambda: None) -> TreeModel:
-    """The tree of a document. Too large, too deep and broken ones have no root but a note.
+    """The tree of a document. One that is too large, too deep or broken has no root but a note.
 
-    `pause` is called now and then, so that a thread lets others work; only what it raises is raised.
+    `pause` is called every `PAUSE` values, so that a thread lets others run; only its exceptions are raised.
     """
     if not whole or len(data) > MAX_BYTES:
         return TreeModel(None, notes=(f"larger than {MAX_BYTES >> 20} MiB: shown as text",))
@@ -84,19 +85,19 @@ def tree_of_json(data: bytes, *, whole: bool = True, pause: Callable[[], None] =
     text = decoded.text
     if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         return TreeModel(None, notes=(f"nested deeper than {MAX_DEPTH} levels: shown as text",))
-    reading = _Reading(pause)
+    parser = _Parser(pause)
     try:
-        value = reading.parse(text)
+        value = parser.parse(text)
     except (ValueError, RecursionError) as problem:
         return TreeModel(None, notes=(f"no valid JSON: {clean_line(str(problem), 120)}",))
     notes = [decoded.note] if decoded.note else []
-    notes += [f"{reading.duplicates:,} members repeat a key"] if reading.duplicates else []
-    notes += ["NaN and Infinity are no JSON; shown as written"] if reading.constants else []
-    return TreeModel(_node("", value), reading.duplicates, tuple(notes))
+    notes += [f"{parser.duplicates:,} members repeat a key"] if parser.duplicates else []
+    notes += ["NaN and Infinity are no JSON; shown as written"] if parser.constants else []
+    return TreeModel(_node("", value), parser.duplicates, tuple(notes))
 
 
 def tree_of_value(value: Any) -> TreeModel:
-    """The tree of a JSON value that was read already: structured output, a data part, a tool's input."""
+    """The tree of a parsed JSON value: structured output, a data part, a tool's input."""
     return TreeModel(_node("", value))
 
 
@@ -105,11 +106,11 @@ def children(node: Node, start: int = 0, limit: int = PAGE) -> list[Node]:
     value = node.value
     if isinstance(value, Members):
         seen: set[str] = set()
-        marked = []
+        members = []
         for key, item in islice(value, start + limit):
-            marked.append((key, item, key in seen))
+            members.append((key, item, key in seen))
             seen.add(key)
-        return [_node(key, item, again) for key, item, again in marked[start:]]
+        return [_node(key, item, is_repeated) for key, item, is_repeated in members[start:]]
     if isinstance(value, dict):
         return [_node(str(key), item) for key, item in islice(value.items(), start, start + limit)]
     if isinstance(value, list | tuple):
@@ -119,32 +120,32 @@ def children(node: Node, start: int = 0, limit: int = PAGE) -> list[Node]:
 
 
 def json_text(value: Any) -> str:
-    """A JSON value over several lines, numbers as they are held, ASCII only: to be saved.
+    """A JSON value as indented ASCII text for a file; a `Number` keeps its notation.
 
     Raises:
-        TypeError: for a value that JSON has no form for.
+        TypeError: the value cannot be written as JSON.
     """
-    return _written(value, "\n") + "\n"
+    return _indented(value, "\n") + "\n"
 
 
-def _written(value: Any, margin: str) -> str:
+def _indented(value: Any, margin: str) -> str:
     inner = margin + "  "
     if isinstance(value, dict | Members) and value:
         members = value.items() if isinstance(value, dict) else value
-        lines = (f"{json.dumps(str(key))}: {_written(item, inner)}" for key, item in members)
+        lines = (f"{json.dumps(str(key))}: {_indented(item, inner)}" for key, item in members)
         return "{" + inner + f",{inner}".join(lines) + margin + "}"
     if isinstance(value, list | tuple) and value:
-        return "[" + inner + f",{inner}".join(_written(item, inner) for item in value) + margin + "]"
+        return "[" + inner + f",{inner}".join(_indented(item, inner) for item in value) + margin + "]"
     return value if isinstance(value, Number) else dump(value)
 
 
-class _Reading:
-    """One document: its decoder, and what it met."""
+class _Parser:
+    """The parser of one document; it counts repeated keys and invalid constants."""
 
     def __init__(self, pause: Callable[[], None]) -> None:
         self.duplicates = self.constants = 0
         self._pause = pause
-        self._met = 0
+        self._count = 0
         self.parse = json.JSONDecoder(
             parse_float=self._number,
             parse_int=self._number,
@@ -152,14 +153,14 @@ class _Reading:
             object_pairs_hook=self._members,
         ).decode
 
-    def _breathe(self) -> None:
-        self._met += 1
-        if self._met % PAUSE == 0:
+    def _count_value(self) -> None:
+        self._count += 1
+        if self._count % PAUSE == 0:
             self._pause()
 
     def _number(self, text: str) -> Number:
-        # A function of Python, not the class: where one begins, the interpreter lets other threads in.
-        self._breathe()
+        # A Python function, not the class itself: its call lets the interpreter switch threads.
+        self._count_value()
         return Number(text)
 
     def _constant(self, name: str) -> Number:
@@ -167,7 +168,7 @@ class _Reading:
         return Number(name)
 
     def _members(self, pairs: list[tuple[str, Any]]) -> dict[str, Any] | Members:
-        self._breathe()
+        self._count_value()
         plain = dict(pairs)
         if len(plain) == len(pairs):
             return plain
@@ -176,26 +177,26 @@ class _Reading:
 
 
 def _depth(text: str) -> int:
-    """How deep brackets nest outside strings; found without nesting ourselves."""
+    """The nesting depth of brackets outside strings, computed without recursion."""
     depth = deepest = 0
-    for found in _NEST.finditer(text):
-        if found.lastindex == 1:
+    for match in _NEST.finditer(text):
+        if match.lastindex == 1:
             depth += 1
             deepest = max(deepest, depth)
             if deepest > MAX_DEPTH:
                 break
-        elif found.lastindex == 2:
+        elif match.lastindex == 2:
             depth -= 1
     return deepest
 
 
 def _node(key: str, value: Any, duplicate: bool = False) -> Node:
-    kind, text, count = _seen(value)
+    kind, text, count = _describe(value)
     return Node(clean_line(key, _SHORT), kind, text, count, duplicate, value)
 
 
-def _seen(value: Any) -> tuple[NodeKind, str, int]:
-    """Kind, short text, children."""
+def _describe(value: Any) -> tuple[NodeKind, str, int]:
+    """Kind, short text and number of children of a value."""
     count = len(value) if isinstance(value, dict | list | tuple) else 0
     if isinstance(value, dict | Members):
         return NodeKind.OBJECT, f"{{}} {count:,} {'member' if count == 1 else 'members'}", count

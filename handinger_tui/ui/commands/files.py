@@ -9,7 +9,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.prompts.attachments import named_paths
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.commands.command import Command, Context, Stage
-from handinger_tui.ui.panels.files.index import Listed, chosen, listed_files
+from handinger_tui.ui.panels.files.index import Listed, listed_files, matching_files
 from handinger_tui.ui.panels.list_panel import turn_in_view
 from handinger_tui.ui.work.session_controller import SessionController
 
@@ -61,7 +61,7 @@ def _picked(to: Context, found: tuple[Listed, ...], command: str) -> list[Listed
         return []
     if not to.rest.strip() and len(found) == 1:
         return list(found)
-    picked = chosen(found, to.rest)
+    picked = matching_files(found, to.rest)
     if not picked:
         missing = f"No file is called {clean_line(to.rest, 60)}. " if to.rest.strip() else ""
         more = ", a name, new, or all" if command == "download" else ", or a name"

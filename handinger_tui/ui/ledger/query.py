@@ -1,4 +1,4 @@
-"""What the ledger screen shows (grouping, period, filters), and the reading of it."""
+"""What the ledger screen shows (grouping, period, filters), and how its figures are read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from handinger_tui.ui.ports import ChargeReader, LimitStore
 
 
 class Period(StrEnum):
-    """Which time is shown, in the words of the screen."""
+    """The period shown; the values are the texts on the screen."""
 
     ALL = "all time"
     MONTH = "this month"
@@ -40,8 +40,8 @@ GROUPS: Final = MappingProxyType(
         GroupBy.TURN: ("t", "Turn"),
     }
 )
-"""The groupings in the order of the screen, with key and caption."""
-INSIDE: Final = MappingProxyType(
+"""(key, caption) of each grouping, in the order of the screen."""
+DRILL_DOWN: Final = MappingProxyType(
     {
         GroupBy.DAY: GroupBy.SESSION,
         GroupBy.WORKER: GroupBy.SESSION,
@@ -50,24 +50,24 @@ INSIDE: Final = MappingProxyType(
         GroupBy.TURN: GroupBy.TURN,
     }
 )
-"""What is shown of a row that was narrowed to. There is no way to ask for one trigger."""
+"""The grouping inside a row that was narrowed to. Charges cannot be filtered by trigger."""
 
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """One row that all others were left out for. `came_by` is where taking it away leads back to."""
+    """A filter to one row of a grouping. Removing it returns to the grouping `previous_by`."""
 
     by: GroupBy
     key: str
-    words: str
-    came_by: GroupBy
-    came_at: str
-    """Key of the row the cursor stood on."""
+    name: str
+    previous_by: GroupBy
+    previous_key: str
+    """Key of the row to which the cursor returns."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything that decides which charges are shown, and how they are grouped."""
+    """Everything that decides which charges are shown and how they are grouped."""
 
     by: GroupBy = GroupBy.DAY
     period: Period = Period.ALL
@@ -75,57 +75,56 @@ class View:
     simulated: bool = False
 
     @property
-    def whole(self) -> bool:
-        """Nothing is left out but money of the other kind."""
+    def is_unfiltered(self) -> bool:
+        """Whether every charge is shown, of real or of simulated money."""
         return self.period is Period.ALL and not self.narrowed
 
     def next_period(self) -> View:
-        """The period after this one, from the last back to the first."""
+        """The view with the next period; the first follows the last."""
         return replace(self, period=PERIODS[(PERIODS.index(self.period) + 1) % len(PERIODS)])
 
-    def narrow(self, key: str, words: str) -> View | None:
-        """Only what the row `key` of the present grouping stands for; None where that cannot be asked."""
+    def narrow(self, key: str, name: str) -> View | None:
+        """The charges of row `key` of the present grouping; None where there is no such filter."""
         by = GroupBy.SESSION if self.by is GroupBy.TURN else self.by
-        inside = INSIDE.get(self.by)
+        inside = DRILL_DOWN.get(self.by)
         if inside is None or not key:
             return None
         rest = tuple(one for one in self.narrowed if one.by is not by)
-        one = Narrowing(by, key, words, self.by, key)
-        return replace(self, by=inside, narrowed=(*rest, one))
+        return replace(self, by=inside, narrowed=(*rest, Narrowing(by, key, name, self.by, key)))
 
     def widen(self) -> View:
-        """Without the last narrowing, back where it was made."""
+        """The view without the last narrowing, in the grouping where it was made."""
         if not self.narrowed:
             return self
-        return replace(self, by=self.narrowed[-1].came_by, narrowed=self.narrowed[:-1])
+        return replace(self, by=self.narrowed[-1].previous_by, narrowed=self.narrowed[:-1])
 
-    def which(self, now_ms: int, zone: tzinfo | None = None) -> ChargeFilter:
-        """The charges to ask for; days and months are those of `zone`, None: of the machine."""
+    def charge_filter(self, now_ms: int, zone: tzinfo | None = None) -> ChargeFilter:
+        """The charges of this view; days and months are those of `zone`, None: the local time zone."""
         since, until = self.first_ms(now_ms, zone), None
-        found = ChargeFilter(since_ms=since, simulated=self.simulated)
+        result = ChargeFilter(since_ms=since, simulated=self.simulated)
         for one in self.narrowed:
             match one.by:
                 case GroupBy.WORKER:
-                    found = replace(found, worker_id=one.key)
+                    result = replace(result, worker_id=one.key)
                 case GroupBy.SESSION:
-                    found = replace(found, session_id=one.key)
+                    result = replace(result, session_id=one.key)
                 case GroupBy.BUDGET:
-                    found = replace(found, budget=one.key)
+                    result = replace(result, budget=one.key)
                 case GroupBy.DAY:
                     day = date.fromisoformat(one.key)
                     begin, until = midnight_ms(day, zone), midnight_ms(day + timedelta(days=1), zone)
-                    found = replace(found, since_ms=begin if since is None else max(begin, since))
+                    result = replace(result, since_ms=begin if since is None else max(begin, since))
                 case GroupBy.TRIGGER | GroupBy.TURN:
-                    pass  # `narrow` makes none of these.
-        return replace(found, until_ms=until)
+                    pass  # `narrow` never creates these.
+        return replace(result, until_ms=until)
 
     def first_ms(self, now_ms: int, zone: tzinfo | None = None) -> int | None:
-        """When the period begins; None: it has no beginning."""
+        """The start of the period in ms; None: it has no start."""
         first = self.first_day(now_ms, zone)
         return None if first is None else midnight_ms(first, zone)
 
     def first_day(self, now_ms: int, zone: tzinfo | None = None) -> date | None:
-        """The first day of the period; None: it has no beginning."""
+        """The first day of the period; None: it has no start."""
         today = day_at(now_ms, zone)
         match self.period:
             case Period.ALL:
@@ -138,7 +137,7 @@ class View:
                 return today
 
     def chart_days(self, now_ms: int, zone: tzinfo | None = None) -> tuple[date | None, date | None]:
-        """First and last day of the charts; None: where the charges begin or end."""
+        """The first and last day of the charts; None: the first or last day with charges."""
         one_day = next((one.key for one in self.narrowed if one.by is GroupBy.DAY), None)
         if one_day is not None:
             return date.fromisoformat(one_day), date.fromisoformat(one_day)
@@ -146,27 +145,27 @@ class View:
 
 
 def moment(at_ms: int, zone: tzinfo | None) -> datetime:
-    """A time in `zone`, None: as the clock on the wall here shows it."""
+    """A time in `zone`; None: the local time zone."""
     return datetime.fromtimestamp(at_ms / 1000, tz=zone)
 
 
 def day_at(at_ms: int, zone: tzinfo | None) -> date:
-    """The day of a time."""
+    """The day of a time in `zone`."""
     return moment(at_ms, zone).date()
 
 
 def midnight_ms(day: date, zone: tzinfo | None) -> int:
-    """When a day begins."""
+    """The start of a day in `zone`, in ms."""
     return int(datetime.combine(day, time(), tzinfo=zone).timestamp() * 1000)
 
 
 def day_text(day: date, year: int) -> str:
-    """As people write it: " 4 Nov"; of another year than `year` "14 Nov 2025"."""
+    """A date for people: " 4 Nov", with the year when it is not `year`: "14 Nov 2025"."""
     return f"{day.day:2} {day:%b}" if day.year == year else f"{day.day:2} {day:%b %Y}"
 
 
-def words_of(by: GroupBy, key: str, title: str, year: int, *, limit: int = 200) -> str:
-    """What a row is called: cleaned, one line, never empty. `year`: this one."""
+def row_name(by: GroupBy, key: str, title: str, year: int, *, limit: int = 200) -> str:
+    """The name of a row: cleaned, on one line, never empty. `year`: the present one."""
     match by:
         case GroupBy.DAY:
             try:
@@ -189,10 +188,10 @@ _DAY_MS = Decimal(86_400_000)
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Everything read for one view. `groups`: None for single turns, which are read page by page."""
+    """Everything read for one view. `groups` is None for single turns, which are read page by page."""
 
     view: View
-    which: ChargeFilter
+    charge_filter: ChargeFilter
     days: tuple[Bucket, ...]
     groups: tuple[Bucket, ...] | None
     gauges: tuple[Gauge, ...]
@@ -201,78 +200,79 @@ class Figures:
     chart: Days | None
 
     @property
-    def whole(self) -> Bucket:
-        """All of them together."""
+    def total(self) -> Bucket:
+        """All charges of the view as one bucket."""
         return altogether(self.days)
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Where the screen reads. `open_session` gives the newest value of the open one."""
+    """Reads the figures of a view. `open_session` returns the newest value of the open session."""
 
-    books: ChargeReader
-    purse: LimitStore
+    charges: ChargeReader
+    limits: LimitStore
     open_session: Callable[[], Session]
     zone: tzinfo | None = None
 
-    async def kind(self, view: View, now_ms: int) -> tuple[View, list[Bucket]]:
-        """The view with real money where there is any, else with the simulated; its days come along.
+    async def choose_money(self, view: View, now_ms: int) -> tuple[View, list[Bucket]]:
+        """The view with real money if there is any, else with simulated money; and its days.
 
         Raises:
             LedgerError
         """
-        days = await self.books.buckets(GroupBy.DAY, replace(view, simulated=False).which(now_ms, self.zone))
+        real = replace(view, simulated=False)
+        days = await self.charges.buckets(GroupBy.DAY, real.charge_filter(now_ms, self.zone))
         if days:
-            return replace(view, simulated=False), days
-        pretend = replace(view, simulated=True)
-        days = await self.books.buckets(GroupBy.DAY, pretend.which(now_ms, self.zone))
-        return replace(view, simulated=bool(days) or self.purse.simulated), days
+            return real, days
+        simulated = replace(view, simulated=True)
+        days = await self.charges.buckets(GroupBy.DAY, simulated.charge_filter(now_ms, self.zone))
+        return replace(view, simulated=bool(days) or self.limits.simulated), days
 
     async def read(self, view: View, now_ms: int, days: list[Bucket] | None = None) -> Figures:
-        """Groups, days, limits, forecast. `days` where they are known already.
+        """Read groups, days, limits, forecast and comparison. Pass `days` if they are known already.
 
         Raises:
             LedgerError
         """
-        which, session = view.which(now_ms, self.zone), self.open_session()
+        charge_filter, session = view.charge_filter(now_ms, self.zone), self.open_session()
         if days is None:
-            days = await self.books.buckets(GroupBy.DAY, which)
+            days = await self.charges.buckets(GroupBy.DAY, charge_filter)
         groups: tuple[Bucket, ...] | None = None
         if view.by is GroupBy.DAY:
-            # The newest day is what people look for.
+            # The newest day first: it is the one that people look for.
             groups = tuple(reversed(days))
         elif view.by is not GroupBy.TURN:
-            groups = tuple(await self.books.buckets(view.by, which))
+            groups = tuple(await self.charges.buckets(view.by, charge_filter))
         chart = days_of(days, *view.chart_days(now_ms, self.zone))
         return Figures(
             view,
-            which,
+            charge_filter,
             tuple(days),
             groups,
-            await self.purse.gauges(session),
-            await self._month(view, days, chart, now_ms),
+            await self.limits.gauges(session),
+            await self._forecast_month(view, days, chart, now_ms),
             reconcile(session) if session.turns else None,
             chart,
         )
 
-    async def _month(
+    async def _forecast_month(
         self, view: View, days: list[Bucket], chart: Days | None, now_ms: int
     ) -> Forecast | None:
-        """The forecast looks at no period and no single day, but at the same worker, session and budget."""
+        """The forecast for the view's worker, session and budget, whatever its period and day."""
         today = day_at(now_ms, self.zone)
         narrowed = tuple(one for one in view.narrowed if one.by is not GroupBy.DAY)
         if view.period is not Period.ALL or len(narrowed) < len(view.narrowed):
-            which = replace(view, period=Period.ALL, narrowed=narrowed).which(now_ms, self.zone)
+            wider = replace(view, period=Period.ALL, narrowed=narrowed).charge_filter(now_ms, self.zone)
             since = midnight_ms(first_of_forecast(today), self.zone)
-            days = await self.books.buckets(GroupBy.DAY, replace(which, since_ms=since))
+            days = await self.charges.buckets(GroupBy.DAY, replace(wider, since_ms=since))
         if not days or chart is None:
             return None
         first = first_of_forecast(today)
-        listed = [one for one in daily(days, chart.unit) if first <= one[0] <= today]
-        begun = (Decimal(now_ms) - midnight_ms(today, self.zone)) / _DAY_MS
-        return forecast(listed, today, begun, chart.unit)
+        recent = [one for one in daily(days, chart.unit) if first <= one[0] <= today]
+        elapsed_today = (Decimal(now_ms) - midnight_ms(today, self.zone)) / _DAY_MS
+        return forecast(recent, today, elapsed_today, chart.unit)
 
 
 def first_of_forecast(today: date) -> date:
-    """The first day that a forecast wants to know of."""
+    """The first day whose charges a forecast uses."""
     return min(today.replace(day=1), today - timedelta(days=WINDOW))

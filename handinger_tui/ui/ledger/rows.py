@@ -1,4 +1,4 @@
-"""Rows of the ledger: groups and turns → lines of texts. Pure."""
+"""The rows of the ledger's table: one line of texts for each group or turn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from handinger_tui.core.money.amounts import Total, credits_text, usd_text
 from handinger_tui.core.money.spending import Bucket, GroupBy, TurnCharge
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.ledger.query import GROUPS, day_text, moment, words_of
+from handinger_tui.ui.ledger.query import GROUPS, day_text, moment, row_name
 from handinger_tui.ui.ledger.table import Align, Column, Line
 from handinger_tui.ui.panels.usage import charts
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
@@ -50,7 +50,7 @@ _STATUS: Final = MappingProxyType(
 
 
 def columns_of(by: GroupBy) -> tuple[Column, ...]:
-    """The columns of a grouping."""
+    """The columns of the table for a grouping."""
     if by is GroupBy.TURN:
         return TURN_COLUMNS
     name, turns = Column(GROUPS[by][1], Align.LEFT, least=14, ids=by is GroupBy.WORKER), Column("Turns")
@@ -59,15 +59,15 @@ def columns_of(by: GroupBy) -> tuple[Column, ...]:
 
 
 def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> Line:
-    """A group as texts; `year` is this one, and not told."""
-    usd, taken, tokens = (bucket.total(member) for member in ("usd", "credits", "tokens"))
-    name = words_of(by, bucket.key, bucket.title, year)
+    """The row of a group. `year`: the present one, which dates leave out."""
+    usd, credit, tokens = (bucket.total(member) for member in ("usd", "credits", "tokens"))
+    name = row_name(by, bucket.key, bucket.title, year)
     cells = [
         name,
         f"{bucket.turns:,}",
         usd_text(usd.value),
         _gaps(usd),
-        _number(taken, credits_text(taken.value)),
+        _number(credit, credits_text(credit.value)),
         _number(tokens, "" if tokens.value is None else charts.count(tokens.value, 9)),
         f"{bucket.incomplete:,}" if bucket.incomplete else "",
     ]
@@ -78,11 +78,11 @@ def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> L
 
 
 def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> Line:
-    """A turn as texts; figures of one that may still cost wear a plus sign. `year`: this one."""
+    """The row of a turn; figures that may still grow get a plus sign. `year`: the present one."""
     when = moment(charge.at_ms, zone)
-    title = words_of(GroupBy.SESSION, charge.session_id, charge.title, year)
+    title = row_name(GroupBy.SESSION, charge.session_id, charge.title, year)
     so_far = charge.usd is not None and not charge.known
-    taken = Total(charge.credits, int(not charge.known))
+    credit = Total(charge.credits, int(not charge.known))
     cells = (
         f"{day_text(when, year)} {when:%H:%M}",
         title,
@@ -92,7 +92,7 @@ def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> Line:
         "" if charge.usage.steps is None else number(charge.usage.steps),
         "" if charge.usage.total_tokens is None else charts.count(charge.usage.total_tokens, 9),
         "" if charge.elapsed_ms is None else duration(charge.elapsed_ms),
-        _number(taken, credits_text(charge.credits), count=False),
+        _number(credit, credits_text(charge.credits), count=False),
         usd_text(charge.usd),
         charts.MORE if so_far else "",
     )
@@ -100,12 +100,12 @@ def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> Line:
 
 
 def _gaps(total: Total) -> str:
-    """So many turns are missing; a sum of which nothing is known says so itself."""
+    """The number of turns missing in a sum, "+2"; "" when nothing is known, which the sum itself says."""
     return "" if total.value is None or total.whole else f"{charts.MORE}{total.missing_turns:,}"
 
 
 def _number(total: Total, text: str, *, count: bool = True) -> str:
-    """Beside the cost: a sign for what nobody reported, and of how many turns (`count`)."""
+    """A figure with the sign of an incomplete sum, and with `count` the number of missing turns."""
     if total.value is None:
         return "—"
     return text if total.whole else f"{text} {_gaps(total)}" if count else f"{text}{charts.MORE}"

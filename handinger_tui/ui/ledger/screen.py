@@ -1,4 +1,4 @@
-"""Ledger: all spending, by day, worker, session, budget, trigger and turn."""
+"""The ledger screen: all spending by day, worker, session, budget, trigger and turn."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from handinger_tui.ui.ports import ChargeReader, LimitStore
 from handinger_tui.ui.widgets.footer import FooterLine
 
 WIDE: Final = 110
-"""From this many columns on the charts stand beside the table."""
+"""Least width, in columns, for charts beside the table."""
 SIGNS: Final = "+ turns not reported or not ended · — not reported"
 EMPTY: Final = (
     "Nothing has been charged yet. From the first message on, every turn stands here with what it took: "
@@ -37,8 +37,8 @@ EMPTY: Final = (
 NOTHING: Final = "Nothing was charged here. p shows another time, Backspace takes a narrowing away."
 
 
-class LedgerReading(ModalScreen[str]):
-    """The screen without its keys."""
+class BaseLedgerScreen(ModalScreen[str]):
+    """Layout and reading of the ledger, without its keys."""
 
     AUTO_FOCUS = "#ledger-table"
 
@@ -50,22 +50,24 @@ class LedgerReading(ModalScreen[str]):
         now_ms: Callable[[], int],
         zone: tzinfo | None = None,
     ) -> None:
-        """`open_session` gives the newest value of the session at work.
+        """`open_session` returns the newest value of the open session.
 
-        `zone` decides what a day is; None: as the machine does.
+        `zone`: the time zone of days; None: the local one.
         """
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self._reader = Reader(books, purse, open_session, zone)
         self._now_ms = now_ms
         self._view = View(simulated=purse.simulated)
-        self._chosen_money = False
+        self._money_is_chosen = False
+        """The user chose real or simulated money; else the screen chooses."""
         self._figures: Figures | None = None
-        self._cursor_at: str | None = None
-        self._covered = False
+        self._cursor_key: str | None = None
+        """Key of the row for the cursor, once the figures are read."""
+        self._is_covered = False
 
     def compose(self) -> ComposeResult:
-        """Totals, then table and charts, then forecast and comparison."""
+        """Totals, table and charts, forecast and comparison, keys."""
         with Vertical(id="ledger"):
             yield Head(self._view)
             with Horizontal(id="ledger-body"):
@@ -76,43 +78,43 @@ class LedgerReading(ModalScreen[str]):
 
     @property
     def table(self) -> LedgerTable:
-        """The rows."""
+        """The table of rows."""
         return self.query_one(LedgerTable)
 
     def on_mount(self) -> None:
-        """Read for the first time; no passing line covers the totals."""
+        """Read for the first time; clear notifications, which would cover the totals."""
         self.app.clear_notifications()
         self._read()
 
     @on(events.ScreenSuspend)
-    def _covered_up(self) -> None:
-        self._covered = True
+    def _handle_suspend(self) -> None:
+        self._is_covered = True
 
     @on(events.ScreenResume)
-    def _resumed(self) -> None:
-        """Something may have been charged while another screen lay over this one."""
-        # The first of these comes beside the first reading.
-        if self._covered:
-            self._covered = False
+    def _handle_resume(self) -> None:
+        """Read again: there may be new charges since another screen covered this one."""
+        # The first resume comes with the mounting, which reads by itself.
+        if self._is_covered:
+            self._is_covered = False
             self._read()
 
     def reload(self) -> None:
-        """The history has changed: read it again, and keep the cursor where it is."""
+        """Read the history again after a change; the cursor stays where it is."""
         if self.is_mounted:
             self._read()
 
     # -- reading -----------------------------------------------------------------------
     @work(group="read", exclusive=True)
     async def _read(self) -> None:
-        await self._safely(self._reading())
+        await self._with_errors_shown(self._read_view())
 
-    async def _safely(self, deed: Coroutine[Any, Any, None]) -> None:
-        """What goes wrong with the history is said in the place of the rows."""
+    async def _with_errors_shown(self, task: Coroutine[Any, Any, None]) -> None:
+        """Run `task`; an error of the history is shown in place of the rows."""
         try:
-            await deed
+            await task
         except HandingerError as problem:
             self._figures = None
-            self.query_one(Head).show(head.Top(self._view, failed=True))
+            self.query_one(Head).show(head.HeadData(self._view, failed=True))
             self.query_one(Foot).show(None, None)
             self.query_one(Charts).show(None)
             self.set_class(True, "-empty")
@@ -120,17 +122,17 @@ class LedgerReading(ModalScreen[str]):
             self.table.say(f"The ledger could not be read. {clean_line(f'{problem.summary} {problem.hint}')}")
             self.refresh_bindings()
 
-    async def _reading(self) -> None:
+    async def _read_view(self) -> None:
         now, days = self._now_ms(), None
-        if not self._chosen_money and self._view.whole:
-            self._view, days = await self._reader.kind(self._view, now)
+        if not self._money_is_chosen and self._view.is_unfiltered:
+            self._view, days = await self._reader.choose_money(self._view, now)
         self._show(await self._reader.read(self._view, now, days))
 
     def _show(self, figures: Figures) -> None:
         before, self._figures = self._figures, figures
-        whole = figures.whole
-        count = whole.turns if figures.groups is None else len(figures.groups)
-        self.query_one(Head).show(head.Top(figures.view, whole, figures.gauges))
+        total = figures.total
+        count = total.turns if figures.groups is None else len(figures.groups)
+        self.query_one(Head).show(head.HeadData(figures.view, total, figures.gauges))
         self.query_one(Foot).show(figures.month, figures.worker)
         self.query_one(Charts).show(figures.chart)
         self.set_class(figures.chart is None, "-empty")
@@ -138,58 +140,57 @@ class LedgerReading(ModalScreen[str]):
         table.border_subtitle = SIGNS if count else None
         table.border_title = Content(f"by {GROUPS[figures.view.by][1].lower()}")
         if not count:
-            table.say(EMPTY if figures.view.whole else NOTHING)
+            table.say(EMPTY if figures.view.is_unfiltered else NOTHING)
         else:
-            fresh = before is None or before.view != figures.view
-            table.show(
-                columns_of(figures.view.by), count, cursor_at=(self._cursor_at or "") if fresh else None
-            )
-        self._cursor_at = None
+            is_new_view = before is None or before.view != figures.view
+            cursor_key = (self._cursor_key or "") if is_new_view else None
+            table.show(columns_of(figures.view.by), count, cursor_key=cursor_key)
+        self._cursor_key = None
         self.refresh_bindings()
 
-    @on(LedgerTable.Wanted)
-    def _wanted(self, event: LedgerTable.Wanted) -> None:
+    @on(LedgerTable.PageRequested)
+    def _handle_page_request(self, event: LedgerTable.PageRequested) -> None:
         figures = self._figures
         if figures is None:
             return
         if figures.groups is None:
-            self._bring_turns(figures, event.page)
+            self._load_turns(figures, event.page)
             return
         groups = figures.groups[event.page * PAGE : (event.page + 1) * PAGE]
         by, zone, year = figures.view.by, self._reader.zone, self._year
-        self.table.bring(event.page, [group_line(bucket, by, zone, year) for bucket in groups])
+        self.table.add_page(event.page, [group_line(bucket, by, zone, year) for bucket in groups])
 
     @work(group="turns")
-    async def _bring_turns(self, figures: Figures, page: int) -> None:
-        await self._safely(self._turns(figures, page))
+    async def _load_turns(self, figures: Figures, page: int) -> None:
+        await self._with_errors_shown(self._read_turns(figures, page))
 
-    async def _turns(self, figures: Figures, page: int) -> None:
-        charges = await self._reader.books.turn_charges(figures.which, PAGE, page * PAGE)
-        # Another view may have come meanwhile: these rows are none of its.
+    async def _read_turns(self, figures: Figures, page: int) -> None:
+        charges = await self._reader.charges.turn_charges(figures.charge_filter, PAGE, page * PAGE)
+        # These rows do not belong to a view that was opened during the read.
         if figures is self._figures:
             zone, year = self._reader.zone, self._year
-            self.table.bring(page, [turn_line(charge, zone, year) for charge in charges])
+            self.table.add_page(page, [turn_line(charge, zone, year) for charge in charges])
 
     @property
     def _year(self) -> int:
         return moment(self._now_ms(), self._reader.zone).year
 
     @on(LedgerTable.Moved)
-    def _moved(self) -> None:
+    def _handle_cursor_move(self) -> None:
         self.refresh_bindings()
 
     def on_resize(self) -> None:
-        """The key for the charts is there only where they have no room."""
+        """Update the keys: the one for the charts works only on a narrow screen."""
         self.refresh_bindings()
 
 
-class LedgerScreen(LedgerReading):
+class LedgerScreen(BaseLedgerScreen):
     """Returns the id of a session to open, None when closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LEDGER)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's shape
-        """Only keys that do something here are offered."""
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
+        """Offer only keys that have an effect now."""
         match action:
             case "widen":
                 return bool(self._view.narrowed)
@@ -211,43 +212,43 @@ class LedgerScreen(LedgerReading):
     def _line(self) -> Line | None:
         return self.table.current if self.is_mounted else None
 
-    def _go(self, view: View, cursor_at: str | None = None) -> None:
-        """Another view: its captions at once, its figures as soon as they are read."""
-        self._view, self._cursor_at = view, cursor_at
-        self.query_one(Head).turn_to(view)
+    def _go(self, view: View, cursor_key: str | None = None) -> None:
+        """Switch to a view: its captions at once, its figures as soon as they are read."""
+        self._view, self._cursor_key = view, cursor_key
+        self.query_one(Head).show_view(view)
         if self.has_class("-charts"):
             self.action_charts()
         self.refresh_bindings()
         self._read()
 
     @on(Head.Clicked)
-    def _clicked(self, event: Head.Clicked) -> None:
-        if event.does == head.PERIOD:
+    def _handle_head_click(self, event: Head.Clicked) -> None:
+        if event.action == head.PERIOD:
             self.action_period()
-        elif event.does == head.WIDEN:
+        elif event.action == head.WIDEN:
             self.action_widen()
         else:
-            self.action_group(event.does)
+            self.action_group(event.action)
 
     def action_group(self, by: str) -> None:
-        """Another grouping of the same charges."""
+        """Group the same charges by `by`, the value of a `GroupBy`."""
         self._go(replace(self._view, by=GroupBy(by)))
 
     def action_period(self) -> None:
-        """The next period; charts stay charts."""
+        """Switch to the next period; charts that are shown stay shown."""
         charts = self.has_class("-charts")
         self._go(self._view.next_period())
         if charts:
             self.action_charts()
 
-    @on(LedgerTable.Taken)
+    @on(LedgerTable.Selected)
     def action_narrow(self) -> None:
-        """Leave out everything but the marked row."""
+        """Show only the charges of the row under the cursor."""
         line = self.table.current
         if line is None:
             return
         view = self._view.narrow(
-            line.key if self._view.by is not GroupBy.TURN else line.session_id or "", line.words
+            line.key if self._view.by is not GroupBy.TURN else line.session_id or "", line.name
         )
         if view is None:
             self.notify("There is no narrowing to this row.", severity="warning", markup=False)
@@ -255,12 +256,12 @@ class LedgerScreen(LedgerReading):
             self._go(view)
 
     def action_widen(self) -> None:
-        """Take the last narrowing away."""
+        """Remove the last narrowing."""
         if self._view.narrowed:
-            self._go(self._view.widen(), self._view.narrowed[-1].came_at)
+            self._go(self._view.widen(), self._view.narrowed[-1].previous_key)
 
     def action_back(self) -> None:
-        """First the charts over the table, then the narrowings, then the screen."""
+        """Close the charts over the table, else remove the last narrowing, else close the screen."""
         if self.has_class("-charts") and self.has_class("-narrow"):
             self.action_charts()
         elif self._view.narrowed:
@@ -269,13 +270,13 @@ class LedgerScreen(LedgerReading):
             self.dismiss(None)
 
     def action_charts(self) -> None:
-        """Table or charts, where there is no room for both."""
+        """Toggle between table and charts, where there is no room for both."""
         self.toggle_class("-charts")
         (self.query_one(Charts) if self.has_class("-charts") else self.table).focus()
 
     def action_money(self) -> None:
-        """Real money, or the simulated."""
-        self._chosen_money = True
+        """Toggle between real and simulated money."""
+        self._money_is_chosen = True
         self._go(replace(self._view, simulated=not self._view.simulated))
 
     def action_reload(self) -> None:
@@ -283,7 +284,7 @@ class LedgerScreen(LedgerReading):
         self._read()
 
     def action_open(self) -> None:
-        """Open the session of the marked row."""
+        """Open the session of the row under the cursor."""
         line = self.table.current
         if line is not None and line.session_id is not None:
             self.dismiss(line.session_id)

@@ -1,4 +1,4 @@
-"""The panels beside the transcript. A new panel is one module and one line in `PANELS`."""
+"""The panels beside the transcript. To add a panel, write one module and add its entry to `PANELS`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listing: a panel of many items with a cursor. Only the visible items are ever cleaned or drawn."""
+"""`ListPanel`: a panel of items with a cursor. Only visible items are cleaned and drawn."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from handinger_tui.ui.panels.panel import Panel
 
 Item = TypeVar("Item")
 POINTER: Final = "›"
-"""Stands before the item under the cursor, so that it can be found without colour."""
+"""Marks the item under the cursor, so that it is recognizable without color."""
 MOST: Final = 40_000
-"""Characters of a name that are looked at; a flood of control characters before its end fits in."""
+"""Characters of a name that are read. Larger than any name shown, to allow for control characters in it."""
 FAINT: Final = ".panel--faint"
 STRONG: Final = ".panel--strong"
 MARK: Final = ".panel--mark"
@@ -31,18 +31,18 @@ MARK: Final = ".panel--mark"
 
 @dataclass(frozen=True, slots=True)
 class Items(Generic[Item]):
-    """What a listing shows. `turn_id` is the turn whose items are new."""
+    """The selection that a list panel shows. `turn_id` is the turn whose items are new."""
 
     items: tuple[Item, ...] = ()
     turn_id: str | None = None
 
 
 class ListPanel(Panel[Items[Item]], Generic[Item]):
-    """Items of `LINES` lines each. The cursor stays on its item while the list changes."""
+    """A list of items, `LINES` lines each. The cursor stays on its item while the list changes."""
 
     LINES: ClassVar[int] = 2
     GROUND: ClassVar[int] = 2
-    """Lines of an item that the cursor's own ground lies under."""
+    """Lines of an item that get the cursor's background."""
     EMPTY: ClassVar[str]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "step(-1)", "Up", show=False, tooltip="To the item above", id="panel.up"),
@@ -61,25 +61,25 @@ class ListPanel(Panel[Items[Item]], Generic[Item]):
     # -- for subclasses -------------------------------------------------------------
     @abstractmethod
     def item_line(self, at: int, row: int, width: int) -> Content:
-        """Line `row` of item `at`, in `width` cells; the cell for the pointer is not part of it."""
+        """Line `row` of item `at`, at most `width` cells wide, without the cell of the pointer."""
 
     @abstractmethod
     def key_of(self, item: Item) -> Hashable:
-        """What makes it the same item in a later selection."""
+        """The identity of an item across selections."""
 
     @abstractmethod
     def turn_of(self, item: Item) -> str:
-        """The turn that brought it."""
+        """The id of the turn that produced the item."""
 
     @abstractmethod
     def details(self, item: Item) -> Content:
-        """Everything about the item, for a tooltip."""
+        """All facts about the item, for its tooltip."""
 
-    # -- for everybody ----------------------------------------------------------------
+    # -- public -----------------------------------------------------------------------
     @property
     def items(self) -> tuple[Item, ...]:
-        """What is listed."""
-        return self._shown.items if self._shown is not None else ()
+        """The listed items, in the order shown."""
+        return self._selection.items if self._selection is not None else ()
 
     @property
     def cursor(self) -> int:
@@ -88,23 +88,23 @@ class ListPanel(Panel[Items[Item]], Generic[Item]):
 
     @property
     def current(self) -> Item | None:
-        """The item under the cursor."""
+        """The item under the cursor; None in an empty list."""
         return self.items[self._cursor] if self._cursor < len(self.items) else None
 
     def is_new(self, item: Item) -> bool:
-        """The turn in view brought it."""
-        return self._shown is not None and self.turn_of(item) == self._shown.turn_id
+        """Whether the turn in view produced the item."""
+        return self._selection is not None and self.turn_of(item) == self._selection.turn_id
 
     def changed(self, before: Items[Item] | None, now: Items[Item]) -> None:
-        """Keep the cursor on its item; count what there is."""
+        """Keep the cursor on its item and update the count in the border."""
         old = before.items if before is not None else ()
-        held = self.key_of(old[self._cursor]) if self._cursor < len(old) else None
-        same = self._cursor < len(now.items) and self.key_of(now.items[self._cursor]) == held
+        key = self.key_of(old[self._cursor]) if self._cursor < len(old) else None
+        same = self._cursor < len(now.items) and self.key_of(now.items[self._cursor]) == key
         if not same:
-            found = (at for at, item in enumerate(now.items) if self.key_of(item) == held)
-            self._cursor = next(found, 0)
-        fresh = sum(self.turn_of(item) == now.turn_id for item in now.items)
-        count = f"{len(now.items):,}" + (f" · {fresh:,} new" if fresh else "")
+            matches = (at for at, item in enumerate(now.items) if self.key_of(item) == key)
+            self._cursor = next(matches, 0)
+        new = sum(self.turn_of(item) == now.turn_id for item in now.items)
+        count = f"{len(now.items):,}" + (f" · {new:,} new" if new else "")
         self.border_subtitle = Content(count) if now.items else None
         self._hovered = None
         self.tooltip = None
@@ -112,78 +112,78 @@ class ListPanel(Panel[Items[Item]], Generic[Item]):
 
     # -- lines --------------------------------------------------------------------------
     def lines_of(self, at: int) -> range:
-        """The lines of item `at`: `LINES` each, where a listing has nothing but items."""
+        """The lines of item `at`. A subclass with headings or items of other heights overrides this."""
         return range(at * self.LINES, (at + 1) * self.LINES)
 
     def span_of(self, at: int) -> range:
-        """The lines to be in sight when the cursor comes to item `at`."""
+        """The lines to scroll into view when the cursor moves to item `at`."""
         return self.lines_of(at)
 
     def place_of(self, y: int) -> tuple[int, int] | None:
-        """The item at line `y` and the line within it; None where there is none."""
+        """(item, row within it) at line `y`; None where there is no item."""
         at, row = divmod(y, self.LINES)
         return (at, row) if 0 <= at < len(self.items) else None
 
     def line_count(self, width: int) -> int:
-        """All lines of all items, or the text for an empty list."""
-        return self.lines_of(len(self.items) - 1).stop if self.items else len(_wrapped(self.EMPTY, width))
+        """The number of lines of all items, or of the text of an empty list."""
+        return self.lines_of(len(self.items) - 1).stop if self.items else len(_wrap(self.EMPTY, width))
 
     def line(self, y: int, width: int) -> Content:
-        """One line of an item, with the pointer before the first one."""
+        """One line of an item; the first line of the item under the cursor starts with the pointer."""
         if not self.items:
-            return Content.styled(_wrapped(self.EMPTY, width)[y], FAINT)
+            return Content.styled(_wrap(self.EMPTY, width)[y], FAINT)
         place = self.place_of(y)
         if place is None:
             return Content("")
         at, row = place
-        pointer = POINTER if self._pointed(y) and row == 0 else " "
+        pointer = POINTER if self._is_at_cursor(y) and row == 0 else " "
         line = Content.assemble(pointer, self.item_line(at, row, width - 1))
-        # One colour on the cursor's own ground: faint text would not stand out from it.
-        return Content.styled(line.plain, "bold" if row == 0 else "") if self._pointed(y) else line
+        # One color on the cursor's background: faint text would not contrast with it.
+        return Content.styled(line.plain, "bold" if row == 0 else "") if self._is_at_cursor(y) else line
 
     def style_of(self, y: int) -> Style:
-        """The cursor's own ground under the lines of its item."""
-        return self.get_visual_style("panel--cursor") if self._pointed(y) else self.visual_style
+        """The cursor's background under the lines of its item."""
+        return self.get_visual_style("panel--cursor") if self._is_at_cursor(y) else self.visual_style
 
-    def _pointed(self, y: int) -> bool:
+    def _is_at_cursor(self, y: int) -> bool:
         place = self.place_of(y) if self.has_focus else None
         return place is not None and place[0] == self._cursor and place[1] < self.GROUND
 
     # -- moving ---------------------------------------------------------------------------
     def move_to(self, at: int) -> None:
-        """Put the cursor on an item, as near as there is one, and show it."""
+        """Move the cursor to the item nearest to position `at` and scroll it into view."""
         before, self._cursor = self._cursor, max(0, min(at, len(self.items) - 1))
-        for touched in {before, self._cursor}:
-            lines = self.lines_of(touched) if touched < len(self.items) else range(0)
+        for moved in {before, self._cursor}:
+            lines = self.lines_of(moved) if moved < len(self.items) else range(0)
             self.refresh_lines(lines.start, len(lines))
-        shown = self.span_of(self._cursor) if self.items else range(0)
-        region = Region(0, shown.start, self.scrollable_content_region.width, len(shown))
+        span = self.span_of(self._cursor) if self.items else range(0)
+        region = Region(0, span.start, self.scrollable_content_region.width, len(span))
         self.scroll_to_region(region, animate=False, force=True, immediate=True)
         self.refresh_bindings()
 
     def action_step(self, by: int) -> None:
-        """Move by items."""
+        """Move the cursor by `by` items."""
         self.move_to(self._cursor + by)
 
     def action_page(self, by: int) -> None:
-        """Move by screens."""
+        """Move the cursor by `by` pages."""
         self.move_to(self._cursor + by * max(1, self.scrollable_content_region.height // self.LINES - 1))
 
     def action_edge(self, at: int) -> None:
-        """To the first item (0) or the last one (-1)."""
+        """Move the cursor to the first item (0) or the last one (-1)."""
         self.move_to(at % max(1, len(self.items)))
 
     def on_focus(self) -> None:
-        """Show the cursor."""
+        """Show the cursor, which is drawn only with the focus."""
         self.refresh()
 
     def on_blur(self) -> None:
-        """Hide the cursor."""
+        """Hide the cursor, which is drawn only with the focus."""
         self.refresh()
 
     # -- mouse ----------------------------------------------------------------------------
     def item_at(self, event: events.MouseEvent) -> int | None:
-        """Which item the mouse is on."""
+        """The item under the mouse; None where there is none."""
         offset = event.get_content_offset(self)
         if offset is None:
             return None
@@ -191,24 +191,24 @@ class ListPanel(Panel[Items[Item]], Generic[Item]):
         return place[0] if place is not None else None
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Tell everything about the item under the mouse."""
+        """Show the details of the item under the mouse as a tooltip."""
         at = self.item_at(event)
         if at != self._hovered:
             self._hovered = at
             self.tooltip = None if at is None else self.details(self.items[at])
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def _wrap(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, max(width, 10))
 
 
 def one_line(text: str) -> str:
-    """A name from outside: cleaned, in one line, no longer than any panel shows."""
+    """An untrusted name: cleaned, on one line, cut to what a panel can show."""
     return clean_line(clean(text[:MOST]), 300)
 
 
 def with_right(left: Content, right: Content, width: int) -> Content:
-    """`left` cut to fit, then `right` at the right edge."""
+    """A line of `width` cells: `left`, cut to fit, and `right` at the right edge."""
     if not right.plain:
         return left.truncate(width, ellipsis=True)
     room = max(0, width - right.cell_length - 1)
@@ -216,11 +216,11 @@ def with_right(left: Content, right: Content, width: int) -> Content:
 
 
 def turn_in_view(session: Session) -> Turn | None:
-    """The turn that panels call "this turn": the one that runs, else the newest that may have cost something.
+    """The turn that panels call "this turn".
 
-    Where there is none, the newest that was not taken back.
+    The running turn, else the newest that may have cost something, else the newest that was not withdrawn.
     """
     recent = [turn for turn in session.turns[-20:] if turn.status is not TurnStatus.QUEUED]
     running = next((turn for turn in recent if turn.live), None)
-    shown = (turn for turn in reversed(recent) if not turn.withdrawn)
-    return running or session.sent or next(shown, session.current)
+    not_withdrawn = (turn for turn in reversed(recent) if not turn.withdrawn)
+    return running or session.sent or next(not_withdrawn, session.current)

@@ -1,4 +1,4 @@
-"""What panels ask of the screen. They decide nothing: the screen judges, saves and opens."""
+"""Messages from panels to the screen. Panels only ask: the screen checks, saves and opens."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from handinger_tui.core.turns.turn import FilePart
 
 
 class OpenLink(Message):
-    """Open `url`, exactly as it came from outside; `shown` is the text it stood behind. Not judged yet."""
+    """Open `url`, unchanged and not checked yet; `shown` is the link text that the user sees."""
 
     def __init__(self, url: str, shown: str) -> None:
         super().__init__()
@@ -17,7 +17,7 @@ class OpenLink(Message):
 
 
 class CopyLink(Message):
-    """Put the address on the clipboard, exactly as it came from outside."""
+    """Copy the URL to the clipboard, unchanged."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class CopyLink(Message):
 
 
 class SaveFiles(Message):
-    """Download these files into the download folder, one after the other."""
+    """Download these files into the download folder, one after another."""
 
     def __init__(self, parts: list[FilePart]) -> None:
         super().__init__()
@@ -33,7 +33,7 @@ class SaveFiles(Message):
 
 
 class SaveInto(Message):
-    """Download a file into a folder that has to be asked for."""
+    """Ask the user for a folder and download a file into it."""
 
     def __init__(self, part: FilePart) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class SaveInto(Message):
 
 
 class PreviewFile(Message):
-    """Show a file inside the program."""
+    """Show a file in the preview screen."""
 
     def __init__(self, part: FilePart) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class PreviewFile(Message):
 
 
 class OpenFile(Message):
-    """Open a file with the system's program, once it is saved and judged."""
+    """Open a file with the system's program for it; the screen saves and checks it first."""
 
     def __init__(self, part: FilePart) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class OpenFile(Message):
 
 
 class CopyFile(Message):
-    """Put the path of a saved file, else its address, on the clipboard."""
+    """Copy the path of a saved file, else its URL, to the clipboard."""
 
     def __init__(self, part: FilePart) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Panel: what every panel beside the transcript is, and the row of the table it stands in."""
+"""The base class of the panels beside the transcript, and their entry in the table of panels."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ Shown = TypeVar("Shown")
 
 
 class Panel(ScrollView, Generic[Shown], can_focus=True):
-    """A scrolling column of lines, drawn only where it can be seen.
+    """A scrolling column of lines, of which only the visible ones are drawn.
 
-    A panel is told the newest session with `show` and nothing else: no deltas,
-    no files, no network. It compares its own selection of the session with the
-    one it drew last, and draws again only when they differ. Its text is
-    `Content`, never markup; styles are component classes of the style sheet.
+    The only input of a panel is the newest session, passed to `show`: no deltas, no files, no
+    network. The panel compares its selection of the session with the one it drew last and redraws
+    only when they differ. Its text is `Content`, never markup; styles are component classes of
+    the style sheet.
     """
 
     ALLOW_SELECT = False
@@ -42,37 +42,37 @@ class Panel(ScrollView, Generic[Shown], can_focus=True):
 
     def __init__(self) -> None:
         super().__init__(id=f"panel-{self.name_of_panel}", classes="panel")
-        self._shown: Shown | None = None
-        self._in_sight: dict[int, tuple[Content | None, Style]] = {}
-        """What stands on the lines that were drawn, counted from the first in sight."""
-        self._place_drawn: object = None
+        self._selection: Shown | None = None
+        self._drawn_lines: dict[int, tuple[Content | None, Style]] = {}
+        """What was drawn on each visible line, counted from the first visible one."""
+        self._drawn_viewport: object = None
 
     def show(self, session: Session) -> None:
-        """Take the newest session; costs next to nothing when nothing of it is ours."""
-        shown = self.select(session)
-        if shown == self._shown:
+        """Show the newest session; cheap when the panel's selection did not change."""
+        selection = self.select(session)
+        if selection == self._selection:
             return
-        before, self._shown = self._shown, shown
-        self.changed(before, shown)
+        before, self._selection = self._selection, selection
+        self.changed(before, selection)
         self.redraw()
 
     def show_soon(self, session: Session) -> None:
-        """As `show`, for a paint: what would hold it up may come a little later, in steps."""
+        """Show the session without delaying the current paint: a subclass may defer long work."""
         self.show(session)
 
     @abstractmethod
     def select(self, session: Session) -> Shown:
-        """What this panel shows of a session: a value that compares cheaply."""
+        """The part of the session that this panel shows: a value that is cheap to compare."""
 
     def changed(self, before: Shown | None, now: Shown) -> None:
-        """React to a new selection before it is drawn."""
+        """React to a new selection, before it is drawn."""
 
     def tick(self, now_ms: int) -> None:
-        """A moment later, for what a clock counts; most panels have nothing of it."""
+        """Update what depends on the clock; most panels have nothing that does."""
 
     @abstractmethod
     def line_count(self, width: int) -> int:
-        """How many lines there are at `width` cells."""
+        """The number of lines at `width` cells."""
 
     @abstractmethod
     def line(self, y: int, width: int) -> Content:
@@ -84,38 +84,40 @@ class Panel(ScrollView, Generic[Shown], can_focus=True):
 
     # -- drawing -----------------------------------------------------------------
     def redraw(self) -> None:
-        """Measure again and draw what can be seen and is not what it was."""
+        """Measure again and redraw the visible lines that changed."""
         width = self.scrollable_content_region.width
         if width > 0:
             size = Size(width, self.line_count(width))
             if size != self.virtual_size:
                 self.virtual_size = size
-        at = (self.size, self.scrollable_content_region, self.scroll_offset)
-        if at != self._place_drawn:
-            self._place_drawn = at
-            self._in_sight.clear()
+        viewport = (self.size, self.scrollable_content_region, self.scroll_offset)
+        if viewport != self._drawn_viewport:
+            self._drawn_viewport = viewport
+            self._drawn_lines.clear()
             self.refresh()
-        elif changed := [y for y, before in self._in_sight.items() if not _same(before, self._what(y))]:
+        elif changed := [
+            y for y, old in self._drawn_lines.items() if not _is_same(old, self._visible_line(y))
+        ]:
             self.refresh(*(Region(0, y, width, 1) for y in changed))
 
     def on_mount(self) -> None:
-        """Measure once there is a width."""
+        """Measure as soon as the width is known."""
         self.redraw()
 
     def on_resize(self, _event: events.Resize) -> None:
         """Measure for the new width."""
         self.redraw()
 
-    def _what(self, y: int) -> tuple[Content | None, Style]:
-        """What stands on a line in sight; None: there is no such line."""
+    def _visible_line(self, y: int) -> tuple[Content | None, Style]:
+        """Text and style of visible line `y`; the text is None where there is no line."""
         width, at = self.scrollable_content_region.width, y + self.scroll_offset.y
-        if width <= 0 or self._shown is None or not 0 <= at < self.line_count(width):
+        if width <= 0 or self._selection is None or not 0 <= at < self.line_count(width):
             return None, self.visual_style
         return self.line(at, width).truncate(width, ellipsis=True), self.style_of(at)
 
     def render_line(self, y: int) -> Strip:
-        """Draw one line of the visible part."""
-        content, style = self._in_sight[y] = self._what(y)
+        """Draw visible line `y`."""
+        content, style = self._drawn_lines[y] = self._visible_line(y)
         if content is None:
             return Strip.blank(self.size.width, style.rich_style)
         width = self.scrollable_content_region.width
@@ -123,7 +125,7 @@ class Panel(ScrollView, Generic[Shown], can_focus=True):
         return strips[0] if strips else Strip.blank(width, style.rich_style)
 
 
-def _same(one: tuple[Content | None, Style], other: tuple[Content | None, Style]) -> bool:
+def _is_same(one: tuple[Content | None, Style], other: tuple[Content | None, Style]) -> bool:
     (before, style), (now, other_style) = one, other
     same = before is now or (before is not None and now is not None and before.is_same(now))
     return same and style == other_style
@@ -131,7 +133,7 @@ def _same(one: tuple[Content | None, Style], other: tuple[Content | None, Style]
 
 @dataclass(frozen=True, slots=True)
 class PanelEntry:
-    """One row of `PANELS`. `key` toggles or focuses the panel, as Textual spells keys."""
+    """One entry of `PANELS`. `key`, as Textual spells it, toggles or focuses the panel."""
 
     name: str
     title: str

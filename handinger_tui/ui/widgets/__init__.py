@@ -1,1 +1,1 @@
-"""The widgets of the work screen."""
+"""The widgets of the work screen: header, prompt, chips, queue, sidebar and lines of text."""

@@ -1,4 +1,4 @@
-"""Offering: what Tab would make of the text before the cursor: commands, and files behind an `@`."""
+"""Completion of the text before the cursor: commands after `/`, and files after `@` or `/file`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.prompt_lines import Suggestions
 
 MANY: Final = 200
-"""So many names at once may be a cut list: then a longer beginning is looked up anew."""
+"""A listing with so many names may be truncated: a longer prefix needs a new listing."""
 COMMAND: Final = "/file "
-"""Behind this command a name stands bare, spaces included."""
+"""The argument of this command is a plain path, spaces included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,47 +29,47 @@ class Listing:
     hidden: bool
     names: tuple[str, ...]
 
-    def answers(self, typing: Typing) -> bool:
-        """What is typed now may be found among these names."""
-        begins = typing.prefix.casefold().startswith(self.prefix.casefold())
-        return (self.folder, self.hidden) == (typing.folder, typing.hidden) and begins
+    def may_match(self, typing: Typing) -> bool:
+        """Whether these names contain matches for what is typed now."""
+        extends = typing.prefix.casefold().startswith(self.prefix.casefold())
+        return (self.folder, self.hidden) == (typing.folder, typing.hidden) and extends
 
-    def settles(self, typing: Typing) -> bool:
-        """All that begin so are among them."""
-        return self.answers(typing) and (len(self.names) < MANY or self.prefix == typing.prefix)
+    def is_complete_for(self, typing: Typing) -> bool:
+        """Whether these names contain all matches for what is typed now."""
+        return self.may_match(typing) and (len(self.names) < MANY or self.prefix == typing.prefix)
 
 
 class Completion:
-    """Keeps the list below the prompt to what is typed. Folders are read in a thread, one at a time."""
+    """Updates the list of suggestions while text is typed. Folders are read in a thread, one at a time."""
 
     def __init__(
         self,
         prompt: PromptBox,
-        listed: Suggestions,
+        suggestions: Suggestions,
         commands: Callable[[str], list[tuple[str, str]]],
         files: LocalFiles,
         run: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
-        """`commands`: those that begin as typed behind the slash; `run`: has work done meanwhile."""
+        """`commands`: (name, summary) of the commands with a prefix; `run` starts a background task."""
         self._prompt = prompt
-        self._listed = listed
+        self._suggestions = suggestions
         self._commands = commands
         self._files = files
         self._run = run
         self._typing: Typing | None = None
         self._paths: tuple[str, ...] = ()
         self._listing: Listing | None = None
-        self._reading = False
+        self._is_reading = False
         self._closed_at: tuple[int, int] | None = None
-        """Row and column of the token whose list was closed: it stays so."""
+        """Row and column of the token whose list the user closed; it stays closed."""
 
     @property
     def open(self) -> bool:
-        """Something is offered."""
-        return self._listed.display
+        """Whether suggestions are shown."""
+        return self._suggestions.display
 
     def changed(self) -> None:
-        """The text, or the place in it, has changed."""
+        """Update the suggestions after a change of the text."""
         text = self._prompt.text
         self._typing = None
         if text.startswith("/") and len(text) < 40 and " " not in text and "\n" not in text:
@@ -77,7 +77,7 @@ class Completion:
             rows = self._commands(typed.name) if isinstance(typed, CommandLine) else []
             self._show([] if [name for name, _ in rows] == [text] else rows)
             return
-        row, self._typing = self._prompt.cursor_location[0], self._token()
+        row, self._typing = self._prompt.cursor_location[0], self._token_at_cursor()
         if self._typing is None:
             self._listing = self._closed_at = None
             self._show([])
@@ -90,12 +90,12 @@ class Completion:
             self._show([])
 
     def moved(self) -> None:
-        """The cursor may have left the word: then nothing is offered for it."""
-        if self.open and self._typing is not None and self._token() != self._typing:
+        """Close the suggestions when the cursor left the word that they complete."""
+        if self.open and self._typing is not None and self._token_at_cursor() != self._typing:
             self._show([])
 
-    def _token(self) -> Typing | None:
-        """The name that is being typed; none goes beyond its line."""
+    def _token_at_cursor(self) -> Typing | None:
+        """The file name being typed at the cursor; a name never extends over lines."""
         row, column = self._prompt.cursor_location
         line = self._prompt.document.get_line(row)
         if row == 0 and line.startswith(COMMAND) and column >= len(COMMAND):
@@ -103,59 +103,59 @@ class Completion:
         return typing_at(line, column)
 
     def _offer_files(self, typing: Typing) -> None:
-        listing = self._listing if self._listing is not None and self._listing.answers(typing) else None
+        listing = self._listing if self._listing is not None and self._listing.may_match(typing) else None
         paths = complete(typing.path, listing.names) if listing is not None else ()
         self._paths = () if paths == (typing.path,) else paths
         self._show([_row(path) for path in self._paths])
-        if not self._settled(typing) and not self._reading:
-            self._reading = True
-            self._run(self._read())
+        if not self._is_settled(typing) and not self._is_reading:
+            self._is_reading = True
+            self._run(self._read_folders())
 
-    def _settled(self, typing: Typing) -> bool:
-        return self._listing is not None and self._listing.settles(typing)
+    def _is_settled(self, typing: Typing) -> bool:
+        return self._listing is not None and self._listing.is_complete_for(typing)
 
-    async def _read(self) -> None:
-        """Read the folder that is wanted, until what is typed meanwhile has its answer too."""
+    async def _read_folders(self) -> None:
+        """Read the folder of the typed name, and again while the name changes during a read."""
         try:
-            while (typing := self._typing) is not None and not self._settled(typing):
+            while (typing := self._typing) is not None and not self._is_settled(typing):
                 folder, prefix, hidden = typing.folder, typing.prefix, typing.hidden
                 names = await asyncio.to_thread(self._files.listing, folder, prefix, hidden=hidden)
                 self._listing = Listing(folder, prefix, hidden, names)
         finally:
-            self._reading = False
+            self._is_reading = False
         self.changed()
 
     def _show(self, rows: list[tuple[str, str]]) -> None:
-        self._listed.show(rows)
-        self._prompt.offering, self._prompt.choosing = bool(rows), self.chooses
+        self._suggestions.show(rows)
+        self._prompt.offering, self._prompt.choosing = bool(rows), self.enter_accepts
 
-    # -- taking ------------------------------------------------------------------------------
+    # -- accepting ---------------------------------------------------------------------------
     def close(self) -> None:
-        """Offer nothing until another word begins."""
+        """Close the suggestions until another word begins."""
         if self._typing is not None:
             self._closed_at = (self._prompt.cursor_location[0], self._typing.start)
         self._show([])
 
     def move(self, by: int) -> None:
-        """Mark another one."""
-        self._listed.move(by)
-        self._prompt.choosing = self.chooses
+        """Move the mark by `by` suggestions."""
+        self._suggestions.move(by)
+        self._prompt.choosing = self.enter_accepts
 
     @property
-    def chooses(self) -> bool:
-        """Enter takes a file that is offered, unless it stands there already."""
+    def enter_accepts(self) -> bool:
+        """Whether Enter accepts the marked file, which it does unless that file is typed already."""
         return self.open and self._typing is not None and self._chosen_path != self._typing.path
 
     @property
     def _chosen_path(self) -> str:
-        return self._paths[self._listed.at]
+        return self._paths[self._suggestions.at]
 
-    def take(self) -> bool:
-        """Put the marked one into the prompt; False when nothing is offered."""
+    def accept(self) -> bool:
+        """Put the marked suggestion into the prompt; False when none is shown."""
         if not self.open:
             return False
         if self._typing is None:
-            self._prompt.put(f"{self._listed.chosen} ")
+            self._prompt.put(f"{self._suggestions.chosen} ")
         else:
             self._put_path(self._typing, self._chosen_path)
         return True
@@ -164,13 +164,15 @@ class Completion:
         row, column = self._prompt.cursor_location
         line = self._prompt.document.get_line(row)
         if line.startswith(COMMAND) and row == 0:
-            put = path
+            text = path
         else:
-            # A folder is gone on with; behind a file the sentence goes on.
+            # A folder needs a name after it; a file ends the token, so a space follows.
             space = "" if path.endswith("/") or line[column : column + 1].isspace() else " "
-            put = as_token(path) + space
-        done = self._prompt.replace(put, (row, typing.start), (row, column), maintain_selection_offset=False)
-        self._prompt.move_cursor(done.end_location)
+            text = as_token(path) + space
+        result = self._prompt.replace(
+            text, (row, typing.start), (row, column), maintain_selection_offset=False
+        )
+        self._prompt.move_cursor(result.end_location)
 
 
 def _row(path: str) -> tuple[str, str]:

@@ -1,7 +1,7 @@
-"""Ground: boxes that hold widgets and show nothing themselves, so that all their lines are one strip.
+"""Containers that draw nothing but their background, with one strip for all their lines.
 
-Textual would make one for each line, each with caches of its own: for five boxes under
-one another that is 2 MB, and a tenth of the first screen's time.
+Textual creates a strip with its own caches for each line of each container, which costs time and
+memory at the start.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from textual.geometry import Region
     from textual.widget import Widget
 else:
-    # Textual looks for a widget's default looks along the first base that is a widget: this must be none.
+    # Textual takes the default CSS of a widget from its first base that is a widget: this must not be one.
     Widget = object
 
 
 class BareContainer(Widget):
-    """Put before a box without border, padding or text of its own."""
+    """A mixin, placed first, for a container without border, padding or text."""
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The colour of the ground, filtered as every line is (NO_COLOR, a terminal with few colours)."""
-        ground = self.background_colors[1]
-        strip = Strip.blank(crop.width, Style(bgcolor=ground.rich_color))
+        """The background color, filtered as every line is (NO_COLOR, a terminal with few colors)."""
+        background = self.background_colors[1]
+        strip = Strip.blank(crop.width, Style(bgcolor=background.rich_color))
         for line_filter in self.get_line_filters():
-            strip = strip.apply_filter(line_filter, ground)
+            strip = strip.apply_filter(line_filter, background)
         return [strip] * crop.height
 
 
 class Columns(BareContainer, Horizontal):
-    """Side by side."""
+    """Children side by side."""
 
 
 class Rows(BareContainer, Vertical):
-    """One below the other."""
+    """Children one below another."""

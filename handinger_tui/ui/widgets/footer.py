@@ -1,7 +1,7 @@
-"""Key line: the keys that work now, at the foot of a screen.
+"""The line of keys that work now, at the foot of a screen.
 
-Textual's `Footer` makes a widget for each key, anew whenever one changes: 25 ms,
-several times for each message. This is one widget and one line of text.
+Textual's `Footer` creates a widget for each key, again whenever one changes, which takes too long
+while a turn runs. This is one widget with one line of text.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 
-class Shown(NamedTuple):
-    """One key as it is shown; `key` as Textual spells it."""
+class FooterKey(NamedTuple):
+    """One key of the line. `key` is spelled as in Textual, `key_text` as shown."""
 
     key: str
-    spoken: str
+    key_text: str
     label: str
     tooltip: str
     enabled: bool
 
     @property
     def cells(self) -> int:
-        """How wide it is, with the cells around its two words."""
-        return cell_len(self.spoken) + cell_len(self.label) + 3
+        """Its width, with the spaces around its two words."""
+        return cell_len(self.key_text) + cell_len(self.label) + 3
 
 
 class FooterLine(Widget):
@@ -39,49 +39,51 @@ class FooterLine(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.keys: tuple[Shown, ...] = ()
-        self._under = self._NONE
+        self.keys: tuple[FooterKey, ...] = ()
+        self._hovered = self._NONE
 
     def on_mount(self) -> None:
-        """Hear of changes."""
-        self.screen.bindings_updated_signal.subscribe(self, self._changed)
+        """Subscribe to changes of the bindings."""
+        self.screen.bindings_updated_signal.subscribe(self, self._handle_bindings_change)
 
     def on_unmount(self) -> None:
-        """Hear no more."""
+        """Unsubscribe from changes of the bindings."""
         self.screen.bindings_updated_signal.unsubscribe(self)
 
-    def _changed(self, screen: Screen[object]) -> None:
-        # While the terminal has no focus, bindings come and go with it.
+    def _handle_bindings_change(self, screen: Screen[object]) -> None:
+        # A terminal without focus changes the bindings; the line keeps those of before.
         if screen.app.app_focus and screen is self.screen:
-            self.call_after_refresh(self._look)
+            self.call_after_refresh(self._update_keys)
 
-    def _look(self) -> None:
+    def _update_keys(self) -> None:
         if not self.is_attached:
             return
-        found: dict[str, Shown] = {}
+        by_action: dict[str, FooterKey] = {}
         for _node, binding, enabled, tooltip in self.screen.active_bindings.values():
-            if binding.show and binding.action not in found:
-                spoken = self.app.get_key_display(binding)
-                found[binding.action] = Shown(binding.key, spoken, binding.description, tooltip, enabled)
-        keys = tuple(found.values())
+            if binding.show and binding.action not in by_action:
+                key_text = self.app.get_key_display(binding)
+                key = FooterKey(binding.key, key_text, binding.description, tooltip, enabled)
+                by_action[binding.action] = key
+        keys = tuple(by_action.values())
         if keys != self.keys:
-            self.keys, self._under = keys, self._NONE
+            self.keys, self._hovered = keys, self._NONE
             self.refresh()
 
     def render(self) -> Content:
-        """All keys, one after another."""
+        """The line with all keys."""
         key, label = (self.get_visual_style(f"keyline--{name}") for name in ("key", "label"))
-        under = self.get_visual_style("keyline--under")
+        hover_style = self.get_visual_style("keyline--under")
         pieces = []
         for at, one in enumerate(self.keys):
-            piece = Content.assemble((f" {one.spoken} ", key), (f"{one.label} ", label))
-            if at == self._under:
-                piece = piece.stylize(under)
+            piece = Content.assemble((f" {one.key_text} ", key), (f"{one.label} ", label))
+            if at == self._hovered:
+                piece = piece.stylize(hover_style)
             pieces.append(piece if one.enabled else piece.stylize("dim"))
         return Content("").join(pieces)
 
     # -- the mouse ------------------------------------------------------------------------------
-    def _at(self, x: int) -> int:
+    def _index_at(self, x: int) -> int:
+        """The position of the key in column `x`, `_NONE` where there is none."""
         for at, one in enumerate(self.keys):
             if x < one.cells:
                 return at
@@ -89,22 +91,22 @@ class FooterLine(Widget):
         return self._NONE
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Say what the key under the mouse does."""
-        self._point(self._at(event.x))
+        """Highlight the key under the mouse and show its tooltip."""
+        self._set_hovered(self._index_at(event.x))
 
     def on_leave(self) -> None:
-        """The mouse is elsewhere."""
-        self._point(self._NONE)
+        """Remove the highlight and the tooltip."""
+        self._set_hovered(self._NONE)
 
-    def _point(self, at: int) -> None:
-        if at != self._under:
-            self._under = at
+    def _set_hovered(self, at: int) -> None:
+        if at != self._hovered:
+            self._hovered = at
             self.tooltip = None if at == self._NONE else self.keys[at].tooltip or None
             self.refresh()
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
-        """Press the key."""
-        at = self._at(event.x)
+        """Press the clicked key."""
+        at = self._index_at(event.x)
         if at == self._NONE:
             return
         if self.keys[at].enabled:

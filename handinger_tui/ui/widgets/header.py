@@ -1,4 +1,4 @@
-"""Header: which session, how it stands, and which account pays."""
+"""The header line: the session, its status, the limits, and the account that pays."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ UNFINISHED: Final = frozenset(
         TurnStatus.NOT_DELIVERED,
     }
 )
-BEATS: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+SPINNER: Final = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
 class HeaderLine(Widget):
-    """One line. `show` takes the newest session, `beat` only moves the clock on."""
+    """One line of text. `show` sets the session, `beat` only advances the clock and the spinner."""
 
     ALLOW_SELECT = False
 
-    def __init__(self, *, local: bool, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, local: bool, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._session: Session | None = None
         self._badge: Account | None = None
@@ -42,25 +42,25 @@ class HeaderLine(Widget):
         self._now_ms = 0
         self._beats = 0
         self._drawn = Content("")
-        self._mark = Content("")
-        self._held = False
+        self._limit_mark = Content("")
+        self._is_held = False
 
     def account(self, badge: Account) -> None:
-        """Which account pays, known once connected."""
+        """Set the account that pays, which is known once connected."""
         self._badge = badge
         self._draw()
 
     def limits(self, gauges: Sequence[Gauge], *, held: bool) -> None:
-        """How far the limits are used, for the next `show`; `held`: one of them holds the queue."""
-        self._mark, self._held = mark(gauges), held
+        """Set the use of the limits, shown at the next `show`. `held`: a limit holds the queue."""
+        self._limit_mark, self._is_held = mark(gauges), held
 
     def show(self, session: Session, now_ms: int) -> None:
-        """The newest value of the session."""
+        """Show the newest value of the session."""
         self._session, self._now_ms = session, now_ms
         self._draw()
 
     def beat(self, now_ms: int) -> None:
-        """A moment later."""
+        """Advance the clock and the spinner."""
         self._now_ms = now_ms
         self._beats += 1
         self._draw()
@@ -72,18 +72,18 @@ class HeaderLine(Widget):
             self.refresh()
 
     def on_resize(self) -> None:
-        """The line is laid out for its width."""
+        """Lay the line out for the new width."""
         self._drawn = self._content(self.size.width)
         self.refresh()
 
     def render(self) -> Content:
-        """The line as it was last laid out."""
+        """The line as last laid out."""
         return self._drawn
 
     def _content(self, width: int) -> Content:
-        right = self._account(narrow=width < 90)
-        if self._mark:
-            right = Content.assemble(self._mark, "  " if right else "", right)
+        right = self._account_content(narrow=width < 90)
+        if self._limit_mark:
+            right = Content.assemble(self._limit_mark, "  " if right else "", right)
         state = self._state()
         room = max(8, width - right.cell_length - state.cell_length - 4)
         left = Content.assemble((_fit(self._title(), room), "bold $foreground"), state)
@@ -99,33 +99,33 @@ class HeaderLine(Widget):
     def _state(self) -> Content:
         if self._session is None:
             return Content.styled("  connecting…", "$text-muted")
-        if self._held:
+        if self._is_held:
             return Content.styled("  ■ queue held", "$warning")
         turn = under_way(self._session)
         if turn is None:
             return Content("")
-        style, sign = _look(turn.status)
+        style, sign = _style_and_sign(turn.status)
         if turn.live and turn.status is not TurnStatus.QUEUED:
-            sign = BEATS[self._beats % len(BEATS)]
-        took = elapsed(self._session, self._now_ms)
+            sign = SPINNER[self._beats % len(SPINNER)]
+        duration = elapsed(self._session, self._now_ms)
         words = f"  {sign} {retry_words(self._session, self._now_ms) or status_words(self._session)}"
-        return Content.assemble((words, style), (f" · {took}" if took else "", "$text-muted"))
+        return Content.assemble((words, style), (f" · {duration}" if duration else "", "$text-muted"))
 
-    def _account(self, *, narrow: bool) -> Content:
+    def _account_content(self, *, narrow: bool) -> Content:
         badge = self._badge
         if badge is None:
             return Content.styled(" LOCAL ", "bold $background on $accent") if self._local else Content("")
         if badge.local:
-            where = "" if narrow else "no key set "
-            return Content.assemble((where, "$text-muted"), (" LOCAL ", "bold $background on $accent"))
+            reason = "" if narrow else "no key set "
+            return Content.assemble((reason, "$text-muted"), (" LOCAL ", "bold $background on $accent"))
         tail = f" …{badge.key_tail}" if badge.key_tail else ""
         host = "" if narrow and badge.profile else clean_line(badge.host, 60)
         names = " · ".join(name for name in (clean_line(badge.profile, 30), host) if name)
         return Content.styled(names + tail, "$text-muted")
 
 
-def _look(status: TurnStatus) -> tuple[str, str]:
-    """Style and sign of a status; the sign carries it where there is no colour."""
+def _style_and_sign(status: TurnStatus) -> tuple[str, str]:
+    """Style and sign of a status; the sign tells the status without color."""
     if status in GOOD:
         return "$success", "✓"
     if status in BAD:
@@ -139,9 +139,9 @@ def _fit(text: str, room: int) -> str:
     """Cut to `room` cells with an ellipsis."""
     if cell_len(text) <= room:
         return text
-    kept = ""
-    for sign in text:
-        if cell_len(kept) + cell_len(sign) > room - 1:
+    head = ""
+    for character in text:
+        if cell_len(head) + cell_len(character) > room - 1:
             break
-        kept += sign
-    return f"{kept}…"
+        head += character
+    return f"{head}…"

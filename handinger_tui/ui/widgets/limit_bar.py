@@ -1,4 +1,4 @@
-"""Meter: how far a limit is used, as a bar that reads without colour, and as a mark for the header."""
+"""The use of a limit as a bar that reads without color, and as a mark for the header."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from handinger_tui.core.money.limits import Gauge, Origin, Scope, State, spent_t
 
 STYLE: Final = {State.BELOW: "$success", State.NEAR: "$warning", State.REACHED: "$error"}
 SHAPE: Final = {State.BELOW: "●", State.NEAR: "▲", State.REACHED: "■"}
-"""The shape tells the state where there is no colour."""
+"""The shape tells the state without color."""
 SET_BY: Final = {Origin.FLAG: "from the command line", Origin.TYPED: "", Origin.CONFIG: "from the settings"}
 BAR: Final = 16
 
 
 def bar(gauge: Gauge, width: int = BAR) -> Content:
-    """Full cells for what is spent; no cell is full while nothing is known."""
+    """A bar of full cells for the spent part; no cell is full while the amount is unknown."""
     percent = gauge.percent or 0
     full = min(width, percent * width // 100)
     if percent and not full:
@@ -26,29 +26,29 @@ def bar(gauge: Gauge, width: int = BAR) -> Content:
 
 
 def meter(gauge: Gauge) -> Content:
-    """Two lines: name, bar and who set it, and below the amounts."""
+    """Two lines: name, bar and origin of the limit, then the amounts."""
     limit, style = gauge.limit, STYLE[gauge.state]
-    words = {State.BELOW: "", State.NEAR: " near", State.REACHED: " reached"}[gauge.state]
-    by = f" · {SET_BY[limit.origin]}" if SET_BY[limit.origin] else ""
+    state = {State.BELOW: "", State.NEAR: " near", State.REACHED: " reached"}[gauge.state]
+    origin = f" · {SET_BY[limit.origin]}" if SET_BY[limit.origin] else ""
     first = Content.assemble(
         (f"{SHAPE[gauge.state]} ", style),
         (f"{limit.scope.capitalize():<8}", "bold $foreground"),
         bar(gauge),
-        (words, f"bold {style}"),
-        (by, "$text-muted"),
+        (state, f"bold {style}"),
+        (origin, "$text-muted"),
     )
     return Content("\n").join([first, Content.styled(f"  {spent_text(gauge)}", "$foreground")])
 
 
 def worst(gauges: Sequence[Gauge]) -> Gauge | None:
-    """The limit to tell about: reached before near, the widest first; None when all is calm."""
+    """The most pressing limit: reached before near, then the widest scope; None when all are below."""
     pressing = [gauge for gauge in gauges if gauge.state is not State.BELOW]
     scopes = list(Scope)
     return max(pressing, key=lambda one: (one.state, scopes.index(one.limit.scope)), default=None)
 
 
 def mark(gauges: Sequence[Gauge]) -> Content:
-    """For the header: "▲ day limit 85 %", "■ day limit reached"; empty when all is calm."""
+    """The mark for the header: "▲ day limit 85 %", "■ day limit reached"; empty when all are below."""
     gauge = worst(gauges)
     if gauge is None:
         return Content("")

@@ -1,4 +1,4 @@
-"""Amounts: a limit as people type it, read exactly, or refused with what to type instead."""
+"""Parsing of limits as people type them: exact, or refused with a hint on what to type."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean_line
 
 CREDIT_DECIMALS: Final = 6
-"""The history keeps credits in millionths."""
+"""The history stores credits in millionths."""
 OFF: Final = frozenset({"off", "none"})
-HOW: Final = "As in /limit day 5, /limit turn 0.50, /limit session 20 credits, or /limit day off."
+USAGE: Final = "As in /limit day 5, /limit turn 0.50, /limit session 20 credits, or /limit day off."
 _AMOUNT: Final = re.compile(r"(\$?)\s*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*(usd|dollars?|credits?)?")
 
 
 class NotAnAmount(HandingerError):
-    """What was typed is no limit; nothing was set."""
+    """The typed text is not a limit or amount; nothing was set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A limit to set. `amount` None lifts it; `unit` None, only then, lifts it in both units."""
+    """A limit to set. `amount` None removes it; then `unit` None removes it in both units."""
 
     scope: Scope
     unit: Unit | None
@@ -32,7 +32,7 @@ class Wish:
 
 
 def read_wish(text: str) -> Wish:
-    """As typed behind `/limit`: "day 5", "session 20 credits", "worker $3", "day off".
+    """Parse the argument of `/limit`: "day 5", "session 20 credits", "worker $3", "day off".
 
     Raises:
         NotAnAmount
@@ -40,59 +40,60 @@ def read_wish(text: str) -> Wish:
     name, _, rest = " ".join(text.lower().split()).partition(" ")
     if name not in set(Scope):
         raise NotAnAmount(
-            f"There is no limit called {clean_line(name, 20)}: turn, session, worker or day.", HOW
+            f"There is no limit called {clean_line(name, 20)}: turn, session, worker or day.", USAGE
         )
     scope, words = Scope(name), rest.split()
     if words and words[0] in OFF:
-        return Wish(scope, _lifted(words[1:]), None)
+        return Wish(scope, _removed_unit(words[1:]), None)
     if not words:
-        raise NotAnAmount(f"The {scope} limit needs an amount.", HOW)
+        raise NotAnAmount(f"The {scope} limit needs an amount.", USAGE)
     amount, unit = read_amount(rest)
     return Wish(scope, unit, amount)
 
 
 def read_amount(text: str, expected: Unit = Unit.USD) -> tuple[Decimal, Unit]:
-    """As in "5", "$0.50", "20 credits"; without a sign or a word it is `expected`.
+    """Parse an amount: "5", "$0.50", "20 credits"; without sign or word its unit is `expected`.
 
     Raises:
-        NotAnAmount: not a plain decimal number above 0, too fine, or too large. A comma is never read:
-            half the world writes 0,5 and means a half.
+        NotAnAmount: not a plain decimal number above 0, too many decimals, or too large. A comma is
+            never accepted: half the world writes 0,5 and means a half.
     """
-    found = _AMOUNT.fullmatch(text.strip().lower())
-    shown = clean_line(text.strip(), 30)
-    if found is None:
-        raise NotAnAmount(f"“{shown}” is not an amount.", f"Digits and one point. {HOW}")
-    sign, digits, word = found.groups()
+    match = _AMOUNT.fullmatch(text.strip().lower())
+    quoted = clean_line(text.strip(), 30)
+    if match is None:
+        raise NotAnAmount(f"“{quoted}” is not an amount.", f"Digits and one point. {USAGE}")
+    sign, digits, word = match.groups()
     in_credits = (word or "").startswith("credit")
     if sign and in_credits:
-        raise NotAnAmount(f"“{shown}” is both dollars and credits.", HOW)
+        raise NotAnAmount(f"“{quoted}” is both dollars and credits.", USAGE)
     unit = Unit.CREDITS if in_credits else Unit.USD if sign or word else expected
     if unit is Unit.CREDITS and len(digits.partition(".")[2].rstrip("0")) > CREDIT_DECIMALS:
-        raise NotAnAmount(f"Credits have at most {CREDIT_DECIMALS} decimals.", HOW)
+        raise NotAnAmount(f"Credits have at most {CREDIT_DECIMALS} decimals.", USAGE)
     try:
         return amount_of(digits), unit
-    except ValueError as why:
-        said = str(why)
-        raise NotAnAmount(f"{said[:1].upper()}{said[1:]}.", HOW) from None
+    except ValueError as error:
+        reason = str(error)
+        raise NotAnAmount(f"{reason[:1].upper()}{reason[1:]}.", USAGE) from None
 
 
 def read_raise(text: str, gauge: Gauge) -> Decimal:
-    """A new amount for a limit that is used up.
+    """Parse a new amount for a limit that is reached.
 
     Raises:
-        NotAnAmount: also when it is not above what is spent.
+        NotAnAmount: as for `read_amount`, in another unit than the limit, or not above what is spent.
     """
     amount, unit = read_amount(text, gauge.limit.unit)
     if unit is not gauge.limit.unit:
-        counts = "dollars" if gauge.limit.unit is Unit.USD else "credits"
-        raise NotAnAmount(f"This limit counts {counts}.")
+        unit_name = "dollars" if gauge.limit.unit is Unit.USD else "credits"
+        raise NotAnAmount(f"This limit counts {unit_name}.")
     spent = gauge.spent.value or Decimal(0)
     if amount <= spent:
         raise NotAnAmount(f"It must be above what is spent: {exact_text(spent, unit)}.")
     return amount
 
 
-def _lifted(words: list[str]) -> Unit | None:
+def _removed_unit(words: list[str]) -> Unit | None:
+    """The unit in which "off" removes a limit, from the words after it; None: in both."""
     match words:
         case []:
             return None
@@ -102,4 +103,4 @@ def _lifted(words: list[str]) -> Unit | None:
             return Unit.CREDITS
         case _:
             pass
-    raise NotAnAmount(f"“{clean_line(' '.join(words), 30)}” is too much behind off.", HOW)
+    raise NotAnAmount(f"“{clean_line(' '.join(words), 30)}” is too much behind off.", USAGE)

@@ -1,4 +1,4 @@
-"""Field: a line to type in, where corrections and letters act in the order they were typed."""
+"""An input line in which editing keys and letters take effect in the order they were typed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from textual import events
 from textual.widgets import Input
 
-_AT_ONCE: Final[dict[str, Callable[[Input], None]]] = {
+_EDITING_KEYS: Final[dict[str, Callable[[Input], None]]] = {
     "backspace": Input.action_delete_left,
     "ctrl+h": Input.action_delete_left,
     "delete": Input.action_delete_right,
@@ -22,15 +22,15 @@ _AT_ONCE: Final[dict[str, Callable[[Input], None]]] = {
 
 
 class OrderedInput(Input):
-    """A line to type in.
+    """An `Input` that handles editing keys itself.
 
-    Textual looks such keys up only when they have climbed to the screen. Letters that come behind them
-    in a burst, or while the screen is slow, would go first, and an amount would be another one.
+    Textual resolves such keys only after they have bubbled to the screen. Letters that follow them in
+    a burst, or while the screen is slow, would take effect first, and a typed amount would change.
     """
 
     async def on_key(self, event: events.Key) -> None:
-        """What corrects or enters the text does so here and now."""
-        act = _AT_ONCE.get(event.key)
+        """Run the action of an editing key or Enter at once."""
+        act = _EDITING_KEYS.get(event.key)
         if act is None and event.key != "enter":
             return
         event.stop()

@@ -1,4 +1,4 @@
-"""Session pane: transcript, what waits, and the prompt with its offers and hints."""
+"""The session pane: transcript, queue, and the prompt with its suggestions and hints."""
 
 from __future__ import annotations
 
@@ -42,35 +42,35 @@ if TYPE_CHECKING:
     from handinger_tui.engine.holds import Hold
 
 HINT_CELLS: Final = 30
-"""So much of the line below the prompt is left to what Enter does, before limits are told there too."""
+"""Cells of the line below the prompt that are reserved for what Enter does, before limits are shown there."""
 MARGINS: Final = 5
-"""Cells at the ends of that line."""
+"""Cells of the margins of that line."""
 
 
 class SessionPane(Rows):
-    """Shows one session. It decides nothing: the screen does what the prompt submits."""
+    """Shows one session. It only displays: the screen acts on what the prompt submits."""
 
     def __init__(
         self,
-        offers: Callable[[str], list[tuple[str, str]]],
+        commands: Callable[[str], list[tuple[str, str]]],
         files: LocalFiles,
         *,
         local: bool,
-        id: str | None = None,  # noqa: A002 - Textual's own name for it
+        id: str | None = None,  # noqa: A002 - Textual's name
     ) -> None:
-        """`offers`: (name, summary) of the commands that begin with what is typed behind the slash."""
+        """`commands` returns (name, summary) of the commands with a prefix."""
         super().__init__(id=id)
         self.money = MoneyIndex()
-        """What each turn of the session shown took."""
-        self._tally = WorkerTotals(self.money)
+        """The usage and cost of each turn of the session shown."""
+        self._totals = WorkerTotals(self.money)
         self._receipts: Receipts | None = None
         self.transcript = Transcript(self._receipt, id="transcript")
         self.prompt = PromptBox(id="prompt")
         self._welcome = Welcome(local=local, id="welcome")
         self.card, self.queue = Card(id="card"), QueueStrip(id="queue")
-        self._offers, self._hint = Suggestions(id="offers"), HintLine(id="hint")
+        self._suggestions, self._hint = Suggestions(id="offers"), HintLine(id="hint")
         self.chips = Chips(id="chips")
-        self.offering = Completion(self.prompt, self._offers, offers, files, self._look_up)
+        self.completion = Completion(self.prompt, self._suggestions, commands, files, self._run_lookup)
         self._entry = Vertical(id="entry")
         self._session: Session | None = None
         self._budget = "standard"
@@ -78,107 +78,109 @@ class SessionPane(Rows):
         self._dismissed: Advice | None = None
         self._browsed = ""
         self.elsewhere: str | None = None
-        """Title of the newest run that goes on unwatched in some session."""
+        """Title of the newest run in another session that continues unwatched."""
         self.running = False
         """A turn is being sent or watched."""
         self.hold: Hold | None = None
-        """What holds the queue."""
+        """The reason why the queue is held; None when it is not."""
         self.queued: tuple[Turn, ...] = ()
-        """The queue."""
+        """The queued turns."""
         self.editing: str | None = None
-        """The queued turn that the prompt holds."""
-        self._opening = ""
+        """The id of the queued turn whose message is in the prompt."""
+        self._opening_text = ""
         self.gauges: tuple[Gauge, ...] = ()
-        """How far the limits are used."""
-        self._money = self._usual = ""
-        self._told = Content("")
-        self._figures_of: tuple[object, ...] = ()
-        self._counted: tuple[Turn, ...] = ()
+        """The limits and how far each is used."""
+        self._cost_text = self._typical_cost = ""
+        self._subtitle = Content("")
+        self._cost_key: tuple[object, ...] = ()
+        self._cost_turns: tuple[Turn, ...] = ()
+        """The turns that `_cost_text` was computed from."""
 
     def _receipt(self, session: Session, turn: Turn) -> str:
         if self._receipts is None:
-            # Needed once there is a turn: 2 ms that the first screen need not wait for.
-            from handinger_tui.core.receipts.line import Receipts  # noqa: PLC0415 - as said above
+            # Needed only once there is a turn; the first screen does not wait for the import.
+            from handinger_tui.core.receipts.line import Receipts  # noqa: PLC0415 - start-up time
 
             self._receipts = Receipts(self.money)
-        # The transcript leaves out what was withdrawn; what turns took is worked out over all of them.
+        # The transcript omits withdrawn turns; costs are attributed over all turns.
         return self._receipts.line(self._session or session, turn)
 
-    def _look_up(self, work: Coroutine[Any, Any, None]) -> None:
-        """Have names read from the disk, then say what Enter does with them."""
+    def _run_lookup(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run the reading of file names in the background, then update the hint on what Enter does."""
 
-        async def told() -> None:
+        async def run() -> None:
             await work
             self._refresh_lines()
 
-        self.run_worker(told(), group="offering")
+        self.run_worker(run(), group="offering")
 
     def compose(self) -> ComposeResult:
-        """From the top: answer, advice, queue, offers, what goes along, prompt, hint."""
+        """From the top: answer, advice, queue, suggestions, chips, prompt, hint."""
         yield self._welcome
         yield self.transcript
         yield self.card
         yield self.queue
-        yield self._offers
+        yield self._suggestions
         yield self.chips
         with self._entry:
             yield self.prompt
         yield self._hint
 
     def on_mount(self) -> None:
-        """Nothing is known yet."""
+        """Hide the transcript until there is a turn."""
         self.transcript.display = False
         self._refresh_lines()
 
-    # -- what is shown -------------------------------------------------------------------
+    # -- content -------------------------------------------------------------------------
     def account(self, badge: Account) -> None:
-        """Connected."""
+        """Show the account, once connected."""
         self._welcome.account(badge)
 
     def budget(self, name: str) -> None:
-        """The budget of the next turn."""
+        """Show the budget of the next turn."""
         if name != self._budget:
-            # What another level usually takes must not stand beside this one.
-            self._budget, self._usual = name, ""
+            # The typical cost of another level must not be shown with this one.
+            self._budget, self._typical_cost = name, ""
         self._refresh_lines()
 
     def usual(self, text: str) -> None:
-        """What a turn at this budget usually takes, or that nobody knows."""
-        self._usual = text
+        """Show the typical cost of a turn at this budget, or that it is not known."""
+        self._typical_cost = text
         self._refresh_lines()
 
     def show(self, session: Session, now_ms: int, *, money: bool) -> None:
-        """The newest value of the session; `money`: the figures have no panel now."""
+        """Show the newest value of the session; `money`: show costs here, as the usage panel is hidden."""
         if self._session is None or self._session.session_id != session.session_id:
             self._dismissed = None
         self._session = session
-        begun = bool(session.turns)
-        if self.transcript.display is not begun:
-            self.transcript.display, self._welcome.display = begun, not begun
-        if begun:
+        has_turns = bool(session.turns)
+        if self.transcript.display is not has_turns:
+            self.transcript.display, self._welcome.display = has_turns, not has_turns
+        if has_turns:
             self.transcript.show(shown_turns(session, self.queued))
         self.queue.show(self.queued, self.editing)
-        self.prompt.busy, self.prompt.waiting, self.prompt.ideas = self.running, bool(self.queued), not begun
+        self.prompt.busy, self.prompt.waiting = self.running, bool(self.queued)
+        self.prompt.ideas = not has_turns
         self.advise(now_ms)
-        self._count(session, money=money)
+        self._update_cost(session, money=money)
         self._refresh_lines()
 
-    def _count(self, session: Session, *, money: bool) -> None:
-        """Figures are made anew only when some turn's readings changed: text grows far more often."""
+    def _update_cost(self, session: Session, *, money: bool) -> None:
+        """Compute the cost line only when a turn's readings changed: text grows far more often."""
         if not money:
-            self._money, self._figures_of = "", ()
+            self._cost_text, self._cost_key = "", ()
             return
         most = self.size.width - MARGINS
         room = self.size.width - HINT_CELLS
-        old, self._counted = self._counted, session.turns
+        old, self._cost_turns = self._cost_turns, session.turns
         front = same_front(old, session.turns)
-        made_of: tuple[object, ...] = (session.session_id, room, *self.gauges)
-        if made_of != self._figures_of or not _read_alike(old[front:], session.turns[front:]):
-            self._figures_of = made_of
-            self._money = compact_line(session, self.gauges, room, most, self._tally)
+        key: tuple[object, ...] = (session.session_id, room, *self.gauges)
+        if key != self._cost_key or not _same_readings(old[front:], session.turns[front:]):
+            self._cost_key = key
+            self._cost_text = compact_line(session, self.gauges, room, most, self._totals)
 
     def advise(self, now_ms: int) -> None:
-        """The card: trouble of our own first, else what the newest turn asks for."""
+        """Update the card: a failure to send first, else advice on the newest turn or the held queue."""
         newest = self._trouble or self._advice()
         if newest is None:
             self._dismissed = None
@@ -192,31 +194,31 @@ class SessionPane(Rows):
         return advice(self._session, running=self.running)
 
     def opening(self, text: str) -> None:
-        """Say which session is being opened; "" when that is over."""
-        self._opening = text
+        """Show which session is being opened; "" when it is open."""
+        self._opening_text = text
         self._refresh_lines()
 
     def trouble(self, text: str | None) -> None:
-        """Say until the next message that something was not sent, and why."""
+        """Show that a message was not sent and why, until the next message; None removes it."""
         self._trouble = Advice("error", text) if text else None
         self.advise(0)
 
     def browse(self, name: str) -> None:
-        """What single keys are for now, in a word; "" for the prompt."""
+        """Show in a word what single keys browse now; "" when they go to the prompt."""
         if name != self._browsed:
             self._browsed = name
             self._refresh_lines()
 
-    # -- what is open ------------------------------------------------------------------------
+    # -- closing with Esc --------------------------------------------------------------------
     @property
     def open(self) -> bool:
-        """Esc has something to close here."""
-        return self._offers.display or self.card.display
+        """Whether Esc has something to close here."""
+        return self._suggestions.display or self.card.display
 
     def close_one(self) -> None:
-        """Close the offers, else the card."""
-        if self._offers.display:
-            self.offering.close()
+        """Close the suggestions, else the card."""
+        if self._suggestions.display:
+            self.completion.close()
             self._refresh_lines()
         elif self._trouble is not None:
             self.trouble(None)
@@ -226,49 +228,50 @@ class SessionPane(Rows):
 
     # -- the prompt ------------------------------------------------------------------------
     @on(TextArea.Changed, "#prompt")
-    def _typed(self) -> None:
-        self.offering.changed()
+    def _handle_text_change(self) -> None:
+        self.completion.changed()
         self._refresh_lines()
 
     @on(TextArea.SelectionChanged, "#prompt")
-    def _moved(self) -> None:
-        self.offering.moved()
+    def _handle_cursor_move(self) -> None:
+        self.completion.moved()
 
     @on(PromptBox.Marked)
-    def _mark(self, event: PromptBox.Marked) -> None:
+    def _handle_mark(self, event: PromptBox.Marked) -> None:
         event.stop()
-        self.offering.move(event.by)
+        self.completion.move(event.by)
         self._refresh_lines()
 
     @on(PromptBox.Completing)
-    def _complete(self, event: PromptBox.Completing) -> None:
+    def _handle_complete(self, event: PromptBox.Completing) -> None:
         event.stop()
-        # The list may be that of a text before this one.
-        self.offering.changed()
-        if event.entered and not self.offering.chooses:
+        # The suggestions may belong to an earlier text.
+        self.completion.changed()
+        if event.entered and not self.completion.enter_accepts:
             self.prompt.submit()
-        elif not self.offering.take() and self._welcome.display:
+        elif not self.completion.accept() and self._welcome.display:
             self.prompt.put(self._welcome.next_idea())
 
     # -- lines ---------------------------------------------------------------------------------
     def _refresh_lines(self) -> None:
         unlimited = self._budget == "unlimited"
         chip = Content.assemble((self._budget, "bold $background on $warning" if unlimited else "$accent"))
-        told = Content.assemble(chip, (f" · {self._usual}", "$text-muted")) if self._usual else chip
-        if not told.is_same(self._told):
-            self._told = told
-            self._entry.border_subtitle = told
-        # What Enter does with a queue may cost: it is shown whole.
-        firm = bool(self._opening or self.editing or (self.hold is not None and not self.running))
-        self._hint.show(self._what_keys_do(), self._money, firm=firm)
+        usual = self._typical_cost
+        subtitle = Content.assemble(chip, (f" · {usual}", "$text-muted")) if usual else chip
+        if not subtitle.is_same(self._subtitle):
+            self._subtitle = subtitle
+            self._entry.border_subtitle = subtitle
+        # What Enter does with a queue may cost money: that hint is never cut.
+        firm = bool(self._opening_text or self.editing or (self.hold is not None and not self.running))
+        self._hint.show(self._hint_for_keys(), self._cost_text, firm=firm)
 
-    def _what_keys_do(self) -> str:
+    def _hint_for_keys(self) -> str:
         if self._browsed:
             return f"Browsing {self._browsed} · Esc or typing returns to the prompt"
         choosing = "Enter takes the file · ↑↓ choose · Esc closes the list"
-        return choosing if self.prompt.choosing else self._what_enter_does()
+        return choosing if self.prompt.choosing else self._enter_hint()
 
-    def _what_enter_does(self) -> str:
+    def _enter_hint(self) -> str:
         text = self.prompt.text
         if text.startswith("/") and not text.startswith("//"):
             return "Enter runs the command · // sends a text that begins with a slash"
@@ -277,12 +280,12 @@ class SessionPane(Rows):
         return self._state_hint(typed=bool(text.strip())) or self._idle_hint(typed=bool(text.strip()))
 
     def _state_hint(self, *, typed: bool) -> str:
-        """What is special now; "" when nothing is."""
-        if self._opening:
-            return self._opening
+        """What Enter does in a special state; "" in none."""
+        if self._opening_text:
+            return self._opening_text
         if self.editing is not None:
-            does = "Enter puts it back in the queue" if typed else "Enter leaves it as it was"
-            return f"{does} · Esc leaves the queued message as it was"
+            enter = "Enter puts it back in the queue" if typed else "Enter leaves it as it was"
+            return f"{enter} · Esc leaves the queued message as it was"
         if self.running:
             queue = "↑ edits the queue · " if self.queued and not typed else ""
             return "Enter queues it" if typed else f"{queue}Type ahead: Enter queues it"
@@ -298,13 +301,13 @@ class SessionPane(Rows):
             return "Enter asks to raise the limit, then sends"
         if hold.reason == "detached" and unwatched(session) is not None:
             return "Enter adds it to the queue, which waits until you come back"
-        kept = "the queued message stays" if count == 1 else f"the {count} queued messages stay"
-        return f"Enter sends this now; {kept} held"
+        queue = "the queued message stays" if count == 1 else f"the {count} queued messages stay"
+        return f"Enter sends this now; {queue} held"
 
     def _idle_hint(self, *, typed: bool) -> str:
         if self.chips.display:
-            does = "Enter sends" if typed else "Add a message, then Enter"
-            return f"{does} · F8 what goes along"
+            enter = "Enter sends" if typed else "Add a message, then Enter"
+            return f"{enter} · F8 what goes along"
         if typed:
             return "Enter sends · ^J new line"
         if self._session is not None and unwatched(self._session) is not None:
@@ -314,9 +317,9 @@ class SessionPane(Rows):
         return "? help · / commands · ↑ messages sent before"
 
 
-def _read_alike(old: Sequence[Turn], new: Sequence[Turn]) -> bool:
-    """The very same readings of as many turns."""
-    told = (
+def _same_readings(old: Sequence[Turn], new: Sequence[Turn]) -> bool:
+    """Whether both have the same number of turns with identical readings."""
+    readings = (
         [read for turn in turns for read in (turn.status, turn.snapshot, turn.before)] for turns in (old, new)
     )
-    return len(old) == len(new) and all(map(is_, *told))
+    return len(old) == len(new) and all(map(is_, *readings))

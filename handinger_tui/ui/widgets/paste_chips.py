@@ -1,4 +1,4 @@
-"""Folding: a text box in which a big pasted text is one sign."""
+"""A text area in which a long pasted text is folded into one chip."""
 
 from __future__ import annotations
 
@@ -18,49 +18,50 @@ from handinger_tui.core.prompts.attachments import fold, folds_in, refolded, ren
 from handinger_tui.core.prompts.drafts import Draft
 from handinger_tui.ui.terminal.immediate_paint import ImmediatePaint
 
-_SELECTS: Final = ("f6", "f7")
-"""Keys of Textual that select all that was typed, for the next letter to replace it."""
+_REMOVED_KEYS: Final = ("f6", "f7")
+"""Keys with which Textual selects the line or all the text; the next letter would replace it."""
 
 
 class PastedTextArea(TextArea, inherit_bindings=False):
-    """Its text holds chips for pasted texts. The cursor never stands in one, no edit leaves half of one."""
+    """A text area with chips for pasted texts. The cursor is never inside a chip; edits never split one."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        one for one in TextArea.BINDINGS if not (isinstance(one, Binding) and one.key in _SELECTS)
+        one for one in TextArea.BINDINGS if not (isinstance(one, Binding) and one.key in _REMOVED_KEYS)
     ]
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         self.pasted: list[str] = []
-        """The texts by number, from 1. None is ever taken away: undo and history may bring it back."""
-        self._styled = False
-        self._at_once = ImmediatePaint(self)
+        """The pasted texts by number, from 1. None is ever removed: undo and history may restore its chip."""
+        self._has_styles = False
+        """The colors of the style sheet were read since the last change."""
+        self._immediate_paint = ImmediatePaint(self)
         super().__init__(id=id, compact=True, highlight_cursor_line=False, show_line_numbers=False)
 
     # -- painting ------------------------------------------------------------------------------
     async def on_event(self, event: Event) -> None:
-        """What a key did is shown before others hear of it."""
+        """Paint the effect of a key at once, before other widgets handle its messages."""
         await super().on_event(event)
         if isinstance(event, Key) and self.is_attached:
-            self._at_once.paint()
+            self._immediate_paint.paint()
 
     def on_key(self, event: Key) -> None:
-        """Corrections act among the letters, in the order in which they were typed."""
-        act = _CORRECTIONS.get(event.key)
+        """Handle editing keys in the order in which they were typed among the letters."""
+        act = _EDITING_KEYS.get(event.key)
         if act is not None:
             event.stop()
             event.prevent_default()
             act(self)
 
     def notify_style_update(self) -> None:
-        """Theme, focus or style sheet: colours are read again."""
-        self._styled = False
+        """Read the colors again after a change of theme, focus or style sheet."""
+        self._has_styles = False
         super().notify_style_update()
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """As Textual's, which would read all colours from the style sheet again with every letter."""
-        if self._styled:
+        """Render like `TextArea`, but without reading all colors from the style sheet for every letter."""
+        if self._has_styles:
             return ScrollView.render_lines(self, crop)
-        self._styled = True
+        self._has_styles = True
         return super().render_lines(crop)
 
     # -- chips ---------------------------------------------------------------------------------
@@ -68,56 +69,57 @@ class PastedTextArea(TextArea, inherit_bindings=False):
         """Put a chip for `text` in place of the selection."""
         self.pasted.append(text)
         chip = fold(text, len(self.pasted))
-        done = self.replace(chip, *self.selection, maintain_selection_offset=False)
-        self.move_cursor(done.end_location)
+        result = self.replace(chip, *self.selection, maintain_selection_offset=False)
+        self.move_cursor(result.end_location)
 
     def unfold(self, number: int) -> None:
-        """Put the text in place of its chip."""
+        """Replace chip `number` with its text."""
         for one in folds_in(self.text, self.pasted):
             if one.number == number:
                 self.replace_span(one.start, one.end, self.pasted[number - 1])
                 return
 
     def drop(self, number: int) -> None:
-        """Take a chip out."""
+        """Remove chip `number`."""
         for one in folds_in(self.text, self.pasted):
             if one.number == number:
                 self.replace_span(one.start, one.end, "")
                 return
 
     def replace_span(self, start: int, end: int, text: str) -> None:
-        """Replace `self.text[start:end]` and stand behind it."""
+        """Replace `self.text[start:end]` and move the cursor after it."""
         ends = (_location(self.text, start), _location(self.text, end))
-        done = self.replace(text, *ends, maintain_selection_offset=False)
-        self.move_cursor(done.end_location)
+        result = self.replace(text, *ends, maintain_selection_offset=False)
+        self.move_cursor(result.end_location)
 
-    def taken_in(self, draft: Draft) -> str:
-        """The text of a draft, its folded texts being ours from now on."""
-        known = len(self.pasted)
-        text = renumbered(draft.text, draft.pasted, lambda number: known + number)
+    def import_draft(self, draft: Draft) -> str:
+        """Add the folded texts of a draft to this box; the text of the draft with their new numbers."""
+        count = len(self.pasted)
+        text = renumbered(draft.text, draft.pasted, lambda number: count + number)
         self.pasted.extend(draft.pasted)
         return refolded(text, self.pasted)
 
-    # -- chips are whole -------------------------------------------------------------------
+    # -- chips are never split -------------------------------------------------------------
     def edit(self, edit: Edit) -> EditResult:
-        """No edit takes a part of a chip: it takes all of it."""
+        """Extend an edit that touches a part of a chip to the whole chip."""
         if edit.top != edit.bottom:
-            top, bottom = self._around(edit.top, forward=False), self._around(edit.bottom, forward=True)
+            top = self._outside_chip(edit.top, forward=False)
+            bottom = self._outside_chip(edit.bottom, forward=True)
             if (top, bottom) != (edit.top, edit.bottom):
                 edit = replace(edit, from_location=top, to_location=bottom)
         return super().edit(edit)
 
     def validate_selection(self, selection: Selection) -> Selection:
-        """The cursor goes past a chip in one step."""
+        """Move the cursor past a chip in one step."""
         if not self.pasted:
             return selection
         forward = selection.end > self.selection.end
-        end = self._around(selection.end, forward=forward)
-        start = end if selection.is_empty else self._around(selection.start, forward=not forward)
+        end = self._outside_chip(selection.end, forward=forward)
+        start = end if selection.is_empty else self._outside_chip(selection.start, forward=not forward)
         return Selection(start, end)
 
-    def _around(self, at: Location, *, forward: bool) -> Location:
-        """`at`, or the end of the chip it lies in."""
+    def _outside_chip(self, at: Location, *, forward: bool) -> Location:
+        """`at`, or the end (`forward`) or start of the chip around it."""
         row, column = at
         if not self.pasted or row >= self.document.line_count:
             return at
@@ -127,9 +129,9 @@ class PastedTextArea(TextArea, inherit_bindings=False):
         return at
 
 
-# Textual looks these up when they have climbed to the app, behind letters and Enter of the same burst:
-# what was corrected would be sent as it was before.
-_CORRECTIONS: Final[Mapping[str, Callable[[PastedTextArea], None]]] = {
+# Textual resolves these keys only after they have bubbled to the app, after letters and Enter of the
+# same burst: the text would be sent without the correction.
+_EDITING_KEYS: Final[Mapping[str, Callable[[PastedTextArea], None]]] = {
     "backspace": lambda box: box.action_delete_left(),
     "delete": lambda box: box.action_delete_right(),
     "left": lambda box: box.action_cursor_left(),

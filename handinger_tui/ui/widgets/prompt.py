@@ -1,4 +1,4 @@
-"""Prompt: the box a message is typed into. It knows its text and the texts before it, nothing else."""
+"""The prompt: the text area for messages, with its history. It knows nothing of sessions and turns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from handinger_tui.ui.widgets.paste_chips import PastedTextArea
 
 
 class Cut(NamedTuple):
-    """How a key cuts; `forward`: what it takes stood behind the cursor."""
+    """The action of a cutting key; `forward`: it cuts the text after the cursor."""
 
     act: Callable[[TextArea], None]
     forward: bool = False
@@ -36,12 +36,12 @@ _CUTS: Final[Mapping[str, Cut]] = {
 
 
 class PromptBox(PastedTextArea):
-    """Grows to ten lines. Emptying it is the screen's business, once the text is safe elsewhere."""
+    """A text area that grows to ten lines. The screen clears it once the text is stored or sent."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PROMPT)
 
     class Submitted(Message):
-        """Enter, or Tab while a turn runs. `target`: what the screen showed at that moment."""
+        """Enter, or Tab while a turn runs. `target`: where the message goes, as shown at that moment."""
 
         def __init__(self, text: str, target: object = None) -> None:
             super().__init__()
@@ -49,99 +49,102 @@ class PromptBox(PastedTextArea):
             self.target = target
 
     class Marked(Message):
-        """Up or Down while completions are offered: mark the next one."""
+        """Up or Down while suggestions are shown: move the mark by `by`."""
 
         def __init__(self, by: int) -> None:
             super().__init__()
             self.by = by
 
     class Completing(Message):
-        """Tab, or Enter while names are offered: complete what is typed."""
+        """Tab, or Enter (`entered`) while file names are shown: complete the typed text."""
 
         def __init__(self, *, entered: bool = False) -> None:
             super().__init__()
             self.entered = entered
 
     class QueueEntered(Message):
-        """Up in an empty prompt while messages are queued: to the newest of them."""
+        """Up in an empty prompt while messages are queued: move to the newest of them."""
 
     class Dropped(Message):
-        """What was pasted, and stands in the box as `text`, may be files dropped on the terminal."""
+        """The pasted `text`, which is in the box, may be the paths of files dropped on the terminal."""
 
         def __init__(self, paths: tuple[str, ...], text: str) -> None:
             super().__init__()
             self.paths = paths
             self.text = text
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         # A blinking cursor would repaint an idle screen twice a second.
         self.cursor_blink = False
         self.placeholder = "Ask a worker…   / for commands"
         self.offering = False
-        """Completions are shown."""
+        """Suggestions are shown."""
         self.choosing = False
-        """Enter takes the marked one."""
+        """Enter accepts the marked suggestion."""
         self.busy = False
         """A turn runs: Tab queues."""
         self.ideas = True
-        """Tab on an empty prompt brings an idea."""
+        """Tab on an empty prompt inserts an idea."""
         self.waiting = False
         """Messages are queued."""
         self.target: Callable[[], object] = lambda: None
-        """What a message is submitted with: where it goes, as the screen shows it now."""
-        self._past: list[str] = []
-        self._at: int | None = None
-        self._kept = ""
-        self._cut = ""
-        """What yanking brings back: all that was cut by keys without another in between."""
-        self._cutting = False
-        self._taken = ""
+        """Returns the target of a message: where it goes, as the screen shows it now."""
+        self._history: list[str] = []
+        self._history_at: int | None = None
+        """Position in the history of the message in the box; None: the text is not from the history."""
+        self._unsent_text = ""
+        """The text typed before walking into the history."""
+        self._kill_buffer = ""
+        """The text to yank: all that consecutive cutting keys removed."""
+        self._last_key_cut = False
+        self._removed_text = ""
+        """The text that the last edit removed."""
 
     # -- text ----------------------------------------------------------------------------
     def put(self, text: str) -> None:
-        """Replace the text and stand at its end."""
+        """Replace the text and move the cursor to its end."""
         self.text = text
         self.move_cursor(self.document.end)
 
-    def let_go(self, sent: str) -> None:
-        """`sent` is safe elsewhere: drop it, keep what was typed meanwhile."""
+    def clear_sent(self, sent: str) -> None:
+        """Remove the text `sent`, which is stored elsewhere; keep what was typed after it."""
         if self.text.startswith(sent):
             self.put(self.text[len(sent) :])
-        self._at = None
+        self._history_at = None
 
-    def take_out(self, pasted: str) -> None:
-        """Other things take the place of a text that was just pasted."""
+    def remove_pasted(self, pasted: str) -> None:
+        """Remove a text that was just pasted; attachments replace it."""
         at = self.text.rfind(pasted)
         if at >= 0:
             self.replace_span(at, at + len(pasted), "")
 
     def remember(self, *texts: str, older: bool = False) -> None:
-        """Add to the history, newest last; `older`: all of them were sent before those known here."""
-        known: list[str] = []
+        """Add texts to the history, the newest last; `older`: before the texts that are in it already."""
+        newer: list[str] = []
         if older:
-            known, self._past = self._past, known
-        for text in (*texts, *known):
-            if text.strip() and (not self._past or self._past[-1] != text):
-                self._past.append(text)
-        self._at = None
+            newer, self._history = self._history, newer
+        for text in (*texts, *newer):
+            if text.strip() and (not self._history or self._history[-1] != text):
+                self._history.append(text)
+        self._history_at = None
 
     @property
     def walking(self) -> bool:
-        """An older message stands in the box, unchanged."""
-        return self._at is not None and self.text == self._past[self._at]
+        """Whether the box contains a message of the history, unchanged."""
+        return self._history_at is not None and self.text == self._history[self._history_at]
 
     @property
     def past(self) -> Sequence[str]:
         """The history, oldest first."""
-        return self._past
+        return self._history
 
     def on_paste(self, event: Paste) -> None:
-        """Pasted text comes from outside: only what a person can see goes in."""
+        """Clean a pasted text, which is untrusted; fold a long one; report paths of dropped files."""
         paths = pasted_paths(event.text)
         event.text = clean(event.text)
         if paths:
-            # Behind the text, which the editor puts in after this.
+            # After the text area has inserted the text, which it does after this handler.
             self.call_later(self.post_message, self.Dropped(paths, event.text))
         elif is_big(event.text):
             event.prevent_default()
@@ -150,49 +153,50 @@ class PromptBox(PastedTextArea):
 
     # -- cutting -----------------------------------------------------------------------------
     def on_key(self, event: Key) -> None:
-        """Cut among the letters, in the order in which they were typed."""
+        """Handle cutting keys in the order in which they were typed among the letters."""
         cut = _CUTS.get(event.key)
         if cut is None:
-            self._cutting = False
+            self._last_key_cut = False
             return
         event.stop()
         event.prevent_default()
-        before, self._taken = self.text, ""
+        before, self._removed_text = self.text, ""
         cut.act(self)
-        if not self._taken:
+        if not self._removed_text:
             return
-        if not self._cutting:
-            self._cut = ""
-        self._cut = self._cut + self._taken if cut.forward else self._taken + self._cut
-        self._cutting = True
+        if not self._last_key_cut:
+            self._kill_buffer = ""
+        buffer, removed = self._kill_buffer, self._removed_text
+        self._kill_buffer = buffer + removed if cut.forward else removed + buffer
+        self._last_key_cut = True
         if not self.text:
             self.remember(before)
 
     def edit(self, edit: Edit) -> EditResult:
-        """Know what was taken out."""
-        done = super().edit(edit)
-        self._taken = done.replaced_text
-        return done
+        """Apply an edit and remember the text that it removed."""
+        result = super().edit(edit)
+        self._removed_text = result.replaced_text
+        return result
 
     def action_yank(self) -> None:
-        """Put in what was cut last."""
+        """Insert the text that was cut last."""
         self.call_later(self._yank)
 
     def _yank(self) -> None:
-        self._cutting = False
-        done = self.replace(self._cut, *self.selection, maintain_selection_offset=False)
-        self.move_cursor(done.end_location)
+        self._last_key_cut = False
+        result = self.replace(self._kill_buffer, *self.selection, maintain_selection_offset=False)
+        self.move_cursor(result.end_location)
 
     def action_undo(self) -> None:
-        """Take the last change back."""
-        self.call_later(self._go_back, self.undo)
+        """Undo the last change."""
+        self.call_later(self._apply_safely, self.undo)
 
     def action_redo(self) -> None:
-        """Make the change again that was taken back."""
-        self.call_later(self._go_back, self.redo)
+        """Redo the last change that was undone."""
+        self.call_later(self._apply_safely, self.redo)
 
-    def _go_back(self, change: Callable[[], None]) -> None:
-        # Textual measures the new text with the old cursor, which may stand on a line that has gone.
+    def _apply_safely(self, change: Callable[[], None]) -> None:
+        # Textual measures the new text with the old cursor, which may be on a line that no longer exists.
         text, before = self.text, self.selection
         self.move_cursor((0, 0))
         change()
@@ -203,20 +207,21 @@ class PromptBox(PastedTextArea):
     def check_action(
         self,
         action: str,
-        parameters: tuple[object, ...],  # noqa: ARG002 - Textual's shape
+        parameters: tuple[object, ...],  # noqa: ARG002 - Textual's signature
     ) -> bool | None:
-        """Keys that work only now and then are shown only then, and typed through otherwise."""
+        """Offer Tab either as "queue" or as "complete", depending on the state."""
         if action == "queue":
             return self.busy and not self.offering
         if action == "complete":
-            # It is the prompt's own key also where it does nothing: the focus stays.
+            # Tab belongs to the prompt even when it does nothing: it must not move the focus.
             return not self.check_action("queue", ())
         return True
 
-    # Textual runs these at the app, ahead of the letters that were typed before and still wait in
-    # the queue of the box: each one is queued behind them, or a burst would send half a message.
+    # Textual runs these actions at the app, ahead of letters that were typed before and still wait in
+    # the message queue of the box. `call_later` queues each action after them; without it a burst of
+    # keys would send half a message.
     def action_send(self) -> None:
-        """Send, or break the line after a backslash."""
+        """Send the text, or break the line after a backslash."""
         self.call_later(self._send)
 
     def _send(self) -> None:
@@ -231,11 +236,11 @@ class PromptBox(PastedTextArea):
             self.submit()
 
     def submit(self) -> None:
-        """Hand the text over, with where it goes: another session may be on the screen when it arrives."""
+        """Post the text with its target: another session may be shown when the message is handled."""
         self.post_message(self.Submitted(self.text, self.target()))
 
     def action_help(self) -> None:
-        """The help from an empty prompt; else the sign itself."""
+        """Open the help from an empty prompt; else insert "?"."""
         self.call_later(self._help)
 
     async def _help(self) -> None:
@@ -245,7 +250,7 @@ class PromptBox(PastedTextArea):
             await self.run_action("screen.command('help')")
 
     def action_follow(self) -> None:
-        """Follow the end of the transcript from an empty prompt; else to the end of the line."""
+        """Scroll the transcript to its end from an empty prompt; else move to the end of the line."""
         self.call_later(self._follow)
 
     async def _follow(self) -> None:
@@ -271,7 +276,7 @@ class PromptBox(PastedTextArea):
             self.submit()
 
     def action_complete(self) -> None:
-        """Complete what is typed; on an empty prompt bring an idea."""
+        """Complete the typed text; on an empty prompt insert an idea."""
         self.call_later(self._complete)
 
     def _complete(self) -> None:
@@ -279,7 +284,7 @@ class PromptBox(PastedTextArea):
             self.post_message(self.Completing())
 
     def action_older(self) -> None:
-        """The text before, from the first line; else a line up."""
+        """Previous text of the history from the first line; else a line up."""
         self.call_later(self._older)
 
     def _older(self) -> None:
@@ -290,10 +295,10 @@ class PromptBox(PastedTextArea):
         elif self.waiting and not self.text:
             self.post_message(self.QueueEntered())
         else:
-            self._step(-1)
+            self._walk_history(-1)
 
     def action_newer(self) -> None:
-        """The text after, from the last line; else a line down."""
+        """Next text of the history from the last line; else a line down."""
         self.call_later(self._newer)
 
     def _newer(self) -> None:
@@ -302,16 +307,16 @@ class PromptBox(PastedTextArea):
         elif not self.navigator.is_last_wrapped_line(self.cursor_location):
             self.action_cursor_down()
         else:
-            self._step(1)
+            self._walk_history(1)
 
-    def _step(self, by: int) -> None:
-        """Walk through the history; the text being written waits at its end."""
-        at = len(self._past) if self._at is None else self._at
-        wanted = at + by
-        if not 0 <= wanted <= len(self._past):
+    def _walk_history(self, by: int) -> None:
+        """Move by `by` texts in the history; the unsent text is kept at its end."""
+        at = len(self._history) if self._history_at is None else self._history_at
+        target = at + by
+        if not 0 <= target <= len(self._history):
             return
-        if self._at is None:
-            self._kept = self.text
-        newest = wanted == len(self._past)
-        self._at = None if newest else wanted
-        self.put(self._kept if newest else self._past[wanted])
+        if self._history_at is None:
+            self._unsent_text = self.text
+        at_end = target == len(self._history)
+        self._history_at = None if at_end else target
+        self.put(self._unsent_text if at_end else self._history[target])

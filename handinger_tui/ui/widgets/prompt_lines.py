@@ -1,4 +1,4 @@
-"""Lines around the prompt: the card of a troubled turn, the queue, completions, and the hint."""
+"""The lines around the prompt: the card with advice, the suggestions, and the hint."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from handinger_tui.ui.widgets.status_text import Advice
 
 
 class Card(Static):
-    """What can be done now about a turn that went wrong; gone when there is nothing to say."""
+    """What can be done now about a turn that went wrong; hidden when there is no advice."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.advice: Advice | None = None
         self.display = False
         self._drawn: tuple[Advice, int] | None = None
 
     def show(self, advice: Advice | None, now_ms: int) -> None:
-        """Show `advice`, counting down where there is a wait; None hides the card."""
+        """Show `advice`, with a countdown where there is a wait; None hides the card."""
         self.advice = advice
         self.display = advice is not None
         if advice is None:
             self._drawn = None
             return
-        left = self.waiting_s(now_ms)
-        if self._drawn == (advice, left):
+        wait_s = self.waiting_s(now_ms)
+        if self._drawn == (advice, wait_s):
             return
-        self._drawn = (advice, left)
+        self._drawn = (advice, wait_s)
         for severity in ("error", "warning", "info"):
             self.set_class(advice.severity == severity, f"-{severity}")
-        then = "" if advice.wait_until_ms is None else "  Enter sends it."
-        wait = f"  Enter sends it in {duration(left * 1000)}." if left > 0 else then
-        self.update(Content.assemble(clean(advice.text), (wait, "bold")))
+        after_wait = "" if advice.wait_until_ms is None else "  Enter sends it."
+        action = f"  Enter sends it in {duration(wait_s * 1000)}." if wait_s > 0 else after_wait
+        self.update(Content.assemble(clean(advice.text), (action, "bold")))
 
     def waiting_s(self, now_ms: int) -> int:
-        """Seconds until sending makes sense again; 0 when it does."""
+        """Seconds until sending makes sense again, rounded up; 0 when it does."""
         until = self.advice.wait_until_ms if self.advice is not None else None
         return max(0, -(-(until - now_ms) // 1000)) if until is not None else 0
 
 
 class Suggestions(Static):
-    """Commands that begin as typed; Tab takes the marked one."""
+    """Commands or files that match the typed text; Tab accepts the marked one."""
 
     ROWS = 6
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.display = False
         self._rows: Sequence[tuple[str, str]] = ()
@@ -58,25 +58,25 @@ class Suggestions(Static):
 
     @property
     def at(self) -> int:
-        """Which row is marked, from 0."""
+        """The position of the marked row, from 0."""
         return self._at
 
     @property
     def chosen(self) -> str | None:
-        """The marked name, None when nothing is offered."""
+        """The marked name; None when there are no suggestions."""
         return self._rows[self._at][0] if self._rows else None
 
     def show(self, rows: Sequence[tuple[str, str]]) -> None:
-        """Offer (name, summary) rows; none hides the list."""
+        """Show (name, summary) rows; an empty sequence hides the list."""
         if list(rows) == list(self._rows):
-            # Asked with every letter: drawing lays out the whole screen.
+            # Called with every letter; drawing would lay out the whole screen.
             return
         self._rows, self._at = list(rows), 0
         self.display = bool(self._rows)
         self._draw()
 
     def move(self, by: int) -> None:
-        """Mark another row."""
+        """Move the mark by `by` rows, in a cycle."""
         if self._rows:
             self._at = (self._at + by) % len(self._rows)
             self._draw()
@@ -85,29 +85,28 @@ class Suggestions(Static):
         first = max(0, min(self._at - self.ROWS + 2, len(self._rows) - self.ROWS))
         lines = []
         for at, (name, summary) in enumerate(self._rows[first : first + self.ROWS], first):
-            here = at == self._at
-            mark, style = ("›", "bold $primary") if here else (" ", "$foreground")
-            told = (f"{mark} {clean_line(name):<12} ", style), (clean_line(summary), "$text-muted")
-            lines.append(Content.assemble(*told))
+            mark, style = ("›", "bold $primary") if at == self._at else (" ", "$foreground")
+            title = (f"{mark} {clean_line(name):<12} ", style)
+            lines.append(Content.assemble(title, (clean_line(summary), "$text-muted")))
         self.update(Content("\n").join(lines))
 
 
 class HintLine(Static):
-    """Left: what Enter does now. Right: the money of the session, while the panels are away."""
+    """Left: what Enter does now. Right: the cost of the session, while the panels are hidden."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._shown = self._left, self._right, self._firm = "", "", False
+        self._drawn = self._left, self._right, self._firm = "", "", False
 
     def show(self, left: str, right: str, *, firm: bool = False) -> None:
-        """Both ends of the line. `firm`: where both do not fit, the right one goes."""
-        if (left, right, firm) != self._shown:
-            self._shown = left, right, firm
+        """Show both ends of the line. `firm`: where both do not fit, the right one is dropped."""
+        if (left, right, firm) != self._drawn:
+            self._drawn = left, right, firm
             self._left, self._right, self._firm = clean(left), clean(right), firm
             self.refresh()
 
     def render(self) -> Content:
-        """The line for its width; unless it is firm, the left end gives way."""
+        """The line for the present width; where both ends do not fit, the left one is cut unless firm."""
         width = self.content_size.width
         if self._firm and cell_len(self._left) + cell_len(self._right) + 2 > width:
             return Content.styled(self._left, "$text-muted").truncate(width, ellipsis=True)

@@ -1,4 +1,4 @@
-"""Queue strip: the messages that wait to be sent, numbered, between the answer and the prompt."""
+"""The queue strip: numbered messages that wait to be sent, between the transcript and the prompt."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.keys import Where, bindings
 
 ROWS: Final = 3
-"""More rows would push the answer out of sight."""
+"""Most rows of the strip; more would take the room of the answer."""
 FILE_CELLS: Final = 40
 
 
 class QueueStrip(Static):
-    """One chip per message; what becomes of one is the screen's business."""
+    """One row per queued message. Actions are messages to the screen."""
 
     can_focus = True
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.QUEUE)
 
     class Edited(Message):
-        """Take this message into the prompt."""
+        """Edit this message in the prompt."""
 
         def __init__(self, turn: Turn) -> None:
             super().__init__()
             self.turn = turn
 
     class Dropped(Message):
-        """Take this message out of the queue."""
+        """Remove this message from the queue."""
 
         def __init__(self, turn: Turn) -> None:
             super().__init__()
             self.turn = turn
 
     class Moved(Message):
-        """Move this message to another place, 0 being the next to be sent."""
+        """Move this message to position `to`; 0 is the next to be sent."""
 
         def __init__(self, turn: Turn, to: int) -> None:
             super().__init__()
@@ -49,33 +49,33 @@ class QueueStrip(Static):
             self.to = to
 
     class Clicked(Message):
-        """A message was chosen with the mouse: keys are for the queue now."""
+        """A message was clicked: keys go to the queue now."""
 
     class Left(Message):
-        """Back to the prompt, with a letter that was typed here where there is one."""
+        """Return to the prompt; `typed` is a letter that was typed here and belongs there."""
 
         def __init__(self, typed: str = "") -> None:
             super().__init__()
             self.typed = typed
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.display = False
         self.queue: Sequence[Turn] = ()
-        """What is shown, the next one first."""
+        """The queued turns, the next one first."""
         self.editing: str | None = None
-        """The turn whose message stands in the prompt."""
+        """The id of the turn whose message is in the prompt."""
         self._marked: str | None = None
         self._clicked = False
-        """The mouse brought the focus here: then letters are text, not keys of ours."""
+        """The focus came by the mouse: then letters are text for the prompt, not keys of the strip."""
         self._first = 0
-        self._shown: tuple[object, ...] = ()
+        self._drawn_key: tuple[object, ...] = ()
 
     def show(self, queue: Sequence[Turn], editing: str | None = None) -> None:
-        """The queue, the next one first; none hides the strip."""
-        before, self.queue, self.editing = self._place, queue, editing
+        """Show the queue, the next one first; an empty queue hides the strip."""
+        before, self.queue, self.editing = self._marked_at, queue, editing
         if all(turn.turn_id != self._marked for turn in queue):
-            # The marked one was sent or dropped: its neighbor takes the mark.
+            # The marked message was sent or dropped: its neighbor gets the mark.
             self._marked = queue[min(before, len(queue) - 1)].turn_id if queue else None
         if not queue and self.has_focus:
             self.post_message(self.Left())
@@ -83,53 +83,54 @@ class QueueStrip(Static):
         self._draw()
 
     def mark_newest(self) -> None:
-        """Mark the newest message, for keys that come here next."""
+        """Mark the newest message, before the strip gets the focus."""
         if self.queue:
             self._marked, self._clicked = self.queue[-1].turn_id, False
 
     @property
-    def _place(self) -> int:
+    def _marked_at(self) -> int:
+        """The position of the marked message; 0 when none is marked."""
         ids = [turn.turn_id for turn in self.queue]
         return ids.index(self._marked) if self._marked in ids else 0
 
     # -- painting --------------------------------------------------------------------------
     def watch_has_focus(self, has_focus: bool) -> None:
-        """The mark is shown only while the keys come here."""
+        """Show the mark only with the focus."""
         super().watch_has_focus(has_focus)
         self._clicked = self._clicked and has_focus
         self._draw()
 
-    def on_resize(self, event: Resize) -> None:  # noqa: ARG002 - Textual's shape
-        """Laid out for the width."""
-        self._shown = ()
+    def on_resize(self, event: Resize) -> None:  # noqa: ARG002 - Textual's signature
+        """Lay out for the new width."""
+        self._drawn_key = ()
         self._draw()
 
     def _draw(self) -> None:
-        marked = self._place if self.has_focus else None
+        marked = self._marked_at if self.has_focus else None
         width = self.content_size.width or self.app.size.width
-        shown = (tuple(turn.turn_id for turn in self.queue), self.editing, marked, width)
-        if shown == self._shown:
+        key = (tuple(turn.turn_id for turn in self.queue), self.editing, marked, width)
+        if key == self._drawn_key:
             return
-        self._shown = shown
+        self._drawn_key = key
         at = 0 if marked is None else marked
         self._first = max(0, min(max(self._first, at - ROWS + 1), at, len(self.queue) - ROWS))
         rows = [
-            self._chip(place, turn, marked=place == marked)
-            for place, turn in list(enumerate(self.queue))[self._first : self._first + ROWS]
+            self._draw_row(position, turn, marked=position == marked)
+            for position, turn in list(enumerate(self.queue))[self._first : self._first + ROWS]
         ]
         more = len(self.queue) - len(rows)
         if more:
-            words = Content.styled(f"  +{more} more", "$text-muted")
-            room = max(4, width - words.cell_length)
-            rows[-1] = Content.assemble(rows[-1].truncate(room, ellipsis=True), words)
+            note = Content.styled(f"  +{more} more", "$text-muted")
+            room = max(4, width - note.cell_length)
+            rows[-1] = Content.assemble(rows[-1].truncate(room, ellipsis=True), note)
         self.update(Content("\n").join(row.truncate(width, ellipsis=True) for row in rows))
 
-    def _chip(self, place: int, turn: Turn, *, marked: bool) -> Content:
+    def _draw_row(self, position: int, turn: Turn, *, marked: bool) -> Content:
         files = ", ".join(clean_line(file.name, FILE_CELLS) for file in turn.order.attachments)
         state = "  editing" if turn.turn_id == self.editing else ""
         number = "$background on $primary" if marked else "$background on $secondary"
         return Content.assemble(
-            (f" {place + 1} ", number),
+            (f" {position + 1} ", number),
             (f" {clean_line(turn.order.prompt, 200)} ", "reverse" if marked else ""),
             (f" + {files}" if files else "", "$text-muted"),
             (state, "$warning"),
@@ -139,21 +140,21 @@ class QueueStrip(Static):
     def check_action(
         self,
         action: str,
-        parameters: tuple[object, ...],  # noqa: ARG002 - Textual's shape
+        parameters: tuple[object, ...],  # noqa: ARG002 - Textual's signature
     ) -> bool | None:
-        """A letter drops a message only where a key brought the focus here."""
+        """Offer the letter that drops a message only when the focus came by a key."""
         return not (action == "drop_by_letter" and self._clicked)
 
     def on_key(self, event: Key) -> None:
-        """Letters belong to the prompt."""
+        """Pass letters to the prompt."""
         if event.is_printable and event.character is not None and (event.key != "x" or self._clicked):
             event.stop()
             event.prevent_default()
             self.post_message(self.Left(event.character))
 
     def action_mark(self, by: int) -> None:
-        """Mark another one; below the last is the prompt."""
-        to = self._place + by
+        """Move the mark by `by` messages; below the last one is the prompt."""
+        to = self._marked_at + by
         if to >= len(self.queue):
             self.post_message(self.Left())
         elif to >= 0:
@@ -161,33 +162,33 @@ class QueueStrip(Static):
             self._draw()
 
     def action_edit(self) -> None:
-        """Take the marked one into the prompt."""
+        """Edit the marked message in the prompt."""
         if self.queue:
-            self.post_message(self.Edited(self.queue[self._place]))
+            self.post_message(self.Edited(self.queue[self._marked_at]))
 
     def action_drop(self) -> None:
-        """Take the marked one out of the queue."""
+        """Remove the marked message from the queue."""
         if self.queue:
-            turn = self.queue[self._place]
+            turn = self.queue[self._marked_at]
             self.post_message(self.Dropped(turn))
-            # Keys come faster than the screen is painted.
+            # Shown at once: the next key may come before the screen updates the queue.
             self.show([other for other in self.queue if other is not turn], self.editing)
 
     def action_drop_by_letter(self) -> None:
-        """The same by a letter."""
+        """Remove the marked message from the queue, by a letter."""
         self.action_drop()
 
     def action_move(self, by: int) -> None:
-        """Move the marked one."""
-        queue, place = list(self.queue), self._place
-        to = place + by
+        """Move the marked message by `by` positions in the queue."""
+        queue, position = list(self.queue), self._marked_at
+        to = position + by
         if 0 <= to < len(queue):
-            self.post_message(self.Moved(queue[place], to))
-            queue.insert(to, queue.pop(place))
+            self.post_message(self.Moved(queue[position], to))
+            queue.insert(to, queue.pop(position))
             self.show(queue, self.editing)
 
     def on_click(self, event: Click) -> None:
-        """A click marks a message."""
+        """Mark the clicked message."""
         event.stop()
         at = event.get_content_offset(self)
         if at is not None and self._first + at.y < len(self.queue):

@@ -1,4 +1,4 @@
-"""Side: the panels beside the transcript; a column on wide terminals, an overlay on narrow ones."""
+"""The sidebar with the panels: a column on wide terminals, an overlay on narrow ones."""
 
 from __future__ import annotations
 
@@ -27,104 +27,104 @@ WIDEST: Final = 90
 
 
 def panel_keys() -> list[BindingType]:
-    """One key per panel, from the table of panels."""
+    """One key binding per panel, from `PANELS`."""
     return [
         Binding(
-            e.key,
-            f"panel('{e.name}')",
-            e.title,
+            entry.key,
+            f"panel('{entry.name}')",
+            entry.title,
             show=False,
             priority=True,
-            tooltip=e.tooltip,
-            id=f"panel.{e.name}",
+            tooltip=entry.tooltip,
+            id=f"panel.{entry.name}",
         )
-        for e in PANELS
+        for entry in PANELS
     ]
 
 
 class Grip(Widget):
-    """The line between transcript and panels, to be dragged."""
+    """The draggable line between transcript and sidebar."""
 
     ALLOW_SELECT = False
 
     class Dragged(Message):
-        """The line was moved to this column of the screen."""
+        """The line was dragged to this column of the screen."""
 
         def __init__(self, column: int) -> None:
             super().__init__()
             self.column = column
 
     def render(self) -> str:
-        """Nothing but its background."""
+        """No text; only the background shows."""
         return ""
 
     def on_mouse_down(self) -> None:
-        """Hold on."""
+        """Start dragging: capture the mouse."""
         self.capture_mouse()
 
     def on_mouse_up(self) -> None:
-        """Let go."""
+        """End dragging: release the mouse."""
         self.release_mouse()
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Follow the mouse."""
+        """Report the column while dragging."""
         if self.app.mouse_captured is self:
             self.post_message(self.Dragged(event.screen_x))
 
 
 class Sidebar(Rows):
-    """Holds one widget per entry of `PANELS` and tells the visible ones of the newest session."""
+    """Holds one widget per entry of `PANELS` and passes the newest session to them while visible."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.panels: dict[str, Panel[Any]] = {entry.name: entry.make() for entry in PANELS}
         self._width = WIDTH
 
     def compose(self) -> ComposeResult:
-        """One below the other."""
+        """The grip, and the panels one below another."""
         yield Grip(id="grip")
         with Rows(id="panels"):
             yield from self.panels.values()
 
     @property
     def sources(self) -> SourcesPanel:
-        """The panel of sources, which gives them their numbers."""
+        """The sources panel, which numbers the sources."""
         return next(panel for panel in self.panels.values() if isinstance(panel, SourcesPanel))
 
     def show(self, session: Session) -> None:
-        """Nothing is computed for panels that nobody sees."""
+        """Show the newest session in all panels; a hidden sidebar computes nothing."""
         if self.display:
             for panel in self.panels.values():
                 panel.show_soon(session)
 
     def share(self, money: MoneyIndex) -> None:
-        """What each turn took is worked out once, whoever shows it."""
+        """Share the cost attribution of turns, so that it is computed once for pane and panel."""
         for panel in self.panels.values():
             if isinstance(panel, UsagePanel):
-                panel.tally.index = money
+                panel.totals.index = money
 
     def gauges(self, gauges: Sequence[Gauge]) -> None:
-        """How far the limits are used, for the panel of figures."""
+        """Show the use of the limits in the usage panel."""
         for panel in self.panels.values():
             if isinstance(panel, UsagePanel):
                 panel.gauges(gauges)
 
     def tick(self, now_ms: int) -> None:
-        """A moment later, while a turn runs."""
+        """Advance the clock of the panels while a turn runs."""
         if self.display:
             for panel in self.panels.values():
                 panel.tick(now_ms)
 
     def widen(self, by: int) -> None:
-        """More cells, or fewer."""
+        """Widen the sidebar by `by` cells; a negative number narrows it."""
         self._width = max(NARROWEST, min(WIDEST, self._width + by))
         self.styles.width = self._width
 
     def on_grip_dragged(self, event: Grip.Dragged) -> None:
-        """The mouse says how wide."""
+        """Resize the sidebar to the dragged column."""
         self.widen(self.region.right - event.column - self._width)
 
     @property
     def files(self) -> FilesPanel:
-        """The panel that is told what becomes of files."""
+        """The files panel, which shows the state of downloads."""
         return next(panel for panel in self.panels.values() if isinstance(panel, FilesPanel))

@@ -1,4 +1,4 @@
-"""Reflow: a text of many lines that is laid out anew for the width it gets."""
+"""A text of many lines that is laid out again for each width."""
 
 from __future__ import annotations
 
@@ -9,33 +9,34 @@ from textual.geometry import Size
 from textual.widgets import Static
 
 Lines = Callable[[int], list[Content]]
-"""The lines for a width in cells."""
+"""A function that returns the lines for a width in cells."""
 
 
 class StaticReflow(Static):
-    """As high as its lines; `put` gives it others."""
+    """A widget as high as its lines, which are computed for its width; `put` sets them."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._make: Lines | None = None
-        self._made: tuple[int, list[Content]] | None = None
+        self._layout_lines: Lines | None = None
+        self._cached_lines: tuple[int, list[Content]] | None = None
+        """Width and lines."""
 
-    def put(self, make: Lines) -> None:
+    def put(self, lines: Lines) -> None:
         """Show these lines from now on."""
-        self._make, self._made = make, None
+        self._layout_lines, self._cached_lines = lines, None
         self.refresh(layout=True)
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's shape
-        """As many lines as there are at `width`."""
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's signature
+        """The number of lines at `width`."""
         return len(self._lines(width))
 
     def render(self) -> Content:
-        """The lines for the present width."""
+        """The lines at the present width."""
         return Content("\n").join(self._lines(self.size.width))
 
     def _lines(self, width: int) -> list[Content]:
-        if self._make is None or width <= 0:
+        if self._layout_lines is None or width <= 0:
             return []
-        if self._made is None or self._made[0] != width:
-            self._made = width, self._make(width)
-        return self._made[1]
+        if self._cached_lines is None or self._cached_lines[0] != width:
+            self._cached_lines = width, self._layout_lines(width)
+        return self._cached_lines[1]

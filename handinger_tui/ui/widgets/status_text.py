@@ -1,4 +1,4 @@
-"""Words of the screen: what a session's state is called, and what to do about a turn that went wrong."""
+"""Texts for the status of a session, and advice on a turn that went wrong or a queue that is held."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from handinger_tui.core.turns.session import Session, any_with_status, with_stat
 from handinger_tui.core.turns.turn import FREE, LIVE, Kind, Turn, TurnStatus
 
 if TYPE_CHECKING:
-    # With every event and dialect of the core: 40 ms, wanted when there is a connection.
+    # The engine imports every event and dialect of the core; the first screen does not need them.
     from handinger_tui.engine.holds import Hold
 
 STATUS_WORDS: Final = {
@@ -41,10 +41,10 @@ BAD: Final = frozenset({TurnStatus.FAILED, TurnStatus.REJECTED, TurnStatus.UNKNO
 
 
 def under_way(session: Session) -> Turn | None:
-    """The turn that status and cost speak of: the one worked on, else the newest that the worker knows of.
+    """The turn that status and cost refer to: the running one, else the newest that the worker knows of.
 
-    A message that was refused, withdrawn or is queued says nothing about the worker; it is
-    spoken of only where no other turn is there.
+    A refused, withdrawn or queued message tells nothing about the worker; it is returned only when there
+    is no other turn.
     """
     busy = next(with_status(session.turns, WORKED_ON), None)
     return busy or unwatched(session) or session.sent or newest_shown(session) or session.current
@@ -58,7 +58,7 @@ def newest_shown(session: Session) -> Turn | None:
 
 
 def unwatched(session: Session) -> Turn | None:
-    """The turn that still runs on the server while nobody watches it; later ones never started."""
+    """The turn that still runs on the server unwatched; None when a later one may have cost something."""
     for turn in reversed(session.turns):
         if turn.status is TurnStatus.RUNNING:
             return turn
@@ -68,7 +68,7 @@ def unwatched(session: Session) -> Turn | None:
 
 
 def shown_turns(session: Session, queue: Collection[Turn]) -> Session:
-    """The session as its transcript shows it: without the queue, and without what was withdrawn."""
+    """The session as the transcript shows it: without queued and withdrawn turns."""
     if not queue and not any_with_status(session.turns, _NOT_SENT):
         return session
     waiting = {turn.turn_id for turn in queue}
@@ -77,25 +77,25 @@ def shown_turns(session: Session, queue: Collection[Turn]) -> Session:
 
 
 def status_words(session: Session) -> str:
-    """One or a few words for the header; "" for a session without turns."""
+    """The status in a few words for the header; "" for a session without turns."""
     turn = under_way(session)
     if turn is None:
         return ""
-    doing = clean_line(turn.activity or "", 40) if turn.status is TurnStatus.ACCEPTED else ""
-    return doing or STATUS_WORDS[turn.status]
+    activity = clean_line(turn.activity or "", 40) if turn.status is TurnStatus.ACCEPTED else ""
+    return activity or STATUS_WORDS[turn.status]
 
 
 def retry_words(session: Session, now_ms: int) -> str:
-    """While a GET waits to be repeated: "retry 3 in 4 s"; else an empty text."""
+    """The retry that a GET request waits for: "retry 3 in 4 s"; "" when there is none."""
     turn = under_way(session)
     if turn is None or turn.retry is None:
         return ""
-    left = -(-(turn.retry.at_ms + turn.retry.wait_ms - now_ms) // 1000)
-    return f"retry {turn.retry.number}" + (f" in {left} s" if left > 0 else "")
+    wait_s = -(-(turn.retry.at_ms + turn.retry.wait_ms - now_ms) // 1000)
+    return f"retry {turn.retry.number}" + (f" in {wait_s} s" if wait_s > 0 else "")
 
 
 def elapsed(session: Session, now_ms: int) -> str:
-    """How long the turn has been going, or took."""
+    """How long the turn has been running, or took; "" when it is queued or its end is not known."""
     turn = under_way(session)
     if turn is None or turn.status is TurnStatus.QUEUED:
         return ""
@@ -106,7 +106,7 @@ def elapsed(session: Session, now_ms: int) -> str:
 
 
 def going_for(turn: Turn, now_ms: int) -> str:
-    """How long a run has been going, watched or not, in one unit: "40 s", "4 m", "2 h"."""
+    """How long a run has been running, watched or not, in one unit: "40 s", "4 m", "2 h"."""
     seconds = max(0, now_ms - turn.order.created_ms) // 1000
     unit, length = next(
         ((unit, length) for unit, length in (("d", 86400), ("h", 3600), ("m", 60)) if seconds >= length),
@@ -116,7 +116,7 @@ def going_for(turn: Turn, now_ms: int) -> str:
 
 
 def so_far(session: Session, turn: Turn) -> str:
-    """What a run took until it was last read: "12 credits so far"."""
+    """The cost of a run at its last reading: "12 credits so far"."""
     money = money_of(session, turn)
     if money.usage.credits is not None:
         return f"{credits_words(money.usage.credits)} so far"
@@ -125,13 +125,13 @@ def so_far(session: Session, turn: Turn) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """The bar above the prompt: what can be done now. What happened stands in the transcript."""
+    """The text of the card above the prompt: what can be done now. The transcript shows what happened."""
 
     severity: str
     """ "error", "warning" or "info"."""
     text: str
     wait_until_ms: int | None = None
-    """Sending makes no sense before that."""
+    """The time in ms before which sending makes no sense."""
 
 
 STILL_RUNNING: Final = (
@@ -152,23 +152,24 @@ _TODO: Final = {
 
 
 def advice(session: Session, *, running: bool) -> Advice | None:
-    """What can be done about the newest turn; None when nothing needs doing. `running`: a turn is."""
+    """What can be done about the newest turn; None when nothing is needed. `running`: a turn is running."""
     turn = newest_shown(session)
     if turn is None or running:
         return None
     if turn.status is TurnStatus.UNKNOWN:
-        look = "the dashboard" if turn.worker_id is None else "the worker (/attach)"
+        place = "the dashboard" if turn.worker_id is None else "the worker (/attach)"
         return Advice(
-            "error", f"{_BACK} It was not sent again. Look at {look} first: sending it may cost twice."
+            "error", f"{_BACK} It was not sent again. Look at {place} first: sending it may cost twice."
         )
     if unwatched(session) is not None:
         return Advice("info", STILL_RUNNING)
     if turn.status in FREE:
-        return _free(turn)
+        return _advise_unsent(turn)
     return None
 
 
-def _free(turn: Turn) -> Advice:
+def _advise_unsent(turn: Turn) -> Advice:
+    """Advice on a turn that was not accepted and cost nothing."""
     fault = turn.fault
     severity = "error" if turn.status is TurnStatus.REJECTED else "warning"
     if fault is not None and fault.retry_after_s is not None and turn.ended_ms is not None:
@@ -179,29 +180,29 @@ def _free(turn: Turn) -> Advice:
 
 
 def hold_advice(session: Session, hold: Hold, count: int) -> Advice:
-    """Why the queue of `count` messages does not go on. What Enter does about it stands below the prompt."""
+    """Why the queue of `count` messages is held. The hint below the prompt says what Enter does."""
     messages = waiting_words(count)
-    of_turn = advice(session, running=False)
+    turn_advice = advice(session, running=False)
     match hold.reason:
         case "limit" if hold.gauge is not None:
             return Advice("warning", _limit_text(hold.gauge))
         case "unreadable":
             return Advice("warning", f"Queue held: {hold.detail} {messages}.")
         case "restored":
-            own = f"{plural(count, 'message')} from last time {_were(count)} not sent."
+            reason = f"{plural(count, 'message')} from last time {_were(count)} not sent."
         case "detached" if unwatched(session) is not None:
-            own = f"{messages} until you come back."
+            reason = f"{messages} until you come back."
         case "detached":
-            own = f"{messages}: the turn you left has ended."
+            reason = f"{messages}: the turn you left has ended."
         case _:
-            own = f"{messages}: the previous turn did not finish."
-    if of_turn is None:
-        return Advice("warning", own)
-    return Advice(of_turn.severity, f"{of_turn.text} {own}", of_turn.wait_until_ms)
+            reason = f"{messages}: the previous turn did not finish."
+    if turn_advice is None:
+        return Advice("warning", reason)
+    return Advice(turn_advice.severity, f"{turn_advice.text} {reason}", turn_advice.wait_until_ms)
 
 
 def resume_hint(session: Session, hold: Hold, count: int) -> str:
-    """What Enter on an empty prompt does about a held queue, and whether that costs."""
+    """What Enter on an empty prompt does with a held queue, and whether that may cost money."""
     messages = "the queued message" if count == 1 else f"the {count} queued messages"
     match hold.reason:
         case "limit":
@@ -219,16 +220,16 @@ def _were(count: int) -> str:
 
 
 def waiting_words(count: int) -> str:
-    """As "2 queued messages wait"."""
+    """The number of queued messages: "2 queued messages wait"."""
     return f"{plural(count, 'queued message')} {'waits' if count == 1 else 'wait'}"
 
 
 def _limit_text(gauge: Gauge) -> str:
     reached = reached_text(gauge)
     scope = gauge.limit.scope
-    how = (
+    hint = (
         raise_hint(gauge.limit)
         if gauge.limit.origin is Origin.FLAG
         else f"Enter on an empty prompt raises it, as does /limit {scope} AMOUNT."
     )
-    return f"Queue held: {reached[:1].lower()}{reached[1:]} {how} ↑ edits the queue."
+    return f"Queue held: {reached[:1].lower()}{reached[1:]} {hint} ↑ edits the queue."

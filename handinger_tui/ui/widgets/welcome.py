@@ -1,4 +1,4 @@
-"""Welcome: what an empty session shows: what this is, three things to try, and which account is used."""
+"""The welcome text of an empty session: the program, three prompts to try, and the account."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ _HAND: Final = ("▗▖▗▖▗▖▗▖", "▐▌▐▌▐▌▐▌", "▝█�
 
 
 class Welcome(Static):
-    """Shown until the first turn."""
+    """The text shown until the first turn."""
 
-    def __init__(self, *, local: bool, id: str | None = None) -> None:  # noqa: A002 - Textual's own name for it
+    def __init__(self, *, local: bool, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._local = local
         self._badge: Account | None = None
         self._next = 0
 
     def account(self, badge: Account) -> None:
-        """Connected: the rest can be told."""
+        """Show the account, once connected."""
         self._badge, self._local = badge, badge.local
         self.refresh(layout=True)
 
     @property
     def ideas(self) -> tuple[str, ...]:
-        """Things to try with this kind of worker."""
+        """Prompts to try with this kind of worker."""
         return FOR_LOCAL if self._local else FOR_REMOTE
 
     def next_idea(self) -> str:
-        """One after the other, for Tab."""
+        """The next prompt to try, in a cycle, for Tab."""
         idea = self.ideas[self._next % len(self.ideas)]
         self._next += 1
         return idea
 
     def render(self) -> Content:
-        """The whole text; remote and local differ in ideas and in the last paragraph."""
+        """The whole text; remote and local workers differ in the prompts and in the last paragraph."""
         title = (
             ("Handinger in your terminal", "bold $foreground"),
             ("A worker researches, computes and writes;", "$text-muted"),
@@ -67,9 +67,9 @@ class Welcome(Static):
             Content.assemble(("   Tab", "bold $foreground"), (" puts one into the prompt.", "$text-muted")),
             Content(""),
         ]
-        return Content("\n").join([*lines, *self._account()])
+        return Content("\n").join([*lines, *self._account_lines()])
 
-    def _account(self) -> list[Content]:
+    def _account_lines(self) -> list[Content]:
         badge = self._badge
         if badge is None:
             return [Content.styled("Connecting… you can type already.", "$text-muted")]
@@ -86,11 +86,13 @@ class Welcome(Static):
                     (" and start again.", "$text-muted"),
                 ),
             ]
-        who = " · ".join(name for name in (clean_line(badge.profile, 30), clean_line(badge.host, 60)) if name)
+        account = " · ".join(
+            name for name in (clean_line(badge.profile, 30), clean_line(badge.host, 60)) if name
+        )
         return [
             Content.assemble(
                 ("Connected to ", "$text-muted"),
-                (who, "$foreground"),
+                (account, "$foreground"),
                 (".  ^S opens earlier sessions.", "$text-muted"),
             )
         ]

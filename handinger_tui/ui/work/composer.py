@@ -157,7 +157,7 @@ class Composer:
             if not problems:
                 drop.files = [one for one in seen if isinstance(one, Attachment)]
                 if here:
-                    self._prompt.take_out(drop.text)
+                    self._prompt.remove_pasted(drop.text)
                     self.choose(drop.files)
             elif here and (len(problems) < len(seen) or not _all_missing(problems)):
                 raise problems[0]
@@ -242,7 +242,7 @@ class Composer:
             # One that was pressed behind it and was refused still stands before it.
             self._prompt.put(text[: len(text) - len(written.text)])
         else:
-            self._prompt.let_go(written.text)
+            self._prompt.clear_sent(written.text)
         self._show()
 
     def remember(self, written: Written) -> None:
@@ -259,12 +259,12 @@ class Composer:
         self._drops.clear()
         self._chosen = {file.path: file for file in draft.files}
         self._wrong.clear()
-        self._prompt.put(self._prompt.taken_in(draft))
+        self._prompt.put(self._prompt.import_draft(draft))
         self._show()
 
     def give_back(self, drafts: Sequence[Draft]) -> None:
         """Messages not surely delivered: all into the history, the oldest into an empty prompt."""
-        texts = [self._prompt.taken_in(draft) for draft in drafts]
+        texts = [self._prompt.import_draft(draft) for draft in drafts]
         told = [in_history(text, draft.files) for text, draft in zip(texts, drafts, strict=True)]
         self._prompt.remember(*reversed(told))
         if drafts and not self._prompt.text.strip():

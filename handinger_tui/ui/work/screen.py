@@ -567,7 +567,7 @@ class Citing(Frontage):
         turns = {turn.turn_id: at for at, turn in enumerate(session.turns)}
         named = [
             (mention, number, at)
-            for number, places in panel.found.items()
+            for number, places in panel.mentions.items()
             for at, mention in enumerate(places)
             if mention.turn_id in turns
         ]
@@ -714,7 +714,7 @@ class Submitting(Citing):
                 return
             case CommandLine(name, rest):
                 if command_named(name) is not None:
-                    self.prompt.let_go(typed)
+                    self.prompt.clear_sent(typed)
                 self.do(self.run_command(name, rest))
             case Prompt():
                 self._early = typed

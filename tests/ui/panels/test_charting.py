@@ -14,10 +14,10 @@ from handinger_tui.core.money.spending import Bucket, Sum
 from handinger_tui.ui.panels.usage.charts import (
     MOST_DAYS,
     Days,
-    across,
-    added_up,
     charts,
+    cumulative,
     days_of,
+    horizontal_bar,
     per_day,
     shares,
 )
@@ -112,7 +112,7 @@ def test_shares_name_every_category_with_its_block_and_add_up_to_the_cost() -> N
 def test_the_line_rises_to_the_sum_and_says_what_is_missing() -> None:
     days = days_of([day("2026-11-01", "1"), day("2026-11-02", None), day("2026-11-03", "3")])
     assert days is not None
-    lines = plain(added_up(days, 49, 8))
+    lines = plain(cumulative(days, 49, 8))
     assert lines[0].startswith("Added up")
     assert lines[0].endswith("+ 1 turn unknown")
     assert lines[1].startswith("   $4.00┤")
@@ -124,10 +124,10 @@ def test_the_line_rises_to_the_sum_and_says_what_is_missing() -> None:
 
 
 def test_a_bar_across_has_the_length_of_its_share() -> None:
-    assert across(Decimal(8), Decimal(8), 10) == "█" * 10
-    assert across(Decimal(4), Decimal(8), 9) == "████▌"
-    assert across(Decimal("0.001"), Decimal(8), 9) == "▏"
-    assert across(Decimal(0), Decimal(8), 9) == across(None, Decimal(8), 9) == ""
+    assert horizontal_bar(Decimal(8), Decimal(8), 10) == "█" * 10
+    assert horizontal_bar(Decimal(4), Decimal(8), 9) == "████▌"
+    assert horizontal_bar(Decimal("0.001"), Decimal(8), 9) == "▏"
+    assert horizontal_bar(Decimal(0), Decimal(8), 9) == horizontal_bar(None, Decimal(8), 9) == ""
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_nothing_known_draws_no_line_at_zero_and_zero_is_not_unknown() -> None:
     unknown = Bucket("2026-11-25", 2, usd=Sum(None, 2))
     days = days_of([unknown])
     assert days is not None
-    lines = [line.plain.rstrip() for line in added_up(days, 60, 8)]
+    lines = [line.plain.rstrip() for line in cumulative(days, 60, 8)]
     assert lines == [f"{'Added up':<43}+ 2 turns unknown", "Not one amount was reported.", *[""] * 6]
     zero = Sum(Decimal(0))
     free = Bucket(

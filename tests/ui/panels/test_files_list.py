@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from handinger_tui.core.turns.turn import FilePart
-from handinger_tui.ui.panels.files.index import chosen, listed_files
+from handinger_tui.ui.panels.files.index import listed_files, matching_files
 from tests.ui.panels.stage import session, turn
 
 PLACE = "https://files.example/w1/report.csv"
@@ -57,4 +57,4 @@ def test_two_of_a_name_in_one_turn_are_two_files() -> None:
 def test_a_file_is_named_by_number_name_or_beginning(wanted: str, names: list[str]) -> None:
     parts = [part(f"https://x.test/{name}", name) for name in ("a.csv", "b.csv", "3", "c1", "c2")]
     found = listed_files(session(turn(0, parts=tuple(parts))))
-    assert [file.part.filename for file in chosen(found, wanted)] == names
+    assert [file.part.filename for file in matching_files(found, wanted)] == names

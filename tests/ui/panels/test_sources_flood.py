@@ -9,10 +9,10 @@ from handinger_tui.core.evidence.sources_and_files import source_key
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.panels.sources import panel as sources_list
 from handinger_tui.ui.panels.sources.facts import SourceFactCache
-from handinger_tui.ui.panels.sources.panel import AT_ONCE, SourcesPanel
+from handinger_tui.ui.panels.sources.panel import BATCH, SourcesPanel
 from tests.ui.panels.stage import Stage, session, source, text_of, turn
 
-MANY = 3 * AT_ONCE + 7
+MANY = 3 * BATCH + 7
 
 
 def flood(first: int = 0, many: int = MANY) -> Session:
@@ -32,7 +32,7 @@ class Judged:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.steps = [0]
-        key, facts, go_on = source_key, SourceFactCache.__call__, SourcesPanel._go_on
+        key, facts, go_on = source_key, SourceFactCache.__call__, SourcesPanel._run_step
         monkeypatch.setattr(sources_list, "source_key", self._counting(key))
         monkeypatch.setattr(SourceFactCache, "__call__", self._counting(facts))
 
@@ -40,7 +40,7 @@ class Judged:
             self.steps.append(0)
             go_on(panel)
 
-        monkeypatch.setattr(SourcesPanel, "_go_on", step)
+        monkeypatch.setattr(SourcesPanel, "_run_step", step)
 
     def _counting(self, function: object) -> object:
         def counted(*given: object) -> object:
@@ -58,8 +58,8 @@ async def test_no_step_judges_more_than_it_may(monkeypatch: pytest.MonkeyPatch) 
         panel.show_soon(flood())
         assert panel.items == ()
         await until_listed(panel, pilot, MANY)
-        assert len(judged.steps) > 2 * MANY // AT_ONCE
-        assert max(judged.steps[:-1]) <= AT_ONCE
+        assert len(judged.steps) > 2 * MANY // BATCH
+        assert max(judged.steps[:-1]) <= BATCH
 
 
 async def test_it_looks_as_if_it_had_been_done_at_once() -> None:

@@ -260,7 +260,7 @@ async def test_the_history_brings_text_in_which_the_files_are_named(folder: Path
         await desktop.until(pilot, lambda: not desktop.session.busy)
         await pilot.press("up")
         assert desktop.work.prompt.text == f"sum it up @{folder / 'sales.csv'}"
-        assert not desktop.work.pane.offering.open
+        assert not desktop.work.pane.completion.open
 
 
 @pytest.mark.usefixtures("folder")

@@ -108,8 +108,8 @@ async def test_a_hostile_name_is_not_offered_and_is_shown_cleaned(folder: Path) 
         await desktop.until(pilot, lambda: chips(desktop))
         await desktop.shows(pilot, "evil]0;xgnp .csv")
         await pilot.press(*"@ev")
-        await desktop.until(pilot, lambda: desktop.work.pane.offering._listing is not None)
-        assert not desktop.work.pane.offering.open
+        await desktop.until(pilot, lambda: desktop.work.pane.completion._listing is not None)
+        assert not desktop.work.pane.completion.open
 
 
 # -- what is no file ---------------------------------------------------------------------------

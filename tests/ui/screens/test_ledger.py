@@ -151,7 +151,7 @@ async def test_a_ledger_that_grew_shorter_meanwhile_ends_where_it_ends() -> None
     async with desktop.running() as pilot:
         screen = await opened(desktop, pilot, "7 turns")
         screen.table.show(screen.table._columns, 9)
-        screen.table.bring(0, [])
+        screen.table.add_page(0, [])
         assert screen.table.count == 0
         assert screen.table.current is None
 
@@ -159,11 +159,13 @@ async def test_a_ledger_that_grew_shorter_meanwhile_ends_where_it_ends() -> None
 def test_days_and_months_begin_where_the_person_is() -> None:
     east = timezone(timedelta(hours=2))
     today = View(period=Period.TODAY)
-    assert today.which(NOW_MS, UTC) == ChargeFilter(since_ms=TODAY_MS, simulated=False)
-    assert today.which(NOW_MS, east).since_ms == TODAY_MS + 22 * 3_600_000, "there it is the 15th already"
-    assert replace(today, period=Period.MONTH).which(NOW_MS, UTC).since_ms == TODAY_MS - 13 * DAY_MS
-    assert replace(today, period=Period.WEEK).which(NOW_MS, UTC).since_ms == TODAY_MS - 6 * DAY_MS
-    assert replace(today, period=Period.ALL).which(NOW_MS, UTC).since_ms is None
+    assert today.charge_filter(NOW_MS, UTC) == ChargeFilter(since_ms=TODAY_MS, simulated=False)
+    assert today.charge_filter(NOW_MS, east).since_ms == TODAY_MS + 22 * 3_600_000, (
+        "there it is the 15th already"
+    )
+    assert replace(today, period=Period.MONTH).charge_filter(NOW_MS, UTC).since_ms == TODAY_MS - 13 * DAY_MS
+    assert replace(today, period=Period.WEEK).charge_filter(NOW_MS, UTC).since_ms == TODAY_MS - 6 * DAY_MS
+    assert replace(today, period=Period.ALL).charge_filter(NOW_MS, UTC).since_ms is None
 
 
 def test_a_narrowing_replaces_one_of_its_kind_and_a_day_stays_within_the_period() -> None:
@@ -174,8 +176,12 @@ def test_a_narrowing_replaces_one_of_its_kind_and_a_day_stays_within_the_period(
     assert [one.key for one in again.narrowed] == ["w2"]
     day = replace(again, by=GroupBy.DAY, period=Period.TODAY).narrow("2023-11-13", "the day before")
     assert day is not None
-    which = day.which(NOW_MS, UTC)
-    assert (which.worker_id, which.since_ms, which.until_ms) == ("w2", TODAY_MS, TODAY_MS)
+    charges = day.charge_filter(NOW_MS, UTC)
+    assert (charges.worker_id, charges.since_ms, charges.until_ms) == (
+        "w2",
+        TODAY_MS,
+        TODAY_MS,
+    )
     assert day.widen().widen().widen() == replace(View(GroupBy.WORKER), period=Period.TODAY)
 
 

@@ -71,7 +71,7 @@ async def test_a_run_that_goes_on_is_told_with_time_and_cost_and_enter_watches_i
         assert desktop.api.reads == 1
         await pilot.press("enter")
         await desktop.shows(pilot, "❯ Do it", "Half and whole", "✓ completed")
-        assert "still going" not in desktop.work.pane._what_enter_does()
+        assert "still going" not in desktop.work.pane._enter_hint()
     assert desktop.api.posts == []
 
 

@@ -1,1 +1,1 @@
-"""The panel of files."""
+"""The files panel: its index of files and its widget."""

@@ -1,4 +1,4 @@
-"""The files of a session: which turn made each, and what became of it on this machine."""
+"""The files of a session: which turn created each, and the state of its download on this machine."""
 
 from __future__ import annotations
 
@@ -15,63 +15,63 @@ from handinger_tui.core.turns.turn import FilePart, Turn
 
 @dataclass(frozen=True, slots=True)
 class DownloadState:
-    """Bytes so far, and in all where that is known."""
+    """A download in progress: bytes received, and the total in bytes, None when it is not known."""
 
     got: int = 0
     total: int | None = None
 
     @property
-    def told(self) -> str:
-        """For people: "saving 40 % of 2.0 MB", "saving 12.0 kB", "saving …"."""
+    def progress_text(self) -> str:
+        """Progress for people: "saving 40 % of 2.0 MB", "saving 12.0 kB", "saving …"."""
         if self.total:
             return f"saving {min(100, self.got * 100 // self.total)} % of {size(self.total)}"
         return f"saving {size(self.got)}" if self.got else "saving …"
 
 
 class Downloads:
-    """By address: files of one session or of many."""
+    """Downloads, saved paths and known sizes by file URL, for one session or many."""
 
     def __init__(self) -> None:
-        self._ways: dict[str, DownloadState] = {}
+        self._states: dict[str, DownloadState] = {}
         self._paths: dict[str, str] = {}
         self._sizes: dict[str, int] = {}
 
     def begin(self, part: FilePart) -> None:
-        """Its download began."""
-        self._ways[part.url] = DownloadState(0, part.size)
+        """Record that the download of `part` started."""
+        self._states[part.url] = DownloadState(0, part.size)
 
-    def move(self, part: FilePart, got: int, total: int | None) -> None:
-        """Its download went on."""
-        self._ways[part.url] = DownloadState(got, total if total is not None else part.size)
+    def update(self, part: FilePart, got: int, total: int | None) -> None:
+        """Record progress: `got` bytes of `total`, or of the reported size when `total` is None."""
+        self._states[part.url] = DownloadState(got, total if total is not None else part.size)
 
     def end(self, part: FilePart, path: str | None) -> None:
-        """It lies at `path` now; None: it failed, and an earlier copy stays known."""
-        way = self._ways.pop(part.url, None)
+        """Record the end of a download. `path` None: it failed; the path of an earlier copy is kept."""
+        state = self._states.pop(part.url, None)
         if path is not None:
             self._paths[part.url] = path
-            if way is not None and way.got:
-                self._sizes[part.url] = way.got
+            if state is not None and state.got:
+                self._sizes[part.url] = state.got
 
-    def way(self, part: FilePart) -> DownloadState | None:
-        """How far it is; None when it is not on its way."""
-        return self._ways.get(part.url)
+    def state(self, part: FilePart) -> DownloadState | None:
+        """The state of the running download; None when none is running."""
+        return self._states.get(part.url)
 
-    def sized(self, part: FilePart, size: int) -> None:
-        """So large it is: seen while it was looked at."""
+    def set_size(self, part: FilePart, size: int) -> None:
+        """Record the size in bytes that a preview measured."""
         self._sizes[part.url] = size
 
     def size(self, part: FilePart) -> int | None:
-        """Bytes: as the service told, else as they were counted when it came here."""
+        """The size in bytes: as the service reported it, else as this program measured it."""
         return part.size if part.size is not None else self._sizes.get(part.url)
 
     def path(self, part: FilePart) -> str | None:
-        """Where it was saved."""
+        """Where the file was saved; None when it was not."""
         return self._paths.get(part.url)
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One line of the panel. `turn` counts from 1; `changed`: an earlier turn made another one like it."""
+    """One file of the panel. `turn` counts from 1; `changed`: an earlier turn created a different version."""
 
     part: FilePart
     turn_id: str
@@ -80,58 +80,60 @@ class Listed:
 
 
 @dataclass(slots=True)
-class _Seen:
-    """The newest file under a name or a path."""
+class _LastVersion:
+    """The newest file so far under a name or a path."""
 
     turn: int
     part: FilePart
 
 
 def listed_files(session: Session) -> tuple[Listed, ...]:
-    """Every file under its address, the newest last: in the order of `core.evidence.files_of`."""
+    """Every file of the session once per URL, the newest last."""
     return FileIndex()(session)
 
 
 class FileIndex:
-    """`listed_files` for a session that grows: a turn that stayed the same is not asked again."""
+    """`listed_files` for a growing session: turns that did not change are not scanned again."""
 
     def __init__(self) -> None:
         self._turns: tuple[Turn, ...] = ()
-        self._made: list[tuple[FilePart, ...]] = []
+        self._files_by_turn: list[tuple[FilePart, ...]] = []
 
     def __call__(self, session: Session) -> tuple[Listed, ...]:
-        """The files of `session`."""
+        """The files of `session`, the newest last."""
         front = same_front(self._turns, session.turns)
-        self._made[front:] = map(files_of_turn, session.turns[front:])
+        self._files_by_turn[front:] = map(files_of_turn, session.turns[front:])
         self._turns = session.turns
-        numbered = enumerate(zip(self._turns, self._made, strict=True), 1)
-        return _listed(compress(numbered, self._made))
+        numbered = enumerate(zip(self._turns, self._files_by_turn, strict=True), 1)
+        return _list_files(compress(numbered, self._files_by_turn))
 
 
-def _listed(made: Iterable[tuple[int, tuple[Turn, tuple[FilePart, ...]]]]) -> tuple[Listed, ...]:
-    found: dict[str, Listed] = {}
-    seen: dict[tuple[str, str], _Seen] = {}
-    for number, (turn, parts) in made:
+def _list_files(turns: Iterable[tuple[int, tuple[Turn, tuple[FilePart, ...]]]]) -> tuple[Listed, ...]:
+    """One entry per URL, the newest last, from (turn number, (turn, its files))."""
+    by_url: dict[str, Listed] = {}
+    last_versions: dict[tuple[str, str], _LastVersion] = {}
+    for number, (turn, parts) in turns:
         for part in parts:
-            marks = _marks(part)
-            earlier = [seen[mark] for mark in marks if mark in seen and seen[mark].turn < number]
-            changed = any(_differs(one.part, part) for one in earlier)
-            found.pop(part.url, None)
-            found[part.url] = Listed(part, turn.turn_id, number, changed)
-            for mark in marks:
-                seen[mark] = _Seen(number, part)
-    return tuple(found.values())
+            identities = _identities(part)
+            known = [last_versions[key] for key in identities if key in last_versions]
+            changed = any(last.turn < number and _differs(last.part, part) for last in known)
+            # Removed first, so that the file moves to the end.
+            by_url.pop(part.url, None)
+            by_url[part.url] = Listed(part, turn.turn_id, number, changed)
+            for key in identities:
+                last_versions[key] = _LastVersion(number, part)
+    return tuple(by_url.values())
 
 
-def _marks(part: FilePart) -> list[tuple[str, str]]:
-    """By what a person takes two files for the same one."""
-    place = _place(part.url)
+def _identities(part: FilePart) -> list[tuple[str, str]]:
+    """What makes two files versions of the same one: the file name, or host and path of the URL."""
+    location = _location(part.url)
     named = [("name", part.filename)] if part.filename else []
-    return [*named, *([("place", place)] if place else [])]
+    return [*named, *([("location", location)] if location else [])]
 
 
-def _place(url: str) -> str:
-    """Host and path: the query of a signed address differs each time. "" for a file in the address itself."""
+def _location(url: str) -> str:
+    """Host and path of `url`; the query of a signed URL differs each time. "" for a `data:` URL."""
     if url[:5].lower() == "data:":
         return ""
     try:
@@ -142,17 +144,20 @@ def _place(url: str) -> str:
 
 
 def _differs(old: FilePart, new: FilePart) -> bool:
-    """Another address or another size. One that was only signed anew is the same file."""
+    """Whether two versions differ in URL or size. A URL that was only signed again is the same file."""
     if None not in (old.size, new.size) and old.size != new.size:
         return True
     if old.url == new.url:
         return False
-    signed = _place(old.url) == _place(new.url) != "" and None not in (old.size, new.size)
-    return not signed
+    signed_again = _location(old.url) == _location(new.url) != "" and None not in (old.size, new.size)
+    return not signed_again
 
 
-def chosen(files: tuple[Listed, ...], wanted: str) -> list[Listed]:
-    """Files by number (from 1, as listed), by name, or by the beginning of one name; the newest of a name."""
+def matching_files(files: tuple[Listed, ...], wanted: str) -> list[Listed]:
+    """Files matching `wanted`: a number (from 1, as listed), a name, or an unambiguous prefix of a name.
+
+    Of several files with that name the newest is returned.
+    """
     text = wanted.strip()
     exact = [file for file in files if file.part.filename == text]
     if exact:
@@ -160,6 +165,6 @@ def chosen(files: tuple[Listed, ...], wanted: str) -> list[Listed]:
     if text.isascii() and text.isdecimal():
         number = int(text[:9])
         return list(files[number - 1 : number]) if number else []
-    begun = [file for file in files if (file.part.filename or "").casefold().startswith(text.casefold())]
-    names = {file.part.filename for file in begun}
-    return begun[-1:] if text and len(names) == 1 else []
+    prefixed = [file for file in files if (file.part.filename or "").casefold().startswith(text.casefold())]
+    names = {file.part.filename for file in prefixed}
+    return prefixed[-1:] if text and len(names) == 1 else []

@@ -1,4 +1,4 @@
-"""Files: what the worker made, to be looked at, saved and opened."""
+"""The files panel: the files that the worker created, to preview, save and open."""
 
 from __future__ import annotations
 
@@ -31,11 +31,15 @@ from handinger_tui.ui.panels.panel import PanelEntry
 from handinger_tui.ui.panels.usage.totals import Key, TurnMemo
 
 GOOD: Final = ".panel--good"
-_ON_ONE: Final = ("preview", "save", "save_into", "open", "copy")
+_FILE_ACTIONS: Final = ("preview", "save", "save_into", "open", "copy")
+"""Actions on the file under the cursor."""
 
 
 class FilesPanel(ListPanel[Listed]):
-    """Files with kind, size and turn. Everything is asked of the screen, which tells back with `mark_…`."""
+    """Files with type, size and turn.
+
+    The panel posts messages and does no work itself; the screen reports results with the `mark_…` methods.
+    """
 
     name_of_panel = "files"
     LINES = 3
@@ -46,104 +50,104 @@ class FilesPanel(ListPanel[Listed]):
     def __init__(self) -> None:
         super().__init__()
         self._files = TurnMemo(_key, FileIndex())
-        self._fates = Downloads()
+        self._downloads = Downloads()
 
     def select(self, session: Session) -> Items[Listed]:
-        """Every file of the session, and whose files are new."""
+        """Every file of the session, and the turn whose files are new."""
         turn = turn_in_view(session)
         return Items(self._files(session), turn.turn_id if turn else None)
 
-    # -- told by the screen -----------------------------------------------------------
+    # -- called by the screen ---------------------------------------------------------
     def mark_saving(self, part: FilePart) -> None:
-        """The download began."""
-        self._fates.begin(part)
+        """Show that the download of `part` started."""
+        self._downloads.begin(part)
         self.refresh()
 
     def mark_progress(self, part: FilePart, got: int, total: int | None) -> None:
-        """The download went on."""
-        self._fates.move(part, got, total)
+        """Show the progress of a download, in bytes."""
+        self._downloads.update(part, got, total)
         self.refresh()
 
     def mark_saved(self, part: FilePart, path: str) -> None:
-        """The file lies at `path` now."""
-        self._fates.end(part, path)
+        """Show that the file is saved at `path`."""
+        self._downloads.end(part, path)
         self.refresh()
 
     def mark_size(self, part: FilePart, size: int) -> None:
-        """How large it is was seen."""
-        self._fates.sized(part, size)
+        """Show the size in bytes that a preview measured."""
+        self._downloads.set_size(part, size)
         self.refresh()
 
     def mark_left(self, part: FilePart) -> None:
-        """Nobody is saving it any more, whatever came of it."""
-        if self._fates.way(part) is not None:
+        """Clear a download that is still marked as running; called when the screen stops saving `part`."""
+        if self._downloads.state(part) is not None:
             self.mark_not_saved(part)
 
     def mark_not_saved(self, part: FilePart) -> None:
-        """The download failed; an earlier copy stays known."""
-        self._fates.end(part, None)
+        """Show that the download failed; the path of an earlier copy is kept."""
+        self._downloads.end(part, None)
         self.refresh()
 
     # -- lines --------------------------------------------------------------------------
     def key_of(self, item: Listed) -> Hashable:
-        """A file is the same under the same address."""
+        """The URL: it identifies a file across selections."""
         return item.part.url
 
     def turn_of(self, item: Listed) -> str:
-        """The turn that made it last."""
+        """The turn that created the newest version of the file."""
         return item.turn_id
 
     def item_line(self, at: int, row: int, width: int) -> Content:
-        """Name; size, kind, turn and whether it is new or changed; where it was saved."""
+        """Row 0: name. Row 1: size, type, turn, "new" or "changed". Row 2: download state or saved path."""
         entry = self.items[at]
         if row == 0:
             return Content.styled(file_name(entry.part), STRONG).truncate(width, ellipsis=True)
         if row == 1:
-            return with_right(self._about(entry, width), Content.styled(self._mark(entry), MARK), width)
-        return self._fate(entry.part, width)
+            return with_right(self._facts(entry, width), Content.styled(self._change(entry), MARK), width)
+        return self._download_line(entry.part, width)
 
-    def _about(self, entry: Listed, width: int) -> Content:
-        """Its kind gives way where all does not fit: the name mostly says it too."""
+    def _facts(self, entry: Listed, width: int) -> Content:
+        """Size, type and turn. Where they do not fit, the type is shortened, then left out."""
         kind = one_line(entry.part.media_type) or "type not reported"
-        told, turn = size(self._fates.size(entry.part)), f"turn {entry.turn}"
-        room = width - len(self._mark(entry)) - 1
-        forms = (" · ".join((told, name, turn)) for name in (kind, short_type(kind)))
-        fits = next((form for form in forms if cell_len(form) <= room), f"{told} · {turn}")
-        return Content.styled(fits, FAINT)
+        size_text, turn = size(self._downloads.size(entry.part)), f"turn {entry.turn}"
+        room = width - len(self._change(entry)) - 1
+        candidates = (" · ".join((size_text, name, turn)) for name in (kind, short_type(kind)))
+        text = next((text for text in candidates if cell_len(text) <= room), f"{size_text} · {turn}")
+        return Content.styled(text, FAINT)
 
-    def _mark(self, entry: Listed) -> str:
+    def _change(self, entry: Listed) -> str:
         if entry.changed:
             return "changed"
         return "new" if self.is_new(entry) else ""
 
-    def _fate(self, part: FilePart, width: int) -> Content:
-        way, path = self._fates.way(part), self._fates.path(part)
-        if way is not None:
-            return Content.styled(way.told, MARK)
+    def _download_line(self, part: FilePart, width: int) -> Content:
+        state, path = self._downloads.state(part), self._downloads.path(part)
+        if state is not None:
+            return Content.styled(state.progress_text, MARK)
         if path is None:
             return Content("")
-        told = Content.assemble(("✓ saved ", GOOD))
-        return Content.assemble(told, (end_of(clean_line(path), width - told.cell_length), FAINT))
+        label = Content.assemble(("✓ saved ", GOOD))
+        return Content.assemble(label, (end_of(clean_line(path), width - label.cell_length), FAINT))
 
     def details(self, item: Listed) -> Content:
-        """The whole name, and the whole path once it was saved."""
-        path = self._fates.path(item.part)
+        """The full name and facts, and the full path once the file is saved."""
+        path = self._downloads.path(item.part)
         changed = " · an earlier turn made another one" if item.changed else ""
-        told = size(self._fates.size(item.part))
-        about = f"{told} · {one_line(item.part.media_type)} · turn {item.turn}{changed}"
-        lines = [file_name(item.part), about]
+        size_text = size(self._downloads.size(item.part))
+        facts = f"{size_text} · {one_line(item.part.media_type)} · turn {item.turn}{changed}"
+        lines = [file_name(item.part), facts]
         return Content("\n".join([*lines, f"saved {clean_line(path)}"] if path else lines))
 
     # -- keys and mouse --------------------------------------------------------------------
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Without a file there is nothing to do."""
-        if action in (*_ON_ONE, "save_all"):
+        """Offer file actions only when the list has a file."""
+        if action in (*_FILE_ACTIONS, "save_all"):
             return True if self.items else None
         return super().check_action(action, parameters)
 
     def path_of(self, part: FilePart) -> str | None:
-        """Where a file was saved by this program, since it started."""
-        return self._fates.path(part)
+        """Where this program saved the file since it started; None when it did not."""
+        return self._downloads.path(part)
 
     def action_preview(self) -> None:
         """Ask the screen to show the file under the cursor."""
@@ -152,36 +156,37 @@ class FilesPanel(ListPanel[Listed]):
 
     def action_save(self) -> None:
         """Ask the screen to save the file under the cursor."""
-        if self.current is not None and self._fates.way(self.current.part) is None:
+        if self.current is not None and self._downloads.state(self.current.part) is None:
             self.post_message(SaveFiles([self.current.part]))
 
     def action_save_into(self) -> None:
-        """Ask the screen to save the file under the cursor where the person says."""
-        if self.current is not None and self._fates.way(self.current.part) is None:
+        """Ask the screen to save the file under the cursor into a folder that the user chooses."""
+        if self.current is not None and self._downloads.state(self.current.part) is None:
             self.post_message(SaveInto(self.current.part))
 
     def action_save_all(self) -> None:
-        """Ask the screen to save every new file that is not saved yet."""
-        news = [entry.part for entry in self.items if self.is_new(entry)]
-        wanted = [part for part in news if self._fates.way(part) is None and self._fates.path(part) is None]
-        if wanted:
-            self.post_message(SaveFiles(wanted))
+        """Ask the screen to save every new file that is neither saved nor being saved."""
+        new = [entry.part for entry in self.items if self.is_new(entry)]
+        downloads = self._downloads
+        unsaved = [part for part in new if downloads.state(part) is None and downloads.path(part) is None]
+        if unsaved:
+            self.post_message(SaveFiles(unsaved))
         elif self.items:
-            told = "All new files are saved already." if news else "The last turn made no files."
-            self.notify(told, markup=False)
+            text = "All new files are saved already." if new else "The last turn made no files."
+            self.notify(text, markup=False)
 
     def action_open(self) -> None:
-        """Ask the screen to open the file under the cursor with its program."""
+        """Ask the screen to open the file under the cursor with the system's program for it."""
         if self.current is not None:
             self.post_message(OpenFile(self.current.part))
 
     def action_copy(self) -> None:
-        """Ask the screen to copy where the file under the cursor lies."""
+        """Ask the screen to copy the path or URL of the file under the cursor."""
         if self.current is not None:
             self.post_message(CopyFile(self.current.part))
 
     def on_click(self, event: events.Click) -> None:
-        """A click chooses a file; a second one shows it."""
+        """A click selects a file; a double click previews it."""
         at = self.item_at(event)
         if at is None:
             return
@@ -191,28 +196,28 @@ class FilesPanel(ListPanel[Listed]):
 
 
 def file_name(part: FilePart) -> str:
-    """The name to show: cleaned, in one line, and never empty."""
+    """The file name to show: cleaned, on one line, never empty."""
     return one_line(part.filename or "") or "file without a name"
 
 
 def short_type(media_type: str) -> str:
-    """The part of a media type that tells most: "text/csv" → "csv"."""
+    """The subtype of a media type, without "x-" and "vnd.": "text/csv" → "csv"."""
     last = media_type.partition(";")[0].rpartition("/")[2]
     return last.removeprefix("x-").removeprefix("vnd.") or media_type
 
 
 def end_of(path: str, width: int) -> str:
-    """The last part of a path that fits: where a file lies matters less than its name."""
+    """The end of a path in `width` cells: the name matters more than the folder."""
     if Content(path).cell_length <= width:
         return path
-    kept = path[-max(1, width - 1) :]
-    while kept and Content(kept).cell_length > width - 1:
-        kept = kept[1:]
-    return "…" + kept
+    tail = path[-max(1, width - 1) :]
+    while tail and Content(tail).cell_length > width - 1:
+        tail = tail[1:]
+    return "…" + tail
 
 
 def _key(turn: Turn) -> Key:
-    """Everything of a turn that `FileIndex` looks at."""
+    """The memo key of a turn: everything that `FileIndex` reads of it."""
     streamed = tuple(part for part in turn.parts if isinstance(part, FilePart))
     return streamed, turn.snapshot and turn.snapshot.files, turn.before and turn.before.files
 

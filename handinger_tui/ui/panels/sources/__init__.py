@@ -1,1 +1,1 @@
-"""The panel of sources."""
+"""The sources panel: facts, groups and lines of sources, and its widget."""

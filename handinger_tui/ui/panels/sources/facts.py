@@ -1,4 +1,4 @@
-"""Facts of a source as they are shown, and sources in groups by turn or by host."""
+"""The facts of a source that are shown, and the layout of sources in groups by turn or by host."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ from handinger_tui.ui.panels.list_panel import Items, one_line
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All clean and in one line. `host` is in ASCII, "" without one; `place` is never empty."""
+    """Facts of one source, each cleaned and on one line.
+
+    `host` is ASCII, "" without one. `place` is the host or the kind of document, never empty. `marks`
+    are warnings about the address.
+    """
 
     title: str
     host: str
@@ -27,27 +31,27 @@ class Facts:
 
 
 class SourceFactCache:
-    """The facts of each source, made once: judging thousands of addresses takes longer than a paint may."""
+    """The facts of each source, computed once: checking thousands of URLs takes longer than a paint may."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, tuple[SourcePart, Facts]] = {}
+        self._by_number: dict[int, tuple[SourcePart, Facts]] = {}
 
     def __call__(self, source: Source) -> Facts:
-        """The facts of a source; the very same while its part is the same."""
-        held = self._kept.get(source.number)
-        if held is None or held[0] is not source.part:
-            held = self._kept[source.number] = (source.part, facts_of(source))
-        return held[1]
+        """The facts of a source; the same object while its part is the same object."""
+        cached = self._by_number.get(source.number)
+        if cached is None or cached[0] is not source.part:
+            cached = self._by_number[source.number] = (source.part, facts_of(source))
+        return cached[1]
 
     def clear(self) -> None:
-        """Another session: numbers mean something else."""
-        self._kept.clear()
+        """Forget all facts. Call it for another session, whose numbers denote other sources."""
+        self._by_number.clear()
 
 
 def facts_of(source: Source) -> Facts:
-    """The facts of one source."""
+    """Compute the facts of one source."""
     title, host, marks = title_of(source.part), source.host, source.marks
-    # As `judge_link` has it: opening asks for the same reason.
+    # The same rule as in `judge_link`, which asks before opening such a link.
     claimed = contradicted(title, host) if host and "not opened" not in marks else None
     if claimed is not None:
         marks = (f"title says {clean_line(claimed, 80)}", *marks)
@@ -55,13 +59,13 @@ def facts_of(source: Source) -> Facts:
 
 
 def title_of(part: SourcePart) -> str:
-    """The title to show: cleaned, in one line, and never empty."""
+    """The title to show: cleaned, on one line, never empty."""
     named = (part.title, part.filename, part.url, part.source_id)
     return next((text for name in named if name and (text := one_line(name))), "untitled")
 
 
 def place_of(part: SourcePart) -> str:
-    """Where it really lies: the host in ASCII, or what kind of document it is."""
+    """The host of the URL in ASCII, or the kind of document."""
     if part.url:
         return host_of(part.url) or "no web address"
     kind = one_line(part.filename or part.media_type or "")
@@ -74,7 +78,7 @@ FactsOf = Callable[[Source], Facts]
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Sources under one heading; `title` is clean."""
+    """Sources under one heading; `title` is cleaned."""
 
     title: str
     sources: tuple[Source, ...]
@@ -82,11 +86,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Groups one below the other, each under a heading of one line.
+    """Groups of sources, one below another, each under a heading of one line.
 
-    `starts` and `heights` are those of all sources in the order shown,
-    `headings` the lines of the headings. `positions` tells where a number stands,
-    `digits` how long the longest number is.
+    `starts` and `heights` are the first line and the number of lines of each source, in the order
+    shown; `headings` are the lines of the headings. `positions` maps a source number to its position
+    in that order; `digits` is the length of the longest number.
     """
 
     groups: tuple[Group, ...] = ()
@@ -97,16 +101,16 @@ class Layout:
     digits: int = 1
 
     def sources(self) -> tuple[Source, ...]:
-        """All of them, in the order shown."""
+        """All sources, in the order shown."""
         return tuple(source for group in self.groups for source in group.sources)
 
     def position_of(self, number: int) -> int | None:
-        """Where the source with this number stands in that order."""
+        """The position of the source with this number, in the order shown."""
         return self.positions.get(number)
 
     @property
     def height(self) -> int:
-        """All lines."""
+        """The number of lines."""
         return self.starts[-1] + self.heights[-1] if self.starts else 0
 
     def lines_of(self, at: int) -> range:
@@ -114,39 +118,42 @@ class Layout:
         return range(self.starts[at], self.starts[at] + self.heights[at])
 
     def place_of(self, y: int) -> tuple[int, int] | None:
-        """The source at a line and the line within it; None at a heading, and outside."""
+        """(source position, row within it) at line `y`; None at a heading and outside the list."""
         at = bisect_right(self.starts, y) - 1
         row = y - self.starts[at] if at >= 0 else -1
         return (at, row) if 0 <= row < self.heights[at] else None
 
     def heading_at(self, y: int) -> Group | None:
-        """The group whose heading is line `y`."""
+        """The group whose heading is line `y`; None where there is no heading."""
         at = bisect_right(self.headings, y) - 1
         return self.groups[at] if at >= 0 and self.headings[at] == y else None
 
     def heading_over(self, at: int) -> int:
-        """The line of the heading that source `at` stands under."""
+        """The line of the heading above source `at`."""
         return self.headings[bisect_right(self.headings, self.starts[at]) - 1]
 
 
 @dataclass(frozen=True, slots=True)
 class SourceItems(Items[Source]):
-    """What the panel shows. `items` are in the order shown, `found` is by number."""
+    """The selection that the panel shows.
+
+    `items` are in the order shown; `mentions` is by source number; `hosts`: grouped by host.
+    """
 
     layout: Layout = Layout()
-    found: Mentions = field(default_factory=dict)
+    mentions: Mentions = field(default_factory=dict)
     hosts: bool = False
 
 
 def lay_out(groups: Iterable[Group], facts: FactsOf) -> Layout:
-    """Where everything stands: a source has two lines, and a third one where its address is unusual."""
-    kept = tuple(groups)
+    """Lay out groups: a source takes two lines, or three when its address has warnings."""
+    ordered = tuple(groups)
     starts: list[int] = []
     heights: list[int] = []
     headings: list[int] = []
     positions: dict[int, int] = {}
     y = 0
-    for group in kept:
+    for group in ordered:
         headings.append(y)
         y += 1
         for source in group.sources:
@@ -156,26 +163,26 @@ def lay_out(groups: Iterable[Group], facts: FactsOf) -> Layout:
             heights.append(height)
             y += height
     digits = len(str(max(positions, default=0)))
-    return Layout(kept, tuple(starts), tuple(heights), tuple(headings), positions, digits)
+    return Layout(ordered, tuple(starts), tuple(heights), tuple(headings), positions, digits)
 
 
 def grouped_by_turn(session: Session, sources: Sequence[Source]) -> list[Group]:
-    """Under the turn that named them first; the newest turn comes first, so that what is new is in sight."""
-    found: dict[str, list[Source]] = {}
+    """Group by the turn that named a source first; the newest turn comes first, to keep it visible."""
+    by_turn: dict[str, list[Source]] = {}
     for source in sources:
-        found.setdefault(source.turn_id, []).append(source)
+        by_turn.setdefault(source.turn_id, []).append(source)
     return [
-        Group(f"Turn {at} · {one_line(turn.order.prompt) or 'no text'}", tuple(found[turn.turn_id]))
+        Group(f"Turn {at} · {one_line(turn.order.prompt) or 'no text'}", tuple(by_turn[turn.turn_id]))
         for at, turn in reversed([*enumerate(session.turns, 1)])
-        if turn.turn_id in found
+        if turn.turn_id in by_turn
     ]
 
 
 def grouped_by_host(sources: Sequence[Source], facts: FactsOf) -> list[Group]:
-    """Under the host that they lie on, in order of appearance; what lies on none comes last."""
-    found: dict[str, list[Source]] = {}
+    """Group by host, in order of first appearance; sources without a host come last."""
+    by_host: dict[str, list[Source]] = {}
     for source in sources:
-        found.setdefault(facts(source).host, []).append(source)
-    hostless = found.pop("", [])
-    groups = [Group(host, tuple(members)) for host, members in found.items()]
+        by_host.setdefault(facts(source).host, []).append(source)
+    hostless = by_host.pop("", [])
+    groups = [Group(host, tuple(members)) for host, members in by_host.items()]
     return [*groups, Group(HOSTLESS, tuple(hostless))] if hostless else groups

@@ -1,1 +1,1 @@
-"""The panel of usage and cost."""
+"""The usage panel: totals, figures, charts, limits and lines, and its widget."""

@@ -1,4 +1,4 @@
-"""Charts in cells: stacked bars, sparklines, columns. Every one reads without color."""
+"""Amounts and charts drawn in terminal cells: stacked bars, sparklines, columns. All read without color."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from handinger_tui.ui.panels.usage.totals import Amount
 from handinger_tui.ui.panels.usage.view import Figure
 
 SIGNS: Final = {"—": NOT_REPORTED, "…": PENDING}
-"""Stand for the words where these do not fit; the panel says so below."""
+"""One-cell signs for words that do not fit; the panel explains them below."""
 BLOCKS: Final = ("█", "▓", "▒", "░")
-"""One for each cost category, told apart by their density."""
+"""One per cost category; they differ in density."""
 REST: Final = "·"
-"""The part of a bar, or the turn of a sparkline, that nobody reported."""
+"""The part of a bar, or the turn of a sparkline, for which nothing was reported."""
 USED, LEFT, FULL = "━", "┄", 100
 STEPS: Final = "▁▂▃▄▅▆▇█"
 _SHORT: Final = tuple(
@@ -31,7 +31,7 @@ _SHORT: Final = tuple(
 
 
 def usd(value: Amount, width: int) -> str:
-    """US dollars in at most `width` cells: fewer digits where there is no room, but never a false zero."""
+    """US dollars in at most `width` cells: with fewer digits if needed, but never as zero."""
     amount = Decimal(value)
     text = usd_text(amount)
     if len(text) <= width:
@@ -47,18 +47,18 @@ def usd(value: Amount, width: int) -> str:
 
 
 def seconds(value: Amount, width: int) -> str:
-    """A duration that a clock counts: whole seconds without decimals, else as `milliseconds`."""
-    whole = int(value)
-    return f"{whole // 1000} s" if whole % 1000 == 0 and whole < 60_000 else milliseconds(value, width)
+    """A running duration in ms: whole seconds below a minute without decimals, else as `milliseconds`."""
+    ms = int(value)
+    return f"{ms // 1000} s" if ms % 1000 == 0 and ms < 60_000 else milliseconds(value, width)
 
 
 def rough_usd(value: Amount, width: int) -> str:
-    """US dollars of an estimate: two digits tell as much as it knows."""
+    """An estimate in US dollars, rounded to two significant digits."""
     return usd(_rough(value), width)
 
 
 def rough_credits(value: Amount, width: int) -> str:
-    """Credits of an estimate."""
+    """An estimate in credits, rounded to two significant digits."""
     return credits_short(_rough(value), width)
 
 
@@ -68,13 +68,13 @@ def _rough(value: Amount) -> Decimal:
 
 
 def decimals(text: str) -> int:
-    """How many digits stand behind the point; 0 for "$1.2k"."""
-    behind = text.partition(".")[2]
-    return len(behind) if behind.isdigit() else 0
+    """The number of digits after the decimal point; 0 for "$1.2k"."""
+    fraction = text.partition(".")[2]
+    return len(fraction) if fraction.isdigit() else 0
 
 
 def even(text: str, places: int, width: int) -> str:
-    """An amount with zeros added up to `places` decimals, as far as there is room."""
+    """Pad an amount with zeros to `places` decimals, as far as `width` allows."""
     if text.startswith("<") or not decimals(text):
         return text
     return text + "0" * min(places - decimals(text), width - len(text))
@@ -93,7 +93,7 @@ def count(value: Amount, width: int) -> str:
 
 
 def milliseconds(value: Amount, width: int) -> str:
-    """A duration in at most `width` cells: "1 m 35 s", "1m35s"; days without the rest."""
+    """A duration in ms in at most `width` cells: "1 m 35 s", "1m35s", or days only."""
     text = duration(int(value))
     if len(text) > width:
         text = text.replace(" ", "")
@@ -101,7 +101,7 @@ def milliseconds(value: Amount, width: int) -> str:
 
 
 def short(value: Decimal, width: int, sign: str) -> str:
-    """In at most `width` cells where it can be: "1.23M", "$12.3k"; beyond every unit "1e+45"."""
+    """A number in at most `width` cells where possible: "1.23M", "$12.3k"; beyond all units "1e+45"."""
     for size, unit in _SHORT:
         if size <= value < size * 1000:
             for places in (2, 1, 0):
@@ -118,22 +118,22 @@ def short(value: Decimal, width: int, sign: str) -> str:
 
 
 def unknown(figure: Figure, width: int) -> str:
-    """The word for a figure without a value."""
+    """The word for a figure without a value, or its sign where the word does not fit."""
     word = PENDING if figure.pending else NOT_REPORTED
     return word if width >= len(word) else next(sign for sign, full in SIGNS.items() if full == word)
 
 
 def bar(parts: Sequence[Amount | None], total: Amount | None, width: int) -> list[tuple[int, int]]:
-    """A stacked bar as (category, cells); category -1 is the rest that nobody split up.
+    """A stacked bar as (category, cells); category -1 is the part of `total` that is in no category.
 
-    Whatever cost something gets a cell. Empty when nothing is known or nothing was spent.
+    Every part above zero gets a cell. Empty when nothing is known or nothing was spent.
     """
     known = [Decimal(part) if part is not None else Decimal(0) for part in parts]
-    whole = max(Decimal(total if total is not None else 0), sum(known, Decimal(0)))
-    shares = [*known, whole - sum(known, Decimal(0))]
-    if whole <= 0 or all(part is None for part in parts):
+    base = max(Decimal(total if total is not None else 0), sum(known, Decimal(0)))
+    shares = [*known, base - sum(known, Decimal(0))]
+    if base <= 0 or all(part is None for part in parts):
         return []
-    exact = [share * width / whole for share in shares]
+    exact = [share * width / base for share in shares]
     cells = [max(1, int(share)) if share > 0 else 0 for share in exact]
     while sum(cells) < width:
         cells[max(range(len(cells)), key=lambda at: exact[at] - cells[at])] += 1
@@ -143,9 +143,9 @@ def bar(parts: Sequence[Amount | None], total: Amount | None, width: int) -> lis
 
 
 def level(percent: int | None, width: int) -> str:
-    """How far a limit is used up: heavy where it is, light where not, points where nobody knows.
+    """The bar of a limit: heavy for the used part, light for the rest, dots when the use is not known.
 
-    One percent shows already, and only a limit that is reached is full.
+    One percent is visible already, and only a limit that is reached fills the bar.
     """
     if percent is None:
         return REST * width
@@ -154,7 +154,7 @@ def level(percent: int | None, width: int) -> str:
 
 
 def sparkline(values: Sequence[Decimal | None], width: int) -> str:
-    """One character for each of the newest values; what is not known is `REST`, never the lowest step."""
+    """One character for each of the newest values; an unknown value is `REST`, never the lowest step."""
     newest = [tidy(value) for value in values[-width:]] if width > 0 else []
     highest = max((value for value in newest if value is not None), default=Decimal(0))
     return "".join(REST if value is None else _step(value, highest) for value in newest)
@@ -179,11 +179,11 @@ CATEGORIES: Final = (
     ("internal_usd", "internal", "$text-muted"),
 )
 _SPANS: Final = (1, 2, 3, 7, 14, 28, 91, 182, 364)
-"""Days that one bar may stand for."""
+"""Numbers of days that one bar may cover."""
 MOST_DAYS: Final = 3660
-"""A clock that was wrong for a day must not draw centuries; what is older counts to the first day."""
+"""Limits a chart after a day with a wrong clock; older days are added to the first one."""
 _WIDEST: Final = 8
-"""Cells of a bar and the gap behind it, where there are few."""
+"""Most cells of a bar with the gap after it."""
 _LEFT_EIGHTHS: Final = "▏▎▍▌▋▊▉█"
 _DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 """Bits of a braille character, by row and column."""
@@ -192,7 +192,7 @@ _BRAILLE: Final = 0x2800
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """One `Bucket` for each calendar day from `first` on, empty ones too, in one unit."""
+    """One `Bucket` per calendar day from `first` on, including empty days, and the unit of the charts."""
 
     first: date
     buckets: tuple[Bucket, ...]
@@ -204,7 +204,7 @@ class Days:
         return self.first + timedelta(days=len(self.buckets) - 1)
 
     def spent(self, bucket: Bucket) -> Total:
-        """What one group took, in the unit of the charts."""
+        """The cost of one group, in the unit of the charts."""
         return bucket.total(self.unit.value)
 
     def write(self, amount: Decimal, width: int = 8) -> str:
@@ -213,24 +213,24 @@ class Days:
 
 
 def days_of(buckets: Sequence[Bucket], first: date | None = None, last: date | None = None) -> Days | None:
-    """Every day from `first` (else the first known) to `last` (else the last known).
+    """Every day from `first` (None: the first with charges) to `last` (None: the last with charges).
 
-    In USD, or in credits where no cost at all was reported. None when there is no day.
+    In USD, or in credits when no cost at all was reported. None when there is no day.
     """
     by_day = {day: bucket for bucket in buckets if (day := _day(bucket.key)) is not None}
-    known = sorted(by_day)
-    if not known:
+    charged = sorted(by_day)
+    if not charged:
         return None
-    begin = known[0] if first is None else min(first, known[0])
-    end = known[-1] if last is None else max(last, known[-1])
+    begin = charged[0] if first is None else min(first, charged[0])
+    end = charged[-1] if last is None else max(last, charged[-1])
     begin = max(begin, end - timedelta(days=MOST_DAYS - 1))
-    older = [by_day.pop(day) for day in known if day < begin]
+    older = [by_day.pop(day) for day in charged if day < begin]
     if older:
         by_day[begin] = altogether([by_day.get(begin, Bucket("")), *older], begin.isoformat())
     days = [begin + timedelta(days=at) for at in range((end - begin).days + 1)]
-    costs = any(bucket.usd.known is not None for bucket in by_day.values())
-    credited = any(bucket.credits.known is not None for bucket in by_day.values())
-    unit = Unit.CREDITS if credited and not costs else Unit.USD
+    has_usd = any(bucket.usd.known is not None for bucket in by_day.values())
+    has_credits = any(bucket.credits.known is not None for bucket in by_day.values())
+    unit = Unit.CREDITS if has_credits and not has_usd else Unit.USD
     return Days(begin, tuple(by_day.get(day, Bucket(day.isoformat())) for day in days), unit)
 
 
@@ -243,12 +243,12 @@ def _day(key: str) -> date | None:
 
 # -- bars -----------------------------------------------------------------------------
 def per_day(days: Days, width: int, height: int) -> list[Content]:
-    """Vertical bars, `height` lines in all (at least 6): caption, bars, axis, dates."""
+    """Cost per day as vertical bars in `height` lines (at least 6): caption, bars, axis, dates."""
     left = 9
     columns = max(4, width - left)
     span = next((days_each for days_each in _SPANS if len(days.buckets) <= days_each * columns), None)
     span = span or -(-len(days.buckets) // columns)
-    bars = _together(days.buckets, span)
+    bars = _merge_days(days.buckets, span)
     amounts = [days.spent(bar) for bar in bars]
     highest = max((amount.value for amount in amounts if amount.value is not None), default=Decimal(0))
     step = max(1, min(_WIDEST, columns // len(bars)))
@@ -265,8 +265,8 @@ def per_day(days: Days, width: int, height: int) -> list[Content]:
     return [line.truncate(width) for line in lines]
 
 
-def _together(buckets: Sequence[Bucket], span: int) -> list[Bucket]:
-    """`span` days in one, counted back from the last day."""
+def _merge_days(buckets: Sequence[Bucket], span: int) -> list[Bucket]:
+    """Merge every `span` days into one bucket, counted back from the last day."""
     odd = len(buckets) % span
     starts = [0, *range(odd, len(buckets), span)] if odd else range(0, len(buckets), span)
     ends = [*list(starts)[1:], len(buckets)]
@@ -274,18 +274,18 @@ def _together(buckets: Sequence[Bucket], span: int) -> list[Bucket]:
 
 
 def _column(amount: Total, highest: Decimal, rows: int) -> str:
-    """One bar from the top down; one line more than `rows`, for the sign on the highest bar."""
+    """One bar from top to bottom, `rows` + 1 lines: the extra one is for the sign on the highest bar."""
     if amount.value is None:
         return " " * rows + UNKNOWN
-    eighths = _scaled(amount.value, highest, rows * 8)
+    eighths = _scale(amount.value, highest, rows * 8)
     full, rest = divmod(eighths, 8)
     bar = "█" * full + (STEPS[rest - 1] if rest else "")
     sign = "" if amount.whole else MORE
     return (bar + sign).ljust(rows + 1)[::-1]
 
 
-def _scaled(value: Decimal, highest: Decimal, most: int) -> int:
-    """In steps of `most`; whatever is above zero gets one."""
+def _scale(value: Decimal, highest: Decimal, most: int) -> int:
+    """`value` in steps from 0 to `most`, which stands for `highest`; any amount above zero gets one step."""
     if value <= 0 or highest <= 0:
         return 0
     return max(1, min(most, int(EXACT.divide(EXACT.multiply(value, Decimal(most)), highest))))
@@ -304,15 +304,15 @@ def _notes(amounts: Sequence[Total]) -> str:
 
 
 def _caption(days: Days, span: int, notes: str, width: int) -> Content:
-    each = {1: "per day", 7: "per week"}.get(span, f"per {span} days")
-    what = "Cost" if days.unit is Unit.USD else "Credits"
-    return beside((f"{what} {each}", STRONG), notes, width)
+    per = {1: "per day", 7: "per week"}.get(span, f"per {span} days")
+    measure = "Cost" if days.unit is Unit.USD else "Credits"
+    return caption((f"{measure} {per}", STRONG), notes, width)
 
 
-def beside(title: tuple[str, str], told: str, width: int) -> Content:
-    """A caption with a remark at the right edge, where there is room for it."""
+def caption(title: tuple[str, str], note: str, width: int) -> Content:
+    """A caption, (text, style), with a note at the right edge where there is room for it."""
     room = width - len(title[0])
-    return Content.assemble(title, (f"{told:>{room}}" if len(told) < room else "", FAINT))
+    return Content.assemble(title, (f"{note:>{room}}" if len(note) < room else "", FAINT))
 
 
 def _dates(days: Days, left: int, drawn: int, columns: int) -> Content:
@@ -326,71 +326,71 @@ def _dates(days: Days, left: int, drawn: int, columns: int) -> Content:
 
 
 def day_text(day: date, *, year: bool = False) -> str:
-    """As people write it: "14 Nov", "14 Nov 2026"."""
+    """A date for people: "14 Nov", "14 Nov 2026"."""
     return f"{day.day} {day:%b %Y}" if year else f"{day.day} {day:%b}"
 
 
-def across(value: Decimal | None, highest: Decimal, width: int) -> str:
-    """A horizontal bar of at most `width` cells, by eighths; nothing for what is not known."""
-    full, rest = divmod(0 if value is None else _scaled(value, highest, width * 8), 8)
+def horizontal_bar(value: Decimal | None, highest: Decimal, width: int) -> str:
+    """A horizontal bar of at most `width` cells, in eighths; empty for an unknown value."""
+    full, rest = divmod(0 if value is None else _scale(value, highest, width * 8), 8)
     return "█" * full + (_LEFT_EIGHTHS[rest - 1] if rest else "")
 
 
 # -- shares ---------------------------------------------------------------------------
-def shares(whole: Bucket, width: int) -> list[Content]:
+def shares(spent: Bucket, width: int) -> list[Content]:
     """The four cost categories as one stacked bar, and a legend with amounts and percent."""
     title = Content.styled("Where the cost went", STRONG)
-    totals = [whole.total(member) for member, _, _ in CATEGORIES]
+    totals = [spent.total(member) for member, _, _ in CATEGORIES]
     parts = [total.value for total in totals]
     known = sum((part for part in parts if part is not None), Decimal(0))
-    all_in_all = max(whole.usd.known or Decimal(0), known)
-    pieces = bar(parts, all_in_all, width)
+    total_usd = max(spent.usd.known or Decimal(0), known)
+    pieces = bar(parts, total_usd, width)
     if not pieces:
         unknown = all(part is None for part in parts)
-        why = "The split by category was not reported." if unknown else "Nothing was spent."
-        return [title, Content.styled(why, FAINT)]
-    blocks, colours = (*BLOCKS, REST), (*(colour for _, _, colour in CATEGORIES), FAINT)
-    lines = [title, Content.assemble(*((blocks[at] * cells, colours[at]) for at, cells in pieces))]
-    rest = EXACT.subtract(all_in_all, known)
+        reason = "The split by category was not reported." if unknown else "Nothing was spent."
+        return [title, Content.styled(reason, FAINT)]
+    blocks, colors = (*BLOCKS, REST), (*(color for _, _, color in CATEGORIES), FAINT)
+    lines = [title, Content.assemble(*((blocks[at] * cells, colors[at]) for at, cells in pieces))]
+    rest = EXACT.subtract(total_usd, known)
     names = [name for _, name, _ in CATEGORIES] + ["not split up"] * (rest > 0)
     totals += [Total(rest)] * (rest > 0)
     texts = _amounts([total.value for total in totals])
     room = max(map(len, texts))
     for at, (name, total, text) in enumerate(zip(names, totals, texts, strict=True)):
         gaps = f" {MORE}{total.missing_turns:,}" if total.value is not None and not total.whole else ""
-        pieces_of_line = [(f"{blocks[at]} ", colours[at]), (f"{name:<13}", FAINT), (f"{text:>{room}}", "")]
-        share = (f"{_percent(total.value, all_in_all):>6}", FAINT)
-        lines.append(Content.assemble(*pieces_of_line, share, (gaps, MARK)).truncate(width))
+        row = [(f"{blocks[at]} ", colors[at]), (f"{name:<13}", FAINT), (f"{text:>{room}}", "")]
+        share = (f"{_percent(total.value, total_usd):>6}", FAINT)
+        lines.append(Content.assemble(*row, share, (gaps, MARK)).truncate(width))
     return lines
 
 
 def _amounts(parts: Sequence[Decimal | None]) -> list[str]:
-    """US dollars with as many decimals as the finest of them."""
+    """US dollars, all with as many decimals as the finest of them."""
     texts = [NOT_REPORTED if part is None else usd(part, 10) for part in parts]
     places = max(map(decimals, texts))
     return [text if text == NOT_REPORTED else even(text, places, 12) for text in texts]
 
 
-def _percent(part: Decimal | None, whole: Decimal) -> str:
+def _percent(part: Decimal | None, base: Decimal) -> str:
     if part is None:
         return ""
-    share = EXACT.divide(EXACT.multiply(part, Decimal(100)), whole)
+    share = EXACT.divide(EXACT.multiply(part, Decimal(100)), base)
     return "<1 %" if 0 < share < 1 else f"{int(share + Decimal('0.5'))} %"
 
 
 # -- a line -----------------------------------------------------------------------------
-def added_up(days: Days, width: int, height: int) -> list[Content]:
-    """What was spent up to each day, as a line of dots; `height` lines in all (at least 5)."""
+def cumulative(days: Days, width: int, height: int) -> list[Content]:
+    """The cost up to each day as a line of dots, in `height` lines (at least 5)."""
     left, rows = 9, max(2, height - 3)
     columns = max(4, width - left)
     running = [Decimal(0)]
     for bucket in days.buckets:
         running.append(EXACT.add(running[-1], days.spent(bucket).value or Decimal(0)))
-    top, whole = running[-1], days.spent(altogether(days.buckets))
-    gaps = "" if whole.whole else f"{MORE} {plural(whole.missing_turns, 'turn')} unknown"
-    lines = [beside(("Added up", STRONG), gaps, width)]
-    if whole.value is None:
-        # A line at the bottom would say that nothing was spent.
+    top, total = running[-1], days.spent(altogether(days.buckets))
+    gaps = "" if total.whole else f"{MORE} {plural(total.missing_turns, 'turn')} unknown"
+    lines = [caption(("Added up", STRONG), gaps, width)]
+    if total.value is None:
+        # A line at the bottom would mean that nothing was spent.
         blank = Content("")
         return [*lines, Content.styled("Not one amount was reported.", FAINT), *[blank] * (rows + 1)]
     for row, text in enumerate(_line(running, columns, rows)):
@@ -403,7 +403,7 @@ def added_up(days: Days, width: int, height: int) -> list[Content]:
 
 
 def _line(values: Sequence[Decimal], columns: int, rows: int) -> list[str]:
-    """A rising line through `values`, evenly spaced, in braille."""
+    """A rising line through evenly spaced `values`, in braille."""
     grid = [[0] * columns for _ in range(rows)]
     top, across_dots, up_dots = values[-1], columns * 2, rows * 4
     before = 0
@@ -421,34 +421,34 @@ def _line(values: Sequence[Decimal], columns: int, rows: int) -> list[str]:
 
 # -- all together -----------------------------------------------------------------------
 SIDE_BY_SIDE: Final = 66
-"""Cells from which two charts stand beside each other where there are not lines enough for a column."""
+"""Least width, in cells, for two columns of charts when the height is too small for one."""
 _COLUMN: Final = 26
-"""Lines that the three of them need under each other."""
+"""Lines that three charts need in one column."""
 
 
 def charts(days: Days, width: int, height: int) -> list[Content]:
-    """All three for a pane of that size: under each other, or in two columns where it is wide and low."""
-    drawn = _beside if height < _COLUMN and width >= SIDE_BY_SIDE else _below
-    return [line.truncate(width) for line in drawn(days, altogether(days.buckets), width, height)]
+    """All three charts for a pane of that size: in one column, or in two where it is wide and low."""
+    draw = _two_columns if height < _COLUMN and width >= SIDE_BY_SIDE else _one_column
+    return [line.truncate(width) for line in draw(days, altogether(days.buckets), width, height)]
 
 
-def _beside(days: Days, whole: Bucket, width: int, height: int) -> list[Content]:
+def _two_columns(days: Days, spent: Bucket, width: int, height: int) -> list[Content]:
     half = (width - 3) // 2
-    shared = shares(whole, half)
-    right = [*shared, Content(""), *added_up(days, half, max(5, height - len(shared) - 1))]
-    return _joined(per_day(days, width - 3 - half, max(8, height)), right, width - half)
+    share_lines = shares(spent, half)
+    right = [*share_lines, Content(""), *cumulative(days, half, max(5, height - len(share_lines) - 1))]
+    return _join_columns(per_day(days, width - 3 - half, max(8, height)), right, width - half)
 
 
-def _below(days: Days, whole: Bucket, width: int, height: int) -> list[Content]:
-    shared = shares(whole, width)
-    free = max(16, height - len(shared) - 2)
+def _one_column(days: Days, spent: Bucket, width: int, height: int) -> list[Content]:
+    share_lines = shares(spent, width)
+    free = max(16, height - len(share_lines) - 2)
     upper = max(9, -(-free * 5 // 9))
     lower = max(7, free - upper)
     blank = Content("")
-    return [*per_day(days, width, upper), blank, *shared, blank, *added_up(days, width, lower)]
+    return [*per_day(days, width, upper), blank, *share_lines, blank, *cumulative(days, width, lower)]
 
 
-def _joined(left: Sequence[Content], right: Sequence[Content], second_at: int) -> list[Content]:
+def _join_columns(left: Sequence[Content], right: Sequence[Content], second_at: int) -> list[Content]:
     blank = Content("")
     tall = max(len(left), len(right))
     pairs = zip([*left, *[blank] * (tall - len(left))], [*right, *[blank] * (tall - len(right))], strict=True)

@@ -1,4 +1,4 @@
-"""Gauges: a limit and what is used of it, as two lines: amounts, then a bar with a word. Pure."""
+"""Spending limits in the usage panel: for each limit a line of amounts, then a bar with its state."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ FAINT: Final = ".panel--faint"
 
 
 def gauge_lines(gauges: Sequence[Gauge], width: int) -> list[Content]:
-    """An empty line and two for each limit; nothing where there is none."""
+    """An empty line, then two lines for each limit; no lines without a limit."""
     lines = [line for gauge in gauges for line in _lines(gauge, width)]
     return [Content(""), *lines] if lines else []
 
 
 def gauge_words(gauge: Gauge) -> str:
-    """As short as it can be told: "day limit 85 %, near"."""
+    """The limit in a few words: "day limit 85 %, near"."""
     word = WORDS[gauge.state]
     return f"{gauge.limit.scope} limit {percent_text(gauge)}" + (f", {word}" if word else "")
 
 
 def gauge_remark(gauge: Gauge) -> str:
-    """What the plus sign behind its amount means; "" where it has none."""
+    """The explanation of the plus sign after the amount; "" where it has none."""
     if gauge.spent.value is None or gauge.spent.whole:
         return ""
     return f"{gauge.limit.scope} limit: {plural(gauge.spent.missing_turns, 'turn')} not fully known"
@@ -44,7 +44,7 @@ def _lines(gauge: Gauge, width: int) -> tuple[Content, Content]:
 
 
 def _spent(gauge: Gauge) -> str:
-    """As in "$0.85+ of $1.00": the plus sign stands for turns that are not in it."""
+    """Spent and limit, "$0.85+ of $1.00"; the plus sign means that turns are missing in the sum."""
     limit = exact_text(gauge.limit.amount, gauge.limit.unit)
     if gauge.spent.value is None:
         return f"{NOT_REPORTED} of {limit}"

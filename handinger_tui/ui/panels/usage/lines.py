@@ -1,4 +1,4 @@
-"""The lines of the usage panel, from its figures and a width. Pure."""
+"""The lines of the usage panel, computed from its figures and a width."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ ROWS: Final[tuple[tuple[str, str, str, Write], ...]] = (
     ("duration", "duration", "duration", charts.milliseconds),
     ("elapsed", "elapsed", "elapsed", charts.seconds),
 )
-"""Figure, label, label where it is narrow, how to write it; a line without a figure is a caption."""
+"""(figure, label, narrow label, formatter) per row; a row without a figure is a caption."""
 
 WIDE_LABEL: Final = 12
-"""Cells that the full labels take, with a blank behind them."""
+"""Width of the full labels, in cells, with a space after them."""
 READINGS: Final = {
     Reading.TOTAL: "read as totals of the worker",
     Reading.PER_TURN: "read as reported per turn",
@@ -76,14 +76,14 @@ STATUS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """What the table shows: the figures of the view, and those that our own clock adds."""
+    """The figures of the table: those of the view, and those measured by the local clock."""
 
     view: UsageView
     width: int
     clocked: Mapping[str, Pair]
 
     def pair(self, name: str) -> Pair:
-        """One row: this turn and this worker."""
+        """One row: the figures of this turn and of this worker."""
         return self.clocked.get(name) or (self.view.this_turn(name), self.view.this_worker(name))
 
     @property
@@ -99,10 +99,10 @@ def usage_lines(
     now_ms: int | None = None,
     gauges: Sequence[Gauge] = (),
 ) -> list[Content]:
-    """Everything, line by line, for a panel of `width` cells; `now_ms` is for what our clock counts."""
+    """All lines of the panel at `width` cells. `now_ms`: the present time, for locally measured figures."""
     limits = gauge_lines(gauges, width)
     if view.status is None:
-        return [*_wrapped(EMPTY, width), *limits]
+        return [*_wrap(EMPTY, width), *limits]
     name, rate = view.rate()
     table = _Table(view, width, {name: rate, "elapsed": view.elapsed(now_ms)})
     return [
@@ -120,24 +120,24 @@ def usage_lines(
 
 
 def _headline(view: UsageView, width: int) -> list[Content]:
-    """The cost of this turn, large, and how the turn stands."""
+    """The status of this turn and its cost in large digits."""
     figure = view.this_turn("cost")
-    standing = STATUS[view.status] if view.status is not None else ""
-    standing += ", so far" if view.so_far and figure.value is not None else ""
-    told = Content.assemble(("this turn · ", FAINT), (standing, MARK if view.so_far else FAINT))
+    status = STATUS[view.status] if view.status is not None else ""
+    status += ", so far" if view.so_far and figure.value is not None else ""
+    title = Content.assemble(("this turn · ", FAINT), (status, MARK if view.so_far else FAINT))
     if figure.value is None:
         word = PENDING if figure.pending else NOT_REPORTED
-        return [told, Content.assemble(("cost ", FAINT), (word, STRONG))]
+        return [title, Content.assemble(("cost ", FAINT), (word, STRONG))]
     text = usd_text(Decimal(figure.value))
     if Digits.get_width(text) > width:
-        return [told, Content.styled(charts.usd(figure.value, width), STRONG)]
+        return [title, Content.styled(charts.usd(figure.value, width), STRONG)]
     rows = [segment.text for segment in Digits(text).render(Style(bold=True)) if segment.text != "\n"]  # type: ignore[union-attr]  # it yields segments only
-    return [told, *(Content.styled(row, ACCENT) for row in rows)]
+    return [title, *(Content.styled(row, ACCENT) for row in rows)]
 
 
 # -- the two columns -----------------------------------------------------------------
 def _columns(width: int) -> tuple[int, int, int]:
-    """Cells of label, this turn and worker: both as wide, but for the cell of the worker's plus sign."""
+    """Cells of the label, turn and worker columns; the worker's is one cell wider, for its plus sign."""
     label = WIDE_LABEL if width >= 30 else width // 3 + 1
     turn = (width - label - 1) // 2
     return width - 2 * turn - 1, turn, turn + 1
@@ -177,13 +177,13 @@ def _right(cell: Content, width: int) -> Content:
 def _cell(
     figure: Figure, write: Write, room: int, style: str, *, plus: bool = False, places: int = 0
 ) -> Content:
-    """One figure, money with `places` decimals; `plus` keeps a cell for the sign of a sum with gaps."""
+    """One figure, money with `places` decimals; `plus` reserves a cell for the sign of an incomplete sum."""
     if figure.value is None:
         return Content.assemble((charts.unknown(figure, room), FAINT), " " if plus else "")
     sign = "~" if figure.estimate else ""
     text = sign + write(figure.value, room - len(sign))
     if sign and len(text) > room:
-        # In the narrowest panel the unit gives way to the sign of an estimate; the amount above has it.
+        # In the narrowest panel the sign of an estimate replaces the unit, which the amount above shows.
         text = text.replace("$", "")
     if write is charts.usd:
         text = charts.even(text, places, room)
@@ -193,13 +193,13 @@ def _cell(
 
 
 def _places(column: Sequence[Figure], room: int) -> int:
-    """Decimals of the finest amount of a column, so that all its amounts line up."""
+    """Decimals of the finest amount of a column, so that its decimal points line up."""
     money = [column[AT[name]].value for name in ("cost", *CATEGORIES)] if column else []
     return max((charts.decimals(charts.usd(value, room)) for value in money if value is not None), default=0)
 
 
 def _unit(text: str, write: Write) -> tuple[str, str]:
-    """Units stand back behind their numbers."""
+    """Split a duration into amount and unit, so that the unit is drawn faint."""
     if write in (charts.milliseconds, charts.seconds) and text.count(" ") == 1:
         amount, _, unit = text.partition(" ")
         return amount, f" {unit}"
@@ -208,7 +208,7 @@ def _unit(text: str, write: Write) -> tuple[str, str]:
 
 # -- where the cost went ----------------------------------------------------------------
 def _split(table: _Table) -> list[Content]:
-    """What the four blocks of the bar stand for. Without a bar for this turn, one for the worker."""
+    """The legend of the bar's four blocks; when this turn has no bar, with the worker's bar above it."""
     view, width = table.view, table.width
     unknown = all(view.this_turn(name).value is None for name in CATEGORIES)
     worker = _bar(view.worker, width) if unknown else []
@@ -224,16 +224,16 @@ def _split(table: _Table) -> list[Content]:
 
 
 def _bar(column: Sequence[Figure], width: int) -> list[Content]:
-    """The cost as one bar of four blocks; nothing where nobody split it up."""
+    """The cost as one bar of four blocks; no line when no split was reported."""
     values = {name: column[AT[name]].value for name in ("cost", *CATEGORIES)}
     pieces = charts.bar([values[name] for name in CATEGORIES], values["cost"], width)
     blocks = (*charts.BLOCKS, charts.REST)
-    colours = (*(f".usage--{name}" for name in CATEGORIES), ".usage--rest")
-    return [Content.assemble(*((blocks[at] * cells, colours[at]) for at, cells in pieces))] if pieces else []
+    colors = (*(f".usage--{name}" for name in CATEGORIES), ".usage--rest")
+    return [Content.assemble(*((blocks[at] * cells, colors[at]) for at, cells in pieces))] if pieces else []
 
 
 def _history(view: UsageView, width: int) -> list[Content]:
-    """The cost of each turn, oldest first."""
+    """A sparkline of the cost of each turn, oldest first; no lines below two turns."""
     if len(view.history) < 2:
         return []
     newest = view.history[-width:]
@@ -248,8 +248,9 @@ def _history(view: UsageView, width: int) -> list[Content]:
     ]
 
 
-# -- how it is known ------------------------------------------------------------------------
+# -- where the figures come from ------------------------------------------------------------
 def _remarks(table: _Table, zone: tzinfo | None, gauges: Sequence[Gauge]) -> list[Content]:
+    """Notes on gaps, source and time of the figures, and on the signs that the panel uses."""
     view, width = table.view, table.width
     texts = [gap_text(view), READINGS[view.reading]]
     if view.read_ms is not None:
@@ -257,16 +258,16 @@ def _remarks(table: _Table, zone: tzinfo | None, gauges: Sequence[Gauge]) -> lis
         texts.append(f"as of {moment:%d %b %H:%M:%S}")
     _, turn, worker = _columns(width)
     figures = [cell for pair in table.pairs for cell in zip(pair, (turn - 1, worker - 2), strict=True)]
-    short = {charts.unknown(figure, room) for figure, room in figures if figure.value is None}
-    texts += [f"{sign} {word}" for sign, word in charts.SIGNS.items() if sign in short]
+    unknown = {charts.unknown(figure, room) for figure, room in figures if figure.value is None}
+    texts += [f"{sign} {word}" for sign, word in charts.SIGNS.items() if sign in unknown]
     if any(figure.estimate for figure, _ in figures):
         texts.append("~ measured here")
     texts += [gauge_remark(gauge) for gauge in gauges]
-    return [line for text in texts if text for line in _wrapped(text, width)]
+    return [line for text in texts if text for line in _wrap(text, width)]
 
 
 def gap_text(view: UsageView) -> str:
-    """What the plus signs mean: "+ (2 turns not reported)", "+ (this turn is running)"."""
+    """The explanation of the plus signs: "+ (2 turns not reported)", "+ (this turn is running)"."""
     gaps = [figure for figure in view.worker if figure.value is not None and figure.missing]
     if not gaps:
         return ""
@@ -278,5 +279,5 @@ def gap_text(view: UsageView) -> str:
     return f"+ ({', '.join(reasons + ['this turn is running'] * running)})"
 
 
-def _wrapped(text: str, width: int) -> list[Content]:
+def _wrap(text: str, width: int) -> list[Content]:
     return [Content.styled(line, FAINT) for line in textwrap.wrap(text, max(width, 10))]

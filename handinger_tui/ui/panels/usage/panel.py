@@ -1,4 +1,4 @@
-"""Usage & cost: what this turn and this worker took, as the service reported it."""
+"""The usage panel: tokens, credits and cost of this turn and this worker, as the service reported them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from handinger_tui.ui.panels.usage.view import Figure, UsageView, usage_view
 
 
 class UsagePanel(Panel[UsageView]):
-    """Figures in two columns, the cost split, the cost of each turn, and how all this is known.
+    """Figures in two columns, the cost split, the cost of each turn, and notes on their source.
 
-    `zone`: the time zone of "as of"; None is the machine's own.
+    `zone`: the time zone of "as of"; None is the local one.
     """
 
     name_of_panel = "usage"
@@ -46,34 +46,34 @@ class UsagePanel(Panel[UsageView]):
         super().__init__()
         self.tooltip = "Figures come from the service. What it did not report is never shown as zero."
         self._zone = zone
-        self.tally = WorkerTotals()
-        self._view = TurnMemo(_key, lambda session: usage_view(session, self.tally))
+        self.totals = WorkerTotals()
+        self._view = TurnMemo(_key, lambda session: usage_view(session, self.totals))
         self._gauges: tuple[Gauge, ...] = ()
         self._now_ms: int | None = None
         self._lines: list[Content] = []
-        self._drawn: tuple[object, ...] = ()
+        self._lines_key: tuple[object, ...] = ()
 
     def select(self, session: Session) -> UsageView:
         """The figures of the session."""
         return self._view(session)
 
     def changed(self, before: UsageView | None, now: UsageView) -> None:
-        """What the clock said of another turn is nothing about this one."""
+        """Reset the clock when another turn starts."""
         if before is None or before.began_ms != now.began_ms:
             self._now_ms = None
 
     def gauges(self, gauges: Sequence[Gauge]) -> None:
-        """The limits that count here, and what is spent of them."""
+        """Show these limits and how far each is used."""
         if tuple(gauges) != self._gauges:
             self._gauges = tuple(gauges)
             self.redraw()
 
     def tick(self, now_ms: int) -> None:
-        """Move the clock of the turn that runs: once a second, and only the lines that it stands in."""
-        began = self._shown.began_ms if self._shown is not None else None
+        """Advance the clock of the running turn: once a second, redrawing only the lines that show it."""
+        began = self._selection.began_ms if self._selection is not None else None
         if began is None:
             return
-        # Whole seconds since it began, so that the clock never jumps over one.
+        # Whole seconds since the start, so that the clock never skips one.
         second = began + max(0, now_ms - began) // 1000 * 1000
         if second == self._now_ms:
             return
@@ -81,17 +81,17 @@ class UsagePanel(Panel[UsageView]):
         self.redraw()
 
     def line_count(self, width: int) -> int:
-        """As many lines as the figures take at this width."""
-        if self._shown is None:
+        """The number of lines at `width`; computes the lines when the figures or the width changed."""
+        if self._selection is None:
             return 0
-        drawn = (self._shown, width, self._now_ms, self._gauges)
-        if drawn != self._drawn:
-            self._lines = usage_lines(self._shown, width, self._zone, self._now_ms, self._gauges)
-            self._drawn = drawn
+        key = (self._selection, width, self._now_ms, self._gauges)
+        if key != self._lines_key:
+            self._lines = usage_lines(self._selection, width, self._zone, self._now_ms, self._gauges)
+            self._lines_key = key
         return len(self._lines)
 
     def line(self, y: int, width: int) -> Content:
-        """One of them."""
+        """Line `y` of the panel; blank after the last one."""
         return self._lines[y] if y < self.line_count(width) else BLANK
 
 
@@ -100,15 +100,15 @@ def compact_line(
     gauges: Sequence[Gauge] = (),
     room: int | None = None,
     most: int | None = None,
-    tally: WorkerTotals | None = None,
+    totals: WorkerTotals | None = None,
 ) -> str:
     """One line for narrow screens: "turn $0.0123 · 8 credits · worker $0.05+ (2 turns not reported)".
 
-    The limit that is nearest follows where `room` (cells) leaves place for it. With less than
-    `most` the reasons of the plus sign go, then tokens, then credits, and never an amount of money.
-    `tally`: see `usage_view`.
+    The limit nearest to being reached follows when the line fits `room` cells with it. A line longer
+    than `most` cells loses the reason of the plus sign, then tokens, then credits, but never an
+    amount of money. `totals`: see `usage_view`.
     """
-    view = usage_view(session, tally)
+    view = usage_view(session, totals)
     if view.status is None:
         return ""
     turn, worker = _turn_pieces(view), _worker_piece(view)
@@ -134,23 +134,23 @@ def _turn_pieces(view: UsageView) -> list[str]:
 
 
 def _worker_piece(view: UsageView) -> str:
-    whole = view.this_worker("cost")
-    if whole.value is None:
-        return f"worker {_word(whole)}"
-    gap = gap_text(UsageView(worker=(whole,), so_far=view.so_far))
-    return f"worker {usd_text(Decimal(whole.value))}{gap}"
+    total = view.this_worker("cost")
+    if total.value is None:
+        return f"worker {_word(total)}"
+    gap = gap_text(UsageView(worker=(total,), so_far=view.so_far))
+    return f"worker {usd_text(Decimal(total.value))}{gap}"
 
 
 def _word(figure: Figure) -> str:
-    """The word for a figure without a value; "" when it has one."""
+    """The word for a figure without a value; "" when it has a value."""
     return "" if figure.value is not None else PENDING if figure.pending else NOT_REPORTED
 
 
 def _key(turn: Turn) -> Key:
-    """Everything of a turn that its figures are made from; never its text."""
+    """The memo key of a turn: everything that its figures depend on, which does not include its text."""
     readings = tuple((read.usage, read.costs, read.busy) for read in (turn.before, turn.snapshot) if read)
-    whose = (turn.before is None, turn.snapshot is None, turn.order.worker_id, turn.worker_id)
-    return turn.status, whose, readings, turn.read_ms, turn.ended_ms, turn.order.created_ms
+    source = (turn.before is None, turn.snapshot is None, turn.order.worker_id, turn.worker_id)
+    return turn.status, source, readings, turn.read_ms, turn.ended_ms, turn.order.created_ms
 
 
 USAGE: Final = PanelEntry("usage", "Usage & cost", "f2", "What this turn and this worker took", UsagePanel)

@@ -1,4 +1,4 @@
-"""What the turns of a worker come to, figure by figure, and what a minute of them took."""
+"""Totals over the turns of a worker, figure by figure, and their cost per minute."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Key = tuple[object, ...]
 
 
 class TurnMemo(Generic[Value]):
-    """Calls `compute(session)` only when the `key` of some turn differs from last time.
+    """Calls `compute(session)` only when the `key` of some turn differs from the last call.
 
-    Turns that are the same objects keep their keys unasked, so that a long session
+    The keys of turns that are the same objects are not computed again, so that a long session
     costs hardly more than a short one while its last turn streams.
     """
 
@@ -41,10 +41,10 @@ class TurnMemo(Generic[Value]):
         self._session: Hashable = None
         self._value: Value | None = None
         self.computed = 0
-        """How often `compute` ran."""
+        """The number of calls of `compute`."""
 
     def __call__(self, session: Session) -> Value:
-        """The value for `session`: the very same object when no key changed."""
+        """The value for `session`: the same object as before when no key changed."""
         front = same_front(self._turns, session.turns)
         keys = [(turn.turn_id, *self._key(turn)) for turn in session.turns[front:]]
         same = self._session == session.session_id and keys == self._keys[front:]
@@ -61,7 +61,7 @@ Amount = Decimal | int
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One figure that a worker reports: its name in `UsageView` and how to read it."""
+    """One reported figure: its name in `UsageView`, and the function that reads it."""
 
     name: str
     read: Callable[[Usage, Costs], Amount | None]
@@ -94,15 +94,16 @@ AT: Final = {member.name: at for at, member in enumerate(MEMBERS)}
 
 
 SHORTEST_MS: Final = 1000
-"""Below it a rate says nothing."""
+"""The shortest time for which a rate is computed."""
 _MINUTE_MS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Turns with their time, and the amounts of those whose time is known beside it.
+    """Durations of turns, and amounts with the time in which they were spent.
 
-    `untimed`: turns whose end nobody saw.
+    `ms`: the time of all turns. `usd_ms` and `credits_ms`: the time of the turns whose amount is known.
+    `untimed`: the number of turns whose duration is not known.
     """
 
     ms: int = 0
@@ -113,7 +114,7 @@ class Pace:
     untimed: int = 0
 
     def __add__(self, other: Pace) -> Pace:
-        """Both together."""
+        """The sum of both."""
         return Pace(
             self.ms + other.ms,
             _sum(self.usd, other.usd),
@@ -125,12 +126,12 @@ class Pace:
 
     @property
     def usd_a_minute(self) -> Decimal | None:
-        """US dollars; None where no cost or hardly any time is known."""
+        """US dollars per minute; None when no cost is known, or less than `SHORTEST_MS` of time."""
         return _a_minute(self.usd, self.usd_ms)
 
     @property
     def credits_a_minute(self) -> Decimal | None:
-        """Credits, likewise."""
+        """Credits per minute; None when no credits are known, or less than `SHORTEST_MS` of time."""
         return _a_minute(self.credits, self.credits_ms)
 
 
@@ -138,23 +139,23 @@ NO_PACE: Final = Pace()
 
 
 def pace_of(ms: int | None, usd: Decimal | None, credit: Decimal | None) -> Pace:
-    """Of one turn; `ms` None: nobody knows how long it took, so that its amounts tell no pace."""
+    """The pace of one turn. `ms` None: its duration is not known, so its amounts are left out."""
     if ms is None:
         return Pace(untimed=1)
     return Pace(ms, usd, 0 if usd is None else ms, credit, 0 if credit is None else ms)
 
 
-def _sum(known: Decimal | None, more: Decimal | None) -> Decimal | None:
-    return known if more is None else more if known is None else EXACT.add(known, more)
+def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return one if other is None else other if one is None else EXACT.add(one, other)
 
 
 def _a_minute(amount: Decimal | None, ms: int) -> Decimal | None:
-    """An estimate: the digits of an ordinary division are enough."""
+    """The amount per minute. An estimate, so the precision of an ordinary division is enough."""
     return amount * _MINUTE_MS / ms if amount is not None and ms >= SHORTEST_MS else None
 
 
 class Sum(NamedTuple):
-    """Of one member: what is known so far, how many turns are not in it, and whether any is."""
+    """The sum of one figure: its known part, how many turns it misses, and whether it has any."""
 
     value: Amount | None = 0
     missing: int = 0
@@ -163,12 +164,12 @@ class Sum(NamedTuple):
 
 @dataclass(slots=True)
 class Sums:
-    """What turns come to, in order.
+    """Totals over turns, added in order.
 
-    `members` are those of one worker, of which there were `turns`; `open` is the
-    place among these of the newest whose numbers may still come. `history`: what
-    each turn of any worker took that may have cost something. `pace`: of the
-    worker's turns that are over, but for the one in view.
+    `members`: one sum per figure over the `turns` turns of one worker. `open`: the position among
+    these of the newest turn whose numbers may still arrive; -1 for none. `history`: the cost of each
+    turn, of any worker, that may have cost something. `pace`: that of the worker's finished turns,
+    without the turn in view.
     """
 
     members: list[Sum] = field(default_factory=lambda: [Sum()] * len(MEMBERS))
@@ -178,44 +179,46 @@ class Sums:
     pace: Pace = NO_PACE
 
     def copy(self) -> Sums:
-        """One that grows by itself."""
+        """An independent copy, to which turns can be added."""
         return replace(self, members=self.members, history=[*self.history])
 
     def waiting(self, member: Sum) -> bool:
-        """A turn that is not in the sum may still get there."""
+        """Whether the numbers of a turn that is missing in the sum may still arrive."""
         return member.missing > 0 and self.open >= max(0, self.turns - member.missing)
 
 
-_KEPT: Final = 2
-"""Turns up to the one in view that are looked at each time: the next one's look tells what one took."""
+_RECOMPUTED: Final = 2
+"""Turns up to the one in view that are added again on each call: the reading before the next turn decides
+what a turn took."""
 
 
 class WorkerTotals:
-    """Adds up turns that mostly are the same objects as at the last call: one more costs one turn."""
+    """Adds up turns incrementally: the sums over turns that are still the same objects are reused."""
 
     def __init__(self, index: MoneyIndex | None = None) -> None:
         self.index = MoneyIndex() if index is None else index
-        """What each turn took, and how that is understood."""
-        self._whose: tuple[Reading, str | None] = (Reading.NONE, None)
+        """The usage and cost of each turn, and how the reported figures are interpreted."""
+        self._basis: tuple[Reading, str | None] = (Reading.NONE, None)
+        """How figures are interpreted, and the worker whose turns are added up."""
         self._turns: Sequence[Turn] = ()
         self._money: Sequence[TurnMoney] = ()
         self._sums = Sums()
 
     def __call__(self, turns: Sequence[Turn], at: int) -> tuple[TurnMoney, Sums]:
-        """What the turn at `at` took, and what all come to."""
+        """The usage and cost of the turn at position `at`, and the totals of all turns."""
         money = self.index(turns)
-        whose = (self.index.reading, newest_worker(turns))
-        front = max(0, at + 1 - _KEPT)
-        kept = len(self._turns)
+        basis = (self.index.reading, newest_worker(turns))
+        front = max(0, at + 1 - _RECOMPUTED)
+        added = len(self._turns)
         same = min(same_front(self._turns, turns), same_front(self._money, money))
-        if whose != self._whose or kept > front or same < kept:
-            self._sums, kept = Sums(), 0
-        for place in range(kept, front):
-            _add(self._sums, turns[place], money[place], whose)
-        self._whose, self._turns, self._money = whose, turns[:front], money[:front]
+        if basis != self._basis or added > front or same < added:
+            self._sums, added = Sums(), 0
+        for position in range(added, front):
+            _add(self._sums, turns[position], money[position], basis)
+        self._basis, self._turns, self._money = basis, turns[:front], money[:front]
         sums = self._sums.copy()
-        for place in range(front, len(turns)):
-            _add(sums, turns[place], money[place], whose, in_view=place == at)
+        for position in range(front, len(turns)):
+            _add(sums, turns[position], money[position], basis, in_view=position == at)
         return money[at], sums
 
 
@@ -223,11 +226,12 @@ def _add(
     sums: Sums,
     turn: Turn,
     money: TurnMoney,
-    whose: tuple[Reading, str | None],
+    basis: tuple[Reading, str | None],
     *,
     in_view: bool = False,
 ) -> None:
-    reading, worker = whose
+    """Add one turn to `sums`, in place."""
+    reading, worker = basis
     free = turn.status in FREE
     if not free:
         sums.history.append(money.usd)
@@ -237,25 +241,26 @@ def _add(
     sums.turns += 1
     if reading is Reading.PER_TURN:
         pairs = zip(sums.members, MEMBERS, strict=True)
-        sums.members = [_summed(own, member, turn, money) for own, member in pairs]
+        sums.members = [_add_turn(so_far, member, turn, money) for so_far, member in pairs]
     elif not free:
-        sums.members = [_newest(own, member, turn) for own, member in zip(sums.members, MEMBERS, strict=True)]
+        pairs = zip(sums.members, MEMBERS, strict=True)
+        sums.members = [_newest_total(so_far, member, turn) for so_far, member in pairs]
     if not in_view and not turn.live and not free:
         sums.pace += pace(turn, money)
 
 
-def _summed(so_far: Sum, member: Member, turn: Turn, money: TurnMoney) -> Sum:
-    """Every turn was reported by itself: add them."""
-    told = member.read(money.usage, money.costs)
-    value = None if told is None else tidy(Decimal(told))
-    gap = turn.status not in FREE and (told is None or not money.known)
+def _add_turn(so_far: Sum, member: Member, turn: Turn, money: TurnMoney) -> Sum:
+    """The sum with one more turn, where each turn is reported by itself."""
+    reported = member.read(money.usage, money.costs)
+    value = None if reported is None else tidy(Decimal(reported))
+    gap = turn.status not in FREE and (reported is None or not money.known)
     if value is None:
         return Sum(so_far.value if so_far.known else None, so_far.missing + gap, so_far.known)
     return Sum(EXACT.add(Decimal(so_far.value or 0), value), so_far.missing + gap, known=True)
 
 
-def _newest(so_far: Sum, member: Member, turn: Turn) -> Sum:
-    """The worker's own running total: its newest reading holds every turn before it, ours or not."""
+def _newest_total(so_far: Sum, member: Member, turn: Turn) -> Sum:
+    """The worker's running total. The newest reading includes every earlier turn, also those of others."""
     after = _read(member, turn.snapshot)
     if after is not None and turn.snapshot is not None:
         return Sum(after, int(turn.snapshot.busy or unfinished(turn)), known=True)
@@ -270,10 +275,10 @@ def _read(member: Member, snapshot: Snapshot | None) -> Amount | None:
 
 
 def unfinished(turn: Turn) -> bool:
-    """Numbers may still come: we work on it, or the worker went on without us."""
+    """Whether numbers may still arrive: this program works on the turn, or the worker continues unwatched."""
     return turn.live or turn.status is TurnStatus.RUNNING
 
 
 def pace(turn: Turn, money: TurnMoney) -> Pace:
-    """Of a turn that is over."""
+    """The pace of a turn; an unfinished one counts as untimed."""
     return pace_of(None if unfinished(turn) else took_ms(turn), money.usd, money.usage.credits)
