@@ -50,7 +50,7 @@ def _alike(text: str, one: CitationMark, other: CitationMark) -> bool:
 
 def _shown(rows: Sequence[Row], raw: str, mark: CitationMark, key: str) -> Iterator[Anchor]:
     """The places in the rows that look like the mark: links that lead there, else the very text."""
-    links = list(_links(rows, mark.url or key, mark.said)) if mark.url or key else []
+    links = list(_links(rows, mark.url or key, mark.labels)) if mark.url or key else []
     texts = list(_texts(rows, raw))
     if mark.url is None:
         yield from texts or links
