@@ -100,7 +100,7 @@ class Headless:
         self._obey_signals()
         async with self._wired() as parts:
             session = await session_of_worker(parts, worker_id)
-            session = await parts.engine.adopt(session.session_id, insist=True)
+            session = await parts.engine.adopt(session.session_id, retry=True)
             self._session_id = session.session_id
             turn = session.sent
             if turn is None:
@@ -140,10 +140,10 @@ class Headless:
         try:
             return await parts.engine.send(*what)
         except NoHistory as problem:
-            return await parts.engine.put_aside(*what, without_history(problem))
+            return await parts.engine.store_unsent(*what, without_history(problem))
         except LimitReached as reached:
             self._ceilings.refused(reached.gauge)
-            return await parts.engine.put_aside(*what, refusal(reached))
+            return await parts.engine.store_unsent(*what, refusal(reached))
 
     async def _watch_to_end(self, parts: Services) -> None:
         """To the end of the turn; with `--detach` until the worker is known or the response has ended."""

@@ -21,7 +21,7 @@ from handinger_tui.core.turns.turn import Attachment, Fault, TurnRequest, TurnSt
 from handinger_tui.engine.holds import Hold, HoldReason
 from handinger_tui.engine.limit_tracker import LimitTracker
 from handinger_tui.engine.ports import Clock, Ids, LimitReader, TurnLog, WorkerApi
-from handinger_tui.engine.retry_policy import READS, RetryPolicy, read_again
+from handinger_tui.engine.retry_policy import READS, RetryPolicy, read_with_retries
 from handinger_tui.engine.service_context import Busy, Elsewhere, ServiceContext
 from handinger_tui.engine.session_actor import EngineDeps, SessionActor
 from handinger_tui.engine.turn_run import RunDeps
@@ -40,20 +40,20 @@ class Engine:
         log: TurnLog,
         clock: Clock,
         ids: Ids,
-        patience: RetryPolicy | None = None,
+        retry_policy: RetryPolicy | None = None,
         tap: Callable[[StreamEvent], None] | None = None,
-        home: ServiceContext | None = None,
-        purse: LimitReader | None = None,
+        context: ServiceContext | None = None,
+        limits: LimitReader | None = None,
     ) -> None:
         """`tap` is called with every event of every stream as it is decoded (for stream-json)."""
         self._api = api
         self._log = log
         self._clock = clock
         self._ids = ids
-        self._context = home or ServiceContext()
-        self._patience = patience or RetryPolicy()
-        self._limits = LimitTracker(log, purse, self._notify)
-        run_deps = RunDeps(api, log, clock, self._patience, tap)
+        self._context = context or ServiceContext()
+        self._policy = retry_policy or RetryPolicy()
+        self._limits = LimitTracker(log, limits, self._notify)
+        run_deps = RunDeps(api, log, clock, self._policy, tap)
         self._deps = EngineDeps(run_deps, ids, self._context, self._limits, self._notify)
         self._actors: dict[str, SessionActor] = {}
         self._listeners: list[Listener] = []
@@ -158,7 +158,7 @@ class Engine:
         """
         return await self._actors[session_id].send(self._order(prompt, budget, attachments))
 
-    async def put_aside(
+    async def store_unsent(
         self,
         session_id: str,
         prompt: str,
@@ -277,10 +277,10 @@ class Engine:
         body = await self._api.read_worker(worker_id)
         return await actor.apply_reading(turn.turn_id, body)
 
-    async def adopt(self, session_id: str, *, insist: bool = False) -> Session:
+    async def adopt(self, session_id: str, *, retry: bool = False) -> Session:
         """Read the session's worker and adopt its turns that other programs started.
 
-        `insist`: retry the read after a server or network error. The result is another session where
+        `retry`: retry the read after a server or network error. The result is another session where
         this one was never stored and another program has stored one of the same worker in between.
 
         Raises:
@@ -289,9 +289,9 @@ class Engine:
         actor = self._actors[session_id]
         worker_id = actor.session.worker_id
         if worker_id is not None and not actor.running:
-            reads = READS if insist else 1
-            body = await read_again(
-                lambda: self._api.read_worker(worker_id), self._clock, self._patience, reads
+            reads = READS if retry else 1
+            body = await read_with_retries(
+                lambda: self._api.read_worker(worker_id), self._clock, self._policy, reads
             )
             session = await actor.adopt(body)
             if session.session_id != session_id:

@@ -55,9 +55,9 @@ class _Streak:
         """Start again: a read gave a different result."""
         self.reads = 0
 
-    def proves(self, now: float, patience: RetryPolicy) -> bool:
+    def proves(self, now: float, policy: RetryPolicy) -> bool:
         """Whether there were enough reads over enough time to rely on the result."""
-        return self.reads >= patience.absence_looks and now - self._since >= patience.absence_span
+        return self.reads >= policy.absence_looks and now - self._since >= policy.absence_span
 
 
 class Recovery:
@@ -114,7 +114,7 @@ class Recovery:
             except ApiError:
                 pass
             if attempt < SETTLED_AFTER_FINISH:
-                await run.clock.sleep(run.patience.pause(attempt))
+                await run.clock.sleep(run.policy.pause(attempt))
         run.settle_by_answer(recovered=False)
 
     # -- the window ------------------------------------------------------------------
@@ -127,7 +127,7 @@ class Recovery:
     def _seconds_left(self) -> float:
         """Remaining seconds of the recovery window; negative once it is over."""
         run = self._run
-        return run.patience.recovery_window - (run.clock.monotonic() - self._last_progress)
+        return run.policy.recovery_window - (run.clock.monotonic() - self._last_progress)
 
     # -- reads of the worker -----------------------------------------------------------
     async def _read_once(self) -> None:
@@ -188,7 +188,7 @@ class Recovery:
         parts_before = run.turn.parts
         run.feed(Framing.JSON, slim_worker(body, run.order), ReadReason.DURING)
         now = run.clock.monotonic()
-        if run.turn.parts != parts_before or self._busy.proves(now, run.patience):
+        if run.turn.parts != parts_before or self._busy.proves(now, run.policy):
             self._flapping = False
         if not self._flapping:
             self._last_progress = now
@@ -236,7 +236,7 @@ class Recovery:
         self._flapping = True
         # A worker that has our turn and reports no end may not have started it yet.
         waiting = self._delivered and body.snapshot.unfinished
-        if waiting or not self._idle.proves(run.clock.monotonic(), run.patience):
+        if waiting or not self._idle.proves(run.clock.monotonic(), run.policy):
             await self._wait()
         elif observation is WorkerObservation.ABSENT and not self._delivered:
             fault = replace(self._doubt.fault(), may_have_been_charged=False) if self._doubt else None
@@ -252,7 +252,7 @@ class Recovery:
             self._give_up(trouble)
             return
         self._attempt += 1
-        wait = max(run.patience.pause(self._attempt), min(trouble.retry_after_s or 0.0, 60.0))
+        wait = max(run.policy.pause(self._attempt), min(trouble.retry_after_s or 0.0, 60.0))
         wait = min(wait, max(self._seconds_left, 0.05))
         run.note(Marker.RETRYING, attempt=self._attempt, wait_ms=int(wait * 1000), reason=trouble.summary)
         await run.clock.sleep(wait)
@@ -262,10 +262,10 @@ class Recovery:
         run = self._run
         if self._seconds_left > 0:
             self._attempt += 1
-            pause = run.patience.pause(self._attempt)
+            pause = run.policy.pause(self._attempt)
             if not self._delivered:
                 # Short enough that a small window has room for the reads that prove an absence.
-                pause = min(pause, run.patience.absence_span / max(run.patience.absence_looks - 1, 1))
+                pause = min(pause, run.policy.absence_span / max(run.policy.absence_looks - 1, 1))
             await run.clock.sleep(min(pause, max(self._seconds_left, 0.05)))
         elif self._delivered:
             run.settle(TurnStatus.RUNNING, None)

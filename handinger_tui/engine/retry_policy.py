@@ -51,8 +51,8 @@ class RetryPolicy:
         return min(self.absence_seconds, self.recovery_window * 0.8)
 
 
-async def read_again(
-    read: Callable[[], Awaitable[WorkerBody]], clock: Clock, patience: RetryPolicy, reads: int = READS
+async def read_with_retries(
+    read: Callable[[], Awaitable[WorkerBody]], clock: Clock, policy: RetryPolicy, reads: int = READS
 ) -> WorkerBody:
     """The result of `read`, which is repeated after a server or network error: `reads` attempts at most.
 
@@ -70,5 +70,5 @@ async def read_again(
             if isinstance(trouble, Refused) and trouble.kind is not Kind.RATE_LIMITED:
                 raise
             retry_after = min(trouble.retry_after_s or 0.0, LONGEST_PAUSE)
-            await clock.sleep(max(patience.pause(attempt), retry_after))
+            await clock.sleep(max(policy.pause(attempt), retry_after))
     return await read()

@@ -49,7 +49,7 @@ T = TypeVar("T")
 class EngineDeps:
     """The dependencies of every actor."""
 
-    run: RunDeps
+    run_deps: RunDeps
     ids: Ids
     context: ServiceContext
     limits: LimitTracker
@@ -80,7 +80,7 @@ class SessionActor:
         self.hold: Hold | None = None
         """Why the queue does not continue; None while nothing holds it."""
         self._deps = deps
-        self._log = deps.run.log
+        self._log = deps.run_deps.log
         self._inbox = Inbox(self._check_quiet)
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -396,11 +396,11 @@ class SessionActor:
 
     # -- runs ------------------------------------------------------------------------------
     def _new_run(self, order: TurnRequest) -> TurnRun:
-        deps = self._deps.run
-        if deps.patience.money_interval is None and self._deps.limits.of(self.session.session_id):
+        deps = self._deps.run_deps
+        if deps.policy.money_interval is None and self._deps.limits.of(self.session.session_id):
             # With a limit, the costs are needed while the user can still act on them.
-            patience = replace(deps.patience, money_interval=deps.patience.poll_interval)
-            deps = replace(deps, patience=patience)
+            policy = replace(deps.policy, money_interval=deps.policy.poll_interval)
+            deps = replace(deps, policy=policy)
         return TurnRun(order, deps, lambda: self.session, self._put)
 
     def _launch(self, run: TurnRun, body: Coroutine[None, None, None]) -> None:
@@ -606,7 +606,7 @@ class SessionActor:
         self._deps.notify(self.session.session_id)
 
     def _now_ms(self) -> int:
-        return self._deps.run.clock.now_ms()
+        return self._deps.run_deps.clock.now_ms()
 
     # -- the inbox ---------------------------------------------------------------------------------
     def _post(self, step: Callable[[], Coroutine[None, None, None]]) -> None:

@@ -97,7 +97,7 @@ async def _until_over(run: TurnRun) -> None:
 
     A worker that cannot be read counts as running until the recovery window is over.
     """
-    clock, window = run.clock, run.patience.recovery_window
+    clock, window = run.clock, run.policy.recovery_window
     # A window of 0 means no recovery after a doubt; it must not make every stream count as silent.
     quiet_s = min(QUIET_S, window) or QUIET_S
     content = _content(run.turn)

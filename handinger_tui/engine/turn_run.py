@@ -85,7 +85,7 @@ class RunDeps:
     api: WorkerApi
     log: TurnLog
     clock: Clock
-    patience: RetryPolicy
+    policy: RetryPolicy
     tap: Callable[[StreamEvent], None] | None = None
 
 
@@ -105,18 +105,18 @@ class TurnRun:
     def __init__(
         self,
         order: TurnRequest,
-        outside: RunDeps,
+        deps: RunDeps,
         session: Callable[[], Session],
         publish: Callable[[Turn], None],
     ) -> None:
         # A queued turn is stored before its worker is known.
         self.order = replace(order, worker_id=order.worker_id or session().worker_id)
-        self.api = outside.api
-        self.clock = outside.clock
-        self.patience = outside.patience
-        self._log = outside.log
+        self.api = deps.api
+        self.clock = deps.clock
+        self.policy = deps.policy
+        self._log = deps.log
         self._session = session
-        self._fold = Fold(order, tap=outside.tap)
+        self._fold = Fold(order, tap=deps.tap)
         self._publisher = Publisher(self._fold, publish)
         self._seq = 0
         self._answered = False
@@ -174,7 +174,7 @@ class TurnRun:
         """Run `body`; whatever it raises, the turn ends with a status."""
         money = asyncio.create_task(self._watch_money(), name=f"money:{self.turn_id}")
         try:
-            async with asyncio.timeout(self.patience.max_wait):
+            async with asyncio.timeout(self.policy.max_wait):
                 await body()
         except TimeoutError:
             self.leave()
@@ -247,7 +247,7 @@ class TurnRun:
         if self.order.worker_id is None:
             return
         try:
-            async with asyncio.timeout(self.patience.before_timeout):
+            async with asyncio.timeout(self.policy.before_timeout):
                 body = await self.api.read_worker(self.order.worker_id)
         except (ApiError, TimeoutError):
             return
@@ -257,11 +257,11 @@ class TurnRun:
 
     async def _watch_money(self) -> None:
         """Poll usage and costs while the stream runs; slow down while they do not change."""
-        shortest = self.patience.money_interval
+        shortest = self.policy.money_interval
         interval = shortest
         while shortest is not None and interval is not None:
             await self.clock.sleep(interval)
-            interval = min(interval * 1.5, max(shortest, self.patience.poll_interval_max))
+            interval = min(interval * 1.5, max(shortest, self.policy.poll_interval_max))
             if self.worker_id is None or self.turn.status is not TurnStatus.ACCEPTED:
                 continue
             with suppress(ApiError):

@@ -18,7 +18,7 @@ from handinger_tui.core.record import dataclass
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest
-from handinger_tui.ledger.rows import Cell, fitting, pack, pack_optional
+from handinger_tui.ledger.rows import Cell, int64_or_none, pack, pack_optional
 
 KEPT: Final = 16
 """Number of sessions in the cache; all turns of any other session are compared again."""
@@ -165,7 +165,7 @@ def _moment(turn: Turn) -> int:
 
 def _changes(recorded: _Recorded, turn: Turn, money: TurnMoney, reported: Mapping[str, int]) -> Cells | None:
     """The differences that a correction adds; None when no correction is needed."""
-    changes = {name: fitting(value - (recorded.numbers[name] or 0)) for name, value in reported.items()}
+    changes = {name: int64_or_none(value - (recorded.numbers[name] or 0)) for name, value in reported.items()}
     is_new = any(changes.values()) or any(recorded.numbers[name] is None for name in changes)
     is_settled = money.known and (not recorded.final or _bits(reported) & ~recorded.told)
     has_ended = not turn.live and recorded.status != turn.status
@@ -186,7 +186,7 @@ def numbers_of(money: TurnMoney) -> dict[str, int | None]:
         "sandbox_pico": pico_usd(money.costs.sandbox_usd),
         "internal_pico": pico_usd(money.costs.internal_usd),
     }
-    return amounts | {name: fitting(getattr(money.usage, name)) for name in COUNTS}
+    return amounts | {name: int64_or_none(getattr(money.usage, name)) for name in COUNTS}
 
 
 def exact_numbers(usage: Usage, costs: Costs) -> dict[str, str | None]:

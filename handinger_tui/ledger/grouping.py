@@ -21,6 +21,8 @@ from handinger_tui.ledger.charge_writer import AMOUNTS, COUNTS, SUMMED
 from handinger_tui.ledger.rows import (
     Cell,
     Row,
+    int_or_none,
+    int_or_zero,
     pack,
     pack_optional,
     reading_of,
@@ -29,8 +31,6 @@ from handinger_tui.ledger.rows import (
     trigger_of,
     unpack,
     unpack_optional,
-    whole,
-    whole_optional,
 )
 
 _FIRST_MS: Final = -62_000_000_000_000
@@ -179,7 +179,7 @@ def _charge(row: Row) -> Charge:
         session_id=unpack(row["session_id"]),
         worker_id=unpack_optional(row["worker_id"]),
         base_url=unpack(row["base_url"] or ""),
-        at_ms=whole(row["at_ms"]),
+        at_ms=int_or_zero(row["at_ms"]),
         status=status_of(row["status"]),
         budget=unpack_optional(row["budget"]),
         trigger=trigger_of(row["started_by"]),
@@ -189,8 +189,8 @@ def _charge(row: Row) -> Charge:
         credits=_shifted(row["micro_credits"], 6),
         usage=Usage(**counts, credits=amounts.get("credits"), cost_usd=amounts.get("cost_usd")),
         costs=Costs(**{name: amounts.get(name) for name in _COST_MEMBERS}),
-        sources=whole_optional(row["sources"]),
-        elapsed_ms=whole_optional(row["elapsed_ms"]),
+        sources=int_or_none(row["sources"]),
+        elapsed_ms=int_or_none(row["elapsed_ms"]),
     )
 
 
@@ -338,19 +338,19 @@ def turn_charge(row: Row) -> TurnCharge:
         session_id=unpack(row["session_id"]),
         worker_id=unpack_optional(row["worker_id"]),
         base_url=unpack(row["base_url"]),
-        at_ms=whole(row["at_ms"]),
+        at_ms=int_or_zero(row["at_ms"]),
         status=status_of(row["status"]),
         budget=unpack_optional(row["budget"]),
         trigger=trigger_of(row["started_by"]),
         reading=reading_of(row["reading"]),
         known=bool(row["final"]),
-        corrections=whole(row["corrections"]),
+        corrections=int_or_zero(row["corrections"]),
         usd=usd,
         credits=credited,
-        usage=Usage(**{name: whole_optional(row[name]) for name in COUNTS}, credits=credited, cost_usd=usd),
+        usage=Usage(**{name: int_or_none(row[name]) for name in COUNTS}, credits=credited, cost_usd=usd),
         costs=Costs(*costs),
-        sources=whole_optional(row["sources"]),
-        elapsed_ms=whole_optional(row["elapsed_ms"]),
+        sources=int_or_none(row["sources"]),
+        elapsed_ms=int_or_none(row["elapsed_ms"]),
         title=unpack(row["title"] or ""),
     )
 

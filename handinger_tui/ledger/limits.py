@@ -193,7 +193,7 @@ def _with_missing(known: Spent, missing: Iterable[Turn], *, only_if_none: bool =
     return Spent(known.turns + count, *totals)
 
 
-# -- amounts that no table holds ---------------------------------------------------------
+# -- amounts beyond 64 bits, which no table holds ----------------------------------------
 def _too_large(session: Session, money: Sequence[TurnMoney]) -> list[tuple[Turn, TurnMoney]]:
     """Turns with an amount beyond 64 bits: unknown in the ledger, but it has to count for the limits."""
     if not any(_exceeds_int64(turn.snapshot.usage) for turn in session.turns if turn.snapshot is not None):

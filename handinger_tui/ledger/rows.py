@@ -72,17 +72,17 @@ def unpack_optional(value: object) -> str | None:
     return None if value is None else unpack(value)
 
 
-def whole(value: object) -> int:
+def int_or_zero(value: object) -> int:
     """The value of an INTEGER column; 0 where it is damaged."""
     return value if isinstance(value, int) else 0
 
 
-def whole_optional(value: object) -> int | None:
+def int_or_none(value: object) -> int | None:
     """The value of a nullable INTEGER column; None where it is damaged."""
     return value if isinstance(value, int) else None
 
 
-def fitting(number: int | None) -> int | None:
+def int64_or_none(number: int | None) -> int | None:
     """`number` where an INTEGER column can hold it, else None."""
     return number if number is not None and abs(number) <= INT64_MAX else None
 
@@ -118,7 +118,7 @@ def frame_of(row: Iterable[Any]) -> Frame:
         frame_id if isinstance(frame_id, str) else unpack_optional(frame_id),
     )
     if framing is None or not isinstance(at_ms, int) or (framing in _CHECKED and not _is_understood(frame)):
-        return Frame(whole(seq), whole(at_ms), Framing.JSON, UNREADABLE)
+        return Frame(int_or_zero(seq), int_or_zero(at_ms), Framing.JSON, UNREADABLE)
     return frame
 
 
@@ -148,11 +148,11 @@ def order_of(row: Row) -> TurnRequest:
     return TurnRequest(
         turn_id=unpack(row["turn_id"]),
         prompt=unpack(row["prompt"]),
-        created_ms=whole(row["created_ms"]),
+        created_ms=int_or_zero(row["created_ms"]),
         worker_id=unpack_optional(row["ordered_worker_id"]),
         budget=unpack_optional(row["budget"]),
         attachments=_attachments(row["attachments"]),
-        seen_before=whole_optional(row["seen_before"]),
+        seen_before=int_or_none(row["seen_before"]),
         trigger=trigger_of(row["started_by"]),
     )
 
@@ -188,13 +188,13 @@ def session_of(row: Row) -> Session:
     """The session of a row of `sessions`, without its turns."""
     return Session(
         session_id=unpack(row["session_id"]),
-        created_ms=whole(row["created_ms"]),
+        created_ms=int_or_zero(row["created_ms"]),
         worker_id=unpack_optional(row["worker_id"]),
         task_id=unpack_optional(row["task_id"]),
         generation=unpack(row["generation"]),
         base_url=unpack(row["base_url"]),
         title=unpack(row["title"]),
-        updated_ms=whole(row["updated_ms"]),
+        updated_ms=int_or_zero(row["updated_ms"]),
         unread=bool(row["unread"]),
     )
 
@@ -206,8 +206,8 @@ def summary_of(row: Row) -> SessionSummary:
         session_id=unpack(row["session_id"]),
         worker_id=unpack_optional(row["worker_id"]),
         title=unpack(row["title"]),
-        created_ms=whole(row["created_ms"]),
-        updated_ms=whole(row["updated_ms"]),
+        created_ms=int_or_zero(row["created_ms"]),
+        updated_ms=int_or_zero(row["updated_ms"]),
         turns=row["turns"],
         last_status=None if status is None else status_of(status),
         cost_usd=scaled(row["usd_high"], row["usd_low"], 12),

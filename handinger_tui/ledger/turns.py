@@ -27,9 +27,10 @@ from handinger_tui.ledger.charge_writer import ChargeCache, new_charges, open_ch
 from handinger_tui.ledger.rows import (
     FRAME_COLUMNS,
     TurnFrame,
-    fitting,
     frame_of,
     frame_row,
+    int64_or_none,
+    int_or_zero,
     order_of,
     pack,
     pack_optional,
@@ -37,7 +38,6 @@ from handinger_tui.ledger.rows import (
     summary_of,
     unpack,
     unpack_optional,
-    whole,
 )
 from handinger_tui.ledger.worker_names import WorkerNames
 
@@ -198,7 +198,9 @@ def search(connection: sqlite3.Connection, text: str, limit: int) -> list[Search
         folded = body.casefold()
         if all(term in folded for term in terms):
             ids = (unpack(row["session_id"]), unpack(row["turn_id"]), unpack(row["title"]))
-            hits.append(SearchHit(*ids, whole(row["created_ms"]), _excerpt(body, folded.index(terms[0]))))
+            hits.append(
+                SearchHit(*ids, int_or_zero(row["created_ms"]), _excerpt(body, folded.index(terms[0])))
+            )
             if len(hits) == limit:
                 break
     return hits
@@ -503,7 +505,7 @@ def close_turn(connection: sqlite3.Connection, session: Session, turn: Turn, cac
                 None if turn.status in LIVE else at_ms,
                 pack_optional(turn.worker_id),
                 pack_optional(turn.order.worker_id),
-                fitting(turn.order.seen_before),
+                int64_or_none(turn.order.seen_before),
                 pack(turn.turn_id),
             ),
         )

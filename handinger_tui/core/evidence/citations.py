@@ -185,9 +185,9 @@ def mentions(session: Session, sources: tuple[Source, ...] | None = None) -> Men
     return MentionIndex()(session, sources_of(session) if sources is None else sources)
 
 
-def unmentioned(sources: Iterable[Source], found: Mentions) -> int:
+def unmentioned(sources: Iterable[Source], mentioned: Mentions) -> int:
     """The number of sources that are not mentioned."""
-    return sum(source.number not in found for source in sources)
+    return sum(source.number not in mentioned for source in sources)
 
 
 @dataclass(slots=True)

@@ -193,7 +193,7 @@ def limit_text(gauge: Gauge, days: Days, today: date) -> str:
     return f"{pace}, the {limit.scope} limit of {amount} is reached in ~{plural(in_days, 'day')}."
 
 
-# -- words -----------------------------------------------------------------------------
+# -- texts ----------------------------------------------------------------------------
 def forecast_text(estimate: Forecast) -> str:
     """One line: "~$12.40 by the end of the month (~$10.10 to ~$14.70)"; without a forecast the reason."""
     if estimate.middle is None or estimate.low is None or estimate.high is None:

@@ -150,7 +150,7 @@ def blocking(gauges: Sequence[Gauge]) -> Gauge | None:
     return max(reached, key=lambda gauge: list(Scope).index(gauge.limit.scope), default=None)
 
 
-# -- words -----------------------------------------------------------------------------
+# -- texts ----------------------------------------------------------------------------
 def amount_text(amount: Decimal, unit: Unit) -> str:
     """An amount with its unit: "$1.50", "20 credits"."""
     if unit is Unit.USD:

@@ -133,7 +133,7 @@ def _parts(turns: Sequence[Turn], money: tuple[TurnMoney, ...], server: Decimal)
     return span.close(parts, server, first=first)
 
 
-# -- words -----------------------------------------------------------------------------
+# -- texts ----------------------------------------------------------------------------
 def reconciliation_text(result: Reconciliation) -> str:
     """One or two short lines for people."""
     if result.server is None or result.difference is None or result.local.value is None:

@@ -74,7 +74,7 @@ class TypicalCost:
     everywhere: bool = False
 
 
-# -- words -----------------------------------------------------------------------------
+# -- texts ----------------------------------------------------------------------------
 CHIP_CELLS: Final = 25
 """The maximum width of `typical_cost_chip` in cells."""
 _SMALLEST: Final = Decimal("0.0001")
