@@ -58,7 +58,7 @@ class Engine:
         self._actors: dict[str, SessionActor] = {}
         self._listeners: list[Listener] = []
 
-    # -- reading -----------------------------------------------------------------
+    # -- queries -----------------------------------------------------------------
     def session(self, session_id: str) -> Session:
         """The newest value of an open session.
 
@@ -84,7 +84,7 @@ class Engine:
         return self._limits.of(session_id)
 
     async def frames(self, turn_id: str) -> list[Frame]:
-        """The stored frames of one turn, in order.
+        """The frames of one turn in order, including those that are not committed yet.
 
         Raises:
             LedgerError
@@ -112,7 +112,7 @@ class Engine:
         return session
 
     async def open(self, session_id: str) -> Session:
-        """The session from memory, else from the log.
+        """Open a session: from memory, else from the history.
 
         Raises:
             KeyError: there is no such session.
@@ -350,7 +350,7 @@ class Engine:
                 unsettled.setdefault(session.session_id, []).append(order)
         return unsettled
 
-    # -- leaving -----------------------------------------------------------------
+    # -- closing -----------------------------------------------------------------
     async def aclose(self) -> None:
         """Detach every turn and wait until everything is on disk.
 

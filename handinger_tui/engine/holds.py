@@ -13,14 +13,14 @@ CONTINUABLE = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})
 
 
 class HoldReason(StrEnum):
-    """What stopped the queue. Only a person's `resume`, or coming back to a detached turn, ends a hold."""
+    """What stopped the queue. It ends when the user resumes the queue, or watches the detached turn again."""
 
     LIMIT = auto()
     """A spending limit is reached."""
     UNREADABLE = auto()
     """The history could not be read or written, so it is not known whether a limit is reached."""
     DETACHED = auto()
-    """The person stopped watching the running turn."""
+    """The user stopped watching the running turn."""
     UNFINISHED = auto()
     """The previous turn did not complete."""
     RESTORED = auto()

@@ -473,7 +473,7 @@ class SessionActor:
         run.resume(frames)
         self._launch(run, run.watch())
 
-    # -- readings of the worker --------------------------------------------------------------
+    # -- reads of the worker -----------------------------------------------------------------
     async def _apply_reading(self, turn_id: str, body: WorkerBody) -> bool:
         turn = self.session.sent
         if turn is None or turn.turn_id != turn_id or self._run is not None:

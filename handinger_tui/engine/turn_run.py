@@ -128,7 +128,7 @@ class TurnRun:
 
     @property
     def turn_id(self) -> str:
-        """The turn this run works on."""
+        """The id of the turn of this run."""
         return self.order.turn_id
 
     @property
@@ -164,7 +164,7 @@ class TurnRun:
         await self._guarded(self._send)
 
     async def watch(self) -> None:
-        """Watch a turn that may be running: GETs only."""
+        """Watch a turn that may be running, with GETs only."""
         self.departed = True
         self.note(Marker.WATCHING)
         doubt = None if self._answered else Doubtful(Kind.NETWORK, UNANSWERED)

@@ -159,7 +159,7 @@ class DatabaseThread:
             self._queue.put(frames)
 
     def submit(self, work: Callable[[sqlite3.Connection], T], frames: Frames = Frames.TRIED) -> Future[T]:
-        """Run `work` on the connection after everything queued before it."""
+        """Queue a job: run `work` on the connection after everything queued before it."""
         done: Future[T] = Future()
         if self._closing:
             done.set_exception(LedgerError(_CLOSED))

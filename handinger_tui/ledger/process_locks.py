@@ -102,7 +102,7 @@ def _take_lock(fd: int, deadline: float) -> None:
                 ) from None
             sleep(RETRY_S)
         except OSError:
-            # A file system without such locks.
+            # The file system has no such locks.
             return
         else:
             return

@@ -83,7 +83,7 @@ def int_or_none(value: object) -> int | None:
 
 
 def int64_or_none(number: int | None) -> int | None:
-    """`number` where an INTEGER column can hold it, else None."""
+    """`number` where an INTEGER column (64 bits) can hold it, else None."""
     return number if number is not None and abs(number) <= INT64_MAX else None
 
 

@@ -154,7 +154,7 @@ def host_at(url: str) -> str:
 _cached_host: Final = lru_cache(maxsize=1 << 15)(host_of)
 
 
-# -- marks -----------------------------------------------------------------------
+# -- warnings --------------------------------------------------------------------
 def unicode_host(host: str) -> str:
     """A host in Unicode, for display only; the ASCII form is the reliable one."""
     return clean_line(".".join(map(_unicode_label, host.split("."))), 120)
@@ -186,7 +186,7 @@ def host_marks(host: str) -> tuple[str, ...]:
 
 
 def address_marks(url: str | None) -> tuple[str, ...]:
-    """`host_marks` of an address, and what else of it is unusual; () for a document without one."""
+    """Reasons to check an address before opening it: those of its host, and others; () without an address."""
     if not url:
         return ()
     ordinary = _ORDINARY.fullmatch(url) if len(url) <= _LONG else None

@@ -1,4 +1,4 @@
-"""Sources as footnotes, as a Markdown list, as BibTeX and as CSL-JSON."""
+"""Source lists as footnotes, Markdown, BibTeX and CSL-JSON."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from handinger_tui.core.formatting import NOT_REPORTED, plural
 from handinger_tui.core.record import dataclass
 
 EXACT: Final = Context(prec=400, rounding=ROUND_HALF_EVEN)
-"""Wide enough that sums and differences of tidy amounts are never rounded."""
+"""A context precise enough that sums and differences of tidy amounts are never rounded."""
 
 PLACES: Final = 60
 """Decimal places that are kept; finer digits are noise."""

@@ -102,12 +102,12 @@ class _Pair:
 
     @property
     def turns(self) -> int:
-        """Known costs of the level that has fewer."""
+        """The smaller number of known costs of the two levels."""
         return min(one.known for one in self.spreads())
 
 
 def advice(rows: Sequence[BudgetRow]) -> str | None:
-    """One sentence with the numbers of the two best known levels that differ clearly; None without such."""
+    """One sentence on two levels: of those that differ clearly, the best known; None without any."""
     named = [row for row in rows if row.budget]
     pairs = [pair for one, other in combinations(named, 2) if (pair := _pair(one, other)) is not None]
     if not pairs:

@@ -135,7 +135,7 @@ def _parts(turns: Sequence[Turn], money: tuple[TurnMoney, ...], server: Decimal)
 
 # -- texts ----------------------------------------------------------------------------
 def reconciliation_text(result: Reconciliation) -> str:
-    """One or two short lines for people."""
+    """The result as one or two short lines for the user."""
     if result.server is None or result.difference is None or result.local.value is None:
         return result.reason
     local, server = usd_text(result.local.value), usd_text(result.server)

@@ -144,7 +144,7 @@ def times_of(frames: Iterable[Frame]) -> Times:
 
 
 def utc_text(ms: int | None) -> str | None:
-    """Unix milliseconds as "2026-11-25T10:00:00.123Z"; None when unknown or beyond the calendar."""
+    """Unix milliseconds as "2026-11-25T10:00:00.123Z"; None when unknown or outside the years 1 to 9999."""
     if ms is None:
         return None
     try:
