@@ -100,7 +100,7 @@ class Headless:
         self._install_signal_handlers()
         async with self._services() as services:
             session = await session_of_worker(services, worker_id)
-            session = await services.engine.adopt(session.session_id, insist=True)
+            session = await services.engine.adopt(session.session_id, retry=True)
             self._session_id = session.session_id
             turn = session.sent
             if turn is None:
@@ -144,10 +144,10 @@ class Headless:
         try:
             return await services.engine.send(*message)
         except NoHistory as problem:
-            return await services.engine.put_aside(*message, no_history_fault(problem))
+            return await services.engine.store_unsent(*message, no_history_fault(problem))
         except LimitReached as reached:
             self._limit_messages.mark_reached(reached.gauge)
-            return await services.engine.put_aside(*message, refusal(reached))
+            return await services.engine.store_unsent(*message, refusal(reached))
 
     async def _wait_for_end(self, services: Services) -> None:
         """Wait for the end of the turn; with `--detach` only until the worker id is known."""

@@ -1,1 +1,1 @@
-"""One flow for a turn; ports as Protocols."""
+"""The engine: sends turns, watches them, and recovers them; its dependencies are Protocols in `ports`."""

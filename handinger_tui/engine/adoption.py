@@ -1,4 +1,4 @@
-"""Adopting: turns of a worker that were made elsewhere become turns of the session."""
+"""Adoption: turns of a worker that another program started become turns of the session."""
 
 from __future__ import annotations
 
@@ -18,77 +18,77 @@ from handinger_tui.engine.ports import Ids
 JsonObject = dict[str, Json]
 
 NEVER_THERE = (TurnStatus.NOT_SENT, TurnStatus.REJECTED, TurnStatus.NOT_DELIVERED)
-"""Ends of turns that the Worker has never heard of."""
+"""Statuses of turns whose message never reached the worker."""
 
 
 def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> list[RemoteTurn]:
-    """An order and frames for each turn of the Worker after those that the session holds.
+    """A request and frames for each turn of the Worker after the last one that the session holds.
 
-    Turns are told apart by prompt and how often it was asked. Only the newest
-    one carries usage and costs: nobody knows what the older ones took.
+    A turn is identified by its prompt and by the number of earlier turns with the same prompt. Only
+    the newest turn gets usage and costs: those of the older ones are not known.
     """
     worker, snapshot = worker_in(body.wire) or body.wire, body.snapshot
     worker_id = session.worker_id or snapshot.worker_id
     groups = _groups(list(snapshot.messages))
     if not groups:
-        # Without messages the number of turns before it tells it from them.
+        # Without messages, the number of turns before it stands for its position.
         before = len(session.turns)
-        nameless = TurnRequest(
+        order = TurnRequest(
             ids.new("turn"), "", now_ms, worker_id, seen_before=before, trigger=Trigger.ELSEWHERE
         )
-        return _nameless(session, worker, snapshot, nameless)
-    held = _held(session)
+        return _turn_without_messages(session, worker, snapshot, order)
+    own_turns = _turn_keys(session)
     message_ids = Counter(id_of(group[0]) for group in groups)
     adopted: list[RemoteTurn] = []
-    asked: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for at, group in enumerate(groups):
         prompt = text_of(group[0])
-        known_as = asked_as(prompt)
-        times = asked.get(known_as, 0)
-        asked[known_as] = times + 1
-        if (known_as, times) in held:
-            # A session is in order: what stands before a turn of ours can no longer join it.
+        key = asked_as(prompt)
+        times = counts.get(key, 0)
+        counts[key] = times + 1
+        if (key, times) in own_turns:
+            # The turns of a session are in order: one before a turn of ours can no longer be inserted.
             adopted.clear()
             continue
         last = at == len(groups) - 1
         order = TurnRequest(
             ids.new("turn"), prompt, now_ms, worker_id, seen_before=times, trigger=Trigger.ELSEWHERE
         )
-        seen = _worker_then(worker, group, times, last=last)
+        worker_then = _worker_at_turn(worker, group, times, last=last)
         message_id = id_of(group[0])
-        # A name that several messages have names none of them.
-        own_id = message_id if message_ids[message_id] == 1 else None
-        adopted.append(RemoteTurn(order, _frames(order, seen, busy=last and snapshot.busy), own_id))
+        # An id that several messages share identifies none of them.
+        unique_id = message_id if message_ids[message_id] == 1 else None
+        adopted.append(RemoteTurn(order, _frames(order, worker_then, busy=last and snapshot.busy), unique_id))
     return adopted
 
 
-def _nameless(
+def _turn_without_messages(
     session: Session, worker: JsonObject, snapshot: Snapshot, order: TurnRequest
 ) -> list[RemoteTurn]:
-    """The Worker tells no messages: its newest turn has no prompt, and is taken over when it is news."""
+    """The newest turn of a Worker without messages; none where the session may already hold it."""
     if any(turn.live or turn.status is TurnStatus.RUNNING for turn in session.turns):
         return []
-    runs = snapshot.busy and snapshot.running_flag is not False and not snapshot.silent
-    ended = not snapshot.busy and not session.turns and (bool(snapshot.output_text) or snapshot.failed)
-    return [RemoteTurn(order, _frames(order, worker, busy=runs))] if runs or ended else []
+    is_running = snapshot.busy and snapshot.running_flag is not False and not snapshot.silent
+    has_ended = not snapshot.busy and not session.turns and (bool(snapshot.output_text) or snapshot.failed)
+    return [RemoteTurn(order, _frames(order, worker, busy=is_running))] if is_running or has_ended else []
 
 
-def _held(session: Session) -> set[tuple[str, int]]:
-    """The turns of the session as the Worker tells them apart: a prompt, and how often it came before."""
-    held: set[tuple[str, int]] = set()
-    asked: dict[str, int] = {}
+def _turn_keys(session: Session) -> set[tuple[str, int]]:
+    """The keys of the turns of the session: the prompt, and how many earlier turns have the same one."""
+    keys: set[tuple[str, int]] = set()
+    counts: dict[str, int] = {}
     for turn in session.turns:
         if turn.status in NEVER_THERE:
             continue
         prompt = asked_as(turn.order.prompt)
-        times = max(asked.get(prompt, 0), turn.order.seen_before or 0)
-        asked[prompt] = times + 1
-        held.add((prompt, times))
-    return held
+        times = max(counts.get(prompt, 0), turn.order.seen_before or 0)
+        counts[prompt] = times + 1
+        keys.add((prompt, times))
+    return keys
 
 
 def _groups(messages: list[JsonObject]) -> list[list[JsonObject]]:
-    """Each user message with what follows it, up to the next."""
+    """Each user message together with the assistant messages up to the next user message."""
     groups: list[list[JsonObject]] = []
     for message in messages:
         if role_of(message) == "user":
@@ -98,10 +98,10 @@ def _groups(messages: list[JsonObject]) -> list[list[JsonObject]]:
     return groups
 
 
-def _worker_then(worker: JsonObject, group: list[JsonObject], times: int, *, last: bool) -> JsonObject:
+def _worker_at_turn(worker: JsonObject, group: list[JsonObject], times: int, *, last: bool) -> JsonObject:
     """The Worker as it would be if `group` were its newest turn."""
-    seen = dict(worker)
-    seen["messages"] = [{**group[0], LEFT_OUT: times}, *group[1:]] if times else [*group]
+    reduced = dict(worker)
+    reduced["messages"] = [{**group[0], LEFT_OUT: times}, *group[1:]] if times else [*group]
     if not last:
         for member in (
             "usage",
@@ -113,15 +113,15 @@ def _worker_then(worker: JsonObject, group: list[JsonObject], times: int, *, las
             "files",
             "sources",
         ):
-            seen.pop(member, None)
-        seen |= {"status": "completed", "running": False}
-    return seen
+            reduced.pop(member, None)
+        reduced |= {"status": "completed", "running": False}
+    return reduced
 
 
-def _frames(order: TurnRequest, told: JsonObject, *, busy: bool) -> tuple[Frame, ...]:
-    """One reading, and how the turn ended by it."""
+def _frames(order: TurnRequest, worker: JsonObject, *, busy: bool) -> tuple[Frame, ...]:
+    """The frames of an adopted turn: one read of the worker, and how the turn ended by it."""
     now_ms = order.created_ms
-    look = Frame(0, now_ms, Framing.JSON, dump(told), ReadReason.DURING if busy else ReadReason.AFTER)
-    status, fault = (TurnStatus.RUNNING, None) if busy else judge(fold(order, [look]))
-    said = {"status": status, "recovered": False, "fault": fault_object(fault)}
-    return look, Frame(1, now_ms, Framing.NOTE, dump(said), Marker.SETTLED)
+    read = Frame(0, now_ms, Framing.JSON, dump(worker), ReadReason.DURING if busy else ReadReason.AFTER)
+    status, fault = (TurnStatus.RUNNING, None) if busy else judge(fold(order, [read]))
+    outcome = {"status": status, "recovered": False, "fault": fault_object(fault)}
+    return read, Frame(1, now_ms, Framing.NOTE, dump(outcome), Marker.SETTLED)

@@ -1,8 +1,8 @@
-"""Engine: the only owner of turns under way. Views listen to it and never touch a task.
+"""Engine: the owner of all running turns. Views subscribe to it and never touch its tasks.
 
-A view keeps a session id, subscribes, and reads `session(id)` when it paints: the newest immutable
-value. Listeners get the session id and nothing else. Each open session has one actor, which owns
-everything that changes it (see `session_actor`); the engine reads the worker on its behalf.
+A view keeps a session id, subscribes, and calls `session(id)` when it paints: the newest immutable
+value. Listeners are called with the session id only. Each open session has one actor, which owns
+everything that changes the session (see `session_actor`); the engine reads the worker for it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from handinger_tui.core.turns.turn import Attachment, Fault, TurnRequest, TurnSt
 from handinger_tui.engine.holds import Hold, HoldReason
 from handinger_tui.engine.limit_tracker import LimitTracker
 from handinger_tui.engine.ports import Clock, Ids, LimitReader, TurnLog, WorkerApi
-from handinger_tui.engine.retry_policy import READS, RetryPolicy, read_again
+from handinger_tui.engine.retry_policy import READS, RetryPolicy, read_with_retries
 from handinger_tui.engine.service_context import Busy, Elsewhere, ServiceContext
 from handinger_tui.engine.session_actor import EngineDeps, SessionActor
 from handinger_tui.engine.turn_run import RunDeps
@@ -32,7 +32,7 @@ Listener = Callable[[str], None]
 
 
 class Engine:
-    """Sends, watches and detaches turns; keeps the newest value of every open session."""
+    """Sends, watches and detaches turns, and keeps the newest value of every open session."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - the ports are all injected, here only
         self,
@@ -40,25 +40,25 @@ class Engine:
         log: TurnLog,
         clock: Clock,
         ids: Ids,
-        patience: RetryPolicy | None = None,
+        retry_policy: RetryPolicy | None = None,
         tap: Callable[[StreamEvent], None] | None = None,
-        home: ServiceContext | None = None,
-        purse: LimitReader | None = None,
+        context: ServiceContext | None = None,
+        limits: LimitReader | None = None,
     ) -> None:
-        """`tap` hears every event of every stream as it is decoded (for stream-json)."""
+        """`tap` is called with every event of every stream as it is decoded (for stream-json)."""
         self._api = api
         self._log = log
         self._clock = clock
         self._ids = ids
-        self._home = home or ServiceContext()
-        self._patience = patience or RetryPolicy()
-        self._counter = LimitTracker(log, purse, self._tell)
-        outside = RunDeps(api, log, clock, self._patience, tap)
-        self._deps = EngineDeps(outside, ids, self._home, self._counter, self._tell)
+        self._context = context or ServiceContext()
+        self._policy = retry_policy or RetryPolicy()
+        self._limits = LimitTracker(log, limits, self._notify)
+        run_deps = RunDeps(api, log, clock, self._policy, tap)
+        self._deps = EngineDeps(run_deps, ids, self._context, self._limits, self._notify)
         self._actors: dict[str, SessionActor] = {}
         self._listeners: list[Listener] = []
 
-    # -- reading -----------------------------------------------------------------
+    # -- queries -----------------------------------------------------------------
     def session(self, session_id: str) -> Session:
         """The newest value of an open session.
 
@@ -68,23 +68,23 @@ class Engine:
         return self._actors[session_id].session
 
     def running(self, session_id: str) -> bool:
-        """A turn of the session is being sent or watched."""
+        """Whether a turn of the session is being sent or watched."""
         return self._actors[session_id].running
 
     def queue(self, session_id: str) -> tuple[str, ...]:
-        """The ids of the turns that wait here to be sent, the next one first."""
+        """The ids of the queued turns of a session, the next one to send first."""
         return tuple(self._actors[session_id].queue)
 
     def held(self, session_id: str) -> Hold | None:
-        """Why the queue of a session does not go on; None when nothing holds it."""
+        """Why the queue of a session does not continue; None when nothing holds it."""
         return self._actors[session_id].hold
 
     def gauges(self, session_id: str) -> tuple[Gauge, ...]:
-        """The limits that count for a session and what is spent of them, as read last."""
-        return self._counter.of(session_id)
+        """The limits that apply to a session with what is spent of them, as of the last read."""
+        return self._limits.of(session_id)
 
     async def frames(self, turn_id: str) -> list[Frame]:
-        """The stored frames of one turn, in order.
+        """The frames of one turn in order, including those that are not committed yet.
 
         Raises:
             LedgerError
@@ -92,11 +92,11 @@ class Engine:
         return await self._log.frames(turn_id)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Call `listener(session_id)` after every change; returns what ends the subscription."""
+        """Call `listener(session_id)` after every change; returns a function that unsubscribes it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    def _tell(self, session_id: str) -> None:
+    def _notify(self, session_id: str) -> None:
         for listener in tuple(self._listeners):
             listener(session_id)
 
@@ -104,7 +104,7 @@ class Engine:
     def new_session(
         self, base_url: str, worker_id: str | None = None, generation: str = "workers"
     ) -> Session:
-        """A session in memory; it reaches the disk with its first turn."""
+        """A new session in memory; its first turn stores it."""
         session = Session(
             self._ids.new("ses"), self._clock.now_ms(), worker_id, generation=generation, base_url=base_url
         )
@@ -112,30 +112,30 @@ class Engine:
         return session
 
     async def open(self, session_id: str) -> Session:
-        """The session from memory, else from the log.
+        """Open a session: from memory, else from the history.
 
         Raises:
-            KeyError: nobody knows it.
+            KeyError: there is no such session.
             LedgerError
         """
         if session_id not in self._actors:
             loaded = await self._log.load(session_id)
             if loaded is None:
                 raise KeyError(session_id)
-            if self._home.forgetful:
+            if self._context.forgetful:
                 loaded = replace(loaded, worker_id=None)
-            # Another caller may have opened it while we read: the first actor owns the session.
+            # Another caller may have opened it during the read: the first actor owns the session.
             self._actors.setdefault(session_id, SessionActor(loaded, self._deps))
         return self.session(session_id)
 
     # -- sending -----------------------------------------------------------------
     @property
     def no_history(self) -> NoHistory | None:
-        """Why nothing may be sent: turns cannot be recorded, and nobody agreed to go without."""
+        """Why nothing may be sent: turns cannot be recorded, and the user has not agreed to go without."""
         return self._log.no_history
 
     def allow_unrecorded(self) -> None:
-        """The person agreed to send without a history."""
+        """The user agreed to send without a history."""
         self._log.allow_unrecorded()
 
     async def send(
@@ -145,20 +145,20 @@ class Engine:
         budget: str | None = None,
         attachments: tuple[Attachment, ...] = (),
     ) -> str:
-        """Put a turn on disk and start it, or queue it behind the running one; returns its id.
+        """Store a turn and start it, or queue it behind the running one; returns its id.
 
-        A queue that is held stays held: what is sent now does not wait for it. When the caller
-        stops waiting (or `stop` is called) before the turn was started, it is kept as not sent.
+        A held queue stays held: a message sent now does not wait for it. When the caller is
+        cancelled (or `stop` is called) before the turn starts, the turn is kept as not sent.
 
         Raises:
             Elsewhere: the session belongs to another service; nothing was sent.
             LimitReached: a limit is used up; nothing was stored or sent.
-            NoHistory: turns cannot be recorded, and nobody agreed to go without.
-            LedgerError: it could not be written; nothing was sent.
+            NoHistory: turns cannot be recorded, and the user has not agreed to go without.
+            LedgerError: the turn could not be stored; nothing was sent.
         """
         return await self._actors[session_id].send(self._order(prompt, budget, attachments))
 
-    async def put_aside(
+    async def store_unsent(
         self,
         session_id: str,
         prompt: str,
@@ -166,7 +166,7 @@ class Engine:
         attachments: tuple[Attachment, ...],
         why: Fault,
     ) -> str:
-        """Keep a message that may not be sent as a turn that never left; returns its id.
+        """Store a message that may not be sent as a turn with status NOT_SENT; returns its id.
 
         Raises:
             LedgerError
@@ -180,12 +180,12 @@ class Engine:
             created_ms=self._clock.now_ms(),
             budget=budget,
             attachments=attachments,
-            trigger=self._home.trigger,
+            trigger=self._context.trigger,
         )
 
     # -- the queue ---------------------------------------------------------------
     async def withdraw(self, session_id: str, turn_id: str) -> str:
-        """Take a queued turn back; returns its prompt.
+        """Withdraw a queued turn; returns its prompt.
 
         Raises:
             Busy: it is no longer queued.
@@ -201,16 +201,16 @@ class Engine:
         budget: str | None = None,
         attachments: tuple[Attachment, ...] = (),
     ) -> str:
-        """Put another message in the place of a queued one; returns its id.
+        """Replace a queued message by another one in the same place; returns the new id.
 
         Raises:
             Busy: the old one is no longer queued.
-            LedgerError: it stays as it was.
+            LedgerError: the old one stays as it was.
         """
         return await self._actors[session_id].edit_queued(turn_id, self._order(prompt, budget, attachments))
 
     async def move_queued(self, session_id: str, turn_id: str, to: int) -> None:
-        """Move a queued turn to another place of the queue, 0 being the next to start.
+        """Move a queued turn to index `to` of the queue; 0 is the next to start.
 
         Raises:
             Busy: it is no longer queued.
@@ -219,7 +219,7 @@ class Engine:
         await self._actors[session_id].move_queued(turn_id, to)
 
     async def resume(self, session_id: str) -> Hold | None:
-        """Go on with a held queue; returns what still holds it, None when it goes on.
+        """Continue a held queue; returns what still holds it, None when it continues.
 
         Raises:
             LedgerError
@@ -228,7 +228,7 @@ class Engine:
 
     # -- watching ----------------------------------------------------------------
     async def watch(self, session_id: str, turn_id: str | None = None) -> None:
-        """Watch a turn again (default: the newest that was sent): free, GETs only.
+        """Watch a turn again (default: the newest that was sent). Free: it only makes GET requests.
 
         Raises:
             LedgerError
@@ -236,23 +236,23 @@ class Engine:
         await self._actors[session_id].watch(turn_id)
 
     def detach(self, session_id: str) -> None:
-        """Stop watching; the worker keeps running and may keep charging. Queued turns wait."""
+        """Stop watching; the worker keeps running and may keep charging. The queue is held."""
         self._actors[session_id].detach()
 
     def stop(self, session_id: str) -> None:
-        """Leave a session for good: a turn that was not sent is withdrawn, one that was is detached."""
+        """Stop a session for good: a turn that was not sent is withdrawn, one that was sent is detached."""
         self._actors[session_id].stop()
 
     async def settled(self, session_id: str) -> Session:
-        """Wait until nothing of this session is under way."""
+        """Wait until the session has no running turn and no pending request; returns its value."""
         return await self._actors[session_id].settled()
 
     # -- reading the worker ------------------------------------------------------
     async def look(self, session_id: str) -> bool:
-        """Look once after a turn we left running; True when it has ended meanwhile, and is now here whole.
+        """Read the worker once for a detached turn; True when the turn has ended and is now complete here.
 
         Raises:
-            ApiError: nothing is known; the turn stays as it is.
+            ApiError: the turn stays as it is.
             LedgerError
         """
         turn = self.session(session_id).sent
@@ -261,7 +261,7 @@ class Engine:
         return await self._read_for_newest(session_id)
 
     async def refresh(self, session_id: str) -> None:
-        """Read the worker once for usage, costs, sources and files of the newest turn that was sent.
+        """Read the worker once to update usage, costs, sources and files of the newest sent turn.
 
         Raises:
             ApiError, LedgerError
@@ -277,11 +277,11 @@ class Engine:
         body = await self._api.read_worker(worker_id)
         return await actor.apply_reading(turn.turn_id, body)
 
-    async def adopt(self, session_id: str, *, insist: bool = False) -> Session:
-        """Read the session's worker and take over turns made elsewhere.
+    async def adopt(self, session_id: str, *, retry: bool = False) -> Session:
+        """Read the session's worker and adopt its turns that other programs started.
 
-        `insist`: read again where the service stumbles. The result may be another session: where
-        this one was never stored, and another program has stored one of the same worker meanwhile.
+        `retry`: retry the read after a server or network error. The result is another session where
+        this one was never stored and another program has stored one of the same worker in between.
 
         Raises:
             ApiError, LedgerError
@@ -289,9 +289,9 @@ class Engine:
         actor = self._actors[session_id]
         worker_id = actor.session.worker_id
         if worker_id is not None and not actor.running:
-            reads = READS if insist else 1
-            body = await read_again(
-                lambda: self._api.read_worker(worker_id), self._clock, self._patience, reads
+            reads = READS if retry else 1
+            body = await read_with_retries(
+                lambda: self._api.read_worker(worker_id), self._clock, self._policy, reads
             )
             session = await actor.adopt(body)
             if session.session_id != session_id:
@@ -300,7 +300,9 @@ class Engine:
 
     # -- money -------------------------------------------------------------------
     async def recount(self, session_id: str) -> tuple[Gauge, ...]:
-        """Write what its turns took so far, and read its limits anew: others may have spent, or raised one.
+        """Write what the turns of a session cost so far, and read its limits again.
+
+        Other programs may have spent money or raised a limit since the last read.
 
         Raises:
             LedgerError
@@ -310,9 +312,9 @@ class Engine:
 
     # -- after a crash -----------------------------------------------------------
     async def recover(self) -> list[str]:
-        """Take up what a crash left open, by GETs alone; returns the sessions concerned.
+        """Recover the turns that a crash left open, with GETs alone; returns their session ids.
 
-        A turn that may have left is watched; one that surely did not is queued again, and held.
+        A turn whose request may have left is watched; any other is queued again, and the queue is held.
 
         Raises:
             LedgerError
@@ -326,10 +328,10 @@ class Engine:
     async def settle_left_open(self, seconds: float) -> list[str]:
         """Read the workers of turns that a crash left open, once each, for `seconds` at most.
 
-        For programs that end with their own turn: nothing is watched or queued. What cannot be
-        settled stays open for the next program. Returns the sessions concerned.
+        For commands that end with their own turn: nothing is watched or queued. A turn that cannot
+        be settled stays open for the next program. Returns the ids of the sessions.
         """
-        done: list[str] = []
+        session_ids: list[str] = []
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 for session_id, orders in (await self._unsettled()).items():
@@ -338,22 +340,22 @@ class Engine:
                     if await actor.recover(orders, watch=False):
                         with suppress(ApiError):
                             await self._read_for_newest(session_id)
-                    done.append(session_id)
-        return done
+                    session_ids.append(session_id)
+        return session_ids
 
     async def _unsettled(self) -> dict[str, list[TurnRequest]]:
         unsettled: dict[str, list[TurnRequest]] = {}
         for session, order in await self._log.unsettled():
-            if session.base_url == self._home.base_url:
+            if session.base_url == self._context.base_url:
                 unsettled.setdefault(session.session_id, []).append(order)
         return unsettled
 
-    # -- leaving -----------------------------------------------------------------
+    # -- closing -----------------------------------------------------------------
     async def aclose(self) -> None:
-        """Detach everything and wait until it is on disk.
+        """Detach every turn and wait until everything is on disk.
 
         Raises:
-            LedgerError: it could not be written.
+            LedgerError: something could not be written.
         """
         for actor in self._actors.values():
             actor.close()

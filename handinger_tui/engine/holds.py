@@ -1,4 +1,4 @@
-"""Holds: why the queue of a session does not go on by itself."""
+"""Holds: the reasons why the queue of a session does not continue on its own."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from handinger_tui.core.record import dataclass
 from handinger_tui.core.turns.turn import TurnStatus
 
 CONTINUABLE = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})
-"""Ends of a turn after which the next queued one may start by itself."""
+"""Statuses of an ended turn after which the next queued one may start on its own."""
 
 
 class HoldReason(StrEnum):
-    """What stopped the queue. Only a person's `resume`, or coming back to a detached turn, ends a hold."""
+    """What stopped the queue. It ends when the user resumes the queue, or watches the detached turn again."""
 
     LIMIT = auto()
     """A spending limit is reached."""
     UNREADABLE = auto()
-    """The history could not be read or written, so nobody can tell whether a limit is reached."""
+    """The history could not be read or written, so it is not known whether a limit is reached."""
     DETACHED = auto()
-    """The person stopped watching the running turn."""
+    """The user stopped watching the running turn."""
     UNFINISHED = auto()
-    """The turn before did not complete."""
+    """The previous turn did not complete."""
     RESTORED = auto()
     """The program ended before these messages were sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """`gauge` is the reached limit, for LIMIT alone; `detail` is a sentence about the cause, or empty."""
+    """A hold. `gauge`: the reached limit, for LIMIT only. `detail`: a sentence about the cause, or ""."""
 
     reason: HoldReason
     gauge: Gauge | None = None
@@ -37,7 +37,7 @@ class Hold:
 
 
 def hold_after(status: TurnStatus) -> Hold | None:
-    """The hold that the end of a turn brings; None where the queue may go on."""
+    """The hold that follows from the end of a turn; None where the queue may continue."""
     if status in CONTINUABLE:
         return None
     return Hold(HoldReason.DETACHED if status is TurnStatus.RUNNING else HoldReason.UNFINISHED)

@@ -1,4 +1,4 @@
-"""Inbox: requests to one owner, handled in order and one at a time."""
+"""Inbox: a queue of requests to one owner, handled in order and one at a time."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ T = TypeVar("T")
 class Inbox:
     """Runs each request to its end before the next one begins.
 
-    A request keeps running when the caller stops waiting for it: half of a step would be worse than
-    a result that nobody reads. A request whose caller has gone before it began is dropped.
+    A request that has begun keeps running when its caller is cancelled: a step done by half would be
+    worse than an unused result. A request whose caller is cancelled before it begins is dropped.
     """
 
     def __init__(self, became_idle: Callable[[], None]) -> None:
@@ -25,13 +25,13 @@ class Inbox:
 
     @property
     def idle(self) -> bool:
-        """No request waits or is being handled."""
+        """Whether no request waits or is being handled."""
         return self._worker is None
 
     def post(self, handle: Callable[[], Awaitable[T]]) -> asyncio.Future[T]:
         """Add a request; the future gets its result or its exception.
 
-        `handle` must not raise where nobody awaits the future.
+        `handle` must not raise where the future is not awaited.
         """
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
@@ -47,7 +47,7 @@ class Inbox:
                 if not result.cancelled():
                     await _handle(handle, result)
         finally:
-            for _handle_left, result in self._requests:
+            for _, result in self._requests:
                 result.cancel()
             self._requests.clear()
             self._worker = None

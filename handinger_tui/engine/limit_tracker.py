@@ -1,7 +1,7 @@
-"""Counting: while turns run, what they took is written to the ledger, and the limits are read back from it.
+"""Limit tracking: write the cost of running turns to the ledger, and read the spending limits from it.
 
-The ledger is the one place that knows what every program on this history has
-spent. Nothing here stops a turn: the API has no way to.
+Only the ledger knows what all programs on this history have spent. Nothing here stops a running
+turn: the API has no request for that.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from handinger_tui.engine.ports import LimitReader, TurnLog
 
 
 class LimitTracker:
-    """The newest gauges of every open session."""
+    """The newest gauges of every open session. A gauge is a limit with the amount spent of it."""
 
-    def __init__(self, log: TurnLog, purse: LimitReader | None, tell: Callable[[str], None]) -> None:
-        """`tell(session_id)` is called when the gauges of a session have changed."""
+    def __init__(self, log: TurnLog, limits: LimitReader | None, notify: Callable[[str], None]) -> None:
+        """`notify(session_id)` is called when the gauges of a session have changed."""
         self._log = log
-        self._purse = purse
-        self._tell = tell
+        self._limits = limits
+        self._notify = notify
         self._gauges: dict[str, tuple[Gauge, ...]] = {}
 
     def of(self, session_id: str) -> tuple[Gauge, ...]:
-        """As read last; empty when there are no limits, or nobody asked yet."""
+        """The gauges of the last `read`; empty when there are no limits, or before the first `read`."""
         return self._gauges.get(session_id, ())
 
     async def read(self, session: Session) -> tuple[Gauge, ...]:
-        """Read them anew.
+        """Read the gauges from the ledger, and notify when they differ from the last ones.
 
         Raises:
             LedgerError
         """
-        if self._purse is None:
+        if self._limits is None:
             return ()
-        found = tuple(await self._purse.gauges(session))
-        if found != self.of(session.session_id):
-            self._gauges[session.session_id] = found
-            self._tell(session.session_id)
-        return found
+        gauges = tuple(await self._limits.gauges(session))
+        if gauges != self.of(session.session_id):
+            self._gauges[session.session_id] = gauges
+            self._notify(session.session_id)
+        return gauges
 
     async def count(self, session: Session) -> tuple[Gauge, ...]:
-        """Write what the turns took so far, then read the gauges.
+        """Write what the turns cost so far, then read the gauges.
 
         Raises:
             LedgerError
@@ -52,19 +52,19 @@ class LimitTracker:
         return await self.read(session)
 
     async def check(self, session: Session) -> None:
-        """Whether something may be sent.
+        """Read the limits; return only when a message may be sent.
 
         Raises:
             LimitReached: a limit is used up.
-            LedgerError: nobody knows.
+            LedgerError: the limits could not be read.
         """
-        reached = blocking(await self.read(session))
-        if reached is not None:
-            raise LimitReached(reached)
+        gauge = blocking(await self.read(session))
+        if gauge is not None:
+            raise LimitReached(gauge)
 
 
 def figures_moved(before: Turn | None, now: Turn) -> bool:
-    """Another reading of the worker has come: what a turn took is told by readings alone."""
+    """Whether a turn has a new read of its worker. Only such reads carry usage and costs."""
     if before is None:
         return now.snapshot is not None
     return now.snapshot is not before.snapshot or now.before is not before.before

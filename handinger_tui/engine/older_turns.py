@@ -1,4 +1,4 @@
-"""Older turns: what one reading of a worker says about turns of ours that stayed open."""
+"""Older turns: what one read of a worker shows about earlier turns of ours that were left unsettled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNSETTLED: Final = frozenset(
         TurnStatus.UNKNOWN,
     }
 )
-"""The turn may have been delivered, and its end is not known."""
+"""Statuses of turns that may have been delivered and whose end is not known."""
 OF_THE_NEWEST: Final = (
     "usage",
     "costs",
@@ -31,11 +31,11 @@ OF_THE_NEWEST: Final = (
     "files",
     "sources",
 )
-"""Members of a Worker that speak of its newest turn, or of all turns together."""
+"""Members of a Worker that describe its newest turn only, or all its turns together."""
 
 
 def unsettled_turns(session: Session, snapshot: Snapshot, *, without: str = "") -> list[Turn]:
-    """Turns whose end the reading shows although the session does not know it yet; not `without`."""
+    """Turns, except `without`, that are unsettled in the session but have ended by `snapshot`."""
     open_turns = [turn for turn in session.turns if turn.status in UNSETTLED and turn.turn_id != without]
     return [turn for turn in open_turns if _has_ended(answer_to(turn.order, snapshot), snapshot)]
 
@@ -47,9 +47,9 @@ def _has_ended(answer: Answer, snapshot: Snapshot) -> bool:
 
 
 def own_part(turn: Turn, body: WorkerBody) -> str:
-    """The Worker as JSON text, reduced to what belongs to one of its turns.
+    """The Worker as JSON text, reduced to the part about `turn`.
 
-    Figures of later turns are left out: they are not what this turn took.
+    Usage and costs are left out where a later turn exists: they include that turn.
     """
     worker: JsonObject = dict(worker_in(body.wire) or body.wire)
     answer = answer_to(turn.order, body.snapshot)

@@ -1,4 +1,4 @@
-"""Ports: what the engine needs from the outside, as Protocols. Nobody here imports an adapter."""
+"""Ports: the dependencies of the engine as Protocols. The engine never imports their implementations."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class Reply(Protocol):
     worker_id: str | None
 
     def pieces(self) -> AsyncGenerator[RawFrame, None]:
-        """The body in order of arrival; empty for 204 and an empty 202.
+        """Yield the frames of the body in order of arrival; none for a 204 and an empty 202.
 
-        A JSON body comes as one Piece of framing JSON. Keep-alives never show.
+        A JSON body is one `RawFrame` of framing JSON. Keep-alives are not yielded.
         Events that are too large are dropped and counted in `dropped`.
 
         Raises:
-            StreamLost: cut, silence beyond the idle limit, turn limit exceeded.
+            StreamLost: the connection was cut, was silent beyond the idle limit, or exceeded the turn limit.
             BrokenContract: unusable encoding, unexpected content.
         """
         ...
 
     @property
     def dropped(self) -> int:
-        """Events left out because they exceeded the event limit."""
+        """Number of events dropped because they exceeded the size limit of one event."""
         ...
 
 
@@ -54,10 +54,10 @@ class WorkerApi(Protocol):
     def start_turn(
         self, order: TurnRequest, departed: Callable[[], None] = ...
     ) -> AbstractAsyncContextManager[Reply]:
-        """POST the order; one request, never repeated once a byte may have left.
+        """POST a turn: one request, never repeated once a byte of it may have left.
 
-        `departed()` is called when the first byte of the request may be leaving; before that a
-        cancelled request is known not to have been sent.
+        `departed()` is called when the first byte of the request may be leaving. A request cancelled
+        before that is known not to have been sent.
 
         Raises:
             Unreachable, Refused, Doubtful, ServerFault, BrokenContract
@@ -65,7 +65,7 @@ class WorkerApi(Protocol):
         ...
 
     def follow(self, worker_id: str, via: StreamRoute) -> AbstractAsyncContextManager[Reply]:
-        """GET ?stream=true (Via.REPLAY) or /stream (Via.SUBSCRIBE).
+        """GET ?stream=true (`StreamRoute.REPLAY`) or /stream (`StreamRoute.SUBSCRIBE`).
 
         Raises:
             ApiError
@@ -73,10 +73,10 @@ class WorkerApi(Protocol):
         ...
 
     async def read_worker(self, worker_id: str) -> WorkerBody:
-        """GET the worker: a JSON object.
+        """GET the worker, a JSON object, in a single attempt; the engine decides about retries.
 
         Raises:
-            ApiError: one attempt, no repetition; the engine owns the patience.
+            ApiError
         """
         ...
 
@@ -86,24 +86,24 @@ class TurnLog(Protocol):
 
     @property
     def no_history(self) -> NoHistory | None:
-        """Why nothing may be sent: turns cannot be recorded, or what was spent before is not known.
+        """Why nothing may be sent: turns cannot be recorded, or earlier spending is not known.
 
-        None where the record is durable, or the person agreed to go without. Whoever sends asks
-        first, and raises it.
+        None where the record is durable, or the user agreed to send without one. The sender checks
+        it before every send, and raises it.
         """
         ...
 
     def allow_unrecorded(self) -> None:
-        """The person agreed to send without a history: `no_history` is None from now on."""
+        """The user agreed to send without a history: `no_history` is None from now on."""
         ...
 
     async def open_turn(
         self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
     ) -> None:
-        """Commit the order and a charge of which nothing is known yet, before a byte may leave.
+        """Commit the turn and a charge without amounts, before a byte of its request may leave.
 
-        `replaces`: the id of a queued turn whose place this one takes, and the frame that settles it;
-        in the same transaction, so that a crash never leaves both waiting.
+        `replaces`: the id of a queued turn whose place this one takes, and the frame that settles it.
+        Both are written in one transaction, so that a crash never leaves both turns queued.
 
         Raises:
             LedgerError: then nothing may be sent.
@@ -127,7 +127,7 @@ class TurnLog(Protocol):
         ...
 
     async def move_last(self, turn_ids: Sequence[str]) -> None:
-        """Queued turns take the last places of their session, in this order and in one transaction.
+        """Move queued turns to the end of their session, in this order and in one transaction.
 
         Raises:
             LedgerError
@@ -135,72 +135,72 @@ class TurnLog(Protocol):
         ...
 
     async def charge(self, session: Session) -> None:
-        """Write what the turns of the session took so far, the one under way included.
+        """Write what the turns of the session cost so far, including the running one.
 
         Raises:
-            LedgerError: it is not written; the next call, or `close_turn`, makes up for it.
+            LedgerError: nothing was written; the next call, or `close_turn`, writes it.
         """
         ...
 
     async def adopt(self, session: Session, turns: Sequence[RemoteTurn]) -> Session:
-        """Enter turns that the worker has, whole and in one transaction, but for those known already.
+        """Store turns of the worker that the history does not hold yet, all in one transaction.
 
-        A remote turn has one entry in a history, whichever program or session made it. Returns the
-        session as it is stored now: where `session` itself was never stored and another program has
-        stored one of the same worker meanwhile, it is that one.
+        A remote turn has one entry in a history, whichever program or session stored it. Returns the
+        session as it is stored now. That is another session where `session` was never stored and
+        another program has stored one of the same worker in the meantime.
 
         Raises:
-            LedgerError: nothing was entered.
+            LedgerError: nothing was stored.
         """
         ...
 
     async def frames(self, turn_id: str) -> list[Frame]:
-        """The stored frames of one turn, in order (queued ones included)."""
+        """The frames of one turn in order, including those that are not committed yet."""
         ...
 
     async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
-        """Turns that were never closed (a crash), oldest first; not those of another live process.
+        """Turns that a crash left open, oldest first, without those of another running program.
 
-        The sessions come without their turns.
+        The sessions are returned without their turns.
         """
         ...
 
     async def load(self, session_id: str) -> Session | None:
-        """The session with every turn folded from its frames."""
+        """The session with every turn folded from its frames; None when it is not stored."""
         ...
 
 
 class LimitReader(Protocol):
-    """The person's limits, and what was spent of them."""
+    """The user's spending limits, and what was spent of them."""
 
     async def gauges(self, session: Session) -> Sequence[Gauge]:
-        """One for each limit that counts for this session, by the ledger as it is now.
+        """One gauge for each limit that applies to this session, by the current state of the ledger.
 
         Raises:
-            LedgerError: it cannot be read.
+            LedgerError: the ledger cannot be read.
         """
         ...
 
 
 class Clock(Protocol):
-    """Time. Milliseconds since 1970, monotonic seconds, and waiting."""
+    """The wall clock, the monotonic clock, and sleeping."""
 
     def now_ms(self) -> int:
         """Milliseconds since 1970."""
         ...
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Seconds of a clock that never goes back."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for this many seconds."""
         ...
 
 
 class Ids(Protocol):
-    """Names that nobody else makes."""
+    """Generates unique ids."""
 
     def new(self, prefix: str) -> str:
-        """`prefix_` and something unique."""
+        """A new id: `prefix_` and a unique text."""
         ...

@@ -1,4 +1,4 @@
-"""Patience: how long the engine waits for what. Seconds, all settable (failures.md R5)."""
+"""Retry policy: how long the engine waits, and how often it retries. All times are in seconds."""
 
 from __future__ import annotations
 
@@ -15,46 +15,48 @@ if TYPE_CHECKING:
     from handinger_tui.engine.ports import Clock
 
 READS: Final = 4
-"""Attempts at a reading that somebody waits for."""
+"""Attempts at a read of the worker whose result a caller waits for."""
 LONGEST_PAUSE: Final = 60.0
+"""The most seconds to wait because a Retry-After header asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """`max_wait` None watches for ever; the worker is never stopped by any of these."""
+    """Intervals and timeouts in seconds. None of them ever stops the worker itself."""
 
     poll_interval: float = 2.0
     poll_interval_max: float = 10.0
     recovery_window: float = 120.0
-    """How long GETs may fail, or stay without news, before a doubt is called unknown."""
+    """How long GETs may fail, or show no progress, before a turn in doubt is settled as unknown."""
     absence_looks: int = 3
     absence_seconds: float = 15.0
-    """An absent turn counts as not delivered after this many looks over this long."""
+    """A turn that the worker does not list is not delivered after `absence_looks` reads over this time."""
     max_wait: float | None = None
+    """How long one turn is watched; None: without end."""
     money_interval: float | None = 2.0
-    """Polls of usage and costs beside a running stream; None: do not poll."""
+    """Interval at which usage and costs are polled while a stream runs; None: do not poll."""
     before_timeout: float = 4.0
-    """For the look before a POST; it is a courtesy and may fail."""
+    """Timeout of the read before a POST, which is optional and may fail."""
 
     def pause(self, attempt: int) -> float:
-        """The pause before GET number `attempt` (from 1): growing, capped, with jitter."""
-        grown = min(
+        """Seconds to wait before GET number `attempt` (from 1): exponential backoff, capped, with jitter."""
+        backoff = min(
             self.poll_interval * 1.5 ** (attempt - 1), max(self.poll_interval, self.poll_interval_max)
         )
-        return grown * random.uniform(0.75, 1.0)  # noqa: S311 - jitter, no secret
+        return backoff * random.uniform(0.75, 1.0)  # noqa: S311 - jitter, no secret
 
     @property
     def absence_span(self) -> float:
-        """`absence_seconds`, but never longer than most of the recovery window."""
+        """`absence_seconds`, but at most 80% of the recovery window."""
         return min(self.absence_seconds, self.recovery_window * 0.8)
 
 
-async def read_again(
-    read: Callable[[], Awaitable[WorkerBody]], clock: Clock, patience: RetryPolicy, reads: int = READS
+async def read_with_retries(
+    read: Callable[[], Awaitable[WorkerBody]], clock: Clock, policy: RetryPolicy, reads: int = READS
 ) -> WorkerBody:
-    """A reading, tried `reads` times at most where the service stumbles.
+    """The result of `read`, which is repeated after a server or network error: `reads` attempts at most.
 
-    A refusal, or no service at all, is final.
+    A refusal, a broken contract and an unreachable service are final; a rate limit is not.
 
     Raises:
         ApiError: of the last attempt.
@@ -67,6 +69,6 @@ async def read_again(
         except ApiError as trouble:
             if isinstance(trouble, Refused) and trouble.kind is not Kind.RATE_LIMITED:
                 raise
-            asked = min(trouble.retry_after_s or 0.0, LONGEST_PAUSE)
-            await clock.sleep(max(patience.pause(attempt), asked))
+            retry_after = min(trouble.retry_after_s or 0.0, LONGEST_PAUSE)
+            await clock.sleep(max(policy.pause(attempt), retry_after))
     return await read()

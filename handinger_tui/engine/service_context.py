@@ -1,14 +1,10 @@
-"""Home: which service the engine talks to, and the refusals and words that follow from it."""
+"""The service that the engine talks to, and the errors and faults that depend on it."""
 
 from __future__ import annotations
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.record import dataclass
-from handinger_tui.core.turns.turn import Fault, Kind, Trigger, TurnStatus
-
-CONTINUABLE = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})
-"""Ends after which a queued turn may start by itself."""
-
+from handinger_tui.core.turns.turn import Fault, Kind, Trigger
 
 NOT_YET_SENT = Fault(
     Kind.CONFLICT, "The program ended before this message was sent.", may_have_been_charged=False
@@ -17,16 +13,16 @@ LOCAL_ENDED = Fault(Kind.INCOMPLETE, "The local worker ended together with the p
 
 
 class Busy(HandingerError):
-    """The session is not in a state for what was asked."""
+    """The request is refused in the current state of the session."""
 
 
 class Elsewhere(HandingerError):
-    """The session's worker lives at another service than the one we talk to."""
+    """The worker of the session belongs to another service than the one the engine talks to."""
 
     def __init__(self, base_url: str) -> None:
-        place = "the local worker" if base_url == "local" else base_url or "another service"
+        service = "the local worker" if base_url == "local" else base_url or "another service"
         super().__init__(
-            f"This session belongs to {place}; nothing was sent.",
+            f"This session belongs to {service}; nothing was sent.",
             "Start with --local for it."
             if base_url == "local"
             else f"Start with --base-url {base_url} for it.",
@@ -35,10 +31,10 @@ class Elsewhere(HandingerError):
 
 @dataclass(frozen=True, slots=True)
 class ServiceContext:
-    """The service we talk to, and who we are to it.
+    """The service that the engine talks to, and how its turns are marked.
 
-    `forgetful`: its workers do not outlive the program (local worker). `trigger`: what starts
-    our turns.
+    `forgetful`: the workers of the service end with the program (local worker). `trigger`: what
+    starts the turns of this program, recorded with each of them.
     """
 
     base_url: str = ""

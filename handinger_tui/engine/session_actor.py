@@ -1,9 +1,9 @@
 """The owner of one open session: its queue, its run, and everything that changes them.
 
-Requests go through one inbox and are handled one at a time, so nothing can happen between a check
-and the act that rests on it. A request waits for the history but never for the network: what a
-slow service answers is applied by a later request, which looks at the session anew. Steps without
-an await (`detach`, `stop`) need no request.
+Requests go through one inbox and are handled one at a time, so nothing can change between a check
+and the action that relies on it. A request waits for the history but never for the network: the
+answer of a slow service is applied by a later request, which checks the session again. Methods
+without an await (`detach`, `stop`) need no request.
 """
 
 from __future__ import annotations
@@ -47,24 +47,24 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class EngineDeps:
-    """What every actor needs from the engine."""
+    """The dependencies of every actor."""
 
-    outside: RunDeps
+    run_deps: RunDeps
     ids: Ids
-    home: ServiceContext
-    counter: LimitTracker
-    tell: Callable[[str], None]
+    context: ServiceContext
+    limits: LimitTracker
+    notify: Callable[[str], None]
     """Called with the session id after every change."""
 
 
 @dataclass(slots=True)
 class SendTicket:
-    """One wish to send. A caller that stops waiting cancels it: then nothing is posted."""
+    """One request to send. A cancelled caller cancels it, and then nothing is posted."""
 
     stops: int
-    """How often the queue had been stopped when the person sent it; see `SessionActor._stops`."""
+    """The value of `SessionActor._stops` when the user sent the message."""
     saw_hold: bool
-    """The queue was held, and the person could see it: this message need not wait for that."""
+    """The queue was held when the user sent the message, so the message need not wait for the hold."""
     cancelled: bool = False
 
 
@@ -73,13 +73,14 @@ class SessionActor:
 
     def __init__(self, session: Session, deps: EngineDeps) -> None:
         self.session = session
-        """The newest value."""
+        """The newest value of the session."""
         self.queue: list[str] = []
-        """Ids of turns stored and not yet started, oldest first. A queued turn read from the disk may
-        be another program's, which will send it: only our own ones are ever started."""
+        """Ids of turns stored and not yet started, oldest first. A queued turn on the disk may belong to
+        another program, which will send it: only turns in this list are ever started."""
         self.hold: Hold | None = None
+        """Why the queue does not continue; None while nothing holds it."""
         self._deps = deps
-        self._log = deps.outside.log
+        self._log = deps.run_deps.log
         self._inbox = Inbox(self._check_quiet)
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -91,19 +92,19 @@ class SessionActor:
         self._stopping = False
         self._closing = False
         self._stops = 0
-        """How often a turn that did not complete, or a person, has stopped the queue. What was sent before
-        that and is handled after it belongs to the queue."""
+        """How often a turn that did not complete, or the user, has stopped the queue. A message that was
+        sent before such a stop and is handled after it is queued."""
         self._stopped_by: Hold | None = None
         self._ends = 0
         """How many runs have ended."""
         self._stored: set[str] = set()
-        """Turns that this program stored; after a crash only those of others are taken up."""
+        """Ids of turns that this program stored; `recover` handles only those of other programs."""
         self._unclosed: set[str] = set()
-        """Turns that ended while the history could not be written."""
+        """Ids of ended turns whose end is not yet written to the history."""
 
     @property
     def running(self) -> bool:
-        """A turn is being sent or watched."""
+        """Whether a turn is being sent or watched."""
         return self._run is not None
 
     # -- requests --------------------------------------------------------------------------
@@ -121,7 +122,7 @@ class SessionActor:
             raise
 
     async def store_unsent(self, order: TurnRequest, why: Fault) -> str:
-        """Keep a message that may not be sent as a turn that never left; returns its id.
+        """Store a message that may not be sent as a turn with status NOT_SENT; returns its id.
 
         Raises:
             LedgerError
@@ -129,7 +130,7 @@ class SessionActor:
         return await self._request(partial(self._store_unsent, order, why))
 
     async def withdraw(self, turn_id: str) -> str:
-        """Take a queued turn back; returns its prompt.
+        """Withdraw a queued turn; returns its prompt.
 
         Raises:
             Busy: it is no longer queued.
@@ -138,16 +139,16 @@ class SessionActor:
         return await self._request(partial(self._withdraw, turn_id))
 
     async def edit_queued(self, turn_id: str, order: TurnRequest) -> str:
-        """Put another message in the place of a queued one; returns the new id.
+        """Replace a queued message by another one in the same place; returns the new id.
 
         Raises:
             Busy: it is no longer queued.
-            LedgerError: it stays as it was.
+            LedgerError: the old one stays as it was.
         """
         return await self._request(partial(self._edit_queued, turn_id, order))
 
     async def move_queued(self, turn_id: str, to: int) -> None:
-        """Move a queued turn to another place of the queue, 0 being the next to start.
+        """Move a queued turn to index `to` of the queue; 0 is the next to start.
 
         Raises:
             Busy: it is no longer queued.
@@ -156,7 +157,7 @@ class SessionActor:
         await self._request(partial(self._move_queued, turn_id, to))
 
     async def resume(self) -> Hold | None:
-        """Go on with a held queue; returns what still holds it.
+        """Continue a held queue; returns what still holds it, None when it continues.
 
         Raises:
             LedgerError
@@ -164,9 +165,9 @@ class SessionActor:
         return await self._request(partial(self._resume, self._stops))
 
     async def watch(self, turn_id: str | None) -> None:
-        """Watch a turn again (default: the newest that was sent), by GETs alone.
+        """Watch a turn again (default: the newest that was sent), with GETs alone.
 
-        Coming back to a detached turn ends the hold: the queue goes on after it.
+        Watching a detached turn ends its hold: the queue continues after the turn.
 
         Raises:
             LedgerError
@@ -174,7 +175,7 @@ class SessionActor:
         await self._request(partial(self._watch, turn_id, self._stops))
 
     async def recount(self) -> None:
-        """Write what the turns took so far, and read the limits anew.
+        """Write what the turns cost so far, and read the limits again.
 
         Raises:
             LedgerError
@@ -182,9 +183,9 @@ class SessionActor:
         await self._request(self._recount)
 
     async def apply_reading(self, turn_id: str, body: WorkerBody) -> bool:
-        """Apply a reading of the worker to a turn that nobody watches; True when the turn has ended.
+        """Apply a read of the worker to a turn that is not watched; True when the turn has ended.
 
-        Dropped where the turn is watched by now, or is no longer the newest.
+        The read is dropped where the turn is watched by now, or is no longer the newest.
 
         Raises:
             LedgerError
@@ -192,10 +193,10 @@ class SessionActor:
         return await self._request(partial(self._apply_reading, turn_id, body))
 
     async def adopt(self, body: WorkerBody) -> Session:
-        """Take over turns of the worker that were made elsewhere; returns the session that holds them.
+        """Adopt turns of the worker that other programs started; returns the session that holds them.
 
-        That is another one where this session was never stored, and another program has stored one
-        of the same worker meanwhile.
+        That is another session where this one was never stored and another program has stored one
+        of the same worker in the meantime.
 
         Raises:
             LedgerError
@@ -203,10 +204,10 @@ class SessionActor:
         return await self._request(partial(self._adopt, body))
 
     async def recover(self, orders: list[TurnRequest], *, watch: bool) -> list[str]:
-        """Take up turns that a crash left open; returns the ids of those that have to be read.
+        """Recover turns that a crash left open; returns the ids of those whose request may have left.
 
-        What may have left is watched (`watch`) or returned; what surely did not is queued again and
-        held, or, where a script had ordered it, closed as not sent.
+        With `watch`, the newest of these is watched, and turns that were not sent are queued again and
+        held. A turn of a script that was not sent is always closed as NOT_SENT.
 
         Raises:
             LedgerError
@@ -214,20 +215,20 @@ class SessionActor:
         return await self._request(partial(self._recover, orders, watch=watch))
 
     def detach(self) -> None:
-        """Stop watching; the worker keeps running and may keep charging. Queued turns wait."""
+        """Stop watching; the worker keeps running and may keep charging. The queue is held."""
         if self.queue or self.session.busy:
             self._stop_queue(Hold(HoldReason.DETACHED))
         if self._run_task is not None:
             self._run_task.cancel()
-        self._tell()
+        self._notify()
 
     def stop(self) -> None:
-        """The program leaves: what was not sent is withdrawn, what was is detached, and nothing starts."""
+        """Stop for good: a turn not yet sent is withdrawn, a sent one is detached, and no other starts."""
         self._stopping = True
         self.detach()
 
     def _stop_queue(self, hold: Hold) -> None:
-        """Nothing that was sent until now starts without another word of the person."""
+        """Hold the queue: messages sent before this need an explicit `resume` of the user."""
         self._stops += 1
         self._stopped_by = hold
         # A detach is the only hold that coming back ends: a stronger reason takes its place.
@@ -235,20 +236,20 @@ class SessionActor:
             self.hold = hold
 
     async def settled(self) -> Session:
-        """Wait until nothing of this session is under way."""
+        """Wait until the session has no running turn and no pending request; returns its value."""
         while not self._is_quiet():
             await self._quiet.wait()
         return self.session
 
     # -- sending ---------------------------------------------------------------------------
     async def _send(self, order: TurnRequest, ticket: SendTicket) -> str:
-        if self.session.base_url != self._deps.home.base_url:
+        if self.session.base_url != self._deps.context.base_url:
             raise Elsewhere(self.session.base_url)
         if (problem := self._log.no_history) is not None:
             raise problem
         await self._run_ending()
         ends = self._ends
-        await self._deps.counter.check(self.session)
+        await self._deps.limits.check(self.session)
         await self._store(order)
         if self._stopping or ticket.cancelled:
             await self._close(self._turn(order.turn_id).order, [], TurnStatus.NOT_SENT, WITHDRAWN)
@@ -257,26 +258,26 @@ class SessionActor:
         elif self._run is not None or (self.queue and (not ticket.saw_hold or self._waits_for_detached())):
             self._queue(order.turn_id, None)
         elif self._ends != ends and (limit := await self._limit_hold()) is not None:
-            # A turn has ended since the limits were read, and what it cost used one up.
+            # A turn has ended since the limits were read, and its cost used one up.
             self._queue(order.turn_id, limit)
         else:
-            # A held queue stays held: this message was sent by a person, those were not.
+            # A held queue stays held: the user sent this message knowingly, and did not resume the queue.
             self._start(order.turn_id, [])
         return order.turn_id
 
     def _queue(self, turn_id: str, hold: Hold | None) -> None:
         self.queue.append(turn_id)
         self.hold = self.hold or hold
-        self._tell()
+        self._notify()
 
     def _waits_for_detached(self) -> bool:
-        """The worker is still at a turn that we left: messages queued behind it keep their order."""
+        """Whether the worker still runs a detached turn: messages queued behind it keep their order."""
         sent = self.session.sent
-        left = self.hold is not None and self.hold.reason is HoldReason.DETACHED
-        return left and sent is not None and sent.status is TurnStatus.RUNNING
+        is_detached = self.hold is not None and self.hold.reason is HoldReason.DETACHED
+        return is_detached and sent is not None and sent.status is TurnStatus.RUNNING
 
     async def _run_ending(self) -> None:
-        """A turn that has ended for the person may still be on its way to the disk: wait for that."""
+        """Wait for the run of a turn that has ended on the screen but is not written to the disk yet."""
         if self._run is not None and not self._run.turn.live:
             await self._run_over.wait()
 
@@ -307,7 +308,7 @@ class SessionActor:
         await self._close(order, frames, TurnStatus.NOT_SENT, WITHDRAWN)
         if not self.queue:
             self.hold = None
-        self._tell()
+        self._notify()
         return order.prompt
 
     async def _edit_queued(self, turn_id: str, order: TurnRequest) -> str:
@@ -337,15 +338,15 @@ class SessionActor:
         return self.queue.index(turn_id)
 
     async def _place_last(self, *turn_ids: str) -> None:
-        """Turns stand in the order in which they start; a message that was overtaken moves to the end."""
+        """Move turns to the end: the turns of a session are in the order in which they start."""
         await self._log.move_last(turn_ids)
         for turn_id in turn_ids:
             self.session = place_last(self.session, turn_id)
-        self._tell()
+        self._notify()
 
     async def _resume(self, stops: int) -> Hold | None:
         if stops != self._stops:
-            # Stopped again since the person asked to go on.
+            # Stopped again since the user asked to continue.
             return self.hold
         if self._run is None and self._waits_for_detached():
             await self._watch(None, stops)
@@ -353,39 +354,39 @@ class SessionActor:
         hold = await self._limit_hold() if self.queue else None
         if stops == self._stops:
             self.hold = hold
-            self._tell()
+            self._notify()
             await self._start_next()
         return self.hold
 
     async def _limit_hold(self) -> Hold | None:
-        """A limit that cannot be read counts as reached, and so does a history that cannot be written.
+        """The hold of a reached limit. One that cannot be read counts as reached; so does a missing history.
 
-        Read again where a turn has ended meanwhile: what it cost may have used a limit up.
+        The limits are read again where a turn has ended during the read: its cost may have used one up.
         """
         while True:
             ends = self._ends
             if (missing := self._log.no_history) is not None:
                 return Hold(HoldReason.UNREADABLE, detail=missing.summary)
             try:
-                reached = blocking(await self._deps.counter.read(self.session))
+                reached = blocking(await self._deps.limits.read(self.session))
             except LedgerError as problem:
                 return Hold(HoldReason.UNREADABLE, detail=problem.summary)
             if ends == self._ends:
                 return None if reached is None else Hold(HoldReason.LIMIT, reached)
 
     async def _start_next(self) -> None:
-        """Start the oldest queued turn, unless something is in the way."""
+        """Start the oldest queued turn, unless a turn runs or the queue is held."""
         if self._run is not None or not self.queue or self._is_held():
             return
         turn_id = self.queue[0]
         try:
             if was_overtaken(self.session, turn_id):
                 await self._place_last(*self.queue)
-            # A turn restored after a crash may hold the reading that was taken before its request.
+            # A turn restored after a crash may have the frame of the read that was made before its request.
             frames = await self._log.frames(turn_id)
         except LedgerError as problem:
             self._stop_queue(Hold(HoldReason.UNREADABLE, detail=problem.summary))
-            self._tell()
+            self._notify()
             return
         if not self._is_held():
             del self.queue[0]
@@ -396,12 +397,12 @@ class SessionActor:
 
     # -- runs ------------------------------------------------------------------------------
     def _new_run(self, order: TurnRequest) -> TurnRun:
-        outside = self._deps.outside
-        if outside.patience.money_interval is None and self._deps.counter.of(self.session.session_id):
-            # Somebody set a limit: then the figures are wanted while there is time to act.
-            pace = replace(outside.patience, money_interval=outside.patience.poll_interval)
-            outside = replace(outside, patience=pace)
-        return TurnRun(order, outside, lambda: self.session, self._put)
+        deps = self._deps.run_deps
+        if deps.policy.money_interval is None and self._deps.limits.of(self.session.session_id):
+            # With a limit, the costs are needed while the user can still act on them.
+            policy = replace(deps.policy, money_interval=deps.policy.poll_interval)
+            deps = replace(deps, policy=policy)
+        return TurnRun(order, deps, lambda: self.session, self._put)
 
     def _launch(self, run: TurnRun, body: Coroutine[None, None, None]) -> None:
         self._quiet.clear()
@@ -411,27 +412,27 @@ class SessionActor:
         self._run_task.add_done_callback(partial(self._run_done, run))
 
     def _run_done(self, run: TurnRun, task: asyncio.Task[None]) -> None:
-        """No await until the end of the run is known: nothing may start in between."""
+        """Record the end of a run. Without an await, so that no other turn can start in between."""
         problem = None if task.cancelled() else task.exception()
         if run.turn.live:
-            # Cancelled before its first step, or it failed where it could not say so.
+            # It was cancelled before its first step, or failed before it could settle the turn.
             self._end_by_force(run, problem)
         self._run = self._run_task = None
         self._ends += 1
         self._run_over.set()
         self._unclosed.add(run.turn_id)
         self._post(partial(self._after_run, run))
-        self._tell()
+        self._notify()
 
     def _end_by_force(self, run: TurnRun, problem: BaseException | None) -> None:
         try:
             run.leave(problem)
-        except Exception as second:  # noqa: BLE001 - the turn ends with a state even when nothing can be noted
+        except Exception as second:  # noqa: BLE001 - the turn ends with a status even when no frame can be stored
             fault = Fault(Kind.NETWORK, f"handinger-tui failed while it watched this turn: {second!r}.")
             self._put(replace(run.turn, status=TurnStatus.UNKNOWN, fault=fault))
 
     async def _after_run(self, run: TurnRun) -> None:
-        """Close the turn, settle older ones by its last reading, go on with the queue where that is safe."""
+        """Close the turn, settle older ones by its last read, and continue the queue unless it is held."""
         self._uncounted = False
         try:
             await self._close_ended()
@@ -440,11 +441,11 @@ class SessionActor:
         except LedgerError as problem:
             self._stop_queue(Hold(HoldReason.UNREADABLE, detail=problem.summary))
         if not self._stopping:
-            # Read also without a queue: the screen shows what is left of the limits.
+            # Read also without a queue: the screen shows the new state of the limits.
             limit = await self._limit_hold()
             if limit is not None and self.queue:
                 self._stop_queue(limit)
-        self._tell()
+        self._notify()
         await self._start_next()
 
     async def _close_ended(self) -> None:
@@ -458,22 +459,22 @@ class SessionActor:
         if failure is not None:
             raise failure
 
-    async def _watch(self, turn_id: str | None, came_back: int | None) -> None:
-        """`came_back`: `_stops` when the person asked for it; None where nobody did."""
+    async def _watch(self, turn_id: str | None, stops: int | None) -> None:
+        """Watch a turn. `stops`: `_stops` when the user asked for it; None where the program did."""
         turn = self.session.sent if turn_id is None else self._turn(turn_id)
         if turn is None or self._run is not None or turn.turn_id in self.queue or self._stopping:
             return
         frames = await self._log.frames(turn.turn_id)
-        if came_back is not None and came_back != self._stops:
-            # The person left again after asking for it.
+        if stops is not None and stops != self._stops:
+            # The user detached again after asking for it.
             return
-        if came_back is not None and self.hold is not None and self.hold.reason is HoldReason.DETACHED:
+        if stops is not None and self.hold is not None and self.hold.reason is HoldReason.DETACHED:
             self.hold = None
         run = self._new_run(turn.order)
         run.resume(frames)
         self._launch(run, run.watch())
 
-    # -- readings of the worker --------------------------------------------------------------
+    # -- reads of the worker -----------------------------------------------------------------
     async def _apply_reading(self, turn_id: str, body: WorkerBody) -> bool:
         turn = self.session.sent
         if turn is None or turn.turn_id != turn_id or self._run is not None:
@@ -487,7 +488,7 @@ class SessionActor:
         return ended
 
     async def _settle_older(self, body: WorkerBody) -> None:
-        """One reading of the worker holds the answers of all its turns: settle what stayed open."""
+        """Settle earlier open turns: one read of the worker holds the answers of all its turns."""
         own = self._run.turn_id if self._run is not None else ""
         for turn in unsettled_turns(self.session, body.snapshot, without=own):
             run = self._new_run(turn.order)
@@ -508,7 +509,7 @@ class SessionActor:
             return entered
         if entered.turns != self.session.turns:
             self.session = replace(self.session, turns=with_kept_turns(self.session, entered))
-            self._tell()
+            self._notify()
         await self._settle_older(body)
         return self.session
 
@@ -516,23 +517,23 @@ class SessionActor:
     async def _recover(self, orders: list[TurnRequest], *, watch: bool) -> list[str]:
         orders = await self._still_open(orders)
         frames = {order.turn_id: await self._log.frames(order.turn_id) for order in orders}
-        left = [order for order in orders if may_have_left(order, frames[order.turn_id])]
+        departed = [order for order in orders if may_have_left(order, frames[order.turn_id])]
         for order in orders:
-            if order in left:
+            if order in departed:
                 continue
             if order.trigger is Trigger.HEADLESS:
                 await self._close(order, frames[order.turn_id], TurnStatus.NOT_SENT, NOT_YET_SENT)
             elif watch:
                 self.queue.append(order.turn_id)
                 self._stop_queue(Hold(HoldReason.RESTORED))
-        self._tell()
-        if self._deps.home.forgetful:
-            for order in left:
+        self._notify()
+        if self._deps.context.forgetful:
+            for order in departed:
                 await self._close(order, frames[order.turn_id], TurnStatus.INCOMPLETE, LOCAL_ENDED)
             return []
-        if left and watch:
-            await self._watch_newest([order.turn_id for order in left])
-        return [order.turn_id for order in left]
+        if departed and watch:
+            await self._watch_newest([order.turn_id for order in departed])
+        return [order.turn_id for order in departed]
 
     async def _still_open(self, orders: list[TurnRequest]) -> list[TurnRequest]:
         """Those of the turns that nobody has taken up, and that have not ended by their frames.
@@ -546,15 +547,15 @@ class SessionActor:
         await self._close_ended()
         return [order for order in left if order.turn_id in open_here]
 
-    async def _watch_newest(self, left: list[str]) -> None:
-        """Only one turn is watched at a time; its readings settle the others."""
-        watched = self._run.turn_id if self._run is not None else left[-1]
-        for turn_id in left:
+    async def _watch_newest(self, turn_ids: list[str]) -> None:
+        """Watch the newest turn only, and detach the others: its reads settle them as well."""
+        watched = self._run.turn_id if self._run is not None else turn_ids[-1]
+        for turn_id in turn_ids:
             if turn_id != watched:
-                await self._leave(turn_id)
+                await self._detach_recovered(turn_id)
         await self._watch(watched, None)
 
-    async def _leave(self, turn_id: str) -> None:
+    async def _detach_recovered(self, turn_id: str) -> None:
         run = self._new_run(self._turn(turn_id).order)
         run.resume(await self._log.frames(turn_id))
         run.departed = True
@@ -565,10 +566,10 @@ class SessionActor:
     # -- money -------------------------------------------------------------------------------
     async def _recount(self) -> None:
         self._uncounted = False
-        await self._deps.counter.count(self.session)
+        await self._deps.limits.count(self.session)
 
     async def _count(self) -> None:
-        """Write what the running turn took so far; what comes meanwhile is counted in the next round."""
+        """Write what the running turn cost so far; what arrives during the write is left to the next call."""
         self._counting = False
         if self._uncounted:
             with suppress(LedgerError):
@@ -582,12 +583,12 @@ class SessionActor:
         before = next((own for own in reversed(self.session.turns) if own.turn_id == turn.turn_id), None)
         self.session = replace(put_turn(self.session, turn), updated_ms=self._now_ms())
         if before is not None and before.live and not turn.live and self._is_running(turn):
-            # At the moment at which the person can see it: what is sent from now on was sent knowing it.
+            # In the same step that publishes the end: a message sent after this was sent in view of it.
             hold = hold_after(turn.status)
             if hold is not None:
                 self._stop_queue(hold)
         self._uncounted = self._uncounted or figures_moved(before, turn)
-        self._tell()
+        self._notify()
         if self._uncounted and not self._counting and self._run is not None and not self._stopping:
             self._counting = True
             self._post(self._count)
@@ -596,7 +597,7 @@ class SessionActor:
         return self._run is not None and self._run.turn_id == turn.turn_id
 
     async def _close(self, order: TurnRequest, frames: list[Frame], status: TurnStatus, fault: Fault) -> None:
-        """Settle a turn that nobody runs; where the history cannot be written that is tried again later."""
+        """Settle a turn without a run; where the history cannot be written, that is retried later."""
         last = self._settled_frame(len(frames), status, fault)
         self._log.append(order.turn_id, last)
         self._put(fold(order, [*frames, last]))
@@ -608,26 +609,26 @@ class SessionActor:
         content = dump({"status": status, "recovered": False, "fault": fault_object(fault)})
         return Frame(seq, self._now_ms(), Framing.NOTE, content, Marker.SETTLED)
 
-    def _tell(self) -> None:
-        self._deps.tell(self.session.session_id)
+    def _notify(self) -> None:
+        self._deps.notify(self.session.session_id)
 
     def _now_ms(self) -> int:
-        return self._deps.outside.clock.now_ms()
+        return self._deps.run_deps.clock.now_ms()
 
     # -- the inbox ---------------------------------------------------------------------------------
     def _post(self, step: Callable[[], Coroutine[None, None, None]]) -> None:
-        """A request of our own, whose result nobody awaits."""
+        """Post a request of our own, whose result is not awaited."""
         self._quiet.clear()
         self._inbox.post(partial(self._perform, step))
 
     async def _perform(self, step: Callable[[], Coroutine[None, None, None]]) -> None:
-        """A failure nobody awaits ends in a held queue and a sentence, never in a lost exception."""
+        """Run a step whose result is not awaited; a failure holds the queue and is shown as its reason."""
         try:
             await step()
-        except Exception as problem:  # noqa: BLE001 - whatever it is, nothing may be sent after it unasked
+        except Exception as problem:  # noqa: BLE001 - after any failure nothing may be sent without the user
             reason = problem.summary if isinstance(problem, HandingerError) else repr(problem)
             self.hold = Hold(HoldReason.UNREADABLE, detail=reason)
-            self._tell()
+            self._notify()
 
     def close(self) -> None:
         """Refuse every new request, and stop."""

@@ -1,4 +1,4 @@
-"""Guards of a stream: it is left when the machine has slept, or when its worker ended without closing it."""
+"""Guards of a stream: stop reading it after the machine slept, or when its worker ended silently."""
 
 from __future__ import annotations
 
@@ -19,29 +19,30 @@ if TYPE_CHECKING:
     from handinger_tui.engine.turn_run import TurnRun
 
 
-LOOK_EVERY_S: Final = 1.0
+CLOCK_CHECK_S: Final = 1.0
+"""Seconds between two comparisons of the wall clock with the monotonic clock."""
 SLEPT_S: Final = 5.0
-"""A gap beyond this was sleep, not a clock being put right."""
+"""A gap in seconds above which the machine slept; a smaller one is a correction of the wall clock."""
 
 
 @asynccontextmanager
 async def sleep_guard(clock: Clock) -> AsyncIterator[None]:
-    """Run the body; when the machine has slept meanwhile, end it at once.
+    """Run the body; cancel it at once when the machine has slept in between.
 
     Raises:
-        StreamLost: the machine slept; what is true now has to be read anew.
+        StreamLost: the machine slept; the state of the turn has to be read again.
     """
-    slept = 0.0
+    slept_s = 0.0
 
     async def watch(limit: asyncio.Timeout) -> None:
-        nonlocal slept
+        nonlocal slept_s
         wall, steady = clock.now_ms(), clock.monotonic()
-        while not slept:
-            await clock.sleep(LOOK_EVERY_S)
+        while not slept_s:
+            await clock.sleep(CLOCK_CHECK_S)
             gap = (clock.now_ms() - wall) / 1000 - (clock.monotonic() - steady)
             wall, steady = clock.now_ms(), clock.monotonic()
             if gap > SLEPT_S:
-                slept = gap
+                slept_s = gap
                 limit.reschedule(asyncio.get_running_loop().time())
 
     try:
@@ -52,30 +53,30 @@ async def sleep_guard(clock: Clock) -> AsyncIterator[None]:
             finally:
                 watcher.cancel()
     except TimeoutError:
-        if not slept:
+        if not slept_s:
             raise
-        raise StreamLost(Kind.NETWORK, f"Back after {duration(int(slept * 1000))}; checking.") from None
+        raise StreamLost(Kind.NETWORK, f"Back after {duration(int(slept_s * 1000))}; checking.") from None
 
 
 CHECK_EVERY_S: Final = 1.0
-"""Seconds between two checks of whether the stream has brought anything."""
+"""Seconds between two checks for new content of the stream."""
 QUIET_S: Final = 30.0
-"""Seconds without anything new after which the worker is read."""
+"""Seconds without new content after which the worker is read."""
 
 
 async def take_watched(run: TurnRun, reply: Reply) -> None:
-    """Take a whole reply to a turn that the service has accepted.
+    """Read a reply of an accepted turn to its end, and watch that its worker still runs.
 
     Raises:
-        StreamLost: it broke off, or brought nothing while its worker had ended or could not be read.
+        StreamLost: it broke off, or stayed silent while its worker had ended or could not be read.
         BrokenContract
     """
-    quiet = False
+    is_over = False
 
     async def watch(limit: asyncio.Timeout) -> None:
-        nonlocal quiet
+        nonlocal is_over
         await _until_over(run)
-        quiet = True
+        is_over = True
         limit.reschedule(asyncio.get_running_loop().time())
 
     try:
@@ -86,43 +87,43 @@ async def take_watched(run: TurnRun, reply: Reply) -> None:
             finally:
                 watcher.cancel()
     except TimeoutError:
-        if not quiet:
+        if not is_over:
             raise
         raise StreamLost(Kind.IDLE_TIMEOUT, "The stream stayed open and brought nothing more.") from None
 
 
 async def _until_over(run: TurnRun) -> None:
-    """Return once the stream brings nothing and the worker does not say that it runs.
+    """Return once the stream is silent and the worker does not report that it runs.
 
-    A worker that cannot be read is given the recovery window.
+    A worker that cannot be read counts as running until the recovery window is over.
     """
-    clock, window = run.clock, run.patience.recovery_window
-    # A window of nothing asks for no second chance after a doubt; it makes no stream quiet.
+    clock, window = run.clock, run.policy.recovery_window
+    # A window of 0 means no recovery after a doubt; it must not make every stream count as silent.
     quiet_s = min(QUIET_S, window) or QUIET_S
-    brought = _brought(run.turn)
+    content = _content(run.turn)
     quiet_since = alive_at = clock.monotonic()
     while True:
         await clock.sleep(min(CHECK_EVERY_S, quiet_s))
         now = clock.monotonic()
-        if _brought(run.turn) != brought:
-            brought = _brought(run.turn)
+        if _content(run.turn) != content:
+            content = _content(run.turn)
             quiet_since = alive_at = now
         elif now - quiet_since >= quiet_s:
-            runs = await _runs(run)
+            is_running = await _is_worker_running(run)
             quiet_since = clock.monotonic()
-            if runs:
+            if is_running:
                 alive_at = quiet_since
-            elif runs is False or quiet_since - alive_at >= window:
+            elif is_running is False or quiet_since - alive_at >= window:
                 return
 
 
-def _brought(turn: Turn) -> tuple[object, ...]:
-    """What a stream adds to a turn. Readings of the worker beside it do not count."""
+def _content(turn: Turn) -> tuple[object, ...]:
+    """The members of a turn that a stream changes; those set by reads of the worker are left out."""
     return turn.parts, turn.activity, turn.metadata, turn.finished
 
 
-async def _runs(run: TurnRun) -> bool | None:
-    """Whether the worker says that it runs; None where it could not be read."""
+async def _is_worker_running(run: TurnRun) -> bool | None:
+    """Whether the worker reports that it runs; None where it could not be read."""
     try:
         body = await run.api.read_worker(run.worker_id or "")
     except ApiError:

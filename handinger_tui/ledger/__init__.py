@@ -1,1 +1,1 @@
-"""What is kept on disk."""
+"""The ledger: sessions, turns, charges and limits in a SQLite database."""

@@ -1,4 +1,4 @@
-"""The append-only record of what turns took: what is new since the last entry, and writing it."""
+"""The append-only record of the cost of turns: find what is new since the last rows, and write it."""
 
 from __future__ import annotations
 
@@ -18,63 +18,65 @@ from handinger_tui.core.record import dataclass
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest
-from handinger_tui.ledger.rows import Cell, fitting, pack, pack_optional
+from handinger_tui.ledger.rows import Cell, int64_or_none, pack, pack_optional
 
 KEPT: Final = 16
-"""Sessions that are remembered; of others everything is compared once more."""
+"""Number of sessions in the cache; all turns of any other session are compared again."""
 
 Pair = tuple[Turn, TurnMoney]
-_Seen = tuple[tuple[Turn, ...], tuple[TurnMoney, ...]]
+_Snapshot = tuple[tuple[Turn, ...], tuple[TurnMoney, ...]]
 
 
 class ChargeCache:
-    """Spares a long session the comparison of turns that nothing is new about.
+    """Remembers which turns of a session agree with the record, so that they are not compared again.
 
-    Only `agreed`, told after the record itself was read and had nothing to add,
-    makes a turn sure: whatever was written is read back once, so a write that
-    failed or was rolled back is never taken for done. For one thread.
+    Only `confirm` marks turns as confirmed, and it is called only after the record was read and nothing
+    was missing in it. So each write is read back once, and a write that failed or was rolled back
+    never counts as done. For one thread.
     """
 
     def __init__(self) -> None:
         self._connection: sqlite3.Connection | None = None
-        self._held: dict[str, _Held] = {}
+        self._sessions: dict[str, _ConfirmedTurns] = {}
 
-    def unsure(self, connection: sqlite3.Connection, session: Session) -> list[Pair]:
-        """The turns that have to be compared, each with what it took; in order."""
+    def unconfirmed(self, connection: sqlite3.Connection, session: Session) -> list[Pair]:
+        """The turns that have to be compared with the record, each with its cost; in order."""
         if connection is not self._connection:
-            # Another database, as after damage, holds none of it.
-            self._connection, self._held = connection, {}
-        held = self._held.pop(session.session_id, None) or _Held()
-        while len(self._held) >= KEPT:
-            del self._held[next(iter(self._held))]
-        self._held[session.session_id] = held
-        return held.unsure(session)
+            # Another database, for example a new one after damage, holds none of the confirmed rows.
+            self._connection, self._sessions = connection, {}
+        confirmed = self._sessions.pop(session.session_id, None) or _ConfirmedTurns()
+        while len(self._sessions) >= KEPT:
+            del self._sessions[next(iter(self._sessions))]
+        self._sessions[session.session_id] = confirmed
+        return confirmed.unconfirmed(session)
 
-    def agreed(self, session: Session) -> None:
-        """The record has everything that `unsure` just told of the session."""
-        self._held[session.session_id].agree()
+    def confirm(self, session: Session) -> None:
+        """Mark the turns of the last `unconfirmed` call as present in the record."""
+        self._sessions[session.session_id].confirm()
 
 
-class _Held:
+class _ConfirmedTurns:
+    """The turns of one session that agree with the record, and their costs."""
+
     def __init__(self) -> None:
         self._index = MoneyIndex()
-        self._now: _Seen = ((), ())
-        self._sure: _Seen = ((), ())
+        self._current: _Snapshot = ((), ())
+        self._confirmed: _Snapshot = ((), ())
 
-    def unsure(self, session: Session) -> list[Pair]:
-        self._now = turns, money = session.turns, self._index(session.turns)
-        sure = self._sure
-        known = min(len(sure[0]), len(turns))
-        # Nearly all of a long session is sure, and none of that is looked at one by one.
-        other = {at for old, new in zip(sure, self._now, strict=True) for at in _others(old, new)}
-        return [(turns[at], money[at]) for at in (*sorted(other), *range(known, len(turns)))]
+    def unconfirmed(self, session: Session) -> list[Pair]:
+        self._current = turns, money = session.turns, self._index(session.turns)
+        confirmed = self._confirmed
+        known = min(len(confirmed[0]), len(turns))
+        # Nearly all turns of a long session are confirmed, so they are compared in C, by identity.
+        changed = {at for old, new in zip(confirmed, self._current, strict=True) for at in _changed(old, new)}
+        return [(turns[at], money[at]) for at in (*sorted(changed), *range(known, len(turns)))]
 
-    def agree(self) -> None:
-        self._sure = self._now
+    def confirm(self) -> None:
+        self._confirmed = self._current
 
 
-def _others(old: Sequence[object], new: Sequence[object]) -> Iterator[int]:
-    """Where another object stands."""
+def _changed(old: Sequence[object], new: Sequence[object]) -> Iterator[int]:
+    """The indexes at which `new` holds another object than `old`."""
     return compress(count(), map(is_not, old, new))
 
 
@@ -91,8 +93,8 @@ COUNTS: Final = (
 AMOUNTS: Final = ("usd_pico", "micro_credits", "model_pico", "tool_pico", "sandbox_pico", "internal_pico")
 NUMBERS: Final = (*AMOUNTS, *COUNTS)
 
-TOLD: Final = (*AMOUNTS, "total_tokens")
-"""What pages add up; bit n of `turn_totals.told` says that a finished worker reported the n-th."""
+SUMMED: Final = (*AMOUNTS, "total_tokens")
+"""The numbers that are summed. Bit n of `turn_totals.told`: a finished worker reported the n-th of them."""
 
 _HEAD: Final = (
     *("kind", "turn_id", "session_id", "worker_id", "base_url", "at_ms", "status", "budget"),
@@ -108,8 +110,8 @@ Cells = dict[str, Cell]
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What the rows of a turn add up to. `told`: see `TOLD`."""
+class _Recorded:
+    """The sum of the recorded rows of a turn. `told`: bits of reported numbers, see `SUMMED`."""
 
     status: str
     final: bool
@@ -117,63 +119,65 @@ class _Known:
     numbers: Mapping[str, int | None]
 
 
-def write_charges(connection: sqlite3.Connection, session: Session, compared: ChargeCache) -> None:
-    """Write what is new about the turns of `session`, inside a transaction of the caller."""
-    connection.executemany(_INSERT, news(connection, session, compared))
+def write_charges(connection: sqlite3.Connection, session: Session, cache: ChargeCache) -> None:
+    """Write the new rows of the turns of `session`, inside a transaction of the caller."""
+    connection.executemany(_INSERT, new_charges(connection, session, cache))
 
 
 def open_charge(connection: sqlite3.Connection, session: Session, order: TurnRequest) -> None:
-    """The first row of a turn, in the transaction that stores its order: nothing of it is known yet."""
+    """Write the first row of a turn, without amounts, in the transaction that stores the turn."""
     head: Cells = {"kind": "charge", "at_ms": order.created_ms}
     connection.execute(_INSERT, _row(session, Turn(order), TurnMoney(), head))
 
 
-def news(connection: sqlite3.Connection, session: Session, compared: ChargeCache) -> list[Cells]:
+def new_charges(connection: sqlite3.Connection, session: Session, cache: ChargeCache) -> list[Cells]:
     """Rows to write: the charge of every turn that has none, and corrections where more is known now.
 
-    A turn of ours has one since it was ordered (`open_charge`). A new reading can change earlier
-    turns as well, so all turns of the session are looked at, but for those that `compared` knows.
+    A turn of ours has a charge since it was stored (`open_charge`). A new read of the worker can change
+    earlier turns as well, so all turns of the session are compared, except those confirmed in `cache`.
     """
-    unsure = compared.unsure(connection, session)
-    charged = _charged(connection, [turn.turn_id for turn, _ in unsure])
+    unconfirmed = cache.unconfirmed(connection, session)
+    recorded_turns = _recorded(connection, [turn.turn_id for turn, _ in unconfirmed])
     rows: list[Cells] = []
-    for turn, money in unsure:
-        told = {name: value for name, value in numbers_of(money).items() if value is not None}
-        known = charged.get(turn.turn_id)
-        if known is None:
-            if told or not turn.live:
-                rows.append(_row(session, turn, money, {"kind": "charge", "at_ms": _moment(turn), **told}))
+    for turn, money in unconfirmed:
+        reported = {name: value for name, value in numbers_of(money).items() if value is not None}
+        recorded = recorded_turns.get(turn.turn_id)
+        if recorded is None:
+            if reported or not turn.live:
+                first: Cells = {"kind": "charge", "at_ms": _moment(turn), **reported}
+                rows.append(_row(session, turn, money, first))
             continue
-        changes = _changes(known, turn, money, told)
+        changes = _changes(recorded, turn, money, reported)
         if changes is not None:
-            # A correction is as old as the newest thing known of the session.
+            # A correction gets the newest time known of the session.
             newest = max(map(_moment, session.turns))
             rows.append(_row(session, turn, money, {"kind": "correction", "at_ms": newest, **changes}))
     if not rows:
-        compared.agreed(session)
+        cache.confirm(session)
     return rows
 
 
 def _moment(turn: Turn) -> int:
+    """The time of a row in Unix milliseconds: when the turn ended, else was last read, else was requested."""
     moments = (turn.ended_ms, turn.read_ms, turn.order.created_ms)
     return next(moment for moment in moments if moment is not None)
 
 
-def _changes(known: _Known, turn: Turn, money: TurnMoney, told: Mapping[str, int]) -> Cells | None:
-    """What a correction adds; None when there is no need of one."""
-    changes = {name: fitting(value - (known.numbers[name] or 0)) for name, value in told.items()}
-    new = any(changes.values()) or any(known.numbers[name] is None for name in changes)
-    settled = money.known and (not known.final or _bits(told) & ~known.told)
-    ended = not turn.live and known.status != turn.status
-    return {**changes} if new or settled or ended else None
+def _changes(recorded: _Recorded, turn: Turn, money: TurnMoney, reported: Mapping[str, int]) -> Cells | None:
+    """The differences that a correction adds; None when no correction is needed."""
+    changes = {name: int64_or_none(value - (recorded.numbers[name] or 0)) for name, value in reported.items()}
+    is_new = any(changes.values()) or any(recorded.numbers[name] is None for name in changes)
+    is_settled = money.known and (not recorded.final or _bits(reported) & ~recorded.told)
+    has_ended = not turn.live and recorded.status != turn.status
+    return {**changes} if is_new or is_settled or has_ended else None
 
 
-def _bits(told: Mapping[str, int]) -> int:
-    return sum(1 << bit for bit, name in enumerate(TOLD) if name in told)
+def _bits(reported: Mapping[str, int]) -> int:
+    return sum(1 << bit for bit, name in enumerate(SUMMED) if name in reported)
 
 
 def numbers_of(money: TurnMoney) -> dict[str, int | None]:
-    """The INTEGER columns; None where unknown or beyond 64 bits (`exact` still has it)."""
+    """Values of the INTEGER columns; None where unknown or beyond 64 bits (`exact` still holds those)."""
     amounts = {
         "usd_pico": pico_usd(money.usd),
         "micro_credits": micro_credits(money.usage.credits),
@@ -182,25 +186,25 @@ def numbers_of(money: TurnMoney) -> dict[str, int | None]:
         "sandbox_pico": pico_usd(money.costs.sandbox_usd),
         "internal_pico": pico_usd(money.costs.internal_usd),
     }
-    return amounts | {name: fitting(getattr(money.usage, name)) for name in COUNTS}
+    return amounts | {name: int64_or_none(getattr(money.usage, name)) for name in COUNTS}
 
 
 def exact_numbers(usage: Usage, costs: Costs) -> dict[str, str | None]:
     """Every number as decimal text, None where unknown."""
-    found = {}
+    texts = {}
     for group in (usage, costs):
         for field in fields(group):
             value = getattr(group, field.name)
             amount = None if value is None else tidy(Decimal(value))
-            found[field.name] = None if amount is None else decimal_text(amount)
-    return found
+            texts[field.name] = None if amount is None else decimal_text(amount)
+    return texts
 
 
-def _charged(connection: sqlite3.Connection, turn_ids: list[str]) -> dict[str, _Known]:
-    asked = "SELECT * FROM turn_totals WHERE turn_id = ?"
-    rows = ((one, connection.execute(asked, (pack(one),)).fetchone()) for one in turn_ids)
+def _recorded(connection: sqlite3.Connection, turn_ids: list[str]) -> dict[str, _Recorded]:
+    query = "SELECT * FROM turn_totals WHERE turn_id = ?"
+    rows = ((one, connection.execute(query, (pack(one),)).fetchone()) for one in turn_ids)
     return {
-        one: _Known(row["status"], bool(row["final"]), row["told"], {name: row[name] for name in NUMBERS})
+        one: _Recorded(row["status"], bool(row["final"]), row["told"], {name: row[name] for name in NUMBERS})
         for one, row in rows
         if row is not None
     }
@@ -227,6 +231,6 @@ def _row(session: Session, turn: Turn, money: TurnMoney, cells: Cells) -> Cells:
 
 
 def _sources(turn: Turn) -> int | None:
-    """None when nobody saw anything of the turn."""
-    seen = turn.parts or turn.snapshot is not None or turn.status in FREE
-    return len(sources_of_turn(turn)) if seen else None
+    """The number of sources of a turn; None when nothing of the turn was received."""
+    is_known = turn.parts or turn.snapshot is not None or turn.status in FREE
+    return len(sources_of_turn(turn)) if is_known else None

@@ -1,7 +1,7 @@
-"""Costs rows: a history opened for one look at its charges, without a thread and without a copy per row.
+"""Cost rows: a history opened to read its charges once, without a thread and without an object per row.
 
-Everything one `CostRows` tells is from one moment, however long reading takes and
-whoever writes meanwhile.
+All results of one `CostRows` are from one read transaction: they show the same state, however long the
+reading takes and whatever other processes write.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from handinger_tui.ledger.limits import TypedLimits
 
 PATIENCE_S: Final = 5.0
+"""Seconds to wait for a lock of another process."""
 
 Cells = tuple[str | bytes | int | None, ...]
 
@@ -33,10 +34,10 @@ COLUMNS: Final = (
     *("turn_id", "session_id", "status", "budget", "at_ms", "told"),
     *("usd_pico", "micro_credits", "total_tokens"),
 )
-"""Of `CostRows.rows`. Ids and texts are as stored: `rows.unpack` reads them."""
+"""The columns of `CostRows.rows`. Ids and texts are as stored: decode them with `rows.unpack`."""
 
 HEAD: Final = ("turn_id", "session_id", "worker_id", "status", "budget", "started_by", "reading", "final")
-"""Of `CostRows.records`, before the two texts."""
+"""The columns of `CostRows.records` before the two formatted texts."""
 _FIRST: Final = {
     "turns": "1",
     "incomplete": "incomplete",
@@ -59,28 +60,28 @@ SECOND: Final = (
     *("input_tokens", "output_tokens", "reasoning_tokens", "cache_read_tokens", "cache_write_tokens"),
     *("total_tokens", "steps", "duration_ms", "sources", "elapsed_ms"),
 )
-"""Members of the second text of `CostRows.records`."""
+"""The members of the second text of `CostRows.records`."""
 FIRST: Final = tuple(_FIRST)
-"""Members of the first one."""
+"""The members of the first text of `CostRows.records`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How records are written: `named` as members of JSON, else as fields of CSV."""
+    """How records are formatted: `named` as members of a JSON object, else as fields of CSV."""
 
     named: bool
 
     @property
     def null(self) -> str:
-        """What stands for unknown."""
+        """The text for an unknown value."""
         return "null" if self.named else ""
 
     def pattern(self, members: Iterable[str]) -> str:
-        """One %s per member."""
+        """A printf pattern with one %s per member."""
         return ",".join(f'"{member}":%s' if self.named else "%s" for member in members)
 
-    def written(self, column: str) -> str:
-        """SQL for one number: money as decimal text, exactly; credits and counts as numbers."""
+    def sql_of(self, column: str) -> str:
+        """SQL that formats one number exactly: money as decimal text, credits and counts as numbers."""
         places = PLACES.get(column)
         if not places:
             return f"ifnull({column}, '{self.null}')"
@@ -91,7 +92,7 @@ class Form:
 def _decimal(column: str, places: int) -> str:
     unit = 10**places
     digits = f"rtrim(printf('%d.%0{places}d', abs({column} / {unit}), abs({column} % {unit})), '0')"
-    # printf writes NULL as 0: no branch takes it, so that unknown never becomes zero.
+    # printf formats NULL as 0. NULL matches no branch here, so that unknown never becomes zero.
     return (
         f"CASE WHEN {column} % {unit} = 0 THEN {column} / {unit}"
         f" WHEN {column} > 0 THEN {digits} WHEN {column} < 0 THEN '-' || {digits} END"
@@ -99,46 +100,46 @@ def _decimal(column: str, places: int) -> str:
 
 
 class CostRows:
-    """The charges of a history at one moment. Every method raises LedgerError."""
+    """The charges of a history in one read transaction. Every method raises LedgerError."""
 
     def __init__(self, connection: sqlite3.Connection, problem: str | None) -> None:
         self._connection = connection
         self.problem = problem
-        """One line for the person, where the history had to be mended."""
+        """One line for the user about a problem with the history; None when there is none."""
 
     def buckets(self, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
-        """Groups of turns: days in order of time, everything else the dearest first, unknown last."""
+        """Groups of turns: days in order of time, other groups by cost, highest first, unknown last."""
         with translated(reading=True):
             return buckets(self._connection, by, which)
 
     def any(self, which: ChargeFilter) -> bool:
-        """Some turn is among those."""
+        """Whether any turn matches `which`."""
         where, cells = condition(which)
         with translated(reading=True):
-            found = self._connection.execute(f"SELECT 1 FROM turn_totals {where} LIMIT 1", cells)  # noqa: S608  # constants
-            return found.fetchone() is not None
+            rows = self._connection.execute(f"SELECT 1 FROM turn_totals {where} LIMIT 1", cells)  # noqa: S608  # constants
+            return rows.fetchone() is not None
 
     def ids(self, column: str, prefix: str) -> list[str]:
-        """The ids that a prefix names; an exact one wins alone. `column`: "worker_id" or "session_id"."""
+        """The ids that begin with `prefix`; an exact one wins. `column`: "worker_id" or "session_id"."""
         with translated(reading=True):
-            found = self._connection.execute(
+            rows = self._connection.execute(
                 f"SELECT DISTINCT {column} FROM turn_totals WHERE substr({column}, 1, ?) = ?",  # noqa: S608  # a name of ours
                 (len(prefix), pack(prefix)),
             )
-            ids = [unpack(row[0]) for row in found]
+            ids = [unpack(row[0]) for row in rows]
         return [prefix] if prefix in ids else sorted(ids)
 
     def rows(self, which: ChargeFilter) -> Iterator[Cells]:
-        """One tuple of `COLUMNS` per turn, the newest first."""
+        """One tuple of `COLUMNS` per turn, newest first."""
         return self._each(", ".join(COLUMNS), which)
 
     def records(self, which: ChargeFilter, form: Form) -> Iterator[Cells]:
-        """One tuple per turn, the newest first: `HEAD`, then `FIRST` and `SECOND` as texts of that form.
+        """One tuple per turn, newest first: `HEAD`, then `FIRST` and `SECOND` as one text each, in that form.
 
-        The database writes the numbers: it takes a fifth of the time that they would take here.
+        The database formats the numbers: it takes a fifth of the time that Python would.
         """
-        first = f"printf('{form.pattern(FIRST)}', {', '.join(map(form.written, _FIRST.values()))})"
-        second = f"printf('{form.pattern(SECOND)}', {', '.join(map(form.written, SECOND))})"
+        first = f"printf('{form.pattern(FIRST)}', {', '.join(map(form.sql_of, _FIRST.values()))})"
+        second = f"printf('{form.pattern(SECOND)}', {', '.join(map(form.sql_of, SECOND))})"
         return self._each(f"{', '.join(HEAD)}, {first}, {second}", which)
 
     def _each(self, columns: str, which: ChargeFilter) -> Iterator[Cells]:
@@ -147,17 +148,17 @@ class CostRows:
         with translated(reading=True):
             cursor = self._connection.cursor()
             cursor.row_factory = None
-            # Not the cursor itself: left half read, it would be closed after its connection.
+            # Not the cursor itself: one that is not read to its end would be closed after its connection.
             yield from iter(cursor.execute(sql, cells).fetchone, None)
 
     def titles(self) -> dict[str | bytes, str]:
-        """The titles of the sessions that are still known, by their id as stored."""
+        """The titles of the stored sessions, by the session id as stored."""
         with translated(reading=True):
-            found = self._connection.execute("SELECT session_id, title FROM sessions WHERE title <> ''")
-            return {row[0]: unpack(row[1]) for row in found}
+            rows = self._connection.execute("SELECT session_id, title FROM sessions WHERE title <> ''")
+            return {row[0]: unpack(row[1]) for row in rows}
 
     def newest_session(self, worker_id: str) -> Session | None:
-        """The session here that a worker was last used in, with its turns; None when there is none."""
+        """The stored session that last used a worker, with its turns; None when there is none."""
         with translated(reading=True):
             row = self._connection.execute(
                 "SELECT session_id FROM sessions WHERE worker_id = ?"
@@ -167,9 +168,8 @@ class CostRows:
         return None if row is None else self.session(unpack(row[0]))
 
     def session(self, session_id: str) -> Session | None:
-        """A session with its turns; None when it was deleted."""
-        # Folding frames, 20 ms: only for this.
-        from handinger_tui.ledger import turns  # noqa: PLC0415 - see above
+        """A session with its turns; None when it is not stored."""
+        from handinger_tui.ledger import turns  # noqa: PLC0415 - its import takes 20 ms, needed only here
 
         with translated(reading=True):
             return turns.load(self._connection, session_id, ())
@@ -177,13 +177,12 @@ class CostRows:
     def gauges(
         self, session: Session | None, configured: Sequence[Limit], since_ms: int, *, simulated: bool
     ) -> tuple[Gauge, ...]:
-        """The limits that count for a session (None: for any), and their spending from `since_ms` on."""
-        # Needed for text alone.
-        from handinger_tui.ledger.limits import LimitUsage  # noqa: PLC0415 - see above
+        """A gauge for each limit of a session (None: of any session); the day begins at `since_ms`."""
+        from handinger_tui.ledger.limits import LimitUsage  # noqa: PLC0415 - needed only for text output
 
         def in_force(typed: TypedLimits) -> tuple[Limit, ...]:
-            kept = [limit for limit in configured if (limit.scope, limit.unit) not in typed.lifted]
-            return effective((*typed.limits, *kept))
+            remaining = [limit for limit in configured if (limit.scope, limit.unit) not in typed.lifted]
+            return effective((*typed.limits, *remaining))
 
         with translated(reading=True):
             return LimitUsage().gauges(
@@ -193,7 +192,7 @@ class CostRows:
 
 @contextmanager
 def opened(path: Path) -> Iterator[CostRows]:
-    """Open the history for reading; an empty one where there is none yet.
+    """Open the history for reading; it is empty where there is no file yet.
 
     Raises:
         LedgerError
@@ -201,7 +200,7 @@ def opened(path: Path) -> Iterator[CostRows]:
     patience = LockPatience(PATIENCE_S)
     source = patience.run(partial(open_to_read, path, patience.attempt_s))
     with closing(source.connection):
-        # A damaged text must not hide the others: there is no second attempt in the middle of a page.
+        # A damaged text must not hide the others: a query that is half read cannot be repeated.
         source.connection.text_factory = readable
         with translated(reading=True):
             source.connection.execute("BEGIN")

@@ -1,4 +1,4 @@
-"""The database thread: the one owner of the one connection, and the only place that waits for the disk."""
+"""The database thread: it owns the only connection, and is the only place that waits for the disk."""
 
 from __future__ import annotations
 
@@ -23,11 +23,13 @@ from handinger_tui.ledger.turns import write_frames
 from handinger_tui.ledger.worker_names import WorkerNames
 
 MAX_FRAMES: Final = 200
+"""Frames after which a batch is written at once."""
 MAX_WAIT_S: Final = 0.05
+"""Seconds after which a batch is written, counted from its first frame."""
 
 
 class Batch:
-    """Frames in order of arrival. Times are monotonic seconds, given by the caller."""
+    """Frames to be written, in order of arrival. Times are monotonic seconds, passed by the caller."""
 
     def __init__(self, max_frames: int = MAX_FRAMES, max_wait_s: float = MAX_WAIT_S) -> None:
         self._max_frames = max_frames
@@ -37,28 +39,28 @@ class Batch:
         self.frames: list[TurnFrame] = []
 
     def add(self, item: TurnFrame, now: float) -> None:
-        """Take one frame; the first one starts the clock."""
+        """Add one frame; the first one starts the timer."""
         if not self.frames:
             self._due_at = now + self._max_wait_s
         self.frames.append(item)
 
     def due(self, now: float) -> bool:
-        """Enough frames, or the oldest has waited long enough."""
-        late = self._due_at is not None and now >= self._due_at
-        return bool(self.frames) and (late or len(self.frames) >= self._due_count)
+        """Whether there are enough frames, or the oldest has waited long enough."""
+        is_late = self._due_at is not None and now >= self._due_at
+        return bool(self.frames) and (is_late or len(self.frames) >= self._due_count)
 
     def wait(self, now: float) -> float | None:
-        """Seconds until the batch is due by time; None when nothing waits for a time."""
+        """Seconds until the batch is due by time; None when no timer runs."""
         return None if self._due_at is None else max(0.0, self._due_at - now)
 
     def written(self) -> None:
-        """Everything is on disk."""
+        """Empty the batch: everything is committed."""
         self.frames = []
         self._due_at = None
         self._due_count = self._max_frames
 
     def refused(self) -> None:
-        """The disk did not take them: keep all, in order, until asked again or a batch more came."""
+        """Keep all frames after a failed write, until the next request or `max_frames` more frames."""
         self._due_at = None
         self._due_count = len(self.frames) + self._max_frames
 
@@ -67,10 +69,10 @@ T = TypeVar("T")
 
 
 class Frames(Enum):
-    """What a job expects of the frames that were queued before it."""
+    """What a job requires of the frames that were queued before it."""
 
     TRIED = auto()
-    """Write them if possible; the job runs anyway."""
+    """They are written if possible; the job runs in any case."""
     WRITTEN = auto()
     """The job fails when they cannot be written."""
 
@@ -81,7 +83,7 @@ class _Job:
     frames: Frames
     done: Future[Any]
     before: deque[TurnFrame]
-    """The frames that came since the job before it."""
+    """The frames that were queued since the previous job."""
 
 
 class _Stop(Enum):
@@ -92,26 +94,25 @@ _CLOSED: Final = "The history is closed."
 
 
 class DatabaseThread:
-    """Runs jobs and writes frames, strictly in the order they were given.
+    """Runs jobs and writes frames, strictly in the order in which they were queued.
 
-    `problem` is the newest trouble with writing frames, None when all is well.
-    `run` names this run of the program in the turns it watches. `patience` is used in
-    the thread alone: a job that meets another process's lock is repeated, so `work` has to be
-    repeatable up to the transaction it commits.
-    Called from the thread: `on_batch(count)` after each commit of frames,
-    `on_damage()` when the file turns out to be damaged.
+    `problem` is the newest error of writing frames, None when there is none. `run` identifies this run
+    of the program in the turns it watches. `patience` is used in the thread only: a job that meets a
+    lock of another process is repeated, so `work` has to be repeatable up to the transaction it commits.
+    Called from the thread: `on_batch(count)` after each commit of frames, `on_damage()` when the file
+    turns out to be damaged.
     """
 
     def __init__(
         self,
-        open_it: Callable[[], Opened],
+        open_database: Callable[[], Opened],
         run: str = "",
         batch: Batch | None = None,
         on_batch: Callable[[int], None] = lambda _count: None,
         on_damage: Callable[[], None] = lambda: None,
         patience: LockPatience | None = None,
     ) -> None:
-        self._open_it = open_it
+        self._open_database = open_database
         self._run_id = run
         self._on_batch = on_batch
         self._on_damage = on_damage
@@ -120,45 +121,45 @@ class DatabaseThread:
         self._names = WorkerNames()
         self._queue: SimpleQueue[deque[TurnFrame] | _Job | _Stop] = SimpleQueue()
         self._frames: deque[TurnFrame] = deque()
-        self._tray: deque[TurnFrame] | None = None
-        """Inside the thread: where frames wait that it knows of, and more may come."""
+        self._pending: deque[TurnFrame] | None = None
+        """Only used in the thread: the deque of frames it was last woken for; more may be appended to it."""
         self._opened: Future[str | None] = Future()
         self._ended: Future[None] = Future()
-        # Running from the start: whoever waits may give up, the thread still reports.
+        # Marked as running, so that a caller cannot cancel them and the thread can always set a result.
         self._opened.set_running_or_notify_cancel()
         self._ended.set_running_or_notify_cancel()
         self._closing = False
         self._broken = False
-        # A daemon: a program that dies without closing must not hang here.
+        # A daemon thread: a program that ends without closing the ledger must not hang.
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
         self.problem: str | None = None
         self.woken = 0
-        """How often something was put before the thread, for tests."""
+        """How often the thread was woken by the queue; for tests."""
 
     def start(self) -> Future[str | None]:
-        """Open the database; the result is the problem met and overcome, if any."""
+        """Start the thread and open the database; the result is a problem for the user, if there is one."""
         self._thread.start()
         return self._opened
 
     def append(self, item: TurnFrame) -> None:
-        """Queue a frame; from the one thread that also submits.
+        """Queue a frame. To be called from the same thread as `submit`.
 
-        The database thread is woken for the first frames only and takes the others
-        along when these are due: a thousand wake-ups a second cost more than all the writing.
+        The database thread is woken for the first frame only, and takes the later ones when the batch is
+        due: a thousand wake-ups a second would cost more than the writes.
 
         Raises:
-            LedgerError: the thread was told to stop.
+            LedgerError: the thread was asked to stop.
         """
         if self._closing:
             raise LedgerError(_CLOSED)
         frames = self._frames
         frames.append(item)
-        # Appended first, counted then: whatever the thread does meanwhile, no frame stays behind unseen.
+        # Append before counting: whatever the thread does in between, no frame is left without a wake-up.
         if len(frames) == 1 or len(frames) % MAX_FRAMES == 0:
             self._queue.put(frames)
 
     def submit(self, work: Callable[[sqlite3.Connection], T], frames: Frames = Frames.TRIED) -> Future[T]:
-        """Run `work` on the connection after everything queued before it."""
+        """Queue a job: run `work` on the connection after everything queued before it."""
         done: Future[T] = Future()
         if self._closing:
             done.set_exception(LedgerError(_CLOSED))
@@ -171,11 +172,11 @@ class DatabaseThread:
 
     @property
     def waiting(self) -> list[TurnFrame]:
-        """Frames the disk has not taken; only for use inside a job."""
+        """Frames that are not committed yet; only for use inside a job."""
         return self._batch.frames
 
     def stop(self) -> Future[None]:
-        """Drain the queue, close the connection, end. Fails with a LedgerError when frames were lost."""
+        """Drain the queue, close the connection and end; fails with a LedgerError when frames were lost."""
         if not self._closing:
             self._closing = True
             if self._thread.ident is None:
@@ -186,8 +187,8 @@ class DatabaseThread:
     # -- inside the thread ---------------------------------------------------------
     def _run(self) -> None:
         try:
-            opened = self._open_it()
-        except BaseException as problem:  # noqa: BLE001  # handed to whoever waits for the opening
+            opened = self._open_database()
+        except BaseException as problem:  # noqa: BLE001  # passed on to the caller of `start`
             self._opened.set_exception(problem)
             self._refuse_all()
             self._ended.set_result(None)
@@ -196,7 +197,7 @@ class DatabaseThread:
         try:
             with closing(opened.connection):
                 self._serve(opened.connection)
-        except BaseException as problem:  # noqa: BLE001  # handed to whoever closes: a thread has no caller
+        except BaseException as problem:  # noqa: BLE001  # passed on to the caller of `stop`
             self._refuse_all()
             self._ended.set_exception(problem)
             return
@@ -210,34 +211,34 @@ class DatabaseThread:
             try:
                 item = self._queue.get(timeout=self._batch.wait(monotonic()))
             except Empty:
-                self._take(self._tray)
+                self._take_frames(self._pending)
                 self._write(connection)
                 continue
             self.woken += 1
             if isinstance(item, deque):
-                self._tray = item
+                self._pending = item
                 if self._batch.wait(monotonic()) is None or len(item) >= MAX_FRAMES:
-                    self._take(item)
+                    self._take_frames(item)
                 if self._batch.due(monotonic()):
                     self._write(connection)
                 continue
             if isinstance(item, _Job):
-                self._take(item.before)
+                self._take_frames(item.before)
                 self._perform(item, connection)
                 continue
-            self._take(self._frames)
-            # What is refused to the end is told by whoever waits for the end.
+            self._take_frames(self._frames)
+            # Frames that cannot be written are reported by `stop`.
             with suppress(LedgerError):
                 self._patience.run(lambda: self._write_or_raise(connection))
             return
 
-    def _take(self, frames: deque[TurnFrame] | None) -> None:
-        """Frames that came since join the batch."""
+    def _take_frames(self, frames: deque[TurnFrame] | None) -> None:
+        """Move queued frames to the batch."""
         while frames:
             self._batch.add(frames.popleft(), monotonic())
 
     def _write(self, connection: sqlite3.Connection) -> LedgerError | None:
-        """Commit the batch; the error instead of raising it, since nobody waits here."""
+        """Commit the batch; returns the error instead of raising it."""
         frames = self._batch.frames
         if not frames:
             return None
@@ -247,7 +248,7 @@ class DatabaseThread:
         except LedgerError as problem:
             self._batch.refused()
             self.problem = problem.summary
-            self._look_at(problem)
+            self._report_damage(problem)
             return problem
         self._batch.written()
         self._patience.wrote()
@@ -261,8 +262,8 @@ class DatabaseThread:
         changes = connection.total_changes
         try:
             result = self._patience.run(lambda: self._attempt(job, connection))
-        except BaseException as problem:  # noqa: BLE001  # handed to whoever waits for the job
-            self._look_at(problem)
+        except BaseException as problem:  # noqa: BLE001  # passed on to the caller of `submit`
+            self._report_damage(problem)
             job.done.set_exception(problem)
         else:
             if connection.total_changes != changes:
@@ -280,23 +281,23 @@ class DatabaseThread:
             except sqlite3.OperationalError as problem:
                 if connection.text_factory is readable or "decode" not in str(problem):
                     raise
-            # Some text is damaged. From now on it is read by a slower way that takes any bytes.
+            # Some text is damaged. From now on texts are read by a slower function that accepts any bytes.
             connection.text_factory = readable
             return job.work(connection)
 
     def _write_or_raise(self, connection: sqlite3.Connection) -> None:
-        refusal = self._write(connection)
-        if refusal is not None:
-            raise refusal
+        problem = self._write(connection)
+        if problem is not None:
+            raise problem
 
-    def _look_at(self, problem: BaseException) -> None:
+    def _report_damage(self, problem: BaseException) -> None:
         if isinstance(problem, Damaged):
-            # A mark that cannot be made must not hide the damage itself.
+            # A failure to write the marker file must not hide the damage itself.
             with suppress(LedgerError):
                 self._on_damage()
 
     def _refuse_all(self) -> None:
-        """The thread cannot go on: nobody may wait for ever, not even who comes at this moment."""
+        """Fail all queued jobs, and later ones: the thread has ended, and no caller may wait forever."""
         self._closing = self._broken = True
         while True:
             try:
@@ -319,7 +320,7 @@ class Access:
 
 @contextmanager
 def one_moment(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Several queries see the same state, whoever writes meanwhile. Takes no lock against writers."""
+    """A read transaction: all queries in it see the same state. It does not block writers."""
     connection.execute("BEGIN")
     try:
         yield connection

@@ -1,4 +1,4 @@
-"""Charges, and exact sums over turns with their gaps, in the groups that people ask for."""
+"""Queries of charges: rows, exact sums over turns with their gaps, groups, and the typical cost of a turn."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from handinger_tui.core.record import dataclass
 from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger, TurnStatus
-from handinger_tui.ledger.charge_writer import AMOUNTS, COUNTS, TOLD
+from handinger_tui.ledger.charge_writer import AMOUNTS, COUNTS, SUMMED
 from handinger_tui.ledger.rows import (
     Cell,
     Row,
+    int_or_none,
+    int_or_zero,
     pack,
     pack_optional,
     reading_of,
@@ -29,19 +31,17 @@ from handinger_tui.ledger.rows import (
     trigger_of,
     unpack,
     unpack_optional,
-    whole,
-    whole_optional,
 )
 
 _FIRST_MS: Final = -62_000_000_000_000
 _LAST_MS: Final = 253_000_000_000_000
-"""Years 5 and 9987: a clock that says something beyond counts as this."""
+"""Times in the years 5 and 9987: a time outside this range is clamped to it."""
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """From `start_ms` (included) to `end_ms` (not); `name` is "2026-11-25"."""
+    """A local day from `start_ms` (included) to `end_ms` (excluded); `name` is like "2026-11-25"."""
 
     name: str
     start_ms: int
@@ -49,16 +49,16 @@ class Day:
 
 
 def day_at(at_ms: int, zone: tzinfo | None) -> Day:
-    """The local day of a moment. `zone` None: the machine's own. A day may have 23 or 25 hours."""
-    sane = timedelta(milliseconds=min(max(at_ms, _FIRST_MS), _LAST_MS))
-    day = (_EPOCH + sane).astimezone(zone).date()
+    """The local day of a time. `zone` None: the zone of the machine. A day may have 23 or 25 hours."""
+    clamped = timedelta(milliseconds=min(max(at_ms, _FIRST_MS), _LAST_MS))
+    day = (_EPOCH + clamped).astimezone(zone).date()
     start, end = _midnight_ms(day, zone), _midnight_ms(day + timedelta(days=1), zone)
     return Day(day.isoformat(), start, max(end, at_ms + 1))
 
 
 def _midnight_ms(day: date, zone: tzinfo | None) -> int:
-    # Where clocks go forward at midnight there is none: `timestamp` then tells when the day begins,
-    # but `astimezone` of a time without a zone an hour before that.
+    # Where clocks go forward at midnight, that time does not exist: `timestamp` then gives the start of the
+    # day, but `astimezone` of a time without a zone gives an hour before it.
     return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * 1000
 
 
@@ -76,7 +76,7 @@ Parameters = dict[str, Cell]
 def condition(which: ChargeFilter, *, by_time: bool = False) -> tuple[str, Parameters]:
     """The WHERE clause over `turn_totals` ("" for all) and its parameters.
 
-    `by_time` keeps the planner at the index of times, for queries that go day by day.
+    `by_time` makes the query planner use the index of times, for queries that go day by day.
     """
     cells: Parameters = {
         "since_ms": which.since_ms,
@@ -86,35 +86,38 @@ def condition(which: ChargeFilter, *, by_time: bool = False) -> tuple[str, Param
         "budget": pack_optional(which.budget),
         "simulated": which.simulated,
     }
-    asked: Parameters = {name: value for name, value in cells.items() if value is not None}
-    away = {name: "+" if by_time and not name.endswith("_ms") else "" for name in asked}
-    terms = [away[name] + _CONDITIONS[name] for name in asked]
-    return ("WHERE " + " AND ".join(terms) if terms else ""), asked
+    parameters: Parameters = {name: value for name, value in cells.items() if value is not None}
+    # A unary plus before a column keeps SQLite from using an index of that column.
+    prefixes = {name: "+" if by_time and not name.endswith("_ms") else "" for name in parameters}
+    terms = [prefixes[name] + _CONDITIONS[name] for name in parameters]
+    return ("WHERE " + " AND ".join(terms) if terms else ""), parameters
 
 
 def split(name: str) -> str:
-    """One number summed as millions and rest: SUM raises on overflow, and hostile amounts reach 2^63."""
+    """SQL for a sum in millions and rest: SUM raises on overflow, and hostile amounts reach 2^63."""
     return f"SUM({name} / 1000000) AS {name}_high, SUM({name} % 1000000) AS {name}_low"
 
 
 def gaps(name: str) -> str:
-    """How many turns of a group are not fully known in one number; NULL over no turns."""
-    return f"SUM(1 - (told >> {TOLD.index(name)} & 1)) AS {name}_gaps"
+    """SQL for how many turns of a group lack a final value of one number; NULL over no turns."""
+    return f"SUM(1 - (told >> {SUMMED.index(name)} & 1)) AS {name}_gaps"
 
 
-PLACES: Final = {name: 12 if name.endswith("_pico") else 6 if name == "micro_credits" else 0 for name in TOLD}
+PLACES: Final = {
+    name: 12 if name.endswith("_pico") else 6 if name == "micro_credits" else 0 for name in SUMMED
+}
 SUMS_OF_SPENT: Final = ", ".join(f"{split(name)}, {gaps(name)}" for name in ("usd_pico", "micro_credits"))
 
 
 def spent(connection: sqlite3.Connection, which: ChargeFilter) -> Spent:
-    """Exact sums. A turn counts at the time of its first charge, with all its corrections."""
+    """Exact sums over turns. A turn counts at the time of its first charge, with all its corrections."""
     where, cells = condition(which)
     sql = f"SELECT COUNT(*) AS turns, {SUMS_OF_SPENT} FROM turn_totals {where}"  # noqa: S608  # constants
     return spent_of(connection.execute(sql, cells).fetchone())
 
 
 def spent_of(row: Row) -> Spent:
-    """A row of `turns` and `SUMS_OF_SPENT`."""
+    """The value of a row with the columns `turns` and `SUMS_OF_SPENT`."""
     return Spent(row["turns"], _total(row, "usd_pico"), _total(row, "micro_credits"))
 
 
@@ -126,11 +129,11 @@ def _total(row: Row, name: str) -> Total:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One row of the record.
+    """One row of the append-only record of charges.
 
-    `usage` and `costs` are the turn as known then; `usd` and `credits` what this
-    row adds (for a correction the difference), None where unknown. `final`: the
-    worker had finished. `base_url` is "" in rows of before it was recorded.
+    `usage` and `costs` are those of the whole turn as known at the time of the row; `usd` and
+    `credits` are what this row adds (for a correction the difference), None where unknown. `final`:
+    the worker had finished. `base_url` is "" in rows written before that column existed.
     """
 
     charge_id: int
@@ -154,10 +157,10 @@ class Charge:
 
 
 def charges(connection: sqlite3.Connection, which: ChargeFilter) -> list[Charge]:
-    """The rows of the turns that `which` names, oldest first."""
-    named, cells = condition(which)
+    """The rows of the turns that match `which`, oldest first."""
+    where, cells = condition(which)
     rows = connection.execute(
-        f"SELECT * FROM charges WHERE turn_id IN (SELECT turn_id FROM turn_totals {named}) ORDER BY id",  # noqa: S608  # constants
+        f"SELECT * FROM charges WHERE turn_id IN (SELECT turn_id FROM turn_totals {where}) ORDER BY id",  # noqa: S608  # constants
         cells,
     )
     return [_charge(row) for row in rows]
@@ -176,7 +179,7 @@ def _charge(row: Row) -> Charge:
         session_id=unpack(row["session_id"]),
         worker_id=unpack_optional(row["worker_id"]),
         base_url=unpack(row["base_url"] or ""),
-        at_ms=whole(row["at_ms"]),
+        at_ms=int_or_zero(row["at_ms"]),
         status=status_of(row["status"]),
         budget=unpack_optional(row["budget"]),
         trigger=trigger_of(row["started_by"]),
@@ -186,13 +189,13 @@ def _charge(row: Row) -> Charge:
         credits=_shifted(row["micro_credits"], 6),
         usage=Usage(**counts, credits=amounts.get("credits"), cost_usd=amounts.get("cost_usd")),
         costs=Costs(**{name: amounts.get(name) for name in _COST_MEMBERS}),
-        sources=whole_optional(row["sources"]),
-        elapsed_ms=whole_optional(row["elapsed_ms"]),
+        sources=int_or_none(row["sources"]),
+        elapsed_ms=int_or_none(row["elapsed_ms"]),
     )
 
 
 def _amounts(exact: object) -> dict[str, Decimal | None]:
-    """The exact numbers of a row; none of them where the text is damaged."""
+    """The exact numbers of a row by name; empty where the text is damaged."""
     try:
         texts = {name: as_text(value) for name, value in as_object(parse(unpack(exact))).items()}
         amounts = {name: None if text is None else Decimal(text) for name, text in texts.items()}
@@ -205,23 +208,23 @@ def _shifted(number: int | None, places: int) -> Decimal | None:
     return None if number is None else scaled(0, number, places)
 
 
-_SCALES: Final = tuple(PLACES[name] for name in TOLD)
-_ALL_TOLD: Final = (1 << len(TOLD)) - 1
+_SCALES: Final = tuple(PLACES[name] for name in SUMMED)
+_ALL_REPORTED: Final = (1 << len(SUMMED)) - 1
 
 _HEAD: Final = f"""
     COUNT(*) AS turns, SUM(incomplete) AS incomplete, MIN(at_ms) AS first_ms, MAX(at_ms) AS last_ms,
-    SUM(told <> {_ALL_TOLD}) AS gappy
+    SUM(told <> {_ALL_REPORTED}) AS gappy
 """
-_QUICK: Final = f"{_HEAD}, {', '.join(f'0 AS {name}_high, SUM({name}) AS {name}_low' for name in TOLD)}"
-_SAFE: Final = f"{_HEAD}, {', '.join(map(split, TOLD))}"
-"""The same where SUM would overflow; it takes twice as long."""
-_PLACES_OF_SUMS: Final = range(6, 6 + 2 * len(TOLD), 2)
-"""Where the sums begin in a row of a key and the sums."""
-_GAPS: Final = ", ".join(map(gaps, TOLD))
+_QUICK: Final = f"{_HEAD}, {', '.join(f'0 AS {name}_high, SUM({name}) AS {name}_low' for name in SUMMED)}"
+_SAFE: Final = f"{_HEAD}, {', '.join(map(split, SUMMED))}"
+"""The same sums in a form that cannot overflow; it takes twice as long."""
+_PLACES_OF_SUMS: Final = range(6, 6 + 2 * len(SUMMED), 2)
+"""Indexes of the sums (high, low) in a row that holds a key, `_HEAD` and the sums."""
+_GAPS: Final = ", ".join(map(gaps, SUMMED))
 _KEYS: Final = {
     GroupBy.TURN: "turn_id",
     GroupBy.SESSION: "session_id",
-    # As it stands in its index, NULL for a turn without one: nothing has to be sorted.
+    # The bare column, NULL for a turn without a worker: SQLite groups along its index without sorting.
     GroupBy.WORKER: "worker_id",
     GroupBy.BUDGET: "COALESCE(budget, '')",
     GroupBy.TRIGGER: f"COALESCE(started_by, '{Trigger.UNKNOWN}')",
@@ -231,19 +234,23 @@ _TITLES: Final = {
     GroupBy.TURN: "SELECT t.turn_id, s.title FROM turn_totals t JOIN sessions s USING (session_id)",
 }
 _NO_MONEY: Final = Decimal(0)
-_NO_GAPS: Final = (0,) * len(TOLD)
+_NO_GAPS: Final = (0,) * len(SUMMED)
 
 
 def buckets(
     connection: sqlite3.Connection, by: GroupBy, which: ChargeFilter, zone: tzinfo | None = None
 ) -> list[Bucket]:
-    """Days in order of time; everything else the dearest first, unknown last. `zone` None: the machine's."""
+    """Groups of turns: days in order of time, any other group by cost, highest first, unknown costs last.
+
+    `zone` None: the zone of the machine.
+    """
     if by is GroupBy.DAY:
         return list(_days(connection, which, zone))
-    return sorted(_grouped(connection, by, which), key=_dearest_first)
+    return sorted(_grouped(connection, by, which), key=_by_cost)
 
 
-def _dearest_first(bucket: Bucket) -> tuple[bool, Decimal, str]:
+def _by_cost(bucket: Bucket) -> tuple[bool, Decimal, str]:
+    """Sort key: highest cost first, unknown costs last."""
     known = bucket.usd.known
     return (True, _NO_MONEY, bucket.key) if known is None else (False, -known, bucket.key)
 
@@ -254,9 +261,9 @@ def _grouped(connection: sqlite3.Connection, by: GroupBy, which: ChargeFilter) -
     rows = _summed(connection, f"SELECT {key} AS key, %s FROM turn_totals {where} GROUP BY {key}", cells)  # noqa: S608  # constants
     gappy: dict[str | bytes | None, Sequence[int]] = {}
     if any(row["gappy"] for row in rows):
-        # Asked apart: turns with gaps are few, and an index knows them.
-        some = f"{where} AND" if where else "WHERE"
-        sql = f"SELECT {_GAPS}, {key} AS key FROM turn_totals {some} told <> {_ALL_TOLD} GROUP BY {key}"  # noqa: S608  # constants
+        # In a query of its own: turns with gaps are few, and there is an index of them.
+        prefix = f"{where} AND" if where else "WHERE"
+        sql = f"SELECT {_GAPS}, {key} AS key FROM turn_totals {prefix} told <> {_ALL_REPORTED} GROUP BY {key}"  # noqa: S608  # constants
         gappy = {row["key"]: row for row in connection.execute(sql, cells)}
     titles = {row[0]: unpack(row[1]) for row in connection.execute(_TITLES[by])} if by in _TITLES else {}
     return [
@@ -266,24 +273,24 @@ def _grouped(connection: sqlite3.Connection, by: GroupBy, which: ChargeFilter) -
 
 
 def _summed(connection: sqlite3.Connection, sql: str, cells: Parameters) -> list[sqlite3.Row]:
-    """The rows of `sql` with the sums in the place of its %s: exact, whatever the amounts."""
+    """The rows of `sql`, with the sums in place of its %s: exact for amounts of any size."""
     try:
         return connection.execute(sql % _QUICK, cells).fetchall()
     except sqlite3.OperationalError:
-        # An overflow has no code of its own; anything else is raised again by the second one.
+        # An overflow has no error code of its own; any other error is raised again by the second query.
         return connection.execute(sql % _SAFE, cells).fetchall()
 
 
 def _days(connection: sqlite3.Connection, which: ChargeFilter, zone: tzinfo | None) -> Iterator[Bucket]:
-    """Day by day along the index of times: local days are cut exactly, whatever the clocks of `zone` do."""
-    # The planner takes one lower bound for the index: it has to be the one that moves.
+    """One group per local day, along the index of times; days are exact at clock changes of `zone`."""
+    # The planner uses one lower bound with the index: it has to be the one that moves from day to day.
     where, cells = condition(replace(which, since_ms=None, until_ms=None), by_time=True)
-    # A damaged time is of no day.
+    # A damaged time belongs to no day.
     whole_number = "typeof(at_ms) = 'integer'"
     within = f"{where} {'AND' if where else 'WHERE'} at_ms >= :start AND at_ms < :end AND {whole_number}"
     next_one = f"SELECT at_ms FROM turn_totals {within} ORDER BY at_ms LIMIT 1"  # noqa: S608  # constants
     sums = f"SELECT NULL, %s FROM turn_totals {within}"  # noqa: S608  # constants
-    missing = f"SELECT {_GAPS} FROM turn_totals {within} AND told <> {_ALL_TOLD}"  # noqa: S608  # constants
+    missing = f"SELECT {_GAPS} FROM turn_totals {within} AND told <> {_ALL_REPORTED}"  # noqa: S608  # constants
     start = -INT64_MAX if which.since_ms is None else which.since_ms
     end = INT64_MAX if which.until_ms is None else which.until_ms
     while row := connection.execute(next_one, cells | {"start": start, "end": end}).fetchone():
@@ -296,7 +303,7 @@ def _days(connection: sqlite3.Connection, which: ChargeFilter, zone: tzinfo | No
 
 
 def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "") -> Bucket:
-    """From a row of anything and the sums, read by position: there may be one for every turn."""
+    """The value of a row that holds a key, `_HEAD` and the sums, read by position: faster for many rows."""
     sums = [
         Sum(scaled(row[at], row[at + 1], places), gaps_of_it)
         for at, places, gaps_of_it in zip(_PLACES_OF_SUMS, _SCALES, missing, strict=False)
@@ -312,7 +319,7 @@ def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "")
 def turn_charges(
     connection: sqlite3.Connection, which: ChargeFilter, limit: int, offset: int
 ) -> list[TurnCharge]:
-    """By the newest knowledge, newest turn first."""
+    """Turns with their cost as known now, newest turn first."""
     where, cells = condition(which)
     page = f"SELECT * FROM turn_totals {where} ORDER BY at_ms DESC, place DESC LIMIT :limit OFFSET :offset"  # noqa: S608  # constants
     sql = (
@@ -324,26 +331,26 @@ def turn_charges(
 
 
 def turn_charge(row: Row) -> TurnCharge:
-    """A row of `turn_totals` with the title of its session."""
+    """The value of a row of `turn_totals` with the title of its session."""
     usd, credited, *costs = (_amount(row, name) for name in AMOUNTS)
     return TurnCharge(
         turn_id=unpack(row["turn_id"]),
         session_id=unpack(row["session_id"]),
         worker_id=unpack_optional(row["worker_id"]),
         base_url=unpack(row["base_url"]),
-        at_ms=whole(row["at_ms"]),
+        at_ms=int_or_zero(row["at_ms"]),
         status=status_of(row["status"]),
         budget=unpack_optional(row["budget"]),
         trigger=trigger_of(row["started_by"]),
         reading=reading_of(row["reading"]),
         known=bool(row["final"]),
-        corrections=whole(row["corrections"]),
+        corrections=int_or_zero(row["corrections"]),
         usd=usd,
         credits=credited,
-        usage=Usage(**{name: whole_optional(row[name]) for name in COUNTS}, credits=credited, cost_usd=usd),
+        usage=Usage(**{name: int_or_none(row[name]) for name in COUNTS}, credits=credited, cost_usd=usd),
         costs=Costs(*costs),
-        sources=whole_optional(row["sources"]),
-        elapsed_ms=whole_optional(row["elapsed_ms"]),
+        sources=int_or_none(row["sources"]),
+        elapsed_ms=int_or_none(row["elapsed_ms"]),
         title=unpack(row["title"] or ""),
     )
 
@@ -365,7 +372,7 @@ _NEWEST: Final = f" ORDER BY at_ms DESC, place DESC LIMIT {NEWEST}"
 def usual(
     connection: sqlite3.Connection, worker_id: str | None, budget: str, *, simulated: bool
 ) -> TypicalCost:
-    """Of the worker's turns that ended and may have cost something; of all workers' when it has none."""
+    """The cost of the newest ended turns of a worker at a budget; of all workers when it has no such turn."""
     cells: dict[str, Cell] = {"budget": pack(budget), "simulated": simulated}
     rows: list[Row] = []
     if worker_id is not None:
@@ -378,9 +385,9 @@ def usual(
 
 
 def _spread(rows: Iterable[Row], name: str) -> Spread:
-    return spread(scaled(0, row[name], PLACES[name]) if _told(row, name) else None for row in rows)
+    return spread(scaled(0, row[name], PLACES[name]) if _is_final(row, name) else None for row in rows)
 
 
-def _told(row: Row, name: str) -> bool:
-    """A figure of a turn that had not finished is no amount that turns take."""
-    return bool(row["told"] >> TOLD.index(name) & 1)
+def _is_final(row: Row, name: str) -> bool:
+    """Whether a finished worker reported the number; one of an unfinished turn is not a typical cost."""
+    return bool(row["told"] >> SUMMED.index(name) & 1)

@@ -1,4 +1,4 @@
-"""Purse: the limits that count for a session, and what is spent of them."""
+"""Limit service: the limits that apply to a session, and what is spent of them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from handinger_tui.ledger.limits import TypedLimits, Whose
 
 
 class LimitService:
-    """Satisfies `engine.ports.Purse` and `ui.launch.Purse`. Every method raises LedgerError.
+    """Implements `engine.ports.LimitReader` and the UI's port for limits. Every method raises LedgerError.
 
-    `flags` win over what was typed, that over what is `configured`. `zone`: where
-    days begin; None: the machine's own.
+    Limits from `flags` win over typed ones, and those over `configured` ones. `zone`: the time zone of
+    days; None: that of the machine.
     """
 
     def __init__(
@@ -39,27 +39,27 @@ class LimitService:
         self.simulated = simulated
 
     async def limits(self, session: Session) -> tuple[Limit, ...]:
-        """One per scope and unit."""
+        """The limits that apply to a session, one per scope and unit."""
         whose = self._whose(session)
         return self._effective(await self._accounts.typed_limits(whose))
 
     async def gauges(self, session: Session) -> tuple[Gauge, ...]:
-        """Each limit with what is spent of it, by the ledger as it is now."""
+        """Each limit with what is spent of it, by the current ledger."""
         since_ms = day_at(self._now_ms(), self._zone).start_ms
         return await self._accounts.gauges(
             session, since_ms, simulated=self.simulated, in_force=self._effective
         )
 
     async def set_limit(self, session: Session, scope: Scope, unit: Unit, amount: Decimal | None) -> None:
-        """Keep a limit for every program on this history; None lifts it, a configured one too.
+        """Store a limit for every program on this history; None lifts it, also a configured one.
 
         Raises:
-            HandingerError: a limit of the worker before there is one; an amount that is none.
+            HandingerError: a worker limit before there is a worker; an invalid amount.
         """
         await self._accounts.set_limit(self._whose(session), scope, unit, amount, self._now_ms())
 
     def today(self) -> ChargeFilter:
-        """The charges since local midnight, real or simulated as we are."""
+        """A filter for the charges since local midnight, real or simulated as this service is."""
         return ChargeFilter(since_ms=day_at(self._now_ms(), self._zone).start_ms, simulated=self.simulated)
 
     def _whose(self, session: Session) -> Whose:

@@ -1,4 +1,4 @@
-"""Limits typed by a person, and what is spent of each."""
+"""Limits that the user typed, and how much is spent of each limit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from handinger_tui.ledger.turns import Care, transaction
 
 @dataclass(frozen=True, slots=True)
 class TypedLimits:
-    """What was typed last. A lifted limit hides the configured one of its scope and unit."""
+    """The typed limits in force. A lifted limit also hides the configured one of its scope and unit."""
 
     limits: tuple[Limit, ...] = ()
     lifted: frozenset[tuple[Scope, Unit]] = frozenset()
@@ -33,14 +33,14 @@ class TypedLimits:
 
 @dataclass(frozen=True, slots=True)
 class Whose:
-    """For whom a limit counts: this session, its worker, and real or pretend money."""
+    """The owners of limits: a session, its worker, and real or simulated money."""
 
     session_id: str
     worker_id: str | None
     simulated: bool
 
     def of(self, scope: Scope) -> str | None:
-        """The name under which a limit of this scope is kept; None: there is no worker yet."""
+        """The value of the column `whose` for a limit of this scope; None where there is no worker yet."""
         match scope:
             case Scope.SESSION:
                 return self.session_id
@@ -57,7 +57,7 @@ _PLACES: Final = {Unit.USD: 12, Unit.CREDITS: 6}
 
 
 def typed_limits(connection: sqlite3.Connection, whose: Whose) -> TypedLimits:
-    """The newest of each scope and unit."""
+    """The newest typed limit of each scope and unit."""
     limits: list[Limit] = []
     lifted = set()
     for scope in Scope:
@@ -80,7 +80,7 @@ def set_limit(
     amount: Decimal | None,
     set_ms: int,
 ) -> None:
-    """Keep a limit; None lifts it. Survives a power cut.
+    """Store a limit, None lifts it. The commit survives a power failure.
 
     Raises:
         LedgerError: the amount is not above 0, or beyond what the history can hold.
@@ -99,11 +99,11 @@ NO_TURNS: Final = Spent(0, Total(Decimal(0)), Total(Decimal(0)))
 
 
 InForce = Callable[[TypedLimits], tuple[Limit, ...]]
-"""Which limits count, given those that a person typed."""
+"""Returns the limits that apply, given those that the user typed."""
 
 
 class LimitUsage:
-    """Looks again and again, at a session whose turns mostly stay as they are. For one thread."""
+    """Computes gauges repeatedly for a session of which few turns change between calls. For one thread."""
 
     def __init__(self) -> None:
         self._index = MoneyIndex()
@@ -117,68 +117,72 @@ class LimitUsage:
         simulated: bool,
         in_force: InForce,
     ) -> tuple[Gauge, ...]:
-        """The limits that count, by the ledger as it is now; days begin at `since_ms`.
+        """A gauge for each limit that applies, by the current ledger; the day begins at `since_ms`.
 
-        A turn of `session` that may spend and is not in the ledger yet is a gap of every scope.
+        A turn of `session` that may spend and is not in the ledger yet counts as a gap in every scope.
         """
         typed = typed_limits(connection, Whose(session.session_id, session.worker_id, simulated))
         limits = in_force(typed)
-        asked = {limit.scope for limit in limits}
-        if not asked:
+        scopes = {limit.scope for limit in limits}
+        if not scopes:
             return ()
-        found = self._spent(connection, session, asked, ChargeFilter(since_ms=since_ms, simulated=simulated))
-        each = {(scope, Unit.USD): one.usd for scope, one in found.items()}
-        return gauges(limits, each | {(scope, Unit.CREDITS): one.credits for scope, one in found.items()})
+        day = ChargeFilter(since_ms=since_ms, simulated=simulated)
+        sums = self._spent(connection, session, scopes, day)
+        totals = {(scope, Unit.USD): one.usd for scope, one in sums.items()}
+        return gauges(limits, totals | {(scope, Unit.CREDITS): one.credits for scope, one in sums.items()})
 
     def _spent(
-        self, connection: sqlite3.Connection, session: Session, asked: Collection[Scope], day: ChargeFilter
+        self, connection: sqlite3.Connection, session: Session, scopes: Collection[Scope], day: ChargeFilter
     ) -> dict[Scope, Spent]:
         charged = _charged(connection, session)
-        others = [turn for turn in session.turns if turn.turn_id not in charged and turn.may_spend]
-        # A turn may be charged under another session that knew it earlier.
-        missing = [turn for turn in others if not _turn(connection, turn).turns]
-        today = [turn for turn in missing if _of_day(turn, day)]
+        uncharged = [turn for turn in session.turns if turn.turn_id not in charged and turn.may_spend]
+        # A turn may be charged under another session that stored it earlier.
+        missing = [turn for turn in uncharged if not _spent_by_turn(connection, turn).turns]
+        missing_today = [turn for turn in missing if _is_of_day(turn, day)]
         money = self._index(session.turns)
-        told = _told(session) if self._index.reading is Reading.TOTAL else None
-        read: dict[Scope, Callable[[], Spent]] = {
-            Scope.TURN: lambda: _newest(connection, session),
-            Scope.SESSION: lambda: _more(
+        worker_total = _worker_total(session) if self._index.reading is Reading.TOTAL else None
+        queries: dict[Scope, Callable[[], Spent]] = {
+            Scope.TURN: lambda: _spent_by_newest(connection, session),
+            Scope.SESSION: lambda: _with_missing(
                 spent(connection, ChargeFilter(session_id=session.session_id)), missing
             ),
-            Scope.WORKER: lambda: _of_worker(connection, session, missing, told),
-            Scope.DAY: lambda: _more(spent(connection, day), today),
+            Scope.WORKER: lambda: _spent_by_worker(connection, session, missing, worker_total),
+            Scope.DAY: lambda: _with_missing(spent(connection, day), missing_today),
         }
-        found = {scope: read[scope]() for scope in Scope if scope in asked}
-        for turn, taken in _too_large(session, money):
-            scopes = {Scope.SESSION, Scope.WORKER}
-            scopes |= {Scope.DAY} if _of_day(turn, day) else set()
-            scopes |= {Scope.TURN} if turn is session.sent else set()
-            found |= {scope: _counting(found[scope], taken) for scope in scopes & found.keys()}
-        return found
+        sums = {scope: queries[scope]() for scope in Scope if scope in scopes}
+        for turn, turn_money in _too_large(session, money):
+            affected = {Scope.SESSION, Scope.WORKER}
+            affected |= {Scope.DAY} if _is_of_day(turn, day) else set()
+            affected |= {Scope.TURN} if turn is session.sent else set()
+            sums |= {scope: _with_turn(sums[scope], turn_money) for scope in affected & sums.keys()}
+        return sums
 
 
-def _of_day(turn: Turn, day: ChargeFilter) -> bool:
+def _is_of_day(turn: Turn, day: ChargeFilter) -> bool:
     return turn.live or turn.order.created_ms >= (day.since_ms or 0)
 
 
 def _charged(connection: sqlite3.Connection, session: Session) -> set[str]:
-    asked = "SELECT turn_id FROM turn_totals WHERE session_id = ?"
-    return {unpack(row["turn_id"]) for row in connection.execute(asked, (pack(session.session_id),))}
+    """The ids of the turns of a session that have a charge."""
+    query = "SELECT turn_id FROM turn_totals WHERE session_id = ?"
+    return {unpack(row["turn_id"]) for row in connection.execute(query, (pack(session.session_id),))}
 
 
-def _turn(connection: sqlite3.Connection, turn: Turn) -> Spent:
+def _spent_by_turn(connection: sqlite3.Connection, turn: Turn) -> Spent:
     sql = f"SELECT COUNT(*) AS turns, {SUMS_OF_SPENT} FROM turn_totals WHERE turn_id = ?"  # noqa: S608  # constants
     return spent_of(connection.execute(sql, (pack(turn.turn_id),)).fetchone())
 
 
-def _newest(connection: sqlite3.Connection, session: Session) -> Spent:
-    # A message that a limit kept from being sent must not stand for the turn that used the limit up.
+def _spent_by_newest(connection: sqlite3.Connection, session: Session) -> Spent:
+    # The newest turn that was sent: a later message that the limit blocked must not take its place.
     turn = session.sent
-    return NO_TURNS if turn is None else _more(_turn(connection, turn), [turn], only_if_none=True)
+    if turn is None:
+        return NO_TURNS
+    return _with_missing(_spent_by_turn(connection, turn), [turn], only_if_none=True)
 
 
-def _more(known: Spent, missing: Iterable[Turn], *, only_if_none: bool = False) -> Spent:
-    """With turns that the ledger does not know yet."""
+def _with_missing(known: Spent, missing: Iterable[Turn], *, only_if_none: bool = False) -> Spent:
+    """`known` plus turns not in the ledger yet, as gaps; with `only_if_none` only if it has no turn."""
     count = 0 if only_if_none and known.turns else len(list(missing))
     if not count:
         return known
@@ -189,17 +193,17 @@ def _more(known: Spent, missing: Iterable[Turn], *, only_if_none: bool = False) 
     return Spent(known.turns + count, *totals)
 
 
-# -- amounts that no table holds ---------------------------------------------------------
+# -- amounts beyond 64 bits, which no table holds ----------------------------------------
 def _too_large(session: Session, money: Sequence[TurnMoney]) -> list[tuple[Turn, TurnMoney]]:
-    """Turns with an amount beyond 64 bits: the ledger has it as unknown, but no limit is safe from it."""
-    if not any(_beyond(turn.snapshot.usage) for turn in session.turns if turn.snapshot is not None):
+    """Turns with an amount beyond 64 bits: unknown in the ledger, but it has to count for the limits."""
+    if not any(_exceeds_int64(turn.snapshot.usage) for turn in session.turns if turn.snapshot is not None):
         return []
-    each = zip(session.turns, money, strict=True)
-    return [(turn, taken) for turn, taken in each if _beyond(replace(taken.usage, cost_usd=taken.usd))]
+    pairs = zip(session.turns, money, strict=True)
+    return [(turn, own) for turn, own in pairs if _exceeds_int64(replace(own.usage, cost_usd=own.usd))]
 
 
-def _beyond(usage: Usage) -> bool:
-    # Asked of every turn: an amount below a million needs no closer look.
+def _exceeds_int64(usage: Usage) -> bool:
+    # Called for every turn: an amount below a million needs no exact check.
     if not any(amount is not None and amount.adjusted() >= 6 for amount in (usage.cost_usd, usage.credits)):
         return False
     usd, credited = tidy(usage.cost_usd), tidy(usage.credits)
@@ -208,55 +212,58 @@ def _beyond(usage: Usage) -> bool:
     )
 
 
-def _counting(known: Spent, money: TurnMoney) -> Spent:
+def _with_turn(known: Spent, money: TurnMoney) -> Spent:
+    """`known` with the amounts of a turn that are beyond 64 bits."""
     usd, credited = tidy(money.usd), tidy(money.usage.credits)
     usd = usd if pico_usd(usd) is None else None
     credited = credited if micro_credits(credited) is None else None
-    return replace(known, usd=_with(known.usd, usd, money), credits=_with(known.credits, credited, money))
+    return replace(
+        known, usd=_with_amount(known.usd, usd, money), credits=_with_amount(known.credits, credited, money)
+    )
 
 
-def _with(known: Total, amount: Decimal | None, money: TurnMoney) -> Total:
-    """Unless it is in there already, as in what a worker says of itself."""
+def _with_amount(known: Total, amount: Decimal | None, money: TurnMoney) -> Total:
+    """`known` plus `amount`, unless it includes the amount already, as a worker's own total does."""
     if amount is None or (known.value is not None and known.value >= amount):
         return known
     return Total(EXACT.add(known.value or Decimal(0), amount), max(0, known.missing_turns - money.known))
 
 
 # -- the worker ------------------------------------------------------------------------
-def _of_worker(
+def _spent_by_worker(
     connection: sqlite3.Connection,
     session: Session,
     missing: list[Turn],
-    told: tuple[Snapshot, int] | None,
+    worker_total: tuple[Snapshot, int] | None,
 ) -> Spent:
-    """All sessions of the worker; where the worker tells a larger total of its own, that."""
+    """The sum over all sessions of the worker, or the worker's own total where that is larger."""
     if session.worker_id is None:
-        return _more(spent(connection, ChargeFilter(session_id=session.session_id)), missing)
-    ours = _more(spent(connection, ChargeFilter(worker_id=session.worker_id)), missing)
-    if told is None:
+        return _with_missing(spent(connection, ChargeFilter(session_id=session.session_id)), missing)
+    ours = _with_missing(spent(connection, ChargeFilter(worker_id=session.worker_id)), missing)
+    if worker_total is None:
         return ours
-    snapshot, behind = told
+    snapshot, turns_since = worker_total
     usd = snapshot.usage.cost_usd if snapshot.usage.cost_usd is not None else snapshot.costs.total()
     return Spent(
         ours.turns,
-        _larger(ours.usd, tidy(usd), behind),
-        _larger(ours.credits, tidy(snapshot.usage.credits), behind),
+        _larger(ours.usd, tidy(usd), turns_since),
+        _larger(ours.credits, tidy(snapshot.usage.credits), turns_since),
     )
 
 
-def _told(session: Session) -> tuple[Snapshot, int] | None:
-    """The newest reading of the worker's totals, and how many turns went on after it."""
-    behind = 0
+def _worker_total(session: Session) -> tuple[Snapshot, int] | None:
+    """The newest read of the worker's totals, and how many turns may have spent after it."""
+    turns_since = 0
     for turn in reversed(session.turns):
         for snapshot in (turn.snapshot, turn.before):
             if snapshot is not None and snapshot.worker_id in (None, session.worker_id):
-                return snapshot, behind + (snapshot is turn.before or snapshot.busy) * turn.may_spend
-        behind += turn.may_spend
+                return snapshot, turns_since + (snapshot is turn.before or snapshot.busy) * turn.may_spend
+        turns_since += turn.may_spend
     return None
 
 
-def _larger(ours: Total, told: Decimal | None, behind: int) -> Total:
-    """What the worker says of itself has no gaps but the turns that went on after it said so."""
-    if told is None or (ours.value is not None and ours.value > told):
+def _larger(ours: Total, reported: Decimal | None, turns_since: int) -> Total:
+    """The larger sum. The gaps of the worker's own total are only the turns after it was read."""
+    if reported is None or (ours.value is not None and ours.value > reported):
         return ours
-    return Total(told, behind)
+    return Total(reported, turns_since)

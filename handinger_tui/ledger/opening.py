@@ -1,4 +1,4 @@
-"""A path becomes a connection that is current, private and writable; damaged files are set aside."""
+"""Opening of the database file: migrated, private and writable; a damaged file is set aside."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ READING: Final = frozenset(
         sqlite3.SQLITE_IOERR_RDLOCK,
     }
 )
-"""Extended codes of input/output errors that have nothing to do with writing."""
+"""Extended codes of input/output errors that do not concern writing."""
 NO_COLUMN: Final = "No item with that key"
-"""What a row says that lacks a column: the description of its table is damaged."""
+"""Text of the IndexError for a missing column, which means that the stored schema is damaged."""
 CANNOT_READ: Final = "The history cannot be read"
 
 
 def translate(problem: sqlite3.Error | OSError, *, reading: bool = False) -> LedgerError:
-    """The error as one of ours. `reading`: nothing was to be written."""
+    """Translate an error to a LedgerError. `reading`: the operation was only a read."""
     if isinstance(problem, OSError):
         reason = problem.strerror or type(problem).__name__
         hint = "Check the folder, or name another one with HANDINGER_TUI_HOME."
@@ -42,7 +42,7 @@ def translate(problem: sqlite3.Error | OSError, *, reading: bool = False) -> Led
             return LedgerError(f"{CANNOT_READ}: {reason}.", hint)
         return NoRoom(f"The history cannot be written: {reason}.", hint)
     extended = getattr(problem, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    # The low byte is the kind; the rest says where (SQLite, "Result and Error Codes").
+    # The low byte is the primary result code; the rest is its extension (SQLite, "Result and Error Codes").
     code = extended & 0xFF
     if code in BUSY:
         return Locked("The history is busy: another process holds it.", "Try again in a moment.")
@@ -61,13 +61,13 @@ def _damaged() -> Damaged:
 
 @contextmanager
 def translated(*, reading: bool = False) -> Iterator[None]:
-    """Whatever the database or the disk raises inside leaves as a LedgerError."""
+    """Raise errors of the database and the disk in the body as LedgerError."""
     try:
         yield
     except (sqlite3.Error, OSError) as problem:
         raise translate(problem, reading=reading) from problem
     except UnicodeDecodeError as problem:
-        # In a message of the database itself, which quotes what it does not understand.
+        # SQLite quotes damaged text in its own error message, which then cannot be decoded.
         raise _damaged() from problem
     except IndexError as problem:
         if NO_COLUMN not in str(problem):
@@ -77,36 +77,36 @@ def translated(*, reading: bool = False) -> Iterator[None]:
 
 SIDE_FILES: Final = ("-wal", "-shm")
 SMALL_BYTES: Final = 16 * 2**20
-"""Up to this size every page is checked at the start (some tens of milliseconds)."""
+"""Up to this size every page is checked at the start, which takes some tens of milliseconds."""
 SUSPECT: Final = ".suspect"
-"""Suffix of an empty marker file: damage was met, so check every page next time."""
+"""Suffix of an empty marker file: damage was found, so the next start checks every page."""
 
 ONLY_READ: Final = "The history cannot be written here; it is only read."
 MEMORY_ONLY: Final = "No history is kept: this session lives in memory only."
 NEWER: Final = "The history was written by a newer version of handinger-tui; what it added is not shown."
 _TABLES: Final = ("sessions", "turns", "frames", "answers", "charges", "turn_totals", "limits", "gathered")
-"""What reading commands read."""
+"""The tables that read-only commands use."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A connection ready for use; `problem` is one line for the person."""
+    """A connection ready for use; `problem` is one line for the user, None when there is none."""
 
     connection: sqlite3.Connection
     problem: str | None = None
     begun_anew: bool = False
-    """A damaged file was set aside: what was spent and limited before is not in this one."""
+    """A damaged file was set aside, so this one lacks the earlier charges and limits."""
 
 
 def open_database(path: Path | None, patience_s: float, *, mend: bool = True) -> Opened:
-    """Open or make the database; None: one in memory.
+    """Open or create the database; `path` None: a database in memory.
 
-    `patience_s`: how long to wait for another process's lock. `mend`: a damaged file is set aside
-    and a new one begins.
+    `patience_s`: how many seconds to wait for a lock of another process. `mend`: set a damaged file
+    aside and begin a new one.
 
     Raises:
         TooNew, Locked, NoRoom
-        Damaged: it is, and `mend` is False; it stays as it is.
+        Damaged: the file is damaged, and `mend` is False; it is not changed.
     """
     with translated():
         if path is None:
@@ -117,14 +117,15 @@ def open_database(path: Path | None, patience_s: float, *, mend: bool = True) ->
 
 
 def open_to_read(path: Path, patience_s: float) -> Opened:
-    """The history as it is, for reading alone: nothing of it is made, mended or migrated on the disk.
+    """Open the history for reading only. No file is created, and a damaged one is not set aside.
 
-    Works on media that cannot be written, beside a process that writes, and on a file of a newer
-    version as long as it holds what we read. Where there is no file, it is an empty history.
+    A file of an older version is migrated where that is possible, else a copy of it in memory. Works on
+    read-only media, beside a process that writes, and on a file of a newer version as long as it has the
+    columns that are read here. Where there is no file, the result is an empty history in memory.
 
     Raises:
         TooNew, Locked, Damaged
-        LedgerError: it cannot be read.
+        LedgerError: the file cannot be read.
     """
     with translated(reading=True):
         if not path.exists():
@@ -140,7 +141,7 @@ def open_to_read(path: Path, patience_s: float) -> Opened:
         try:
             opened = open_database(path, patience_s, mend=False)
         except (NoRoom, Locked):
-            opened = Opened(_ready(_copied(connection)), ONLY_READ)
+            opened = Opened(_ready(_copy_to_memory(connection)), ONLY_READ)
     except BaseException:
         connection.close()
         raise
@@ -149,31 +150,32 @@ def open_to_read(path: Path, patience_s: float) -> Opened:
 
 
 def _reader(path: Path, patience_s: float) -> sqlite3.Connection:
-    """A connection that reads: as any other where it can be, else to a file that cannot change."""
+    """A read-only connection: an ordinary one where possible, else one to an immutable file or a copy."""
     address = path.absolute().as_uri()
-    # Without its side files, and no right to make them, nobody can be writing to it either.
-    alone = not any(path.with_name(path.name + side).exists() for side in SIDE_FILES)
+    # If there are no side files, and none can be created here, no process can be writing to the file.
+    is_unused = not any(path.with_name(path.name + side).exists() for side in SIDE_FILES)
     with translated(reading=True):
         try:
-            # Not "ro": only a connection that may write removes the side files at its end.
-            return _probed(f"{address}?mode=rw", patience_s)
+            # Not "ro": only a connection that may write removes the side files when it closes.
+            return _connect_readonly(f"{address}?mode=rw", patience_s)
         except sqlite3.OperationalError as problem:
             if problem.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
                 raise
-        if alone:
-            return _probed(f"{address}?mode=ro&immutable=1", patience_s)
+        if is_unused:
+            return _connect_readonly(f"{address}?mode=ro&immutable=1", patience_s)
         with TemporaryDirectory() as folder:
-            # Its log cannot be read where it is: SQLite needs a place for the index of the log.
+            # A log on read-only media cannot be read in place: SQLite has to create an index file for it.
             for name in (path.name, path.name + SIDE_FILES[0]):
                 shutil.copyfile(path.with_name(name), Path(folder, name))
-            source = _probed(f"{Path(folder, path.name).as_uri()}?mode=rw", patience_s)
+            source = _connect_readonly(f"{Path(folder, path.name).as_uri()}?mode=rw", patience_s)
             try:
-                return _copied(source)
+                return _copy_to_memory(source)
             finally:
                 source.close()
 
 
-def _probed(address: str, patience_s: float) -> sqlite3.Connection:
+def _connect_readonly(address: str, patience_s: float) -> sqlite3.Connection:
+    """Connect for queries only; the first query shows whether the file can be read."""
     connection = sqlite3.connect(address, timeout=patience_s, isolation_level=None, uri=True)
     try:
         connection.row_factory = sqlite3.Row
@@ -185,17 +187,17 @@ def _probed(address: str, patience_s: float) -> sqlite3.Connection:
     return connection
 
 
-def _copied(source: sqlite3.Connection) -> sqlite3.Connection:
+def _copy_to_memory(source: sqlite3.Connection) -> sqlite3.Connection:
     copy = _connect(":memory:", 0.0)
     source.backup(copy)
     return copy
 
 
 def _check_columns(connection: sqlite3.Connection) -> None:
-    """Whether a file of a newer version still holds all that we read.
+    """Check that a file of a newer version still has all columns that are read here.
 
     Raises:
-        TooNew: it does not.
+        TooNew: it has not.
     """
     ours = _ready(_connect(":memory:", 0.0))
     try:
@@ -215,13 +217,13 @@ def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
 
 def _open_or_begin(path: Path, patience_s: float, *, mend: bool) -> Opened:
     _make_private(path)
-    known = _identity(path)
+    identity = _identity(path)
     try:
         return Opened(_open_file(path, patience_s))
     except Damaged:
         if not mend:
             raise
-        copy = set_aside(path, known)
+        copy = set_aside(path, identity)
     _make_private(path)
     if copy is None:
         return Opened(_open_file(path, patience_s))
@@ -230,7 +232,7 @@ def _open_or_begin(path: Path, patience_s: float, *, mend: bool) -> Opened:
 
 
 def mark_suspect(path: Path) -> None:
-    """Remember that damage was met, so that the next start looks at every page."""
+    """Create the marker file that makes the next start check every page."""
     with translated():
         path.with_name(path.name + SUSPECT).touch(mode=0o600)
 
@@ -254,7 +256,7 @@ def _open_file(path: Path, patience_s: float) -> sqlite3.Connection:
     with translated():
         connection = _connect(str(path), patience_s)
         try:
-            # Nothing is written before the version is known: a newer file stays as it is.
+            # Nothing is written before the version is checked: a newer file must not be changed.
             check_version(connection)
             if suspect.exists() or path.stat().st_size <= SMALL_BYTES:
                 _check_pages(connection)
@@ -266,48 +268,49 @@ def _open_file(path: Path, patience_s: float) -> sqlite3.Connection:
 
 
 def _check_pages(connection: sqlite3.Connection) -> None:
-    said = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if said != "ok":
+    result = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if result != "ok":
         raise Damaged("The history is damaged.")
 
 
 def _make_folder(folder: Path) -> None:
-    """A new folder is 0700; one that exists keeps the mode its owner chose."""
+    """Create the folder with mode 0700; an existing folder keeps its mode."""
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _make_private(path: Path) -> None:
-    """The file is 0600 from its first moment."""
+    """Create the file with mode 0600; an existing file loses the permissions of group and others."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    seen = path.stat()
-    return seen.st_dev, seen.st_ino
+    """Device and inode number of a file."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
-def set_aside(path: Path, known: tuple[int, int]) -> Path | None:
-    """Rename the damaged file with its side files; None when another process already did.
+def set_aside(path: Path, identity: tuple[int, int]) -> Path | None:
+    """Rename the damaged file and its side files; returns the new path, None if another process was first.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    if path.exists() and _identity(path) != known:
+    if path.exists() and _identity(path) != identity:
         return None
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     copy, attempt = path.with_name(f"{path.name}.damaged-{moment}"), 1
     while copy.exists():
         attempt += 1
         copy = path.with_name(f"{path.name}.damaged-{moment}-{attempt}")
-    # The side files go first: a fresh database must never meet an old log.
+    # The side files are renamed first: a new database must never find an old log.
     for side in SIDE_FILES:
-        beside = path.with_name(path.name + side)
-        if beside.exists():
-            beside.rename(copy.with_name(copy.name + side))
+        side_file = path.with_name(path.name + side)
+        if side_file.exists():
+            side_file.rename(copy.with_name(copy.name + side))
     path.rename(copy)
     path.with_name(path.name + SUSPECT).unlink(missing_ok=True)
     return copy

@@ -1,4 +1,4 @@
-"""Locks between programs on one history: how long to wait for another one, and which runs are alive."""
+"""Locks between processes on one history: how long to wait for a lock, and which runs are alive."""
 
 from __future__ import annotations
 
@@ -15,51 +15,51 @@ from handinger_tui.core.errors import Locked
 T = TypeVar("T")
 
 ATTEMPT_S: Final = 1.0
-"""How long SQLite itself waits for a lock; after that somebody is told that we wait."""
+"""Seconds that SQLite itself waits for a lock; after that `on_wait` is called."""
 
 
 class LockPatience:
     """Repeats an attempt that met a lock, for `total_s` seconds at most. For one thread.
 
-    `on_wait()` is called after each attempt that met a lock and is to be repeated. Once the
-    whole time was in vain, later attempts are made once, until something was written again:
-    a program that ends must not wait again for each of its last writes.
+    `on_wait()` is called after each attempt that met a lock and will be repeated. Once the whole time
+    has passed without success, later attempts are made only once, until something is written again: a
+    program that closes must not wait again for each of its last writes.
     """
 
     def __init__(self, total_s: float, on_wait: Callable[[], None] = lambda: None) -> None:
         self._total_s = total_s
         self._on_wait = on_wait
-        self._in_vain = False
+        self._timed_out = False
         self._given_up = False
 
     @property
     def attempt_s(self) -> float:
-        """The busy time-out of one attempt, in seconds."""
+        """The busy timeout of one attempt, in seconds."""
         return min(ATTEMPT_S, self._total_s)
 
     def run(self, attempt: Callable[[], T]) -> T:
         """The result of `attempt`, which has to be repeatable.
 
         Raises:
-            Locked: the time is over.
+            Locked: the lock was not free within the time.
         """
-        deadline = monotonic() + (0.0 if self._in_vain else self._total_s)
+        deadline = monotonic() + (0.0 if self._timed_out else self._total_s)
         while True:
             try:
                 return attempt()
             except Locked:
                 if self._given_up or monotonic() >= deadline:
-                    self._in_vain = True
+                    self._timed_out = True
                     raise
                 self._on_wait()
 
     def give_up(self) -> None:
-        """Wait no more, now and later: the program is leaving. Any thread may call it."""
+        """Stop waiting, now and later, because the program is closing. May be called from any thread."""
         self._given_up = True
 
     def wrote(self) -> None:
-        """Something was written: the lock is free again."""
-        self._in_vain = False
+        """Allow waiting again: something was written, so the lock was free."""
+        self._timed_out = False
 
 
 if sys.platform != "win32":
@@ -67,34 +67,34 @@ if sys.platform != "win32":
 
 
 RETRY_S: Final = 0.02
-"""The pause between two attempts at the lock of a folder, which has no time-out of its own."""
+"""Seconds between two attempts at the lock of a folder, which has no timeout of its own."""
 
 
 @contextmanager
 def alone_in(folder: Path, patience_s: float) -> Iterator[None]:
-    """One process at a time opens a database of this folder: setting a damaged one aside is no race.
+    """Lock a folder, so that only one process at a time opens its database, or sets a damaged one aside.
 
-    The lock is on the folder itself, so no file stays behind. Windows knows no such
-    lock, nor do some network file systems: there the block runs unprotected.
+    The lock is on the folder itself, so no lock file is left behind. Windows and some network file
+    systems have no such lock: there the block runs unprotected.
 
     Raises:
-        Locked: another process was in there for longer than `patience_s`.
+        Locked: another process held the lock for longer than `patience_s`.
     """
     if sys.platform == "win32":
         yield
         return
-    held = os.open(folder, os.O_RDONLY)
+    fd = os.open(folder, os.O_RDONLY)
     try:
-        _take_lock(held, monotonic() + patience_s)
+        _take_lock(fd, monotonic() + patience_s)
         yield
     finally:
-        os.close(held)
+        os.close(fd)
 
 
-def _take_lock(held: int, deadline: float) -> None:
+def _take_lock(fd: int, deadline: float) -> None:
     while True:
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if monotonic() >= deadline:
                 raise Locked(
@@ -102,79 +102,82 @@ def _take_lock(held: int, deadline: float) -> None:
                 ) from None
             sleep(RETRY_S)
         except OSError:
-            # A file system without such locks.
+            # The file system has no such locks.
             return
         else:
             return
 
 
 class ProcessLocks:
-    """The mark of this run, and the look at others' marks."""
+    """Marker files of live runs: each run of the program holds a lock on its own marker file.
+
+    `run` is the unique id of this run.
+    """
 
     def __init__(self, database: Path, run: str) -> None:
         self._database = database
-        self._mark = self._mark_of(run)
-        self._held: int | None = None
+        self._marker = self._marker_of(run)
+        self._fd: int | None = None
 
     def hold(self) -> None:
-        """Show that this run is alive, and sweep away the marks of dead ones.
+        """Create and lock the marker of this run, and remove the markers of dead runs.
 
         Raises:
             OSError: the folder cannot be written.
         """
-        for mark in self._database.parent.glob(f"{self._database.name}.run-*"):
-            _alive(mark)
-        # Locked before it has its name: nobody ever sees a mark that is not locked yet.
-        unnamed = self._mark.with_name(self._mark.name.replace(".run-", ".new-"))
-        self._held = os.open(unnamed, os.O_RDWR | os.O_CREAT, 0o600)
+        for marker in self._database.parent.glob(f"{self._database.name}.run-*"):
+            _is_alive(marker)
+        # Locked before it gets its name, so that no process sees a marker that is not locked yet.
+        unnamed = self._marker.with_name(self._marker.name.replace(".run-", ".new-"))
+        self._fd = os.open(unnamed, os.O_RDWR | os.O_CREAT, 0o600)
         if sys.platform != "win32":
-            fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            unnamed.rename(self._mark)
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            unnamed.rename(self._marker)
         else:
-            os.close(self._held)
-            unnamed.rename(self._mark)
-            self._held = os.open(self._mark, os.O_RDWR)
+            os.close(self._fd)
+            unnamed.rename(self._marker)
+            self._fd = os.open(self._marker, os.O_RDWR)
 
     def release(self) -> None:
-        """This run is over."""
-        if self._held is not None:
+        """Remove the marker of this run."""
+        if self._fd is not None:
             with suppress(OSError):
-                self._mark.unlink(missing_ok=True)
-            os.close(self._held)
-            self._held = None
+                self._marker.unlink(missing_ok=True)
+            os.close(self._fd)
+            self._fd = None
             with suppress(OSError):
-                self._mark.unlink(missing_ok=True)
+                self._marker.unlink(missing_ok=True)
 
     def elsewhere(self, run: str) -> bool:
-        """Another run of this name is alive."""
-        mark = self._mark_of(run)
-        return mark != self._mark and _alive(mark)
+        """Whether `run` is another run than this one, and is alive."""
+        marker = self._marker_of(run)
+        return marker != self._marker and _is_alive(marker)
 
-    def _mark_of(self, run: str) -> Path:
+    def _marker_of(self, run: str) -> Path:
         return self._database.with_name(f"{self._database.name}.run-{run}")
 
 
-def _alive(mark: Path) -> bool:
-    """Somebody holds the mark; one that nobody holds is removed."""
+def _is_alive(marker: Path) -> bool:
+    """Whether a process holds the lock of the marker; a marker without a lock is removed."""
     if sys.platform == "win32":
-        # A file that a process holds open cannot be removed there.
+        # On Windows a file that a process has open cannot be removed.
         try:
-            mark.unlink()
+            marker.unlink()
         except FileNotFoundError:
             return False
         except OSError:
             return True
         return False
     try:
-        held = os.open(mark, os.O_RDWR)
+        fd = os.open(marker, os.O_RDWR)
     except OSError:
         return False
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return True
     else:
-        mark.unlink(missing_ok=True)
+        marker.unlink(missing_ok=True)
         return False
     finally:
-        os.close(held)
+        os.close(fd)

@@ -1,4 +1,4 @@
-"""Identity: which message of which worker a turn is, so that no remote turn is entered twice."""
+"""Remote turns: which message of which worker each turn is, so that no remote turn is stored twice."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ from handinger_tui.ledger.rows import Cell, pack, pack_optional, unpack, unpack_
 
 
 def asked_key(prompt: object) -> str:
-    """A short text that is the same for texts that are the same prompt (`core.messages.asked_as`)."""
-    # With OpenSSL, 10 ms: not for a start.
-    from hashlib import sha256  # noqa: PLC0415 - see above
+    """A short key that is equal for texts that count as the same prompt (`asked_as`)."""
+    from hashlib import sha256  # noqa: PLC0415 - it loads OpenSSL, 10 ms, which the start must not wait for
 
     return sha256(asked_as(unpack(prompt)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """The entry that a remote turn has already. `session_id` None: its session was removed."""
+    """The existing entry of a remote turn. `session_id` None: its session was removed."""
 
     turn_id: str
     session_id: str | None
@@ -50,7 +49,7 @@ _CLAIM: Final = """
 
 
 def entry_of(connection: sqlite3.Connection, session: Session, turn: RemoteTurn) -> Entry | None:
-    """The entry that `turn` has, in whatever session of the worker; None where it is new."""
+    """The entry of `turn` in any session of the worker; None where the turn is new."""
     cells = _cells(session.base_url, turn.order.worker_id or "", turn.order.prompt)
     cells |= {"times": turn.order.seen_before or 0, "message_id": pack_optional(turn.message_id)}
     row = connection.execute(_ENTRY, cells).fetchone()
@@ -62,7 +61,7 @@ def entry_of(connection: sqlite3.Connection, session: Session, turn: RemoteTurn)
 
 
 def enter(connection: sqlite3.Connection, session: Session, turn: RemoteTurn) -> None:
-    """Claim the place of a turn that has no entry (`entry_of`), in the same transaction."""
+    """Store the entry of a turn for which `entry_of` found none in the same transaction."""
     cells = _cells(session.base_url, turn.order.worker_id or "", turn.order.prompt)
     cells |= {
         "times": turn.order.seen_before or 0,
@@ -73,10 +72,10 @@ def enter(connection: sqlite3.Connection, session: Session, turn: RemoteTurn) ->
 
 
 def claim(connection: sqlite3.Connection, turn_id: str, worker_id: str, times: int | None) -> None:
-    """Say which message a turn of ours is, or will be: the one after `times` others with its text.
+    """Store which message of the worker a turn of ours is or will be: the one after `times` with its text.
 
-    Where that place is taken, by a message of ours that is on its way as well, it is the next free
-    one; `times` None, where nobody looked, means the next one. A turn keeps the place it has.
+    Where that position is taken by another message of ours that is being sent, the next free one is
+    used. `times` None (the worker was not read) also means the next free one. An existing entry stays.
     """
     row = connection.execute(
         "SELECT t.prompt, s.base_url, r.times FROM turns t JOIN sessions s ON s.session_id = t.session_id"
@@ -93,18 +92,18 @@ def claim(connection: sqlite3.Connection, turn_id: str, worker_id: str, times: i
 
 
 def release(connection: sqlite3.Connection, turn_id: str) -> None:
-    """The turn never reached the worker: its place is free again."""
+    """Delete the entry of a turn that never reached the worker."""
     connection.execute("DELETE FROM remote_turns WHERE turn_id = ?", (pack(turn_id),))
 
 
-_ASKED: Final = (
+_TIMES_ASKED: Final = (
     "SELECT data FROM frames WHERE turn_id = ? AND framing = 'note' AND event = ? ORDER BY seq DESC LIMIT 1"
 )
 
 
 def times_asked(connection: sqlite3.Connection, turn_id: str) -> int | None:
-    """How often the worker had been asked the same before, by the look that the stored frames hold."""
-    row = connection.execute(_ASKED, (pack(turn_id), str(Marker.ASKED))).fetchone()
+    """How many messages of the worker had the same text before this one; None when it was not read."""
+    row = connection.execute(_TIMES_ASKED, (pack(turn_id), str(Marker.ASKED))).fetchone()
     try:
         times = None if row is None else as_object(parse(unpack(row["data"]))).get("times")
     except NotJson:

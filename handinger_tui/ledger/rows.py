@@ -1,4 +1,4 @@
-"""Rows: database values ↔ core values. Pure."""
+"""Rows: conversion between database values and core values, without access to the database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from handinger_tui.core.turns.turn import Attachment, Trigger, TurnRequest, Turn
 
 Cell = str | bytes | int | None
 Row = Mapping[str, Any]
-"""A `sqlite3.Row` is read by column name; its values have no static type."""
+"""A `sqlite3.Row`, which is read by column name; its values have no static type."""
 
 
 class TurnFrame(NamedTuple):
@@ -28,7 +28,7 @@ class TurnFrame(NamedTuple):
 
 
 def pack(text: str) -> str | bytes:
-    """`text` as it can be stored: itself, or bytes where half a surrogate pair stands in it."""
+    """`text` as it can be stored: unchanged, or as bytes where it contains a lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -37,18 +37,18 @@ def pack(text: str) -> str | bytes:
 
 
 def pack_optional(text: str | None) -> str | bytes | None:
-    """`pack`, None staying None."""
+    """`pack` for an optional text."""
     return None if text is None else pack(text)
 
 
 UNREADABLE: Final = "(unreadable)"
-"""Stands for a damaged value: SQLite has no checksums, and one bad byte must not hide all the rest."""
+"""Replaces a damaged text: SQLite has no checksums, and one bad byte must not make everything unreadable."""
 _SHORT: Final = 200
-"""Bytes up to which a damaged text is a name or a title, of which half says nothing."""
+"""Up to this many bytes a damaged text is a name or a title, and is replaced as a whole."""
 
 
 def readable(data: bytes) -> str:
-    """Any bytes as text: a short damaged one as UNREADABLE, a long one without its damaged bytes."""
+    """Any bytes as text: a short damaged text becomes UNREADABLE, a long one loses its damaged bytes."""
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -72,23 +72,23 @@ def unpack_optional(value: object) -> str | None:
     return None if value is None else unpack(value)
 
 
-def whole(value: object) -> int:
-    """An INTEGER column; 0 where damage made it something else."""
+def int_or_zero(value: object) -> int:
+    """The value of an INTEGER column; 0 where it is damaged."""
     return value if isinstance(value, int) else 0
 
 
-def whole_optional(value: object) -> int | None:
-    """The same where NULL is allowed."""
+def int_or_none(value: object) -> int | None:
+    """The value of a nullable INTEGER column; None where it is damaged."""
     return value if isinstance(value, int) else None
 
 
-def fitting(number: int | None) -> int | None:
-    """`number` where an INTEGER column can hold it, else None."""
+def int64_or_none(number: int | None) -> int | None:
+    """`number` where an INTEGER column (64 bits) can hold it, else None."""
     return number if number is not None and abs(number) <= INT64_MAX else None
 
 
 def frame_row(item: TurnFrame) -> tuple[Cell, ...]:
-    """Columns of `frames`, in order of the table."""
+    """The values of a row of `frames`, in order of its columns."""
     frame = item.frame
     return (
         pack(item.turn_id),
@@ -105,38 +105,38 @@ FRAME_COLUMNS: Final = "seq, at_ms, framing, event, id, data"
 
 
 def frame_of(row: Iterable[Any]) -> Frame:
-    """Read a row of `FRAME_COLUMNS`. A damaged one is a reading that cannot be understood: it is skipped."""
-    # By place and without a call for each text: an answer may have fifty thousand frames.
-    seq, at_ms, framing, event, frame_id, data = row
-    known = _FRAMINGS.get(framing)
+    """The frame of a row of `FRAME_COLUMNS`. A damaged row becomes a JSON frame that the fold skips."""
+    # Read by position and without a call for each text: an answer may have fifty thousand frames.
+    seq, at_ms, framing_text, event, frame_id, data = row
+    framing = _FRAMINGS.get(framing_text)
     frame = Frame(
         seq,
         at_ms,
-        known or Framing.JSON,
+        framing or Framing.JSON,
         data if isinstance(data, str) else unpack(data),
         event if isinstance(event, str) else unpack(event),
         frame_id if isinstance(frame_id, str) else unpack_optional(frame_id),
     )
-    if known is None or not isinstance(at_ms, int) or (known in _CHECKED and not _is_understood(frame)):
-        return Frame(whole(seq), whole(at_ms), Framing.JSON, UNREADABLE)
+    if framing is None or not isinstance(at_ms, int) or (framing in _CHECKED and not _is_understood(frame)):
+        return Frame(int_or_zero(seq), int_or_zero(at_ms), Framing.JSON, UNREADABLE)
     return frame
 
 
 _FRAMINGS: Final = {str(framing): framing for framing in Framing}
 _CHECKED: Final = frozenset({Framing.NOTE, Framing.JSON})
-_LOOKS: Final = frozenset(ReadReason)
+_READ_REASONS: Final = frozenset(ReadReason)
 
 
 def _is_understood(frame: Frame) -> bool:
-    """What `core.fold` relies on in frames of our own making."""
+    """Whether a marker or JSON frame has the content that the fold relies on."""
     if frame.framing is Framing.JSON:
-        return frame.event in _LOOKS
+        return frame.event in _READ_REASONS
     try:
-        note, content = Marker(frame.event), as_object(parse(frame.data))
-        if note is Marker.SETTLED:
+        marker, content = Marker(frame.event), as_object(parse(frame.data))
+        if marker is Marker.SETTLED:
             TurnStatus(as_text(content.get("status")) or TurnStatus.UNKNOWN)
             fault_of(as_object(content.get("fault")))
-        elif note is Marker.OPENED:
+        elif marker is Marker.OPENED:
             StreamRoute(as_text(content.get("via")) or StreamRoute.POST)
     except (ValueError, TypeError):
         return False
@@ -144,15 +144,15 @@ def _is_understood(frame: Frame) -> bool:
 
 
 def order_of(row: Row) -> TurnRequest:
-    """Read a row of `turns` as the order it was."""
+    """The turn request of a row of `turns`."""
     return TurnRequest(
         turn_id=unpack(row["turn_id"]),
         prompt=unpack(row["prompt"]),
-        created_ms=whole(row["created_ms"]),
+        created_ms=int_or_zero(row["created_ms"]),
         worker_id=unpack_optional(row["ordered_worker_id"]),
         budget=unpack_optional(row["budget"]),
         attachments=_attachments(row["attachments"]),
-        seen_before=whole_optional(row["seen_before"]),
+        seen_before=int_or_none(row["seen_before"]),
         trigger=trigger_of(row["started_by"]),
     )
 
@@ -165,17 +165,17 @@ def _attachments(stored: object) -> tuple[Attachment, ...]:
 
 
 def trigger_of(stored: object) -> Trigger:
-    """What started a turn; UNKNOWN for a turn from before this was recorded."""
+    """What started a turn; UNKNOWN for a turn stored before this was recorded."""
     return _TRIGGERS.get(stored, Trigger.UNKNOWN)
 
 
 def status_of(stored: object) -> TurnStatus:
-    """How a turn stands; UNKNOWN where that is damaged."""
+    """The status of a turn; UNKNOWN where it is damaged."""
     return _STATUSES.get(stored, TurnStatus.UNKNOWN)
 
 
 def reading_of(stored: object) -> Reading:
-    """How the numbers of a turn were understood; NONE where that is damaged."""
+    """How the numbers of a turn were interpreted; NONE where that is damaged."""
     return _READINGS.get(stored, Reading.NONE)
 
 
@@ -185,29 +185,29 @@ _READINGS: Final[dict[object, Reading]] = {str(one): one for one in Reading}
 
 
 def session_of(row: Row) -> Session:
-    """Read a row of `sessions`, without its turns."""
+    """The session of a row of `sessions`, without its turns."""
     return Session(
         session_id=unpack(row["session_id"]),
-        created_ms=whole(row["created_ms"]),
+        created_ms=int_or_zero(row["created_ms"]),
         worker_id=unpack_optional(row["worker_id"]),
         task_id=unpack_optional(row["task_id"]),
         generation=unpack(row["generation"]),
         base_url=unpack(row["base_url"]),
         title=unpack(row["title"]),
-        updated_ms=whole(row["updated_ms"]),
+        updated_ms=int_or_zero(row["updated_ms"]),
         unread=bool(row["unread"]),
     )
 
 
 def summary_of(row: Row) -> SessionSummary:
-    """Read a row of the list of sessions (`reads.SUMMARIES`)."""
+    """The summary of a row of the session list (`turns.SUMMARIES`)."""
     status = row["last_status"]
     return SessionSummary(
         session_id=unpack(row["session_id"]),
         worker_id=unpack_optional(row["worker_id"]),
         title=unpack(row["title"]),
-        created_ms=whole(row["created_ms"]),
-        updated_ms=whole(row["updated_ms"]),
+        created_ms=int_or_zero(row["created_ms"]),
+        updated_ms=int_or_zero(row["updated_ms"]),
         turns=row["turns"],
         last_status=None if status is None else status_of(status),
         cost_usd=scaled(row["usd_high"], row["usd_low"], 12),
@@ -221,9 +221,9 @@ def summary_of(row: Row) -> SessionSummary:
 
 
 def scaled(high: int | None, low: int | None, places: int) -> Decimal | None:
-    """Millions and rest (see `totals.SPLIT`) as an exact amount of `places` decimals."""
+    """Millions and rest (see `grouping.split`) as an exact amount with `places` decimals."""
     if not isinstance(high, int) or not isinstance(low, int):
-        # Unknown, or damaged: then it is as good as unknown.
+        # NULL is unknown, and a damaged value counts as unknown.
         return None
     number = Decimal(high * 1_000_000 + low)
     return number.scaleb(-places, EXACT) if places else number

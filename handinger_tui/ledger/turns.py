@@ -1,4 +1,4 @@
-"""Sessions, turns and frames in the database: single queries, and changes in one transaction each."""
+"""Sessions, turns and frames in the database: single queries, and one transaction per change."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ from handinger_tui.core.turns.remote_turn import RemoteTurn
 from handinger_tui.core.turns.session import SearchHit, Session, SessionSummary, title_from
 from handinger_tui.core.turns.turn import FREE, LIVE, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import remote_turns
-from handinger_tui.ledger.charge_writer import ChargeCache, news, open_charge, write_charges
+from handinger_tui.ledger.charge_writer import ChargeCache, new_charges, open_charge, write_charges
 from handinger_tui.ledger.rows import (
     FRAME_COLUMNS,
     TurnFrame,
-    fitting,
     frame_of,
     frame_row,
+    int64_or_none,
+    int_or_zero,
     order_of,
     pack,
     pack_optional,
@@ -37,7 +38,6 @@ from handinger_tui.ledger.rows import (
     summary_of,
     unpack,
     unpack_optional,
-    whole,
 )
 from handinger_tui.ledger.worker_names import WorkerNames
 
@@ -61,7 +61,7 @@ def sessions(connection: sqlite3.Connection, limit: int) -> list[SessionSummary]
 
 
 def find(connection: sqlite3.Connection, prefix: str) -> list[str]:
-    """Sessions whose own, worker's or task's id is or begins with `prefix`; an exact one wins alone."""
+    """Ids of sessions whose session, worker or task id begins with `prefix`; exact matches win alone."""
     rows = connection.execute(
         "SELECT session_id, worker_id, task_id FROM sessions WHERE substr(session_id, 1, :n) = :p"
         " OR substr(worker_id, 1, :n) = :p OR substr(task_id, 1, :n) = :p"
@@ -73,7 +73,7 @@ def find(connection: sqlite3.Connection, prefix: str) -> list[str]:
 
 
 def prompts(connection: sqlite3.Connection, limit: int) -> list[str]:
-    """The newest `limit` different prompts, newest last."""
+    """The newest `limit` prompts, each once, newest last."""
     rows = connection.execute(
         "SELECT prompt FROM turns WHERE prompt <> '' GROUP BY prompt ORDER BY MAX(place) DESC LIMIT ?",
         (limit,),
@@ -82,19 +82,19 @@ def prompts(connection: sqlite3.Connection, limit: int) -> list[str]:
 
 
 def draft(connection: sqlite3.Connection, session_id: str) -> str:
-    """What was typed and not sent; "" when nothing was."""
+    """The saved draft of a session; "" when there is none."""
     row = connection.execute("SELECT text FROM drafts WHERE session_id = ?", (pack(session_id),)).fetchone()
     return "" if row is None else unpack(row["text"])
 
 
 def frames(connection: sqlite3.Connection, turn_id: str, waiting: Iterable[TurnFrame]) -> list[Frame]:
-    """The frames of one turn in order, with those the disk has not taken (`waiting`)."""
+    """The frames of one turn in order, with those that are not committed yet (`waiting`)."""
     queued = (item.frame for item in waiting if item.turn_id == turn_id)
     return [*stored_frames(connection, turn_id), *queued]
 
 
 def load_turn(connection: sqlite3.Connection, turn_id: str, waiting: Iterable[TurnFrame]) -> Turn | None:
-    """One turn, folded; None when it is not known."""
+    """One turn, folded from its frames; None when it is not stored."""
     row = connection.execute("SELECT * FROM turns WHERE turn_id = ?", (pack(turn_id),)).fetchone()
     if row is None:
         return None
@@ -105,9 +105,9 @@ def load_turn(connection: sqlite3.Connection, turn_id: str, waiting: Iterable[Tu
 
 
 def load(connection: sqlite3.Connection, session_id: str, waiting: Sequence[TurnFrame]) -> Session | None:
-    """The session with every turn folded, in one pass over its frames; None when it is not known.
+    """The session with every turn folded, in one pass over its frames; None when it is not stored.
 
-    Ask inside one moment (`access.one_moment`).
+    Call it inside a read transaction (`database.one_moment`).
     """
     key = (pack(session_id),)
     row = connection.execute("SELECT * FROM sessions WHERE session_id = ?", key).fetchone()
@@ -116,13 +116,13 @@ def load(connection: sqlite3.Connection, session_id: str, waiting: Sequence[Turn
     rows = connection.execute("SELECT * FROM turns WHERE session_id = ? ORDER BY place", key)
     folds = {order.turn_id: Fold(order) for order in map(order_of, rows)}
     queued = ((item.turn_id, [item.frame]) for item in waiting)
-    for turn_id, told in chain(told_frames(connection, session_id), queued):
+    for turn_id, turn_frames in chain(frames_of_session(connection, session_id), queued):
         folding = folds.get(turn_id)
         if folding is not None:
-            for frame in told:
+            for frame in turn_frames:
                 folding.take(frame)
     session, turns = session_of(row), tuple(folding.turn for folding in folds.values())
-    # A program that died may have stored who the worker is with the frames alone.
+    # A program that crashed may have stored the id of the worker in the frames only.
     return replace(session, turns=turns, worker_id=session.worker_id or newest_worker(turns))
 
 
@@ -142,28 +142,31 @@ def stored_session(connection: sqlite3.Connection, session: Session) -> Session:
 
 
 def unsettled(connection: sqlite3.Connection) -> list[tuple[str, Session, TurnRequest]]:
-    """Turns nobody has closed, oldest first: the run that had them, their session (no turns), their order."""
+    """Open turns, oldest first: the id of the run that has it, its session (without turns), its request."""
     rows = connection.execute("SELECT * FROM turns WHERE settled_ms IS NULL ORDER BY place").fetchall()
-    found = []
+    open_turns = []
     for row in rows:
         owner = connection.execute(
             "SELECT * FROM sessions WHERE session_id = ?", (row["session_id"],)
         ).fetchone()
-        found.append((str(row["run"]), session_of(owner), order_of(row)))
-    return found
+        open_turns.append((str(row["run"]), session_of(owner), order_of(row)))
+    return open_turns
 
 
 def last_snapshot(connection: sqlite3.Connection, worker_id: str) -> str | None:
-    """The newest whole Worker that was read of this worker, as JSON text."""
+    """The newest complete Worker object that was read of this worker, as JSON text."""
     rows = connection.execute(
         "SELECT f.data FROM turns t JOIN frames f ON f.turn_id = t.turn_id"
         " WHERE t.worker_id = ? AND f.framing = 'json' ORDER BY f.at_ms DESC, t.place DESC, f.seq DESC",
         (pack(worker_id),),
     )
-    return next((text for text in (unpack(row["data"]) for row in rows) if _tells_of(text, worker_id)), None)
+    return next(
+        (text for text in (unpack(row["data"]) for row in rows) if _is_of_worker(text, worker_id)), None
+    )
 
 
-def _tells_of(text: str, worker_id: str) -> bool:
+def _is_of_worker(text: str, worker_id: str) -> bool:
+    """Whether a JSON text is a Worker object with this id."""
     try:
         return snapshot_of(as_object(parse_exact(text))).worker_id == worker_id
     except NotJson:
@@ -176,10 +179,10 @@ _AROUND: Final = 60
 
 
 def search(connection: sqlite3.Connection, text: str, limit: int) -> list[SearchHit]:
-    """Turns whose prompt or answer holds every term of `text`, newest first.
+    """Turns whose prompt or answer contains every term of `text`, newest first; `limit` -1: all.
 
-    Terms are separated by spaces, and found inside words and without regard to
-    case, in every script; nothing in them is a wildcard.
+    Terms are separated by spaces. They match inside words and ignore case, in every script; no
+    character is a wildcard.
     """
     terms = text.casefold().split()
     hits: list[SearchHit] = []
@@ -195,14 +198,16 @@ def search(connection: sqlite3.Connection, text: str, limit: int) -> list[Search
         folded = body.casefold()
         if all(term in folded for term in terms):
             ids = (unpack(row["session_id"]), unpack(row["turn_id"]), unpack(row["title"]))
-            hits.append(SearchHit(*ids, whole(row["created_ms"]), _excerpt(body, folded.index(terms[0]))))
+            hits.append(
+                SearchHit(*ids, int_or_zero(row["created_ms"]), _excerpt(body, folded.index(terms[0])))
+            )
             if len(hits) == limit:
                 break
     return hits
 
 
 def _excerpt(body: str, at: int) -> str:
-    """One line around a place; case folding may have moved it by a little."""
+    """One line around index `at`, which comes from the case-folded text and may be off by a little."""
     start, end = max(0, at - _AROUND), at + _AROUND
     line = " ".join(body[start:end].split())
     return ("…" if start else "") + line + ("…" if end < len(body) else "")
@@ -212,33 +217,33 @@ def matching_sessions(connection: sqlite3.Connection, text: str, limit: int) -> 
     """Sessions with a matching turn or title, newest first."""
     matching = {hit.session_id for hit in search(connection, text, limit=-1)}
     terms = text.casefold().split()
-    every = sessions(connection, limit=-1)
-    titled = {s.session_id for s in every if terms and all(term in s.title.casefold() for term in terms)}
-    return [summary for summary in every if summary.session_id in matching | titled][:limit]
+    summaries = sessions(connection, limit=-1)
+    titled = {s.session_id for s in summaries if terms and all(term in s.title.casefold() for term in terms)}
+    return [summary for summary in summaries if summary.session_id in matching | titled][:limit]
 
 
-WORTH: Final = 32
-"""With fewer frames than this a turn is read as quickly as it is."""
+MIN_FRAMES: Final = 32
+"""A turn with fewer frames than this is not compacted: reading it would not get faster."""
 
 _STORED: Final = f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ? ORDER BY seq"  # noqa: S608  # names of this package
 _OF_SESSION: Final = "FROM turns t {join} gathered g ON g.turn_id = t.turn_id AND g.rule = ?"
-_GATHERED: Final = (
+_COMPACTED: Final = (
     f"SELECT t.turn_id, g.frames {_OF_SESSION.format(join='JOIN')} WHERE t.session_id = ? ORDER BY t.place"
 )
-_NOT_GATHERED: Final = (
+_NOT_COMPACTED: Final = (
     f"SELECT t.turn_id, {FRAME_COLUMNS} {_OF_SESSION.format(join='LEFT JOIN')}"
     " JOIN frames f ON f.turn_id = t.turn_id AND f.seq >= COALESCE(g.upto, 0)"
     " WHERE t.session_id = ? ORDER BY t.place, f.seq"
 )
 
-_GATHERED_FROM: Final = (
+_COMPACTED_FRAMES: Final = (
     f"SELECT {FRAME_COLUMNS} FROM frames WHERE turn_id = ?1"  # noqa: S608  # names of this package
     " AND seq < (SELECT upto FROM gathered WHERE turn_id = ?1) ORDER BY seq"
 )
 
 
 def stored_frames(connection: sqlite3.Connection, turn_id: str) -> list[Frame]:
-    """The frames of one turn as they arrived, in order.
+    """The committed frames of one turn as they arrived, in order.
 
     Raises:
         sqlite3.Error
@@ -246,18 +251,20 @@ def stored_frames(connection: sqlite3.Connection, turn_id: str) -> list[Frame]:
     return [*map(frame_of, connection.execute(_STORED, (pack(turn_id),)))]
 
 
-def gather(connection: sqlite3.Connection, turn_id: str) -> None:
-    """Write the telling of a turn, inside the transaction that closes it.
+def store_compact_frames(connection: sqlite3.Connection, turn_id: str) -> None:
+    """Store the compact form of the frames of a turn, inside the transaction that closes the turn.
+
+    Nothing is stored where it would save less than half of the frames, or where frames are missing.
 
     Raises:
         sqlite3.Error
     """
     frames = stored_frames(connection, turn_id)
-    told = gathered(frames)
-    if len(frames) < WORTH or len(told) > len(frames) // 2 or frames[-1].seq != len(frames) - 1:
+    compact = gathered(frames)
+    if len(frames) < MIN_FRAMES or len(compact) > len(frames) // 2 or frames[-1].seq != len(frames) - 1:
         return
-    rows = [(one.seq, one.at_ms, one.framing, one.event, one.id, one.data) for one in told]
-    # ASCII: halves of surrogate pairs, which TEXT cannot hold, are escaped.
+    rows = [(one.seq, one.at_ms, one.framing, one.event, one.id, one.data) for one in compact]
+    # `json.dumps` writes ASCII: it escapes lone surrogates, which a TEXT column cannot hold.
     cells = (pack(turn_id), RULE, len(frames), json.dumps(rows, separators=(",", ":")))
     connection.execute(
         "INSERT INTO gathered (turn_id, rule, upto, frames) VALUES (?, ?, ?, ?)"
@@ -267,56 +274,58 @@ def gather(connection: sqlite3.Connection, turn_id: str) -> None:
     )
 
 
-def told_frames(connection: sqlite3.Connection, session_id: str) -> Iterator[tuple[str, Iterable[Frame]]]:
-    """All that is needed to fold the turns of a session: by turn id, in the order of the frames of a turn.
+def frames_of_session(
+    connection: sqlite3.Connection, session_id: str
+) -> Iterator[tuple[str, Iterable[Frame]]]:
+    """The frames to fold for each turn of a session, as pairs of turn id and frames in order.
 
-    A turn may be told in two parts: what is gathered, then what is not. Ask inside one moment: a turn
-    that is gathered between the two queries would be told by neither.
+    A turn may be yielded twice: its compacted frames, then the frames that came later. Call it inside
+    a read transaction: a turn compacted between the two queries would be in neither of them.
 
     Raises:
         sqlite3.Error
     """
     of = (RULE, pack(session_id))
-    for turn_id, told in connection.execute(_GATHERED, of):
-        yield unpack(turn_id), _gathered_frames(connection, turn_id, told)
-    # One query for all turns: one each would take as long as everything else here.
-    for turn_id, rows in groupby(connection.execute(_NOT_GATHERED, of), itemgetter(0)):
+    for turn_id, stored in connection.execute(_COMPACTED, of):
+        yield unpack(turn_id), _compact_frames(connection, turn_id, stored)
+    # One query for all turns: a query per turn would double the time.
+    for turn_id, rows in groupby(connection.execute(_NOT_COMPACTED, of), itemgetter(0)):
         yield unpack(turn_id), (frame_of(row[1:]) for row in rows)
 
 
-def _gathered_frames(connection: sqlite3.Connection, turn_id: str | bytes, told: object) -> Iterable[Frame]:
-    """What was gathered of a turn; the frames it was made of where it is damaged."""
+def _compact_frames(connection: sqlite3.Connection, turn_id: str | bytes, stored: object) -> Iterable[Frame]:
+    """The compact frames of a turn; the original frames where those are damaged."""
     try:
-        return [*map(frame_of, json.loads(unpack(told)))]
+        return [*map(frame_of, json.loads(unpack(stored)))]
     except (ValueError, TypeError):
-        return [*map(frame_of, connection.execute(_GATHERED_FROM, (turn_id,)))]
+        return [*map(frame_of, connection.execute(_COMPACTED_FRAMES, (turn_id,)))]
 
 
 class Care(StrEnum):
-    """How surely a commit is on the disk."""
+    """How durable a commit is: the value of `PRAGMA synchronous`."""
 
     NORMAL = "NORMAL"
-    """Survives the end of the program."""
+    """It survives a crash of the program."""
     FULL = "FULL"
-    """Survives a power cut."""
+    """It survives a power failure."""
 
 
 @contextmanager
 def transaction(connection: sqlite3.Connection, care: Care = Care.NORMAL) -> Iterator[None]:
-    """All or nothing. Takes the write lock first, so that waiting for it obeys the patience."""
+    """Run the body in one transaction. It takes the write lock first, where the busy timeout applies."""
     connection.execute(f"PRAGMA synchronous = {care}")
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        # A full disk may have rolled back already.
+        # SQLite may have rolled back by itself, for example on a full disk.
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
 
 
-# A frame that is there already stays as it is, so that writing again after a doubtful commit repeats nothing.
+# A frame that is stored already stays as it is: writing again after a doubtful commit repeats nothing.
 _FRAME: Final = """
     INSERT OR IGNORE INTO frames (turn_id, seq, at_ms, framing, event, id, data) VALUES (?, ?, ?, ?, ?, ?, ?)
 """
@@ -325,31 +334,32 @@ _FRAME: Final = """
 def write_frames(
     connection: sqlite3.Connection, frames: Sequence[TurnFrame], run: str, names: WorkerNames
 ) -> None:
-    """Commit frames in order, and in the same transaction what they say about the turn's row.
+    """Commit frames in order, and in the same transaction what they change in the rows of their turns.
 
-    A turn that is watched again is open again, and this run's. One whose request may leave is no
-    longer queued, and has its place among the worker's messages. A new worker belongs to the turn
-    and its session with the first frame that names it.
+    A turn that is watched again is open again, and belongs to this run. A turn whose request may leave
+    is no longer queued, and gets its position among the worker's messages. The id of a new worker is
+    stored with the turn and its session at the first frame that names it.
     """
     with transaction(connection):
         workers = _workers(connection, {item.turn_id for item in frames})
-        kept = [item for item in frames if item.turn_id in workers]
-        connection.executemany(_FRAME, map(frame_row, kept))
-        for item in kept:
+        stored = [item for item in frames if item.turn_id in workers]
+        connection.executemany(_FRAME, map(frame_row, stored))
+        for item in stored:
             if item.frame.framing is Framing.NOTE:
-                _follow_note(connection, item, run)
-        for turn_id, worker_id in names.named(workers, kept):
+                _apply_marker(connection, item, run)
+        for turn_id, worker_id in names.named(workers, stored):
             _name_worker(connection, turn_id, worker_id)
 
 
 def _workers(connection: sqlite3.Connection, turn_ids: set[str]) -> dict[str, str | None]:
-    """The turns that are there, each with its worker. The frames of a deleted one have nowhere to go."""
-    asked = "SELECT worker_id FROM turns WHERE turn_id = ?"
-    rows = ((one, connection.execute(asked, (pack(one),)).fetchone()) for one in turn_ids)
+    """The worker id of each turn that is stored. Frames of a deleted turn are dropped."""
+    query = "SELECT worker_id FROM turns WHERE turn_id = ?"
+    rows = ((one, connection.execute(query, (pack(one),)).fetchone()) for one in turn_ids)
     return {one: unpack_optional(row["worker_id"]) for one, row in rows if row is not None}
 
 
-def _follow_note(connection: sqlite3.Connection, item: TurnFrame, run: str) -> None:
+def _apply_marker(connection: sqlite3.Connection, item: TurnFrame, run: str) -> None:
+    """Update the row of a turn by one of our own marker frames."""
     turn_id = pack(item.turn_id)
     if item.frame.event == Marker.WATCHING:
         connection.execute("UPDATE turns SET settled_ms = NULL, run = ? WHERE turn_id = ?", (run, turn_id))
@@ -366,6 +376,7 @@ def _follow_note(connection: sqlite3.Connection, item: TurnFrame, run: str) -> N
 
 
 def _name_worker(connection: sqlite3.Connection, turn_id: str, worker_id: str) -> None:
+    """Store the id of a new worker with the turn that created it, and with its session."""
     cells = (pack(worker_id), pack(turn_id))
     connection.execute(
         "UPDATE sessions SET worker_id = ?"
@@ -374,12 +385,12 @@ def _name_worker(connection: sqlite3.Connection, turn_id: str, worker_id: str) -
     )
     for table in ("turns", "turn_totals"):
         connection.execute(f"UPDATE {table} SET worker_id = ? WHERE turn_id = ? AND worker_id IS NULL", cells)  # noqa: S608  # constants
-    # The first message of a new worker.
+    # The turn is the first message of a new worker.
     remote_turns.claim(connection, turn_id, worker_id, 0)
 
 
-# `unread` is set as the session is made, and from then on only by mark_read and mark_unread: a session
-# value in memory may be older than what the person has seen.
+# `unread` is set at the creation of a session, and later only by mark_read and mark_unread: a session value
+# in memory may be older than what the user has seen.
 _SESSION: Final = """
     INSERT INTO sessions
         (session_id, generation, base_url, worker_id, task_id, title, created_ms, updated_ms, unread)
@@ -407,7 +418,7 @@ def open_turn(
     run: str,
     settles: TurnFrame | None = None,
 ) -> None:
-    """Put the order on disk before a byte may leave, with a charge of which nothing is known yet.
+    """Commit a turn, with a charge without amounts, before a byte of its request may leave.
 
     `settles`: the last frame of a queued turn whose place this one takes.
     """
@@ -421,7 +432,7 @@ def open_turn(
 
 
 def _settle_replaced(connection: sqlite3.Connection, settles: TurnFrame) -> int | None:
-    """Close a queued turn and move it to the end; returns the place that is free now."""
+    """Close a queued turn and move it to the end; returns its old place, None where it is not stored."""
     turn_id = pack(settles.turn_id)
     connection.execute(_FRAME, frame_row(settles))
     row = connection.execute("SELECT place FROM turns WHERE turn_id = ?", (turn_id,)).fetchone()
@@ -438,10 +449,10 @@ def adopt(
     session: Session,
     turns: Sequence[RemoteTurn],
     run: str,
-    compared: ChargeCache,
+    cache: ChargeCache,
     waiting: Sequence[TurnFrame],
 ) -> Session:
-    """Enter turns that a worker has and the history has not; returns the stored session that holds them."""
+    """Store turns of a worker that the history does not hold; returns the stored session that holds them."""
     with transaction(connection, Care.FULL):
         session = stored_session(connection, session)
         entered: list[RemoteTurn] = []
@@ -450,11 +461,11 @@ def adopt(
             if entry is None:
                 entered.append(turn)
             elif entry.session_id is None:
-                # Its session was removed: what it cost is charged to this entry already.
+                # Its session was removed; its cost is already recorded under the turn id of this entry.
                 order = replace(turn.order, turn_id=entry.turn_id)
                 entered.append(turn._replace(order=order))
             elif entry.session_id == session.session_id:
-                # A session is in order: what stands before a turn of it can no longer join it.
+                # The turns of a session are in order: one before a stored turn can no longer be inserted.
                 entered.clear()
         for turn in entered:
             _enter(connection, session, turn, run)
@@ -462,27 +473,28 @@ def adopt(
         if loaded is None:
             return session
         if entered:
-            write_charges(connection, loaded, compared)
+            write_charges(connection, loaded, cache)
         return loaded
 
 
 def _enter(connection: sqlite3.Connection, session: Session, turn: RemoteTurn, run: str) -> None:
+    """Store one adopted turn with its frames and its entry in `remote_turns`."""
     order = turn.order
-    now = fold(order, turn.frames)
-    runs_on = now.live or now.status is TurnStatus.RUNNING
+    folded = fold(order, turn.frames)
+    is_open = folded.live or folded.status is TurnStatus.RUNNING
     _put_session(connection, session, order.created_ms, title_from(order.prompt))
-    _put_turn(connection, session, order, run, now.status)
+    _put_turn(connection, session, order, run, folded.status)
     connection.executemany(_FRAME, [frame_row(TurnFrame(order.turn_id, one)) for one in turn.frames])
     remote_turns.enter(connection, session, turn)
-    if not runs_on:
+    if not is_open:
         connection.execute(
             "UPDATE turns SET settled_ms = ? WHERE turn_id = ?", (order.created_ms, pack(order.turn_id))
         )
-        _put_answer(connection, now)
+        _put_answer(connection, folded)
 
 
-def close_turn(connection: sqlite3.Connection, session: Session, turn: Turn, compared: ChargeCache) -> None:
-    """Status, answer, and what was charged. `session` holds `turn` and the turns before it."""
+def close_turn(connection: sqlite3.Connection, session: Session, turn: Turn, cache: ChargeCache) -> None:
+    """Store status, answer and charge of a turn. `session` holds `turn` and the turns before it."""
     at_ms = turn.ended_ms if turn.ended_ms is not None else turn.order.created_ms
     with transaction(connection, Care.FULL):
         connection.execute(
@@ -493,37 +505,37 @@ def close_turn(connection: sqlite3.Connection, session: Session, turn: Turn, com
                 None if turn.status in LIVE else at_ms,
                 pack_optional(turn.worker_id),
                 pack_optional(turn.order.worker_id),
-                fitting(turn.order.seen_before),
+                int64_or_none(turn.order.seen_before),
                 pack(turn.turn_id),
             ),
         )
         if not connection.execute("SELECT changes()").fetchone()[0]:
-            # Deleted meanwhile: only what it cost is kept.
-            write_charges(connection, session, compared)
+            # The turn was deleted in the meantime: only its cost is kept.
+            write_charges(connection, session, cache)
             return
         _put_session(connection, session, max(at_ms, session.updated_ms), "")
         _put_answer(connection, turn)
-        _place(connection, turn)
+        _put_position(connection, turn)
         if turn.status not in LIVE:
-            gather(connection, turn.turn_id)
-        write_charges(connection, session, compared)
+            store_compact_frames(connection, turn.turn_id)
+        write_charges(connection, session, cache)
 
 
 def move_last(connection: sqlite3.Connection, turn_ids: Sequence[str]) -> None:
-    """Turns stand in the order in which they start: those that were overtaken move to the end."""
+    """Move turns to the end, in this order: turns are stored in the order in which they start."""
     move = "UPDATE turns SET place = (SELECT MAX(place) + 1 FROM turns) WHERE turn_id = ?"
     with transaction(connection):
         for turn_id in turn_ids:
             connection.execute(move, (pack(turn_id),))
 
 
-def _place(connection: sqlite3.Connection, turn: Turn) -> None:
-    """Which message of the worker the turn is; none, where the worker never got it."""
+def _put_position(connection: sqlite3.Connection, turn: Turn) -> None:
+    """Store which message of the worker the turn is; remove that where it never reached the worker."""
     worker_id = worker_of(turn)
     if turn.status in FREE:
         remote_turns.release(connection, turn.turn_id)
     elif worker_id is not None and turn.status is not TurnStatus.QUEUED:
-        # A turn of a new worker is its first message.
+        # The turn that creates a worker is the first message of that worker.
         times = 0 if turn.order.worker_id is None else turn.order.seen_before
         remote_turns.claim(connection, turn.turn_id, worker_id, times)
 
@@ -556,12 +568,12 @@ def _put_turn(
     connection.execute(_TURN, cells)
 
 
-def charge(connection: sqlite3.Connection, session: Session, compared: ChargeCache) -> None:
-    """Write what the turns took so far. Asked often: it takes the write lock only when there is news."""
-    if news(connection, session, compared):
+def charge(connection: sqlite3.Connection, session: Session, cache: ChargeCache) -> None:
+    """Write what the turns cost so far. Called often, so it takes the write lock only for new charges."""
+    if new_charges(connection, session, cache):
         with transaction(connection):
-            # Looked at again: another process may have written the same meanwhile.
-            write_charges(connection, session, compared)
+            # Compared again under the lock: another process may have written the same in the meantime.
+            write_charges(connection, session, cache)
 
 
 def _put_session(connection: sqlite3.Connection, session: Session, updated_ms: int, title: str) -> None:
@@ -580,7 +592,7 @@ def _put_session(connection: sqlite3.Connection, session: Session, updated_ms: i
 
 
 def remember_worker(connection: sqlite3.Connection, session_id: str, worker_id: str) -> None:
-    """The service told the worker's id: the session and its open turns belong to it."""
+    """Store the id of the worker, reported by the service, with the session and its open turns."""
     cells = (pack(worker_id), pack(session_id))
     with transaction(connection):
         connection.execute("UPDATE sessions SET worker_id = ? WHERE session_id = ?", cells)
@@ -592,20 +604,20 @@ def remember_worker(connection: sqlite3.Connection, session_id: str, worker_id: 
 
 
 def rename(connection: sqlite3.Connection, session_id: str, title: str) -> None:
-    """Give a session a title of the person's own."""
+    """Set the title of a session, as the user chose it."""
     with transaction(connection):
         cells = (pack(title), pack(session_id))
         connection.execute("UPDATE sessions SET title = ? WHERE session_id = ?", cells)
 
 
 def mark_read(connection: sqlite3.Connection, session_id: str) -> None:
-    """The person has seen the newest answer."""
+    """Mark a session as read: the user has seen its newest answer."""
     with transaction(connection):
         connection.execute("UPDATE sessions SET unread = 0 WHERE session_id = ?", (pack(session_id),))
 
 
 def mark_unread(connection: sqlite3.Connection, session_id: str) -> None:
-    """Something ended that the person has not seen."""
+    """Mark a session as unread: a turn ended that the user has not seen."""
     with transaction(connection):
         connection.execute("UPDATE sessions SET unread = 1 WHERE session_id = ?", (pack(session_id),))
 
@@ -618,7 +630,7 @@ def delete(connection: sqlite3.Connection, session_id: str) -> None:
 
 
 def save_draft(connection: sqlite3.Connection, session_id: str, text: str) -> None:
-    """Keep what is typed and not sent; "" forgets it."""
+    """Save the draft of a session; "" deletes it."""
     with transaction(connection):
         if text:
             connection.execute(

@@ -1,4 +1,4 @@
-"""Worker names: the first frame of a turn that says which new worker it belongs to."""
+"""Worker names: find the first frame of a turn that gives the id of the new worker it created."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.ledger.rows import TurnFrame
 
 KEPT: Final = 64
-"""Turns of unnamed workers that are followed at once."""
+"""Maximum number of turns without a worker id that are followed at the same time."""
 
 
 class WorkerNames:
-    """Follows turns that were ordered from a new worker until a frame names it. For one thread.
+    """Follows the frames of turns that create a worker until a frame gives its id. For one thread.
 
-    The frames may be given again after a commit that failed: what was taken is not taken twice.
+    After a failed commit the same frames are passed again; a frame is never folded twice.
     """
 
     def __init__(self) -> None:
@@ -25,19 +25,19 @@ class WorkerNames:
     def named(
         self, workers: Mapping[str, str | None], frames: Iterable[TurnFrame]
     ) -> Iterator[tuple[str, str]]:
-        """Turn and worker where `frames` name one. `workers`: what is stored of the turns until now."""
+        """Pairs of turn id and worker id found in `frames`. `workers`: the stored worker id of each turn."""
         for item in frames:
             if workers.get(item.turn_id, "") is None:
-                self._take(item)
-        for turn_id, known in workers.items():
-            if known is not None:
+                self._fold(item)
+        for turn_id, stored_id in workers.items():
+            if stored_id is not None:
                 self._following.pop(turn_id, None)
             elif turn_id in self._following:
                 worker_id = self._following[turn_id][0].turn.worker_id
                 if worker_id is not None:
                     yield turn_id, worker_id
 
-    def _take(self, item: TurnFrame) -> None:
+    def _fold(self, item: TurnFrame) -> None:
         fresh = (Fold(TurnRequest(item.turn_id, "", 0)), 0)
         folding, next_seq = self._following.pop(item.turn_id, fresh)
         while len(self._following) >= KEPT:

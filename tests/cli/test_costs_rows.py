@@ -34,7 +34,7 @@ LARGEST = 2**63 - 1
 def written(form: Form, column: str, number: int | None) -> str:
     connection = sqlite3.connect(":memory:")
     try:
-        sql = f"SELECT printf('%s', {form.written(column)}) FROM (SELECT ? AS {column})"  # noqa: S608  # constants
+        sql = f"SELECT printf('%s', {form.sql_of(column)}) FROM (SELECT ? AS {column})"  # noqa: S608  # constants
         return str(connection.execute(sql, (number,)).fetchone()[0])
     finally:
         connection.close()

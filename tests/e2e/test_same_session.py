@@ -97,7 +97,7 @@ async def test_a_turn_watched_from_elsewhere_reads_the_same(
             await ledger.start()
             stack.push_async_callback(ledger.aclose)
             home = ServiceContext(parts.base_url)
-            engine = Engine(parts.client, ledger, SystemClock(), RandomIds(), home=home)
+            engine = Engine(parts.client, ledger, SystemClock(), RandomIds(), context=home)
             stack.push_async_callback(engine.aclose)
             other = await engine.adopt(engine.new_session(parts.base_url, worker_id).session_id)
             assert other.turns[-1].status is TurnStatus.RUNNING

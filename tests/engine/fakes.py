@@ -280,6 +280,6 @@ def rig(
     """An engine on fakes."""
     log, clock = FakeLog(), clock or FakeClock()
     calm = patience or RetryPolicy(money_interval=None)
-    engine = Engine(api, log, clock, FakeIds(), calm, home=ServiceContext(PLACE), purse=purse)
+    engine = Engine(api, log, clock, FakeIds(), calm, context=ServiceContext(PLACE), limits=purse)
     session = engine.new_session(PLACE, worker_id)
     return Rig(api, log, clock, engine, session.session_id)

@@ -86,7 +86,7 @@ class NamedIds:
 
 def program(name: str, log: Ledger, api: FakeApi) -> Engine:
     calm = RetryPolicy(money_interval=None)
-    return Engine(api, log, FakeClock(), NamedIds(name), calm, home=ServiceContext(PLACE))
+    return Engine(api, log, FakeClock(), NamedIds(name), calm, context=ServiceContext(PLACE))
 
 
 async def started(path: Path) -> Ledger:

@@ -171,7 +171,7 @@ async def test_without_a_limit_nobody_polls_beside_the_stream() -> None:
 async def test_a_message_put_aside_is_kept_and_never_sent() -> None:
     box = box_with(SessionPurse())
     why = Fault(Kind.COST_LIMIT, "The limit is reached.", may_have_been_charged=False)
-    turn_id = await box.engine.put_aside(box.session_id, "q1", "high", (), why)
+    turn_id = await box.engine.store_unsent(box.session_id, "q1", "high", (), why)
     (turn,) = box.engine.session(box.session_id).turns
     assert (turn.turn_id, turn.status, turn.posts) == (turn_id, TurnStatus.NOT_SENT, 0)
     assert turn.fault is not None

@@ -127,7 +127,7 @@ async def test_a_moved_queue_comes_back_in_its_order_after_a_crash() -> None:
         FakeClock(),
         FakeIds(100),
         RetryPolicy(money_interval=None),
-        home=ServiceContext(PLACE),
+        context=ServiceContext(PLACE),
     )
     await again.recover()
     assert again.queue(box.session_id) == (ids[1], ids[0])
@@ -170,7 +170,9 @@ class BrittleLog(FakeLog):
 
 def brittle(api: FakeApi) -> tuple[Rig, BrittleLog]:
     log, clock = BrittleLog(), FakeClock()
-    engine = Engine(api, log, clock, FakeIds(), RetryPolicy(money_interval=None), home=ServiceContext(PLACE))
+    engine = Engine(
+        api, log, clock, FakeIds(), RetryPolicy(money_interval=None), context=ServiceContext(PLACE)
+    )
     return Rig(api, log, clock, engine, engine.new_session(PLACE, "w1").session_id), log
 
 
@@ -250,7 +252,9 @@ async def test_a_send_whose_caller_stops_waiting_is_stored_and_never_sent() -> N
             await go_on.wait()
 
     api, log, clock = FakeApi(starts=[says("1")], workers=[worker("x")]), SlowLog(), FakeClock()
-    engine = Engine(api, log, clock, FakeIds(), RetryPolicy(money_interval=None), home=ServiceContext(PLACE))
+    engine = Engine(
+        api, log, clock, FakeIds(), RetryPolicy(money_interval=None), context=ServiceContext(PLACE)
+    )
     session_id = engine.new_session(PLACE, "w1").session_id
     sending = asyncio.create_task(engine.send(session_id, "one"))
     await stored.wait()

@@ -42,7 +42,7 @@ def engine_on(log: FakeLog, api: FakeApi, *, forgetful: bool = False) -> Engine:
         FakeClock(),
         FakeIds(),
         RetryPolicy(money_interval=None),
-        home=ServiceContext(PLACE, forgetful),
+        context=ServiceContext(PLACE, forgetful),
     )
 
 

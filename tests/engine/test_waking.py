@@ -62,7 +62,12 @@ async def test_a_turn_that_slept_is_settled_by_looking() -> None:
         workers=[worker("", prompt="earlier"), worker("one two", prompt="hello")],
     )
     engine = Engine(
-        api, FakeLog(), SleepyClock(), FakeIds(), RetryPolicy(money_interval=None), home=ServiceContext(PLACE)
+        api,
+        FakeLog(),
+        SleepyClock(),
+        FakeIds(),
+        RetryPolicy(money_interval=None),
+        context=ServiceContext(PLACE),
     )
     session = engine.new_session(PLACE, "w1")
     await engine.send(session.session_id, "hello")

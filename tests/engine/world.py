@@ -120,8 +120,8 @@ class World:
             LoopClock(self.loop, self.doors),
             self._ids,
             Steady(money_interval=self.setting.money_interval, max_wait=self.setting.max_wait),
-            home=ServiceContext(PLACE),
-            purse=self.wallet if self.setting.limited else None,
+            context=ServiceContext(PLACE),
+            limits=self.wallet if self.setting.limited else None,
         )
         engine.subscribe(self.watchman.changed)
         return engine

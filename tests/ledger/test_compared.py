@@ -120,5 +120,5 @@ def test_only_some_sessions_are_remembered(database: sqlite3.Connection) -> None
         own = replace(own, turns=(turn,))
         for _ in range(2):
             writes.charge(database, own, compared)
-    assert len(compared._held) == KEPT
+    assert len(compared._sessions) == KEPT
     assert usd(database) == Decimal("0.01") * (KEPT + 1)

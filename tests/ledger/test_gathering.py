@@ -13,7 +13,7 @@ from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import fold
 from handinger_tui.ledger import turns as reads
 from handinger_tui.ledger.opening import open_database
-from handinger_tui.ledger.turns import gather
+from handinger_tui.ledger.turns import store_compact_frames
 from tests.ledger.made import frame, look, opened, order, play, session
 
 DELTAS = [frame(0, json.dumps({"type": "start", "messageId": "m"}))] + [
@@ -100,7 +100,7 @@ async def test_a_turn_that_is_gathered_while_its_session_is_read_is_whole(
     def meanwhile(told: str) -> object:
         monkeypatch.setattr(json, "loads", plain)
         with closing(sqlite3.connect(path)) as other, other:
-            gather(other, "turn_2")
+            store_compact_frames(other, "turn_2")
         return plain(told)
 
     async with opened(path) as ledger:

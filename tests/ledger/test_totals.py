@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from handinger_tui.core.money.amounts import Total
 from handinger_tui.core.money.spending import SUMS, Bucket, ChargeFilter, GroupBy, Sum, altogether
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ledger.charge_writer import NUMBERS, TOLD
+from handinger_tui.ledger.charge_writer import NUMBERS, SUMMED
 from handinger_tui.ledger.grouping import PLACES
 from handinger_tui.ledger.ledger import Ledger
 from tests.ledger.made import look, opened
@@ -63,7 +63,7 @@ def rows_of(number: int, told: dict[str, Any]) -> list[dict[str, Any]]:
 def added_up(turns: list[list[dict[str, Any]]]) -> Bucket:
     """The same as a bucket, from the raw rows and in Python's own integers."""
     sums = []
-    for name in TOLD:
+    for name in SUMMED:
         amounts = [[row[name] for row in rows if row.get(name) is not None] for rows in turns]
         whole = [any(row["final"] and row.get(name) is not None for row in rows) for rows in turns]
         known = [sum(each) for each in amounts if each]

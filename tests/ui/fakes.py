@@ -187,8 +187,8 @@ class Desktop:
             self.clock,
             FakeIds(100 * len(self.log.sessions)),
             self.patience,
-            home=home,
-            purse=self.purse,
+            context=home,
+            limits=self.purse,
         )
         self.shelf = FakeShelf(self.log)
         given = self.launch or AppOptions(self.connect)

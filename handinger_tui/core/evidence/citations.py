@@ -1,4 +1,4 @@
-"""Citations: where an answer names a source, by its address or by a citation mark."""
+"""Citations: where an answer mentions a source, by its address or by a citation mark."""
 
 from __future__ import annotations
 
@@ -17,107 +17,107 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import SourcePart, TextPart, Turn
 
 MOST: Final = 20_000
-"""Marks that are taken from one text; what stands behind them is not looked at."""
+"""Maximum number of marks in one text; later ones are ignored."""
 _WINDOW: Final = 4096
-"""Characters of an address that are looked at."""
-_MOST_LETTERS: Final = 1 << 20
-"""Characters of all addresses together, in what is read at once."""
+"""Maximum number of characters that are read of one address."""
+_MOST_CHARACTERS: Final = 1 << 20
+"""Maximum number of characters of all addresses in one pass."""
 _LABEL: Final = 500
-"""Characters before an address in which its link text may begin."""
+"""Maximum number of characters before an address in which its link text may begin."""
 
 
 @dataclass(frozen=True, slots=True)
 class CitationMark:
-    """Characters `start` to `end` of a text that point at something.
+    """Characters `start` to `end` of a text that refer to a source.
 
-    `url` is canonical, for an address. Else `said` holds what stood between
-    the brackets: numbers or ids.
+    For an address, `url` is its canonical form. For a mark in brackets, `labels` are the numbers or ids
+    in it.
     """
 
     start: int
     end: int
     url: str | None = None
-    said: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 _URL: Final = late(rf"https?://[^\s<>\"`\x00-\x1f]{{1,{_WINDOW}}}", re.IGNORECASE)
 _PARENTHESIS: Final = late(r"[()]")
 _NO_END: Final = ".,;:!?'*_~|]"
-# Every repetition is bounded or possessive, so that no text makes the search slow.
-_CITED: Final = late(
-    r"(?<!`)`++[^`\n]++`++"  # Code: an index in brackets is no citation.
-    r"|(?<!!)\[(?P<said>[^\[\]\n]{1,64})\](?!\]?\()"
+# Every repetition is bounded or possessive, so that no text can make the search slow.
+_BRACKETS: Final = late(
+    r"(?<!`)`++[^`\n]++`++"  # Code: an index in brackets is not a citation.
+    r"|(?<!!)\[(?P<label>[^\[\]\n]{1,64})\](?!\]?\()"
     r"|【(?P<cjk>[^【】\n]{1,64})】"
 )
 _FENCE: Final = late(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
 _RANGE: Final = late(r"(\d{1,4})\s*[-–]\s*(\d{1,4})")
 _WIDEST: Final = 50
-"""Sources that one range like [2-5] may name."""
+"""Maximum number of sources in one range like [2-5]."""
 
 
 class CitationReader:
-    """Marks of a text that grows. Whole lines are read once, the last one again until it ends."""
+    """Finds the marks of a growing text. Complete lines are read once, the last line at each call."""
 
     def __init__(self) -> None:
         self._read = ""
         self._done = 0
-        """Where the first line begins that may still change."""
+        """The index at which the first line begins that may still change."""
         self._fence = ""
         self._marks: list[CitationMark] = []
 
     def marks(self, text: str) -> tuple[CitationMark, ...]:
-        """All marks of `text`, in order; at most `MOST`."""
+        """All marks of `text` in order, at most `MOST`."""
         if not text.startswith(self._read):
             self._done, self._fence, self._marks = 0, "", []
         self._read = text
-        border = text.rfind("\n") + 1
-        if border > self._done:
-            self._fence = self._take(text, border, self._marks)
-            self._done = border
+        line_start = text.rfind("\n") + 1
+        if line_start > self._done:
+            self._fence = self._find(text, line_start, self._marks)
+            self._done = line_start
         tail: list[CitationMark] = []
-        self._take(text, len(text), tail)
+        self._find(text, len(text), tail)
         return (*self._marks, *tail)[:MOST]
 
-    def _take(self, text: str, end: int, found: list[CitationMark]) -> str:
-        """Find marks from where the last border was up to `end`; the fence that is open there."""
+    def _find(self, text: str, end: int, marks: list[CitationMark]) -> str:
+        """Append the marks from index `_done` up to `end`; returns the code fence that is open there."""
         fresh: list[CitationMark] = []
         fence, at = self._fence, self._done
         for line in islice(_FENCE.finditer(text, self._done, end), MOST):
             if not fence:
-                fresh += _cited(text, at, line.start(), MOST - len(fresh))
+                fresh += _bracket_marks(text, at, line.start(), MOST - len(fresh))
                 fence = line[1]
             elif line[1].startswith(fence):
                 fence, at = "", line.end()
         if not fence:
-            fresh += _cited(text, at, end, MOST - len(fresh))
-        fresh += _addresses(text, self._done, end)
+            fresh += _bracket_marks(text, at, end, MOST - len(fresh))
+        fresh += _address_marks(text, self._done, end)
         fresh.sort(key=lambda mark: mark.start)
-        found += fresh[: MOST - len(found)]
+        marks += fresh[: MOST - len(marks)]
         return fence
 
 
-def _addresses(text: str, start: int, end: int) -> list[CitationMark]:
-    found: list[CitationMark] = []
-    room = _MOST_LETTERS
+def _address_marks(text: str, start: int, end: int) -> list[CitationMark]:
+    marks: list[CitationMark] = []
+    room = _MOST_CHARACTERS
     for match in _URL.finditer(text, start, end):
         first, last = match.span()
         room -= last - first
-        if len(found) == MOST or room < 0:
+        if len(marks) == MOST or room < 0:
             break
-        linked = text[max(0, first - 3) : first].endswith(("](", "](<"))
-        address = _balanced(match[0]) if linked else _bare(match[0])
+        is_link = text[max(0, first - 3) : first].endswith(("](", "](<"))
+        address = _balanced(match[0]) if is_link else _bare(match[0])
         last = first + len(address)
-        if linked:
+        if is_link:
             label = text.rfind("[", max(start, first - _LABEL), first)
             first = label if label >= 0 else first
             last += text.startswith(">", last)
             last += text.startswith(")", last)
-        found.append(CitationMark(first, last, canonical_url(address)))
-    return found
+        marks.append(CitationMark(first, last, canonical_url(address)))
+    return marks
 
 
 def _balanced(address: str) -> str:
-    """Up to the parenthesis that closes the link."""
+    """The address up to the parenthesis that closes the link."""
     depth = 0
     for sign in _PARENTHESIS.finditer(address):
         depth += 1 if sign[0] == "(" else -1
@@ -127,25 +127,25 @@ def _balanced(address: str) -> str:
 
 
 def _bare(address: str) -> str:
-    """Without the punctuation of the sentence around it."""
-    kept = _balanced(address).rstrip(_NO_END)
-    return kept if len(kept) > len("https://") else address
+    """The address without the punctuation of the sentence around it."""
+    stripped = _balanced(address).rstrip(_NO_END)
+    return stripped if len(stripped) > len("https://") else address
 
 
-def _cited(text: str, start: int, end: int, room: int) -> list[CitationMark]:
-    found: list[CitationMark] = []
-    for match in _CITED.finditer(text, start, end):
-        said = match["said"] or match["cjk"]
-        if said is None or _defines(text, match):
+def _bracket_marks(text: str, start: int, end: int, room: int) -> list[CitationMark]:
+    marks: list[CitationMark] = []
+    for match in _BRACKETS.finditer(text, start, end):
+        label = match["label"] or match["cjk"]
+        if label is None or _is_definition(text, match):
             continue
-        if len(found) >= room:
+        if len(marks) >= room:
             break
-        found.append(CitationMark(*match.span(), said=_named(said)))
-    return found
+        marks.append(CitationMark(*match.span(), labels=_labels(label)))
+    return marks
 
 
-def _defines(text: str, match: re.Match[str]) -> bool:
-    """`[1]: …` and `[^1]: …` at the start of a line say what a mark means; they are none."""
+def _is_definition(text: str, match: re.Match[str]) -> bool:
+    """Whether a match is a definition at the start of a line, `[1]: …` or `[^1]: …`, and not a citation."""
     if not text.startswith(":", match.end()):
         return False
     line = text.rfind("\n", max(0, match.start() - 4), match.start())
@@ -153,10 +153,10 @@ def _defines(text: str, match: re.Match[str]) -> bool:
     return (line >= 0 or begins == 0) and not text[begins : match.start()].strip()
 
 
-def _named(said: str) -> tuple[str, ...]:
-    """`1`, `1, 3`, `2-5`, `1†source` and ids."""
+def _labels(text: str) -> tuple[str, ...]:
+    """The labels in a mark: `1`, `1, 3`, `2-5`, `1†source` or ids."""
     names: list[str] = []
-    for piece in said.partition("†")[0].split(","):
+    for piece in text.partition("†")[0].split(","):
         span = _RANGE.fullmatch(piece.strip())
         if span is None:
             names.append(piece.strip().lstrip("^"))
@@ -168,7 +168,7 @@ def _named(said: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """Characters `start` to `end` of the text of `Turn.parts[position]`, as it came."""
+    """Characters `start` to `end` of the received text of `Turn.parts[position]`."""
 
     turn_id: str
     position: int
@@ -177,164 +177,168 @@ class Mention:
 
 
 Mentions = Mapping[int, tuple[Mention, ...]]
-"""Source number → its mentions in reading order. A source without any is not in it."""
+"""Source number → its mentions in reading order. Sources without mentions are left out."""
 
 
 def mentions(session: Session, sources: tuple[Source, ...] | None = None) -> Mentions:
-    """All mentions in a session; `sources` are its sources where they are at hand."""
+    """All mentions in a session; `sources` are its sources, None: they are computed."""
     return MentionIndex()(session, sources_of(session) if sources is None else sources)
 
 
-def unmentioned(sources: Iterable[Source], found: Mentions) -> int:
-    """How many sources the answer never speaks of."""
-    return sum(source.number not in found for source in sources)
+def unmentioned(sources: Iterable[Source], mentioned: Mentions) -> int:
+    """The number of sources that are not mentioned."""
+    return sum(source.number not in mentioned for source in sources)
 
 
 @dataclass(slots=True)
-class _Heard:
-    """What was found in one turn: its text parts by position, their marks, and where those lead."""
+class _TurnMentions:
+    """The text parts of one turn by position, their marks, and the mentions these are."""
 
     texts: tuple[tuple[int, TextPart], ...]
     readers: dict[int, CitationReader]
     marks: tuple[tuple[int, tuple[CitationMark, ...]], ...]
     turn: Turn
-    meaning: _Meaning | None = None
-    places: list[tuple[int, Mention]] = field(default_factory=list)
+    resolver: _LabelResolver | None = None
+    mentions: list[tuple[int, Mention]] = field(default_factory=list)
 
 
 class MentionIndex:
-    """`mentions` for a session that grows: a text is read once, and only its new lines while it grows.
+    """`mentions` for a growing session: each text is read once, and while it grows only its new lines.
 
-    The answer is the very same mapping while nothing changed.
+    The result is the identical mapping while nothing changed.
     """
 
     def __init__(self) -> None:
-        self._begin("")
+        self._reset("")
 
-    def _begin(self, session_id: str) -> None:
+    def _reset(self, session_id: str) -> None:
         self._session_id = session_id
         self._sources: tuple[Source, ...] = ()
-        self._numbers: dict[str, Source] = {}
-        self._heard: dict[str, _Heard] = {}
-        self._shown: dict[int, tuple[Mention, ...]] = {}
+        self._by_key: dict[str, Source] = {}
+        self._by_turn: dict[str, _TurnMentions] = {}
+        self._result: dict[int, tuple[Mention, ...]] = {}
 
     def __call__(self, session: Session, sources: tuple[Source, ...]) -> Mentions:
         """The mentions of `sources` in `session`."""
-        if session.session_id != self._session_id or len(session.turns) < len(self._heard):
-            self._begin(session.session_id)
-        moved = sources is not self._sources
-        if moved:
-            self._learn(sources)
+        if session.session_id != self._session_id or len(session.turns) < len(self._by_turn):
+            self._reset(session.session_id)
+        sources_changed = sources is not self._sources
+        if sources_changed:
+            self._update_sources(sources)
         changed = False
-        places = {turn.turn_id: at for at, turn in enumerate(session.turns)}
+        positions = {turn.turn_id: at for at, turn in enumerate(session.turns)}
         for turn in session.turns:
-            held = self._heard.get(turn.turn_id)
-            if held is None or moved or held.turn is not turn:
-                heard = self._listen(turn, held)
-                if moved or heard is not held:
-                    if moved or heard.meaning is None or not heard.meaning.holds_for(turn):
-                        heard.meaning = _Meaning(turn, self._numbers, places)
-                    heard.places = _places(heard, heard.meaning)
+            previous = self._by_turn.get(turn.turn_id)
+            if previous is None or sources_changed or previous.turn is not turn:
+                current = self._read_turn(turn, previous)
+                if sources_changed or current is not previous:
+                    if sources_changed or current.resolver is None or not current.resolver.holds_for(turn):
+                        current.resolver = _LabelResolver(turn, self._by_key, positions)
+                    current.mentions = _mentions_of(current, current.resolver)
                     changed = True
-                self._heard[turn.turn_id] = heard
+                self._by_turn[turn.turn_id] = current
         if changed:
-            self._shown = _joined(self._heard[turn.turn_id].places for turn in session.turns)
-        return self._shown
+            self._result = _by_source(self._by_turn[turn.turn_id].mentions for turn in session.turns)
+        return self._result
 
-    def _learn(self, sources: tuple[Source, ...]) -> None:
-        """Only what is new, where sources only came behind the old ones."""
+    def _update_sources(self, sources: tuple[Source, ...]) -> None:
+        """Update the sources by key; only the new ones where they were appended to the old ones."""
         old = self._sources
         if len(sources) < len(old) or not all(map(is_, old, sources)):
-            self._numbers, old = {}, ()
-        self._numbers.update((source.key, source) for source in sources[len(old) :])
+            self._by_key, old = {}, ()
+        self._by_key.update((source.key, source) for source in sources[len(old) :])
         self._sources = sources
 
-    def _listen(self, turn: Turn, held: _Heard | None) -> _Heard:
-        """Read what is new in the answer; `held` itself when nothing is."""
+    def _read_turn(self, turn: Turn, previous: _TurnMentions | None) -> _TurnMentions:
+        """Read the changed texts of a turn; returns `previous` itself when nothing changed."""
         texts = tuple((at, part) for at, part in enumerate(turn.parts) if isinstance(part, TextPart))
-        if held is not None and _same(held, turn, texts):
-            held.turn = turn
-            return held
-        readers = held.readers if held is not None else {}
-        before = dict(held.texts) if held is not None else {}
-        known = dict(held.marks) if held is not None else {}
+        if previous is not None and _is_unchanged(previous, turn, texts):
+            previous.turn = turn
+            return previous
+        readers = previous.readers if previous is not None else {}
+        texts_before = dict(previous.texts) if previous is not None else {}
+        marks_by_part = dict(previous.marks) if previous is not None else {}
         marks = []
         for at, part in texts:
-            if before.get(at) is not part:
-                known[at] = readers.setdefault(at, CitationReader()).marks(part.text)
-            marks.append((at, known[at]))
-        return _Heard(texts, readers, tuple(marks), turn, held.meaning if held is not None else None)
+            if texts_before.get(at) is not part:
+                marks_by_part[at] = readers.setdefault(at, CitationReader()).marks(part.text)
+            marks.append((at, marks_by_part[at]))
+        return _TurnMentions(
+            texts, readers, tuple(marks), turn, previous.resolver if previous is not None else None
+        )
 
 
-def _same(held: _Heard, turn: Turn, texts: tuple[tuple[int, TextPart], ...]) -> bool:
-    """Neither the texts nor what a number in them may mean changed."""
-    if len(texts) != len(held.texts) or any(a[1] is not b[1] for a, b in zip(texts, held.texts, strict=True)):
+def _is_unchanged(previous: _TurnMentions, turn: Turn, texts: tuple[tuple[int, TextPart], ...]) -> bool:
+    """Whether neither the texts changed, nor what a number in them may refer to."""
+    if len(texts) != len(previous.texts) or any(
+        a[1] is not b[1] for a, b in zip(texts, previous.texts, strict=True)
+    ):
         return False
-    return held.turn.parts is turn.parts and held.turn.snapshot is turn.snapshot
+    return previous.turn.parts is turn.parts and previous.turn.snapshot is turn.snapshot
 
 
-class _Meaning:
-    """What numbers and ids in one turn's answer stand for.
+class _LabelResolver:
+    """Resolves the labels in the answer of one turn to source numbers.
 
-    First the id of one of the turn's own sources, then its n-th own source,
-    then source n of the session, where an answer of that turn can know it.
+    A label is first an id of one of the turn's own sources, then n for its n-th own source, then the
+    number of a source of the session that appeared not later than in this turn.
     """
 
-    def __init__(self, turn: Turn, numbers: Mapping[str, Source], places: Mapping[str, int]) -> None:
+    def __init__(self, turn: Turn, by_key: Mapping[str, Source], positions: Mapping[str, int]) -> None:
         self._turn = turn
-        self._numbers = numbers
-        self._places = places
-        self._names: dict[str, int] | None = None
-        self._own = _own(turn)
+        self._by_key = by_key
+        self._positions = positions
+        self._numbers: dict[str, int] | None = None
+        self._own = _own_sources(turn)
 
     def holds_for(self, turn: Turn) -> bool:
-        """A later value of the turn has the same sources of its own."""
-        count, listed = _own(turn)
+        """Whether a later value of the turn still has the same own sources."""
+        count, listed = _own_sources(turn)
         return count == self._own[0] and listed is self._own[1]
 
     def of(self, mark: CitationMark) -> set[int]:
-        """The numbers of the sources that a mark points at."""
+        """The numbers of the sources that a mark refers to."""
         if mark.url is not None:
-            source = self._numbers.get(mark.url)
+            source = self._by_key.get(mark.url)
             return set() if source is None else {source.number}
-        if self._names is None:
-            self._names = self._learn()
-        return {self._names[name] for name in mark.said if name in self._names}
+        if self._numbers is None:
+            self._numbers = self._number_labels()
+        return {self._numbers[name] for name in mark.labels if name in self._numbers}
 
-    def _learn(self) -> dict[str, int]:
-        now = self._places[self._turn.turn_id]
+    def _number_labels(self) -> dict[str, int]:
+        now = self._positions[self._turn.turn_id]
         names = {
             str(source.number): source.number
-            for source in self._numbers.values()
-            if self._places.get(source.turn_id, now) <= now
+            for source in self._by_key.values()
+            if self._positions.get(source.turn_id, now) <= now
         }
         own: dict[str, tuple[int, str]] = {}
         for part in sources_of_turn(self._turn):
-            source = self._numbers.get(source_key(part))
+            source = self._by_key.get(source_key(part))
             if source is not None:
                 own.setdefault(source.key, (source.number, part.source_id))
         names |= {str(at): number for at, (number, _) in enumerate(own.values(), 1)}
         return names | {name: number for number, name in own.values() if name}
 
 
-def _own(turn: Turn) -> tuple[int, object]:
-    """How many sources the stream brought, and those the Worker lists."""
+def _own_sources(turn: Turn) -> tuple[int, object]:
+    """The number of sources in the stream, and the sources that the Worker lists."""
     count = sum(isinstance(part, SourcePart) for part in turn.parts)
     return count, turn.snapshot.sources if turn.snapshot else None
 
 
-def _places(heard: _Heard, meaning: _Meaning) -> list[tuple[int, Mention]]:
-    turn_id = heard.turn.turn_id
+def _mentions_of(turn_mentions: _TurnMentions, resolver: _LabelResolver) -> list[tuple[int, Mention]]:
+    turn_id = turn_mentions.turn.turn_id
     return [
         (number, Mention(turn_id, position, mark.start, mark.end))
-        for position, marks in heard.marks
+        for position, marks in turn_mentions.marks
         for mark in marks
-        for number in sorted(meaning.of(mark))
+        for number in sorted(resolver.of(mark))
     ]
 
 
-def _joined(found: Iterable[list[tuple[int, Mention]]]) -> dict[int, tuple[Mention, ...]]:
-    gathered: dict[int, list[Mention]] = {}
-    for number, mention in chain.from_iterable(found):
-        gathered.setdefault(number, []).append(mention)
-    return {number: tuple(places) for number, places in gathered.items()}
+def _by_source(mentions: Iterable[list[tuple[int, Mention]]]) -> dict[int, tuple[Mention, ...]]:
+    grouped: dict[int, list[Mention]] = {}
+    for number, mention in chain.from_iterable(mentions):
+        grouped.setdefault(number, []).append(mention)
+    return {number: tuple(group) for number, group in grouped.items()}

@@ -1,4 +1,4 @@
-"""Datasets: the structured output and the data parts of a session, to be looked at and saved."""
+"""Datasets: the structured output and the data parts of a session, to be viewed and saved."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import CustomPart, DataPart, Turn
 
 STRUCTURED: Final = "structured output"
-_LOOKED_AT: Final = 50
-"""Items of an array that tell whether it is a table."""
+_CHECKED_ITEMS: Final = 50
+"""Items of an array that are checked to decide whether it is a table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """One value that a turn brought. `turn` counts from 1; `name` is the type on the wire, or `STRUCTURED`.
+    """One value in a turn. `turn` counts from 1; `name` is the type on the wire, or `STRUCTURED`.
 
-    `position` is that of its part, None for structured output.
+    `position` is the index of its part in the turn, None for structured output.
     """
 
     turn_id: str
@@ -33,8 +33,8 @@ class Dataset:
 
 
 def datasets_of(session: Session) -> tuple[Dataset, ...]:
-    """All of them in the order of the transcript, kinds that nobody knows included."""
-    return tuple(found for at, turn in enumerate(session.turns, 1) for found in _of_turn(turn, at))
+    """All datasets of a session in the order of the transcript, also those of unknown types."""
+    return tuple(dataset for at, turn in enumerate(session.turns, 1) for dataset in _of_turn(turn, at))
 
 
 def _of_turn(turn: Turn, number: int) -> Iterator[Dataset]:
@@ -49,7 +49,7 @@ def _of_turn(turn: Turn, number: int) -> Iterator[Dataset]:
 
 
 def structured_of(turn: Turn) -> Json:
-    """The structured output of a turn; None without one, and where it is still that of the turn before."""
+    """The structured output of a turn; None without one, or where it is still that of the previous turn."""
     output = turn.snapshot.structured_output if turn.snapshot is not None else None
     before = turn.before.structured_output if turn.before is not None else None
     return None if output == before else output
@@ -57,31 +57,31 @@ def structured_of(turn: Turn) -> Json:
 
 # -- tables ------------------------------------------------------------------------
 def is_tabular(value: Json) -> bool:
-    """An array of objects or of arrays, by its first items."""
+    """Whether a value is an array of objects or of arrays, judged by its first items."""
     if not isinstance(value, list) or not value:
         return False
-    first = value[:_LOOKED_AT]
+    first = value[:_CHECKED_ITEMS]
     if all(isinstance(item, dict) for item in first):
         return any(first)
     return all(isinstance(item, list) for item in first) and any(first)
 
 
 def table_in(value: Json) -> tuple[str, Json] | None:
-    """The table that a value is, or its longest member that is one, behind its name ("" for the value)."""
+    """A value that is a table, or its longest member that is one, as name ("" for the value) and table."""
     if is_tabular(value):
         return "", value
     if not isinstance(value, dict):
         return None
-    found = [(str(name), member) for name, member in value.items() if is_tabular(member)]
-    return max(found, key=lambda one: len(one[1]) if isinstance(one[1], list) else 0, default=None)
+    tables = [(str(name), member) for name, member in value.items() if is_tabular(member)]
+    return max(tables, key=lambda one: len(one[1]) if isinstance(one[1], list) else 0, default=None)
 
 
 def csv_of(value: Json) -> str:
-    """A tabular value as CSV, whole: texts as they are, null as an empty cell, what is nested as JSON.
+    """A tabular value as complete CSV: texts unchanged, null as an empty cell, nested values as JSON.
 
-    Columns are all members in order of first appearance, or numbers for an array of arrays.
+    The columns are all members in order of first appearance, or numbers for an array of arrays.
     """
-    from handinger_tui.core.export.tables import rows_to_csv  # noqa: PLC0415 - once a table is saved
+    from handinger_tui.core.export.tables import rows_to_csv  # noqa: PLC0415 - needed only when a table is saved
 
     items = value if isinstance(value, list) else []
     records = [item if isinstance(item, dict) else {} for item in items]
@@ -91,8 +91,8 @@ def csv_of(value: Json) -> str:
         return rows_to_csv(columns, rows)
     lists = [item if isinstance(item, list) else [] for item in items]
     width = max(map(len, lists), default=0)
-    filled = ([_cell(cell) for cell in islice((*cells, *[None] * width), width)] for cells in lists)
-    return rows_to_csv([str(at) for at in range(1, width + 1)], filled)
+    rows_of_cells = ([_cell(cell) for cell in islice((*cells, *[None] * width), width)] for cells in lists)
+    return rows_to_csv([str(at) for at in range(1, width + 1)], rows_of_cells)
 
 
 def _cell(value: Json) -> str:

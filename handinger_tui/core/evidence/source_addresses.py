@@ -1,6 +1,6 @@
-"""Addresses: when two are the same source, how one is written down, and what there is to know of its host.
+"""Addresses of sources: their canonical form, their form in documents, and warnings about their hosts.
 
-Whether an address may be opened is decided in `core.safety`, and only there.
+Only `core.safety` decides whether an address may be opened.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ _SCHEME: Final = late(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _HOST: Final = late(r"[a-z0-9._-]+|[a-z0-9:.%]+")
 _DEFAULT_PORTS: Final = frozenset({80, 443})
 _SHOWN_HOST: Final = 120
-"""Characters of a host that are shown whole."""
+"""Maximum length of a host that is shown in full."""
 _LONG: Final = 2048
-"""Longer addresses are not remembered."""
+"""Addresses longer than this are not cached."""
 
 _TRACKING: Final = late(
     r"(?:utm_|mtm_|pk_|hsa_|oly_).*|g(?:clid|clsrc|braid)|wbraid|dclid|fbclid|msclkid|twclid|ttclid|yclid"
     r"|igshid|srsltid|mc_[ce]id|mkt_tok|_hs(?:enc|mi)|_g[al]|ref_(?:src|url)|vero_id"
 )
-"""Query parameters that say where a reader came from, never what is read."""
+"""Query parameters that only track where a reader came from."""
 
 
 def canonical_url(url: str) -> str:
-    """The form under which two addresses are the same source; its own canonical form.
+    """The canonical form of an address: equal for addresses of the same source, and idempotent.
 
-    http and https are one, host in ASCII lower case, no default port, no fragment,
-    no tracking parameter, no slash at the end, percent-encoding in one spelling.
-    What is no web address stays as it is, but for its scheme and the blanks around it.
+    http becomes https, the host is ASCII in lower case; there is no default port, no fragment, no
+    tracking parameter and no trailing slash; percent-encoding has one spelling. Any other address only
+    gets its scheme in lower case and loses the blanks around it.
     """
-    return _remembered(url) if len(url) <= _LONG else _canonical(url)
+    return _cached_canonical(url) if len(url) <= _LONG else _canonical(url)
 
 
 def _canonical(url: str) -> str:
     if len(url) > LONGEST_URL:
-        # It is opened nowhere, and working on megabytes of it would hold everything up.
+        # It is never opened, and processing megabytes of it would block the program.
         return url
     text = url.strip(_AROUND).translate(_BREAKS).strip(_AROUND)
     scheme = _SCHEME.match(text)
@@ -62,25 +62,25 @@ def _canonical(url: str) -> str:
         return scheme[1].lower() + text[scheme.end(1) :]
     try:
         parts = urlsplit(text)
-        place = _place(parts, default_ports=_DEFAULT_PORTS)
+        authority = _authority(parts, default_ports=_DEFAULT_PORTS)
     except ValueError:
         return text
-    if place is None:
+    if authority is None:
         return text
     path = _without_dots(percent(parts.path)).rstrip("/")
     pieces = (percent(piece) for piece in parts.query.split("&"))
-    kept = [piece for piece in pieces if piece and not _TRACKING.fullmatch(piece.partition("=")[0].lower())]
-    return f"https://{place}{path}" + ("?" + "&".join(kept) if kept else "")
+    query = [piece for piece in pieces if piece and not _TRACKING.fullmatch(piece.partition("=")[0].lower())]
+    return f"https://{authority}{path}" + ("?" + "&".join(query) if query else "")
 
 
-_remembered: Final = lru_cache(maxsize=1 << 15)(_canonical)
+_cached_canonical: Final = lru_cache(maxsize=1 << 15)(_canonical)
 
 
-def _place(parts: SplitResult, *, default_ports: frozenset[int]) -> str | None:
-    """`user@host:port` with the host in ASCII; None when the host is no name.
+def _authority(parts: SplitResult, *, default_ports: frozenset[int]) -> str | None:
+    """`user@host:port` with the host in ASCII; None when the host is not valid.
 
     Raises:
-        ValueError: the port is no port.
+        ValueError: the port is not valid.
     """
     host = to_ascii(parts.hostname or "")
     host = host.rstrip(".").lower() if host else host
@@ -88,8 +88,8 @@ def _place(parts: SplitResult, *, default_ports: frozenset[int]) -> str | None:
         return None
     user, at, _ = parts.netloc.rpartition("@")
     port = parts.port
-    named = f"[{host}]" if ":" in host else host
-    return percent(user) + at + named + ("" if port is None or port in default_ports else f":{port}")
+    bracketed = f"[{host}]" if ":" in host else host
+    return percent(user) + at + bracketed + ("" if port is None or port in default_ports else f":{port}")
 
 
 _ENCODE: Final = late(r"%([0-9A-Fa-f]{2})|[^A-Za-z0-9._~!$&'*+,;=:@/?-]")
@@ -97,66 +97,66 @@ _UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstu
 
 
 def percent(text: str) -> str:
-    """Percent-encoding in one spelling. No bracket, quote, backslash or blank is left, and ASCII only."""
+    """Percent-encode in one spelling: ASCII only, without brackets, quotes, backslashes and blanks."""
     return _ENCODE.sub(_encoded, text)
 
 
-def _encoded(found: re.Match[str]) -> str:
-    if found[1] is None:
-        return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogatepass"))
-    byte = int(found[1], 16)
+def _encoded(match: re.Match[str]) -> str:
+    if match[1] is None:
+        return "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass"))
+    byte = int(match[1], 16)
     return chr(byte) if byte in _UNRESERVED else f"%{byte:02X}"
 
 
 def _without_dots(path: str) -> str:
     if "/." not in path:
         return path
-    kept: list[str] = []
+    pieces: list[str] = []
     for piece in path.split("/")[1:]:
         if piece == "..":
-            del kept[-1:]
+            del pieces[-1:]
         elif piece != ".":
-            kept.append(piece)
-    return "".join(f"/{piece}" for piece in kept)
+            pieces.append(piece)
+    return "".join(f"/{piece}" for piece in pieces)
 
 
 def written_url(url: str | None) -> str | None:
-    """A web address as it may stand in a document: ASCII, nothing that ends a link, a field or a line.
+    """A web address that is safe in a document: ASCII, without characters that end a link, field or line.
 
-    None for what is no web address, or one that would not be opened.
+    None for any other address, and for one that would not be opened.
     """
     if not url or judge_link(url).verdict is Verdict.REFUSE:
         return None
     parts = urlsplit(url)
     if parts.scheme.lower() not in ("http", "https"):
         return None
-    place = _place(parts, default_ports=frozenset())
-    if place is None:
+    authority = _authority(parts, default_ports=frozenset())
+    if authority is None:
         return None
     tail = percent(parts.path)
     tail += f"?{percent(parts.query)}" if parts.query else ""
     tail += f"#{percent(parts.fragment)}" if parts.fragment else ""
-    return f"{parts.scheme.lower()}://{place}{tail}"
+    return f"{parts.scheme.lower()}://{authority}{tail}"
 
 
 _ORDINARY: Final = late(r"https://([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?:/[!-\[\]-~]{0,2000})?")
-"""What nearly all sources look like. Nothing of it but the host needs a judgement."""
+"""The pattern of nearly all sources: their host can be taken without further checks."""
 
 
 def host_at(url: str) -> str:
-    """`safety.host_of`, remembered: lists are grouped by it again and again."""
+    """`safety.host_of` with a cache, because lists are grouped by host often."""
     ordinary = _ORDINARY.fullmatch(url) if len(url) <= _LONG else None
     if ordinary is not None and len(ordinary[1]) <= _SHOWN_HOST:
         return ordinary[1]
-    return _remembered_host(url) if len(url) <= _LONG else host_of(url)
+    return _cached_host(url) if len(url) <= _LONG else host_of(url)
 
 
-_remembered_host: Final = lru_cache(maxsize=1 << 15)(host_of)
+_cached_host: Final = lru_cache(maxsize=1 << 15)(host_of)
 
 
-# -- marks -----------------------------------------------------------------------
+# -- warnings --------------------------------------------------------------------
 def unicode_host(host: str) -> str:
-    """A host in its own letters, for people; the ASCII form stays the one to trust."""
+    """A host in Unicode, for display only; the ASCII form is the reliable one."""
     return clean_line(".".join(map(_unicode_label, host.split("."))), 120)
 
 
@@ -171,7 +171,7 @@ def _unicode_label(label: str) -> str:
 
 @lru_cache(maxsize=1 << 12)
 def host_marks(host: str) -> tuple[str, ...]:
-    """What makes a host (in ASCII) worth a second look, in the words that people are shown."""
+    """Reasons to check a host (in ASCII) before opening it, in the words shown to the user."""
     labels = host.lower().split(".")
     marks = []
     if any(label.startswith("xn--") for label in labels):
@@ -186,7 +186,7 @@ def host_marks(host: str) -> tuple[str, ...]:
 
 
 def address_marks(url: str | None) -> tuple[str, ...]:
-    """`host_marks` of an address, and what else of it is unusual; () for a document without one."""
+    """Reasons to check an address before opening it: those of its host, and others; () without an address."""
     if not url:
         return ()
     ordinary = _ORDINARY.fullmatch(url) if len(url) <= _LONG else None
@@ -207,7 +207,7 @@ def address_marks(url: str | None) -> tuple[str, ...]:
 
 
 def _is_ip(host: str) -> bool:
-    """An address of numbers, in any spelling that browsers take."""
+    """Whether a host is an IP address, in any spelling that browsers accept."""
     try:
         ip_address(host)
     except ValueError:
@@ -216,18 +216,18 @@ def _is_ip(host: str) -> bool:
     return True
 
 
-_TOGETHER: Final = (
+_SCRIPTS_USED_TOGETHER: Final = (
     frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA"}),
     frozenset({"LATIN", "CJK", "BOPOMOFO"}),
     frozenset({"LATIN", "CJK", "HANGUL"}),
 )
-"""Scripts that one word of one language uses together."""
+"""Sets of scripts that are mixed in the words of one language."""
 
 
 def _mixes_scripts(label: str) -> bool:
     if label.isascii():
         return False
-    # The name of a letter begins with its script.
+    # The Unicode name of a letter begins with its script.
     names = (unicodedata.name(sign, "?") for sign in label if unicodedata.category(sign).startswith("L"))
     scripts = {name.split(" ")[0].split("-")[0] for name in names}
-    return len(scripts) > 1 and not any(scripts <= allowed for allowed in _TOGETHER)
+    return len(scripts) > 1 and not any(scripts <= allowed for allowed in _SCRIPTS_USED_TOGETHER)

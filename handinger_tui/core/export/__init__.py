@@ -1,4 +1,4 @@
-"""Exports: a session, a turn or its sources in forms for other programs."""
+"""Exports: a session, a turn or its sources in formats for other programs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from handinger_tui.core.record import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SourceExporter:
-    """One form of a source list. `title` is for people, `suffix` for a file's name."""
+    """One format of a source list. `title` is shown to the user; `suffix` ends the file name."""
 
     name: str
     title: str
@@ -26,4 +26,4 @@ SOURCE_EXPORTERS: Final = (
     SourceExporter("csl", "CSL-JSON", ".json", csl_json),
     SourceExporter("bibtex", "BibTeX", ".bib", bibtex),
 )
-"""Every form that sources can be copied and saved in."""
+"""All formats in which sources can be copied and saved."""

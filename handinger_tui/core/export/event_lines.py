@@ -145,7 +145,7 @@ LINES: Final[dict[type, tuple[str, Callable[[Any], JsonObject]]]] = {
     ev.StreamDone: ("stream-done", _bare),
     ev.Unknown: ("unknown", _unknown),
 }
-"""Event class → (`type` of its line, members). A test holds it complete."""
+"""Event class → (`type` of its line, members). A test checks that every event class is here."""
 
 
 def event_object(event: ev.StreamEvent) -> JsonObject:

@@ -1,7 +1,7 @@
-"""The headless result object, `handinger-tui/result/1` (product.md, section 3).
+"""The result object of headless commands, schema `handinger-tui/result/1`.
 
-Every number is null where nobody reported it, money is decimal text, and text
-is cleaned as for a terminal unless `raw` is asked for.
+A number that was not reported is null, money is decimal text, and text is cleaned as for a terminal
+unless `raw` is requested.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SCHEMA: Final = "handinger-tui/result/1"
 def result_object(
     session: Session, turn: Turn, saved: dict[str, str] | None = None, *, raw: bool = False
 ) -> JsonObject:
-    """The result of `turn`. `saved` maps file addresses to the paths they were saved under."""
+    """The result of `turn`. `saved` maps the URLs of files to the paths where they were saved."""
     result = {
         **_identity(session, turn),
         **_outcome(turn),
@@ -83,13 +83,13 @@ def _content(turn: Turn, saved: dict[str, str]) -> JsonObject:
 
 
 def _money(session: Session, turn: Turn) -> JsonObject:
-    alone = money_of(session, turn)
+    money = money_of(session, turn)
     snapshot = turn.snapshot
     return {
         "usage": usage_object(snapshot.usage) if snapshot else None,
         "costs": costs_object(snapshot.costs) if snapshot else None,
-        "turn_usage": usage_object(alone.usage),
-        "turn_costs": costs_object(alone.costs),
+        "turn_usage": usage_object(money.usage),
+        "turn_costs": costs_object(money.costs),
         "duration_ms": took_ms(turn),
         "posts_sent": turn.posts,
         "encoding": turn.encoding,
@@ -97,7 +97,7 @@ def _money(session: Session, turn: Turn) -> JsonObject:
 
 
 def tool_object(part: ToolPart) -> JsonObject:
-    """`input` of a call still being written is its JSON text so far."""
+    """One tool call. The `input` of a call that is still streaming is its JSON text so far."""
     streaming = part.state is ToolState.INPUT_STREAMING
     return {
         "id": part.call_id,
@@ -110,7 +110,7 @@ def tool_object(part: ToolPart) -> JsonObject:
 
 
 def source_object(part: SourcePart) -> JsonObject:
-    """A document source has no url, and names its media type and file instead."""
+    """One source. A document has no URL; it has a media type and a file name instead."""
     source: JsonObject = {"id": part.source_id, "title": part.title, "url": part.url}
     if part.url is None:
         source |= {"media_type": part.media_type, "filename": part.filename}
@@ -118,7 +118,7 @@ def source_object(part: SourcePart) -> JsonObject:
 
 
 def file_object(part: FilePart, saved: dict[str, str]) -> JsonObject:
-    """`size` in bytes, null where nobody told it."""
+    """One file. `size` is in bytes, null where it was not reported."""
     return {
         "filename": part.filename,
         "media_type": part.media_type,
@@ -129,12 +129,12 @@ def file_object(part: FilePart, saved: dict[str, str]) -> JsonObject:
 
 
 def data_object(part: DataPart) -> JsonObject:
-    """`type` as on the wire."""
+    """One data part. `type` is that of the wire."""
     return {"type": part.name, "id": part.data_id, "data": part.data}
 
 
 def usage_object(usage: Usage) -> JsonObject | None:
-    """The ten members; None when not one of them was reported."""
+    """The ten members of usage; None when none of them was reported."""
     if not usage.known():
         return None
     return {
@@ -152,7 +152,7 @@ def usage_object(usage: Usage) -> JsonObject | None:
 
 
 def costs_object(costs: Costs) -> JsonObject | None:
-    """The four categories as decimal text; None when not one was reported."""
+    """The four cost categories as decimal text; None when none of them was reported."""
     if not costs.known():
         return None
     return {
@@ -168,7 +168,7 @@ def _money_text(value: Decimal | None) -> str | None:
 
 
 def whole_number(value: Decimal | None) -> int | Decimal | None:
-    """Credits: a whole number where it is one, else exact decimal digits."""
+    """A number of credits for JSON: an int where it is whole, else an exact Decimal."""
     if value is None or value != value.to_integral_value():
         return value
     return int(value)

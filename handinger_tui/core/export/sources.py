@@ -1,4 +1,4 @@
-"""Sources as footnotes, as a Markdown list, as BibTeX and as CSL-JSON."""
+"""Source lists as footnotes, Markdown, BibTeX and CSL-JSON."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import SourcePart
 
 Days = Mapping[str, str]
-"""turn_id → the day the worker read its sources, ISO 8601 ("2026-11-25"). One that is missing is not told."""
+"""turn_id → the day on which the worker read the sources, in ISO 8601; a missing day is not written."""
 
 
 def read_days(session: Session, zone: tzinfo | None = None) -> dict[str, str]:
-    """The day each turn was asked on: when the worker read its sources. Without a zone, the machine's."""
+    """The day of each turn, on which the worker read its sources. `zone` None: the zone of the machine."""
     return {turn.turn_id: _day(turn.order.created_ms, zone) for turn in session.turns}
 
 
@@ -31,7 +31,7 @@ def _day(at_ms: int, zone: tzinfo | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Citable:
-    """One source, all in single lines. `url` as `written_url` has it: None where none may stand."""
+    """One source, each text in a single line. `url` is the result of `written_url`, which may be None."""
 
     number: int
     title: str
@@ -42,12 +42,12 @@ class Citable:
 
 def title_of(part: SourcePart) -> str:
     """The title to show: cleaned, in one line, and never empty."""
-    named = (part.title, part.filename, part.url, part.source_id)
-    return next((text for name in named if name and (text := clean_line(name, 300))), "untitled")
+    candidates = (part.title, part.filename, part.url, part.source_id)
+    return next((text for name in candidates if name and (text := clean_line(name, 300))), "untitled")
 
 
 def citables(sources: Iterable[Source], days: Days) -> Iterator[Citable]:
-    """The sources as they are written down."""
+    """The sources in the form that all formats use."""
     for source in sources:
         url = written_url(source.part.url)
         host = source.host if url is not None else ""
@@ -55,7 +55,7 @@ def citables(sources: Iterable[Source], days: Days) -> Iterator[Citable]:
 
 
 def footnotes(sources: Iterable[Source], days: Days) -> str:
-    """`[^1]: Title. Host. <address>`, one in a line."""
+    """Markdown footnotes, one per line: `[^1]: Title. Host. <address>`."""
     lines = []
     for one in citables(sources, days):
         pieces = [f"{markdown_text(one.title).rstrip('.')}."]
@@ -78,7 +78,7 @@ _NO_KEY: Final = re.compile(r"[^a-z0-9]+")
 
 
 def bibtex(sources: Iterable[Source], days: Days) -> str:
-    """One `@misc` for each source. Keys are unique: the host, then the number of the source."""
+    """BibTeX: one `@misc` entry per source. Keys are unique: the host and the number of the source."""
     return "\n".join(_entry(one) for one in citables(sources, days))
 
 
@@ -94,7 +94,7 @@ def _entry(one: Citable) -> str:
 
 
 def csl_json(sources: Iterable[Source], days: Days) -> str:
-    """An array of items: web pages, and documents where there is no web address."""
+    """CSL-JSON: an array of items of type webpage, or document where there is no web address."""
     return json.dumps([_item(one) for one in citables(sources, days)], indent=2, ensure_ascii=True) + "\n"
 
 
@@ -113,7 +113,7 @@ _OPENING: Final = re.compile(r"^([-+=]|\d{1,9}(?=[.)]))")
 
 
 def markdown_text(text: str) -> str:
-    """One line of text as Markdown that shows just that text."""
+    """One line of text, escaped so that Markdown shows exactly that text."""
     escaped = _MARKUP.sub(r"\\\g<0>", text)
     opening = _OPENING.match(escaped)
     if opening is None:
@@ -123,11 +123,11 @@ def markdown_text(text: str) -> str:
 
 
 def markdown_list(sources: Iterable[Source], days: Days) -> str:
-    """`1. [Title](<address>) · host`. The numbers are those of the sources, also where one is missing."""
-    return "".join(f"{one.number}. {_sources_markdown_entry(one)}\n" for one in citables(sources, days))
+    """A Markdown list: `1. [Title](<address>) · host`. The numbers are those of the sources, with gaps."""
+    return "".join(f"{one.number}. {_list_entry(one)}\n" for one in citables(sources, days))
 
 
-def _sources_markdown_entry(one: Citable) -> str:
+def _list_entry(one: Citable) -> str:
     title = markdown_text(one.title)
     if one.url is None:
         return title

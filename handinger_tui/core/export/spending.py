@@ -1,4 +1,4 @@
-"""Spending as CSV and as JSON (`handinger-tui/costs/1`): exact decimal text, null or empty where unknown."""
+"""Spending as CSV and JSON (schema `handinger-tui/costs/1`): exact decimal text, null or "" if unknown."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ END: Final = "\r\n"
 
 
 def line(cells: Iterable[Json]) -> str:
-    """One record, without its line end."""
+    """One CSV record without its line end."""
     return ",".join(map(cell, cells))
 
 
 def cell(value: Json) -> str:
-    """One field. A text in one line; none that a spreadsheet would calculate."""
+    """One CSV field. A text is put in one line and cannot act as a spreadsheet formula."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -54,14 +54,14 @@ COLUMNS: Final = (
     "first_ms",
     "last_ms",
 )
-"""The members of a group, and the columns of CSV."""
+"""The members of a group in JSON, and the columns in CSV."""
 
 
 def group_object(bucket: Bucket) -> JsonObject:
-    """One group. A group without turns took 0; one without any known figure has null there.
+    """One group. A group without turns has the amount 0; an amount without any known figure is null.
 
-    The four last counts are the gaps: so many turns are missing in the cost, in
-    the credits, in the tokens, and in the category that misses most.
+    The members `unpriced_turns` to `unsplit_turns` count the turns that are missing in the cost, in the
+    credits, in the tokens, and in the category with the most gaps.
     """
     tokens = bucket.total("tokens").value
     return {
@@ -82,8 +82,8 @@ def group_object(bucket: Bucket) -> JsonObject:
     }
 
 
-def charts_object(days: Sequence[Bucket], whole: Bucket) -> JsonObject:
-    """The points of the charts: days with turns only, in order of time."""
+def charts_object(days: Sequence[Bucket], total: Bucket) -> JsonObject:
+    """The points of the charts, in order of time: only days with turns."""
     per_day: list[Json] = [
         {
             "day": point.day,
@@ -93,11 +93,11 @@ def charts_object(days: Sequence[Bucket], whole: Bucket) -> JsonObject:
         }
         for point in day_points(days)
     ]
-    return {"per_day": per_day, "categories": {member: _money(whole, member) for member in MEMBERS}}
+    return {"per_day": per_day, "categories": {member: _money(total, member) for member in MEMBERS}}
 
 
 def _unsplit(bucket: Bucket) -> int:
-    """How many turns are missing in the category that misses most."""
+    """The number of turns that are missing in the category with the most gaps."""
     gaps: list[int] = [getattr(bucket, member).gaps for member in MEMBERS]
     return max(gaps)
 

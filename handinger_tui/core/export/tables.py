@@ -11,19 +11,19 @@ from handinger_tui.core.safety.cleaning import clean
 END: Final = "\r\n"
 _QUOTED: Final = re.compile('[",\r\n]|^\\s|\\s$')
 _FORMULA: Final = re.compile(r"[\t\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
-"""The four signs that begin a formula, and their wide forms; and what spreadsheets leave out before one."""
+"""The four characters that begin a formula, their full-width forms, and blanks that spreadsheets skip."""
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?%?", re.ASCII)
 
 
 def rows_to_csv(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """The whole document. Without a header line where `header` is empty."""
+    """The whole CSV document; without a header line where `header` is empty."""
     head = tuple(header)
     records = (head, *rows) if head else rows
     return "".join(",".join(map(field, record)) + END for record in records)
 
 
 def field(text: str) -> str:
-    """A text that a spreadsheet would calculate gets an apostrophe in front; numbers stay as they are."""
+    """One CSV field. A text that a spreadsheet would take for a formula gets a leading apostrophe."""
     cleaned = clean(text)
     if _FORMULA.match(cleaned) and not _NUMBER.fullmatch(cleaned):
         cleaned = f"'{cleaned}"

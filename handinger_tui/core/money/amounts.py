@@ -1,4 +1,4 @@
-"""Money: exact amounts, whole pico-dollars for sums, and their texts. None is "not reported", never zero."""
+"""Exact decimal amounts of money, pico-dollars for sums, and their texts. None is "not reported", never 0."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from handinger_tui.core.formatting import NOT_REPORTED, plural
 from handinger_tui.core.record import dataclass
 
 EXACT: Final = Context(prec=400, rounding=ROUND_HALF_EVEN)
-"""Wide enough that sums and differences of tidy amounts are never rounded."""
+"""A context precise enough that sums and differences of tidy amounts are never rounded."""
 
 PLACES: Final = 60
-"""Decimal places that are money; digits beyond them are noise."""
+"""Decimal places that are kept; finer digits are noise."""
 
 INT64_MAX: Final = 2**63 - 1
 _PICO: Final = Decimal(10) ** 12
@@ -22,15 +22,15 @@ _FINEST: Final = Decimal(1).scaleb(-PLACES)
 
 
 def tidy(value: Decimal | None) -> Decimal | None:
-    """`value` without digits beyond `PLACES`; None when it is no finite amount of sane size."""
+    """`value` without digits beyond `PLACES`; None when it is not finite, or 10^60 or more."""
     if value is None or not value.is_finite() or value.adjusted() >= PLACES:
         return None
     exponent = value.as_tuple().exponent
-    fine = isinstance(exponent, int) and exponent < -PLACES
-    return value.quantize(_FINEST, context=EXACT) if fine else value
+    is_too_fine = isinstance(exponent, int) and exponent < -PLACES
+    return value.quantize(_FINEST, context=EXACT) if is_too_fine else value
 
 
-def whole(value: Decimal | None, unit: Decimal) -> int | None:
+def in_units(value: Decimal | None, unit: Decimal) -> int | None:
     """`value` in units of 1/`unit`, rounded half to even; None when unknown or beyond 64 bits."""
     value = tidy(value)
     if value is None:
@@ -41,23 +41,23 @@ def whole(value: Decimal | None, unit: Decimal) -> int | None:
 
 def pico_usd(value: Decimal | None) -> int | None:
     """USD as integer pico-dollars (1e-12 USD); None when unknown or beyond 64 bits."""
-    return whole(value, _PICO)
+    return in_units(value, _PICO)
 
 
 def micro_credits(value: Decimal | None) -> int | None:
     """Credits as integer micro-credits; None when unknown or beyond 64 bits."""
-    return whole(value, _MICRO)
+    return in_units(value, _MICRO)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Money:
-    """An amount in whole pico-dollars: adds exactly, in any order."""
+    """An amount in whole pico-dollars; sums are exact in any order."""
 
     pico: int
 
     @classmethod
     def of(cls, usd: Decimal | None) -> Self | None:
-        """From USD, rounded to the nearest pico-dollar; None for unknown."""
+        """The amount of a USD value, rounded to the nearest pico-dollar; None where it is unknown."""
         value = tidy(usd)
         if value is None:
             return None
@@ -77,9 +77,9 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """The sum of what is known, and of how many turns something is not known.
+    """The sum of the known values, and the number of turns without a known value.
 
-    `value` is None when nothing at all is known (but 0 when there is no turn).
+    `value` is None when no value is known, but 0 when there are no turns.
     """
 
     value: Decimal | None
@@ -87,15 +87,15 @@ class Total:
 
     @property
     def whole(self) -> bool:
-        """Nothing is missing: `value` is the truth and not a lower bound."""
+        """Whether no turn is missing, so that `value` is exact and not a lower bound."""
         return self.missing_turns == 0
 
 
 def total(values: Iterable[Decimal | None]) -> Total:
-    """Add one value per turn; the order does not matter."""
-    listed = [tidy(value) for value in values]
-    known = [value for value in listed if value is not None]
-    missing = len(listed) - len(known)
+    """The total of one value per turn, in any order."""
+    amounts = [tidy(value) for value in values]
+    known = [amount for amount in amounts if amount is not None]
+    missing = len(amounts) - len(known)
     if missing and not known:
         return Total(None, missing)
     return Total(_sum(known), missing)
@@ -109,53 +109,53 @@ def _sum(values: Iterable[Decimal]) -> Decimal:
 
 
 def decimal_text(value: Decimal) -> str:
-    """For JSON: plain digits without exponent or idle zeros ("0.0123", "1000").
+    """An amount for JSON: plain digits without exponent or trailing zeros ("0.0123", "1000").
 
     Raises:
         ValueError: NaN and infinity are not amounts.
     """
     if not value.is_finite() or value.adjusted() >= 10 * PLACES:
         raise ValueError("not an amount of money")
-    kept = value.quantize(_FINEST, context=EXACT) if value.adjusted() < -PLACES else value
-    text = format(kept, "f")
+    rounded = value.quantize(_FINEST, context=EXACT) if value.adjusted() < -PLACES else value
+    text = format(rounded, "f")
     text = text.rstrip("0").rstrip(".") if "." in text else text
     return "0" if text == "-0" else text
 
 
 def usd_text(value: Decimal | None) -> str:
-    """For people: "$0.0123", "$1,234.56"; at least two decimals, four significant digits below one dollar."""
-    return _for_people(value, sign="$", at_least=2)
+    """An amount to show: "$0.0123", "$1,234.56"; at least 2 decimals, 4 significant digits below $1."""
+    return _display_text(value, sign="$", at_least=2)
 
 
 def credits_text(value: Decimal | None) -> str:
-    """For people: "8", "12.5", "0.0004", for where "credits" stands above it."""
-    return _for_people(value, sign="", at_least=0)
+    """A number of credits to show, without the unit: "8", "12.5", "0.0004"."""
+    return _display_text(value, sign="", at_least=0)
 
 
 def credits_words(value: Decimal | None) -> str:
-    """For people: "1 credit", "12.5 credits", "not reported"."""
-    told = credits_text(value)
-    return told if tidy(value) is None else f"{told} {'credit' if told == '1' else 'credits'}"
+    """A number of credits to show, with the unit: "1 credit", "12.5 credits", "not reported"."""
+    text = credits_text(value)
+    return text if tidy(value) is None else f"{text} {'credit' if text == '1' else 'credits'}"
 
 
 def total_text(amount: Total) -> str:
-    """For people: "$1.23", "$1.23 + 2 turns unknown", "not reported"."""
-    return usd_text(amount.value) + _gap(amount)
+    """A total to show: "$1.23", "$1.23 + 2 turns unknown", "not reported"."""
+    return usd_text(amount.value) + _gap_text(amount)
 
 
 def credits_total_text(amount: Total) -> str:
-    """For people: "8 credits", "8 credits + 2 turns unknown", "not reported"."""
-    return credits_words(amount.value) + _gap(amount)
+    """A total of credits to show: "8 credits", "8 credits + 2 turns unknown", "not reported"."""
+    return credits_words(amount.value) + _gap_text(amount)
 
 
-def _gap(amount: Total) -> str:
-    """Behind a sum with gaps: " + 2 turns unknown"; "" where nothing is missing, or nothing known."""
+def _gap_text(amount: Total) -> str:
+    """The text after a sum with gaps: " + 2 turns unknown"; "" where no turn is missing, or none is known."""
     if amount.value is None or amount.whole:
         return ""
     return f" + {plural(amount.missing_turns, 'turn')} unknown"
 
 
-def _for_people(value: Decimal | None, *, sign: str, at_least: int) -> str:
+def _display_text(value: Decimal | None, *, sign: str, at_least: int) -> str:
     value = tidy(value)
     if value is None:
         return NOT_REPORTED

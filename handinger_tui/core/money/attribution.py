@@ -1,4 +1,4 @@
-"""Attribution: which amount belongs to which turn, from the figures that a worker reported."""
+"""Attribution of cumulative usage: which amounts belong to which turn, from the figures of a worker."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from handinger_tui.core.turns.turn import FREE, LIVE, Trigger, Turn
 
 
 class Reading(StrEnum):
-    """How the numbers of a turn were understood."""
+    """How the numbers that a worker reports are interpreted."""
 
     TOTAL = "total"
-    """Totals of the worker: this turn is the difference to the reading before it."""
+    """They are totals of the worker: a turn is the difference to the previous read."""
     PER_TURN = "per_turn"
-    """The worker reports each turn by itself."""
+    """They are those of each turn alone."""
     NONE = "none"
-    """Nothing was reported for this turn."""
+    """Nothing was reported."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurnMoney:
-    """This turn alone, member by member None where nobody knows.
+    """The usage and costs of one turn alone; members are None where they are not known.
 
-    `known`: the numbers come from a worker that had finished. Otherwise they
-    are "so far", and the turn counts as missing in totals.
+    `known`: the numbers come from a worker that had finished. Otherwise they are "so far", and the turn
+    counts as missing in totals.
     """
 
     usage: Usage = NO_USAGE
@@ -41,7 +41,7 @@ class TurnMoney:
 
     @property
     def usd(self) -> Decimal | None:
-        """The cost in USD: as reported, else the sum of all four categories."""
+        """The cost in USD: as reported, else the sum of the four categories."""
         if self.usage.cost_usd is not None:
             return self.usage.cost_usd
         with localcontext(EXACT):
@@ -50,7 +50,7 @@ class TurnMoney:
 
 @dataclass(frozen=True, slots=True)
 class SessionMoney:
-    """All turns of a session, in order, and their sums."""
+    """The money of all turns of a session, in order, and their sums."""
 
     turns: tuple[TurnMoney, ...]
     reading: Reading
@@ -61,7 +61,7 @@ class SessionMoney:
 
 @dataclass(frozen=True, slots=True)
 class _Numbers:
-    """One reading; `final` when the worker was not busy."""
+    """The numbers of one read of the worker; `final` when the worker was not busy."""
 
     usage: Usage
     costs: Costs
@@ -76,33 +76,33 @@ _USAGE: Final = Usage.__match_args__
 _COSTS: Final = Costs.__match_args__
 _ZERO: Final = _Numbers(ZERO_USAGE, ZERO_COSTS, final=True)
 NOTHING_TAKEN: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, known=True)
-"""A turn that surely never started: true zeros."""
+"""The money of a turn that never started: zeros, not unknown."""
 
 
 def session_money(turns: Sequence[Turn]) -> SessionMoney:
-    """What each turn took, and the totals with their gaps. `turns` in order of sending."""
+    """The money of each turn, and the totals with their gaps. `turns` are in order of sending."""
     reading = reading_of(turns)
-    each = turn_money(turns)
+    all_money = turn_money(turns)
     return SessionMoney(
-        each,
+        all_money,
         reading,
-        usd=_total([(money, money.usd) for money in each]),
-        credits=_total([(money, money.usage.credits) for money in each]),
-        tokens=_total([(money, _decimal(money.usage.total_tokens)) for money in each]),
+        usd=_total([(money, money.usd) for money in all_money]),
+        credits=_total([(money, money.usage.credits) for money in all_money]),
+        tokens=_total([(money, _decimal(money.usage.total_tokens)) for money in all_money]),
     )
 
 
 def money_of(session: Session, turn: Turn) -> TurnMoney:
-    """What `turn` took within its session; unknown when it is not one of its turns."""
+    """The money of `turn` within its session; unknown when it is not a turn of the session."""
     turns = [turn if own.turn_id == turn.turn_id else own for own in session.turns]
     at = next((at for at, own in enumerate(turns) if own is turn), None)
     return TurnMoney() if at is None else money_at(turns, at, reading_of(turns))
 
 
 def money_before(session: Session, turn: Turn, newest: int) -> tuple[tuple[Turn, TurnMoney], ...]:
-    """What at most `newest` turns right before `turn` took, in order; none when it is no turn of the session.
+    """The money of the last `newest` turns before `turn`, in order; empty when it is not in the session.
 
-    As each was understood with all readings of the session, `turn` included.
+    All reads of the session, also that of `turn`, decide how the numbers are interpreted.
     """
     turns = [turn if own.turn_id == turn.turn_id else own for own in session.turns]
     at = next((at for at, own in enumerate(turns) if own is turn), 0)
@@ -111,21 +111,21 @@ def money_before(session: Session, turn: Turn, newest: int) -> tuple[tuple[Turn,
 
 
 def reading_of(turns: Sequence[Turn]) -> Reading:
-    """How the readings of these turns are to be understood, as far as they tell."""
+    """How the numbers of these turns are interpreted: one decrease means that each turn is reported alone."""
     marks = HighWaterMarks()
-    if any(marks.falls(turn) for turn in turns):
+    if any(marks.decreases(turn) for turn in turns):
         return Reading.PER_TURN
     return marks.reading
 
 
 Highest = dict[str, Decimal | int]
-"""By name of the member."""
+"""The highest values so far, by the name of the member of `Usage` or `Costs`."""
 
 
 class HighWaterMarks:
-    """The highest of each member so far, worker by worker: a session may go on with another one.
+    """The highest value of each member so far, per worker: a session may continue with another worker.
 
-    Walks every turn for every receipt, so it compares the members as they came.
+    It runs over every turn for every receipt, so it compares the members without tidying them.
     """
 
     def __init__(self) -> None:
@@ -133,40 +133,41 @@ class HighWaterMarks:
         self._highest: dict[str | None, Highest] = {}
 
     def copy(self) -> HighWaterMarks:
-        """One that grows by itself."""
-        made = HighWaterMarks()
-        made._worker = self._worker
-        made._highest = {worker: dict(members) for worker, members in self._highest.items()}
-        return made
+        """An independent copy."""
+        copy = HighWaterMarks()
+        copy._worker = self._worker
+        copy._highest = {worker: dict(members) for worker, members in self._highest.items()}
+        return copy
 
     @property
     def reading(self) -> Reading:
-        """While nothing fell."""
+        """How the numbers are interpreted as long as no member decreased."""
         return Reading.TOTAL if any(self._highest.values()) else Reading.NONE
 
-    def falls(self, turn: Turn) -> bool:
-        """Whether some member of the turn's readings is smaller than it was; else they are taken in."""
-        known = worker_of(turn)
-        if known is not None and known != self._worker:
+    def decreases(self, turn: Turn) -> bool:
+        """Add the reads of a turn; True when a member is smaller than before."""
+        worker_id = worker_of(turn)
+        if worker_id is not None and worker_id != self._worker:
             if self._worker is None:
-                # What was read before its name was known is of the same worker.
-                self._highest = {known: self._highest.get(None, {})}
-            self._worker = known
+                # Numbers read before the id was known belong to the same worker.
+                self._highest = {worker_id: self._highest.get(None, {})}
+            self._worker = worker_id
         highest = self._highest.setdefault(self._worker, {})
-        return any(read is not None and _falls(read, highest) for read in (turn.before, turn.snapshot))
+        return any(read is not None and _decreases(read, highest) for read in (turn.before, turn.snapshot))
 
 
 def worker_of(turn: Turn) -> str | None:
-    """The worker that a turn is of, as far as anybody told."""
+    """The id of the worker of a turn, None while it is not known."""
     return turn.worker_id or turn.order.worker_id
 
 
 def newest_worker(turns: Sequence[Turn]) -> str | None:
-    """The worker of the newest turn of which it is known; the local worker is another one at each start."""
-    return next((known for turn in reversed(turns) if (known := worker_of(turn)) is not None), None)
+    """The worker of the newest turn for which it is known; the local worker has a new id at each start."""
+    return next((worker_id for turn in reversed(turns) if (worker_id := worker_of(turn)) is not None), None)
 
 
-def _falls(read: Snapshot, highest: Highest) -> bool:
+def _decreases(read: Snapshot, highest: Highest) -> bool:
+    """Raise `highest` to the members of a read; True at the first member that is smaller."""
     for group, names in ((read.usage, _USAGE), (read.costs, _COSTS)):
         for name in names:
             value = getattr(group, name)
@@ -179,20 +180,20 @@ def _falls(read: Snapshot, highest: Highest) -> bool:
 
 
 def turn_money(turns: Sequence[Turn]) -> tuple[TurnMoney, ...]:
-    """One value per turn, in the same order."""
+    """The money of each turn, in the same order."""
     reading = reading_of(turns)
     return tuple(money_at(turns, at, reading) for at in range(len(turns)))
 
 
 def money_at(turns: Sequence[Turn], at: int, reading: Reading) -> TurnMoney:
-    """What the turn at `at` took; `reading` is that of all turns."""
+    """The money of the turn at index `at`; `reading` is that of all turns."""
     turn = turns[at]
     if turn.status in FREE:
         return NOTHING_TAKEN
     after = _numbers(turn.snapshot)
     if reading is Reading.TOTAL and (after is None or not after.final):
-        # The next turn's first look tells how far the totals had grown with this one.
-        after = _look_before_next(turns, at) or after
+        # The read before the next turn shows the totals at the end of this one.
+        after = _read_before_next(turns, at) or after
     if after is None:
         return TurnMoney()
     known = after.final and turn.status not in LIVE
@@ -205,17 +206,17 @@ def money_at(turns: Sequence[Turn], at: int, reading: Reading) -> TurnMoney:
 
 
 def took_ms(turn: Turn) -> int | None:
-    """From sending to the end as we saw it, by our own clock.
+    """Milliseconds from sending to the end, by our own clock.
 
-    None while it runs, when the clock went back, and for what others started at a time of their own.
+    None while the turn runs, when the clock went back, and for a turn that another program started.
     """
     if turn.ended_ms is None or turn.live or turn.order.trigger is Trigger.ELSEWHERE:
         return None
-    taken = turn.ended_ms - turn.order.created_ms
-    return taken if taken >= 0 else None
+    elapsed_ms = turn.ended_ms - turn.order.created_ms
+    return elapsed_ms if elapsed_ms >= 0 else None
 
 
-def _look_before_next(turns: Sequence[Turn], at: int) -> _Numbers | None:
+def _read_before_next(turns: Sequence[Turn], at: int) -> _Numbers | None:
     if at + 1 == len(turns):
         return None
     numbers = _numbers(turns[at + 1].before)
@@ -223,7 +224,7 @@ def _look_before_next(turns: Sequence[Turn], at: int) -> _Numbers | None:
 
 
 def _reading_before(turns: Sequence[Turn], at: int) -> _Numbers | None:
-    """The worker's numbers as this turn began; None when nobody knows them."""
+    """The numbers of the worker at the start of the turn; None when they are not known."""
     turn = turns[at]
     own = _numbers(turn.before)
     if own is not None:
@@ -237,12 +238,12 @@ def _reading_before(turns: Sequence[Turn], at: int) -> _Numbers | None:
 
 
 def _shares_worker(turn: Turn, earlier: Iterable[Turn]) -> bool:
-    """A turn queued before its worker was known is ordered without one, yet does not create it."""
+    """Whether an earlier turn has the same worker: a turn queued without a worker id did not create one."""
     return turn.worker_id is None or any(other.worker_id == turn.worker_id for other in earlier)
 
 
 def _numbers(snapshot: Snapshot | None) -> _Numbers | None:
-    """A reading, None when it reports no number at all."""
+    """The numbers of a read; None when it reports none."""
     if snapshot is None:
         return None
     usage, costs = snapshot.usage.tidied(), snapshot.costs.tidied()
@@ -251,10 +252,10 @@ def _numbers(snapshot: Snapshot | None) -> _Numbers | None:
     return _Numbers(usage, costs, final=not snapshot.busy)
 
 
-def _total(each: Sequence[tuple[TurnMoney, Decimal | None]]) -> Total:
-    """What is known so far is added; a turn that is not known to its end is still missing."""
-    summed = total(value for _, value in each)
-    unfinished = sum(value is not None and not money.known for money, value in each)
+def _total(values: Sequence[tuple[TurnMoney, Decimal | None]]) -> Total:
+    """The total of the known values; a turn whose numbers are not final is added, but counts as missing."""
+    summed = total(value for _, value in values)
+    unfinished = sum(value is not None and not money.known for money, value in values)
     return Total(summed.value, summed.missing_turns + unfinished)
 
 
@@ -263,71 +264,71 @@ def _decimal(value: int | None) -> Decimal | None:
 
 
 _NOT_YET: Final = TurnMoney()
-"""Stands where nobody has asked what a turn took."""
+"""Placeholder for a turn whose money is not computed yet."""
 
 
 class MoneyIndex:
-    """`reading_of` and `turn_money` of turns that are mostly the same objects as at the last call.
+    """`reading_of` and `turn_money` for turns that are mostly the same objects as at the last call.
 
-    What a turn took depends on the turns before it and on the first look of the
-    next one, so it is worked out again from the turn before the first new one on.
-    Once the way to understand the readings changes, every turn is.
+    The money of a turn depends on the turns before it and on the read before the next one, so it is
+    computed again from the turn before the first changed one. When the interpretation of the numbers
+    changes, all turns are computed again.
     """
 
     def __init__(self) -> None:
         self.reading = Reading.NONE
-        """How the readings of the turns of the last call are understood."""
+        """How the numbers of the turns of the last call are interpreted."""
         self._turns: Sequence[Turn] = ()
-        self._each: list[TurnMoney] = []
-        self._known = 0
-        """So many from the first on are worked out, and maybe some behind them."""
+        self._money: list[TurnMoney] = []
+        self._computed = 0
+        """The number of turns from the first that are computed; later ones may be as well."""
         self._all: tuple[TurnMoney, ...] | None = ()
         self._marked = 0
-        self._mark: HighWaterMarks | None = HighWaterMarks()
-        """The highest of each member over the first `_marked` turns; None once one of them fell."""
+        self._marks: HighWaterMarks | None = HighWaterMarks()
+        """The high-water marks of the first `_marked` turns; None once a member decreased."""
 
     def __call__(self, turns: Sequence[Turn]) -> tuple[TurnMoney, ...]:
-        """One value per turn, in the same order; the very same tuple while the turns are the same."""
-        self._take_in(turns)
+        """The money of each turn, in the same order; the identical tuple while the turns are the same."""
+        self._update(turns)
         if self._all is None:
-            self._work_out(self._known, len(turns))
-            self._known, self._all = len(turns), tuple(self._each)
+            self._compute(self._computed, len(turns))
+            self._computed, self._all = len(turns), tuple(self._money)
         return self._all
 
     def some(self, turns: Sequence[Turn], first: int, end: int) -> Sequence[TurnMoney]:
-        """Those of the turns from `first` to before `end`: of a long session that was just opened, a few."""
-        self._take_in(turns)
-        self._work_out(first, end)
-        return self._each[first:end]
+        """The money of the turns from index `first` to before `end`; other turns are not computed."""
+        self._update(turns)
+        self._compute(first, end)
+        return self._money[first:end]
 
-    def _take_in(self, turns: Sequence[Turn]) -> None:
+    def _update(self, turns: Sequence[Turn]) -> None:
         same = same_front(self._turns, turns)
         if same == len(turns) == len(self._turns):
             return
         reading = self._read(turns, same)
-        kept = max(0, same - 1) if reading is self.reading else 0
+        unchanged = max(0, same - 1) if reading is self.reading else 0
         self.reading, self._turns, self._all = reading, tuple(turns), None
-        self._each[kept:] = [_NOT_YET] * (len(turns) - kept)
-        self._known = min(self._known, kept)
+        self._money[unchanged:] = [_NOT_YET] * (len(turns) - unchanged)
+        self._computed = min(self._computed, unchanged)
 
-    def _work_out(self, first: int, end: int) -> None:
+    def _compute(self, first: int, end: int) -> None:
         for at in range(first, end):
-            if self._each[at] is _NOT_YET:
-                self._each[at] = money_at(self._turns, at, self.reading)
+            if self._money[at] is _NOT_YET:
+                self._money[at] = money_at(self._turns, at, self.reading)
 
     def _read(self, turns: Sequence[Turn], same: int) -> Reading:
-        # The last turn is taken in apart: once it is among the marked ones, it would be taken in twice.
+        # The last turn is added separately below: where the marks include it already, they start again.
         if min(same, len(turns) - 1) < self._marked:
-            self._marked, self._mark = 0, HighWaterMarks()
-        # The last turn is the one that changes: the mark stays before it.
+            self._marked, self._marks = 0, HighWaterMarks()
+        # The last turn is the one that changes, so the stored marks end before it.
         for turn in turns[self._marked : -1]:
-            self._mark = _with(self._mark, turn)
+            self._marks = _add_turn(self._marks, turn)
         self._marked = max(self._marked, len(turns) - 1)
-        marks = None if self._mark is None else self._mark.copy()
-        marks = _with(marks, turns[-1]) if turns else marks
+        marks = None if self._marks is None else self._marks.copy()
+        marks = _add_turn(marks, turns[-1]) if turns else marks
         return Reading.PER_TURN if marks is None else marks.reading
 
 
-def _with(marks: HighWaterMarks | None, turn: Turn) -> HighWaterMarks | None:
-    """The same with the turn's readings taken in; None once a member fell."""
-    return None if marks is None or marks.falls(turn) else marks
+def _add_turn(marks: HighWaterMarks | None, turn: Turn) -> HighWaterMarks | None:
+    """`marks` with the reads of a turn added; None once a member decreased."""
+    return None if marks is None or marks.decreases(turn) else marks

@@ -1,4 +1,4 @@
-"""Budgets: what turns took at each level, side by side, and one careful sentence about it. Pure."""
+"""Budgets: the cost of turns at each budget level side by side, and one sentence of advice."""
 
 from __future__ import annotations
 
@@ -18,20 +18,21 @@ from handinger_tui.core.turns.turn import FREE, LIVE, TurnStatus, level_of
 
 LEVELS: Final = ("low", "standard", "high", "unlimited")
 ENDED: Final = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE, TurnStatus.FAILED})
-"""Ends that are known, so that time and sources are those of the whole turn."""
+"""Statuses of turns whose end is known, so that time and sources are those of the whole turn."""
 ENOUGH_TO_ADVISE: Final = 8
-"""So many known costs each of two levels needs before a sentence compares them."""
+"""Known costs that each of two levels needs before the advice compares them."""
 CLEARLY: Final = Decimal("1.5")
-"""So many times dearer the dearer level's median is at least."""
+"""The factor by which the medians of two levels must differ at least."""
 ABOUT: Final = Decimal("0.2")
+"""The relative difference up to which two numbers of sources count as about equal."""
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetRow:
-    """Turns that may have cost something, at one level ("": nobody knows which).
+    """The turns at one level that may have cost something; `budget` is "" where the level is not known.
 
-    `incomplete`: they failed, ended early, or their end is not known. The
-    spreads hold known figures of finished turns only; times in milliseconds.
+    `incomplete`: turns that failed, ended early, or whose end is not known. The spreads hold known
+    figures of finished turns only; times are in milliseconds.
     """
 
     budget: str
@@ -45,7 +46,7 @@ class BudgetRow:
 
     @property
     def share_incomplete(self) -> int | None:
-        """Whole percent; 0 and 100 only where it is none and all, None without turns."""
+        """Percentage of incomplete turns: 0 only for none, 100 only for all; None without turns."""
         if not self.turns:
             return None
         if self.incomplete in (0, self.turns):
@@ -54,10 +55,10 @@ class BudgetRow:
 
 
 def compare(charges: Iterable[TurnCharge]) -> tuple[BudgetRow, ...]:
-    """One row per level that was used: low, standard, high, unlimited, others by name, last the unknown one.
+    """One row per used level, in the order low, standard, high, unlimited, others by name, unknown.
 
-    Turns under way do not count yet. Where any turn took real money, the
-    local worker's pretend turns are left out.
+    Running turns are left out. Where any turn cost real money, the turns of the local worker, which
+    cost simulated money, are left out as well.
     """
     counted = [own for own in charges if own.status not in FREE and own.status not in LIVE]
     real = [own for own in counted if own.base_url != LOCAL]
@@ -101,12 +102,12 @@ class _Pair:
 
     @property
     def turns(self) -> int:
-        """Known costs of the level that has fewer."""
+        """The smaller number of known costs of the two levels."""
         return min(one.known for one in self.spreads())
 
 
 def advice(rows: Sequence[BudgetRow]) -> str | None:
-    """One sentence with the numbers of the two best known levels that differ clearly; None without such."""
+    """One sentence on two levels: of those that differ clearly, the best known; None without any."""
     named = [row for row in rows if row.budget]
     pairs = [pair for one, other in combinations(named, 2) if (pair := _pair(one, other)) is not None]
     if not pairs:
@@ -118,28 +119,28 @@ def advice(rows: Sequence[BudgetRow]) -> str | None:
         f"({plural(cheap.known, 'turn')}) against {rough(dear.median or Decimal(0), pair.unit)} "
         f"at {_name(pair.dear)} ({plural(dear.known, 'turn')})"
     )
-    rest = [piece for piece in (_sources(pair), _incomplete(pair)) if piece]
-    return f"{cost}, with {' and '.join(rest)}."
+    details = [piece for piece in (_sources(pair), _incomplete(pair)) if piece]
+    return f"{cost}, with {' and '.join(details)}."
 
 
 def _pair(one: BudgetRow, other: BudgetRow) -> _Pair | None:
-    """In USD where both levels have enough of it, else in credits."""
+    """The pair in USD where both levels have enough known costs, else in credits; None if they are close."""
     for unit in Unit:
         first, second = _of(one, unit), _of(other, unit)
         if min(first.known, second.known) < ENOUGH_TO_ADVISE or first.median is None or second.median is None:
             continue
         cheap, dear = (one, other) if first.median <= second.median else (other, one)
         pair = _Pair(cheap, dear, unit)
-        return pair if _clear(*pair.spreads()) else None
+        return pair if _differ_clearly(*pair.spreads()) else None
     return None
 
 
-def _clear(cheap: Spread, dear: Spread) -> bool:
-    """The medians lie far apart, and the middle halves do not overlap."""
+def _differ_clearly(cheap: Spread, dear: Spread) -> bool:
+    """Whether the medians are far apart and the middle halves do not overlap."""
     if cheap.median is None or dear.median is None or cheap.high is None or dear.low is None:
         return False
-    far = dear.median > 0 and dear.median >= EXACT.multiply(cheap.median, CLEARLY)
-    return far and dear.low >= cheap.high
+    is_far = dear.median > 0 and dear.median >= EXACT.multiply(cheap.median, CLEARLY)
+    return is_far and dear.low >= cheap.high
 
 
 def _of(row: BudgetRow, unit: Unit) -> Spread:
@@ -151,13 +152,13 @@ def _name(row: BudgetRow) -> str:
 
 
 def _sources(pair: _Pair) -> str:
-    """As in "about as many sources (6 and 7)"; nothing where too few turns tell them."""
+    """The text about sources, "about as many sources (6 and 7)"; "" where too few turns report them."""
     cheap, dear = pair.cheap.sources, pair.dear.sources
     if min(cheap.known, dear.known) < ENOUGH_TO_ADVISE or cheap.median is None or dear.median is None:
         return ""
-    near = max(Decimal(1), EXACT.multiply(max(cheap.median, dear.median), ABOUT))
+    tolerance = max(Decimal(1), EXACT.multiply(max(cheap.median, dear.median), ABOUT))
     its, other = _plain(cheap.median), _plain(dear.median)
-    if abs(EXACT.subtract(cheap.median, dear.median)) <= near:
+    if abs(EXACT.subtract(cheap.median, dear.median)) <= tolerance:
         return f"about as many sources ({its} and {other})"
     word = "fewer" if cheap.median < dear.median else "more"
     return f"{word} sources ({its} against {other})"

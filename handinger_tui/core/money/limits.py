@@ -1,7 +1,7 @@
-"""Limits: how much may be spent before the program refuses to send more. Pure.
+"""Spending limits: how much may be spent before the program refuses to send more.
 
-A limit never stops a turn that runs: the published API has no way to. At 80 %
-it warns once, at 100 % nothing more is sent until a person raises it.
+A limit never stops a running turn: the published API has no request for that. The program warns once at
+80%; at 100% it sends nothing more until the user raises the limit.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from handinger_tui.core.money.amounts import EXACT, Total, credits_text, decimal
 from handinger_tui.core.record import dataclass
 
 WARN_AT: Final = Decimal("0.8")
+"""The share of a limit at which the program warns."""
 FINEST: Final = 12
-"""Decimal places of an amount that a person may set: whole pico-dollars."""
+"""Decimal places that an amount of a limit may have: whole pico-dollars."""
 MOST_PERCENT: Final = 999
-"""More is told as more."""
+"""A larger percentage is shown as ">999 %"."""
 LARGEST: Final = Decimal(1_000_000)
+"""The largest amount of a limit."""
 UNTIL_RAISED: Final = "Nothing more is sent until it is raised."
 STILL: Final = "A running turn cannot be stopped from here, and may go on charging."
 
@@ -34,30 +36,30 @@ class Scope(StrEnum):
     """The newest turn of the session that was sent."""
     SESSION = "session"
     WORKER = "worker"
-    """Every session of the worker; where the worker tells a larger total of its own, that."""
+    """Every session of the worker, or the total that the worker reports of itself where that is larger."""
     DAY = "day"
     """Every session since local midnight."""
 
 
 class Unit(StrEnum):
-    """What it counts in."""
+    """The unit of a limit."""
 
     USD = "usd"
     CREDITS = "credits"
 
 
 class Origin(StrEnum):
-    """Who set it; the first named wins."""
+    """Where a limit comes from; of several, the first in this order wins."""
 
     FLAG = "flag"
     TYPED = "typed"
-    """`/limit`, kept in the history and read by every program on it."""
+    """Typed with `/limit`; stored in the history and read by every program on it."""
     CONFIG = "config"
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most `amount` (USD or credits, above 0) in one `scope`."""
+    """A limit of `amount` (above 0, in USD or credits) for one scope."""
 
     scope: Scope
     unit: Unit
@@ -66,34 +68,34 @@ class Limit:
 
 
 class State(IntEnum):
-    """How near a limit is."""
+    """How close the spending is to a limit."""
 
     BELOW = 0
     NEAR = 1
-    """80 % or more."""
+    """80% or more is spent."""
     REACHED = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """A limit and what was spent of it. `spent` with gaps is a lower bound."""
+    """A limit and what is spent of it; `spent` is a lower bound where it has gaps."""
 
     limit: Limit
     spent: Total
 
     @property
     def state(self) -> State:
-        """By what is surely spent: unknown amounts never count as zero, nor as anything else."""
+        """The state by the known spending; unknown amounts are left out."""
         if self.spent.value is None:
             return State.BELOW
         if self.spent.value >= self.limit.amount:
             return State.REACHED
-        near = self.spent.value >= EXACT.multiply(self.limit.amount, WARN_AT)
-        return State.NEAR if near else State.BELOW
+        is_near = self.spent.value >= EXACT.multiply(self.limit.amount, WARN_AT)
+        return State.NEAR if is_near else State.BELOW
 
     @property
     def percent(self) -> int | None:
-        """Whole percent, rounded down: 99.9 % is not "reached"; None while nothing is known."""
+        """The spent percentage, rounded down: 99.9% is not yet 100%; None while nothing is known."""
         if self.spent.value is None:
             return None
         share = EXACT.divide(EXACT.multiply(self.spent.value, Decimal(100)), self.limit.amount)
@@ -109,12 +111,13 @@ class LimitReached(HandingerError):
 
 
 def amount_of(text: str) -> Decimal:
-    """An amount as a person types it: "5", "0.25", "$3".
+    """Parse an amount as the user types it: "5", "0.25", "$3".
 
-    A comma is never read: half the world writes 0,5 and means a half.
+    A comma is rejected: half the world writes 0,5 and means a half.
 
     Raises:
-        ValueError: no number, not above 0, above a million, or finer than a pico-dollar; its text says which.
+        ValueError: not a number, not above 0, above a million, or finer than a pico-dollar; its text says
+            which.
     """
     plain = text.strip().removeprefix("$")
     if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]*)?|\.[0-9]+", plain, re.ASCII):
@@ -128,7 +131,7 @@ def amount_of(text: str) -> Decimal:
 
 
 def effective(limits: Iterable[Limit]) -> tuple[Limit, ...]:
-    """One limit per scope and unit: flag before typed before configured; ordered by scope and unit."""
+    """The limits in force, one per scope and unit, in that order; the origin decides which one wins."""
     ranks = list(Origin)
     chosen: dict[tuple[Scope, Unit], Limit] = {}
     for limit in sorted(limits, key=lambda limit: ranks.index(limit.origin)):
@@ -137,69 +140,69 @@ def effective(limits: Iterable[Limit]) -> tuple[Limit, ...]:
 
 
 def gauges(limits: Iterable[Limit], spent: Mapping[tuple[Scope, Unit], Total]) -> tuple[Gauge, ...]:
-    """What is spent of each limit; what `spent` does not name is not known."""
+    """A gauge for each limit; an amount that is missing in `spent` is not known."""
     return tuple(Gauge(limit, spent.get((limit.scope, limit.unit), Total(None, 1))) for limit in limits)
 
 
-def blocking(found: Sequence[Gauge]) -> Gauge | None:
-    """The limit that forbids to send: the widest scope of those that are reached."""
-    reached = [gauge for gauge in found if gauge.state is State.REACHED]
+def blocking(gauges: Sequence[Gauge]) -> Gauge | None:
+    """The reached limit that forbids to send, the one with the widest scope; None when none is reached."""
+    reached = [gauge for gauge in gauges if gauge.state is State.REACHED]
     return max(reached, key=lambda gauge: list(Scope).index(gauge.limit.scope), default=None)
 
 
-# -- words -----------------------------------------------------------------------------
+# -- texts ----------------------------------------------------------------------------
 def amount_text(amount: Decimal, unit: Unit) -> str:
-    """As people write it: "$1.50", "20 credits"."""
+    """An amount with its unit: "$1.50", "20 credits"."""
     if unit is Unit.USD:
         return usd_text(amount)
     return f"{credits_text(amount)} {'credit' if amount == 1 else 'credits'}"
 
 
 def exact_text(amount: Decimal, unit: Unit) -> str:
-    """The same with every digit: a limit is what was typed, and "above this" needs all of it."""
-    told = amount_text(amount, unit)
-    number, _, _ = told.partition(" ")
+    """An amount with its unit and all its digits: a limit is shown exactly as it was typed."""
+    text = amount_text(amount, unit)
+    number, _, _ = text.partition(" ")
     plain = number.strip("<$").replace(",", "")
     if "<" not in number and Decimal(plain) == amount:
-        return told
-    return told.replace(number, f"{'$' if unit is Unit.USD else ''}{decimal_text(amount)}")
+        return text
+    return text.replace(number, f"{'$' if unit is Unit.USD else ''}{decimal_text(amount)}")
 
 
 def spent_text(gauge: Gauge) -> str:
-    """As in "$0.85 of $1.00 (85 %)", "16 of 20 credits (80 %)"; with gaps, "at least" and how many."""
+    """The text "$0.85 of $1.00 (85 %)" or "16 of 20 credits (80 %)"; with gaps it names their number."""
     unit, limit = gauge.limit.unit, exact_text(gauge.limit.amount, gauge.limit.unit)
     if gauge.spent.value is None:
         return f"not reported of {limit}"
     rounded = amount_text(gauge.spent.value, unit)
     if gauge.state is not State.REACHED and rounded == limit:
-        # $0.99999 of $1.00 is not "$1.00 of $1.00".
+        # $0.99999 of $1.00 must not be shown as "$1.00 of $1.00".
         rounded = exact_text(gauge.spent.value, unit)
     spent, _, _ = rounded.partition(" ")
-    told = f"{spent} of {limit} ({percent_text(gauge)})"
+    text = f"{spent} of {limit} ({percent_text(gauge)})"
     if gauge.spent.whole:
-        return told
-    return f"at least {told}, {plural(gauge.spent.missing_turns, 'turn')} not fully known"
+        return text
+    return f"at least {text}, {plural(gauge.spent.missing_turns, 'turn')} not fully known"
 
 
 def percent_text(gauge: Gauge) -> str:
-    """As in "85 %", ">999 %"; "?" while nothing is known."""
+    """The percentage to show: "85 %", ">999 %"; "?" while nothing is known."""
     if gauge.percent is None:
         return "?"
     return f"{gauge.percent} %" if gauge.percent <= MOST_PERCENT else f">{MOST_PERCENT} %"
 
 
 def near_text(gauge: Gauge) -> str:
-    """The one warning at 80 %."""
+    """The warning at 80%, which is shown once."""
     return f"{gauge.limit.scope.capitalize()} limit near: {spent_text(gauge)}."
 
 
 def reached_text(gauge: Gauge) -> str:
-    """What a reached limit is."""
+    """The sentence about a reached limit."""
     return f"{gauge.limit.scope.capitalize()} limit reached: {spent_text(gauge)}."
 
 
 def raise_hint(limit: Limit) -> str:
-    """How to go on."""
+    """How the user can raise the limit."""
     if limit.origin is Origin.FLAG:
         flag = "--max-cost" if limit.unit is Unit.USD else "--max-credits"
         return f"Give a larger {flag} to go on."

@@ -1,8 +1,7 @@
-"""Reckoning: what our turns add up to, held against the worker's own total. Pure.
+"""Money reconciliation: the sum of our turns compared with the total that the worker reports.
 
-The difference is told in parts: what the worker had taken before this session
-first looked, what it took in between outside of it, what belongs to turns of
-ours that nobody reported, and what nothing explains.
+The difference is split in four parts: spent before the first read of this session, spent later outside
+of this session, spent by turns of ours that were not fully reported, and unexplained.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ ZERO: Final = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The difference, split in USD; all four together are exactly the difference.
+    """The parts of the difference in USD; their sum is exactly the difference.
 
-    `before`: taken before this session first looked. `between`: taken outside
-    this session since. `unreported`: in a span with turns of ours that are not
-    fully known (`turns` of them). `unexplained`: nothing accounts for it.
+    `before`: spent before the first read of this session. `between`: spent outside of this session
+    since then. `unreported`: spent in a span with turns of ours that are not fully known (`turns` of
+    them). `unexplained`: the rest.
     """
 
     before: Decimal = ZERO
@@ -41,10 +40,10 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """One session's worker. `server` None: it has no total of its own, or told none.
+    """The result for the worker of one session. `server` None: the worker reports no total.
 
-    `difference` is `server` minus the local sum, None unless both are known;
-    `reason` is for people.
+    `difference` is `server` minus the local sum, None unless both are known; `reason` is a text for the
+    user.
     """
 
     local: Total
@@ -56,26 +55,28 @@ class Reconciliation:
 
 
 def reconcile(session: Session) -> Reconciliation:
-    """The local sum of the turns of a session's worker, and the newest figure of that worker."""
-    ours = (None, newest_worker(session.turns))
+    """Compare the sum of the turns of the session's worker with the newest total of that worker."""
+    worker_ids = (None, newest_worker(session.turns))
     turns = [
-        turn for turn in session.turns if turn.status is not TurnStatus.QUEUED and worker_of(turn) in ours
+        turn
+        for turn in session.turns
+        if turn.status is not TurnStatus.QUEUED and worker_of(turn) in worker_ids
     ]
     money = session_money(turns)
-    found = Reconciliation(money.usd, None, None, money.reading, "")
+    result = Reconciliation(money.usd, None, None, money.reading, "")
     if money.reading is Reading.TOTAL:
         server = _newest(turns)
         if server is not None and money.usd.value is not None:
             difference = EXACT.subtract(server, money.usd.value)
             parts = _parts(turns, money.turns, server)
-            found = replace(found, server=server, difference=difference, parts=parts)
+            result = replace(result, server=server, difference=difference, parts=parts)
         else:
-            found = replace(found, server=server)
-    return replace(found, reason=_reason(found))
+            result = replace(result, server=server)
+    return replace(result, reason=_reason(result))
 
 
 def cost_in(snapshot: Snapshot | None) -> Decimal | None:
-    """The cost a worker tells of itself in USD: as reported, else the sum of all four categories."""
+    """The total cost in USD in a read of the worker: as reported, else the sum of the four categories."""
     if snapshot is None:
         return None
     if snapshot.usage.cost_usd is not None:
@@ -90,7 +91,7 @@ def _newest(turns: Sequence[Turn]) -> Decimal | None:
 
 
 class _Span:
-    """From one look before a turn to the next one: what it grew by, and what of it is ours."""
+    """The span from one read before a turn to the next one, with the cost of our turns in it."""
 
     def __init__(self, start: Decimal) -> None:
         self.start = start
@@ -105,61 +106,61 @@ class _Span:
         self.ours = EXACT.add(self.ours, money.usd or ZERO)
         self.unknown += money.usd is None or not money.known
 
-    def ended(self, parts: Parts, end: Decimal, *, first: bool) -> Parts:
-        """`parts` with what this span holds beyond our own turns."""
-        rest = EXACT.subtract(EXACT.subtract(end, self.start), self.ours)
-        if rest == 0:
+    def close(self, parts: Parts, end: Decimal, *, first: bool) -> Parts:
+        """`parts` plus the growth of the worker's total in this span beyond our own turns."""
+        excess = EXACT.subtract(EXACT.subtract(end, self.start), self.ours)
+        if excess == 0:
             return parts
-        if rest < 0:
-            return replace(parts, unexplained=EXACT.add(parts.unexplained, rest))
+        if excess < 0:
+            return replace(parts, unexplained=EXACT.add(parts.unexplained, excess))
         if self.unknown:
             turns = parts.turns + self.unknown
-            return replace(parts, unreported=EXACT.add(parts.unreported, rest), turns=turns)
+            return replace(parts, unreported=EXACT.add(parts.unreported, excess), turns=turns)
         if first and not self.turns:
-            return replace(parts, before=EXACT.add(parts.before, rest))
-        return replace(parts, between=EXACT.add(parts.between, rest))
+            return replace(parts, before=EXACT.add(parts.before, excess))
+        return replace(parts, between=EXACT.add(parts.between, excess))
 
 
 def _parts(turns: Sequence[Turn], money: tuple[TurnMoney, ...], server: Decimal) -> Parts:
-    """A worker begins at 0; each look before a turn ends a span and begins the next."""
+    """The parts over all spans. A worker begins at 0; each read before a turn begins a new span."""
     parts, span, first = Parts(), _Span(ZERO), True
     for turn, own in zip(turns, money, strict=True):
-        look = cost_in(turn.before)
-        if look is not None:
-            parts = span.ended(parts, look, first=first)
-            span, first = _Span(look), False
+        total = cost_in(turn.before)
+        if total is not None:
+            parts = span.close(parts, total, first=first)
+            span, first = _Span(total), False
         span.add(turn, own)
-    return span.ended(parts, server, first=first)
+    return span.close(parts, server, first=first)
 
 
-# -- words -----------------------------------------------------------------------------
-def reconciliation_text(found: Reconciliation) -> str:
-    """One or two short lines for people."""
-    if found.server is None or found.difference is None or found.local.value is None:
-        return found.reason
-    local, server = usd_text(found.local.value), usd_text(found.server)
-    if found.difference == 0:
+# -- texts ----------------------------------------------------------------------------
+def reconciliation_text(result: Reconciliation) -> str:
+    """The result as one or two short lines for the user."""
+    if result.server is None or result.difference is None or result.local.value is None:
+        return result.reason
+    local, server = usd_text(result.local.value), usd_text(result.server)
+    if result.difference == 0:
         equal = f"The local sum {local} equals the worker's own total"
-        return f"{equal}. {found.reason}" if found.reason else f"{equal}."
-    off, than = usd_text(abs(found.difference)), "more" if found.difference > 0 else "less"
-    return f"The worker's own total is {server}, {off} {than} than the local sum {local}.\n{found.reason}"
+        return f"{equal}. {result.reason}" if result.reason else f"{equal}."
+    off, than = usd_text(abs(result.difference)), "more" if result.difference > 0 else "less"
+    return f"The worker's own total is {server}, {off} {than} than the local sum {local}.\n{result.reason}"
 
 
-def _reason(found: Reconciliation) -> str:
-    if found.reading is Reading.PER_TURN:
+def _reason(result: Reconciliation) -> str:
+    if result.reading is Reading.PER_TURN:
         return "This worker reports each turn by itself, so there is no total of its own to compare with."
-    if found.server is None:
+    if result.server is None:
         return "The worker reported no cost, so there is nothing to compare with."
-    missing = plural(found.local.missing_turns, "turn")
-    if found.local.value is None:
-        own = f"The worker's own total is {usd_text(found.server)}"
+    missing = plural(result.local.missing_turns, "turn")
+    if result.local.value is None:
+        own = f"The worker's own total is {usd_text(result.server)}"
         return f"{own}; what {missing} of ours took is not known."
-    if found.difference == 0:
-        return f"Not fully known yet: {missing}." if found.local.missing_turns else ""
+    if result.difference == 0:
+        return f"Not fully known yet: {missing}." if result.local.missing_turns else ""
     pieces = [
-        (found.parts.before, "taken before this session first looked"),
-        (found.parts.between, "taken outside this session since then"),
-        (found.parts.unreported, f"in or around {plural(found.parts.turns, 'turn')} not fully reported"),
-        (found.parts.unexplained, "unexplained"),
+        (result.parts.before, "taken before this session first looked"),
+        (result.parts.between, "taken outside this session since then"),
+        (result.parts.unreported, f"in or around {plural(result.parts.turns, 'turn')} not fully reported"),
+        (result.parts.unexplained, "unexplained"),
     ]
     return "; ".join(f"{usd_text(amount)} {why}" for amount, why in pieces if amount) + "."

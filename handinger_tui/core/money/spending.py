@@ -1,4 +1,4 @@
-"""Spending: what turns took, one by one and in groups, with the gaps of every sum. Pure values."""
+"""Spending: the cost of turns, one by one and in groups, with the gaps of each sum."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 
 LOCAL: Final = "local"
-"""Base URL of the local worker: what it takes is pretend money, and never added to real money."""
+"""Base URL of the local worker, whose simulated money is never added to real money."""
 
 
 class GroupBy(StrEnum):
-    """What charges can be grouped by."""
+    """The keys by which charges can be grouped."""
 
     TURN = "turn"
     SESSION = "session"
@@ -31,10 +31,10 @@ class GroupBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChargeFilter:
-    """Which charges: None and empty leave nothing out. `since_ms` is included, `until_ms` is not.
+    """A filter of charges; None means no condition. `since_ms` is included, `until_ms` is excluded.
 
     A turn counts at the time of its first charge, together with all its corrections.
-    `simulated`: True for the local worker's pretend money alone, False for real money alone.
+    `simulated`: True for the local worker's simulated money only, False for real money only.
     """
 
     since_ms: int | None = None
@@ -47,7 +47,7 @@ class ChargeFilter:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Sums over turns, with their gaps."""
+    """Sums over a number of turns, with their gaps."""
 
     turns: int
     usd: Total
@@ -56,10 +56,10 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class TurnCharge:
-    """What one turn took by the newest knowledge: its charge with all corrections.
+    """The cost of one turn as known now: its charge with all corrections.
 
-    `known`: the worker had finished; otherwise the figures are "so far" and the
-    turn counts as missing in sums. `elapsed_ms` is our own measure from sending to the end.
+    `known`: the worker had finished; otherwise the figures are "so far", and the turn counts as missing
+    in sums. `elapsed_ms` is the time from sending to the end by our own clock.
     """
 
     turn_id: str
@@ -80,12 +80,12 @@ class TurnCharge:
     sources: int | None = None
     elapsed_ms: int | None = None
     title: str = ""
-    """Of its session; "" when that was deleted."""
+    """The title of its session; "" when that was deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """A sum being made: `known` None while nothing is known; `gaps` turns are missing in it."""
+    """A running sum: `known` is None while nothing is known; `gaps` is the number of turns missing in it."""
 
     known: Decimal | None = None
     gaps: int = 0
@@ -103,7 +103,7 @@ NOTHING: Final = Sum()
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """One group of turns. `key` is its id ("2026-11-25", a worker's id, "high"; "" where there is none).
+    """One group of turns. `key` is a day ("2026-11-25"), an id or a budget ("high"); "" where there is none.
 
     `incomplete`: turns that failed, ended early, or whose end is not known.
     """
@@ -121,15 +121,15 @@ class Bucket:
     first_ms: int | None = None
     last_ms: int | None = None
     title: str = ""
-    """For people, where the key is an id: the title of the session."""
+    """The title of the session, where the key is the id of a session or turn."""
 
     def total(self, member: str) -> Total:
-        """One of its sums for people: a group without turns took 0, not an unknown amount."""
+        """The total of one member: 0 for a group without turns, not an unknown amount."""
         amount: Sum = getattr(self, member)
         return Total(Decimal(0)) if not self.turns else Total(amount.known, amount.gaps)
 
     def merged(self, other: Bucket) -> Bucket:
-        """Both together, under this one's key."""
+        """The sum of both groups, with the key of this one."""
         sums = {name: getattr(self, name) + getattr(other, name) for name in SUMS}
         firsts = [ms for ms in (self.first_ms, other.first_ms) if ms is not None]
         lasts = [ms for ms in (self.last_ms, other.last_ms) if ms is not None]
@@ -148,8 +148,8 @@ SUMS: Final = tuple(f.name for f in fields(Bucket) if f.default is NOTHING)
 
 
 def altogether(buckets: Iterable[Bucket], key: str = "") -> Bucket:
-    """All of them in one; no bucket gives a bucket without turns."""
-    whole = Bucket(key)
+    """The sum of all groups as one; without groups a group without turns."""
+    total = Bucket(key)
     for bucket in buckets:
-        whole = whole.merged(bucket)
-    return whole
+        total = total.merged(bucket)
+    return total

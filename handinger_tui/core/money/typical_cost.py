@@ -1,4 +1,4 @@
-"""Usual: what turns like this one took before. Pure; an unknown amount is left out and counted."""
+"""Typical cost: the cost of earlier turns at the same budget. Unknown amounts are left out, but counted."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean_line
 
 ENOUGH: Final = 5
-"""From this many known turns on, a spread is told; below it only the lowest and highest."""
+"""Known turns that quartiles need; with fewer, `low` and `high` are the lowest and highest amount."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How `known` amounts spread: the middle half lies between `low` and `high`.
+    """The distribution of `known` amounts: the middle half lies between `low` and `high`.
 
-    With fewer than `ENOUGH` amounts `low` and `high` are the extremes. All
-    None when nothing is known. `unknown`: turns whose amount was never reported.
+    With fewer than `ENOUGH` amounts, `low` and `high` are the extremes. All amounts are None when none
+    is known. `unknown`: the number of turns whose amount was never reported.
     """
 
     known: int = 0
@@ -34,10 +34,10 @@ class Spread:
 
 
 def spread(amounts: Iterable[Decimal | None]) -> Spread:
-    """Of one amount per turn, in any order."""
-    listed = list(amounts)
-    known = sorted(amount for amount in listed if amount is not None)
-    unknown = len(listed) - len(known)
+    """The distribution of one amount per turn, in any order."""
+    values = list(amounts)
+    known = sorted(amount for amount in values if amount is not None)
+    unknown = len(values) - len(known)
     if not known:
         return Spread(unknown=unknown)
     enough = len(known) >= ENOUGH
@@ -53,19 +53,19 @@ def spread(amounts: Iterable[Decimal | None]) -> Spread:
 
 
 def quantile(ordered: Sequence[Decimal], share: Decimal) -> Decimal:
-    """By linear interpolation between the two nearest amounts, exactly; `ordered` is not empty."""
-    place = EXACT.multiply(Decimal(len(ordered) - 1), share)
-    below = int(place)
+    """A quantile by exact linear interpolation between two amounts; `ordered` must not be empty."""
+    position = EXACT.multiply(Decimal(len(ordered) - 1), share)
+    below = int(position)
     above = min(below + 1, len(ordered) - 1)
     step = EXACT.subtract(ordered[above], ordered[below])
-    return EXACT.add(ordered[below], EXACT.multiply(step, EXACT.subtract(place, Decimal(below))))
+    return EXACT.add(ordered[below], EXACT.multiply(step, EXACT.subtract(position, Decimal(below))))
 
 
 @dataclass(frozen=True, slots=True)
 class TypicalCost:
-    """What one worker's turns at one budget took: `usd` and `credits` of its newest turns.
+    """The cost of the newest turns of one worker at one budget, in USD and in credits.
 
-    `everywhere`: this worker has no history at the budget; the figures are those of all workers.
+    `everywhere`: the worker has no turn at the budget; the figures are those of all workers.
     """
 
     budget: str
@@ -74,18 +74,18 @@ class TypicalCost:
     everywhere: bool = False
 
 
-# -- words -----------------------------------------------------------------------------
+# -- texts ----------------------------------------------------------------------------
 CHIP_CELLS: Final = 25
-"""At most this wide is `typical_cost_chip`."""
+"""The maximum width of `typical_cost_chip` in cells."""
 _SMALLEST: Final = Decimal("0.0001")
-_FINE: Final = ((Decimal("0.1"), Decimal("0.01")), (Decimal("0.01"), Decimal("0.001")))
-"""From which amount on how fine: two digits that count."""
+_STEPS: Final = ((Decimal("0.1"), Decimal("0.01")), (Decimal("0.01"), Decimal("0.001")))
+"""Pairs of a least amount and its rounding step, for two significant digits."""
 _LARGE: Final = ((10**12, "T"), (10**9, "G"), (10**6, "M"), (10**3, "k"))
 
 
 def typical_cost_text(usual: TypicalCost) -> str:
-    """One short line: "usually $0.02–$0.09 (median $0.04, 12 turns)"; gaps and other workers are named."""
-    unit, of = _told(usual)
+    """One short line with gaps and other workers: "usually $0.02–$0.09 (median $0.04, 12 turns)"."""
+    unit, of = _unit_and_spread(usual)
     budget = clean_line(usual.budget, 40)
     if of.median is None:
         if not of.unknown:
@@ -96,16 +96,16 @@ def typical_cost_text(usual: TypicalCost) -> str:
     turns = plural(of.known, "turn")
     if of.known < ENOUGH:
         whose = "other workers, " if usual.everywhere else ""
-        told = _exactly(of.median, unit) if of.known == 1 else _between(of, unit)
-        return f"{whose}{turns} so far: {told}" + (f", {gaps}" if gaps else "")
+        amount = _exactly(of.median, unit) if of.known == 1 else _between(of, unit)
+        return f"{whose}{turns} so far: {amount}" + (f", {gaps}" if gaps else "")
     whose = "other workers usually" if usual.everywhere else "usually"
     details = ", ".join(filter(None, [f"median {rough(of.median, unit)}", turns, gaps]))
     return f"{whose} {_between(of, unit)} ({details})"
 
 
 def typical_cost_chip(usual: TypicalCost) -> str:
-    """At most `CHIP_CELLS` wide: "~$0.04 ($0.02–0.09)", "$0.02–0.09 (3 turns)", "no history"."""
-    unit, of = _told(usual)
+    """A text of at most `CHIP_CELLS` cells: "~$0.04 ($0.02–0.09)", "$0.02–0.09 (3 turns)", "no history"."""
+    unit, of = _unit_and_spread(usual)
     if of.median is None:
         return "cost not reported" if of.unknown else "no history"
     median = f"~{rough(of.median, unit)}"
@@ -122,15 +122,15 @@ def typical_cost_chip(usual: TypicalCost) -> str:
 
 
 def rough(value: Decimal, unit: Unit) -> str:
-    """An amount as a range tells it, about two digits: "$0.04", "$0.0042", "$12.50", "$1.2M", "4 credits"."""
-    beyond, digits = _digits(value, 2 if unit is Unit.USD else 0)
+    """An amount with about two digits: "$0.04", "$0.0042", "$12.50", "$1.2M", "4 credits"."""
+    sign, digits = _digits(value, 2 if unit is Unit.USD else 0)
     if unit is Unit.USD:
-        return f"{beyond}${digits}"
-    return f"{beyond}{digits} {'credit' if digits == '1' else 'credits'}"
+        return f"{sign}${digits}"
+    return f"{sign}{digits} {'credit' if digits == '1' else 'credits'}"
 
 
-def _told(usual: TypicalCost) -> tuple[Unit, Spread]:
-    """USD wherever it was reported at all, else credits."""
+def _unit_and_spread(usual: TypicalCost) -> tuple[Unit, Spread]:
+    """USD where it was ever reported, else credits."""
     if usual.usd.known or not usual.credits.known:
         return Unit.USD, usual.usd
     return Unit.CREDITS, usual.credits
@@ -141,18 +141,18 @@ def _exactly(value: Decimal, unit: Unit) -> str:
 
 
 def _between(of: Spread, unit: Unit) -> str:
-    """As in "$0.02–$0.09", "2–9 credits", "$0.02" where both are the same."""
+    """The range "$0.02–$0.09" or "2–9 credits"; one amount where both ends are the same."""
     low, high = (rough(end or Decimal(0), unit) for end in (of.low, of.high))
     return high if low == high else f"{low.partition(' ')[0]}–{high}"
 
 
 def _briefly(of: Spread, unit: Unit) -> str:
-    """As in "$0.02–0.09"."""
+    """The range with one currency sign: "$0.02–0.09"."""
     return _between(of, unit).replace("–$", "–")
 
 
 def _digits(value: Decimal, at_least: int) -> tuple[str, str]:
-    """An empty text, "<" or ">", and the digits; at least so many decimals below 100."""
+    """A sign ("", "<" or ">") and the digits, with `at_least` decimals for values below 100."""
     if value >= 10**15:
         return ">", "999T"
     if value and value < _SMALLEST:
@@ -160,7 +160,7 @@ def _digits(value: Decimal, at_least: int) -> tuple[str, str]:
     if value >= 100:
         size, letter = next(((size, letter) for size, letter in _LARGE if value >= 10 * size), (1, ""))
         return "", f"{EXACT.divide(value, Decimal(size)):.0f}{letter}"
-    fine = next((fine for least, fine in _FINE if value >= least), _SMALLEST)
-    units, _, decimals = format(value.quantize(fine, context=EXACT), "f").partition(".")
+    step = next((step for least, step in _STEPS if value >= least), _SMALLEST)
+    units, _, decimals = format(value.quantize(step, context=EXACT), "f").partition(".")
     decimals = decimals.rstrip("0").ljust(at_least, "0")
     return "", f"{units}.{decimals}" if decimals else units

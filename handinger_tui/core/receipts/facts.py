@@ -1,4 +1,4 @@
-"""Receipt facts: everything that is known of what one turn took, as values. Pure."""
+"""Receipt facts: everything that is known about the cost of one turn, as values."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, Trigger, Turn, TurnStatus, level_of
 
 ENOUGH_EARLIER: Final = 3
-"""Fewer known earlier turns make no median to compare with."""
+"""Known earlier turns that a comparison with their median needs."""
 MOST_PERCENT: Final = 999_999
-"""More is told as more."""
+"""A larger percentage is shown as ">+999,999 %"."""
 NEWEST: Final = 50
-"""So many turns before it are looked at: a long session must not make every receipt slow."""
+"""Earlier turns that are compared: a long session must not make every receipt slow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Unix times in milliseconds, None where not known: the request left, the first answer came."""
+    """When the request left and when the first answer arrived, in Unix milliseconds; None where not known."""
 
     sent_ms: int | None = None
     answered_ms: int | None = None
@@ -35,10 +35,10 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """This turn against the median of `turns` known turns before it in its session.
+    """This turn compared with the median of `turns` known turns before it in its session.
 
-    `percent` is whole and signed; None when there are too few turns, when this
-    turn's own amount is not known, or when the median is 0.
+    `percent` is a signed integer; None when there are too few turns, when the amount of this turn is not
+    known, or when the median is 0.
     """
 
     percent: int | None = None
@@ -49,7 +49,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """A turn within its session and what it took."""
+    """A turn within its session, and its cost."""
 
     session: Session
     turn: Turn
@@ -60,32 +60,32 @@ class Facts:
 
     @property
     def simulated(self) -> bool:
-        """The money is the local worker's pretend money."""
+        """Whether the money is the simulated money of the local worker."""
         return self.session.base_url == LOCAL
 
     @property
     def waiting(self) -> bool:
-        """Figures may still come: it runs, here or without us."""
+        """Whether more figures may arrive: the turn runs, watched or detached."""
         return self.turn.live or self.turn.status is TurnStatus.RUNNING
 
     @property
     def free(self) -> bool:
-        """It never started, so nothing can have been charged."""
+        """Whether the turn never started, so that nothing can have been charged."""
         return self.turn.status in FREE
 
     @property
     def level(self) -> str:
-        """The budget that bounded it; "" where others started it and nobody told us."""
+        """The budget of the turn; "" where another program started it and the budget is not known."""
         return level_of(self.turn.order.budget, self.turn.order.trigger)
 
     @property
     def elapsed_ms(self) -> int | None:
-        """As `readings.took_ms`."""
+        """Milliseconds from sending to the end, see `attribution.took_ms`."""
         return took_ms(self.turn)
 
     @property
     def asked_ms(self) -> int | None:
-        """When it was asked; None where others did so, before we found it."""
+        """When the user sent the turn; None where another program did."""
         order = self.turn.order
         return None if order.trigger is Trigger.ELSEWHERE else order.created_ms
 
@@ -93,37 +93,37 @@ class Facts:
 def facts_of(
     session: Session, turn: Turn, usual: TypicalCost | None = None, times: Times | None = None
 ) -> Facts:
-    """Everything about `turn`; `usual` and `times` come from the history, which the core cannot ask."""
+    """All facts about `turn`; `usual` and `times` come from the history, which the core cannot read."""
     return Facts(session, turn, money_of(session, turn), change_of(session, turn), usual, times or Times())
 
 
 def change_of(session: Session, turn: Turn) -> Change:
-    """In USD where this turn tells it, else in credits."""
+    """The comparison of a turn with the turns before it: in USD where it reports USD, else in credits."""
     return change_against(turn, money_of(session, turn), money_before(session, turn, NEWEST))
 
 
 def change_against(turn: Turn, own: TurnMoney, earlier: Iterable[tuple[Turn, TurnMoney]]) -> Change:
-    """The same for callers that know what the turns before it took already: at most the `NEWEST` of them."""
+    """`change_of` for callers that already have the money of the last `NEWEST` turns before it."""
     unit = Unit.CREDITS if own.usd is None and own.usage.credits is not None else Unit.USD
     amounts = [_amount(money, unit) for other, money in earlier if other.status not in FREE and money.known]
-    of = spread(amounts)
-    mine = _amount(own, unit) if own.known and turn.status not in FREE else None
-    if of.known < ENOUGH_EARLIER or of.median is None:
-        return Change(turns=of.known, unit=unit)
-    if mine is None or not of.median:
-        return Change(None, of.median, of.known, unit)
-    off = EXACT.multiply(EXACT.subtract(mine, of.median), Decimal(100))
-    percent = EXACT.divide(off, of.median).to_integral_value(ROUND_HALF_EVEN, EXACT)
-    return Change(int(percent), of.median, of.known, unit)
+    previous = spread(amounts)
+    own_amount = _amount(own, unit) if own.known and turn.status not in FREE else None
+    if previous.known < ENOUGH_EARLIER or previous.median is None:
+        return Change(turns=previous.known, unit=unit)
+    if own_amount is None or not previous.median:
+        return Change(None, previous.median, previous.known, unit)
+    difference = EXACT.multiply(EXACT.subtract(own_amount, previous.median), Decimal(100))
+    percent = EXACT.divide(difference, previous.median).to_integral_value(ROUND_HALF_EVEN, EXACT)
+    return Change(int(percent), previous.median, previous.known, unit)
 
 
 def change_text(session: Session, turn: Turn) -> str:
-    """For the line under an answer: "+35 %", "-8 %"; "" where there is nothing to compare with."""
+    """The change for the line under an answer: "+35 %", "-8 %"; "" where there is no comparison."""
     return percent_text(change_of(session, turn).percent)
 
 
 def percent_text(percent: int | None) -> str:
-    """With its sign: "+35 %", "±0 %", ">+999,999 %"; "" for None."""
+    """A percentage with its sign: "+35 %", "±0 %", ">+999,999 %"; "" for None."""
     if percent is None:
         return ""
     if percent > MOST_PERCENT:
@@ -132,19 +132,19 @@ def percent_text(percent: int | None) -> str:
 
 
 def times_of(frames: Iterable[Frame]) -> Times:
-    """When the turn's request left and when its first answer came, by the frames of the turn."""
+    """When the request left and when the first answer arrived, by the frames of a turn."""
     sent: int | None = None
     for frame in frames:
         if sent is None:
             if frame.framing is Framing.NOTE and frame.event == Marker.SENDING:
                 sent = frame.at_ms
-        elif _answers(frame):
+        elif _is_answer(frame):
             return Times(sent, frame.at_ms)
     return Times(sent)
 
 
 def utc_text(ms: int | None) -> str | None:
-    """Unix milliseconds as "2026-11-25T10:00:00.123Z"; None when unknown or beyond the calendar."""
+    """Unix milliseconds as "2026-11-25T10:00:00.123Z"; None when unknown or outside the years 1 to 9999."""
     if ms is None:
         return None
     try:
@@ -154,7 +154,8 @@ def utc_text(ms: int | None) -> str | None:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _answers(frame: Frame) -> bool:
+def _is_answer(frame: Frame) -> bool:
+    """Whether a frame is part of the answer to the POST, not of a later read of the worker."""
     if frame.framing is Framing.NOTE:
         return False
     return frame.framing is not Framing.JSON or frame.event == ReadReason.ANSWER

@@ -1,4 +1,4 @@
-"""The receipt of one turn as labelled lines, as Markdown and as JSON. Remote text is cleaned here."""
+"""The receipt of one turn as labeled rows, as Markdown and as JSON. Text of the service is cleaned here."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOT_KNOWN: Final = "not known"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line; `note` says more about the value, "" where there is nothing to say."""
+    """One labeled value; `note` is a remark about the value, or ""."""
 
     label: str
     value: str
@@ -37,7 +37,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Rows that belong together."""
+    """Rows under a common title."""
 
     title: str
     rows: tuple[Row, ...]
@@ -74,7 +74,7 @@ RAW: Final = (
 
 
 def sections_of(facts: Facts) -> tuple[Section, ...]:
-    """All of them, in the order in which people ask."""
+    """All sections, the most requested first."""
     builders: tuple[tuple[str, Callable[[Facts], list[Row]]], ...] = (
         ("Cost", _cost),
         (BY_CATEGORY, _categories),
@@ -88,7 +88,8 @@ def sections_of(facts: Facts) -> tuple[Section, ...]:
     return tuple(Section(title, tuple(build(facts))) for title, build in builders)
 
 
-def _told(facts: Facts, text: str | None) -> str:
+def _or_missing(facts: Facts, text: str | None) -> str:
+    """`text`, or what is shown instead of a missing value."""
     if text is not None:
         return text
     return PENDING if facts.waiting else NOT_REPORTED
@@ -101,10 +102,10 @@ def _so_far(facts: Facts) -> str:
 def _cost(facts: Facts) -> list[Row]:
     cost, credits_used = facts.money.usd, facts.money.usage.credits
     rows = [
-        Row("Cost", _told(facts, None if cost is None else usd_text(cost)), _cost_note(facts)),
+        Row("Cost", _or_missing(facts, None if cost is None else usd_text(cost)), _cost_note(facts)),
         Row(
             "Credits",
-            _told(facts, None if credits_used is None else credits_text(credits_used)),
+            _or_missing(facts, None if credits_used is None else credits_text(credits_used)),
             _so_far(facts) if credits_used is not None else "",
         ),
         Row("Against the median", *_change(facts)),
@@ -125,13 +126,13 @@ def _cost_note(facts: Facts) -> str:
         return ""
     shown = usd_text(cost).replace("$", "").replace(",", "")
     exact = decimal_text(tidy(cost) or Decimal(0))
-    notes = [_so_far(facts), "" if _same(shown, cost) else f"exactly ${exact}"]
+    notes = [_so_far(facts), "" if _is_exact(shown, cost) else f"exactly ${exact}"]
     if facts.money.usage.cost_usd is None:
         notes.append("the sum of the four categories")
     return ", ".join(note for note in notes if note)
 
 
-def _same(shown: str, value: Decimal) -> bool:
+def _is_exact(shown: str, value: Decimal) -> bool:
     return not shown.startswith("<") and Decimal(shown) == value
 
 
@@ -141,8 +142,8 @@ def _change(facts: Facts) -> tuple[str, str]:
     if change.median is None:
         return "nothing to compare with", f"only {earlier}" if change.turns else "no known earlier turn"
     median = f"the median {amount_text(change.median, change.unit)} of {plural(change.turns, 'turn')}"
-    told = percent_text(change.percent)
-    return (told, f"against {median}") if told else ("nothing to compare with", median)
+    percent = percent_text(change.percent)
+    return (percent, f"against {median}") if percent else ("nothing to compare with", median)
 
 
 def _budget(facts: Facts) -> Row:
@@ -158,7 +159,7 @@ def _categories(facts: Facts) -> list[Row]:
     for label, member in CATEGORIES:
         value: Decimal | None = getattr(facts.money.costs, member)
         share = _share(value, total)
-        rows.append(Row(label, _told(facts, None if value is None else usd_text(value)), share))
+        rows.append(Row(label, _or_missing(facts, None if value is None else usd_text(value)), share))
     reported = facts.money.usage.cost_usd
     if total is not None and reported is not None and total != reported:
         rows.append(Row("Together", usd_text(total), f"the reported cost is {usd_text(reported)}"))
@@ -176,7 +177,9 @@ def _share(value: Decimal | None, total: Decimal | None) -> str:
 def _tokens(facts: Facts) -> list[Row]:
     usage = facts.money.usage
     values = ((label, getattr(usage, member)) for label, member in TOKENS)
-    return [Row(label, _told(facts, None if value is None else number(value))) for label, value in values]
+    return [
+        Row(label, _or_missing(facts, None if value is None else number(value))) for label, value in values
+    ]
 
 
 def _time(facts: Facts) -> list[Row]:
@@ -193,7 +196,7 @@ def _time(facts: Facts) -> list[Row]:
     return [
         Row(
             "Duration",
-            *((_told(facts, None), "") if reported is None else (duration(reported), "as reported")),
+            *((_or_missing(facts, None), "") if reported is None else (duration(reported), "as reported")),
         ),
         Row("Elapsed", unknown if elapsed is None else f"~{duration(elapsed)}", "by our own clock"),
         *(Row(label, utc_text(at) or NOT_KNOWN) for label, at in moments),
@@ -236,18 +239,18 @@ def _read(facts: Facts) -> list[Row]:
     if facts.free:
         return [Row("Reading", "Not needed: the turn never started.")]
     money = facts.money
-    told = bool(money.usage.known() or money.costs.known())
+    has_figures = bool(money.usage.known() or money.costs.known())
     if money.reading is Reading.TOTAL and facts.turn.before is None:
         instead = "an earlier turn's last reading, or zero for a new worker, counts"
-        rows.append(Row("Before", "not read", instead if told else "so this turn's part is not known"))
-    if told and not money.known:
+        rows.append(Row("Before", "not read", instead if has_figures else "so this turn's part is not known"))
+    if has_figures and not money.known:
         rows.append(Row("State", "not final", "the worker was not seen to have finished with these figures"))
     rows.append(Row("As of", utc_text(facts.turn.read_ms) or NOT_KNOWN))
     return rows
 
 
 def _raw(facts: Facts) -> list[Row]:
-    """Every member that some reading has, exactly, before and after."""
+    """Each member that was reported, with its exact values in the reads before and after the turn."""
     rows = []
     for label, member in RAW:
         values = [(read, raw_text(read, member)) for read in (facts.turn.before, facts.turn.snapshot)]
@@ -258,7 +261,7 @@ def _raw(facts: Facts) -> list[Row]:
 
 
 def raw_text(read: Snapshot | None, member: str) -> str | None:
-    """A member of a reading in plain digits, None where it was not reported."""
+    """A member of a read in plain digits; None where it was not reported."""
     if read is None:
         return None
     group = read.usage if hasattr(read.usage, member) else read.costs
@@ -273,7 +276,7 @@ SCHEMA: Final = "handinger-tui/receipt/1"
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """`title` is the first line of the prompt; `sections` are for people, `facts` for programs."""
+    """A receipt. `title` is the first line of the prompt; `sections` are for display, `facts` for export."""
 
     title: str
     sections: tuple[Section, ...]
@@ -283,7 +286,7 @@ class Receipt:
 def receipt_page(
     session: Session, turn: Turn, usual: TypicalCost | None = None, times: Times | None = None
 ) -> Receipt:
-    """The receipt of one turn. `times` as `receipt_facts.times_of` reads them from the turn's frames."""
+    """The receipt of one turn. `times` is the result of `facts.times_of` for the frames of the turn."""
     facts = facts_of(session, turn, usual, times)
     title = clean_line(title_from(turn.order.prompt), 100) or "a turn without a prompt"
     return Receipt(title, sections_of(facts), facts)
@@ -294,7 +297,7 @@ _MARKS: Final = re.compile(r"([\\`*\[\]<>|~]|(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])|
 
 
 def receipt_markdown(receipt: Receipt) -> str:
-    """A document of lists; no value can make a link, a tag or emphasis of its own."""
+    """The receipt as Markdown lists; values are escaped, so that none becomes a link, a tag or emphasis."""
     lines = [f"# Receipt: {_plain(receipt.title)}", ""]
     for section in receipt.sections:
         lines += [f"## {section.title}", ""]
@@ -311,16 +314,16 @@ def _plain(text: str) -> str:
 
 # -- JSON ------------------------------------------------------------------------------
 def receipt_json(receipt: Receipt) -> JsonObject:
-    """Every figure; money as exact decimal text, counts as integers, unknown as null, times in UTC."""
+    """The receipt as JSON: money as exact decimal text, counts as integers, unknown as null, times in UTC."""
     facts = receipt.facts
-    found: JsonObject = {
+    receipt_object: JsonObject = {
         "schema": SCHEMA,
         "title": receipt.title,
-        **_receipt_page_identity(facts),
-        **_figures(facts),
+        **_identity_object(facts),
+        **_figures_object(facts),
         "change": _change_object(facts.change),
         "usual": _usual_object(facts.usual),
-        **_receipt_page_evidence(facts),
+        **_evidence_object(facts),
         "times": {
             "asked": utc_text(facts.asked_ms),
             "sent": utc_text(facts.times.sent_ms),
@@ -330,10 +333,10 @@ def receipt_json(receipt: Receipt) -> JsonObject:
         },
         "error": fault_object(facts.turn.fault),
     }
-    return {name: clean_json(value) for name, value in found.items()}
+    return {name: clean_json(value) for name, value in receipt_object.items()}
 
 
-def _receipt_page_identity(facts: Facts) -> JsonObject:
+def _identity_object(facts: Facts) -> JsonObject:
     turn = facts.turn
     return {
         "simulated": facts.simulated,
@@ -348,7 +351,7 @@ def _receipt_page_identity(facts: Facts) -> JsonObject:
     }
 
 
-def _figures(facts: Facts) -> JsonObject:
+def _figures_object(facts: Facts) -> JsonObject:
     money = facts.money
     return {
         "cost_usd": _exact(money.usd),
@@ -358,13 +361,13 @@ def _figures(facts: Facts) -> JsonObject:
         "usage": _members(money.usage),
         "costs": _members(money.costs),
         "elapsed_ms": facts.elapsed_ms,
-        "before": _reading(facts.turn.before),
-        "after": _reading(facts.turn.snapshot),
+        "before": _reading_object(facts.turn.before),
+        "after": _reading_object(facts.turn.snapshot),
     }
 
 
-def _reading(read: Snapshot | None) -> JsonObject | None:
-    """Usage and costs as the worker gave them; None where it was not read."""
+def _reading_object(read: Snapshot | None) -> JsonObject | None:
+    """Usage and costs as the worker reported them; None where it was not read."""
     return None if read is None else {"usage": _members(read.usage), "costs": _members(read.costs)}
 
 
@@ -405,7 +408,7 @@ def _spread_object(of: Spread) -> JsonObject:
     }
 
 
-def _receipt_page_evidence(facts: Facts) -> JsonObject:
+def _evidence_object(facts: Facts) -> JsonObject:
     return {
         "sources": [{"title": one.title, "url": one.url} for one in sources_of_turn(facts.turn)],
         "files": [

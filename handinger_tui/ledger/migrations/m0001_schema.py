@@ -1,8 +1,8 @@
-"""Schema: the migrations, in order. `user_version` counts how many have run.
+"""The first migration, and the list of all migrations. `user_version` of the file counts how many have run.
 
-A released migration is never edited; the next change is a new entry. Text
-columns hold TEXT, or a BLOB where the text cannot be UTF-8 (see `rows.pack`).
-Amounts are INTEGER or NULL, checked by the database itself: never REAL.
+A released migration is never edited; each change of the schema is a new one. Text columns hold TEXT, or
+a BLOB where the text cannot be encoded as UTF-8 (see `rows.pack`). Amounts are INTEGER or NULL, never
+REAL; the database checks that.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _FIRST: Final = (
     """,
     "CREATE INDEX sessions_by_worker ON sessions (worker_id)",
     "CREATE INDEX sessions_by_age ON sessions (updated_ms)",
-    # No reference to sessions: a draft may be older than the first turn of its session.
+    # No reference to sessions: a draft may be stored before the first turn of its session.
     "CREATE TABLE drafts (session_id TEXT NOT NULL PRIMARY KEY, text TEXT NOT NULL)",
-    # `ordered_worker_id` is what the person asked for (NULL: a new worker), `worker_id` what was
-    # learned since. `settled_ms` NULL: nobody has closed the turn yet. `run` names the process at it.
+    # `ordered_worker_id` is the worker that was requested (NULL: a new worker), `worker_id` the one that
+    # answered. `settled_ms` NULL: the turn is open. `run` identifies the process that has the turn.
     """
     CREATE TABLE turns (
         place INTEGER PRIMARY KEY,
@@ -75,8 +75,8 @@ _FIRST: Final = (
         text TEXT NOT NULL
     )
     """,
-    # No references: what was spent stays known when a session is deleted. `exact` holds the turn's
-    # numbers as known then (no differences) in decimal text, `snapshot` the worker's own as read.
+    # No references: charges are kept when a session is deleted. `exact` holds the numbers of the turn as
+    # known at that time (not differences) as decimal text, `snapshot` those of the worker as read.
     """
     CREATE TABLE charges (
         id INTEGER PRIMARY KEY,
@@ -118,7 +118,7 @@ _FIRST: Final = (
     CREATE TRIGGER charges_are_kept BEFORE DELETE ON charges
     BEGIN SELECT RAISE(ABORT, 'charges are never deleted'); END
     """,
-    # Sums in millions and rest: SUM over INTEGER raises on overflow, and hostile amounts reach 2^63.
+    # Sums are split in millions and rest: SUM raises on integer overflow, and hostile amounts reach 2^63.
     """
     CREATE VIEW turn_sums AS
     SELECT turn_id,
@@ -140,16 +140,16 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (_FIRST, SECOND, THIRD, FOURTH)
 
 
 def version_of(connection: sqlite3.Connection) -> int:
-    """How many migrations the file has seen."""
+    """The number of migrations that have run on the file."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return version
 
 
 def check_version(connection: sqlite3.Connection) -> int:
-    """How many migrations the file has seen.
+    """The number of migrations that have run on the file.
 
     Raises:
-        TooNew: more than this program knows.
+        TooNew: there are more than this program has.
     """
     version = version_of(connection)
     if version > len(MIGRATIONS):
@@ -161,11 +161,11 @@ def check_version(connection: sqlite3.Connection) -> int:
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the file up to date, all or nothing. Also proves that it can be written.
+    """Run the missing migrations in one transaction. This also checks that the file can be written.
 
     Raises:
-        TooNew: another process upgraded it meanwhile.
-        sqlite3.Error: untranslated; the transaction has been rolled back.
+        TooNew: a newer version upgraded it in the meantime.
+        sqlite3.Error: not translated; the transaction has been rolled back.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:

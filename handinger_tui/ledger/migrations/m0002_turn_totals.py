@@ -1,8 +1,8 @@
-"""The second migration: what each turn took in one row, what started a turn, and typed limits.
+"""The second migration: one row with the cost of each turn, what started a turn, and typed limits.
 
-`turn_totals` is derived from `charges` alone and kept by a trigger in the same
-transaction, so that pages need not add up corrections. It says what its columns
-were when this was released: nothing here is built from names that may change.
+`turn_totals` is derived from `charges` only. A trigger updates it in the same transaction, so that
+queries need not add up corrections. The column names are repeated here as they were at the release:
+a migration must not depend on names of other modules, which may change.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _NUMBERS: Final = (
     "duration_ms",
 )
 _SUMMED: Final = _NUMBERS[:7]
-"""The numbers that pages add up; bit n of `told` says that a finished worker reported the n-th."""
+"""The numbers that are summed. Bit n of `told`: a finished worker reported the n-th of them."""
 
-# What pages add up stands first: a row is read from its start. `place` is the id of the first charge.
+# The summed columns come first: SQLite reads a row from its start. `place` is the id of the first charge.
 _TABLE: Final = f"""
     CREATE TABLE turn_totals (
         place INTEGER PRIMARY KEY,
@@ -61,13 +61,13 @@ _NEWEST_KNOWN: Final = ("budget", "started_by", "worker_id", "sources", "elapsed
 
 
 def _cells(row: str) -> str:
-    """The columns as they follow from a row of `charges` that is called `row`."""
-    # Charges from before this migration do not say which service they are of; their session may.
+    """SQL for the columns, derived from a row of `charges` with the alias `row`."""
+    # Charges from before this migration have no base URL; their session may have it.
     base_url = (
         f"COALESCE({row}.base_url, (SELECT s.base_url FROM sessions s"  # noqa: S608  # a name of this module
         f" WHERE s.session_id = {row}.session_id), '')"
     )
-    # In SQLite `|` and `<<` bind alike, from the left.
+    # In SQLite `|` and `<<` have the same precedence, from left to right.
     told = " | ".join(f"(({row}.{name} IS NOT NULL) << {bit})" for bit, name in enumerate(_SUMMED))
     cells = {name: f"{row}.{name}" for name in _COLUMNS} | {
         "place": f"{row}.id",
@@ -81,7 +81,7 @@ def _cells(row: str) -> str:
 
 
 def _added(name: str) -> str:
-    """Unknown plus known is known. A sum beyond 64 bits would turn REAL: it is unknown instead."""
+    """SQL that adds a value. NULL plus a value is that value; a sum beyond 64 bits (REAL) becomes NULL."""
     both = f"{name} + excluded.{name}"
     known = f"COALESCE({name}, excluded.{name})"
     return f"{name} = CASE typeof({both}) WHEN 'integer' THEN {both} WHEN 'null' THEN {known} END"
@@ -91,7 +91,7 @@ _INTO: Final = f"INSERT INTO turn_totals ({', '.join(_COLUMNS)})"
 
 
 def _upsert(corrections: str) -> str:
-    """`corrections`: SQL for how many corrections one more row counts as."""
+    """The upsert clause. `corrections`: SQL for the number of corrections that one more row counts as."""
     return f"""
     ON CONFLICT (turn_id) DO UPDATE SET
         {", ".join(f"{name} = COALESCE(excluded.{name}, {name})" for name in _NEWEST_KNOWN)},
@@ -106,7 +106,7 @@ def _upsert(corrections: str) -> str:
 
 
 def totals_trigger(corrections: str) -> str:
-    """The trigger that keeps `turn_totals`; see `_upsert`."""
+    """SQL of the trigger that updates `turn_totals`; see `_upsert`."""
     return f"""
     CREATE TRIGGER charges_are_totalled AFTER INSERT ON charges
     BEGIN {_INTO} VALUES ({_cells("NEW")}) {_upsert(corrections)}; END
@@ -117,11 +117,11 @@ SECOND: Final = (
     "ALTER TABLE turns ADD COLUMN started_by TEXT",
     "ALTER TABLE charges ADD COLUMN base_url TEXT",
     "ALTER TABLE charges ADD COLUMN started_by TEXT",
-    # As known at the row's time, no differences (like `exact`).
+    # As known at the time of the row, not differences (like `exact`).
     "ALTER TABLE charges ADD COLUMN sources INTEGER CHECK (typeof(sources) IN ('integer', 'null'))",
     "ALTER TABLE charges ADD COLUMN elapsed_ms INTEGER CHECK (typeof(elapsed_ms) IN ('integer', 'null'))",
     _TABLE,
-    # `WHERE true`: without it the parser takes ON CONFLICT for the condition of a join.
+    # `WHERE true`: without it the parser takes ON CONFLICT for a join condition.
     f"{_INTO} SELECT {_cells('c')} FROM charges c WHERE true ORDER BY c.id {_upsert('1')}",  # noqa: S608  # names of this module
     totals_trigger("1"),
     "CREATE INDEX totals_by_time ON turn_totals (at_ms)",
@@ -129,8 +129,8 @@ SECOND: Final = (
     "CREATE INDEX totals_by_worker ON turn_totals (worker_id, at_ms)",
     "CREATE INDEX totals_with_gaps ON turn_totals (at_ms) WHERE told <> 127",
     "DROP VIEW turn_sums",
-    # `whose`: a session's or worker's id; for turns and days 'real' or 'local' (pretend money has limits
-    # of its own). `amount` in pico-USD or micro-credits, NULL: lifted. The newest row of each counts.
+    # `whose`: the id of a session or worker; for turns and days 'real' or 'local' (simulated money has its
+    # own limits). `amount` in pico-USD or micro-credits, NULL: lifted. Only the newest row of each counts.
     """
     CREATE TABLE limits (
         id INTEGER PRIMARY KEY,

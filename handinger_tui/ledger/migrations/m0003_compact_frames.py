@@ -1,7 +1,7 @@
-"""The third migration: the frames of a closed turn told in fewer frames (`core.gather`).
+"""The third migration: the frames of a closed turn in a compact form of fewer frames.
 
-Derived from `frames` alone: rows may be deleted, and are made again when the turn is closed
-again. `upto` frames are told by it; those that came later are read as they are.
+It is derived from `frames` only: rows may be deleted, and are created again when the turn is closed
+again. The first `upto` frames are in the compact form; later ones are read as they are stored.
 """
 
 from __future__ import annotations

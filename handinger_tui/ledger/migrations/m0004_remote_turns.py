@@ -1,9 +1,9 @@
-"""The fourth migration: a remote turn has one entry, and every turn has a charge from its first moment.
+"""The fourth migration: a remote turn has one entry, and every turn has a charge as soon as it is stored.
 
-`remote_turns` says which message of which worker each turn is. Its rows outlive the sessions, as
-charges do: a worker that is attached again after its session was removed gets its old entries back.
-Existing turns are entered in their order; of those that were stored twice the first one is, and
-the others stay what they are. The SQL function `asked_key` is `ledger.identity.asked_key`.
+`remote_turns` says which message of which worker each turn is. Its rows are kept when a session is
+deleted, as charges are: a worker that is attached again gets its old entries back. Existing turns get
+an entry in their order. Where a remote turn was stored twice, only the first one gets an entry; the
+others are not changed. The SQL function `asked_key` is `remote_turns.asked_key`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Final
 from handinger_tui.ledger.migrations.m0002_turn_totals import totals_trigger
 
 FOURTH: Final = (
-    # `times`: how many user messages of the worker with the same text stand before it; with the text
-    # that is its position. `message_id` is the service's own name for it, where one was seen.
+    # `times`: how many earlier user messages of the worker have the same text; with the text that is its
+    # position. `message_id` is the id that the service gave to the message, where one was seen.
     """
     CREATE TABLE remote_turns (
         base_url TEXT NOT NULL,
@@ -30,7 +30,7 @@ FOURTH: Final = (
     CREATE UNIQUE INDEX remote_turns_by_message
         ON remote_turns (base_url, worker_id, asked, message_id) WHERE message_id IS NOT NULL
     """,
-    # A turn that was sent is not queued, whatever became of the program that sent it.
+    # A turn that was sent is no longer queued, also if the program that sent it crashed.
     """
     UPDATE turns SET status = 'sending'
      WHERE status = 'queued' AND EXISTS (
@@ -48,7 +48,7 @@ FOURTH: Final = (
                AND t.status NOT IN ('queued', 'not_sent', 'rejected', 'not_delivered'))
      ORDER BY place
     """,
-    # The first row of a turn says that it was ordered; what follows is knowledge, not a correction of it.
+    # The first row only says that the turn was stored; the next one is its first amount, not a correction.
     "DROP TRIGGER charges_are_totalled",
     totals_trigger("(status NOT IN ('queued', 'sending'))"),
     """

@@ -50,7 +50,7 @@ def _same_target(text: str, one: CitationMark, other: CitationMark) -> bool:
 
 def _candidates(rows: Sequence[Row], raw: str, mark: CitationMark, key: str) -> Iterator[Anchor]:
     """Yield the places in the rows that may show the mark: links to its URL, or else its literal text."""
-    links = list(_link_anchors(rows, mark.url or key, mark.said)) if mark.url or key else []
+    links = list(_link_anchors(rows, mark.url or key, mark.labels)) if mark.url or key else []
     texts = list(_text_anchors(rows, raw))
     if mark.url is None:
         yield from texts or links
