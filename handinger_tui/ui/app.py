@@ -100,7 +100,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
             return None
         from handinger_tui.ui.startup.early_driver import driver_for  # noqa: PLC0415 - there is none on Windows
 
-        return driver_for(self._launch.early, self.work.typed_before)
+        return driver_for(self._launch.early, self.work.set_early_text)
 
     def get_driver_class(self) -> type[Driver]:
         """Textual's choice; on Unix one that outlasts its terminal."""
@@ -115,8 +115,8 @@ class HandingerApp(DiffApp, inherit_bindings=False):
 
     async def on_event(self, event: Event) -> None:
         """Keys wait until somebody listens to them; nothing else is done while they come."""
-        if self.work.rest is not None and isinstance(event, InputEvent | Paste):
-            self.work.rest.hold()
+        if self.work.idle_work is not None and isinstance(event, InputEvent | Paste):
+            self.work.idle_work.hold()
         if self._keys is not None and isinstance(event, Key | Paste) and not event.is_forwarded:
             self._keys.append(event)
         else:

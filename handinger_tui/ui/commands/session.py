@@ -1,4 +1,4 @@
-"""Commands about sessions: open, begin, watch, leave alone, rename."""
+"""Commands about sessions: start, open, attach, detach, rename and e-mail."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ MAIL_COSTS: Final = "A message to this address starts a turn of the worker, whic
 
 
 async def new(to: Context) -> None:
-    """A fresh session; what runs goes on."""
+    """Show a new session; running turns continue."""
     await to.stage.switch(to.desk.fresh)
 
 
 async def sessions(to: Context) -> None:
-    """Open by id, or choose from the list."""
+    """Open a session by its id, or choose one from the list."""
     desk = to.desk
     if to.rest:
 
@@ -34,21 +34,21 @@ async def sessions(to: Context) -> None:
         return
     from handinger_tui.ui.dialogs.sessions import SessionPicker  # noqa: PLC0415 - once it is asked for
 
-    picker = SessionPicker(desk.shelf, to.stage.now_ms, desk.session_id, lambda: desk.met)
+    picker = SessionPicker(desk.shelf, to.stage.now_ms, desk.session_id, lambda: desk.opened_sessions)
     chosen = await to.stage.ask(picker)
     if chosen is not None and chosen != desk.session_id:
         await to.stage.switch(partial(desk.open, chosen))
 
 
 async def attach(to: Context) -> None:
-    """Watch a worker by id; without one, the turn of this session that still runs."""
+    """Watch a worker by its id; without an id, the running turn of this session."""
     desk = to.desk
     if to.rest:
         worker_id = to.rest.split()[0]
         doing = f"Attaching {clean_line(worker_id, 40)}…"
-        shown = await to.stage.switch(partial(desk.read_worker, worker_id), doing)
-        if shown:
-            await desk.watch_unwatched(shown)
+        session_id = await to.stage.switch(partial(desk.read_worker, worker_id), doing)
+        if session_id:
+            await desk.watch_unwatched(session_id)
         return
     session = desk.session
     session_id = session.session_id
@@ -58,7 +58,8 @@ async def attach(to: Context) -> None:
     elif session.worker_id is None:
         to.stage.say("This session has no worker yet. /attach ID watches any worker.", "warning")
     elif sent is not None and sent.status is TurnStatus.UNKNOWN:
-        # If it arrived, its text must not wait in the box for another Enter; if not, it comes back.
+        # Clear the prompt, so that another Enter cannot send it again. If it never arrived, the
+        # text comes back.
         if to.stage.typed().strip() == sent.order.prompt.strip():
             to.stage.put("")
             to.stage.drafting.clear_files()
@@ -69,7 +70,7 @@ async def attach(to: Context) -> None:
 
 
 async def detach(to: Context) -> None:
-    """Stop watching, after a question that says what it means."""
+    """Stop watching, after a question that explains the consequences."""
     desk = to.desk
     session_id = desk.session_id
     if not desk.engine.running(session_id):
@@ -77,7 +78,7 @@ async def detach(to: Context) -> None:
         return
     from handinger_tui.ui.dialogs.confirm import Confirm  # noqa: PLC0415 - once there is a question
 
-    # The local worker ends with the program, so there is no coming back later.
+    # The local worker ends with the program, so its turn cannot be watched after the next start.
     later = " while the program runs." if desk.connection.badge.local else ", now or after the next start."
     waiting = len(desk.queue_of(session_id))
     queued = f"\n\n{waiting_words(waiting)} until you come back." if waiting else ""
@@ -89,7 +90,7 @@ async def detach(to: Context) -> None:
 
 
 async def rename(to: Context) -> None:
-    """Another title for this session."""
+    """Set the title of this session, or ask for it."""
     session = to.desk.session
     if not session.turns:
         to.stage.say("The first message gives the session its title.", "warning")
@@ -103,12 +104,12 @@ async def rename(to: Context) -> None:
 
 
 async def email(to: Context) -> None:
-    """The address of this session's worker, shown and copied."""
+    """Show and copy the e-mail address of this session's worker."""
     worker_id = to.desk.session.worker_id
     if worker_id is None:
         to.stage.say("This session has no worker yet: its first message makes one.", "warning")
         return
-    if not to.desk.at_home(to.desk.session):
+    if not to.desk.belongs_here(to.desk.session):
         to.stage.say("This session belongs to another service: its worker is not asked from here.", "warning")
         return
     from handinger_tui.ui.dialogs.confirm import Notice  # noqa: PLC0415 - once there is something to say

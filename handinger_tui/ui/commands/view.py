@@ -1,4 +1,4 @@
-"""Commands about what is seen, and about the program itself."""
+"""Commands about the view, the prompt and the program itself."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Final
 from handinger_tui.ui.commands.command import Command, Context
 
 STEP: Final = 6
-"""Cells by which the panels grow or shrink."""
+"""Cells by which the panels are widened or narrowed."""
 
 
 async def find(to: Context) -> None:
-    """Find in the transcript; asks when nothing is given."""
+    """Find text in the transcript; without an argument, ask for it."""
     from handinger_tui.ui.dialogs.confirm import Ask  # noqa: PLC0415 - once there is a question
 
     text = to.rest or await to.stage.ask(Ask("Find in this session", placeholder="text"))
@@ -20,7 +20,7 @@ async def find(to: Context) -> None:
 
 
 async def copy(to: Context) -> None:
-    """The newest answer, as the worker wrote it."""
+    """Copy the newest answer, as the worker wrote it."""
     answer = next((turn.text for turn in reversed(to.desk.session.turns) if turn.text), "")
     if answer:
         to.stage.copy(answer, "the last answer")
@@ -29,7 +29,7 @@ async def copy(to: Context) -> None:
 
 
 async def details(to: Context) -> None:
-    """Fold or unfold."""
+    """Fold or unfold thoughts and tool calls."""
     to.stage.toggle_details()
 
 
@@ -42,18 +42,18 @@ async def panels(to: Context) -> None:
 
 
 async def redraw(to: Context) -> None:
-    """Write the whole screen anew: another program may have written on it."""
+    """Repaint the whole screen, because another program may have written to it."""
     to.stage.redraw()
 
 
 async def theme(to: Context) -> None:
-    """Switch between dark and light."""
+    """Switch to the named theme, or to the other one."""
     if to.stage.use_theme(to.rest) is None:
         to.stage.say(f"There is no theme {to.rest}: dark or light.", "warning")
 
 
 async def history(to: Context) -> None:
-    """Choose a message sent before."""
+    """Choose a message from the prompt history and put it into the prompt."""
     from handinger_tui.ui.dialogs.prompt_history import HistorySearch  # noqa: PLC0415 - once it is asked for
 
     chosen = await to.stage.ask(HistorySearch(to.stage.past()))
@@ -62,7 +62,7 @@ async def history(to: Context) -> None:
 
 
 async def editor(to: Context) -> None:
-    """Write the message in the person's own editor."""
+    """Edit the message in the person's own editor."""
     text = await to.stage.edit(to.stage.typed())
     if text is not None:
         to.stage.put(text)
@@ -81,17 +81,17 @@ VIEW: Final = (
 
 
 async def show_help(to: Context) -> None:
-    """Keys and commands."""
+    """Show the help screen."""
     to.stage.show_help()
 
 
 async def palette(to: Context) -> None:
-    """Every command, to search."""
+    """Open the command palette."""
     to.stage.show_palette()
 
 
 async def leave(to: Context) -> None:
-    """Leave; what runs on the server goes on."""
+    """Leave the program; turns on the server continue."""
     await to.stage.leave()
 
 
