@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from handinger_tui.ui.dialogs.confirm import CLOSE
-from handinger_tui.ui.keys import KEYS, Where, in_words
+from handinger_tui.ui.keys import KEYS, Where, format_keys
 
 MONEY = (
     "Every message that is sent may cost money, and none is ever sent twice by itself. "
@@ -98,7 +98,7 @@ class HelpText(Static):
             )
         ]
         for where in Where:
-            rows = [(in_words(key, remapped), key.tooltip) for key in KEYS if key.where is where]
+            rows = [(format_keys(key, remapped), key.tooltip) for key in KEYS if key.where is where]
             self._sections.append((where.value, rows))
         self._sections += [("Money", [("", MONEY)]), ("Account", [("", ACCOUNT)])]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 
-from handinger_tui.ui.startup.gc_tuning import YOUNG, tidy
+from handinger_tui.ui.startup.gc_tuning import MIN_YOUNG_COLLECTIONS, tidy
 from handinger_tui.ui.work.paint_scheduler import QUIET_TICKS, IdleWork
 from tests.ui.fakes import Desktop, answers
 
@@ -97,7 +97,7 @@ def test_cycles_that_outlived_a_walk_are_collected_at_rest_and_nothing_is_walked
         assert found() is not None
         kept = Cycle()
         found = weakref.ref(kept)
-        for _ in range(YOUNG):
+        for _ in range(MIN_YOUNG_COLLECTIONS):
             gc.collect(0)
         del kept
         assert tidy()
