@@ -22,7 +22,7 @@ FOOTNOTES: Final = "footnotes"
 @cache
 def forms() -> Mapping[str, SourceExporter]:
     """The source exporters by name."""
-    from handinger_tui.core.export import SOURCE_EXPORTERS  # noqa: PLC0415 - once sources are taken along
+    from handinger_tui.core.export import SOURCE_EXPORTERS  # noqa: PLC0415 - only when sources are exported
 
     return {exporter.name: exporter for exporter in SOURCE_EXPORTERS}
 
@@ -87,7 +87,7 @@ async def export_sources(
 
 
 def _render(form: SourceExporter, session: Session, listed: Sequence[Source]) -> str:
-    from handinger_tui.core.export.sources import read_days  # noqa: PLC0415 - with the forms
+    from handinger_tui.core.export.sources import read_days  # noqa: PLC0415 - only when sources are exported
 
     return form.render(listed, read_days(session))
 

@@ -18,7 +18,7 @@ from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.dialogs.confirm import CLOSE
 
 MAX_ROWS = 200
-"""Most rows options at once; typing filters all messages."""
+"""Most rows listed at once; typing filters all messages."""
 
 
 class HistorySearch(ModalScreen[str]):

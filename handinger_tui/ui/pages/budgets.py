@@ -56,26 +56,30 @@ class Comparison:
     limits: tuple[str, ...] = ()
 
 
-def budget_lines(shown: Comparison, width: int) -> list[Content]:
+def budget_lines(comparison: Comparison, width: int) -> list[Content]:
     """The lines of the whole screen at a width in cells."""
-    lines = [*_table(shown, width), Content("")] if shown.rows else _empty(shown, width)
-    if shown.rows:
-        lines += [Content.styled("What it says", HEADING), *_wrapped(_advice(shown.rows), width), Content("")]
-    return [*lines, *_month(shown, width)]
+    lines = [*_table(comparison, width), Content("")] if comparison.rows else _empty(comparison, width)
+    if comparison.rows:
+        lines += [
+            Content.styled("What it says", HEADING),
+            *_wrapped(_advice(comparison.rows), width),
+            Content(""),
+        ]
+    return [*lines, *_month(comparison, width)]
 
 
-def _empty(shown: Comparison, width: int) -> list[Content]:
+def _empty(comparison: Comparison, width: int) -> list[Content]:
     """The lines for a table without rows: why it is empty and what fills it."""
     why = (
-        f"No turn of {shown.whose} has ended yet."
-        if shown.whose == "this worker"
+        f"No turn of {comparison.whose} has ended yet."
+        if comparison.whose == "this worker"
         else "No turn has ended yet."
     )
     more = (
         "Once turns at low, standard or high have ended, their cost, time, steps and sources stand here side "
         "by side."
     )
-    other = " a shows all workers." if shown.whose == "this worker" else ""
+    other = " a shows all workers." if comparison.whose == "this worker" else ""
     return [*_wrapped(why, width, "bold"), *_wrapped(more + other, width, MUTED), Content("")]
 
 
@@ -104,24 +108,27 @@ def _columns(rows: Sequence[BudgetRow]) -> tuple[_Column, ...]:
     )
 
 
-def _table(shown: Comparison, width: int) -> list[Content]:
-    columns = _fitting(_columns(shown.rows), width)
+def _table(comparison: Comparison, width: int) -> list[Content]:
+    columns = _fitting(_columns(comparison.rows), width)
     titles = "".join(f"{column.title:>{column.width}}" for column in columns)
     with_share = width >= _MIN_WIDTH_FOR_SHARE
     head = f"{'':{_LEVEL_WIDTH}}{'turns':>6}{titles}" + (
         f"{'incomplete':>{_SHARE_WIDTH}}" if with_share else ""
     )
     lines = [Content.styled(head, MUTED)]
-    room = width - len(head) - 2 if len(shown.rows) > 1 else 0
-    highest = max((columns[0].of(row).median or Decimal(0) for row in shown.rows), default=Decimal(0))
-    for row in shown.rows:
+    room = width - len(head) - 2 if len(comparison.rows) > 1 else 0
+    highest = max((columns[0].of(row).median or Decimal(0) for row in comparison.rows), default=Decimal(0))
+    for row in comparison.rows:
         bar = _bar(columns[0].of(row).median, highest, room) if room >= _MIN_BAR_WIDTH else Content("")
         lines += [
             Content.assemble(_medians(row, columns, with_share=with_share), bar),
             _percentiles(row, columns),
         ]
     lines += [Content(""), *_wrapped("Above the median, below it the 90th percentile.", width, MUTED)]
-    return [*lines, *(line for text in _gaps(shown.rows, columns) for line in _wrapped(text, width, MUTED))]
+    return [
+        *lines,
+        *(line for text in _gaps(comparison.rows, columns) for line in _wrapped(text, width, MUTED)),
+    ]
 
 
 def _fitting(columns: Sequence[_Column], width: int) -> Sequence[_Column]:
@@ -195,15 +202,15 @@ def _advice(rows: Sequence[BudgetRow]) -> str:
 
 
 # -- the month ---------------------------------------------------------------------------
-def _month(shown: Comparison, width: int) -> list[Content]:
-    month = shown.forecast
-    money = " · simulated money" if shown.simulated else ""
-    lines = [Content.assemble(("This month", HEADING), (f" · {shown.whose}{money}", MUTED))]
+def _month(comparison: Comparison, width: int) -> list[Content]:
+    month = comparison.forecast
+    money = " · simulated money" if comparison.simulated else ""
+    lines = [Content.assemble(("This month", HEADING), (f" · {comparison.whose}{money}", MUTED))]
     lines += _wrapped(f"Spent so far: {_spent(month)}", width)
     if month.middle is not None:
         lines += _wrapped(f"Likely {forecast_text(month)}", width, "bold")
     lines += _wrapped(month.method, width, MUTED)
-    return [*lines, *(line for text in shown.limits for line in _wrapped(text, width))]
+    return [*lines, *(line for text in comparison.limits for line in _wrapped(text, width))]
 
 
 def _spent(month: Forecast) -> str:
@@ -237,7 +244,7 @@ class BudgetsScreen(ModalScreen[None]):
         self._now_ms = now_ms
         self._zone = zone
         self._only_this_worker = desk.session.worker_id is not None
-        self.shown: Comparison | None = None
+        self.comparison: Comparison | None = None
 
     def compose(self) -> ComposeResult:
         """Lay out the title, the text and the footer."""
@@ -272,16 +279,16 @@ class BudgetsScreen(ModalScreen[None]):
         """
         self._set_title("reading the history…")
         try:
-            self.shown = await self._compare()
+            self.comparison = await self._compare()
         except HandingerError as problem:
             message = Content.styled(f"{problem.summary} {problem.hint}".strip(), "$error")
             self._set_title("")
             self.query_one("#budgets-text", StaticReflow).put(lambda width: list(message.wrap(width)))
             return
-        shown = self.shown
-        money = " · simulated money" if shown.simulated else ""
-        self._set_title(f"{shown.whose}{money}")
-        self.query_one("#budgets-text", StaticReflow).put(lambda width: budget_lines(shown, width))
+        comparison = self.comparison
+        money = " · simulated money" if comparison.simulated else ""
+        self._set_title(f"{comparison.whose}{money}")
+        self.query_one("#budgets-text", StaticReflow).put(lambda width: budget_lines(comparison, width))
 
     def _set_title(self, text: str) -> None:
         title = Content.assemble(("Budgets compared", "bold"), (f"   {text}", "$text-muted"))

@@ -65,7 +65,7 @@ class DataScreen(SavingScreen):
         self.set_interval(1 / CHECKS_PER_S, self._check_changes)
 
     @property
-    def shown(self) -> Dataset:
+    def dataset(self) -> Dataset:
         """The dataset that is shown."""
         return self._datasets[self._index]
 
@@ -81,7 +81,7 @@ class DataScreen(SavingScreen):
 
     # -- showing ---------------------------------------------------------------------------
     def _open(self) -> None:
-        root = tree_of_value(self.shown.value).root
+        root = tree_of_value(self.dataset.value).root
         if root is not None:
             self._tree.show(root)
         self._is_stale = False
@@ -96,7 +96,7 @@ class DataScreen(SavingScreen):
         self._draw_title()
 
     def _draw_title(self) -> None:
-        dataset, count = self.shown, len(self._datasets)
+        dataset, count = self.dataset, len(self._datasets)
         name = Content.styled(clean_line(dataset.name, 80) or "data", "bold")
         data_id = f" {clean_line(dataset.data_id, 40)}" if dataset.data_id else ""
         position = f"{data_id}   {self._index + 1:,} of {count:,} · turn {dataset.turn}"
@@ -126,7 +126,7 @@ class DataScreen(SavingScreen):
         turns = self._desk.session.turns
         if turns == self._turns:
             return
-        self._turns, dataset = turns, self.shown
+        self._turns, dataset = turns, self.dataset
         datasets = datasets_of(self._desk.session)
         index = _index_of(datasets, dataset)
         if index is not None:
@@ -146,7 +146,7 @@ class DataScreen(SavingScreen):
     def action_reload(self) -> None:
         """Show the present state of the dataset."""
         datasets = datasets_of(self._desk.session)
-        index = _index_of(datasets, self.shown)
+        index = _index_of(datasets, self.dataset)
         if index is not None:
             self._datasets, self._index = datasets, index
             self._open()
@@ -168,22 +168,22 @@ class DataScreen(SavingScreen):
         node = self._tree.current
         if node is not None and self._tree.cursor and is_tabular(node.value):
             return self._tree.path, node.value
-        return table_in(self.shown.value)
+        return table_in(self.dataset.value)
 
     @work(group="table", exclusive=True)
     async def _show_table(self, table: tuple[str, Json]) -> None:
         # Laying out a long array takes a second.
-        dataset, layout = self.shown, await run_in_thread(lambda: table_of_value(table[1]))
+        dataset, layout = self.dataset, await run_in_thread(lambda: table_of_value(table[1]))
         if layout is None:
             self.say(NO_TABLE)
-        elif dataset is self.shown:
+        elif dataset is self.dataset:
             self._rows.show(layout)
             self._show_view(table)
 
     def action_save(self, kind: str) -> None:
         """Save to the download folder: the whole dataset as JSON ("json"), or the table as CSV ("csv")."""
         if kind == "json":
-            value = self.shown.value
+            value = self.dataset.value
             self.do(self._save(".json", lambda: json_text(value)))
             return
         table = self._find_table()
@@ -194,15 +194,15 @@ class DataScreen(SavingScreen):
             self.do(self._save(".csv", lambda: csv_of(value)))
 
     async def _save(self, suffix: str, render: Callable[[], str]) -> None:
-        name = safe_file_name(self.shown.name.replace(" ", "-"), "data")
+        name = safe_file_name(self.dataset.name.replace(" ", "-"), "data")
         path = await self._desk.connection.save_text(
-            f"{name}-{self.shown.turn_id}{suffix}", await run_in_thread(render)
+            f"{name}-{self.dataset.turn_id}{suffix}", await run_in_thread(render)
         )
         self.say(f"Saved as {path}")
 
     def action_copy_all(self) -> None:
         """Copy the whole dataset as JSON through the terminal."""
-        self.do(self._copy(self.shown.value))
+        self.do(self._copy(self.dataset.value))
 
     async def _copy(self, value: Json) -> None:
         copy_from(self, await run_in_thread(lambda: json_text(value)), "all of it as JSON")

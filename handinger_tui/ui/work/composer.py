@@ -618,11 +618,11 @@ class SendFlow:
             await desk.keep_draft(desk.draft_name(session_id), self._drafting.draft())
 
     def _report_refusal(
-        self, desk: SessionController, submission: Submission, why: str, kept: str = ""
+        self, desk: SessionController, submission: Submission, why: str, note: str = ""
     ) -> None:
         """Report why a message was not sent: on the card of the open session, else with the session title."""
         if self._is_on_screen(submission):
-            self._pane.trouble(f"{why} {kept}".strip())
+            self._pane.trouble(f"{why} {note}".strip())
         else:
             title = desk.title(submission.session_id)
             self._stage.say(f"Your message to “{title}” was not sent. {why}", "error")
