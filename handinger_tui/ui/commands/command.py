@@ -28,7 +28,7 @@ class Painted(Protocol):
 class Stage(Painted, Protocol):
     """The operations on the work screen that commands use."""
 
-    drafting: Composer
+    composer: Composer
     """The message being written."""
 
     def say(self, text: str, severity: SeverityLevel = "information") -> None:

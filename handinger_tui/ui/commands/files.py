@@ -14,58 +14,58 @@ from handinger_tui.ui.panels.list_panel import turn_in_view
 from handinger_tui.ui.work.session_controller import SessionController
 
 
-async def file(to: Context) -> None:
+async def file(context: Context) -> None:
     """Attach the files with the given paths."""
-    paths = named_paths(to.rest)
+    paths = named_paths(context.rest)
     if paths:
-        await to.stage.drafting.add(paths)
+        await context.stage.composer.add(paths)
     else:
-        to.stage.say("Name a file: /file PATH, or @ in your message; F8 goes to those that go along.")
+        context.stage.say("Name a file: /file PATH, or @ in your message; F8 goes to those that go along.")
 
 
 ATTACHING: Final = (Command("file", "Attach a file to the next message", file, takes="PATH"),)
 
 
-async def files(to: Context) -> None:
+async def files(context: Context) -> None:
     """Show the files panel."""
-    to.stage.show_panel("files")
+    context.stage.show_panel("files")
 
 
-async def download(to: Context) -> None:
+async def download(context: Context) -> None:
     """Save a file by number or name, the new files, or all."""
-    listed = listed_files(to.desk.session)
-    argument = to.rest.strip().casefold()
+    listed = listed_files(context.desk.session)
+    argument = context.rest.strip().casefold()
     if argument == "all":
         selected = list(listed)
     elif argument == "new":
-        turn = turn_in_view(to.desk.session)
+        turn = turn_in_view(context.desk.session)
         selected = [file for file in listed if turn is not None and file.turn_id == turn.turn_id]
     else:
-        selected = _select_file(to, listed, "download")
+        selected = _select_file(context, listed, "download")
     if selected:
-        await to.stage.save([file.part for file in selected])
+        await context.stage.save([file.part for file in selected])
     elif argument in ("all", "new"):
-        to.stage.say(f"There are no {'' if argument == 'all' else 'new '}files.", "warning")
+        context.stage.say(f"There are no {'' if argument == 'all' else 'new '}files.", "warning")
 
 
-async def preview(to: Context) -> None:
+async def preview(context: Context) -> None:
     """Preview a file by number or name."""
-    for file in _select_file(to, listed_files(to.desk.session), "preview"):
-        to.stage.preview(file.part)
+    for file in _select_file(context, listed_files(context.desk.session), "preview"):
+        context.stage.preview(file.part)
 
 
-def _select_file(to: Context, listed: tuple[Listed, ...], command: str) -> list[Listed]:
+def _select_file(context: Context, listed: tuple[Listed, ...], command: str) -> list[Listed]:
     """The files that the argument selects, or the only file there is; else show the syntax."""
     if not listed:
-        to.stage.say("This session has no files.", "warning")
+        context.stage.say("This session has no files.", "warning")
         return []
-    if not to.rest.strip() and len(listed) == 1:
+    if not context.rest.strip() and len(listed) == 1:
         return list(listed)
-    selected = chosen(listed, to.rest)
+    selected = chosen(listed, context.rest)
     if not selected:
-        missing = f"No file is called {clean_line(to.rest, 60)}. " if to.rest.strip() else ""
+        missing = f"No file is called {clean_line(context.rest, 60)}. " if context.rest.strip() else ""
         more = ", a name, new, or all" if command == "download" else ", or a name"
-        to.stage.say(
+        context.stage.say(
             f"{missing}There are {plural(len(listed), 'file')}: /{command} 1 … {len(listed)}{more}.",
             "warning",
         )
@@ -83,15 +83,15 @@ PartPosition = tuple[str, int]
 """The id of a turn and the position of a part in it; -1 for a line that belongs to no part."""
 
 
-async def data(to: Context) -> None:
+async def data(context: Context) -> None:
     """Show the newest data of the session, or one by its number."""
-    count = len(datasets_of(to.desk.session))
-    number = to.rest.strip()
+    count = len(datasets_of(context.desk.session))
+    number = context.rest.strip()
     if number and not (number.isdecimal() and number.isascii() and 0 < int(number[:9]) <= count):
         expected = f"a number from 1 to {count}" if count else "this session has none"
-        to.stage.say(f"There is no data {clean_line(number, 20)}: {expected}.", "warning")
+        context.stage.say(f"There is no data {clean_line(number, 20)}: {expected}.", "warning")
         return
-    await show_data(to.desk, to.stage, int(number[:9]) - 1 if number else None)
+    await show_data(context.desk, context.stage, int(number[:9]) - 1 if number else None)
 
 
 async def show_data(desk: SessionController, stage: Stage, at: int | PartPosition | None = None) -> None:

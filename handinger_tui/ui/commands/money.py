@@ -18,33 +18,33 @@ NO_BOUND: Final = (
 )
 
 
-async def budget(to: Context) -> None:
+async def budget(context: Context) -> None:
     """Set the budget of the next turns, go to the next level, or show the present one."""
-    level = to.rest.lower()
+    level = context.rest.lower()
     if level == "next":
-        to.desk.next_budget()
+        context.desk.next_budget()
     elif level in BUDGETS:
-        to.desk.budget = level
+        context.desk.budget = level
     elif level == UNLIMITED:
         from handinger_tui.ui.dialogs.confirm import Confirm  # noqa: PLC0415 - once there is a question
 
         question = Confirm(
             "Unlimited budget?",
-            f"{NO_BOUND}\n\n{await highest_cost(to.desk)}",
+            f"{NO_BOUND}\n\n{await highest_cost(context.desk)}",
             yes="Use unlimited",
             no="Keep the bound",
             typed=UNLIMITED,
         )
-        if not await to.stage.ask(question):
+        if not await context.stage.ask(question):
             return
-        to.desk.budget = UNLIMITED
+        context.desk.budget = UNLIMITED
     elif level:
-        to.stage.say(f"There is no budget {level}: low, standard, high or unlimited.", "warning")
+        context.stage.say(f"There is no budget {level}: low, standard, high or unlimited.", "warning")
         return
     else:
-        to.stage.say(f"The budget is {to.desk.budget}. Shift+Tab changes it.")
+        context.stage.say(f"The budget is {context.desk.budget}. Shift+Tab changes it.")
         return
-    to.stage.refresh_budget()
+    context.stage.refresh_budget()
 
 
 async def highest_cost(desk: SessionController) -> str:
@@ -66,24 +66,24 @@ async def highest_cost(desk: SessionController) -> str:
     return sentence if at_unlimited else f"No turn at unlimited has been priced yet. {sentence}"
 
 
-async def limit(to: Context) -> None:
+async def limit(context: Context) -> None:
     """Set or lift a limit; without an argument, show the page of all limits."""
     from handinger_tui.ui.dialogs.limits import LimitsPage, apply_limit  # noqa: PLC0415 - once it is asked for
     from handinger_tui.ui.widgets.limit_input import read_wish  # noqa: PLC0415 - once it is asked for
 
-    if to.rest:
-        await apply_limit(to.desk, to.stage, read_wish(to.rest))
+    if context.rest:
+        await apply_limit(context.desk, context.stage, read_wish(context.rest))
         return
-    desk = to.desk
+    desk = context.desk
     gauges = await desk.engine.recount(desk.session_id)
-    wish = await to.stage.ask(LimitsPage(gauges, simulated=desk.connection.purse.simulated))
+    wish = await context.stage.ask(LimitsPage(gauges, simulated=desk.connection.purse.simulated))
     if wish is not None:
-        await apply_limit(desk, to.stage, wish)
+        await apply_limit(desk, context.stage, wish)
 
 
-async def costs(to: Context) -> None:
+async def costs(context: Context) -> None:
     """The panel of usage and cost."""
-    to.stage.show_panel("usage")
+    context.stage.show_panel("usage")
 
 
 MONEY: Final = (
@@ -99,33 +99,35 @@ MONEY: Final = (
 )
 
 
-async def receipt(to: Context) -> None:
+async def receipt(context: Context) -> None:
     """Show the receipt of the newest ended turn, else of the running one; or of a turn by its number."""
     # Importing the screen takes 10 ms; it is needed only here.
     from handinger_tui.ui.pages.receipt import ReceiptScreen, sent_turns  # noqa: PLC0415
 
-    turns = sent_turns(to.desk.session)
-    argument = to.rest.strip().lower()
+    turns = sent_turns(context.desk.session)
+    argument = context.rest.strip().lower()
     if not turns:
-        to.stage.say("There is no receipt yet: nothing was sent.", "warning")
+        context.stage.say("There is no receipt yet: nothing was sent.", "warning")
         return
     if argument in ("", "last"):
         turn = next((turn for turn in reversed(turns) if not turn.live), turns[-1])
     elif argument.isdecimal() and argument.isascii() and 0 < int(argument[:9]) <= len(turns):
         turn = turns[int(argument[:9]) - 1]
     else:
-        shown = clean_line(to.rest, 20)
-        to.stage.say(f"There is no receipt {shown}: a number from 1 to {len(turns)}, or last.", "warning")
+        shown = clean_line(context.rest, 20)
+        context.stage.say(
+            f"There is no receipt {shown}: a number from 1 to {len(turns)}, or last.", "warning"
+        )
         return
-    await to.stage.ask(ReceiptScreen(to.desk, turn.turn_id))
+    await context.stage.ask(ReceiptScreen(context.desk, turn.turn_id))
 
 
-async def budgets(to: Context) -> None:
+async def budgets(context: Context) -> None:
     """Show the cost of turns at each budget level, and the month-end forecast."""
     # Importing the screen takes 10 ms; it is needed only here.
     from handinger_tui.ui.pages.budgets import BudgetsScreen  # noqa: PLC0415
 
-    await to.stage.ask(BudgetsScreen(to.desk, to.stage.now_ms))
+    await context.stage.ask(BudgetsScreen(context.desk, context.stage.now_ms))
 
 
 RECEIPT: Final = (
@@ -134,18 +136,18 @@ RECEIPT: Final = (
 )
 
 
-async def ledger(to: Context) -> None:
+async def ledger(context: Context) -> None:
     """Show the ledger of all charges, and open the session chosen there."""
     # Importing the screen takes 10 ms; it is needed only here.
     from handinger_tui.ui.ledger.screen import LedgerScreen  # noqa: PLC0415
 
-    desk = to.desk
+    desk = context.desk
     books, purse = desk.connection.books, desk.connection.purse
-    screen = LedgerScreen(books, purse, lambda: desk.session, to.stage.now_ms)
-    chosen = await to.stage.ask(screen)
+    screen = LedgerScreen(books, purse, lambda: desk.session, context.stage.now_ms)
+    chosen = await context.stage.ask(screen)
     if chosen is None or chosen == desk.session_id:
         return
-    await to.stage.switch(partial(desk.open, chosen))
+    await context.stage.switch(partial(desk.open, chosen))
 
 
 LEDGER: Final = (Command("ledger", "What everything took: days, workers, sessions, turns, charts", ledger),)

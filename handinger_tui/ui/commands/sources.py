@@ -27,25 +27,25 @@ def forms() -> Mapping[str, SourceExporter]:
     return {exporter.name: exporter for exporter in SOURCE_EXPORTERS}
 
 
-async def sources(to: Context) -> None:
+async def sources(context: Context) -> None:
     """Show the sources panel, group it, or copy or export all sources, as the argument says."""
-    action, _, name = to.rest.lower().partition(" ")
+    action, _, name = context.rest.lower().partition(" ")
     if action in ("", "hosts", "turns"):
-        to.stage.show_panel("sources")
+        context.stage.show_panel("sources")
         if action:
-            to.stage.sources().group_by(hosts=action == "hosts")
+            context.stage.sources().group_by(hosts=action == "hosts")
         return
-    listed, form = to.stage.sources().sources, name.strip() or FOOTNOTES
+    listed, form = context.stage.sources().sources, name.strip() or FOOTNOTES
     if action not in ("export", "copy", FOOTNOTES) or (action != "export" and form not in forms()):
-        to.stage.say(
-            f"There is no /sources {clean_line(to.rest, 40)}: hosts, turns, copy or export, "
+        context.stage.say(
+            f"There is no /sources {clean_line(context.rest, 40)}: hosts, turns, copy or export, "
             f"and a form: {', '.join(forms())}.",
             "warning",
         )
     elif action == "export":
-        await export_sources(to.stage, to.desk, listed, name.strip())
+        await export_sources(context.stage, context.desk, listed, name.strip())
     else:
-        copy_sources(to.stage, to.desk.session, listed, form)
+        copy_sources(context.stage, context.desk.session, listed, form)
 
 
 def copy_sources(stage: Stage, session: Session, listed: Sequence[Source], name: str = FOOTNOTES) -> None:

@@ -40,11 +40,11 @@ class PreviewScreen(FindingScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PREVIEW)
 
-    def __init__(self, parts: Sequence[FilePart], index: int, filing: FileActions) -> None:
+    def __init__(self, parts: Sequence[FilePart], index: int, file_actions: FileActions) -> None:
         super().__init__()
         self._parts = parts
         self._index = index
-        self._filing = filing
+        self._file_actions = file_actions
         self._loaded: Loaded | None = None
         self._facet = 0
         self._progress_text = self._drawn_progress = ""
@@ -100,7 +100,7 @@ class PreviewScreen(FindingScreen):
         token = CancelToken()
         try:
             await self._show_message("Loading …")
-            fetched = await self._filing.fetch(part, MOST, self._report_fetch, renew=renew)
+            fetched = await self._file_actions.fetch(part, MOST, self._report_fetch, renew=renew)
             self._progress_text, self._from_disk = "reading it", fetched.saved
             subject = Subject(
                 part.filename or "", part.media_type, fetched.data, fetched.whole, fetched.total
@@ -108,7 +108,7 @@ class PreviewScreen(FindingScreen):
             self._loaded = await run_in_thread(lambda: load(subject, token, self._set_progress))
             await self._show()
         except LinkExpired as problem:
-            self.expired = self._filing.renewable
+            self.expired = self._file_actions.renewable
             hint = "r reads the worker again for a fresh link (a GET, free)." if self.expired else ""
             await self._show_message(f"The link is refused: it may have expired. {problem.summary}\n\n{hint}")
         except HandingerError as problem:
@@ -184,7 +184,7 @@ class PreviewScreen(FindingScreen):
 
     @on(OpenLink)
     def _open_link(self, event: OpenLink) -> None:
-        self._filing.do(self._filing.follow(event.url, event.shown))
+        self._file_actions.do(self._file_actions.follow(event.url, event.shown))
 
     # -- keys --------------------------------------------------------------------------
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - signature set by Textual
@@ -223,12 +223,16 @@ class PreviewScreen(FindingScreen):
 
     def action_save(self, where: str = "") -> None:
         """Download the file; with `where` "asked", into a folder that the person is asked for."""
-        saving = self._filing.save_into(self.part) if where == "asked" else self._filing.save([self.part])
-        self._filing.do(saving)
+        saving = (
+            self._file_actions.save_into(self.part)
+            if where == "asked"
+            else self._file_actions.save([self.part])
+        )
+        self._file_actions.do(saving)
 
     def action_open(self) -> None:
         """Open the file with the system program for it."""
-        self._filing.do(self._filing.open(self.part))
+        self._file_actions.do(self._file_actions.open(self.part))
 
     def action_close(self) -> None:
         """Close the page; loading stops."""

@@ -61,7 +61,7 @@ class CommandHost(TerminalActions):
 
     def __init__(self, screen: BaseWorkScreen, now_ms: Callable[[], int]) -> None:
         super().__init__(screen, now_ms)
-        self.drafting = screen.drafting
+        self.composer = screen.composer
         self._is_editing = False
 
     # -- messages and dialogs -----------------------------------------------------------------
@@ -185,11 +185,11 @@ class CommandHost(TerminalActions):
     # -- files and links ---------------------------------------------------------------------
     async def save(self, parts: Sequence[FilePart]) -> None:
         """Download files one after the other."""
-        await self._screen.filing.save(parts)
+        await self._screen.file_actions.save(parts)
 
     def preview(self, part: FilePart) -> None:
         """Preview a file in the program."""
-        self._screen.filing.preview(part)
+        self._screen.file_actions.preview(part)
 
     async def open(self, url: str, shown: str | None = None) -> None:
         """Judge an untrusted link, then open it, ask first, or refuse."""

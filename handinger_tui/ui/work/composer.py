@@ -447,11 +447,11 @@ class SendFlow:
     """Sends the messages of each session one at a time, in the order in which Enter was pressed."""
 
     def __init__(
-        self, pane: SessionPane, stage: CommandHost, drafting: Composer, on_screen: Callable[[], str]
+        self, pane: SessionPane, stage: CommandHost, composer: Composer, on_screen: Callable[[], str]
     ) -> None:
         """`on_screen` returns the id of the session on the screen, "" before there is one."""
         self._pane = pane
-        self._drafting = drafting
+        self._composer = composer
         self._stage = stage
         self._on_screen = on_screen
         self._locks: dict[str, asyncio.Lock] = {}
@@ -505,7 +505,7 @@ class SendFlow:
 
     async def _send(self, desk: SessionController, submission: Submission) -> bool:
         try:
-            message = await self._drafting.message(replace(submission.written, text=submission.text))
+            message = await self._composer.message(replace(submission.written, text=submission.text))
             sent = await self._confirm_resend(desk, submission, message) and await self._hand_over(
                 desk, submission, message
             )
@@ -599,13 +599,13 @@ class SendFlow:
     async def _clear(self, desk: SessionController, submission: Submission, message: Message) -> None:
         """Remove a stored message, and nothing else, from its prompt and its draft."""
         written = submission.written
-        self._drafting.remember(written)
+        self._composer.remember(written)
         if not self._is_on_screen(submission):
             await desk.cut_draft(submission.session_id, replace(written.draft, files=message.files))
         if not self._is_on_screen(submission):
             return
         self._pane.trouble(None)
-        self._drafting.clear_sent(written, message.files)
+        self._composer.clear_sent(written, message.files)
         if submission.replaces is None:
             # An edit stays registered until `send` returns: else its turn would look as if it
             # had left the queue.
@@ -615,7 +615,7 @@ class SendFlow:
         if submission.draft_name != desk.draft_name(session_id):
             await desk.keep_draft(submission.draft_name, Draft())
         if self._is_on_screen(submission):
-            await desk.keep_draft(desk.draft_name(session_id), self._drafting.draft())
+            await desk.keep_draft(desk.draft_name(session_id), self._composer.draft())
 
     def _report_refusal(
         self, desk: SessionController, submission: Submission, why: str, note: str = ""
@@ -632,10 +632,10 @@ class SendFlow:
         """Keep a message that was not sent: in the prompt, else in the prompt history."""
         written = submission.written
         if self._is_on_screen(submission):
-            if written.text not in self._drafting.written().text:
-                self._drafting.remember(written)
+            if written.text not in self._composer.written().text:
+                self._composer.remember(written)
         elif not desk.session_of(submission.session_id).turns:
             # A session without turns cannot be opened again, so its text goes to the present prompt.
-            self._drafting.give_back([written.draft])
+            self._composer.give_back([written.draft])
         else:
-            self._drafting.remember(written)
+            self._composer.remember(written)

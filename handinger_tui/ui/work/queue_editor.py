@@ -27,8 +27,8 @@ class QueueEditor:
     The queue keeps the old message until the changed one is stored.
     """
 
-    def __init__(self, drafting: Composer) -> None:
-        self._drafting = drafting
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
         self.edit: QueueEdit | None = None
         """The present edit, always of a message of the session on the screen; None when there is none."""
 
@@ -40,40 +40,40 @@ class QueueEditor:
     def begin(self, turn: Turn) -> None:
         """Put a queued message into the prompt for editing."""
         self.cancel()
-        self.edit = QueueEdit(turn, self._drafting.draft())
-        self._drafting.restore(draft_of(turn.order))
+        self.edit = QueueEdit(turn, self._composer.draft())
+        self._composer.restore(draft_of(turn.order))
 
     def cancel(self) -> None:
         """Cancel the edit: the queued message stays, and a changed text goes to the prompt history."""
         if self.edit is not None:
             edit, self.edit = self.edit, None
-            written = self._drafting.written()
+            written = self._composer.written()
             if written.text != edit.turn.order.prompt:
-                self._drafting.remember(written)
-            self._drafting.restore(edit.aside)
+                self._composer.remember(written)
+            self._composer.restore(edit.aside)
 
     def stored(self, turn_id: str) -> None:
         """End the edit after the changed message replaced the queued one."""
         if self.edit is not None and self.edit.turn.turn_id == turn_id:
             edit, self.edit = self.edit, None
-            typed_after = self._drafting.draft()
+            typed_after = self._composer.draft()
             if not typed_after.text.strip() and not typed_after.files:
-                self._drafting.restore(edit.aside)
+                self._composer.restore(edit.aside)
 
     def follow(self, queue: Collection[str]) -> str:
         """End the edit if its message has left the queue; returns the notice to show, else ""."""
         if self.edit is None or self.edit.turn.turn_id in queue:
             return ""
         edit, self.edit = self.edit, None
-        if self._drafting.written().text == edit.turn.order.prompt:
-            self._drafting.restore(edit.aside)
+        if self._composer.written().text == edit.turn.order.prompt:
+            self._composer.restore(edit.aside)
             return "The message you were editing was just sent."
         if edit.aside.text or edit.aside.files:
-            self._drafting.give_back([edit.aside])
+            self._composer.give_back([edit.aside])
         return "The message you were editing was sent unchanged. Enter sends this as a new message."
 
     def draft(self) -> Draft:
         """The draft to save: during an edit the one set aside, since the queued message is on disk."""
         if self.edit is not None and (self.edit.aside.text or self.edit.aside.files):
             return self.edit.aside
-        return self._drafting.draft()
+        return self._composer.draft()

@@ -93,10 +93,10 @@ class BaseWorkScreen(BareContainer, Screen[None]):
         self.commands = COMMANDS
         self.desk: SessionController | None = None
         self.pane = pane = SessionPane(beginning, launch.disk, local=launch.local, id="pane")
-        self.drafting = Composer(launch.disk, pane.prompt, pane.chips, self.do, self.draft_changed)
-        self.queue_editor = QueueEditor(self.drafting)
+        self.composer = Composer(launch.disk, pane.prompt, pane.chips, self.do, self.draft_changed)
+        self.queue_editor = QueueEditor(self.composer)
         self.stage = CommandHost(self, now_ms)
-        self.filing = FileActions(self)
+        self.file_actions = FileActions(self)
         self.side = Sidebar(id="side")
         self.side.share(pane.money)
         self.now_ms = now_ms
@@ -233,7 +233,7 @@ class BaseWorkScreen(BareContainer, Screen[None]):
     # -- messages of panels, transcript and chips ------------------------------------------------------
     @on(Chips.Removed)
     def _remove_chip(self, event: Chips.Removed) -> None:
-        self.drafting.remove(event.chip)
+        self.composer.remove(event.chip)
 
     @on(Chips.Emptied)
     def _leave_empty_chips(self) -> None:
@@ -241,11 +241,11 @@ class BaseWorkScreen(BareContainer, Screen[None]):
 
     @on(Chips.Unfolded)
     def _unfold_chip(self, event: Chips.Unfolded) -> None:
-        self.drafting.unfold(event.chip)
+        self.composer.unfold(event.chip)
 
     @on(Transcript.LinkClicked)
     def _follow_link(self, event: Transcript.LinkClicked) -> None:
-        if not self.filing.preview_link(event.href):
+        if not self.file_actions.preview_link(event.href):
             self.do(self.stage.open(event.href, event.shown))
 
     @on(OpenLink)
@@ -260,21 +260,21 @@ class BaseWorkScreen(BareContainer, Screen[None]):
     @on(SaveInto)
     def _save_files(self, event: SaveFiles | SaveInto) -> None:
         if isinstance(event, SaveInto):
-            self.do(self.filing.save_into(event.part))
+            self.do(self.file_actions.save_into(event.part))
         else:
-            self.do(self.filing.save(event.parts))
+            self.do(self.file_actions.save(event.parts))
 
     @on(PreviewFile)
     def _preview_file(self, event: PreviewFile) -> None:
-        self.filing.preview(event.part)
+        self.file_actions.preview(event.part)
 
     @on(OpenFile)
     def _open_file(self, event: OpenFile) -> None:
-        self.do(self.filing.open(event.part))
+        self.do(self.file_actions.open(event.part))
 
     @on(CopyFile)
     def _copy_file(self, event: CopyFile) -> None:
-        self.filing.copy(event.part)
+        self.file_actions.copy(event.part)
 
 
 def _name_of(browsed: Widget | None) -> str:
@@ -482,8 +482,8 @@ class NavigationScreen(BaseWorkScreen, inherit_bindings=False):
             self.prompt.remember(self.prompt.text)
             self.prompt.put("")
             self.stage.say("Cleared. ↑ brings it back.")
-        elif self.drafting.chosen:
-            self.drafting.clear_files()
+        elif self.composer.chosen:
+            self.composer.clear_files()
             self.stage.say("All attachments removed.")
         elif self._ctrl_c_ms is not None and now - self._ctrl_c_ms <= LEAVE_WITHIN_MS:
             self.do(self.stage.leave())
@@ -656,7 +656,7 @@ class SubmissionScreen(CitationScreen):
         self.finished_turns = FinishedTurns()
         self.shown_session_id = ""
         """The id of the session on the screen; "" before the first one is shown."""
-        self.sender = SendFlow(self.pane, self.stage, self.drafting, lambda: self.shown_session_id)
+        self.sender = SendFlow(self.pane, self.stage, self.composer, lambda: self.shown_session_id)
         self.prompt.target = self._target
         self._early_submission = ""
         self._resuming: set[str] = set()
@@ -678,7 +678,7 @@ class SubmissionScreen(CitationScreen):
         if editor.edit is not None:
             budget = editor.edit.turn.order.budget or budget
         name = desk.draft_name(session_id)
-        return Target(session_id, name, budget, self.drafting.written(), editor.turn_id)
+        return Target(session_id, name, budget, self.composer.written(), editor.turn_id)
 
     @on(PromptBox.Submitted)
     def _handle_submit(self, event: PromptBox.Submitted) -> None:
@@ -692,7 +692,7 @@ class SubmissionScreen(CitationScreen):
             self._submit(target)
 
     async def _submit_with_drops(self, target: Target) -> None:
-        self._submit(replace(target, written=await self.drafting.with_drops(target.written)))
+        self._submit(replace(target, written=await self.composer.with_drops(target.written)))
 
     def _submit(self, target: Target) -> None:
         """Send the text of the prompt as a message, run it as a command, or handle an empty prompt."""
@@ -710,7 +710,7 @@ class SubmissionScreen(CitationScreen):
                     # The command was meant for a session that is no longer on the screen.
                     return
                 if command_named(name) is not None:
-                    self.drafting.clear_sent(written, ())
+                    self.composer.clear_sent(written, ())
                 self.do(self.run_command(name, rest))
             case Prompt(text, sign):
                 target = replace(target, written=written)
@@ -757,11 +757,11 @@ class SubmissionScreen(CitationScreen):
 
     @on(TextArea.SelectionChanged, "#prompt")
     def _handle_cursor_move(self) -> None:
-        self.drafting.typed()
+        self.composer.typed()
 
     @on(PromptBox.Dropped)
     def _handle_drop(self, event: PromptBox.Dropped) -> None:
-        self.drafting.dropped(event.paths, event.text)
+        self.composer.dropped(event.paths, event.text)
 
     # -- Enter on an empty prompt --------------------------------------------------------
     def _submit_empty(self, target: Target) -> None:
@@ -852,11 +852,11 @@ class SubmissionScreen(CitationScreen):
         prompt, paths, budget = self.launch.prompt, self.launch.attachments, desk.budget
         try:
             if prompt:
-                message = await self.drafting.message_with(prompt, paths)
+                message = await self.composer.message_with(prompt, paths)
                 await desk.send(Outgoing(session_id, budget, message.text, message.files))
                 self.prompt.remember(prompt)
             else:
-                await self.drafting.add(paths)
+                await self.composer.add(paths)
         except HandingerError as problem:
             await self.keep_first(prompt or self.prompt.text)
             if not isinstance(problem, AttachmentProblem):
@@ -867,7 +867,7 @@ class SubmissionScreen(CitationScreen):
         """Put a message that was not sent back into the prompt, and its files on chips."""
         self.prompt.put(prompt)
         with suppress(HandingerError):
-            await self.drafting.add(self.launch.attachments)
+            await self.composer.add(self.launch.attachments)
 
     # -- the queue -------------------------------------------------------------------------
     @on(PromptBox.QueueEntered)
@@ -900,7 +900,7 @@ class SubmissionScreen(CitationScreen):
         await self.at_work.engine.withdraw(session_id, turn.turn_id)
         if self.queue_editor.turn_id == turn.turn_id:
             self.queue_editor.cancel()
-        self.drafting.remember(Written(turn.order.prompt, turn.order.attachments))
+        self.composer.remember(Written(turn.order.prompt, turn.order.attachments))
         self.stage.say("Withdrawn. ↑ brings the text back.")
 
     @on(QueueStrip.Moved)
@@ -1083,7 +1083,7 @@ class WorkScreen(SubmissionScreen):
         if not self.shown_session_id:
             return
         self.queue_editor.cancel()
-        written = self.drafting.written()
+        written = self.composer.written()
         if written.draft != saved_draft:
             sending = self.sender.sending(self.shown_session_id)
             name = self.shown_session_id if sending else desk.draft_name(self.shown_session_id)
@@ -1094,7 +1094,7 @@ class WorkScreen(SubmissionScreen):
             await desk.keep_draft(name, written.draft)
         except HandingerError:
             # The text is gone from the screen: the prompt history is the last place for it.
-            self.drafting.remember(written)
+            self.composer.remember(written)
             raise
 
     def _show_session(self, session_id: str, draft: Draft) -> None:
@@ -1104,10 +1104,10 @@ class WorkScreen(SubmissionScreen):
         is_first, self.shown_session_id = not self.shown_session_id, session_id
         unsent = desk.show(session_id)
         # Text typed while the app was connecting stays.
-        if is_other and not (is_first and (self.prompt.text or self.drafting.chosen)):
-            self.drafting.restore(draft)
+        if is_other and not (is_first and (self.prompt.text or self.composer.chosen)):
+            self.composer.restore(draft)
         self.pane.trouble(None)
-        self.drafting.give_back(unsent)
+        self.composer.give_back(unsent)
         self.finished_turns.ended(desk.session)
         if desk.session.turns:
             self.do(desk.shelf.mark_read(session_id))
@@ -1217,7 +1217,7 @@ class WorkScreen(SubmissionScreen):
     def _handle_ended_turns(self, desk: SessionController, ended: list[Turn]) -> None:
         """Return the texts of undelivered turns to the prompt, and mark the session read."""
         if ended:
-            self.drafting.give_back(drafts(ended))
+            self.composer.give_back(drafts(ended))
             self.stage.repair_answer()
             self.do(desk.shelf.mark_read(desk.session_id))
 
@@ -1239,7 +1239,7 @@ class WorkScreen(SubmissionScreen):
 
     @on(TextArea.Changed, "#prompt")
     def _handle_typing(self) -> None:
-        self.drafting.typed()
+        self.composer.typed()
         self.draft_changed()
 
     def draft_changed(self) -> None:
