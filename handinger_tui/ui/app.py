@@ -201,7 +201,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         try:
             with suppress(HandingerError, TimeoutError):
                 async with asyncio.timeout(SAVE_TIMEOUT_S):
-                    await self.work.keep_draft()
+                    await self.work.save_draft()
         finally:
             self.exit(return_code=return_code)
 

@@ -95,7 +95,7 @@ class CommandHost(TerminalActions):
         """Save the draft, read the total of the day, then end the app."""
         from handinger_tui.ui.work.farewell import read_day  # noqa: PLC0415 - at the very end
 
-        await self._screen.keep_draft()
+        await self._screen.save_draft()
         if self._screen.desk is not None:
             await read_day(self._screen.desk)
         self._screen.app.exit()

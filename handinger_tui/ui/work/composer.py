@@ -39,7 +39,7 @@ class Drop:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class PromptSnapshot:
     """A snapshot of the prompt: its text, the files on chips and the pasted texts."""
 
     text: str
@@ -83,7 +83,7 @@ class Composer:
         self._changed = changed
         self._chosen: dict[str, Attachment] = {}
         """Attached files that the text does not mention, by path."""
-        self._wrong: dict[str, AttachmentProblem] = {}
+        self._problems: dict[str, AttachmentProblem] = {}
         """The reason for each file of `_chosen` that could not be sent at its last check, by path."""
         self._mentions = MentionLookup(self._check_file, prompt, do, lambda: self.choose(()))
         self._drops: list[Drop] = []
@@ -169,27 +169,27 @@ class Composer:
             if drop in self._drops:
                 self._drops.remove(drop)
 
-    async def with_drops(self, written: Written) -> Written:
+    async def with_drops(self, snapshot: PromptSnapshot) -> PromptSnapshot:
         """The snapshot with its drops resolved to files.
 
         After `DROP_TIMEOUT_S` an unchecked drop stays text.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(DROP_TIMEOUT_S):
-                for drop in written.drops:
+                for drop in snapshot.drops:
                     await drop.is_checked.wait()
-        text, files = written.text, list(written.files)
-        for drop in written.drops:
+        text, files = snapshot.text, list(snapshot.files)
+        for drop in snapshot.drops:
             at = text.rfind(drop.text)
             if drop.files is not None and at >= 0:
                 text = text[:at] + text[at + len(drop.text) :]
                 files += [file for file in drop.files if file not in files]
-        return replace(written, text=text, files=tuple(files), drops=())
+        return replace(snapshot, text=text, files=tuple(files), drops=())
 
     # -- sending ---------------------------------------------------------------------------------
-    def written(self) -> Written:
+    def snapshot(self) -> PromptSnapshot:
         """A snapshot of what is in the prompt now."""
-        return Written(
+        return PromptSnapshot(
             self._prompt.text,
             self.chosen,
             tuple(self._prompt.pasted),
@@ -197,7 +197,7 @@ class Composer:
             tuple(self._drops),
         )
 
-    async def message(self, written: Written) -> Message:
+    async def message(self, snapshot: PromptSnapshot) -> Message:
         """The message for a snapshot, after every file was checked again.
 
         Raises:
@@ -205,9 +205,9 @@ class Composer:
         """
         try:
             text, mentioned_files = await self._mentions.resolve(
-                written.text, written.pasted, written.mentions
+                snapshot.text, snapshot.pasted, snapshot.mentions
             )
-            files = [*mentioned_files, *[await self._recheck(file) for file in written.files]]
+            files = [*mentioned_files, *[await self._recheck(file) for file in snapshot.files]]
         finally:
             self._show()
         return Message(text, tuple({file.path: file for file in files}.values()))
@@ -232,29 +232,29 @@ class Composer:
         is_current = self._chosen.get(file.path) is file
         if isinstance(now, AttachmentProblem):
             if is_current:
-                self._wrong[file.path] = now
+                self._problems[file.path] = now
             raise now
         now = replace(now, path=file.path, name=file.name, media_type=file.media_type)
         if is_current:
-            self._wrong.pop(file.path, None)
+            self._problems.pop(file.path, None)
             self._chosen[file.path] = now
         require_same(file, now)
         return now
 
-    def clear_sent(self, written: Written, sent: Sequence[Attachment]) -> None:
+    def clear_sent(self, snapshot: PromptSnapshot, sent: Sequence[Attachment]) -> None:
         """Remove a stored message from the prompt; what was typed and attached after it stays."""
         self._chosen = {file.path: file for file in self.chosen if file not in sent}
         text = self._prompt.text
-        if not text.startswith(written.text) and text.endswith(written.text):
+        if not text.startswith(snapshot.text) and text.endswith(snapshot.text):
             # A message submitted earlier and refused is still in front of this one.
-            self._prompt.put(text[: len(text) - len(written.text)])
+            self._prompt.put(text[: len(text) - len(snapshot.text)])
         else:
-            self._prompt.let_go(written.text)
+            self._prompt.let_go(snapshot.text)
         self._show()
 
-    def remember(self, written: Written) -> None:
+    def remember(self, snapshot: PromptSnapshot) -> None:
         """Add the message to the prompt history."""
-        self._prompt.remember(in_history(written.text, written.files))
+        self._prompt.remember(in_history(snapshot.text, snapshot.files))
 
     # -- drafts ----------------------------------------------------------------------------------
     def draft(self) -> Draft:
@@ -265,11 +265,11 @@ class Composer:
         """Replace the contents of the prompt with a saved draft."""
         self._drops.clear()
         self._chosen = {file.path: file for file in draft.files}
-        self._wrong.clear()
+        self._problems.clear()
         self._prompt.put(self._prompt.taken_in(draft))
         self._show()
 
-    def give_back(self, drafts: Sequence[Draft]) -> None:
+    def return_drafts(self, drafts: Sequence[Draft]) -> None:
         """Return possibly undelivered messages: all to the history, the oldest also to an empty prompt."""
         texts = [self._prompt.taken_in(draft) for draft in drafts]
         entries = [in_history(text, draft.files) for text, draft in zip(texts, drafts, strict=True)]
@@ -283,8 +283,8 @@ class Composer:
         self._chips.show([*self._mentions.chips(), *map(self._file_chip, self.chosen), *self._text_chips()])
 
     def _file_chip(self, file: Attachment) -> Chip:
-        if file.path in self._wrong:
-            return wrong_chip(Kind.FILE, file.path, file.name, self._wrong[file.path])
+        if file.path in self._problems:
+            return wrong_chip(Kind.FILE, file.path, file.name, self._problems[file.path])
         return file_chip(Kind.FILE, file.path, file)
 
     def _text_chips(self) -> list[Chip]:
@@ -437,7 +437,7 @@ class Submission:
     budget: str
     text: str
     """The text to send, before its mentions are resolved to files."""
-    written: Written
+    snapshot: PromptSnapshot
     """The snapshot of the prompt at Enter."""
     replaces: str | None = None
     """The id of the queued turn that it replaces."""
@@ -462,18 +462,18 @@ class SendFlow:
         """Whether a message of the session is accepted but not yet stored on disk."""
         return bool(self._under_way.get(session_id))
 
-    def beyond(self, session_id: str, written: Written) -> Written | None:
+    def beyond(self, session_id: str, snapshot: PromptSnapshot) -> PromptSnapshot | None:
         """The snapshot without the messages that are being sent but are still in the prompt.
 
         None when nothing remains, as when Enter is pressed twice.
         """
-        text, files = written.text, written.files
+        text, files = snapshot.text, snapshot.files
         for earlier in self._under_way.get(session_id, []):
-            text = text.removeprefix(earlier.written.text)
-            files = tuple(file for file in files if file not in earlier.written.files)
-        if text == written.text:
-            return replace(written, files=files)
-        return replace(written, text=text, files=files) if text.strip() or files else None
+            text = text.removeprefix(earlier.snapshot.text)
+            files = tuple(file for file in files if file not in earlier.snapshot.files)
+        if text == snapshot.text:
+            return replace(snapshot, files=files)
+        return replace(snapshot, text=text, files=files) if text.strip() or files else None
 
     def accept(self, submission: Submission) -> None:
         """Register a message when Enter is pressed; the caller must call `send` afterwards."""
@@ -505,7 +505,7 @@ class SendFlow:
 
     async def _send(self, desk: SessionController, submission: Submission) -> bool:
         try:
-            message = await self._composer.message(replace(submission.written, text=submission.text))
+            message = await self._composer.message(replace(submission.snapshot, text=submission.text))
             sent = await self._confirm_resend(desk, submission, message) and await self._hand_over(
                 desk, submission, message
             )
@@ -514,13 +514,13 @@ class SendFlow:
         except LedgerError as problem:
             self._report_refusal(desk, submission, f"Not sent: {not_sent(problem)}", TEXT_KEPT)
         except HandingerError:
-            self._bring_back(desk, submission)
+            self._keep_unsent(desk, submission)
             raise
         else:
             if sent:
                 await self._clear(desk, submission, message)
                 return True
-            self._bring_back(desk, submission)
+            self._keep_unsent(desk, submission)
         return False
 
     async def _hand_over(self, desk: SessionController, submission: Submission, message: Message) -> bool:
@@ -598,14 +598,14 @@ class SendFlow:
     # -- after sending -------------------------------------------------------------------
     async def _clear(self, desk: SessionController, submission: Submission, message: Message) -> None:
         """Remove a stored message, and nothing else, from its prompt and its draft."""
-        written = submission.written
-        self._composer.remember(written)
+        snapshot = submission.snapshot
+        self._composer.remember(snapshot)
         if not self._is_on_screen(submission):
-            await desk.cut_draft(submission.session_id, replace(written.draft, files=message.files))
+            await desk.remove_from_draft(submission.session_id, replace(snapshot.draft, files=message.files))
         if not self._is_on_screen(submission):
             return
         self._pane.trouble(None)
-        self._composer.clear_sent(written, message.files)
+        self._composer.clear_sent(snapshot, message.files)
         if submission.replaces is None:
             # An edit stays registered until `send` returns: else its turn would look as if it
             # had left the queue.
@@ -613,9 +613,9 @@ class SendFlow:
         session_id = submission.session_id
         # The first message of a session changes the name under which its draft is saved.
         if submission.draft_name != desk.draft_name(session_id):
-            await desk.keep_draft(submission.draft_name, Draft())
+            await desk.save_draft(submission.draft_name, Draft())
         if self._is_on_screen(submission):
-            await desk.keep_draft(desk.draft_name(session_id), self._composer.draft())
+            await desk.save_draft(desk.draft_name(session_id), self._composer.draft())
 
     def _report_refusal(
         self, desk: SessionController, submission: Submission, why: str, note: str = ""
@@ -626,16 +626,16 @@ class SendFlow:
         else:
             title = desk.title(submission.session_id)
             self._stage.say(f"Your message to “{title}” was not sent. {why}", "error")
-        self._bring_back(desk, submission)
+        self._keep_unsent(desk, submission)
 
-    def _bring_back(self, desk: SessionController, submission: Submission) -> None:
+    def _keep_unsent(self, desk: SessionController, submission: Submission) -> None:
         """Keep a message that was not sent: in the prompt, else in the prompt history."""
-        written = submission.written
+        snapshot = submission.snapshot
         if self._is_on_screen(submission):
-            if written.text not in self._composer.written().text:
-                self._composer.remember(written)
+            if snapshot.text not in self._composer.snapshot().text:
+                self._composer.remember(snapshot)
         elif not desk.session_of(submission.session_id).turns:
             # A session without turns cannot be opened again, so its text goes to the present prompt.
-            self._composer.give_back([written.draft])
+            self._composer.return_drafts([snapshot.draft])
         else:
-            self._composer.remember(written)
+            self._composer.remember(snapshot)

@@ -19,7 +19,7 @@ from handinger_tui.ui.work.session_controller import NotFound, SessionController
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class InitialSession:
     """The session to start with.
 
     `session_id`: the session to show; `notice`: a line to show to the person; `pick`: open the session list.
@@ -32,7 +32,7 @@ class Begun:
     problem: HandingerError | None = None
 
 
-async def begin(desk: SessionController, launch: AppOptions) -> Begun:
+async def open_initial_session(desk: SessionController, launch: AppOptions) -> InitialSession:
     """Open the session that the command line requests. The screen does not change.
 
     Raises:
@@ -41,40 +41,42 @@ async def begin(desk: SessionController, launch: AppOptions) -> Begun:
     """
     match launch.opening:
         case Opening.FRESH:
-            return Begun(desk.session_id)
+            return InitialSession(desk.session_id)
         case Opening.PICKER:
-            return Begun(desk.session_id, pick=True)
+            return InitialSession(desk.session_id, pick=True)
         case Opening.WORKER:
             return await _open_worker(desk, launch.worker or "")
         case Opening.CHOSEN:
-            return Begun(await desk.open(await desk.find(launch.session or "")))
+            return InitialSession(await desk.open(await desk.find(launch.session or "")))
         case Opening.LAST:
             return await _open_last(desk)
         case Opening.LAST_OR_FRESH:
             # The local worker forgets its workers when it ends: it would refuse to continue an old session.
             if desk.connection.badge.local:
-                return Begun(desk.session_id)
+                return InitialSession(desk.session_id)
             return await _open_last(desk, or_fresh=True)
 
 
-async def _open_worker(desk: SessionController, worker_id: str) -> Begun:
+async def _open_worker(desk: SessionController, worker_id: str) -> InitialSession:
     session_id = await desk.open_worker(worker_id)
     try:
         await desk.engine.adopt(session_id)
     except HandingerError as problem:
         # The session stays: what is typed next is meant for this worker, never for a new one.
-        return Begun(session_id, problem=problem)
-    return Begun(session_id)
+        return InitialSession(session_id, problem=problem)
+    return InitialSession(session_id)
 
 
-async def _open_last(desk: SessionController, *, or_fresh: bool = False) -> Begun:
+async def _open_last(desk: SessionController, *, or_fresh: bool = False) -> InitialSession:
     row = await desk.newest()
     if row is None:
-        return Begun(desk.session_id, "" if or_fresh else "There is no session yet: this is a new one.")
+        return InitialSession(
+            desk.session_id, "" if or_fresh else "There is no session yet: this is a new one."
+        )
     session_id = await desk.open(row.session_id)
     if or_fresh and not desk.belongs_here(desk.session_of(session_id)):
-        return Begun(desk.session_id)
-    return Begun(session_id)
+        return InitialSession(desk.session_id)
+    return InitialSession(session_id)
 
 
 MAX_CHECKED: Final = 20

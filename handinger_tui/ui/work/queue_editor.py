@@ -47,9 +47,9 @@ class QueueEditor:
         """Cancel the edit: the queued message stays, and a changed text goes to the prompt history."""
         if self.edit is not None:
             edit, self.edit = self.edit, None
-            written = self._composer.written()
-            if written.text != edit.turn.order.prompt:
-                self._composer.remember(written)
+            snapshot = self._composer.snapshot()
+            if snapshot.text != edit.turn.order.prompt:
+                self._composer.remember(snapshot)
             self._composer.restore(edit.aside)
 
     def stored(self, turn_id: str) -> None:
@@ -65,11 +65,11 @@ class QueueEditor:
         if self.edit is None or self.edit.turn.turn_id in queue:
             return ""
         edit, self.edit = self.edit, None
-        if self._composer.written().text == edit.turn.order.prompt:
+        if self._composer.snapshot().text == edit.turn.order.prompt:
             self._composer.restore(edit.aside)
             return "The message you were editing was just sent."
         if edit.aside.text or edit.aside.files:
-            self._composer.give_back([edit.aside])
+            self._composer.return_drafts([edit.aside])
         return "The message you were editing was sent unchanged. Enter sends this as a new message."
 
     def draft(self) -> Draft:

@@ -30,7 +30,13 @@ from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.ui.commands import COMMANDS, Context, beginning, command_named, refusal
+from handinger_tui.ui.commands import (
+    COMMANDS,
+    Context,
+    command_named,
+    commands_with_prefix,
+    unknown_command_text,
+)
 from handinger_tui.ui.commands.files import show_data
 from handinger_tui.ui.commands.sources import copy_sources, export_sources
 from handinger_tui.ui.keys import Where, bindings, for_footer
@@ -57,16 +63,16 @@ from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
 from handinger_tui.ui.widgets.sidebar import Sidebar, panel_keys
 from handinger_tui.ui.work.command_host import CommandHost
-from handinger_tui.ui.work.composer import Composer, SendFlow, Submission, Written, not_sent
+from handinger_tui.ui.work.composer import Composer, PromptSnapshot, SendFlow, Submission, not_sent
 from handinger_tui.ui.work.file_actions import FileActions
 from handinger_tui.ui.work.limit_watcher import CHECKS_PER_S, LimitWatcher, Reloads
 from handinger_tui.ui.work.opening import (
-    Begun,
     FinishedTurns,
-    begin,
+    InitialSession,
     check_running_sessions,
     drafts,
     format_check,
+    open_initial_session,
 )
 from handinger_tui.ui.work.paint_scheduler import AFTER_PAINT_S, DeferredPanels, IdleWork, ThrottledTimer
 from handinger_tui.ui.work.queue_editor import QueueEditor
@@ -76,7 +82,7 @@ WIDE: Final = 100
 """Terminal width in columns from which the panels stand beside the transcript instead of over it."""
 
 
-class NotYet(HandingerError):
+class StillConnecting(HandingerError):
     """An action needs the connection while the app is still connecting."""
 
 
@@ -92,7 +98,7 @@ class BaseWorkScreen(BareContainer, Screen[None]):
         self.launch = launch
         self.commands = COMMANDS
         self.desk: SessionController | None = None
-        self.pane = pane = SessionPane(beginning, launch.disk, local=launch.local, id="pane")
+        self.pane = pane = SessionPane(commands_with_prefix, launch.disk, local=launch.local, id="pane")
         self.composer = Composer(launch.disk, pane.prompt, pane.chips, self.do, self.draft_changed)
         self.queue_editor = QueueEditor(self.composer)
         self.stage = CommandHost(self, now_ms)
@@ -133,10 +139,10 @@ class BaseWorkScreen(BareContainer, Screen[None]):
         """The session controller.
 
         Raises:
-            NotYet: the app is still connecting.
+            StillConnecting: the app is still connecting.
         """
         if self.desk is None:
-            raise NotYet("Still connecting.", "Your text stays here.")
+            raise StillConnecting("Still connecting.", "Your text stays here.")
         return self.desk
 
     @property
@@ -144,7 +150,7 @@ class BaseWorkScreen(BareContainer, Screen[None]):
         """The connection of the app.
 
         Raises:
-            NotYet: the app is still connecting.
+            StillConnecting: the app is still connecting.
         """
         return self.at_work.connection
 
@@ -189,7 +195,7 @@ class BaseWorkScreen(BareContainer, Screen[None]):
         """Run a command by its exact name or alias; an unknown name shows a suggestion."""
         command = command_named(name)
         if command is None:
-            self.stage.say(refusal(name), "warning")
+            self.stage.say(unknown_command_text(name), "warning")
         else:
             await command.run(Context(lambda: self.at_work, self.stage, rest))
 
@@ -219,7 +225,7 @@ class BaseWorkScreen(BareContainer, Screen[None]):
         """
 
     @abstractmethod
-    async def keep_draft(self) -> None:
+    async def save_draft(self) -> None:
         """Save the draft in the prompt to disk."""
 
     @abstractmethod
@@ -640,7 +646,7 @@ class Target:
     session_id: str
     draft_name: str
     budget: str
-    written: Written
+    snapshot: PromptSnapshot
     replaces: str | None = None
     """The queued turn that the prompt holds for editing."""
 
@@ -678,31 +684,31 @@ class SubmissionScreen(CitationScreen):
         if editor.edit is not None:
             budget = editor.edit.turn.order.budget or budget
         name = desk.draft_name(session_id)
-        return Target(session_id, name, budget, self.composer.written(), editor.turn_id)
+        return Target(session_id, name, budget, self.composer.snapshot(), editor.turn_id)
 
     @on(PromptBox.Submitted)
     def _handle_submit(self, event: PromptBox.Submitted) -> None:
         target = event.target
         if not isinstance(target, Target):
             self._submit_unconnected(event.text)
-        elif target.written.drops:
+        elif target.snapshot.drops:
             # Enter was pressed right after a drop: its files are attached first.
             self.do(self._submit_with_drops(target))
         else:
             self._submit(target)
 
     async def _submit_with_drops(self, target: Target) -> None:
-        self._submit(replace(target, written=await self.composer.with_drops(target.written)))
+        self._submit(replace(target, snapshot=await self.composer.with_drops(target.snapshot)))
 
     def _submit(self, target: Target) -> None:
         """Send the text of the prompt as a message, run it as a command, or handle an empty prompt."""
-        written = target.written
-        if written.text.strip():
-            beyond = self.sender.beyond(target.session_id, written)
+        snapshot = target.snapshot
+        if snapshot.text.strip():
+            beyond = self.sender.beyond(target.session_id, snapshot)
             if beyond is None:
                 return
-            written = beyond
-        match classify(written.text):
+            snapshot = beyond
+        match classify(snapshot.text):
             case Empty():
                 self._submit_empty(target)
             case CommandLine(name, rest):
@@ -710,10 +716,10 @@ class SubmissionScreen(CitationScreen):
                     # The command was meant for a session that is no longer on the screen.
                     return
                 if command_named(name) is not None:
-                    self.composer.clear_sent(written, ())
+                    self.composer.clear_sent(snapshot, ())
                 self.do(self.run_command(name, rest))
             case Prompt(text, sign):
-                target = replace(target, written=written)
+                target = replace(target, snapshot=snapshot)
                 if not sign or sign in self._confirmed_signs:
                     self._send(target, text)
                 else:
@@ -727,7 +733,7 @@ class SubmissionScreen(CitationScreen):
         if target.replaces is None and self._must_wait(target.session_id):
             return
         submission = Submission(
-            target.session_id, target.draft_name, target.budget, text, target.written, target.replaces
+            target.session_id, target.draft_name, target.budget, text, target.snapshot, target.replaces
         )
         self.sender.accept(submission)
         self.do(self._send_accepted(submission))
@@ -767,7 +773,7 @@ class SubmissionScreen(CitationScreen):
     def _submit_empty(self, target: Target) -> None:
         """Resume the held queue, or watch the running turn: of this session, else of another one."""
         session_id = target.session_id
-        if target.written.files:
+        if target.snapshot.files:
             self.stage.say("Add a message to go with the attachment.", "warning")
         elif target.replaces is not None:
             self.queue_editor.cancel()
@@ -842,7 +848,7 @@ class SubmissionScreen(CitationScreen):
             return
         target = self._target()
         if target is not None:
-            self._submit(replace(target, written=replace(target.written, text=typed)))
+            self._submit(replace(target, snapshot=replace(target.snapshot, text=typed)))
 
     async def send_first(self, desk: SessionController, session_id: str) -> None:
         """Send the prompt of the command line, or attach its files.
@@ -858,12 +864,12 @@ class SubmissionScreen(CitationScreen):
             else:
                 await self.composer.add(paths)
         except HandingerError as problem:
-            await self.keep_first(prompt or self.prompt.text)
+            await self.restore_first(prompt or self.prompt.text)
             if not isinstance(problem, AttachmentProblem):
                 raise
             self.pane.trouble(not_sent(problem))
 
-    async def keep_first(self, prompt: str) -> None:
+    async def restore_first(self, prompt: str) -> None:
         """Put a message that was not sent back into the prompt, and its files on chips."""
         self.prompt.put(prompt)
         with suppress(HandingerError):
@@ -900,7 +906,7 @@ class SubmissionScreen(CitationScreen):
         await self.at_work.engine.withdraw(session_id, turn.turn_id)
         if self.queue_editor.turn_id == turn.turn_id:
             self.queue_editor.cancel()
-        self.composer.remember(Written(turn.order.prompt, turn.order.attachments))
+        self.composer.remember(PromptSnapshot(turn.order.prompt, turn.order.attachments))
         self.stage.say("Withdrawn. ↑ brings the text back.")
 
     @on(QueueStrip.Moved)
@@ -975,33 +981,34 @@ class WorkScreen(SubmissionScreen):
         self.pane.account(connection.badge)
         for warning in connection.warnings:
             self.stage.say(warning, "warning")
-        self.do(self._begin())
+        self.do(self._open_initial())
 
-    async def _begin(self) -> None:
+    async def _open_initial(self) -> None:
+        """Open the requested session, then send the message of the command line or the early one."""
         desk, launch = self.at_work, self.launch
-        begun = Begun(desk.session_id)
+        initial = InitialSession(desk.session_id)
         try:
             recovered = await desk.recover()
-            begun = await begin(desk, launch)
-            self._report_recovered(desk, recovered, begun.session_id)
-            await self._show_first_session(desk, begun)
+            initial = await open_initial_session(desk, launch)
+            self._report_recovered(desk, recovered, initial.session_id)
+            await self._show_first_session(desk, initial)
             # After the session is shown: finding the prompts of 2,000 turns takes 0.1 s.
             self.prompt.remember(*await desk.shelf.prompts(), older=True)
-            if begun.problem is not None:
-                raise begun.problem
+            if initial.problem is not None:
+                raise initial.problem
         except HandingerError:
             # The message was meant for the session that failed to open: keep it, do not send it elsewhere.
-            await self.keep_first(launch.prompt or self.prompt.text)
+            await self.restore_first(launch.prompt or self.prompt.text)
             if not self.has_session:
-                await self._show_first_session(desk, begun)
+                await self._show_first_session(desk, initial)
             raise
-        if begun.notice:
-            self.stage.say(begun.notice, "warning")
+        if initial.notice:
+            self.stage.say(initial.notice, "warning")
         if launch.opening is Opening.WORKER:
-            await desk.watch_unwatched(begun.session_id)
-        await self.send_first(desk, begun.session_id)
+            await desk.watch_unwatched(initial.session_id)
+        await self.send_first(desk, initial.session_id)
         await self.send_early(desk)
-        if begun.pick:
+        if initial.pick:
             self.action_command("sessions")
         self.do(self._check_running_sessions(desk))
 
@@ -1019,8 +1026,8 @@ class WorkScreen(SubmissionScreen):
                 messages = f"{plural(queued, 'message')} to “{desk.title(session_id)}”"
                 self.stage.say(f"{messages} {were} not sent last time: ^S opens it.")
 
-    async def _show_first_session(self, desk: SessionController, begun: Begun) -> None:
-        self._show_session(begun.session_id, await desk.kept_draft(begun.session_id))
+    async def _show_first_session(self, desk: SessionController, initial: InitialSession) -> None:
+        self._show_session(initial.session_id, await desk.read_draft(initial.session_id))
 
     async def _check_running_sessions(self, desk: SessionController) -> None:
         """Check once on the turns that were left running, and report the result.
@@ -1051,7 +1058,7 @@ class WorkScreen(SubmissionScreen):
         try:
             saved_draft = await self._save_leaving_draft(desk)
             session_id = await opening()
-            draft = await desk.kept_draft(session_id)
+            draft = await desk.read_draft(session_id)
         except HandingerError:
             if number == self._switches:
                 raise
@@ -1072,10 +1079,10 @@ class WorkScreen(SubmissionScreen):
         name = desk.draft_name(session_id) if session_id else FRESH_DRAFT
         if session_id and name == FRESH_DRAFT and self.sender.sending(session_id):
             # Its first message is being sent: the text must not become the draft of the next new session.
-            await desk.keep_draft(session_id, draft)
-            await desk.keep_draft(FRESH_DRAFT, Draft())
+            await desk.save_draft(session_id, draft)
+            await desk.save_draft(FRESH_DRAFT, Draft())
         elif session_id:
-            await desk.keep_draft(name, draft)
+            await desk.save_draft(name, draft)
         return draft
 
     def _leave_session(self, desk: SessionController, saved_draft: Draft) -> None:
@@ -1083,18 +1090,18 @@ class WorkScreen(SubmissionScreen):
         if not self.shown_session_id:
             return
         self.queue_editor.cancel()
-        written = self.composer.written()
-        if written.draft != saved_draft:
+        snapshot = self.composer.snapshot()
+        if snapshot.draft != saved_draft:
             sending = self.sender.sending(self.shown_session_id)
             name = self.shown_session_id if sending else desk.draft_name(self.shown_session_id)
-            self.do(self._keep_written(desk, name, written))
+            self.do(self._save_snapshot(desk, name, snapshot))
 
-    async def _keep_written(self, desk: SessionController, name: str, written: Written) -> None:
+    async def _save_snapshot(self, desk: SessionController, name: str, snapshot: PromptSnapshot) -> None:
         try:
-            await desk.keep_draft(name, written.draft)
+            await desk.save_draft(name, snapshot.draft)
         except HandingerError:
             # The text is gone from the screen: the prompt history is the last place for it.
-            self.composer.remember(written)
+            self.composer.remember(snapshot)
             raise
 
     def _show_session(self, session_id: str, draft: Draft) -> None:
@@ -1107,7 +1114,7 @@ class WorkScreen(SubmissionScreen):
         if is_other and not (is_first and (self.prompt.text or self.composer.chosen)):
             self.composer.restore(draft)
         self.pane.trouble(None)
-        self.composer.give_back(unsent)
+        self.composer.return_drafts(unsent)
         self.finished_turns.ended(desk.session)
         if desk.session.turns:
             self.do(desk.shelf.mark_read(session_id))
@@ -1127,10 +1134,10 @@ class WorkScreen(SubmissionScreen):
             # At the first session the person may already have focused a panel or the chips.
             self.prompt.focus()
 
-    async def keep_draft(self) -> None:
+    async def save_draft(self) -> None:
         """Save the draft in the prompt to disk."""
         if self.desk is not None and self.has_session:
-            await self.desk.keep_draft(self.desk.draft_name(self.shown_session_id), self.queue_editor.draft())
+            await self.desk.save_draft(self.desk.draft_name(self.shown_session_id), self.queue_editor.draft())
 
     def refresh_budget(self) -> None:
         """Show the budget of the next turns, and soon its typical cost."""
@@ -1217,7 +1224,7 @@ class WorkScreen(SubmissionScreen):
     def _handle_ended_turns(self, desk: SessionController, ended: list[Turn]) -> None:
         """Return the texts of undelivered turns to the prompt, and mark the session read."""
         if ended:
-            self.composer.give_back(drafts(ended))
+            self.composer.return_drafts(drafts(ended))
             self.stage.repair_answer()
             self.do(desk.shelf.mark_read(desk.session_id))
 
@@ -1246,7 +1253,7 @@ class WorkScreen(SubmissionScreen):
         """Restart the pause after which the draft is saved to disk."""
         if self._typing is not None:
             self._typing.stop()
-        self._typing = self.set_timer(DRAFT_PAUSE_S, lambda: self.do(self.keep_draft()))
+        self._typing = self.set_timer(DRAFT_PAUSE_S, lambda: self.do(self.save_draft()))
         # Typing changes nothing of the session: no repaint, which would walk up to 2,000 turns per letter.
         self.renew_keys()
 

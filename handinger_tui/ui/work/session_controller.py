@@ -66,8 +66,8 @@ class SessionController:
         """The charges of today, read while leaving; None before that."""
         self._recovered: set[str] = set()
         self._opened_ids = {self.session_id}
-        self._drafts_cut = 0
-        """Number of `cut_draft` writes; a concurrent `kept_draft` reads again when it has changed."""
+        self._draft_removals = 0
+        """Number of `remove_from_draft` writes; a concurrent `read_draft` reads again when it has changed."""
 
     @property
     def engine(self) -> Engine:
@@ -103,7 +103,7 @@ class SessionController:
         """The name under which the draft of a session is saved on disk."""
         return session_id if self.engine.session(session_id).turns else FRESH_DRAFT
 
-    async def keep_draft(self, name: str, draft: Draft) -> None:
+    async def save_draft(self, name: str, draft: Draft) -> None:
         """Save a draft to disk.
 
         Raises:
@@ -111,19 +111,19 @@ class SessionController:
         """
         await self.shelf.save_draft(name, packed(draft))
 
-    async def kept_draft(self, session_id: str) -> Draft:
+    async def read_draft(self, session_id: str) -> Draft:
         """The saved draft of a session.
 
         Raises:
             LedgerError
         """
         while True:
-            cut = self._drafts_cut
+            cut = self._draft_removals
             draft = unpacked(await self.shelf.draft(self.draft_name(session_id)))
-            if cut == self._drafts_cut:
+            if cut == self._draft_removals:
                 return draft
 
-    async def cut_draft(self, session_id: str, sent: Draft) -> None:
+    async def remove_from_draft(self, session_id: str, sent: Draft) -> None:
         """Remove a sent message from the saved draft of a session that is not on the screen.
 
         Raises:
@@ -132,8 +132,8 @@ class SessionController:
         saved = unpacked(await self.shelf.draft(session_id))
         if saved.text.startswith(sent.text):
             files = [file for file in saved.files if file not in sent.files]
-            await self.keep_draft(session_id, draft_from(saved.text[len(sent.text) :], files, saved.pasted))
-            self._drafts_cut += 1
+            await self.save_draft(session_id, draft_from(saved.text[len(sent.text) :], files, saved.pasted))
+            self._draft_removals += 1
 
     # -- opening -----------------------------------------------------------------------
     def show(self, session_id: str) -> list[Draft]:

@@ -173,7 +173,7 @@ async def test_a_dropped_file_goes_with_the_message_it_was_dropped_on(folder: Pa
         disk.slow = True
         desktop.work.prompt.put("sum up ")
         desktop.app.post_message(Paste(str(folder / "sales.csv")))
-        await desktop.until(pilot, lambda: desktop.work.composer.written().drops)
+        await desktop.until(pilot, lambda: desktop.work.composer.snapshot().drops)
         await pilot.press("enter", "ctrl+n")
         await desktop.until(pilot, lambda: desktop.session.session_id != a)
         disk.go()
