@@ -56,10 +56,10 @@ class HandingerApp(DiffApp, inherit_bindings=False):
     # The key table has its own key for the palette.
     ENABLE_COMMAND_PALETTE = False
 
-    def __init__(self, launch: AppOptions, now_ms: Callable[[], int] = system_now_ms) -> None:
+    def __init__(self, options: AppOptions, now_ms: Callable[[], int] = system_now_ms) -> None:
         """`now_ms` returns the time used by headers, lists and countdowns."""
-        self._launch = launch
-        self.work = WorkScreen(launch, now_ms)
+        self._options = options
+        self.work = WorkScreen(options, now_ms)
         self._control_filter = ControlFilter()
         self._report: Path | None = None
         self._leave_task: asyncio.Task[None] | None = None
@@ -67,13 +67,13 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         self._pending_keys: list[Event] | None = []
         self._css_theme: Theme | None = None
         self._css_variables: dict[str, str] = {}
-        super().__init__(driver_class=self._early_driver(), pictures=launch.pictures)
+        super().__init__(driver_class=self._early_driver(), pictures=options.pictures)
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = first_theme(launch.theme, os.environ)
+        self.theme = first_theme(options.theme, os.environ)
         # Created with the colors of the theme, so that the first frame has them.
         self.stylesheet = self._sheet = StylesheetCache(self.get_css_variables())
-        self.set_keymap(dict(launch.keys))
+        self.set_keymap(dict(options.keys))
 
     def get_default_screen(self) -> Screen[None]:
         """The work screen from the first frame on."""
@@ -99,11 +99,11 @@ class HandingerApp(DiffApp, inherit_bindings=False):
 
     def _early_driver(self) -> type[Driver] | None:
         """The driver for a terminal that shows an early prompt already; None lets Textual choose."""
-        if self._launch.early is None:
+        if self._options.early is None:
             return None
         from handinger_tui.ui.startup.early_driver import driver_for  # noqa: PLC0415 - not on Windows
 
-        return driver_for(self._launch.early, self.work.set_early_text)
+        return driver_for(self._options.early, self.work.set_early_text)
 
     def get_driver_class(self) -> type[Driver]:
         """Textual's choice; its Linux driver is replaced by one that survives the end of its terminal."""
@@ -173,7 +173,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         """Connect; a failure is shown with a hint and can be retried."""
         while self.work.desk is None:
             try:
-                connection = await self._launch.connect()
+                connection = await self._options.connect()
             except HandingerError as problem:
                 from handinger_tui.ui.dialogs.confirm import Problem  # noqa: PLC0415 - only after a failure
 
@@ -222,11 +222,11 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         from handinger_tui.ui.crash import write_report  # noqa: PLC0415 - traceback, 10 ms, needed only here
 
         self.bell()
-        error, folder = sys.exception() or self._exception, self._launch.crash_folder
+        error, folder = sys.exception() or self._exception, self._options.crash_folder
         # One failure often causes others: only the first is reported.
         if self._report is None and not self._exit_renderables:
             if error is not None and folder is not None:
-                self._report = write_report(folder, error, self._launch.conceal)
+                self._report = write_report(folder, error, self._options.conceal)
             if self._report is None:
                 self._exit_renderables.append(self._traceback())
         self._close_messages_no_wait()
@@ -237,7 +237,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
 
         traceback = Traceback(show_locals=False, width=None, suppress=[rich])
         rendered = self.console.render(traceback, self.console.options)
-        conceal = self._launch.conceal
+        conceal = self._options.conceal
         return Segments(
             [Segment(conceal(clean(text)), style) for text, style, control in rendered if not control]
         )

@@ -77,7 +77,7 @@ class CommandHost(TerminalActions):
         """Show the help screen."""
         from handinger_tui.ui.dialogs.help import HelpScreen  # noqa: PLC0415 - once it is asked for
 
-        self._screen.app.push_screen(HelpScreen(self._screen.commands, self._screen.launch.keys))
+        self._screen.app.push_screen(HelpScreen(self._screen.commands, self._screen.options.keys))
 
     def show_palette(self) -> None:
         """Open the command palette."""

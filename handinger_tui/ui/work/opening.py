@@ -32,22 +32,22 @@ class InitialSession:
     problem: HandingerError | None = None
 
 
-async def open_initial_session(desk: SessionController, launch: AppOptions) -> InitialSession:
+async def open_initial_session(desk: SessionController, options: AppOptions) -> InitialSession:
     """Open the session that the command line requests. The screen does not change.
 
     Raises:
         NotFound: no session matches, or more than one does.
         LedgerError: the history cannot be read.
     """
-    match launch.opening:
+    match options.opening:
         case Opening.FRESH:
             return InitialSession(desk.session_id)
         case Opening.PICKER:
             return InitialSession(desk.session_id, pick=True)
         case Opening.WORKER:
-            return await _open_worker(desk, launch.worker or "")
+            return await _open_worker(desk, options.worker or "")
         case Opening.CHOSEN:
-            return InitialSession(await desk.open(await desk.find(launch.session or "")))
+            return InitialSession(await desk.open(await desk.find(options.session or "")))
         case Opening.LAST:
             return await _open_last(desk)
         case Opening.LAST_OR_FRESH:

@@ -91,22 +91,22 @@ class BaseWorkScreen(BareContainer, Screen[None]):
 
     AUTO_FOCUS = "#prompt"
 
-    def __init__(self, launch: AppOptions, now_ms: Callable[[], int]) -> None:
+    def __init__(self, options: AppOptions, now_ms: Callable[[], int]) -> None:
         super().__init__()
         self._compositor = ClippedCompositor()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
-        self.launch = launch
+        self.options = options
         self.commands = COMMANDS
         self.desk: SessionController | None = None
-        self.pane = pane = SessionPane(commands_with_prefix, launch.disk, local=launch.local, id="pane")
-        self.composer = Composer(launch.disk, pane.prompt, pane.chips, self.do, self.draft_changed)
+        self.pane = pane = SessionPane(commands_with_prefix, options.disk, local=options.local, id="pane")
+        self.composer = Composer(options.disk, pane.prompt, pane.chips, self.do, self.draft_changed)
         self.queue_editor = QueueEditor(self.composer)
         self.stage = CommandHost(self, now_ms)
         self.file_actions = FileActions(self)
         self.side = Sidebar(id="side")
         self.side.share(pane.money)
         self.now_ms = now_ms
-        self.header = HeaderLine(local=launch.local, id="header")
+        self.header = HeaderLine(local=options.local, id="header")
         self.browsed: Widget | None = None
         """The widget that receives single-letter keys, None while the prompt does.
 
@@ -314,8 +314,8 @@ class NavigationScreen(BaseWorkScreen, inherit_bindings=False):
         Binding("super+c", "screen.copy_text", "Copy", show=False, id="work.copy_text", tooltip="Copy"),
     ]
 
-    def __init__(self, launch: AppOptions, now_ms: Callable[[], int]) -> None:
-        super().__init__(launch, now_ms)
+    def __init__(self, options: AppOptions, now_ms: Callable[[], int]) -> None:
+        super().__init__(options, now_ms)
         self._ctrl_c_ms: int | None = None
         self._keys_for: tuple[object, ...] = ()
         self._was_styled = False
@@ -657,8 +657,8 @@ class SubmissionScreen(CitationScreen):
     Also handles the queue strip.
     """
 
-    def __init__(self, launch: AppOptions, now_ms: Callable[[], int]) -> None:
-        super().__init__(launch, now_ms)
+    def __init__(self, options: AppOptions, now_ms: Callable[[], int]) -> None:
+        super().__init__(options, now_ms)
         self.finished_turns = FinishedTurns()
         self.shown_session_id = ""
         """The id of the session on the screen; "" before the first one is shown."""
@@ -841,7 +841,7 @@ class SubmissionScreen(CitationScreen):
         typed, self._early_submission = self._early_submission, ""
         if not typed or not self.prompt.text.startswith(typed):
             return
-        if desk.session.turns and self.launch.opening is Opening.LAST_OR_FRESH:
+        if desk.session.turns and self.options.opening is Opening.LAST_OR_FRESH:
             # The session was chosen by default: a message that costs money goes there only once
             # the person saw it.
             self.stage.say("This is your last session. Enter sends your message here, ^N starts anew.")
@@ -855,7 +855,7 @@ class SubmissionScreen(CitationScreen):
 
         A stored draft and its files are not included.
         """
-        prompt, paths, budget = self.launch.prompt, self.launch.attachments, desk.budget
+        prompt, paths, budget = self.options.prompt, self.options.attachments, desk.budget
         try:
             if prompt:
                 message = await self.composer.message_with(prompt, paths)
@@ -873,7 +873,7 @@ class SubmissionScreen(CitationScreen):
         """Put a message that was not sent back into the prompt, and its files on chips."""
         self.prompt.put(prompt)
         with suppress(HandingerError):
-            await self.composer.add(self.launch.attachments)
+            await self.composer.add(self.options.attachments)
 
     # -- the queue -------------------------------------------------------------------------
     @on(PromptBox.QueueEntered)
@@ -926,8 +926,8 @@ DRAFT_PAUSE_S: Final = 0.5
 class WorkScreen(SubmissionScreen):
     """Connects the screen to the engine: a change marks it dirty, and a timer repaints at `PAINTS_PER_S`."""
 
-    def __init__(self, launch: AppOptions, now_ms: Callable[[], int]) -> None:
-        super().__init__(launch, now_ms)
+    def __init__(self, options: AppOptions, now_ms: Callable[[], int]) -> None:
+        super().__init__(options, now_ms)
         self._dirty = False
         self._running_state = _running_state(None)
         self.deferred_panels = DeferredPanels(self, self.side.show, self._repaint)
@@ -951,7 +951,7 @@ class WorkScreen(SubmissionScreen):
         self.transcript.moved = self.idle_work.start
         self._tick = ThrottledTimer(self, PAINTS_PER_S, self._paint_if_dirty)
         self._clock_tick = ThrottledTimer(self, CLOCK_TICKS_PER_S, self._move_clock)
-        self.pane.budget(self.launch.budget)
+        self.pane.budget(self.options.budget)
         if self._early_text:
             self.prompt.put(self._early_text)
 
@@ -974,7 +974,7 @@ class WorkScreen(SubmissionScreen):
     # -- start ---------------------------------------------------------------------------
     async def connected(self, connection: Connection) -> None:
         """Take the connection, then open the requested session and send the message of the command line."""
-        self.desk = SessionController(connection, self.launch.budget)
+        self.desk = SessionController(connection, self.options.budget)
         self._limit_watcher = LimitWatcher(self.desk, self.stage, self.pane)
         self._unsubscribe = connection.engine.subscribe(self._changed)
         self.header.account(connection.badge)
@@ -985,11 +985,11 @@ class WorkScreen(SubmissionScreen):
 
     async def _open_initial(self) -> None:
         """Open the requested session, then send the message of the command line or the early one."""
-        desk, launch = self.at_work, self.launch
+        desk, options = self.at_work, self.options
         initial = InitialSession(desk.session_id)
         try:
             recovered = await desk.recover()
-            initial = await open_initial_session(desk, launch)
+            initial = await open_initial_session(desk, options)
             self._report_recovered(desk, recovered, initial.session_id)
             await self._show_first_session(desk, initial)
             # After the session is shown: finding the prompts of 2,000 turns takes 0.1 s.
@@ -998,13 +998,13 @@ class WorkScreen(SubmissionScreen):
                 raise initial.problem
         except HandingerError:
             # The message was meant for the session that failed to open: keep it, do not send it elsewhere.
-            await self.restore_first(launch.prompt or self.prompt.text)
+            await self.restore_first(options.prompt or self.prompt.text)
             if not self.has_session:
                 await self._show_first_session(desk, initial)
             raise
         if initial.notice:
             self.stage.say(initial.notice, "warning")
-        if launch.opening is Opening.WORKER:
+        if options.opening is Opening.WORKER:
             await desk.watch_unwatched(initial.session_id)
         await self.send_first(desk, initial.session_id)
         await self.send_early(desk)
