@@ -76,7 +76,7 @@ class Scene:
 
     async def connected(self) -> None:
         """Wait for the local worker."""
-        await self.until(lambda: self.work.arrived)
+        await self.until(lambda: self.work.has_session)
 
     async def say(self, text: str) -> None:
         """Type and send."""

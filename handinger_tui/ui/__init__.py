@@ -1,1 +1,1 @@
-"""The screen."""
+"""The terminal user interface, built with Textual."""

@@ -1,4 +1,4 @@
-"""The app: themes, the first screen, the connection behind it, and a safe way to fail."""
+"""The Textual app: themes, the work screen, connecting, leaving and crash handling."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.stylesheet import STYLESHEET
 from handinger_tui.ui.command_palette import CommandProvider
-from handinger_tui.ui.keys import spoken
+from handinger_tui.ui.keys import format_key
 from handinger_tui.ui.ports import AppOptions
 from handinger_tui.ui.startup.gc_tuning import collect_from_now_on, warm
 from handinger_tui.ui.terminal.diff_app import DiffApp
@@ -34,76 +34,79 @@ from handinger_tui.ui.themes import THEMES, first_theme
 from handinger_tui.ui.transcript.painting import ControlFilter
 from handinger_tui.ui.work.screen import WorkScreen
 
-KEPT_WITHIN_S: Final = 1.0
-"""Whoever ends us does not wait longer for a draft."""
-FAILED: Final = "The program met a fault of its own and has ended; your history is safe."
+SAVE_TIMEOUT_S: Final = 1.0
+"""Leaving because of a signal waits at most this many seconds for the draft to be saved."""
+CRASHED: Final = "The program met a fault of its own and has ended; your history is safe."
 
 
 def system_now_ms() -> int:
-    """Milliseconds since 1970."""
+    """The present time in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
 
 
 class HandingerApp(DiffApp, inherit_bindings=False):
-    """Shows its first frame, then connects. Textual's own keys would leave unasked (^Q), or say so (^C)."""
+    """Shows its first frame, then connects.
+
+    Textual's own bindings are left out: ^Q would quit at once, and ^C would show a notice about ^Q.
+    """
 
     TITLE = "handinger-tui"
     CSS_PATH = STYLESHEET
     COMMANDS = {CommandProvider}  # noqa: RUF012 - Textual declares it without ClassVar
-    # Ours stands in the key table.
+    # The key table has its own key for the palette.
     ENABLE_COMMAND_PALETTE = False
 
-    def __init__(self, launch: AppOptions, now_ms: Callable[[], int] = system_now_ms) -> None:
-        """`now_ms` is the time that headers, lists and countdowns show."""
-        self._launch = launch
-        self.work = WorkScreen(launch, now_ms)
-        self._gate = ControlFilter()
+    def __init__(self, options: AppOptions, now_ms: Callable[[], int] = system_now_ms) -> None:
+        """`now_ms` returns the time used by headers, lists and countdowns."""
+        self._options = options
+        self.work = WorkScreen(options, now_ms)
+        self._control_filter = ControlFilter()
         self._report: Path | None = None
-        self._leaving: asyncio.Task[None] | None = None
-        # Keys that come before the prompt has the focus.
-        self._keys: list[Event] | None = []
-        self._coloured: Theme | None = None
-        self._colours: dict[str, str] = {}
-        super().__init__(driver_class=self._takes_over(), pictures=launch.pictures)
+        self._leave_task: asyncio.Task[None] | None = None
+        # Keys received before the prompt has the focus; None once they are passed on directly.
+        self._pending_keys: list[Event] | None = []
+        self._css_theme: Theme | None = None
+        self._css_variables: dict[str, str] = {}
+        super().__init__(driver_class=self._early_driver(), pictures=options.pictures)
         for theme in THEMES:
             self.register_theme(theme)
-        self.theme = first_theme(launch.theme, os.environ)
-        # In the colours of the theme from the start.
+        self.theme = first_theme(options.theme, os.environ)
+        # Created with the colors of the theme, so that the first frame has them.
         self.stylesheet = self._sheet = StylesheetCache(self.get_css_variables())
-        self.set_keymap(dict(launch.keys))
+        self.set_keymap(dict(options.keys))
 
     def get_default_screen(self) -> Screen[None]:
         """The work screen from the first frame on."""
         return self.work
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """Nothing of any widget reaches the terminal unfiltered."""
-        return [*super().get_line_filters(), self._gate]
+        """Filter control characters out of everything that widgets draw."""
+        return [*super().get_line_filters(), self._control_filter]
 
     def get_css_variables(self) -> dict[str, str]:
-        """Worked out once for each theme: it takes 2 ms, and Textual asks whenever it looks at the sheet."""
+        """The CSS variables of the theme, cached: computing them takes 2 ms, and Textual asks often."""
         theme = self.current_theme
-        if theme not in THEMES and self._coloured is None:
-            # Textual begins with one of its own, and shows nothing in it.
+        if theme not in THEMES and self._css_theme is None:
+            # Textual starts with a theme of its own, in which nothing is shown.
             return {}
-        if self._coloured is not theme:
-            self._coloured, self._colours = theme, super().get_css_variables()
-        return self._colours
+        if self._css_theme is not theme:
+            self._css_theme, self._css_variables = theme, super().get_css_variables()
+        return self._css_variables
 
     def get_key_display(self, binding: Binding) -> str:
-        """Keys as the help writes them."""
-        return binding.key_display or spoken(binding.key)
+        """The text of a key as the help shows it."""
+        return binding.key_display or format_key(binding.key)
 
-    def _takes_over(self) -> type[Driver] | None:
-        """The driver for a terminal that shows a prompt already; else Textual chooses."""
-        if self._launch.early is None:
+    def _early_driver(self) -> type[Driver] | None:
+        """The driver for a terminal that shows an early prompt already; None lets Textual choose."""
+        if self._options.early is None:
             return None
-        from handinger_tui.ui.startup.early_driver import driver_for  # noqa: PLC0415 - there is none on Windows
+        from handinger_tui.ui.startup.early_driver import driver_for  # noqa: PLC0415 - not on Windows
 
-        return driver_for(self._launch.early, self.work.typed_before)
+        return driver_for(self._options.early, self.work.set_early_text)
 
     def get_driver_class(self) -> type[Driver]:
-        """Textual's choice; on Unix one that outlasts its terminal."""
+        """Textual's choice; its Linux driver is replaced by one that survives the end of its terminal."""
         chosen = super().get_driver_class()
         if sys.platform == "win32":
             return chosen
@@ -114,11 +117,11 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         return TerminalDriver if chosen is LinuxDriver else chosen
 
     async def on_event(self, event: Event) -> None:
-        """Keys wait until somebody listens to them; nothing else is done while they come."""
-        if self.work.rest is not None and isinstance(event, InputEvent | Paste):
-            self.work.rest.hold()
-        if self._keys is not None and isinstance(event, Key | Paste) and not event.is_forwarded:
-            self._keys.append(event)
+        """Hold keys back until the prompt has the focus, and delay idle work while keys arrive."""
+        if self.work.idle_work is not None and isinstance(event, InputEvent | Paste):
+            self.work.idle_work.hold()
+        if self._pending_keys is not None and isinstance(event, Key | Paste) and not event.is_forwarded:
+            self._pending_keys.append(event)
         else:
             await self._pass_on(event)
 
@@ -128,50 +131,51 @@ class HandingerApp(DiffApp, inherit_bindings=False):
             await super().on_event(event)
 
     def clear_notifications(self) -> None:
-        """Passing lines go from the screens below too, where Textual leaves them until they expire.
+        """Remove notifications from the screens below, too, where Textual keeps them until they expire.
 
-        So do their empty frames, which Textual leaves for ever: later lines would stand below the screen.
+        Their empty holders are removed as well. Textual never removes those, and they would push later
+        notifications off the screen.
         """
         super().clear_notifications()
         for screen in self.screen_stack:
             screen.query("ToastHolder").remove()
 
     def copy_to_clipboard(self, text: str) -> None:
-        """Cleaned: a paste into a shell must not end where the text says so."""
+        """Copy cleaned text: its control sequences must not end a bracketed paste into a shell."""
         super().copy_to_clipboard(clean(text))
 
     async def on_ready(self) -> None:
-        """The first frame stands."""
+        """Start to connect after the first frame."""
         if not self.is_headless:
             collect_from_now_on()
         self._sheet.read_on()
         self.work.set_focus(self.work.prompt)
-        await self._next_key()
+        await self._pass_next_key()
         self._connect()
 
-    async def _next_key(self) -> None:
-        """Pass on the keys that waited, each when the one before has been everywhere it goes."""
-        if self._keys:
-            await self._pass_on(self._keys.pop(0))
-            self._behind(self.work.prompt.ancestors_with_self)
+    async def _pass_next_key(self) -> None:
+        """Pass on the pending keys one by one, each after the one before has been fully processed."""
+        if self._pending_keys:
+            await self._pass_on(self._pending_keys.pop(0))
+            self._continue_behind(self.work.prompt.ancestors_with_self)
         else:
-            self._keys = None
+            self._pending_keys = None
 
-    def _behind(self, queues: Sequence[MessagePump]) -> None:
-        # A key nobody wants climbs from widget to widget, and only then is it looked up in the key table.
+    def _continue_behind(self, queues: Sequence[MessagePump]) -> None:
+        # An unhandled key bubbles from widget to widget before its binding is looked up: wait for each queue.
         if queues:
-            queues[0].call_later(self._behind, queues[1:])
+            queues[0].call_later(self._continue_behind, queues[1:])
         else:
-            self.call_later(self._next_key)
+            self.call_later(self._pass_next_key)
 
     @work(group="connect", exclusive=True)
     async def _connect(self) -> None:
-        """Connect; what fails is shown with what to do about it."""
+        """Connect; a failure is shown with a hint and can be retried."""
         while self.work.desk is None:
             try:
-                connection = await self._launch.connect()
+                connection = await self._options.connect()
             except HandingerError as problem:
-                from handinger_tui.ui.dialogs.confirm import Problem  # noqa: PLC0415 - most connect
+                from handinger_tui.ui.dialogs.confirm import Problem  # noqa: PLC0415 - only after a failure
 
                 if not await self.push_screen_wait(Problem(problem.summary, problem.hint)):
                     self.exit(return_code=1)
@@ -182,47 +186,47 @@ class HandingerApp(DiffApp, inherit_bindings=False):
             await warm()
 
     def interrupt(self, return_code: int) -> None:
-        """End because of SIGINT, unless that was Ctrl+C for a program that gets the terminal."""
+        """End because of SIGINT, unless it was a Ctrl+C for a program that has the terminal."""
         if not self.takes_interrupt():
             self.leave(return_code)
 
     def leave(self, return_code: int) -> None:
-        """End because a signal says so: what was typed is kept, if that can be done soon."""
-        if self._leaving is not None or self.work.desk is None:
+        """End because of a signal; the draft is saved if that takes no longer than `SAVE_TIMEOUT_S`."""
+        if self._leave_task is not None or self.work.desk is None:
             self.exit(return_code=return_code)
         else:
-            self._leaving = asyncio.create_task(self._keep_and_exit(return_code))
+            self._leave_task = asyncio.create_task(self._save_and_exit(return_code))
 
-    async def _keep_and_exit(self, return_code: int) -> None:
+    async def _save_and_exit(self, return_code: int) -> None:
         try:
             with suppress(HandingerError, TimeoutError):
-                async with asyncio.timeout(KEPT_WITHIN_S):
-                    await self.work.keep_draft()
+                async with asyncio.timeout(SAVE_TIMEOUT_S):
+                    await self.work.save_draft()
         finally:
             self.exit(return_code=return_code)
 
     async def action_quit(self) -> None:
-        """Every way out keeps what was typed."""
+        """Save the draft and leave."""
         self.work.do(self.work.stage.leave())
 
     @property
     def farewell(self) -> list[str]:
-        """Lines for the terminal after the screen is gone: what failed, and how to come back."""
+        """Lines for the terminal after the app has ended: a crash report's path, and how to resume."""
         from handinger_tui.ui.work.farewell import farewell  # noqa: PLC0415 - at the very end
 
-        failed = [] if self._report is None else [f"{FAILED} Report: {self._report}"]
-        return [*failed, *([] if self.work.desk is None else farewell(self.work.desk))]
+        crash = [] if self._report is None else [f"{CRASHED} Report: {self._report}"]
+        return [*crash, *([] if self.work.desk is None else farewell(self.work.desk))]
 
     def _fatal_error(self) -> None:
-        """As Textual's own, but without the values of variables, and to a file where there is one."""
+        """Report a crash: like Textual, but without the values of variables, and to a file if possible."""
         from handinger_tui.ui.crash import write_report  # noqa: PLC0415 - traceback, 10 ms, needed only here
 
         self.bell()
-        error, folder = sys.exception() or self._exception, self._launch.crash_folder
-        # One failure often brings others with it: the first one tells.
+        error, folder = sys.exception() or self._exception, self._options.crash_folder
+        # One failure often causes others: only the first is reported.
         if self._report is None and not self._exit_renderables:
             if error is not None and folder is not None:
-                self._report = write_report(folder, error, self._launch.conceal)
+                self._report = write_report(folder, error, self._options.conceal)
             if self._report is None:
                 self._exit_renderables.append(self._traceback())
         self._close_messages_no_wait()
@@ -233,7 +237,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
 
         traceback = Traceback(show_locals=False, width=None, suppress=[rich])
         rendered = self.console.render(traceback, self.console.options)
-        conceal = self._launch.conceal
+        conceal = self._options.conceal
         return Segments(
             [Segment(conceal(clean(text)), style) for text, style, control in rendered if not control]
         )

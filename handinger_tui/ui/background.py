@@ -1,4 +1,4 @@
-"""Apart: work that takes long, in a thread that nobody waits for when the program ends."""
+"""Runs long work in a daemon thread, which the program does not wait for when it ends."""
 
 from __future__ import annotations
 
@@ -10,57 +10,57 @@ from threading import Thread
 from typing import Final, TypeVar
 
 Result = TypeVar("Result")
-_BREATH_S: Final = 0.000_01
+_YIELD_S: Final = 0.000_01
 
 
 class Stopped(Exception):
-    """Nobody wants the result any more."""
+    """The work was cancelled."""
 
 
 class CancelToken:
-    """Whether somebody still wants the result. Long work asks between two steps."""
+    """Cancels work in a thread, which calls `check` between its steps."""
 
     def __init__(self) -> None:
-        self._stopped = False
+        self._is_stopped = False
 
     def stop(self) -> None:
-        """Nobody does."""
-        self._stopped = True
+        """Cancel the work."""
+        self._is_stopped = True
 
     def check(self) -> None:
-        """Go on, after others had their turn.
+        """Give other threads a chance to run, then return.
 
         Raises:
-            Stopped
+            Stopped: `stop` was called.
         """
-        if self._stopped:
+        if self._is_stopped:
             raise Stopped
-        # Gives the interpreter to the screen, which would else get it only every 5 ms.
-        time.sleep(_BREATH_S)
+        # Releases the interpreter lock; the thread of the screen would get it only every 5 ms otherwise.
+        time.sleep(_YIELD_S)
 
 
 async def run_in_thread(work: Callable[[], Result]) -> Result:
-    """`work()`, in a thread of its own; what it raises is raised here.
+    """Run `work` in a thread of its own and return its result; its exception is raised here.
 
-    Not `asyncio.to_thread`: its threads are waited for at the end, and a file
-    from outside may keep a decoder busy for longer than anybody waits.
+    This does not use `asyncio.to_thread`, whose threads are joined when the program ends: a file from
+    outside may keep a decoder busy for very long.
     """
     loop = asyncio.get_running_loop()
-    ended: asyncio.Future[Result] = loop.create_future()
+    future: asyncio.Future[Result] = loop.create_future()
 
-    def tell(take: Callable[[], None]) -> None:
-        # The loop is gone when the program has ended.
+    def resolve(set_outcome: Callable[[], None]) -> None:
+        # The loop is closed when the program has ended.
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(lambda: None if ended.done() else take())
+            loop.call_soon_threadsafe(lambda: None if future.done() else set_outcome())
 
     def run() -> None:
         try:
             result = work()
-        except BaseException as problem:  # noqa: BLE001 - handed over whole, to where it is awaited
-            failed = problem
-            tell(lambda: ended.set_exception(failed))
+        except BaseException as problem:  # noqa: BLE001 - raised again where the future is awaited
+            error = problem
+            resolve(lambda: future.set_exception(error))
         else:
-            tell(lambda: ended.set_result(result))
+            resolve(lambda: future.set_result(result))
 
     Thread(target=run, name="preview", daemon=True).start()
-    return await ended
+    return await future

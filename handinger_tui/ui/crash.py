@@ -1,4 +1,4 @@
-"""Crash: the report of a failure of our own, on disk, readable by its owner alone."""
+"""Writes the report of a crash of the program to disk, readable only by its owner."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from typing import Final
 from handinger_tui import __version__
 from handinger_tui.core.safety.cleaning import clean
 
-LONGEST: Final = 64_000
-"""Characters: the words of an exception may be the service's own, of any length."""
+MAX_REPORT_CHARS: Final = 64_000
+"""Longest report in characters: the message of an exception may come from the service, of any length."""
 PACKAGES: Final = ("textual", "rich", "httpx", "pydantic")
 
 
 def write_report(folder: Path, error: BaseException, conceal: Callable[[str], str]) -> Path | None:
-    """Write `crash-<UTC>.txt`; None where that is not possible. `conceal` takes the key out of a text."""
+    """Write `crash-<UTC>.txt` and return its path; None if that fails. `conceal` removes the API key."""
     now = time.time_ns() // 1_000_000
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now // 1000)) + f".{now % 1000:03d}Z"
     path = folder / f"crash-{stamp}.txt"
-    text = conceal("\n".join(_lines(stamp, error)))[:LONGEST]
+    text = conceal("\n".join(_lines(stamp, error)))[:MAX_REPORT_CHARS]
     with suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Never through a link, never over another file, never readable by others, not even for a moment.
+        # O_EXCL follows no link and overwrites no file; the mode keeps it unreadable for others
+        # from the start.
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(text.encode("utf-8", "replace"))
         return path
@@ -40,9 +41,9 @@ def _lines(stamp: str, error: BaseException) -> Iterator[str]:
     yield f"Python {platform.python_version()}, {platform.system()} {platform.release()} {platform.machine()}"
     yield ", ".join(_versions())
     yield ""
-    # Without the values of variables, which may hold a key or what a person wrote.
-    told = TracebackException.from_exception(error, capture_locals=False)
-    for piece in told.format():
+    # Without the values of variables, which may hold the API key or private text.
+    traceback = TracebackException.from_exception(error, capture_locals=False)
+    for piece in traceback.format():
         yield from clean(piece).rstrip("\n").split("\n")
 
 

@@ -1,4 +1,7 @@
-"""Keys: every binding of the program, once. Bindings, footer and help are made from this table."""
+"""The table of key bindings, from which bindings, footer and help are generated.
+
+Dialogs and some widgets declare further bindings of their own.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from handinger_tui.core.record import dataclass
 
 
 class Where(StrEnum):
-    """Where a key works, in the words of the help screen."""
+    """The places where keys work; each value is a heading of the help screen."""
 
     PROMPT = "In the prompt"
     CHIPS = "On what goes along"
@@ -37,9 +40,10 @@ class Where(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """`keys` as Textual spells them, comma-separated; `label` is for the footer, `tooltip` for the help.
+    """A row of the key table.
 
-    `footer` is the place in the footer, 0 for none: where there is no room for all, the highest go first.
+    `keys`: key names of Textual, comma-separated; `label`: text in the footer; `tooltip`: text in the help.
+    `footer`: position in the footer, 0 for none. Without room for all, the highest are hidden first.
     """
 
     id: str
@@ -51,14 +55,17 @@ class Key:
     footer: int = 0
 
     def binding(self) -> BindingType:
-        """As Textual takes it. Keys of prompt and program win over those of the text editor in the prompt."""
+        """The Textual binding.
+
+        Keys of the prompt and of the program override those of the prompt's text area.
+        """
         priority = self.where in (Where.PROMPT, Where.ANYWHERE, Where.SESSIONS)
         return Binding(
             self.keys,
             self.action,
             self.label,
             show=self.footer > 0,
-            key_display=spoken(self.keys.split(",")[0]),
+            key_display=format_key(self.keys.split(",")[0]),
             priority=priority,
             tooltip=self.tooltip,
             id=self.id,
@@ -228,36 +235,36 @@ KEYS: Final = (
 
 
 def bindings(*places: Where) -> list[BindingType]:
-    """The bindings of one place or more, in the order of the table."""
+    """The bindings of one or more places, in the order of the table."""
     return [key.binding() for key in KEYS if key.where in places]
 
 
-_PLACE: Final = {key.id: key.footer for key in KEYS}
-_AROUND: Final = 3
-"""Cells beside the key and its label: one between them, one on each side."""
+_POSITION: Final = {key.id: key.footer for key in KEYS}
+_PADDING: Final = 3
+"""Cells around a key and its label: one between them, and one on each side."""
 
 
 def for_footer(
     active: Mapping[str, ActiveBinding], width: int, display: Callable[[Binding], str]
 ) -> dict[str, ActiveBinding]:
-    """The active bindings in the order of the footer; what does not fit into `width` cells is not shown."""
-    ordered = sorted(active.items(), key=lambda item: _PLACE.get(item[1].binding.id or "", 0))
-    left, found = width, {}
-    shown: set[str] = set()
-    for key, one in ordered:
+    """The active bindings in footer order; those that do not fit into `width` cells have `show` off."""
+    ordered = sorted(active.items(), key=lambda item: _POSITION.get(item[1].binding.id or "", 0))
+    free_cells, result = width, {}
+    shown_actions: set[str] = set()
+    for key, entry in ordered:
         # Of several keys for one action the footer shows the first.
-        if one.binding.show and one.binding.action not in shown:
-            cells = cell_len(display(one.binding)) + cell_len(one.binding.description) + _AROUND
-            if cells > left:
-                found[key] = one._replace(binding=replace(one.binding, show=False))
+        if entry.binding.show and entry.binding.action not in shown_actions:
+            cells = cell_len(display(entry.binding)) + cell_len(entry.binding.description) + _PADDING
+            if cells > free_cells:
+                result[key] = entry._replace(binding=replace(entry.binding, show=False))
                 continue
-            left -= cells
-            shown.add(one.binding.action)
-        found[key] = one
-    return found
+            free_cells -= cells
+            shown_actions.add(entry.binding.action)
+        result[key] = entry
+    return result
 
 
-_SPOKEN: Final = {
+_KEY_NAMES: Final = {
     "enter": "Enter",
     "escape": "Esc",
     "tab": "Tab",
@@ -282,18 +289,18 @@ _SPOKEN: Final = {
 }
 
 
-def spoken(key: str) -> str:
-    """A key as people write it: "ctrl+s" → "^S", "shift+enter" → "Shift+Enter"."""
+def format_key(key: str) -> str:
+    """The text for a key name of Textual: "ctrl+s" → "^S", "shift+enter" → "Shift+Enter"."""
     *modifiers, last = key.split("+")
-    name = _SPOKEN.get(last, last)
+    name = _KEY_NAMES.get(last, last)
     if modifiers == ["ctrl"] and len(name) == 1 and name not in "↑↓←→":
         return f"^{name.upper()}"
     if modifiers == ["shift"] and last == "tab":
         return "⇧Tab"
-    return "+".join([*(_SPOKEN.get(modifier, modifier) for modifier in modifiers), name])
+    return "+".join([*(_KEY_NAMES.get(modifier, modifier) for modifier in modifiers), name])
 
 
-def in_words(key: Key, remapped: Iterable[tuple[str, str]] = ()) -> str:
-    """All keys of one row: "^J, Shift+Enter, Alt+Enter"."""
+def format_keys(key: Key, remapped: Iterable[tuple[str, str]] = ()) -> str:
+    """All keys of a row, or those it is remapped to: "^J, Shift+Enter, Alt+Enter"."""
     keys = dict(remapped).get(key.id, key.keys)
-    return ", ".join(spoken(one.strip()) for one in keys.split(","))
+    return ", ".join(format_key(name.strip()) for name in keys.split(","))

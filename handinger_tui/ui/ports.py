@@ -1,8 +1,8 @@
-"""Launch: everything the app is given from outside, as values and functions.
+"""The ports of the app: the options, values and interfaces that its caller provides.
 
-The app never imports the client, the ledger or the local worker. It shows its
+The app never imports the API client, the ledger or the local worker. It shows its
 first frame, then calls `connect`, which may start the local worker, open the
-database and build the client.
+database and create the client.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import Attachment, FilePart
 
 if TYPE_CHECKING:
-    # With every event and dialect of the core: 40 ms, wanted when there is a connection.
+    # Importing the engine takes 40 ms; it is needed only with a connection.
     from handinger_tui.engine.engine import Engine
 
 
 class Opening(Enum):
-    """Which session the app opens on."""
+    """Which session the app shows first."""
 
     LAST_OR_FRESH = auto()
     FRESH = auto()
@@ -37,120 +37,123 @@ class Opening(Enum):
     CHOSEN = auto()
     """`session` names it."""
     PICKER = auto()
-    """-r without an id."""
+    """-r without an id: the session list."""
     WORKER = auto()
     """-w: `worker` names it."""
 
 
 class SessionStore(Protocol):
-    """What the app reads and writes of the history besides turns.
+    """Access to the history of sessions, except their turns.
 
     Raises (all): LedgerError.
     """
 
     async def sessions(self, limit: int = 200) -> list[SessionSummary]:
-        """Newest first."""
+        """The newest sessions, newest first."""
         ...
 
     async def find(self, prefix: str) -> list[str]:
-        """Ids of sessions whose own, worker's or task's id begins so, newest first; an exact one alone."""
+        """Ids of sessions whose own, worker or task id begins with `prefix`, newest first.
+
+        An exact match is returned alone.
+        """
         ...
 
     async def prompts(self, limit: int = 500) -> list[str]:
-        """Earlier prompts, oldest first, without repetitions."""
+        """Earlier prompts without duplicates, oldest first."""
         ...
 
     async def search(self, text: str) -> list[SessionSummary]:
-        """Sessions whose prompts or answers hold the words."""
+        """Sessions whose prompts or answers contain the words of `text`."""
         ...
 
     async def rename(self, session_id: str, title: str) -> None:
-        """Give a session a title."""
+        """Set the title of a session."""
         ...
 
     async def delete(self, session_id: str) -> None:
-        """Forget a session; nothing is deleted at the service."""
+        """Delete a session from the history; nothing is deleted at the service."""
         ...
 
     async def draft(self, session_id: str) -> str:
-        """The text that was being typed; empty when there is none."""
+        """The saved draft of a session; empty when there is none."""
         ...
 
     async def save_draft(self, session_id: str, text: str) -> None:
-        """Keep the text that is being typed."""
+        """Save the draft of a session."""
         ...
 
     async def mark_read(self, session_id: str) -> None:
-        """The person has seen its newest answer."""
+        """Mark a session read: the person has seen its newest answer."""
         ...
 
     async def mark_unread(self, session_id: str) -> None:
-        """An answer came that the person has not seen."""
+        """Mark a session unread: it has an answer that the person has not seen."""
         ...
 
 
 class ChargeReader(Protocol):
-    """The record of what turns took, for every page that tells of money.
+    """Read access to the charges of turns.
 
     Raises (all): LedgerError.
     """
 
     async def buckets(self, by: GroupBy, which: ChargeFilter) -> list[Bucket]:
-        """Groups of turns: days in order of time, everything else the dearest first, unknown last."""
+        """Charges in groups: days chronologically, all others by descending cost, unknown costs last."""
         ...
 
     async def turn_charges(self, which: ChargeFilter, limit: int = 200, offset: int = 0) -> list[TurnCharge]:
-        """Turn by turn, the newest first."""
+        """The charge of each turn, newest first."""
         ...
 
     async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
-        """What the newest turns of a worker (None: a new one) at a budget took."""
+        """The typical cost of a turn of a worker (None: a new one) at a budget, from its newest turns."""
         ...
 
     async def changed(self) -> bool:
-        """Something was written since the last call, by this program or another one."""
+        """Whether something was written since the last call, by this program or another one."""
         ...
 
 
 class LimitStore(Protocol):
-    """The person's limits.
+    """Access to the spending limits.
 
     Raises (all): LedgerError.
     """
 
     simulated: bool
-    """The local worker's pretend money."""
+    """Whether the charges are the simulated ones of the local worker."""
 
     async def limits(self, session: Session) -> tuple[Limit, ...]:
-        """The limits that count for a session, one per scope and unit."""
+        """The limits in force for a session, one per scope and unit."""
         ...
 
     async def gauges(self, session: Session) -> tuple[Gauge, ...]:
-        """Each with what is spent of it."""
+        """The limits in force for a session, each with the amount spent."""
         ...
 
     async def set_limit(self, session: Session, scope: Scope, unit: Unit, amount: Decimal | None) -> None:
-        """Keep a limit typed by the person, for every program on this history; None lifts it.
+        """Store a limit for every program that uses this history; None lifts it.
 
         Raises:
-            HandingerError: a limit of the worker before there is one.
+            HandingerError: a worker limit in a session without a worker.
         """
         ...
 
     def today(self) -> ChargeFilter:
-        """The charges since local midnight, real or simulated as we are."""
+        """A filter for the charges since local midnight, simulated or real like this store."""
         ...
 
 
 Progress = Callable[[int, int | None], None]
-"""Told the bytes so far and in all; None: nobody knows."""
+"""Called with the bytes received so far and the total, None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The first bytes of a file. `whole`: that is all of it; `total`: its size where it is known.
+    """The first bytes of a file. `whole`: these are all bytes; `total`: the size of the file, if known.
 
-    `saved`: they come from the copy on the disk.
+    `saved`: the bytes were read from the saved copy on disk.
     """
 
     data: bytes
@@ -160,17 +163,17 @@ class Fetched:
 
 
 class Files(Protocol):
-    """The worker's files: brought here, and opened once they are here.
+    """Downloads files of a worker and opens saved ones.
 
-    With `reread`, the id of their worker, it is read again (a GET, free) where an
-    address has expired, and the fresh address is used.
+    `reread` is the id of the worker. If it is given and the URL of a file has expired, the worker is read
+    again (a GET, free) and the new URL is used.
 
-    Raises (all): ApiError; LinkExpired where `reread` may help.
+    Raises (all): ApiError; LinkExpired when `reread` may help.
     """
 
     @property
     def folder(self) -> str:
-        """Where downloads go unless another folder is chosen."""
+        """The default download folder."""
         ...
 
     async def save(
@@ -181,58 +184,64 @@ class Files(Protocol):
         progress: Progress | None = None,
         reread: str | None = None,
     ) -> str:
-        """Download into the download folder, or the one that a person typed, never over another file.
+        """Download into `folder`, else into the default one, and return the path.
 
-        Returns the path. A folder that is not there is made.
+        An existing file is never overwritten; a missing folder is created.
         """
         ...
 
     async def fetch(
         self, file: FilePart, most: int, *, progress: Progress | None = None, reread: str | None = None
     ) -> Fetched:
-        """At most `most` bytes into memory."""
+        """Fetch at most `most` bytes into memory."""
         ...
 
     async def read(self, path: str, most: int) -> Fetched | None:
-        """At most `most` bytes of a file that was saved; None when it is there no more."""
+        """Read at most `most` bytes of a saved file; None when it no longer exists."""
         ...
 
     async def open(self, path: str) -> bool:
-        """Hand a saved and judged file to the system's program; False when there is none."""
+        """Open a saved and judged file with the system program for it; False when there is none."""
         ...
 
 
 class LocalFiles(Protocol):
-    """The files of this machine that may go with a message. Both may take long: call them in a thread."""
+    """Access to files of this computer that may be attached.
+
+    Both methods may be slow: call them in a thread.
+    """
 
     def attachment(self, path: str) -> Attachment:
-        """Look at a file, all of it.
+        """Read a whole file and describe it as an attachment.
 
         Raises:
-            AttachmentProblem: it cannot be sent; `NoSuchFile` where nothing is there.
+            AttachmentProblem: it cannot be sent; `NoSuchFile` when it does not exist.
         """
         ...
 
     def listing(self, folder: str, prefix: str, *, hidden: bool) -> tuple[str, ...]:
-        """Names in a folder that begin so, a few hundred at most, folders with a slash; () if unreadable."""
+        """Names in a folder that begin with `prefix`; those of folders end with a slash.
+
+        At most a few hundred names; empty when the folder is unreadable.
+        """
         ...
 
 
 class NoFiles:
-    """Where there is no disk to look at."""
+    """A `LocalFiles` without any files."""
 
     def attachment(self, path: str) -> Attachment:
-        """Never there."""
+        """Raise `NoSuchFile`."""
         raise NoSuchFile(f"There is no file {clean_line(path, 200)}.")
 
-    def listing(self, folder: str, prefix: str, *, hidden: bool) -> tuple[str, ...]:  # noqa: ARG002 - as the port
-        """Empty."""
+    def listing(self, folder: str, prefix: str, *, hidden: bool) -> tuple[str, ...]:  # noqa: ARG002 - signature of the port
+        """No names."""
         return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Which account is paying. `key_tail`: last four of the key, "" for none."""
+    """The account that pays. `key_tail`: the last four characters of the API key, "" without one."""
 
     profile: str
     host: str
@@ -242,7 +251,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What `connect` brings."""
+    """The result of `AppOptions.connect`: the engine and the other services that the app uses."""
 
     engine: Engine
     shelf: SessionStore
@@ -250,36 +259,39 @@ class Connection:
     base_url: str
     files: Files
     open_link: Callable[[str], Awaitable[bool]]
-    """Hand an already judged address to the system's browser; False when there is none."""
+    """Open an already judged URL in the system browser; False when there is none."""
     email: Callable[[str], Awaitable[str]]
     """The inbound e-mail address of a worker. Raises ApiError."""
     books: ChargeReader
     purse: LimitStore
     save_text: Callable[[str, str], Awaitable[str]]
-    """(name, text) → path: a file of our own making into the download folder, never over another one.
+    """(name, text) → path: write a text file to the download folder, never over an existing file.
 
     Raises ApiError.
     """
     warnings: Sequence[str] = ()
-    """Things to say once (no durable history, a damaged database set aside)."""
+    """Warnings to show once, such as a missing history or a damaged database that was moved away."""
     without_history: Callable[[], None] | None = None
-    """Let turns be sent although nothing can be recorded, once the person agreed; None: never."""
+    """Allow sending without a history, after the person agreed; None: never allowed."""
 
 
 class EarlyPrompt(Protocol):
-    """Who has the terminal, and shows a prompt in it, before the app is there."""
+    """The prompt that is shown in the terminal while the app is still loading."""
 
     attributes: list[Any]
-    """Of the terminal before that, as `termios` tells them."""
+    """The attributes of the terminal before the early prompt, as returned by `termios`."""
 
     def finish(self) -> tuple[str, bytes]:
-        """Leave the terminal to the app as it stands; what was typed: the prompt, then bytes to be read."""
+        """Hand the terminal over in its present state.
+
+        Returns the text typed into the prompt, and the bytes that are still to be processed.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class AppOptions:
-    """How the app starts."""
+    """Options for the start of the app."""
 
     connect: Callable[[], Awaitable[Connection]]
     """Raises SettingsError, LedgerError; called once, after the first frame."""
@@ -287,21 +299,21 @@ class AppOptions:
     session: str | None = None
     worker: str | None = None
     prompt: str | None = None
-    """Sent at once when given."""
+    """A message to send after connecting, None for none."""
     attachments: tuple[str, ...] = ()
-    """Paths for the first message."""
+    """Paths of files to attach to the first message."""
     disk: LocalFiles = NoFiles()
     budget: str = "standard"
     mouse: bool = True
     local: bool = False
-    """Known before connecting, for the first frame."""
+    """Whether the local worker is used; the first frame shows it before connecting."""
     theme: str | None = None
     pictures: str = "auto"
-    """"auto", "kitty" or "blocks": how a preview shows a picture."""
+    """How a preview shows pictures: "auto", "kitty" or "blocks"."""
     keys: tuple[tuple[str, str], ...] = ()
     """Remapped keys: (binding id, key), from the configuration file."""
     crash_folder: Path | None = None
-    """Where the report of a failure of our own goes; None: to the terminal."""
+    """The folder for crash reports; None writes them to the terminal."""
     early: EarlyPrompt | None = None
     conceal: Callable[[str], str] = str
-    """Takes the key out of a text, should it stand in one."""
+    """Removes the API key from a text."""

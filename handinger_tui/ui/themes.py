@@ -1,4 +1,7 @@
-"""Themes: one dark and one light. Every text colour stands at 4.5:1 or better on every background of ours."""
+"""The dark and the light theme.
+
+Every text color has a contrast of at least 4.5:1 on every background used.
+"""
 
 from __future__ import annotations
 
@@ -94,23 +97,24 @@ LIGHT: Final = Theme(
 )
 
 THEMES: Final = (DARK, LIGHT)
-_LIGHT_GROUNDS: Final = frozenset({"7", "15"})
+_LIGHT_BACKGROUNDS: Final = frozenset({"7", "15"})
+"""Background color numbers in COLORFGBG that are light."""
 
 
-def first_theme(wanted: str | None, environ: Mapping[str, str]) -> str:
-    """The theme to start with: the one asked for, else what the terminal says of its background.
+def first_theme(requested: str | None, environ: Mapping[str, str]) -> str:
+    """The name of the theme to start with: the requested one, else one for the terminal's background.
 
     COLORFGBG ("15;0": foreground; background) is set by many terminals and costs no query.
     """
-    known = by_name(wanted) if wanted else None
-    if known is not None:
-        return known
-    ground = environ.get("COLORFGBG", "").rpartition(";")[2]
-    return LIGHT.name if ground in _LIGHT_GROUNDS else DARK.name
+    name = by_name(requested) if requested else None
+    if name is not None:
+        return name
+    background = environ.get("COLORFGBG", "").rpartition(";")[2]
+    return LIGHT.name if background in _LIGHT_BACKGROUNDS else DARK.name
 
 
 def by_name(name: str) -> str | None:
-    """The full name of one of ours, from "dark", "light" or itself; None when it is neither."""
+    """The full name of a theme, from "dark", "light" or a full name; None when it is unknown."""
     for theme in THEMES:
         if name.lower() in (theme.name, theme.name.removeprefix("handinger-")):
             return theme.name

@@ -59,7 +59,7 @@ async def through_the_screen(world: World, base_url: str) -> tuple[list[str], st
         async with app.run_test(size=(100, 60)) as pilot:
             begun = time.monotonic()
             async with asyncio.timeout(PATIENCE_S):
-                while not app.work.arrived:
+                while not app.work.has_session:
                     await pilot.pause()
                 app.work.prompt.text = prompt_for(world)
                 await pilot.press("enter")

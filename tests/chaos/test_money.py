@@ -96,7 +96,7 @@ async def test_counters_move_on_the_screen_and_the_limit_holds(
     async with AsyncExitStack() as stack:
         app = HandingerApp(app_options(told, settings_for(told), stack))
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
-            while not app.work.arrived:
+            while not app.work.has_session:
                 await pilot.pause()
             desk = app.work.at_work
             seen: list[str] = []

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from handinger_tui.cli.args import SUBCOMMANDS, main_parser
 from handinger_tui.ui.commands import COMMANDS
-from handinger_tui.ui.keys import KEYS, in_words
+from handinger_tui.ui.keys import KEYS, format_keys
 from tests.house.project import ROOT
 
 README = ROOT / "README.md"
@@ -50,7 +50,7 @@ def cli() -> str:
 
 def keys() -> str:
     """Every binding, under the place where it works."""
-    rows = [(str(key.where), in_words(key), key.tooltip) for key in KEYS]
+    rows = [(str(key.where), format_keys(key), key.tooltip) for key in KEYS]
     return table(("where", "key", "does"), [*rows])
 
 

@@ -259,7 +259,7 @@ class Desktop:
             headless=driver is None, size=(width, height), notifications=True
         ) as pilot:
             if at_once:
-                await self.until(pilot, lambda: self.work.arrived)
+                await self.until(pilot, lambda: self.work.has_session)
                 await self.rest(pilot)
             yield pilot
             await self.engine.aclose()

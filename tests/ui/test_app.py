@@ -54,7 +54,7 @@ async def test_a_failed_start_says_what_happened_and_what_to_do_and_can_be_tried
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "The key has a space.", "Set HANDINGER_API_KEY again.", "Leave")
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: desktop.work.arrived)
+        await desktop.until(pilot, lambda: desktop.work.has_session)
 
 
 async def test_a_failed_start_can_be_left() -> None:

@@ -1,4 +1,4 @@
-"""The slash commands: one table. Completion, palette and help are made from it."""
+"""The table of slash commands, from which completion, command palette and help are generated."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ _BY_NAME: Final = {name: command for command in COMMANDS for name in (command.na
 
 
 def command_named(name: str) -> Command | None:
-    """The command of that very name or alias; never the nearest one."""
+    """The command with exactly this name or alias, None when there is none. Never a similar one."""
     return _BY_NAME.get(name)
 
 
-def refusal(name: str) -> str:
-    """What to say about a command that does not exist."""
+def unknown_command_text(name: str) -> str:
+    """The message about a command that does not exist."""
     near = get_close_matches(name, _BY_NAME, n=1, cutoff=0.5)
-    meant = f" Did you mean /{near[0]}?" if near else " /help lists all."
-    return f"There is no command /{name}.{meant} Nothing was sent."
+    suggestion = f" Did you mean /{near[0]}?" if near else " /help lists all."
+    return f"There is no command /{name}.{suggestion} Nothing was sent."
 
 
-def beginning(name: str) -> list[tuple[str, str]]:
-    """(name with slash, summary) of every command whose name or alias begins so."""
+def commands_with_prefix(prefix: str) -> list[tuple[str, str]]:
+    """The name with a slash and the summary of every command whose name or alias begins with `prefix`."""
     return [
         (f"/{full}", command.summary)
         for command in COMMANDS
         for full in (command.name, *command.aliases)
-        if full.startswith(name) and (full == command.name or name)
+        if full.startswith(prefix) and (full == command.name or prefix)
     ]
 
 
-__all__ = ["COMMANDS", "Command", "Context", "beginning", "command_named", "refusal"]
+__all__ = ["COMMANDS", "Command", "Context", "command_named", "commands_with_prefix", "unknown_command_text"]

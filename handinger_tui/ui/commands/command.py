@@ -1,4 +1,4 @@
-"""What a command is, and what it may do: the desk for the work, the stage for what is seen."""
+"""The type of a slash command, and its context: the session controller and the screen."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ Answer = TypeVar("Answer")
 
 
 class Painted(Protocol):
-    """What commands may change of the whole terminal."""
+    """Operations on the whole terminal."""
 
     def redraw(self) -> None:
-        """Write the whole screen anew."""
+        """Repaint the whole screen."""
         ...
 
 
 class Stage(Painted, Protocol):
-    """The screen, as commands know it."""
+    """The operations on the work screen that commands use."""
 
-    drafting: Composer
+    composer: Composer
     """The message being written."""
 
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
-        """One passing line."""
+        """Show a notification."""
         ...
 
     async def ask(self, screen: Screen[Answer]) -> Answer | None:
@@ -40,13 +40,13 @@ class Stage(Painted, Protocol):
         ...
 
     async def switch(self, opening: Callable[[], Awaitable[str]], doing: str = "") -> str:
-        """Keep the draft, wait for the session whose id `opening` returns, then show it in one step.
+        """Save the draft, await `opening` for the id of a session, then show that session in one step.
 
-        `doing` is shown while that takes time. Of several, the last one asked for wins: returns the id
-        of the session shown, "" when it was not this one.
+        `doing` is shown while that takes time. Returns the id of the session, "" when a later call
+        superseded this one.
 
         Raises:
-            HandingerError: it cannot be opened; the screen stays as it is.
+            HandingerError: the session cannot be opened; the screen stays as it is.
         """
         ...
 
@@ -63,15 +63,15 @@ class Stage(Painted, Protocol):
         ...
 
     def past(self) -> list[str]:
-        """The messages sent before, oldest first."""
+        """The prompt history, oldest first."""
         ...
 
     def copy(self, text: str, what: str) -> None:
-        """Put `text` on the clipboard and say so."""
+        """Copy `text` to the clipboard and show that. `what` describes the text."""
         ...
 
     def show_panel(self, name: str) -> None:
-        """Bring a panel into sight and give it the focus."""
+        """Show a panel and focus it."""
         ...
 
     def toggle_panels(self) -> None:
@@ -79,7 +79,7 @@ class Stage(Painted, Protocol):
         ...
 
     def widen_panels(self, by: int) -> None:
-        """Give the panels more cells, or fewer."""
+        """Widen the panels by `by` cells; a negative number narrows them."""
         ...
 
     def toggle_details(self) -> None:
@@ -87,53 +87,53 @@ class Stage(Painted, Protocol):
         ...
 
     def find(self, text: str) -> None:
-        """Find in the transcript, and say how often."""
+        """Find text in the transcript and show the number of matches."""
         ...
 
     def show_palette(self) -> None:
-        """Open the palette of commands."""
+        """Open the command palette."""
         ...
 
     def show_help(self) -> None:
-        """Open the help."""
+        """Show the help screen."""
         ...
 
     def use_theme(self, name: str) -> str | None:
-        """Switch to a theme, "" for the other one; returns its name, None when there is none."""
+        """Switch to a theme, "" for the other one; returns its full name, None for an unknown name."""
         ...
 
     async def edit(self, text: str) -> str | None:
-        """Let the person's own editor change `text`; None when there is none."""
+        """Edit `text` in the person's own editor; None when it could not be opened."""
         ...
 
     async def save(self, parts: Sequence[FilePart]) -> None:
-        """Download files, one after the other, and say where they lie."""
+        """Download files one after the other and show their paths."""
         ...
 
     def preview(self, part: FilePart) -> None:
-        """Show a file inside the program."""
+        """Preview a file in the program."""
         ...
 
     def sources(self) -> SourcesPanel:
-        """The panel of sources, up to date though it may be out of sight: it gives them their numbers."""
+        """The sources panel, which numbers the sources. It is updated even if it is hidden."""
         ...
 
     def now_ms(self) -> int:
-        """The time."""
+        """The present time in milliseconds since 1970."""
         ...
 
     def refresh(self) -> None:
-        """Paint the session again: something of it changed that the engine does not tell."""
+        """Repaint the session after a change that the engine does not report."""
         ...
 
     def refresh_budget(self) -> None:
-        """The budget has changed."""
+        """Show the budget after it changed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a running command is given. `rest`: what was typed behind its name."""
+    """The context of a running command. `rest`: the text typed after its name."""
 
     find_desk: Callable[[], SessionController]
     stage: Stage
@@ -141,17 +141,17 @@ class Context:
 
     @property
     def desk(self) -> SessionController:
-        """The desk.
+        """The session controller.
 
         Raises:
-            HandingerError: there is none before we are connected.
+            HandingerError: the app is still connecting.
         """
         return self.find_desk()
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One slash command. `takes`: its argument as the help writes it."""
+    """A slash command. `takes`: the syntax of its argument for the help."""
 
     name: str
     summary: str

@@ -14,61 +14,62 @@ from handinger_tui.ui.panels.list_panel import turn_in_view
 from handinger_tui.ui.work.session_controller import SessionController
 
 
-async def file(to: Context) -> None:
-    """Attach what is named."""
-    paths = named_paths(to.rest)
+async def file(context: Context) -> None:
+    """Attach the files with the given paths."""
+    paths = named_paths(context.rest)
     if paths:
-        await to.stage.drafting.add(paths)
+        await context.stage.composer.add(paths)
     else:
-        to.stage.say("Name a file: /file PATH, or @ in your message; F8 goes to those that go along.")
+        context.stage.say("Name a file: /file PATH, or @ in your message; F8 goes to those that go along.")
 
 
 ATTACHING: Final = (Command("file", "Attach a file to the next message", file, takes="PATH"),)
 
 
-async def files(to: Context) -> None:
-    """The panel of files."""
-    to.stage.show_panel("files")
+async def files(context: Context) -> None:
+    """Show the files panel."""
+    context.stage.show_panel("files")
 
 
-async def download(to: Context) -> None:
-    """Save a file by number or name, the new ones, or all."""
-    found = listed_files(to.desk.session)
-    wanted = to.rest.strip().casefold()
-    if wanted == "all":
-        picked = list(found)
-    elif wanted == "new":
-        turn = turn_in_view(to.desk.session)
-        picked = [file for file in found if turn is not None and file.turn_id == turn.turn_id]
+async def download(context: Context) -> None:
+    """Save a file by number or name, the new files, or all."""
+    listed = listed_files(context.desk.session)
+    argument = context.rest.strip().casefold()
+    if argument == "all":
+        selected = list(listed)
+    elif argument == "new":
+        turn = turn_in_view(context.desk.session)
+        selected = [file for file in listed if turn is not None and file.turn_id == turn.turn_id]
     else:
-        picked = _picked(to, found, "download")
-    if picked:
-        await to.stage.save([file.part for file in picked])
-    elif wanted in ("all", "new"):
-        to.stage.say(f"There are no {'' if wanted == 'all' else 'new '}files.", "warning")
+        selected = _select_file(context, listed, "download")
+    if selected:
+        await context.stage.save([file.part for file in selected])
+    elif argument in ("all", "new"):
+        context.stage.say(f"There are no {'' if argument == 'all' else 'new '}files.", "warning")
 
 
-async def preview(to: Context) -> None:
-    """Look at a file by number or name."""
-    for file in _picked(to, listed_files(to.desk.session), "preview"):
-        to.stage.preview(file.part)
+async def preview(context: Context) -> None:
+    """Preview a file by number or name."""
+    for file in _select_file(context, listed_files(context.desk.session), "preview"):
+        context.stage.preview(file.part)
 
 
-def _picked(to: Context, found: tuple[Listed, ...], command: str) -> list[Listed]:
-    """The one file that was named, or the only one there is; else what to type is said."""
-    if not found:
-        to.stage.say("This session has no files.", "warning")
+def _select_file(context: Context, listed: tuple[Listed, ...], command: str) -> list[Listed]:
+    """The files that the argument selects, or the only file there is; else show the syntax."""
+    if not listed:
+        context.stage.say("This session has no files.", "warning")
         return []
-    if not to.rest.strip() and len(found) == 1:
-        return list(found)
-    picked = matching_files(found, to.rest)
-    if not picked:
-        missing = f"No file is called {clean_line(to.rest, 60)}. " if to.rest.strip() else ""
+    if not context.rest.strip() and len(listed) == 1:
+        return list(listed)
+    selected = matching_files(listed, context.rest)
+    if not selected:
+        missing = f"No file is called {clean_line(context.rest, 60)}. " if context.rest.strip() else ""
         more = ", a name, new, or all" if command == "download" else ", or a name"
-        to.stage.say(
-            f"{missing}There are {plural(len(found), 'file')}: /{command} 1 … {len(found)}{more}.", "warning"
+        context.stage.say(
+            f"{missing}There are {plural(len(listed), 'file')}: /{command} 1 … {len(listed)}{more}.",
+            "warning",
         )
-    return picked
+    return selected
 
 
 FILES: Final = (
@@ -78,43 +79,45 @@ FILES: Final = (
 )
 
 
-Spoken = tuple[str, int]
-"""A turn's id and the position of a part in it; -1 for what is no part."""
+PartPosition = tuple[str, int]
+"""The id of a turn and the position of a part in it; -1 for a line that belongs to no part."""
 
 
-async def data(to: Context) -> None:
-    """The newest of the session, or one by its number."""
-    count = len(datasets_of(to.desk.session))
-    wanted = to.rest.strip()
-    if wanted and not (wanted.isdecimal() and wanted.isascii() and 0 < int(wanted[:9]) <= count):
-        told = f"a number from 1 to {count}" if count else "this session has none"
-        to.stage.say(f"There is no data {clean_line(wanted, 20)}: {told}.", "warning")
+async def data(context: Context) -> None:
+    """Show the newest data of the session, or one by its number."""
+    count = len(datasets_of(context.desk.session))
+    number = context.rest.strip()
+    if number and not (number.isdecimal() and number.isascii() and 0 < int(number[:9]) <= count):
+        expected = f"a number from 1 to {count}" if count else "this session has none"
+        context.stage.say(f"There is no data {clean_line(number, 20)}: {expected}.", "warning")
         return
-    await show_data(to.desk, to.stage, int(wanted[:9]) - 1 if wanted else None)
+    await show_data(context.desk, context.stage, int(number[:9]) - 1 if number else None)
 
 
-async def show_data(desk: SessionController, stage: Stage, at: int | Spoken | None = None) -> None:
-    """The page of data, at one by its position or where it stands in the transcript; else at the newest."""
-    # The screen and what it draws, 15 ms, needed only here.
+async def show_data(desk: SessionController, stage: Stage, at: int | PartPosition | None = None) -> None:
+    """Show the data page, at a dataset by its index or its place in the transcript; else at the newest."""
+    # Importing the screen takes 15 ms; it is needed only here.
     from handinger_tui.ui.pages.data import DataScreen  # noqa: PLC0415
 
-    found = datasets_of(desk.session)
-    if not found:
+    datasets = datasets_of(desk.session)
+    if not datasets:
         stage.say("This session has no data: structured output and data parts would be shown here.")
         return
-    start = at if isinstance(at, int) else _standing(found, at)
-    await stage.ask(DataScreen(desk, found, start))
+    start = at if isinstance(at, int) else _dataset_at(datasets, at)
+    await stage.ask(DataScreen(desk, datasets, start))
 
 
-def _standing(found: tuple[Dataset, ...], at: Spoken | None) -> int:
-    """What stands there, else the last of that turn, else the newest of all."""
-    here = [
-        number
-        for number, one in enumerate(found)
-        if at is not None and one.turn_id == at[0] and one.position in (at[1], None if at[1] < 0 else at[1])
+def _dataset_at(datasets: tuple[Dataset, ...], at: PartPosition | None) -> int:
+    """The index of the dataset at a place, else of the last one of that turn, else of the newest of all."""
+    at_part = [
+        index
+        for index, dataset in enumerate(datasets)
+        if at is not None
+        and dataset.turn_id == at[0]
+        and dataset.position in (at[1], None if at[1] < 0 else at[1])
     ]
-    same_turn = [number for number, one in enumerate(found) if at is not None and one.turn_id == at[0]]
-    return (here or same_turn or [len(found) - 1])[-1]
+    in_turn = [index for index, dataset in enumerate(datasets) if at is not None and dataset.turn_id == at[0]]
+    return (at_part or in_turn or [len(datasets) - 1])[-1]
 
 
 DATA: Final = (Command("data", "Structured output and data parts, as tree and table", data, takes="[N]"),)

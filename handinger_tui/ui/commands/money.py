@@ -9,7 +9,7 @@ from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.amounts import usd_text
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.commands.command import Command, Context
-from handinger_tui.ui.work.limit_watcher import usual_of
+from handinger_tui.ui.work.limit_watcher import typical_cost_of
 from handinger_tui.ui.work.session_controller import BUDGETS, UNLIMITED, SessionController
 
 NO_BOUND: Final = (
@@ -18,71 +18,72 @@ NO_BOUND: Final = (
 )
 
 
-async def budget(to: Context) -> None:
-    """Set, move on, or name the budget of the next turns."""
-    wanted = to.rest.lower()
-    if wanted == "next":
-        to.desk.next_budget()
-    elif wanted in BUDGETS:
-        to.desk.budget = wanted
-    elif wanted == UNLIMITED:
+async def budget(context: Context) -> None:
+    """Set the budget of the next turns, go to the next level, or show the present one."""
+    level = context.rest.lower()
+    if level == "next":
+        context.desk.next_budget()
+    elif level in BUDGETS:
+        context.desk.budget = level
+    elif level == UNLIMITED:
         from handinger_tui.ui.dialogs.confirm import Confirm  # noqa: PLC0415 - once there is a question
 
         question = Confirm(
             "Unlimited budget?",
-            f"{NO_BOUND}\n\n{await dearest(to.desk)}",
+            f"{NO_BOUND}\n\n{await highest_cost(context.desk)}",
             yes="Use unlimited",
             no="Keep the bound",
             typed=UNLIMITED,
         )
-        if not await to.stage.ask(question):
+        if not await context.stage.ask(question):
             return
-        to.desk.budget = UNLIMITED
-    elif wanted:
-        to.stage.say(f"There is no budget {wanted}: low, standard, high or unlimited.", "warning")
+        context.desk.budget = UNLIMITED
+    elif level:
+        context.stage.say(f"There is no budget {level}: low, standard, high or unlimited.", "warning")
         return
     else:
-        to.stage.say(f"The budget is {to.desk.budget}. Shift+Tab changes it.")
+        context.stage.say(f"The budget is {context.desk.budget}. Shift+Tab changes it.")
         return
-    to.stage.refresh_budget()
+    context.stage.refresh_budget()
 
 
-async def dearest(desk: SessionController) -> str:
-    """What the dearest turn took that is counted: at unlimited, else at the level that took most.
+async def highest_cost(desk: SessionController) -> str:
+    """A sentence on the most expensive turn on record: at unlimited, else at the level with the highest cost.
 
     Raises:
         LedgerError
     """
-    found = [await usual_of(desk, level) for level in (UNLIMITED, *BUDGETS)]
-    at_unlimited = [usual for usual in found if usual.budget == UNLIMITED and usual.usd.most is not None]
-    priced = at_unlimited or [usual for usual in found if usual.usd.most is not None]
+    costs = [await typical_cost_of(desk, level) for level in (UNLIMITED, *BUDGETS)]
+    priced = [cost for cost in costs if cost.usd.most is not None]
+    at_unlimited = [cost for cost in priced if cost.budget == UNLIMITED]
+    priced = at_unlimited or priced
     if not priced:
         return "No turn has been priced yet: nobody knows what it may take."
-    most = max(priced, key=lambda usual: usual.usd.most or 0)
+    most = max(priced, key=lambda cost: cost.usd.most or 0)
     whose = "of all workers" if most.everywhere else "of this worker"
-    of = plural(most.usd.known, "turn")
-    told = f"The dearest of {of} {whose} at {most.budget} took {usd_text(most.usd.most)}."
-    return told if at_unlimited else f"No turn at unlimited has been priced yet. {told}"
+    turns = plural(most.usd.known, "turn")
+    sentence = f"The dearest of {turns} {whose} at {most.budget} took {usd_text(most.usd.most)}."
+    return sentence if at_unlimited else f"No turn at unlimited has been priced yet. {sentence}"
 
 
-async def limit(to: Context) -> None:
-    """Set or lift a limit; without an argument, every limit and how far it is used."""
-    from handinger_tui.ui.dialogs.limits import LimitsPage, grant  # noqa: PLC0415 - once it is asked for
+async def limit(context: Context) -> None:
+    """Set or lift a limit; without an argument, show the page of all limits."""
+    from handinger_tui.ui.dialogs.limits import LimitsPage, apply_limit  # noqa: PLC0415 - once it is asked for
     from handinger_tui.ui.widgets.limit_input import read_wish  # noqa: PLC0415 - once it is asked for
 
-    if to.rest:
-        await grant(to.desk, to.stage, read_wish(to.rest))
+    if context.rest:
+        await apply_limit(context.desk, context.stage, read_wish(context.rest))
         return
-    desk = to.desk
+    desk = context.desk
     gauges = await desk.engine.recount(desk.session_id)
-    wish = await to.stage.ask(LimitsPage(gauges, simulated=desk.connection.purse.simulated))
+    wish = await context.stage.ask(LimitsPage(gauges, simulated=desk.connection.purse.simulated))
     if wish is not None:
-        await grant(desk, to.stage, wish)
+        await apply_limit(desk, context.stage, wish)
 
 
-async def costs(to: Context) -> None:
+async def costs(context: Context) -> None:
     """The panel of usage and cost."""
-    to.stage.show_panel("usage")
+    context.stage.show_panel("usage")
 
 
 MONEY: Final = (
@@ -98,33 +99,35 @@ MONEY: Final = (
 )
 
 
-async def receipt(to: Context) -> None:
-    """Of the newest turn that has ended, else of the one that runs; or by its number."""
-    # The screen and what it draws, 10 ms, needed only here.
+async def receipt(context: Context) -> None:
+    """Show the receipt of the newest ended turn, else of the running one; or of a turn by its number."""
+    # Importing the screen takes 10 ms; it is needed only here.
     from handinger_tui.ui.pages.receipt import ReceiptScreen, sent_turns  # noqa: PLC0415
 
-    turns = sent_turns(to.desk.session)
-    wanted = to.rest.strip().lower()
+    turns = sent_turns(context.desk.session)
+    argument = context.rest.strip().lower()
     if not turns:
-        to.stage.say("There is no receipt yet: nothing was sent.", "warning")
+        context.stage.say("There is no receipt yet: nothing was sent.", "warning")
         return
-    if wanted in ("", "last"):
-        newest = next((turn for turn in reversed(turns) if not turn.live), turns[-1])
-    elif wanted.isdecimal() and wanted.isascii() and 0 < int(wanted[:9]) <= len(turns):
-        newest = turns[int(wanted[:9]) - 1]
+    if argument in ("", "last"):
+        turn = next((turn for turn in reversed(turns) if not turn.live), turns[-1])
+    elif argument.isdecimal() and argument.isascii() and 0 < int(argument[:9]) <= len(turns):
+        turn = turns[int(argument[:9]) - 1]
     else:
-        named = clean_line(to.rest, 20)
-        to.stage.say(f"There is no receipt {named}: a number from 1 to {len(turns)}, or last.", "warning")
+        shown = clean_line(context.rest, 20)
+        context.stage.say(
+            f"There is no receipt {shown}: a number from 1 to {len(turns)}, or last.", "warning"
+        )
         return
-    await to.stage.ask(ReceiptScreen(to.desk, newest.turn_id))
+    await context.stage.ask(ReceiptScreen(context.desk, turn.turn_id))
 
 
-async def budgets(to: Context) -> None:
-    """What turns took at each level, and what the month comes to."""
-    # The screen and what it reckons with, 10 ms, needed only here.
+async def budgets(context: Context) -> None:
+    """Show the cost of turns at each budget level, and the month-end forecast."""
+    # Importing the screen takes 10 ms; it is needed only here.
     from handinger_tui.ui.pages.budgets import BudgetsScreen  # noqa: PLC0415
 
-    await to.stage.ask(BudgetsScreen(to.desk, to.stage.now_ms))
+    await context.stage.ask(BudgetsScreen(context.desk, context.stage.now_ms))
 
 
 RECEIPT: Final = (
@@ -133,18 +136,18 @@ RECEIPT: Final = (
 )
 
 
-async def ledger(to: Context) -> None:
-    """The whole record; a session chosen there is opened."""
-    # The screen and what it draws, 10 ms, needed only here.
+async def ledger(context: Context) -> None:
+    """Show the ledger of all charges, and open the session chosen there."""
+    # Importing the screen takes 10 ms; it is needed only here.
     from handinger_tui.ui.ledger.screen import LedgerScreen  # noqa: PLC0415
 
-    desk = to.desk
+    desk = context.desk
     books, purse = desk.connection.books, desk.connection.purse
-    screen = LedgerScreen(books, purse, lambda: desk.session, to.stage.now_ms)
-    chosen = await to.stage.ask(screen)
+    screen = LedgerScreen(books, purse, lambda: desk.session, context.stage.now_ms)
+    chosen = await context.stage.ask(screen)
     if chosen is None or chosen == desk.session_id:
         return
-    await to.stage.switch(partial(desk.open, chosen))
+    await context.stage.switch(partial(desk.open, chosen))
 
 
 LEDGER: Final = (Command("ledger", "What everything took: days, workers, sessions, turns, charts", ledger),)

@@ -1,4 +1,4 @@
-"""Commands about sources: listed, copied, saved."""
+"""Commands that list, copy and save the sources of a session."""
 
 from __future__ import annotations
 
@@ -21,59 +21,59 @@ FOOTNOTES: Final = "footnotes"
 
 @cache
 def forms() -> Mapping[str, SourceExporter]:
-    """By name."""
-    from handinger_tui.core.export import SOURCE_EXPORTERS  # noqa: PLC0415 - once sources are taken along
+    """The source exporters by name."""
+    from handinger_tui.core.export import SOURCE_EXPORTERS  # noqa: PLC0415 - only when sources are exported
 
     return {exporter.name: exporter for exporter in SOURCE_EXPORTERS}
 
 
-async def sources(to: Context) -> None:
-    """The panel; or what is said behind the name."""
-    what, _, name = to.rest.lower().partition(" ")
-    if what in ("", "hosts", "turns"):
-        to.stage.show_panel("sources")
-        if what:
-            to.stage.sources().group_by(hosts=what == "hosts")
+async def sources(context: Context) -> None:
+    """Show the sources panel, group it, or copy or export all sources, as the argument says."""
+    action, _, name = context.rest.lower().partition(" ")
+    if action in ("", "hosts", "turns"):
+        context.stage.show_panel("sources")
+        if action:
+            context.stage.sources().group_by(hosts=action == "hosts")
         return
-    found, form = to.stage.sources().sources, name.strip() or FOOTNOTES
-    if what not in ("export", "copy", FOOTNOTES) or (what != "export" and form not in forms()):
-        to.stage.say(
-            f"There is no /sources {clean_line(to.rest, 40)}: hosts, turns, copy or export, "
+    listed, form = context.stage.sources().sources, name.strip() or FOOTNOTES
+    if action not in ("export", "copy", FOOTNOTES) or (action != "export" and form not in forms()):
+        context.stage.say(
+            f"There is no /sources {clean_line(context.rest, 40)}: hosts, turns, copy or export, "
             f"and a form: {', '.join(forms())}.",
             "warning",
         )
-    elif what == "export":
-        await export_sources(to.stage, to.desk, found, name.strip())
+    elif action == "export":
+        await export_sources(context.stage, context.desk, listed, name.strip())
     else:
-        copy_sources(to.stage, to.desk.session, found, form)
+        copy_sources(context.stage, context.desk.session, listed, form)
 
 
-def copy_sources(stage: Stage, session: Session, found: Sequence[Source], name: str = FOOTNOTES) -> None:
-    """All of them to the clipboard, in a form by its name."""
-    if not found:
+def copy_sources(stage: Stage, session: Session, listed: Sequence[Source], name: str = FOOTNOTES) -> None:
+    """Copy all sources to the clipboard, formatted by the exporter with this name."""
+    if not listed:
         stage.say("This session has no sources.", "warning")
         return
     form = forms()[name]
-    text = _rendered(form, session, found)
-    stage.copy(text, f"{plural(len(found), 'source')} as {form.title}")
+    text = _render(form, session, listed)
+    stage.copy(text, f"{plural(len(listed), 'source')} as {form.title}")
 
 
 async def export_sources(
-    stage: Stage, desk: SessionController, found: Sequence[Source], name: str = ""
+    stage: Stage, desk: SessionController, listed: Sequence[Source], name: str = ""
 ) -> None:
-    """All of them into a file, in a form by its name; asked for without one.
+    """Save all sources to a file, formatted by the exporter with this name; "" asks for the exporter.
 
     Raises:
-        ApiError
+        ApiError: the file cannot be saved.
     """
-    if not found:
+    if not listed:
         stage.say("This session has no sources.", "warning")
         return
     if not name:
         from handinger_tui.ui.dialogs.confirm import Choice  # noqa: PLC0415 - once there is a question
 
         rows = [(form.name, f"{form.title}  {form.suffix}") for form in forms().values()]
-        name = await stage.ask(Choice(f"Save {plural(len(found), 'source')} as", rows)) or ""
+        name = await stage.ask(Choice(f"Save {plural(len(listed), 'source')} as", rows)) or ""
         if not name:
             return
     form = forms().get(name)
@@ -81,15 +81,15 @@ async def export_sources(
         stage.say(f"There is no form {clean_line(name, 40)}: {', '.join(forms())}.", "warning")
         return
     session = desk.session
-    text = _rendered(form, session, found)
+    text = _render(form, session, listed)
     path = await desk.connection.save_text(f"sources-{session.session_id}{form.suffix}", text)
     stage.say(f"Saved as {path}")
 
 
-def _rendered(form: SourceExporter, session: Session, found: Sequence[Source]) -> str:
-    from handinger_tui.core.export.sources import read_days  # noqa: PLC0415 - with the forms
+def _render(form: SourceExporter, session: Session, listed: Sequence[Source]) -> str:
+    from handinger_tui.core.export.sources import read_days  # noqa: PLC0415 - only when sources are exported
 
-    return form.render(found, read_days(session))
+    return form.render(listed, read_days(session))
 
 
 SOURCES: Final = (

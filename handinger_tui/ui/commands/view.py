@@ -1,4 +1,4 @@
-"""Commands about what is seen, and about the program itself."""
+"""Commands about the view, the prompt and the program itself."""
 
 from __future__ import annotations
 
@@ -7,65 +7,65 @@ from typing import Final
 from handinger_tui.ui.commands.command import Command, Context
 
 STEP: Final = 6
-"""Cells by which the panels grow or shrink."""
+"""Cells by which the panels are widened or narrowed."""
 
 
-async def find(to: Context) -> None:
-    """Find in the transcript; asks when nothing is given."""
+async def find(context: Context) -> None:
+    """Find text in the transcript; without an argument, ask for it."""
     from handinger_tui.ui.dialogs.confirm import Ask  # noqa: PLC0415 - once there is a question
 
-    text = to.rest or await to.stage.ask(Ask("Find in this session", placeholder="text"))
+    text = context.rest or await context.stage.ask(Ask("Find in this session", placeholder="text"))
     if text:
-        to.stage.find(text)
+        context.stage.find(text)
 
 
-async def copy(to: Context) -> None:
-    """The newest answer, as the worker wrote it."""
-    answer = next((turn.text for turn in reversed(to.desk.session.turns) if turn.text), "")
+async def copy(context: Context) -> None:
+    """Copy the newest answer, as the worker wrote it."""
+    answer = next((turn.text for turn in reversed(context.desk.session.turns) if turn.text), "")
     if answer:
-        to.stage.copy(answer, "the last answer")
+        context.stage.copy(answer, "the last answer")
     else:
-        to.stage.say("There is no answer to copy yet.", "warning")
+        context.stage.say("There is no answer to copy yet.", "warning")
 
 
-async def details(to: Context) -> None:
-    """Fold or unfold."""
-    to.stage.toggle_details()
+async def details(context: Context) -> None:
+    """Fold or unfold thoughts and tool calls."""
+    context.stage.toggle_details()
 
 
-async def panels(to: Context) -> None:
+async def panels(context: Context) -> None:
     """Show, hide, widen or narrow the panels."""
-    if to.rest in ("wider", "narrower"):
-        to.stage.widen_panels(STEP if to.rest == "wider" else -STEP)
+    if context.rest in ("wider", "narrower"):
+        context.stage.widen_panels(STEP if context.rest == "wider" else -STEP)
     else:
-        to.stage.toggle_panels()
+        context.stage.toggle_panels()
 
 
-async def redraw(to: Context) -> None:
-    """Write the whole screen anew: another program may have written on it."""
-    to.stage.redraw()
+async def redraw(context: Context) -> None:
+    """Repaint the whole screen, because another program may have written to it."""
+    context.stage.redraw()
 
 
-async def theme(to: Context) -> None:
-    """Switch between dark and light."""
-    if to.stage.use_theme(to.rest) is None:
-        to.stage.say(f"There is no theme {to.rest}: dark or light.", "warning")
+async def theme(context: Context) -> None:
+    """Switch to the named theme, or to the other one."""
+    if context.stage.use_theme(context.rest) is None:
+        context.stage.say(f"There is no theme {context.rest}: dark or light.", "warning")
 
 
-async def history(to: Context) -> None:
-    """Choose a message sent before."""
+async def history(context: Context) -> None:
+    """Choose a message from the prompt history and put it into the prompt."""
     from handinger_tui.ui.dialogs.prompt_history import HistorySearch  # noqa: PLC0415 - once it is asked for
 
-    chosen = await to.stage.ask(HistorySearch(to.stage.past()))
+    chosen = await context.stage.ask(HistorySearch(context.stage.past()))
     if chosen is not None:
-        to.stage.put(chosen)
+        context.stage.put(chosen)
 
 
-async def editor(to: Context) -> None:
-    """Write the message in the person's own editor."""
-    text = await to.stage.edit(to.stage.typed())
+async def editor(context: Context) -> None:
+    """Edit the message in the person's own editor."""
+    text = await context.stage.edit(context.stage.typed())
     if text is not None:
-        to.stage.put(text)
+        context.stage.put(text)
 
 
 VIEW: Final = (
@@ -80,19 +80,19 @@ VIEW: Final = (
 )
 
 
-async def show_help(to: Context) -> None:
-    """Keys and commands."""
-    to.stage.show_help()
+async def show_help(context: Context) -> None:
+    """Show the help screen."""
+    context.stage.show_help()
 
 
-async def palette(to: Context) -> None:
-    """Every command, to search."""
-    to.stage.show_palette()
+async def palette(context: Context) -> None:
+    """Open the command palette."""
+    context.stage.show_palette()
 
 
-async def leave(to: Context) -> None:
-    """Leave; what runs on the server goes on."""
-    await to.stage.leave()
+async def leave(context: Context) -> None:
+    """Leave the program; turns on the server continue."""
+    await context.stage.leave()
 
 
 PROGRAM: Final = (

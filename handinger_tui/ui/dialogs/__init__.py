@@ -1,1 +1,1 @@
-"""Dialogs: one question each."""
+"""Modal dialogs over the work screen."""

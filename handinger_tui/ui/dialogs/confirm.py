@@ -1,4 +1,4 @@
-"""Dialogs: one question each. They return the answer and change nothing themselves."""
+"""Dialogs that ask one question each. They return the answer and change nothing themselves."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ from handinger_tui.core.safety.cleaning import clean, clean_line
 from handinger_tui.ui.widgets.ordered_input import OrderedInput
 
 LONG_BODY: Final = 600
-"""Characters of a text that may need to be scrolled."""
+"""Length in characters from which a text may not fit the screen and gets the focus for scrolling."""
 CLOSE: list[BindingType] = [
     Binding("escape", "close", "Close", tooltip="Close without a change", id="dialog.close")
 ]
 
 
 class Confirm(ModalScreen[bool]):
-    """A yes-or-no question. With `typed`, yes must be spelled out. The safe answer has the focus."""
+    """A yes-or-no question.
+
+    With `typed`, that word must be typed for a yes. The safe answer has the focus.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *CLOSE,
@@ -39,10 +42,10 @@ class Confirm(ModalScreen[bool]):
         self._yes, self._no, self._typed = yes, no, typed
 
     def compose(self) -> ComposeResult:
-        """Title, text, perhaps a field, two buttons."""
+        """Lay out the title, the text, the field for the word if there is one, and two buttons."""
         with Vertical(classes="dialog"):
             yield Static(Content.styled(clean_line(self._title), "bold"), classes="dialog-title")
-            # By key, too, where there is more than a screen has room for.
+            # A long text can be focused, so that the keyboard can scroll it, too.
             with VerticalScroll(classes="dialog-text", can_focus=len(self._body) > LONG_BODY):
                 yield Static(Content(clean(self._body)), classes="dialog-body")
             if self._typed:
@@ -54,33 +57,33 @@ class Confirm(ModalScreen[bool]):
                 )
 
     def on_mount(self) -> None:
-        """A slip of the finger must not say yes."""
+        """Focus the safe answer, so that an accidental Enter says no."""
         self.query_one("#typed" if self._typed else "#no").focus()
 
     @on(Input.Changed)
-    def _spelled(self, event: Input.Changed) -> None:
+    def _check_word(self, event: Input.Changed) -> None:
         self.query_one("#yes", Button).disabled = event.value.strip().lower() != self._typed
 
     @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
+    def _submit(self, event: Input.Submitted) -> None:
         if event.value.strip().lower() == self._typed:
             self.dismiss(True)
 
     @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
+    def _press(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "yes")
 
     def action_other(self) -> None:
-        """Between the two buttons."""
+        """Focus the other button."""
         self.focus_next(Button)
 
     def action_close(self) -> None:
-        """Esc is no."""
+        """Answer no."""
         self.dismiss(False)
 
 
 class Ask(ModalScreen[str]):
-    """One line of text; None when closed."""
+    """Asks for one line of text. The result is None when closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = CLOSE
 
@@ -89,7 +92,7 @@ class Ask(ModalScreen[str]):
         self._title, self._value, self._placeholder = title, value, placeholder
 
     def compose(self) -> ComposeResult:
-        """Title and field."""
+        """Lay out the title, the field and a hint."""
         with Vertical(classes="dialog"):
             yield Static(Content.styled(clean_line(self._title), "bold"), classes="dialog-title")
             yield OrderedInput(clean_line(self._value), placeholder=clean_line(self._placeholder))
@@ -98,16 +101,16 @@ class Ask(ModalScreen[str]):
             )
 
     @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
+    def _submit(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip())
 
     def action_close(self) -> None:
-        """Nothing is taken."""
+        """Close without an answer."""
         self.dismiss(None)
 
 
 class Choice(ModalScreen[str]):
-    """One of a few rows (name, text): the name, None when closed."""
+    """Asks to choose one of `rows`, each a name and its text. The result is the name, None when closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = CLOSE
 
@@ -116,7 +119,7 @@ class Choice(ModalScreen[str]):
         self._title, self._rows = title, rows
 
     def compose(self) -> ComposeResult:
-        """Title and rows."""
+        """Lay out the title, the rows and a hint."""
         with Vertical(classes="dialog"):
             yield Static(Content.styled(clean_line(self._title), "bold"), classes="dialog-title")
             yield OptionList(*(Option(Content(clean_line(text))) for _, text in self._rows), id="choices")
@@ -125,16 +128,16 @@ class Choice(ModalScreen[str]):
             )
 
     @on(OptionList.OptionSelected)
-    def _selected(self, event: OptionList.OptionSelected) -> None:
+    def _choose(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._rows[event.option_index][0])
 
     def action_close(self) -> None:
-        """Nothing is taken."""
+        """Close without an answer."""
         self.dismiss(None)
 
 
 class Notice(ModalScreen[None]):
-    """Lines to read, closed by Enter or Esc."""
+    """Shows a text. Enter or Esc closes it."""
 
     BINDINGS: ClassVar[list[BindingType]] = CLOSE
 
@@ -143,7 +146,7 @@ class Notice(ModalScreen[None]):
         self._title, self._body = title, body
 
     def compose(self) -> ComposeResult:
-        """Title, text, button."""
+        """Lay out the title, the text and a button."""
         with Vertical(classes="dialog"):
             yield Static(Content.styled(clean_line(self._title), "bold"), classes="dialog-title")
             yield Static(Content(clean(self._body)), classes="dialog-body")
@@ -151,16 +154,16 @@ class Notice(ModalScreen[None]):
                 yield Button(Content("Close"), id="close", compact=True)
 
     @on(Button.Pressed)
-    def _pressed(self) -> None:
+    def _press(self) -> None:
         self.dismiss()
 
     def action_close(self) -> None:
-        """Read."""
+        """Close the notice."""
         self.dismiss()
 
 
 class Problem(ModalScreen[bool]):
-    """The start did not succeed: what happened and what to do. True: try again."""
+    """Shows why the app could not connect and what to do. The result is True to try again."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "close", "Leave", tooltip="Leave the program", id="problem.leave")
@@ -171,7 +174,7 @@ class Problem(ModalScreen[bool]):
         self._summary, self._hint = summary, hint
 
     def compose(self) -> ComposeResult:
-        """What happened, what to do, two buttons."""
+        """Lay out the error, the hint and two buttons."""
         with Vertical(classes="dialog -problem"):
             yield Static(Content.styled("Handinger cannot start", "bold $error"), classes="dialog-title")
             yield Static(Content(clean(self._summary)), classes="dialog-body")
@@ -182,16 +185,19 @@ class Problem(ModalScreen[bool]):
                 yield Button(Content("Leave"), id="leave", compact=True)
 
     @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
+    def _press(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "again")
 
     def action_close(self) -> None:
-        """Leave."""
+        """Leave the program."""
         self.dismiss(False)
 
 
-WORD: Final = "again"
-TWICE: Final = "It is not known whether this message arrived. Sent again, it may run and cost a second time."
+RESEND_WORD: Final = "again"
+"""The word that must be typed to send a message again."""
+MAY_RUN_TWICE: Final = (
+    "It is not known whether this message arrived. Sent again, it may run and cost a second time."
+)
 WATCH_FIRST: Final = (
     "Watching is free: it asks the worker, and shows the answer if the message arrived after all."
 )
@@ -202,7 +208,7 @@ NO_WORKER: Final = (
 
 
 class ResendChoice(Enum):
-    """What the person wants."""
+    """The answer to the question whether to send a message again."""
 
     WATCH = auto()
     SEND = auto()
@@ -210,29 +216,31 @@ class ResendChoice(Enum):
 
 
 class SendAgain(ModalScreen[ResendChoice]):
-    """Enter takes the free way; sending has to be spelled out."""
+    """Asks whether to resend a message of unknown delivery. Enter is free; resending needs a typed word."""
 
     BINDINGS: ClassVar[list[BindingType]] = CLOSE
 
     def __init__(self, *, watchable: bool, about: str = "") -> None:
-        """`watchable`: there is a worker to ask.
+        """`watchable`: the session has a worker whose answer can be watched.
 
-        `about`: the title of the session, where another one is on the screen.
+        `about`: the title of the session, "" when it is the one on the screen.
         """
         super().__init__()
         self._about = f"Session: “{about}”\n\n" if about else ""
         self._default = ResendChoice.WATCH if watchable else ResendChoice.LEAVE
 
     def compose(self) -> ComposeResult:
-        """Title, text, the free way first, then the field for the word."""
+        """Lay out the title, the text, the field for the word, and the buttons, the free choice first."""
         watchable = self._default is ResendChoice.WATCH
         with Vertical(classes="dialog"):
             yield Static(Content.styled("Send it a second time?", "bold"), classes="dialog-title")
             yield Static(
-                Content(f"{self._about}{TWICE}\n\n{WATCH_FIRST if watchable else NO_WORKER}"),
+                Content(f"{self._about}{MAY_RUN_TWICE}\n\n{WATCH_FIRST if watchable else NO_WORKER}"),
                 classes="dialog-body",
             )
-            yield OrderedInput(placeholder=f"Enter {self._deed}; type {WORD} to send it again", id="typed")
+            yield OrderedInput(
+                placeholder=f"Enter {self._default_text}; type {RESEND_WORD} to send it again", id="typed"
+            )
             with Horizontal(classes="dialog-buttons"):
                 if watchable:
                     yield Button(Content("Watch it (free)"), id="watch", compact=True)
@@ -240,27 +248,27 @@ class SendAgain(ModalScreen[ResendChoice]):
                 yield Button(Content("Send again"), id="send", compact=True, disabled=True)
 
     @property
-    def _deed(self) -> str:
+    def _default_text(self) -> str:
         return "watches" if self._default is ResendChoice.WATCH else "leaves it"
 
     def on_mount(self) -> None:
-        """The word can be typed at once."""
+        """Focus the field for the word."""
         self.query_one(Input).focus()
 
     @on(Input.Changed)
-    def _spelled(self, event: Input.Changed) -> None:
-        self.query_one("#send", Button).disabled = event.value.strip().lower() != WORD
+    def _check_word(self, event: Input.Changed) -> None:
+        self.query_one("#send", Button).disabled = event.value.strip().lower() != RESEND_WORD
 
     @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
+    def _submit(self, event: Input.Submitted) -> None:
         word = event.value.strip().lower()
-        if word in ("", WORD):
+        if word in ("", RESEND_WORD):
             self.dismiss(ResendChoice.SEND if word else self._default)
 
     @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
+    def _press(self, event: Button.Pressed) -> None:
         self.dismiss(ResendChoice[(event.button.id or "leave").upper()])
 
     def action_close(self) -> None:
-        """Nothing is done."""
+        """Leave the message as it is."""
         self.dismiss(ResendChoice.LEAVE)

@@ -1,4 +1,4 @@
-"""Help: made from the tables of keys and commands, so that it cannot lie."""
+"""The help screen, generated from the tables of keys and commands so that it matches them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from handinger_tui.ui.dialogs.confirm import CLOSE
-from handinger_tui.ui.keys import KEYS, Where, in_words
+from handinger_tui.ui.keys import KEYS, Where, format_keys
 
 MONEY = (
     "Every message that is sent may cost money, and none is ever sent twice by itself. "
@@ -28,32 +28,32 @@ ACCOUNT = (
 )
 
 
-class Row(Protocol):
-    """A command as the help needs it."""
+class CommandRow(Protocol):
+    """The attributes of a command that the help shows."""
 
     @property
     def name(self) -> str:
-        """Its name, without the slash."""
+        """The name of the command, without the slash."""
         ...
 
     @property
     def aliases(self) -> Sequence[str]:
-        """Other names."""
+        """Alternative names of the command."""
         ...
 
     @property
     def takes(self) -> str:
-        """Its argument."""
+        """The syntax of the argument, "" for none."""
         ...
 
     @property
     def summary(self) -> str:
-        """What it does."""
+        """What the command does."""
         ...
 
 
 class HelpScreen(ModalScreen[None]):
-    """Scrolls; Esc, F1, q or ? close it."""
+    """Shows the help in a scrollable dialog that Esc, F1, q or ? close."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *CLOSE,
@@ -62,13 +62,13 @@ class HelpScreen(ModalScreen[None]):
         ),
     ]
 
-    def __init__(self, commands: Iterable[Row], remapped: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(self, commands: Iterable[CommandRow], remapped: Iterable[tuple[str, str]] = ()) -> None:
         super().__init__()
         self._commands = tuple(commands)
         self._remapped = tuple(remapped)
 
     def compose(self) -> ComposeResult:
-        """One text to scroll."""
+        """Lay out the title, the scrollable text and a hint."""
         with Vertical(id="help"):
             yield Static(Content.styled("Help", "bold"), classes="dialog-title")
             with VerticalScroll(id="help-text"):
@@ -78,33 +78,36 @@ class HelpScreen(ModalScreen[None]):
             )
 
     def on_mount(self) -> None:
-        """Arrow keys scroll at once."""
+        """Focus the text, so that arrow keys scroll it."""
         self.query_one("#help-text").focus()
 
     def action_close(self) -> None:
-        """Back to work."""
+        """Close the help."""
         self.dismiss()
 
 
 class HelpText(Static):
-    """The text in two columns, wrapped for its width."""
+    """The help text in two columns, wrapped to the width of the widget."""
 
-    def __init__(self, commands: Sequence[Row], remapped: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, commands: Sequence[CommandRow], remapped: Sequence[tuple[str, str]]) -> None:
         super().__init__()
         self._sections: list[tuple[str, list[tuple[str, str]]]] = [
-            ("Commands", [*map(_command, commands), ("//text", "Send a text that begins with a slash")])
+            (
+                "Commands",
+                [*map(_describe_command, commands), ("//text", "Send a text that begins with a slash")],
+            )
         ]
         for where in Where:
-            rows = [(in_words(key, remapped), key.tooltip) for key in KEYS if key.where is where]
+            rows = [(format_keys(key, remapped), key.tooltip) for key in KEYS if key.where is where]
             self._sections.append((where.value, rows))
         self._sections += [("Money", [("", MONEY)]), ("Account", [("", ACCOUNT)])]
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - Textual's shape
-        """As many lines as the text takes at `width`."""
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - signature set by Textual
+        """The number of lines that the text takes at `width`."""
         return len(self._lines(width))
 
     def render(self) -> Content:
-        """The text for the present width."""
+        """The text wrapped to the present width."""
         return Content("\n").join(self._lines(self.size.width))
 
     def _lines(self, width: int) -> list[Content]:
@@ -112,19 +115,19 @@ class HelpText(Static):
         for title, rows in self._sections:
             lines += [
                 Content.styled(title, "bold $primary"),
-                *(line for row in rows for line in _pair(*row, width)),
+                *(line for row in rows for line in _two_columns(*row, width)),
             ]
             lines.append(Content(""))
         return lines
 
 
-def _command(command: Row) -> tuple[str, str]:
+def _describe_command(command: CommandRow) -> tuple[str, str]:
     also = f" (also {', '.join(f'/{name}' for name in command.aliases)})" if command.aliases else ""
     return f"/{command.name} {command.takes}".strip(), f"{command.summary}{also}"
 
 
-def _pair(left: str, right: str, width: int) -> list[Content]:
-    """A row of two columns; the right one hangs."""
+def _two_columns(left: str, right: str, width: int) -> list[Content]:
+    """The lines of a row of two columns; only the right one wraps."""
     column = 28 if left else 0
     right_lines = wrap(right, max(20, width - column - 1)) or [""]
     if len(left) >= column > 0:

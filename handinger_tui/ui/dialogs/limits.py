@@ -1,4 +1,4 @@
-"""Limits: the page of all limits, the question when one is reached, and setting or raising one."""
+"""Limits: the page of all limits, the question when one is reached, and functions to set or raise one."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from handinger_tui.ui.widgets.ordered_input import OrderedInput
 from handinger_tui.ui.work.session_controller import SessionController
 
 Answer = TypeVar("Answer")
-WHERE: Final = {Origin.FLAG: "of the command line", Origin.CONFIG: "of the settings"}
+ORIGIN_TEXT: Final = {Origin.FLAG: "of the command line", Origin.CONFIG: "of the settings"}
 
 
-class Speaking(Protocol):
-    """Who can say a line and ask a question."""
+class Notifier(Protocol):
+    """Shows notifications and dialogs."""
 
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
-        """One passing line."""
+        """Show a notification."""
         ...
 
     async def ask(self, screen: Screen[Answer]) -> Answer | None:
@@ -51,12 +51,12 @@ class Speaking(Protocol):
         ...
 
 
-async def grant(desk: SessionController, stage: Speaking, wish: Wish) -> None:
-    """Set or lift a limit, say what counts now, and let the queue go on where nothing blocks any more.
+async def apply_limit(desk: SessionController, stage: Notifier, wish: Wish) -> None:
+    """Set or lift a limit, show the limit in force, and resume a queue that no limit blocks any more.
 
     Raises:
-        HandingerError: a limit of the worker before there is one.
-        LedgerError: it is not kept.
+        HandingerError: a worker limit in a session without a worker.
+        LedgerError: the limit could not be stored.
     """
     purse, session = desk.connection.purse, desk.session
     session_id = session.session_id
@@ -65,22 +65,23 @@ async def grant(desk: SessionController, stage: Speaking, wish: Wish) -> None:
         await purse.set_limit(session, wish.scope, unit, wish.amount)
     now = await desk.limits_changed(session_id)
     for gauge in now:
-        if _meant(wish, gauge.limit.scope, gauge.limit.unit):
-            # Told right here, and not once more as a warning.
-            desk.warned.told(session_id, gauge)
-    stage.say(*_told(wish, before, now))
+        if _applies_to(wish, gauge.limit.scope, gauge.limit.unit):
+            # The message below reports its state, so the warning is not shown again.
+            desk.warned.mark_shown(session_id, gauge)
+    stage.say(*_format_result(wish, before, now))
 
 
-def _told(wish: Wish, before: Sequence[Limit], now: Sequence[Gauge]) -> tuple[str, SeverityLevel]:
-    left = [gauge for gauge in now if _meant(wish, gauge.limit.scope, gauge.limit.unit)]
+def _format_result(wish: Wish, before: Sequence[Limit], now: Sequence[Gauge]) -> tuple[str, SeverityLevel]:
+    """The message about a changed limit, and its severity."""
+    in_force = [gauge for gauge in now if _applies_to(wish, gauge.limit.scope, gauge.limit.unit)]
     if wish.amount is None:
-        return _lifted(wish, before, [gauge.limit for gauge in left])
-    gauge = next((gauge for gauge in left if gauge.limit.amount == wish.amount), None)
+        return _format_lifted(wish, before, [gauge.limit for gauge in in_force])
+    gauge = next((gauge for gauge in in_force if gauge.limit.amount == wish.amount), None)
     unit = wish.unit or Unit.USD
     if gauge is None:
-        stands = ", ".join(_where(gauge.limit) for gauge in left)
-        kept = f"The {wish.scope} limit {exact_text(wish.amount, unit)} is kept"
-        return (f"{kept}, but {stands} goes before it." if stands else f"{kept}."), "warning"
+        overriding = ", ".join(_describe_limit(gauge.limit) for gauge in in_force)
+        stored = f"The {wish.scope} limit {exact_text(wish.amount, unit)} is kept"
+        return (f"{stored}, but {overriding} goes before it." if overriding else f"{stored}."), "warning"
     if gauge.state is State.REACHED:
         return f"{reached_text(gauge)} {UNTIL_RAISED}", "error"
     used = "" if gauge.percent is None else f": {gauge.percent} % used"
@@ -88,35 +89,37 @@ def _told(wish: Wish, before: Sequence[Limit], now: Sequence[Gauge]) -> tuple[st
     return f"The {wish.scope} limit is {exact_text(wish.amount, unit)} now{used}.", severity
 
 
-def _lifted(wish: Wish, before: Sequence[Limit], left: Sequence[Limit]) -> tuple[str, SeverityLevel]:
-    if left:
-        return f"Still there: {', '.join(map(_where, left))}.", "warning"
-    if not any(_meant(wish, limit.scope, limit.unit) for limit in before):
+def _format_lifted(
+    wish: Wish, before: Sequence[Limit], in_force: Sequence[Limit]
+) -> tuple[str, SeverityLevel]:
+    if in_force:
+        return f"Still there: {', '.join(map(_describe_limit, in_force))}.", "warning"
+    if not any(_applies_to(wish, limit.scope, limit.unit) for limit in before):
         return f"There was no {wish.scope} limit.", "information"
     return f"The {wish.scope} limit is lifted.", "information"
 
 
-def _meant(wish: Wish, scope: Scope, unit: Unit) -> bool:
+def _applies_to(wish: Wish, scope: Scope, unit: Unit) -> bool:
     return scope is wish.scope and wish.unit in (None, unit)
 
 
-def _where(limit: Limit) -> str:
-    place = WHERE.get(limit.origin, "")
-    return f"the {limit.scope} limit {place} ({exact_text(limit.amount, limit.unit)})".replace("  ", " ")
+def _describe_limit(limit: Limit) -> str:
+    origin = ORIGIN_TEXT.get(limit.origin, "")
+    return f"the {limit.scope} limit {origin} ({exact_text(limit.amount, limit.unit)})".replace("  ", " ")
 
 
 async def raise_limit(
-    desk: SessionController, stage: Speaking, session_id: str, gauge: Gauge, *, sending: bool, about: str = ""
+    desk: SessionController, stage: Notifier, session_id: str, gauge: Gauge, *, sending: bool, about: str = ""
 ) -> bool:
-    """Ask for a larger amount and set it; False when the person leaves it as it is.
+    """Ask for a higher amount and set it; False when the person leaves the limit as it is.
 
-    `about`: the title of the session, where another one is on the screen.
+    `about`: the title of the session, "" when it is the one on the screen.
 
     Raises:
-        LedgerError: it is not kept.
+        LedgerError: the limit could not be stored.
     """
     purse, limit = desk.connection.purse, gauge.limit
-    desk.warned.told(session_id, gauge)
+    desk.warned.mark_shown(session_id, gauge)
     question = RaiseLimit(gauge, sending=sending, simulated=purse.simulated, about=about)
     amount: Decimal | None = await stage.ask(question)
     if amount is None:
@@ -125,70 +128,73 @@ async def raise_limit(
     return True
 
 
-KEPT: Final = "Nothing was sent. Your text stays in the prompt."
-QUEUED: Final = "The queue waits: nothing more is sent."
+NOT_SENT: Final = "Nothing was sent. Your text stays in the prompt."
+QUEUE_HELD: Final = "The queue waits: nothing more is sent."
 NONE_YET: Final = "No limit is set: nothing but the budget bounds what turns take."
 EXAMPLES: Final = ("day 5", "worker 3", "session 20 credits", "turn 0.50", "day off")
 SCROLLS: Final = {"up": -2, "down": 2, "pageup": -8, "pagedown": 8}
-"""Lines; each meter has two."""
+"""Lines scrolled by each key; a meter has two lines."""
 RULE: Final = "At 80 % it warns, at 100 % nothing more is sent until raised."
 
 
 class RaiseLimit(ModalScreen[Decimal]):
-    """Asks for a larger amount in place of a limit that is used up; Esc or an empty field leaves it."""
+    """Asks for a higher amount of a reached limit.
+
+    Esc or an empty field leaves it; the result is None then.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = CLOSE
 
     def __init__(self, gauge: Gauge, *, sending: bool, simulated: bool = False, about: str = "") -> None:
-        """`sending`: a message is held back, and not only the queue.
+        """`sending`: the limit blocks a new message, and not only the queue.
 
-        `about`: the title of its session, where another one is on the screen.
+        `about`: the title of the session, "" when it is the one on the screen.
         """
         super().__init__()
         self._about = about
         self._gauge, self._sending, self._simulated = gauge, sending, simulated
-        # A flag of this start outranks whatever is typed here.
+        # A limit set by a command line flag overrides any amount that is typed here.
         self._raisable = gauge.limit.origin is not Origin.FLAG
 
     def compose(self) -> ComposeResult:
-        """What is used up, what did not happen, the field, two buttons."""
+        """Lay out the meter, the consequence, the field and two buttons."""
         scope = self._gauge.limit.scope.capitalize()
         with Vertical(classes="dialog"):
             yield Static(Content.styled(f"{scope} limit reached", "bold"), classes="dialog-title")
             yield Static(meter(self._gauge), classes="dialog-body")
-            yield Static(Content(self._told()), classes="dialog-body")
+            yield Static(Content(self._explanation()), classes="dialog-body")
             if self._raisable:
-                yield OrderedInput(placeholder=self._asked(), id="typed")
+                yield OrderedInput(placeholder=self._placeholder(), id="typed")
                 yield Static("", id="limit-problem", classes="dialog-body")
             with Horizontal(classes="dialog-buttons"):
                 yield Button(Content("Leave it"), id="leave", compact=True)
                 if self._raisable:
-                    deed = "Raise and send" if self._sending else "Raise and go on"
-                    yield Button(Content(deed), id="raise", compact=True, disabled=True)
+                    label = "Raise and send" if self._sending else "Raise and go on"
+                    yield Button(Content(label), id="raise", compact=True, disabled=True)
 
-    def _told(self) -> str:
-        happened = KEPT if self._sending else QUEUED
+    def _explanation(self) -> str:
+        consequence = NOT_SENT if self._sending else QUEUE_HELD
         if self._about:
-            happened = f"Session: “{self._about}”. Nothing was sent."
+            consequence = f"Session: “{self._about}”. Nothing was sent."
         simulated = " Simulated: the local worker charges nothing." if self._simulated else ""
         hint = "" if self._raisable else f"\n\n{raise_hint(self._gauge.limit)}"
-        return f"{happened} {STILL}{simulated}{hint}"
+        return f"{consequence} {STILL}{simulated}{hint}"
 
-    def _asked(self) -> str:
+    def _placeholder(self) -> str:
         spent = exact_text(self._gauge.spent.value or Decimal(0), self._gauge.limit.unit)
         return f"a new amount above {spent}; Enter alone leaves it"
 
     def on_mount(self) -> None:
-        """The amount can be typed at once; no passing line that told the same covers the question."""
+        """Focus the field, and clear notifications, which would cover the question with the same message."""
         self.app.clear_notifications()
         self.query_one("#typed" if self._raisable else "#leave").focus()
 
     @on(Input.Changed)
-    def _changed(self, event: Input.Changed) -> None:
+    def _handle_change(self, event: Input.Changed) -> None:
         self._read(event.value)
 
     def _read(self, text: str) -> Decimal | None:
-        """The amount; what is wrong with it stands below the field."""
+        """Parse the amount and show an error below the field; None for an empty or invalid text."""
         amount, problem = None, ""
         try:
             amount = read_raise(text, self._gauge) if text.strip() else None
@@ -199,25 +205,28 @@ class RaiseLimit(ModalScreen[Decimal]):
         return amount
 
     @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
+    def _submit(self, event: Input.Submitted) -> None:
         amount = self._read(event.value)
         if amount is not None or not event.value.strip():
             self.dismiss(amount)
 
     @on(Button.Pressed)
-    def _pressed(self, event: Button.Pressed) -> None:
+    def _press(self, event: Button.Pressed) -> None:
         if event.button.id == "raise":
             self.dismiss(self._read(self.query_one(Input).value))
         else:
             self.dismiss(None)
 
     def action_close(self) -> None:
-        """Nothing is set."""
+        """Close without a change."""
         self.dismiss(None)
 
 
 class LimitsPage(ModalScreen[Wish]):
-    """Every limit in force with how far it is used, and a field that takes what `/limit` takes."""
+    """Shows the meter of every limit in force, and a field with the syntax of `/limit`.
+
+    The result is the limit to set or lift, None when closed.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = CLOSE
 
@@ -226,7 +235,7 @@ class LimitsPage(ModalScreen[Wish]):
         self._gauges, self._simulated = tuple(gauges), simulated
 
     def compose(self) -> ComposeResult:
-        """The meters, then how to set one, then the field."""
+        """Lay out the meters, the examples and the field."""
         with Vertical(classes="dialog", id="limits"):
             simulated = "  simulated" if self._simulated else ""
             title = Content.assemble(("Limits", "bold"), (simulated, "$text-muted"))
@@ -243,40 +252,42 @@ class LimitsPage(ModalScreen[Wish]):
         return Content("\n").join([meter(gauge) for gauge in self._gauges])
 
     def _examples(self) -> Content:
-        typed = Content.styled(" · ", "$text-muted").join(Content.styled(one, "$accent") for one in EXAMPLES)
-        return Content("\n").join([Content.styled(RULE, "$text-muted"), typed])
+        examples = Content.styled(" · ", "$text-muted").join(
+            Content.styled(text, "$accent") for text in EXAMPLES
+        )
+        return Content("\n").join([Content.styled(RULE, "$text-muted"), examples])
 
     def on_mount(self) -> None:
-        """A limit can be typed at once; passing lines about limits do not cover them."""
+        """Focus the field, and clear notifications, which would cover the meters."""
         self.app.clear_notifications()
         self.query_one(Input).focus()
 
     def on_key(self, event: Key) -> None:
-        """The meters scroll while the cursor stays in the field, which has but one line."""
+        """Scroll the meters with up, down and page keys, which the one-line field does not use."""
         lines = SCROLLS.get(event.key)
         if lines is not None:
             event.stop()
             self.query_one("#limit-meters").scroll_relative(y=lines, animate=False)
 
     @on(Input.Submitted)
-    def _entered(self, event: Input.Submitted) -> None:
+    def _submit(self, event: Input.Submitted) -> None:
         if not event.value.strip():
             self.dismiss(None)
             return
         try:
             self.dismiss(read_wish(event.value))
         except NotAnAmount as why:
-            self._problem(f"{why.summary} {why.hint}".strip())
+            self._show_problem(f"{why.summary} {why.hint}".strip())
 
     @on(Input.Changed)
-    def _changed(self) -> None:
-        self._problem("")
+    def _handle_change(self) -> None:
+        self._show_problem("")
 
-    def _problem(self, text: str) -> None:
-        # It tells how to write a limit as well, and a small screen has no room for both.
+    def _show_problem(self, text: str) -> None:
+        # The error also explains the syntax, and a small screen has no room for the examples too.
         self.query_one("#limit-examples").display = not text
         self.query_one("#limit-problem", Static).update(Content.styled(text, "$warning"))
 
     def action_close(self) -> None:
-        """Nothing is set."""
+        """Close without a change."""
         self.dismiss(None)

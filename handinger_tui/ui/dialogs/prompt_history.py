@@ -1,4 +1,4 @@
-"""History search: the messages sent before, newest first, filtered as one types."""
+"""Search in the prompt history, newest first, filtered while typing."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from textual.widgets.option_list import Option
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.dialogs.confirm import CLOSE
 
-SHOWN = 200
-"""Rows offered at once; typing finds the rest."""
+MAX_ROWS = 200
+"""Most rows listed at once; typing filters all messages."""
 
 
 class HistorySearch(ModalScreen[str]):
-    """Returns the chosen text, None when closed."""
+    """Lists earlier messages. The result is the chosen text, None when closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *CLOSE,
@@ -47,7 +47,7 @@ class HistorySearch(ModalScreen[str]):
         self._rows: list[str] = []
 
     def compose(self) -> ComposeResult:
-        """Filter above, list below."""
+        """Lay out the filter above the list."""
         with Vertical(id="picker"):
             yield Static(Content.styled("Messages sent before", "bold"), classes="dialog-title")
             yield Input(placeholder="type to filter")
@@ -56,38 +56,38 @@ class HistorySearch(ModalScreen[str]):
 
     @on(Input.Changed)
     def _fill(self) -> None:
-        wanted = self.query_one(Input).value.lower()
-        self._rows = [text for text in self._past if wanted in text.lower()][:SHOWN]
-        listed = self.query_one("#rows", OptionList)
-        listed.clear_options()
+        query = self.query_one(Input).value.lower()
+        self._rows = [text for text in self._past if query in text.lower()][:MAX_ROWS]
+        options = self.query_one("#rows", OptionList)
+        options.clear_options()
         if not self._rows:
-            listed.add_option(Option(Content.styled("No message fits.", "$text-muted"), disabled=True))
+            options.add_option(Option(Content.styled("No message fits.", "$text-muted"), disabled=True))
             return
-        listed.add_options(Option(Content(clean_line(text, 300))) for text in self._rows)
-        listed.highlighted = 0
+        options.add_options(Option(Content(clean_line(text, 300))) for text in self._rows)
+        options.highlighted = 0
 
     def on_mount(self) -> None:
-        """All of them at first."""
+        """List all messages before anything is typed."""
         self._fill()
 
     def action_move(self, by: int) -> None:
-        """Move the mark while typing goes on."""
-        listed = self.query_one("#rows", OptionList)
+        """Move the highlight; the focus stays in the filter."""
+        options = self.query_one("#rows", OptionList)
         if by > 0:
-            listed.action_cursor_down()
+            options.action_cursor_down()
         else:
-            listed.action_cursor_up()
+            options.action_cursor_up()
 
     @on(Input.Submitted)
-    def _entered(self) -> None:
-        at = self.query_one("#rows", OptionList).highlighted
-        if self._rows and at is not None:
-            self.dismiss(self._rows[at])
+    def _submit(self) -> None:
+        index = self.query_one("#rows", OptionList).highlighted
+        if self._rows and index is not None:
+            self.dismiss(self._rows[index])
 
     @on(OptionList.OptionSelected)
-    def _selected(self, event: OptionList.OptionSelected) -> None:
+    def _choose(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._rows[event.option_index])
 
     def action_close(self) -> None:
-        """Nothing is taken."""
+        """Close without a choice."""
         self.dismiss(None)

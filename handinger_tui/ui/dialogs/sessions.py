@@ -1,4 +1,4 @@
-"""Session picker: every session of this machine, newest first, filtered as one types."""
+"""The session picker: every session stored on this computer, newest first, filtered while typing."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from handinger_tui.ui.widgets.status_text import STATUS_WORDS, going_for, so_far
 
 
 class SessionPicker(ModalScreen[str]):
-    """Returns the id of the chosen session, None when closed."""
+    """Lists sessions. The result is the id of the chosen one, None when closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *CLOSE,
@@ -48,18 +48,18 @@ class SessionPicker(ModalScreen[str]):
         shelf: SessionStore,
         now_ms: Callable[[], int],
         current: str,
-        met: Callable[[], Iterable[Session]] = tuple,
+        opened: Callable[[], Iterable[Session]] = tuple,
     ) -> None:
-        """`met`: sessions that are known better than their rows on the disk."""
+        """`opened` returns sessions in memory, whose state is newer than that of their rows on disk."""
         super().__init__()
-        self._met = met
+        self._opened = opened
         self._shelf = shelf
         self._now_ms = now_ms
         self._current = current
         self._rows: Sequence[SessionSummary] = ()
 
     def compose(self) -> ComposeResult:
-        """Filter above, list below."""
+        """Lay out the filter above the list."""
         with Vertical(id="picker"):
             yield Static(Content.styled("Sessions", "bold"), classes="dialog-title")
             yield Input(placeholder="type to filter by title or worker")
@@ -67,86 +67,88 @@ class SessionPicker(ModalScreen[str]):
             yield FooterLine()
 
     def on_mount(self) -> None:
-        """Read the list once."""
+        """Read the sessions."""
         self._do(self._read())
 
     @work(group="do")
-    async def _do(self, deed: Coroutine[Any, Any, None]) -> None:
-        """What goes wrong with the history is said, and the list stays."""
+    async def _do(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Await a coroutine and show its error; the list stays."""
         try:
-            await deed
+            await coroutine
         except HandingerError as problem:
             self.notify(f"{problem.summary} {problem.hint}", severity="error", markup=False)
 
     def reload(self) -> None:
-        """The history has changed: read it again, and keep the mark where it is."""
-        # Before its first reading there is nothing on the screen yet, and that reading is to come.
+        """Read the changed history again; the highlight stays on its session."""
+        # Without rows, the first read has not finished yet, or there is nothing to update.
         if self._rows:
-            self._do(self._read(self._chosen))
+            self._do(self._read(self._highlighted))
 
-    async def _read(self, marked: SessionSummary | None = None) -> None:
+    async def _read(self, highlighted: SessionSummary | None = None) -> None:
         self._rows = await self._shelf.sessions()
         self._fill()
-        if marked is not None:
-            listed = self.query_one("#rows", OptionList)
-            ids = [option.id for option in listed.options]
-            listed.highlighted = ids.index(marked.session_id) if marked.session_id in ids else 0
+        if highlighted is not None:
+            options = self.query_one("#rows", OptionList)
+            ids = [option.id for option in options.options]
+            options.highlighted = ids.index(highlighted.session_id) if highlighted.session_id in ids else 0
 
     def on_resize(self) -> None:
-        """Rows are laid out for the width."""
+        """Rebuild the rows, which depend on the width."""
         self._fill()
 
     @on(Input.Changed)
     def _fill(self) -> None:
-        wanted = self.query_one(Input).value.lower().split()
-        listed = self.query_one("#rows", OptionList)
-        width = max(40, listed.size.width - 4)
-        rows = [row for row in self._rows if _matches(row, wanted)]
-        listed.clear_options()
+        words = self.query_one(Input).value.lower().split()
+        options = self.query_one("#rows", OptionList)
+        width = max(40, options.size.width - 4)
+        rows = [row for row in self._rows if _matches(row, words)]
+        options.clear_options()
         if not rows:
-            said = "No session fits." if self._rows else "No session yet: the first message makes one."
-            listed.add_option(Option(Content.styled(said, "$text-muted"), disabled=True))
+            message = "No session fits." if self._rows else "No session yet: the first message makes one."
+            options.add_option(Option(Content.styled(message, "$text-muted"), disabled=True))
             return
         now = self._now_ms()
-        here = self._current
-        met = {session.session_id: session for session in self._met()}
-        listed.add_options(
+        current = self._current
+        opened = {session.session_id: session for session in self._opened()}
+        options.add_options(
             Option(
-                _line(row, met.get(row.session_id), now, width, here=row.session_id == here),
+                _format_row(
+                    row, opened.get(row.session_id), now, width, is_current=row.session_id == current
+                ),
                 row.session_id,
             )
             for row in rows
         )
-        listed.highlighted = 0
+        options.highlighted = 0
 
     @property
-    def _chosen(self) -> SessionSummary | None:
+    def _highlighted(self) -> SessionSummary | None:
         option = self.query_one("#rows", OptionList).highlighted_option
         return next((row for row in self._rows if option is not None and row.session_id == option.id), None)
 
     def action_move(self, by: int) -> None:
-        """Move the mark while typing goes on."""
-        listed = self.query_one("#rows", OptionList)
+        """Move the highlight; the focus stays in the filter."""
+        options = self.query_one("#rows", OptionList)
         if by > 0:
-            listed.action_cursor_down()
+            options.action_cursor_down()
         else:
-            listed.action_cursor_up()
+            options.action_cursor_up()
 
     def action_open(self) -> None:
-        """Take the marked session."""
-        if self._chosen is not None:
-            self.dismiss(self._chosen.session_id)
+        """Choose the highlighted session."""
+        if self._highlighted is not None:
+            self.dismiss(self._highlighted.session_id)
 
     @on(OptionList.OptionSelected)
-    def _selected(self, event: OptionList.OptionSelected) -> None:
+    def _choose(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)
 
     def action_rename(self) -> None:
-        """Ask for another title."""
+        """Ask for a new title."""
         self._do(self._rename())
 
     async def _rename(self) -> None:
-        row = self._chosen
+        row = self._highlighted
         if row is None:
             return
         title = await self.app.push_screen_wait(Ask("Rename the session", clean_line(row.title)))
@@ -155,11 +157,11 @@ class SessionPicker(ModalScreen[str]):
             await self._read()
 
     def action_delete(self) -> None:
-        """Ask, then delete the local copy."""
+        """Ask for confirmation, then delete the local copy of the session."""
         self._do(self._delete())
 
     async def _delete(self) -> None:
-        row = self._chosen
+        row = self._highlighted
         if row is None:
             return
         question = Confirm(
@@ -176,17 +178,17 @@ class SessionPicker(ModalScreen[str]):
             await self._read()
 
     def action_close(self) -> None:
-        """Stay where we are."""
+        """Close without a choice."""
         self.dismiss(None)
 
 
-def _matches(row: SessionSummary, wanted: Sequence[str]) -> bool:
+def _matches(row: SessionSummary, words: Sequence[str]) -> bool:
     text = f"{row.title} {row.worker_id or ''} {row.session_id}".lower()
-    return all(word in text for word in wanted)
+    return all(word in text for word in words)
 
 
 def cost_words(row: SessionSummary) -> str:
-    """What the session cost, with its gaps: "$1.20", "$1.20 + 2 turns unknown", "not reported"."""
+    """The cost of a session with its gaps: "$1.20", "$1.20 + 2 turns unknown", "not reported"."""
     if row.cost_usd is None:
         return "not reported" if row.turns else ""
     return total_text(Total(row.cost_usd, row.unpriced))
@@ -195,35 +197,37 @@ def cost_words(row: SessionSummary) -> str:
 _SHORT: Final = MappingProxyType({TurnStatus.RUNNING: "still running", TurnStatus.CHECKING: "checking"})
 
 
-def _status(row: SessionSummary, met: Session | None, now_ms: int) -> tuple[str, str, str]:
-    """Status, its style, and the cost: of a run that goes on with the time since its start, "so far"."""
-    turn = under_way(met) if met is not None else None
-    if met is not None and turn is not None and (turn.live or turn.status is TurnStatus.RUNNING):
+def _status(row: SessionSummary, opened: Session | None, now_ms: int) -> tuple[str, str, str]:
+    """The status, its style and the cost. A running turn adds its elapsed time, and its cost is "so far"."""
+    turn = under_way(opened) if opened is not None else None
+    if opened is not None and turn is not None and (turn.live or turn.status is TurnStatus.RUNNING):
         words = _SHORT.get(turn.status, STATUS_WORDS[turn.status])
-        return f"{words} · {going_for(turn, now_ms)}", "$warning", so_far(met, turn)
+        return f"{words} · {going_for(turn, now_ms)}", "$warning", so_far(opened, turn)
     if row.last_status is None:
         return "empty", "$text-muted", cost_words(row)
     if row.last_status is TurnStatus.RUNNING:
-        # Nobody has looked since: it may have ended long ago.
+        # The worker was not read since: the turn may have ended long ago.
         return "left running", "$warning", cost_words(row)
     words = _SHORT.get(row.last_status, STATUS_WORDS[row.last_status])
     style = "$text-muted" if row.last_status is TurnStatus.COMPLETED else "$warning"
     return words, style, cost_words(row)
 
 
-def _line(row: SessionSummary, met: Session | None, now_ms: int, width: int, *, here: bool) -> Content:
-    """Two lines: title and when; then worker, turns, status and cost."""
-    mark, style = ("●", "$accent") if row.unread else ("›" if here else " ", "$primary")
+def _format_row(
+    row: SessionSummary, opened: Session | None, now_ms: int, width: int, *, is_current: bool
+) -> Content:
+    """The two lines of a row: title and age; then worker, status, turns and cost."""
+    mark, style = ("●", "$accent") if row.unread else ("›" if is_current else " ", "$primary")
     when = ago(row.updated_ms or row.created_ms, now_ms)
     title = set_cell_size(clean_line(row.title or "Untitled", 200), max(10, width - len(when) - 4))
-    status, tone, cost = _status(row, met, now_ms)
-    rest = " · ".join(piece for piece in (plural(row.turns, "turn"), cost) if piece)
+    status, status_style, cost = _status(row, opened, now_ms)
+    totals = " · ".join(piece for piece in (plural(row.turns, "turn"), cost) if piece)
     worker = clean_line(row.worker_id or "no worker yet", 28)
     return Content.assemble(
         (f"{mark} ", style),
         (title, "bold" if row.unread else ""),
         (f" {when}", "$text-muted"),
         (f"\n  {worker} · ", "$text-muted"),
-        (status, tone),
-        (f" · {rest}", "$text-muted"),
+        (status, status_style),
+        (f" · {totals}", "$text-muted"),
     )

@@ -1,1 +1,1 @@
-"""Pages over the work screen: receipt, budgets, previews, data."""
+"""Screens over the work screen: receipt, budget comparison, preview and data."""

@@ -1,4 +1,4 @@
-"""Budget comparison: what turns took at each level, and the month-end forecast."""
+"""The budget comparison: the cost of turns at each budget level, and the month-end forecast."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.static_reflow import StaticReflow
 from handinger_tui.ui.work.session_controller import SessionController
 
-FAINT: Final = "$text-muted"
-HEAD: Final = "bold $primary"
-NONE: Final = "—"
-UNNAMED: Final = "not known"
-"""The level of turns that others started, without telling how far they might go."""
-_LEVEL: Final = 12
-_SHARE: Final = 12
-_NARROW: Final = 41
-"""Below it the share of incomplete turns has no room."""
-_BAR: Final = 12
-"""Fewer cells make no bar."""
+MUTED: Final = "$text-muted"
+HEADING: Final = "bold $primary"
+NO_VALUE: Final = "—"
+UNKNOWN_LEVEL: Final = "not known"
+"""The level of turns that others started, whose budget the service does not report."""
+_LEVEL_WIDTH: Final = 12
+_SHARE_WIDTH: Final = 12
+_MIN_WIDTH_FOR_SHARE: Final = 41
+"""Width in cells from which the share of incomplete turns has room."""
+_MIN_BAR_WIDTH: Final = 12
+"""Fewest cells of a bar."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the screen shows. `whose`: "this worker" or "all workers"; `limits`: a sentence for each limit."""
+    """The data of the screen. `whose`: "this worker" or "all workers"; `limits`: a sentence per limit."""
 
     whose: str
     rows: tuple[BudgetRow, ...]
@@ -56,33 +56,37 @@ class Comparison:
     limits: tuple[str, ...] = ()
 
 
-def budget_lines(shown: Comparison, width: int) -> list[Content]:
-    """Everything, for `width` cells."""
-    lines = [*_table(shown, width), Content("")] if shown.rows else _empty(shown, width)
-    if shown.rows:
-        lines += [Content.styled("What it says", HEAD), *_wrapped(_advice(shown.rows), width), Content("")]
-    return [*lines, *_month(shown, width)]
+def budget_lines(comparison: Comparison, width: int) -> list[Content]:
+    """The lines of the whole screen at a width in cells."""
+    lines = [*_table(comparison, width), Content("")] if comparison.rows else _empty(comparison, width)
+    if comparison.rows:
+        lines += [
+            Content.styled("What it says", HEADING),
+            *_wrapped(_advice(comparison.rows), width),
+            Content(""),
+        ]
+    return [*lines, *_month(comparison, width)]
 
 
-def _empty(shown: Comparison, width: int) -> list[Content]:
-    """What is missing, and what brings it."""
+def _empty(comparison: Comparison, width: int) -> list[Content]:
+    """The lines for a table without rows: why it is empty and what fills it."""
     why = (
-        f"No turn of {shown.whose} has ended yet."
-        if shown.whose == "this worker"
+        f"No turn of {comparison.whose} has ended yet."
+        if comparison.whose == "this worker"
         else "No turn has ended yet."
     )
     more = (
         "Once turns at low, standard or high have ended, their cost, time, steps and sources stand here side "
         "by side."
     )
-    other = " a shows all workers." if shown.whose == "this worker" else ""
-    return [*_wrapped(why, width, "bold"), *_wrapped(more + other, width, FAINT), Content("")]
+    other = " a shows all workers." if comparison.whose == "this worker" else ""
+    return [*_wrapped(why, width, "bold"), *_wrapped(more + other, width, MUTED), Content("")]
 
 
 # -- the table ---------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """`write` makes a cell of an amount."""
+    """A column of the table. `of` selects the amount of a row; `write` formats it as a cell."""
 
     title: str
     width: int
@@ -104,61 +108,69 @@ def _columns(rows: Sequence[BudgetRow]) -> tuple[_Column, ...]:
     )
 
 
-def _table(shown: Comparison, width: int) -> list[Content]:
-    columns = _fitting(_columns(shown.rows), width)
+def _table(comparison: Comparison, width: int) -> list[Content]:
+    columns = _fitting(_columns(comparison.rows), width)
     titles = "".join(f"{column.title:>{column.width}}" for column in columns)
-    share = width >= _NARROW
-    head = f"{'':{_LEVEL}}{'turns':>6}{titles}" + (f"{'incomplete':>{_SHARE}}" if share else "")
-    lines = [Content.styled(head, FAINT)]
-    room = width - len(head) - 2 if len(shown.rows) > 1 else 0
-    most = max((columns[0].of(row).median or Decimal(0) for row in shown.rows), default=Decimal(0))
-    for row in shown.rows:
-        bar = _bar(columns[0].of(row).median, most, room) if room >= _BAR else Content("")
-        lines += [Content.assemble(_medians(row, columns, share=share), bar), _ninetieths(row, columns)]
-    lines += [Content(""), *_wrapped("Above the median, below it the 90th percentile.", width, FAINT)]
-    return [*lines, *(line for text in _gaps(shown.rows, columns) for line in _wrapped(text, width, FAINT))]
+    with_share = width >= _MIN_WIDTH_FOR_SHARE
+    head = f"{'':{_LEVEL_WIDTH}}{'turns':>6}{titles}" + (
+        f"{'incomplete':>{_SHARE_WIDTH}}" if with_share else ""
+    )
+    lines = [Content.styled(head, MUTED)]
+    room = width - len(head) - 2 if len(comparison.rows) > 1 else 0
+    highest = max((columns[0].of(row).median or Decimal(0) for row in comparison.rows), default=Decimal(0))
+    for row in comparison.rows:
+        bar = _bar(columns[0].of(row).median, highest, room) if room >= _MIN_BAR_WIDTH else Content("")
+        lines += [
+            Content.assemble(_medians(row, columns, with_share=with_share), bar),
+            _percentiles(row, columns),
+        ]
+    lines += [Content(""), *_wrapped("Above the median, below it the 90th percentile.", width, MUTED)]
+    return [
+        *lines,
+        *(line for text in _gaps(comparison.rows, columns) for line in _wrapped(text, width, MUTED)),
+    ]
 
 
 def _fitting(columns: Sequence[_Column], width: int) -> Sequence[_Column]:
-    """As many as there is room for, the first at least."""
-    room = width - _LEVEL - 6 - (_SHARE if width >= _NARROW else 0)
+    """The columns that have room, but at least the first."""
+    room = width - _LEVEL_WIDTH - 6 - (_SHARE_WIDTH if width >= _MIN_WIDTH_FOR_SHARE else 0)
     ends = accumulate(column.width for column in columns)
-    kept = sum(end <= room for end in ends)
-    return columns[: max(1, kept)]
+    count = sum(end <= room for end in ends)
+    return columns[: max(1, count)]
 
 
-def _medians(row: BudgetRow, columns: Sequence[_Column], *, share: bool) -> Content:
-    level = f"{_name(row, _LEVEL - 1):<{_LEVEL}}"
-    percent = NONE if row.share_incomplete is None else f"{row.share_incomplete} %"
+def _medians(row: BudgetRow, columns: Sequence[_Column], *, with_share: bool) -> Content:
+    level = f"{_level_name(row, _LEVEL_WIDTH - 1):<{_LEVEL_WIDTH}}"
+    percent = NO_VALUE if row.share_incomplete is None else f"{row.share_incomplete} %"
     cells = [_cell(column, column.of(row).median, "") for column in columns]
     return Content.assemble(
-        (level, "bold"), f"{row.turns:>6,}", *cells, f"{percent:>{_SHARE}}" if share else ""
+        (level, "bold"), f"{row.turns:>6,}", *cells, f"{percent:>{_SHARE_WIDTH}}" if with_share else ""
     )
 
 
-def _ninetieths(row: BudgetRow, columns: Sequence[_Column]) -> Content:
-    """Of a few turns a 90th percentile says nothing."""
+def _percentiles(row: BudgetRow, columns: Sequence[_Column]) -> Content:
+    """The line of 90th percentiles. Fewer than `ENOUGH` turns have none."""
     spreads = [column.of(row) for column in columns]
     values = [spread.p90 if spread.known >= ENOUGH else None for spread in spreads]
-    cells = [_cell(column, value, FAINT) for column, value in zip(columns, values, strict=True)]
-    return Content.assemble((f"{'  90th':<{_LEVEL + 6}}", FAINT), *cells)
+    cells = [_cell(column, value, MUTED) for column, value in zip(columns, values, strict=True)]
+    return Content.assemble((f"{'  90th':<{_LEVEL_WIDTH + 6}}", MUTED), *cells)
 
 
-def _name(row: BudgetRow, limit: int) -> str:
-    return clean_line(row.budget, limit) or UNNAMED
+def _level_name(row: BudgetRow, limit: int) -> str:
+    return clean_line(row.budget, limit) or UNKNOWN_LEVEL
 
 
 def _cell(column: _Column, value: Decimal | None, style: str) -> Content:
-    text = NONE if value is None else column.write(value)
-    return Content.styled(f"{text:>{column.width}}", FAINT if value is None else style)
+    text = NO_VALUE if value is None else column.write(value)
+    return Content.styled(f"{text:>{column.width}}", MUTED if value is None else style)
 
 
-def _bar(value: Decimal | None, most: Decimal, width: int) -> Content:
-    """The median cost against the dearest level's."""
-    if value is None or most <= 0:
+def _bar(value: Decimal | None, highest: Decimal, width: int) -> Content:
+    """A bar of the median cost, relative to the highest median of all levels."""
+    if value is None or highest <= 0:
         return Content("")
-    filled = max(int(value > 0), int(value * width / most))
-    return Content.assemble("  ", (USED * filled, "$primary"), (LEFT * (width - filled), FAINT))
+    filled = max(int(value > 0), int(value * width / highest))
+    return Content.assemble("  ", (USED * filled, "$primary"), (LEFT * (width - filled), MUTED))
 
 
 def _plain(value: Decimal) -> str:
@@ -166,23 +178,23 @@ def _plain(value: Decimal) -> str:
 
 
 def _gaps(rows: Sequence[BudgetRow], columns: Sequence[_Column]) -> list[str]:
-    """What the table leaves out, level by level."""
+    """Sentences on the values that the table lacks, per column and level."""
     gaps = []
     for column in columns:
         missing = [(row, column.of(row).unknown) for row in rows if column.of(row).unknown]
         if missing:
-            told = ", ".join(f"{plural(count, 'turn')} at {_name(row, 40)}" for row, count in missing)
-            gaps.append(f"{column.title.capitalize()} {NOT_REPORTED}: {told}.")
-    few = any(0 < column.of(row).known < ENOUGH for row in rows for column in columns)
-    return [*gaps, f"{NONE} below {ENOUGH} turns no 90th percentile is told."] if few else gaps
+            turns = ", ".join(f"{plural(count, 'turn')} at {_level_name(row, 40)}" for row, count in missing)
+            gaps.append(f"{column.title.capitalize()} {NOT_REPORTED}: {turns}.")
+    has_few = any(0 < column.of(row).known < ENOUGH for row in rows for column in columns)
+    return [*gaps, f"{NO_VALUE} below {ENOUGH} turns no 90th percentile is told."] if has_few else gaps
 
 
 def _advice(rows: Sequence[BudgetRow]) -> str:
-    told = advice(rows)
-    if told is not None:
-        return told
-    known = [max(row.usd.known, row.credits.known) for row in rows if row.budget]
-    if sum(count >= ENOUGH_TO_ADVISE for count in known) >= 2:
+    text = advice(rows)
+    if text is not None:
+        return text
+    counts = [max(row.usd.known, row.credits.known) for row in rows if row.budget]
+    if sum(count >= ENOUGH_TO_ADVISE for count in counts) >= 2:
         return "No two levels differ clearly so far."
     return (
         f"Not enough turns to say: it takes {ENOUGH_TO_ADVISE} turns with a known cost at each of two levels."
@@ -190,34 +202,35 @@ def _advice(rows: Sequence[BudgetRow]) -> str:
 
 
 # -- the month ---------------------------------------------------------------------------
-def _month(shown: Comparison, width: int) -> list[Content]:
-    found = shown.forecast
-    money = " · simulated money" if shown.simulated else ""
-    lines = [Content.assemble(("This month", HEAD), (f" · {shown.whose}{money}", FAINT))]
-    lines += _wrapped(f"Spent so far: {_spent(found)}", width)
-    if found.middle is not None:
-        lines += _wrapped(f"Likely {forecast_text(found)}", width, "bold")
-    lines += _wrapped(found.method, width, FAINT)
-    return [*lines, *(line for text in shown.limits for line in _wrapped(text, width))]
+def _month(comparison: Comparison, width: int) -> list[Content]:
+    month = comparison.forecast
+    money = " · simulated money" if comparison.simulated else ""
+    lines = [Content.assemble(("This month", HEADING), (f" · {comparison.whose}{money}", MUTED))]
+    lines += _wrapped(f"Spent so far: {_spent(month)}", width)
+    if month.middle is not None:
+        lines += _wrapped(f"Likely {forecast_text(month)}", width, "bold")
+    lines += _wrapped(month.method, width, MUTED)
+    return [*lines, *(line for text in comparison.limits for line in _wrapped(text, width))]
 
 
-def _spent(found: Forecast) -> str:
-    if found.unit is Unit.USD or found.spent.value is None:
-        return total_text(found.spent)
-    gaps = f" + {plural(found.spent.missing_turns, 'turn')} unknown" if not found.spent.whole else ""
-    return rough(found.spent.value, found.unit) + gaps
+def _spent(month: Forecast) -> str:
+    if month.unit is Unit.USD or month.spent.value is None:
+        return total_text(month.spent)
+    gaps = f" + {plural(month.spent.missing_turns, 'turn')} unknown" if not month.spent.whole else ""
+    return rough(month.spent.value, month.unit) + gaps
 
 
 def _wrapped(text: str, width: int, style: str = "") -> list[Content]:
     return Content.styled(text, style).wrap(max(20, width))
 
 
-MOST_TURNS: Final = 10_000
+MAX_TURNS: Final = 10_000
+"""Most turns that are compared, the newest first."""
 _DAY_S: Final = 86_400
 
 
 class BudgetsScreen(ModalScreen[None]):
-    """`a` goes between this worker and all of them."""
+    """Shows the comparison for this worker or for all workers; the `a` key switches."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.BUDGETS)
     AUTO_FOCUS = "#budgets-body"
@@ -225,16 +238,16 @@ class BudgetsScreen(ModalScreen[None]):
     def __init__(
         self, desk: SessionController, now_ms: Callable[[], int], zone: tzinfo | None = None
     ) -> None:
-        """`zone` decides what a day is; None: as the machine does."""
+        """`zone`: the time zone that separates days; None: the local one."""
         super().__init__()
         self._desk = desk
         self._now_ms = now_ms
         self._zone = zone
-        self._one = desk.session.worker_id is not None
-        self.shown: Comparison | None = None
+        self._only_this_worker = desk.session.worker_id is not None
+        self.comparison: Comparison | None = None
 
     def compose(self) -> ComposeResult:
-        """Title, text, keys."""
+        """Lay out the title, the text and the footer."""
         with Vertical(id="budgets"):
             yield Static(id="budgets-title")
             with VerticalScroll(id="budgets-body"):
@@ -242,74 +255,77 @@ class BudgetsScreen(ModalScreen[None]):
             yield FooterLine()
 
     def on_mount(self) -> None:
-        """Read at once; no passing line covers the table."""
+        """Start reading, and clear notifications, which would cover the table."""
         self.app.clear_notifications()
         self._read()
 
     def action_other(self) -> None:
-        """This worker, or all of them."""
+        """Switch between this worker and all workers."""
         if self._desk.session.worker_id is None:
             self.notify("This session has no worker yet: these are all of them.", markup=False)
             return
-        self._one = not self._one
+        self._only_this_worker = not self._only_this_worker
         self._read()
 
     def action_close(self) -> None:
-        """Back to work."""
+        """Close the page."""
         self.dismiss()
 
     @work(group="read", exclusive=True)
     async def _read(self) -> None:
-        """The history may be long: the screen stands before it is read."""
-        self._title("reading the history…")
-        try:
-            self.shown = await self._compared()
-        except HandingerError as problem:
-            said = Content.styled(f"{problem.summary} {problem.hint}".strip(), "$error")
-            self._title("")
-            self.query_one("#budgets-text", StaticReflow).put(lambda width: list(said.wrap(width)))
-            return
-        shown = self.shown
-        money = " · simulated money" if shown.simulated else ""
-        self._title(f"{shown.whose}{money}")
-        self.query_one("#budgets-text", StaticReflow).put(lambda width: budget_lines(shown, width))
+        """Read the history and show the comparison.
 
-    def _title(self, text: str) -> None:
+        A long history takes time, so the screen is shown before.
+        """
+        self._set_title("reading the history…")
+        try:
+            self.comparison = await self._compare()
+        except HandingerError as problem:
+            message = Content.styled(f"{problem.summary} {problem.hint}".strip(), "$error")
+            self._set_title("")
+            self.query_one("#budgets-text", StaticReflow).put(lambda width: list(message.wrap(width)))
+            return
+        comparison = self.comparison
+        money = " · simulated money" if comparison.simulated else ""
+        self._set_title(f"{comparison.whose}{money}")
+        self.query_one("#budgets-text", StaticReflow).put(lambda width: budget_lines(comparison, width))
+
+    def _set_title(self, text: str) -> None:
         title = Content.assemble(("Budgets compared", "bold"), (f"   {text}", "$text-muted"))
         self.query_one("#budgets-title", Static).update(title)
 
     # -- reading -------------------------------------------------------------------------
-    async def _compared(self) -> Comparison:
+    async def _compare(self) -> Comparison:
         books = self._desk.connection.books
-        worker_id = self._desk.session.worker_id if self._one else None
-        # Real money where there is any; the pretend money of the local worker only by itself.
+        worker_id = self._desk.session.worker_id if self._only_this_worker else None
+        # Real charges if there are any, else the simulated ones of the local worker; never both together.
         which = ChargeFilter(worker_id=worker_id, simulated=False)
-        charges = await books.turn_charges(which, limit=MOST_TURNS)
+        charges = await books.turn_charges(which, limit=MAX_TURNS)
         if not charges:
             which = replace(which, simulated=True)
-            charges = await books.turn_charges(which, limit=MOST_TURNS)
-        days = await self._days(which)
+            charges = await books.turn_charges(which, limit=MAX_TURNS)
+        days = await self._read_days(which)
         today, share = self._today()
-        unit = Unit.USD if any(day.usd.known is not None for day in days) else _unit(days)
+        unit = Unit.USD if any(day.usd.known is not None for day in days) else _fallback_unit(days)
         return Comparison(
-            "this worker" if self._one else "all workers",
+            "this worker" if self._only_this_worker else "all workers",
             compare(charges),
             forecast(daily(days, unit), today, share, unit),
             simulated=bool(charges) and bool(which.simulated),
-            limits=await self._limits(bool(which.simulated), today),
+            limits=await self._limit_sentences(bool(which.simulated), today),
         )
 
-    async def _limits(self, simulated: bool, today: date) -> tuple[str, ...]:
-        """A sentence for each limit that these days mean something for."""
+    async def _limit_sentences(self, simulated: bool, today: date) -> tuple[str, ...]:
+        """The sentences of `limit_text` for the limits of the session; limits without one are left out."""
         session = self._desk.session
-        told = []
+        sentences = []
         for gauge in await self._desk.connection.purse.gauges(session):
-            days = await self._days(_which(gauge, session.session_id, session.worker_id, simulated))
-            told.append(limit_text(gauge, daily(days, gauge.limit.unit), today))
-        return tuple(text for text in told if text)
+            days = await self._read_days(_filter_of(gauge, session.session_id, session.worker_id, simulated))
+            sentences.append(limit_text(gauge, daily(days, gauge.limit.unit), today))
+        return tuple(text for text in sentences if text)
 
-    async def _days(self, which: ChargeFilter) -> list[Bucket]:
-        """Day by day, as far back as a forecast looks."""
+    async def _read_days(self, which: ChargeFilter) -> list[Bucket]:
+        """The charges per day, as far back as a forecast needs them."""
         today, _ = self._today()
         first = min(today.replace(day=1), today - timedelta(days=WINDOW))
         since = datetime.combine(first, time.min, tzinfo=self._zone).timestamp()
@@ -318,17 +334,17 @@ class BudgetsScreen(ModalScreen[None]):
         )
 
     def _today(self) -> tuple[date, Decimal]:
-        """The day it is, and how much of it is over."""
+        """The present day, and the share of it that has passed."""
         now = datetime.fromtimestamp(self._now_ms() / 1000, self._zone)
         passed = now - datetime.combine(now.date(), time.min, tzinfo=now.tzinfo)
         return now.date(), min(Decimal(1), Decimal(int(passed.total_seconds())) / _DAY_S)
 
 
-def _unit(days: list[Bucket]) -> Unit:
+def _fallback_unit(days: list[Bucket]) -> Unit:
     return Unit.CREDITS if any(day.credits.known is not None for day in days) else Unit.USD
 
 
-def _which(gauge: Gauge, session_id: str, worker_id: str | None, simulated: bool) -> ChargeFilter:
+def _filter_of(gauge: Gauge, session_id: str, worker_id: str | None, simulated: bool) -> ChargeFilter:
     scope = gauge.limit.scope
     return ChargeFilter(
         session_id=session_id if scope is Scope.SESSION else None,

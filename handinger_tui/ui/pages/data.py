@@ -1,4 +1,4 @@
-"""Data: structured output and data parts as a tree, as a table where they are one, and as files."""
+"""The data page: structured output and data parts as a tree or table, with export to files."""
 
 from __future__ import annotations
 
@@ -27,30 +27,31 @@ from handinger_tui.ui.pages.page_actions import SavingScreen
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.work.session_controller import SessionController
 
-LOOKS_PER_S: Final = 1.0
+CHECKS_PER_S: Final = 1.0
+"""How often per second the page checks whether the data have changed."""
 NO_TABLE: Final = "Nothing here is a table: an array of objects or of arrays would be one."
 
 
 class DataScreen(SavingScreen):
-    """One dataset at a time; what comes meanwhile is told, and shown when asked for."""
+    """Shows one dataset at a time. A change of it is announced, and shown only on reload."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DATA)
     AUTO_FOCUS = "#data-tree"
 
-    def __init__(self, desk: SessionController, found: Sequence[Dataset], at: int) -> None:
+    def __init__(self, desk: SessionController, datasets: Sequence[Dataset], index: int) -> None:
         super().__init__()
         self._desk = desk
-        self._found = found
-        self._at = at
+        self._datasets = datasets
+        self._index = index
         self._turns: tuple[Turn, ...] = desk.session.turns
-        self._old = False
-        """The value that is shown has changed meanwhile."""
+        self._is_stale = False
+        """Whether the dataset has changed since it was shown."""
         self._table: tuple[str, Json] | None = None
-        """What the table shows, and where that stands; None while the tree is shown."""
+        """The path and the value that the table shows; None while the tree is shown."""
         self._tree, self._rows = TreeView(id="data-tree"), TableView(id="data-table")
 
     def compose(self) -> ComposeResult:
-        """What it is, the view, all of what the cursor stands on, the keys."""
+        """Lay out the title, the two views, the whole value at the cursor, and the footer."""
         with Vertical(id="data"):
             yield Static(id="data-title")
             yield self._tree
@@ -59,154 +60,154 @@ class DataScreen(SavingScreen):
             yield FooterLine()
 
     def on_mount(self) -> None:
-        """Show it, and look whether there is more."""
+        """Show the dataset and start checking for changes."""
         self._open()
-        self.set_interval(1 / LOOKS_PER_S, self._look)
+        self.set_interval(1 / CHECKS_PER_S, self._check_changes)
 
     @property
-    def shown(self) -> Dataset:
-        """What is shown."""
-        return self._found[self._at]
+    def dataset(self) -> Dataset:
+        """The dataset that is shown."""
+        return self._datasets[self._index]
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """For the footer: nothing is cut in the middle."""
+        """The active bindings in footer order; those that do not fit are hidden instead of cut."""
         width = self.query_one(FooterLine).size.width if self.is_mounted else self.size.width
         return for_footer(super().active_bindings, width, self.app.get_key_display)
 
     def on_resize(self) -> None:
-        """The footer is laid out for the width."""
+        """Rebuild the footer, which depends on the width."""
         self.refresh_bindings()
 
     # -- showing ---------------------------------------------------------------------------
     def _open(self) -> None:
-        root = tree_of_value(self.shown.value).root
+        root = tree_of_value(self.dataset.value).root
         if root is not None:
             self._tree.show(root)
-        self._old = False
-        self._switch(None)
+        self._is_stale = False
+        self._show_view(None)
 
-    def _switch(self, table: tuple[str, Json] | None) -> None:
+    def _show_view(self, table: tuple[str, Json] | None) -> None:
         self._table = table
         view, other = (self._tree, self._rows) if table is None else (self._rows, self._tree)
         view.display, other.display = True, False
         view.focus()
-        self._tell(view)
-        self._title()
+        self._show_whole(view)
+        self._draw_title()
 
-    def _title(self) -> None:
-        one, count = self.shown, len(self._found)
-        name = Content.styled(clean_line(one.name, 80) or "data", "bold")
-        named = f" {clean_line(one.data_id, 40)}" if one.data_id else ""
-        where = f"{named}   {self._at + 1:,} of {count:,} · turn {one.turn}"
-        pieces = [Content.assemble(name, (where, "$text-muted"))]
+    def _draw_title(self) -> None:
+        dataset, count = self.dataset, len(self._datasets)
+        name = Content.styled(clean_line(dataset.name, 80) or "data", "bold")
+        data_id = f" {clean_line(dataset.data_id, 40)}" if dataset.data_id else ""
+        position = f"{data_id}   {self._index + 1:,} of {count:,} · turn {dataset.turn}"
+        pieces = [Content.assemble(name, (position, "$text-muted"))]
         if self._table is not None:
             place = f" of {clean_line(self._table[0], 60)}" if self._table[0] else ""
             notes = " · ".join((f"table{place}: {self._rows.table.counted}", *self._rows.table.notes))
             pieces.append(Content.styled(notes, "$text-muted"))
         else:
-            found = table_in(one.value)
-            place = f" of {clean_line(found[0], 60)}" if found and found[0] else ""
-            pieces.append(Content.styled(f"tree · Tab: table{place}" if found else "tree", "$text-muted"))
-        if self._old:
+            table = table_in(dataset.value)
+            place = f" of {clean_line(table[0], 60)}" if table and table[0] else ""
+            pieces.append(Content.styled(f"tree · Tab: table{place}" if table else "tree", "$text-muted"))
+        if self._is_stale:
             pieces.append(Content.styled("It has changed meanwhile: r reads it again.", "$warning"))
         self.query_one("#data-title", Static).update(Content("\n").join(pieces))
 
     @on(VirtualList.Moved)
-    def _moved(self, event: VirtualList.Moved) -> None:
+    def _handle_cursor_move(self, event: VirtualList.Moved) -> None:
         if event.view.display:
-            self._tell(event.view)
+            self._show_whole(event.view)
 
-    def _tell(self, view: VirtualList) -> None:
+    def _show_whole(self, view: VirtualList) -> None:
         self.query_one("#data-whole", Static).update(Content(view.full_text.replace("\n", "⏎")))
 
-    def _look(self) -> None:
-        """What came meanwhile is counted; what is shown stays."""
+    def _check_changes(self) -> None:
+        """Update the count and the stale mark; the dataset that is shown stays as it is."""
         turns = self._desk.session.turns
         if turns == self._turns:
             return
-        self._turns, one = turns, self.shown
-        found = datasets_of(self._desk.session)
-        at = _position(found, one)
-        if at is not None:
-            self._old = self._old or found[at].value is not one.value
-            self._found, self._at = [*found[:at], one, *found[at + 1 :]], at
-            self._title()
+        self._turns, dataset = turns, self.dataset
+        datasets = datasets_of(self._desk.session)
+        index = _index_of(datasets, dataset)
+        if index is not None:
+            self._is_stale = self._is_stale or datasets[index].value is not dataset.value
+            self._datasets, self._index = [*datasets[:index], dataset, *datasets[index + 1 :]], index
+            self._draw_title()
 
     # -- keys ------------------------------------------------------------------------------
     def action_another(self, by: int) -> None:
-        """To other data."""
-        if 0 <= self._at + by < len(self._found):
-            self._at += by
+        """Show the dataset `by` steps on."""
+        if 0 <= self._index + by < len(self._datasets):
+            self._index += by
             self._open()
         else:
             self.say("This is the newest." if by > 0 else "This is the first.")
 
     def action_reload(self) -> None:
-        """Show what is there now."""
-        found = datasets_of(self._desk.session)
-        at = _position(found, self.shown)
-        if at is not None:
-            self._found, self._at = found, at
+        """Show the present state of the dataset."""
+        datasets = datasets_of(self._desk.session)
+        index = _index_of(datasets, self.dataset)
+        if index is not None:
+            self._datasets, self._index = datasets, index
             self._open()
 
     def action_view(self) -> None:
-        """As a table: what the cursor stands on if it is one, else what is one in it; or the tree again."""
+        """Switch to the table at the cursor, else to the first one in the dataset; or back to the tree."""
         if self._table is not None:
-            self._switch(None)
+            self._show_view(None)
             return
-        found = self._tabular()
-        if found is None:
+        table = self._find_table()
+        if table is None:
             self.say(NO_TABLE)
         else:
-            self._lay_out(found)
+            self._show_table(table)
 
-    def _tabular(self) -> tuple[str, Json] | None:
+    def _find_table(self) -> tuple[str, Json] | None:
         if self._table is not None:
             return self._table
         node = self._tree.current
         if node is not None and self._tree.cursor and is_tabular(node.value):
             return self._tree.path, node.value
-        return table_in(self.shown.value)
+        return table_in(self.dataset.value)
 
     @work(group="table", exclusive=True)
-    async def _lay_out(self, found: tuple[str, Json]) -> None:
-        # A long array takes a second.
-        shown, table = self.shown, await run_in_thread(lambda: table_of_value(found[1]))
-        if table is None:
+    async def _show_table(self, table: tuple[str, Json]) -> None:
+        # Laying out a long array takes a second.
+        dataset, layout = self.dataset, await run_in_thread(lambda: table_of_value(table[1]))
+        if layout is None:
             self.say(NO_TABLE)
-        elif shown is self.shown:
-            self._rows.show(table)
-            self._switch(found)
+        elif dataset is self.dataset:
+            self._rows.show(layout)
+            self._show_view(table)
 
     def action_save(self, kind: str) -> None:
-        """Into the download folder: all of it as JSON, or the table as CSV."""
+        """Save to the download folder: the whole dataset as JSON ("json"), or the table as CSV ("csv")."""
         if kind == "json":
-            value = self.shown.value
+            value = self.dataset.value
             self.do(self._save(".json", lambda: json_text(value)))
             return
-        found = self._tabular()
-        if found is None:
+        table = self._find_table()
+        if table is None:
             self.say(NO_TABLE)
         else:
-            table = found[1]
-            self.do(self._save(".csv", lambda: csv_of(table)))
+            value = table[1]
+            self.do(self._save(".csv", lambda: csv_of(value)))
 
-    async def _save(self, suffix: str, text: Callable[[], str]) -> None:
-        name = safe_file_name(self.shown.name.replace(" ", "-"), "data")
+    async def _save(self, suffix: str, render: Callable[[], str]) -> None:
+        name = safe_file_name(self.dataset.name.replace(" ", "-"), "data")
         path = await self._desk.connection.save_text(
-            f"{name}-{self.shown.turn_id}{suffix}", await run_in_thread(text)
+            f"{name}-{self.dataset.turn_id}{suffix}", await run_in_thread(render)
         )
         self.say(f"Saved as {path}")
 
     def action_copy_all(self) -> None:
-        """All of it as JSON, by the terminal."""
-        self.do(self._copy(self.shown.value))
+        """Copy the whole dataset as JSON through the terminal."""
+        self.do(self._copy(self.dataset.value))
 
     async def _copy(self, value: Json) -> None:
         copy_from(self, await run_in_thread(lambda: json_text(value)), "all of it as JSON")
 
 
-def _position(found: Sequence[Dataset], one: Dataset) -> int | None:
-    """Where the same part of the same turn stands now; values are not compared."""
-    return next((at for at, other in enumerate(found) if other == one), None)
+def _index_of(datasets: Sequence[Dataset], dataset: Dataset) -> int | None:
+    """The index of the same part of the same turn, None when it is gone; values are not compared."""
+    return next((index for index, other in enumerate(datasets) if other == dataset), None)

@@ -1,4 +1,4 @@
-"""What pages share: finding text in them, saving and copying what they show."""
+"""Base classes of pages: search in a text, and background work with notifications."""
 
 from __future__ import annotations
 
@@ -17,46 +17,48 @@ from handinger_tui.ui.preview.views import PageView
 
 
 class FindingScreen(ModalScreen[None]):
-    """Asks what to look for, and tells in its foot (`#preview-foot`) where the search stands."""
+    """Asks for the text to search for, and shows the state of the search in its foot (`#preview-foot`)."""
 
     @on(PageView.MatchChanged)
-    def _stands(self, event: PageView.MatchChanged) -> None:
+    def _show_search_state(self, event: PageView.MatchChanged) -> None:
         self.query_one("#preview-foot", Static).update(Content(clean_line(event.status, 200)))
 
     @on(PageView.SearchRequested)
-    def _to_find(self, event: PageView.SearchRequested) -> None:
-        self._find(event.view)
+    def _start_search(self, event: PageView.SearchRequested) -> None:
+        self._search(event.view)
 
     @work(group="find", exclusive=True)
-    async def _find(self, view: PageView) -> None:
+    async def _search(self, view: PageView) -> None:
         text = await self.app.push_screen_wait(Ask("Find in this text", view.search_text))
         if text and view.is_attached:
             await view.find(text)
 
 
-MOST: Final = 400
-"""Characters of a passing line."""
+MAX_NOTICE_CHARS: Final = 400
+"""Longest notification, in characters."""
 
 
 class SavingScreen(ModalScreen[None]):
-    """A page over the work screen that has something to save."""
+    """A page over the work screen that runs background work, such as saving, and shows notifications."""
 
     @work(group="do")
-    async def do(self, deed: Coroutine[Any, Any, None]) -> None:
-        """Run it; what goes wrong is said."""
+    async def do(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Await a coroutine and show its error."""
         try:
-            await deed
+            await coroutine
         except HandingerError as problem:
             self.say_problem(problem)
 
     def say(self, text: str, *, failed: bool = False) -> None:
-        """One passing line; never markup."""
-        self.notify(clean_line(text, MOST), severity="error" if failed else "information", markup=False)
+        """Show a notification. The text is never parsed as markup."""
+        self.notify(
+            clean_line(text, MAX_NOTICE_CHARS), severity="error" if failed else "information", markup=False
+        )
 
     def say_problem(self, problem: HandingerError) -> None:
-        """What went wrong, and what to do about it."""
+        """Show an error and its hint."""
         self.say(f"{problem.summary} {problem.hint}", failed=True)
 
     def action_close(self) -> None:
-        """Back to work."""
+        """Close the page."""
         self.dismiss()

@@ -1,4 +1,4 @@
-"""Preview: one file over the work screen, whatever it is. Fetched and read apart; Esc stops that."""
+"""The preview page: shows one file of any kind. A thread reads the file; Esc stops that."""
 
 from __future__ import annotations
 
@@ -31,30 +31,30 @@ from handinger_tui.ui.work.paint_scheduler import ThrottledTimer
 if TYPE_CHECKING:
     from handinger_tui.ui.work.file_actions import FileActions
 
-_TELLS_PER_S: Final = 10
-ODD: Final = "It cannot be shown here ({name}). d saves it."
+_PROGRESS_PER_S: Final = 10
+CANNOT_SHOW: Final = "It cannot be shown here ({name}). d saves it."
 
 
 class PreviewScreen(FindingScreen):
-    """Files of a session, one at a time, each with one view or more."""
+    """Shows the files of a session one at a time, each with one or more views (`facets`)."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PREVIEW)
 
-    def __init__(self, parts: Sequence[FilePart], at: int, filing: FileActions) -> None:
+    def __init__(self, parts: Sequence[FilePart], index: int, file_actions: FileActions) -> None:
         super().__init__()
         self._parts = parts
-        self._at = at
-        self._filing = filing
+        self._index = index
+        self._file_actions = file_actions
         self._loaded: Loaded | None = None
         self._facet = 0
-        self._doing = self._drawn = ""
-        self._pulse: ThrottledTimer | None = None
+        self._progress_text = self._drawn_progress = ""
+        self._timer: ThrottledTimer | None = None
         self._from_disk = False
         self.expired = False
-        """The link of the file is refused, and may be renewed."""
+        """Whether the link of the file was refused and may be renewed."""
 
     def compose(self) -> ComposeResult:
-        """What it is, the file itself, what is under the cursor, keys."""
+        """Lay out the head, the file, the foot with the value at the cursor, and the footer."""
         with Vertical(id="preview"):
             yield StaticReflow(id="preview-head")
             yield Vertical(id="preview-body")
@@ -62,169 +62,178 @@ class PreviewScreen(FindingScreen):
             yield FooterLine()
 
     def on_mount(self) -> None:
-        """Begin to load; how far that is, is told now and then."""
-        self._pulse = ThrottledTimer(self, _TELLS_PER_S, self._tell)
-        self._begin()
+        """Start loading, and the timer that shows its progress."""
+        self._timer = ThrottledTimer(self, _PROGRESS_PER_S, self._show_progress)
+        self._start_loading()
 
     @property
     def part(self) -> FilePart:
         """The file that is shown."""
-        return self._parts[self._at]
+        return self._parts[self._index]
 
     @property
     def loaded(self) -> Loaded | None:
-        """What is known of it; None while it is on its way, and where it did not come."""
+        """The loaded file; None while it is loading and after it failed."""
         return self._loaded
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """In the order of the table, as many as the footer has room for."""
+        """The active bindings in footer order; those that do not fit are hidden instead of cut."""
         return for_footer(super().active_bindings, self.size.width, self.app.get_key_display)
 
     # -- loading -----------------------------------------------------------------------
-    def _begin(self, *, renew: bool = False) -> None:
+    def _start_loading(self, *, renew: bool = False) -> None:
         self._loaded, self._facet, self.expired, self._from_disk = None, 0, False, False
-        self._doing = self._drawn = ""
+        self._progress_text = self._drawn_progress = ""
         self.query_one("#preview-foot", Static).update("")
         self._draw_head()
-        if self._pulse is not None:
-            self._pulse.start()
+        if self._timer is not None:
+            self._timer.start()
         self._load(self.part, renew=renew)
 
     @work(group="load", exclusive=True)
     async def _load(self, part: FilePart, *, renew: bool) -> None:
-        """Fetch, read, show. Another file, or leaving, cancels it; then the thread ends at its next step."""
-        going = CancelToken()
+        """Fetch, parse and show a file.
+
+        Another file, or closing, cancels that; the thread then stops at its next step.
+        """
+        token = CancelToken()
         try:
-            await self._to_say("Loading …")
-            found = await self._filing.fetch(part, MOST, self._progress, renew=renew)
-            self._doing, self._from_disk = "reading it", found.saved
-            subject = Subject(part.filename or "", part.media_type, found.data, found.whole, found.total)
-            self._loaded = await run_in_thread(lambda: load(subject, going, self._now))
+            await self._show_message("Loading …")
+            fetched = await self._file_actions.fetch(part, MOST, self._report_fetch, renew=renew)
+            self._progress_text, self._from_disk = "reading it", fetched.saved
+            subject = Subject(
+                part.filename or "", part.media_type, fetched.data, fetched.whole, fetched.total
+            )
+            self._loaded = await run_in_thread(lambda: load(subject, token, self._set_progress))
             await self._show()
         except LinkExpired as problem:
-            self.expired = self._filing.renewable
+            self.expired = self._file_actions.renewable
             hint = "r reads the worker again for a fresh link (a GET, free)." if self.expired else ""
-            await self._to_say(f"The link is refused: it may have expired. {problem.summary}\n\n{hint}")
+            await self._show_message(f"The link is refused: it may have expired. {problem.summary}\n\n{hint}")
         except HandingerError as problem:
-            await self._to_say(f"{problem.summary} {problem.hint}")
+            await self._show_message(f"{problem.summary} {problem.hint}")
         except Exception as problem:  # noqa: BLE001 - a file from outside must not end the program
-            await self._to_say(ODD.format(name=type(problem).__name__))
+            await self._show_message(CANNOT_SHOW.format(name=type(problem).__name__))
         finally:
-            going.stop()
-            self._ended(part)
+            token.stop()
+            self._end_loading(part)
 
-    def _ended(self, part: FilePart) -> None:
-        # A load that was cancelled ends beside the one that took its place.
-        if part is self.part and self._pulse is not None:
-            self._doing = ""
-            self._pulse.stop()
+    def _end_loading(self, part: FilePart) -> None:
+        # A cancelled load may end after the next one has started: it must not stop the timer of that one.
+        if part is self.part and self._timer is not None:
+            self._progress_text = ""
+            self._timer.stop()
             self.refresh_bindings()
 
-    def _progress(self, got: int, total: int | None) -> None:
-        share = f" · {min(100, got * 100 // total)} % of {size(total)}" if total else ""
-        self._now(f"{size(got)}{share}")
+    def _report_fetch(self, received: int, total: int | None) -> None:
+        share = f" · {min(100, received * 100 // total)} % of {size(total)}" if total else ""
+        self._set_progress(f"{size(received)}{share}")
 
-    def _now(self, text: str) -> None:
-        """Called from a thread too: the next tick shows it."""
-        self._doing = text
+    def _set_progress(self, text: str) -> None:
+        """Set the progress text, which the next tick shows. Also called from a thread."""
+        self._progress_text = text
 
-    def _tell(self) -> None:
-        if self._doing and self._doing != self._drawn:
-            self._drawn = self._doing
-            for words in self.query("#preview-words").results(Static):
-                words.update(Content(f"Loading … {self._doing}\n\nEsc stops it."))
+    def _show_progress(self) -> None:
+        if self._progress_text and self._progress_text != self._drawn_progress:
+            self._drawn_progress = self._progress_text
+            for message in self.query("#preview-words").results(Static):
+                message.update(Content(f"Loading … {self._progress_text}\n\nEsc stops it."))
 
-    async def _to_say(self, text: str) -> None:
-        """Words in the place of the file."""
-        # Else the next tick would write over them how far it was.
-        self._doing = ""
+    async def _show_message(self, text: str) -> None:
+        """Show a message in place of the file."""
+        # Otherwise the next tick would overwrite the message with the progress.
+        self._progress_text = ""
         body = self.query_one("#preview-body")
         await body.remove_children()
         await body.mount(Static(Content(clean(text)), id="preview-words"))
 
     # -- showing -----------------------------------------------------------------------
     async def _show(self) -> None:
-        """The chosen view of what was loaded."""
+        """Show the loaded file in the chosen view."""
         loaded = self._loaded
         if loaded is None:
             return
         self._draw_head()
         foot = self.query_one("#preview-foot", Static)
         foot.update("…")
-        made = await run_in_thread(loaded.facets[self._facet].make)
+        content = await run_in_thread(loaded.facets[self._facet].make)
         body = self.query_one("#preview-body")
         await body.remove_children()
-        view = view_of(made)
+        view = view_of(content)
         await body.mount(view)
-        # Each view takes the kind of body that it stands beside in the table.
-        view.show(made)  # type: ignore[arg-type]
+        # `view_of` chose a view that takes this type of content.
+        view.show(content)  # type: ignore[arg-type]
         view.focus()
         if not isinstance(view, VirtualList):
             foot.update("")
 
     def _draw_head(self) -> None:
-        place = f"{self._at + 1} of {len(self._parts)}" if len(self._parts) > 1 else ""
-        beside = [place, "the saved copy" if self._from_disk else ""]
-        lines = head_lines(self.part, [word for word in beside if word], self._loaded, self._facet)
+        position = f"{self._index + 1} of {len(self._parts)}" if len(self._parts) > 1 else ""
+        notes = [position, "the saved copy" if self._from_disk else ""]
+        lines = head_lines(self.part, [note for note in notes if note], self._loaded, self._facet)
         self.query_one("#preview-head", StaticReflow).put(
-            lambda width: [piece for line in lines for piece in line.wrap(width)]
+            lambda width: [wrapped for line in lines for wrapped in line.wrap(width)]
         )
 
     @on(VirtualList.Moved)
-    def _moved(self, event: VirtualList.Moved) -> None:
-        # Two lines of the foot at most.
-        told = clean_line(event.view.full_text, max(20, 2 * self.size.width - 8))
-        self.query_one("#preview-foot", Static).update(Content(told))
+    def _handle_cursor_move(self, event: VirtualList.Moved) -> None:
+        # At most two lines of the foot.
+        text = clean_line(event.view.full_text, max(20, 2 * self.size.width - 8))
+        self.query_one("#preview-foot", Static).update(Content(text))
 
     @on(OpenLink)
-    def _link(self, event: OpenLink) -> None:
-        self._filing.do(self._filing.follow(event.url, event.shown))
+    def _open_link(self, event: OpenLink) -> None:
+        self._file_actions.do(self._file_actions.follow(event.url, event.shown))
 
     # -- keys --------------------------------------------------------------------------
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's shape
-        """Only keys that do something here are offered."""
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - signature set by Textual
+        """Whether an action does something now; the footer shows only those."""
         match action:
             case "facet":
                 return self._loaded is not None and len(self._loaded.facets) > 1
             case "file":
                 return len(self._parts) > 1
             case "again":
-                return self._loaded is None and not self._doing
+                return self._loaded is None and not self._progress_text
             case _:
                 return True
 
     def action_facet(self) -> None:
-        """The next view of the same file."""
+        """Show the next view of the same file."""
         if self._loaded is not None:
             self._facet = (self._facet + 1) % len(self._loaded.facets)
-            self._other_facet()
+            self._show_facet()
 
     @work(group="load", exclusive=True)
-    async def _other_facet(self) -> None:
+    async def _show_facet(self) -> None:
         try:
             await self._show()
-        except Exception as problem:  # noqa: BLE001 - as above
-            await self._to_say(ODD.format(name=type(problem).__name__))
+        except Exception as problem:  # noqa: BLE001 - a file from outside must not end the program
+            await self._show_message(CANNOT_SHOW.format(name=type(problem).__name__))
 
     def action_file(self, by: int) -> None:
-        """Another file of the session."""
-        self._at = (self._at + by) % len(self._parts)
-        self._begin()
+        """Show the file `by` steps on, wrapping around."""
+        self._index = (self._index + by) % len(self._parts)
+        self._start_loading()
 
     def action_again(self) -> None:
-        """Load it again; with a fresh link where the old one was refused."""
-        self._begin(renew=self.expired)
+        """Load the file again, with a renewed link if the old one was refused."""
+        self._start_loading(renew=self.expired)
 
     def action_save(self, where: str = "") -> None:
-        """Download it; "asked": into a folder that is asked for."""
-        saving = self._filing.save_into(self.part) if where == "asked" else self._filing.save([self.part])
-        self._filing.do(saving)
+        """Download the file; with `where` "asked", into a folder that the person is asked for."""
+        saving = (
+            self._file_actions.save_into(self.part)
+            if where == "asked"
+            else self._file_actions.save([self.part])
+        )
+        self._file_actions.do(saving)
 
     def action_open(self) -> None:
-        """Hand it to its program."""
-        self._filing.do(self._filing.open(self.part))
+        """Open the file with the system program for it."""
+        self._file_actions.do(self._file_actions.open(self.part))
 
     def action_close(self) -> None:
-        """Back to work; what is loading stops."""
+        """Close the page; loading stops."""
         self.dismiss()

@@ -1,4 +1,4 @@
-"""Receipt: everything about what one turn took; the turns next to it are a key away."""
+"""The receipt page: the cost, usage and times of one turn. Keys go to the receipts of other turns."""
 
 from __future__ import annotations
 
@@ -43,29 +43,29 @@ from handinger_tui.ui.widgets.status_text import STATUS_WORDS
 from handinger_tui.ui.work.session_controller import SessionController
 
 LABEL: Final = 21
-"""Cells of the labels, with a blank behind the longest."""
-WIDEST: Final = 24
-"""Cells of an amount that is given zeros to stand in line with others."""
-COLOURS: Final = ("$primary", "$secondary", "$accent", "$text-muted")
-_BLOCKS: Final = {label: at for at, (label, _) in enumerate(CATEGORIES)}
+"""Width of the label column in cells, including a blank after the longest label."""
+MAX_ALIGNED: Final = 24
+"""Longest amount, in cells, that is padded with zeros to align its decimal point with others."""
+COLORS: Final = ("$primary", "$secondary", "$accent", "$text-muted")
+_CATEGORY_INDEX: Final = {label: index for index, (label, _) in enumerate(CATEGORIES)}
 
 
 def receipt_lines(receipt: Receipt, width: int) -> list[Content]:
-    """The amount, large, and where it went; then everything else, section by section."""
+    """The lines of a receipt: the amount in large digits, its split by category, then the sections."""
     lines = [*_head(receipt.facts, width), *_bar(receipt.facts, width)]
     for section in receipt.sections:
         lines += [Content(""), Content.styled(section.title, "bold $primary")]
-        for row in _in_line(section):
-            lines += _row(section, row, width)
+        for row in _aligned_rows(section):
+            lines += _row_lines(section, row, width)
     return lines
 
 
-def _in_line(section: Section) -> tuple[Row, ...]:
-    """Its rows; amounts of money that stand below each other have their points there too."""
+def _aligned_rows(section: Section) -> tuple[Row, ...]:
+    """The rows of a section; the amounts by category are aligned at the decimal point."""
     if section.title != BY_CATEGORY:
         return section.rows
     places = max((charts.decimals(row.value) for row in section.rows), default=0)
-    values = [charts.even(row.value, places, WIDEST) for row in section.rows]
+    values = [charts.even(row.value, places, MAX_ALIGNED) for row in section.rows]
     cells = max(map(len, values), default=0)
     return tuple(
         replace(row, value=f"{value:>{cells}}" if charts.decimals(value) else value)
@@ -74,7 +74,7 @@ def _in_line(section: Section) -> tuple[Row, ...]:
 
 
 def receipt_text(receipt: Receipt) -> str:
-    """The same without drawing, for the clipboard."""
+    """The receipt as plain text for the clipboard."""
     lines = [f"Receipt: {receipt.title}"]
     for section in receipt.sections:
         lines += ["", section.title]
@@ -84,28 +84,31 @@ def receipt_text(receipt: Receipt) -> str:
 
 
 def _head(facts: Facts, width: int) -> list[Content]:
-    """The cost in large digits, and beside it what people ask for next."""
+    """The cost in large digits, and beside it the status, the comparison and the usage."""
     cost = facts.money.usd
-    word = PENDING if facts.waiting else NOT_REPORTED
-    text = usd_text(cost) if cost is not None else f"cost {word}"
-    beside = [piece for piece in _beside(facts) if piece.plain]
+    reason = PENDING if facts.waiting else NOT_REPORTED
+    text = usd_text(cost) if cost is not None else f"cost {reason}"
+    summary = [line for line in _summary(facts) if line.plain]
     cells = Digits.get_width(text)
     if cost is None or cells + 24 > width:
-        # The last line of an unknown cost would stand alone beside three rows of nothing.
-        return [line for piece in (Content.styled(text, "bold"), *beside) for line in piece.wrap(width)]
+        # Without large digits, or without room for both, the summary goes below the amount.
+        return [line for piece in (Content.styled(text, "bold"), *summary) for line in piece.wrap(width)]
     rows = [s.text for s in Digits(text).render(Style(bold=True)) if s.text != "\n"]  # type: ignore[union-attr]  # it yields segments only
     room = width - cells - 3
-    told = [piece.truncate(room, ellipsis=True) for piece in beside] + [Content("")] * 3
-    return [Content.assemble((f"{row:<{cells}}", "$primary"), "   ", told[at]) for at, row in enumerate(rows)]
+    summary = [line.truncate(room, ellipsis=True) for line in summary] + [Content("")] * 3
+    return [
+        Content.assemble((f"{row:<{cells}}", "$primary"), "   ", line)
+        for row, line in zip(rows, summary, strict=False)
+    ]
 
 
-def _beside(facts: Facts) -> Iterator[Content]:
+def _summary(facts: Facts) -> Iterator[Content]:
     usage, turn = facts.money.usage, facts.turn
-    going = " · so far" if not facts.money.known and facts.money.usd is not None else ""
+    so_far = " · so far" if not facts.money.known and facts.money.usd is not None else ""
     simulated = " · simulated money" if facts.simulated else ""
-    yield Content.styled(f"{STATUS_WORDS[turn.status]}{going}{simulated}", "bold")
-    off = percent_text(facts.change.percent)
-    yield Content(f"{off} against the median of {plural(facts.change.turns, 'turn')}" if off else "")
+    yield Content.styled(f"{STATUS_WORDS[turn.status]}{so_far}{simulated}", "bold")
+    change = percent_text(facts.change.percent)
+    yield Content(f"{change} against the median of {plural(facts.change.turns, 'turn')}" if change else "")
     amounts = [
         credits_words(usage.credits) if usage.credits is not None else "",
         plural(usage.total_tokens, "token") if usage.total_tokens is not None else "",
@@ -116,41 +119,43 @@ def _beside(facts: Facts) -> Iterator[Content]:
 
 
 def _bar(facts: Facts, width: int) -> list[Content]:
-    """One bar for the four categories; what they mean stands in their section."""
+    """A bar with the shares of the four cost categories; the section by category is its legend."""
     parts = [getattr(facts.money.costs, member) for _, member in CATEGORIES]
     pieces = charts.bar(parts, facts.money.usd, width)
     if not pieces:
         return []
-    blocks, colours = (*charts.BLOCKS, charts.REST), (*COLOURS, "$text-muted")
-    return [Content(""), Content.assemble(*((blocks[at] * cells, colours[at]) for at, cells in pieces))]
+    blocks, colors = (*charts.BLOCKS, charts.REST), (*COLORS, "$text-muted")
+    bar = Content.assemble(*((blocks[index] * cells, colors[index]) for index, cells in pieces))
+    return [Content(""), bar]
 
 
-def _row(section: Section, row: Row, width: int) -> list[Content]:
-    at = _BLOCKS.get(row.label) if section.title == BY_CATEGORY else None
-    mark = Content(" ") if at is None else Content.styled(charts.BLOCKS[at], COLOURS[at])
+def _row_lines(section: Section, row: Row, width: int) -> list[Content]:
+    index = _CATEGORY_INDEX.get(row.label) if section.title == BY_CATEGORY else None
+    mark = Content(" ") if index is None else Content.styled(charts.BLOCKS[index], COLORS[index])
     label = Content.assemble(
-        "  " if at is None else mark, "" if at is None else " ", (row.label, "$text-muted")
+        "  " if index is None else mark, "" if index is None else " ", (row.label, "$text-muted")
     )
     note = (f"  {row.note}", "$text-muted") if row.note else ""
-    value = Content.assemble((row.value, _tone(row.value)), note).wrap(max(12, width - LABEL - 2))
+    value = Content.assemble((row.value, _value_style(row.value)), note).wrap(max(12, width - LABEL - 2))
     head = label.truncate(LABEL + 2, pad=True)
     return [Content.assemble(head if not n else " " * (LABEL + 2), line) for n, line in enumerate(value)]
 
 
-def _tone(value: str) -> str:
+def _value_style(value: str) -> str:
     return "$text-muted" if value in (NOT_REPORTED, PENDING) else "$foreground"
 
 
-LOOKS_PER_S: Final = 1.0
+CHECKS_PER_S: Final = 1.0
+"""How often per second the page checks whether the turn has changed."""
 
 
 def sent_turns(session: Session) -> tuple[Turn, ...]:
-    """The turns that have a receipt: all but those that still wait to be sent."""
+    """The turns that have a receipt: all except queued ones."""
     return tuple(turn for turn in session.turns if turn.status is not TurnStatus.QUEUED)
 
 
 class ReceiptScreen(SavingScreen):
-    """Scrolls; follows the turn while it runs."""
+    """Shows the receipt of a turn, and updates it while the turn runs."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.RECEIPT)
     AUTO_FOCUS = "#receipt-body"
@@ -159,12 +164,12 @@ class ReceiptScreen(SavingScreen):
         super().__init__()
         self._desk = desk
         self._turn_id = turn_id
-        self._usual: TypicalCost | None = None
+        self._typical_cost: TypicalCost | None = None
         self._times = Times()
-        self._drawn: tuple[object, ...] = ()
+        self._drawn_state: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
-        """Which turn, its figures, the keys."""
+        """Lay out the title, the receipt and the footer."""
         with Vertical(id="receipt"):
             yield Static(id="receipt-title")
             with VerticalScroll(id="receipt-body"):
@@ -172,41 +177,44 @@ class ReceiptScreen(SavingScreen):
             yield FooterLine()
 
     def on_mount(self) -> None:
-        """Draw what is known, then read what the history adds; no passing line covers the amount."""
+        """Draw the turn and start reading its times and typical cost.
+
+        Notifications are cleared, because they would cover the amount.
+        """
         self.app.clear_notifications()
         self._open(self._turn_id)
-        self.set_interval(1 / LOOKS_PER_S, self._draw)
+        self.set_interval(1 / CHECKS_PER_S, self._draw)
 
     @property
     def receipt(self) -> Receipt:
-        """Of the turn that is shown, as it is now."""
-        return receipt_page(self._desk.session, self._turns[self._at], self._usual, self._times)
+        """The present receipt of the turn that is shown."""
+        return receipt_page(self._desk.session, self._turns[self._index], self._typical_cost, self._times)
 
     @property
     def _turns(self) -> tuple[Turn, ...]:
         return sent_turns(self._desk.session)
 
     @property
-    def _at(self) -> int:
+    def _index(self) -> int:
         ids = [turn.turn_id for turn in self._turns]
         return ids.index(self._turn_id) if self._turn_id in ids else len(ids) - 1
 
     # -- showing -------------------------------------------------------------------------
     def _open(self, turn_id: str) -> None:
-        self._turn_id, self._usual, self._times = turn_id, None, Times()
+        self._turn_id, self._typical_cost, self._times = turn_id, None, Times()
         self._draw()
         self.query_one("#receipt-body").scroll_home(animate=False)
-        self._read(self._turns[self._at])
+        self._read(self._turns[self._index])
 
     @work(group="read", exclusive=True)
     async def _read(self, turn: Turn) -> None:
-        """Times and usual range come from the history; the rest is on the screen already."""
+        """Read the times and the typical cost from the history, then draw again."""
         try:
             self._times = times_of(await self._desk.engine.frames(turn.turn_id))
             level = level_of(turn.order.budget, turn.order.trigger)
             if level:
                 connection = self._desk.connection
-                self._usual = await connection.books.usual(
+                self._typical_cost = await connection.books.usual(
                     turn.worker_id or turn.order.worker_id, level, simulated=connection.purse.simulated
                 )
         except HandingerError as problem:
@@ -214,38 +222,38 @@ class ReceiptScreen(SavingScreen):
         self._draw()
 
     def _draw(self) -> None:
-        """Nothing, where nothing has changed."""
-        turns, at = self._turns, self._at
-        drawn = (turns, at, self._usual, self._times)
-        if drawn == self._drawn:
+        """Draw the receipt unless nothing has changed."""
+        turns, index = self._turns, self._index
+        state = (turns, index, self._typical_cost, self._times)
+        if state == self._drawn_state:
             return
-        self._drawn = drawn
+        self._drawn_state = state
         receipt = self.receipt
-        count = Content.styled(f"   {at + 1} of {len(turns)}", "$text-muted")
+        count = Content.styled(f"   {index + 1} of {len(turns)}", "$text-muted")
         title = Content.assemble(("Receipt", "bold"), count, "\n", (f"“{receipt.title}”", "$text-muted"))
         self.query_one("#receipt-title", Static).update(title)
         self.query_one("#receipt-text", StaticReflow).put(lambda width: receipt_lines(receipt, width))
 
     # -- keys ----------------------------------------------------------------------------
     def action_step(self, by: int) -> None:
-        """To the receipt of another turn."""
-        turns, at = self._turns, self._at + by
-        if 0 <= at < len(turns):
-            self._open(turns[at].turn_id)
+        """Show the receipt of the turn `by` steps on."""
+        turns, index = self._turns, self._index + by
+        if 0 <= index < len(turns):
+            self._open(turns[index].turn_id)
         else:
             self.say("This is the newest turn." if by > 0 else "This is the first turn.")
 
     def action_copy(self) -> None:
-        """As text, by the terminal."""
+        """Copy the receipt as text through the terminal."""
         text = receipt_text(self.receipt)
         self.app.copy_to_clipboard(text)
         self.say(f"Copied the receipt ({len(text):,} characters) through the terminal.")
 
     def action_save(self, kind: str) -> None:
-        """Into the download folder."""
+        """Save the receipt to the download folder, as Markdown ("md") or JSON ("json")."""
         receipt = self.receipt
-        made = receipt_markdown(receipt) if kind == "md" else _json(receipt)
-        self.do(self._save(f"receipt-{self._turns[self._at].turn_id}.{kind}", made))
+        text = receipt_markdown(receipt) if kind == "md" else _json(receipt)
+        self.do(self._save(f"receipt-{self._turns[self._index].turn_id}.{kind}", text))
 
     async def _save(self, name: str, text: str) -> None:
         path = await self._desk.connection.save_text(name, text)

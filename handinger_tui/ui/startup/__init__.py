@@ -1,1 +1,1 @@
-"""Startup: the prompt that stands before the rest is loaded, and the collector while it loads."""
+"""Start of the app: takeover from the early prompt, and tuning of the garbage collector."""

@@ -1,4 +1,4 @@
-"""Handover: the app takes a terminal in which a prompt stands already, with all that was typed into it."""
+"""A driver that takes over a terminal which shows an early prompt, with the text typed into it."""
 
 from __future__ import annotations
 
@@ -15,39 +15,40 @@ if TYPE_CHECKING:
 ALTERNATE_SCREEN: Final = "\x1b[?1049h"
 
 
-def driver_for(early: EarlyPrompt, take: Callable[[str], None]) -> type[TerminalDriver]:
-    """A driver that takes over from `early` when it first starts; `take` is given the text typed so far."""
+def driver_for(early: EarlyPrompt, set_text: Callable[[str], None]) -> type[TerminalDriver]:
+    """A driver class that takes over from `early` at its first start, and calls `set_text` with the text."""
 
-    class TakingOver(TerminalDriver):
-        """Stays on the alternate screen and in raw mode, and hears first what was typed before it."""
+    class EarlyDriver(TerminalDriver):
+        """Stays on the alternate screen and in raw mode, and reads the bytes typed before it first."""
 
         def __init__(self, app: App[Any], **settings: Any) -> None:
             super().__init__(app, **settings)
-            self._typed: bytes | None = None
-            self._entered = False
+            self._typed_bytes: bytes | None = None
+            self._is_entering = False
 
         def start_application_mode(self) -> None:
-            """The first start is the handover; after a suspension it is like any other."""
-            first = self._typed is None
-            if first:
-                text, self._typed = early.finish()
-                take(text)
-                self._entered = True
+            """Take over at the first start. A start after a suspension is a normal one."""
+            is_first = self._typed_bytes is None
+            if is_first:
+                text, self._typed_bytes = early.finish()
+                set_text(text)
+                self._is_entering = True
             super().start_application_mode()
-            if first:
-                # Those it found are raw already: what is put back in the end is what was before.
+            if is_first:
+                # The terminal was raw already: restore its attributes from before the early
+                # prompt at the end.
                 self.attrs_before = early.attributes
 
         def write(self, data: str) -> None:
-            """All but the first change to the alternate screen: some terminals would empty it."""
-            if self._entered and data == ALTERNATE_SCREEN:
-                self._entered = False
+            """Write all but the first switch to the alternate screen: some terminals would clear it."""
+            if self._is_entering and data == ALTERNATE_SCREEN:
+                self._is_entering = False
             else:
                 super().write(data)
 
-        def early_input(self) -> bytes:
-            """What was typed before, the first time."""
-            typed, self._typed = self._typed or b"", b""
+        def typed_before(self) -> bytes:
+            """The bytes typed before the takeover; empty at every later call."""
+            typed, self._typed_bytes = self._typed_bytes or b"", b""
             return typed
 
-    return TakingOver
+    return EarlyDriver

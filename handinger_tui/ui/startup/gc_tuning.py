@@ -1,4 +1,4 @@
-"""Warming: what the first answer needs is loaded in a thread, once the screen stands and is connected."""
+"""Tunes the garbage collector, and imports in a thread what the first answer needs."""
 
 from __future__ import annotations
 
@@ -7,26 +7,30 @@ import gc
 from typing import Final
 
 THRESHOLDS: Final = (2_000, 200, 1_000)
-"""For the collector of cycles. A walk over 2,000 young objects takes 3 ms, and one over 20,000 would take 30:
-a paint or a letter waits for it. Those that outlived a walk are walked at rest (`tidy`)."""
-YOUNG: Final = 10
-"""Walks over the youngest objects after which those that outlived them are walked at rest, in about 6 ms.
+"""Thresholds of the garbage collector for its three generations.
 
-By itself the collector would do so after 200, about 200 turns, for 100 ms in the middle of an answer. After
-every turn would be too often: what the next turn replaces would then outlive two walks, and stay.
+A collection of 2,000 young objects takes 3 ms, and one of 20,000 would take 30 ms; a paint or a key waits for
+it. The second generation is collected while the app is idle (`tidy`).
+"""
+MIN_YOUNG_COLLECTIONS: Final = 10
+"""Collections of the youngest generation after which `tidy` collects the second one, in about 6 ms.
+
+By itself the collector would do that after 200 collections, about 200 turns, for 100 ms in the middle of an
+answer. Doing it after every turn is too often: objects that the next turn replaces would be promoted to the
+oldest generation and stay.
 """
 
 
 def collect_from_now_on() -> None:
-    """The screen stands: the collector works again, but for now not on what was imported."""
+    """Enable the collector after the first frame, with all imported objects excluded."""
     gc.freeze()
     gc.enable()
 
 
 async def warm() -> None:
-    """Load the parser, then keep the collector away from all that was loaded."""
+    """Import the Markdown parser in a thread, then exclude all imported objects from collection."""
     await asyncio.to_thread(_load)
-    # The longest pauses were its walks over the modules that were imported.
+    # Collections over the imported modules would be the longest pauses.
     gc.unfreeze()
     gc.collect()
     gc.freeze()
@@ -40,8 +44,8 @@ def _load() -> None:
 
 
 def tidy() -> bool:
-    """Collect cycles, for a time when nobody types and nothing streams. False when that is not worth it."""
-    worth = gc.get_count()[1] >= YOUNG
-    if worth:
+    """Collect the second generation; called while the app is idle. False when it is not worth it yet."""
+    is_due = gc.get_count()[1] >= MIN_YOUNG_COLLECTIONS
+    if is_due:
         gc.collect(1)
-    return worth
+    return is_due

@@ -53,7 +53,7 @@ def _clean_segment(segment: Segment) -> Segment:
     text, style, control = segment
     if control:
         return segment
-    # `STRAY_JOINER` characters have no cell of their own: they were counted as part of an emoji that is now cut.
+    # Stray joiners have no cell of their own: they were counted as part of an emoji that is now cut.
     text = ALWAYS_REMOVED.sub(_blanks, STRAY_JOINER.sub("", _SPACES.sub(" ", text)))
     if style is not None and style.link is not None:
         style = style.update_link(None)

@@ -1,4 +1,4 @@
-"""What commands may do to the work screen."""
+"""The operations on the work screen that slash commands use."""
 
 from __future__ import annotations
 
@@ -17,56 +17,56 @@ from handinger_tui.ui.terminal.diff_app import DiffApp
 from handinger_tui.ui.themes import THEMES, by_name
 
 if TYPE_CHECKING:
-    from handinger_tui.ui.work.screen import Footing
+    from handinger_tui.ui.work.screen import BaseWorkScreen
 
 
 class TerminalActions:
-    """The part of the stage that paints."""
+    """Operations on the whole terminal: repaint and theme."""
 
-    def __init__(self, screen: Footing, now_ms: Callable[[], int]) -> None:
+    def __init__(self, screen: BaseWorkScreen, now_ms: Callable[[], int]) -> None:
         self._screen = screen
         self.now_ms = now_ms
 
     def redraw(self) -> None:
-        """Something else wrote on the terminal."""
+        """Repaint the whole screen, after something else wrote to the terminal."""
         app = self._screen.app
         if isinstance(app, DiffApp):
             app.redraw()
 
     def repair_answer(self) -> None:
-        """Write the transcript whole: what else wrote on the terminal meanwhile is gone from it.
+        """Repaint all of the transcript, over anything that another program wrote to the terminal.
 
-        It also stands there in one piece for whatever follows the terminal's bytes, as recorders do.
+        A recorder of the terminal's bytes then also gets the answer in one piece.
         """
         app = self._screen.app
         if isinstance(app, DiffApp):
             app.repair(self._screen.transcript)
 
     def use_theme(self, name: str) -> str | None:
-        """One of ours by name, or the other one."""
+        """Switch to a theme by name, "" for the other one; returns its full name, None if unknown."""
         app = self._screen.app
         other = next(theme.name for theme in THEMES if theme.dark is not app.current_theme.dark)
-        wanted = by_name(name) if name else other
-        if wanted is not None:
-            app.theme = wanted
-        return wanted
+        full_name = by_name(name) if name else other
+        if full_name is not None:
+            app.theme = full_name
+        return full_name
 
 
 Answer = TypeVar("Answer")
-LINK_NEEDS_A_LOOK = "This link may not lead where it seems to"
+SUSPICIOUS_LINK = "This link may not lead where it seems to"
 
 
 class CommandHost(TerminalActions):
-    """Implements `commands.command.Stage` on the one work screen."""
+    """Implements `commands.command.Stage` on the work screen."""
 
-    def __init__(self, screen: Footing, now_ms: Callable[[], int]) -> None:
+    def __init__(self, screen: BaseWorkScreen, now_ms: Callable[[], int]) -> None:
         super().__init__(screen, now_ms)
-        self.drafting = screen.drafting
-        self._editing = False
+        self.composer = screen.composer
+        self._is_editing = False
 
-    # -- words and dialogs -----------------------------------------------------------------
+    # -- messages and dialogs -----------------------------------------------------------------
     def say(self, text: str, severity: SeverityLevel = "information") -> None:
-        """One passing line; never markup."""
+        """Show a notification. The text is never parsed as markup."""
         self._screen.notify(clean_line(text, 400), severity=severity, markup=False)
 
     async def ask(self, screen: Screen[Answer]) -> Answer | None:
@@ -74,32 +74,35 @@ class CommandHost(TerminalActions):
         return await self._screen.app.push_screen_wait(screen)
 
     def show_help(self) -> None:
-        """Keys and commands."""
+        """Show the help screen."""
         from handinger_tui.ui.dialogs.help import HelpScreen  # noqa: PLC0415 - once it is asked for
 
-        self._screen.app.push_screen(HelpScreen(self._screen.commands, self._screen.launch.keys))
+        self._screen.app.push_screen(HelpScreen(self._screen.commands, self._screen.options.keys))
 
     def show_palette(self) -> None:
-        """Every command, to search."""
+        """Open the command palette."""
         self._screen.app.push_screen(CommandPalette())
 
     # -- the session -----------------------------------------------------------------------
     async def switch(self, opening: Callable[[], Awaitable[str]], doing: str = "") -> str:
-        """Show the session whose id `opening` returns; "" when another one was asked for meanwhile."""
+        """Show the session whose id `opening` returns.
+
+        Returns that id, "" when a later call superseded this one.
+        """
         return await self._screen.switch(opening, doing)
 
     async def leave(self) -> None:
-        """Keep the draft, read what today took, then leave."""
+        """Save the draft, read the total of the day, then end the app."""
         from handinger_tui.ui.work.farewell import read_day  # noqa: PLC0415 - at the very end
 
-        await self._screen.keep_draft()
+        await self._screen.save_draft()
         if self._screen.desk is not None:
             await read_day(self._screen.desk)
         self._screen.app.exit()
 
     # -- the prompt ------------------------------------------------------------------------
     def put(self, text: str) -> None:
-        """Replace the text, keeping the old one in the history."""
+        """Replace the text of the prompt; the old text goes to the prompt history."""
         prompt = self._screen.prompt
         if prompt.text != text:
             prompt.remember(prompt.text)
@@ -111,42 +114,47 @@ class CommandHost(TerminalActions):
         return self._screen.prompt.text
 
     def past(self) -> list[str]:
-        """The messages sent before."""
+        """The prompt history, oldest first."""
         return list(self._screen.prompt.past)
 
     def refresh(self) -> None:
-        """Paint the session again."""
+        """Repaint the session."""
         self._screen.panels_changed()
 
     def refresh_budget(self) -> None:
-        """Show the budget of the desk."""
+        """Show the budget of the next turns."""
         self._screen.refresh_budget()
 
     async def edit(self, text: str) -> str | None:
-        """Hand the terminal to $VISUAL or $EDITOR; turns go on meanwhile.
+        """Edit `text` in $VISUAL or $EDITOR, which gets the terminal. Turns continue while it runs.
+
+        None: an editor is open already, or this app cannot lend the terminal.
 
         Raises:
-            EditorProblem: the text is unchanged.
+            EditorProblem: the editor failed; the text is unchanged.
         """
         from handinger_tui.ui.work.external_editor import edit  # noqa: PLC0415 - few use an editor
 
         app = self._screen.app
-        if self._editing or not isinstance(app, DiffApp):
+        if self._is_editing or not isinstance(app, DiffApp):
             return None
-        self._editing = True
+        self._is_editing = True
         try:
             return await edit(app, text)
         finally:
-            self._editing = False
+            self._is_editing = False
 
-    # -- what is seen ------------------------------------------------------------------------
+    # -- the view ----------------------------------------------------------------------------
     def copy(self, text: str, what: str) -> None:
-        """To the clipboard, by the terminal (OSC 52)."""
+        """Copy `text` to the clipboard through the terminal (OSC 52).
+
+        `what` describes it in the notification.
+        """
         self._screen.app.copy_to_clipboard(text)
         self.say(f"Copied {what} ({len(text):,} characters) through the terminal.")
 
     def show_panel(self, name: str) -> None:
-        """Bring a panel into sight and into focus."""
+        """Show a panel and focus it."""
         self._screen.show_panel(name)
 
     def toggle_panels(self) -> None:
@@ -154,37 +162,37 @@ class CommandHost(TerminalActions):
         self._screen.toggle_panels()
 
     def widen_panels(self, by: int) -> None:
-        """More cells for the panels, or fewer."""
+        """Widen the panels by `by` cells; a negative number narrows them."""
         self._screen.side.widen(by)
 
     def toggle_details(self) -> None:
-        """Fold or unfold."""
+        """Fold or unfold thoughts and tool calls."""
         self._screen.transcript.toggle_details()
 
     def find(self, text: str) -> None:
-        """Find, and let n and N go on from there."""
-        found = self._screen.transcript.find(text)
-        if found:
+        """Find text in the transcript and browse it, where n and N go to other matches."""
+        count = self._screen.transcript.find(text)
+        if count:
             self._screen.browse(self._screen.transcript)
-        self.say(f"Found {plural(found, 'time')}. n and N go on." if found else "Not found in this session.")
+        self.say(f"Found {plural(count, 'time')}. n and N go on." if count else "Not found in this session.")
 
     def sources(self) -> SourcesPanel:
-        """The panel of sources, up to date though it may be out of sight."""
+        """The sources panel, updated even if it is hidden."""
         panel = self._screen.side.sources
         panel.show(self._screen.at_work.session)
         return panel
 
-    # -- the outside -------------------------------------------------------------------------
+    # -- files and links ---------------------------------------------------------------------
     async def save(self, parts: Sequence[FilePart]) -> None:
-        """Download files, one after the other."""
-        await self._screen.filing.save(parts)
+        """Download files one after the other."""
+        await self._screen.file_actions.save(parts)
 
     def preview(self, part: FilePart) -> None:
-        """Show a file inside the program."""
-        self._screen.filing.preview(part)
+        """Preview a file in the program."""
+        self._screen.file_actions.preview(part)
 
     async def open(self, url: str, shown: str | None = None) -> None:
-        """Judge a link from outside, then open it, ask, or refuse."""
+        """Judge an untrusted link, then open it, ask first, or refuse."""
         link = judge_link(url, shown)
         if link.verdict is Verdict.REFUSE:
             self.say(f"Not opened: {link.reason}.", "warning")
@@ -194,7 +202,7 @@ class CommandHost(TerminalActions):
 
             host = f"It leads to the host {link.host}.\n" if link.host else ""
             body = f"{host}Reason to look: {link.reason}.\n\n{clean_line(link.url, len(link.url) + 1)}"
-            if not await self.ask(Confirm(LINK_NEEDS_A_LOOK, body, yes="Open it", no="Leave it")):
+            if not await self.ask(Confirm(SUSPICIOUS_LINK, body, yes="Open it", no="Leave it")):
                 return
         if not await self._screen.connection.open_link(link.url):
             self.copy(link.url, "the link, since there is no browser here")

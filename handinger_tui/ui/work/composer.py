@@ -1,4 +1,4 @@
-"""The message being written: text, attachments, pasted texts; and how it leaves."""
+"""The message being written: its text, attachments and pasted texts, and how it is sent."""
 
 from __future__ import annotations
 
@@ -22,47 +22,50 @@ from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.work.command_host import CommandHost
 from handinger_tui.ui.work.session_controller import Outgoing, SessionController
 
-LANDS_WITHIN_S: Final = 10.0
-"""Enter waits so long for files that were just dropped: a disk may hang."""
+DROP_TIMEOUT_S: Final = 10.0
+"""Enter waits at most this many seconds for files that were just dropped: a disk may hang."""
 
 
 @dataclass(slots=True)
 class Drop:
-    """`text` was pasted and may be a list of files. `files`: what it turned out to be, None for a text."""
+    """A pasted text that may be a list of file paths.
+
+    `files` is set once the paths were checked (`is_checked`); None means that the text is only text.
+    """
 
     text: str
-    looked: asyncio.Event
+    is_checked: asyncio.Event
     files: list[Attachment] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """The text of the prompt, the files on chips and the pasted texts, all of one moment."""
+class PromptSnapshot:
+    """A snapshot of the prompt: its text, the files on chips and the pasted texts."""
 
     text: str
     files: tuple[Attachment, ...] = ()
     pasted: tuple[str, ...] = ()
-    looked: Mapping[str, Looked] = field(default_factory=dict)
-    """Files that the text names, as they were when their chips were made."""
+    mentions: Mapping[str, FileCheck] = field(default_factory=dict)
+    """The files that the text mentions, by path, as they were when their chips were made."""
     drops: tuple[Drop, ...] = ()
-    """Pasted texts that may still turn out to be files."""
+    """Pasted texts whose paths are still being checked."""
 
     @property
     def draft(self) -> Draft:
-        """As it is kept on disk."""
+        """The snapshot in the form in which it is saved to disk."""
         return draft_from(self.text, self.files, self.pasted)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is sent: files that were named in the text stand in it by their plain names."""
+    """What is sent. Files mentioned in the text appear in it by their plain names."""
 
     text: str
     files: tuple[Attachment, ...] = ()
 
 
 class Composer:
-    """The disk is looked at in threads; every outcome is on the chips."""
+    """Holds the attachments of the message being written and shows each on a chip. Reads files in threads."""
 
     def __init__(
         self,
@@ -72,61 +75,61 @@ class Composer:
         do: Callable[[Coroutine[Any, Any, None]], object],
         changed: Callable[[], None],
     ) -> None:
-        """`do`: has work done meanwhile; `changed`: hears that other files go along."""
+        """`do` runs a coroutine in the background; `changed` is called when the attachments change."""
         self._files = files
         self._prompt = prompt
         self._chips = chips
         self._do = do
         self._changed = changed
         self._chosen: dict[str, Attachment] = {}
-        """Files that were attached by other means than the text, by path."""
-        self._wrong: dict[str, AttachmentProblem] = {}
-        """Those of them that could not be sent at the last look."""
-        self._naming = MentionLookup(self._look_at, prompt, do, lambda: self.choose(()))
+        """Attached files that the text does not mention, by path."""
+        self._problems: dict[str, AttachmentProblem] = {}
+        """The reason for each file of `_chosen` that could not be sent at its last check, by path."""
+        self._mentions = MentionLookup(self._check_file, prompt, do, lambda: self.choose(()))
         self._drops: list[Drop] = []
 
-    async def _look_at(self, path: str) -> Looked:
+    async def _check_file(self, path: str) -> FileCheck:
         try:
             return await asyncio.to_thread(self._files.attachment, path)
         except AttachmentProblem as problem:
             return problem
 
     def typed(self) -> None:
-        """The text, or the place in it, has changed."""
-        self._naming.typed()
+        """Update mentions and chips after the text or the cursor changed."""
+        self._mentions.typed()
         self._show()
 
-    # -- what goes along -----------------------------------------------------------------
+    # -- attachments ---------------------------------------------------------------------
     @property
     def chosen(self) -> tuple[Attachment, ...]:
-        """The files that no word of the text stands for."""
+        """The attached files that the text does not mention."""
         return tuple(self._chosen.values())
 
     def choose(self, files: Iterable[Attachment]) -> None:
-        """These go along too."""
+        """Attach these files too."""
         self._chosen.update((file.path, file) for file in files)
         self._show()
         self._changed()
 
     def clear_files(self) -> None:
-        """None of the chosen ones goes along."""
+        """Remove all attachments that the text does not mention."""
         self._chosen.clear()
         self.choose(())
 
     async def add(self, paths: Sequence[str]) -> None:
-        """Attach files; those that can be sent go along also when another one cannot.
+        """Attach files. Those that can be sent are attached even if another one cannot be sent.
 
         Raises:
-            AttachmentProblem: the first of those that cannot.
+            AttachmentProblem: the reason for the first file that cannot be sent.
         """
-        found = [await self._look_at(path) for path in paths]
-        self.choose(one for one in found if isinstance(one, Attachment))
-        for one in found:
-            if isinstance(one, AttachmentProblem):
-                raise one
+        checks = [await self._check_file(path) for path in paths]
+        self.choose(check for check in checks if isinstance(check, Attachment))
+        for check in checks:
+            if isinstance(check, AttachmentProblem):
+                raise check
 
     def remove(self, chip: Chip) -> None:
-        """A chip was taken away."""
+        """Remove what a chip stands for: an attachment, a mention or a pasted text."""
         match chip.kind:
             case Kind.FILE:
                 self._chosen.pop(chip.key, None)
@@ -137,152 +140,156 @@ class Composer:
         self.choose(())
 
     def unfold(self, chip: Chip) -> None:
-        """A folded text is wanted as text."""
+        """Put a folded pasted text into the prompt as text."""
         self._prompt.unfold(int(chip.key))
         self._prompt.focus()
 
     # -- files dropped on the terminal ---------------------------------------------------------
     def dropped(self, paths: tuple[str, ...], text: str) -> None:
-        """`text` was pasted and may be a list of files: then chips take its place."""
+        """Check a pasted `text` that may be a list of files; if it is, chips replace it."""
         drop = Drop(text, asyncio.Event())
         self._drops.append(drop)
-        self._do(self._land(drop, paths))
+        self._do(self._resolve_drop(drop, paths))
 
-    async def _land(self, drop: Drop, paths: tuple[str, ...]) -> None:
+    async def _resolve_drop(self, drop: Drop, paths: tuple[str, ...]) -> None:
         try:
-            seen = [await self._look_at(path) for path in paths]
-            problems = [one for one in seen if isinstance(one, AttachmentProblem)]
+            checks = [await self._check_file(path) for path in paths]
+            problems = [check for check in checks if isinstance(check, AttachmentProblem)]
             # The prompt may hold the draft of another session by now.
-            here = drop in self._drops
+            is_current = drop in self._drops
             if not problems:
-                drop.files = [one for one in seen if isinstance(one, Attachment)]
-                if here:
+                drop.files = [check for check in checks if isinstance(check, Attachment)]
+                if is_current:
                     self._prompt.remove_pasted(drop.text)
                     self.choose(drop.files)
-            elif here and (len(problems) < len(seen) or not _all_missing(problems)):
+            elif is_current and (len(problems) < len(checks) or not _all_missing(problems)):
                 raise problems[0]
         finally:
-            drop.looked.set()
+            drop.is_checked.set()
             if drop in self._drops:
                 self._drops.remove(drop)
 
-    async def landed(self, written: Written) -> Written:
-        """The same with its pasted texts resolved to files; a slow disk is not waited for."""
+    async def with_drops(self, snapshot: PromptSnapshot) -> PromptSnapshot:
+        """The snapshot with its drops resolved to files.
+
+        After `DROP_TIMEOUT_S` an unchecked drop stays text.
+        """
         with suppress(TimeoutError):
-            async with asyncio.timeout(LANDS_WITHIN_S):
-                for drop in written.drops:
-                    await drop.looked.wait()
-        text, files = written.text, list(written.files)
-        for drop in written.drops:
+            async with asyncio.timeout(DROP_TIMEOUT_S):
+                for drop in snapshot.drops:
+                    await drop.is_checked.wait()
+        text, files = snapshot.text, list(snapshot.files)
+        for drop in snapshot.drops:
             at = text.rfind(drop.text)
             if drop.files is not None and at >= 0:
                 text = text[:at] + text[at + len(drop.text) :]
                 files += [file for file in drop.files if file not in files]
-        return replace(written, text=text, files=tuple(files), drops=())
+        return replace(snapshot, text=text, files=tuple(files), drops=())
 
     # -- sending ---------------------------------------------------------------------------------
-    def written(self) -> Written:
-        """What stands here now. Nothing that happens later changes it."""
-        return Written(
+    def snapshot(self) -> PromptSnapshot:
+        """A snapshot of what is in the prompt now."""
+        return PromptSnapshot(
             self._prompt.text,
             self.chosen,
             tuple(self._prompt.pasted),
-            self._naming.looked,
+            self._mentions.checks,
             tuple(self._drops),
         )
 
-    async def message(self, written: Written) -> Message:
-        """What that comes to, every file looked at once more.
+    async def message(self, snapshot: PromptSnapshot) -> Message:
+        """The message for a snapshot, after every file was checked again.
 
         Raises:
-            AttachmentProblem: a file cannot be sent, or is not what was chosen; nothing goes, all stays.
+            AttachmentProblem: a file cannot be sent or has changed since it was attached. Nothing is changed.
         """
         try:
-            text, named = await self._naming.resolve(written.text, written.pasted, written.looked)
-            files = [*named, *[await self._checked(file) for file in written.files]]
+            text, mentioned_files = await self._mentions.resolve(
+                snapshot.text, snapshot.pasted, snapshot.mentions
+            )
+            files = [*mentioned_files, *[await self._recheck(file) for file in snapshot.files]]
         finally:
             self._show()
         return Message(text, tuple({file.path: file for file in files}.values()))
 
     async def message_with(self, text: str, paths: Sequence[str]) -> Message:
-        """What `text` and these files come to, whatever is being written.
+        """The message for `text` and these files, independent of the prompt.
 
         Raises:
-            AttachmentProblem
+            AttachmentProblem: a file cannot be sent.
         """
-        resolved, named = await self._naming.resolve(text, (), {})
-        seen = [await self._look_at(path) for path in paths]
-        for one in seen:
-            if isinstance(one, AttachmentProblem):
-                raise one
-        files = [*named, *(one for one in seen if isinstance(one, Attachment))]
+        resolved, mentioned_files = await self._mentions.resolve(text, (), {})
+        checks = [await self._check_file(path) for path in paths]
+        for check in checks:
+            if isinstance(check, AttachmentProblem):
+                raise check
+        files = [*mentioned_files, *(check for check in checks if isinstance(check, Attachment))]
         return Message(resolved, tuple({file.path: file for file in files}.values()))
 
-    async def _checked(self, file: Attachment) -> Attachment:
-        now = await self._look_at(file.path)
-        # The very chip: another session may have chosen the same path.
-        here = self._chosen.get(file.path) is file
+    async def _recheck(self, file: Attachment) -> Attachment:
+        now = await self._check_file(file.path)
+        # Compared by identity: another session may have attached the same path.
+        is_current = self._chosen.get(file.path) is file
         if isinstance(now, AttachmentProblem):
-            if here:
-                self._wrong[file.path] = now
+            if is_current:
+                self._problems[file.path] = now
             raise now
         now = replace(now, path=file.path, name=file.name, media_type=file.media_type)
-        if here:
-            self._wrong.pop(file.path, None)
+        if is_current:
+            self._problems.pop(file.path, None)
             self._chosen[file.path] = now
-        same(file, now)
+        require_same(file, now)
         return now
 
-    def clear_sent(self, written: Written, sent: Sequence[Attachment]) -> None:
-        """A message is safe elsewhere: what was written and chosen after it stays."""
-        gone = [file for file in self.chosen if file in sent]
-        self._chosen = {file.path: file for file in self.chosen if file not in gone}
+    def clear_sent(self, snapshot: PromptSnapshot, sent: Sequence[Attachment]) -> None:
+        """Remove a stored message from the prompt; what was typed and attached after it stays."""
+        self._chosen = {file.path: file for file in self.chosen if file not in sent}
         text = self._prompt.text
-        if not text.startswith(written.text) and text.endswith(written.text):
-            # One that was pressed behind it and was refused still stands before it.
-            self._prompt.put(text[: len(text) - len(written.text)])
+        if not text.startswith(snapshot.text) and text.endswith(snapshot.text):
+            # A message submitted earlier and refused is still in front of this one.
+            self._prompt.put(text[: len(text) - len(snapshot.text)])
         else:
-            self._prompt.clear_sent(written.text)
+            self._prompt.clear_sent(snapshot.text)
         self._show()
 
-    def remember(self, written: Written) -> None:
-        """The message can be called back from the history of the prompt."""
-        self._prompt.remember(in_history(written.text, written.files))
+    def remember(self, snapshot: PromptSnapshot) -> None:
+        """Add the message to the prompt history."""
+        self._prompt.remember(in_history(snapshot.text, snapshot.files))
 
-    # -- coming back ------------------------------------------------------------------------------
+    # -- drafts ----------------------------------------------------------------------------------
     def draft(self) -> Draft:
-        """All of it, to be kept."""
+        """The text and the attachments of the prompt as a draft to save."""
         return draft_from(self._prompt.text, self.chosen, self._prompt.pasted)
 
     def restore(self, draft: Draft) -> None:
-        """Go on with a kept one, in place of what is there."""
+        """Replace the contents of the prompt with a saved draft."""
         self._drops.clear()
         self._chosen = {file.path: file for file in draft.files}
-        self._wrong.clear()
+        self._problems.clear()
         self._prompt.put(self._prompt.import_draft(draft))
         self._show()
 
-    def give_back(self, drafts: Sequence[Draft]) -> None:
-        """Messages not surely delivered: all into the history, the oldest into an empty prompt."""
+    def return_drafts(self, drafts: Sequence[Draft]) -> None:
+        """Return possibly undelivered messages: all to the history, the oldest also to an empty prompt."""
         texts = [self._prompt.import_draft(draft) for draft in drafts]
-        told = [in_history(text, draft.files) for text, draft in zip(texts, drafts, strict=True)]
-        self._prompt.remember(*reversed(told))
+        entries = [in_history(text, draft.files) for text, draft in zip(texts, drafts, strict=True)]
+        self._prompt.remember(*reversed(entries))
         if drafts and not self._prompt.text.strip():
             self._prompt.put(texts[0])
             self.choose(drafts[0].files)
 
     # -- chips -------------------------------------------------------------------------------------
     def _show(self) -> None:
-        self._chips.show([*self._naming.chips(), *map(self._file_chip, self.chosen), *self._text_chips()])
+        self._chips.show([*self._mentions.chips(), *map(self._file_chip, self.chosen), *self._text_chips()])
 
     def _file_chip(self, file: Attachment) -> Chip:
-        if file.path in self._wrong:
-            return wrong_chip(Kind.FILE, file.path, file.name, self._wrong[file.path])
+        if file.path in self._problems:
+            return wrong_chip(Kind.FILE, file.path, file.name, self._problems[file.path])
         return file_chip(Kind.FILE, file.path, file)
 
     def _text_chips(self) -> list[Chip]:
         pasted = self._prompt.pasted
-        numbers = dict.fromkeys(one.number for one in folds_in(self._prompt.text, pasted))
+        numbers = dict.fromkeys(fold.number for fold in folds_in(self._prompt.text, pasted))
         return [text_chip(number, pasted[number - 1]) for number in numbers]
 
 
@@ -290,108 +297,116 @@ def _all_missing(problems: Sequence[AttachmentProblem]) -> bool:
     return all(isinstance(problem, NoSuchFile) for problem in problems)
 
 
-LOOKED_AT: Final = 20_000
-"""In longer texts the files are looked for only when the message is sent."""
+MAX_LOOKUP_CHARS: Final = 20_000
+"""In a longer text, mentioned files are checked only when the message is sent."""
 AS_TEXT: Final = r"Check the path; \@ sends it as text."
 
-Looked = Attachment | AttachmentProblem
+FileCheck = Attachment | AttachmentProblem
+"""The result of checking a file: the attachment, or the reason why it cannot be sent."""
 
 
 class MentionLookup:
-    """Nothing is decided here: a name is looked at again when the message is sent."""
+    """Checks the files that the text mentions, for their chips. Sending checks every file again."""
 
     def __init__(
         self,
-        look_at: Callable[[str], Awaitable[Looked]],
+        check_file: Callable[[str], Awaitable[FileCheck]],
         prompt: PromptBox,
         do: Callable[[Coroutine[Any, Any, None]], object],
-        shown: Callable[[], None],
+        checked: Callable[[], None],
     ) -> None:
-        """`do`: has work done meanwhile; `shown`: hears that the chips are others."""
-        self._look_at = look_at
+        """`do` runs a coroutine in the background; `checked` is called when the chips may have changed."""
+        self._check_file = check_file
         self._prompt = prompt
         self._do = do
-        self._shown = shown
-        self._found: dict[str, Looked] = {}
-        self._looking = False
+        self._notify_checked = checked
+        self._checks: dict[str, FileCheck] = {}
+        self._is_checking = False
 
     def typed(self) -> None:
-        """The text, or the place in it, has changed: look at names that are new in it."""
-        names = self._names()
-        self._found = {path: one for path, one in self._found.items() if path in names}
-        if not self._looking and self._unknown():
-            self._looking = True
-            self._do(self._look())
+        """Check files newly mentioned, after the text or the cursor changed."""
+        paths = self._mentioned_paths()
+        self._checks = {path: check for path, check in self._checks.items() if path in paths}
+        if not self._is_checking and self._unchecked_paths():
+            self._is_checking = True
+            self._do(self._check_all())
 
-    def _names(self) -> tuple[str, ...]:
+    def _mentioned_paths(self) -> tuple[str, ...]:
         text = self._prompt.text
-        return mentioned(text).paths if "@" in text and len(text) <= LOOKED_AT else ()
+        return mentioned(text).paths if "@" in text and len(text) <= MAX_LOOKUP_CHARS else ()
 
-    def _unknown(self) -> list[str]:
-        """Names that were not looked at; the one being typed is looked at once it is written."""
-        names = self._names()
-        if not names:
+    def _unchecked_paths(self) -> list[str]:
+        """Mentioned paths without a check. The one at the cursor is still being typed and is left out."""
+        paths = self._mentioned_paths()
+        if not paths:
             return []
         row, column = self._prompt.cursor_location
-        here = typing_at(self._prompt.document.get_line(row), column)
-        return [path for path in names if path not in self._found and (here is None or path != here.path)]
+        at_cursor = typing_at(self._prompt.document.get_line(row), column)
+        return [
+            path
+            for path in paths
+            if path not in self._checks and (at_cursor is None or path != at_cursor.path)
+        ]
 
-    async def _look(self) -> None:
+    async def _check_all(self) -> None:
         try:
-            while unknown := self._unknown():
-                for path in unknown:
-                    self._found[path] = await self._look_at(path)
+            while unchecked := self._unchecked_paths():
+                for path in unchecked:
+                    self._checks[path] = await self._check_file(path)
         finally:
-            self._looking = False
+            self._is_checking = False
         self.typed()
-        self._shown()
+        self._notify_checked()
 
     def chips(self) -> list[Chip]:
-        """One for each file that is named; what is a word only, and nothing on the disk, has none."""
-        if not self._found:
+        """One chip for each mentioned file.
+
+        A mention that matches no file on disk is a plain word without chip.
+        """
+        if not self._checks:
             return []
-        there = [path for path, one in self._found.items() if not isinstance(one, NoSuchFile)]
+        existing = [path for path, check in self._checks.items() if not isinstance(check, NoSuchFile)]
         chips = []
-        for path in mentioned(self._prompt.text, there.__contains__).paths:
-            one = self._found.get(path)
-            if isinstance(one, Attachment):
-                chips.append(file_chip(Kind.NAMED, path, one))
-            elif one is not None:
-                chips.append(wrong_chip(Kind.NAMED, path, path, one))
+        for path in mentioned(self._prompt.text, existing.__contains__).paths:
+            check = self._checks.get(path)
+            if isinstance(check, Attachment):
+                chips.append(file_chip(Kind.NAMED, path, check))
+            elif check is not None:
+                chips.append(wrong_chip(Kind.NAMED, path, path, check))
         return chips
 
     @property
-    def looked(self) -> dict[str, Looked]:
-        """The named files, as they were when their chips were made."""
-        return dict(self._found)
+    def checks(self) -> dict[str, FileCheck]:
+        """The mentioned files by path, as they were when their chips were made."""
+        return dict(self._checks)
 
     async def resolve(
-        self, text: str, pasted: Sequence[str], looked: Mapping[str, Looked]
+        self, text: str, pasted: Sequence[str], earlier: Mapping[str, FileCheck]
     ) -> tuple[str, list[Attachment]]:
-        """What is sent for `text`, and the files it names, each looked at anew.
+        """What is sent for `text`, and the files it mentions, each checked again.
 
         Raises:
-            AttachmentProblem: one cannot be sent, or is not what it was when it was `looked` at.
+            AttachmentProblem: a file cannot be sent, or has changed since its `earlier` check.
         """
-        now = {path: await self._look_at(path) for path in mentioned(text).paths}
-        self._found.update((path, one) for path, one in now.items() if path in self._found)
+        now = {path: await self._check_file(path) for path in mentioned(text).paths}
+        self._checks.update((path, check) for path, check in now.items() if path in self._checks)
         sent = composed(text, pasted, lambda path: not isinstance(now[path], NoSuchFile))
-        return sent.text, [_checked(now[path], looked.get(path)) for path in sent.paths]
+        return sent.text, [_require_sendable(now[path], earlier.get(path)) for path in sent.paths]
 
 
-def _checked(now: Looked, before: Looked | None) -> Attachment:
+def _require_sendable(now: FileCheck, before: FileCheck | None) -> Attachment:
     if isinstance(now, AttachmentProblem):
         raise AttachmentProblem(now.summary, AS_TEXT if isinstance(now, NoSuchFile) else now.hint)
     if isinstance(before, Attachment):
-        same(before, now)
+        require_same(before, now)
     return now
 
 
-def same(before: Attachment, now: Attachment) -> None:
-    """Refuse a file that is another one by now.
+def require_same(before: Attachment, now: Attachment) -> None:
+    """Refuse a file whose contents changed.
 
     Raises:
-        AttachmentProblem
+        AttachmentProblem: size or hash differ.
     """
     if before.sha256 and (before.size, before.sha256) != (now.size, now.sha256):
         sizes = "" if before.size == now.size else f" ({before.size:,} bytes then, {now.size:,} now)"
@@ -401,7 +416,7 @@ def same(before: Attachment, now: Attachment) -> None:
         )
 
 
-KEPT: Final = "Your text is still in the prompt."
+TEXT_KEPT: Final = "Your text is still in the prompt."
 NO_HISTORY: Final = (
     "Nothing will be kept of this conversation: not the answer, not what it cost. "
     "Limits cannot be checked, and after a crash nobody can tell whether a message was sent."
@@ -409,127 +424,130 @@ NO_HISTORY: Final = (
 
 
 def not_sent(problem: HandingerError) -> str:
-    """What was wrong, and what helps."""
+    """The reason why a message was not sent, and the hint, on one line."""
     return f"{problem.summary} {problem.hint}".strip()
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A message as it stood when Enter was pressed: what happens on the screen later changes none of it."""
+    """A message as it was when Enter was pressed; later changes on the screen do not affect it."""
 
     session_id: str
     draft_name: str
     budget: str
     text: str
-    """What is sent, before its files are resolved."""
-    written: Written
-    """As it stands in the prompt."""
+    """The text to send, before its mentions are resolved to files."""
+    snapshot: PromptSnapshot
+    """The snapshot of the prompt at Enter."""
     replaces: str | None = None
-    """The queued turn that it was taken from."""
+    """The id of the queued turn that it replaces."""
 
 
 class SendFlow:
-    """Sends the messages of each session one after the other, in the order in which Enter was pressed."""
+    """Sends the messages of each session one at a time, in the order in which Enter was pressed."""
 
     def __init__(
-        self, pane: SessionPane, stage: CommandHost, drafting: Composer, on_screen: Callable[[], str]
+        self, pane: SessionPane, stage: CommandHost, composer: Composer, on_screen: Callable[[], str]
     ) -> None:
-        """`on_screen`: the id of the session that is on the screen, "" before there is one."""
+        """`on_screen` returns the id of the session on the screen, "" before there is one."""
         self._pane = pane
-        self._drafting = drafting
+        self._composer = composer
         self._stage = stage
         self._on_screen = on_screen
-        self._turns: dict[str, asyncio.Lock] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
         self._under_way: dict[str, list[Submission]] = {}
 
     # -- at Enter ------------------------------------------------------------------------
     def sending(self, session_id: str) -> bool:
-        """A message of the session is on its way to the disk."""
+        """Whether a message of the session is accepted but not yet stored on disk."""
         return bool(self._under_way.get(session_id))
 
-    def beyond(self, session_id: str, written: Written) -> Written | None:
-        """What was written beyond messages that still stand in the prompt, on their way already.
+    def beyond(self, session_id: str, snapshot: PromptSnapshot) -> PromptSnapshot | None:
+        """The snapshot without the messages that are being sent but are still in the prompt.
 
-        None: nothing was, as when Enter is pressed twice.
+        None when nothing remains, as when Enter is pressed twice.
         """
-        text, files = written.text, written.files
+        text, files = snapshot.text, snapshot.files
         for earlier in self._under_way.get(session_id, []):
-            text = text.removeprefix(earlier.written.text)
-            files = tuple(file for file in files if file not in earlier.written.files)
-        if text == written.text:
-            return replace(written, files=files)
-        return replace(written, text=text, files=files) if text.strip() or files else None
+            text = text.removeprefix(earlier.snapshot.text)
+            files = tuple(file for file in files if file not in earlier.snapshot.files)
+        if text == snapshot.text:
+            return replace(snapshot, files=files)
+        return replace(snapshot, text=text, files=files) if text.strip() or files else None
 
     def accept(self, submission: Submission) -> None:
-        """Take a message at the very moment Enter was pressed; `send` has to follow."""
+        """Register a message when Enter is pressed; the caller must call `send` afterwards."""
         self._under_way.setdefault(submission.session_id, []).append(submission)
 
     async def send(self, desk: SessionController, submission: Submission) -> bool:
-        """Send an accepted one; the box is emptied only once the order is on disk. False: it was not sent.
+        """Send an accepted message; the prompt is cleared only after the turn is on disk.
+
+        False: it was not sent.
 
         Raises:
             Elsewhere: the session belongs to another service.
         """
         session_id = submission.session_id
         try:
-            async with self._turns.setdefault(session_id, asyncio.Lock()):
+            async with self._locks.setdefault(session_id, asyncio.Lock()):
                 return await self._send(desk, submission)
         finally:
             self._finish(submission)
 
     def _finish(self, submission: Submission) -> None:
-        """It stands in the prompt no more, or is not on its way: the same text may be entered again."""
+        """Unregister a message that left the prompt or was not sent: the same text may be submitted again."""
         under_way = self._under_way[submission.session_id]
         if submission in under_way:
             under_way.remove(submission)
 
-    def _here(self, submission: Submission) -> bool:
+    def _is_on_screen(self, submission: Submission) -> bool:
         return self._on_screen() == submission.session_id
 
     async def _send(self, desk: SessionController, submission: Submission) -> bool:
         try:
-            message = await self._drafting.message(replace(submission.written, text=submission.text))
-            sent = await self._is_meant(desk, submission, message) and await self._hand_over(
+            message = await self._composer.message(replace(submission.snapshot, text=submission.text))
+            sent = await self._confirm_resend(desk, submission, message) and await self._hand_over(
                 desk, submission, message
             )
         except AttachmentProblem as problem:
-            self._refused(desk, submission, not_sent(problem))
+            self._report_refusal(desk, submission, not_sent(problem))
         except LedgerError as problem:
-            self._refused(desk, submission, f"Not sent: {not_sent(problem)}", KEPT)
+            self._report_refusal(desk, submission, f"Not sent: {not_sent(problem)}", TEXT_KEPT)
         except HandingerError:
-            self._bring_back(desk, submission)
+            self._keep_unsent(desk, submission)
             raise
         else:
             if sent:
                 await self._clear(desk, submission, message)
                 return True
-            self._bring_back(desk, submission)
+            self._keep_unsent(desk, submission)
         return False
 
     async def _hand_over(self, desk: SessionController, submission: Submission, message: Message) -> bool:
-        """False when something stands in the way and the person leaves it so."""
+        """Store and start the turn. False when a limit blocks it and the person does not raise it."""
         outgoing = Outgoing(
             submission.session_id, submission.budget, message.text, message.files, submission.replaces
         )
-        asked = False
+        has_agreed = False
         while True:
             try:
                 await desk.send(outgoing)
             except LimitReached as stop:
                 from handinger_tui.ui.dialogs.limits import raise_limit  # noqa: PLC0415 - few limits are reached
 
-                # Several may be used up: each is asked for, and nothing leaves before the last one is raised.
+                # Several limits may be reached: each is asked for, and nothing is sent
+                # before the last one is raised.
                 about = self._about(desk, submission)
                 if not await raise_limit(
                     desk, self._stage, submission.session_id, stop.gauge, sending=True, about=about
                 ):
                     return False
-                # A queue that this limit held goes first.
+                # A queue that this limit held is sent first.
                 await desk.limits_changed(submission.session_id)
             except NoHistory:
-                if asked or not await self._agree_to_no_history(desk, submission):
+                if has_agreed or not await self._agree_to_no_history(desk, submission):
                     raise
-                asked = True
+                has_agreed = True
             else:
                 return True
 
@@ -547,8 +565,13 @@ class SendFlow:
         agree()
         return True
 
-    async def _is_meant(self, desk: SessionController, submission: Submission, message: Message) -> bool:
-        """A message whose fate is unknown is sent again only by a person who knows that and spells it out."""
+    async def _confirm_resend(
+        self, desk: SessionController, submission: Submission, message: Message
+    ) -> bool:
+        """Whether to send the message.
+
+        If the previous turn has the same text and its delivery is unknown, ask first.
+        """
         session = desk.session_of(submission.session_id)
         turn = session.sent
         if (
@@ -562,53 +585,57 @@ class SendFlow:
         question = SendAgain(watchable=session.worker_id is not None, about=self._about(desk, submission))
         choice = await self._stage.ask(question)
         if choice is ResendChoice.WATCH:
-            # If it arrived, the text must not wait in the box for another Enter; if not, it comes back.
+            # Clear the prompt, so that another Enter cannot send it again. If it never arrived,
+            # the text comes back.
             await self._clear(desk, submission, message)
             await desk.engine.watch(submission.session_id, turn.turn_id)
         return choice is ResendChoice.SEND
 
     def _about(self, desk: SessionController, submission: Submission) -> str:
-        """The title of the session, where another one is on the screen."""
-        return "" if self._here(submission) else desk.title(submission.session_id)
+        """The title of the session; "" when it is the one on the screen."""
+        return "" if self._is_on_screen(submission) else desk.title(submission.session_id)
 
-    # -- afterwards ----------------------------------------------------------------------
+    # -- after sending -------------------------------------------------------------------
     async def _clear(self, desk: SessionController, submission: Submission, message: Message) -> None:
-        """The message is safe elsewhere: take it, and nothing else, out of its prompt and its draft."""
-        written = submission.written
-        self._drafting.remember(written)
-        if not self._here(submission):
-            await desk.cut_draft(submission.session_id, replace(written.draft, files=message.files))
-        if not self._here(submission):
+        """Remove a stored message, and nothing else, from its prompt and its draft."""
+        snapshot = submission.snapshot
+        self._composer.remember(snapshot)
+        if not self._is_on_screen(submission):
+            await desk.remove_from_draft(submission.session_id, replace(snapshot.draft, files=message.files))
+        if not self._is_on_screen(submission):
             return
         self._pane.trouble(None)
-        self._drafting.clear_sent(written, message.files)
+        self._composer.clear_sent(snapshot, message.files)
         if submission.replaces is None:
-            # An edit ends with its `send`: until then nobody may think that its turn just left the queue.
+            # An edit stays registered until `send` returns: else its turn would look as if it
+            # had left the queue.
             self._finish(submission)
         session_id = submission.session_id
-        # The first message gives the session, and so its draft, another name.
+        # The first message of a session changes the name under which its draft is saved.
         if submission.draft_name != desk.draft_name(session_id):
-            await desk.keep_draft(submission.draft_name, Draft())
-        if self._here(submission):
-            await desk.keep_draft(desk.draft_name(session_id), self._drafting.draft())
+            await desk.save_draft(submission.draft_name, Draft())
+        if self._is_on_screen(submission):
+            await desk.save_draft(desk.draft_name(session_id), self._composer.draft())
 
-    def _refused(self, desk: SessionController, submission: Submission, why: str, kept: str = "") -> None:
-        """Say why it was not sent: on the card of its session, else by name."""
-        if self._here(submission):
-            self._pane.trouble(f"{why} {kept}".strip())
+    def _report_refusal(
+        self, desk: SessionController, submission: Submission, why: str, note: str = ""
+    ) -> None:
+        """Report why a message was not sent: on the card of the open session, else with the session title."""
+        if self._is_on_screen(submission):
+            self._pane.trouble(f"{why} {note}".strip())
         else:
             title = desk.title(submission.session_id)
             self._stage.say(f"Your message to “{title}” was not sent. {why}", "error")
-        self._bring_back(desk, submission)
+        self._keep_unsent(desk, submission)
 
-    def _bring_back(self, desk: SessionController, submission: Submission) -> None:
-        """A message that was not sent stays where it was written, or can be called back."""
-        written = submission.written
-        if self._here(submission):
-            if written.text not in self._drafting.written().text:
-                self._drafting.remember(written)
+    def _keep_unsent(self, desk: SessionController, submission: Submission) -> None:
+        """Keep a message that was not sent: in the prompt, else in the prompt history."""
+        snapshot = submission.snapshot
+        if self._is_on_screen(submission):
+            if snapshot.text not in self._composer.snapshot().text:
+                self._composer.remember(snapshot)
         elif not desk.session_of(submission.session_id).turns:
-            # Nothing leads back to a session without turns.
-            self._drafting.give_back([written.draft])
+            # A session without turns cannot be opened again, so its text goes to the present prompt.
+            self._composer.return_drafts([snapshot.draft])
         else:
-            self._drafting.remember(written)
+            self._composer.remember(snapshot)

@@ -1,4 +1,4 @@
-"""Editing: the message in the person's own editor. Whatever becomes of that, the text is kept."""
+"""Edits the message in the person's own editor. The text is kept whatever the editor does."""
 
 from __future__ import annotations
 
@@ -22,41 +22,41 @@ from handinger_tui.ui.terminal.foreground_job import ForegroundJob
 if TYPE_CHECKING:
     from handinger_tui.ui.terminal.diff_app import DiffApp
 
-LARGEST: Final = 1_000_000
-"""Bytes that the prompt takes back."""
+MAX_BYTES: Final = 1_000_000
+"""Largest file, in bytes, that is read back from the editor."""
 UNCHANGED: Final = "Your text is unchanged."
 
 
 class EditorProblem(HandingerError):
-    """The editor gave nothing back."""
+    """The editor could not be run, or its result is unusable."""
 
 
 def editor_of(environ: Mapping[str, str]) -> list[str]:
     """The command for the person's editor.
 
     Raises:
-        EditorProblem: none is named, or it cannot be started.
+        EditorProblem: no editor is set, or its program does not exist.
     """
-    name = next((name for name in ("VISUAL", "EDITOR") if environ.get(name, "").strip()), None)
-    if name is None:
+    variable = next((name for name in ("VISUAL", "EDITOR") if environ.get(name, "").strip()), None)
+    if variable is None:
         raise EditorProblem("No editor is named: set EDITOR.")
     try:
-        words = shlex.split(environ[name])
+        words = shlex.split(environ[variable])
     except ValueError as problem:
         why = str(problem).rstrip(".").lower()
-        raise EditorProblem(f"{name} cannot be read: {why}.", UNCHANGED) from None
+        raise EditorProblem(f"{variable} cannot be read: {why}.", UNCHANGED) from None
     program = shutil.which(words[0]) if words else None
     if program is None:
-        name_typed = clean_line(words[0] if words else "", 100)
-        raise EditorProblem(f"The editor {name_typed} could not be started: no such program.", UNCHANGED)
+        command_name = clean_line(words[0] if words else "", 100)
+        raise EditorProblem(f"The editor {command_name} could not be started: no such program.", UNCHANGED)
     return [program, *words[1:]]
 
 
 async def edit(app: DiffApp, text: str) -> str:
-    """`text` as it came back from the editor; turns go on meanwhile.
+    """Run the editor on `text` and return the saved text. Turns continue while it runs.
 
     Raises:
-        EditorProblem: it is unchanged.
+        EditorProblem: the editor could not be run, or its result is unusable.
     """
     argv = editor_of(os.environ)
     try:
@@ -79,16 +79,18 @@ async def edit(app: DiffApp, text: str) -> str:
 
 
 async def _run(app: DiffApp, argv: list[str]) -> int:
-    """The exit code.
+    """Run the editor in the foreground of the terminal; returns its exit code.
 
     Raises:
-        EditorProblem: it could not be started.
+        EditorProblem: the editor could not be started.
     """
     outcome: int | Exception = 0
     program = ForegroundJob(argv)
     try:
-        # Nothing may be painted over the editor, and no turn may wait for it. What is raised inside keeps
-        # the app from taking the terminal again: right only when the app itself ends, and this is cancelled.
+        # Nothing may be painted over the editor, and no turn may wait for it. An exception raised
+        # inside these
+        # contexts keeps the app from taking the terminal back, which is right only for a cancellation, when
+        # the app itself ends. All other exceptions are raised after the contexts.
         with app.suspend(), app.batch_update(), app.terminal_used_by(program):
             running = asyncio.ensure_future(asyncio.to_thread(program.run))
             try:
@@ -97,7 +99,7 @@ async def _run(app: DiffApp, argv: list[str]) -> int:
                 program.end(at_once=True)
                 await asyncio.wait({running})
                 raise
-            except Exception as problem:  # noqa: BLE001 - raised again behind
+            except Exception as problem:  # noqa: BLE001 - raised again below
                 outcome = problem
     except SuspendNotSupported:
         raise EditorProblem("An editor cannot be started from here.", UNCHANGED) from None
@@ -110,39 +112,39 @@ async def _run(app: DiffApp, argv: list[str]) -> int:
 
 
 def _check(code: int, name: str) -> None:
-    """What a failed editor left does not count.
+    """Reject the result of an editor that failed.
 
     Raises:
-        EditorProblem
+        EditorProblem: a signal ended the editor, or its exit code is not 0.
     """
     name = clean_line(name, 100)
     if code < 0:
-        by = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
-        raise EditorProblem(f"The editor {name} was ended by {by}.", UNCHANGED)
+        signal_name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+        raise EditorProblem(f"The editor {name} was ended by {signal_name}.", UNCHANGED)
     if code:
         raise EditorProblem(f"The editor {name} failed with exit code {code}.", UNCHANGED)
 
 
 def _read(page: Path) -> str:
-    """What was saved.
+    """The saved text.
 
     Raises:
-        EditorProblem
+        EditorProblem: the file is missing, not a regular file, unreadable or too large.
     """
     try:
         if not stat.S_ISREG(page.stat().st_mode):
             raise EditorProblem("The editor left no regular file.", UNCHANGED)
         with page.open("rb") as file:
-            data = file.read(LARGEST + 1)
+            data = file.read(MAX_BYTES + 1)
     except OSError:
         raise EditorProblem("The editor left no file that can be read.", UNCHANGED) from None
-    if len(data) > LARGEST:
-        raise EditorProblem(f"The editor left more than {LARGEST // 1_000_000} MB.", UNCHANGED)
+    if len(data) > MAX_BYTES:
+        raise EditorProblem(f"The editor left more than {MAX_BYTES // 1_000_000} MB.", UNCHANGED)
     return clean(data.decode("utf-8-sig", "replace")).rstrip("\n")
 
 
 def _differs(page: Path, text: str) -> bool:
-    """Something else than `text` was saved."""
+    """Whether the saved file differs from `text`."""
     try:
         status = page.stat()
         if not stat.S_ISREG(status.st_mode):

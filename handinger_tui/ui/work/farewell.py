@@ -1,4 +1,4 @@
-"""Leaving: what the terminal shows once the screen is gone."""
+"""The lines that the terminal shows after the app has ended."""
 
 from __future__ import annotations
 
@@ -17,95 +17,97 @@ from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.widgets.status_text import unwatched
 from handinger_tui.ui.work.session_controller import SessionController
 
-NAMED: Final = 3
-"""At most this many runs are named one by one."""
-DAY_WITHIN_S: Final = 1.0
-"""Nobody waits longer than that for a figure on the way out."""
+MAX_LISTED: Final = 3
+"""At most this many sessions are listed one by one."""
+DAY_TIMEOUT_S: Final = 1.0
+"""Leaving waits at most this many seconds for the total of the day."""
 
 
 async def read_day(desk: SessionController) -> None:
-    """Have the day's total at hand for the farewell, which is written when nothing can be read any more."""
+    """Read the total of the day for the farewell, which is written after the history is closed."""
     with suppress(LedgerError, TimeoutError):
-        async with asyncio.timeout(DAY_WITHIN_S):
+        async with asyncio.timeout(DAY_TIMEOUT_S):
             await desk.engine.recount(desk.session_id)
             connection = desk.connection
             desk.day = altogether(await connection.books.buckets(GroupBy.DAY, connection.purse.today()))
 
 
 def farewell(desk: SessionController) -> list[str]:
-    """How to come back, what it cost, and what goes on without us."""
+    """How to resume the session, its cost, the cost of the day, queued messages and turns still running."""
     session, local = desk.session, desk.connection.badge.local
     simulated = " · simulated: the local worker charges nothing" if local else ""
     lines = []
     if session.turns:
         lines.append(f"Resume this session:  handinger-tui --resume {one_word(session.session_id)}")
-        # The local worker is gone with the program: its id leads nowhere.
+        # The local worker ends with the program: its id is of no use later.
         if session.worker_id is not None and not local:
             lines.append(f"Its worker:           handinger-tui --worker {one_word(session.worker_id)}")
         lines.append(f"It took:              {money_line(session)}{simulated}")
     if desk.day is not None and desk.day.turns:
         lines.append(f"Today altogether:     {day_line(desk.day)}{simulated}")
-    lines += _queued(desk)
-    return lines if local else [*lines, *_left_going(desk)]
+    lines += _queued_lines(desk)
+    return lines if local else [*lines, *_still_running_lines(desk)]
 
 
 def money_line(session: Session) -> str:
-    """The session so far, gaps named: "$1.23 + 2 turns unknown · 12 credits + 1 turn unknown · 3 turns".
+    """The cost of the session with gaps: "$1.23 + 2 turns unknown · 12 credits + 1 turn unknown · 3 turns".
 
-    Messages that still wait in the queue have taken nothing, and are no gaps.
+    Queued messages cost nothing yet, so they are not gaps.
     """
     turns = [turn for turn in session.turns if turn.status is not TurnStatus.QUEUED]
     money = session_money(turns)
-    return _line(money.usd, money.credits, len(turns), goes_on=_goes_on(session))
+    return _format_cost(money.usd, money.credits, len(turns), is_running=_is_running(session))
 
 
 def day_line(day: Bucket) -> str:
-    """All sessions since midnight, gaps named likewise."""
-    return _line(day.total("usd"), day.total("credits"), day.turns, goes_on=False)
+    """The cost of all sessions since local midnight, with its gaps, in the format of `money_line`."""
+    return _format_cost(day.total("usd"), day.total("credits"), day.turns, is_running=False)
 
 
-def _line(usd: Total, spent: Total, turns: int, *, goes_on: bool) -> str:
-    """`goes_on`: one of the turns runs, so that the only one missing has taken some of it already."""
+def _format_cost(usd: Total, credit_total: Total, turns: int, *, is_running: bool) -> str:
+    """`is_running`: one turn still runs. If only that one has no final cost, the total is "so far"."""
     if usd.value is None:
         pieces = [f"cost {total_text(usd)}"]
     else:
-        so_far = goes_on and usd.missing_turns == 1
-        pieces = [f"{usd_text(usd.value)} so far" if so_far else total_text(usd)]
-    if spent.value is not None:
-        so_far = goes_on and spent.missing_turns == 1
-        pieces.append(f"{credits_words(spent.value)} so far" if so_far else credits_total_text(spent))
+        is_so_far = is_running and usd.missing_turns == 1
+        pieces = [f"{usd_text(usd.value)} so far" if is_so_far else total_text(usd)]
+    if credit_total.value is not None:
+        is_so_far = is_running and credit_total.missing_turns == 1
+        pieces.append(
+            f"{credits_words(credit_total.value)} so far" if is_so_far else credits_total_text(credit_total)
+        )
     return " · ".join([*pieces, plural(turns, "turn")])
 
 
-def _queued(desk: SessionController) -> list[str]:
-    """Messages that wait for the next start; none of them is sent meanwhile."""
-    waiting = [(session, len(desk.queue_of(session.session_id))) for session in desk.met]
+def _queued_lines(desk: SessionController) -> list[str]:
+    """The queued messages, which are not sent before the program starts again."""
+    counts = [(session, len(desk.queue_of(session.session_id))) for session in desk.opened_sessions]
     return [
         f"Not sent yet:         {plural(count, 'queued message')}, kept for "
         f"handinger-tui --resume {one_word(session.session_id)}"
-        for session, count in waiting[:NAMED]
+        for session, count in counts[:MAX_LISTED]
         if count
     ]
 
 
-def _left_going(desk: SessionController) -> list[str]:
-    going = [session for session in desk.met if _goes_on(session)]
-    if not going:
+def _still_running_lines(desk: SessionController) -> list[str]:
+    running = [session for session in desk.opened_sessions if _is_running(session)]
+    if not running:
         return []
-    if len(going) == 1:
-        return [f"1 run left going: it may keep charging. Watch it: {_command(going[0])}"]
-    lines = [f"{len(going)} runs left going: they may keep charging. Watch them:"]
-    lines += [f"  {_command(session)}" for session in going[:NAMED]]
-    more = len(going) - NAMED
+    if len(running) == 1:
+        return [f"1 run left going: it may keep charging. Watch it: {_watch_command(running[0])}"]
+    lines = [f"{len(running)} runs left going: they may keep charging. Watch them:"]
+    lines += [f"  {_watch_command(session)}" for session in running[:MAX_LISTED]]
+    more = len(running) - MAX_LISTED
     return [*lines, f"  and {more} more: handinger-tui --resume lists them"] if more > 0 else lines
 
 
-def _goes_on(session: Session) -> bool:
-    on_its_way = any(turn.live and turn.status is not TurnStatus.QUEUED for turn in session.turns)
-    return on_its_way or unwatched(session) is not None
+def _is_running(session: Session) -> bool:
+    is_watched = any(turn.live and turn.status is not TurnStatus.QUEUED for turn in session.turns)
+    return is_watched or unwatched(session) is not None
 
 
-def _command(session: Session) -> str:
+def _watch_command(session: Session) -> str:
     if session.worker_id is None:
         return f"handinger-tui --resume {one_word(session.session_id)}"
     return f"handinger-tui attach {one_word(session.worker_id)}"

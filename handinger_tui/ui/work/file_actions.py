@@ -1,4 +1,4 @@
-"""Filing: what the work screen does about the worker's files: save, show, open, copy."""
+"""Actions of the work screen on files of the worker: save, preview, open and copy."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from handinger_tui.ui.panels.files.panel import file_name
 from handinger_tui.ui.ports import Fetched, Progress
 
 if TYPE_CHECKING:
-    # The screen makes it.
-    from handinger_tui.ui.work.screen import Footing
+    # The screen imports this module.
+    from handinger_tui.ui.work.screen import BaseWorkScreen
 
 EXPIRED: Final = (
     "The address of {name} is refused: it may have expired. Reading the worker again brings a fresh one. "
@@ -27,42 +27,42 @@ EXPIRED: Final = (
 
 
 class FileActions:
-    """Every wish about files ends here. One thing at a time is asked, said and shown by the work screen."""
+    """Carries out every request about files. Questions and messages are shown by the work screen."""
 
-    def __init__(self, screen: Footing) -> None:
+    def __init__(self, screen: BaseWorkScreen) -> None:
         self._screen = screen
         self._folder = ""
 
-    def do(self, deed: Coroutine[Any, Any, None]) -> None:
-        """Run it; what goes wrong is said."""
-        self._screen.do(deed)
+    def do(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine; its error is shown on the work screen."""
+        self._screen.do(coroutine)
 
     # -- saving ------------------------------------------------------------------------
     async def save_into(self, part: FilePart) -> None:
-        """Download one into a folder that is asked for; the one typed last stands there."""
+        """Ask for a folder, with the one typed last as default, and download a file into it."""
         from handinger_tui.ui.dialogs.confirm import Ask  # noqa: PLC0415 - once there is a question
 
-        usual = self._folder or self._screen.connection.files.folder
-        folder = await self._screen.stage.ask(Ask(f"Save {file_name(part)} into which folder?", usual))
+        default = self._folder or self._screen.connection.files.folder
+        folder = await self._screen.stage.ask(Ask(f"Save {file_name(part)} into which folder?", default))
         if folder:
             self._folder = folder
             await self.save([part], folder)
 
     async def save(self, parts: Sequence[FilePart], folder: str | None = None) -> None:
-        """Download files, one after the other. What goes wrong with one is said, and the others follow."""
+        """Download files one after the other. A failed file is reported, and the others still follow."""
         paths: list[str] = []
         name = ""
-        # All of them at once: whoever asks again meanwhile must not get one twice.
+        # All are marked before the first download, so that a second request does not download one twice.
         for part in parts:
             self._screen.side.files.mark_saving(part)
         try:
             for part in parts:
                 try:
-                    paths.append(await self._saved(part, folder))
+                    paths.append(await self._save_one(part, folder))
                     name = file_name(part)
                 except ApiError as problem:
-                    told = f"{file_name(part)}: {problem.summary} {problem.hint}".strip()
-                    self._screen.stage.say(told, "error")
+                    message = f"{file_name(part)}: {problem.summary} {problem.hint}".strip()
+                    self._screen.stage.say(message, "error")
         finally:
             for part in parts:
                 self._screen.side.files.mark_left(part)
@@ -71,21 +71,21 @@ class FileActions:
         elif paths:
             self._screen.stage.say(f"Saved {plural(len(paths), 'file')}, the last one as {paths[-1]}")
 
-    async def _saved(self, part: FilePart, folder: str | None = None) -> str:
-        """Download one; returns its path.
+    async def _save_one(self, part: FilePart, folder: str | None = None) -> str:
+        """Download a file; returns its path.
 
         Raises:
-            ApiError
+            ApiError: the download failed.
         """
         panel = self._screen.side.files
         path: str | None = None
 
-        def progress(got: int, total: int | None) -> None:
-            panel.mark_progress(part, got, total)
+        def progress(received: int, total: int | None) -> None:
+            panel.mark_progress(part, received, total)
 
         panel.mark_saving(part)
         try:
-            path = await self._by_link(part, folder, progress)
+            path = await self._download(part, folder, progress)
         finally:
             if path is None:
                 panel.mark_not_saved(part)
@@ -93,26 +93,26 @@ class FileActions:
                 panel.mark_saved(part, path)
         return path
 
-    async def _by_link(self, part: FilePart, folder: str | None, progress: Progress) -> str:
+    async def _download(self, part: FilePart, folder: str | None, progress: Progress) -> str:
         files = self._screen.connection.files
         try:
             return await files.save(part, folder, progress=progress)
         except LinkExpired:
-            if not self.renewable or not await self._may_renew(part):
+            if not self.renewable or not await self._confirm_renewal(part):
                 raise
-        return await files.save(part, folder, progress=progress, reread=self._worker)
+        return await files.save(part, folder, progress=progress, reread=self._worker_id)
 
     # -- links that expire ---------------------------------------------------------------
     @property
     def renewable(self) -> bool:
-        """There is a worker to be read again."""
-        return self._worker is not None
+        """Whether an expired link can be renewed: there is a worker to read again."""
+        return self._worker_id is not None
 
     @property
-    def _worker(self) -> str | None:
+    def _worker_id(self) -> str | None:
         return self._screen.at_work.session.worker_id
 
-    async def _may_renew(self, part: FilePart) -> bool:
+    async def _confirm_renewal(self, part: FilePart) -> bool:
         from handinger_tui.ui.dialogs.confirm import Confirm  # noqa: PLC0415 - once there is a question
 
         body = EXPIRED.format(name=file_name(part))
@@ -123,81 +123,84 @@ class FileActions:
 
     # -- showing -------------------------------------------------------------------------
     def preview(self, part: FilePart) -> None:
-        """Show a file over the work screen; the others of the session are a key away."""
+        """Show a file over the work screen, in the list of all files of the session."""
         parts = [file.part for file in listed_files(self._screen.at_work.session)]
-        at = next((at for at, one in enumerate(parts) if one.url == part.url), None)
-        if at is None:
-            parts, at = [part], 0
-        self.do(self._show(parts, at))
+        index = next((index for index, other in enumerate(parts) if other.url == part.url), None)
+        if index is None:
+            parts, index = [part], 0
+        self.do(self._show_preview(parts, index))
 
-    async def _show(self, parts: Sequence[FilePart], at: int) -> None:
-        # The preview, its models and views, 30 ms: loaded by the first one, while keys are answered.
+    async def _show_preview(self, parts: Sequence[FilePart], index: int) -> None:
+        # Importing the preview takes 30 ms: the first one imports it in a thread, while keys are handled.
         await run_in_thread(lambda: import_module("handinger_tui.ui.pages.preview"))
         from handinger_tui.ui.pages.preview import PreviewScreen  # noqa: PLC0415 - just loaded
 
-        await self._screen.app.push_screen(PreviewScreen(parts, at, self))
+        await self._screen.app.push_screen(PreviewScreen(parts, index, self))
 
-    def leads_to(self, url: str) -> bool:
-        """Show the file that lies at a clicked address; False when none of the session does.
+    def preview_link(self, url: str) -> bool:
+        """Preview the file of the session with the clicked URL; False when there is none.
 
-        A browser would ask for it without the key, and finds nothing at a relative one.
+        A browser would request it without the API key, and cannot resolve a relative URL.
         """
-        found = next((f.part for f in listed_files(self._screen.at_work.session) if f.part.url == url), None)
-        if found is not None:
-            self.preview(found)
-        return found is not None
+        files = listed_files(self._screen.at_work.session)
+        part = next((file.part for file in files if file.part.url == url), None)
+        if part is not None:
+            self.preview(part)
+        return part is not None
 
-    async def fetch(self, part: FilePart, most: int, progress: Progress, *, renew: bool) -> Fetched:
-        """The beginning of a file; from the disk where this program saved it.
+    async def fetch(self, part: FilePart, max_bytes: int, progress: Progress, *, renew: bool) -> Fetched:
+        """The first `max_bytes` of a file, from the disk if this program saved it, else from the service.
 
         Raises:
-            LinkExpired, ApiError
+            LinkExpired: the link was refused; `renew` may help.
+            ApiError: the file cannot be read.
         """
         files, path = self._screen.connection.files, self._screen.side.files.path_of(part)
-        if path is not None and (saved := await files.read(path, most)) is not None:
+        if path is not None and (saved := await files.read(path, max_bytes)) is not None:
             return saved
-        found = await files.fetch(part, most, progress=progress, reread=self._worker if renew else None)
-        total = len(found.data) if found.whole else found.total
+        reread = self._worker_id if renew else None
+        fetched = await files.fetch(part, max_bytes, progress=progress, reread=reread)
+        total = len(fetched.data) if fetched.whole else fetched.total
         if total is not None:
             self._screen.side.files.mark_size(part, total)
-        return found
+        return fetched
 
     async def follow(self, url: str, shown: str) -> None:
-        """A link in a preview."""
+        """Open a link of a preview."""
         await self._screen.stage.open(url, shown)
 
     # -- opening and copying -------------------------------------------------------------
     async def open(self, part: FilePart) -> None:
-        """Save it where it is not saved yet, judge what was saved, and hand it to its program.
+        """Save a file unless it is saved already, judge the saved file, and open it with the system program.
 
         Raises:
-            ApiError
+            ApiError: the download failed.
         """
         files, stage = self._screen.connection.files, self._screen.stage
         path = self._screen.side.files.path_of(part)
         head = await files.read(path, HEAD) if path is not None else None
         if path is None or head is None:
-            path = await self._saved(part)
+            path = await self._save_one(part)
             head = await files.read(path, HEAD)
         if head is None:
             stage.say(f"It is there no more: {path}", "warning")
             return
-        # Judged by the name it has on the disk: that is what the system goes by.
-        found = judge_file(path.replace("\\", "/").rpartition("/")[2], head.data)
-        if found.verdict is Verdict.REFUSE:
-            stage.say(f"Saved, not opened: {found.reason}. It lies at {path}", "warning")
+        # Judged by its name on disk, because the system chooses the program by that name.
+        judgment = judge_file(path.replace("\\", "/").rpartition("/")[2], head.data)
+        if judgment.verdict is Verdict.REFUSE:
+            stage.say(f"Saved, not opened: {judgment.reason}. It lies at {path}", "warning")
             return
-        if found.verdict is Verdict.ASK:
+        if judgment.verdict is Verdict.ASK:
             from handinger_tui.ui.dialogs.confirm import Confirm  # noqa: PLC0415 - once there is a question
 
-            body = f"{clean_line(path, 400)}\n\nReason to look: {found.reason}."
+            body = f"{clean_line(path, 400)}\n\nReason to look: {judgment.reason}."
             if not await stage.ask(Confirm("Open this file?", body, yes="Open it", no="Leave it")):
                 return
         if not await files.open(path):
             stage.copy(path, "the path, since there is no program for it here")
 
     def copy(self, part: FilePart) -> None:
-        """The path where this program saved it, else its address."""
+        """Copy the path where this program saved the file, else its URL."""
         path = self._screen.side.files.path_of(part)
         if path is not None:
             self._screen.stage.copy(path, "the path")

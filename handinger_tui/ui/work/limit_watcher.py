@@ -1,4 +1,4 @@
-"""Till: keeps limits, budget chip and warnings of the screen true while anybody spends."""
+"""Keeps the limits, the budget chip and the limit warnings of the screen up to date."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from handinger_tui.ui.widgets.pane import SessionPane
 from handinger_tui.ui.work.command_host import CommandHost
 from handinger_tui.ui.work.session_controller import SessionController
 
-LOOKS_PER_S: Final = 1.0
+CHECKS_PER_S: Final = 1.0
+"""How often per second the screen checks whether charges or limits were written."""
 
 
 @runtime_checkable
 class Reloads(Protocol):
-    """A screen that shows what is in the history."""
+    """A screen that shows data of the history."""
 
     def reload(self) -> None:
-        """The history has changed."""
+        """Read the history again: it has changed."""
         ...
 
 
-async def usual_of(desk: SessionController, budget: str) -> TypicalCost:
-    """What a turn of this worker takes at a budget.
+async def typical_cost_of(desk: SessionController, budget: str) -> TypicalCost:
+    """The typical cost of a turn of the open session's worker at a budget.
 
     Raises:
         LedgerError
@@ -36,25 +37,25 @@ async def usual_of(desk: SessionController, budget: str) -> TypicalCost:
 
 
 class LimitWatcher:
-    """Reads only when something was written, and writes to the screen only what is new."""
+    """Reads charges and limits only after something was written, and shows each warning once."""
 
     def __init__(self, desk: SessionController, stage: CommandHost, pane: SessionPane) -> None:
         self._desk = desk
         self._stage = stage
         self._pane = pane
         self._chip_for: tuple[str, str | None, str] | None = None
-        self.looking = False
-        """A look is under way: another one waits for the next second."""
+        self.is_checking = False
+        """Whether `check` is running; the next interval starts no second one."""
 
-    async def look(self, screens: Sequence[object] = ()) -> None:
-        """Whether any program has written charges or limits; if so, count anew.
+    async def check(self, screens: Sequence[object] = ()) -> None:
+        """Count again if any program has written charges or limits.
 
-        Those of `screens` that show the history read it again.
+        Those of `screens` that implement `Reloads` are reloaded.
         """
         desk = self._desk
-        self.looking = True
+        self.is_checking = True
         try:
-            # A history that cannot be read is told where it is needed, not once a second.
+            # An unreadable history is reported where it is needed, not once a second.
             with suppress(LedgerError):
                 if await desk.connection.books.changed():
                     for screen in screens:
@@ -63,10 +64,10 @@ class LimitWatcher:
                     await self.count()
                     await self.refresh_chip()
         finally:
-            self.looking = False
+            self.is_checking = False
 
     async def count(self) -> None:
-        """Read the limits of the open session, and let a queue go on whose limit was raised elsewhere.
+        """Read the limits of the open session, and resume a queue whose limit was raised by another program.
 
         Raises:
             LedgerError
@@ -74,35 +75,35 @@ class LimitWatcher:
         engine, session_id = self._desk.engine, self._desk.session_id
         hold = self._desk.hold_of(session_id)
         now = await engine.recount(session_id)
-        # Spending that falls by itself, as at midnight, starts nothing: a person has to raise the limit.
+        # Only a changed limit resumes the queue. Usage that drops by itself, as at midnight, does not.
         reached = None if hold is None else hold.gauge
         if reached is not None and reached.limit not in [gauge.limit for gauge in now]:
             await engine.resume(session_id)
 
     # -- the chip ----------------------------------------------------------------------
     @property
-    def chip_is_old(self) -> bool:
-        """The chip tells of another session, worker or budget."""
-        return self._chip_for != self._chip_of()
+    def is_chip_stale(self) -> bool:
+        """Whether the chip shows another session, worker or budget than the present one."""
+        return self._chip_for != self._chip_key()
 
-    def _chip_of(self) -> tuple[str, str | None, str]:
+    def _chip_key(self) -> tuple[str, str | None, str]:
         return self._desk.session_id, self._desk.session.worker_id, self._desk.budget
 
     async def refresh_chip(self) -> None:
-        """What a turn of this worker at this budget usually takes.
+        """Show the typical cost of a turn of this worker at this budget on the chip.
 
         Raises:
             LedgerError
         """
-        made_for = self._chip_for = self._chip_of()
-        usual = await usual_of(self._desk, self._desk.budget)
-        if made_for == self._chip_for:
-            self._pane.usual(typical_cost_chip(usual))
+        key = self._chip_for = self._chip_key()
+        typical_cost = await typical_cost_of(self._desk, self._desk.budget)
+        if key == self._chip_for:
+            self._pane.usual(typical_cost_chip(typical_cost))
 
     # -- warnings ----------------------------------------------------------------------
     def warn(self, gauges: Sequence[Gauge]) -> None:
-        """Each limit once at 80 % and once at 100 %."""
-        for gauge in self._desk.warned.news(self._desk.session_id, gauges):
+        """Show a warning for each limit, once at 80 % and once at 100 %."""
+        for gauge in self._desk.warned.take_new(self._desk.session_id, gauges):
             if gauge.state is State.REACHED:
                 self._stage.say(f"{reached_text(gauge)} {UNTIL_RAISED}", "error")
             else:

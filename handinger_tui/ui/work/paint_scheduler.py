@@ -1,4 +1,4 @@
-"""When the screen paints, and what waits until nobody types."""
+"""Timers that decide when the screen paints and when idle work runs."""
 
 from __future__ import annotations
 
@@ -11,58 +11,64 @@ from textual.message_pump import MessagePump
 
 from handinger_tui.core.turns.session import Session
 
-MOST_PER_S: Final = 17
-"""Beats that are asked for at once: with those of the pace no more than 30."""
+MAX_IMMEDIATE_PER_S: Final = 17
+"""Most immediate calls per second. Together with the periodic ones they stay below 30."""
 
 
 class ThrottledTimer:
-    """Calls `beat` at most `per_second` times a second between `start` and `stop`."""
+    """Calls `callback` `per_second` times a second between `start` and `stop`, and at once on request."""
 
-    def __init__(self, owner: MessagePump, per_second: float, beat: Callable[[], None]) -> None:
+    def __init__(self, owner: MessagePump, per_second: float, callback: Callable[[], None]) -> None:
         self._owner: Final = owner
-        self._beat: Final = beat
-        self._timer = owner.set_interval(1 / per_second, beat, pause=True)
-        self._asked: Final[deque[float]] = deque(maxlen=MOST_PER_S)
-        """When the last beats came that were asked for."""
-        self._expected = False
+        self._callback: Final = callback
+        self._timer = owner.set_interval(1 / per_second, callback, pause=True)
+        self._immediate_times: Final[deque[float]] = deque(maxlen=MAX_IMMEDIATE_PER_S)
+        """Monotonic times of the last immediate calls."""
+        self._is_scheduled = False
         self.running = False
 
     def start(self) -> None:
-        """Run; again is no harm."""
+        """Start the periodic calls. Does nothing if they run already."""
         if not self.running:
             self.running = True
             self._timer.resume()
 
     def stop(self) -> None:
-        """Sleep: not even a wake-up is left."""
+        """Pause the periodic calls; no wake-up of the event loop is left."""
         if self.running:
             self.running = False
             self._timer.pause()
 
     def at_once(self) -> None:
-        """One beat now; in a flood, as soon as there were not too many in the last second."""
-        if self._expected:
+        """Call once now, or as soon as the limit of `MAX_IMMEDIATE_PER_S` immediate calls allows it."""
+        if self._is_scheduled:
             return
-        self._expected = True
-        wait = self._asked[0] + 1 - monotonic() if len(self._asked) == MOST_PER_S else 0
+        self._is_scheduled = True
+        times = self._immediate_times
+        wait = times[0] + 1 - monotonic() if len(times) == MAX_IMMEDIATE_PER_S else 0
         if wait > 0:
-            self._owner.set_timer(wait, self._answer)
+            self._owner.set_timer(wait, self._call_scheduled)
         else:
-            self._owner.call_next(self._answer)
+            self._owner.call_next(self._call_scheduled)
 
-    def _answer(self) -> None:
-        self._expected = False
-        self._asked.append(monotonic())
-        self._beat()
+    def _call_scheduled(self) -> None:
+        self._is_scheduled = False
+        self._immediate_times.append(monotonic())
+        self._callback()
 
 
 AFTER_PAINT_S: Final = 0.05
-"""What was opened is painted first, within a sixtieth of a second; of 2,000 turns the panels' figures and the
-look at the record of charges take 0.1 s each, and two threads at once twice that."""
+"""Delay in seconds after opening a session, so that its transcript is painted before other work starts.
+
+For 2,000 turns, the figures of the panels and the count of the charges take 0.1 s each.
+"""
 
 
 class DeferredPanels:
-    """Passes sessions on to `show`; one that opens where nothing stood, a moment later, by `again`."""
+    """Passes sessions on to `show`, but delays a session that opens where the panels are empty.
+
+    After `AFTER_PAINT_S`, `again` is called, which has to call `show` of this class again.
+    """
 
     def __init__(
         self, owner: MessagePump, show: Callable[[Session], None], again: Callable[[], None]
@@ -70,57 +76,57 @@ class DeferredPanels:
         self._owner: Final = owner
         self._show: Final = show
         self._again: Final = again
-        self._of: Session | None = None
+        self._session: Session | None = None
         self.waiting = False
-        """Panels are still empty beside a session that is shown."""
+        """Whether a session is shown while its panels are still empty."""
 
     def show(self, session: Session) -> None:
-        """The newest value of the session that is shown."""
-        before, self._of = self._of, session
-        other = before is None or before.session_id != session.session_id
-        # Figures of another session would be wrong beside this one's text: those do not wait.
-        if other and session.turns and (before is None or not before.turns):
+        """Show the present state of the session on the screen."""
+        before, self._session = self._session, session
+        is_other = before is None or before.session_id != session.session_id
+        # Panels with figures of another session are replaced at once, because those would be wrong here.
+        if is_other and session.turns and (before is None or not before.turns):
             self.waiting = True
-            self._owner.set_timer(AFTER_PAINT_S, self._next)
+            self._owner.set_timer(AFTER_PAINT_S, self._end_delay)
         elif not self.waiting:
             self._show(session)
 
-    def _next(self) -> None:
+    def _end_delay(self) -> None:
         self.waiting = False
         self._again()
 
 
-BEATS_PER_S: Final = 20
-QUIET: Final = 6
-"""Beats without a key before something is done: 0.3 s."""
+IDLE_TICKS_PER_S: Final = 20
+QUIET_TICKS: Final = 6
+"""Ticks without a key before idle work starts: 0.3 s."""
 
 
 class IdleWork:
-    """Calls `step` until it returns False; what happens meanwhile holds it up, and an answer ends it."""
+    """Calls `step` while idle until it returns False. A key delays it, a streaming answer stops it."""
 
     def __init__(self, owner: MessagePump, step: Callable[[], bool]) -> None:
         self._step = step
-        self._quiet = 0
-        self._pulse = ThrottledTimer(owner, BEATS_PER_S, self._beat)
+        self._quiet_ticks = 0
+        self._timer = ThrottledTimer(owner, IDLE_TICKS_PER_S, self._tick)
         self.streaming = False
-        """An answer is coming: there is no rest."""
+        """Whether an answer is streaming; then no idle work runs."""
 
     @property
     def running(self) -> bool:
-        """Something may be left to do."""
-        return self._pulse.running
+        """Whether idle work may be left."""
+        return self._timer.running
 
     def hold(self) -> None:
-        """A key came: nothing is done until it has been quiet again."""
-        self._quiet = 0
+        """Delay idle work after a key."""
+        self._quiet_ticks = 0
 
     def start(self) -> None:
-        """There may be something to do."""
-        self._quiet = 0
+        """Run idle work once the app is idle, because there may be some."""
+        self._quiet_ticks = 0
         if not self.streaming:
-            self._pulse.start()
+            self._timer.start()
 
-    def _beat(self) -> None:
-        self._quiet += 1
-        if self.streaming or (self._quiet > QUIET and not self._step()):
-            self._pulse.stop()
+    def _tick(self) -> None:
+        self._quiet_ticks += 1
+        if self.streaming or (self._quiet_ticks > QUIET_TICKS and not self._step()):
+            self._timer.stop()

@@ -1,4 +1,4 @@
-"""Queue editor: a queued message is taken into the prompt, changed, and put back in its place."""
+"""Edits a queued message in the prompt; the changed message replaces the queued one."""
 
 from __future__ import annotations
 
@@ -12,62 +12,68 @@ from handinger_tui.ui.work.composer import Composer
 
 @dataclass(frozen=True, slots=True)
 class QueueEdit:
-    """`aside`: what stood in the prompt before; it comes back afterwards."""
+    """A queued turn being edited.
+
+    `aside`: the draft that was in the prompt before; it is restored afterwards.
+    """
 
     turn: Turn
     aside: Draft
 
 
 class QueueEditor:
-    """The queued message stays as it is until the changed one is stored in its place."""
+    """Tracks the edit of a queued message.
 
-    def __init__(self, drafting: Composer) -> None:
-        self._drafting = drafting
+    The queue keeps the old message until the changed one is stored.
+    """
+
+    def __init__(self, composer: Composer) -> None:
+        self._composer = composer
         self.edit: QueueEdit | None = None
-        """What is being edited; always a message of the session on the screen."""
+        """The present edit, always of a message of the session on the screen; None when there is none."""
 
     @property
     def turn_id(self) -> str | None:
-        """The queued turn that is being edited."""
+        """The id of the queued turn that is being edited."""
         return None if self.edit is None else self.edit.turn.turn_id
 
     def begin(self, turn: Turn) -> None:
-        """Take a queued message into the prompt."""
+        """Put a queued message into the prompt for editing."""
         self.cancel()
-        self.edit = QueueEdit(turn, self._drafting.draft())
-        self._drafting.restore(draft_of(turn.order))
+        self.edit = QueueEdit(turn, self._composer.draft())
+        self._composer.restore(draft_of(turn.order))
 
     def cancel(self) -> None:
-        """Leave the queued message as it is; what was changed can be called back from the history."""
+        """Cancel the edit: the queued message stays, and a changed text goes to the prompt history."""
         if self.edit is not None:
             edit, self.edit = self.edit, None
-            written = self._drafting.written()
-            if written.text != edit.turn.order.prompt:
-                self._drafting.remember(written)
-            self._drafting.restore(edit.aside)
+            snapshot = self._composer.snapshot()
+            if snapshot.text != edit.turn.order.prompt:
+                self._composer.remember(snapshot)
+            self._composer.restore(edit.aside)
 
     def stored(self, turn_id: str) -> None:
-        """The changed message stands in the place of the queued one."""
+        """End the edit after the changed message replaced the queued one."""
         if self.edit is not None and self.edit.turn.turn_id == turn_id:
             edit, self.edit = self.edit, None
-            typed_after = self._drafting.draft()
+            typed_after = self._composer.draft()
             if not typed_after.text.strip() and not typed_after.files:
-                self._drafting.restore(edit.aside)
+                self._composer.restore(edit.aside)
 
     def follow(self, queue: Collection[str]) -> str:
-        """What to say when the message being edited has left the queue, else ""."""
+        """End the edit if its message has left the queue; returns the notice to show, else ""."""
         if self.edit is None or self.edit.turn.turn_id in queue:
             return ""
         edit, self.edit = self.edit, None
-        if self._drafting.written().text == edit.turn.order.prompt:
-            self._drafting.restore(edit.aside)
+        if self._composer.snapshot().text == edit.turn.order.prompt:
+            self._composer.restore(edit.aside)
             return "The message you were editing was just sent."
         if edit.aside.text or edit.aside.files:
-            self._drafting.give_back([edit.aside])
+            self._composer.return_drafts([edit.aside])
         return "The message you were editing was sent unchanged. Enter sends this as a new message."
 
     def draft(self) -> Draft:
-        """What is to be kept of the prompt: the queued message itself is on the disk already."""
+        """The draft to save: during an edit the one set aside, since the queued message is on disk."""
         if self.edit is not None and (self.edit.aside.text or self.edit.aside.files):
             return self.edit.aside
-        return self._drafting.draft()
+        return self._composer.draft()

@@ -1,4 +1,4 @@
-"""Work screen: the session on the screen, its prompt and panels. The only listener of the engine."""
+"""Work screen: the open session, its prompt and its panels. The only subscriber to the engine's changes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,13 @@ from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.ui.commands import COMMANDS, Context, beginning, command_named, refusal
+from handinger_tui.ui.commands import (
+    COMMANDS,
+    Context,
+    command_named,
+    commands_with_prefix,
+    unknown_command_text,
+)
 from handinger_tui.ui.commands.files import show_data
 from handinger_tui.ui.commands.sources import copy_sources, export_sources
 from handinger_tui.ui.keys import Where, bindings, for_footer
@@ -57,50 +63,60 @@ from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
 from handinger_tui.ui.widgets.sidebar import Sidebar, panel_keys
 from handinger_tui.ui.work.command_host import CommandHost
-from handinger_tui.ui.work.composer import Composer, SendFlow, Submission, Written, not_sent
+from handinger_tui.ui.work.composer import Composer, PromptSnapshot, SendFlow, Submission, not_sent
 from handinger_tui.ui.work.file_actions import FileActions
-from handinger_tui.ui.work.limit_watcher import LOOKS_PER_S, LimitWatcher, Reloads
-from handinger_tui.ui.work.opening import Begun, FinishedTurns, begin, drafts, look_back, told
+from handinger_tui.ui.work.limit_watcher import CHECKS_PER_S, LimitWatcher, Reloads
+from handinger_tui.ui.work.opening import (
+    FinishedTurns,
+    InitialSession,
+    check_running_sessions,
+    drafts,
+    format_check,
+    open_initial_session,
+)
 from handinger_tui.ui.work.paint_scheduler import AFTER_PAINT_S, DeferredPanels, IdleWork, ThrottledTimer
 from handinger_tui.ui.work.queue_editor import QueueEditor
 from handinger_tui.ui.work.session_controller import FRESH_DRAFT, Outgoing, SessionController
 
 WIDE: Final = 100
-"""From this many columns on the panels stand beside the transcript."""
+"""Terminal width in columns from which the panels stand beside the transcript instead of over it."""
 
 
-class NotYet(HandingerError):
-    """The connection is not there yet."""
+class StillConnecting(HandingerError):
+    """An action needs the connection while the app is still connecting."""
 
 
-class Footing(BareContainer, Screen[None]):
-    """Header, session, panels, footer, before any key does anything."""
+class BaseWorkScreen(BareContainer, Screen[None]):
+    """Layout, focus and messages of the work screen: header, session pane, panels, footer. Binds no keys."""
 
     AUTO_FOCUS = "#prompt"
 
-    def __init__(self, launch: AppOptions, now_ms: Callable[[], int]) -> None:
+    def __init__(self, options: AppOptions, now_ms: Callable[[], int]) -> None:
         super().__init__()
         self._compositor = ClippedCompositor()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
-        self.launch = launch
+        self.options = options
         self.commands = COMMANDS
         self.desk: SessionController | None = None
-        self.pane = pane = SessionPane(beginning, launch.disk, local=launch.local, id="pane")
-        self.drafting = Composer(launch.disk, pane.prompt, pane.chips, self.do, self.draft_changed)
-        self.queue_editor = QueueEditor(self.drafting)
+        self.pane = pane = SessionPane(commands_with_prefix, options.disk, local=options.local, id="pane")
+        self.composer = Composer(options.disk, pane.prompt, pane.chips, self.do, self.draft_changed)
+        self.queue_editor = QueueEditor(self.composer)
         self.stage = CommandHost(self, now_ms)
-        self.filing = FileActions(self)
+        self.file_actions = FileActions(self)
         self.side = Sidebar(id="side")
         self.side.share(pane.money)
         self.now_ms = now_ms
-        self.header = HeaderLine(local=launch.local, id="header")
+        self.header = HeaderLine(local=options.local, id="header")
         self.browsed: Widget | None = None
-        """Single keys are for it: a key or a command asked for that, and the screen says so."""
+        """The widget that receives single-letter keys, None while the prompt does.
+
+        Only a key or a command sets it.
+        """
 
     def compose(self) -> ComposeResult:
-        """The layout of product.md, section 4."""
+        """Lay out the header, the session pane beside the panels, and the footer."""
         wide = self.app.size.width >= WIDE
-        # Known only with the first resize to Textual, which then styles every widget once more: 13 ms.
+        # Textual sets these classes at the first resize, and then styles every widget again: 13 ms.
         self.update_classes({"-wide": wide, "-narrow": not wide}, update=False)
         yield self.header
         with Columns(id="body"):
@@ -110,42 +126,46 @@ class Footing(BareContainer, Screen[None]):
 
     @property
     def prompt(self) -> PromptBox:
-        """The box that is typed into."""
+        """The text box that the person types into."""
         return self.pane.prompt
 
     @property
     def transcript(self) -> Transcript:
-        """The session as text."""
+        """The view that shows the session as text."""
         return self.pane.transcript
 
     @property
     def at_work(self) -> SessionController:
-        """The desk.
+        """The session controller.
 
         Raises:
-            NotYet: still connecting.
+            StillConnecting: the app is still connecting.
         """
         if self.desk is None:
-            raise NotYet("Still connecting.", "Your text stays here.")
+            raise StillConnecting("Still connecting.", "Your text stays here.")
         return self.desk
 
     @property
     def connection(self) -> Connection:
-        """What the program is connected to."""
+        """The connection of the app.
+
+        Raises:
+            StillConnecting: the app is still connecting.
+        """
         return self.at_work.connection
 
     # -- the focus -------------------------------------------------------------------------------
     def browse(self, widget: Widget) -> None:
-        """Single keys are for `widget`, until something else gets the focus."""
+        """Focus `widget` and give it the single-letter keys until something else gets the focus."""
         self.browsed = widget
         self.set_focus(widget)
 
     def set_focus(
         self, widget: Widget | None, scroll_visible: bool = True, from_app_focus: bool = False
     ) -> None:
-        """The prompt has the focus, or what is browsed: no click, Tab or closing moves it elsewhere."""
+        """Focus the browsed widget, else the prompt: a click, Tab or a closing widget moves it nowhere."""
         if widget is None and not self.app.app_focus:
-            # The terminal itself lost it, and will give it back.
+            # The terminal window itself lost the focus and restores it later.
             super().set_focus(None, scroll_visible, from_app_focus)
             return
         if widget is None or widget is not self.browsed:
@@ -156,112 +176,115 @@ class Footing(BareContainer, Screen[None]):
 
     # -- doing -------------------------------------------------------------------------------
     @work(group="do")
-    async def do(self, deed: Coroutine[Any, Any, None]) -> None:
-        """The one place where the screen catches: whatever goes wrong is said."""
+    async def do(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Await a coroutine and show its error. The only place where the screen catches `HandingerError`."""
         try:
-            await deed
+            await coroutine
         except HandingerError as problem:
             self.stage.say(f"{problem.summary} {problem.hint}", "error")
 
     def action_command(self, name: str, rest: str = "") -> None:
-        """Run a command of the table, as if it had been typed."""
-        # Behind the keys that wait in the queue of the box: an Enter before this one counts before it.
-        self.prompt.call_later(self._command, name, rest)
+        """Run a slash command as if it had been typed."""
+        # Queued behind the keys that the prompt has not processed yet: an earlier Enter takes effect first.
+        self.prompt.call_later(self._start_command, name, rest)
 
-    def _command(self, name: str, rest: str) -> None:
+    def _start_command(self, name: str, rest: str) -> None:
         self.do(self.run_command(name, rest))
 
     async def run_command(self, name: str, rest: str) -> None:
-        """Run a command by its very name, or refuse it with a suggestion."""
+        """Run a command by its exact name or alias; an unknown name shows a suggestion."""
         command = command_named(name)
         if command is None:
-            self.stage.say(refusal(name), "warning")
+            self.stage.say(unknown_command_text(name), "warning")
         else:
             await command.run(Context(lambda: self.at_work, self.stage, rest))
 
     # -- panels --------------------------------------------------------------------------------
     def show_panel(self, name: str) -> None:
-        """Bring a panel into sight and into focus."""
+        """Show a panel and focus it."""
         self.side.set_class(self.has_class("-narrow"), "-over")
         self.side.remove_class("-away")
         self.panels_changed()
         self.browse(self.side.panels[name])
 
     def toggle_panels(self) -> None:
-        """Beside on wide terminals, above on narrow ones."""
+        """Show or hide the panels: beside the transcript on a wide terminal, over it on a narrow one."""
         self.side.toggle_class("-over" if self.has_class("-narrow") else "-away")
         self.panels_changed()
 
-    # -- for the screen with an engine -------------------------------------------------------------
+    # -- implemented by WorkScreen, which has the engine ---------------------------------------------
     @abstractmethod
     def panels_changed(self) -> None:
-        """Panels came into sight or went: what they show may be old."""
+        """Repaint: panels were shown or hidden, so their contents may be stale."""
 
     @abstractmethod
     async def switch(self, opening: Callable[[], Awaitable[str]], doing: str = "") -> str:
-        """Show the session whose id `opening` returns; "" when another one was asked for meanwhile."""
+        """Show the session whose id `opening` returns.
+
+        Returns that id, "" when a later call superseded this one.
+        """
 
     @abstractmethod
-    async def keep_draft(self) -> None:
-        """What is typed goes to disk."""
+    async def save_draft(self) -> None:
+        """Save the draft in the prompt to disk."""
 
     @abstractmethod
     def draft_changed(self) -> None:
-        """Other files go along with the next message."""
+        """Save the draft soon: its text or its attachments changed."""
 
     @abstractmethod
     def refresh_budget(self) -> None:
-        """The budget has changed."""
+        """Show the budget after it changed."""
 
-    # -- wishes of panels, transcript and chips ------------------------------------------------------
+    # -- messages of panels, transcript and chips ------------------------------------------------------
     @on(Chips.Removed)
-    def _chip_removed(self, event: Chips.Removed) -> None:
-        self.drafting.remove(event.chip)
+    def _remove_chip(self, event: Chips.Removed) -> None:
+        self.composer.remove(event.chip)
 
     @on(Chips.Emptied)
-    def _chips_emptied(self) -> None:
+    def _leave_empty_chips(self) -> None:
         self.prompt.focus()
 
     @on(Chips.Unfolded)
-    def _chip_unfolded(self, event: Chips.Unfolded) -> None:
-        self.drafting.unfold(event.chip)
+    def _unfold_chip(self, event: Chips.Unfolded) -> None:
+        self.composer.unfold(event.chip)
 
     @on(Transcript.LinkClicked)
-    def _link(self, event: Transcript.LinkClicked) -> None:
-        if not self.filing.leads_to(event.href):
+    def _follow_link(self, event: Transcript.LinkClicked) -> None:
+        if not self.file_actions.preview_link(event.href):
             self.do(self.stage.open(event.href, event.shown))
 
     @on(OpenLink)
-    def _open(self, event: OpenLink) -> None:
+    def _open_link(self, event: OpenLink) -> None:
         self.do(self.stage.open(event.url, event.shown))
 
     @on(CopyLink)
-    def _copy(self, event: CopyLink) -> None:
+    def _copy_link(self, event: CopyLink) -> None:
         self.stage.copy(event.url, "the link")
 
     @on(SaveFiles)
     @on(SaveInto)
-    def _save(self, event: SaveFiles | SaveInto) -> None:
+    def _save_files(self, event: SaveFiles | SaveInto) -> None:
         if isinstance(event, SaveInto):
-            self.do(self.filing.save_into(event.part))
+            self.do(self.file_actions.save_into(event.part))
         else:
-            self.do(self.filing.save(event.parts))
+            self.do(self.file_actions.save(event.parts))
 
     @on(PreviewFile)
-    def _preview(self, event: PreviewFile) -> None:
-        self.filing.preview(event.part)
+    def _preview_file(self, event: PreviewFile) -> None:
+        self.file_actions.preview(event.part)
 
     @on(OpenFile)
     def _open_file(self, event: OpenFile) -> None:
-        self.do(self.filing.open(event.part))
+        self.do(self.file_actions.open(event.part))
 
     @on(CopyFile)
     def _copy_file(self, event: CopyFile) -> None:
-        self.filing.copy(event.part)
+        self.file_actions.copy(event.part)
 
 
 def _name_of(browsed: Widget | None) -> str:
-    """What is browsed, in a word; "" for nothing."""
+    """The name of the browsed widget as the pane shows it; "" for None."""
     if browsed is None:
         return ""
     if isinstance(browsed, Chips):
@@ -272,14 +295,18 @@ def _name_of(browsed: Widget | None) -> str:
 
 
 LEAVE_WITHIN_MS: Final = 2000
+"""A second Ctrl+C within this time leaves the program."""
 SENDING: Final = ("send", "queue")
-"""What keys of the prompt do that must be seen first."""
+"""Prompt actions that send text: they must not run before the person has seen the prompt focused."""
 _BROWSING: Final = ("transcript", "copy_current", "mention", "source", "data")
-"""Actions of single letters."""
+"""Actions bound to single letters; they work only while the transcript is browsed."""
 
 
-class Frontage(Footing, inherit_bindings=False):
-    """The key table's actions. Textual's own keys are not among them: its Tab would move the focus."""
+class NavigationScreen(BaseWorkScreen, inherit_bindings=False):
+    """Implements the actions of the key table.
+
+    Textual's own bindings are left out: its Tab would move the focus.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings(Where.ANYWHERE, Where.TRANSCRIPT),
@@ -287,54 +314,55 @@ class Frontage(Footing, inherit_bindings=False):
         Binding("super+c", "screen.copy_text", "Copy", show=False, id="work.copy_text", tooltip="Copy"),
     ]
 
-    def __init__(self, launch: AppOptions, now_ms: Callable[[], int]) -> None:
-        super().__init__(launch, now_ms)
-        self._pressed_ms: int | None = None
+    def __init__(self, options: AppOptions, now_ms: Callable[[], int]) -> None:
+        super().__init__(options, now_ms)
+        self._ctrl_c_ms: int | None = None
         self._keys_for: tuple[object, ...] = ()
-        self._shown = False
+        self._was_styled = False
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """For the footer: what matters now comes first, and nothing is cut in the middle."""
+        """The active bindings in footer order; those that do not fit are hidden instead of cut."""
         return for_footer(super().active_bindings, self.size.width, self.app.get_key_display)
 
     def on_screen_resume(self, event: ScreenResume) -> None:
-        """The first time everything was styled a moment ago, as it was mounted: once is enough."""
-        event.refresh_styles, self._shown = self._shown, True
+        """Skip Textual's restyling at the first resume: mounting has just styled every widget."""
+        event.refresh_styles, self._was_styled = self._was_styled, True
 
     def on_resize(self) -> None:
-        """The footer is laid out for the width."""
+        """Rebuild the footer, which depends on the width."""
         self.refresh_bindings()
 
-    # -- who is typed to ---------------------------------------------------------------------------
+    # -- routing of keys to the prompt ---------------------------------------------------------------
     def leads_to_prompt(self, event: Key | Paste) -> bool:
-        """Before a key or a paste goes anywhere: what is none of the keys shown is for the prompt.
+        """Focus the prompt before an event is dispatched: for a paste, or a key without an active binding.
 
-        True: coming back to the prompt is all that it does, since nobody saw what Enter would send.
+        True: the event does nothing else and is dropped. That holds for keys that would send, because the
+        person has not seen yet what Enter would send.
         """
         if self.focused is self.prompt:
             return False
         if isinstance(event, Paste):
             self.set_focus(self.prompt)
             return False
-        if self._listed(event.key) is not None:
+        if self._active_action(event.key) is not None:
             return False
         self.set_focus(self.prompt)
-        return self._listed(event.key) in SENDING
+        return self._active_action(event.key) in SENDING
 
-    def _listed(self, key: str) -> str | None:
-        """The action of a key that works now, given what has the focus."""
+    def _active_action(self, key: str) -> str | None:
+        """The enabled action of a key for the present focus, None when there is none."""
         active = self.active_bindings.get(key)
         return active.binding.action if active is not None and active.enabled else None
 
     # -- keys ----------------------------------------------------------------------------------
     @property
     def something_open(self) -> bool:
-        """Esc has something to close."""
-        return self._nearest() is not None
+        """Whether Esc has something to close."""
+        return self._find_closer() is not None
 
-    def _nearest(self) -> Callable[[], None] | None:
-        """What closes the nearest thing that is open."""
+    def _find_closer(self) -> Callable[[], None] | None:
+        """The function that closes the topmost open thing, None when nothing is open."""
         prompt, view = self.prompt, self.transcript
         if self.selections:
             return self.clear_selection
@@ -371,11 +399,11 @@ class Frontage(Footing, inherit_bindings=False):
 
     @property
     def watching(self) -> bool:
-        """A turn is being sent or watched: a queue that waits is not."""
+        """Whether a turn of the open session is being sent or watched. A waiting queue does not count."""
         return self.desk is not None and self.desk.running
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Keys that work only now and then are shown only then."""
+        """Whether an action works now; the footer shows only those."""
         if action == "suspend":
             return sys.platform != "win32"
         if action in _BROWSING:
@@ -385,7 +413,7 @@ class Frontage(Footing, inherit_bindings=False):
         return True
 
     def renew_keys(self) -> None:
-        """Show other keys in the footer, if others work now."""
+        """Rebuild the footer if the set of working keys changed."""
         box = self.prompt
         keys = (self.watching, self.something_open, self.browsed, box.busy, box.offering, not box.text)
         if keys != self._keys_for:
@@ -393,32 +421,32 @@ class Frontage(Footing, inherit_bindings=False):
             self.refresh_bindings()
 
     def action_back(self) -> None:
-        """Close the nearest thing; from an empty prompt, where nothing is open, browse the answers."""
-        if (close := self._nearest()) is not None:
+        """Close the topmost open thing; with nothing open and an empty prompt, browse the answers."""
+        if (close := self._find_closer()) is not None:
             close()
         elif not self.prompt.text:
             self._browse_soon(self._browse_if_empty)
         self.renew_keys()
 
     def action_browse(self) -> None:
-        """Read the answers with single keys, whatever is being written."""
-        self._browse_soon(self._browse)
+        """Browse the answers with single-letter keys, whether or not the prompt is empty."""
+        self._browse_soon(self._browse_transcript)
 
     def _browse_soon(self, browse: Callable[[], None]) -> None:
-        """Behind all that was typed in the same burst: nobody types commands into a mode he has not seen."""
+        """Call `browse` after the keys of the same burst, which were not meant for a mode not yet visible."""
         self.app.call_later(self.prompt.call_later, browse)
 
     def _browse_if_empty(self) -> None:
         if not self.prompt.text:
-            self._browse()
+            self._browse_transcript()
 
-    def _browse(self) -> None:
+    def _browse_transcript(self) -> None:
         if self.transcript.display:
             self.browse(self.transcript)
             self.renew_keys()
 
     def action_scroll(self, where: str) -> None:
-        """Scroll the transcript, wherever the focus is."""
+        """Scroll the transcript, regardless of the focus."""
         view = self.transcript
         steps: dict[str, Callable[[], None]] = {
             "page_up": lambda: view.scroll_page_up(animate=False),
@@ -428,20 +456,23 @@ class Frontage(Footing, inherit_bindings=False):
         }
         steps[where]()
 
-    def action_transcript(self, deed: str) -> None:
-        """Move its cursor, or from match to match."""
+    def action_transcript(self, command: str) -> None:
+        """Move the cursor of the transcript, or go from match to match."""
         view = self.transcript
-        deeds: dict[str, Callable[[], None]] = {
+        commands: dict[str, Callable[[], None]] = {
             "cursor_next": view.cursor_next,
             "cursor_previous": view.cursor_previous,
             "find_next": view.find_next,
             "find_previous": view.find_previous,
         }
-        deeds[deed]()
+        commands[command]()
 
     def action_clear(self) -> None:
-        """Copy a selection; else clear the prompt, keeping its text in the history; else leave."""
-        # Behind the letters that still wait in the queue of the box.
+        """Copy the selection, else cancel an edit, clear the prompt or the attachments.
+
+        With nothing to clear, the second press within `LEAVE_WITHIN_MS` leaves.
+        """
+        # Queued behind the letters that the prompt has not processed yet.
         self.prompt.call_later(self._clear)
 
     def _clear(self) -> None:
@@ -457,17 +488,17 @@ class Frontage(Footing, inherit_bindings=False):
             self.prompt.remember(self.prompt.text)
             self.prompt.put("")
             self.stage.say("Cleared. ↑ brings it back.")
-        elif self.drafting.chosen:
-            self.drafting.clear_files()
+        elif self.composer.chosen:
+            self.composer.clear_files()
             self.stage.say("All attachments removed.")
-        elif self._pressed_ms is not None and now - self._pressed_ms <= LEAVE_WITHIN_MS:
+        elif self._ctrl_c_ms is not None and now - self._ctrl_c_ms <= LEAVE_WITHIN_MS:
             self.do(self.stage.leave())
         else:
-            self._pressed_ms = now
+            self._ctrl_c_ms = now
             self.stage.say("Press ^C again to leave.")
 
     def action_leave_if_empty(self) -> None:
-        """Leave from an empty prompt; else delete the sign to the right, as shells do."""
+        """Leave from an empty prompt; else delete the character to the right, as shells do."""
         self.prompt.call_later(self._leave_if_empty)
 
     def _leave_if_empty(self) -> None:
@@ -477,44 +508,50 @@ class Frontage(Footing, inherit_bindings=False):
             self.do(self.stage.leave())
 
     def action_chips(self) -> None:
-        """To what goes along."""
+        """Focus the attachments."""
         if self.pane.chips.display:
             self.browse(self.pane.chips)
         else:
             self.stage.say("No attachments yet. Type @ to add a file, or /file PATH.")
 
     def action_suspend(self) -> None:
-        """Back to the shell. Without one that minds its jobs nobody could continue us."""
+        """Suspend to the shell.
+
+        Refused without a shell with job control, because nothing could resume the program.
+        """
         if not self.app.is_headless and os.getpgrp() != os.getsid(0):
             self.app.action_suspend_process()
         else:
             self.stage.say("There is no shell here to go back to.")
 
     def action_copy_current(self) -> None:
-        """What the cursor stands on, else the newest answer."""
+        """Copy the part at the cursor, else the newest answer."""
         text = self.transcript.copy_current()
         if text:
             self.stage.copy(text, "this part" if self.transcript.copyable_at_cursor() else "the last answer")
 
     def action_data(self) -> None:
-        """The data that the cursor stands on, else the newest."""
+        """Show the data at the cursor, else the newest."""
         self.do(show_data(self.at_work, self.stage, self.transcript.part_at_cursor))
 
     def action_panel(self, name: str) -> None:
-        """The key of one panel."""
+        """Show a panel by its name."""
         self.show_panel(name)
 
 
-Named = tuple[Mention, int, int]
-"""A mention, the number of its source, and which of the source's mentions it is."""
+NumberedMention = tuple[Mention, int, int]
+"""A mention, the number of its source, and its index among the mentions of that source."""
 
 
-class Citing(Frontage):
-    """From the panel to the transcript and back. What is copied or saved goes the way of the command."""
+class CitationScreen(NavigationScreen):
+    """Navigates between sources in the panel and their mentions in the transcript.
 
-    # -- wishes of the panel -------------------------------------------------------------------
+    Copying and exporting sources use the same functions as the slash command.
+    """
+
+    # -- messages of the panel -----------------------------------------------------------------
     @on(ShowMention)
-    def _mention(self, event: ShowMention) -> None:
+    def _show_mention(self, event: ShowMention) -> None:
         if not event.places:
             title = clean_line(event.source.part.title or event.source.host, 60)
             self.stage.say(f"No answer names source {event.source.number}, {title}.")
@@ -522,11 +559,11 @@ class Citing(Frontage):
             self._point(event.source, event.places[event.at])
 
     @on(CopyFootnotes)
-    def _footnotes(self, event: CopyFootnotes) -> None:
+    def _copy_footnotes(self, event: CopyFootnotes) -> None:
         copy_sources(self.stage, self.at_work.session, event.sources)
 
     @on(ExportSources)
-    def _export(self, event: ExportSources) -> None:
+    def _export_sources(self, event: ExportSources) -> None:
         self.do(export_sources(self.stage, self.at_work, event.sources))
 
     def _point(self, source: Source, mention: Mention) -> None:
@@ -535,164 +572,168 @@ class Citing(Frontage):
 
     # -- keys of the transcript ----------------------------------------------------------------
     def action_mention(self, by: int) -> None:
-        """To the next place that names a source, or the one before; at first to one at the cursor."""
-        named = self._named()
-        at = self._next(named, by)
-        if at is None:
-            self.stage.say("No answer names a source." if not named else "No further place names a source.")
+        """Go `by` mentions on from the highlighted one; without a highlight, to one at the cursor."""
+        mentions = self._list_mentions()
+        index = self._next_index(mentions, by)
+        if index is None:
+            self.stage.say(
+                "No answer names a source." if not mentions else "No further place names a source."
+            )
             return
-        mention, number, _ = named[at]
+        mention, number, _ = mentions[index]
         self._point(self._source(number), mention)
 
     def _source(self, number: int) -> Source:
-        return next(one for one in self.side.sources.sources if one.number == number)
+        return next(source for source in self.side.sources.sources if source.number == number)
 
     def action_source(self) -> None:
-        """To the source that the marked place names; without one, the first that is named at the cursor."""
-        named = self._named()
-        here, spoken = self.transcript.highlighted_mention, self.transcript.part_at_cursor
-        found = _first(named, here)
-        found = _first_in(named, spoken) if found is None else found
-        if found is None:
+        """Show the source of the highlighted mention; without one, the first one mentioned at the cursor."""
+        mentions = self._list_mentions()
+        highlighted, part = self.transcript.highlighted_mention, self.transcript.part_at_cursor
+        index = _index_of(mentions, highlighted)
+        index = _index_in_part(mentions, part) if index is None else index
+        if index is None:
             self.stage.say("No source is named here. m goes to the next place that names one.")
             return
-        mention, number, at = named[found]
+        mention, number, at = mentions[index]
         self.show_panel("sources")
         self.side.sources.go_to(number, at)
         self._point(self._source(number), mention)
 
-    def _named(self) -> list[Named]:
-        """All mentions in the order of the transcript."""
+    def _list_mentions(self) -> list[NumberedMention]:
+        """All mentions of sources in the order of the transcript."""
         session, panel = self.at_work.session, self.stage.sources()
         turns = {turn.turn_id: at for at, turn in enumerate(session.turns)}
-        named = [
+        mentions = [
             (mention, number, at)
             for number, places in panel.mentions.items()
             for at, mention in enumerate(places)
             if mention.turn_id in turns
         ]
-        named.sort(key=lambda one: (turns[one[0].turn_id], one[0].position, one[0].start, one[1]))
-        return named
+        mentions.sort(key=lambda item: (turns[item[0].turn_id], item[0].position, item[0].start, item[1]))
+        return mentions
 
-    def _next(self, named: list[Named], by: int) -> int | None:
-        """The position in `named` to go to; None where there is none."""
-        here, spoken = self.transcript.highlighted_mention, self.transcript.part_at_cursor
-        at = _first(named, here)
-        if at is not None:
-            at += by
-            # Two sources that one place names are one place.
-            while 0 <= at < len(named) and named[at][0] == here:
-                at += by
-        elif spoken is not None:
-            at = next(
-                (at for at, one in enumerate(named) if (one[0].turn_id, one[0].position) == spoken), None
-            )
+    def _next_index(self, mentions: list[NumberedMention], by: int) -> int | None:
+        """The index in `mentions` to go to; None when there is no further mention."""
+        highlighted, part = self.transcript.highlighted_mention, self.transcript.part_at_cursor
+        index = _index_of(mentions, highlighted)
+        if index is not None:
+            index += by
+            # A place that mentions two sources is listed twice and counts as one stop.
+            while 0 <= index < len(mentions) and mentions[index][0] == highlighted:
+                index += by
+        elif part is not None:
+            index = _index_in_part(mentions, part)
         else:
-            at = len(named) - 1 if by < 0 else 0
-        return at if at is not None and 0 <= at < len(named) else None
+            index = len(mentions) - 1 if by < 0 else 0
+        return index if index is not None and 0 <= index < len(mentions) else None
 
 
-def _first(named: list[Named], mention: Mention | None) -> int | None:
-    return next((at for at, one in enumerate(named) if one[0] == mention), None)
+def _index_of(mentions: list[NumberedMention], mention: Mention | None) -> int | None:
+    return next((index for index, item in enumerate(mentions) if item[0] == mention), None)
 
 
-def _first_in(named: list[Named], part: tuple[str, int] | None) -> int | None:
-    """The first one in a part of a turn."""
-    return next((at for at, one in enumerate(named) if (one[0].turn_id, one[0].position) == part), None)
+def _index_in_part(mentions: list[NumberedMention], part: tuple[str, int] | None) -> int | None:
+    """The index of the first mention in a part, given as turn id and position in the turn."""
+    places = [(mention.turn_id, mention.position) for mention, _, _ in mentions]
+    return next((index for index, place in enumerate(places) if place == part), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a message goes and what stood on the screen, fixed when Enter is pressed."""
+    """The state of the screen when Enter was pressed: the session a message goes to, and its contents."""
 
     session_id: str
     draft_name: str
     budget: str
-    written: Written
+    snapshot: PromptSnapshot
     replaces: str | None = None
     """The queued turn that the prompt holds for editing."""
 
 
-class Submitting(Citing):
-    """Prompt, command or nothing: each goes its way."""
+class SubmissionScreen(CitationScreen):
+    """Handles Enter: the text of the prompt is a message, a command or empty.
 
-    def __init__(self, launch: AppOptions, now_ms: Callable[[], int]) -> None:
-        super().__init__(launch, now_ms)
-        self.returns = FinishedTurns()
-        self.arrived_at = ""
-        """The session on the screen; "" before there is one."""
-        self.sender = SendFlow(self.pane, self.stage, self.drafting, lambda: self.arrived_at)
+    Also handles the queue strip.
+    """
+
+    def __init__(self, options: AppOptions, now_ms: Callable[[], int]) -> None:
+        super().__init__(options, now_ms)
+        self.finished_turns = FinishedTurns()
+        self.shown_session_id = ""
+        """The id of the session on the screen; "" before the first one is shown."""
+        self.sender = SendFlow(self.pane, self.stage, self.composer, lambda: self.shown_session_id)
         self.prompt.target = self._target
-        self._early = ""
+        self._early_submission = ""
         self._resuming: set[str] = set()
-        """Sessions whose held queue somebody asked to go on."""
-        self._signs: set[str] = set()
-        """Those that were said to be meant as text."""
-        self._asked_sign = False
+        """Sessions whose held queue is being resumed."""
+        self._confirmed_signs: set[str] = set()
+        """Leading signs that the person confirmed as the start of a message; they are not asked again."""
+        self._is_asking_sign = False
 
     @property
-    def arrived(self) -> bool:
-        """A session is on the screen."""
-        return bool(self.arrived_at)
+    def has_session(self) -> bool:
+        """Whether a session is on the screen."""
+        return bool(self.shown_session_id)
 
     def _target(self) -> Target | None:
         desk, editor = self.desk, self.queue_editor
-        if desk is None or not self.arrived:
+        if desk is None or not self.has_session:
             return None
-        session_id, budget = self.arrived_at, desk.budget
+        session_id, budget = self.shown_session_id, desk.budget
         if editor.edit is not None:
             budget = editor.edit.turn.order.budget or budget
         name = desk.draft_name(session_id)
-        return Target(session_id, name, budget, self.drafting.written(), editor.turn_id)
+        return Target(session_id, name, budget, self.composer.snapshot(), editor.turn_id)
 
     @on(PromptBox.Submitted)
-    def _submitted(self, event: PromptBox.Submitted) -> None:
+    def _handle_submit(self, event: PromptBox.Submitted) -> None:
         target = event.target
         if not isinstance(target, Target):
             self._submit_unconnected(event.text)
-        elif target.written.drops:
-            # Enter right behind files that were dropped: they are attached.
-            self.do(self._submit_landed(target))
+        elif target.snapshot.drops:
+            # Enter was pressed right after a drop: its files are attached first.
+            self.do(self._submit_with_drops(target))
         else:
             self._submit(target)
 
-    async def _submit_landed(self, target: Target) -> None:
-        self._submit(replace(target, written=await self.drafting.landed(target.written)))
+    async def _submit_with_drops(self, target: Target) -> None:
+        self._submit(replace(target, snapshot=await self.composer.with_drops(target.snapshot)))
 
     def _submit(self, target: Target) -> None:
-        """What stood on the screen at Enter, as prompt, command or nothing."""
-        written = target.written
-        if written.text.strip():
-            beyond = self.sender.beyond(target.session_id, written)
+        """Send the text of the prompt as a message, run it as a command, or handle an empty prompt."""
+        snapshot = target.snapshot
+        if snapshot.text.strip():
+            beyond = self.sender.beyond(target.session_id, snapshot)
             if beyond is None:
                 return
-            written = beyond
-        match classify(written.text):
+            snapshot = beyond
+        match classify(snapshot.text):
             case Empty():
-                self._nothing_typed(target)
+                self._submit_empty(target)
             case CommandLine(name, rest):
-                if target.session_id != self.arrived_at:
-                    # It was meant for what is no longer on the screen.
+                if target.session_id != self.shown_session_id:
+                    # The command was meant for a session that is no longer on the screen.
                     return
                 if command_named(name) is not None:
-                    self.drafting.clear_sent(written, ())
+                    self.composer.clear_sent(snapshot, ())
                 self.do(self.run_command(name, rest))
             case Prompt(text, sign):
-                target = replace(target, written=written)
-                if not sign or sign in self._signs:
+                target = replace(target, snapshot=snapshot)
+                if not sign or sign in self._confirmed_signs:
                     self._send(target, text)
                 else:
-                    self.do(self._send_if_meant(target, text, sign))
+                    self.do(self._send_if_confirmed(target, text, sign))
 
-    async def _send_if_meant(self, target: Target, text: str, sign: str) -> None:
-        if await self._meant_as_text(sign):
+    async def _send_if_confirmed(self, target: Target, text: str, sign: str) -> None:
+        if await self._confirm_sign(sign):
             self._send(target, text)
 
     def _send(self, target: Target, text: str) -> None:
         if target.replaces is None and self._must_wait(target.session_id):
             return
         submission = Submission(
-            target.session_id, target.draft_name, target.budget, text, target.written, target.replaces
+            target.session_id, target.draft_name, target.budget, text, target.snapshot, target.replaces
         )
         self.sender.accept(submission)
         self.do(self._send_accepted(submission))
@@ -702,8 +743,8 @@ class Submitting(Citing):
             self.queue_editor.stored(submission.replaces)
 
     def _must_wait(self, session_id: str) -> bool:
-        """Whether the service asked for a pause; then that is shown."""
-        wait = self.pane.card.waiting_s(self.now_ms()) if session_id == self.arrived_at else 0
+        """Whether the service asked for a pause that is not over; if so, say how long it lasts."""
+        wait = self.pane.card.waiting_s(self.now_ms()) if session_id == self.shown_session_id else 0
         if wait:
             self.stage.say(f"The service asks to wait {wait} s more. Your text stays here.", "warning")
         return wait > 0
@@ -717,27 +758,27 @@ class Submitting(Citing):
                     self.prompt.clear_sent(typed)
                 self.do(self.run_command(name, rest))
             case Prompt():
-                self._early = typed
+                self._early_submission = typed
                 self.stage.say("Still connecting; it is sent as soon as the service is there.")
 
     @on(TextArea.SelectionChanged, "#prompt")
-    def _moved(self) -> None:
-        self.drafting.typed()
+    def _handle_cursor_move(self) -> None:
+        self.composer.typed()
 
     @on(PromptBox.Dropped)
-    def _dropped(self, event: PromptBox.Dropped) -> None:
-        self.drafting.dropped(event.paths, event.text)
+    def _handle_drop(self, event: PromptBox.Dropped) -> None:
+        self.composer.dropped(event.paths, event.text)
 
     # -- Enter on an empty prompt --------------------------------------------------------
-    def _nothing_typed(self, target: Target) -> None:
-        """Go on with what waits or runs: in this session, else in another one."""
+    def _submit_empty(self, target: Target) -> None:
+        """Resume the held queue, or watch the running turn: of this session, else of another one."""
         session_id = target.session_id
-        if target.written.files:
+        if target.snapshot.files:
             self.stage.say("Add a message to go with the attachment.", "warning")
         elif target.replaces is not None:
             self.queue_editor.cancel()
         elif self.at_work.hold_of(session_id) is not None:
-            # Enter pressed twice goes on once.
+            # Enter pressed twice resumes once.
             if session_id not in self._resuming and not self._must_wait(session_id):
                 self._resuming.add(session_id)
                 self.do(self._resume(session_id))
@@ -745,7 +786,10 @@ class Submitting(Citing):
             self.do(self._watch(session_id))
 
     async def _resume(self, session_id: str) -> None:
-        """Go on with a held queue; a limit in the way is asked for until the person leaves it."""
+        """Resume a held queue.
+
+        For every limit that blocks it, ask for a higher amount; stop when one is declined.
+        """
         desk = self.at_work
         try:
             while (hold := desk.hold_of(session_id)) is not None:
@@ -764,64 +808,72 @@ class Submitting(Citing):
 
     async def _watch(self, session_id: str) -> None:
         desk = self.at_work
-        if await desk.watch_unwatched(session_id) or desk.engine.running(session_id) or not desk.going:
+        if (
+            await desk.watch_unwatched(session_id)
+            or desk.engine.running(session_id)
+            or not desk.running_elsewhere
+        ):
             return
-        going = desk.going[0].session_id
-        if await self.switch(partial(desk.open, going)):
-            await desk.watch_unwatched(going)
+        running_id = desk.running_elsewhere[0].session_id
+        if await self.switch(partial(desk.open, running_id)):
+            await desk.watch_unwatched(running_id)
 
-    async def _meant_as_text(self, sign: str) -> bool:
-        """Asked for each sign until the answer is yes."""
-        if self._asked_sign:
-            # Enter was pressed twice.
+    async def _confirm_sign(self, sign: str) -> bool:
+        """Ask whether text that begins with `sign` is a message; a yes is remembered for this sign."""
+        if self._is_asking_sign:
+            # Enter was pressed twice: the question is open already.
             return False
         from handinger_tui.ui.dialogs.confirm import Confirm  # noqa: PLC0415 - once there is a question
 
         body = f"{SIGNS[sign]} Sent to the worker as a message, it costs what a message costs."
         title = f"Send a message that begins with “{sign}”?"
-        self._asked_sign = True
+        self._is_asking_sign = True
         try:
-            meant = await self.stage.ask(Confirm(title, body, yes="Send it", no="Do not send"))
+            is_confirmed = await self.stage.ask(Confirm(title, body, yes="Send it", no="Do not send"))
         finally:
-            self._asked_sign = False
-        if meant:
-            self._signs.add(sign)
-        return bool(meant)
+            self._is_asking_sign = False
+        if is_confirmed:
+            self._confirmed_signs.add(sign)
+        return bool(is_confirmed)
 
     async def send_early(self, desk: SessionController) -> None:
-        """Enter was pressed before we were connected: send now, but only where nothing else was opened."""
-        typed, self._early = self._early, ""
+        """Send the message submitted before the connection, unless it would go to an unseen session."""
+        typed, self._early_submission = self._early_submission, ""
         if not typed or not self.prompt.text.startswith(typed):
             return
-        if desk.session.turns and self.launch.opening is Opening.LAST_OR_FRESH:
-            # Nobody named this session: what costs money goes there only after it was seen.
+        if desk.session.turns and self.options.opening is Opening.LAST_OR_FRESH:
+            # The session was chosen by default: a message that costs money goes there only once
+            # the person saw it.
             self.stage.say("This is your last session. Enter sends your message here, ^N starts anew.")
             return
         target = self._target()
         if target is not None:
-            self._submit(replace(target, written=replace(target.written, text=typed)))
+            self._submit(replace(target, snapshot=replace(target.snapshot, text=typed)))
 
     async def send_first(self, desk: SessionController, session_id: str) -> None:
-        """What was given along with the command. A draft from before, and its files, do not go with it."""
-        prompt, paths, budget = self.launch.prompt, self.launch.attachments, desk.budget
+        """Send the prompt of the command line, or attach its files.
+
+        A stored draft and its files are not included.
+        """
+        prompt, paths, budget = self.options.prompt, self.options.attachments, desk.budget
         try:
             if prompt:
-                message = await self.drafting.message_with(prompt, paths)
+                message = await self.composer.message_with(prompt, paths)
                 await desk.send(Outgoing(session_id, budget, message.text, message.files))
                 self.prompt.remember(prompt)
             else:
-                await self.drafting.add(paths)
+                await self.composer.add(paths)
         except HandingerError as problem:
-            await self.keep_first(prompt or self.prompt.text)
+            await self.restore_first(prompt or self.prompt.text)
             if not isinstance(problem, AttachmentProblem):
                 raise
             self.pane.trouble(not_sent(problem))
 
-    async def keep_first(self, prompt: str) -> None:
-        """What was to be sent stays, in the prompt and on chips."""
+    async def restore_first(self, prompt: str) -> None:
+        """Put a message that was not sent back into the prompt, and its files on chips."""
         self.prompt.put(prompt)
         with suppress(HandingerError):
-            await self.drafting.add(self.launch.attachments)
+            await self.composer.add(self.options.attachments)
 
     # -- the queue -------------------------------------------------------------------------
     @on(PromptBox.QueueEntered)
@@ -848,139 +900,142 @@ class Submitting(Citing):
 
     @on(QueueStrip.Dropped)
     def _drop_queued(self, event: QueueStrip.Dropped) -> None:
-        self.do(self._withdraw(self.arrived_at, event.turn))
+        self.do(self._withdraw(self.shown_session_id, event.turn))
 
     async def _withdraw(self, session_id: str, turn: Turn) -> None:
         await self.at_work.engine.withdraw(session_id, turn.turn_id)
         if self.queue_editor.turn_id == turn.turn_id:
             self.queue_editor.cancel()
-        self.drafting.remember(Written(turn.order.prompt, turn.order.attachments))
+        self.composer.remember(PromptSnapshot(turn.order.prompt, turn.order.attachments))
         self.stage.say("Withdrawn. ↑ brings the text back.")
 
     @on(QueueStrip.Moved)
     def _move_queued(self, event: QueueStrip.Moved) -> None:
-        self.do(self.at_work.engine.move_queued(self.arrived_at, event.turn.turn_id, event.to))
+        self.do(self.at_work.engine.move_queued(self.shown_session_id, event.turn.turn_id, event.to))
 
 
 PAINTS_PER_S: Final = 10
-"""Each takes 6 ms: at this pace following an answer costs a third more than only reading it. What ends, be it
-a text or a turn, does not wait for it."""
-BEATS_PER_S: Final = 4
+"""Repaints per second while something changes. One takes 6 ms. The end of a text or turn paints at once."""
+CLOCK_TICKS_PER_S: Final = 4
 STUCK: Final = frozenset({"limit", "unreadable"})
-"""Holds that stand in the header in place of the worker's status."""
+"""Reasons of a hold that the header shows in place of the status of the worker."""
 DRAFT_PAUSE_S: Final = 0.5
-"""Typing pauses this long before the draft goes to disk."""
+"""Seconds without typing after which the draft is saved to disk."""
 
 
-class WorkScreen(Submitting):
-    """The front, with the engine behind it: listens, marks itself dirty, paints ten times a second."""
+class WorkScreen(SubmissionScreen):
+    """Connects the screen to the engine: a change marks it dirty, and a timer repaints at `PAINTS_PER_S`."""
 
-    def __init__(self, launch: AppOptions, now_ms: Callable[[], int]) -> None:
-        super().__init__(launch, now_ms)
+    def __init__(self, options: AppOptions, now_ms: Callable[[], int]) -> None:
+        super().__init__(options, now_ms)
         self._dirty = False
-        self._going = _going(None)
-        self.beside = DeferredPanels(self, self.side.show, self._repaint)
-        self.rest: IdleWork | None = None
+        self._running_state = _running_state(None)
+        self.deferred_panels = DeferredPanels(self, self.side.show, self._repaint)
+        self.idle_work: IdleWork | None = None
         self._tick: ThrottledTimer | None = None
-        self._beat: ThrottledTimer | None = None
+        self._clock_tick: ThrottledTimer | None = None
         self._typing: Timer | None = None
         self._unsubscribe: Callable[[], None] | None = None
-        self._till: LimitWatcher | None = None
-        self._before = ""
+        self._limit_watcher: LimitWatcher | None = None
+        self._early_text = ""
         self._switches = 0
-        """Sessions asked for so far: the last one wins."""
+        """Number of session switches requested so far: only the newest one takes effect."""
 
-    def typed_before(self, text: str) -> None:
-        """Text that was typed before there was a prompt to type it into."""
-        self._before = text
+    def set_early_text(self, text: str) -> None:
+        """Take text that was typed before the prompt existed; mounting puts it into the prompt."""
+        self._early_text = text
 
     def on_mount(self) -> None:
-        """All timers sleep until something changes."""
-        self.rest = IdleWork(self, lambda: self.transcript.prepare() or tidy())
-        self.transcript.moved = self.rest.start
+        """Create the timers; they sleep until something changes."""
+        self.idle_work = IdleWork(self, lambda: self.transcript.prepare() or tidy())
+        self.transcript.moved = self.idle_work.start
         self._tick = ThrottledTimer(self, PAINTS_PER_S, self._paint_if_dirty)
-        self._beat = ThrottledTimer(self, BEATS_PER_S, self._move_clock)
-        self.pane.budget(self.launch.budget)
-        if self._before:
-            self.prompt.put(self._before)
+        self._clock_tick = ThrottledTimer(self, CLOCK_TICKS_PER_S, self._move_clock)
+        self.pane.budget(self.options.budget)
+        if self._early_text:
+            self.prompt.put(self._early_text)
 
     def on_unmount(self) -> None:
-        """The engine settles on without a screen."""
+        """Unsubscribe; the engine goes on without a screen."""
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
 
     @property
     def at_rest(self) -> bool:
-        """Nothing waits to be painted."""
-        return not self._dirty and not self.beside.waiting
+        """Whether nothing waits to be painted."""
+        return not self._dirty and not self.deferred_panels.waiting
 
     @property
     def asleep(self) -> bool:
-        """No timer that paints runs."""
-        return not any(pulse is not None and pulse.running for pulse in (self._tick, self._beat))
+        """Whether no timer that paints is running."""
+        return not any(timer is not None and timer.running for timer in (self._tick, self._clock_tick))
 
-    # -- beginning -----------------------------------------------------------------------
+    # -- start ---------------------------------------------------------------------------
     async def connected(self, connection: Connection) -> None:
-        """Everything is there: open what was asked for, and send what was given along."""
-        self.desk = SessionController(connection, self.launch.budget)
-        self._till = LimitWatcher(self.desk, self.stage, self.pane)
+        """Take the connection, then open the requested session and send the message of the command line."""
+        self.desk = SessionController(connection, self.options.budget)
+        self._limit_watcher = LimitWatcher(self.desk, self.stage, self.pane)
         self._unsubscribe = connection.engine.subscribe(self._changed)
         self.header.account(connection.badge)
         self.pane.account(connection.badge)
         for warning in connection.warnings:
             self.stage.say(warning, "warning")
-        self.do(self._begin())
+        self.do(self._open_initial())
 
-    async def _begin(self) -> None:
-        desk, launch = self.at_work, self.launch
-        begun = Begun(desk.session_id)
+    async def _open_initial(self) -> None:
+        """Open the requested session, then send the message of the command line or the early one."""
+        desk, options = self.at_work, self.options
+        initial = InitialSession(desk.session_id)
         try:
             recovered = await desk.recover()
-            begun = await begin(desk, launch)
-            self._say_left_open(desk, recovered, begun.session_id)
-            await self._arrive_first(desk, begun)
-            # After what was asked for stands: finding those of 2,000 turns takes 0.1 s.
+            initial = await open_initial_session(desk, options)
+            self._report_recovered(desk, recovered, initial.session_id)
+            await self._show_first_session(desk, initial)
+            # After the session is shown: finding the prompts of 2,000 turns takes 0.1 s.
             self.prompt.remember(*await desk.shelf.prompts(), older=True)
-            if begun.problem is not None:
-                raise begun.problem
+            if initial.problem is not None:
+                raise initial.problem
         except HandingerError:
-            # What was to be sent was meant for the session that did not open.
-            await self.keep_first(launch.prompt or self.prompt.text)
-            if not self.arrived:
-                await self._arrive_first(desk, begun)
+            # The message was meant for the session that failed to open: keep it, do not send it elsewhere.
+            await self.restore_first(options.prompt or self.prompt.text)
+            if not self.has_session:
+                await self._show_first_session(desk, initial)
             raise
-        if begun.notice:
-            self.stage.say(begun.notice, "warning")
-        if launch.opening is Opening.WORKER:
-            await desk.watch_unwatched(begun.session_id)
-        await self.send_first(desk, begun.session_id)
+        if initial.notice:
+            self.stage.say(initial.notice, "warning")
+        if options.opening is Opening.WORKER:
+            await desk.watch_unwatched(initial.session_id)
+        await self.send_first(desk, initial.session_id)
         await self.send_early(desk)
-        if begun.pick:
+        if initial.pick:
             self.action_command("sessions")
-        self.do(self._look_back(desk))
+        self.do(self._check_running_sessions(desk))
 
-    def _say_left_open(self, desk: SessionController, recovered: list[str], shown: str) -> None:
-        """What a program before this one left: messages that may have left, and such that surely did not."""
+    def _report_recovered(self, desk: SessionController, recovered: list[str], opened_id: str) -> None:
+        """Report the leftovers of an earlier run: messages that may have been sent, and queued ones."""
         checking = sum(desk.engine.running(session_id) for session_id in recovered)
         if checking:
             were = "was" if checking == 1 else "were"
             self.stage.say(f"{plural(checking, 'message')} {were} interrupted last time; checking…")
         for session_id in recovered:
             queued = len(desk.queue_of(session_id))
-            # That of the session on the screen stands above its prompt.
-            if queued and session_id != shown:
+            # The queue of the opened session is visible above its prompt.
+            if queued and session_id != opened_id:
                 were = "was" if queued == 1 else "were"
                 messages = f"{plural(queued, 'message')} to “{desk.title(session_id)}”"
                 self.stage.say(f"{messages} {were} not sent last time: ^S opens it.")
 
-    async def _arrive_first(self, desk: SessionController, begun: Begun) -> None:
-        self._show_session(begun.session_id, await desk.kept_draft(begun.session_id))
+    async def _show_first_session(self, desk: SessionController, initial: InitialSession) -> None:
+        self._show_session(initial.session_id, await desk.read_draft(initial.session_id))
 
-    async def _look_back(self, desk: SessionController) -> None:
-        """After everything else: what was left going is looked at once, and told."""
-        found = await look_back(desk)
-        for line in told(found, desk.session_id, self.now_ms()):
+    async def _check_running_sessions(self, desk: SessionController) -> None:
+        """Check once on the turns that were left running, and report the result.
+
+        Runs after the rest of the start.
+        """
+        result = await check_running_sessions(desk)
+        for line in format_check(result, desk.session_id, self.now_ms()):
             self.stage.say(line)
         self._repaint()
         for screen in self.app.screen_stack:
@@ -988,21 +1043,22 @@ class WorkScreen(Submitting):
                 screen.reload()
 
     async def switch(self, opening: Callable[[], Awaitable[str]], doing: str = "") -> str:
-        """Show the session whose id `opening` returns, with its draft; "" when another was asked for.
+        """Show the session whose id `opening` returns, with its draft.
 
-        Until then everything goes on with the session on the screen. It changes in one step.
+        Returns that id, "" when a later call superseded this one. The screen keeps the present session
+        until the new one is read, then changes in one step.
 
         Raises:
-            HandingerError: it cannot be opened.
+            HandingerError: the session cannot be opened.
         """
         desk = self.at_work
         self._switches += 1
         number = self._switches
         self.pane.opening(doing)
         try:
-            kept = await self._keep_draft_behind(desk)
+            saved_draft = await self._save_leaving_draft(desk)
             session_id = await opening()
-            draft = await desk.kept_draft(session_id)
+            draft = await desk.read_draft(session_id)
         except HandingerError:
             if number == self._switches:
                 raise
@@ -1012,106 +1068,108 @@ class WorkScreen(Submitting):
                 self.pane.opening("")
         if number != self._switches:
             return ""
-        if session_id != self.arrived_at:
-            self._leave_session(desk, kept)
+        if session_id != self.shown_session_id:
+            self._leave_session(desk, saved_draft)
         self._show_session(session_id, draft)
         return session_id
 
-    async def _keep_draft_behind(self, desk: SessionController) -> Draft:
-        """What is typed goes to disk, for when one comes back to this session; returns it."""
-        session_id, draft = self.arrived_at, self.queue_editor.draft()
+    async def _save_leaving_draft(self, desk: SessionController) -> Draft:
+        """Save the draft of the session on the screen before another one is opened; returns the draft."""
+        session_id, draft = self.shown_session_id, self.queue_editor.draft()
         name = desk.draft_name(session_id) if session_id else FRESH_DRAFT
         if session_id and name == FRESH_DRAFT and self.sender.sending(session_id):
-            # Its first message is on its way: the text is no draft of the next fresh session.
-            await desk.keep_draft(session_id, draft)
-            await desk.keep_draft(FRESH_DRAFT, Draft())
+            # Its first message is being sent: the text must not become the draft of the next new session.
+            await desk.save_draft(session_id, draft)
+            await desk.save_draft(FRESH_DRAFT, Draft())
         elif session_id:
-            await desk.keep_draft(name, draft)
+            await desk.save_draft(name, draft)
         return draft
 
-    def _leave_session(self, desk: SessionController, kept: Draft) -> None:
-        """Keep what was typed after the draft went to disk."""
-        if not self.arrived_at:
+    def _leave_session(self, desk: SessionController, saved_draft: Draft) -> None:
+        """Save what was typed after `saved_draft` went to disk."""
+        if not self.shown_session_id:
             return
         self.queue_editor.cancel()
-        written = self.drafting.written()
-        if written.draft != kept:
-            sending = self.sender.sending(self.arrived_at)
-            name = self.arrived_at if sending else desk.draft_name(self.arrived_at)
-            self.do(self._keep_written(desk, name, written))
+        snapshot = self.composer.snapshot()
+        if snapshot.draft != saved_draft:
+            sending = self.sender.sending(self.shown_session_id)
+            name = self.shown_session_id if sending else desk.draft_name(self.shown_session_id)
+            self.do(self._save_snapshot(desk, name, snapshot))
 
-    async def _keep_written(self, desk: SessionController, name: str, written: Written) -> None:
+    async def _save_snapshot(self, desk: SessionController, name: str, snapshot: PromptSnapshot) -> None:
         try:
-            await desk.keep_draft(name, written.draft)
+            await desk.save_draft(name, snapshot.draft)
         except HandingerError:
-            # It is on the screen no more: the history of the prompt is the last place for it.
-            self.drafting.remember(written)
+            # The text is gone from the screen: the prompt history is the last place for it.
+            self.composer.remember(snapshot)
             raise
 
     def _show_session(self, session_id: str, draft: Draft) -> None:
-        """Bring a session to the screen, with the text that was being typed in it: one step."""
+        """Put a session on the screen with its draft, without an await in between."""
         desk = self.at_work
-        other = self.arrived_at != session_id
-        first, self.arrived_at = not self.arrived_at, session_id
-        waiting = desk.show(session_id)
-        # Somebody may have typed while we were connecting: that stays.
-        if other and not (first and (self.prompt.text or self.drafting.chosen)):
-            self.drafting.restore(draft)
+        is_other = self.shown_session_id != session_id
+        is_first, self.shown_session_id = not self.shown_session_id, session_id
+        unsent = desk.show(session_id)
+        # Text typed while the app was connecting stays.
+        if is_other and not (is_first and (self.prompt.text or self.composer.chosen)):
+            self.composer.restore(draft)
         self.pane.trouble(None)
-        self.drafting.give_back(waiting)
-        self.returns.ended(desk.session)
+        self.composer.return_drafts(unsent)
+        self.finished_turns.ended(desk.session)
         if desk.session.turns:
             self.do(desk.shelf.mark_read(session_id))
         self._repaint()
-        # What is stored is shown at once; whether all of it is in the record of charges can wait for that.
+        # Paint the stored session at once; the check of the recorded charges comes after.
         if self._tick is not None:
             self._tick.at_once()
-        if (till := self._till) is not None:
-            self.set_timer(AFTER_PAINT_S, lambda: self.do(till.count()))
-            if first:
-                # Another program may spend, or raise a limit. A look that finds nothing new paints nothing.
+        if (watcher := self._limit_watcher) is not None:
+            self.set_timer(AFTER_PAINT_S, lambda: self.do(watcher.count()))
+            if is_first:
+                # Another program may spend or raise a limit. A check that finds nothing new paints nothing.
                 self.set_interval(
-                    1 / LOOKS_PER_S, lambda: till.looking or self.do(till.look(self.app.screen_stack))
+                    1 / CHECKS_PER_S,
+                    lambda: watcher.is_checking or self.do(watcher.check(self.app.screen_stack)),
                 )
-        if not first:
-            # The first time somebody may already be elsewhere: in a panel, on the chips.
+        if not is_first:
+            # At the first session the person may already have focused a panel or the chips.
             self.prompt.focus()
 
-    async def keep_draft(self) -> None:
-        """What is typed goes to disk."""
-        if self.desk is not None and self.arrived:
-            await self.desk.keep_draft(self.desk.draft_name(self.arrived_at), self.queue_editor.draft())
+    async def save_draft(self) -> None:
+        """Save the draft in the prompt to disk."""
+        if self.desk is not None and self.has_session:
+            await self.desk.save_draft(self.desk.draft_name(self.shown_session_id), self.queue_editor.draft())
 
     def refresh_budget(self) -> None:
-        """Show the budget of the desk, and soon what it usually takes."""
+        """Show the budget of the next turns, and soon its typical cost."""
         self.pane.budget(self.at_work.budget)
         self._repaint()
 
     def panels_changed(self) -> None:
-        """What the panels show may be old."""
+        """Repaint, because the contents of the panels may be stale."""
         self._repaint()
 
-    # -- listening and painting ----------------------------------------------------------
+    # -- changes and painting ------------------------------------------------------------
     def _changed(self, session_id: str) -> None:
-        """The engine has news. Nothing is computed here."""
+        """Handle a change in the engine: mark the screen dirty. Nothing is computed here."""
         desk = self.at_work
         if session_id == desk.session_id:
             self._repaint()
-            was, self._going = self._going, _going(_newest_begun(desk.session))
+            before_state = self._running_state
+            self._running_state = _running_state(_newest_started(desk.session))
             if self._tick is not None and any(
-                before and not now for before, now in zip(was, self._going, strict=True)
+                before and not now for before, now in zip(before_state, self._running_state, strict=True)
             ):
-                # Nobody waits for the next tick to see the last words.
+                # The end of a text or turn is painted without waiting for the next tick.
                 self._tick.at_once()
-        elif session_id not in desk.looking:
-            self._elsewhere(desk, desk.engine.session(session_id))
+        elif session_id not in desk.checking:
+            self._handle_background_change(desk, desk.engine.session(session_id))
 
-    def _elsewhere(self, desk: SessionController, session: Session) -> None:
-        """A session out of sight has news: that it ended is said, and kept as unread."""
-        self.returns.met(session)
+    def _handle_background_change(self, desk: SessionController, session: Session) -> None:
+        """Handle a change in a session that is not on the screen: report its end and mark it unread."""
+        self.finished_turns.remember(session)
         if desk.engine.running(session.session_id):
             return
-        if any(turn.status is not TurnStatus.RUNNING for turn in self.returns.ended(session)):
+        if any(turn.status is not TurnStatus.RUNNING for turn in self.finished_turns.ended(session)):
             self.stage.say(f"“{clean_line(session.title, 60)}” has ended: ^S opens it.")
             self.do(desk.shelf.mark_unread(session.session_id))
 
@@ -1132,78 +1190,78 @@ class WorkScreen(Submitting):
 
     def _paint(self, desk: SessionController) -> None:
         session, now = desk.session, self.now_ms()
-        self._take_home(desk, self.returns.ended(session))
+        self._handle_ended_turns(desk, self.finished_turns.ended(session))
         gauges = desk.engine.gauges(desk.session_id)
         queue, hold, running = desk.queued, desk.hold, desk.running
         if not self.sender.sending(session.session_id):
-            left = self.queue_editor.follow({turn.turn_id for turn in queue})
-            if left:
-                self.stage.say(left, "warning")
-        # A worker that was left, or a turn that failed, says more than that messages wait.
+            notice = self.queue_editor.follow({turn.turn_id for turn in queue})
+            if notice:
+                self.stage.say(notice, "warning")
+        # A detached worker or a failed turn says more than waiting messages: the header keeps its status.
         stuck = hold is not None and hold.reason in STUCK and not running
         self.header.limits(gauges, held=stuck)
         self.header.show(session, now)
         self.pane.running, self.pane.queued, self.pane.hold = running, queue, hold
         self.pane.editing, self.pane.gauges = self.queue_editor.turn_id, gauges
-        self.pane.elsewhere = next((clean_line(other.title, 40) for other in desk.going), None)
+        self.pane.elsewhere = next((clean_line(other.title, 40) for other in desk.running_elsewhere), None)
         self.pane.show(session, now, money=not self.side.display)
-        self.beside.show(session)
-        self._keep_time()
+        self.deferred_panels.show(session)
+        self._update_clock_timer()
         self.renew_keys()
-        if self.rest is not None:
-            self.rest.streaming = running
-            self.rest.start()
+        if self.idle_work is not None:
+            self.idle_work.streaming = running
+            self.idle_work.start()
 
     def _paint_money(self, desk: SessionController) -> None:
-        if self._till is None or not self.arrived:
+        if self._limit_watcher is None or not self.has_session:
             return
         gauges = desk.engine.gauges(desk.session_id)
         self.side.gauges(gauges)
-        self._till.warn(gauges)
-        if self._till.chip_is_old:
-            self.do(self._till.refresh_chip())
+        self._limit_watcher.warn(gauges)
+        if self._limit_watcher.is_chip_stale:
+            self.do(self._limit_watcher.refresh_chip())
 
-    def _take_home(self, desk: SessionController, ended: list[Turn]) -> None:
-        """Turns have ended before the person's eyes: texts that did not arrive come back."""
+    def _handle_ended_turns(self, desk: SessionController, ended: list[Turn]) -> None:
+        """Return the texts of undelivered turns to the prompt, and mark the session read."""
         if ended:
-            self.drafting.give_back(drafts(ended))
+            self.composer.return_drafts(drafts(ended))
             self.stage.repair_answer()
             self.do(desk.shelf.mark_read(desk.session_id))
 
-    def _keep_time(self) -> None:
-        """The clock runs only while something counts."""
-        waiting = self.pane.card.waiting_s(self.now_ms()) > 0
-        if self._beat is not None and (waiting or self.watching):
-            self._beat.start()
-        elif self._beat is not None:
-            self._beat.stop()
+    def _update_clock_timer(self) -> None:
+        """Run the clock only while a countdown or a turn runs."""
+        is_waiting = self.pane.card.waiting_s(self.now_ms()) > 0
+        if self._clock_tick is not None and (is_waiting or self.watching):
+            self._clock_tick.start()
+        elif self._clock_tick is not None:
+            self._clock_tick.stop()
 
     def _move_clock(self) -> None:
-        """Header, figures that our clock counts, and countdown; the transcript is not touched."""
+        """Update the elapsed times in header and panels, and the countdown; the transcript is not touched."""
         now = self.now_ms()
         self.header.beat(now)
         self.side.tick(now)
         self.pane.advise(now)
-        self._keep_time()
+        self._update_clock_timer()
 
     @on(TextArea.Changed, "#prompt")
-    def _typed(self) -> None:
-        self.drafting.typed()
+    def _handle_typing(self) -> None:
+        self.composer.typed()
         self.draft_changed()
 
     def draft_changed(self) -> None:
-        """Every change starts the pause anew; after it the draft goes to disk."""
+        """Restart the pause after which the draft is saved to disk."""
         if self._typing is not None:
             self._typing.stop()
-        self._typing = self.set_timer(DRAFT_PAUSE_S, lambda: self.do(self.keep_draft()))
-        # A letter changes nothing of the session: looking at 2,000 turns for it would double what it costs.
+        self._typing = self.set_timer(DRAFT_PAUSE_S, lambda: self.do(self.save_draft()))
+        # Typing changes nothing of the session: no repaint, which would walk up to 2,000 turns per letter.
         self.renew_keys()
 
 
-def _newest_begun(session: Session) -> Turn | None:
+def _newest_started(session: Session) -> Turn | None:
     return next((turn for turn in reversed(session.turns) if turn.status is not TurnStatus.QUEUED), None)
 
 
-def _going(turn: Turn | None) -> tuple[bool, bool]:
-    """Whether it runs, and whether text of it is under way."""
+def _running_state(turn: Turn | None) -> tuple[bool, bool]:
+    """Whether the turn runs, and whether a text part of it is still streaming."""
     return (False, False) if turn is None else (turn.live, bool(turn.open_text))

@@ -1,4 +1,4 @@
-"""The session on the screen, and everything that is asked of engine and history for it. No widgets."""
+"""Controls the session on the screen through the engine and the history. No widgets."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ if TYPE_CHECKING:
 
 
 BUDGETS: Final = ("low", "standard", "high")
-"""The cycle of Shift+Tab; `unlimited` is reached by command only."""
+"""The budget levels that Shift+Tab cycles through; `unlimited` is set only by command."""
 UNLIMITED: Final = "unlimited"
 FRESH_DRAFT: Final = "fresh"
-"""Under this name the draft of a session without turns is kept."""
+"""The name under which the draft of a session without turns is saved."""
 
 
 class NotFound(HandingerError):
-    """No session answers to that name, or more than one does."""
+    """No session matches, or more than one does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message and where it goes, as fixed when Enter was pressed."""
+    """A message and the session it goes to, as they were when Enter was pressed."""
 
     session_id: str
     budget: str
     text: str
     files: tuple[Attachment, ...] = ()
     replaces: str | None = None
-    """The queued turn whose place it takes."""
+    """The id of the queued turn that it replaces."""
 
 
 class SessionController:
-    """One open session at a time; switching cancels nothing.
+    """Operations on sessions and on the open one. Switching sessions cancels nothing.
 
-    `session_id` is the session on the screen. Whatever awaits takes the id of its session along
-    and never reads this one again: meanwhile another session may have come to the screen.
+    `session_id` is the session on the screen. Code that awaits keeps the id of its own session and does
+    not read `session_id` again, because another session may be on the screen by then.
     """
 
     def __init__(self, connection: Connection, budget: str) -> None:
@@ -58,88 +58,88 @@ class SessionController:
         self.budget = budget
         self.session_id = self.engine.new_session(connection.base_url).session_id
         self.titles: dict[str, str] = {}
-        """Titles given here; the engine keeps the one it began with."""
-        self.looking: set[str] = set()
-        """Sessions that are being looked at once: what the engine tells of them is no news yet."""
+        """Titles set by `rename`; the engine keeps the one it loaded."""
+        self.checking: set[str] = set()
+        """Sessions that `check_running` is checking; changes that the engine reports for them are ignored."""
         self.warned = LimitNotices()
         self.day: Bucket | None = None
-        """What today took, as read on the way out."""
+        """The charges of today, read while leaving; None before that."""
         self._recovered: set[str] = set()
-        self._met = {self.session_id}
-        self._drafts_cut = 0
-        """Counts kept drafts that were changed behind the back of whoever reads one."""
+        self._opened_ids = {self.session_id}
+        self._draft_removals = 0
+        """Number of `remove_from_draft` writes; a concurrent `read_draft` reads again when it has changed."""
 
     @property
     def engine(self) -> Engine:
-        """The owner of all turns."""
+        """The engine, which owns all turns."""
         return self.connection.engine
 
     @property
     def shelf(self) -> SessionStore:
-        """The history."""
+        """The history of sessions."""
         return self.connection.shelf
 
     @property
     def session(self) -> Session:
-        """The newest value of the open session."""
+        """The present state of the open session."""
         return self.session_of(self.session_id)
 
     def session_of(self, session_id: str) -> Session:
-        """The newest value of a session that was opened here.
+        """The present state of a session that was opened here.
 
         Raises:
-            KeyError
+            KeyError: it was not opened.
         """
         session = self.engine.session(session_id)
         title = self.titles.get(session_id)
         return session if title is None else replace(session, title=title)
 
     def title(self, session_id: str) -> str:
-        """How a session that is not on the screen is called."""
+        """The title of a session, cleaned and at most 60 characters long."""
         return clean_line(self.session_of(session_id).title, 60) or "New session"
 
     # -- drafts ------------------------------------------------------------------------
     def draft_name(self, session_id: str) -> str:
-        """Under which name the text in the prompt of a session is kept on disk."""
+        """The name under which the draft of a session is saved on disk."""
         return session_id if self.engine.session(session_id).turns else FRESH_DRAFT
 
-    async def keep_draft(self, name: str, draft: Draft) -> None:
-        """Put what is being written on disk.
+    async def save_draft(self, name: str, draft: Draft) -> None:
+        """Save a draft to disk.
 
         Raises:
             LedgerError
         """
         await self.shelf.save_draft(name, packed(draft))
 
-    async def kept_draft(self, session_id: str) -> Draft:
-        """What was being written when one was here last.
+    async def read_draft(self, session_id: str) -> Draft:
+        """The saved draft of a session.
 
         Raises:
             LedgerError
         """
         while True:
-            cut = self._drafts_cut
+            cut = self._draft_removals
             draft = unpacked(await self.shelf.draft(self.draft_name(session_id)))
-            if cut == self._drafts_cut:
+            if cut == self._draft_removals:
                 return draft
 
-    async def cut_draft(self, session_id: str, sent: Draft) -> None:
-        """Take a message that was sent out of the kept draft of a session that is not on the screen.
+    async def remove_from_draft(self, session_id: str, sent: Draft) -> None:
+        """Remove a sent message from the saved draft of a session that is not on the screen.
 
         Raises:
             LedgerError
         """
-        kept = unpacked(await self.shelf.draft(session_id))
-        if kept.text.startswith(sent.text):
-            files = [file for file in kept.files if file not in sent.files]
-            await self.keep_draft(session_id, draft_from(kept.text[len(sent.text) :], files, kept.pasted))
-            self._drafts_cut += 1
+        saved = unpacked(await self.shelf.draft(session_id))
+        if saved.text.startswith(sent.text):
+            files = [file for file in saved.files if file not in sent.files]
+            await self.save_draft(session_id, draft_from(saved.text[len(sent.text) :], files, saved.pasted))
+            self._draft_removals += 1
 
     # -- opening -----------------------------------------------------------------------
     def show(self, session_id: str) -> list[Draft]:
-        """Bring an opened session to the screen; returns messages that a crashed run never got to send."""
+        """Make an opened session the one on the screen; returns messages that a crashed run never sent."""
         self.session_id = session_id
-        self._met.add(session_id)
+        self._opened_ids.add(session_id)
         if session_id not in self._recovered:
             return []
         self._recovered.discard(session_id)
@@ -151,29 +151,30 @@ class SessionController:
         ]
 
     async def fresh(self) -> str:
-        """A session with a new worker; returns its id. None of these changes what is on the screen."""
+        """Create a session with a new worker; returns its id. The session on the screen does not change."""
         return self.new_session()
 
     def new_session(self, worker_id: str | None = None) -> str:
-        """A session in memory; returns its id."""
+        """Create a session in memory; returns its id."""
         return self.engine.new_session(self.connection.base_url, worker_id).session_id
 
     async def recover(self) -> list[str]:
-        """Have the engine settle what a program before this one left open; returns the sessions.
+        """Let the engine settle turns that an earlier run left open; returns the ids of their sessions.
 
         Raises:
             LedgerError
         """
         recovered = await self.engine.recover()
         self._recovered.update(recovered)
-        self._met.update(recovered)
+        self._opened_ids.update(recovered)
         return recovered
 
     async def open(self, session_id: str) -> str:
-        """Have a stored session at hand; returns its id.
+        """Load a stored session into the engine; returns its id.
 
         Raises:
-            NotFound, LedgerError
+            NotFound: it is not in the history.
+            LedgerError: the history cannot be read.
         """
         try:
             await self.engine.open(session_id)
@@ -182,7 +183,7 @@ class SessionController:
         return session_id
 
     async def open_worker(self, worker_id: str) -> str:
-        """Have the session of a worker id at hand, stored or not; returns its id.
+        """Load the stored session of a worker, or create one; returns its id.
 
         Raises:
             LedgerError
@@ -191,7 +192,7 @@ class SessionController:
         return await self.open(stored[0].session_id) if stored else self.new_session(worker_id)
 
     async def read_worker(self, worker_id: str) -> str:
-        """As `open_worker`, with what the worker did elsewhere.
+        """Do `open_worker`, then read from the service what the worker did elsewhere; returns the session id.
 
         Raises:
             ApiError, LedgerError
@@ -201,27 +202,28 @@ class SessionController:
         return session_id
 
     async def newest(self) -> SessionSummary | None:
-        """The session that changed last."""
+        """The session that changed last; None when there is none."""
         rows = await self.shelf.sessions(1)
         return rows[0] if rows else None
 
     async def find(self, prefix: str) -> str:
-        """The one session whose id, or whose worker's id, begins so.
+        """The id of the one session whose own id, or worker id, begins with `prefix`.
 
         Raises:
-            NotFound, LedgerError
+            NotFound: none matches, or more than one does.
+            LedgerError: the history cannot be read.
         """
-        found = await self.shelf.find(prefix)
-        if len(found) == 1:
-            return found[0]
-        if not found:
+        matches = await self.shelf.find(prefix)
+        if len(matches) == 1:
+            return matches[0]
+        if not matches:
             raise NotFound(f"No session begins with {prefix}.", "Ctrl+S lists the sessions.")
         raise NotFound(
-            f"{len(found)} sessions begin with {prefix}.", "Give more of the id, or choose with Ctrl+S."
+            f"{len(matches)} sessions begin with {prefix}.", "Give more of the id, or choose with Ctrl+S."
         )
 
     async def rename(self, session_id: str, title: str) -> None:
-        """Another title for a session, on disk and here.
+        """Set the title of a session, on disk and in memory.
 
         Raises:
             LedgerError
@@ -229,19 +231,19 @@ class SessionController:
         await self.shelf.rename(session_id, title)
         self.titles[session_id] = title
 
-    def at_home(self, session: Session) -> bool:
-        """The session belongs to the service we are connected to."""
+    def belongs_here(self, session: Session) -> bool:
+        """Whether the session belongs to the connected service."""
         return session.base_url in ("", self.connection.base_url)
 
     # -- turns -------------------------------------------------------------------------
     async def send(self, message: Outgoing) -> str:
-        """Put a turn on disk and start it, queue it, or put it in the place of a queued one; returns its id.
+        """Store a turn and start it, queue it, or let it replace a queued one; returns its id.
 
         Raises:
             Elsewhere: the session belongs to another service; nothing was sent.
             LimitReached: a limit is used up; nothing was sent.
-            Busy: the queued one is on its way already; it stays as it was.
-            LedgerError: it could not be written; nothing was sent.
+            Busy: the queued turn is being sent already; it stays as it was.
+            LedgerError: the turn could not be written; nothing was sent.
         """
         content = message.text, message.budget, message.files
         if message.replaces is not None:
@@ -250,11 +252,11 @@ class SessionController:
 
     @property
     def running(self) -> bool:
-        """A turn of the open session is being sent or watched."""
+        """Whether a turn of the open session is being sent or watched."""
         return self.engine.running(self.session_id)
 
     def queue_of(self, session_id: str) -> tuple[Turn, ...]:
-        """The messages of a session that wait here to be sent, the next one first."""
+        """The queued turns of a session, the next one to send first."""
         ids = self.engine.queue(session_id)
         if not ids:
             return ()
@@ -263,11 +265,11 @@ class SessionController:
 
     @property
     def queued(self) -> tuple[Turn, ...]:
-        """Those of the open session."""
+        """The queued turns of the open session."""
         return self.queue_of(self.session_id)
 
     async def watch_unwatched(self, session_id: str) -> bool:
-        """Watch the turn that runs on without us, by GETs only; False when there is none.
+        """Watch the detached turn of a session, by GETs only; False when there is none.
 
         Raises:
             LedgerError
@@ -278,39 +280,41 @@ class SessionController:
         return turn is not None
 
     @property
-    def met(self) -> list[Session]:
-        """Every session opened, recovered or looked at since the start, the newest turn first."""
-        found = [self.engine.session(session_id) for session_id in self._met]
-        return sorted(found, key=_begun, reverse=True)
+    def opened_sessions(self) -> list[Session]:
+        """Every session opened, recovered or checked since the start, the newest turn first."""
+        sessions = [self.engine.session(session_id) for session_id in self._opened_ids]
+        return sorted(sessions, key=_newest_created_ms, reverse=True)
 
     @property
-    def going(self) -> list[Session]:
-        """Sessions whose newest turn is known to run on without us, newest first."""
+    def running_elsewhere(self) -> list[Session]:
+        """Opened sessions whose newest turn runs on the service but is not watched here, newest first."""
         return [
             session
-            for session in self.met
+            for session in self.opened_sessions
             if not self.engine.running(session.session_id) and unwatched(session) is not None
         ]
 
-    async def look(self, session_id: str) -> bool:
-        """Look once at a run left going; True when it has ended meanwhile.
+    async def check_running(self, session_id: str) -> bool:
+        """Check once on a turn that was left running; True when it has ended.
 
         Raises:
-            NotFound, ApiError, LedgerError
+            NotFound: the session is not in the history.
+            ApiError: the worker cannot be read.
+            LedgerError: the history cannot be read or written.
         """
-        self.looking.add(session_id)
+        self.checking.add(session_id)
         try:
             await self.engine.open(session_id)
             ended = await self.engine.look(session_id)
         except KeyError:
             raise NotFound("This session is not in the history.") from None
         finally:
-            self.looking.discard(session_id)
-        self._met.add(session_id)
+            self.checking.discard(session_id)
+        self._opened_ids.add(session_id)
         return ended
 
     def next_budget(self) -> str:
-        """Move on in the cycle; from `unlimited` back to standard."""
+        """Set the next budget of the cycle and return it; from `unlimited` back to standard."""
         at = BUDGETS.index(self.budget) if self.budget in BUDGETS else 0
         self.budget = BUDGETS[(at + 1) % len(BUDGETS)]
         return self.budget
@@ -318,15 +322,15 @@ class SessionController:
     # -- the queue ---------------------------------------------------------------------
     @property
     def hold(self) -> Hold | None:
-        """What holds the queue of the open session; None also where nothing waits."""
+        """The hold on the queue of the open session; None also when the queue is empty."""
         return self.hold_of(self.session_id)
 
     def hold_of(self, session_id: str) -> Hold | None:
-        """What holds the queue of a session; None also where nothing waits."""
+        """The hold on the queue of a session; None also when the queue is empty."""
         return self.engine.held(session_id) if self.engine.queue(session_id) else None
 
     async def limits_changed(self, session_id: str) -> tuple[Gauge, ...]:
-        """Read the limits anew, and go on with a queue that waited for one of them; returns the gauges.
+        """Read the limits again and resume a queue that a limit held; returns the gauges.
 
         Raises:
             LedgerError
@@ -338,25 +342,28 @@ class SessionController:
         return await self.engine.recount(session_id)
 
 
-def _begun(session: Session) -> int:
+def _newest_created_ms(session: Session) -> int:
     return session.current.order.created_ms if session.current is not None else 0
 
 
 class LimitNotices:
-    """Per session and limit: once at 80 %, once at 100 %, and anew only when the amount has changed."""
+    """Remembers which limit warnings were shown: per session and limit, one at 80 % and one at 100 %.
+
+    A changed amount of the limit starts over.
+    """
 
     def __init__(self) -> None:
-        self._told: dict[tuple[str, Scope, Unit], tuple[Decimal, State]] = {}
+        self._shown: dict[tuple[str, Scope, Unit], tuple[Decimal, State]] = {}
 
-    def told(self, session_id: str, gauge: Gauge) -> bool:
-        """The person is being told of it now; False when they have been already."""
+    def mark_shown(self, session_id: str, gauge: Gauge) -> bool:
+        """Record that the state of a gauge is shown to the person; False when it was shown before."""
         limit = gauge.limit
         key = session_id, limit.scope, limit.unit
-        amount, state = self._told.get(key, (limit.amount, State.BELOW))
+        amount, state = self._shown.get(key, (limit.amount, State.BELOW))
         before = state if amount == limit.amount else State.BELOW
-        self._told[key] = limit.amount, max(before, gauge.state)
+        self._shown[key] = limit.amount, max(before, gauge.state)
         return gauge.state > before
 
-    def news(self, session_id: str, gauges: Sequence[Gauge]) -> list[Gauge]:
-        """What is to be told now."""
-        return [gauge for gauge in gauges if self.told(session_id, gauge)]
+    def take_new(self, session_id: str, gauges: Sequence[Gauge]) -> list[Gauge]:
+        """The gauges whose warning has not been shown yet; records them as shown."""
+        return [gauge for gauge in gauges if self.mark_shown(session_id, gauge)]

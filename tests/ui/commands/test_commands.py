@@ -8,7 +8,7 @@ import pkgutil
 import pytest
 
 from handinger_tui.ui import commands
-from handinger_tui.ui.commands import COMMANDS, beginning, command_named, refusal
+from handinger_tui.ui.commands import COMMANDS, command_named, commands_with_prefix, unknown_command_text
 from handinger_tui.ui.themes import DARK, LIGHT
 from tests.engine.fakes import FakeApi, says, sse, worker
 from tests.ui.fakes import PRICED, Desktop, answers
@@ -34,15 +34,15 @@ def test_names_and_aliases_are_unique() -> None:
 
 
 def test_a_mistyped_command_is_refused_with_a_suggestion() -> None:
-    assert "Did you mean /sessions?" in refusal("sesions")
-    assert "/help lists all" in refusal("xyzzy")
-    assert "Nothing was sent" in refusal("sesions")
+    assert "Did you mean /sessions?" in unknown_command_text("sesions")
+    assert "/help lists all" in unknown_command_text("xyzzy")
+    assert "Nothing was sent" in unknown_command_text("sesions")
     assert command_named("sesions") is None
 
 
 def test_completion_offers_commands_and_only_matching_aliases() -> None:
-    assert [name for name, _ in beginning("re")] == ["/resume", "/rename", "/receipt", "/redraw"]
-    assert "/clear" not in [name for name, _ in beginning("")]
+    assert [name for name, _ in commands_with_prefix("re")] == ["/resume", "/rename", "/receipt", "/redraw"]
+    assert "/clear" not in [name for name, _ in commands_with_prefix("")]
 
 
 async def test_a_mistyped_command_is_not_sent_and_stays_in_the_prompt() -> None:

@@ -286,7 +286,7 @@ async def preview(eye: Eye) -> None:
         name = f"{PLANTED[9 * at]}.{ending}"
         eye.desktop.files.bodies[name] = body.encode("utf-8", "surrogatepass") or png(8, 8)
         part = FilePart(name, PLANTED[at], name, 5)
-        await looked_into(eye, PreviewScreen([part], 0, eye.desktop.work.filing))
+        await looked_into(eye, PreviewScreen([part], 0, eye.desktop.work.file_actions))
 
 
 async def looked_into(eye: Eye, screen: PreviewScreen) -> None:

@@ -79,7 +79,7 @@ async def test_a_path_that_is_no_file_stays_text_and_a_folder_is_named(folder: P
     async with desktop.running() as pilot:
         desktop.app.post_message(Paste("/nowhere/at/all.csv"))
         await desktop.until(
-            pilot, lambda: desktop.work.prompt.text and not desktop.work.drafting.written().drops
+            pilot, lambda: desktop.work.prompt.text and not desktop.work.composer.snapshot().drops
         )
         assert (desktop.work.prompt.text, desktop.said()) == ("/nowhere/at/all.csv", "")
         desktop.work.prompt.put("")

@@ -170,7 +170,7 @@ class SlowBooks(FakeBooks):
 
 @pytest.mark.parametrize("trouble", ["slow", "locked"])
 async def test_leaving_waits_for_no_figure(monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
-    monkeypatch.setattr(leaving, "DAY_WITHIN_S", 0.05)
+    monkeypatch.setattr(leaving, "DAY_TIMEOUT_S", 0.05)
     books = SlowBooks() if trouble == "slow" else FakeBooks(fails=Locked("Held by another program."))
     desktop = Desktop(api=answers("Hello"), books=books)
     async with desktop.running() as pilot:

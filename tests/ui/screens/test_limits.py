@@ -228,7 +228,7 @@ async def test_the_spending_of_another_program_is_seen_within_a_second() -> None
 
 
 async def test_looking_paints_nothing_while_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(screen, "LOOKS_PER_S", 50)
+    monkeypatch.setattr(screen, "CHECKS_PER_S", 50)
     desktop = Desktop()
     async with desktop.running() as pilot:
         await desktop.until(pilot, lambda: desktop.work.asleep and desktop.books.looks > 2)

@@ -163,12 +163,12 @@ async def test_who_watches_while_the_look_is_under_way_gets_every_frame_once() -
     api.may = asyncio.Event()
     desktop = past.next(api, Opening.LAST)
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: desktop.work.at_work.looking == {session_id})
+        await desktop.until(pilot, lambda: desktop.work.at_work.checking == {session_id})
         await pilot.press("enter")
         await desktop.until(pilot, lambda: desktop.session.busy)
         api.may.set()
         await desktop.shows(pilot, "Half and whole", "✓ completed")
-        await desktop.until(pilot, lambda: not desktop.work.at_work.looking)
+        await desktop.until(pilot, lambda: not desktop.work.at_work.checking)
     (frames,) = desktop.log.stored.values()
     assert [frame.seq for frame in frames] == list(range(len(frames)))
 

@@ -115,9 +115,9 @@ async def test_what_does_not_come_is_said_and_can_be_tried_again() -> None:
 class Ticking(PreviewScreen):
     """A tick comes between the words and the end of the loading."""
 
-    async def _to_say(self, text: str) -> None:
-        await super()._to_say(text)
-        self._tell()
+    async def _show_message(self, text: str) -> None:
+        await super()._show_message(text)
+        self._show_progress()
 
 
 async def test_what_went_wrong_is_not_written_over_by_how_far_it_was() -> None:
@@ -125,7 +125,7 @@ async def test_what_went_wrong_is_not_written_over_by_how_far_it_was() -> None:
     desktop.files.expired = {"https://x.test/a.txt"}
     async with made(desktop) as pilot:
         part = FilePart("https://x.test/a.txt", "text/plain", "a.txt", 4)
-        await desktop.app.push_screen(Ticking([part], 0, desktop.work.filing))
+        await desktop.app.push_screen(Ticking([part], 0, desktop.work.file_actions))
         await desktop.shows(pilot, "may have expired", "a GET, free")
         await desktop.rest(pilot)
         assert "Loading" not in desktop.text()

@@ -7,7 +7,7 @@ from time import monotonic
 
 from textual.app import App
 
-from handinger_tui.ui.work.paint_scheduler import MOST_PER_S, ThrottledTimer
+from handinger_tui.ui.work.paint_scheduler import MAX_IMMEDIATE_PER_S, ThrottledTimer
 
 
 async def test_a_beat_comes_at_once_but_not_in_a_flood() -> None:
@@ -16,7 +16,7 @@ async def test_a_beat_comes_at_once_but_not_in_a_flood() -> None:
         beats = asyncio.Queue[float]()
         pulse = ThrottledTimer(app, 1 / 3600, lambda: beats.put_nowait(monotonic()))
         first = None
-        for _ in range(MOST_PER_S):
+        for _ in range(MAX_IMMEDIATE_PER_S):
             # However many ask for it, it is one beat.
             pulse.at_once()
             pulse.at_once()

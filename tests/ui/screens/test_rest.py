@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import weakref
 
-from handinger_tui.ui.startup.gc_tuning import YOUNG, tidy
-from handinger_tui.ui.work.paint_scheduler import QUIET, IdleWork
+from handinger_tui.ui.startup.gc_tuning import MIN_YOUNG_COLLECTIONS, tidy
+from handinger_tui.ui.work.paint_scheduler import QUIET_TICKS, IdleWork
 from tests.ui.fakes import Desktop, answers
 
 LONG = "".join(f"Paragraph {n} of a long answer.\n\n" for n in range(80))
@@ -50,7 +50,7 @@ def test_steps_begin_after_quiet_and_end_when_nothing_is_left() -> None:
     beat(owner, 20)
     assert done == []
     rest.start()
-    beat(owner, QUIET)
+    beat(owner, QUIET_TICKS)
     assert done == []
     beat(owner, 20)
     assert done == [0, 1, 2]
@@ -63,17 +63,17 @@ def test_a_key_holds_the_steps_up_and_starts_nothing() -> None:
     assert not owner.beats
     rest.start()
     for _ in range(10):
-        beat(owner, QUIET)
+        beat(owner, QUIET_TICKS)
         rest.hold()
     assert done == []
-    beat(owner, QUIET + 1)
+    beat(owner, QUIET_TICKS + 1)
     assert done == [0]
 
 
 def test_an_answer_ends_it() -> None:
     owner, rest, done = resting(100)
     rest.start()
-    beat(owner, QUIET + 2)
+    beat(owner, QUIET_TICKS + 2)
     rest.streaming = True
     beat(owner, 1)
     assert len(done) == 2
@@ -97,7 +97,7 @@ def test_cycles_that_outlived_a_walk_are_collected_at_rest_and_nothing_is_walked
         assert found() is not None
         kept = Cycle()
         found = weakref.ref(kept)
-        for _ in range(YOUNG):
+        for _ in range(MIN_YOUNG_COLLECTIONS):
             gc.collect(0)
         del kept
         assert tidy()
@@ -116,7 +116,7 @@ async def test_the_app_makes_ready_what_is_above_and_sleeps_then() -> None:
         transcript = desktop.work.transcript
         transcript.scroll_to(y=40)
         await desktop.rest(pilot)
-        rest = desktop.work.rest
+        rest = desktop.work.idle_work
         assert rest is not None
         await desktop.until(pilot, lambda: not rest.running)
         assert transcript.strip_cache is not None

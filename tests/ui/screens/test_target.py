@@ -59,7 +59,7 @@ def slow_desktop(*texts: str) -> tuple[Desktop, SlowDisk]:
 
 
 async def attach_and_enter(desktop: Desktop, pilot: Pilot[None], disk: SlowDisk, folder: Path) -> None:
-    await desktop.work.drafting.add([str(folder / "sales.csv")])
+    await desktop.work.composer.add([str(folder / "sales.csv")])
     disk.slow = True
     await desktop.send(pilot, "secret for A")
     await desktop.until(pilot, lambda: desktop.work.sender.sending(desktop.session.session_id))
@@ -107,7 +107,7 @@ async def test_enter_and_ctrl_n_in_one_burst(folder: Path) -> None:
     desktop, disk = slow_desktop("one", "two")
     async with desktop.running() as pilot:
         a = await in_a_session(desktop, pilot)
-        await desktop.work.drafting.add([str(folder / "sales.csv")])
+        await desktop.work.composer.add([str(folder / "sales.csv")])
         disk.slow = True
         desktop.work.prompt.put("secret for A")
         await pilot.press("enter", "ctrl+n")
@@ -173,7 +173,7 @@ async def test_a_dropped_file_goes_with_the_message_it_was_dropped_on(folder: Pa
         disk.slow = True
         desktop.work.prompt.put("sum up ")
         desktop.app.post_message(Paste(str(folder / "sales.csv")))
-        await desktop.until(pilot, lambda: desktop.work.drafting.written().drops)
+        await desktop.until(pilot, lambda: desktop.work.composer.snapshot().drops)
         await pilot.press("enter", "ctrl+n")
         await desktop.until(pilot, lambda: desktop.session.session_id != a)
         disk.go()
@@ -377,7 +377,7 @@ async def test_the_question_before_a_second_try_names_a_session_out_of_sight(fol
     desktop = Desktop(api=api, launch=launch(Opening.FRESH, disk=disk))
     async with desktop.running(height=30) as pilot:
         a = await in_a_session(desktop, pilot)
-        await desktop.work.drafting.add([str(folder / "sales.csv")])
+        await desktop.work.composer.add([str(folder / "sales.csv")])
         await desktop.send(pilot, "secret for A")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2 and not desktop.session.busy)
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "secret for A")
