@@ -53,7 +53,7 @@ class EngineDeps:
     ids: Ids
     context: ServiceContext
     limits: LimitTracker
-    notify: Callable[[str], None]
+    on_change: Callable[[str], None]
     """Called with the session id after every change."""
 
 
@@ -610,7 +610,7 @@ class SessionActor:
         return Frame(seq, self._now_ms(), Framing.NOTE, content, Marker.SETTLED)
 
     def _notify(self) -> None:
-        self._deps.notify(self.session.session_id)
+        self._deps.on_change(self.session.session_id)
 
     def _now_ms(self) -> int:
         return self._deps.run_deps.clock.now_ms()

@@ -46,7 +46,7 @@ def driver_for(early: EarlyPrompt, set_text: Callable[[str], None]) -> type[Term
             else:
                 super().write(data)
 
-        def typed_before(self) -> bytes:
+        def early_input(self) -> bytes:
             """The bytes typed before the takeover; empty at every later call."""
             typed, self._typed_bytes = self._typed_bytes or b"", b""
             return typed

@@ -8,7 +8,13 @@ import pkgutil
 import pytest
 
 from handinger_tui.ui import commands
-from handinger_tui.ui.commands import COMMANDS, command_named, commands_with_prefix, unknown_command_text
+from handinger_tui.ui.commands import (
+    COMMANDS,
+    Command,
+    command_named,
+    commands_with_prefix,
+    unknown_command_text,
+)
 from handinger_tui.ui.themes import DARK, LIGHT
 from tests.engine.fakes import FakeApi, says, sse, worker
 from tests.ui.fakes import PRICED, Desktop, answers
@@ -24,8 +30,12 @@ def test_every_module_of_the_folder_stands_in_the_table() -> None:
     tables = []
     for found in pkgutil.iter_modules(commands.__path__):
         module = importlib.import_module(f"{commands.__name__}.{found.name}")
-        tables += [table for name, table in vars(module).items() if name == found.name.upper()]
-    assert sorted(c.name for table in tables for c in table) == sorted(c.name for c in COMMANDS)
+        tables += [
+            table
+            for table in vars(module).values()
+            if isinstance(table, tuple) and table and all(isinstance(one, Command) for one in table)
+        ]
+    assert {c.name for table in tables for c in table} == {c.name for c in COMMANDS}
 
 
 def test_names_and_aliases_are_unique() -> None:

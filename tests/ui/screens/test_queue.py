@@ -73,7 +73,7 @@ async def test_detaching_holds_the_queue_and_coming_back_goes_on_with_it() -> No
         await desktop.until(pilot, lambda: not desktop.work.at_work.running)
         await desktop.until(pilot, lambda: "still running on the server" in desktop.text().splitlines()[0])
         await desktop.until(pilot, lambda: "2 queued messages wait until you come back." in plain(desktop))
-        await desktop.shows(pilot, "Enter watches again", " 1  second", " 2  third")
+        await desktop.shows(pilot, "Enter watches it", " 1  second", " 2  third")
         assert "Stop watching" not in desktop.text()
         assert desktop.work.prompt.text == ""
         assert queued(desktop) == ["second", "third"]
