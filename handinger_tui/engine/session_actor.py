@@ -251,14 +251,16 @@ class SessionActor:
         ends = self._ends
         await self._deps.limits.check(self.session)
         await self._store(order)
+        # A turn that has ended since the limits were read may have used one up.
+        limit = await self._limit_hold() if self._ends != ends else None
+        # From here to the start there is no await: what is decided still holds when the turn starts.
         if self._stopping or ticket.cancelled:
             await self._close(self._turn(order.turn_id).order, [], TurnStatus.NOT_SENT, WITHDRAWN)
         elif ticket.stops != self._stops:
             self._queue(order.turn_id, self._stopped_by)
         elif self._run is not None or (self.queue and (not ticket.saw_hold or self._waits_for_detached())):
             self._queue(order.turn_id, None)
-        elif self._ends != ends and (limit := await self._limit_hold()) is not None:
-            # A turn has ended since the limits were read, and its cost used one up.
+        elif limit is not None:
             self._queue(order.turn_id, limit)
         else:
             # A held queue stays held: the user sent this message knowingly, and did not resume the queue.
@@ -517,6 +519,8 @@ class SessionActor:
     async def _recover(self, orders: list[TurnRequest], *, watch: bool) -> list[str]:
         orders = await self._still_open(orders)
         frames = {order.turn_id: await self._log.frames(order.turn_id) for order in orders}
+        # Ours from now on: a second recovery must not queue a turn that this one has started.
+        self._stored |= set(frames)
         departed = [order for order in orders if may_have_left(order, frames[order.turn_id])]
         for order in orders:
             if order in departed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, RawFrame
@@ -180,3 +180,28 @@ async def test_a_turn_that_ended_but_was_not_closed_is_closed_without_a_request(
     await engine.recover()
     turn = (await engine.settled("ses_a")).turns[0]
     assert (turn.status, log.closed, api.reads) == (TurnStatus.COMPLETED, ["turn_a"], 0)
+
+
+@dataclass
+class StaleLog(FakeLog):
+    """Answers as it did when it was asked first: as for a request that was under way."""
+
+    first: list[tuple[Session, TurnRequest]] | None = None
+
+    async def unsettled(self) -> list[tuple[Session, TurnRequest]]:
+        self.first = self.first or await super().unsettled()
+        return self.first
+
+
+async def test_two_recoveries_at_once_send_a_restored_message_once() -> None:
+    before = crashed()
+    log = StaleLog(before.orders, before.stored, before.sessions, home=before.home)
+    api = FakeApi(starts=[says("hi"), says("again")], workers=[worker(), worker("hi", prompt="hello")])
+    engine = engine_on(log, api)
+    await engine.recover()
+    assert await engine.resume("ses_a") is None
+    await engine.recover()
+    await engine.settled("ses_a")
+    await engine.resume("ses_a")
+    await engine.settled("ses_a")
+    assert len(api.posts) == 1
