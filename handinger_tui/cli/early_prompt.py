@@ -164,7 +164,9 @@ class EarlyFrame:
 
     def _handle_signal(self, number: int, _frame: FrameType | None) -> None:
         self.put_back()
-        raise SystemExit(QUIT if number == getattr(signal, "SIGQUIT", None) else TERMINATED)
+        # Exits at once: Python drops an exception that is raised inside a weak-reference callback, and
+        # imports run such callbacks. Nothing is open yet that an orderly end would have to close.
+        os._exit(QUIT if number == getattr(signal, "SIGQUIT", None) else TERMINATED)
 
     # -- keys ----------------------------------------------------------------------------------
     def _run_thread(self) -> None:
