@@ -519,8 +519,6 @@ class SessionActor:
     async def _recover(self, orders: list[TurnRequest], *, watch: bool) -> list[str]:
         orders = await self._still_open(orders)
         frames = {order.turn_id: await self._log.frames(order.turn_id) for order in orders}
-        # Ours from now on: a second recovery must not queue a turn that this one has started.
-        self._stored |= set(frames)
         departed = [order for order in orders if may_have_left(order, frames[order.turn_id])]
         for order in orders:
             if order in departed:
@@ -529,6 +527,8 @@ class SessionActor:
                 await self._close(order, frames[order.turn_id], TurnStatus.NOT_SENT, NOT_YET_SENT)
             elif watch:
                 self.queue.append(order.turn_id)
+                # Ours from now on: a second recovery must not queue a turn that this one has started.
+                self._stored.add(order.turn_id)
                 self._stop_queue(Hold(HoldReason.RESTORED))
         self._notify()
         if self._deps.context.forgetful:
