@@ -436,10 +436,10 @@ def _settle_replaced(connection: sqlite3.Connection, settles: TurnFrame) -> int 
     turn_id = pack(settles.turn_id)
     connection.execute(_FRAME, frame_row(settles))
     row = connection.execute("SELECT place FROM turns WHERE turn_id = ?", (turn_id,)).fetchone()
+    # Not settled yet: `close_turn` follows, and after a crash the next program closes it with its charge.
     connection.execute(
-        "UPDATE turns SET place = (SELECT MAX(place) + 1 FROM turns), status = ?, settled_ms = ?"
-        " WHERE turn_id = ?",
-        (str(TurnStatus.NOT_SENT), settles.frame.at_ms, turn_id),
+        "UPDATE turns SET place = (SELECT MAX(place) + 1 FROM turns), status = ? WHERE turn_id = ?",
+        (str(TurnStatus.NOT_SENT), turn_id),
     )
     return None if row is None else int(row["place"])
 

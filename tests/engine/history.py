@@ -71,7 +71,6 @@ class History:
             turn_id, frame = replaces
             self.append(turn_id, frame)
             self.safe[turn_id] = len(self.stored[turn_id])
-            self.closed.add(turn_id)
         self.witness.storing(session, order)
         if order.turn_id not in self.orders:
             turn_ids = self.turns.setdefault(session.session_id, [])

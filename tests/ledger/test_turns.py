@@ -236,5 +236,5 @@ async def test_an_edited_queued_turn_takes_the_place_of_the_old_one(tmp_path: Pa
             ("turn_2", TurnStatus.NOT_SENT),
             ("turn_1", TurnStatus.QUEUED),
         ]
-        # After a crash the old text does not come back.
-        assert [one.prompt for _, one in await ledger.unsettled()] == ["edited", "turn_3", "turn_1"]
+        # It has ended by its frames; after a crash the next program only closes it, with its charge.
+        assert [one.prompt for _, one in await ledger.unsettled()] == ["edited", "turn_3", "turn_2", "turn_1"]
