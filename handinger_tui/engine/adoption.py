@@ -13,6 +13,7 @@ from handinger_tui.core.turns.outcome import fault_object, judge
 from handinger_tui.core.turns.remote_turn import RemoteTurn
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Trigger, TurnRequest, TurnStatus
+from handinger_tui.core.turns.worker_reconciliation import without_newest
 from handinger_tui.engine.ports import Ids
 
 JsonObject = dict[str, Json]
@@ -102,20 +103,7 @@ def _worker_at_turn(worker: JsonObject, group: list[JsonObject], times: int, *, 
     """The Worker as it would be if `group` were its newest turn."""
     reduced = dict(worker)
     reduced["messages"] = [{**group[0], LEFT_OUT: times}, *group[1:]] if times else [*group]
-    if not last:
-        for member in (
-            "usage",
-            "costs",
-            "output",
-            "output_text",
-            "error",
-            "incomplete_details",
-            "files",
-            "sources",
-        ):
-            reduced.pop(member, None)
-        reduced |= {"status": "completed", "running": False}
-    return reduced
+    return reduced if last else without_newest(reduced)
 
 
 def _frames(order: TurnRequest, worker: JsonObject, *, busy: bool) -> tuple[Frame, ...]:

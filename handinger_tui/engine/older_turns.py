@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from handinger_tui.core.jsontext import Json, dump
-from handinger_tui.core.stream.messages import LEFT_OUT
+from handinger_tui.core.jsontext import dump
 from handinger_tui.core.stream.worker_snapshot import JsonObject, Snapshot, WorkerBody, worker_in
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.core.turns.worker_reconciliation import Answer, answer_to
+from handinger_tui.core.turns.worker_reconciliation import Answer, answer_to, messages_of, without_newest
 
 UNSETTLED: Final = frozenset(
     {
@@ -21,17 +20,6 @@ UNSETTLED: Final = frozenset(
     }
 )
 """Statuses of turns that may have been delivered and whose end is not known."""
-OF_THE_NEWEST: Final = (
-    "usage",
-    "costs",
-    "output",
-    "output_text",
-    "error",
-    "incomplete_details",
-    "files",
-    "sources",
-)
-"""Members of a Worker that describe its newest turn only, or all its turns together."""
 
 
 def unsettled_turns(session: Session, snapshot: Snapshot, *, without: str = "") -> list[Turn]:
@@ -53,13 +41,5 @@ def own_part(turn: Turn, body: WorkerBody) -> str:
     """
     worker: JsonObject = dict(worker_in(body.wire) or body.wire)
     answer = answer_to(turn.order, body.snapshot)
-    prompt: JsonObject = {"role": "user", "parts": [{"type": "text", "text": turn.order.prompt}]}
-    if turn.order.seen_before:
-        prompt[LEFT_OUT] = turn.order.seen_before
-    after: list[Json] = [] if answer.last else [{"role": "user", "parts": []}]
-    worker["messages"] = [prompt, *answer.messages, *after]
-    if not answer.last:
-        for member in OF_THE_NEWEST:
-            worker.pop(member, None)
-        worker |= {"status": "completed", "running": False}
-    return dump(worker)
+    worker["messages"] = messages_of(turn.order, answer)
+    return dump(worker if answer.last else without_newest(worker))

@@ -282,6 +282,17 @@ def _swap_text(parts: tuple[Part, ...], text: str) -> tuple[Part, ...]:
     return (*parts_before, new_text, *parts[positions[-1] + 1 :])
 
 
+OF_THE_NEWEST: Final = (
+    "usage",
+    "costs",
+    "output",
+    "output_text",
+    "error",
+    "incomplete_details",
+    "files",
+    "sources",
+)
+"""Members of a Worker that describe its newest turn only, or all its turns together."""
 SLIM_ABOVE: Final = 4096
 """Characters of a Worker body up to which it is stored unchanged."""
 MAX_UNMATCHED_BODY: Final = 1 << 20
@@ -301,14 +312,25 @@ def slim_worker(body: WorkerBody, order: TurnRequest, *, messages: bool = True) 
     if not messages:
         worker.pop("messages", None)
     elif answer.present:
-        prompt: JsonObject = {"role": "user", "parts": [{"type": "text", "text": order.prompt}]}
-        if order.seen_before:
-            # One message stands for all equal ones: a schedule repeats a prompt without end.
-            prompt[LEFT_OUT] = order.seen_before
-        after: list[Json] = [] if answer.last else [{"role": "user", "parts": []}]
-        worker["messages"] = [prompt, *answer.messages, *after]
+        worker["messages"] = messages_of(order, answer)
     elif len(body.text) > MAX_UNMATCHED_BODY:
         worker.pop("messages", None)
     if isinstance(worker.get("output_text"), str):
         worker.pop("output", None)
     return dump(worker)
+
+
+def messages_of(order: TurnRequest, answer: Answer) -> list[Json]:
+    """The messages of a Worker that was reduced to one turn: the prompt, its answer, and any later turn."""
+    prompt: JsonObject = {"role": "user", "parts": [{"type": "text", "text": order.prompt}]}
+    if order.seen_before:
+        # One message stands for all equal ones: a schedule repeats a prompt without end.
+        prompt[LEFT_OUT] = order.seen_before
+    after: list[Json] = [] if answer.last else [{"role": "user", "parts": []}]
+    return [prompt, *answer.messages, *after]
+
+
+def without_newest(worker: JsonObject) -> JsonObject:
+    """The Worker as an older turn left it: ended, and without what describes the newest turn."""
+    kept = {name: value for name, value in worker.items() if name not in OF_THE_NEWEST}
+    return kept | {"status": "completed", "running": False}
