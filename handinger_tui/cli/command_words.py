@@ -24,7 +24,6 @@ _APP_COMMANDS: Final = (
     "schedule", "search", "sessions", "sources", "stats", "theme", "usage",
 )  # fmt: skip
 """Commands of the app, including those of other versions."""
-_HELP: Final = "See: handinger-tui --help"
 _SESSIONS_ADVICE: Final = "Did you mean `handinger-tui sessions`?"
 _KEY_ADVICE: Final = "Set the key with HANDINGER_API_KEY."
 _ADVICE: Final = {

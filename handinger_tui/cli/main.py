@@ -69,9 +69,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-OUTPUT_FAILED: Final = "The output could not be written"
-
-
 def _is_list_command(words: list[str]) -> bool:
     """Return whether a command only lists data: a reader that closes the pipe early is then no error."""
     return words[:1] in LISTS or words[:2] in LISTS

@@ -9,7 +9,7 @@ from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.stream.messages import LEFT_OUT, asked_as, id_of, role_of, text_of
 from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerBody, worker_in
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.outcome import fault_object, judge
+from handinger_tui.core.turns.outcome import judge, outcome_object
 from handinger_tui.core.turns.remote_turn import RemoteTurn
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Trigger, TurnRequest, TurnStatus
@@ -111,5 +111,4 @@ def _frames(order: TurnRequest, worker: JsonObject, *, busy: bool) -> tuple[Fram
     now_ms = order.created_ms
     read = Frame(0, now_ms, Framing.JSON, dump(worker), ReadReason.DURING if busy else ReadReason.AFTER)
     status, fault = (TurnStatus.RUNNING, None) if busy else judge(fold(order, [read]))
-    outcome = {"status": status, "recovered": False, "fault": fault_object(fault)}
-    return read, Frame(1, now_ms, Framing.NOTE, dump(outcome), Marker.SETTLED)
+    return read, Frame(1, now_ms, Framing.NOTE, dump(outcome_object(status, fault)), Marker.SETTLED)

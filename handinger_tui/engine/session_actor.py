@@ -22,7 +22,7 @@ from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.outcome import fault_object
+from handinger_tui.core.turns.outcome import outcome_object
 from handinger_tui.core.turns.session import (
     Session,
     place_last,
@@ -610,7 +610,7 @@ class SessionActor:
             await self._close_ended()
 
     def _settled_frame(self, seq: int, status: TurnStatus, fault: Fault) -> Frame:
-        content = dump({"status": status, "recovered": False, "fault": fault_object(fault)})
+        content = dump(outcome_object(status, fault))
         return Frame(seq, self._now_ms(), Framing.NOTE, content, Marker.SETTLED)
 
     def _notify(self) -> None:

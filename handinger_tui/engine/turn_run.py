@@ -29,7 +29,7 @@ from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, RawFrame, ReadReason
 from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, Snapshot, WorkerBody, body_of
 from handinger_tui.core.turns.fold import Fold
-from handinger_tui.core.turns.outcome import fault_object, judge
+from handinger_tui.core.turns.outcome import judge, outcome_object
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Fault, Kind, Turn, TurnRequest, TurnStatus
 from handinger_tui.core.turns.worker_reconciliation import (
@@ -393,7 +393,7 @@ class TurnRun:
         if fault is not None:
             # The message may be text of the service, of any length: keep one line without control characters.
             fault = replace(fault, message=clean_line(fault.message))
-        self.note(Marker.SETTLED, status=status, recovered=recovered, fault=fault_object(fault))
+        self.note(Marker.SETTLED, **outcome_object(status, fault, recovered=recovered))
 
     def settle_by_answer(self, *, recovered: bool) -> None:
         """Settle a turn whose answer has ended, by what the service reports."""

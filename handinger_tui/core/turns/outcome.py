@@ -88,3 +88,8 @@ def fault_object(fault: Fault | None) -> JsonObject | None:
         "retry_after_s": fault.retry_after_s,
         "may_have_been_charged": fault.may_have_been_charged,
     }
+
+
+def outcome_object(status: TurnStatus, fault: Fault | None, *, recovered: bool = False) -> JsonObject:
+    """How a turn ended, as JSON: the data of a `SETTLED` marker frame."""
+    return {"status": status, "recovered": recovered, "fault": fault_object(fault)}
