@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import field, fields
+from dataclasses import dataclass, field, fields
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import Limit, Origin, Scope, Unit, amount_of
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import is_loopback
 from handinger_tui.core.secret import Secret
 

@@ -7,6 +7,7 @@ TLS takes 20 ms and 4 MB more; a client for plain http, as for the local worker,
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -14,7 +15,6 @@ from handinger_tui import __version__
 from handinger_tui.api.lean import httpx
 from handinger_tui.api.validation import bad_proxy
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

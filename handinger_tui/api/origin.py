@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlsplit
 
 from handinger_tui.api import errors
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import is_loopback
 
 _DEFAULT_PORT: Final = {"http": 80, "https": 443}

@@ -7,9 +7,9 @@ Only `api.schedules` uses pydantic; it is loaded when needed.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 from handinger_tui.core.jsontext import Json
-from handinger_tui.core.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from handinger_tui.api import errors
@@ -14,7 +15,6 @@ from handinger_tui.api.limits import Limits
 from handinger_tui.api.origin import base_origin, origin_of
 from handinger_tui.api.validation import check_key, has_risky_transport_settings, usable_headers
 from handinger_tui.core.errors import ApiError, SettingsError
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.secret import Secret
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ import re
 import stat
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import PurePath
 from typing import BinaryIO, Final
 
 from handinger_tui.core.errors import AttachmentProblem
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import Attachment
 

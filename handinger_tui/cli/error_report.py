@@ -6,7 +6,7 @@ import argparse
 import errno
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from handinger_tui.cli import signals
 from handinger_tui.cli.args import SUBCOMMANDS, UsageExit
@@ -15,7 +15,6 @@ from handinger_tui.cli.output import EventPrinter, JsonPrinter, say, sentence
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.jsontext import Json, dump
-from handinger_tui.core.replacing import replace
 from handinger_tui.core.safety.cleaning import clean_json
 from handinger_tui.core.turns.outcome import fault_object
 from handinger_tui.core.turns.session import Session

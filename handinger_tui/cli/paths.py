@@ -6,11 +6,11 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean_line
 
 

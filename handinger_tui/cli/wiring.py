@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from math import inf
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,7 +18,6 @@ from handinger_tui.cli.output import say
 from handinger_tui.cli.paths import Paths
 from handinger_tui.core.errors import LedgerError, NoHistory
 from handinger_tui.core.money.limits import Origin
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.secret import Secret
 from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.turns.turn import Trigger

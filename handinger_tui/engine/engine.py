@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 from handinger_tui.core.errors import ApiError, NoHistory
 from handinger_tui.core.money.limits import Gauge
-from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import Session

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum, auto
 
 from handinger_tui.core.money.limits import Gauge
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.turns.turn import TurnStatus
 
 CONTINUABLE = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})

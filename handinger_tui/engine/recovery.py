@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import ApiError, BrokenContract, Refused, StreamLost
-from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream.frames import Framing, Marker, ReadReason, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, WorkerBody, names_another
 from handinger_tui.core.turns.turn import Fault, Kind, TurnStatus

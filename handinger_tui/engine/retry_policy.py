@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.errors import ApiError, BrokenContract, Refused, Unreachable
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
 from handinger_tui.core.turns.turn import Kind
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.turns.turn import Fault, Kind, Trigger
 
 NOT_YET_SENT = Fault(

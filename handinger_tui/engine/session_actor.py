@@ -11,14 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.limits import blocking
-from handinger_tui.core.record import dataclass
-from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
 from handinger_tui.core.turns.fold import fold

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
 
 from handinger_tui.core.errors import (
     ApiError,
@@ -22,8 +23,6 @@ from handinger_tui.core.errors import (
     Unreachable,
 )
 from handinger_tui.core.jsontext import Json, NotJson, as_object, as_text, dump, parse
-from handinger_tui.core.record import dataclass
-from handinger_tui.core.replacing import replace
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, RawFrame, ReadReason

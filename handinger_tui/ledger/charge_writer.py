@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from itertools import compress, count
 from operator import is_not
@@ -14,7 +14,6 @@ from handinger_tui.core.evidence.sources_and_files import sources_of_turn
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.amounts import decimal_text, micro_credits, pico_usd, tidy
 from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, took_ms
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest

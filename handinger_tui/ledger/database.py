@@ -9,13 +9,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from enum import Enum, auto
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, Final, TypeVar
 
 from handinger_tui.core.errors import Damaged, LedgerError, NoRoom
-from handinger_tui.core.record import dataclass
 from handinger_tui.ledger.opening import Opened, translated
 from handinger_tui.ledger.process_locks import LockPatience
 from handinger_tui.ledger.rows import TurnFrame, readable

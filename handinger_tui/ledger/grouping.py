@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Final
@@ -13,8 +14,6 @@ from handinger_tui.core.money.amounts import INT64_MAX, Total
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Spent, Sum, TurnCharge
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
-from handinger_tui.core.record import dataclass
-from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger, TurnStatus
 from handinger_tui.ledger.charge_writer import AMOUNTS, COUNTS, SUMMED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
@@ -12,8 +13,6 @@ from handinger_tui.core.money.amounts import EXACT, Total, micro_credits, pico_u
 from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney
 from handinger_tui.core.money.limits import Gauge, Limit, Origin, Scope, Unit, gauges
 from handinger_tui.core.money.spending import ChargeFilter, Spent
-from handinger_tui.core.record import dataclass
-from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream.usage import Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session

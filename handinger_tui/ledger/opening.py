@@ -7,13 +7,13 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
 from handinger_tui.core.errors import Damaged, LedgerError, Locked, NoRoom, TooNew
-from handinger_tui.core.record import dataclass
 from handinger_tui.ledger.migrations.m0001_schema import MIGRATIONS, check_version, migrate, version_of
 from handinger_tui.ledger.process_locks import alone_in
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from typing import Final
 
 from handinger_tui.core.jsontext import NotJson, as_object, parse
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.stream.frames import Marker
 from handinger_tui.core.stream.messages import asked_as
 from handinger_tui.core.turns.remote_turn import RemoteTurn

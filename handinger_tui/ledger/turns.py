@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from itertools import chain, groupby
 from operator import itemgetter
@@ -14,7 +15,6 @@ from typing import Final
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse, parse_exact
 from handinger_tui.core.money.attribution import newest_worker, worker_of
 from handinger_tui.core.prompts.drafts import attachments_text
-from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream.frame_compaction import RULE, gathered
 from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.stream.worker_snapshot import snapshot_of

@@ -6,14 +6,12 @@ Dialogs and some widgets declare further bindings of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from rich.cells import cell_len
 from textual.binding import ActiveBinding, Binding, BindingType
-
-from handinger_tui.core.record import dataclass
 
 
 class Where(StrEnum):

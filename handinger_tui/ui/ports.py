@@ -8,6 +8,7 @@ database and create the client.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum, auto
 from pathlib import Path
@@ -17,7 +18,6 @@ from handinger_tui.core.errors import NoSuchFile
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
 from handinger_tui.core.money.typical_cost import TypicalCost
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import Attachment, FilePart
@@ -302,7 +302,7 @@ class AppOptions:
     """A message to send after connecting, None for none."""
     attachments: tuple[str, ...] = ()
     """Paths of files to attach to the first message."""
-    disk: LocalFiles = NoFiles()
+    disk: LocalFiles = field(default_factory=NoFiles)
     budget: str = "standard"
     mouse: bool = True
     local: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -22,7 +22,6 @@ from handinger_tui.core.charts.data import (
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.amounts import usd_text
 from handinger_tui.core.money.spending import NOTHING, Bucket
-from handinger_tui.core.replacing import replace
 
 Point = tuple[float, float]
 

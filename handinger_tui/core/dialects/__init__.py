@@ -8,6 +8,7 @@ here and one line in `DIALECTS`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from handinger_tui.core.dialects.agents import AgentFrames, Controls
@@ -21,7 +22,6 @@ from handinger_tui.core.dialects.text import KEY, JsonPieces, JsonStrings, RawTe
 from handinger_tui.core.dialects.ui_message import UiMessage
 from handinger_tui.core.dialects.worker_events import WorkerEvents
 from handinger_tui.core.jsontext import Json, NotJson, parse
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.frames import Frame, Framing
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from operator import is_
 from typing import Final
 
 from handinger_tui.core.evidence.source_addresses import canonical_url
 from handinger_tui.core.evidence.sources_and_files import Source, source_key, sources_of, sources_of_turn
-from handinger_tui.core.patterns import late
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import SourcePart, TextPart, Turn
 
@@ -40,17 +38,17 @@ class CitationMark:
     labels: tuple[str, ...] = ()
 
 
-_URL: Final = late(rf"https?://[^\s<>\"`\x00-\x1f]{{1,{_WINDOW}}}", re.IGNORECASE)
-_PARENTHESIS: Final = late(r"[()]")
+_URL: Final = re.compile(rf"https?://[^\s<>\"`\x00-\x1f]{{1,{_WINDOW}}}", re.IGNORECASE)
+_PARENTHESIS: Final = re.compile(r"[()]")
 _NO_END: Final = ".,;:!?'*_~|]"
 # Every repetition is bounded or possessive, so that no text can make the search slow.
-_BRACKETS: Final = late(
+_BRACKETS: Final = re.compile(
     r"(?<!`)`++[^`\n]++`++"  # Code: an index in brackets is not a citation.
     r"|(?<!!)\[(?P<label>[^\[\]\n]{1,64})\](?!\]?\()"
     r"|【(?P<cjk>[^【】\n]{1,64})】"
 )
-_FENCE: Final = late(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
-_RANGE: Final = late(r"(\d{1,4})\s*[-–]\s*(\d{1,4})")
+_FENCE: Final = re.compile(r"^ {0,3}(`{3,}|~{3,})", re.MULTILINE)
+_RANGE: Final = re.compile(r"(\d{1,4})\s*[-–]\s*(\d{1,4})")
 _WIDEST: Final = 50
 """Maximum number of sources in one range like [2-5]."""
 

@@ -12,7 +12,6 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from handinger_tui.core.patterns import late
 from handinger_tui.core.safety.cleaning import (
     LONGEST_URL,
     Verdict,
@@ -25,15 +24,15 @@ from handinger_tui.core.safety.cleaning import (
 
 _AROUND: Final = "".join(map(chr, range(0x21)))
 _BREAKS: Final = str.maketrans("", "", "\t\r\n")
-_SCHEME: Final = late(r"([A-Za-z][A-Za-z0-9+.-]*):")
-_HOST: Final = late(r"[a-z0-9._-]+|[a-z0-9:.%]+")
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_HOST: Final = re.compile(r"[a-z0-9._-]+|[a-z0-9:.%]+")
 _DEFAULT_PORTS: Final = frozenset({80, 443})
 _SHOWN_HOST: Final = 120
 """Maximum length of a host that is shown in full."""
 _LONG: Final = 2048
 """Addresses longer than this are not cached."""
 
-_TRACKING: Final = late(
+_TRACKING: Final = re.compile(
     r"(?:utm_|mtm_|pk_|hsa_|oly_).*|g(?:clid|clsrc|braid)|wbraid|dclid|fbclid|msclkid|twclid|ttclid|yclid"
     r"|igshid|srsltid|mc_[ce]id|mkt_tok|_hs(?:enc|mi)|_g[al]|ref_(?:src|url)|vero_id"
 )
@@ -92,7 +91,7 @@ def _authority(parts: SplitResult, *, default_ports: frozenset[int]) -> str | No
     return percent(user) + at + bracketed + ("" if port is None or port in default_ports else f":{port}")
 
 
-_ENCODE: Final = late(r"%([0-9A-Fa-f]{2})|[^A-Za-z0-9._~!$&'*+,;=:@/?-]")
+_ENCODE: Final = re.compile(r"%([0-9A-Fa-f]{2})|[^A-Za-z0-9._~!$&'*+,;=:@/?-]")
 _UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
@@ -139,7 +138,7 @@ def written_url(url: str | None) -> str | None:
     return f"{parts.scheme.lower()}://{authority}{tail}"
 
 
-_ORDINARY: Final = late(r"https://([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?:/[!-\[\]-~]{0,2000})?")
+_ORDINARY: Final = re.compile(r"https://([a-z0-9-]+(?:\.[a-z0-9-]+)+)(?:/[!-\[\]-~]{0,2000})?")
 """The pattern of nearly all sources: their host can be taken without further checks."""
 
 

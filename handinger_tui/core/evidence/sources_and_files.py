@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from operator import is_
 
 from handinger_tui.core.evidence.source_addresses import address_marks, canonical_url, host_at
-from handinger_tui.core.record import dataclass
-from handinger_tui.core.replacing import replace
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import FilePart, SourcePart, Turn
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from handinger_tui.core.evidence.sources_and_files import Source
 from handinger_tui.core.export.sources import Days, bibtex, csl_json, footnotes, markdown_list
-from handinger_tui.core.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

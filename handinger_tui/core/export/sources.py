@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Final
 
 from handinger_tui.core.evidence.source_addresses import written_url
 from handinger_tui.core.evidence.sources_and_files import Source
 from handinger_tui.core.jsontext import Json
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import SourcePart

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final, Self
 
 from handinger_tui.core.formatting import NOT_REPORTED, plural
-from handinger_tui.core.record import dataclass
 
 EXACT: Final = Context(prec=400, rounding=ROUND_HALF_EVEN)
 """A context precise enough that sums and differences of tidy amounts are never rounded."""

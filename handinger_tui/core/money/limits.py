@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from enum import IntEnum, StrEnum
 from typing import Final
@@ -15,7 +16,6 @@ from typing import Final
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.amounts import EXACT, Total, credits_text, decimal_text, usd_text
-from handinger_tui.core.record import dataclass
 
 WARN_AT: Final = Decimal("0.8")
 """The share of a limit at which the program warns."""

@@ -7,14 +7,13 @@ of this session, spent by turns of ours that were not fully reported, and unexpl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 from typing import Final
 
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.amounts import EXACT, Total, tidy, usd_text
 from handinger_tui.core.money.attribution import Reading, TurnMoney, newest_worker, session_money, worker_of
-from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final, Self
 
 from handinger_tui.core.money.amounts import EXACT, Total
 from handinger_tui.core.money.attribution import Reading
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 

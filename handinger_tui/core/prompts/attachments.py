@@ -4,31 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
-
-from handinger_tui.core.patterns import late
-from handinger_tui.core.record import dataclass
 
 MAX_PASTED: Final = 32_768
 """Characters of a pasted text up to which it may be a list of paths."""
 MAX_PATHS: Final = 100
 """Paths in one pasted text."""
 
-_CONTROL: Final = late("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_NOT_IN_A_PATH: Final = late("[\x00-\x1f\x7f]")
-_DRIVE: Final = late(r"[A-Za-z]:[\\/]")
+_CONTROL: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_NOT_IN_A_PATH: Final = re.compile("[\x00-\x1f\x7f]")
+_DRIVE: Final = re.compile(r"[A-Za-z]:[\\/]")
 _BLANK: Final = " \t\r\n"
-_WORD: Final = late(
+_WORD: Final = re.compile(
     rf"""[{_BLANK}]*(?P<word>
         (?:'[^']*' | "(?:[^"\\]|\\.)*" | \\. | [^{_BLANK}'"\\])+
     )(?=[{_BLANK}]|$)""",
     re.VERBOSE | re.DOTALL,
 )
 """One shell word. Only `_BLANK` separates words: names of macOS screenshots hold other spaces."""
-_WINDOWS_WORD: Final = late(r"""["']([^"']+)["']|([^\s"']+)""")
-_WORD_PIECE: Final = late(r"""'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^'"\\]+)""", re.DOTALL)
-_ESCAPE_IN_QUOTES: Final = late(r'\\(["\\$`])')
+_WINDOWS_WORD: Final = re.compile(r"""["']([^"']+)["']|([^\s"']+)""")
+_WORD_PIECE: Final = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^'"\\]+)""", re.DOTALL)
+_ESCAPE_IN_QUOTES: Final = re.compile(r'\\(["\\$`])')
 
 
 def pasted_paths(text: str) -> tuple[str, ...]:
@@ -106,15 +104,15 @@ def _absolute_path(word: str) -> str | None:
     return path if is_rooted and not _NOT_IN_A_PATH.search(path) and len(path) <= 4096 else None
 
 
-_TOKEN: Final = late(
+_TOKEN: Final = re.compile(
     r"""(?<![^\s(\[{<'",;:])        # only at the start of a word: an e-mail address has a word before @
         (?:(?P<escaped>\\@)
           |@"(?P<quoted>(?:[^"\\\n]|\\.)+)(?P<end>"?)
           |@(?P<bare>(?:[^\s"\\]|\\[^\n])+))""",
     re.VERBOSE,
 )
-_ESCAPED: Final = late(r"\\(.)", re.DOTALL)
-_LOOKS_LIKE_FILE: Final = late(r"(?:~|\.{1,2})?/|.*\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,5}$", re.DOTALL)
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+_LOOKS_LIKE_FILE: Final = re.compile(r"(?:~|\.{1,2})?/|.*\.(?=[0-9]*[A-Za-z])[A-Za-z0-9]{1,5}$", re.DOTALL)
 """Texts that are almost certainly a file: a rooted path, or a name with an extension."""
 _CLOSING: Final = {")": "(", "]": "[", "}": "{", ">": "<"}
 
@@ -243,7 +241,7 @@ def as_token(path: str) -> str:
 # -- pasted texts ------------------------------------------------------------------------------
 BIG_CHARACTERS: Final = 2_000
 BIG_LINES: Final = 20
-_CHIP: Final = late(r"\[pasted text ([0-9]{1,6}): [0-9,]{1,20} characters\]")
+_CHIP: Final = re.compile(r"\[pasted text ([0-9]{1,6}): [0-9,]{1,20} characters\]")
 
 
 def is_big(text: str) -> bool:

@@ -7,11 +7,11 @@ control character that cannot be typed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from handinger_tui.core.jsontext import Json, NotJson, as_list, as_object, dump, parse
 from handinger_tui.core.prompts.attachments import as_token, folds_in, renumbered
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.stream.usage import count
 from handinger_tui.core.turns.turn import Attachment, TurnRequest
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
@@ -12,7 +13,6 @@ from handinger_tui.core.money.attribution import TurnMoney, money_before, money_
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, Trigger, Turn, TurnStatus, level_of

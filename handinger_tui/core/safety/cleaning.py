@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import ip_address
@@ -11,8 +12,6 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from handinger_tui.core.jsontext import Json
-from handinger_tui.core.patterns import late
-from handinger_tui.core.record import dataclass
 
 _LINE_ENDS: Final = "\r\n|\r|[\x0b\x0c\x85\u2028\u2029]"
 LINE_BREAKS: Final = "\x0b-\x0d\x85\u2028\u2029"
@@ -35,26 +34,28 @@ _TONE_BASES: Final = "\u270a\u270b\U0001f000-\U0001f3fa\U0001f400-\U0001faff"
 _SKIN_TONES: Final = "\U0001f3fb-\U0001f3ff"
 _LETTERS: Final = "[^\x00-\u02ff\u2000-\u2bff\u3000-\u303f\U0001f000-\U0001faff]"
 
-SUSPECT: Final = late(
+SUSPECT: Final = re.compile(
     f"[{LINE_BREAKS}{CONTROLS}{DIRECTIONS}{SURROGATES}{INVISIBLE}{TAGS}{NONCHARACTERS}\u200c\u200d\ufe0e\ufe0f{_SKIN_TONES}]"
 )
 """Finds any character that `plain` may change, except floods of combining marks."""
-ALWAYS_REMOVED: Final = late(f"[{LINE_BREAKS}{CONTROLS}{DIRECTIONS}{SURROGATES}{INVISIBLE}{NONCHARACTERS}]")
+ALWAYS_REMOVED: Final = re.compile(
+    f"[{LINE_BREAKS}{CONTROLS}{DIRECTIONS}{SURROGATES}{INVISIBLE}{NONCHARACTERS}]"
+)
 """Finds characters that are removed whatever their neighbors are."""
-STRAY_JOINER: Final = late(
+STRAY_JOINER: Final = re.compile(
     f"(?<![{_PICTURES}\ufe0f{_SKIN_TONES}])(?:\u200d.?)+|\u200d(?![{_PICTURES}])(?:.?\u200d)*.?", re.DOTALL
 )
 """Finds a joiner that joins no emoji (as where a line was cut), with what rich measures as joined to it."""
 
-_ENDS: Final = late(_LINE_ENDS)
-_REMOVED: Final = late(f"[{CONTROLS}{DIRECTIONS}{INVISIBLE}]")
-_REPLACED: Final = late(f"[{SURROGATES}{NONCHARACTERS}]")
+_ENDS: Final = re.compile(_LINE_ENDS)
+_REMOVED: Final = re.compile(f"[{CONTROLS}{DIRECTIONS}{INVISIBLE}]")
+_REPLACED: Final = re.compile(f"[{SURROGATES}{NONCHARACTERS}]")
 _REGIONS: Final = "|".join(
     "".join(chr(0xE0000 + ord(sign)) for sign in name) for name in ("gbeng", "gbsct", "gbwls")
 )
 """The regions that have flags. Tags of any other region are letters that no person sees and an AI reads."""
-_FLAGS: Final = late(f"(\U0001f3f4(?:{_REGIONS})\U000e007f)|[{TAGS}]")
-_IN_CONTEXT: Final = late(
+_FLAGS: Final = re.compile(f"(\U0001f3f4(?:{_REGIONS})\U000e007f)|[{TAGS}]")
+_IN_CONTEXT: Final = re.compile(
     # The group matches what stays; it is put back.
     f"((?<=[{_PICTURES}\ufe0f{_SKIN_TONES}])\u200d(?=[{_PICTURES}])"
     f"|(?<={_LETTERS})\u200c(?={_LETTERS})"
@@ -63,18 +64,18 @@ _IN_CONTEXT: Final = late(
     f"|[\u200c\u200d\ufe0e\ufe0f{_SKIN_TONES}]"
 )
 _EMOJI: Final = f"[{_PICTURES}][\ufe0f{_SKIN_TONES}]{{0,2}}"
-_CHAIN: Final = late(f"((?:{_EMOJI}\u200d){{3}}{_EMOJI})\u200d")
+_CHAIN: Final = re.compile(f"((?:{_EMOJI}\u200d){{3}}{_EMOJI})\u200d")
 """A fifth emoji joined to four (a family has four): many terminals draw such a chain side by side."""
 
 MARKS: Final = 8
 """Combining marks that one letter may carry; no language needs as many."""
 # `re` does not count marks as word characters. Blocks of symbols and emoji are left out for speed.
-_MARK_FLOOD: Final = late(
+_MARK_FLOOD: Final = re.compile(
     "[^\\w\\s\x00-\u02ff\u2000-\u20cf\u2100-\u2ce0\u2e00-\u3029\u3030-\u3098\u309b-\ua66e\ue000-\uf8ff"
     f"\ufe10-\ufe1f\ufe30-\uffff\U0001f000-\U0001faff]{{{MARKS + 1},}}"
 )
 
-OPEN_END: Final = late(
+OPEN_END: Final = re.compile(
     f"[\r\ud800-\udbff{DIRECTIONS}{INVISIBLE}{TAGS}\U0001f3f4\u200c\u200d\x00-\x08\x0e-\x1f\x7f-\x9f]+\\Z"
 )
 """An end of text whose meaning depends on the next character: half a pair or CRLF, a joiner, a flag."""
@@ -203,7 +204,7 @@ def trouble_in_mail(to: str, fields: str) -> str:
     return ""
 
 
-_SPACES: Final = late(r"\s+")
+_SPACES: Final = re.compile(r"\s+")
 
 
 def clean(text: str) -> str:
@@ -239,7 +240,7 @@ def clean_line(text: str, limit: int = 1000) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip("\u200c\u200d") + "…"
 
 
-_PLAIN_WORD: Final = late(r"[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+:,./~-]*")
+_PLAIN_WORD: Final = re.compile(r"[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+:,./~-]*")
 """A word that no shell changes. A leading tilde is special, and in some shells a leading equals sign."""
 
 
@@ -285,15 +286,15 @@ class Link:
 
 _SCHEMES: Final = frozenset({"http", "https", "mailto"})
 LONGEST_URL: Final = 8192
-_NOT_IN_URL: Final = late(
+_NOT_IN_URL: Final = re.compile(
     f"[\x00-\x1f\x7f-\xa0\u1680\u2000-\u200a\u2028-\u202f\u205f\u2800\u3000{DIRECTIONS}"
     f"{INVISIBLE}{SURROGATES}{TAGS}{NONCHARACTERS}\u200c\u200d]"
 )
 # Browsers read a backslash as a slash and decode escapes in a host: both may lead elsewhere.
-_BACKSLASH: Final = late(r"[^?#]*\\")
-_BRACKETS: Final = late(r"(?:[^@\[\]]*@)?(?:[^\[\]]*|\[[0-9A-Fa-f:.]+\](?::[0-9]*)?)")
+_BACKSLASH: Final = re.compile(r"[^?#]*\\")
+_BRACKETS: Final = re.compile(r"(?:[^@\[\]]*@)?(?:[^\[\]]*|\[[0-9A-Fa-f:.]+\](?::[0-9]*)?)")
 """A valid use of brackets: around an IP address, with nothing but a port after it."""
-_ODD_NUMBER: Final = late(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
+_ODD_NUMBER: Final = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
 
 
 def judge_link(url: str, link_text: str | None = None) -> Link:
@@ -402,9 +403,9 @@ def host_of(url: str) -> str:
 
 # -- hosts ----------------------------------------------------------------------
 _LONGEST_NAME: Final = 1000
-_HOST: Final = late(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
-_DOTS: Final = late("[.\u3002\uff0e\uff61]")
-_DEVIATION_CHARACTERS: Final = late("[\xdf\u1e9e\u03c2]")
+_HOST: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
+_DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
+_DEVIATION_CHARACTERS: Final = re.compile("[\xdf\u1e9e\u03c2]")
 
 
 def to_ascii(host: str) -> str | None:
@@ -470,11 +471,11 @@ def is_loopback(host: str) -> bool:
 MAX_NAME_BYTES: Final = 180
 _READ_CHARACTERS: Final = 8192
 """Characters of a name that are read, half from its start and half from its end. Servers send huge names."""
-_NOT_IN_NAME: Final = late('[\\x00-\\x1f\\x7f-\\x9f:*?"<>|]')
-_INVISIBLE: Final = late(
+_NOT_IN_NAME: Final = re.compile('[\\x00-\\x1f\\x7f-\\x9f:*?"<>|]')
+_INVISIBLE: Final = re.compile(
     f"[{DIRECTIONS}{INVISIBLE}{SURROGATES}{TAGS}{NONCHARACTERS}\u200c\u200d\u2028\u2029\u2800\ufe0e\ufe0f]"
 )
-_RESERVED: Final = late(
+_RESERVED: Final = re.compile(
     r"^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$|clock\$)$", re.IGNORECASE
 )
 

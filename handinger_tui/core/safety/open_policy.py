@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
-from handinger_tui.core.patterns import late
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import Verdict
 
 HEAD: Final = 64
@@ -36,7 +35,7 @@ _PROGRAM_EXTENSIONS: Final = _extensions(
     "library-ms search-ms searchconnector-ms theme themepack appref-ms application xbap diagcab msc wsc sct "
     "ws shb shs hlp osascript action mobileconfig prefpane kext xpi crx vsix apk iqy slk rdp jnilib"
 )
-_PROGRAM_START: Final = late(
+_PROGRAM_START: Final = re.compile(
     rb"\x7fELF|\xcf\xfa\xed\xfe|\xce\xfa\xed\xfe|\xfe\xed\xfa[\xcf\xce]|\xca\xfe\xba\xbe|L\0\0\0\x01\x14\x02\0"
     rb"|MZ[^\0]{0,62}\0|(?:\xef\xbb\xbf)?\s*(?:#!|\[Desktop Entry\])",
     re.DOTALL,

@@ -9,10 +9,9 @@ it is the richest dialect; the others map onto it.
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from handinger_tui.core.jsontext import Json
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 
 JsonObject = dict[str, Json]

@@ -9,13 +9,13 @@ since Python SDK 0.3.0.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from operator import add, sub
 from typing import Any, ClassVar, Final, Self
 
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.money.amounts import tidy
-from handinger_tui.core.record import dataclass
 
 
 def amount(value: Json) -> Decimal | None:

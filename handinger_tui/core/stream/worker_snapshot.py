@@ -6,11 +6,10 @@ read becomes None or empty, and never raises.
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
 
 from handinger_tui.core.jsontext import Json, as_list, as_object, as_text, dump, parse_exact
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.stream.usage import NO_COSTS, NO_USAGE, Costs, Usage, costs_of, count, usage_of
 
 JsonObject = dict[str, Json]

@@ -8,11 +8,11 @@ replaces the partial one as soon as it has caught up; nothing is appended.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import assert_never
 
 from handinger_tui.core.dialects import Hint, StreamDecoder
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse, parse_exact
-from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, names_another, snapshot_of

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from handinger_tui.core.jsontext import as_object
-from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.messages import has_prompt, id_of, parts_of, role_of
 from handinger_tui.core.turns.reducer import call_key, find_call, insert, push

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final, assert_never, cast, get_args
 
 from handinger_tui.core.jsontext import Json, parsed_input
-from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.turns.outcome import ended_well
 from handinger_tui.core.turns.rope import Rope, join

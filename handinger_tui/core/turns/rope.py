@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import reduce
 from typing import Final
-
-from handinger_tui.core.record import dataclass
 
 SEAL: Final = 8192
 """Length at which the tail is sealed: one append never copies more characters than this."""

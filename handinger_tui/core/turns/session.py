@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import compress, count
 from operator import attrgetter, is_not
 from typing import Final
 
-from handinger_tui.core.record import dataclass
-from handinger_tui.core.replacing import replace
 from handinger_tui.core.turns.turn import LIVE, Turn, TurnStatus
 
 _STATUS: Final = attrgetter("status")

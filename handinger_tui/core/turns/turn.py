@@ -7,12 +7,11 @@ from one turn value to the next; views detect changes that way.
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
 from handinger_tui.core.jsontext import Json
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.rope import Rope
 

@@ -7,12 +7,11 @@ its answer is every assistant message up to the next user message.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
 from handinger_tui.core.jsontext import Json, dump
-from handinger_tui.core.record import dataclass
-from handinger_tui.core.replacing import replace
 from handinger_tui.core.stream.messages import LEFT_OUT, count_left_out, find_prompt, id_of, parts_of, role_of
 from handinger_tui.core.stream.worker_snapshot import JsonObject, Snapshot, WorkerBody, worker_in
 from handinger_tui.core.turns.rope import Rope

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
 
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.turns.turn import FilePart
 from handinger_tui.ui.panels.sources.panel import SourcesPanel
 from handinger_tui.ui.work.composer import Composer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from abc import abstractmethod
 from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import ClassVar, Final, Generic, TypeVar
 
 from textual import events
@@ -13,7 +14,6 @@ from textual.content import Content
 from textual.geometry import Region
 from textual.style import Style
 
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean, clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from textual import events
@@ -14,7 +15,6 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.visual import Visual
 
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.turns.session import Session
 
 Shown = TypeVar("Shown")

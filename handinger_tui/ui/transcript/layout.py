@@ -8,14 +8,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Final, NamedTuple
 
 from textual.content import Content
 from textual.strip import Strip
 
-from handinger_tui.core.record import dataclass
-from handinger_tui.core.replacing import replace
 from handinger_tui.core.turns.rope import Rope
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import ReasoningPart, TextPart, Turn

@@ -19,7 +19,6 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.widget import Widget
 
-from handinger_tui.core.patterns import late
 from handinger_tui.core.safety.cleaning import ALWAYS_REMOVED, STRAY_JOINER
 from handinger_tui.ui.transcript.rows.row import MEASURE, PREFIX, Row
 
@@ -70,7 +69,7 @@ _WIDE: Final = (
     "\ufe30-\ufe4f\uff02-\uff08\uff0a\uff0b\uff0d\uff0f-\uff19\uff1c-\uff1e\uff20-\uff3b\U00020000-\U0003fffd"
 )
 _CLOSING: Final = "\u3001\u3002\u3009\u300b\u300d\u300f\u3011\uff01\uff09\uff0c\uff0e\uff1a\uff1b\uff1f\uff3d"
-_UNIT: Final = late(f"[{_WIDE}][{_CLOSING}]*[ \t]*|[^\\s{_WIDE}]+[ \t]*|\\s+")
+_UNIT: Final = re.compile(f"[{_WIDE}][{_CLOSING}]*[ \t]*|[^\\s{_WIDE}]+[ \t]*|\\s+")
 """A unit that is not divided if it fits a line: a word, or a wide character with closing punctuation."""
 
 

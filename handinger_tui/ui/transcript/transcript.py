@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from rich.style import Style as RichStyle
@@ -14,7 +14,6 @@ from textual.selection import Selection
 from textual.strip import Strip
 
 from handinger_tui.core.evidence.citations import Mention
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TextPart
 from handinger_tui.ui.transcript.cursor import CursorPlace, last_answer, neighbor, rows_at, stop_at

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any, Final
 
 from handinger_tui.core.commands import CommandLine, classify
 from handinger_tui.core.prompts.attachments import Typing, as_token, complete, typing_at
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.ports import LocalFiles
 from handinger_tui.ui.widgets.prompt import PromptBox

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.limits import Gauge, Scope, Unit, amount_of, exact_text
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean_line
 
 CREDIT_DECIMALS: Final = 6

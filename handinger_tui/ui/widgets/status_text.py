@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.formatting import duration, plural
 from handinger_tui.core.money.amounts import credits_words, usd_text
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.limits import Gauge, Origin, raise_hint, reached_text
-from handinger_tui.core.record import dataclass
-from handinger_tui.core.replacing import replace
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session, any_with_status, with_status
 from handinger_tui.core.turns.turn import FREE, LIVE, Kind, Turn, TurnStatus

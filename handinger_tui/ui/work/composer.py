@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory, NoSuchFile
 from handinger_tui.core.money.limits import LimitReached
 from handinger_tui.core.prompts.attachments import composed, folds_in, mentioned, typing_at, without
 from handinger_tui.core.prompts.drafts import Draft, draft_from, in_history
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import Attachment, TurnStatus
 from handinger_tui.ui.ports import LocalFiles

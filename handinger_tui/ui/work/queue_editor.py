@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from handinger_tui.core.prompts.drafts import Draft, draft_of
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.work.composer import Composer
 

@@ -7,7 +7,7 @@ import sys
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Final
 
@@ -26,7 +26,6 @@ from handinger_tui.core.evidence.citations import Mention
 from handinger_tui.core.evidence.sources_and_files import Source
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.prompts.drafts import Draft
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus

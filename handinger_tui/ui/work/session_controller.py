@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
@@ -11,7 +11,6 @@ from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.money.limits import Gauge, Scope, State, Unit
 from handinger_tui.core.money.spending import Bucket
 from handinger_tui.core.prompts.drafts import Draft, draft_from, draft_of, packed, unpacked
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import Attachment, Turn, TurnStatus

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import compress
 from urllib.parse import urlsplit
 
 from handinger_tui.core.evidence.sources_and_files import files_of_turn
 from handinger_tui.core.formatting import size
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import FilePart, Turn
 

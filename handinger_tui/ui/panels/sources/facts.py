@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
 
 from handinger_tui.core.evidence.citations import Mentions
 from handinger_tui.core.evidence.sources_and_files import Source
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean_line, contradicted, host_of
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import SourcePart

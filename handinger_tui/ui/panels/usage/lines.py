@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import Final
@@ -16,7 +17,6 @@ from handinger_tui.core.formatting import NOT_REPORTED, PENDING, plural
 from handinger_tui.core.money.amounts import usd_text
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import Gauge
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.panels.list_panel import with_right
 from handinger_tui.ui.panels.usage import charts

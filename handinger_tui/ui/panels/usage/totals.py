@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 from typing import Final, Generic, NamedTuple, TypeVar
 
@@ -16,7 +16,6 @@ from handinger_tui.core.money.attribution import (
     took_ms,
     worker_of,
 )
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session, same_front

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from handinger_tui.core.money.attribution import Reading, TurnMoney
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Trigger, Turn, TurnStatus
 from handinger_tui.ui.panels.list_panel import turn_in_view

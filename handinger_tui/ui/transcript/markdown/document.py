@@ -12,11 +12,11 @@ pieces that are laid out one by one.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from textual.content import Content
 
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean, clean_more, settled
 from handinger_tui.ui.transcript.markdown.blocks import LayoutUnit, RowBuilder, code_name, parse
 from handinger_tui.ui.transcript.markdown.code import code_head, code_row

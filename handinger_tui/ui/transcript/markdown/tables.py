@@ -7,12 +7,12 @@ never change while more of them arrive.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, Literal
 
 from textual.content import Content
 
-from handinger_tui.core.record import dataclass
 from handinger_tui.ui.transcript.markdown.inline import References, inline
 from handinger_tui.ui.transcript.painting import width_of, wrapped
 from handinger_tui.ui.transcript.rows.row import BOLD, EMPTY, Row, joined, styled

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
@@ -13,7 +14,6 @@ from textual.content import Content
 from handinger_tui.core.evidence.datasets import STRUCTURED
 from handinger_tui.core.evidence.source_addresses import host_at
 from handinger_tui.core.formatting import plural, size
-from handinger_tui.core.record import dataclass
 from handinger_tui.core.safety.cleaning import clean, clean_line, host_of
 from handinger_tui.core.turns.turn import (
     CustomPart,

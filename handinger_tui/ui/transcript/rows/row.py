@@ -7,12 +7,11 @@ The text of a row is already clean (`core.safety.cleaning`).
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from textual.content import Content, Span
 from textual.style import Style
-
-from handinger_tui.core.record import dataclass
 
 EMPTY: Final = Content("")
 INDENT: Final = Content("  ")
