@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import string
+import io
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
+from PIL import Image
 
 from handinger_tui.core.charts.data import (
     Span,
@@ -20,10 +21,21 @@ from handinger_tui.core.charts.data import (
     tick_text,
     ticks,
 )
-from handinger_tui.core.charts.palette import DARK, LIGHT
-from handinger_tui.core.charts.png import glyph, picture
+from handinger_tui.core.charts.png import picture
 from handinger_tui.core.charts.report_page import poster
-from handinger_tui.core.charts.scenes import Area, Box, Ink, Line, Scene, Word, bars, cumulative, share_of
+from handinger_tui.core.charts.scenes import (
+    DARK,
+    LIGHT,
+    Area,
+    Box,
+    Ink,
+    Line,
+    Scene,
+    Word,
+    bars,
+    cumulative,
+    share_of,
+)
 from handinger_tui.core.export.spending import cell, line
 from handinger_tui.core.money.spending import Bucket, Sum, altogether
 
@@ -130,14 +142,17 @@ def test_ticks_are_round_and_reach_the_top(most: str) -> None:
     assert len(short_usd(Decimal(most))) <= 12
 
 
-def test_every_sign_can_be_drawn() -> None:
-    shapes = {letter: glyph(letter).strokes for letter in string.printable if not letter.isspace()}
-    # As in many fonts, a zero is no more than a capital O among figures.
-    assert shapes.pop("O") == shapes["0"]
-    assert all(shapes.values())
-    assert len(set(shapes.values())) == len(shapes), "two signs look the same"
-    assert glyph("é") == glyph("e")
-    assert glyph("日").strokes == glyph("\ufffd").strokes
+def test_a_picture_has_the_size_of_its_scene_and_the_colors_of_its_marks() -> None:
+    marks = (
+        Box(0, 0, 20, 20, Ink.BAR),
+        Box(20, 0, 20, 20, Ink.GAP, hatched=True),
+        Word(2, 38, "Größe – 日", size=12, bold=True),
+    )
+    with Image.open(io.BytesIO(picture(Scene(40, 40, marks)))) as image:
+        assert (image.format, image.size) == ("PNG", (40, 40))
+        pixels = image.tobytes()
+    colors = {f"#{pixels[at : at + 3].hex()}" for at in range(0, len(pixels), 3)}
+    assert {LIGHT[ink] for ink in (Ink.GROUND, Ink.BAR, Ink.GAP, Ink.TEXT)} <= colors
 
 
 def test_marks_beyond_the_edge_are_left_out() -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from handinger_tui.core.safety.cleaning import PLACEHOLDER
 from handinger_tui.ui.terminal.images import ASK
 from tests.chaos.rawterm import PATIENCE_S, RawTerminal
 from tests.ui.kitty import KITTY, Gallery
 
-Image = pytest.importorskip("PIL.Image", reason="the extra `images` is not installed")
 pytestmark = pytest.mark.timeout(120)
 
 OWN = {

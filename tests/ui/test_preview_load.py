@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handinger_tui.core.preview.kinds import Shape
-from handinger_tui.core.preview.png import NotDrawn
+from handinger_tui.core.preview.pictures import NotDrawn, Picture
 from handinger_tui.ui.background import CancelToken, Stopped
 from handinger_tui.ui.preview.load import KINDS, LONGEST_MARKDOWN, Loaded, Subject, load
-from handinger_tui.ui.preview.pictures import Picture
 from handinger_tui.ui.preview.rows import TextBody
 from tests.ui.screens import previewing as made_of
 
@@ -77,42 +76,6 @@ def test_json_that_is_a_table_has_both_views_and_its_source() -> None:
     found = loaded("a.json", b'[{"a": 1}, {"a": 2, "b": 3}]')
     assert [facet.name for facet in found.facets] == ["tree", "table", "source"]
     assert [facet.name for facet in loaded("a.json", b'{"a": 1}').facets] == ["tree", "source"]
-
-
-@pytest.mark.parametrize(("form", "name"), [("JPEG", "a.jpg"), ("GIF", "a.gif"), ("WEBP", "a.webp")])
-def test_other_pictures_need_the_extra(form: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from io import BytesIO  # noqa: PLC0415 - beside the library
-
-    from PIL import Image  # noqa: PLC0415 - an extra
-
-    out = BytesIO()
-    Image.new("RGB", (40, 40), (255, 0, 0)).save(out, form)
-    found = loaded(name, out.getvalue())
-    assert found.counted == "40 × 40 pixels"
-    picture = found.facets[0].make()
-    assert isinstance(picture, Picture)
-    red, green, blue = picture.grid(10, 5, (0, 0, 0))[5][5]
-    assert (red > 240, green < 15, blue < 15) == (True, True, True)
-    monkeypatch.setattr("handinger_tui.ui.preview.pictures.find_spec", lambda _: None)
-    assert "handinger-tui[images]" in text_of(loaded(name, out.getvalue()))
-
-
-def test_a_large_picture_is_averaged() -> None:
-    from io import BytesIO  # noqa: PLC0415 - beside the library
-
-    from PIL import Image  # noqa: PLC0415 - an extra
-
-    for mode, black in (("RGB", (0, 0, 0)), ("L", 0), ("P", 0), ("1", 0)):
-        picture = Image.new(mode, (2000, 1600), black)
-        if mode in ("RGB", "L"):
-            picture.paste((255, 255, 255) if mode == "RGB" else 255, (1000, 0, 2000, 1600))
-        out = BytesIO()
-        picture.save(out, "PNG")
-        body = loaded("a.png", out.getvalue()).facets[0].make()
-        assert isinstance(body, Picture)
-        grid = body.grid(20, 8, (9, 9, 9))
-        assert grid[0][0] == (0, 0, 0)
-        assert grid[-1][-1] == ((255, 255, 255) if mode in ("RGB", "L") else (0, 0, 0))
 
 
 def test_a_pdf_is_read_with_the_extra_only(monkeypatch: pytest.MonkeyPatch) -> None:

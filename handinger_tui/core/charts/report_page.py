@@ -9,8 +9,9 @@ from html import escape
 from typing import Final
 
 from handinger_tui.core.charts.data import SIMULATED, percent_text
-from handinger_tui.core.charts.palette import DARK, LIGHT
 from handinger_tui.core.charts.scenes import (
+    DARK,
+    LIGHT,
     WIDTH,
     Anchor,
     Box,

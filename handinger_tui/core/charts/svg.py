@@ -5,10 +5,11 @@ from __future__ import annotations
 from html import escape
 from typing import Final
 
-from handinger_tui.core.charts.palette import DARK, LIGHT
 from handinger_tui.core.charts.scenes import (
     AREA_STRENGTH,
+    DARK,
     DASH,
+    LIGHT,
     STRIPE,
     Area,
     Box,

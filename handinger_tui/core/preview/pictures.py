@@ -1,18 +1,159 @@
-"""Images: format and size from the header alone, and a small grid of pixels as half-block characters."""
+"""Pictures: checked by their header, then decoded to a grid of pixels, to half blocks or to a small PNG.
+
+Pillow decodes them, from bytes in memory, in the formats of `FORMATS` alone and after `check_picture`
+has bounded their size; it is imported when the first picture is looked at.
+"""
 
 from __future__ import annotations
 
-import struct
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from math import sqrt
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Pixel = tuple[int, int, int]
 """Red, green, blue, 0 to 255."""
-Grid = Sequence[Sequence[Pixel]]
+PixelGrid = Sequence[Sequence[Pixel]]
 Cell = tuple[str, Pixel, Pixel | None]
 """The character, its color, and the background color; None for no background."""
 UPPER: Final = "▀"
+
+FORMATS: Final = ("png", "jpeg", "gif", "webp", "bmp")
+"""The formats that are decoded. Pillow's other decoders are never asked."""
+MAX_PIXELS: Final = 50_000_000
+SUSPECT_PIXELS: Final = 10_000_000
+"""Size from which `MAX_RATIO` applies; small charts of few colors compress far better than photographs."""
+MAX_RATIO: Final = 100
+"""Pixels per byte of the file."""
+MAX_SENT_PIXELS: Final = 2_000_000
+"""Pixels of a PNG for a terminal."""
+MAX_SENT_BYTES: Final = 1 << 20
+"""Bytes of a PNG for a terminal, which may be behind a slow connection."""
+MAX_CELL: Final = 64
+"""Width and height of a terminal's cell in pixels: terminals may report any value."""
+_REDUCIBLE: Final = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
+"""Pillow modes whose pixels can be averaged without conversion."""
+
+
+class NotDrawn(ValueError):
+    """The picture cannot be decoded; the message is for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An encoded picture that is safe to decode. Only the first frame of an animation is drawn."""
+
+    data: bytes
+    format: str
+    width: int
+    height: int
+
+    def grid(self, columns: int, lines: int, ground: Pixel) -> PixelGrid:
+        """The pixels of `columns` × `lines` cells of half blocks; transparency shows `ground`. Takes long.
+
+        Raises:
+            NotDrawn: the picture is broken.
+        """
+        width, height = fitting(self.width, self.height, columns, lines)
+        flat = self._scaled(width, height, ground).tobytes()
+        pixels = list(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
+        return [pixels[at : at + width] for at in range(0, len(pixels), width)]
+
+    def png(self, columns: int, lines: int, ground: Pixel, cell: tuple[int, int]) -> bytes:
+        """A new PNG with no more pixels than `columns` × `lines` cells of `cell` pixels have. Takes long.
+
+        Raises:
+            NotDrawn: the picture is broken.
+        """
+        across, down = fitting(self.width, self.height, columns, lines)
+        width, height = across * min(cell[0], MAX_CELL), down * min(cell[1], MAX_CELL) // 2
+        pixels = self.width * self.height
+        share = min(1.0, width / self.width, height / self.height, sqrt(MAX_SENT_PIXELS / pixels))
+        while True:
+            sides = max(1, round(self.width * share)), max(1, round(self.height * share))
+            encoded = io.BytesIO()
+            self._scaled(*sides, ground).save(encoded, "PNG", compress_level=4)
+            if encoded.tell() <= MAX_SENT_BYTES:
+                return encoded.getvalue()
+            # Shrink it further; the terminal enlarges it again.
+            share /= sqrt(2.0)
+
+    def _scaled(self, width: int, height: int, ground: Pixel) -> Image:
+        """The picture in RGB, scaled to `width` × `height` pixels, over the background color."""
+        from PIL import Image as Pillow  # noqa: PLC0415 - 20 MB, 40 ms
+
+        try:
+            with _open(self.data, self.format) as image:
+                image.draft("RGB", (width * 2, height * 2))
+                factor = min(image.width // width, image.height // height)
+                # Reduce it before the conversion where the mode allows: RGBA takes four bytes per pixel.
+                near = image.reduce(factor) if factor > 1 and image.mode in _REDUCIBLE else image
+                small = _rgba(near).resize((width, height), Pillow.Resampling.BOX)
+        except Exception as problem:  # A library may raise anything on untrusted bytes.
+            raise NotDrawn(f"the {self.format.upper()} is broken") from problem
+        under = Pillow.new("RGBA", small.size, (*ground, 255))
+        return Pillow.alpha_composite(under, small).convert("RGB")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageCheck:
+    """The result of the header check. `picture` is None where it is not decoded: `why` says the reason."""
+
+    what: str
+    counted: str
+    picture: Picture | None
+    why: str = ""
+
+
+def check_picture(data: bytes, name: str, *, whole: bool) -> ImageCheck:
+    """Check an image by its header, without decoding it.
+
+    `name`: one of `FORMATS`. `whole`: `data` is the complete file, not only its beginning.
+    """
+    what, too_large = f"{name.upper()} image", "too large to be shown here: save it to see it"
+    try:
+        with _open(data, name) as image:
+            width, height = image.size
+    except Exception:  # noqa: BLE001 - a library may raise anything on untrusted bytes
+        broken = "its header is broken: there is nothing to show"
+        return ImageCheck(what, "", None, broken if whole else too_large)
+    counted = f"{width:,} × {height:,} pixels"
+    danger = bomb(width, height, len(data) if whole else None)
+    if danger is not None:
+        return ImageCheck(what, counted, None, f"not decoded: {danger}")
+    if not whole:
+        return ImageCheck(what, counted, None, too_large)
+    return ImageCheck(what, counted, Picture(data, name, width, height))
+
+
+def bomb(width: int, height: int, file_bytes: int | None) -> str | None:
+    """Why an image must not be decoded (a decompression bomb); None: it may. `file_bytes` None: not known."""
+    text, pixels = f"{width:,} × {height:,} pixels", width * height
+    if pixels > MAX_PIXELS:
+        return f"{text} are more than {MAX_PIXELS // 1_000_000} million"
+    if file_bytes is not None and pixels > SUSPECT_PIXELS and pixels > MAX_RATIO * file_bytes:
+        return f"{text} out of {file_bytes:,} bytes: no honest picture packs that well"
+    return None
+
+
+def _open(data: bytes, name: str) -> Image:
+    """Read the header. Raises whatever Pillow raises."""
+    from PIL import Image as Pillow  # noqa: PLC0415 - 20 MB, 40 ms
+
+    # `bomb` has a stricter limit, which raises no warning into the terminal and names the size.
+    Pillow.MAX_IMAGE_PIXELS = None
+    return Pillow.open(io.BytesIO(data), formats=[name.upper()])
+
+
+def _rgba(image: Image) -> Image:
+    if image.mode == "I;16":
+        # Pillow cuts these off at 255 instead of dropping the lower byte.
+        image = image.point(lambda value: value / 256, "L")
+    return image.convert("RGBA")
 
 
 def fitting(width: int, height: int, columns: int, lines: int) -> tuple[int, int]:
@@ -25,7 +166,7 @@ def fitting(width: int, height: int, columns: int, lines: int) -> tuple[int, int
     return max(1, min(across, round(width * down / height))), down
 
 
-def half_blocks(pixels: Grid) -> list[list[Cell]]:
+def half_blocks(pixels: PixelGrid) -> list[list[Cell]]:
     """One line of cells for two rows of pixels; the upper pixel is the color of the character."""
     lines: list[list[Cell]] = []
     for at in range(0, len(pixels), 2):
@@ -35,120 +176,3 @@ def half_blocks(pixels: Grid) -> list[list[Cell]]:
         else:
             lines.append([(UPPER, top, None) for top in upper])
     return lines
-
-
-MAX_PIXELS: Final = 50_000_000
-SUSPECT_PIXELS: Final = 10_000_000
-"""Size from which `MAX_RATIO` applies; small charts of few colors compress far better than photographs."""
-MAX_RATIO: Final = 100
-"""Pixels per byte of the file."""
-
-
-@dataclass(frozen=True, slots=True)
-class ImageSize:
-    """The format of an image, and its size in pixels."""
-
-    format: str
-    width: int
-    height: int
-
-    @property
-    def pixels(self) -> int:
-        """Width × height."""
-        return self.width * self.height
-
-
-def image_size(head: bytes) -> ImageSize | None:
-    """Format and size from the header; None when the header is incomplete or unknown. Never raises.
-
-    A JPEG has its size after its metadata: 64 kB are nearly always enough.
-    """
-    try:
-        size = next((size for size in (reader(head) for reader in _READERS) if size is not None), None)
-    except (struct.error, IndexError):
-        return None
-    return size if size is not None and size.width > 0 and size.height > 0 else None
-
-
-def bomb(size: ImageSize, file_bytes: int | None) -> str | None:
-    """Why an image must not be decoded (a decompression bomb); None: it may. `file_bytes` None: not known."""
-    pixels = f"{size.width:,} × {size.height:,} pixels"
-    if size.pixels > MAX_PIXELS:
-        return f"{pixels} are more than {MAX_PIXELS // 1_000_000} million"
-    if file_bytes is not None and size.pixels > SUSPECT_PIXELS and size.pixels > MAX_RATIO * file_bytes:
-        return f"{pixels} out of {file_bytes:,} bytes: no honest picture packs that well"
-    return None
-
-
-def _png(head: bytes) -> ImageSize | None:
-    if head.startswith(b"\x89PNG\r\n\x1a\n") and head[12:16] == b"IHDR":
-        return ImageSize("png", *struct.unpack(">II", head[16:24]))
-    return None
-
-
-def _gif(head: bytes) -> ImageSize | None:
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return ImageSize("gif", *struct.unpack("<HH", head[6:10]))
-    return None
-
-
-def _bmp(head: bytes) -> ImageSize | None:
-    if not head.startswith(b"BM"):
-        return None
-    if struct.unpack("<I", head[14:18])[0] == 12:
-        return ImageSize("bmp", *struct.unpack("<HH", head[18:22]))
-    width, height = struct.unpack("<ii", head[18:26])
-    # A negative height means rows from top to bottom.
-    return ImageSize("bmp", width, abs(height))
-
-
-def _webp(head: bytes) -> ImageSize | None:
-    if not head.startswith(b"RIFF") or head[8:12] != b"WEBP":
-        return None
-    chunk = head[12:16]
-    if chunk == b"VP8X":
-        width, height = (int.from_bytes(_exactly(head, at, 3), "little") + 1 for at in (24, 27))
-        return ImageSize("webp", width, height)
-    if chunk == b"VP8L" and head[20] == 0x2F:
-        bits = int.from_bytes(_exactly(head, 21, 4), "little")
-        return ImageSize("webp", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
-    if chunk == b"VP8 " and head[23:26] == b"\x9d\x01\x2a":
-        width, height = struct.unpack("<HH", head[26:30])
-        return ImageSize("webp", width & 0x3FFF, height & 0x3FFF)
-    return None
-
-
-def _exactly(head: bytes, at: int, count: int) -> bytes:
-    """`count` bytes from `at` on; raises IndexError where bytes are missing."""
-    piece = head[at : at + count]
-    if len(piece) < count:
-        raise IndexError
-    return piece
-
-
-_NO_FRAME: Final = frozenset({0xC4, 0xC8, 0xCC})
-"""Markers in the range of the frame markers that denote tables or are reserved."""
-
-
-def _jpeg(head: bytes) -> ImageSize | None:
-    if not head.startswith(b"\xff\xd8\xff"):
-        return None
-    at = 2
-    while at + 4 <= len(head):
-        if head[at] != 0xFF:
-            return None
-        marker = head[at + 1]
-        if marker in (0x01, 0xFF) or 0xD0 <= marker <= 0xD8:
-            at += 1 if marker == 0xFF else 2
-            continue
-        if 0xC0 <= marker <= 0xCF and marker not in _NO_FRAME:
-            height, width = struct.unpack(">HH", head[at + 5 : at + 9])
-            return ImageSize("jpeg", width, height)
-        length = struct.unpack(">H", head[at + 2 : at + 4])[0]
-        if length < 2 or marker in (0xD9, 0xDA):
-            return None
-        at += 2 + length
-    return None
-
-
-_READERS: Final = (_png, _jpeg, _gif, _webp, _bmp)

@@ -11,13 +11,13 @@ from typing import Final
 
 from handinger_tui.core.formatting import plural, size
 from handinger_tui.core.preview.kinds import HEAD, PreviewKind, Shape, sniff
+from handinger_tui.core.preview.pictures import Picture, check_picture
 from handinger_tui.core.preview.tables import TableModel, TableReader, table_of_value
 from handinger_tui.core.preview.text import TextModel, read_text
 from handinger_tui.core.preview.tree import Node, tree_of_json
 from handinger_tui.ui.background import CancelToken
 from handinger_tui.ui.preview.hex import ROW, hex_rows
 from handinger_tui.ui.preview.pdf import read_pdf
-from handinger_tui.ui.preview.pictures import Picture, picture_of
 from handinger_tui.ui.preview.rows import TextBody, code_rows_of, markdown_rows, message_rows, plain_rows
 from handinger_tui.ui.transcript.markdown.code import MAX_HIGHLIGHTED, MAX_LINE
 
@@ -149,7 +149,7 @@ def may_be_table(value: object) -> bool:
 
 
 def _image(task: Task) -> Loaded:
-    image = picture_of(task.data, whole=task.whole)
+    image = check_picture(task.data, task.kind.detail, whole=task.whole)
     picture = image.picture
     facet = _message(f"{image.why[:1].upper()}{image.why[1:]}.")
     if picture is not None:

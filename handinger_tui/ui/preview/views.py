@@ -13,6 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
+from handinger_tui.core.preview.pictures import Picture
 from handinger_tui.core.preview.tables import TableModel
 from handinger_tui.core.preview.tree import Node
 from handinger_tui.ui.background import run_in_thread
@@ -23,7 +24,7 @@ from handinger_tui.ui.lists.virtual_list import copy_from
 from handinger_tui.ui.panels.messages import OpenLink
 from handinger_tui.ui.preview.finding import SearchResult, find
 from handinger_tui.ui.preview.load import Body
-from handinger_tui.ui.preview.pictures import Picture, PictureView
+from handinger_tui.ui.preview.pictures import PictureView
 from handinger_tui.ui.preview.rows import TextBody, plain_rows
 from handinger_tui.ui.transcript.layout import RowBuffer, StripCache
 from handinger_tui.ui.transcript.overlays import over, with_selection

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from handinger_tui.cli.commands.costs.text import heading, remarks
 from handinger_tui.cli.paths import expand_path
-from handinger_tui.core.charts import png, report_page, svg
+from handinger_tui.core.charts import report_page, svg
 from handinger_tui.core.errors import HandingerError, SettingsError
 from handinger_tui.core.money.spending import Bucket, GroupBy
 from handinger_tui.ledger.cost_rows import CostRows
@@ -81,7 +81,11 @@ def render_report(suffix: str, cost_rows: CostRows, query: CostsQuery, result: C
         )
         return report_page.page(report).encode("utf-8", "replace")
     scene = report_page.poster(result.days, result.total, title, simulated=query.simulated)
-    return png.picture(scene) if suffix == ".png" else svg.document(scene).encode("utf-8", "replace")
+    if suffix == ".png":
+        from handinger_tui.core.charts import png  # noqa: PLC0415 - loads Pillow
+
+        return png.picture(scene)
+    return svg.document(scene).encode("utf-8", "replace")
 
 
 def _time_span(result: CostsResult) -> str:

@@ -1,0 +1,247 @@
+"""Pictures: checked before they are decoded, drawn as a grid of pixels, and refused in words."""
+
+from __future__ import annotations
+
+import io
+import struct
+import tracemalloc
+import zlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from handinger_tui.core.preview.pictures import (
+    FORMATS,
+    MAX_SENT_BYTES,
+    MAX_SENT_PIXELS,
+    NotDrawn,
+    Picture,
+    Pixel,
+    bomb,
+    check_picture,
+    fitting,
+    half_blocks,
+)
+from handinger_tui.local import charts
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def png(width: int, height: int, *chunks: bytes, depth: int = 8, color: int = 2) -> bytes:
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
+    return SIGNATURE + chunk(b"IHDR", header) + b"".join(chunks)
+
+
+def rows(raw: bytes) -> bytes:
+    return chunk(b"IDAT", zlib.compress(raw)) + chunk(b"IEND", b"")
+
+
+def encoded(image: Image.Image, form: str = "PNG", **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, form, **options)
+    return file.getvalue()
+
+
+def picture(data: bytes, name: str = "png") -> Picture:
+    checked = check_picture(data, name, whole=True)
+    assert checked.picture is not None, checked.why
+    return checked.picture
+
+
+# -- checked by the header ----------------------------------------------------------
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_header_gives_format_and_size(name: str) -> None:
+    data = encoded(Image.new("RGB", (64, 48), (255, 0, 0)), name)
+    checked = check_picture(data, name, whole=True)
+    assert (checked.what, checked.counted) == (f"{name.upper()} image", "64 × 48 pixels")
+    red, green, blue = picture(data, name).grid(10, 5, (0, 0, 0))[4][4]
+    assert (red > 240, green < 15, blue < 15) == (True, True, True)
+    assert check_picture(data, name, whole=False).why.startswith("too large to be shown here")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_cut_picture_is_refused_in_words_wherever_it_ends(name: str) -> None:
+    data = encoded(Image.effect_noise((64, 48), 90).convert("RGB"), name)
+    for end in range(0, len(data) // 2, max(1, len(data) // 60)):
+        for whole in (True, False):
+            checked = check_picture(data[:end], name, whole=whole)
+            assert checked.what == f"{name.upper()} image"
+            if checked.picture is None:
+                assert checked.why
+            else:
+                with pytest.raises(NotDrawn, match=f"the {name.upper()} is broken"):
+                    checked.picture.grid(10, 5, (0, 0, 0))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_only_the_format_that_was_recognized_is_opened(name: str) -> None:
+    for other in {*FORMATS, "tiff"} - {name}:
+        data = encoded(Image.new("RGB", (4, 4)), other)
+        assert "header is broken" in check_picture(data, name, whole=True).why
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(FORMATS),
+    st.sampled_from([b"", SIGNATURE, b"\xff\xd8\xff", b"GIF89a", b"BM", b"RIFF\0\0\0\0WEBP"]),
+    st.binary(max_size=80),
+)
+def test_any_bytes_are_drawn_or_refused(name: str, start: bytes, rest: bytes) -> None:
+    checked = check_picture(start + rest, name, whole=True)
+    if checked.picture is None:
+        assert checked.why
+        return
+    try:
+        checked.picture.grid(10, 5, (0, 0, 0))
+    except NotDrawn:
+        return
+
+
+def test_bombs_are_recognized_by_their_header() -> None:
+    assert bomb(100_000, 100_000, 10_000) == "100,000 × 100,000 pixels are more than 50 million"
+    assert bomb(6000, 6000, 40_000) == (
+        "6,000 × 6,000 pixels out of 40,000 bytes: no honest picture packs that well"
+    )
+    assert bomb(6000, 6000, 5_000_000) is None
+    assert bomb(1200, 800, 4000) is None
+    assert bomb(6000, 6000, None) is None
+    for whole in (True, False):
+        checked = check_picture(png(60_000, 60_000, rows(b"")), "png", whole=whole)
+        assert checked.why == "not decoded: 60,000 × 60,000 pixels are more than 50 million"
+
+
+def test_a_gif_whose_frame_is_larger_than_its_screen_counts_by_its_frame() -> None:
+    data = encoded(Image.new("RGB", (1, 1)), "GIF")
+    at = data.index(b",")
+    huge = data[: at + 1] + struct.pack("<HHHH", 0, 0, 65_535, 65_535) + data[at + 9 :]
+    assert "more than 50 million" in check_picture(huge, "gif", whole=True).why
+
+
+def test_a_bomb_is_unpacked_no_further_than_its_header_promises() -> None:
+    data = png(10, 10, rows(bytes(200_000_000)))
+    assert len(data) < 300_000
+    tracemalloc.start()
+    drawn = picture(data).grid(10, 10, (0, 0, 0))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(drawn) == 10
+    assert peak < 2_000_000
+
+
+# -- drawn -----------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("data", "drawn"),
+    [
+        pytest.param(
+            png(
+                8,
+                1,
+                chunk(b"PLTE", bytes([255, 0, 0, 0, 255, 0])),
+                chunk(b"tRNS", bytes([0])),
+                rows(b"\0\x55"),
+                depth=1,
+                color=3,
+            ),
+            [(1, 2, 3), (0, 255, 0)] * 4,
+            id="a palette with a transparent color",
+        ),
+        pytest.param(
+            png(4, 1, rows(b"\0\x1b"), depth=2, color=0), [(n * 85,) * 3 for n in range(4)], id="two bits"
+        ),
+        pytest.param(png(1, 1, rows(b"\0\x80\xff"), depth=16, color=0), [(128,) * 3], id="sixteen bits"),
+        pytest.param(png(1, 1, rows(b"\0\xff\0"), color=4), [(1, 2, 3)], id="transparent"),
+        pytest.param(encoded(Image.new("1", (1, 1), 1)), [(255,) * 3], id="black and white"),
+    ],
+)
+def test_pixels_of_every_kind_are_drawn_over_the_background(data: bytes, drawn: list[Pixel]) -> None:
+    assert list(picture(data).grid(80, 40, (1, 2, 3))[0]) == drawn
+
+
+def test_pictures_for_print_are_drawn() -> None:
+    data = encoded(Image.new("CMYK", (400, 400), (0, 255, 255, 0)), "JPEG")
+    red, green, blue = picture(data, "jpeg").grid(10, 5, (0, 0, 0))[0][0]
+    assert (red > 200, green < 60, blue < 60) == (True, True, True)
+
+
+@pytest.mark.parametrize("name", ["gif", "webp", "png"])
+def test_of_an_animation_the_first_frame_is_drawn(name: str) -> None:
+    second = Image.new("RGB", (8, 8), (0, 0, 255))
+    data = encoded(Image.new("RGB", (8, 8), (255, 0, 0)), name, save_all=True, append_images=[second] * 20)
+    red, _, blue = picture(data, name).grid(8, 4, (0, 0, 0))[4][4]
+    assert (red > 200, blue < 60) == (True, True)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "1"])
+def test_a_large_picture_is_averaged(mode: str) -> None:
+    image = Image.new("RGB", (2000, 1600), (0, 0, 0))
+    image.paste((255, 255, 255), (1000, 0, 2000, 1600))
+    drawn = picture(encoded(image.convert(mode))).grid(20, 8, (9, 9, 9))
+    assert (drawn[0][0], drawn[-1][-1]) == ((0, 0, 0), (255, 255, 255))
+
+
+def test_the_local_workers_charts_are_drawn() -> None:
+    chart = charts.Picture(320, 200, ((255, 255, 255), (200, 0, 0)))
+    chart.fill((0, 0), (160, 200), 1)
+    drawn = picture(chart.encode()).grid(40, 20, (0, 0, 0))
+    assert (len(drawn), len(drawn[0])) == (25, 40)
+    assert all(list(row) == [(200, 0, 0)] * 20 + [(255, 255, 255)] * 20 for row in drawn)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        png(4, 4, chunk(b"IDAT", b"garbage")),
+        png(4, 4, rows(b"\7" + bytes(12))),
+        png(4, 4, chunk(b"IEND", b"")),
+    ],
+)
+def test_a_broken_picture_is_refused_in_words(data: bytes) -> None:
+    checked = check_picture(data, "png", whole=True)
+    if checked.picture is None:
+        assert "header is broken" in checked.why
+        return
+    with pytest.raises(NotDrawn, match="the PNG is broken"):
+        checked.picture.grid(10, 5, (0, 0, 0))
+
+
+def test_what_is_sent_to_a_terminal_is_bounded_whatever_the_picture_and_the_cells() -> None:
+    noise = Image.effect_noise((3000, 2000), 200).convert("RGB")
+    data = picture(encoded(noise, "JPEG", quality=50), "jpeg").png(290, 90, (0, 0, 0), (9999, 9999))
+    assert len(data) <= MAX_SENT_BYTES
+    with Image.open(io.BytesIO(data)) as sent:
+        assert sent.format == "PNG"
+        assert sent.width * sent.height <= MAX_SENT_PIXELS
+        assert abs(sent.width / sent.height - 1.5) < 0.01
+
+
+# -- half blocks -----------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("size", "room", "fitted"),
+    [
+        ((800, 400), (80, 24), (80, 40)),
+        ((400, 800), (80, 24), (24, 48)),
+        ((10, 10), (80, 24), (10, 10)),
+        ((10_000, 1), (80, 24), (80, 1)),
+        ((5, 5), (0, 0), (1, 1)),
+    ],
+)
+def test_a_picture_keeps_its_shape(
+    size: tuple[int, int], room: tuple[int, int], fitted: tuple[int, int]
+) -> None:
+    assert fitting(*size, *room) == fitted
+
+
+def test_two_rows_of_pixels_are_one_line() -> None:
+    red, blue, white = (255, 0, 0), (0, 0, 255), (255, 255, 255)
+    pixels: list[list[Pixel]] = [[red, blue], [blue, white], [white, red]]
+    assert half_blocks(pixels) == [
+        [("▀", red, blue), ("▀", blue, white)],
+        [("▀", white, None), ("▀", red, None)],
+    ]
+    assert half_blocks([]) == []
