@@ -162,8 +162,10 @@ def unicode_host(host: str) -> str:
 def _unicode_label(label: str) -> str:
     if not label.lower().startswith("xn--"):
         return label
+    import idna  # noqa: PLC0415 - its tables take 5 ms, and few hosts need them
+
     try:
-        return label.encode("ascii").decode("idna")
+        return idna.decode(label)
     except UnicodeError:
         return label
 

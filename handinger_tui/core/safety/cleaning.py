@@ -405,35 +405,23 @@ def host_of(url: str) -> str:
 _LONGEST_NAME: Final = 1000
 _HOST: Final = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*\.?")
 _DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
-_DEVIATION_CHARACTERS: Final = re.compile("[\xdf\u1e9e\u03c2]")
 
 
 def to_ascii(host: str) -> str | None:
-    """A host name in ASCII; None when it is not a host name."""
+    """A host name in ASCII, by the rules of today's browsers (IDNA 2008); None when it is not a host name."""
     if len(host) > _LONGEST_NAME:
         return None
     if host.isascii():
         return host.lower()
+    import idna  # noqa: PLC0415 - its tables take 5 ms, and few hosts need them
+
     try:
-        return ".".join(map(_ascii_label, _DOTS.split(host)))
+        return ".".join(
+            label.lower() if label.isascii() else idna.encode(label, uts46=True).decode("ascii")
+            for label in _DOTS.split(host)
+        )
     except UnicodeError:
         return None
-
-
-def _ascii_label(label: str) -> str:
-    """One label in punycode, by the rules of today's browsers (IDNA 2008).
-
-    Python's codec (IDNA 2003) turns a sharp s into ss, which is another host.
-
-    Raises:
-        UnicodeError: it is not a valid label.
-    """
-    if not _DEVIATION_CHARACTERS.search(label):
-        return label.encode("idna").decode("ascii").lower()
-    plain = unicodedata.normalize("NFKC", label.replace("\u1e9e", "\xdf")).lower()
-    # The rest of the label must be valid, too.
-    _DEVIATION_CHARACTERS.sub("x", plain).encode("idna")
-    return "xn--" + plain.encode("punycode").decode("ascii")
 
 
 def _is_host(name: str) -> bool:
