@@ -213,7 +213,7 @@ def connection(services: Services) -> Connection:
         purse=services.limit_service,
         save_text=text_saver(folder),
         warnings=[warning for warning in (services.warning, key_warning(settings)) if warning],
-        without_history=services.engine.allow_unrecorded,
+        without_history=services.ledger.allow_unrecorded,
     )
 
 

@@ -109,12 +109,12 @@ class Headless:
             self._subscribe(services)
             with self._stop_on_signal(services):
                 # Limits count what the run has already cost, from the start.
-                await services.engine.recount(session.session_id)
+                await services.engine.actor(session.session_id).recount()
                 if turn.live or turn.status in (TurnStatus.RUNNING, TurnStatus.UNKNOWN):
-                    await services.engine.watch(session.session_id, turn.turn_id)
+                    await services.engine.actor(session.session_id).watch(turn.turn_id)
                 else:
-                    await services.engine.refresh(session.session_id)
-                await services.engine.settled(session.session_id)
+                    await services.engine.actor(session.session_id).refresh()
+                await services.engine.actor(session.session_id).settled()
             return await self._report(services)
 
     # -- inside ------------------------------------------------------------------------
@@ -140,14 +140,15 @@ class Headless:
     async def _send_or_store(
         self, services: Services, prompt: str, attachments: tuple[Attachment, ...]
     ) -> str:
-        message = (self._session_id, prompt, self._settings.budget, attachments)
+        actor = services.engine.actor(self._session_id)
+        message = (prompt, self._settings.budget, attachments)
         try:
-            return await services.engine.send(*message)
+            return await actor.send(*message)
         except NoHistory as problem:
-            return await services.engine.store_unsent(*message, no_history_fault(problem))
+            return await actor.store_unsent(*message, no_history_fault(problem))
         except LimitReached as reached:
             self._limit_messages.mark_reached(reached.gauge)
-            return await services.engine.store_unsent(*message, refusal(reached))
+            return await actor.store_unsent(*message, refusal(reached))
 
     async def _wait_for_end(self, services: Services) -> None:
         """Wait for the end of the turn; with `--detach` only until the worker id is known."""
@@ -155,8 +156,8 @@ class Headless:
         try:
             if self._args.detach:
                 await self._wait_for_worker_id(services)
-                services.engine.detach(self._session_id)
-            await services.engine.settled(self._session_id)
+                services.engine.actor(self._session_id).detach()
+            await services.engine.actor(self._session_id).settled()
             await asyncio.wait({recovery}, timeout=RECOVERY_S)
         finally:
             recovery.cancel()
@@ -204,7 +205,7 @@ class Headless:
             if (task := asyncio.current_task()) is not None:
                 task.uncancel()
             services.ledger.give_up_waiting()
-            services.engine.stop(self._session_id)
+            services.engine.actor(self._session_id).stop()
 
     def record_progress(self, progress: Progress) -> None:
         """Copy the state of this run to `progress`, which the error report reads after an early end."""
@@ -234,7 +235,7 @@ class Headless:
         turn = _find_turn(services.engine.session(self._session_id), self._turn_id)
         if turn is not None:
             self._print(lambda: self._printer.turn(turn))
-            self._limit_messages.update(services.engine.gauges(self._session_id), running=turn.live)
+            self._limit_messages.update(services.engine.actor(self._session_id).gauges, running=turn.live)
 
     def _print(self, write: Callable[[], None]) -> None:
         """Run `write`; when stdout is closed, stop printing but let the turn continue."""
@@ -258,7 +259,7 @@ class Headless:
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(None if self._signal is None else SIGNAL_GRACE_S):
-                await services.engine.settled(self._session_id)
+                await services.engine.actor(self._session_id).settled()
         session = services.engine.session(self._session_id)
         turn = _find_turn(session, self._turn_id)
         if turn is None:
@@ -274,7 +275,7 @@ class Headless:
         if self._signal is not None:
             return code
         with suppress(LedgerError):
-            gauges = await services.engine.recount(self._session_id)
+            gauges = await services.engine.actor(self._session_id).recount()
             is_running = turn.status is TurnStatus.RUNNING
             self._limit_messages.update(gauges, running=is_running)
             if self._limit_messages.is_flag_limit_reached(gauges) and code == Exit.OK:

@@ -2,7 +2,7 @@
 
 A view keeps a session id, subscribes, and calls `session(id)` when it paints: the newest immutable
 value. Listeners are called with the session id only. Each open session has one actor, which owns
-everything that changes the session (see `session_actor`); the engine reads the worker for it.
+everything that changes the session: call `actor(id)` to send, to queue, to watch.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from handinger_tui.core.errors import ApiError, NoHistory
-from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.errors import ApiError
 from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Attachment, Fault, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.engine.holds import Hold, HoldReason
 from handinger_tui.engine.limit_tracker import LimitTracker
 from handinger_tui.engine.ports import Clock, Ids, LimitReader, TurnLog, WorkerApi
@@ -59,6 +58,14 @@ class Engine:
         self._listeners: list[Listener] = []
 
     # -- queries -----------------------------------------------------------------
+    def actor(self, session_id: str) -> SessionActor:
+        """The owner of an open session: sends, queues, watches, and knows the limits.
+
+        Raises:
+            KeyError: it was never opened here.
+        """
+        return self._actors[session_id]
+
     def session(self, session_id: str) -> Session:
         """The newest value of an open session.
 
@@ -66,22 +73,6 @@ class Engine:
             KeyError: it was never opened here.
         """
         return self._actors[session_id].session
-
-    def running(self, session_id: str) -> bool:
-        """Whether a turn of the session is being sent or watched."""
-        return self._actors[session_id].running
-
-    def queue(self, session_id: str) -> tuple[str, ...]:
-        """The ids of the queued turns of a session, the next one to send first."""
-        return tuple(self._actors[session_id].queue)
-
-    def held(self, session_id: str) -> Hold | None:
-        """Why the queue of a session does not continue; None when nothing holds it."""
-        return self._actors[session_id].hold
-
-    def gauges(self, session_id: str) -> tuple[Gauge, ...]:
-        """The limits that apply to a session with what is spent of them, as of the last read."""
-        return self._limits.of(session_id)
 
     async def frames(self, turn_id: str) -> list[Frame]:
         """The frames of one turn in order, including those that are not committed yet.
@@ -128,155 +119,6 @@ class Engine:
             self._actors.setdefault(session_id, SessionActor(loaded, self._deps))
         return self.session(session_id)
 
-    # -- sending -----------------------------------------------------------------
-    @property
-    def no_history(self) -> NoHistory | None:
-        """Why nothing may be sent: turns cannot be recorded, and the user has not agreed to go without."""
-        return self._log.no_history
-
-    def allow_unrecorded(self) -> None:
-        """The user agreed to send without a history."""
-        self._log.allow_unrecorded()
-
-    async def send(
-        self,
-        session_id: str,
-        prompt: str,
-        budget: str | None = None,
-        attachments: tuple[Attachment, ...] = (),
-    ) -> str:
-        """Store a turn and start it, or queue it behind the running one; returns its id.
-
-        A held queue stays held: a message sent now does not wait for it. When the caller is
-        cancelled (or `stop` is called) before the turn starts, the turn is kept as not sent.
-
-        Raises:
-            Elsewhere: the session belongs to another service; nothing was sent.
-            LimitReached: a limit is used up; nothing was stored or sent.
-            NoHistory: turns cannot be recorded, and the user has not agreed to go without.
-            LedgerError: the turn could not be stored; nothing was sent.
-        """
-        return await self._actors[session_id].send(self._order(prompt, budget, attachments))
-
-    async def store_unsent(
-        self,
-        session_id: str,
-        prompt: str,
-        budget: str | None,
-        attachments: tuple[Attachment, ...],
-        why: Fault,
-    ) -> str:
-        """Store a message that may not be sent as a turn with status NOT_SENT; returns its id.
-
-        Raises:
-            LedgerError
-        """
-        return await self._actors[session_id].store_unsent(self._order(prompt, budget, attachments), why)
-
-    def _order(self, prompt: str, budget: str | None, attachments: tuple[Attachment, ...]) -> TurnRequest:
-        return TurnRequest(
-            turn_id=self._ids.new("turn"),
-            prompt=prompt,
-            created_ms=self._clock.now_ms(),
-            budget=budget,
-            attachments=attachments,
-            trigger=self._context.trigger,
-        )
-
-    # -- the queue ---------------------------------------------------------------
-    async def withdraw(self, session_id: str, turn_id: str) -> str:
-        """Withdraw a queued turn; returns its prompt.
-
-        Raises:
-            Busy: it is no longer queued.
-            LedgerError: it stays queued.
-        """
-        return await self._actors[session_id].withdraw(turn_id)
-
-    async def edit_queued(
-        self,
-        session_id: str,
-        turn_id: str,
-        prompt: str,
-        budget: str | None = None,
-        attachments: tuple[Attachment, ...] = (),
-    ) -> str:
-        """Replace a queued message by another one in the same place; returns the new id.
-
-        Raises:
-            Busy: the old one is no longer queued.
-            LedgerError: the old one stays as it was.
-        """
-        return await self._actors[session_id].edit_queued(turn_id, self._order(prompt, budget, attachments))
-
-    async def move_queued(self, session_id: str, turn_id: str, to: int) -> None:
-        """Move a queued turn to index `to` of the queue; 0 is the next to start.
-
-        Raises:
-            Busy: it is no longer queued.
-            LedgerError
-        """
-        await self._actors[session_id].move_queued(turn_id, to)
-
-    async def resume(self, session_id: str) -> Hold | None:
-        """Continue a held queue; returns what still holds it, None when it continues.
-
-        Raises:
-            LedgerError
-        """
-        return await self._actors[session_id].resume()
-
-    # -- watching ----------------------------------------------------------------
-    async def watch(self, session_id: str, turn_id: str | None = None) -> None:
-        """Watch a turn again (default: the newest that was sent). Free: it only makes GET requests.
-
-        Raises:
-            LedgerError
-        """
-        await self._actors[session_id].watch(turn_id)
-
-    def detach(self, session_id: str) -> None:
-        """Stop watching; the worker keeps running and may keep charging. The queue is held."""
-        self._actors[session_id].detach()
-
-    def stop(self, session_id: str) -> None:
-        """Stop a session for good: a turn that was not sent is withdrawn, one that was sent is detached."""
-        self._actors[session_id].stop()
-
-    async def settled(self, session_id: str) -> Session:
-        """Wait until the session has no running turn and no pending request; returns its value."""
-        return await self._actors[session_id].settled()
-
-    # -- reading the worker ------------------------------------------------------
-    async def look(self, session_id: str) -> bool:
-        """Read the worker once for a detached turn; True when the turn has ended and is now complete here.
-
-        Raises:
-            ApiError: the turn stays as it is.
-            LedgerError
-        """
-        turn = self.session(session_id).sent
-        if turn is None or turn.status is not TurnStatus.RUNNING:
-            return False
-        return await self._read_for_newest(session_id)
-
-    async def refresh(self, session_id: str) -> None:
-        """Read the worker once to update usage, costs, sources and files of the newest sent turn.
-
-        Raises:
-            ApiError, LedgerError
-        """
-        await self._read_for_newest(session_id)
-
-    async def _read_for_newest(self, session_id: str) -> bool:
-        actor = self._actors[session_id]
-        turn = actor.session.sent
-        worker_id = (turn.worker_id or turn.order.worker_id) if turn is not None else None
-        if turn is None or worker_id is None or actor.running:
-            return False
-        body = await self._api.read_worker(worker_id)
-        return await actor.apply_reading(turn.turn_id, body)
-
     async def adopt(self, session_id: str, *, retry: bool = False) -> Session:
         """Read the session's worker and adopt its turns that other programs started.
 
@@ -297,18 +139,6 @@ class Engine:
             if session.session_id != session_id:
                 return await self.open(session.session_id)
         return actor.session
-
-    # -- money -------------------------------------------------------------------
-    async def recount(self, session_id: str) -> tuple[Gauge, ...]:
-        """Write what the turns of a session cost so far, and read its limits again.
-
-        Other programs may have spent money or raised a limit since the last read.
-
-        Raises:
-            LedgerError
-        """
-        await self._actors[session_id].recount()
-        return self.gauges(session_id)
 
     # -- after a crash -----------------------------------------------------------
     async def recover(self) -> list[str]:
@@ -339,7 +169,7 @@ class Engine:
                     actor = self._actors[session_id]
                     if await actor.recover(orders, watch=False):
                         with suppress(ApiError):
-                            await self._read_for_newest(session_id)
+                            await actor.refresh()
                     session_ids.append(session_id)
         return session_ids
 

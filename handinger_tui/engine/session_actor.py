@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.money.limits import blocking
+from handinger_tui.core.money.limits import Gauge, blocking
 from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
 from handinger_tui.core.turns.fold import fold
@@ -31,7 +31,16 @@ from handinger_tui.core.turns.session import (
     was_overtaken,
     with_kept_turns,
 )
-from handinger_tui.core.turns.turn import WITHDRAWN, Fault, Kind, Trigger, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import (
+    WITHDRAWN,
+    Attachment,
+    Fault,
+    Kind,
+    Trigger,
+    Turn,
+    TurnRequest,
+    TurnStatus,
+)
 from handinger_tui.engine.adoption import adopted_turns
 from handinger_tui.engine.holds import Hold, HoldReason, hold_after
 from handinger_tui.engine.inbox import Inbox
@@ -73,7 +82,7 @@ class SessionActor:
     def __init__(self, session: Session, deps: EngineDeps) -> None:
         self.session = session
         """The newest value of the session."""
-        self.queue: list[str] = []
+        self._queue: list[str] = []
         """Ids of turns stored and not yet started, oldest first. A queued turn on the disk may belong to
         another program, which will send it: only turns in this list are ever started."""
         self.hold: Hold | None = None
@@ -106,27 +115,59 @@ class SessionActor:
         """Whether a turn is being sent or watched."""
         return self._run is not None
 
+    @property
+    def queue(self) -> tuple[str, ...]:
+        """The ids of the queued turns, the next one to send first."""
+        return tuple(self._queue)
+
+    @property
+    def gauges(self) -> tuple[Gauge, ...]:
+        """The limits that apply with what is spent of them, as of the last read."""
+        return self._deps.limits.of(self.session.session_id)
+
     # -- requests --------------------------------------------------------------------------
-    async def send(self, order: TurnRequest) -> str:
+    async def send(
+        self, prompt: str, budget: str | None = None, attachments: tuple[Attachment, ...] = ()
+    ) -> str:
         """Store a turn and start it, or queue it behind the running one; returns its id.
 
+        A held queue stays held: a message sent now does not wait for it. When the caller is
+        cancelled (or `stop` is called) before the turn starts, the turn is kept as not sent.
+
         Raises:
-            Elsewhere, LimitReached, LedgerError: nothing was sent.
+            Elsewhere: the session belongs to another service; nothing was sent.
+            LimitReached: a limit is used up; nothing was stored or sent.
+            NoHistory: turns cannot be recorded, and the user has not agreed to go without.
+            LedgerError: the turn could not be stored; nothing was sent.
         """
         ticket = SendTicket(self._stops, self.hold is not None)
+        order = self._order(prompt, budget, attachments)
         try:
             return await self._request(partial(self._send, order, ticket))
         except asyncio.CancelledError:
             ticket.cancelled = True
             raise
 
-    async def store_unsent(self, order: TurnRequest, why: Fault) -> str:
+    async def store_unsent(
+        self, prompt: str, budget: str | None, attachments: tuple[Attachment, ...], why: Fault
+    ) -> str:
         """Store a message that may not be sent as a turn with status NOT_SENT; returns its id.
 
         Raises:
             LedgerError
         """
+        order = self._order(prompt, budget, attachments)
         return await self._request(partial(self._store_unsent, order, why))
+
+    def _order(self, prompt: str, budget: str | None, attachments: tuple[Attachment, ...]) -> TurnRequest:
+        return TurnRequest(
+            turn_id=self._deps.ids.new("turn"),
+            prompt=prompt,
+            created_ms=self._now_ms(),
+            budget=budget,
+            attachments=attachments,
+            trigger=self._deps.context.trigger,
+        )
 
     async def withdraw(self, turn_id: str) -> str:
         """Withdraw a queued turn; returns its prompt.
@@ -137,13 +178,20 @@ class SessionActor:
         """
         return await self._request(partial(self._withdraw, turn_id))
 
-    async def edit_queued(self, turn_id: str, order: TurnRequest) -> str:
+    async def edit_queued(
+        self,
+        turn_id: str,
+        prompt: str,
+        budget: str | None = None,
+        attachments: tuple[Attachment, ...] = (),
+    ) -> str:
         """Replace a queued message by another one in the same place; returns the new id.
 
         Raises:
             Busy: it is no longer queued.
             LedgerError: the old one stays as it was.
         """
+        order = self._order(prompt, budget, attachments)
         return await self._request(partial(self._edit_queued, turn_id, order))
 
     async def move_queued(self, turn_id: str, to: int) -> None:
@@ -163,7 +211,7 @@ class SessionActor:
         """
         return await self._request(partial(self._resume, self._stops))
 
-    async def watch(self, turn_id: str | None) -> None:
+    async def watch(self, turn_id: str | None = None) -> None:
         """Watch a turn again (default: the newest that was sent), with GETs alone.
 
         Watching a detached turn ends its hold: the queue continues after the turn.
@@ -173,23 +221,43 @@ class SessionActor:
         """
         await self._request(partial(self._watch, turn_id, self._stops))
 
-    async def recount(self) -> None:
+    async def recount(self) -> tuple[Gauge, ...]:
         """Write what the turns cost so far, and read the limits again.
+
+        Other programs may have spent money or raised a limit since the last read.
 
         Raises:
             LedgerError
         """
         await self._request(self._recount)
+        return self.gauges
 
-    async def apply_reading(self, turn_id: str, body: WorkerBody) -> bool:
-        """Apply a read of the worker to a turn that is not watched; True when the turn has ended.
-
-        The read is dropped where the turn is watched by now, or is no longer the newest.
+    async def look(self) -> bool:
+        """Read the worker once for a detached turn; True when the turn has ended and is now complete here.
 
         Raises:
+            ApiError: the turn stays as it is.
             LedgerError
         """
-        return await self._request(partial(self._apply_reading, turn_id, body))
+        turn = self.session.sent
+        if turn is None or turn.status is not TurnStatus.RUNNING:
+            return False
+        return await self.refresh()
+
+    async def refresh(self) -> bool:
+        """Read the worker once to update the newest sent turn; True when the turn has ended by that.
+
+        The read is dropped where the turn is watched by then, or is no longer the newest.
+
+        Raises:
+            ApiError, LedgerError
+        """
+        turn = self.session.sent
+        worker_id = (turn.worker_id or turn.order.worker_id) if turn is not None else None
+        if turn is None or worker_id is None or self.running:
+            return False
+        body = await self._deps.run_deps.api.read_worker(worker_id)
+        return await self._request(partial(self._apply_reading, turn.turn_id, body))
 
     async def adopt(self, body: WorkerBody) -> Session:
         """Adopt turns of the worker that other programs started; returns the session that holds them.
@@ -215,7 +283,7 @@ class SessionActor:
 
     def detach(self) -> None:
         """Stop watching; the worker keeps running and may keep charging. The queue is held."""
-        if self.queue or self.session.busy:
+        if self._queue or self.session.busy:
             self._stop_queue(Hold(HoldReason.DETACHED))
         if self._run_task is not None:
             self._run_task.cancel()
@@ -231,7 +299,7 @@ class SessionActor:
         self._stops += 1
         self._stopped_by = hold
         # A detach is the only hold that coming back ends: a stronger reason takes its place.
-        if self.queue and (self.hold is None or self.hold.reason is HoldReason.DETACHED):
+        if self._queue and (self.hold is None or self.hold.reason is HoldReason.DETACHED):
             self.hold = hold
 
     async def settled(self) -> Session:
@@ -256,18 +324,18 @@ class SessionActor:
         if self._stopping or ticket.cancelled:
             await self._close(self._turn(order.turn_id).order, [], TurnStatus.NOT_SENT, WITHDRAWN)
         elif ticket.stops != self._stops:
-            self._queue(order.turn_id, self._stopped_by)
-        elif self._run is not None or (self.queue and (not ticket.saw_hold or self._waits_for_detached())):
-            self._queue(order.turn_id, None)
+            self._enqueue(order.turn_id, self._stopped_by)
+        elif self._run is not None or (self._queue and (not ticket.saw_hold or self._waits_for_detached())):
+            self._enqueue(order.turn_id, None)
         elif limit is not None:
-            self._queue(order.turn_id, limit)
+            self._enqueue(order.turn_id, limit)
         else:
             # A held queue stays held: the user sent this message knowingly, and did not resume the queue.
             self._start(order.turn_id, [])
         return order.turn_id
 
-    def _queue(self, turn_id: str, hold: Hold | None) -> None:
-        self.queue.append(turn_id)
+    def _enqueue(self, turn_id: str, hold: Hold | None) -> None:
+        self._queue.append(turn_id)
         self.hold = self.hold or hold
         self._notify()
 
@@ -304,10 +372,10 @@ class SessionActor:
     async def _withdraw(self, turn_id: str) -> str:
         at = self._place_in_queue(turn_id)
         frames = await self._log.frames(turn_id)
-        del self.queue[at]
+        del self._queue[at]
         order = self._turn(turn_id).order
         await self._close(order, frames, TurnStatus.NOT_SENT, WITHDRAWN)
-        if not self.queue:
+        if not self._queue:
             self.hold = None
         self._notify()
         return order.prompt
@@ -318,7 +386,7 @@ class SessionActor:
         frames = await self._log.frames(turn_id)
         withdrawn = self._settled_frame(len(frames), TurnStatus.NOT_SENT, WITHDRAWN)
         await self._store(order, replaces=(turn_id, withdrawn))
-        self.queue[at] = order.turn_id
+        self._queue[at] = order.turn_id
         self.session = take_place(self.session, order.turn_id, turn_id)
         self._put(fold(old, [*frames, withdrawn]))
         self._unclosed.add(turn_id)
@@ -327,16 +395,16 @@ class SessionActor:
         return order.turn_id
 
     async def _move_queued(self, turn_id: str, to: int) -> None:
-        queue = list(self.queue)
+        queue = list(self._queue)
         del queue[self._place_in_queue(turn_id)]
         queue.insert(max(0, min(to, len(queue))), turn_id)
         await self._place_last(*queue)
-        self.queue = queue
+        self._queue = queue
 
     def _place_in_queue(self, turn_id: str) -> int:
-        if turn_id not in self.queue:
+        if turn_id not in self._queue:
             raise Busy("This message is already on its way.")
-        return self.queue.index(turn_id)
+        return self._queue.index(turn_id)
 
     async def _place_last(self, *turn_ids: str) -> None:
         """Move turns to the end: the turns of a session are in the order in which they start."""
@@ -352,7 +420,7 @@ class SessionActor:
         if self._run is None and self._waits_for_detached():
             await self._watch(None, stops)
             return None
-        hold = await self._limit_hold() if self.queue else None
+        hold = await self._limit_hold() if self._queue else None
         if stops == self._stops:
             self.hold = hold
             self._notify()
@@ -377,12 +445,12 @@ class SessionActor:
 
     async def _start_next(self) -> None:
         """Start the oldest queued turn, unless a turn runs or the queue is held."""
-        if self._run is not None or not self.queue or self._is_held():
+        if self._run is not None or not self._queue or self._is_held():
             return
-        turn_id = self.queue[0]
+        turn_id = self._queue[0]
         try:
             if was_overtaken(self.session, turn_id):
-                await self._place_last(*self.queue)
+                await self._place_last(*self._queue)
             # A turn restored after a crash may have the frame of the read that was made before its request.
             frames = await self._log.frames(turn_id)
         except LedgerError as problem:
@@ -390,7 +458,7 @@ class SessionActor:
             self._notify()
             return
         if not self._is_held():
-            del self.queue[0]
+            del self._queue[0]
             self._start(turn_id, frames)
 
     def _is_held(self) -> bool:
@@ -444,7 +512,7 @@ class SessionActor:
         if not self._stopping:
             # Read also without a queue: the screen shows the new state of the limits.
             limit = await self._limit_hold()
-            if limit is not None and self.queue:
+            if limit is not None and self._queue:
                 self._stop_queue(limit)
         self._notify()
         await self._start_next()
@@ -463,7 +531,7 @@ class SessionActor:
     async def _watch(self, turn_id: str | None, stops: int | None) -> None:
         """Watch a turn. `stops`: `_stops` when the user asked for it; None where the program did."""
         turn = self.session.sent if turn_id is None else self._turn(turn_id)
-        if turn is None or self._run is not None or turn.turn_id in self.queue or self._stopping:
+        if turn is None or self._run is not None or turn.turn_id in self._queue or self._stopping:
             return
         frames = await self._log.frames(turn.turn_id)
         if stops is not None and stops != self._stops:
@@ -525,7 +593,7 @@ class SessionActor:
             if order.trigger is Trigger.HEADLESS:
                 await self._close(order, frames[order.turn_id], TurnStatus.NOT_SENT, NOT_YET_SENT)
             elif watch:
-                self.queue.append(order.turn_id)
+                self._queue.append(order.turn_id)
                 # Ours from now on: a second recovery must not queue a turn that this one has started.
                 self._stored.add(order.turn_id)
                 self._stop_queue(Hold(HoldReason.RESTORED))
@@ -543,7 +611,7 @@ class SessionActor:
 
         One that has ended was only not closed, or it was withdrawn here since the history was asked.
         """
-        ours = {*self._stored, *self.queue}
+        ours = {*self._stored, *self._queue}
         left = [order for order in orders if order.turn_id not in ours]
         open_here = {turn.turn_id for turn in self.session.turns if turn.live}
         self._unclosed |= {order.turn_id for order in left if order.turn_id not in open_here}

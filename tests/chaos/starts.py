@@ -24,6 +24,6 @@ def start_again(database: Path, base_url: str, limits: Mapping[str, str] = SHORT
         async with open_services(load(Flags(), told), places, watch_money=False) as parts:
             assert parts.warning is None
             found = await parts.engine.recover()
-            return [await parts.engine.settled(session_id) for session_id in found]
+            return [await parts.engine.actor(session_id).settled() for session_id in found]
 
     return asyncio.run(start())

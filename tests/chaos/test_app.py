@@ -66,7 +66,7 @@ async def through_the_screen(world: World, base_url: str) -> tuple[list[str], st
                 engine, session_id = app.work.at_work.engine, app.work.at_work.session_id
                 while not any(t.order.prompt == prompt_for(world) for t in engine.session(session_id).turns):
                     await pilot.pause()
-                session = await engine.settled(app.work.at_work.session_id)
+                session = await engine.actor(app.work.at_work.session_id).settled()
                 turn = next(t for t in session.turns if t.order.prompt == prompt_for(world))
                 seconds = time.monotonic() - begun
                 while not app.work.at_rest or (turn.status in DRAFT and not app.work.prompt.text):

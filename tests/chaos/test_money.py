@@ -115,7 +115,7 @@ async def test_counters_move_on_the_screen_and_the_limit_holds(
                 await pilot.pause()
                 said |= {note.identity: note.message for note in app._notifications}
             assert len(set(seen)) >= 3, set(seen)
-            await desk.engine.settled(desk.session_id)
+            await desk.engine.actor(desk.session_id).settled()
             app.work.prompt.text = "once more"
             await pilot.press("enter")
             while app.screen is app.work:

@@ -36,8 +36,8 @@ def places(folder: Path) -> Paths:
 async def sent(parts: Services, *prompts: str) -> Session:
     session = parts.engine.new_session(parts.base_url)
     for prompt in prompts:
-        await parts.engine.send(session.session_id, prompt)
-        session = await parts.engine.settled(session.session_id)
+        await parts.engine.actor(session.session_id).send(prompt)
+        session = await parts.engine.actor(session.session_id).settled()
     return session
 
 
@@ -87,7 +87,7 @@ async def test_a_turn_watched_from_elsewhere_reads_the_same(
         leave = parts.engine.subscribe(
             lambda _id: known.set() if parts.engine.session(_id).worker_id else None
         )
-        await parts.engine.send(mine.session_id, "report on primes")
+        await parts.engine.actor(mine.session_id).send("report on primes")
         await known.wait()
         leave()
         worker_id = parts.engine.session(mine.session_id).worker_id
@@ -101,9 +101,9 @@ async def test_a_turn_watched_from_elsewhere_reads_the_same(
             stack.push_async_callback(engine.aclose)
             other = await engine.adopt(engine.new_session(parts.base_url, worker_id).session_id)
             assert other.turns[-1].status is TurnStatus.RUNNING
-            await engine.watch(other.session_id)
-            watched = (await engine.settled(other.session_id)).turns[-1]
+            await engine.actor(other.session_id).watch()
+            watched = (await engine.actor(other.session_id).settled()).turns[-1]
         same = await parts.engine.adopt(parts.engine.new_session(parts.base_url, worker_id).session_id)
         assert (same.session_id, len(same.turns)) == (mine.session_id, 1)
-        live = (await parts.engine.settled(mine.session_id)).turns[-1]
+        live = (await parts.engine.actor(mine.session_id).settled()).turns[-1]
     assert content(watched) == content(live)

@@ -50,10 +50,8 @@ def _go_on(world: World) -> None:
     for _ in range(3):
         waiting = [session_id for session_id in world.sessions if world.queued(session_id)]
         for session_id in waiting:
-            for name in ("release", "resume"):
-                if hasattr(world.engine, name):
-                    world.act(name, session_id)
-                    world.rest()
+            world.act("resume", session_id)
+            world.rest()
         if not waiting:
             return
 

@@ -257,7 +257,7 @@ class Rig:
     session_id: str
 
     async def settled(self) -> Session:
-        return await self.engine.settled(self.session_id)
+        return await self.engine.actor(self.session_id).settled()
 
     async def idle(self) -> None:
         """Wait until neither a turn nor the queue is under way."""

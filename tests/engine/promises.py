@@ -160,7 +160,7 @@ class Watchman:
         """An action begins."""
         at = self.note(name, f"{session_id} {detail}")
         talk = self.talk(session_id)
-        if name in {"resume", "release"} or (name == "watch" and talk.left):
+        if name == "resume" or (name == "watch" and talk.left):
             talk.approvals.append(at)
         if (name == "detach" and self._shown(session_id).busy) or (name == "stop" and self._busy(session_id)):
             talk.hold(at, name)

@@ -121,13 +121,13 @@ async def test_the_app_takes_over_what_a_script_sent_to_its_worker(tmp_path: Pat
     api = FakeApi(starts=[says("answer 0")], workers=[scheduled(1, "x", usage={"costUsd": 0.1})])
     app = program("app", ours, api)
     session_id = app.new_session(PLACE).session_id
-    await app.send(session_id, "x")
-    await app.settled(session_id)
+    await app.actor(session_id).send("x")
+    await app.actor(session_id).settled()
     two = scheduled(2, "x", usage={"costUsd": 0.3})
     script = program("script", theirs, FakeApi(starts=[says("answer 1")], workers=[api.workers[0], two]))
     await script.open(session_id)
-    await script.send(session_id, "x")
-    await script.settled(session_id)
+    await script.actor(session_id).send("x")
+    await script.actor(session_id).settled()
     api.workers = [two]
     session = await app.adopt(session_id)
     assert [turn.text for turn in session.turns] == ["answer 0", "answer 1"]

@@ -59,24 +59,24 @@ async def test_below_the_limit_everything_is_sent() -> None:
     purse = SessionPurse()
     box = box_with(purse, 0.5, 0.9)
     for at in (1, 2):
-        await box.engine.send(box.session_id, f"q{at}")
+        await box.engine.actor(box.session_id).send(f"q{at}")
         await box.settled()
     assert len(box.api.posts) == 2
-    (gauge,) = box.engine.gauges(box.session_id)
+    (gauge,) = box.engine.actor(box.session_id).gauges
     assert (gauge.spent.value, gauge.state) == (Decimal("0.9"), State.NEAR)
 
 
 async def test_at_the_limit_nothing_is_sent_or_stored_until_it_is_raised() -> None:
     purse = SessionPurse()
     box = box_with(purse, 1.0, 1.2)
-    await box.engine.send(box.session_id, "q1")
+    await box.engine.actor(box.session_id).send("q1")
     await box.settled()
     with pytest.raises(LimitReached, match="Session limit reached"):
-        await box.engine.send(box.session_id, "q2")
+        await box.engine.actor(box.session_id).send("q2")
     assert (len(box.api.posts), len(box.log.orders)) == (1, 1)
     purse.amount = Decimal(2)
-    assert await box.engine.resume(box.session_id) is None
-    await box.engine.send(box.session_id, "q2")
+    assert await box.engine.actor(box.session_id).resume() is None
+    await box.engine.actor(box.session_id).send("q2")
     await box.settled()
     assert len(box.api.posts) == 2
 
@@ -88,11 +88,11 @@ async def test_a_reached_limit_holds_the_queue_and_raising_it_goes_on() -> None:
         starts=[first, says("a2")], workers=[START, priced("a1", "q1", 1.5), priced("a2", "q2", 1.6)]
     )
     box = rig(api, purse=purse)
-    await box.engine.send(box.session_id, "q1")
-    queued = await box.engine.send(box.session_id, "q2")
+    await box.engine.actor(box.session_id).send("q1")
+    queued = await box.engine.actor(box.session_id).send("q2")
     gate.set()
     session = await box.settled()
-    held = box.engine.held(box.session_id)
+    held = box.engine.actor(box.session_id).hold
     assert held is not None
     assert held.gauge is not None
     assert (held.reason, held.gauge.state) == (HoldReason.LIMIT, State.REACHED)
@@ -100,13 +100,13 @@ async def test_a_reached_limit_holds_the_queue_and_raising_it_goes_on() -> None:
     assert len(api.posts) == 1
     # Not raised far enough: it stays.
     purse.amount = Decimal("1.5")
-    assert await box.engine.resume(box.session_id) is not None
+    assert await box.engine.actor(box.session_id).resume() is not None
     assert len(api.posts) == 1
     purse.amount = Decimal(9)
-    assert await box.engine.resume(box.session_id) is None
+    assert await box.engine.actor(box.session_id).resume() is None
     session = await box.settled()
     assert session.turns[-1].status is TurnStatus.COMPLETED
-    assert (len(api.posts), box.engine.held(box.session_id)) == (2, None)
+    assert (len(api.posts), box.engine.actor(box.session_id).hold) == (2, None)
 
 
 async def test_a_held_message_can_be_taken_back() -> None:
@@ -114,11 +114,11 @@ async def test_a_held_message_can_be_taken_back() -> None:
     first: Script = [*says("a1", end=False), gate, *says("")[3:]]
     api = FakeApi(starts=[first], workers=[START, priced("a1", "q1", 1.5)])
     box = rig(api, purse=purse)
-    await box.engine.send(box.session_id, "q1")
-    queued = await box.engine.send(box.session_id, "q2")
+    await box.engine.actor(box.session_id).send("q1")
+    queued = await box.engine.actor(box.session_id).send("q2")
     gate.set()
     await box.settled()
-    assert await box.engine.withdraw(box.session_id, queued) == "q2"
+    assert await box.engine.actor(box.session_id).withdraw(queued) == "q2"
     assert len(api.posts) == 1
 
 
@@ -137,13 +137,13 @@ async def test_what_runs_is_written_and_counted_while_it_runs() -> None:
     told: list[State] = []
 
     def changed(_session_id: str) -> None:
-        for gauge in box.engine.gauges(box.session_id):
+        for gauge in box.engine.actor(box.session_id).gauges:
             told.append(gauge.state)
             if gauge.state is State.REACHED:
                 gate.set()
 
     box.engine.subscribe(changed)
-    await box.engine.send(box.session_id, "q1")
+    await box.engine.actor(box.session_id).send("q1")
     session = await box.settled()
     assert list(dict.fromkeys(told)) == [State.BELOW, State.NEAR, State.REACHED]
     assert any(turn.live for kept in box.log.charged for turn in kept.turns)
@@ -160,7 +160,7 @@ async def test_without_a_limit_nobody_polls_beside_the_stream() -> None:
     ]
     api = FakeApi(starts=[script], workers=[START, priced("a", "q1", 1.2)])
     box = rig(api, clock=StillClock())
-    await box.engine.send(box.session_id, "q1")
+    await box.engine.actor(box.session_id).send("q1")
     for _ in range(50):
         await asyncio.sleep(0)
     assert api.reads == 1
@@ -171,7 +171,7 @@ async def test_without_a_limit_nobody_polls_beside_the_stream() -> None:
 async def test_a_message_put_aside_is_kept_and_never_sent() -> None:
     box = box_with(SessionPurse())
     why = Fault(Kind.COST_LIMIT, "The limit is reached.", may_have_been_charged=False)
-    turn_id = await box.engine.store_unsent(box.session_id, "q1", "high", (), why)
+    turn_id = await box.engine.actor(box.session_id).store_unsent("q1", "high", (), why)
     (turn,) = box.engine.session(box.session_id).turns
     assert (turn.turn_id, turn.status, turn.posts) == (turn_id, TurnStatus.NOT_SENT, 0)
     assert turn.fault is not None
@@ -183,7 +183,7 @@ async def test_limits_that_cannot_be_read_send_nothing() -> None:
     purse = SessionPurse(fails=LedgerError("The history cannot be read."))
     box = box_with(purse, 0.1)
     with pytest.raises(LedgerError):
-        await box.engine.send(box.session_id, "q1")
+        await box.engine.actor(box.session_id).send("q1")
     assert (box.api.posts, box.log.orders) == ([], {})
 
 
@@ -192,8 +192,8 @@ async def test_leaving_a_held_queue_keeps_its_messages() -> None:
     first: Script = [*says("a1", end=False), gate, *says("")[3:]]
     api = FakeApi(starts=[FakeReply(first)], workers=[START, priced("a1", "q1", 1.5)])
     box = rig(api, purse=purse)
-    await box.engine.send(box.session_id, "q1")
-    queued = await box.engine.send(box.session_id, "q2")
+    await box.engine.actor(box.session_id).send("q1")
+    queued = await box.engine.actor(box.session_id).send("q2")
     gate.set()
     await box.settled()
     await box.engine.aclose()

@@ -17,7 +17,6 @@ from tests.engine.doors import FAULTS, Door
 from tests.engine.ending import discard, finish
 from tests.engine.history import Limits
 from tests.engine.soak import report, tell
-from tests.engine.story import offers
 from tests.engine.world import Setting, World
 
 SCHEDULES = 2000
@@ -99,10 +98,9 @@ class Overlap(RuleBasedStateMachine):
     def act(self, name: str) -> None:
         self.world.act(name, self.session_id)
 
-    @rule(name=st.sampled_from(("resume", "release", "stop")))
+    @rule(name=st.sampled_from(("resume", "stop")))
     def go_on_or_leave(self, name: str) -> None:
-        if offers(self.world.engine, name):
-            self.world.act(name, self.session_id)
+        self.world.act(name, self.session_id)
 
     @precondition(lambda self: self.world.queued(self.session_id))
     @rule(name=st.sampled_from(("withdraw", "edit", "move")), place=st.integers(0, 3))
@@ -111,11 +109,10 @@ class Overlap(RuleBasedStateMachine):
         turn = queued[place % len(queued)]
         if name == "withdraw":
             self.world.withdraw(self.session_id, turn)
-        elif offers(self.world.engine, name):
-            if name == "edit":
-                self.world.edit(self.session_id, turn)
-            else:
-                self.world.move(self.session_id, turn, 0)
+        elif name == "edit":
+            self.world.edit(self.session_id, turn)
+        else:
+            self.world.move(self.session_id, turn, 0)
 
     @rule()
     def give_up(self) -> None:

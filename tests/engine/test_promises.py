@@ -221,14 +221,14 @@ def test_a_text_is_given_back_once() -> None:
     world.send(session_id)
     world.run(200)
     message = world.watchman.messages[0]
-    world.engine.withdraw = give_back  # type: ignore[method-assign] # it gives it back each time
+    world.engine.actor(session_id).withdraw = give_back  # type: ignore[method-assign] # it gives it back each time
     for _ in range(2):
         world.withdraw(session_id, Turn(TurnRequest(message.turn_id, message.texts[0], 0)))
         world.run(5)
     assert Promise.GIVEN_BACK in {broken for broken, _ in world.watchman.broken}
 
 
-async def give_back(session_id: str, turn_id: str) -> str:
+async def give_back(turn_id: str) -> str:
     return "message 1"
 
 

@@ -36,7 +36,7 @@ def prompts(box: Rig) -> list[str]:
 
 def queued(box: Rig) -> list[str]:
     turns = {turn.turn_id: turn.order.prompt for turn in box.engine.session(box.session_id).turns}
-    return [turns[turn_id] for turn_id in box.engine.queue(box.session_id)]
+    return [turns[turn_id] for turn_id in box.engine.actor(box.session_id).queue]
 
 
 async def running(box: Rig, prompt: str) -> str:
@@ -45,7 +45,7 @@ async def running(box: Rig, prompt: str) -> str:
     unsubscribe = box.engine.subscribe(
         lambda sid: begun.set() if box.engine.session(sid).turns[-1].message_id else None
     )
-    turn_id = await box.engine.send(box.session_id, prompt)
+    turn_id = await box.engine.actor(box.session_id).send(prompt)
     await begun.wait()
     unsubscribe()
     return turn_id
@@ -70,28 +70,31 @@ async def test_detaching_holds_the_queue_and_coming_back_goes_on_with_it() -> No
     box = left_running(says("2"), says("3"))
     await running(box, "first")
     for prompt in ("second", "third"):
-        await box.engine.send(box.session_id, prompt)
-    box.engine.detach(box.session_id)
+        await box.engine.actor(box.session_id).send(prompt)
+    box.engine.actor(box.session_id).detach()
     session = await box.settled()
     assert session.turns[0].status is TurnStatus.RUNNING
-    assert (box.engine.held(box.session_id), queued(box)) == (Hold(HoldReason.DETACHED), ["second", "third"])
-    await box.engine.watch(box.session_id)
+    assert (box.engine.actor(box.session_id).hold, queued(box)) == (
+        Hold(HoldReason.DETACHED),
+        ["second", "third"],
+    )
+    await box.engine.actor(box.session_id).watch()
     await box.settled()
     assert prompts(box) == ["first", "second", "third"]
-    assert box.engine.held(box.session_id) is None
+    assert box.engine.actor(box.session_id).hold is None
 
 
 async def test_a_message_behind_a_detached_turn_with_a_queue_keeps_its_place() -> None:
     box = left_running(says("2"), says("3"))
     await running(box, "first")
-    await box.engine.send(box.session_id, "second")
-    box.engine.detach(box.session_id)
+    await box.engine.actor(box.session_id).send("second")
+    box.engine.actor(box.session_id).detach()
     await box.settled()
-    await box.engine.send(box.session_id, "third")
+    await box.engine.actor(box.session_id).send("third")
     await box.settled()
     assert (prompts(box), queued(box)) == (["first"], ["second", "third"])
     # Going on means watching first: the worker is still at it.
-    assert await box.engine.resume(box.session_id) is None
+    assert await box.engine.actor(box.session_id).resume() is None
     await box.settled()
     assert prompts(box) == ["first", "second", "third"]
 
@@ -100,27 +103,27 @@ async def test_queued_messages_can_be_edited_moved_and_withdrawn() -> None:
     gate = asyncio.Event()
     api = FakeApi(starts=[[gate, *says("1")], says("2"), says("3"), says("4")], workers=[worker("x")])
     box = rig(api, worker_id=None)
-    await box.engine.send(box.session_id, "one")
-    ids = [await box.engine.send(box.session_id, prompt) for prompt in ("two", "three", "four")]
-    edited = await box.engine.edit_queued(box.session_id, ids[1], "THREE")
+    await box.engine.actor(box.session_id).send("one")
+    ids = [await box.engine.actor(box.session_id).send(prompt) for prompt in ("two", "three", "four")]
+    edited = await box.engine.actor(box.session_id).edit_queued(ids[1], "THREE")
     assert queued(box) == ["two", "THREE", "four"]
-    await box.engine.move_queued(box.session_id, edited, 0)
+    await box.engine.actor(box.session_id).move_queued(edited, 0)
     assert queued(box) == ["THREE", "two", "four"]
-    assert await box.engine.withdraw(box.session_id, ids[0]) == "two"
+    assert await box.engine.actor(box.session_id).withdraw(ids[0]) == "two"
     gate.set()
     session = await box.settled()
     assert prompts(box) == ["one", "THREE", "four"]
     sent = [turn.order.prompt for turn in session.turns if turn.status is TurnStatus.COMPLETED]
     assert sent == ["one", "THREE", "four"]
     with pytest.raises(Busy):
-        await box.engine.edit_queued(box.session_id, edited, "too late")
+        await box.engine.actor(box.session_id).edit_queued(edited, "too late")
 
 
 async def test_a_moved_queue_comes_back_in_its_order_after_a_crash() -> None:
     box = rig(FakeApi(starts=[[asyncio.Event()]], workers=[worker("x")]), worker_id=None)
-    await box.engine.send(box.session_id, "one")
-    ids = [await box.engine.send(box.session_id, prompt) for prompt in ("two", "three")]
-    await box.engine.move_queued(box.session_id, ids[1], 0)
+    await box.engine.actor(box.session_id).send("one")
+    ids = [await box.engine.actor(box.session_id).send(prompt) for prompt in ("two", "three")]
+    await box.engine.actor(box.session_id).move_queued(ids[1], 0)
     again = Engine(
         box.api,
         box.log,
@@ -130,10 +133,10 @@ async def test_a_moved_queue_comes_back_in_its_order_after_a_crash() -> None:
         context=ServiceContext(PLACE),
     )
     await again.recover()
-    assert again.queue(box.session_id) == (ids[1], ids[0])
-    assert again.held(box.session_id) == Hold(HoldReason.RESTORED)
-    again.detach(box.session_id)
-    box.engine.detach(box.session_id)
+    assert again.actor(box.session_id).queue == (ids[1], ids[0])
+    assert again.actor(box.session_id).hold == Hold(HoldReason.RESTORED)
+    again.actor(box.session_id).detach()
+    box.engine.actor(box.session_id).detach()
 
 
 @dataclass
@@ -181,17 +184,17 @@ async def test_a_history_that_fails_at_the_end_of_a_turn_holds_the_queue(problem
     gate = asyncio.Event()
     api = FakeApi(starts=[[gate, *says("1")], says("4"), says("2")], workers=[worker("x")])
     box, log = brittle(api)
-    await box.engine.send(box.session_id, "one")
-    await box.engine.send(box.session_id, "two")
+    await box.engine.actor(box.session_id).send("one")
+    await box.engine.actor(box.session_id).send("two")
     log.fails["close_turn"] = problem
     gate.set()
     await box.settled()
-    hold = box.engine.held(box.session_id)
+    hold = box.engine.actor(box.session_id).hold
     assert hold is not None
     assert (hold.reason, hold.detail) == (HoldReason.UNREADABLE, str(problem))
     # The next message is what is sent, not the one that waits.
     log.fails.clear()
-    await box.engine.send(box.session_id, "four")
+    await box.engine.actor(box.session_id).send("four")
     await box.settled()
     assert (prompts(box), queued(box)) == (["one", "four"], ["two"])
     # What could not be closed was closed later.
@@ -202,14 +205,14 @@ async def test_a_queued_message_that_cannot_be_read_is_held_not_lost() -> None:
     gate = asyncio.Event()
     api = FakeApi(starts=[[gate, *says("1")], says("2")], workers=[worker("x")])
     box, log = brittle(api)
-    await box.engine.send(box.session_id, "one")
-    await box.engine.send(box.session_id, "two")
+    await box.engine.actor(box.session_id).send("one")
+    await box.engine.actor(box.session_id).send("two")
     log.fails["frames"] = Locked("The history is busy.")
     gate.set()
     await box.settled()
     assert (prompts(box), queued(box)) == (["one"], ["two"])
     log.fails.clear()
-    assert await box.engine.resume(box.session_id) is None
+    assert await box.engine.actor(box.session_id).resume() is None
     await box.settled()
     assert (prompts(box), queued(box)) == (["one", "two"], [])
 
@@ -217,11 +220,11 @@ async def test_a_queued_message_that_cannot_be_read_is_held_not_lost() -> None:
 async def test_an_edit_that_cannot_be_stored_leaves_the_queued_message() -> None:
     api = FakeApi(starts=[[asyncio.Event()]], workers=[worker("x")])
     box, log = brittle(api)
-    await box.engine.send(box.session_id, "one")
-    second = await box.engine.send(box.session_id, "two")
+    await box.engine.actor(box.session_id).send("one")
+    second = await box.engine.actor(box.session_id).send("two")
     log.fails["open_turn"] = NoRoom("The disk is full.")
     with pytest.raises(NoRoom):
-        await box.engine.edit_queued(box.session_id, second, "TWO")
+        await box.engine.actor(box.session_id).edit_queued(second, "TWO")
     assert queued(box) == ["two"]
     await box.engine.aclose()
 
@@ -231,7 +234,7 @@ async def test_a_fault_of_our_own_while_a_turn_runs_ends_in_a_state_and_a_senten
     box, log = brittle(api)
 
     log.broken = RuntimeError("a bug of ours")
-    await box.engine.send(box.session_id, "one")
+    await box.engine.actor(box.session_id).send("one")
     (turn,) = (await box.settled()).turns
     assert (turn.status, api.posts) == (TurnStatus.UNKNOWN, [])
     assert turn.fault is not None
@@ -256,11 +259,11 @@ async def test_a_send_whose_caller_stops_waiting_is_stored_and_never_sent() -> N
         api, log, clock, FakeIds(), RetryPolicy(money_interval=None), context=ServiceContext(PLACE)
     )
     session_id = engine.new_session(PLACE, "w1").session_id
-    sending = asyncio.create_task(engine.send(session_id, "one"))
+    sending = asyncio.create_task(engine.actor(session_id).send("one"))
     await stored.wait()
     sending.cancel()
     go_on.set()
-    session = await engine.settled(session_id)
+    session = await engine.actor(session_id).settled()
     assert (api.posts, [turn.status for turn in session.turns]) == ([], [TurnStatus.NOT_SENT])
     assert session.turns[0].draft == "one"
 
@@ -281,9 +284,9 @@ async def test_stopping_while_the_request_connects_depends_on_whether_a_byte_lef
             yield FakeReply([])
 
     box = rig(Connecting(workers=[worker("", prompt="earlier")]))
-    await box.engine.send(box.session_id, "one")
+    await box.engine.actor(box.session_id).send("one")
     await connecting.wait()
-    box.engine.stop(box.session_id)
+    box.engine.actor(box.session_id).stop()
     (turn,) = (await box.settled()).turns
     assert turn.status is (TurnStatus.UNKNOWN if departed else TurnStatus.NOT_SENT)
     assert turn.fault is not None
@@ -292,8 +295,8 @@ async def test_stopping_while_the_request_connects_depends_on_whether_a_byte_lef
 
 async def test_a_run_cancelled_before_its_first_step_ends_in_a_state() -> None:
     box = rig(FakeApi(starts=[says("1")], workers=[worker("x")]))
-    await box.engine.send(box.session_id, "one")
-    box.engine.detach(box.session_id)
+    await box.engine.actor(box.session_id).send("one")
+    box.engine.actor(box.session_id).detach()
     (turn,) = (await box.settled()).turns
     assert (turn.status, box.api.posts) == (TurnStatus.NOT_SENT, [])
     assert box.log.closed == [turn.turn_id]
@@ -319,9 +322,9 @@ async def test_one_reading_settles_every_turn_that_was_left_open() -> None:
     )
     box = rig(api)
     await running(box, "first")
-    box.engine.detach(box.session_id)
+    box.engine.actor(box.session_id).detach()
     await box.settled()
-    await box.engine.send(box.session_id, "second")
+    await box.engine.actor(box.session_id).send("second")
     session = await box.settled()
     first, second = session.turns
     assert (first.status, first.text) == (TurnStatus.COMPLETED, "first answer")

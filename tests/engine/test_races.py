@@ -51,7 +51,7 @@ def left_running(world: World) -> str:
 
 def leave(world: World) -> None:
     """What a program does when it is told to end."""
-    world.act("stop" if hasattr(world.engine, "stop") else "detach", world.sessions[0])
+    world.act("stop", world.sessions[0])
 
 
 def assert_kept(world: World) -> None:
@@ -179,8 +179,8 @@ async def test_a_turn_that_another_program_has_stored_is_not_charged_again(tmp_p
     api = FakeApi(starts=[says("ok one", message_id="a0")], workers=[worker_with("one", usd=0.10)])
     app = program("app", ours, api)
     session_id = app.new_session(PLACE, None).session_id
-    await app.send(session_id, "one")
-    await app.settled(session_id)
+    await app.actor(session_id).send("one")
+    await app.actor(session_id).settled()
 
     await others.start()
     service = FakeApi(
@@ -189,8 +189,8 @@ async def test_a_turn_that_another_program_has_stored_is_not_charged_again(tmp_p
     )
     script = program("script", others, service, later=100)
     await script.open(session_id)
-    await script.send(session_id, "two")
-    await script.settled(session_id)
+    await script.actor(session_id).send("two")
+    await script.actor(session_id).settled()
     await script.aclose()
     await others.aclose()
 

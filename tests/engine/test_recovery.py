@@ -51,12 +51,12 @@ async def test_killed_before_the_wire_is_queued_again_and_sent_only_when_the_per
     api = FakeApi(starts=[says("hi")], workers=[worker(), worker("hi", prompt="hello")])
     engine = engine_on(log, api)
     assert await engine.recover() == ["ses_a"]
-    turn = (await engine.settled("ses_a")).turns[0]
-    assert (turn.status, engine.queue("ses_a")) == (TurnStatus.QUEUED, ("turn_a",))
-    assert engine.held("ses_a") == Hold(HoldReason.RESTORED)
+    turn = (await engine.actor("ses_a").settled()).turns[0]
+    assert (turn.status, engine.actor("ses_a").queue) == (TurnStatus.QUEUED, ("turn_a",))
+    assert engine.actor("ses_a").hold == Hold(HoldReason.RESTORED)
     assert (api.posts, api.reads) == ([], 0)
-    assert await engine.resume("ses_a") is None
-    turn = (await engine.settled("ses_a")).turns[0]
+    assert await engine.actor("ses_a").resume() is None
+    turn = (await engine.actor("ses_a").settled()).turns[0]
     assert (turn.status, turn.text, len(api.posts)) == (TurnStatus.COMPLETED, "hi", 1)
 
 
@@ -65,7 +65,7 @@ async def test_a_script_killed_before_the_wire_leaves_a_message_that_was_not_sen
     log.orders["turn_a"] = replace(ORDER, trigger=Trigger.HEADLESS)
     engine = engine_on(log, api)
     await engine.recover()
-    turn = (await engine.settled("ses_a")).turns[0]
+    turn = (await engine.actor("ses_a").settled()).turns[0]
     assert (turn.status, turn.draft) == (TurnStatus.NOT_SENT, "hello")
     assert (api.posts, api.reads, log.closed) == ([], 0, ["turn_a"])
 
@@ -74,7 +74,7 @@ async def test_killed_before_any_answer_is_settled_as_recovered() -> None:
     log, api = crashed(SENDING), FakeApi(workers=[worker("there", prompt="hello")])
     engine = engine_on(log, api)
     await engine.recover()
-    turn = (await engine.settled("ses_a")).turns[0]
+    turn = (await engine.actor("ses_a").settled()).turns[0]
     assert (turn.status, turn.text, turn.recovered) == (TurnStatus.COMPLETED, "there", True)
     assert api.posts == []
 
@@ -83,7 +83,7 @@ async def test_killed_before_any_answer_and_no_trace_is_not_delivered() -> None:
     log, api = crashed(SENDING), FakeApi(workers=[worker("", prompt="another")])
     engine = engine_on(log, api)
     await engine.recover()
-    turn = (await engine.settled("ses_a")).turns[0]
+    turn = (await engine.actor("ses_a").settled()).turns[0]
     assert (turn.status, turn.draft) == (TurnStatus.NOT_DELIVERED, "hello")
     assert api.posts == []
 
@@ -101,7 +101,7 @@ async def test_killed_in_the_stream_is_watched_to_its_end() -> None:
     )
     engine = engine_on(log, api)
     await engine.recover()
-    turn = (await engine.settled("ses_a")).turns[0]
+    turn = (await engine.actor("ses_a").settled()).turns[0]
     assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "one two")
     assert api.posts == []
 
@@ -116,7 +116,7 @@ async def test_a_local_worker_that_is_gone_is_said() -> None:
     log, api = crashed(SENDING, OPENED), FakeApi(workers=[worker()])
     engine = engine_on(log, api, forgetful=True)
     await engine.recover()
-    turn = (await engine.settled("ses_a")).turns[0]
+    turn = (await engine.actor("ses_a").settled()).turns[0]
     assert turn.status is TurnStatus.INCOMPLETE
     assert turn.fault is not None
     assert "local worker" in turn.fault.message
@@ -128,8 +128,8 @@ async def test_a_queued_turn_of_another_program_is_never_sent_here() -> None:
     api = FakeApi(starts=[says("ours")], workers=[worker("x", prompt="something else")])
     engine = engine_on(log, api)
     await engine.open("ses_a")
-    ours = await engine.send("ses_a", "ours please")
-    await engine.settled("ses_a")
+    ours = await engine.actor("ses_a").send("ours please")
+    await engine.actor("ses_a").settled()
     await engine.aclose()
     assert [order.turn_id for order in api.posts] == [ours]
     assert log.stored["turn_a"] == []
@@ -147,7 +147,7 @@ async def test_a_turn_that_ended_while_nobody_watched_is_fetched_with_one_look()
     api = FakeApi(workers=[worker("all of it", prompt="hello")])
     engine = engine_on(log, api)
     await engine.open("ses_a")
-    assert await engine.look("ses_a")
+    assert await engine.actor("ses_a").look()
     turn = engine.session("ses_a").turns[0]
     assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "all of it")
     assert (api.posts, api.reads) == ([], 1)
@@ -158,7 +158,7 @@ async def test_a_turn_that_still_runs_stays_running_with_what_it_has() -> None:
     api = FakeApi(workers=[worker("so far", prompt="hello", busy=True)])
     engine = engine_on(log, api)
     await engine.open("ses_a")
-    assert not await engine.look("ses_a")
+    assert not await engine.actor("ses_a").look()
     turn = engine.session("ses_a").turns[0]
     assert (turn.status, turn.text) == (TurnStatus.RUNNING, "so far")
 
@@ -168,7 +168,7 @@ async def test_a_turn_of_somebody_else_whose_frames_were_lost_is_no_draft_of_our
     log.orders["turn_a"] = replace(ORDER, seen_before=0)
     engine = engine_on(log, api)
     await engine.recover()
-    turn = (await engine.settled("ses_a")).turns[0]
+    turn = (await engine.actor("ses_a").settled()).turns[0]
     assert (turn.status, turn.text) == (TurnStatus.COMPLETED, "theirs")
     assert api.posts == []
 
@@ -178,7 +178,7 @@ async def test_a_turn_that_ended_but_was_not_closed_is_closed_without_a_request(
     log, api = crashed(SENDING, OPENED, settled), FakeApi(workers=[worker()])
     engine = engine_on(log, api)
     await engine.recover()
-    turn = (await engine.settled("ses_a")).turns[0]
+    turn = (await engine.actor("ses_a").settled()).turns[0]
     assert (turn.status, log.closed, api.reads) == (TurnStatus.COMPLETED, ["turn_a"], 0)
 
 
@@ -199,9 +199,9 @@ async def test_two_recoveries_at_once_send_a_restored_message_once() -> None:
     api = FakeApi(starts=[says("hi"), says("again")], workers=[worker(), worker("hi", prompt="hello")])
     engine = engine_on(log, api)
     await engine.recover()
-    assert await engine.resume("ses_a") is None
+    assert await engine.actor("ses_a").resume() is None
     await engine.recover()
-    await engine.settled("ses_a")
-    await engine.resume("ses_a")
-    await engine.settled("ses_a")
+    await engine.actor("ses_a").settled()
+    await engine.actor("ses_a").resume()
+    await engine.actor("ses_a").settled()
     assert len(api.posts) == 1

@@ -31,7 +31,7 @@ RESET = Doubtful(Kind.NETWORK, "The connection was reset.")
 
 
 async def _only(box: Rig, prompt: str = "hello") -> Turn:
-    await box.engine.send(box.session_id, prompt)
+    await box.engine.actor(box.session_id).send(prompt)
     session = await box.settled()
     assert session.current is not None
     return session.current
@@ -78,7 +78,7 @@ async def test_nothing_is_sent_when_the_order_cannot_be_written() -> None:
     box = rig(api)
     box.log.refuses = NoRoom("The disk is full.")
     with pytest.raises(NoRoom):
-        await box.engine.send(box.session_id, "hello")
+        await box.engine.actor(box.session_id).send("hello")
     assert api.posts == []
 
 
@@ -215,13 +215,13 @@ async def test_detach_says_running_and_watch_takes_it_up_again() -> None:
     box.engine.subscribe(
         lambda sid: told.set() if "first" in box.engine.session(sid).turns[-1].text else None
     )
-    await box.engine.send(box.session_id, "hello")
+    await box.engine.actor(box.session_id).send("hello")
     await told.wait()
-    box.engine.detach(box.session_id)
+    box.engine.actor(box.session_id).detach()
     left = (await box.settled()).turns[-1]
     assert (left.status, left.text) == (TurnStatus.RUNNING, "first ")
     assert box.log.closed == [left.turn_id]
-    await box.engine.watch(box.session_id)
+    await box.engine.actor(box.session_id).watch()
     back = (await box.settled()).turns[-1]
     assert (back.status, back.text) == (TurnStatus.COMPLETED, "first second")
     assert len(api.posts) == 1
@@ -245,8 +245,8 @@ async def test_a_queued_turn_waits_and_then_goes_by_itself() -> None:
     gate = asyncio.Event()
     api = FakeApi(starts=[[gate, *says("first")], says("second")], workers=[worker("x")])
     box = rig(api, worker_id=None)
-    await box.engine.send(box.session_id, "one")
-    await box.engine.send(box.session_id, "two")
+    await box.engine.actor(box.session_id).send("one")
+    await box.engine.actor(box.session_id).send("two")
     assert box.engine.session(box.session_id).turns[-1].status is TurnStatus.QUEUED
     gate.set()
     await box.idle()
@@ -259,17 +259,17 @@ async def test_a_turn_that_fails_holds_the_queue_and_a_new_message_does_not_wake
     refusal = Refused(Kind.PAYMENT, "no credits", http_status=402)
     api = FakeApi(starts=[[gate, refusal], says("three"), says("two")], workers=[worker("x")])
     box = rig(api, worker_id=None)
-    await box.engine.send(box.session_id, "one")
-    queued = await box.engine.send(box.session_id, "two")
+    await box.engine.actor(box.session_id).send("one")
+    queued = await box.engine.actor(box.session_id).send("two")
     gate.set()
     session = await box.settled()
     assert [turn.status for turn in session.turns] == [TurnStatus.REJECTED, TurnStatus.QUEUED]
-    assert box.engine.held(box.session_id) == Hold(HoldReason.UNFINISHED)
-    await box.engine.send(box.session_id, "three")
+    assert box.engine.actor(box.session_id).hold == Hold(HoldReason.UNFINISHED)
+    await box.engine.actor(box.session_id).send("three")
     await box.settled()
     assert [order.prompt for order in api.posts] == ["one", "three"]
-    assert box.engine.queue(box.session_id) == (queued,)
-    assert await box.engine.resume(box.session_id) is None
+    assert box.engine.actor(box.session_id).queue == (queued,)
+    assert await box.engine.actor(box.session_id).resume() is None
     session = await box.settled()
     assert [order.prompt for order in api.posts] == ["one", "three", "two"]
     assert [turn.order.prompt for turn in session.turns] == ["one", "three", "two"]
@@ -279,9 +279,9 @@ async def test_a_queued_turn_can_be_taken_back() -> None:
     gate = asyncio.Event()
     api = FakeApi(starts=[[gate, *says("first")]], workers=[worker("x")])
     box = rig(api, worker_id=None)
-    await box.engine.send(box.session_id, "one")
-    second = await box.engine.send(box.session_id, "two")
-    assert await box.engine.withdraw(box.session_id, second) == "two"
+    await box.engine.actor(box.session_id).send("one")
+    second = await box.engine.actor(box.session_id).send("two")
+    assert await box.engine.actor(box.session_id).withdraw(second) == "two"
     gate.set()
     await box.settled()
     assert len(api.posts) == 1
@@ -303,7 +303,7 @@ async def test_closing_the_engine_detaches_and_stores() -> None:
     box.engine.subscribe(
         lambda sid: told.set() if "so far" in box.engine.session(sid).turns[-1].text else None
     )
-    await box.engine.send(box.session_id, "hello")
+    await box.engine.actor(box.session_id).send("hello")
     await told.wait()
     await box.engine.aclose()
     assert len(box.log.closed) == 1
@@ -315,5 +315,5 @@ async def test_a_session_of_another_service_is_not_sent_here() -> None:
     box = rig(api)
     other = box.engine.new_session("https://other.test", "w9")
     with pytest.raises(Elsewhere):
-        await box.engine.send(other.session_id, "hello")
+        await box.engine.actor(other.session_id).send("hello")
     assert (api.posts, box.log.orders) == ([], {})

@@ -112,7 +112,7 @@ async def _settled(
     )
     box = rig(api)
     began = box.clock.monotonic()
-    await box.engine.send(box.session_id, "hello")
+    await box.engine.actor(box.session_id).send("hello")
     turn = (await box.settled()).turns[-1]
     assert len(api.posts) == 1
     assert fold(box.log.orders[turn.turn_id], box.log.stored[turn.turn_id]) == turn
@@ -216,7 +216,7 @@ async def test_a_worker_that_has_changed_but_shows_no_answer_proves_no_absence(s
         starts=[RESET], workers=[before, worker("", status="pending", running=False, messages=[], **shown)]
     )
     box = rig(api)
-    await box.engine.send(box.session_id, "hello")
+    await box.engine.actor(box.session_id).send("hello")
     turn = (await box.settled()).turns[-1]
     assert turn.status is TurnStatus.UNKNOWN
 
@@ -251,7 +251,7 @@ async def test_a_post_that_is_answered_for_another_worker_moves_nothing(labelled
     reply = FakeReply([theirs], content_type="application/json", worker_id="w2" if labelled else None)
     api = FakeApi(starts=[reply], workers=[worker("", prompt="earlier"), worker("ours", prompt="hello")])
     box = rig(api)
-    await box.engine.send(box.session_id, "hello")
+    await box.engine.actor(box.session_id).send("hello")
     session = await box.settled()
     turn = session.turns[-1]
     assert (session.worker_id, turn.worker_id) == ("w1", "w1")
@@ -263,7 +263,7 @@ async def test_a_post_that_is_answered_for_another_worker_alone_is_never_called_
     script: Script = [theirs, *says("theirs")]
     api = FakeApi(starts=[FakeReply(script, worker_id=None)], workers=[worker("", prompt="earlier")])
     box = rig(api)
-    await box.engine.send(box.session_id, "hello")
+    await box.engine.actor(box.session_id).send("hello")
     session = await box.settled()
     turn = session.turns[-1]
     assert (session.worker_id, turn.status, turn.text) == ("w1", TurnStatus.UNKNOWN, "")

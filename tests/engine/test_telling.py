@@ -22,7 +22,7 @@ async def test_listeners_hear_once_of_all_that_came_together() -> None:
             seen.set()
 
     made.engine.subscribe(listen)
-    turn_id = await made.engine.send(made.session_id, "go")
+    turn_id = await made.engine.actor(made.session_id).send("go")
     await seen.wait()
     assert len(told) <= 10, "opened, sent, read: never once for each delta"
     gate.set()

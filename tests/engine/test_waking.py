@@ -70,7 +70,7 @@ async def test_a_turn_that_slept_is_settled_by_looking() -> None:
         context=ServiceContext(PLACE),
     )
     session = engine.new_session(PLACE, "w1")
-    await engine.send(session.session_id, "hello")
-    turn = (await engine.settled(session.session_id)).turns[0]
+    await engine.actor(session.session_id).send("hello")
+    turn = (await engine.actor(session.session_id).settled()).turns[0]
     assert (turn.status, turn.text, turn.recovered) == (TurnStatus.COMPLETED, "one two", True)
     assert len(api.posts) == 1

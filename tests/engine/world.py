@@ -187,7 +187,7 @@ class World:
         at = self.watchman.acting(name, session_id, " ".join(map(repr, args)))
         if name == "stop":
             self.stopped.add(session_id)
-        given = args if name in {"aclose", "recover"} else (session_id, *args)
+        given = (session_id, *args) if name in {"open", "adopt"} else args
         self.start(self._perform(name, session_id, given, at, done, failed), name)
 
     def start(self, body: Coroutine[Any, Any, None], name: str) -> None:
@@ -209,7 +209,8 @@ class World:
         error: BaseException | None = None
         life = self.loop
         try:
-            result = getattr(self.engine, name)(*given)
+            owner = self.engine if hasattr(self.engine, name) else self.engine.actor(session_id)
+            result = getattr(owner, name)(*given)
             value = await result if isawaitable(result) else result
         except BaseException as problem:  # noqa: BLE001 - all of them are judged
             if life is not self.loop:
@@ -228,7 +229,7 @@ class World:
         """Send a new message."""
         text = self.new_text()
         at = self.watchman.acting("send", session_id, repr(text))
-        held = self.engine.held(session_id) is not None
+        held = self.engine.actor(session_id).hold is not None
         message = self.watchman.sending(session_id, text, at, held=held)
 
         def done(turn_id: str) -> None:
@@ -239,7 +240,7 @@ class World:
             message.fate = Fate.CANCELLED if gone else Fate.RAISED
             self.watchman.expect(Promise.REFUSED, gone or message.posted_at is None, f"{text!r}: {problem!r}")
 
-        self.start(self._perform("send", session_id, (session_id, text), at, done, failed), "send")
+        self.start(self._perform("send", session_id, (text,), at, done, failed), "send")
 
     def withdraw(self, session_id: str, turn: Turn) -> None:
         """Take a queued message back."""

@@ -278,7 +278,7 @@ async def test_a_text_that_ends_is_painted_at_once_though_its_turn_goes_on() -> 
     desktop = Desktop()
     async with desktop.running() as pilot:
         work = desktop.work
-        actor = work.at_work.engine._actors[work.at_work.session_id]
+        actor = work.at_work.engine.actor(work.at_work.session_id)
         no_more_ticks(work)
         part = TextPart(Rope() + "The very last words", open=True)
         order = TurnRequest("turn_1", "Hi", created_ms=1)

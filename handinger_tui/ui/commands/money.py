@@ -75,7 +75,7 @@ async def limit(context: Context) -> None:
         await apply_limit(context.desk, context.stage, read_wish(context.rest))
         return
     desk = context.desk
-    gauges = await desk.engine.recount(desk.session_id)
+    gauges = await desk.engine.actor(desk.session_id).recount()
     wish = await context.stage.ask(LimitsPage(gauges, simulated=desk.connection.purse.simulated))
     if wish is not None:
         await apply_limit(desk, context.stage, wish)

@@ -53,7 +53,7 @@ async def attach(context: Context) -> None:
     session = desk.session
     session_id = session.session_id
     sent = session.sent
-    if desk.engine.running(session_id):
+    if desk.engine.actor(session_id).running:
         context.stage.say("You are already watching this worker.")
     elif session.worker_id is None:
         context.stage.say("This session has no worker yet. /attach ID watches any worker.", "warning")
@@ -63,7 +63,7 @@ async def attach(context: Context) -> None:
         if context.stage.typed().strip() == sent.order.prompt.strip():
             context.stage.put("")
             context.stage.composer.clear_files()
-        await desk.engine.watch(session_id)
+        await desk.engine.actor(session_id).watch()
     elif not await desk.watch_unwatched(session_id):
         await desk.engine.adopt(session_id)
         context.stage.say("Updated.")
@@ -73,7 +73,7 @@ async def detach(context: Context) -> None:
     """Stop watching, after a question that explains the consequences."""
     desk = context.desk
     session_id = desk.session_id
-    if not desk.engine.running(session_id):
+    if not desk.engine.actor(session_id).running:
         context.stage.say("Nothing is running here.")
         return
     from handinger_tui.ui.dialogs.confirm import Confirm  # noqa: PLC0415 - once there is a question
@@ -86,7 +86,7 @@ async def detach(context: Context) -> None:
         "Stop watching?", STOP_WATCHING + later + queued, yes="Stop watching", no="Keep watching"
     )
     if await context.stage.ask(question):
-        desk.engine.detach(session_id)
+        desk.engine.actor(session_id).detach()
 
 
 async def rename(context: Context) -> None:

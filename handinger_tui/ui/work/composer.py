@@ -587,7 +587,7 @@ class SendFlow:
             # Clear the prompt, so that another Enter cannot send it again. If it never arrived,
             # the text comes back.
             await self._clear(desk, submission, message)
-            await desk.engine.watch(submission.session_id, turn.turn_id)
+            await desk.engine.actor(submission.session_id).watch(turn.turn_id)
         return choice is ResendChoice.SEND
 
     def _about(self, desk: SessionController, submission: Submission) -> str:

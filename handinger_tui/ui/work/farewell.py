@@ -27,7 +27,7 @@ async def read_day(desk: SessionController) -> None:
     """Read the total of the day for the farewell, which is written after the history is closed."""
     with suppress(LedgerError, TimeoutError):
         async with asyncio.timeout(DAY_TIMEOUT_S):
-            await desk.engine.recount(desk.session_id)
+            await desk.engine.actor(desk.session_id).recount()
             connection = desk.connection
             desk.day = altogether(await connection.books.buckets(GroupBy.DAY, connection.purse.today()))
 

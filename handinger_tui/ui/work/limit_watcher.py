@@ -74,11 +74,11 @@ class LimitWatcher:
         """
         engine, session_id = self._desk.engine, self._desk.session_id
         hold = self._desk.hold_of(session_id)
-        now = await engine.recount(session_id)
+        now = await engine.actor(session_id).recount()
         # Only a changed limit resumes the queue. Usage that drops by itself, as at midnight, does not.
         reached = None if hold is None else hold.gauge
         if reached is not None and reached.limit not in [gauge.limit for gauge in now]:
-            await engine.resume(session_id)
+            await engine.actor(session_id).resume()
 
     # -- the chip ----------------------------------------------------------------------
     @property

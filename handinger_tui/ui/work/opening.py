@@ -117,7 +117,7 @@ async def check_running_sessions(desk: SessionController) -> RunningCheck:
             result.ended.append(session)
             if session.session_id != desk.session_id:
                 await desk.shelf.mark_unread(session.session_id)
-        elif not desk.engine.running(session.session_id) and unwatched(session) is not None:
+        elif not desk.engine.actor(session.session_id).running and unwatched(session) is not None:
             result.running.append(session)
     return result
 

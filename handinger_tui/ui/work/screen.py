@@ -797,7 +797,7 @@ class SubmissionScreen(CitationScreen):
 
                     if not await raise_limit(desk, self.stage, session_id, hold.gauge, sending=False):
                         return
-                still = await desk.engine.resume(session_id)
+                still = await desk.engine.actor(session_id).resume()
                 if still is not None and still.gauge is None:
                     self.stage.say(f"Still held. {still.detail}".strip(), "warning")
                 if still is None or still.gauge is None:
@@ -809,7 +809,7 @@ class SubmissionScreen(CitationScreen):
         desk = self.at_work
         if (
             await desk.watch_unwatched(session_id)
-            or desk.engine.running(session_id)
+            or desk.engine.actor(session_id).running
             or not desk.running_elsewhere
         ):
             return
@@ -902,7 +902,7 @@ class SubmissionScreen(CitationScreen):
         self.do(self._withdraw(self.shown_session_id, event.turn))
 
     async def _withdraw(self, session_id: str, turn: Turn) -> None:
-        await self.at_work.engine.withdraw(session_id, turn.turn_id)
+        await self.at_work.engine.actor(session_id).withdraw(turn.turn_id)
         if self.queue_editor.turn_id == turn.turn_id:
             self.queue_editor.cancel()
         self.composer.remember(PromptSnapshot(turn.order.prompt, turn.order.attachments))
@@ -910,7 +910,7 @@ class SubmissionScreen(CitationScreen):
 
     @on(QueueStrip.Moved)
     def _move_queued(self, event: QueueStrip.Moved) -> None:
-        self.do(self.at_work.engine.move_queued(self.shown_session_id, event.turn.turn_id, event.to))
+        self.do(self.at_work.engine.actor(self.shown_session_id).move_queued(event.turn.turn_id, event.to))
 
 
 PAINTS_PER_S: Final = 10
@@ -1013,7 +1013,7 @@ class WorkScreen(SubmissionScreen):
 
     def _report_recovered(self, desk: SessionController, recovered: list[str], opened_id: str) -> None:
         """Report the leftovers of an earlier run: messages that may have been sent, and queued ones."""
-        checking = sum(desk.engine.running(session_id) for session_id in recovered)
+        checking = sum(desk.engine.actor(session_id).running for session_id in recovered)
         if checking:
             were = "was" if checking == 1 else "were"
             self.stage.say(f"{plural(checking, 'message')} {were} interrupted last time; checking…")
@@ -1166,7 +1166,7 @@ class WorkScreen(SubmissionScreen):
     def _handle_background_change(self, desk: SessionController, session: Session) -> None:
         """Handle a change in a session that is not on the screen: report its end and mark it unread."""
         self.finished_turns.remember(session)
-        if desk.engine.running(session.session_id):
+        if desk.engine.actor(session.session_id).running:
             return
         if any(turn.status is not TurnStatus.RUNNING for turn in self.finished_turns.ended(session)):
             self.stage.say(f"“{clean_line(session.title, 60)}” has ended: ^S opens it.")
@@ -1190,7 +1190,7 @@ class WorkScreen(SubmissionScreen):
     def _paint(self, desk: SessionController) -> None:
         session, now = desk.session, self.now_ms()
         self._handle_ended_turns(desk, self.finished_turns.ended(session))
-        gauges = desk.engine.gauges(desk.session_id)
+        gauges = desk.engine.actor(desk.session_id).gauges
         queue, hold, running = desk.queued, desk.hold, desk.running
         if not self.sender.sending(session.session_id):
             notice = self.queue_editor.follow({turn.turn_id for turn in queue})
@@ -1214,7 +1214,7 @@ class WorkScreen(SubmissionScreen):
     def _paint_money(self, desk: SessionController) -> None:
         if self._limit_watcher is None or not self.has_session:
             return
-        gauges = desk.engine.gauges(desk.session_id)
+        gauges = desk.engine.actor(desk.session_id).gauges
         self.side.gauges(gauges)
         self._limit_watcher.warn(gauges)
         if self._limit_watcher.is_chip_stale:

@@ -246,17 +246,17 @@ class SessionController:
         """
         content = message.text, message.budget, message.files
         if message.replaces is not None:
-            return await self.engine.edit_queued(message.session_id, message.replaces, *content)
-        return await self.engine.send(message.session_id, *content)
+            return await self.engine.actor(message.session_id).edit_queued(message.replaces, *content)
+        return await self.engine.actor(message.session_id).send(*content)
 
     @property
     def running(self) -> bool:
         """Whether a turn of the open session is being sent or watched."""
-        return self.engine.running(self.session_id)
+        return self.engine.actor(self.session_id).running
 
     def queue_of(self, session_id: str) -> tuple[Turn, ...]:
         """The queued turns of a session, the next one to send first."""
-        ids = self.engine.queue(session_id)
+        ids = self.engine.actor(session_id).queue
         if not ids:
             return ()
         turns = {turn.turn_id: turn for turn in self.engine.session(session_id).turns}
@@ -275,7 +275,7 @@ class SessionController:
         """
         turn = unwatched(self.engine.session(session_id))
         if turn is not None:
-            await self.engine.watch(session_id, turn.turn_id)
+            await self.engine.actor(session_id).watch(turn.turn_id)
         return turn is not None
 
     @property
@@ -290,7 +290,7 @@ class SessionController:
         return [
             session
             for session in self.opened_sessions
-            if not self.engine.running(session.session_id) and unwatched(session) is not None
+            if not self.engine.actor(session.session_id).running and unwatched(session) is not None
         ]
 
     async def check_running(self, session_id: str) -> bool:
@@ -304,7 +304,7 @@ class SessionController:
         self.checking.add(session_id)
         try:
             await self.engine.open(session_id)
-            ended = await self.engine.look(session_id)
+            ended = await self.engine.actor(session_id).look()
         except KeyError:
             raise NotFound("This session is not in the history.") from None
         finally:
@@ -326,7 +326,7 @@ class SessionController:
 
     def hold_of(self, session_id: str) -> Hold | None:
         """The hold on the queue of a session; None also when the queue is empty."""
-        return self.engine.held(session_id) if self.engine.queue(session_id) else None
+        return self.engine.actor(session_id).hold if self.engine.actor(session_id).queue else None
 
     async def limits_changed(self, session_id: str) -> tuple[Gauge, ...]:
         """Read the limits again and resume a queue that a limit held; returns the gauges.
@@ -336,9 +336,9 @@ class SessionController:
         """
         hold = self.hold_of(session_id)
         if hold is not None and hold.gauge is not None:
-            await self.engine.resume(session_id)
-            return self.engine.gauges(session_id)
-        return await self.engine.recount(session_id)
+            await self.engine.actor(session_id).resume()
+            return self.engine.actor(session_id).gauges
+        return await self.engine.actor(session_id).recount()
 
 
 def _newest_created_ms(session: Session) -> int:

@@ -151,7 +151,7 @@ async def test_what_changes_meanwhile_is_told_and_shown_when_asked_for() -> None
         await pilot.press("f5")
         await desktop.shows(pilot, "1 of 1", "n: 1")
         desktop.api.starts.append(gives(("data-two", {"m": 2})))
-        await desktop.engine.send(desktop.session.session_id, "And now?", "standard", ())
+        await desktop.engine.actor(desktop.session.session_id).send("And now?", "standard", ())
         await desktop.shows(pilot, "1 of 2", "n: 1")
         await pilot.press("r", "n")
         await desktop.shows(pilot, "2 of 2", "m: 2")

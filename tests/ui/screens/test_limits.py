@@ -190,7 +190,7 @@ async def test_each_limit_warns_once_at_80_and_once_at_100_percent_and_anew_afte
 
         async def spent(amount: str, mark: str) -> None:
             desktop.purse.spend(Scope.DAY, amount)
-            await desktop.work.at_work.engine.recount(desktop.session.session_id)
+            await desktop.work.at_work.engine.actor(desktop.session.session_id).recount()
             await desktop.until(pilot, lambda: mark in desktop.text().splitlines()[0])
 
         await spent("3.99", "work")

@@ -40,7 +40,7 @@ class Past:
         async with left.running() as pilot:
             await left.send(pilot, prompt)
             await left.shows(pilot, "Half")
-            left.engine.detach(left.session.session_id)
+            left.engine.actor(left.session.session_id).detach()
             await left.until(pilot, lambda: not left.session.busy)
             session_id = left.session.session_id
         row = summary(

@@ -119,13 +119,13 @@ async def test_esc_closes_the_card_and_the_next_detached_turn_shows_it_again() -
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Do it")
         await desktop.shows(pilot, "Half")
-        desktop.engine.detach(desktop.session.session_id)
+        desktop.engine.actor(desktop.session.session_id).detach()
         await desktop.shows(pilot, "█ an empty prompt watches it")
         await pilot.press("escape")
         await desktop.until(pilot, lambda: "an empty prompt watches" not in desktop.text())
         await desktop.send(pilot, "Something else")
         await desktop.shows(pilot, "Again half")
-        desktop.engine.detach(desktop.session.session_id)
+        desktop.engine.actor(desktop.session.session_id).detach()
         await desktop.shows(pilot, "█ an empty prompt watches it")
 
 
