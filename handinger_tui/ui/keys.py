@@ -1,6 +1,7 @@
-"""The table of key bindings, from which bindings, footer and help are generated.
+"""The table of every key binding of the program, from which bindings, footer, help and README are generated.
 
-Dialogs and some widgets declare further bindings of their own.
+Widgets and screens take theirs with `bindings`. Keys that a text area or an input of Textual brings along
+are not listed.
 """
 
 from __future__ import annotations
@@ -24,9 +25,13 @@ class Where(StrEnum):
     TRANSCRIPT = "While browsing"
     SOURCES = "In the sources"
     SESSIONS = "In the session list"
+    HISTORY = "In the search of earlier messages"
     LEDGER = "In the ledger"
+    LEDGER_ROWS = "In the rows of the ledger"
     RECEIPT = "In a receipt"
     BUDGETS = "In the comparison of budgets"
+    PANEL = "In the panels of sources and files"
+    USAGE = "In the panel of usage"
     FILES = "In the panel of files"
     PREVIEW = "In a preview"
     PAGE = "In the preview of a text"
@@ -34,6 +39,14 @@ class Where(StrEnum):
     LINES = "In tables and trees"
     TABLE = "In a table"
     TREE = "In a tree"
+    DIALOG = "In a dialog"
+    QUESTION = "In a question"
+    HELP = "In this help"
+    PROBLEM = "Without a connection"
+
+
+_FIRST: Final = frozenset({Where.PROMPT, Where.ANYWHERE, Where.SESSIONS, Where.HISTORY})
+"""Places whose keys come before those of the focused widget, such as the keys of a text area or an input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +55,7 @@ class Key:
 
     `keys`: key names of Textual, comma-separated; `label`: text in the footer; `tooltip`: text in the help.
     `footer`: position in the footer, 0 for none. Without room for all, the highest are hidden first.
+    `last`: the key works only where the focused widget has no use for it, whatever the place.
     """
 
     id: str
@@ -51,20 +65,17 @@ class Key:
     tooltip: str
     where: Where
     footer: int = 0
+    last: bool = False
 
     def binding(self) -> BindingType:
-        """The Textual binding.
-
-        Keys of the prompt and of the program override those of the prompt's text area.
-        """
-        priority = self.where in (Where.PROMPT, Where.ANYWHERE, Where.SESSIONS)
+        """The Textual binding."""
         return Binding(
             self.keys,
             self.action,
             self.label,
             show=self.footer > 0,
             key_display=format_key(self.keys.split(",")[0]),
-            priority=priority,
+            priority=self.where in _FIRST and not self.last,
             tooltip=self.tooltip,
             id=self.id,
         )
@@ -75,6 +86,7 @@ _C, _Q = Where.CHIPS, Where.QUEUE
 _O, _L, _R, _B = Where.SOURCES, Where.LEDGER, Where.RECEIPT, Where.BUDGETS
 _F, _V, _W = Where.FILES, Where.PREVIEW, Where.PAGE
 _D, _N, _G, _E = Where.DATA, Where.LINES, Where.TABLE, Where.TREE
+_H, _I, _U, _K = Where.HISTORY, Where.PANEL, Where.USAGE, Where.LEDGER_ROWS
 
 # fmt: off - one key, one line
 KEYS: Final = (
@@ -118,6 +130,9 @@ KEYS: Final = (
     Key("work.sessions", "ctrl+s", "command('sessions')", "Sessions", "Open another session", _A, 6),
     Key("work.new", "ctrl+n", "command('new')", "New", "Start with a new worker", _A, 7),
     Key("work.panels", "ctrl+b,f6", "command('panels')", "Panels", "Usage, sources and files", _A, 8),
+    Key("panel.usage", "f2", "panel('usage')", "Usage & cost", "What this turn and this worker took", _A),
+    Key("panel.sources", "f3", "panel('sources')", "Sources", "Pages and documents the worker used", _A),
+    Key("panel.files", "f4", "panel('files')", "Files", "Files that the worker made", _A),
     Key("work.palette", "ctrl+p", "command('palette')", "Commands", "Every command, to search", _A, 9),
     Key("work.receipt", "ctrl+t", "command('receipt')", "Receipt", "What the last turn took, in full", _A),
     Key("work.ledger", "ctrl+l", "command('ledger')", "Ledger", "What everything took so far", _A),
@@ -129,6 +144,7 @@ KEYS: Final = (
     Key("work.top", "ctrl+home", "scroll('home')", "Top", "To the beginning", _A),
     Key("work.bottom", "ctrl+end", "scroll('end')", "End", "To the end, and follow it", _A),
     Key("work.clear", "ctrl+c", "clear", "Clear", "Clear; twice leaves", _A),
+    Key("work.copy_text", "super+c", "screen.copy_text", "Copy", "Copy the selected text", _A, last=True),
     Key("work.leave", "ctrl+d", "leave_if_empty", "Leave", "On an empty prompt: leave", _A),
     Key("work.suspend", "ctrl+z", "suspend", "Suspend", "Back to the shell; fg returns", _A),
     Key("transcript.next", "j", "transcript('cursor_next')", "Next", "To the next message or code", _T, 1),
@@ -166,6 +182,11 @@ KEYS: Final = (
     Key("sessions.open", "enter", "open", "Open", "Open the marked session", _S, 1),
     Key("sessions.rename", "f2", "rename", "Rename", "Give the session another title", _S, 2),
     Key("sessions.delete", "ctrl+x", "delete", "Delete", "Delete it from this machine", _S, 3),
+    Key("sessions.down", "down", "move(1)", "Down", "Next session", _S),
+    Key("sessions.up", "up", "move(-1)", "Up", "Session before", _S),
+    Key("history.down", "down", "move(1)", "Down", "Next message", _H),
+    Key("history.up", "up", "move(-1)", "Up", "Message before", _H),
+    Key("history.older", "ctrl+r", "move(1)", "Older", "Older message", _H),
     Key("ledger.narrow", "enter", "narrow", "Only this", "Only what the marked row stands for", _L, 1),
     Key("ledger.widen", "backspace", "widen", "All again", "Take the last narrowing away", _L, 2),
     Key("ledger.open", "o", "open", "Open session", "Open the session of the marked row", _L, 3),
@@ -180,6 +201,12 @@ KEYS: Final = (
     Key("ledger.turn", "t", "group('turn')", "Turns", "Turn by turn, the newest first", _L),
     Key("ledger.money", "m", "money", "Other money", "Real money, or the simulated of LOCAL", _L),
     Key("ledger.reload", "r", "reload", "Read again", "Read the history again", _L),
+    Key("ledger.up", "up,k", "step(-1)", "Up", "To the row above", _K),
+    Key("ledger.down", "down,j", "step(1)", "Down", "To the row below", _K),
+    Key("ledger.page_up", "pageup", "page(-1)", "Page up", "A page up", _K),
+    Key("ledger.page_down", "pagedown", "page(1)", "Page down", "A page down", _K),
+    Key("ledger.first", "home", "jump(0)", "First", "To the first row", _K),
+    Key("ledger.last", "end", "jump(-1)", "Last", "To the last row", _K),
     Key("receipt.before", "left,p", "step(-1)", "Before", "The receipt of the turn before", _R, 1),
     Key("receipt.after", "right,n", "step(1)", "After", "The receipt of the turn after", _R, 2),
     Key("receipt.copy", "y", "copy", "Copy", "Copy the receipt as text", _R, 3),
@@ -188,6 +215,18 @@ KEYS: Final = (
     Key("receipt.close", "escape,q", "close", "Close", "Close the receipt", _R, 6),
     Key("budgets.all", "a", "other", "All or one", "All workers, or this one", _B, 1),
     Key("budgets.close", "escape,q", "close", "Close", "Close the comparison", _B, 2),
+    Key("panel.up", "up", "step(-1)", "Up", "To the item above", _I),
+    Key("panel.down", "down", "step(1)", "Down", "To the item below", _I),
+    Key("panel.page_up", "pageup", "page(-1)", "Page up", "A page up", _I),
+    Key("panel.page_down", "pagedown", "page(1)", "Page down", "A page down", _I),
+    Key("panel.first", "home", "edge(0)", "First", "To the first item", _I),
+    Key("panel.last", "end", "edge(-1)", "Last", "To the last item", _I),
+    Key("usage.up", "up", "scroll_up", "Up", "Scroll up", _U),
+    Key("usage.down", "down", "scroll_down", "Down", "Scroll down", _U),
+    Key("usage.page_up", "pageup", "page_up", "Page up", "A page up", _U),
+    Key("usage.page_down", "pagedown", "page_down", "Page down", "A page down", _U),
+    Key("usage.top", "home", "scroll_home", "Top", "To the top", _U),
+    Key("usage.end", "end", "scroll_end", "End", "To the end", _U),
     Key("files.preview", "enter", "preview", "Preview", "Look at the file here", _F, 1),
     Key("files.save", "s", "save", "Save", "Save the file", _F, 2),
     Key("files.save_into", "S", "save_into", "Save into", "Save it into a folder you type", _F),
@@ -228,6 +267,10 @@ KEYS: Final = (
     Key("tree.toggle", "enter,space", "unfold", "Open", "Open what is closed, close what is open", _E, 1),
     Key("tree.right", "right,l", "right", "Open", "Open; then to the first inside it", _E),
     Key("tree.left", "left,h", "left", "Close", "Close; then to what it is in", _E),
+    Key("dialog.close", "escape", "close", "Close", "Close without a change", Where.DIALOG, 1),
+    Key("dialog.other", "left,right", "other", "Choose", "The other answer", Where.QUESTION),
+    Key("help.close", "f1,q,question_mark", "close", "Close", "Close the help", Where.HELP),
+    Key("problem.leave", "escape,q", "close", "Leave", "Leave the program", Where.PROBLEM, 1),
 )
 # fmt: on
 

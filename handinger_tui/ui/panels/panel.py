@@ -133,10 +133,7 @@ def _is_same(one: tuple[Content | None, Style], other: tuple[Content | None, Sty
 
 @dataclass(frozen=True, slots=True)
 class PanelEntry:
-    """One entry of `PANELS`. `key`, as Textual spells it, toggles or focuses the panel."""
+    """One entry of `PANELS`. Its key is the row `panel.<name>` of the key table."""
 
     name: str
-    title: str
-    key: str
-    tooltip: str
     make: Callable[[], Panel[Any]]

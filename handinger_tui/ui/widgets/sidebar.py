@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widget import Widget
 
@@ -24,22 +23,6 @@ from handinger_tui.ui.widgets.containers import Rows
 WIDTH: Final = 38
 NARROWEST: Final = 26
 WIDEST: Final = 90
-
-
-def panel_keys() -> list[BindingType]:
-    """One key binding per panel, from `PANELS`."""
-    return [
-        Binding(
-            entry.key,
-            f"panel('{entry.name}')",
-            entry.title,
-            show=False,
-            priority=True,
-            tooltip=entry.tooltip,
-            id=f"panel.{entry.name}",
-        )
-        for entry in PANELS
-    ]
 
 
 class Grip(Widget):

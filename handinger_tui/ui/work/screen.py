@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import ActiveBinding, Binding, BindingType
+from textual.binding import ActiveBinding, BindingType
 from textual.events import Key, Paste, ScreenResume
 from textual.screen import Screen
 from textual.timer import Timer
@@ -60,7 +60,7 @@ from handinger_tui.ui.widgets.header import HeaderLine
 from handinger_tui.ui.widgets.pane import SessionPane
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
-from handinger_tui.ui.widgets.sidebar import Sidebar, panel_keys
+from handinger_tui.ui.widgets.sidebar import Sidebar
 from handinger_tui.ui.work.command_host import CommandHost
 from handinger_tui.ui.work.composer import Composer, PromptSnapshot, SendFlow, Submission, not_sent
 from handinger_tui.ui.work.file_actions import FileActions
@@ -307,11 +307,7 @@ class NavigationScreen(BaseWorkScreen, inherit_bindings=False):
     Textual's own bindings are left out: its Tab would move the focus.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings(Where.ANYWHERE, Where.TRANSCRIPT),
-        *panel_keys(),
-        Binding("super+c", "screen.copy_text", "Copy", show=False, id="work.copy_text", tooltip="Copy"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.ANYWHERE, Where.TRANSCRIPT)
 
     def __init__(self, options: AppOptions, now_ms: Callable[[], int]) -> None:
         super().__init__(options, now_ms)

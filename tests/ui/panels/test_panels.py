@@ -12,6 +12,7 @@ from textual.binding import Binding
 
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FilePart, SourcePart
+from handinger_tui.ui.keys import KEYS
 from handinger_tui.ui.panels import PANELS, Panel, PanelEntry
 from handinger_tui.ui.panels.files.panel import FilesPanel
 from handinger_tui.ui.panels.list_panel import ListPanel, one_line
@@ -121,12 +122,13 @@ async def test_the_mouse_tells_everything_about_an_item() -> None:
 def test_every_panel_names_itself_and_explains_its_keys(entry: PanelEntry) -> None:
     panel = entry.make()
     assert panel.name_of_panel == entry.name
-    assert entry.title == panel.BORDER_TITLE
+    (key,) = [key for key in KEYS if key.id == f"panel.{entry.name}"]
+    assert key.action == f"panel('{entry.name}')"
+    assert key.label == panel.BORDER_TITLE
     assert panel.can_focus
     bindings = [binding for binding in type(panel).BINDINGS if isinstance(binding, Binding)]
     assert bindings
     assert all(binding.id and binding.tooltip for binding in bindings)
-    assert len({entry.key for entry in PANELS}) == len(PANELS)
 
 
 @pytest.mark.parametrize("theme", [theme.name for theme in THEMES])

@@ -222,4 +222,4 @@ def _key(turn: Turn) -> Key:
     return streamed, turn.snapshot and turn.snapshot.files, turn.before and turn.before.files
 
 
-FILES: Final = PanelEntry("files", "Files", "f4", "Files that the worker made", FilesPanel)
+FILES: Final = PanelEntry("files", FilesPanel)

@@ -342,4 +342,4 @@ class SourcesPanel(SourcesList):
             self.action_open()
 
 
-SOURCES: Final = PanelEntry("sources", "Sources", "f3", "Pages and documents the worker used", SourcesPanel)
+SOURCES: Final = PanelEntry("sources", SourcesPanel)

@@ -153,4 +153,4 @@ def _key(turn: Turn) -> Key:
     return turn.status, source, readings, turn.read_ms, turn.ended_ms, turn.order.created_ms
 
 
-USAGE: Final = PanelEntry("usage", "Usage & cost", "f2", "What this turn and this worker took", UsagePanel)
+USAGE: Final = PanelEntry("usage", UsagePanel)
