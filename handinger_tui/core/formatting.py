@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
 NOT_REPORTED: Final = "not reported"
@@ -22,6 +23,14 @@ def duration(milliseconds: int | None) -> str:
         return f"{minutes} m {seconds_left:02d} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02d} m"
+
+
+def percent_text(share: Decimal | None) -> str:
+    """A share from 0 to 1 as "61 %"; above zero but below one percent it is "<1 %", never "0 %"."""
+    if share is None:
+        return NOT_REPORTED
+    percent = share * 100
+    return "<1 %" if 0 < percent < 1 else f"{int(percent + Decimal('0.5'))} %"
 
 
 def number(value: int | None) -> str:

@@ -13,7 +13,6 @@ from PIL import Image
 from handinger_tui.core.charts.data import (
     Span,
     day_points,
-    percent_text,
     shares,
     short_usd,
     slot_text,
@@ -37,6 +36,7 @@ from handinger_tui.core.charts.scenes import (
     share_of,
 )
 from handinger_tui.core.export.spending import cell, line
+from handinger_tui.core.formatting import percent_text
 from handinger_tui.core.money.spending import Bucket, Sum, altogether
 
 

@@ -12,7 +12,7 @@ from handinger_tui.core.preview.kinds import Shape
 from handinger_tui.core.preview.pictures import NotDrawn, Picture
 from handinger_tui.ui.background import CancelToken, Stopped
 from handinger_tui.ui.preview.load import KINDS, LONGEST_MARKDOWN, Loaded, Subject, load
-from handinger_tui.ui.preview.rows import TextBody
+from handinger_tui.ui.preview.page_view import TextBody
 from tests.ui.screens import previewing as made_of
 
 DEEP = b"[" * 100_000 + b"]" * 100_000

@@ -200,13 +200,3 @@ def _part(value: Decimal | None, base: Decimal) -> Decimal | None:
     if value is None:
         return None
     return EXACT.divide(value, base) if base else Decimal(0)
-
-
-def percent_text(part: Decimal | None) -> str:
-    """A share as "61 %"; above zero but below half a percent it is "<1 %", not "0 %"."""
-    if part is None:
-        return "not reported"
-    percent = part * 100
-    if percent and percent < Decimal("0.5"):
-        return "<1 %"
-    return f"{percent.quantize(Decimal(1))} %"

@@ -11,7 +11,6 @@ from typing import Final
 from handinger_tui.core.charts.data import (
     Slot,
     Span,
-    percent_text,
     shares,
     short_usd,
     slot_text,
@@ -19,7 +18,7 @@ from handinger_tui.core.charts.data import (
     tick_text,
     ticks,
 )
-from handinger_tui.core.formatting import plural
+from handinger_tui.core.formatting import percent_text, plural
 from handinger_tui.core.money.amounts import usd_text
 from handinger_tui.core.money.spending import NOTHING, Bucket
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final, Self
 
-from handinger_tui.core.formatting import NOT_REPORTED, plural
+from handinger_tui.core.formatting import NOT_REPORTED, number, plural
 
 EXACT: Final = Context(prec=400, rounding=ROUND_HALF_EVEN)
 """A context precise enough that sums and differences of tidy amounts are never rounded."""
@@ -19,6 +19,9 @@ INT64_MAX: Final = 2**63 - 1
 _PICO: Final = Decimal(10) ** 12
 _MICRO: Final = Decimal(10) ** 6
 _FINEST: Final = Decimal(1).scaleb(-PLACES)
+_LARGE: Final = tuple(
+    (Decimal(10) ** power, unit) for power, unit in ((12, "T"), (9, "G"), (6, "M"), (3, "k"))
+)
 
 
 def tidy(value: Decimal | None) -> Decimal | None:
@@ -167,3 +170,68 @@ def _display_text(value: Decimal | None, *, sign: str, at_least: int) -> str:
     decimals = decimals.rstrip("0").ljust(at_least, "0")
     minus = "-" if rounded < 0 else ""
     return f"{minus}{sign}{units}.{decimals}" if decimals else f"{minus}{sign}{units}"
+
+
+# -- texts of a limited width ---------------------------------------------------------
+def usd_within(value: Decimal | int, width: int) -> str:
+    """US dollars in at most `width` cells: with fewer digits if needed, but never as zero."""
+    amount = Decimal(value)
+    text = usd_text(amount)
+    if len(text) <= width:
+        return text
+    if amount >= 1000:
+        return short_number(amount, width, "$")
+    for places in range(15, 1, -1):
+        rounded = round(amount, places)
+        text = f"${rounded:,.{places}f}"
+        if len(text) <= width and rounded:
+            return text
+    return f"${amount:,.0f}" if amount >= 1 else "<$0.01" if width > 5 else "<$.01"
+
+
+def credits_within(value: Decimal | int, width: int) -> str:
+    """Credits in at most `width` cells."""
+    text = credits_text(Decimal(value))
+    return text if len(text) <= width else short_number(Decimal(value), width)
+
+
+def count_within(value: Decimal | int, width: int) -> str:
+    """A count in at most `width` cells: "1,234,567", "1.23M"."""
+    text = number(int(value))
+    return text if len(text) <= width else short_number(Decimal(value), width)
+
+
+def two_digits(value: Decimal | int) -> Decimal:
+    """An estimate, rounded to two significant digits."""
+    amount = Decimal(value)
+    return round(amount, 1 - amount.adjusted()) if amount else amount
+
+
+def short_number(value: Decimal, width: int, sign: str = "") -> str:
+    """A number in at most `width` cells where possible: "1.23M", "$12.3k"; beyond all units "1e+45"."""
+    for size, unit in _LARGE:
+        if size <= value < size * 1000:
+            for places in (2, 1, 0):
+                text = f"{sign}{value / size:.{places}f}{unit}"
+                if len(text) <= width:
+                    return text
+    if value >= 1000:
+        return f"{sign}{value:.0e}"
+    for places in range(6, -1, -1):
+        text = f"{sign}{value:.{places}f}"
+        if len(text) <= width and Decimal(text.removeprefix(sign)):
+            return text
+    return f"{sign}{value:.0e}"
+
+
+def decimal_places(text: str) -> int:
+    """The number of digits after the decimal point; 0 for "$1.2k"."""
+    fraction = text.partition(".")[2]
+    return len(fraction) if fraction.isdigit() else 0
+
+
+def pad_decimals(text: str, places: int, width: int) -> str:
+    """Pad an amount with zeros to `places` decimals, as far as `width` allows."""
+    if text.startswith("<") or not decimal_places(text):
+        return text
+    return text + "0" * min(places - decimal_places(text), width - len(text))

@@ -16,18 +16,16 @@ from textual.message import Message
 from textual.style import Style
 from textual.widgets import Static
 
+from handinger_tui.core.charts.bars import percent_level
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.amounts import credits_total_text, total_text
 from handinger_tui.core.money.forecast import Forecast, forecast_text
 from handinger_tui.core.money.limits import Gauge, State, exact_text, percent_text
 from handinger_tui.core.money.reconciliation import Reconciliation, reconciliation_text
 from handinger_tui.core.money.spending import Bucket, GroupBy
+from handinger_tui.ui.ledger.charts import FAINT, MARK, MORE, Days, charts
 from handinger_tui.ui.ledger.query import GROUPS, View
-from handinger_tui.ui.panels.usage import charts as charting
-from handinger_tui.ui.panels.usage.charts import Days, charts
 
-_FAINT: Final = charting.FAINT
-_MARK: Final = charting.MARK
 _GAUGE_CELLS: Final = 8
 CLICK: Final = "ledger"
 """Key of the style metadata that marks clickable text. Not `@click`: Textual draws that as a link."""
@@ -61,7 +59,7 @@ def head_lines(data: HeadData, width: int, *, short: bool) -> list[Content]:
 
 
 def _title(data: HeadData, width: int) -> Content:
-    left = Content.assemble(("Ledger", "bold"), (f" · {data.view.period}", _FAINT))
+    left = Content.assemble(("Ledger", "bold"), (f" · {data.view.period}", FAINT))
     if not data.view.simulated:
         return left
     badge = PRETEND if width >= left.cell_length + len(PRETEND) + 4 else "simulated"
@@ -73,7 +71,7 @@ def _totals(data: HeadData, width: int) -> list[Content]:
     """Cost, then credits, turns and incomplete turns: on the same line where they fit."""
     spent = data.total
     if spent is None:
-        return [Content.styled("cost not known" if data.failed else "reading…", _FAINT)]
+        return [Content.styled("cost not known" if data.failed else "reading…", FAINT)]
     credits_total = spent.total("credits")
     rest = [plural(spent.turns, "turn")]
     if credits_total.value is not None and spent.turns:
@@ -83,9 +81,9 @@ def _totals(data: HeadData, width: int) -> list[Content]:
     cost = "cost not reported" if spent.total("usd").value is None else total_text(spent.total("usd"))
     line = f"{cost}   {' · '.join(rest)}"
     if len(line) <= width:
-        return [Content.assemble((cost, "bold $primary"), (line[len(cost) :], _FAINT))]
+        return [Content.assemble((cost, "bold $primary"), (line[len(cost) :], FAINT))]
     others = textwrap.wrap(" · ".join(rest), max(20, width), break_on_hyphens=False)
-    return [Content.styled(cost, "bold $primary"), *(Content.styled(line, _FAINT) for line in others)]
+    return [Content.styled(cost, "bold $primary"), *(Content.styled(line, FAINT) for line in others)]
 
 
 # -- limits ---------------------------------------------------------------------------
@@ -99,12 +97,12 @@ _STATES: Final = {
 def gauge_lines(gauges: Sequence[Gauge], width: int, most: int) -> list[Content]:
     """Limits and their use in at most `most` lines, the fullest first; "and n more" where not all fit."""
     if not gauges:
-        return [Content.styled(NO_LIMITS, _FAINT)]
+        return [Content.styled(NO_LIMITS, FAINT)]
     pieces = [_gauge(gauge) for gauge in sorted(gauges, key=lambda gauge: -(gauge.percent or 0))]
     lines: list[list[Content]] = [[]]
     for at, piece in enumerate(pieces):
         is_last_line = len(lines) == most
-        more = Content.styled(f"and {len(pieces) - at} more", _FAINT)
+        more = Content.styled(f"and {len(pieces) - at} more", FAINT)
         # The last line reserves room for "and n more".
         room = width - (more.cell_length + 3 if is_last_line and at < len(pieces) - 1 else 0)
         if lines[-1] and sum(one.cell_length + 3 for one in lines[-1]) + piece.cell_length > room:
@@ -118,13 +116,13 @@ def gauge_lines(gauges: Sequence[Gauge], width: int, most: int) -> list[Content]
 
 def _gauge(gauge: Gauge) -> Content:
     word, color = _STATES[gauge.state]
-    gaps = "" if gauge.spent.whole else charting.MORE
+    gaps = "" if gauge.spent.whole else MORE
     used = "not reported" if gauge.percent is None else f"{percent_text(gauge)}{gaps}"
     return Content.assemble(
-        (f"{gauge.limit.scope} ", _FAINT),
-        (charting.level(gauge.percent, _GAUGE_CELLS), color),
+        (f"{gauge.limit.scope} ", FAINT),
+        (percent_level(gauge.percent, _GAUGE_CELLS), color),
         f" {used}",
-        (f" of {exact_text(gauge.limit.amount, gauge.limit.unit)}", _FAINT),
+        (f" of {exact_text(gauge.limit.amount, gauge.limit.unit)}", FAINT),
         (word, f"bold {color}"),
     )
 
@@ -137,10 +135,10 @@ def _groups(view: View, width: int) -> Content:
         if by is view.by:
             piece = Content.styled(f"[{key} {caption}]", "bold reverse")
         else:
-            piece = Content.assemble(" ", (key, "bold $primary"), (f" {caption} ", _FAINT))
+            piece = Content.assemble(" ", (key, "bold $primary"), (f" {caption} ", FAINT))
         pieces.append(_make_clickable(piece, by.value))
     groups = Content("").join(pieces)
-    period = Content.assemble(("p", "bold $primary"), (f" {view.period}", _FAINT))
+    period = Content.assemble(("p", "bold $primary"), (f" {view.period}", FAINT))
     period = _make_clickable(period, PERIOD)
     room = width - groups.cell_length - period.cell_length
     return groups if room < 1 else Content.assemble(groups, " " * room, period)
@@ -156,13 +154,13 @@ _NAMES: Final = {
 
 def _filters(view: View) -> Content:
     """The filters; Backspace removes the last one."""
-    pieces = [Content.styled("only ", _FAINT)]
+    pieces = [Content.styled("only ", FAINT)]
     for at, one in enumerate(view.narrowed):
         separator = " · " if at else ""
         name = one.name if len(one.name) <= 40 else f"{one.name[:39]}…"
-        label = (f"{separator}{_NAMES[one.by]} ", _FAINT)
-        pieces.append(Content.assemble(label, (name, "bold"), (" ×", _MARK)))
-    undo = Content.styled("   Backspace takes the last away", _FAINT)
+        label = (f"{separator}{_NAMES[one.by]} ", FAINT)
+        pieces.append(Content.assemble(label, (name, "bold"), (" ×", MARK)))
+    undo = Content.styled("   Backspace takes the last away", FAINT)
     return _make_clickable(Content("").join([*pieces, undo]), WIDEN)
 
 
@@ -195,8 +193,8 @@ def _wrap_labeled(label: str, text: str, details: str, width: int) -> list[Conte
     room = max(20, width - len(indent))
     # Wrapped, never cut: the text ends with an amount.
     first, *others = textwrap.wrap(text, room) or [""]
-    lines = [Content.assemble((f"{label:<10}", _FAINT), first), *(Content(indent + line) for line in others)]
-    return [*lines, *(Content.styled(indent + line, _FAINT) for line in textwrap.wrap(details, room))]
+    lines = [Content.assemble((f"{label:<10}", FAINT), first), *(Content(indent + line) for line in others)]
+    return [*lines, *(Content.styled(indent + line, FAINT) for line in textwrap.wrap(details, room))]
 
 
 TALL: Final = 30

@@ -16,7 +16,7 @@ from handinger_tui.core.money.reconciliation import Reconciliation, reconcile
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, altogether
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
-from handinger_tui.ui.panels.usage.charts import Days, days_of
+from handinger_tui.ui.ledger.charts import Days, days_of
 from handinger_tui.ui.ports import ChargeReader, LimitStore
 
 

@@ -7,36 +7,35 @@ from types import MappingProxyType
 from typing import Final
 
 from handinger_tui.core.formatting import duration, number
-from handinger_tui.core.money.amounts import Total, credits_text, usd_text
+from handinger_tui.core.money.amounts import Total, count_within, credits_text, usd_text
 from handinger_tui.core.money.spending import Bucket, GroupBy, TurnCharge
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ui.ledger.charts import BAR, FAINT, MARK, MORE, STRONG
 from handinger_tui.ui.ledger.query import GROUPS, day_text, moment, row_name
 from handinger_tui.ui.ledger.table import Align, Column, Line
-from handinger_tui.ui.panels.usage import charts
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
 
-_FAINT: Final = charts.FAINT
-_GAPS: Final = Column("", Align.LEFT, style=charts.MARK, close=True)
+_GAPS: Final = Column("", Align.LEFT, style=MARK, close=True)
 _SUMS: Final = (
-    Column("Cost", Align.POINT, style=charts.STRONG),
+    Column("Cost", Align.POINT, style=STRONG),
     _GAPS,
     Column("Credits", Align.POINT, rank=2),
-    Column("Tokens", Align.POINT, rank=4, style=_FAINT),
-    Column("Incomplete", rank=3, style=_FAINT),
+    Column("Tokens", Align.POINT, rank=4, style=FAINT),
+    Column("Incomplete", rank=3, style=FAINT),
 )
-_BAR: Final = Column("", Align.BAR, rank=7, style=charts.BAR, least=12)
+_BAR: Final = Column("", Align.BAR, rank=7, style=BAR, least=12)
 TURN_COLUMNS: Final = (
     Column("When", Align.LEFT),
     Column("Session", Align.LEFT, least=12),
     Column("Status", Align.LEFT, rank=2),
-    Column("Budget", Align.LEFT, rank=3, style=_FAINT),
-    Column("Trigger", Align.LEFT, rank=5, style=_FAINT),
-    Column("Steps", rank=7, style=_FAINT),
-    Column("Tokens", rank=6, style=_FAINT),
-    Column("Time", rank=4, style=_FAINT),
+    Column("Budget", Align.LEFT, rank=3, style=FAINT),
+    Column("Trigger", Align.LEFT, rank=5, style=FAINT),
+    Column("Steps", rank=7, style=FAINT),
+    Column("Tokens", rank=6, style=FAINT),
+    Column("Time", rank=4, style=FAINT),
     Column("Credits", Align.POINT, rank=1),
-    Column("Cost", Align.POINT, style=charts.STRONG),
+    Column("Cost", Align.POINT, style=STRONG),
     _GAPS,
 )
 _STATUS: Final = MappingProxyType(
@@ -54,7 +53,7 @@ def columns_of(by: GroupBy) -> tuple[Column, ...]:
     if by is GroupBy.TURN:
         return TURN_COLUMNS
     name, turns = Column(GROUPS[by][1], Align.LEFT, least=14, ids=by is GroupBy.WORKER), Column("Turns")
-    last = (Column("Last", Align.LEFT, rank=5, style=_FAINT),)
+    last = (Column("Last", Align.LEFT, rank=5, style=FAINT),)
     return (name, turns, *_SUMS, *(() if by is GroupBy.DAY else last), _BAR)
 
 
@@ -68,7 +67,7 @@ def group_line(bucket: Bucket, by: GroupBy, zone: tzinfo | None, year: int) -> L
         usd_text(usd.value),
         _gaps(usd),
         _number(credit, credits_text(credit.value)),
-        _number(tokens, "" if tokens.value is None else charts.count(tokens.value, 9)),
+        _number(tokens, "" if tokens.value is None else count_within(tokens.value, 9)),
         f"{bucket.incomplete:,}" if bucket.incomplete else "",
     ]
     if by is not GroupBy.DAY:
@@ -90,22 +89,22 @@ def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> Line:
         clean_line(charge.budget or "", 20),
         charge.trigger.value,
         "" if charge.usage.steps is None else number(charge.usage.steps),
-        "" if charge.usage.total_tokens is None else charts.count(charge.usage.total_tokens, 9),
+        "" if charge.usage.total_tokens is None else count_within(charge.usage.total_tokens, 9),
         "" if charge.elapsed_ms is None else duration(charge.elapsed_ms),
         _number(credit, credits_text(charge.credits), count=False),
         usd_text(charge.usd),
-        charts.MORE if so_far else "",
+        MORE if so_far else "",
     )
     return Line(charge.turn_id, cells, charge.session_id, title, charge.usd)
 
 
 def _gaps(total: Total) -> str:
     """The number of turns missing in a sum, "+2"; "" when nothing is known, which the sum itself says."""
-    return "" if total.value is None or total.whole else f"{charts.MORE}{total.missing_turns:,}"
+    return "" if total.value is None or total.whole else f"{MORE}{total.missing_turns:,}"
 
 
 def _number(total: Total, text: str, *, count: bool = True) -> str:
     """A figure with the sign of an incomplete sum, and with `count` the number of missing turns."""
     if total.value is None:
         return "—"
-    return text if total.whole else f"{text} {_gaps(total)}" if count else f"{text}{charts.MORE}"
+    return text if total.whole else f"{text} {_gaps(total)}" if count else f"{text}{MORE}"

@@ -20,9 +20,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
 
+from handinger_tui.core.charts.bars import horizontal_bar
 from handinger_tui.core.formatting import NOT_REPORTED, middle_cut
+from handinger_tui.ui.ledger.charts import FAINT, MORE
 from handinger_tui.ui.panels.list_panel import POINTER
-from handinger_tui.ui.panels.usage import charts
 
 COMFORT: Final = 24
 """Cells that a name gets before columns of rank `IDLE` and above get any."""
@@ -111,7 +112,7 @@ def _is_figure(text: str) -> bool:
 
 def _split_at_point(text: str) -> tuple[str, str]:
     """Split a figure at its decimal point: $1.25 → "$1", ".25"; 8 +2 → "8", " +2"; 8+ → "8", "+"."""
-    places = (text.find("."), text.find(" "), len(text.rstrip(charts.MORE)))
+    places = (text.find("."), text.find(" "), len(text.rstrip(MORE)))
     at = next(at for at in places if at >= 0)
     return text[:at], text[at:]
 
@@ -161,13 +162,13 @@ class Layout:
     def _cell(self, line: Line, at: int, cells: int) -> Content:
         column, text = self.columns[at], line.cells[at]
         if column.align is Align.BAR:
-            text = charts.horizontal_bar(line.amount, self.measure.highest, cells)
+            text = horizontal_bar(line.amount, self.measure.highest, cells)
         elif column.align is Align.POINT and _is_figure(text):
             left, right = _split_at_point(text)
             text = f"{left}{right:<{self.measure.behind[at]}}"
         elif column.ids:
             text = middle_cut(text, cells)
-        style = charts.FAINT if text in (NOT_REPORTED, "—") else column.style
+        style = FAINT if text in (NOT_REPORTED, "—") else column.style
         content = _aligned(text, column.align, cells)
         return content.stylize(style) if style else content
 

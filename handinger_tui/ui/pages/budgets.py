@@ -17,6 +17,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from handinger_tui.core.charts.bars import level, scale
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, duration, plural
 from handinger_tui.core.money.amounts import total_text
@@ -27,7 +28,6 @@ from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
 from handinger_tui.core.money.typical_cost import ENOUGH, Spread, rough
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.panels.usage.charts import LEFT, USED
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.static_reflow import StaticReflow
 from handinger_tui.ui.work.session_controller import SessionController
@@ -169,8 +169,9 @@ def _bar(value: Decimal | None, highest: Decimal, width: int) -> Content:
     """A bar of the median cost, relative to the highest median of all levels."""
     if value is None or highest <= 0:
         return Content("")
-    filled = max(int(value > 0), int(value * width / highest))
-    return Content.assemble("  ", (USED * filled, "$primary"), (LEFT * (width - filled), MUTED))
+    filled = scale(value, highest, width)
+    bar = level(filled, width)
+    return Content.assemble("  ", (bar[:filled], "$primary"), (bar[filled:], MUTED))
 
 
 def _plain(value: Decimal) -> str:

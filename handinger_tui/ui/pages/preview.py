@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from handinger_tui.core.errors import HandingerError, LinkExpired
 from handinger_tui.core.formatting import size
+from handinger_tui.core.preview.pictures import Picture
+from handinger_tui.core.preview.tables import TableModel
+from handinger_tui.core.preview.tree import Node
 from handinger_tui.core.safety.cleaning import clean, clean_line
 from handinger_tui.core.turns.turn import FilePart
 from handinger_tui.ui.background import CancelToken, run_in_thread
+from handinger_tui.ui.dialogs.confirm import Ask
 from handinger_tui.ui.keys import Where, bindings, for_footer
+from handinger_tui.ui.lists.table_view import TableView
+from handinger_tui.ui.lists.tree_view import TreeView
 from handinger_tui.ui.lists.virtual_list import VirtualList
-from handinger_tui.ui.pages.page_actions import FindingScreen
+from handinger_tui.ui.panels.files.panel import file_name
 from handinger_tui.ui.panels.messages import OpenLink
-from handinger_tui.ui.preview.head import head_lines
-from handinger_tui.ui.preview.load import MOST, Loaded, Subject, load
-from handinger_tui.ui.preview.views import view_of
+from handinger_tui.ui.preview.load import MOST, Body, Loaded, Subject, load
+from handinger_tui.ui.preview.page_view import PageView, TextBody
+from handinger_tui.ui.preview.pictures import PictureView
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.static_reflow import StaticReflow
 from handinger_tui.ui.work.paint_scheduler import ThrottledTimer
@@ -35,7 +42,47 @@ _PROGRESS_PER_S: Final = 10
 CANNOT_SHOW: Final = "It cannot be shown here ({name}). d saves it."
 
 
-class PreviewScreen(FindingScreen):
+View = PageView | PictureView | TableView | TreeView
+VIEWS: Final[tuple[tuple[type[Any], type[View]], ...]] = (
+    (TextBody, PageView),
+    (Picture, PictureView),
+    (TableModel, TableView),
+    (Node, TreeView),
+)
+"""The view class of each body type."""
+
+
+def view_of(body: Body) -> View:
+    """Create the widget that can `show` this body."""
+    return next(view for kind, view in VIEWS if isinstance(body, kind))()
+
+
+def head_lines(part: FilePart, beside: Sequence[str], loaded: Loaded | None, facet: int) -> list[Content]:
+    """Return the head lines: the name followed by `beside`; kind, extent and views; one line per note.
+
+    With `loaded` None only the facts reported by the worker are shown.
+    """
+    more = "".join(f"   {word}" for word in beside)
+    name = Content.assemble((file_name(part), "bold"), (more, "$text-muted"))
+    if loaded is None:
+        summary = f"{clean_line(part.media_type, 60) or 'type not reported'} · {size(part.size)}"
+        return [name, Content.styled(summary, "$text-muted")]
+    notes = [Content.styled(f"! {note}", "$text-warning") for note in loaded.notes]
+    return [name, _summary(loaded, facet), *notes]
+
+
+def _summary(loaded: Loaded, facet: int) -> Content:
+    pieces = [piece for piece in (loaded.what, loaded.counted, size(loaded.size)) if piece]
+    line = Content.styled(" · ".join(pieces), "$text-muted")
+    if len(loaded.facets) == 1:
+        return line
+    names = [
+        (f" {one.name} ", "reverse" if at == facet else "$text-muted") for at, one in enumerate(loaded.facets)
+    ]
+    return Content.assemble(line, "   ", *names)
+
+
+class PreviewScreen(ModalScreen[None]):
     """Shows the files of a session one at a time, each with one or more views (`facets`)."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PREVIEW)
@@ -185,6 +232,21 @@ class PreviewScreen(FindingScreen):
     @on(OpenLink)
     def _open_link(self, event: OpenLink) -> None:
         self._file_actions.do(self._file_actions.follow(event.url, event.shown))
+
+    # -- search ------------------------------------------------------------------------
+    @on(PageView.MatchChanged)
+    def _show_search_state(self, event: PageView.MatchChanged) -> None:
+        self.query_one("#preview-foot", Static).update(Content(clean_line(event.status, 200)))
+
+    @on(PageView.SearchRequested)
+    def _start_search(self, event: PageView.SearchRequested) -> None:
+        self._search(event.view)
+
+    @work(group="find", exclusive=True)
+    async def _search(self, view: PageView) -> None:
+        text = await self.app.push_screen_wait(Ask("Find in this text", view.search_text))
+        if text and view.is_attached:
+            await view.find(text)
 
     # -- keys --------------------------------------------------------------------------
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - signature set by Textual

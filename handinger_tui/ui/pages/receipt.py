@@ -16,9 +16,10 @@ from textual.content import Content
 from textual.renderables.digits import Digits
 from textual.widgets import Static
 
+from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, stacked_bar
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, plural
-from handinger_tui.core.money.amounts import credits_words, usd_text
+from handinger_tui.core.money.amounts import credits_words, decimal_places, pad_decimals, usd_text
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.receipts.facts import Facts, Times, percent_text, times_of
 from handinger_tui.core.receipts.line import took_text
@@ -35,8 +36,7 @@ from handinger_tui.core.receipts.page import (
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus, level_of
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.pages.page_actions import SavingScreen
-from handinger_tui.ui.panels.usage import charts
+from handinger_tui.ui.pages.saving_screen import SavingScreen
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.static_reflow import StaticReflow
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS
@@ -64,11 +64,11 @@ def _aligned_rows(section: Section) -> tuple[Row, ...]:
     """The rows of a section; the amounts by category are aligned at the decimal point."""
     if section.title != BY_CATEGORY:
         return section.rows
-    places = max((charts.decimals(row.value) for row in section.rows), default=0)
-    values = [charts.even(row.value, places, MAX_ALIGNED) for row in section.rows]
+    places = max((decimal_places(row.value) for row in section.rows), default=0)
+    values = [pad_decimals(row.value, places, MAX_ALIGNED) for row in section.rows]
     cells = max(map(len, values), default=0)
     return tuple(
-        replace(row, value=f"{value:>{cells}}" if charts.decimals(value) else value)
+        replace(row, value=f"{value:>{cells}}" if decimal_places(value) else value)
         for row, value in zip(section.rows, values, strict=True)
     )
 
@@ -121,17 +121,17 @@ def _summary(facts: Facts) -> Iterator[Content]:
 def _bar(facts: Facts, width: int) -> list[Content]:
     """A bar with the shares of the four cost categories; the section by category is its legend."""
     parts = [getattr(facts.money.costs, member) for _, member in CATEGORIES]
-    pieces = charts.bar(parts, facts.money.usd, width)
+    pieces = stacked_bar(parts, facts.money.usd, width)
     if not pieces:
         return []
-    blocks, colors = (*charts.BLOCKS, charts.REST), (*COLORS, "$text-muted")
+    blocks, colors = (*BLOCKS, NO_VALUE), (*COLORS, "$text-muted")
     bar = Content.assemble(*((blocks[index] * cells, colors[index]) for index, cells in pieces))
     return [Content(""), bar]
 
 
 def _row_lines(section: Section, row: Row, width: int) -> list[Content]:
     index = _CATEGORY_INDEX.get(row.label) if section.title == BY_CATEGORY else None
-    mark = Content(" ") if index is None else Content.styled(charts.BLOCKS[index], COLORS[index])
+    mark = Content(" ") if index is None else Content.styled(BLOCKS[index], COLORS[index])
     label = Content.assemble(
         "  " if index is None else mark, "" if index is None else " ", (row.label, "$text-muted")
     )

@@ -16,15 +16,25 @@ from handinger_tui.core.preview.tables import TableModel, TableReader, table_of_
 from handinger_tui.core.preview.text import TextModel, read_text
 from handinger_tui.core.preview.tree import Node, tree_of_json
 from handinger_tui.ui.background import CancelToken
-from handinger_tui.ui.preview.hex import ROW, hex_rows
+from handinger_tui.ui.preview.page_view import (
+    TextBody,
+    code_rows_of,
+    markdown_rows,
+    message_rows,
+    plain_rows,
+)
 from handinger_tui.ui.preview.pdf import read_pdf
-from handinger_tui.ui.preview.rows import TextBody, code_rows_of, markdown_rows, message_rows, plain_rows
 from handinger_tui.ui.transcript.markdown.code import MAX_HIGHLIGHTED, MAX_LINE
 
 MOST: Final = 8 << 20
 """Maximum number of bytes of a file that are read for a preview."""
 LONGEST_MARKDOWN: Final = 300_000
 """Maximum number of characters laid out as Markdown: about two seconds."""
+
+ROW: Final = 16
+"""Bytes in a line of a hex dump."""
+ROWS: Final = 64
+"""Lines of a hex dump."""
 
 Body = TextBody | TableModel | Node | Picture
 """What a view shows: text rows, a table, a tree or a picture."""
@@ -168,6 +178,17 @@ def _binary(task: Task) -> Loaded:
     extent = f"the first {len(rows) * ROW:,} bytes" if len(task.data) > len(rows) * ROW else ""
     bytes_ = Facet("bytes", lambda: plain_rows(rows, 0))
     return Loaded(task.kind.detail or "binary data", extent, (), (bytes_,))
+
+
+def hex_rows(data: bytes) -> list[str]:
+    """Return at most `ROWS` lines: offset, sixteen bytes in hex, and their printable ASCII characters."""
+    rows = []
+    for at in range(0, min(len(data), ROW * ROWS), ROW):
+        piece = data[at : at + ROW]
+        halves = "  ".join(" ".join(f"{byte:02x}" for byte in half) for half in (piece[:8], piece[8:]))
+        letters = "".join(chr(byte) if 32 <= byte < 127 else "·" for byte in piece)
+        rows.append(f"{at:06x}  {halves:<48}  {letters}")
+    return rows
 
 
 def _text(task: Task) -> Loaded:

@@ -7,6 +7,7 @@ from typing import Final
 
 from textual.content import Content
 
+from handinger_tui.core.charts.bars import percent_cells
 from handinger_tui.core.money.limits import Gauge, Origin, Scope, State, spent_text
 
 STYLE: Final = {State.BELOW: "$success", State.NEAR: "$warning", State.REACHED: "$error"}
@@ -18,10 +19,7 @@ BAR: Final = 16
 
 def bar(gauge: Gauge, width: int = BAR) -> Content:
     """A bar of full cells for the spent part; no cell is full while the amount is unknown."""
-    percent = gauge.percent or 0
-    full = min(width, percent * width // 100)
-    if percent and not full:
-        full = 1
+    full = percent_cells(gauge.percent or 0, width)
     return Content.assemble(("█" * full, STYLE[gauge.state]), ("░" * (width - full), "$text-muted"))
 
 

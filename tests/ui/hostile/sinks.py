@@ -37,8 +37,8 @@ from handinger_tui.ui.panels.files.panel import FilesPanel
 from handinger_tui.ui.panels.sources.panel import SourcesPanel
 from handinger_tui.ui.panels.usage.panel import UsagePanel
 from handinger_tui.ui.ports import Account
+from handinger_tui.ui.preview.page_view import PageView
 from handinger_tui.ui.preview.pictures import PictureView
-from handinger_tui.ui.preview.views import PageView
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chip, Chips, Kind, file_chip
 from handinger_tui.ui.widgets.containers import Columns

@@ -14,8 +14,7 @@ from handinger_tui.core.stream.usage import Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TextPart, TurnStatus
-from handinger_tui.ui.panels.usage.limits import gauge_lines
-from handinger_tui.ui.panels.usage.lines import STATUS, usage_lines
+from handinger_tui.ui.panels.usage.lines import STATUS, gauge_lines, usage_lines
 from handinger_tui.ui.panels.usage.panel import UsagePanel
 from handinger_tui.ui.panels.usage.view import usage_view
 from tests.ui.panels.golden import check

@@ -14,9 +14,9 @@ from textual.widgets import Static
 
 from handinger_tui.ui.lists.table_view import TableView
 from handinger_tui.ui.lists.tree_view import TreeView
-from handinger_tui.ui.pages.preview import PreviewScreen
+from handinger_tui.ui.pages.preview import PreviewScreen, View
+from handinger_tui.ui.preview.page_view import PageView
 from handinger_tui.ui.preview.pictures import PictureView
-from handinger_tui.ui.preview.views import PageView, View
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import PRICED, Desktop, FakeFiles
 

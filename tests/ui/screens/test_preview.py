@@ -12,8 +12,8 @@ from handinger_tui.ui.dialogs.confirm import Confirm
 from handinger_tui.ui.lists.table_view import TableView
 from handinger_tui.ui.lists.tree_view import TreeView
 from handinger_tui.ui.pages.preview import PreviewScreen
+from handinger_tui.ui.preview.page_view import PageView
 from handinger_tui.ui.preview.pictures import PictureView
-from handinger_tui.ui.preview.views import PageView
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.fakes import Desktop
 from tests.ui.panels.stage import BAD

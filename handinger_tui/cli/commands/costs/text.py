@@ -26,9 +26,10 @@ from handinger_tui.cli.text_table import (
     lines_of,
     pad,
 )
-from handinger_tui.core.charts.data import SIMULATED, percent_text, shares
+from handinger_tui.core.charts.bars import horizontal_bar
+from handinger_tui.core.charts.data import SIMULATED, shares
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.formatting import middle_cut, number, plural
+from handinger_tui.core.formatting import middle_cut, number, percent_text, plural
 from handinger_tui.core.money.amounts import EXACT, Total, credits_text, credits_words, usd_text
 from handinger_tui.core.money.forecast import WINDOW, daily, forecast, forecast_text
 from handinger_tui.core.money.limits import Limit, Scope, spent_text
@@ -168,7 +169,6 @@ def _clean_text(stored: str | bytes | None) -> str:
     return "" if stored is None else clean_line(unpack(stored), 80)
 
 
-_EIGHTHS: Final = " ▏▎▍▌▋▊▉"
 _LEAST_BAR: Final = 10
 
 
@@ -291,13 +291,7 @@ def incomplete_text(bucket: Bucket) -> str:
 
 def bar(bucket: Bucket, most: Decimal, room: int) -> str:
     """Return a bar of at most `room` cells; "▒" stands for turns of unknown cost."""
-    gap = "▒" if bucket.usd.gaps else ""
-    usd = bucket.usd.known
-    if not usd or most <= 0 or usd < 0:
-        return gap
-    eighths = max(1, int(EXACT.divide(EXACT.multiply(usd, Decimal(8 * (room - 1))), most)))
-    full, rest = divmod(eighths, 8)
-    return "█" * full + (_EIGHTHS[rest] if rest else "") + gap
+    return horizontal_bar(bucket.usd.known, most, room - 1) + ("▒" if bucket.usd.gaps else "")
 
 
 # -- below the table ----------------------------------------------------------------------------

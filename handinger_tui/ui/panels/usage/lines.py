@@ -13,14 +13,22 @@ from rich.style import Style
 from textual.content import Content
 from textual.renderables.digits import Digits
 
-from handinger_tui.core.formatting import NOT_REPORTED, PENDING, plural
-from handinger_tui.core.money.amounts import usd_text
+from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, percent_level, sparkline, stacked_bar
+from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, plural
+from handinger_tui.core.money.amounts import (
+    count_within,
+    credits_within,
+    decimal_places,
+    pad_decimals,
+    short_number,
+    two_digits,
+    usd_text,
+    usd_within,
+)
 from handinger_tui.core.money.attribution import Reading
-from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.money.limits import Gauge, State, amount_text, exact_text, percent_text
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.panels.list_panel import with_right
-from handinger_tui.ui.panels.usage import charts
-from handinger_tui.ui.panels.usage.limits import gauge_lines, gauge_remark
 from handinger_tui.ui.panels.usage.totals import AT, CATEGORIES, Amount
 from handinger_tui.ui.panels.usage.view import Figure, Pair, UsageView
 
@@ -29,24 +37,52 @@ STRONG: Final = ".panel--strong"
 ACCENT: Final = ".panel--accent"
 MARK: Final = ".panel--mark"
 BLANK: Final = Content("")
+SIGNS: Final = {"—": NOT_REPORTED, "…": PENDING}
+"""One-cell signs for words that do not fit; the panel explains them below."""
 Write = Callable[[Amount, int], str]
+"""Formats a figure in at most so many cells."""
+
+
+def rough_usd(value: Amount, width: int) -> str:
+    """An estimate in US dollars, rounded to two significant digits."""
+    return usd_within(two_digits(value), width)
+
+
+def rough_credits(value: Amount, width: int) -> str:
+    """An estimate in credits, rounded to two significant digits."""
+    return credits_within(two_digits(value), width)
+
+
+def milliseconds(value: Amount, width: int) -> str:
+    """A duration in ms: "1 m 35 s", "1m35s", or days only."""
+    text = duration(int(value))
+    if len(text) > width:
+        text = text.replace(" ", "")
+    return text if len(text) <= width else short_number(Decimal(value) / 86_400_000, max(2, width - 1)) + "d"
+
+
+def seconds(value: Amount, width: int) -> str:
+    """A running duration in ms: whole seconds below a minute without decimals, else as `milliseconds`."""
+    ms = int(value)
+    return f"{ms // 1000} s" if ms % 1000 == 0 and ms < 60_000 else milliseconds(value, width)
+
 
 ROWS: Final[tuple[tuple[str, str, str, Write], ...]] = (
-    ("cost", "cost", "cost", charts.usd),
-    ("credits", "credits", "credits", charts.credits_short),
-    ("rate", "cost/min", "cost/min", charts.rough_usd),
-    ("credit_rate", "credits/min", "cred/min", charts.rough_credits),
-    ("", "tokens", "tokens", charts.count),
-    ("input", "input", "input", charts.count),
-    ("output", "output", "output", charts.count),
-    ("reasoning", "reasoning", "reasoning", charts.count),
-    ("cache_read", "cache read", "cache r.", charts.count),
-    ("cache_write", "cache write", "cache w.", charts.count),
-    ("total", "total", "total", charts.count),
-    ("", "", "", charts.count),
-    ("steps", "steps", "steps", charts.count),
-    ("duration", "duration", "duration", charts.milliseconds),
-    ("elapsed", "elapsed", "elapsed", charts.seconds),
+    ("cost", "cost", "cost", usd_within),
+    ("credits", "credits", "credits", credits_within),
+    ("rate", "cost/min", "cost/min", rough_usd),
+    ("credit_rate", "credits/min", "cred/min", rough_credits),
+    ("", "tokens", "tokens", count_within),
+    ("input", "input", "input", count_within),
+    ("output", "output", "output", count_within),
+    ("reasoning", "reasoning", "reasoning", count_within),
+    ("cache_read", "cache read", "cache r.", count_within),
+    ("cache_write", "cache write", "cache w.", count_within),
+    ("total", "total", "total", count_within),
+    ("", "", "", count_within),
+    ("steps", "steps", "steps", count_within),
+    ("duration", "duration", "duration", milliseconds),
+    ("elapsed", "elapsed", "elapsed", seconds),
 )
 """(figure, label, narrow label, formatter) per row; a row without a figure is a caption."""
 
@@ -119,6 +155,12 @@ def usage_lines(
     ]
 
 
+def unknown_text(figure: Figure, width: int) -> str:
+    """The word for a figure without a value, or its sign where the word does not fit."""
+    word = PENDING if figure.pending else NOT_REPORTED
+    return word if width >= len(word) else next(sign for sign, full in SIGNS.items() if full == word)
+
+
 def _headline(view: UsageView, width: int) -> list[Content]:
     """The status of this turn and its cost in large digits."""
     figure = view.this_turn("cost")
@@ -130,7 +172,7 @@ def _headline(view: UsageView, width: int) -> list[Content]:
         return [title, Content.assemble(("cost ", FAINT), (word, STRONG))]
     text = usd_text(Decimal(figure.value))
     if Digits.get_width(text) > width:
-        return [title, Content.styled(charts.usd(figure.value, width), STRONG)]
+        return [title, Content.styled(usd_within(figure.value, width), STRONG)]
     rows = [segment.text for segment in Digits(text).render(Style(bold=True)) if segment.text != "\n"]  # type: ignore[union-attr]  # it yields segments only
     return [title, *(Content.styled(row, ACCENT) for row in rows)]
 
@@ -179,14 +221,14 @@ def _cell(
 ) -> Content:
     """One figure, money with `places` decimals; `plus` reserves a cell for the sign of an incomplete sum."""
     if figure.value is None:
-        return Content.assemble((charts.unknown(figure, room), FAINT), " " if plus else "")
+        return Content.assemble((unknown_text(figure, room), FAINT), " " if plus else "")
     sign = "~" if figure.estimate else ""
     text = sign + write(figure.value, room - len(sign))
     if sign and len(text) > room:
         # In the narrowest panel the sign of an estimate replaces the unit, which the amount above shows.
         text = text.replace("$", "")
-    if write is charts.usd:
-        text = charts.even(text, places, room)
+    if write is usd_within:
+        text = pad_decimals(text, places, room)
     amount, unit = _unit(text, write)
     tail = ("+" if figure.missing else " ") if plus else ""
     return Content.assemble((amount, style) if style else amount, (unit, FAINT), (tail, MARK))
@@ -195,12 +237,12 @@ def _cell(
 def _places(column: Sequence[Figure], room: int) -> int:
     """Decimals of the finest amount of a column, so that its decimal points line up."""
     money = [column[AT[name]].value for name in ("cost", *CATEGORIES)] if column else []
-    return max((charts.decimals(charts.usd(value, room)) for value in money if value is not None), default=0)
+    return max((decimal_places(usd_within(value, room)) for value in money if value is not None), default=0)
 
 
 def _unit(text: str, write: Write) -> tuple[str, str]:
     """Split a duration into amount and unit, so that the unit is drawn faint."""
-    if write in (charts.milliseconds, charts.seconds) and text.count(" ") == 1:
+    if write in (milliseconds, seconds) and text.count(" ") == 1:
         amount, _, unit = text.partition(" ")
         return amount, f" {unit}"
     return text, ""
@@ -216,18 +258,18 @@ def _split(table: _Table) -> list[Content]:
     lines = [Content.styled("cost split" + (" · this worker" if worker else ""), FAINT), *worker]
     gap = " " if _columns(width)[0] > 9 else ""
     for at, name in enumerate(CATEGORIES):
-        title = Content.assemble((charts.BLOCKS[at], styles[at]), (gap + name, FAINT))
-        lines.append(_row(table, name, title, charts.usd))
-    if any(charts.REST in bar.plain for bar in (*_bar(view.turn, width), *worker)):
-        lines.append(Content.styled(f"{charts.REST} not split up", FAINT))
+        title = Content.assemble((BLOCKS[at], styles[at]), (gap + name, FAINT))
+        lines.append(_row(table, name, title, usd_within))
+    if any(NO_VALUE in bar.plain for bar in (*_bar(view.turn, width), *worker)):
+        lines.append(Content.styled(f"{NO_VALUE} not split up", FAINT))
     return lines
 
 
 def _bar(column: Sequence[Figure], width: int) -> list[Content]:
     """The cost as one bar of four blocks; no line when no split was reported."""
     values = {name: column[AT[name]].value for name in ("cost", *CATEGORIES)}
-    pieces = charts.bar([values[name] for name in CATEGORIES], values["cost"], width)
-    blocks = (*charts.BLOCKS, charts.REST)
+    pieces = stacked_bar([values[name] for name in CATEGORIES], values["cost"], width)
+    blocks = (*BLOCKS, NO_VALUE)
     colors = (*(f".usage--{name}" for name in CATEGORIES), ".usage--rest")
     return [Content.assemble(*((blocks[at] * cells, colors[at]) for at, cells in pieces))] if pieces else []
 
@@ -238,13 +280,13 @@ def _history(view: UsageView, width: int) -> list[Content]:
         return []
     newest = view.history[-width:]
     known = [value for value in newest if value is not None]
-    highest = f"max {charts.usd(max(known), 8)}" if known else ""
+    highest = f"max {usd_within(max(known), 8)}" if known else ""
     title = "cost per turn" if len(newest) == len(view.history) else f"last {len(newest)} turns"
     caption = with_right(Content.styled(title, FAINT), Content.styled(highest, FAINT), width - 1)
     return [
         BLANK,
         caption,
-        Content.styled(charts.sparkline(newest, width), ACCENT),
+        Content.styled(sparkline(newest, width), ACCENT),
     ]
 
 
@@ -258,8 +300,8 @@ def _remarks(table: _Table, zone: tzinfo | None, gauges: Sequence[Gauge]) -> lis
         texts.append(f"as of {moment:%d %b %H:%M:%S}")
     _, turn, worker = _columns(width)
     figures = [cell for pair in table.pairs for cell in zip(pair, (turn - 1, worker - 2), strict=True)]
-    unknown = {charts.unknown(figure, room) for figure, room in figures if figure.value is None}
-    texts += [f"{sign} {word}" for sign, word in charts.SIGNS.items() if sign in unknown]
+    unknown = {unknown_text(figure, room) for figure, room in figures if figure.value is None}
+    texts += [f"{sign} {word}" for sign, word in SIGNS.items() if sign in unknown]
     if any(figure.estimate for figure, _ in figures):
         texts.append("~ measured here")
     texts += [gauge_remark(gauge) for gauge in gauges]
@@ -281,3 +323,48 @@ def gap_text(view: UsageView) -> str:
 
 def _wrap(text: str, width: int) -> list[Content]:
     return [Content.styled(line, FAINT) for line in textwrap.wrap(text, max(width, 10))]
+
+
+# -- limits -----------------------------------------------------------------------------
+STATE_WORDS: Final = {State.BELOW: "", State.NEAR: "near", State.REACHED: "reached"}
+STATE_STYLES: Final = {
+    State.BELOW: ".panel--accent",
+    State.NEAR: ".panel--mark",
+    State.REACHED: ".usage--reached",
+}
+
+
+def gauge_lines(gauges: Sequence[Gauge], width: int) -> list[Content]:
+    """An empty line, then two lines for each limit; no lines without a limit."""
+    lines = [line for gauge in gauges for line in _gauge_lines(gauge, width)]
+    return [Content(""), *lines] if lines else []
+
+
+def gauge_words(gauge: Gauge) -> str:
+    """The limit in a few words: "day limit 85 %, near"."""
+    word = STATE_WORDS[gauge.state]
+    return f"{gauge.limit.scope} limit {percent_text(gauge)}" + (f", {word}" if word else "")
+
+
+def gauge_remark(gauge: Gauge) -> str:
+    """The explanation of the plus sign after the amount; "" where it has none."""
+    if gauge.spent.value is None or gauge.spent.whole:
+        return ""
+    return f"{gauge.limit.scope} limit: {plural(gauge.spent.missing_turns, 'turn')} not fully known"
+
+
+def _gauge_lines(gauge: Gauge, width: int) -> tuple[Content, Content]:
+    style = STATE_STYLES[gauge.state]
+    words = " ".join(word for word in (percent_text(gauge), STATE_WORDS[gauge.state]) if word)
+    bar = percent_level(gauge.percent, max(4, width - len(words) - 2))
+    amounts = Content.assemble((f"{gauge.limit.scope:<8}", FAINT), _spent(gauge))
+    return amounts.truncate(width, ellipsis=True), Content.assemble((bar, style), " ", (words, style))
+
+
+def _spent(gauge: Gauge) -> str:
+    """Spent and limit, "$0.85+ of $1.00"; the plus sign means that turns are missing in the sum."""
+    limit = exact_text(gauge.limit.amount, gauge.limit.unit)
+    if gauge.spent.value is None:
+        return f"{NOT_REPORTED} of {limit}"
+    spent = amount_text(gauge.spent.value, gauge.limit.unit).partition(" ")[0]
+    return f"{spent}{'' if gauge.spent.whole else '+'} of {limit}"

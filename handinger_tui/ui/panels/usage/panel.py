@@ -16,8 +16,7 @@ from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.panels.panel import Panel, PanelEntry
-from handinger_tui.ui.panels.usage.limits import gauge_words
-from handinger_tui.ui.panels.usage.lines import BLANK, gap_text, usage_lines
+from handinger_tui.ui.panels.usage.lines import BLANK, gap_text, gauge_words, usage_lines
 from handinger_tui.ui.panels.usage.totals import CATEGORIES, Key, TurnMemo, WorkerTotals
 from handinger_tui.ui.panels.usage.view import Figure, UsageView, usage_view
 

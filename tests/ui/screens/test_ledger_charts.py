@@ -11,16 +11,7 @@ from textual.content import Content
 
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import Bucket, Sum
-from handinger_tui.ui.panels.usage.charts import (
-    MOST_DAYS,
-    Days,
-    charts,
-    cumulative,
-    days_of,
-    horizontal_bar,
-    per_day,
-    shares,
-)
+from handinger_tui.ui.ledger.charts import MOST_DAYS, Days, charts, cumulative, days_of, per_day, shares
 
 
 def day(key: str, usd: str | None, gaps: int = 0, **members: Any) -> Bucket:
@@ -121,13 +112,6 @@ def test_the_line_rises_to_the_sum_and_says_what_is_missing() -> None:
         min(at for at, cell in enumerate(line[9:]) if cell != " ") for line in lines[1:-2] if line[9:].strip()
     ]
     assert firsts == sorted(firsts, reverse=True)
-
-
-def test_a_bar_across_has_the_length_of_its_share() -> None:
-    assert horizontal_bar(Decimal(8), Decimal(8), 10) == "█" * 10
-    assert horizontal_bar(Decimal(4), Decimal(8), 9) == "████▌"
-    assert horizontal_bar(Decimal("0.001"), Decimal(8), 9) == "▏"
-    assert horizontal_bar(Decimal(0), Decimal(8), 9) == horizontal_bar(None, Decimal(8), 9) == ""
 
 
 @pytest.mark.parametrize(

@@ -1,37 +1,173 @@
-"""The preview widgets, one per kind of body. They draw only what is in sight; a thread lays it out."""
+"""A view of text, code or Markdown: its rows in the form of the transcript, search, and the widget.
+
+A thread lays out the rows; only those in sight are drawn.
+"""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import ClassVar, Final, NamedTuple
 
 from rich.style import Style
 from textual import events, work
 from textual.binding import BindingType
+from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
-from handinger_tui.core.preview.pictures import Picture
-from handinger_tui.core.preview.tables import TableModel
-from handinger_tui.core.preview.tree import Node
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.table_view import TableView
-from handinger_tui.ui.lists.tree_view import TreeView
 from handinger_tui.ui.lists.virtual_list import copy_from
 from handinger_tui.ui.panels.messages import OpenLink
-from handinger_tui.ui.preview.finding import SearchResult, find
-from handinger_tui.ui.preview.load import Body
-from handinger_tui.ui.preview.pictures import PictureView
-from handinger_tui.ui.preview.rows import TextBody, plain_rows
 from handinger_tui.ui.transcript.layout import RowBuffer, StripCache
+from handinger_tui.ui.transcript.markdown.code import highlighted_lines
+from handinger_tui.ui.transcript.markdown.document import render
 from handinger_tui.ui.transcript.overlays import over, with_selection
-from handinger_tui.ui.transcript.painting import MARGIN, Palette
-from handinger_tui.ui.transcript.rows.row import COMPONENTS
+from handinger_tui.ui.transcript.painting import MARGIN, Palette, all_cells
+from handinger_tui.ui.transcript.rows.row import COMPONENTS, Row, styled
+
+_GUTTER: Final = 2
 
 
+@dataclass(frozen=True, slots=True)
+class TextBody:
+    """The body of a text view: fixed rows, or Markdown, whose rows depend on the width.
+
+    `source` is the text for copying.
+    """
+
+    lines: tuple[Row, ...]
+    source: str
+    markdown: bool = False
+
+    def lay_out(self, width: int) -> RowBuffer:
+        """Lay out everything for `width` cells. It may take long and needs no widget."""
+        buffer = RowBuffer(width)
+        buffer.replace(0, render(self.source, width - _GUTTER) if self.markdown else list(self.lines))
+        return buffer
+
+
+def plain_rows(lines: Sequence[str], digits: int | None = None) -> TextBody:
+    """Return clean lines with line numbers; `digits` 0 omits the numbers."""
+    contents = [Content(line.expandtabs(4)) for line in lines]
+    return TextBody(tuple(_numbered(contents, digits)), "\n".join(lines))
+
+
+def message_rows(text: str) -> TextBody:
+    """Return a message of the program, in place of something that cannot be shown."""
+    return TextBody((Row(), Row(Content(text))), text)
+
+
+def code_rows_of(lines: Sequence[str], language: str) -> TextBody:
+    """Return clean lines of code, highlighted as in the transcript."""
+    text = "\n".join(lines)
+    return TextBody(tuple(_numbered(highlighted_lines(text, language), None)), text)
+
+
+def markdown_rows(text: str) -> TextBody:
+    """Return a clean Markdown text."""
+    return TextBody((), text, markdown=True)
+
+
+def _numbered(contents: Sequence[Content], digits: int | None) -> list[Row]:
+    width = len(f"{len(contents)}") if digits is None else digits
+    if not width:
+        return [Row(content, wrap=False, wide=True) for content in contents]
+    indent = Content(" " * (width + 2))
+    return [
+        Row(content, first=styled(f"{at:>{width}}  ", "faint"), rest=indent, wrap=False, wide=True)
+        for at, content in enumerate(contents, 1)
+    ]
+
+
+# -- search ---------------------------------------------------------------------------
+MOST: Final = 10_000
+"""Maximum number of matches that are kept."""
+
+
+class Match(NamedTuple):
+    """A match: the index of its row, its first character and the character after its last."""
+
+    row: int
+    start: int
+    end: int
+
+
+class Span(NamedTuple):
+    """A painted piece of match `number`: screen row, first cell and the cell after its last."""
+
+    number: int
+    y: int
+    left: int
+    right: int
+
+
+@dataclass(slots=True)
+class SearchResult:
+    """The result of a search. `more` means that further matches were dropped; `at` is the current match."""
+
+    text: str
+    matches: list[Match] = field(default_factory=list)
+    more: bool = False
+    at: int = 0
+    _spans: dict[int, list[Span]] = field(default_factory=dict)
+
+    def step(self, by: int) -> None:
+        """Move the current match by `by`, wrapping around at both ends."""
+        if self.matches:
+            self.at = (self.at + by) % len(self.matches)
+
+    def begin_at(self, row: int) -> None:
+        """Select the first match in row `row` or below it, or else the first of all."""
+        at = bisect_left(self.matches, Match(row, 0, 0))
+        self.at = at if at < len(self.matches) else 0
+
+    @property
+    def status(self) -> str:
+        """The number of matches and the position of the current one, in words."""
+        if not self.matches:
+            return f"“{self.text}” does not occur."
+        count = f"{len(self.matches):,}{'+' if self.more else ''}"
+        return f"“{self.text}” · {self.at + 1:,} of {count}"
+
+    def spans(self, buffer: RowBuffer, width: int, row: int) -> list[Span]:
+        """Return where the matches of a row are painted.
+
+        The result is cached by row: always pass the same buffer and width.
+        """
+        cached = self._spans.get(row)
+        if cached is None:
+            first = bisect_left(self.matches, Match(row, 0, 0))
+            last = bisect_left(self.matches, Match(row + 1, 0, 0))
+            chars = [(match.start, match.end) for match in self.matches[first:last]]
+            top = buffer.start_of(row)
+            painted = all_cells(buffer.rows[row], width, chars) if chars else ()
+            cached = [Span(first + at, top + strip, left, right) for at, strip, left, right in painted]
+            self._spans[row] = cached
+        return cached
+
+
+def find(rows: Sequence[Row], text: str) -> SearchResult:
+    """Search literally for `text`, ignoring case."""
+    pattern = re.compile(re.escape(text), re.IGNORECASE)
+    matches = list(islice(_matches(rows, pattern), MOST + 1))
+    return SearchResult(text, matches[:MOST], more=len(matches) > MOST)
+
+
+def _matches(rows: Sequence[Row], pattern: re.Pattern[str]) -> Iterator[Match]:
+    for number, row in enumerate(rows):
+        for match in pattern.finditer(row.content.plain):
+            yield Match(number, match.start(), match.end())
+
+
+# -- widget ---------------------------------------------------------------------------
 class PageView(ScrollView, can_focus=True):
     """A view of text, code or Markdown, laid out in a thread for each width."""
 
@@ -204,18 +340,3 @@ class PageView(ScrollView, can_focus=True):
         """Copy the complete source text."""
         if self._rows is not None:
             copy_from(self, self._rows.source, "the text")
-
-
-View = PageView | PictureView | TableView | TreeView
-VIEWS: Final[tuple[tuple[type[Any], type[View]], ...]] = (
-    (TextBody, PageView),
-    (Picture, PictureView),
-    (TableModel, TableView),
-    (Node, TreeView),
-)
-"""The view class of each body type."""
-
-
-def view_of(body: Body) -> View:
-    """Create the widget that can `show` this body."""
-    return next(view for kind, view in VIEWS if isinstance(body, kind))()

@@ -1,4 +1,4 @@
-"""Amounts and charts drawn in terminal cells: stacked bars, sparklines, columns. All read without color."""
+"""The charts of the ledger in terminal cells: cost per day, shares by category, running total."""
 
 from __future__ import annotations
 
@@ -10,161 +10,18 @@ from typing import Final
 
 from textual.content import Content
 
-from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number, plural
-from handinger_tui.core.money.amounts import EXACT, Total, credits_text, tidy, usd_text
+from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, rising_line, stacked_bar, vertical_bar
+from handinger_tui.core.formatting import NOT_REPORTED, percent_text, plural
+from handinger_tui.core.money.amounts import (
+    EXACT,
+    Total,
+    credits_within,
+    decimal_places,
+    pad_decimals,
+    usd_within,
+)
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import Bucket, altogether
-from handinger_tui.ui.panels.usage.totals import Amount
-from handinger_tui.ui.panels.usage.view import Figure
-
-SIGNS: Final = {"—": NOT_REPORTED, "…": PENDING}
-"""One-cell signs for words that do not fit; the panel explains them below."""
-BLOCKS: Final = ("█", "▓", "▒", "░")
-"""One per cost category; they differ in density."""
-REST: Final = "·"
-"""The part of a bar, or the turn of a sparkline, for which nothing was reported."""
-USED, LEFT, FULL = "━", "┄", 100
-STEPS: Final = "▁▂▃▄▅▆▇█"
-_SHORT: Final = tuple(
-    (Decimal(10) ** power, unit) for power, unit in ((12, "T"), (9, "G"), (6, "M"), (3, "k"))
-)
-
-
-def usd(value: Amount, width: int) -> str:
-    """US dollars in at most `width` cells: with fewer digits if needed, but never as zero."""
-    amount = Decimal(value)
-    text = usd_text(amount)
-    if len(text) <= width:
-        return text
-    if amount >= 1000:
-        return short(amount, width, "$")
-    for places in range(15, 1, -1):
-        rounded = round(amount, places)
-        text = f"${rounded:,.{places}f}"
-        if len(text) <= width and rounded:
-            return text
-    return f"${amount:,.0f}" if amount >= 1 else "<$0.01" if width > 5 else "<$.01"
-
-
-def seconds(value: Amount, width: int) -> str:
-    """A running duration in ms: whole seconds below a minute without decimals, else as `milliseconds`."""
-    ms = int(value)
-    return f"{ms // 1000} s" if ms % 1000 == 0 and ms < 60_000 else milliseconds(value, width)
-
-
-def rough_usd(value: Amount, width: int) -> str:
-    """An estimate in US dollars, rounded to two significant digits."""
-    return usd(_rough(value), width)
-
-
-def rough_credits(value: Amount, width: int) -> str:
-    """An estimate in credits, rounded to two significant digits."""
-    return credits_short(_rough(value), width)
-
-
-def _rough(value: Amount) -> Decimal:
-    amount = Decimal(value)
-    return round(amount, 1 - amount.adjusted()) if amount else amount
-
-
-def decimals(text: str) -> int:
-    """The number of digits after the decimal point; 0 for "$1.2k"."""
-    fraction = text.partition(".")[2]
-    return len(fraction) if fraction.isdigit() else 0
-
-
-def even(text: str, places: int, width: int) -> str:
-    """Pad an amount with zeros to `places` decimals, as far as `width` allows."""
-    if text.startswith("<") or not decimals(text):
-        return text
-    return text + "0" * min(places - decimals(text), width - len(text))
-
-
-def credits_short(value: Amount, width: int) -> str:
-    """Credits in at most `width` cells."""
-    text = credits_text(Decimal(value))
-    return text if len(text) <= width else short(Decimal(value), width, "")
-
-
-def count(value: Amount, width: int) -> str:
-    """A count in at most `width` cells: "1,234,567", "1.23M"."""
-    text = number(int(value))
-    return text if len(text) <= width else short(Decimal(value), width, "")
-
-
-def milliseconds(value: Amount, width: int) -> str:
-    """A duration in ms in at most `width` cells: "1 m 35 s", "1m35s", or days only."""
-    text = duration(int(value))
-    if len(text) > width:
-        text = text.replace(" ", "")
-    return text if len(text) <= width else short(Decimal(value) / 86_400_000, max(2, width - 1), "") + "d"
-
-
-def short(value: Decimal, width: int, sign: str) -> str:
-    """A number in at most `width` cells where possible: "1.23M", "$12.3k"; beyond all units "1e+45"."""
-    for size, unit in _SHORT:
-        if size <= value < size * 1000:
-            for places in (2, 1, 0):
-                text = f"{sign}{value / size:.{places}f}{unit}"
-                if len(text) <= width:
-                    return text
-    if value >= 1000:
-        return f"{sign}{value:.0e}"
-    for places in range(6, -1, -1):
-        text = f"{sign}{value:.{places}f}"
-        if len(text) <= width and Decimal(text.removeprefix(sign)):
-            return text
-    return f"{sign}{value:.0e}"
-
-
-def unknown(figure: Figure, width: int) -> str:
-    """The word for a figure without a value, or its sign where the word does not fit."""
-    word = PENDING if figure.pending else NOT_REPORTED
-    return word if width >= len(word) else next(sign for sign, full in SIGNS.items() if full == word)
-
-
-def bar(parts: Sequence[Amount | None], total: Amount | None, width: int) -> list[tuple[int, int]]:
-    """A stacked bar as (category, cells); category -1 is the part of `total` that is in no category.
-
-    Every part above zero gets a cell. Empty when nothing is known or nothing was spent.
-    """
-    known = [Decimal(part) if part is not None else Decimal(0) for part in parts]
-    base = max(Decimal(total if total is not None else 0), sum(known, Decimal(0)))
-    shares = [*known, base - sum(known, Decimal(0))]
-    if base <= 0 or all(part is None for part in parts):
-        return []
-    exact = [share * width / base for share in shares]
-    cells = [max(1, int(share)) if share > 0 else 0 for share in exact]
-    while sum(cells) < width:
-        cells[max(range(len(cells)), key=lambda at: exact[at] - cells[at])] += 1
-    while sum(cells) > width:
-        cells[max(range(len(cells)), key=lambda at: cells[at] - exact[at] if cells[at] > 1 else -width)] -= 1
-    return [(at if at < len(parts) else -1, cell) for at, cell in enumerate(cells) if cell]
-
-
-def level(percent: int | None, width: int) -> str:
-    """The bar of a limit: heavy for the used part, light for the rest, dots when the use is not known.
-
-    One percent is visible already, and only a limit that is reached fills the bar.
-    """
-    if percent is None:
-        return REST * width
-    filled = min(max(percent * width // 100, int(percent > 0)), width - int(percent < FULL))
-    return USED * filled + LEFT * (width - filled)
-
-
-def sparkline(values: Sequence[Decimal | None], width: int) -> str:
-    """One character for each of the newest values; an unknown value is `REST`, never the lowest step."""
-    newest = [tidy(value) for value in values[-width:]] if width > 0 else []
-    highest = max((value for value in newest if value is not None), default=Decimal(0))
-    return "".join(REST if value is None else _step(value, highest) for value in newest)
-
-
-def _step(value: Decimal, highest: Decimal) -> str:
-    if value <= 0 or highest <= 0:
-        return STEPS[0]
-    return STEPS[1 + int(value / highest * (len(STEPS) - 2))]
-
 
 MORE: Final = "+"
 UNKNOWN: Final = "?"
@@ -184,10 +41,6 @@ MOST_DAYS: Final = 3660
 """Limits a chart after a day with a wrong clock; older days are added to the first one."""
 _WIDEST: Final = 8
 """Most cells of a bar with the gap after it."""
-_LEFT_EIGHTHS: Final = "▏▎▍▌▋▊▉█"
-_DOTS: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-"""Bits of a braille character, by row and column."""
-_BRAILLE: Final = 0x2800
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +62,7 @@ class Days:
 
     def write(self, amount: Decimal, width: int = 8) -> str:
         """An amount in at most `width` cells."""
-        return usd(amount, width) if self.unit is Unit.USD else credits_short(amount, width)
+        return (usd_within if self.unit is Unit.USD else credits_within)(amount, width)
 
 
 def days_of(buckets: Sequence[Bucket], first: date | None = None, last: date | None = None) -> Days | None:
@@ -277,18 +130,8 @@ def _column(amount: Total, highest: Decimal, rows: int) -> str:
     """One bar from top to bottom, `rows` + 1 lines: the extra one is for the sign on the highest bar."""
     if amount.value is None:
         return " " * rows + UNKNOWN
-    eighths = _scale(amount.value, highest, rows * 8)
-    full, rest = divmod(eighths, 8)
-    bar = "█" * full + (STEPS[rest - 1] if rest else "")
     sign = "" if amount.whole else MORE
-    return (bar + sign).ljust(rows + 1)[::-1]
-
-
-def _scale(value: Decimal, highest: Decimal, most: int) -> int:
-    """`value` in steps from 0 to `most`, which stands for `highest`; any amount above zero gets one step."""
-    if value <= 0 or highest <= 0:
-        return 0
-    return max(1, min(most, int(EXACT.divide(EXACT.multiply(value, Decimal(most)), highest))))
+    return (vertical_bar(amount.value, highest, rows) + sign).ljust(rows + 1)[::-1]
 
 
 def _cell(character: str, thick: int, gap: str) -> Content:
@@ -330,12 +173,6 @@ def day_text(day: date, *, year: bool = False) -> str:
     return f"{day.day} {day:%b %Y}" if year else f"{day.day} {day:%b}"
 
 
-def horizontal_bar(value: Decimal | None, highest: Decimal, width: int) -> str:
-    """A horizontal bar of at most `width` cells, in eighths; empty for an unknown value."""
-    full, rest = divmod(0 if value is None else _scale(value, highest, width * 8), 8)
-    return "█" * full + (_LEFT_EIGHTHS[rest - 1] if rest else "")
-
-
 # -- shares ---------------------------------------------------------------------------
 def shares(spent: Bucket, width: int) -> list[Content]:
     """The four cost categories as one stacked bar, and a legend with amounts and percent."""
@@ -344,38 +181,31 @@ def shares(spent: Bucket, width: int) -> list[Content]:
     parts = [total.value for total in totals]
     known = sum((part for part in parts if part is not None), Decimal(0))
     total_usd = max(spent.usd.known or Decimal(0), known)
-    pieces = bar(parts, total_usd, width)
+    pieces = stacked_bar(parts, total_usd, width)
     if not pieces:
         unknown = all(part is None for part in parts)
         reason = "The split by category was not reported." if unknown else "Nothing was spent."
         return [title, Content.styled(reason, FAINT)]
-    blocks, colors = (*BLOCKS, REST), (*(color for _, _, color in CATEGORIES), FAINT)
+    blocks, colors = (*BLOCKS, NO_VALUE), (*(color for _, _, color in CATEGORIES), FAINT)
     lines = [title, Content.assemble(*((blocks[at] * cells, colors[at]) for at, cells in pieces))]
-    rest = EXACT.subtract(total_usd, known)
-    names = [name for _, name, _ in CATEGORIES] + ["not split up"] * (rest > 0)
-    totals += [Total(rest)] * (rest > 0)
+    remainder = EXACT.subtract(total_usd, known)
+    names = [name for _, name, _ in CATEGORIES] + ["not split up"] * (remainder > 0)
+    totals += [Total(remainder)] * (remainder > 0)
     texts = _amounts([total.value for total in totals])
     room = max(map(len, texts))
     for at, (name, total, text) in enumerate(zip(names, totals, texts, strict=True)):
         gaps = f" {MORE}{total.missing_turns:,}" if total.value is not None and not total.whole else ""
         row = [(f"{blocks[at]} ", colors[at]), (f"{name:<13}", FAINT), (f"{text:>{room}}", "")]
-        share = (f"{_percent(total.value, total_usd):>6}", FAINT)
-        lines.append(Content.assemble(*row, share, (gaps, MARK)).truncate(width))
+        share = "" if total.value is None else percent_text(EXACT.divide(total.value, total_usd))
+        lines.append(Content.assemble(*row, (f"{share:>6}", FAINT), (gaps, MARK)).truncate(width))
     return lines
 
 
 def _amounts(parts: Sequence[Decimal | None]) -> list[str]:
     """US dollars, all with as many decimals as the finest of them."""
-    texts = [NOT_REPORTED if part is None else usd(part, 10) for part in parts]
-    places = max(map(decimals, texts))
-    return [text if text == NOT_REPORTED else even(text, places, 12) for text in texts]
-
-
-def _percent(part: Decimal | None, base: Decimal) -> str:
-    if part is None:
-        return ""
-    share = EXACT.divide(EXACT.multiply(part, Decimal(100)), base)
-    return "<1 %" if 0 < share < 1 else f"{int(share + Decimal('0.5'))} %"
+    texts = [NOT_REPORTED if part is None else usd_within(part, 10) for part in parts]
+    places = max(map(decimal_places, texts))
+    return [text if text == NOT_REPORTED else pad_decimals(text, places, 12) for text in texts]
 
 
 # -- a line -----------------------------------------------------------------------------
@@ -393,30 +223,13 @@ def cumulative(days: Days, width: int, height: int) -> list[Content]:
         # A line at the bottom would mean that nothing was spent.
         blank = Content("")
         return [*lines, Content.styled("Not one amount was reported.", FAINT), *[blank] * (rows + 1)]
-    for row, text in enumerate(_line(running, columns, rows)):
+    for row, text in enumerate(rising_line(running, columns, rows)):
         label = days.write(top) if row == 0 and top else ""
         edge = (f"{label:>8}{'┤' if label else '│'}", FAINT)
         lines.append(Content.assemble(edge, (text, BAR)))
     lines.append(Content.styled(f"{'0':>8}└{'─' * columns}", FAINT))
     lines.append(_dates(days, left, columns, columns))
     return [line.truncate(width) for line in lines]
-
-
-def _line(values: Sequence[Decimal], columns: int, rows: int) -> list[str]:
-    """A rising line through evenly spaced `values`, in braille."""
-    grid = [[0] * columns for _ in range(rows)]
-    top, across_dots, up_dots = values[-1], columns * 2, rows * 4
-    before = 0
-    for x in range(across_dots):
-        at, rest = divmod(x * (len(values) - 1), across_dots - 1)
-        after = values[min(at + 1, len(values) - 1)]
-        value = values[at] + (after - values[at]) * rest / (across_dots - 1)
-        level = int(value * (up_dots - 1) / top) if top > 0 else 0
-        for y in range(min(before + 1, level), level + 1):
-            row, dot = divmod(up_dots - 1 - y, 4)
-            grid[row][x // 2] |= _DOTS[dot][x % 2]
-        before = level
-    return ["".join(chr(_BRAILLE + cell) if cell else " " for cell in line) for line in grid]
 
 
 # -- all together -----------------------------------------------------------------------
