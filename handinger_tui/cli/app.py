@@ -187,7 +187,7 @@ def _import_in_background() -> None:
     sys.setswitchinterval(0.0005)
     try:
         import handinger_tui.cli.wiring  # noqa: PLC0415 - in the background
-        import handinger_tui.core.receipts.line  # noqa: PLC0415 - in the background
+        import handinger_tui.core.receipts.facts  # noqa: PLC0415 - in the background
         import handinger_tui.ui.transcript.layout  # noqa: F401, PLC0415 - in the background
     finally:
         sys.setswitchinterval(former)

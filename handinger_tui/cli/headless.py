@@ -21,7 +21,7 @@ from handinger_tui.cli.standard_input import read_input
 from handinger_tui.cli.wiring import Services, open_services
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.money.limits import LimitReached
-from handinger_tui.core.receipts.line import receipt_line
+from handinger_tui.core.receipts.facts import receipt_line
 from handinger_tui.core.safety.cleaning import clean, clean_line, one_word
 from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.turns.session import Session

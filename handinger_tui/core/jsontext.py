@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Final
 
 Json = None | bool | int | float | Decimal | str | list["Json"] | dict[str, "Json"]
+JsonObject = dict[str, Json]
 
 MAX_DIGITS: Final = 4000
 """Digits of an integer that is read. Python's own limit is slightly higher."""

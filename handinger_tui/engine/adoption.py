@@ -6,12 +6,11 @@ from collections import Counter
 
 from handinger_tui.core.jsontext import Json, dump
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
-from handinger_tui.core.stream.messages import LEFT_OUT, asked_as, id_of, role_of, text_of
 from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerBody, worker_in
 from handinger_tui.core.turns.fold import fold
+from handinger_tui.core.turns.messages import LEFT_OUT, asked_as, id_of, role_of, text_of
 from handinger_tui.core.turns.outcome import judge, outcome_object
-from handinger_tui.core.turns.remote_turn import RemoteTurn
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.session import RemoteTurn, Session
 from handinger_tui.core.turns.turn import Trigger, TurnRequest, TurnStatus
 from handinger_tui.core.turns.worker_reconciliation import without_newest
 from handinger_tui.engine.ports import Ids

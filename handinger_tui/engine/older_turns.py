@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from handinger_tui.core.jsontext import dump
-from handinger_tui.core.stream.worker_snapshot import JsonObject, Snapshot, WorkerBody, worker_in
+from handinger_tui.core.jsontext import JsonObject, dump
+from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerBody, worker_in
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.core.turns.worker_reconciliation import Answer, answer_to, messages_of, without_newest

@@ -10,8 +10,7 @@ from handinger_tui.core.errors import NoHistory
 from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.stream.frames import Frame, RawFrame, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import WorkerBody
-from handinger_tui.core.turns.remote_turn import RemoteTurn
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.session import RemoteTurn, Session
 from handinger_tui.core.turns.turn import TurnRequest
 
 

@@ -10,9 +10,9 @@ from itertools import compress, count
 from operator import is_not
 from typing import Final
 
+from handinger_tui.core.amounts import decimal_text, micro_credits, pico_usd, tidy
 from handinger_tui.core.evidence.sources_and_files import sources_of_turn
 from handinger_tui.core.jsontext import dump
-from handinger_tui.core.money.amounts import decimal_text, micro_credits, pico_usd, tidy
 from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, took_ms
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.session import Session

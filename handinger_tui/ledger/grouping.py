@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
+from handinger_tui.core.amounts import INT64_MAX, Total
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse
-from handinger_tui.core.money.amounts import INT64_MAX, Total
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Spent, Sum, TurnCharge
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread

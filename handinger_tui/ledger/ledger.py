@@ -18,8 +18,7 @@ from handinger_tui.core.money.limits import Gauge, Scope, Unit
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Spent, TurnCharge
 from handinger_tui.core.money.typical_cost import TypicalCost
 from handinger_tui.core.stream.frames import Frame
-from handinger_tui.core.turns.remote_turn import RemoteTurn
-from handinger_tui.core.turns.session import SearchHit, Session, SessionSummary, put_turn
+from handinger_tui.core.turns.session import RemoteTurn, SearchHit, Session, SessionSummary, put_turn
 from handinger_tui.core.turns.turn import Turn, TurnRequest
 from handinger_tui.ledger import grouping, limits
 from handinger_tui.ledger import turns as turn_store

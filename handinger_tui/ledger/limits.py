@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
+from handinger_tui.core.amounts import EXACT, Total, micro_credits, pico_usd, tidy
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.money.amounts import EXACT, Total, micro_credits, pico_usd, tidy
 from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney
 from handinger_tui.core.money.limits import Gauge, Limit, Origin, Scope, Unit, gauges
 from handinger_tui.core.money.spending import ChargeFilter, Spent

@@ -8,9 +8,8 @@ from typing import Final
 
 from handinger_tui.core.jsontext import NotJson, as_object, parse
 from handinger_tui.core.stream.frames import Marker
-from handinger_tui.core.stream.messages import asked_as
-from handinger_tui.core.turns.remote_turn import RemoteTurn
-from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.messages import asked_as
+from handinger_tui.core.turns.session import RemoteTurn, Session
 from handinger_tui.ledger.rows import Cell, pack, pack_optional, unpack, unpack_optional
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
+from handinger_tui.core.amounts import EXACT, INT64_MAX
 from handinger_tui.core.jsontext import as_object, as_text, parse
-from handinger_tui.core.money.amounts import EXACT, INT64_MAX
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.prompts.drafts import attachments_of
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason, StreamRoute

@@ -15,12 +15,10 @@ from typing import Final
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse, parse_exact
 from handinger_tui.core.money.attribution import newest_worker, worker_of
 from handinger_tui.core.prompts.drafts import attachments_text
-from handinger_tui.core.stream.frame_compaction import RULE, gathered
-from handinger_tui.core.stream.frames import Frame, Framing, Marker
+from handinger_tui.core.stream.frames import RULE, Frame, Framing, Marker, gathered
 from handinger_tui.core.stream.worker_snapshot import snapshot_of
 from handinger_tui.core.turns.fold import Fold, fold
-from handinger_tui.core.turns.remote_turn import RemoteTurn
-from handinger_tui.core.turns.session import SearchHit, Session, SessionSummary, title_from
+from handinger_tui.core.turns.session import RemoteTurn, SearchHit, Session, SessionSummary, title_from
 from handinger_tui.core.turns.turn import FREE, LIVE, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import remote_turns
 from handinger_tui.ledger.charge_writer import ChargeCache, new_charges, open_charge, write_charges

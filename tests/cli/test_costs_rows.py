@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from handinger_tui.cli.commands.costs.turn_rows import COLUMNS
 from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.export import spending as spending_json
-from handinger_tui.core.money.amounts import decimal_text
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.ledger.cost_rows import Form, opened
 from handinger_tui.ledger.opening import NEWER

@@ -10,8 +10,8 @@ import pytest
 from handinger_tui.cli.commands.costs.query import since_ms, until_ms
 from handinger_tui.cli.commands.costs.text import amount_text, bar, table
 from handinger_tui.cli.text_table import align_amounts, cells_of, clip, fit_columns
+from handinger_tui.core.amounts import Total, usd_text
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.amounts import Total, usd_text
 from handinger_tui.core.money.spending import Bucket, GroupBy, Sum, altogether
 
 # -- times ---------------------------------------------------------------------------------------

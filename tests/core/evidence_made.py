@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerSource
-from handinger_tui.core.turns.rope import Rope
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import Part, SourcePart, TextPart, Turn, TurnRequest
+from handinger_tui.core.turns.turn import Part, Rope, SourcePart, TextPart, Turn, TurnRequest
 
 
 def web(url: str, title: str | None = None, source_id: str = "") -> SourcePart:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.stream.messages import parts_of
 from handinger_tui.core.turns.fold import Fold
+from handinger_tui.core.turns.messages import parts_of
 from handinger_tui.core.turns.turn import (
     CustomPart,
     DataPart,

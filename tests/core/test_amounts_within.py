@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.money.amounts import count_within, pad_decimals, usd_within
+from handinger_tui.core.amounts import count_within, pad_decimals, usd_within
 
 AMOUNTS = st.decimals(0, Decimal(10) ** 50, allow_nan=False, allow_infinity=False, places=12)
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.stream.frame_compaction import gathered
-from handinger_tui.core.stream.frames import Framing, Marker, RawFrame
+from handinger_tui.core.stream.frames import Framing, Marker, RawFrame, gathered
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.outcome import judge
 from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus

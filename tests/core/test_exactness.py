@@ -19,8 +19,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from handinger_tui.core.amounts import total
 from handinger_tui.core.jsontext import as_object, parse_exact
-from handinger_tui.core.money.amounts import total
 from handinger_tui.core.money.attribution import Reading, session_money
 from handinger_tui.core.money.spending import Sum
 from handinger_tui.core.stream.worker_snapshot import snapshot_of

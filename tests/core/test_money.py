@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.money.amounts import (
+from handinger_tui.core.amounts import (
     INT64_MAX,
     Money,
     Total,

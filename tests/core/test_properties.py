@@ -13,18 +13,17 @@ from hypothesis import strategies as st
 
 from handinger_tui.core.dialects import Hint, StreamDecoder
 from handinger_tui.core.dialects.agents import CONTROLS
-from handinger_tui.core.dialects.openai_responses import EVENTS
+from handinger_tui.core.dialects.openai import EVENTS
 from handinger_tui.core.dialects.ui_message import CHUNKS
 from handinger_tui.core.jsontext import MAX_DEPTH, NotJson, dump, parse, parse_exact
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
-from handinger_tui.core.stream.messages import find_prompt, parts_of, text_of
 from handinger_tui.core.stream.usage import NO_USAGE, Usage
 from handinger_tui.core.stream.worker_snapshot import snapshot_of
 from handinger_tui.core.turns.fold import Fold, fold
+from handinger_tui.core.turns.messages import find_prompt, parts_of, text_of
 from handinger_tui.core.turns.reducer import advance
-from handinger_tui.core.turns.rope import SEAL, Rope, join_all
-from handinger_tui.core.turns.turn import TextPart, Turn, TurnRequest
+from handinger_tui.core.turns.turn import SEAL, Rope, TextPart, Turn, TurnRequest, join_all
 from tests.wire.recordings import Tape, recordings
 
 ORDER = TurnRequest("turn_1", "", 0)

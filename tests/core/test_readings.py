@@ -8,7 +8,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.money.amounts import EXACT
+from handinger_tui.core.amounts import EXACT
 from handinger_tui.core.money.attribution import (
     NOTHING_TAKEN,
     Reading,

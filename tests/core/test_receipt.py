@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from handinger_tui.core.money import attribution
-from handinger_tui.core.receipts.line import Receipts, receipt_line
+from handinger_tui.core.receipts.facts import Receipts, receipt_line
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TextPart, Trigger, Turn, TurnStatus

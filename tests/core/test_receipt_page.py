@@ -20,12 +20,12 @@ from handinger_tui.core.receipts.page import SCHEMA, Receipt, receipt_json, rece
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerFile, WorkerSource
-from handinger_tui.core.turns.rope import Rope
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import (
     FREE,
     Fault,
     Kind,
+    Rope,
     SourcePart,
     TextPart,
     Trigger,

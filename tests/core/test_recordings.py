@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from handinger_tui.core.stream.messages import parts_of
 from handinger_tui.core.stream.usage import costs_of, usage_of
 from handinger_tui.core.stream.worker_snapshot import reason_text
 from handinger_tui.core.turns.fold import Fold
+from handinger_tui.core.turns.messages import parts_of
 from handinger_tui.core.turns.outcome import judge
 from handinger_tui.core.turns.turn import CustomPart, FilePart, ToolPart, TurnStatus
 from tests.core.projections import (

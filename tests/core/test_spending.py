@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.spending import NOTHING, SUMS, Bucket, Sum, altogether
 
 amounts = st.decimals(min_value=0, max_value=10**30, places=17)

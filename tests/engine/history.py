@@ -8,8 +8,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import Damaged
-from handinger_tui.core.money.amounts import Total
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.stream.frames import Frame, Marker
 from handinger_tui.core.turns.fold import fold

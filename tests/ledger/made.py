@@ -12,8 +12,7 @@ from typing import Any
 
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.remote_turn import RemoteTurn
-from handinger_tui.core.turns.session import Session, put_turn
+from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn
 from handinger_tui.core.turns.turn import Turn, TurnRequest
 from handinger_tui.ledger.ledger import Ledger
 from tests.wire.recordings import Tape

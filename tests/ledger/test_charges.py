@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.jsontext import parse
-from handinger_tui.core.money.amounts import Total
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.spending import ChargeFilter, Spent
 from handinger_tui.core.turns.fold import fold

@@ -13,7 +13,7 @@ import pytest
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
-from handinger_tui.core.receipts.line import Receipts
+from handinger_tui.core.receipts.facts import Receipts
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.cost_rows import Form
 from handinger_tui.ledger.cost_rows import opened as costs_of

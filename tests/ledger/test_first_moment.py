@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, Spent
 from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.turns.turn import TurnStatus

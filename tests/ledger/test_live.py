@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.spending import Spent
 from handinger_tui.core.stream.usage import Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot

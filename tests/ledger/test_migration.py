@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 
-from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, Spent
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from tests.ledger.made import WORKER, answered, look, opened, order, play

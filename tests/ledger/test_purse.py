@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import HandingerError
-from handinger_tui.core.money.amounts import Total
 from handinger_tui.core.money.limits import Limit, Origin, Scope, Unit
 from handinger_tui.core.money.spending import ChargeFilter
 from handinger_tui.core.stream.usage import Usage

@@ -13,8 +13,7 @@ import pytest
 
 from handinger_tui.core.stream.frames import Framing, Marker
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.remote_turn import RemoteTurn
-from handinger_tui.core.turns.session import put_turn
+from handinger_tui.core.turns.session import RemoteTurn, put_turn
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.migrations.m0001_schema import MIGRATIONS

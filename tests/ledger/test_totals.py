@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.spending import SUMS, Bucket, ChargeFilter, GroupBy, Sum, altogether
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.charge_writer import NUMBERS, SUMMED

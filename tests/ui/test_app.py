@@ -17,8 +17,7 @@ from textual.worker import WorkerFailed
 
 from handinger_tui import __version__
 from handinger_tui.core.errors import LedgerError, SettingsError
-from handinger_tui.core.turns.rope import Rope
-from handinger_tui.core.turns.turn import TextPart, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import Rope, TextPart, Turn, TurnRequest, TurnStatus
 from handinger_tui.ui.commands import Command, Context
 from handinger_tui.ui.keys import KEYS
 from handinger_tui.ui.themes import DARK, LIGHT, THEMES, by_name, first_theme

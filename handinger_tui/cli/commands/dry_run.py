@@ -10,10 +10,10 @@ from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.output import put, say
 from handinger_tui.cli.paths import default_paths
 from handinger_tui.cli.wiring import client_of, limit_service_of, open_ledger
+from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.errors import NoHistory
 from handinger_tui.core.formatting import size
 from handinger_tui.core.jsontext import Json, as_object, dump, parse
-from handinger_tui.core.money.amounts import decimal_text
 from handinger_tui.core.money.limits import Gauge, Limit, blocking, reached_text, spent_text
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, typical_cost_text
 from handinger_tui.core.safety.cleaning import clean, clean_json

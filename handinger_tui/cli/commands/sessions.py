@@ -9,12 +9,12 @@ import time
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.output import put, say
 from handinger_tui.cli.paths import default_paths
+from handinger_tui.core.amounts import Total, credits_total_text, decimal_text, total_text
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export.result import result_object, whole_number
 from handinger_tui.core.formatting import ago, plural
 from handinger_tui.core.jsontext import Json, dump
-from handinger_tui.core.money.amounts import Total, credits_total_text, decimal_text, total_text
-from handinger_tui.core.receipts.line import Receipts
+from handinger_tui.core.receipts.facts import Receipts
 from handinger_tui.core.safety.cleaning import clean, clean_line
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.ledger.ledger import FileAccess, Ledger

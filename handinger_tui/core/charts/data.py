@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from handinger_tui.core.money.amounts import EXACT, usd_text
+from handinger_tui.core.amounts import EXACT, usd_text
 from handinger_tui.core.money.spending import NOTHING, Bucket, Sum
 
 _UNITS: Final = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"))

@@ -8,6 +8,7 @@ from decimal import Decimal
 from html import escape
 from typing import Final
 
+from handinger_tui.core.amounts import EXACT, Total, credits_text, usd_text
 from handinger_tui.core.charts.data import SIMULATED
 from handinger_tui.core.charts.scenes import (
     DARK,
@@ -26,7 +27,6 @@ from handinger_tui.core.charts.scenes import (
 )
 from handinger_tui.core.charts.svg import FONT, element, style
 from handinger_tui.core.formatting import NOT_REPORTED, number, percent_text, plural
-from handinger_tui.core.money.amounts import EXACT, Total, credits_text, usd_text
 from handinger_tui.core.money.spending import SUMS, Bucket
 from handinger_tui.core.safety.cleaning import clean_line
 

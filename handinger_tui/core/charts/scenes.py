@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
+from handinger_tui.core.amounts import usd_text
 from handinger_tui.core.charts.data import (
     Slot,
     Span,
@@ -19,7 +20,6 @@ from handinger_tui.core.charts.data import (
     ticks,
 )
 from handinger_tui.core.formatting import percent_text, plural
-from handinger_tui.core.money.amounts import usd_text
 from handinger_tui.core.money.spending import NOTHING, Bucket
 
 Point = tuple[float, float]

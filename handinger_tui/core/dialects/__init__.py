@@ -13,14 +13,11 @@ from typing import Final
 
 from handinger_tui.core.dialects.agents import AgentFrames, Controls
 from handinger_tui.core.dialects.ai4 import Ai4
-from handinger_tui.core.dialects.body import Shape, TextBody
 from handinger_tui.core.dialects.dialect import NOTHING, Dialect, Events
-from handinger_tui.core.dialects.openai_chat import OpenAiChat
-from handinger_tui.core.dialects.openai_responses import OpenAiResponses
-from handinger_tui.core.dialects.stored import StoredMessages
-from handinger_tui.core.dialects.text import KEY, JsonPieces, JsonStrings, RawText
+from handinger_tui.core.dialects.openai import OpenAiChat, OpenAiResponses
+from handinger_tui.core.dialects.text import KEY, JsonPieces, JsonStrings, RawText, Shape, TextBody
 from handinger_tui.core.dialects.ui_message import UiMessage
-from handinger_tui.core.dialects.worker_events import WorkerEvents
+from handinger_tui.core.dialects.worker import StoredMessages, WorkerEvents
 from handinger_tui.core.jsontext import Json, NotJson, parse
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.frames import Frame, Framing

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from typing import ClassVar, Final
 
 from handinger_tui.core.dialects.dialect import NOTHING, Dialect, Events
-from handinger_tui.core.dialects.stored import read_messages
 from handinger_tui.core.dialects.ui_message import read_chunk
-from handinger_tui.core.jsontext import Json, NotJson, as_text, parse
+from handinger_tui.core.dialects.worker import read_messages
+from handinger_tui.core.jsontext import Json, JsonObject, NotJson, as_text, parse
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.worker_snapshot import reason_text
-
-JsonObject = dict[str, Json]
 
 UNNAMED: Final = "The service broke the stream off without a reason."
 

@@ -1,12 +1,14 @@
-"""Plain text in three forms: JSON strings, objects with one string, and raw text.
+"""Plain text: JSON strings, objects with one string, raw text, and bodies that are no event stream.
 
-All three are weak: they are used only where no other dialect is recognized.
+The three dialects are weak: they are used only where no other one is recognized.
 """
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import ClassVar, Final
 
+from handinger_tui.core.dialects.ai4 import looks_like_ai4
 from handinger_tui.core.dialects.dialect import Dialect, Events
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.stream import events as ev
@@ -73,3 +75,50 @@ class RawText(Dialect):
     def _append(self, raw: str) -> Events:
         self._is_confirmed = True
         return (ev.TextGrew(KEY, raw),)
+
+
+# -- text bodies --------------------------------------------------------------------
+class Shape(Enum):
+    """The recognized form of a text body."""
+
+    OPEN = auto()
+    """Too little has arrived to decide."""
+    LINES = auto()
+    PROSE = auto()
+
+
+class TextBody:
+    """Splits a body into pieces: complete lines, or prose to append."""
+
+    def __init__(self, *, lines: bool) -> None:
+        self.shape = Shape.LINES if lines else Shape.OPEN
+        self._buffer = ""
+
+    def take(self, text: str) -> list[str]:
+        """Add text; return the pieces that are complete now."""
+        if self.shape is Shape.PROSE:
+            return [text] if text else []
+        self._buffer += text
+        shape = self._decide()
+        if shape is Shape.PROSE:
+            return self._take_buffer()
+        if shape is Shape.OPEN or "\n" not in self._buffer:
+            return []
+        *lines, self._buffer = self._buffer.split("\n")
+        return [line.removesuffix("\r") for line in lines]
+
+    def end(self) -> list[str]:
+        """The buffered rest when the body ends."""
+        if self.shape is Shape.OPEN and self._buffer:
+            self.shape = Shape.LINES if looks_like_ai4(f"{self._buffer}\n") else Shape.PROSE
+        return self._take_buffer()
+
+    def _decide(self) -> Shape:
+        verdict = looks_like_ai4(self._buffer) if self.shape is Shape.OPEN else None
+        if verdict is not None:
+            self.shape = Shape.LINES if verdict else Shape.PROSE
+        return self.shape
+
+    def _take_buffer(self) -> list[str]:
+        rest, self._buffer = self._buffer, ""
+        return [rest] if rest else []

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from typing import ClassVar, Final
 
 from handinger_tui.core.dialects.dialect import NOTHING, Dialect, Events
-from handinger_tui.core.jsontext import Json, as_list, as_object, as_text
+from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, as_text
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.usage import count
 from handinger_tui.core.stream.worker_snapshot import reason_text
-
-JsonObject = dict[str, Json]
 
 
 class UiMessage(Dialect):

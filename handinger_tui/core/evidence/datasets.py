@@ -80,7 +80,7 @@ def csv_of(value: Json) -> str:
 
     The columns are all members in order of first appearance, or numbers for an array of arrays.
     """
-    from handinger_tui.core.export.tables import rows_to_csv  # noqa: PLC0415 - needed only when a table is saved
+    from handinger_tui.core.safety.csv import rows_to_csv  # noqa: PLC0415 - needed only when a table is saved
 
     items = value if isinstance(value, list) else []
     records = [item if isinstance(item, dict) else {} for item in items]

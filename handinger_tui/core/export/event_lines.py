@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from handinger_tui.core.jsontext import Json
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.stream import events as ev
-from handinger_tui.core.stream.messages import id_of, role_of, text_of
-
-JsonObject = dict[str, Json]
+from handinger_tui.core.turns.messages import id_of, role_of, text_of
 
 
 def _text(event: ev.TextGrew | ev.ReasoningGrew) -> JsonObject:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
+from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
-from handinger_tui.core.jsontext import Json
-from handinger_tui.core.money.amounts import decimal_text
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.attribution import money_of, took_ms
 from handinger_tui.core.safety.cleaning import clean_json
 from handinger_tui.core.stream.usage import Costs, Usage
@@ -27,7 +27,6 @@ from handinger_tui.core.turns.turn import (
     Turn,
 )
 
-JsonObject = dict[str, Json]
 SCHEMA: Final = "handinger-tui/result/1"
 
 

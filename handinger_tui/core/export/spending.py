@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
+from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.charts.data import MEMBERS, day_points
 from handinger_tui.core.export.result import whole_number
-from handinger_tui.core.export.tables import field
-from handinger_tui.core.jsontext import Json
-from handinger_tui.core.money.amounts import decimal_text
+from handinger_tui.core.jsontext import Json, JsonObject
 from handinger_tui.core.money.spending import Bucket, Sum
 from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.safety.csv import field
 
 END: Final = "\r\n"
 
@@ -35,7 +35,6 @@ def cell(value: Json) -> str:
     return field(clean_line(value))
 
 
-JsonObject = dict[str, Json]
 SCHEMA: Final = "handinger-tui/costs/1"
 
 COLUMNS: Final = (

@@ -8,7 +8,7 @@ from decimal import Decimal, localcontext
 from enum import StrEnum
 from typing import Final
 
-from handinger_tui.core.money.amounts import EXACT, Total, total
+from handinger_tui.core.amounts import EXACT, Total, total
 from handinger_tui.core.stream.usage import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session, same_front

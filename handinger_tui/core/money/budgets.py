@@ -8,8 +8,8 @@ from decimal import Decimal
 from itertools import combinations
 from typing import Final
 
+from handinger_tui.core.amounts import EXACT
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.amounts import EXACT
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import LOCAL, TurnCharge
 from handinger_tui.core.money.typical_cost import Spread, rough, spread

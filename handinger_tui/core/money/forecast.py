@@ -12,8 +12,8 @@ from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Final
 
+from handinger_tui.core.amounts import EXACT, Total
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.amounts import EXACT, Total
 from handinger_tui.core.money.limits import Gauge, Scope, Unit, exact_text
 from handinger_tui.core.money.spending import Bucket
 from handinger_tui.core.money.typical_cost import rough

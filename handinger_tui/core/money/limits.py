@@ -13,9 +13,9 @@ from decimal import ROUND_DOWN, Decimal
 from enum import IntEnum, StrEnum
 from typing import Final
 
+from handinger_tui.core.amounts import EXACT, Total, credits_text, decimal_text, usd_text
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.amounts import EXACT, Total, credits_text, decimal_text, usd_text
 
 WARN_AT: Final = Decimal("0.8")
 """The share of a limit at which the program warns."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 from typing import Final
 
+from handinger_tui.core.amounts import EXACT, Total, tidy, usd_text
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.amounts import EXACT, Total, tidy, usd_text
 from handinger_tui.core.money.attribution import Reading, TurnMoney, newest_worker, session_money, worker_of
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session

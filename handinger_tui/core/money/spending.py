@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final, Self
 
-from handinger_tui.core.money.amounts import EXACT, Total
+from handinger_tui.core.amounts import EXACT, Total
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus

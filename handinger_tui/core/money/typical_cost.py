@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from handinger_tui.core.amounts import EXACT, credits_words, usd_text
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.amounts import EXACT, credits_words, usd_text
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.safety.cleaning import clean_line
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from typing import Final
 
+from handinger_tui.core.amounts import EXACT, credits_text, decimal_text, tidy, usd_text
 from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number, plural, size
-from handinger_tui.core.jsontext import Json
-from handinger_tui.core.money.amounts import EXACT, credits_text, decimal_text, tidy, usd_text
+from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import amount_text
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, typical_cost_text
@@ -270,7 +270,6 @@ def raw_text(read: Snapshot | None, member: str) -> str | None:
     return None if amount is None else decimal_text(amount)
 
 
-JsonObject = dict[str, Json]
 SCHEMA: Final = "handinger-tui/receipt/1"
 
 

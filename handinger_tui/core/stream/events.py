@@ -11,10 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from handinger_tui.core.jsontext import Json
+from handinger_tui.core.jsontext import Json, JsonObject
 from handinger_tui.core.stream.worker_snapshot import Snapshot
-
-JsonObject = dict[str, Json]
 
 
 # -- Talk --------------------------------------------------------------------

@@ -14,8 +14,8 @@ from decimal import Decimal
 from operator import add, sub
 from typing import Any, ClassVar, Final, Self
 
+from handinger_tui.core.amounts import tidy
 from handinger_tui.core.jsontext import Json
-from handinger_tui.core.money.amounts import tidy
 
 
 def amount(value: Json) -> Decimal | None:

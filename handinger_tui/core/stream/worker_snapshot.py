@@ -9,10 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from handinger_tui.core.jsontext import Json, as_list, as_object, as_text, dump, parse_exact
+from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, as_text, dump, parse_exact
 from handinger_tui.core.stream.usage import NO_COSTS, NO_USAGE, Costs, Usage, costs_of, count, usage_of
-
-JsonObject = dict[str, Json]
 
 BUSY: Final = frozenset({"running", "pending", "queued", "in_progress", "starting"})
 FAILED: Final = frozenset({"error", "failed", "aborted", "cancelled", "canceled"})

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from handinger_tui.core.dialects import Hint, StreamDecoder
-from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse, parse_exact
+from handinger_tui.core.jsontext import JsonObject, NotJson, as_object, as_text, parse, parse_exact
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, names_another, snapshot_of
@@ -24,8 +24,7 @@ from handinger_tui.core.turns.message_matcher import (
 )
 from handinger_tui.core.turns.outcome import fault_of
 from handinger_tui.core.turns.reducer import advance, frozen, mutable, named_worker
-from handinger_tui.core.turns.rope import join_all
-from handinger_tui.core.turns.turn import Retry, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import Retry, Turn, TurnRequest, TurnStatus, join_all
 from handinger_tui.core.turns.worker_reconciliation import (
     close_parts,
     keep_equal,
@@ -143,7 +142,7 @@ class Fold:
                 if not self._is_settled:
                     self._settle(fields, frame.at_ms)
 
-    def _set_retry(self, fields: ev.JsonObject, at_ms: int) -> None:
+    def _set_retry(self, fields: JsonObject, at_ms: int) -> None:
         attempt, wait_ms = fields.get("attempt"), fields.get("wait_ms")
         retry = Retry(
             attempt if isinstance(attempt, int) else 1,
@@ -153,13 +152,13 @@ class Fold:
         )
         self._answer = replace(self._answer, status=TurnStatus.CHECKING, activity=None, retry=retry)
 
-    def _set_seen_before(self, fields: ev.JsonObject) -> None:
+    def _set_seen_before(self, fields: JsonObject) -> None:
         times = fields.get("times")
         order = replace(self._answer.order, seen_before=times if isinstance(times, int) else None)
         self._answer = replace(self._answer, order=order)
         self._matcher = MessageMatcher(order)
 
-    def _open_body(self, fields: ev.JsonObject) -> None:
+    def _open_body(self, fields: JsonObject) -> None:
         self._via = StreamRoute(as_text(fields.get("via")) or StreamRoute.POST)
         self._decoder = StreamDecoder(
             Hint(as_text(fields.get("content_type")) or "", as_text(fields.get("encoding")) or "")
@@ -193,7 +192,7 @@ class Fold:
             self._answer = replace(self._answer, finished=True)
         self._answer, self._previous, self._decoder = self.turn, None, None
 
-    def _settle(self, fields: ev.JsonObject, at_ms: int) -> None:
+    def _settle(self, fields: JsonObject, at_ms: int) -> None:
         if self._decoder is not None:
             self._close_body(clean=False)
         status = TurnStatus(as_text(fields.get("status")) or TurnStatus.UNKNOWN)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from handinger_tui.core.jsontext import as_object
+from handinger_tui.core.jsontext import JsonObject, as_object
 from handinger_tui.core.stream import events as ev
-from handinger_tui.core.stream.messages import has_prompt, id_of, parts_of, role_of
+from handinger_tui.core.turns.messages import has_prompt, id_of, parts_of, role_of
 from handinger_tui.core.turns.reducer import call_key, find_call, insert, push
 from handinger_tui.core.turns.turn import Part, ReasoningPart, TextPart, Turn, TurnRequest
 
@@ -92,7 +92,7 @@ class MessageMatcher:
         has_open_part = any(isinstance(part, TextPart | ReasoningPart) and part.open for part in turn.parts)
         return self._stored_last and not has_open_part and bool(turn.parts)
 
-    def take_stored(self, turn: Turn, message: ev.JsonObject) -> Turn:
+    def take_stored(self, turn: Turn, message: JsonObject) -> Turn:
         """Return the turn after a stored message."""
         self.has_content = True
         if role_of(message) == "user":
@@ -110,7 +110,7 @@ class MessageMatcher:
         metadata = as_object(message.get("metadata"))
         return replace(base, parts=parts, message_id=message_id, metadata={**base.metadata, **metadata})
 
-    def _take_user_message(self, turn: Turn, message: ev.JsonObject) -> Turn:
+    def _take_user_message(self, turn: Turn, message: JsonObject) -> Turn:
         self._users += 1
         self._stored_last = False
         if not self._order.prompt or has_prompt(message, self._order.prompt):

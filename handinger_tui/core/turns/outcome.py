@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from handinger_tui.core.jsontext import Json, as_text
+from handinger_tui.core.jsontext import JsonObject, as_text
 from handinger_tui.core.turns.turn import Fault, Kind, ToolPart, ToolState, Turn, TurnStatus
-
-JsonObject = dict[str, Json]
 
 CUT_SHORT: Final = frozenset(
     {"length", "content-filter", "interrupted", "max_output_tokens", "content_filter"}

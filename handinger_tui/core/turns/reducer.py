@@ -6,22 +6,23 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final, assert_never, cast, get_args
 
-from handinger_tui.core.jsontext import Json, parsed_input
+from handinger_tui.core.jsontext import Json, JsonObject, parsed_input
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.turns.outcome import ended_well
-from handinger_tui.core.turns.rope import Rope, join
 from handinger_tui.core.turns.turn import (
     CustomPart,
     DataPart,
     FilePart,
     Part,
     ReasoningPart,
+    Rope,
     SourcePart,
     StepPart,
     TextPart,
     ToolPart,
     ToolState,
     Turn,
+    join,
 )
 
 
@@ -266,7 +267,6 @@ def _tool_failed(turn: Turn, event: ev.ToolFailed) -> Turn:
     return put(turn, at, replace(part, state=ToolState.OUTPUT_ERROR, error=event.error))
 
 
-JsonObject = dict[str, Json]
 OpenParts = tuple[tuple[str, int], ...]
 MOST_OPEN: Final = 256
 """Open texts that are tracked. A delta for an older one begins a new part."""

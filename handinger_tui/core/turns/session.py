@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import compress, count
 from operator import attrgetter, is_not
-from typing import Final
+from typing import Final, NamedTuple
 
-from handinger_tui.core.turns.turn import LIVE, Turn, TurnStatus
+from handinger_tui.core.stream.frames import Frame
+from handinger_tui.core.turns.turn import LIVE, Turn, TurnRequest, TurnStatus
 
 _STATUS: Final = attrgetter("status")
 
@@ -145,3 +146,15 @@ class SessionSummary:
     base_url: str = ""
     uncredited: int = 0
     live: bool = False
+
+
+class RemoteTurn(NamedTuple):
+    """A turn to add to the history.
+
+    `order.prompt` and `order.seen_before` identify its message among the worker's messages.
+    `message_id` is the service's id of that message; None where it has none.
+    """
+
+    order: TurnRequest
+    frames: tuple[Frame, ...]
+    message_id: str | None = None

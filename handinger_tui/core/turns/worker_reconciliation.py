@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final
 
-from handinger_tui.core.jsontext import Json, dump
-from handinger_tui.core.stream.messages import LEFT_OUT, count_left_out, find_prompt, id_of, parts_of, role_of
-from handinger_tui.core.stream.worker_snapshot import JsonObject, Snapshot, WorkerBody, worker_in
-from handinger_tui.core.turns.rope import Rope
-from handinger_tui.core.turns.turn import Part, ReasoningPart, StepPart, TextPart, Turn, TurnRequest
+from handinger_tui.core.jsontext import Json, JsonObject, dump
+from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerBody, worker_in
+from handinger_tui.core.turns.messages import LEFT_OUT, count_left_out, find_prompt, id_of, parts_of, role_of
+from handinger_tui.core.turns.turn import Part, ReasoningPart, Rope, StepPart, TextPart, Turn, TurnRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Final
 
+from handinger_tui.core.amounts import usd_text
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.amounts import usd_text
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.commands.command import Command, Context
 from handinger_tui.ui.work.limit_watcher import typical_cost_of

@@ -16,9 +16,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from handinger_tui.core.amounts import Total, total_text
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import ago, plural
-from handinger_tui.core.money.amounts import Total, total_text
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import TurnStatus

@@ -10,9 +10,7 @@ from typing import Final
 
 from textual.content import Content
 
-from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, rising_line, stacked_bar, vertical_bar
-from handinger_tui.core.formatting import NOT_REPORTED, percent_text, plural
-from handinger_tui.core.money.amounts import (
+from handinger_tui.core.amounts import (
     EXACT,
     Total,
     credits_within,
@@ -20,6 +18,8 @@ from handinger_tui.core.money.amounts import (
     pad_decimals,
     usd_within,
 )
+from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, rising_line, stacked_bar, vertical_bar
+from handinger_tui.core.formatting import NOT_REPORTED, percent_text, plural
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import Bucket, altogether
 

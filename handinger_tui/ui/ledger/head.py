@@ -16,9 +16,9 @@ from textual.message import Message
 from textual.style import Style
 from textual.widgets import Static
 
+from handinger_tui.core.amounts import credits_total_text, total_text
 from handinger_tui.core.charts.bars import percent_level
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.amounts import credits_total_text, total_text
 from handinger_tui.core.money.forecast import Forecast, forecast_text
 from handinger_tui.core.money.limits import Gauge, State, exact_text, percent_text
 from handinger_tui.core.money.reconciliation import Reconciliation, reconciliation_text

@@ -6,8 +6,8 @@ from datetime import tzinfo
 from types import MappingProxyType
 from typing import Final
 
+from handinger_tui.core.amounts import Total, count_within, credits_text, usd_text
 from handinger_tui.core.formatting import duration, number
-from handinger_tui.core.money.amounts import Total, count_within, credits_text, usd_text
 from handinger_tui.core.money.spending import Bucket, GroupBy, TurnCharge
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import TurnStatus

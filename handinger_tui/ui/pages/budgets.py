@@ -17,10 +17,10 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from handinger_tui.core.amounts import total_text
 from handinger_tui.core.charts.bars import level, scale
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, duration, plural
-from handinger_tui.core.money.amounts import total_text
 from handinger_tui.core.money.budgets import ENOUGH_TO_ADVISE, BudgetRow, advice, compare
 from handinger_tui.core.money.forecast import WINDOW, Forecast, daily, forecast, forecast_text, limit_text
 from handinger_tui.core.money.limits import Gauge, Scope, Unit

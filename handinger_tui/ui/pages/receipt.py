@@ -16,13 +16,12 @@ from textual.content import Content
 from textual.renderables.digits import Digits
 from textual.widgets import Static
 
+from handinger_tui.core.amounts import credits_words, decimal_places, pad_decimals, usd_text
 from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, stacked_bar
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, plural
-from handinger_tui.core.money.amounts import credits_words, decimal_places, pad_decimals, usd_text
 from handinger_tui.core.money.typical_cost import TypicalCost
-from handinger_tui.core.receipts.facts import Facts, Times, percent_text, times_of
-from handinger_tui.core.receipts.line import took_text
+from handinger_tui.core.receipts.facts import Facts, Times, percent_text, times_of, took_text
 from handinger_tui.core.receipts.page import (
     BY_CATEGORY,
     CATEGORIES,

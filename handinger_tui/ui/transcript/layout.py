@@ -15,9 +15,8 @@ from typing import Final, NamedTuple
 from textual.content import Content
 from textual.strip import Strip
 
-from handinger_tui.core.turns.rope import Rope
 from handinger_tui.core.turns.session import Session, same_front
-from handinger_tui.core.turns.turn import ReasoningPart, TextPart, Turn
+from handinger_tui.core.turns.turn import ReasoningPart, Rope, TextPart, Turn
 from handinger_tui.ui.transcript.markdown.code import highlight_steps, highlighted_lines, is_lexer_loaded
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown
 from handinger_tui.ui.transcript.painting import MARGIN, Palette, paint, row_height

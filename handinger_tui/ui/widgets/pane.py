@@ -38,7 +38,7 @@ from handinger_tui.ui.widgets.status_text import (
 from handinger_tui.ui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
-    from handinger_tui.core.receipts.line import Receipts
+    from handinger_tui.core.receipts.facts import Receipts
     from handinger_tui.engine.holds import Hold
 
 HINT_CELLS: Final = 30
@@ -99,7 +99,7 @@ class SessionPane(Rows):
     def _receipt(self, session: Session, turn: Turn) -> str:
         if self._receipts is None:
             # Needed only once there is a turn; the first screen does not wait for the import.
-            from handinger_tui.core.receipts.line import Receipts  # noqa: PLC0415 - start-up time
+            from handinger_tui.core.receipts.facts import Receipts  # noqa: PLC0415 - start-up time
 
             self._receipts = Receipts(self.money)
         # The transcript omits withdrawn turns; costs are attributed over all turns.

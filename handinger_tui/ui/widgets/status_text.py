@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from handinger_tui.core.amounts import credits_words, usd_text
 from handinger_tui.core.formatting import duration, plural
-from handinger_tui.core.money.amounts import credits_words, usd_text
 from handinger_tui.core.money.attribution import money_of
 from handinger_tui.core.money.limits import Gauge, Origin, raise_hint, reached_text
 from handinger_tui.core.safety.cleaning import clean_line

@@ -6,9 +6,9 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
+from handinger_tui.core.amounts import Total, credits_total_text, credits_words, total_text, usd_text
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.amounts import Total, credits_total_text, credits_words, total_text, usd_text
 from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.spending import Bucket, GroupBy, altogether
 from handinger_tui.core.safety.cleaning import one_word

@@ -10,7 +10,6 @@ from handinger_tui.core.money.spending import TurnCharge
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.stream.usage import Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerFile, WorkerSource
-from handinger_tui.core.turns.rope import Rope
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import (
     Attachment,
@@ -21,6 +20,7 @@ from handinger_tui.core.turns.turn import (
     Kind,
     Part,
     ReasoningPart,
+    Rope,
     SourcePart,
     TextPart,
     ToolPart,

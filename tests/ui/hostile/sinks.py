@@ -13,8 +13,8 @@ from typing import Any, Final
 from textual.events import Paste
 from textual.screen import Screen
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.evidence.datasets import datasets_of
-from handinger_tui.core.money.amounts import Total
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.preview.tables import read_table
 from handinger_tui.core.preview.tree import tree_of_value

@@ -15,9 +15,17 @@ from textual.strip import Strip
 
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerFile, WorkerSource
-from handinger_tui.core.turns.rope import Rope
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import FilePart, Part, SourcePart, TextPart, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import (
+    FilePart,
+    Part,
+    Rope,
+    SourcePart,
+    TextPart,
+    Turn,
+    TurnRequest,
+    TurnStatus,
+)
 from handinger_tui.ui.panels import Panel
 from handinger_tui.ui.panels.messages import CopyFile, CopyLink, OpenFile, OpenLink, PreviewFile, SaveFiles
 from handinger_tui.ui.panels.sources.panel import CopyFootnotes, ExportSources, ShowMention

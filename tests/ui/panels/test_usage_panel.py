@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from handinger_tui.core.money.amounts import Total
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.stream.usage import Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot

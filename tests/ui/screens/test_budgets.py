@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.money.amounts import Total
 from handinger_tui.core.money.budgets import compare
 from handinger_tui.core.money.forecast import Forecast
 from handinger_tui.core.money.limits import Scope, Unit

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.money.amounts import Total
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.reconciliation import Parts, Reconciliation
 from handinger_tui.core.money.spending import Bucket, GroupBy, Sum

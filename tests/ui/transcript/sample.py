@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from handinger_tui.core.turns.rope import Rope
 from handinger_tui.core.turns.turn import (
     Attachment,
     DataPart,
@@ -14,6 +13,7 @@ from handinger_tui.core.turns.turn import (
     FilePart,
     Kind,
     ReasoningPart,
+    Rope,
     SourcePart,
     StepPart,
     ToolPart,

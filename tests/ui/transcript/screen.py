@@ -10,9 +10,8 @@ from typing import Any
 from textual.app import App, ComposeResult
 from textual.filter import LineFilter
 
-from handinger_tui.core.turns.rope import Rope
 from handinger_tui.core.turns.session import Session, put_turn
-from handinger_tui.core.turns.turn import Part, TextPart, Turn, TurnRequest, TurnStatus
+from handinger_tui.core.turns.turn import Part, Rope, TextPart, Turn, TurnRequest, TurnStatus
 from handinger_tui.stylesheet import STYLESHEET
 from handinger_tui.ui.transcript.painting import ControlFilter
 from handinger_tui.ui.transcript.transcript import Transcript

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from handinger_tui.core.turns.rope import Rope
-from handinger_tui.core.turns.turn import ReasoningPart
+from handinger_tui.core.turns.turn import ReasoningPart, Rope
 from handinger_tui.ui.transcript import layout as books
 from handinger_tui.ui.transcript.layout import STEP_CHARS
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown

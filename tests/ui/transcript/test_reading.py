@@ -8,8 +8,7 @@ import pytest
 from textual.geometry import Offset
 from textual.selection import Selection
 
-from handinger_tui.core.turns.rope import Rope
-from handinger_tui.core.turns.turn import ReasoningPart, TurnStatus
+from handinger_tui.core.turns.turn import ReasoningPart, Rope, TurnStatus
 from tests.ui.transcript.sample import ANSWER, COMPLETE, FAILED, LIVE, RECEIPT
 from tests.ui.transcript.screen import Stage, screen_lines, session, text_part, turn
 

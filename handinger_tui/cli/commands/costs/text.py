@@ -26,11 +26,11 @@ from handinger_tui.cli.text_table import (
     lines_of,
     pad,
 )
+from handinger_tui.core.amounts import EXACT, Total, credits_text, credits_words, usd_text
 from handinger_tui.core.charts.bars import horizontal_bar
 from handinger_tui.core.charts.data import SIMULATED, shares
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.formatting import middle_cut, number, percent_text, plural
-from handinger_tui.core.money.amounts import EXACT, Total, credits_text, credits_words, usd_text
 from handinger_tui.core.money.forecast import WINDOW, daily, forecast, forecast_text
 from handinger_tui.core.money.limits import Limit, Scope, spent_text
 from handinger_tui.core.money.reconciliation import reconcile, reconciliation_text

@@ -13,9 +13,7 @@ from rich.style import Style
 from textual.content import Content
 from textual.renderables.digits import Digits
 
-from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, percent_level, sparkline, stacked_bar
-from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, plural
-from handinger_tui.core.money.amounts import (
+from handinger_tui.core.amounts import (
     count_within,
     credits_within,
     decimal_places,
@@ -25,6 +23,8 @@ from handinger_tui.core.money.amounts import (
     usd_text,
     usd_within,
 )
+from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, percent_level, sparkline, stacked_bar
+from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, plural
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import Gauge, State, amount_text, exact_text, percent_text
 from handinger_tui.core.turns.turn import TurnStatus

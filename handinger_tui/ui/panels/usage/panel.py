@@ -10,8 +10,8 @@ from typing import ClassVar, Final
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
+from handinger_tui.core.amounts import credits_words, usd_text
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, number
-from handinger_tui.core.money.amounts import credits_words, usd_text
 from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from handinger_tui.core.money.amounts import EXACT, tidy
+from handinger_tui.core.amounts import EXACT, tidy
 from handinger_tui.core.money.attribution import (
     MoneyIndex,
     Reading,

@@ -1,4 +1,4 @@
-"""OpenAI Responses: `{type: "response.…", …}` (event table: tests/wire/README.md)."""
+"""The streams of OpenAI: Responses (event table: tests/wire/README.md) and chat completions."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from collections.abc import Callable
 from typing import ClassVar, Final
 
 from handinger_tui.core.dialects.dialect import NOTHING, Dialect, Events
-from handinger_tui.core.dialects.openai_calls import Calls
-from handinger_tui.core.jsontext import Json, as_list, as_object, as_text
+from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, as_text, parsed_input
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.worker_snapshot import reason_text
 
-JsonObject = dict[str, Json]
 PREFIX: Final = "response."
 
 
 class OpenAiResponses(Dialect):
-    """Deltas make up the text; content that only the final response has is added at the end."""
+    """`{type: "response.…", …}`. Content that only the final response has is added at the end."""
 
     name: ClassVar[str] = "openai-responses"
 
@@ -220,3 +218,130 @@ EVENTS: Final[dict[str, Callable[[OpenAiResponses, JsonObject], Events]]] = {
     "cancelled": _cancel,
 }
 """Event type without its prefix → its decoder."""
+
+
+# -- tool calls ---------------------------------------------------------------------
+
+SUFFIX: Final = "_call"
+CLIENT_CALLS: Final = frozenset({"function_call", "custom_tool_call", "local_shell_call", "computer_call"})
+"""Calls that the service does not run itself: their completion is not a result."""
+RESULTS: Final = ("output", "results", "outputs", "result")
+
+
+class Calls:
+    """The calls of one response. It maps item ids, which events use, to call ids, which results use."""
+
+    def __init__(self) -> None:
+        self._call_of_item: dict[str, str] = {}
+        self._closed: set[str] = set()
+
+    def open(self, item: JsonObject) -> Events:
+        """The events of a new output item; NOTHING unless it is a call."""
+        kind = as_text(item.get("type")) or ""
+        if not kind.endswith(SUFFIX):
+            return NOTHING
+        item_id = as_text(item.get("id")) or ""
+        call_id = as_text(item.get("call_id")) or item_id
+        self._call_of_item[item_id] = call_id
+        return (ev.ToolStarted(call_id, as_text(item.get("name")) or kind.removesuffix(SUFFIX)),)
+
+    def grow(self, event: JsonObject) -> Events:
+        """The event of a piece of a call's arguments."""
+        return (ev.ToolInputGrew(self._call_of(event), as_text(event.get("delta")) or ""),)
+
+    def complete(self, event: JsonObject) -> Events:
+        """The event of a call's complete arguments."""
+        arguments = as_text(event.get("arguments")) or as_text(event.get("input")) or ""
+        return (ev.ToolInputReady(self._call_of(event), "", parsed_input(arguments)),)
+
+    def close(self, item: JsonObject) -> Events:
+        """The events of a complete output item: a call, or a call's output."""
+        kind = as_text(item.get("type")) or ""
+        call_id = as_text(item.get("call_id")) or as_text(item.get("id")) or ""
+        if kind.endswith("_call_output"):
+            return (ev.ToolOutput(call_id, item.get("output")),)
+        if not kind.endswith(SUFFIX) or call_id in self._closed:
+            return NOTHING
+        opened = () if call_id in self._call_of_item.values() else self.open(item)
+        self._closed.add(call_id)
+        arguments = as_text(item.get("arguments"))
+        input_value = (
+            parsed_input(arguments) if arguments is not None else item.get("action", item.get("input"))
+        )
+        return (
+            *opened,
+            ev.ToolInputReady(call_id, as_text(item.get("name")) or "", input_value),
+            *_end(item, call_id),
+        )
+
+    def _call_of(self, event: JsonObject) -> str:
+        item_id = as_text(event.get("item_id")) or ""
+        return self._call_of_item.get(item_id, item_id)
+
+
+def _end(item: JsonObject, call_id: str) -> Events:
+    error = reason_text(item.get("error"))
+    if error is not None:
+        return (ev.ToolFailed(call_id, error),)
+    result = next((item[member] for member in RESULTS if member in item), None)
+    if result is None and item.get("type") in CLIENT_CALLS:
+        return NOTHING
+    return (ev.ToolOutput(call_id, result),)
+
+
+# -- chat completions ---------------------------------------------------------------
+TEXT: Final = "text"
+REASONING: Final = "reasoning"
+
+
+class OpenAiChat(Dialect):
+    """`{choices: [{delta}]}`, then `[DONE]`: only the first choice is read, calls go by their index."""
+
+    name: ClassVar[str] = "openai-chat"
+
+    def __init__(self) -> None:
+        self._calls: dict[str, tuple[str, str]] = {}
+        self._arguments: dict[str, list[str]] = {}
+
+    def read(self, kind: str, value: Json, raw: str) -> Events | None:
+        """The events of one chunk."""
+        if not isinstance(value, dict) or not isinstance(value.get("choices"), list):
+            return None
+        events: list[ev.StreamEvent] = []
+        choice = as_object(next(iter(as_list(value.get("choices"))), None))
+        delta = as_object(choice.get("delta")) or as_object(choice.get("message"))
+        reasoning = as_text(delta.get("reasoning_content")) or as_text(delta.get("reasoning"))
+        if reasoning:
+            events.append(ev.ReasoningGrew(REASONING, reasoning))
+        events += [ev.TextGrew(TEXT, text) for m in ("content", "refusal") if (text := as_text(delta.get(m)))]
+        for call in as_list(delta.get("tool_calls")):
+            events += self._call(as_object(call))
+        reason = as_text(choice.get("finish_reason"))
+        if reason is not None:
+            events += self._complete_calls()
+            events.append(ev.Finished(reason))
+        usage = as_object(value.get("usage"))
+        return (*events, ev.UsageReported(usage)) if usage else events
+
+    def _call(self, call: JsonObject) -> list[ev.StreamEvent]:
+        index = str(call.get("index"))
+        function = as_object(call.get("function"))
+        events: list[ev.StreamEvent] = []
+        if index not in self._calls:
+            self._calls[index] = (as_text(call.get("id")) or index, as_text(function.get("name")) or "")
+            self._arguments[index] = []
+            events.append(ev.ToolStarted(*self._calls[index]))
+        piece = as_text(function.get("arguments"))
+        if piece:
+            self._arguments[index].append(piece)
+            events.append(ev.ToolInputGrew(self._calls[index][0], piece))
+        return events
+
+    def _complete_calls(self) -> list[ev.StreamEvent]:
+        """The completed calls. No chunk marks arguments as complete; the finish reason implies it."""
+        events: list[ev.StreamEvent] = [
+            ev.ToolInputReady(*self._calls[index], parsed_input("".join(pieces)))
+            for index, pieces in self._arguments.items()
+        ]
+        self._calls, self._arguments = {}, {}
+        return events

@@ -10,23 +10,21 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 from unicodedata import normalize
 
-from handinger_tui.core.jsontext import Json, as_list, as_object, as_text
+from handinger_tui.core.jsontext import JsonObject, as_list, as_object, as_text
 from handinger_tui.core.stream.usage import count
-from handinger_tui.core.turns.rope import Rope
 from handinger_tui.core.turns.turn import (
     CustomPart,
     DataPart,
     FilePart,
     Part,
     ReasoningPart,
+    Rope,
     SourcePart,
     StepPart,
     TextPart,
     ToolPart,
     ToolState,
 )
-
-JsonObject = dict[str, Json]
 
 
 def role_of(message: JsonObject) -> str | None:

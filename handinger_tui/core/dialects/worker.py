@@ -1,13 +1,13 @@
-"""Stored messages of a replay: one per event, in an array, or in an envelope."""
+"""What a worker stores, sent as events: its messages, or the whole Worker."""
 
 from __future__ import annotations
 
 from typing import ClassVar, Final
 
 from handinger_tui.core.dialects.dialect import Dialect, Events
-from handinger_tui.core.jsontext import Json
+from handinger_tui.core.jsontext import Json, NotJson, as_object, parse_exact
 from handinger_tui.core.stream import events as ev
-from handinger_tui.core.stream.messages import role_of
+from handinger_tui.core.stream.worker_snapshot import snapshot_of, worker_in
 
 ROLES: Final = frozenset({"user", "assistant", "system", "tool"})
 
@@ -45,4 +45,21 @@ def _all(items: list[Json]) -> Events | None:
 
 
 def _is_message(value: dict[str, Json]) -> bool:
-    return role_of(value) in ROLES and ("parts" in value or "content" in value)
+    return value.get("role") in ROLES and ("parts" in value or "content" in value)
+
+
+# -- Worker objects -----------------------------------------------------------------
+class WorkerEvents(Dialect):
+    """Events that are or contain a Worker, which replaces the previous one. SSE event names are not used."""
+
+    name: ClassVar[str] = "worker-snapshots"
+
+    def read(self, kind: str, value: Json, raw: str) -> Events | None:
+        """The snapshot, with its amounts read again as exact decimals."""
+        if not isinstance(value, dict) or worker_in(value) is None:
+            return None
+        try:
+            exact = as_object(parse_exact(raw))
+        except NotJson:
+            return None
+        return (ev.WorkerRead(snapshot_of(exact)),)
