@@ -17,13 +17,12 @@ from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnRequest
-from handinger_tui.engine.holds import Hold, HoldReason
-from handinger_tui.engine.limit_tracker import LimitTracker
 from handinger_tui.engine.ports import Clock, Ids, LimitReader, TurnLog, WorkerApi
 from handinger_tui.engine.retry_policy import READS, RetryPolicy, read_with_retries
 from handinger_tui.engine.service_context import Busy, Elsewhere, ServiceContext
 from handinger_tui.engine.session_actor import EngineDeps, SessionActor
-from handinger_tui.engine.turn_run import RunDeps
+from handinger_tui.engine.turn_queue import Hold, HoldReason
+from handinger_tui.engine.turn_record import RunDeps
 
 __all__ = ["Busy", "Elsewhere", "Engine", "Hold", "HoldReason", "Listener", "ServiceContext"]
 
@@ -51,9 +50,8 @@ class Engine:
         self._ids = ids
         self._context = context or ServiceContext()
         self._policy = retry_policy or RetryPolicy()
-        self._limits = LimitTracker(log, limits, self._notify)
         run_deps = RunDeps(api, log, clock, self._policy, tap)
-        self._deps = EngineDeps(run_deps, ids, self._context, self._limits, self._notify)
+        self._deps = EngineDeps(run_deps, ids, self._context, limits, self._notify)
         self._actors: dict[str, SessionActor] = {}
         self._listeners: list[Listener] = []
 

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from handinger_tui.engine.service_context import Busy
+
 T = TypeVar("T")
 
 
@@ -17,25 +19,46 @@ class Inbox:
     worse than an unused result. A request whose caller is cancelled before it begins is dropped.
     """
 
-    def __init__(self, became_idle: Callable[[], None]) -> None:
-        """`became_idle()` is called whenever the last request has been handled."""
-        self._became_idle = became_idle
+    def __init__(self, failed: Callable[[Exception], None]) -> None:
+        """`failed(problem)` is called when a request of the owner itself, which nobody awaits, has failed."""
+        self._failed = failed
         self._requests: deque[tuple[Callable[[], Awaitable[Any]], asyncio.Future[Any]]] = deque()
         self._worker: asyncio.Task[None] | None = None
+        self._closed = False
+        self.idle = asyncio.Event()
+        """Set while no request waits or is being handled."""
+        self.idle.set()
 
-    @property
-    def idle(self) -> bool:
-        """Whether no request waits or is being handled."""
-        return self._worker is None
+    async def request(self, handle: Callable[[], Awaitable[T]]) -> T:
+        """Handle a request, and return its result or raise its exception.
 
-    def post(self, handle: Callable[[], Awaitable[T]]) -> asyncio.Future[T]:
-        """Add a request; the future gets its result or its exception.
-
-        `handle` must not raise where the future is not awaited.
+        Raises:
+            Busy: the inbox is closed.
         """
+        if self._closed:
+            raise Busy("The program is leaving; nothing was sent.")
+        return await self._add(handle)
+
+    def post(self, handle: Callable[[], Awaitable[None]]) -> None:
+        """Add a request of the owner itself, also to a closed inbox."""
+
+        async def guarded() -> None:
+            try:
+                await handle()
+            except Exception as problem:  # noqa: BLE001 - reported to the owner, whatever it is
+                self._failed(problem)
+
+        self._add(guarded)
+
+    def close(self) -> None:
+        """Refuse every new request."""
+        self._closed = True
+
+    def _add(self, handle: Callable[[], Awaitable[T]]) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
         result: asyncio.Future[T] = loop.create_future()
         self._requests.append((handle, result))
+        self.idle.clear()
         if self._worker is None:
             self._worker = loop.create_task(self._work(), name="inbox")
         return result
@@ -51,7 +74,7 @@ class Inbox:
                 result.cancel()
             self._requests.clear()
             self._worker = None
-            self._became_idle()
+            self.idle.set()
 
 
 async def _handle(handle: Callable[[], Awaitable[T]], result: asyncio.Future[T]) -> None:

@@ -13,18 +13,16 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from handinger_tui.core.errors import ApiError, BrokenContract, Refused, StreamLost
-from handinger_tui.core.stream.frames import Framing, Marker, ReadReason, StreamRoute
+from handinger_tui.core.stream.frames import Marker, ReadReason, StreamRoute
 from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, WorkerBody, names_another
 from handinger_tui.core.turns.turn import Fault, Kind, TurnStatus
-from handinger_tui.core.turns.worker_reconciliation import WorkerObservation, answer_to, observe, slim_worker
+from handinger_tui.core.turns.worker_reconciliation import WorkerObservation, answer_to, observe
+from handinger_tui.engine.reply_reader import read_reply
 from handinger_tui.engine.retry_policy import RetryPolicy
-from handinger_tui.engine.stream_guards import take_watched
-
-if TYPE_CHECKING:
-    from handinger_tui.engine.turn_run import TurnRun
+from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
 NO_ID = (
     "The connection was lost before the service told the new worker's id. "
@@ -61,14 +59,18 @@ class _Streak:
 
 
 class Recovery:
-    """One attempt to settle a run.
+    """One attempt to settle a turn.
 
     `doubt` is the error after which the fate of the turn is unknown, None when the answer simply
     ended. `accepted`: the service had begun to answer our POST.
     """
 
-    def __init__(self, run: TurnRun, doubt: ApiError | None, *, accepted: bool) -> None:
-        self._run = run
+    def __init__(self, record: TurnRecord, deps: RunDeps, doubt: ApiError | None, *, accepted: bool) -> None:
+        self._record = record
+        self._deps = deps
+        self._api = deps.api
+        self._clock = deps.clock
+        self._policy = deps.policy
         self._doubt = doubt
         self._accepted = accepted
         self._message_seen = False
@@ -81,41 +83,56 @@ class Recovery:
         """The worker was idle once, and since then has neither run for a while nor extended the answer."""
         self._attempt = 0
         self._follows = [StreamRoute.SUBSCRIBE, StreamRoute.REPLAY]
-        self._last_progress = run.clock.monotonic()
+        self._last_progress = self._clock.monotonic()
         """When recovery began, or the worker was last seen to work on our turn (monotonic seconds)."""
 
     async def run(self) -> None:
-        """Settle the run."""
-        run = self._run
-        if run.turn.finished or self._is_answered_in_full():
+        """Settle the turn."""
+        record = self._record
+        if record.turn.finished or self._is_answered_in_full():
             await self._confirm()
-        elif run.worker_id is None:
+        elif record.worker_id is None:
             self._give_up(None)
         else:
-            while run.turn.live:
+            while record.turn.live:
                 await self._read_once()
 
     def _is_answered_in_full(self) -> bool:
         """Whether the response to our POST was a Worker object that has finished our turn."""
-        turn = self._run.turn
+        turn = self._record.turn
         if self._doubt is not None or not self._accepted or turn.snapshot is None:
             return False
         return observe(turn, turn.snapshot, accepted=True) is WorkerObservation.DONE
 
+    async def _read_after(self) -> bool:
+        """Read the worker, whose state overrides that of the stream; False when it is still busy.
+
+        Raises:
+            ApiError
+        """
+        if self._record.worker_id is None:
+            return True
+        body = await self._api.read_worker(self._record.worker_id)
+        if not body.wire:
+            return True
+        self._record.last_body = body
+        self._record.feed_worker(body, ReadReason.AFTER)
+        return not body.snapshot.busy
+
     async def _confirm(self) -> None:
         """Settle a complete answer: one GET brings costs, files and the final text."""
-        run = self._run
+        record = self._record
         for attempt in range(1, SETTLED_AFTER_FINISH + 1):
             try:
-                if await run.read_after():
+                if await self._read_after():
                     break
             except Refused:
                 break
             except ApiError:
                 pass
             if attempt < SETTLED_AFTER_FINISH:
-                await run.clock.sleep(run.policy.pause(attempt))
-        run.settle_by_answer(recovered=False)
+                await self._clock.sleep(self._policy.pause(attempt))
+        record.settle_by_answer(recovered=False)
 
     # -- the window ------------------------------------------------------------------
     @property
@@ -126,16 +143,15 @@ class Recovery:
     @property
     def _seconds_left(self) -> float:
         """Remaining seconds of the recovery window; negative once it is over."""
-        run = self._run
-        return run.policy.recovery_window - (run.clock.monotonic() - self._last_progress)
+        return self._policy.recovery_window - (self._clock.monotonic() - self._last_progress)
 
     # -- reads of the worker -----------------------------------------------------------
     async def _read_once(self) -> None:
         """Read the worker once, act on the result, and pause before the next read where one is due."""
-        run = self._run
+        record = self._record
         try:
             async with asyncio.timeout(max(self._seconds_left, SHORTEST_READ_S)):
-                body = await run.api.read_worker(run.worker_id or "")
+                body = await self._api.read_worker(record.worker_id or "")
         except TimeoutError:
             self._give_up(None)
             return
@@ -150,52 +166,52 @@ class Recovery:
             return
         if body.snapshot.silent:
             await self._retry(NO_WORKER)
-        elif names_another(body.snapshot.worker_id, run.worker_id):
+        elif names_another(body.snapshot.worker_id, record.worker_id):
             await self._retry(MISDIRECTED)
         else:
             await self._apply(body)
 
     async def _apply(self, body: WorkerBody) -> None:
         """Act on what one read shows of our turn."""
-        run = self._run
-        run.last_body = body
+        record = self._record
+        record.last_body = body
         seen_before = self._message_seen
-        self._message_seen = seen_before or answer_to(run.turn.order, body.snapshot).present is True
-        observation = observe(run.turn, body.snapshot, accepted=self._accepted)
+        self._message_seen = seen_before or answer_to(record.turn.order, body.snapshot).present is True
+        observation = observe(record.turn, body.snapshot, accepted=self._accepted)
         if observation is WorkerObservation.DONE:
-            run.feed(Framing.JSON, slim_worker(body, run.order), ReadReason.AFTER)
-            run.settle_by_answer(recovered=self._doubt is not None)
+            record.feed_worker(body, ReadReason.AFTER)
+            record.settle_by_answer(recovered=self._doubt is not None)
         elif observation is WorkerObservation.BUSY:
             self._idle.end()
-            self._busy.add(run.clock.monotonic())
+            self._busy.add(self._clock.monotonic())
             if self._delivered:
                 await self._watch(body)
             else:
                 # It may be running another client's message: store its usage and costs, follow no stream.
-                run.feed(Framing.JSON, slim_worker(body, run.order, messages=False), ReadReason.MONEY)
+                record.feed_worker(body, ReadReason.MONEY, messages=False)
                 await self._wait()
         else:
             self._busy.end()
-            self._idle.add(run.clock.monotonic())
+            self._idle.add(self._clock.monotonic())
             if self._message_seen and not seen_before:
                 # Stored, so that a recovery after a crash knows that the message arrived.
-                run.feed(Framing.JSON, slim_worker(body, run.order), ReadReason.DURING)
+                record.feed_worker(body, ReadReason.DURING)
             await self._handle_absence(body, observation)
 
     async def _watch(self, body: WorkerBody) -> None:
         """Follow a worker that runs our turn: over a stream where one is available, else by polling."""
-        run = self._run
-        parts_before = run.turn.parts
-        run.feed(Framing.JSON, slim_worker(body, run.order), ReadReason.DURING)
-        now = run.clock.monotonic()
-        if run.turn.parts != parts_before or self._busy.proves(now, run.policy):
+        record = self._record
+        parts_before = record.turn.parts
+        record.feed_worker(body, ReadReason.DURING)
+        now = self._clock.monotonic()
+        if record.turn.parts != parts_before or self._busy.proves(now, self._policy):
             self._flapping = False
         if not self._flapping:
             self._last_progress = now
         while self._follows:
             via = self._follows[0]
             if await self._follow(via):
-                self._last_progress = run.clock.monotonic()
+                self._last_progress = self._clock.monotonic()
                 return
             if via in self._follows:
                 break
@@ -203,83 +219,83 @@ class Recovery:
 
     async def _follow(self, via: StreamRoute) -> bool:
         """Follow one stream to its end; True when the turn may have progressed."""
-        run = self._run
-        length_before = len(run.turn.text)
+        record = self._record
+        length_before = len(record.turn.text)
         try:
-            async with run.api.follow(run.worker_id or "", via) as reply:
-                await take_watched(run, reply)
+            async with self._api.follow(record.worker_id or "", via) as reply:
+                await read_reply(record, reply, self._deps)
         except StreamLost as lost:
-            run.note_cut(lost)
+            record.note_cut(lost)
         except (Refused, BrokenContract):
             self._follows.remove(via)
             return False
         except ApiError:
             return False
-        if run.turn.finished:
+        if record.turn.finished:
             await self._confirm_after_follow()
             return True
-        if len(run.turn.text) <= length_before:
+        if len(record.turn.text) <= length_before:
             # The route exists but sent no new text; another route would send no more, so poll instead.
             self._follows.clear()
             return False
         return True
 
     async def _confirm_after_follow(self) -> None:
-        run = self._run
+        record = self._record
         with suppress(ApiError):
-            await run.read_after()
-        run.settle_by_answer(recovered=self._doubt is not None)
+            await self._read_after()
+        record.settle_by_answer(recovered=self._doubt is not None)
 
     async def _handle_absence(self, body: WorkerBody, observation: WorkerObservation) -> None:
         """Handle an idle worker that does not list our turn, or lists it without an answer."""
-        run = self._run
+        record = self._record
         self._flapping = True
         # A worker that has our turn and reports no end may not have started it yet.
         waiting = self._delivered and body.snapshot.unfinished
-        if waiting or not self._idle.proves(run.clock.monotonic(), run.policy):
+        if waiting or not self._idle.proves(self._clock.monotonic(), self._policy):
             await self._wait()
         elif observation is WorkerObservation.ABSENT and not self._delivered:
             fault = replace(self._doubt.fault(), may_have_been_charged=False) if self._doubt else None
-            run.settle(TurnStatus.NOT_DELIVERED, fault)
+            record.settle(TurnStatus.NOT_DELIVERED, fault)
         else:
             self._give_up(None)
 
     # -- pauses ----------------------------------------------------------------------
     async def _retry(self, trouble: ApiError) -> None:
         """Pause after a failed read; give up at the end of the window."""
-        run = self._run
+        record = self._record
         if self._seconds_left <= 0:
             self._give_up(trouble)
             return
         self._attempt += 1
-        wait = max(run.policy.pause(self._attempt), min(trouble.retry_after_s or 0.0, 60.0))
+        wait = max(self._policy.pause(self._attempt), min(trouble.retry_after_s or 0.0, 60.0))
         wait = min(wait, max(self._seconds_left, 0.05))
-        run.note(Marker.RETRYING, attempt=self._attempt, wait_ms=int(wait * 1000), reason=trouble.summary)
-        await run.clock.sleep(wait)
+        record.note(Marker.RETRYING, attempt=self._attempt, wait_ms=int(wait * 1000), reason=trouble.summary)
+        await self._clock.sleep(wait)
 
     async def _wait(self) -> None:
         """Pause until the next read; at the end of the window, settle with what is known so far."""
-        run = self._run
+        record = self._record
         if self._seconds_left > 0:
             self._attempt += 1
-            pause = run.policy.pause(self._attempt)
+            pause = self._policy.pause(self._attempt)
             if not self._delivered:
                 # Short enough that a small window has room for the reads that prove an absence.
-                pause = min(pause, run.policy.absence_span / max(run.policy.absence_looks - 1, 1))
-            await run.clock.sleep(min(pause, max(self._seconds_left, 0.05)))
+                pause = min(pause, self._policy.absence_span / max(self._policy.absence_looks - 1, 1))
+            await self._clock.sleep(min(pause, max(self._seconds_left, 0.05)))
         elif self._delivered:
-            run.settle(TurnStatus.RUNNING, None)
+            record.settle(TurnStatus.RUNNING, None)
         else:
             self._give_up(None)
 
     def _give_up(self, trouble: ApiError | None) -> None:
         """Settle as unknown. The text so far is kept; the fault says what is in doubt."""
         cause = trouble if _is_decisive(trouble) else self._doubt or trouble
-        reason = self._run.turn.stream_fault or "The answer did not end."
+        reason = self._record.turn.stream_fault or "The answer did not end."
         fault = cause.fault() if cause is not None else Fault(Kind.INCOMPLETE, reason)
-        if self._run.worker_id is None and not self._accepted:
+        if self._record.worker_id is None and not self._accepted:
             fault = replace(fault, message=f"{fault.message} {NO_ID}")
-        self._run.settle(TurnStatus.UNKNOWN, replace(fault, may_have_been_charged=True))
+        self._record.settle(TurnStatus.UNKNOWN, replace(fault, may_have_been_charged=True))
 
 
 def _is_decisive(trouble: ApiError | None) -> bool:

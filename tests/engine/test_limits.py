@@ -15,8 +15,8 @@ from handinger_tui.core.money.attribution import session_money
 from handinger_tui.core.money.limits import Gauge, Limit, LimitReached, Scope, State, Unit
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Fault, Kind, TurnStatus
-from handinger_tui.engine.holds import HoldReason
 from handinger_tui.engine.retry_policy import RetryPolicy
+from handinger_tui.engine.turn_queue import HoldReason
 from tests.engine.fakes import DONE, FakeApi, FakeReply, Rig, Script, StillClock, rig, says, sse, worker
 
 START = worker("", prompt="earlier", usage={"costUsd": 0})
@@ -92,7 +92,7 @@ async def test_a_reached_limit_holds_the_queue_and_raising_it_goes_on() -> None:
     queued = await box.engine.actor(box.session_id).send("q2")
     gate.set()
     session = await box.settled()
-    held = box.engine.actor(box.session_id).hold
+    held = box.engine.actor(box.session_id).queue.hold
     assert held is not None
     assert held.gauge is not None
     assert (held.reason, held.gauge.state) == (HoldReason.LIMIT, State.REACHED)
@@ -106,7 +106,7 @@ async def test_a_reached_limit_holds_the_queue_and_raising_it_goes_on() -> None:
     assert await box.engine.actor(box.session_id).resume() is None
     session = await box.settled()
     assert session.turns[-1].status is TurnStatus.COMPLETED
-    assert (len(api.posts), box.engine.actor(box.session_id).hold) == (2, None)
+    assert (len(api.posts), box.engine.actor(box.session_id).queue.hold) == (2, None)
 
 
 async def test_a_held_message_can_be_taken_back() -> None:

@@ -36,7 +36,7 @@ def prompts(box: Rig) -> list[str]:
 
 def queued(box: Rig) -> list[str]:
     turns = {turn.turn_id: turn.order.prompt for turn in box.engine.session(box.session_id).turns}
-    return [turns[turn_id] for turn_id in box.engine.actor(box.session_id).queue]
+    return [turns[turn_id] for turn_id in box.engine.actor(box.session_id).queue.ids]
 
 
 async def running(box: Rig, prompt: str) -> str:
@@ -74,14 +74,14 @@ async def test_detaching_holds_the_queue_and_coming_back_goes_on_with_it() -> No
     box.engine.actor(box.session_id).detach()
     session = await box.settled()
     assert session.turns[0].status is TurnStatus.RUNNING
-    assert (box.engine.actor(box.session_id).hold, queued(box)) == (
+    assert (box.engine.actor(box.session_id).queue.hold, queued(box)) == (
         Hold(HoldReason.DETACHED),
         ["second", "third"],
     )
     await box.engine.actor(box.session_id).watch()
     await box.settled()
     assert prompts(box) == ["first", "second", "third"]
-    assert box.engine.actor(box.session_id).hold is None
+    assert box.engine.actor(box.session_id).queue.hold is None
 
 
 async def test_a_message_behind_a_detached_turn_with_a_queue_keeps_its_place() -> None:
@@ -133,8 +133,8 @@ async def test_a_moved_queue_comes_back_in_its_order_after_a_crash() -> None:
         context=ServiceContext(PLACE),
     )
     await again.recover()
-    assert again.actor(box.session_id).queue == (ids[1], ids[0])
-    assert again.actor(box.session_id).hold == Hold(HoldReason.RESTORED)
+    assert again.actor(box.session_id).queue.ids == (ids[1], ids[0])
+    assert again.actor(box.session_id).queue.hold == Hold(HoldReason.RESTORED)
     again.actor(box.session_id).detach()
     box.engine.actor(box.session_id).detach()
 
@@ -189,7 +189,7 @@ async def test_a_history_that_fails_at_the_end_of_a_turn_holds_the_queue(problem
     log.fails["close_turn"] = problem
     gate.set()
     await box.settled()
-    hold = box.engine.actor(box.session_id).hold
+    hold = box.engine.actor(box.session_id).queue.hold
     assert hold is not None
     assert (hold.reason, hold.detail) == (HoldReason.UNREADABLE, str(problem))
     # The next message is what is sent, not the one that waits.

@@ -52,8 +52,8 @@ async def test_killed_before_the_wire_is_queued_again_and_sent_only_when_the_per
     engine = engine_on(log, api)
     assert await engine.recover() == ["ses_a"]
     turn = (await engine.actor("ses_a").settled()).turns[0]
-    assert (turn.status, engine.actor("ses_a").queue) == (TurnStatus.QUEUED, ("turn_a",))
-    assert engine.actor("ses_a").hold == Hold(HoldReason.RESTORED)
+    assert (turn.status, engine.actor("ses_a").queue.ids) == (TurnStatus.QUEUED, ("turn_a",))
+    assert engine.actor("ses_a").queue.hold == Hold(HoldReason.RESTORED)
     assert (api.posts, api.reads) == ([], 0)
     assert await engine.actor("ses_a").resume() is None
     turn = (await engine.actor("ses_a").settled()).turns[0]

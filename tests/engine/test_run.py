@@ -65,7 +65,7 @@ async def test_a_long_worker_is_parsed_where_it_arrives_and_nowhere_again(
         lengths.append(len(text))
         return parse_exact(text)
 
-    for at in ("core.turns.fold", "engine.turn_run", "core.stream.worker_snapshot"):
+    for at in ("core.turns.fold", "engine.turn_record", "core.stream.worker_snapshot"):
         monkeypatch.setattr(f"handinger_tui.{at}.parse_exact", reading, raising=False)
     api.starts, api.reads = [says("hi")], 0
     turn = await _only(box)
@@ -264,11 +264,11 @@ async def test_a_turn_that_fails_holds_the_queue_and_a_new_message_does_not_wake
     gate.set()
     session = await box.settled()
     assert [turn.status for turn in session.turns] == [TurnStatus.REJECTED, TurnStatus.QUEUED]
-    assert box.engine.actor(box.session_id).hold == Hold(HoldReason.UNFINISHED)
+    assert box.engine.actor(box.session_id).queue.hold == Hold(HoldReason.UNFINISHED)
     await box.engine.actor(box.session_id).send("three")
     await box.settled()
     assert [order.prompt for order in api.posts] == ["one", "three"]
-    assert box.engine.actor(box.session_id).queue == (queued,)
+    assert box.engine.actor(box.session_id).queue.ids == (queued,)
     assert await box.engine.actor(box.session_id).resume() is None
     session = await box.settled()
     assert [order.prompt for order in api.posts] == ["one", "three", "two"]

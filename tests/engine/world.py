@@ -229,7 +229,7 @@ class World:
         """Send a new message."""
         text = self.new_text()
         at = self.watchman.acting("send", session_id, repr(text))
-        held = self.engine.actor(session_id).hold is not None
+        held = self.engine.actor(session_id).queue.hold is not None
         message = self.watchman.sending(session_id, text, at, held=held)
 
         def done(turn_id: str) -> None:

@@ -282,9 +282,9 @@ async def test_a_text_that_ends_is_painted_at_once_though_its_turn_goes_on() -> 
         part = TextPart(Rope() + "The very last words", open=True)
         order = TurnRequest("turn_1", "Hi", created_ms=1)
         going = Turn(order, status=TurnStatus.ACCEPTED, parts=(part,), open_text=(("t", 0),))
-        actor._put(going)
+        actor.store.put(going)
         await pilot.pause()
         assert "The very last words" not in desktop.text()
-        actor._put(replace(going, parts=(replace(part, open=False),), open_text=()))
+        actor.store.put(replace(going, parts=(replace(part, open=False),), open_text=()))
         await desktop.shows(pilot, "The very last words")
         assert work.at_work.session.busy

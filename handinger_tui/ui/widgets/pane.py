@@ -39,7 +39,7 @@ from handinger_tui.ui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
     from handinger_tui.core.receipts.facts import Receipts
-    from handinger_tui.engine.holds import Hold
+    from handinger_tui.engine.turn_queue import Hold
 
 HINT_CELLS: Final = 30
 """Cells of the line below the prompt that are reserved for what Enter does, before limits are shown there."""

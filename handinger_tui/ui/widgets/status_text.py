@@ -16,7 +16,7 @@ from handinger_tui.core.turns.turn import FREE, LIVE, Kind, Turn, TurnStatus
 
 if TYPE_CHECKING:
     # The engine imports every event and dialect of the core; the first screen does not need them.
-    from handinger_tui.engine.holds import Hold
+    from handinger_tui.engine.turn_queue import Hold
 
 STATUS_WORDS: Final = {
     TurnStatus.QUEUED: "waiting to be sent",

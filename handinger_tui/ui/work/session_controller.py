@@ -19,7 +19,7 @@ from handinger_tui.ui.widgets.status_text import unwatched
 
 if TYPE_CHECKING:
     from handinger_tui.engine.engine import Engine
-    from handinger_tui.engine.holds import Hold
+    from handinger_tui.engine.turn_queue import Hold
 
 
 BUDGETS: Final = ("low", "standard", "high")
@@ -256,7 +256,7 @@ class SessionController:
 
     def queue_of(self, session_id: str) -> tuple[Turn, ...]:
         """The queued turns of a session, the next one to send first."""
-        ids = self.engine.actor(session_id).queue
+        ids = self.engine.actor(session_id).queue.ids
         if not ids:
             return ()
         turns = {turn.turn_id: turn for turn in self.engine.session(session_id).turns}
@@ -326,7 +326,7 @@ class SessionController:
 
     def hold_of(self, session_id: str) -> Hold | None:
         """The hold on the queue of a session; None also when the queue is empty."""
-        return self.engine.actor(session_id).hold if self.engine.actor(session_id).queue else None
+        return self.engine.actor(session_id).queue.hold if self.engine.actor(session_id).queue.ids else None
 
     async def limits_changed(self, session_id: str) -> tuple[Gauge, ...]:
         """Read the limits again and resume a queue that a limit held; returns the gauges.

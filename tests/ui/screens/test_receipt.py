@@ -148,7 +148,7 @@ async def test_the_page_of_a_running_turn_follows_it() -> None:
         await desktop.shows(pilot, "3 of 3", "$0.0123")
         dearer = replace(desktop.session.turns[2], snapshot=reading("0.0500"))
         shown = replace(desktop.session, turns=(*desktop.session.turns[:2], dearer))
-        desktop.engine.actor(shown.session_id).session = shown
+        desktop.engine.actor(shown.session_id).store.value = shown
         await desktop.shows(pilot, "$0.0254")
 
 

@@ -1,23 +1,20 @@
-"""Guards of a stream: stop reading it after the machine slept, or when its worker ended silently."""
+"""Reading of a reply to its end; it stops when the machine slept, or when its worker ended silently."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from contextlib import aclosing, asynccontextmanager
+from typing import Final
 
-from handinger_tui.core.errors import ApiError, StreamLost
+from handinger_tui.core.errors import ApiError, BrokenContract, StreamLost
 from handinger_tui.core.formatting import duration
-from handinger_tui.core.stream.worker_snapshot import names_another
+from handinger_tui.core.stream.frames import Marker
+from handinger_tui.core.stream.worker_snapshot import ANOTHER_WORKER, names_another
 from handinger_tui.core.turns.turn import Kind, Turn
 from handinger_tui.core.turns.worker_reconciliation import WorkerObservation, observe
-from handinger_tui.engine.ports import Clock
-
-if TYPE_CHECKING:
-    from handinger_tui.engine.ports import Reply
-    from handinger_tui.engine.turn_run import TurnRun
-
+from handinger_tui.engine.ports import Clock, Reply, WorkerApi
+from handinger_tui.engine.turn_record import RunDeps, TurnRecord
 
 CLOCK_CHECK_S: Final = 1.0
 """Seconds between two comparisons of the wall clock with the monotonic clock."""
@@ -64,18 +61,19 @@ QUIET_S: Final = 30.0
 """Seconds without new content after which the worker is read."""
 
 
-async def take_watched(run: TurnRun, reply: Reply) -> None:
-    """Read a reply of an accepted turn to its end, and watch that its worker still runs.
+async def read_reply(record: TurnRecord, reply: Reply, deps: RunDeps) -> None:
+    """Read a reply of an accepted turn to its end, store its frames, and watch that its worker still runs.
 
     Raises:
-        StreamLost: it broke off, or stayed silent while its worker had ended or could not be read.
+        StreamLost: it broke off, or stayed silent while its worker had ended or could not be read. The
+            frames until then are stored.
         BrokenContract
     """
     is_over = False
 
     async def watch(limit: asyncio.Timeout) -> None:
         nonlocal is_over
-        await _until_over(run)
+        await _until_over(record, deps)
         is_over = True
         limit.reschedule(asyncio.get_running_loop().time())
 
@@ -83,7 +81,7 @@ async def take_watched(run: TurnRun, reply: Reply) -> None:
         async with asyncio.timeout(None) as limit:
             watcher = asyncio.create_task(watch(limit), name="stream-watch")
             try:
-                await run.take(reply)
+                await _read_frames(record, reply, deps.clock)
             finally:
                 watcher.cancel()
     except TimeoutError:
@@ -92,24 +90,44 @@ async def take_watched(run: TurnRun, reply: Reply) -> None:
         raise StreamLost(Kind.IDLE_TIMEOUT, "The stream stayed open and brought nothing more.") from None
 
 
-async def _until_over(run: TurnRun) -> None:
+async def _read_frames(record: TurnRecord, reply: Reply, clock: Clock) -> None:
+    record.note(
+        Marker.OPENED,
+        via=reply.via,
+        status=reply.http_status,
+        content_type=reply.content_type,
+        encoding=reply.encoding,
+        worker_id=reply.worker_id,
+    )
+    await record.commit_worker()
+    # `aclosing` closes the generator in this task, also on cancellation.
+    async with sleep_guard(clock), aclosing(reply.pieces()) as pieces:
+        async for piece in pieces:
+            record.feed_raw(piece)
+            if record.misdirected:
+                raise BrokenContract(Kind.UNEXPECTED_CONTENT, ANOTHER_WORKER)
+            await record.commit_worker()
+    record.note(Marker.CLOSED, clean=True)
+
+
+async def _until_over(record: TurnRecord, deps: RunDeps) -> None:
     """Return once the stream is silent and the worker does not report that it runs.
 
     A worker that cannot be read counts as running until the recovery window is over.
     """
-    clock, window = run.clock, run.policy.recovery_window
+    clock, window = deps.clock, deps.policy.recovery_window
     # A window of 0 means no recovery after a doubt; it must not make every stream count as silent.
     quiet_s = min(QUIET_S, window) or QUIET_S
-    content = _content(run.turn)
+    content = _content(record.turn)
     quiet_since = alive_at = clock.monotonic()
     while True:
         await clock.sleep(min(CHECK_EVERY_S, quiet_s))
         now = clock.monotonic()
-        if _content(run.turn) != content:
-            content = _content(run.turn)
+        if _content(record.turn) != content:
+            content = _content(record.turn)
             quiet_since = alive_at = now
         elif now - quiet_since >= quiet_s:
-            is_running = await _is_worker_running(run)
+            is_running = await _is_worker_running(record, deps.api)
             quiet_since = clock.monotonic()
             if is_running:
                 alive_at = quiet_since
@@ -122,12 +140,12 @@ def _content(turn: Turn) -> tuple[object, ...]:
     return turn.parts, turn.activity, turn.metadata, turn.finished
 
 
-async def _is_worker_running(run: TurnRun) -> bool | None:
+async def _is_worker_running(record: TurnRecord, api: WorkerApi) -> bool | None:
     """Whether the worker reports that it runs; None where it could not be read."""
     try:
-        body = await run.api.read_worker(run.worker_id or "")
+        body = await api.read_worker(record.worker_id or "")
     except ApiError:
         return None
-    if body.snapshot.silent or names_another(body.snapshot.worker_id, run.worker_id):
+    if body.snapshot.silent or names_another(body.snapshot.worker_id, record.worker_id):
         return None
-    return observe(run.turn, body.snapshot, accepted=True) is WorkerObservation.BUSY
+    return observe(record.turn, body.snapshot, accepted=True) is WorkerObservation.BUSY

@@ -1,0 +1,94 @@
+"""The newest value of one open session: what changes it is stored, and then published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from handinger_tui.core.stream.frames import Frame
+from handinger_tui.core.turns.session import Session, place_last, put_turn, title_from
+from handinger_tui.core.turns.turn import Turn, TurnRequest
+from handinger_tui.engine.turn_record import RunDeps, TurnRecord
+
+
+class SessionStore:
+    """Holds the immutable value of a session, and is the only one that replaces it."""
+
+    def __init__(
+        self,
+        session: Session,
+        deps: RunDeps,
+        changing: Callable[[Turn | None, Turn], None],
+        on_change: Callable[[str], None],
+    ) -> None:
+        """`changing(before, now)` is called for each change of a turn before `on_change(session_id)`."""
+        self.value = session
+        self.own_ids: set[str] = set()
+        """Ids of turns that this program stored, or restored after a crash."""
+        self._deps = deps
+        self._log = deps.log
+        self._changing = changing
+        self._on_change = on_change
+
+    def find(self, turn_id: str) -> Turn | None:
+        """A turn of the session."""
+        return next((turn for turn in reversed(self.value.turns) if turn.turn_id == turn_id), None)
+
+    def turn(self, turn_id: str) -> Turn:
+        """A turn of the session.
+
+        Raises:
+            KeyError: there is no such turn.
+        """
+        turn = self.find(turn_id)
+        if turn is None:
+            raise KeyError(turn_id)
+        return turn
+
+    def publish(self) -> None:
+        """Call the listeners."""
+        self._on_change(self.value.session_id)
+
+    def put(self, turn: Turn) -> None:
+        """Add a turn, or replace it by a newer value, and publish."""
+        before = self.find(turn.turn_id)
+        self.value = replace(put_turn(self.value, turn), updated_ms=self._deps.clock.now_ms())
+        self._changing(before, turn)
+        self.publish()
+
+    async def store(self, order: TurnRequest, replaces: tuple[str, Frame] | None = None) -> None:
+        """Commit a new turn, then publish it. `replaces`: see `TurnLog.open_turn`.
+
+        Raises:
+            LedgerError
+        """
+        if not self.value.title:
+            self.value = replace(self.value, title=title_from(order.prompt))
+        order = replace(order, worker_id=order.worker_id or self.value.worker_id)
+        self.own_ids.add(order.turn_id)
+        await self._log.open_turn(self.value, order, replaces)
+        self.put(Turn(order))
+
+    async def place_last(self, *turn_ids: str) -> None:
+        """Move turns to the end: the turns of a session are in the order in which they start.
+
+        Raises:
+            LedgerError
+        """
+        await self._log.move_last(turn_ids)
+        for turn_id in turn_ids:
+            self.value = place_last(self.value, turn_id)
+        self.publish()
+
+    async def record_of(self, turn_id: str) -> TurnRecord:
+        """The record of a stored turn, to be continued.
+
+        Raises:
+            LedgerError
+        """
+        frames = await self._log.frames(turn_id)
+        return TurnRecord(self.turn(turn_id).order, self.value.worker_id, self._deps, self.put, frames)
+
+    def new_record(self, turn_id: str) -> TurnRecord:
+        """The record of a turn that was stored just now."""
+        return TurnRecord(self.turn(turn_id).order, self.value.worker_id, self._deps, self.put)

@@ -1,0 +1,123 @@
+"""The queue of a session: the turns that wait in it, and the hold that keeps it from continuing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum, auto
+
+from handinger_tui.core.money.limits import Gauge
+from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.engine.service_context import Busy
+
+CONTINUABLE = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})
+"""Statuses of an ended turn after which the next queued one may start on its own."""
+
+
+class HoldReason(StrEnum):
+    """What stopped the queue. It ends when the user resumes the queue, or watches the detached turn again."""
+
+    LIMIT = auto()
+    """A spending limit is reached."""
+    UNREADABLE = auto()
+    """The history could not be read or written, so it is not known whether a limit is reached."""
+    DETACHED = auto()
+    """The user stopped watching the running turn."""
+    UNFINISHED = auto()
+    """The previous turn did not complete."""
+    RESTORED = auto()
+    """The program ended before these messages were sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why the queue does not continue.
+
+    `gauge`: the limit that is reached. `detail`: a sentence about the cause, or "".
+    """
+
+    reason: HoldReason
+    gauge: Gauge | None = None
+    detail: str = ""
+
+
+def hold_after(status: TurnStatus) -> Hold | None:
+    """The hold that follows from the end of a turn; None where the queue may continue."""
+    if status in CONTINUABLE:
+        return None
+    return Hold(HoldReason.DETACHED if status is TurnStatus.RUNNING else HoldReason.UNFINISHED)
+
+
+class TurnQueue:
+    """Turns that are stored and not yet started, oldest first.
+
+    A queued turn on the disk may belong to another program, which will send it: only turns in this queue
+    are ever started.
+    """
+
+    def __init__(self) -> None:
+        self.ids: tuple[str, ...] = ()
+        """The ids of the queued turns, the next one to send first."""
+        self.hold: Hold | None = None
+        """Why the queue does not continue; None while nothing holds it."""
+        self.stops = 0
+        """How often a turn that did not complete, or the user, has stopped the queue. A message that was
+        sent before such a stop and is handled after it is queued."""
+        self.stopped_by: Hold | None = None
+        """The hold of the newest stop."""
+
+    def is_held(self) -> bool:
+        """Whether it does not continue by itself."""
+        return self.hold is not None
+
+    @property
+    def detached(self) -> bool:
+        """Whether it is held because the user stopped watching a turn."""
+        return self.hold is not None and self.hold.reason is HoldReason.DETACHED
+
+    def waits_for(self, sent: Turn | None) -> bool:
+        """Whether the worker still runs the detached turn: messages queued behind it keep their order."""
+        return self.detached and sent is not None and sent.status is TurnStatus.RUNNING
+
+    def position(self, turn_id: str) -> int:
+        """The index of a turn; 0 is the next to start.
+
+        Raises:
+            Busy: it is not queued.
+        """
+        if turn_id not in self.ids:
+            raise Busy("This message is already on its way.")
+        return self.ids.index(turn_id)
+
+    def add(self, turn_id: str, hold: Hold | None = None) -> None:
+        """Queue a turn behind the others; `hold` applies unless another one does."""
+        self.ids = (*self.ids, turn_id)
+        self.hold = self.hold or hold
+
+    def remove(self, turn_id: str) -> None:
+        """Take a turn out of the queue. An empty queue has nothing to hold."""
+        self.ids = tuple(one for one in self.ids if one != turn_id)
+        if not self.ids:
+            self.hold = None
+
+    def replace(self, turn_id: str, new_id: str) -> None:
+        """Put another turn in the place of one."""
+        self.ids = tuple(new_id if one == turn_id else one for one in self.ids)
+
+    def moved(self, turn_id: str, to: int) -> tuple[str, ...]:
+        """The ids with one turn moved to index `to`.
+
+        Raises:
+            Busy: it is not queued.
+        """
+        ids = list(self.ids)
+        del ids[self.position(turn_id)]
+        ids.insert(max(0, min(to, len(ids))), turn_id)
+        return tuple(ids)
+
+    def stop(self, hold: Hold) -> None:
+        """Hold the queue: messages sent before this need an explicit `resume` of the user."""
+        self.stops += 1
+        self.stopped_by = hold
+        # A detach is the only hold that coming back ends: a stronger reason takes its place.
+        if self.ids and (self.hold is None or self.detached):
+            self.hold = hold
