@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from handinger_tui.core.stream import events as ev
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.messages import parts_of
+from handinger_tui.core.turns.reducer import AnswerBuilder
 from handinger_tui.core.turns.turn import (
     CustomPart,
     DataPart,
@@ -34,6 +36,13 @@ NAMES = {
 EVERYTHING = recordings()
 
 every = pytest.mark.parametrize("recording", EVERYTHING, ids=lambda r: r.name)
+
+
+def advance(turn: Turn, event: ev.StreamEvent) -> Turn:
+    """The turn after one event."""
+    answer = AnswerBuilder(turn)
+    answer.apply(event)
+    return answer.turn
 
 
 def of(*families: str) -> pytest.MarkDecorator:

@@ -11,8 +11,8 @@ import pytest
 
 from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.turns.fold import Fold, fold
-from handinger_tui.core.turns.reducer import GrowingParts
-from handinger_tui.core.turns.turn import ToolPart, TurnRequest
+from handinger_tui.core.turns.reducer import PartList
+from handinger_tui.core.turns.turn import DataPart, ToolPart, TurnRequest
 
 ORDER = TurnRequest("turn_1", "", 0)
 PARTS = 20_000
@@ -89,6 +89,8 @@ def test_a_part_that_nothing_touched_is_the_same_object_from_turn_to_turn() -> N
 
 
 def test_the_index_finds_the_newest_call_and_the_first_data() -> None:
-    parts = GrowingParts([ToolPart("c", "one"), ToolPart("c", "two")])
-    parts.exchange(0, ToolPart("c", "zero"))
-    assert parts.calls == {"c": 1}
+    parts = PartList(
+        [ToolPart("c", "one"), ToolPart("c", "two"), DataPart("d", 1, "x"), DataPart("d", 2, "x")]
+    )
+    parts.put(0, ToolPart("c", "zero"))
+    assert (parts.call_at("c", anywhere=True), parts.data_at("d", "x")) == (1, 2)

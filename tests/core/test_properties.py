@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 from unicodedata import normalize
 
 from hypothesis import HealthCheck, given, settings
@@ -22,8 +22,9 @@ from handinger_tui.core.stream.usage import NO_USAGE, Usage
 from handinger_tui.core.stream.worker_snapshot import snapshot_of
 from handinger_tui.core.turns.fold import Fold, fold
 from handinger_tui.core.turns.messages import find_prompt, parts_of, text_of
-from handinger_tui.core.turns.reducer import advance
+from handinger_tui.core.turns.reducer import HANDLERS
 from handinger_tui.core.turns.turn import SEAL, Rope, TextPart, Turn, TurnRequest, join_all
+from tests.core.projections import advance
 from tests.wire.recordings import Tape, recordings
 
 ORDER = TurnRequest("turn_1", "", 0)
@@ -131,6 +132,10 @@ SENSIBLE = st.one_of(
     st.builds(ev.Finished, st.none() | TEXT),
     st.builds(ev.Unknown, TEXT, TEXT),
 )
+
+
+def test_every_event_has_a_handler() -> None:
+    assert set(HANDLERS) == set(get_args(ev.StreamEvent))
 
 
 # -- decoding ----------------------------------------------------------------------

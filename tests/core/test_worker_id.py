@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from handinger_tui.core.stream import events as ev
-from handinger_tui.core.turns.reducer import advance
 from handinger_tui.core.turns.turn import Turn, TurnRequest
+from tests.core.projections import advance
 
 FRESH = Turn(TurnRequest("turn_1", "hello", 0))
 KNOWN = Turn(TurnRequest("turn_1", "hello", 0, worker_id="w_asked"))

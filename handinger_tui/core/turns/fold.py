@@ -23,7 +23,7 @@ from handinger_tui.core.turns.message_matcher import (
     without_answer,
 )
 from handinger_tui.core.turns.outcome import fault_of
-from handinger_tui.core.turns.reducer import advance, frozen, mutable, named_worker
+from handinger_tui.core.turns.reducer import AnswerBuilder, call_key, named_worker
 from handinger_tui.core.turns.turn import Retry, Turn, TurnRequest, TurnStatus, join_all
 from handinger_tui.core.turns.worker_reconciliation import (
     close_parts,
@@ -60,13 +60,16 @@ class Fold:
         prior: Turn | None = None,
         tap: Callable[[ev.StreamEvent], None] | None = None,
     ) -> None:
-        self._answer = prior or Turn(order)
-        """Its parts are mutable while a stream extends them; see `reducer.mutable`."""
-        self._frozen_from = self._frozen = self._answer
+        self._frozen = prior or Turn(order)
+        self._builder: AnswerBuilder | None = None
+        """Extends the answer while events arrive; None: the answer is `_frozen`."""
         self._prior = prior
         self._previous: Turn | None = None
         self._decoder: StreamDecoder | None = None
+        self._dialect: str | None = None
         self._via = StreamRoute.POST
+        self._at_ms = 0
+        """The time of the current frame."""
         self._has_message_start = False
         self._is_settled = False
         self.misdirected = False
@@ -83,16 +86,33 @@ class Fold:
         self._flush_deltas()
         previous = self._previous
         if previous is None or self._answer.finished:
-            return self._frozen_answer()
+            return self._answer
         if self._matcher.has_content and answer_size(self._answer) >= answer_size(previous):
-            return self._frozen_answer()
+            return self._answer
         return with_answer_of(self._answer, previous)
 
-    def _frozen_answer(self) -> Turn:
-        """The answer as an immutable value; the same object until something is added."""
-        if self._frozen_from is not self._answer:
-            self._frozen_from, self._frozen = self._answer, frozen(self._answer)
-        return self._frozen
+    @property
+    def _answer(self) -> Turn:
+        """The answer so far as an immutable value, without the buffered deltas.
+
+        Reading it takes time in proportion to its parts, so no event of a stream may do so.
+        """
+        return self._frozen if self._builder is None else self._builder.turn
+
+    @_answer.setter
+    def _answer(self, turn: Turn) -> None:
+        self._frozen, self._builder = turn, None
+
+    @property
+    def _head(self) -> Turn:
+        """The answer so far, whose parts may be old."""
+        return self._frozen if self._builder is None else self._builder.head
+
+    @property
+    def _growing(self) -> AnswerBuilder:
+        if self._builder is None:
+            self._builder = AnswerBuilder(self._frozen)
+        return self._builder
 
     def feed(self, frame: Frame) -> Turn:
         """Take one frame and return the turn. It never raises for anything a server can send."""
@@ -101,20 +121,18 @@ class Fold:
 
     def take(self, frame: Frame) -> None:
         """Take one frame. Text deltas are buffered, and join the answer when `turn` is read."""
-        snapshot_before = self._answer.snapshot
+        self._at_ms = frame.at_ms
         match frame.framing:
             case Framing.SSE | Framing.LINES | Framing.TEXT:
                 self._take_stream_frame(frame)
             case Framing.NOTE:
-                self._freeze_answer()
+                self._flush_deltas()
                 self._take_marker(frame)
             case Framing.JSON:
-                self._freeze_answer()
+                self._flush_deltas()
                 self._take_snapshot(frame)
             case _:
                 assert_never(frame.framing)
-        if self._answer.snapshot is not snapshot_before:
-            self._answer = replace(self._answer, read_ms=frame.at_ms)
 
     # -- markers ------------------------------------------------------------------
     def _take_marker(self, frame: Frame) -> None:
@@ -125,7 +143,7 @@ class Fold:
             case Marker.CLOSED:
                 self._close_body(clean=fields.get("clean") is True)
             case Marker.RETRYING:
-                self._set_retry(fields, frame.at_ms)
+                self._set_retry(fields)
             case Marker.WATCHING:
                 self._is_settled = False
                 self._answer = replace(
@@ -140,14 +158,14 @@ class Fold:
                 self._answer = replace(self._answer, order=order, status=TurnStatus.SENDING, posts=posts)
             case Marker.SETTLED:
                 if not self._is_settled:
-                    self._settle(fields, frame.at_ms)
+                    self._settle(fields)
 
-    def _set_retry(self, fields: JsonObject, at_ms: int) -> None:
+    def _set_retry(self, fields: JsonObject) -> None:
         attempt, wait_ms = fields.get("attempt"), fields.get("wait_ms")
         retry = Retry(
             attempt if isinstance(attempt, int) else 1,
             wait_ms if isinstance(wait_ms, int) else 0,
-            at_ms,
+            self._at_ms,
             as_text(fields.get("reason")) or "",
         )
         self._answer = replace(self._answer, status=TurnStatus.CHECKING, activity=None, retry=retry)
@@ -163,6 +181,7 @@ class Fold:
         self._decoder = StreamDecoder(
             Hint(as_text(fields.get("content_type")) or "", as_text(fields.get("encoding")) or "")
         )
+        self._dialect = None
         worker, expected = as_text(fields.get("worker_id")), self._expected_worker()
         self.misdirected = False
         worker_id = (
@@ -192,7 +211,7 @@ class Fold:
             self._answer = replace(self._answer, finished=True)
         self._answer, self._previous, self._decoder = self.turn, None, None
 
-    def _settle(self, fields: JsonObject, at_ms: int) -> None:
+    def _settle(self, fields: JsonObject) -> None:
         if self._decoder is not None:
             self._close_body(clean=False)
         status = TurnStatus(as_text(fields.get("status")) or TurnStatus.UNKNOWN)
@@ -205,7 +224,7 @@ class Fold:
             recovered=fields.get("recovered") is True,
             posts=0 if status is TurnStatus.NOT_SENT else self._answer.posts,
             fault=fault_of(as_object(fields.get("fault"))),
-            ended_ms=at_ms,
+            ended_ms=self._at_ms,
             activity=None,
             retry=None,
         )
@@ -216,21 +235,21 @@ class Fold:
 
         Where our POST creates a worker, the first Worker object in its answer names it.
         """
-        turn = self._answer
+        turn = self._head
         if turn.order.worker_id is not None:
             return turn.order.worker_id
         return None if self._via is StreamRoute.POST and turn.snapshot is None else turn.worker_id
 
     def _mark_misdirected(self) -> None:
         self.misdirected = True
-        self._answer = replace(self._answer, stream_fault=ANOTHER_WORKER)
+        self._growing.set(stream_fault=ANOTHER_WORKER)
 
     def _names_another(self, event: ev.StreamEvent) -> bool:
         """Whether an event is about another worker. A body that begins with such an event is ignored."""
         named = named_worker(event)
         if named is None or not names_another(named, self._expected_worker()):
             return False
-        if self._answer.parts:
+        if self._growing.parts:
             # Only a mention inside our answer; a whole Worker object of another worker is still ignored.
             return isinstance(event, ev.WorkerRead)
         self._mark_misdirected()
@@ -256,17 +275,21 @@ class Fold:
                 self._mark_misdirected()
             return
         if self._is_settled:
-            self._answer = with_snapshot(self._answer, snapshot)
+            self._set_read(with_snapshot(self._answer, snapshot))
             return
         match read_reason:
             case ReadReason.BEFORE:
                 self._answer = replace(self._answer, before=snapshot)
             case ReadReason.MONEY:
-                self._answer = with_snapshot(self._answer, snapshot)
+                self._set_read(with_snapshot(self._answer, snapshot))
             case ReadReason.ANSWER | ReadReason.DURING:
-                self._answer = show_progress(self._answer, snapshot)
+                self._set_read(show_progress(self._answer, snapshot))
             case ReadReason.AFTER:
-                self._answer = settle_with(self._answer, snapshot)
+                self._set_read(settle_with(self._answer, snapshot))
+
+    def _set_read(self, turn: Turn) -> None:
+        """Set the answer after a Worker was read, with the time of that read."""
+        self._answer = replace(turn, read_ms=self._at_ms)
 
     # -- streams -------------------------------------------------------------------
     def _take_stream_frame(self, frame: Frame) -> None:
@@ -279,8 +302,9 @@ class Fold:
         self._set_dialect(self._decoder)
 
     def _set_dialect(self, decoder: StreamDecoder) -> None:
-        if decoder.name is not None and self._answer.encoding != decoder.name:
-            self._answer = replace(self._answer, encoding=decoder.name)
+        if decoder.name != self._dialect:
+            self._dialect = decoder.name
+            self._growing.set(encoding=decoder.name)
 
     def _apply(self, event: ev.StreamEvent) -> None:
         if self.misdirected:
@@ -296,14 +320,12 @@ class Fold:
         if self._tap is not None:
             self._tap(event)
         if isinstance(event, ev.MessageStored):
-            self._freeze_answer()
             self._answer = self._matcher.take_stored(self._answer, event.message)
         elif isinstance(event, ev.MessageStarted):
             self._start_message(event)
         elif isinstance(event, ev.WorkerRead):
-            self._freeze_answer()
             self._matcher.mark_content()
-            self._answer = read_stream_snapshot(self._answer, event.snapshot)
+            self._set_read(read_stream_snapshot(self._answer, event.snapshot))
         elif not self._matcher.is_past_our_turn:
             self._advance(event)
 
@@ -322,22 +344,19 @@ class Fold:
         if self._pending_deltas:
             event = self._pending_type(self._pending_key, join_all(self._pending_deltas))
             self._pending_deltas = []
-            self._answer = advance(mutable(self._answer), event)
-
-    def _freeze_answer(self) -> None:
-        """Freeze the answer: Worker objects and stored messages are merged into an immutable turn."""
-        self._flush_deltas()
-        self._answer = self._frozen_answer()
+            self._growing.apply(event)
 
     def _start_message(self, event: ev.MessageStarted) -> None:
         self._has_message_start = True
-        turn = self._matcher.prepare_start(self._answer, event)
+        restarted = self._matcher.restart_at(self._growing, event)
         if self._matcher.is_past_our_turn:
             return
+        if restarted is not None:
+            self._answer = restarted
         prior = self._prior
-        if prior is not None and not turn.parts and event.message_id == prior.message_id:
-            turn = replace(turn, parts=prior.parts)
-        self._answer = advance(turn, event)
+        if prior is not None and not self._growing.parts and event.message_id == prior.message_id:
+            self._growing.insert(0, prior.parts)
+        self._growing.apply(event)
 
     def _advance(self, event: ev.StreamEvent) -> None:
         """Apply one event. A replay that begins in the middle continues where the lost stream stopped."""
@@ -348,5 +367,8 @@ class Fold:
                 self._answer = with_answer_of(self._answer, self._previous)
         if not isinstance(event, ev.Unknown):
             self._matcher.mark_content()
-        self._answer = self._matcher.prepare_update(self._answer, event, self._previous)
-        self._answer = advance(mutable(self._answer), event)
+        if self._previous is not None or self._matcher.may_restore:
+            key = call_key(event)
+            if key is not None:
+                self._matcher.restore_call(self._growing, key, self._previous)
+        self._growing.apply(event)

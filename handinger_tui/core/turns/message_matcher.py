@@ -8,7 +8,7 @@ from typing import Any, Final
 from handinger_tui.core.jsontext import JsonObject, as_object
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.turns.messages import has_prompt, id_of, parts_of, role_of
-from handinger_tui.core.turns.reducer import call_key, find_call, insert, push
+from handinger_tui.core.turns.reducer import AnswerBuilder, find_call
 from handinger_tui.core.turns.turn import Part, ReasoningPart, TextPart, Turn, TurnRequest
 
 NO_ANSWER: Final[dict[str, Any]] = {
@@ -78,6 +78,11 @@ class MessageMatcher:
         self._replaced_at = 0
 
     @property
+    def may_restore(self) -> bool:
+        """Whether it holds parts that `restore_call` may restore."""
+        return bool(self._replaced_parts)
+
+    @property
     def lacks_our_turn(self) -> bool:
         """The body holds user messages, and our prompt is not among them."""
         can_tell = bool(self._order.prompt) and self._order.seen_before is not None
@@ -128,43 +133,42 @@ class MessageMatcher:
         self.is_past_our_turn = True
         return replace(turn, finished=turn.finished or bool(turn.parts))
 
-    def prepare_start(self, turn: Turn, event: ev.MessageStarted) -> Turn:
-        """Prepare the turn for a `start`: rebuild a stored message, continue one, or drop a finished one."""
+    def restart_at(self, answer: AnswerBuilder, event: ev.MessageStarted) -> Turn | None:
+        """The turn where a `start` rebuilds a stored message or replaces a finished one; None elsewhere."""
         self.has_content = True
         self._stored_last = False
+        turn = answer.head
         if self.is_past_our_turn:
-            return turn
+            return None
         is_stored_message = event.message_id is not None and event.message_id == self._stored_id
         if is_stored_message and self._base is not None:
             # The message was stored while incomplete, and now streams again from its beginning.
             self._stored_id = None
             self._replaced_at = len(self._base.parts)
-            self._replaced_parts = tuple(turn.parts[self._replaced_at :])
+            self._replaced_parts = tuple(answer.parts[self._replaced_at :])
             return with_answer_of(turn, self._base)
         is_other_message = event.message_id is not None and event.message_id != turn.message_id
         is_finished = turn.finished or self._stored_id is not None
-        if is_other_message and is_finished and turn.parts and not self._has_our_prompt:
-            self._replaced_parts, self._replaced_at = tuple(turn.parts), -1
+        if is_other_message and is_finished and answer.parts and not self._has_our_prompt:
+            self._replaced_parts, self._replaced_at = tuple(answer.parts), -1
             return without_answer(turn)
-        return replace(turn, finished=False) if turn.finished else turn
+        return None
 
-    def prepare_update(self, turn: Turn, event: ev.StreamEvent, previous: Turn | None) -> Turn:
-        """Prepare the turn for an update of a call that the answer does not hold.
+    def restore_call(self, answer: AnswerBuilder, key: tuple[str, str], previous: Turn | None) -> None:
+        """Prepare for an update of the call `key` (see `call_key`), which the answer may not hold.
 
         A stream that updates a call of the stored message continues that message and does not
         send it again: the message's parts are restored. So are the parts of `previous`, the answer
         of a lost stream. From an older message that is not ours, only the call itself is copied.
         """
-        key = call_key(event) if self._replaced_parts or previous is not None else None
-        if key is None or find_call(turn.parts, key) is not None:
-            return turn
+        if find_call(answer.parts, key) is not None:
+            return
         call = find_call(self._replaced_parts, key)
         if call is not None and self._replaced_at < 0:
-            return push(turn, call)
-        if call is not None:
+            answer.add(call)
+        elif call is not None:
             parts, self._replaced_parts = self._replaced_parts, ()
-            return insert(turn, self._replaced_at, parts)
-        if previous is not None and find_call(previous.parts, key) is not None:
-            turn = replace(turn, metadata={**previous.metadata, **turn.metadata})
-            return insert(turn, 0, previous.parts)
-        return turn
+            answer.insert(self._replaced_at, parts)
+        elif previous is not None and find_call(previous.parts, key) is not None:
+            answer.set(metadata={**previous.metadata, **answer.head.metadata})
+            answer.insert(0, previous.parts)
