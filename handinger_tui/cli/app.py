@@ -131,12 +131,12 @@ class _LocalFiles:
     """Gives the screen access to local files; implements `ui.ports.LocalFiles`."""
 
     def attachment(self, path: str) -> Attachment:
-        from handinger_tui.cli.attachments import attachment  # noqa: PLC0415 - hashlib and mimetypes, 10 ms
+        from handinger_tui.cli.local_files.attachments import attachment  # noqa: PLC0415 - hashlib and mimetypes, 10 ms
 
         return attachment(path)
 
     def listing(self, folder: str, prefix: str, *, hidden: bool) -> tuple[str, ...]:
-        from handinger_tui.cli.attachments import list_directory  # noqa: PLC0415 - hashlib and mimetypes, 10 ms
+        from handinger_tui.cli.local_files.attachments import list_directory  # noqa: PLC0415 - hashlib and mimetypes, 10 ms
 
         return list_directory(folder, prefix=prefix, hidden=hidden)
 
@@ -195,8 +195,8 @@ def _import_in_background() -> None:
 
 def connection(services: Services) -> Connection:
     """Return the services as the ports that the screen uses."""
-    from handinger_tui.cli.file_access import FileAccess  # noqa: PLC0415 - with the client
-    from handinger_tui.cli.system_open import open_link  # noqa: PLC0415 - webbrowser, 10 ms
+    from handinger_tui.cli.local_files.file_access import FileAccess  # noqa: PLC0415 - with the client
+    from handinger_tui.cli.local_files.system_open import open_link  # noqa: PLC0415 - webbrowser, 10 ms
 
     settings = services.settings
     folder = expand_path(settings.download_dir) if settings.download_dir else default_paths().downloads

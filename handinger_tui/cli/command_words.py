@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from handinger_tui.cli.commands import SUBCOMMANDS
+
 _ACTIONS: Final = {
-    "sessions": ("list", "show", "search", "rename", "rm"),
-    "files": ("list", "get"),
-    "schedules": ("list", "add", "cancel"),
-    "config": ("path", "show", "schema"),
+    **{command.name: command.actions for command in SUBCOMMANDS.values()},
     "completion": ("bash", "zsh", "fish"),
     "key": ("set", "show", "rm"),
 }
-_SUBCOMMANDS: Final = (
-    "attach", "sessions", "costs", "sources", "email", "schedules", "files", "local", "config", "doctor",
-)  # fmt: skip
 _APP_COMMANDS: Final = (
     "archive", "attach", "budget", "budgets", "clear", "config", "continue", "copy", "cost", "costs", "data",
     "detach", "details", "doctor", "download", "edit", "editor", "email", "exit", "export", "file", "files",
@@ -47,7 +43,7 @@ _ADVICE: Final = {
     "schedule": "Did you mean `handinger-tui schedules`?",
     "file": "Did you mean `handinger-tui files`, or -f PATH?",
     **dict.fromkeys(("update", "upgrade", "install"), "Update it with the program that installed it."),
-    **{name: f"Did you mean `handinger-tui {name}`?" for name in _SUBCOMMANDS},
+    **{name: f"Did you mean `handinger-tui {name}`?" for name in SUBCOMMANDS},
 }
 """Advice for each word that is a command in this program or in similar programs."""
 COMMAND_WORDS: Final = frozenset(_ADVICE)
@@ -71,7 +67,7 @@ def suggestion(words: Sequence[str]) -> str | None:
         if len(pieces) > 3 or not any(is_near(_normalize(pieces[1]), action) for action in actions):
             return None
     # As the first word, the parser would have accepted it: here it stands after options.
-    order_hint = " Options follow the command." if pieces[0] in _SUBCOMMANDS and len(pieces) == 1 else ""
+    order_hint = " Options follow the command." if pieces[0] in SUBCOMMANDS and len(pieces) == 1 else ""
     return _ADVICE[name] + order_hint
 
 
@@ -82,7 +78,7 @@ def nearest(word: str) -> str | None:
         return plain
     near = [name for name in COMMAND_WORDS if is_near(plain, name)]
     # The fewest typing errors win; then subcommands of the shell, which are more likely.
-    return min(near, key=lambda name: (distance(plain, name), name not in _SUBCOMMANDS, name), default=None)
+    return min(near, key=lambda name: (distance(plain, name), name not in SUBCOMMANDS, name), default=None)
 
 
 def is_near(word: str, name: str) -> bool:

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from handinger_tui.cli import signals
-from handinger_tui.cli.args import SUBCOMMANDS, UsageExit
+from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.exit_codes import Exit, exit_of_kind
-from handinger_tui.cli.output import EventPrinter, JsonPrinter, say, sentence
+from handinger_tui.cli.headless.printers import EventPrinter, JsonPrinter
+from handinger_tui.cli.options import UsageExit
+from handinger_tui.cli.output import say, sentence
 from handinger_tui.core.errors import ApiError, HandingerError, LedgerError, LocalFileError
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.jsontext import Json, dump
@@ -115,7 +117,7 @@ def json_format(words: Sequence[str]) -> str | None:
 
 
 def _is_turn(words: Sequence[str]) -> bool:
-    return words[0] == "attach" or words[0] not in SUBCOMMANDS
+    return words[0] not in SUBCOMMANDS or SUBCOMMANDS[words[0]].watches_turn
 
 
 def _put_object(words: Sequence[str], args: argparse.Namespace | None, fault: Fault | None) -> None:

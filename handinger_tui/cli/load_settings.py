@@ -6,6 +6,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
+from handinger_tui.cli.output import say
 from handinger_tui.cli.paths import config_text, default_paths, is_open_to_others
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.limits import Scope
@@ -46,6 +47,21 @@ def settings_for(args: argparse.Namespace, *, keyless: bool = True) -> Settings:
             "This version speaks the workers generation only; nothing was sent.",
             "Leave out --generation and HANDINGER_GENERATION, or set them to workers.",
         )
+    return settings
+
+
+def service_settings(args: argparse.Namespace) -> Settings:
+    """Load the settings of a command without a screen that talks to the service.
+
+    A key file that other users can read is reported on stderr.
+
+    Raises:
+        SettingsError: also if no key is set.
+    """
+    settings = settings_for(args, keyless=False)
+    warning = key_warning(settings)
+    if warning is not None:
+        say(warning)
     return settings
 
 

@@ -23,22 +23,14 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Final
 
-    from handinger_tui.settings import Settings
-
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 LOCAL_IO: Final = 10
 USAGE: Final = 2
 SIGNALS_MODULE: Final = "handinger_tui.cli.signals"
 """The signals module, not imported before the early prompt. If it is not loaded, no handler is installed."""
-SCREEN: Final = {
-    "-c": "last",
-    "--continue": "last",
-    "--local": "local",
-    "--no-color": "no_color",
-    "--no-mouse": "no_mouse",
-}
-"""Options that show the screen in any combination, with their names in the parsed namespace."""
+SCREEN_OPTIONS: Final = frozenset({"-c", "--continue", "--local", "--no-color", "--no-mouse"})
+"""Options that show the screen in any combination: the early prompt need not wait for the parser."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,10 +63,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _is_list_command(words: list[str]) -> bool:
     """Return whether a command only lists data: a reader that closes the pipe early is then no error."""
-    return words[:1] in LISTS or words[:2] in LISTS
+    from handinger_tui.cli.commands import SUBCOMMANDS  # noqa: PLC0415 - for closed pipes only
 
+    command = SUBCOMMANDS.get(words[0]) if words else None
+    return command is not None and (command.only_lists or words[1:2] == ["list"])
 
-LISTS: Final = (["sessions"], ["costs"], ["sources"], ["config"], ["files", "list"], ["schedules", "list"])
 
 PLAIN: Final = {
     **dict.fromkeys("█▉▊▋▌▍▎▏━", "#"),
@@ -132,13 +125,15 @@ def _run_command(words: list[str]) -> int:
             sys.stdout.write(f"handinger-tui {__version__}\n")
             return 0
         _check_descriptors()
-        if SCREEN.keys() >= set(words):
-            return _show_screen(lambda: _parse_screen_options(words))
+        if set(words) <= SCREEN_OPTIONS:
+            return _show_screen(lambda: _parse(words))
         from handinger_tui.cli import signals  # noqa: PLC0415 - not before the early prompt
 
         signals.install()
-        args = _parse(words)
-        return COMMANDS[args.command](args)
+        from handinger_tui.cli import args as command_line  # noqa: PLC0415 - argparse, 15 ms
+
+        args = command_line.parse(words)
+        return _show_screen(lambda: args) if command_line.shows_screen(args) else command_line.run(args)
     except (Exception, KeyboardInterrupt, SystemExit) as problem:
         if isinstance(problem, SystemExit) and problem.code != USAGE:
             raise
@@ -178,52 +173,6 @@ def _parse(words: list[str]) -> argparse.Namespace:
     return parse(words)
 
 
-def _parse_screen_options(words: list[str]) -> argparse.Namespace:
-    from handinger_tui.cli.fast_args import fast_args  # noqa: PLC0415 - after the early prompt
-
-    return fast_args(SCREEN[word] for word in words)
-
-
-def _is_headless(args: argparse.Namespace) -> bool:
-    flags = (args.headless is not None, args.output_format is not None, args.detach, args.dry_run)
-    return any(flags) or bool(args.output)
-
-
-def _run_turn(args: argparse.Namespace) -> int:
-    if not _is_headless(args):
-        return _run_app(args)
-    from handinger_tui.cli.headless import run  # noqa: PLC0415 - httpx, 60 ms
-
-    return run(args, _headless_settings(args))
-
-
-def _run_attach(args: argparse.Namespace) -> int:
-    if not args.headless and args.output_format is None:
-        return _run_app(args)
-    from handinger_tui.cli.headless import run_attach  # noqa: PLC0415 - httpx, 60 ms
-
-    return run_attach(args, _headless_settings(args))
-
-
-def _headless_settings(args: argparse.Namespace) -> Settings:
-    """Load the settings of a command without a screen.
-
-    A key is required. A key file that other users can read is reported on stderr.
-    """
-    from handinger_tui.cli.load_settings import key_warning, settings_for  # noqa: PLC0415 - tomllib, not for --help
-    from handinger_tui.cli.output import say  # noqa: PLC0415 - the core, 15 ms, not for --help
-
-    settings = settings_for(args, keyless=False)
-    warning = key_warning(settings)
-    if warning is not None:
-        say(warning)
-    return settings
-
-
-def _run_app(args: argparse.Namespace) -> int:
-    return _show_screen(lambda: args)
-
-
 def _show_screen(parse_options: Callable[[], argparse.Namespace]) -> int:
     """Show the screen.
 
@@ -249,69 +198,3 @@ def _show_screen(parse_options: Callable[[], argparse.Namespace]) -> int:
     finally:
         if frame is not None:
             frame.put_back()
-
-
-def _run_with_default_signals(run: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
-    """Run a command with Python's own signal handling, which suffices once its modules are imported."""
-    from handinger_tui.cli import signals  # noqa: PLC0415 - already loaded
-
-    signals.release()
-    return run(args)
-
-
-def _run_sessions(args: argparse.Namespace) -> int:
-    from handinger_tui.cli.commands.sessions import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
-
-    return _run_with_default_signals(run, args)
-
-
-def _run_costs(args: argparse.Namespace) -> int:
-    from handinger_tui.cli.commands.costs.query import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
-
-    return _run_with_default_signals(run, args)
-
-
-def _run_sources(args: argparse.Namespace) -> int:
-    from handinger_tui.cli.commands.sources import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
-
-    return _run_with_default_signals(run, args)
-
-
-def _run_local(args: argparse.Namespace) -> int:
-    from handinger_tui.cli.commands.local import run  # noqa: PLC0415 - starlette and uvicorn, 160 ms
-
-    return _run_with_default_signals(run, args)
-
-
-def _run_doctor(args: argparse.Namespace) -> int:
-    from handinger_tui.cli.commands.doctor import run  # noqa: PLC0415 - sqlite3 and the core, 30 ms
-
-    return _run_with_default_signals(run, args)
-
-
-def _run_config(args: argparse.Namespace) -> int:
-    from handinger_tui.cli.commands.config import run  # noqa: PLC0415 - tomllib, not for --help
-
-    return _run_with_default_signals(run, args)
-
-
-def _run_remote(args: argparse.Namespace) -> int:
-    from handinger_tui.cli.commands.remote import run  # noqa: PLC0415 - httpx, 60 ms
-
-    settings = _headless_settings(args)
-    return _run_with_default_signals(lambda parsed: run(parsed, settings), args)
-
-
-COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {
-    "": _run_turn,
-    "attach": _run_attach,
-    "sessions": _run_sessions,
-    "costs": _run_costs,
-    "sources": _run_sources,
-    "email": _run_remote,
-    "schedules": _run_remote,
-    "files": _run_remote,
-    "local": _run_local,
-    "config": _run_config,
-    "doctor": _run_doctor,
-}

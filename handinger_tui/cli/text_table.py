@@ -4,35 +4,30 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import accumulate, takewhile
 from typing import Final
 
 GAP: Final = "  "
 
 
-@dataclass(frozen=True, slots=True)
 class Column:
     """A column of texts. The column with the highest `spare` is dropped first; 0 is never dropped."""
 
-    head: str
-    cells: Sequence[str]
-    left: bool = False
-    spare: int = 0
-
-    @property
-    def width(self) -> int:
+    def __init__(self, head: str, cells: Sequence[str], *, left: bool = False, spare: int = 0) -> None:
+        self.left = left
+        self.spare = spare
+        self.texts = (head, *cells)
+        self.width = max(map(cells_of, self.texts))
         """Width of its widest text in cells."""
-        return max(map(cells_of, (self.head, *self.cells)))
+
+    def padded(self) -> list[str]:
+        """Return all texts, padded to the width of the column."""
+        return [pad(text, self.width, left=self.left) for text in self.texts]
 
 
 def lines_of(columns: Sequence[Column]) -> list[str]:
     """Return the header and the rows as padded lines."""
-    rows = zip(*((column.head, *column.cells) for column in columns), strict=True)
-    return [
-        GAP.join(pad(text, column.width, left=column.left) for text, column in zip(row, columns, strict=True))
-        for row in rows
-    ]
+    return list(map(GAP.join, zip(*(column.padded() for column in columns), strict=True)))
 
 
 def fit_columns(columns: Sequence[Column], width: int) -> list[Column]:

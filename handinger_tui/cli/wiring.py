@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from math import inf
@@ -14,8 +15,9 @@ from urllib.parse import urlsplit
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.limits import Limits as ApiLimits
+from handinger_tui.cli.load_settings import service_settings
 from handinger_tui.cli.output import say
-from handinger_tui.cli.paths import Paths
+from handinger_tui.cli.paths import Paths, default_paths
 from handinger_tui.core.errors import LedgerError, NoHistory
 from handinger_tui.core.money.limits import Origin
 from handinger_tui.core.secret import Secret
@@ -113,6 +115,23 @@ async def open_services(
         stack.push_async_callback(engine.aclose)
         host = urlsplit(address).netloc
         yield Services(settings, client, ledger, engine, limit_service, settings.base_url, host, warning)
+
+
+def run_with_services(
+    args: argparse.Namespace, work: Callable[[Services], Coroutine[None, None, int]]
+) -> int:
+    """Run `work` of a command without a screen with the services of its settings; return the exit code.
+
+    Raises:
+        HandingerError
+    """
+    settings = service_settings(args)
+
+    async def run() -> int:
+        async with open_services(settings, default_paths(), watch_money=False) as services:
+            return await work(services)
+
+    return asyncio.run(run())
 
 
 def limit_service_of(settings: Settings, ledger: Ledger) -> LimitService:

@@ -16,8 +16,8 @@ from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.files.download import save
 from handinger_tui.api.files.partial_fetch import fetch_beginning
 from handinger_tui.api.limits import Limits
-from handinger_tui.cli.file_access import FileAccess
-from handinger_tui.cli.system_open import open_link, open_path
+from handinger_tui.cli.local_files.file_access import FileAccess
+from handinger_tui.cli.local_files.system_open import open_link, open_path
 from handinger_tui.core.errors import ApiError, LinkExpired
 from handinger_tui.core.turns.turn import FilePart, Kind
 from tests.api.conftest import KEY, Clients
@@ -228,7 +228,7 @@ def opener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "code").write_text("0")
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     monkeypatch.setenv("DISPLAY", ":0")
-    monkeypatch.setattr("handinger_tui.cli.system_open.sys.platform", "linux")
+    monkeypatch.setattr("handinger_tui.cli.local_files.system_open.sys.platform", "linux")
     return tmp_path
 
 
@@ -277,7 +277,7 @@ async def test_what_an_opener_says_is_not_on_our_screen(
 
 
 def test_a_program_that_was_opened_outlives_us(opener: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("handinger_tui.cli.system_open._PATIENCE_S", 0.1)
+    monkeypatch.setattr("handinger_tui.cli.local_files.system_open._PATIENCE_S", 0.1)
     (opener / "bin" / "xdg-open").write_text(f'#!/bin/sh\necho $$ > "{opener}/pid"\nexec sleep 60\n')
     assert asyncio.run(open_link("https://e.example/"))
     end = time.monotonic() + 20

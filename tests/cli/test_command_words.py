@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pytest
 
-from handinger_tui.cli.args import SUBCOMMANDS
+from handinger_tui.cli.args import command_parser
 from handinger_tui.cli.command_words import COMMAND_WORDS, distance, nearest, suggestion
+from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.ui.commands import COMMANDS
 from tests.cli.program import service
 from tests.e2e.runner import run
@@ -94,7 +96,9 @@ def test_options_of_commands_are_not_abbreviated(argv: tuple[str, ...], tmp_path
 
 
 def test_every_argument_of_every_command_has_a_word() -> None:
-    parsers = [(name, make()) for name, make in SUBCOMMANDS.items()]
+    parsers: list[tuple[str, argparse.ArgumentParser]] = [
+        (name, command_parser(name)) for name in SUBCOMMANDS
+    ]
     for name, parser in parsers:
         # argparse has no public list of its arguments.
         for argument in parser._actions:

@@ -1,4 +1,4 @@
-"""Turn by turn: the numbers that the database writes are those of every other form; unknown stays so."""
+"""Turn by turn: the numbers of a record are those of every other form, exactly; unknown stays so."""
 
 from __future__ import annotations
 
@@ -12,47 +12,66 @@ import sys
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handinger_tui.cli.commands.costs.turn_rows import COLUMNS
+from handinger_tui.cli.commands.costs.turn_records import COLUMNS, record_json, turn_record
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.export import spending as spending_json
-from handinger_tui.core.money.spending import ChargeFilter
-from handinger_tui.ledger.cost_rows import Form, opened
+from handinger_tui.core.export.spending import group_object
+from handinger_tui.core.money.spending import ChargeFilter, GroupBy
+from handinger_tui.ledger.charge_writer import NUMBERS
+from handinger_tui.ledger.cost_rows import opened
 from handinger_tui.ledger.opening import NEWER
 from tests.e2e.runner import run
 from tests.ledger.made import answered, order, play, session
 from tests.ledger.made import opened as ledger_at
 
-LARGEST = 2**63 - 1
+LARGEST: Final = 2**63 - 1
+ROW: Final = (
+    *("turn_id", "session_id", "worker_id", "status", "budget", "started_by", "reading", "final", "told"),
+    *("at_ms", "incomplete", "corrections", "sources", "elapsed_ms", *NUMBERS),
+)
 
 
-def written(form: Form, column: str, number: int | None) -> str:
-    connection = sqlite3.connect(":memory:")
-    try:
-        sql = f"SELECT printf('%s', {form.sql_of(column)}) FROM (SELECT ? AS {column})"  # noqa: S608  # constants
-        return str(connection.execute(sql, (number,)).fetchone()[0])
-    finally:
-        connection.close()
+def record(**cells: object) -> dict[str, Any]:
+    """The record of a turn whose columns are NULL, but for those given; read back from its JSON."""
+    row = dict.fromkeys(ROW) | {"turn_id": "turn_1", "session_id": "ses_1", "status": "completed"} | cells
+    written: dict[str, Any] = json.loads(record_json(turn_record(row, "")), parse_float=Decimal)
+    return written
 
 
 @given(st.integers(-LARGEST, LARGEST) | st.integers(-(10**13), 10**13) | st.sampled_from((0, 1, -1, 10**12)))
-def test_the_database_writes_amounts_as_we_do(number: int) -> None:
-    usd, credited = (decimal_text(Decimal(number).scaleb(-places)) for places in (12, 6))
-    assert written(Form(named=True), "usd_pico", number) == f'"{usd}"'
-    assert written(Form(named=False), "usd_pico", number) == usd
-    assert written(Form(named=True), "micro_credits", number) == credited
-    assert written(Form(named=False), "total_tokens", number) == str(number)
+def test_amounts_are_exact_whatever_their_size(number: int) -> None:
+    written = record(usd_pico=number, micro_credits=number, total_tokens=number)
+    assert written["cost_usd"] == decimal_text(Decimal(number).scaleb(-12))
+    assert written["credits"] == Decimal(number).scaleb(-6)
+    assert written["tokens"] == written["total_tokens"] == number
 
 
-@pytest.mark.parametrize("column", ["usd_pico", "micro_credits", "total_tokens"])
-def test_unknown_is_written_as_unknown(column: str) -> None:
-    assert written(Form(named=True), column, None) == "null"
-    assert written(Form(named=False), column, None) == ""
+def test_unknown_is_written_as_unknown() -> None:
+    written = record()
+    assert {written[name] for name in ("cost_usd", "credits", "tokens", "model_usd", "steps")} == {None}
+    assert (written["unpriced_turns"], written["unsplit_turns"], written["trigger"]) == (1, 1, "unknown")
+
+
+async def test_a_record_says_what_the_group_of_that_turn_says(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    async with ledger_at(path) as ledger:
+        for at, usd in enumerate(("0.5", "null", "-0.000001", "123456.789")):
+            await play(ledger, session(f"ses_{at}", title=f"Tea {at}"), order(f"turn_{at}"), answered(usd))
+        await play(ledger, session("ses_open"), order("turn_open"), answered("0.25", status="failed"))
+    with opened(path) as book:
+        groups = {bucket.key: group_object(bucket) for bucket in book.buckets(GroupBy.TURN, ChargeFilter())}
+        titles = book.titles()
+        records = [turn_record(row, titles[row["session_id"]]) for row in book.turns(ChargeFilter())]
+    assert len(records) == len(groups) == 5
+    for one in records:
+        assert {name: one[name] for name in spending_json.COLUMNS} == groups[str(one["turn_id"])]
 
 
 async def test_a_turn_has_the_members_of_a_group_first(own_home: Path) -> None:
@@ -81,9 +100,9 @@ async def test_one_look_is_of_one_moment(tmp_path: Path) -> None:
     async with ledger_at(path) as ledger:
         await play(ledger, session("ses_1"), order("turn_1"), answered())
         with opened(path) as book:
-            assert len(list(book.rows(ChargeFilter()))) == 1
+            assert len(list(book.turns(ChargeFilter()))) == 1
             await play(ledger, session("ses_2"), order("turn_2"), answered())
-            assert len(list(book.rows(ChargeFilter()))) == 1
+            assert len(list(book.turns(ChargeFilter()))) == 1
             assert book.ids("session_id", "ses") == ["ses_1"]
         with opened(path) as book:
             assert book.ids("session_id", "ses") == ["ses_1", "ses_2"]
@@ -95,8 +114,8 @@ async def test_rows_that_nobody_reads_to_the_end_are_left_quietly(tmp_path: Path
         await play(ledger, session("ses_1"), order("turn_1"), answered())
         await play(ledger, session("ses_2"), order("turn_2"), answered())
     with opened(path) as book:
-        rows = book.rows(ChargeFilter())
-        assert next(rows)[0] == "turn_2"
+        rows = book.turns(ChargeFilter())
+        assert next(rows)["turn_id"] == "turn_2"
     rows.close()  # type: ignore[attr-defined]  # a generator, as the interpreter closes it when the reader is gone
 
 

@@ -6,11 +6,12 @@ import subprocess
 import sys
 
 BREAKS = """
-import handinger_tui.cli.main as program
-def broken(_told):
+from handinger_tui.cli import main
+from handinger_tui.cli.commands import doctor
+def broken(_args):
     raise RuntimeError("CANARY \\x1b]0;title\\x07\\x9b2J\\u202e\\ud83d")
-program.COMMANDS["doctor"] = broken
-program.main(["doctor"])
+doctor.run = broken
+main.main(["doctor"])
 """
 
 

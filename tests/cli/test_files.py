@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from handinger_tui.cli.commands.files import Meter, find_current_url
+from handinger_tui.cli.commands.files import Meter
+from handinger_tui.cli.local_files.current_url import find_current_url
 from handinger_tui.core.stream.worker_snapshot import WorkerFile
 from tests.e2e.runner import Ran, run
 

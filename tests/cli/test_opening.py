@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.cli import system_open
-from handinger_tui.cli.system_open import open_link
+from handinger_tui.cli.local_files import system_open
+from handinger_tui.cli.local_files.system_open import open_link
 from handinger_tui.core.secret import without_secrets
 
 URL = "https://example.test/a"

@@ -7,25 +7,34 @@ from itertools import chain, combinations
 import pytest
 
 from handinger_tui.cli import args, main
-from handinger_tui.cli.fast_args import fast_args
 
 
-def mixtures() -> list[tuple[str, ...]]:
-    """Every choice of the options that show the screen unparsed."""
-    options = sorted(main.SCREEN)
-    return [*chain.from_iterable(combinations(options, count) for count in range(len(options) + 1))]
+def test_options_that_paint_the_early_prompt_show_the_screen() -> None:
+    options = sorted(main.SCREEN_OPTIONS)
+    mixtures = chain.from_iterable(combinations(options, count) for count in range(len(options) + 1))
+    assert all(args.shows_screen(args.parse([*mixture, *mixture])) for mixture in mixtures)
 
 
-def test_options_that_are_not_parsed_show_the_screen_and_say_what_the_parser_finds(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    shown: list[object] = []
-    monkeypatch.setattr(main, "_run_app", shown.append)
-    for mixture in mixtures():
-        told = args.parse([*mixture, *mixture])
-        main.COMMANDS[told.command](told)
-        assert shown.pop() is told
-        assert vars(fast_args(main.SCREEN[word] for word in mixture)) == vars(told)
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("attach wrk_1", True),
+        ("attach wrk_1 -p", False),
+        ("attach wrk_1 --json", False),
+        ("attach wrk_1 -o answer.md", False),
+        ("-r", True),
+        ("-w wrk_1 -f picture.png", True),
+        ("-p", False),
+        ("--detach", False),
+        ("--dry-run", False),
+        ("-o answer.md", False),
+        ("--output-format text", False),
+        ("sessions", False),
+        ("costs --json", False),
+    ],
+)
+def test_the_screen_is_shown_unless_output_is_asked_for(line: str, shown: bool) -> None:
+    assert args.shows_screen(args.parse(line.split())) is shown
 
 
 def test_the_version_is_told_as_the_parser_tells_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.cli.args import SOURCE_FORMATS
 from handinger_tui.core.export import SOURCE_EXPORTERS
 from tests.e2e.runner import run
 from tests.ledger.made import frame, opened, order, session
+
+FORMS = tuple(exporter.name for exporter in SOURCE_EXPORTERS)
 
 
 @pytest.fixture
@@ -57,13 +58,14 @@ def test_json_for_scripts(asked: dict[str, Any], tmp_path: Path) -> None:
 
 
 def test_every_form_is_offered_and_printed(asked: dict[str, Any], tmp_path: Path) -> None:
-    assert tuple(exporter.name for exporter in SOURCE_EXPORTERS) == SOURCE_FORMATS
-    for name, start in (
-        ("markdown", "1. [csv: "),
-        ("footnotes", "[^1]: csv: "),
-        ("csl", "[\n"),
-        ("bibtex", "@misc{"),
-    ):
+    starts = {
+        "markdown": "1. [csv: ",
+        "footnotes": "[^1]: csv: ",
+        "csl": "[\n",
+        "bibtex": "@misc{",
+    }
+    assert tuple(starts) == FORMS
+    for name, start in starts.items():
         ran = run("sources", asked["session_id"], "--format", name, home=tmp_path)
         assert ran.code == 0
         assert ran.out.startswith(start)
@@ -126,7 +128,7 @@ async def store(path: Path) -> None:
 
 def test_hostile_sources_are_harmless_and_marked(tmp_path: Path) -> None:
     asyncio.run(store(tmp_path / "history.db"))
-    for form in ((), ("--json",), *(("--format", name) for name in SOURCE_FORMATS)):
+    for form in ((), ("--json",), *(("--format", name) for name in FORMS)):
         ran = run("sources", "ses_hostile", *form, home=tmp_path)
         assert ran.code == 0, ran.err
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", ran.out)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 
-from handinger_tui.cli.args import SUBCOMMANDS, main_parser
+from handinger_tui.cli.args import command_parser, main_parser
+from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.ui.commands import COMMANDS
 from handinger_tui.ui.keys import KEYS, format_keys
 from tests.house.project import ROOT
@@ -39,8 +40,8 @@ def _options() -> Iterator[tuple[str, str]]:
 
 
 def _subcommands() -> Iterator[tuple[str, str]]:
-    for name, make in SUBCOMMANDS.items():
-        yield f"`handinger-tui {name}`", str(make().description)
+    for name in SUBCOMMANDS:
+        yield f"`handinger-tui {name}`", str(command_parser(name).description)
 
 
 def cli() -> str:

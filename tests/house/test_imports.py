@@ -85,11 +85,11 @@ def test_help_and_version_load_neither_screen_nor_network(option: str, tmp_path:
 
 
 def test_the_headless_module_loads_no_screen() -> None:
-    code = "import sys, handinger_tui.cli.headless; print(*sys.modules)"
+    code = "import sys, handinger_tui.cli.headless.turns; print(*sys.modules)"
     ended = run([sys.executable, "-c", code])
     assert ended.returncode == 0, ended.stderr
     loaded = set(ended.stdout.split())
-    assert "handinger_tui.cli.headless" in loaded
+    assert "handinger_tui.cli.headless.turns" in loaded
     assert loaded.isdisjoint(SCREEN)
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from handinger_tui.cli.commands.costs.turn_records import record_json, turn_record
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.receipts.facts import Receipts
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ledger.cost_rows import Form
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.rows import UNREADABLE
@@ -72,8 +72,8 @@ async def read_all(path: Path, access: FileAccess) -> list[str]:
                 receipts.line(loaded, turn)
                 await ledger.frames(turn.turn_id)
     with costs_of(path) as book:
-        for form in (Form(named=True), Form(named=False)):
-            list(book.records(ChargeFilter(), form))
+        for row in book.turns(ChargeFilter()):
+            record_json(turn_record(row, ""))
         book.titles()
     return [summary.title for summary in summaries]
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from handinger_tui.cli.attachments import attachment, list_directory
+from handinger_tui.cli.local_files.attachments import attachment, list_directory
 from handinger_tui.core.turns.turn import Attachment
 from handinger_tui.ui.ports import Opening
 from tests.ui.fakes import Desktop, answers, launch

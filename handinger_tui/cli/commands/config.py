@@ -6,15 +6,32 @@ import argparse
 import os
 import sys
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
+from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import settings_for
+from handinger_tui.cli.options import add_connection_options, add_json_option
 from handinger_tui.cli.paths import default_paths
 from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.limits import Origin, Unit
 from handinger_tui.settings import Settings
+
+DESCRIPTION: Final = "Where settings are, and what they are."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "action",
+        nargs="?",
+        choices=SUBCOMMANDS["config"].actions,
+        default="show",
+        help="path: where the files are; show: every setting with its origin (the default)",
+    )
+    add_json_option(parser)
+    add_connection_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:

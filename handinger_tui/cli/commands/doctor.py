@@ -14,6 +14,7 @@ from typing import Final
 from handinger_tui import __version__
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.load_settings import key_warning, settings_for
+from handinger_tui.cli.options import add_connection_options, add_json_option
 from handinger_tui.cli.output import put
 from handinger_tui.cli.paths import Paths, default_paths
 from handinger_tui.cli.wiring import client_of
@@ -37,6 +38,15 @@ class Check:
     state: str
     finding: str
     hint: str = ""
+
+
+DESCRIPTION: Final = "Checks that explain themselves. Sends nothing that costs."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_json_option(parser)
+    add_connection_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:

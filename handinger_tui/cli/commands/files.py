@@ -6,22 +6,24 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final, Protocol
-from urllib.parse import urlsplit
+from typing import Final
 
-from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.files.download import save
+from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.exit_codes import Exit, exit_of_kind
-from handinger_tui.cli.output import put, say, sentence
+from handinger_tui.cli.local_files.current_url import Named, refresher
+from handinger_tui.cli.options import add_connection_options, add_json_option, add_worker_argument
+from handinger_tui.cli.output import put_result, say, sentence
 from handinger_tui.cli.paths import expand_path
 from handinger_tui.cli.text_table import cells_of, cut, pad
-from handinger_tui.cli.wiring import Services
+from handinger_tui.cli.wiring import Services, run_with_services
 from handinger_tui.core.errors import ApiError, LinkExpired, SettingsError
 from handinger_tui.core.formatting import plural, size
-from handinger_tui.core.jsontext import Json, as_object, dump
-from handinger_tui.core.safety.cleaning import clean_json, clean_line
+from handinger_tui.core.jsontext import Json, as_object
+from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.stream.worker_snapshot import WorkerFile
 from handinger_tui.core.turns.turn import Kind
 
@@ -34,35 +36,34 @@ _NOT_FOUND_HINT: Final = "It may have been removed. See: handinger-tui files lis
 _REFUSED_KINDS: Final = (Kind.UNSAFE_URL, Kind.TOO_LARGE, Kind.REDIRECT)
 
 
-class Named(Protocol):
-    """A file reported by a turn or a worker."""
-
-    @property
-    def url(self) -> str:
-        """The download address; it may be signed and may expire."""
-
-    @property
-    def filename(self) -> str | None:
-        """The file name, None if the service gave none."""
+DESCRIPTION: Final = "The worker's files now."
 
 
-def put_result(args: argparse.Namespace, value: JsonObject, text: str) -> None:
-    """Print a result to stdout, as JSON with `--json`, else as text."""
-    put(dump(clean_json(value)) if args.json else text)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "action", choices=SUBCOMMANDS["files"].actions, help="list: show them; get: save them"
+    )
+    add_worker_argument(parser)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="for get: names or numbers from the list")
+    parser.add_argument("--all", action="store_true", help="get every file")
+    parser.add_argument("--dir", default=".", metavar="FOLDER", help="where to save (default: here)")
+    add_json_option(parser)
+    add_connection_options(parser)
 
 
-async def run(args: argparse.Namespace, services: Services) -> int:
+def run(args: argparse.Namespace) -> int:
     """Run `files list` or `files get` and return the exit code."""
+    return run_with_services(args, partial(_run, args))
+
+
+async def _run(args: argparse.Namespace, services: Services) -> int:
     # Expanded here so that an error comes before any request.
     folder = expand_path(args.dir)
-    files = await _read_files(services.client, args.worker)
+    files = (await services.client.read_worker(args.worker)).snapshot.files
     if args.action == "list":
         return _run_list(args, files)
     return await _run_get(args, services, files, folder)
-
-
-async def _read_files(client: WorkerClient, worker_id: str) -> tuple[WorkerFile, ...]:
-    return (await client.read_worker(worker_id)).snapshot.files
 
 
 # -- list ----------------------------------------------------------------------------------
@@ -184,44 +185,6 @@ async def _save_file(
     if meter:
         meter.clear()
     return {"filename": file.filename, "saved_as": str(path), "status": "saved", "error": None}, Exit.OK
-
-
-def refresher(client: WorkerClient, worker_id: str, file: Named) -> Callable[[], Awaitable[str | None]]:
-    """Return a function that `save` calls when the address of `file` may have expired.
-
-    It reads the worker, which is free, and returns the current address; None if the worker no longer
-    has the file, or several files match.
-    """
-
-    async def current_url() -> str | None:
-        return find_current_url(file, await _read_files(client, worker_id))
-
-    return current_url
-
-
-def find_current_url(file: Named, files: Sequence[Named]) -> str | None:
-    """Return the current address of `file`, matched by name and path, then by path, then by name.
-
-    None if no file matches, or several with different addresses do.
-    """
-    path = _url_path(file.url)
-    rules: list[Callable[[Named], bool]] = [
-        lambda candidate: candidate.filename == file.filename and _url_path(candidate.url) == path,
-        lambda candidate: _url_path(candidate.url) == path,
-        lambda candidate: file.filename is not None and candidate.filename == file.filename,
-    ]
-    for rule in rules:
-        urls = {candidate.url for candidate in files if rule(candidate)}
-        if urls:
-            return urls.pop() if len(urls) == 1 else None
-    return None
-
-
-def _url_path(url: str) -> str:
-    try:
-        return urlsplit(url).path
-    except ValueError:
-        return url
 
 
 # -- progress ------------------------------------------------------------------------------

@@ -8,10 +8,29 @@ import json
 import sys
 from typing import Final
 
+from handinger_tui.cli.options import add_json_option
 from handinger_tui.core.errors import LocalFileError
 from handinger_tui.local.serving import serve_foreground
 
 PORT_ERRORS: Final = (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL)
+
+
+DESCRIPTION: Final = "Serve the local worker until interrupted."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "--port", type=_parse_port, default=0, metavar="N", help="port on 127.0.0.1 (default: any free one)"
+    )
+    add_json_option(parser, 'first line as {"base_url", "api_key"}')
+
+
+def _parse_port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return number
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
+from typing import Final
 
 from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.options import Parser, add_json_option
 from handinger_tui.cli.output import put, say
 from handinger_tui.cli.paths import default_paths
+from handinger_tui.cli.session_choice import unique_session_id
 from handinger_tui.core.amounts import Total, credits_total_text, decimal_text, total_text
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export.result import result_object, whole_number
@@ -20,6 +23,35 @@ from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 
 JsonObject = dict[str, Json]
+
+
+DESCRIPTION: Final = "The local history of sessions."
+_ARGUMENTS: Final = {
+    "id": "a session or worker (a unique beginning is enough)",
+    "text": "words to search for, in quotes",
+    "title": "the new title, in quotes",
+}
+_ACTIONS: Final = (
+    ("list", "newest first (the default)", ()),
+    ("show", "one session as text", ("id",)),
+    ("search", "sessions whose prompts or answers hold the words", ("text",)),
+    ("rename", "give a session a title", ("id", "title")),
+    ("rm", "forget a session (nothing is deleted at the service)", ("id",)),
+)
+"""Name, help and arguments of each action."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_json_option(parser)
+    actions = parser.add_subparsers(
+        dest="action", metavar="ACTION", parser_class=Parser, help="what to do (default: list)"
+    )
+    for name, words, arguments in _ACTIONS:
+        action = actions.add_parser(name, help=words, description=f"{words[0].upper()}{words[1:]}.")
+        for argument in arguments:
+            action.add_argument(argument, metavar=argument.upper(), help=_ARGUMENTS[argument])
+        action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="JSON on stdout")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,33 +71,17 @@ async def _run(args: argparse.Namespace) -> int:
             summaries = await (ledger.search(args.text) if action == "search" else ledger.sessions(500))
             put(_list_json(summaries) if args.json else _list_text(summaries))
         elif action == "show":
-            session = await ledger.load(await _unique_id(ledger, args.id))
+            session = await ledger.load(await unique_session_id(ledger, args.id))
             if session is None:
                 raise SettingsError(f"There is no session {args.id!r}.", "See: handinger-tui sessions")
             put(_show_json(session) if args.json else _show_text(session))
         else:
-            session_id = await _unique_id(ledger, args.id)
+            session_id = await unique_session_id(ledger, args.id)
             await (ledger.rename(session_id, args.title) if action == "rename" else ledger.delete(session_id))
             put(dump({"session_id": session_id, "done": action}) if args.json else f"{action}: {session_id}")
     finally:
         await ledger.aclose()
     return Exit.OK
-
-
-async def _unique_id(ledger: Ledger, prefix: str) -> str:
-    """Return the id of the only session whose id starts with `prefix`.
-
-    Raises:
-        SettingsError
-    """
-    matches = list(await ledger.find(prefix))
-    if not matches:
-        raise SettingsError(f"No session starts with {prefix!r}.", "See: handinger-tui sessions")
-    if len(matches) > 1:
-        raise SettingsError(
-            f"{prefix!r} is the beginning of {len(matches)} sessions.", "Give more of the id."
-        )
-    return str(matches[0])
 
 
 def summary_object(summary: SessionSummary) -> JsonObject:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from typing import Final
 
 from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.options import add_json_option, add_session_argument
 from handinger_tui.cli.output import put
-from handinger_tui.cli.paths import default_paths
-from handinger_tui.core.errors import SettingsError
+from handinger_tui.cli.session_choice import load_session
 from handinger_tui.core.evidence.citations import Mentions, mentions, unmentioned
 from handinger_tui.core.evidence.source_addresses import canonical_url, unicode_host
 from handinger_tui.core.evidence.sources_and_files import Source, sources_of
@@ -16,11 +17,22 @@ from handinger_tui.core.export import SOURCE_EXPORTERS
 from handinger_tui.core.export.sources import read_days, title_of
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import Json, dump
-from handinger_tui.core.safety.cleaning import clean, clean_json
+from handinger_tui.core.safety.cleaning import clean_json
 from handinger_tui.core.turns.session import Session
-from handinger_tui.ledger.ledger import FileAccess, Ledger
 
 JsonObject = dict[str, Json]
+
+
+DESCRIPTION: Final = "The sources of a session. Reads the local history: no key, no network."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_session_argument(parser)
+    form = parser.add_mutually_exclusive_group()
+    add_json_option(form)
+    names = [exporter.name for exporter in SOURCE_EXPORTERS]
+    form.add_argument("--format", choices=names, help="in this form on stdout")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         SettingsError: no session, or more than one, matches the id.
         LedgerError
     """
-    session = asyncio.run(_load_session(args.id))
+    session = asyncio.run(load_session(args.id))
     sources = sources_of(session)
     if args.format is not None:
         exporter = next(candidate for candidate in SOURCE_EXPORTERS if candidate.name == args.format)
@@ -43,25 +55,6 @@ def run(args: argparse.Namespace) -> int:
         else _sources_text(session, sources, citations)
     )
     return Exit.OK
-
-
-async def _load_session(prefix: str) -> Session:
-    ledger = Ledger(default_paths().database, access=FileAccess.READ)
-    await ledger.start()
-    try:
-        matches = list(await ledger.find(prefix)) if prefix else []
-        if len(matches) > 1:
-            raise SettingsError(
-                f"{clean(prefix)!r} is the beginning of {len(matches)} sessions.", "Give more of the id."
-            )
-        session = await ledger.load(matches[0]) if matches else None
-        if session is None:
-            raise SettingsError(
-                f"No session or worker starts with {clean(prefix)!r}.", "See: handinger-tui sessions"
-            )
-        return session
-    finally:
-        await ledger.aclose()
 
 
 def sources_object(session: Session, sources: tuple[Source, ...], citations: Mentions) -> JsonObject:

@@ -6,7 +6,8 @@ import ast
 import re
 from collections.abc import Iterator
 
-from handinger_tui.cli.args import SUBCOMMANDS, main_parser
+from handinger_tui.cli.args import main_parser
+from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.ui.commands import command_named
 from tests.house.project import PACKAGE, python_files, tree, where
 

@@ -1,1 +1,139 @@
-"""The subcommand `handinger-tui costs`."""
+"""`handinger-tui costs`: what turns cost, read from the local history. Needs no key and no network."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from typing import Final
+
+from handinger_tui.cli.commands.costs.query import (
+    CostsQuery,
+    CostsResult,
+    charge_filter,
+    run_query,
+    time_filter,
+)
+from handinger_tui.cli.commands.costs.report import check_report_file, write_report
+from handinger_tui.cli.commands.costs.text import put_text
+from handinger_tui.cli.commands.costs.turn_records import COLUMNS, record_json, turn_record
+from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.options import BUDGETS, add_json_option
+from handinger_tui.cli.output import put, say
+from handinger_tui.cli.paths import default_paths
+from handinger_tui.core.export import spending
+from handinger_tui.core.export.reports import REPORTS
+from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.money.spending import GroupBy
+from handinger_tui.ledger.cost_rows import CostRows, opened
+
+DESCRIPTION: Final = "What turns took. Reads the local history, no network."
+_CHUNK: Final = 256
+"""Number of turns per write."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "--by",
+        choices=("day", "worker", "budget", "session", "turn", "trigger"),
+        default="day",
+        help="what makes a row (default: day)",
+    )
+    when = "a day (2026-11-25), today, month, or back from now: 7d (whole days), 24h"
+    parser.add_argument("--since", metavar="WHEN", help=f"from then on: {when}")
+    parser.add_argument("--until", metavar="WHEN", help="up to then; a day or month counts whole")
+    parser.add_argument("--worker", metavar="ID", help="one worker (a unique beginning is enough)")
+    parser.add_argument("--session", metavar="ID", help="one session (a unique beginning is enough)")
+    parser.add_argument("--budget", choices=BUDGETS, help="turns of one budget")
+    parser.add_argument("--local", action="store_true", help="the local worker's simulated money only")
+    form = parser.add_mutually_exclusive_group()
+    add_json_option(form)
+    form.add_argument("--csv", action="store_true", help="CSV on stdout")
+    forms = " or ".join(", ".join(REPORTS).rsplit(", ", 1))
+    parser.add_argument("--report", metavar="FILE", help=f"write charts to FILE: {forms}")
+    parser.add_argument("--force", action="store_true", help="replace FILE when it exists")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command and return its exit code.
+
+    Raises:
+        SettingsError: a time, an id or a file name is not valid.
+        LedgerError
+    """
+    now = datetime.now().astimezone()
+    times = time_filter(args, now)
+    if args.report is not None:
+        check_report_file(args.report, force=args.force)
+    with opened(default_paths().database) as cost_rows:
+        if cost_rows.problem:
+            say(cost_rows.problem)
+        query = CostsQuery(
+            GroupBy(args.by), charge_filter(args, cost_rows, times), args.since, args.until, now
+        )
+        result = run_query(cost_rows, query)
+        if args.report is not None:
+            line = write_report(args.report, cost_rows, query, result, force=args.force)
+            if not (args.json or args.csv):
+                put(line)
+                return Exit.OK
+            say(line)
+        if args.json:
+            _put_json(cost_rows, query, result)
+        elif args.csv:
+            _put_csv(cost_rows, query, result)
+        else:
+            put_text(cost_rows, query, result)
+    return Exit.OK
+
+
+def _put_json(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> None:
+    head = {
+        "schema": spending.SCHEMA,
+        "by": str(query.by),
+        "since": query.since,
+        "until": query.until,
+        "since_ms": query.filter.since_ms,
+        "until_ms": query.filter.until_ms,
+        "worker_id": query.filter.worker_id,
+        "session_id": query.filter.session_id,
+        "budget": query.filter.budget,
+        "simulated": query.simulated,
+    }
+    tail = {
+        "total": spending.group_object(result.total),
+        "charts": spending.charts_object(result.days, result.total),
+    }
+    if query.by is not GroupBy.TURN:
+        put(dump({**head, "groups": [spending.group_object(bucket) for bucket in result.groups], **tail}))
+        return
+    # One JSON document, written in pieces: it is never held in memory as a whole.
+    put(f'{dump(head)[:-1]},"groups":[')
+    lines, separator = map(record_json, _turn_records(cost_rows, query)), ""
+    while chunk := list(islice(lines, _CHUNK)):
+        put(separator + ",".join(chunk), "")
+        separator = ",\n"
+    put(f"\n],{dump(tail)[1:]}")
+
+
+def _put_csv(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # CSV lines end in CR LF on every system; without this, Windows would write CR CR LF.
+        sys.stdout.reconfigure(newline="")
+    if query.by is GroupBy.TURN:
+        put(spending.line(COLUMNS), spending.END)
+        for record in _turn_records(cost_rows, query):
+            put(spending.line(record.values()), spending.END)
+    else:
+        put(spending.line(spending.COLUMNS), spending.END)
+        for bucket in result.groups:
+            put(spending.line(spending.group_object(bucket).values()), spending.END)
+
+
+def _turn_records(cost_rows: CostRows, query: CostsQuery) -> Iterator[dict[str, Json]]:
+    titles = cost_rows.titles()
+    return (turn_record(row, titles.get(row["session_id"], "")) for row in cost_rows.turns(query.filter))

@@ -1,23 +1,16 @@
-"""`handinger-tui costs`: what turns cost, read from the local history. Needs no key and no network."""
+"""The selection of `handinger-tui costs`: its times, its filter, and the groups that it selects."""
 
 from __future__ import annotations
 
 import argparse
-import io
 import re
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice
 from typing import Final
 
-from handinger_tui.cli.exit_codes import Exit
-from handinger_tui.cli.output import put, say
-from handinger_tui.cli.paths import default_paths
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, altogether
-from handinger_tui.ledger.cost_rows import CostRows, Form, opened
+from handinger_tui.ledger.cost_rows import CostRows
 
 HINT: Final = "Write a day (2026-11-25), today, month, or a time back from now: 7d, 24h."
 _BACK: Final = re.compile(r"([0-9]{1,5})([dh])", re.ASCII)
@@ -85,10 +78,6 @@ def _ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)
 
 
-CHUNK = 256
-"""Number of turns per write."""
-
-
 @dataclass(frozen=True, slots=True)
 class CostsQuery:
     """The selection and grouping of one command. `since` and `until` are kept as typed."""
@@ -114,53 +103,22 @@ class CostsResult:
     total: Bucket
 
 
-def run(args: argparse.Namespace) -> int:
-    """Run the command and return its exit code.
+def time_filter(args: argparse.Namespace, now: datetime) -> ChargeFilter:
+    """Return the filter of `--since` and `--until`.
 
     Raises:
-        SettingsError: a time, an id or a file name is not valid.
-        LedgerError
+        SettingsError: a time is not valid, or nothing lies between the two.
     """
-    now = datetime.now().astimezone()
-    times = ChargeFilter(
-        None if args.since is None else since_ms(args.since, now),
-        None if args.until is None else until_ms(args.until, now),
-    )
-    if times.since_ms is not None and times.until_ms is not None and times.since_ms >= times.until_ms:
+    since = None if args.since is None else since_ms(args.since, now)
+    until = None if args.until is None else until_ms(args.until, now)
+    if since is not None and until is not None and since >= until:
         raise SettingsError(
             f"--since {args.since} is not before --until {args.until}.", "Nothing lies between them."
         )
-    if args.report is not None:
-        from handinger_tui.cli.commands.costs.report import check  # noqa: PLC0415 - charts, 15 ms, only for a report
-
-        check(args.report, force=args.force)
-    with opened(default_paths().database) as cost_rows:
-        if cost_rows.problem:
-            say(cost_rows.problem)
-        query = CostsQuery(
-            GroupBy(args.by), _charge_filter(args, cost_rows, times), args.since, args.until, now
-        )
-        result = _run_query(cost_rows, query)
-        if args.report is not None:
-            from handinger_tui.cli.commands.costs.report import write  # noqa: PLC0415 - charts, 15 ms, only for a report
-
-            line = write(args.report, cost_rows, query, result, force=args.force)
-            if not (args.json or args.csv):
-                put(line)
-                return Exit.OK
-            say(line)
-        if args.json:
-            _put_json(cost_rows, query, result)
-        elif args.csv:
-            _put_csv(cost_rows, query, result)
-        else:
-            from handinger_tui.cli.commands.costs.text import put_text  # noqa: PLC0415 - forecast and reconciliation, 20 ms
-
-            put_text(cost_rows, query, result)
-    return Exit.OK
+    return ChargeFilter(since, until)
 
 
-def _charge_filter(args: argparse.Namespace, cost_rows: CostRows, times: ChargeFilter) -> ChargeFilter:
+def charge_filter(args: argparse.Namespace, cost_rows: CostRows, times: ChargeFilter) -> ChargeFilter:
     """Return the filter of the query.
 
     Simulated money is selected with `--local`, or when the history has no real charge at any time
@@ -195,7 +153,7 @@ def _unique_id(cost_rows: CostRows, what: str, prefix: str | None) -> str | None
     return matches[0]
 
 
-def _run_query(cost_rows: CostRows, query: CostsQuery) -> CostsResult:
+def run_query(cost_rows: CostRows, query: CostsQuery) -> CostsResult:
     """Run the query; the total is computed from the days."""
     days = cost_rows.buckets(GroupBy.DAY, query.filter)
     has_own_groups = query.by not in (GroupBy.DAY, GroupBy.TURN)
@@ -207,63 +165,3 @@ def _run_query(cost_rows: CostRows, query: CostsQuery) -> CostsResult:
         else []
     )
     return CostsResult(days, groups, altogether(days, "total"))
-
-
-def _chunks(lines: Iterator[str]) -> Iterator[list[str]]:
-    while chunk := list(islice(lines, CHUNK)):
-        yield chunk
-
-
-def _put_json(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> None:
-    from handinger_tui.core.export.spending import (  # noqa: PLC0415 - for JSON alone
-        SCHEMA,
-        charts_object,
-        group_object,
-    )
-    from handinger_tui.core.jsontext import dump  # noqa: PLC0415 - for JSON alone
-
-    head = {
-        "schema": SCHEMA,
-        "by": str(query.by),
-        "since": query.since,
-        "until": query.until,
-        "since_ms": query.filter.since_ms,
-        "until_ms": query.filter.until_ms,
-        "worker_id": query.filter.worker_id,
-        "session_id": query.filter.session_id,
-        "budget": query.filter.budget,
-        "simulated": query.simulated,
-    }
-    tail = {"total": group_object(result.total), "charts": charts_object(result.days, result.total)}
-    if query.by is not GroupBy.TURN:
-        put(dump({**head, "groups": [group_object(bucket) for bucket in result.groups], **tail}))
-        return
-    from handinger_tui.cli.commands.costs.turn_rows import TurnLines  # noqa: PLC0415 - only turn by turn
-
-    # One JSON document, written in pieces: it is never held in memory as a whole.
-    put(f'{dump(head)[:-1]},"groups":[')
-    writer, first = TurnLines(Form(named=True), cost_rows.titles()), True
-    for chunk in _chunks(map(writer.line, cost_rows.records(query.filter, writer.form))):
-        put("", "" if first else ",\n")
-        put(",".join(chunk), "")
-        first = False
-    put(f"\n],{dump(tail)[1:]}")
-
-
-def _put_csv(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> None:
-    from handinger_tui.core.export.spending import COLUMNS, END, group_object, line  # noqa: PLC0415 - only for CSV
-
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # CSV lines end in CR LF on every system; without this, Windows would write CR CR LF.
-        sys.stdout.reconfigure(newline="")
-    if query.by is not GroupBy.TURN:
-        for record in (COLUMNS, *(group_object(bucket).values() for bucket in result.groups)):
-            put(line(record), END)
-        return
-    from handinger_tui.cli.commands.costs.turn_rows import COLUMNS as TURN_COLUMNS  # noqa: PLC0415 - only turn by turn
-    from handinger_tui.cli.commands.costs.turn_rows import TurnLines  # noqa: PLC0415 - only turn by turn
-
-    put(line(TURN_COLUMNS), END)
-    writer = TurnLines(Form(named=False), cost_rows.titles())
-    for row in cost_rows.records(query.filter, writer.form):
-        put(writer.line(row), END)

@@ -6,14 +6,15 @@ import argparse
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from handinger_tui.cli.commands.costs.query import midnight
+from handinger_tui.cli.commands.costs.query import CostsQuery, CostsResult, midnight
+from handinger_tui.cli.commands.costs.turn_records import cell_amount, cell_text
 from handinger_tui.cli.load_settings import settings_for
 from handinger_tui.cli.output import put
 from handinger_tui.cli.text_table import (
@@ -37,11 +38,9 @@ from handinger_tui.core.money.reconciliation import reconcile, reconciliation_te
 from handinger_tui.core.money.spending import Bucket, GroupBy
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
-from handinger_tui.ledger.cost_rows import COLUMNS, CostRows
-from handinger_tui.ledger.rows import Row, unpack
-
-if TYPE_CHECKING:
-    from handinger_tui.cli.commands.costs.query import CostsQuery, CostsResult
+from handinger_tui.ledger.charge_writer import SUMMED
+from handinger_tui.ledger.cost_rows import CostRows
+from handinger_tui.ledger.rows import Row, int_or_zero
 
 
 def remarks(cost_rows: CostRows, query: CostsQuery) -> list[str]:
@@ -107,28 +106,23 @@ PAGE: Final = 500
 def put_turns(cost_rows: CostRows, query: CostsQuery, overall: Bucket, width: int) -> None:
     """Print a table of turns and their total. "+" marks a turn whose final figures are not known."""
     titles = cost_rows.titles()
-    rows = (dict(zip(COLUMNS, row, strict=True)) for row in cost_rows.rows(query.filter))
-    for page in _pages(rows):
-        shown_columns = fit_columns(
-            [
-                Column("when", [time_text(row["at_ms"]) for row in page], left=True),
-                Column("cost", align_amounts([amount(row, "usd_pico", 12, 0) for row in page])),
-                Column(
-                    "credits", align_amounts([amount(row, "micro_credits", 6, 1) for row in page]), spare=3
-                ),
-                Column("tokens", [number(row["total_tokens"]) for row in page], spare=4),
-                Column("status", [_clean_text(row["status"]) for row in page], left=True),
-                Column(
-                    "budget", [_clean_text(row["budget"]) or "not set" for row in page], left=True, spare=2
-                ),
-                Column("turn", [_clean_text(row["turn_id"]) for row in page], left=True, spare=1),
-                Column(
-                    "", [clip(clean_line(titles.get(row["session_id"], "")), 30) for row in page], True, 5
-                ),
-            ],
-            width,
-        )
-        put("\n".join(line.rstrip() for line in lines_of(shown_columns)))
+    rows = cost_rows.turns(query.filter)
+    while page := list(islice(rows, PAGE)):
+        columns = [
+            Column("when", [time_text(row["at_ms"]) for row in page], left=True),
+            Column("cost", align_amounts([_amount(row, "usd_pico", usd_text) for row in page])),
+            Column(
+                "credits",
+                align_amounts([_amount(row, "micro_credits", credits_text) for row in page]),
+                spare=3,
+            ),
+            Column("tokens", [number(row["total_tokens"]) for row in page], spare=4),
+            Column("status", [_text(row["status"]) for row in page], left=True),
+            Column("budget", [_text(row["budget"]) or "not set" for row in page], left=True, spare=2),
+            Column("turn", [_text(row["turn_id"]) for row in page], left=True, spare=1),
+            Column("", [_title(titles.get(row["session_id"], "")) for row in page], left=True, spare=5),
+        ]
+        put("\n".join(line.rstrip() for line in lines_of(fit_columns(columns, width))))
     for line in textwrap.wrap(f"total: {' · '.join(_total_texts(overall))}", width, break_on_hyphens=False):
         put(line)
 
@@ -140,11 +134,6 @@ def _total_texts(overall: Bucket) -> list[str]:
     return [*pieces, amount_text(credited, credits_words)] if credited.value is not None else pieces
 
 
-def _pages(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    while page := list(islice(rows, PAGE)):
-        yield page
-
-
 def time_text(at_ms: int) -> str:
     """Format a time as local time to the minute; return a time outside the calendar as the stored number."""
     try:
@@ -154,19 +143,18 @@ def time_text(at_ms: int) -> str:
     return moment.strftime("%Y-%m-%d %H:%M")
 
 
-def amount(row: Row, name: str, places: int, bit: int) -> str:
-    """Format one amount; "+1" marks an amount whose final value was not reported.
-
-    `bit` is the bit of the column `told` that says whether the amount is final.
-    """
-    stored = row[name]
-    write = usd_text if places == 12 else credits_text
-    value = None if stored is None else Decimal(stored).scaleb(-places)
-    return amount_text(Total(value, 1 - (row["told"] >> bit & 1)), write)
+def _amount(row: Row, name: str, write: Callable[[Decimal | None], str]) -> str:
+    """Format one amount of a turn; "+1" marks one that no finished worker reported."""
+    is_final = int_or_zero(row["told"]) >> SUMMED.index(name) & 1
+    return amount_text(Total(cell_amount(row, name), 1 - is_final), write)
 
 
-def _clean_text(stored: str | bytes | None) -> str:
-    return "" if stored is None else clean_line(unpack(stored), 80)
+def _text(stored: object) -> str:
+    return clip(cell_text(stored) or "", 80)
+
+
+def _title(title: str) -> str:
+    return clip(clean_line(title), 30)
 
 
 _LEAST_BAR: Final = 10

@@ -1,14 +1,15 @@
-"""The file of `-o`: checked before anything is sent, and written atomically."""
+"""Files that commands write: checked before anything is sent or read, and written atomically."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from handinger_tui.cli.paths import expand_path
-from handinger_tui.core.errors import LocalFileError
+from handinger_tui.core.errors import LocalFileError, SettingsError
 
 
 def check_answer_file(path_text: str) -> None:
@@ -65,6 +66,65 @@ def save_text(target: Path, text: str) -> None:
         temporary.replace(destination)
     except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
+
+
+def check_new_file(target: Path, *, force: bool) -> None:
+    """Check the file that `save_new_file` will write.
+
+    Raises:
+        SettingsError: a folder, or an existing file without `force`.
+    """
+    if target.is_dir():
+        raise SettingsError(f"{target} is a folder.", "Name a file.")
+    if not force and os.path.lexists(target):
+        raise _exists_already(target)
+
+
+def save_new_file(target: Path, data: bytes, *, force: bool) -> None:
+    """Write a file atomically. An existing one is replaced only with `force`.
+
+    Raises:
+        SettingsError: it exists already.
+        LocalFileError: it could not be written.
+    """
+    try:
+        _replace_or_create(target, data, force=force)
+    except FileExistsError:
+        raise _exists_already(target) from None
+    except OSError as problem:
+        raise LocalFileError(
+            f"{target} could not be written: {os.strerror(problem.errno or 0)}.", "Name another file."
+        ) from None
+
+
+def _exists_already(target: Path) -> SettingsError:
+    return SettingsError(f"{target} exists already; nothing was written.", "Replace it with --force.")
+
+
+def _replace_or_create(target: Path, data: bytes, *, force: bool) -> None:
+    part = _temporary_path(target)
+    try:
+        with part.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if not force:
+            # `os.link` fails if the target was created since the check. File systems without hard links
+            # rely on the earlier check.
+            try:
+                os.link(part, target)
+            except FileExistsError:
+                raise
+            except OSError:
+                part.replace(target)
+            else:
+                part.unlink()
+            return
+        part.replace(target)
+    except OSError:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise
 
 

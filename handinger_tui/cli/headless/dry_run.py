@@ -9,6 +9,7 @@ from decimal import Decimal
 from handinger_tui.cli.exit_codes import Exit
 from handinger_tui.cli.output import put, say
 from handinger_tui.cli.paths import default_paths
+from handinger_tui.cli.session_choice import chosen_session_id, find_worker_session
 from handinger_tui.cli.wiring import client_of, limit_service_of, open_ledger
 from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.errors import NoHistory
@@ -60,22 +61,11 @@ async def _run(
 
 async def _target_session(ledger: Ledger, args: argparse.Namespace, settings: Settings) -> Session:
     """Return the session that the message would go to, from the history; the service is not read."""
-    from handinger_tui.cli.headless import chosen_id  # noqa: PLC0415 - httpx, 60 ms
-
     session = None
     if args.worker:
-        session_ids = await ledger.find(args.worker)
-        sessions = [await ledger.load(session_id) for session_id in session_ids]
-        session = next(
-            (
-                candidate
-                for candidate in sessions
-                if candidate is not None and candidate.worker_id == args.worker
-            ),
-            None,
-        )
+        session = await find_worker_session(ledger, ledger.load, args.worker, settings.base_url)
     elif args.last or args.resume is not None:
-        session = await ledger.load(await chosen_id(ledger, None if args.last else args.resume))
+        session = await ledger.load(await chosen_session_id(ledger, None if args.last else args.resume))
     return session or Session("", 0, args.worker, base_url=settings.base_url)
 
 

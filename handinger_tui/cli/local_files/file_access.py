@@ -9,7 +9,8 @@ from pathlib import Path
 from stat import S_ISREG
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.cli.system_open import open_path
+from handinger_tui.cli.local_files.current_url import refresher
+from handinger_tui.cli.local_files.system_open import open_path
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import FilePart, Kind
@@ -78,11 +79,7 @@ class FileAccess:
         return await open_path(path)
 
     def _refresh(self, file: FilePart, worker_id: str | None) -> Callable[[], Awaitable[str | None]] | None:
-        if worker_id is None:
-            return None
-        from handinger_tui.cli.commands.files import refresher  # noqa: PLC0415 - 10 ms, needed after a link has expired
-
-        return refresher(self._client, worker_id, file)
+        return None if worker_id is None else refresher(self._client, worker_id, file)
 
 
 def _expand_folder(folder: str) -> Path:

@@ -1,46 +1,59 @@
-"""Subcommands that make requests about a worker: email, schedules, files. None starts a turn immediately."""
+"""`handinger-tui schedules`: lists, adds and cancels the schedules of a worker."""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
+from functools import partial
+from typing import Final
 
 from pydantic import ValidationError
 
 from handinger_tui.api.schedules import After, At, Cron, Every, NewSchedule, Schedule
-from handinger_tui.cli.commands import files
-from handinger_tui.cli.commands.files import put_result
+from handinger_tui.cli.commands import SUBCOMMANDS
 from handinger_tui.cli.exit_codes import Exit
-from handinger_tui.cli.paths import default_paths
-from handinger_tui.cli.wiring import RandomIds, Services, open_services
+from handinger_tui.cli.options import (
+    BUDGETS,
+    add_connection_options,
+    add_json_option,
+    add_worker_argument,
+)
+from handinger_tui.cli.output import put_result
+from handinger_tui.cli.wiring import RandomIds, Services, run_with_services
 from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.settings import Settings
 
 JsonObject = dict[str, Json]
+DESCRIPTION: Final = "A worker's schedules: runs that start by themselves."
 
 
-def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Run the subcommand and return its exit code."""
-    return asyncio.run(_run(args, settings))
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
+        "action",
+        choices=SUBCOMMANDS["schedules"].actions,
+        help="list: all of them; add: a new one; cancel: one of them",
+    )
+    add_worker_argument(parser)
+    parser.add_argument(
+        "schedule", nargs="?", metavar="SCHEDULE", help="for cancel: its id; for add: the instruction"
+    )
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument("--at", metavar="DATE", help="once, at this ISO 8601 time")
+    when.add_argument("--in", dest="delay", type=int, metavar="SECONDS", help="once, after this long")
+    when.add_argument("--every", type=int, metavar="SECONDS", help="again and again")
+    when.add_argument("--cron", metavar="CRON", help="by a cron expression")
+    parser.add_argument("-b", "--budget", choices=BUDGETS, help="budget of each run")
+    add_json_option(parser)
+    add_connection_options(parser)
 
 
-async def _run(args: argparse.Namespace, settings: Settings) -> int:
-    async with open_services(settings, default_paths(), watch_money=False) as services:
-        return await {"email": _run_email, "schedules": _run_schedules, "files": files.run}[args.command](
-            args, services
-        )
+def run(args: argparse.Namespace) -> int:
+    """Run the action and return the exit code."""
+    return run_with_services(args, partial(_run, args))
 
 
-async def _run_email(args: argparse.Namespace, services: Services) -> int:
-    address = clean_line(await services.client.email(args.worker))
-    put_result(args, {"worker_id": args.worker, "email": address}, address)
-    return Exit.OK
-
-
-# -- schedules ---------------------------------------------------------------------------
-async def _run_schedules(args: argparse.Namespace, services: Services) -> int:
+async def _run(args: argparse.Namespace, services: Services) -> int:
     if args.action == "list":
         schedule_list = await services.client.schedules(args.worker)
         rows: list[Json] = [_schedule_object(schedule) for schedule in schedule_list.schedules]

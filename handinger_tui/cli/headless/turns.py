@@ -10,14 +10,18 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 
 from handinger_tui.cli import signals
-from handinger_tui.cli.answer_file import check_answer_file, save_text
-from handinger_tui.cli.attachments import attachment
 from handinger_tui.cli.error_report import Progress, progress_of
 from handinger_tui.cli.exit_codes import Exit, exit_of
-from handinger_tui.cli.limit_messages import LimitMessages, refusal
-from handinger_tui.cli.output import Printer, encodable, printer, say, sentence
+from handinger_tui.cli.headless import dry_run
+from handinger_tui.cli.headless.limit_messages import LimitMessages, refusal
+from handinger_tui.cli.headless.printers import PRINTERS, Printer
+from handinger_tui.cli.headless.standard_input import read_input
+from handinger_tui.cli.load_settings import service_settings
+from handinger_tui.cli.local_files.attachments import attachment
+from handinger_tui.cli.local_files.written_files import check_answer_file, save_text
+from handinger_tui.cli.output import encodable, say, sentence
 from handinger_tui.cli.paths import default_paths, expand_path
-from handinger_tui.cli.standard_input import read_input
+from handinger_tui.cli.session_choice import chosen_session_id, find_worker_session
 from handinger_tui.cli.wiring import Services, open_services
 from handinger_tui.core.errors import HandingerError, LedgerError, NoHistory, SettingsError
 from handinger_tui.core.money.limits import LimitReached
@@ -26,7 +30,6 @@ from handinger_tui.core.safety.cleaning import clean, clean_line, one_word
 from handinger_tui.core.stream.events import StreamEvent
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Attachment, Fault, Kind, Turn, TurnStatus
-from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.settings import Settings
 
 PAINTS_A_SECOND = 30
@@ -60,7 +63,7 @@ class Headless:
     def __init__(self, args: argparse.Namespace, settings: Settings) -> None:
         self._args = args
         self._settings = settings
-        self._printer: Printer = printer(args.output_format or "text", sys.stdout, raw=args.raw)
+        self._printer: Printer = PRINTERS[args.output_format or "text"](sys.stdout, args.raw)
         self._signal: Exit | None = None
         self._session_id = self._turn_id = ""
         self._earlier_turn_ids: set[str] = set()
@@ -99,7 +102,7 @@ class Headless:
         """
         self._install_signal_handlers()
         async with self._services() as services:
-            session = await session_of_worker(services, worker_id)
+            session = await self._worker_session(services, worker_id)
             session = await services.engine.adopt(session.session_id, retry=True)
             self._session_id = session.session_id
             turn = session.sent
@@ -132,10 +135,17 @@ class Headless:
             # Without a history no session can be continued, and nothing is sent.
             return services.engine.new_session(services.base_url, args.worker, self._settings.generation)
         if args.worker:
-            return await session_of_worker(services, args.worker)
+            return await self._worker_session(services, args.worker)
         if args.last or args.resume is not None:
-            return await chosen_session(services, None if args.last else args.resume)
+            prefix = None if args.last else args.resume
+            return await services.engine.open(await chosen_session_id(services.ledger, prefix))
         return services.engine.new_session(services.base_url, generation=self._settings.generation)
+
+    async def _worker_session(self, services: Services, worker_id: str) -> Session:
+        """Open the stored session of a worker; begin one if there is none."""
+        engine, base_url = services.engine, services.base_url
+        stored = await find_worker_session(services.ledger, engine.open, worker_id, base_url)
+        return stored or engine.new_session(base_url, worker_id, self._settings.generation)
 
     async def _send_or_store(
         self, services: Services, prompt: str, attachments: tuple[Attachment, ...]
@@ -170,11 +180,14 @@ class Headless:
         engine, changed = services.engine, asyncio.Event()
         unsubscribe = engine.subscribe(lambda _session_id: changed.set())
         try:
-            while not _can_detach(_turn_of(engine.session(self._session_id), self._turn_id)):
+            while (turn := self._find_turn(engine.session(self._session_id))) and not _can_detach(turn):
                 changed.clear()
                 await changed.wait()
         finally:
             unsubscribe()
+
+    def _find_turn(self, session: Session) -> Turn | None:
+        return next((turn for turn in session.turns if turn.turn_id == self._turn_id), None)
 
     # -- signals -----------------------------------------------------------------------
     def _install_signal_handlers(self) -> None:
@@ -232,7 +245,7 @@ class Headless:
         if self._is_reported:
             return
         # None: the turn is still being stored. Earlier turns of the session are not printed.
-        turn = _find_turn(services.engine.session(self._session_id), self._turn_id)
+        turn = self._find_turn(services.engine.session(self._session_id))
         if turn is not None:
             self._print(lambda: self._printer.turn(turn))
             self._limit_messages.update(services.engine.actor(self._session_id).gauges, running=turn.live)
@@ -261,7 +274,7 @@ class Headless:
             async with asyncio.timeout(None if self._signal is None else SIGNAL_GRACE_S):
                 await services.engine.actor(self._session_id).settled()
         session = services.engine.session(self._session_id)
-        turn = _find_turn(session, self._turn_id)
+        turn = self._find_turn(session)
         if turn is None:
             # A signal may have arrived after the turn was stored and before its id was returned.
             turn = next((new for new in session.turns if new.turn_id not in self._earlier_turn_ids), None)
@@ -324,14 +337,6 @@ def no_history_fault(problem: NoHistory) -> Fault:
     return Fault(Kind.DISK, f"{problem.summary} {hint}", may_have_been_charged=False)
 
 
-def _turn_of(session: Session, turn_id: str) -> Turn:
-    return next(turn for turn in session.turns if turn.turn_id == turn_id)
-
-
-def _find_turn(session: Session, turn_id: str) -> Turn | None:
-    return next((turn for turn in session.turns if turn.turn_id == turn_id), None)
-
-
 def _can_detach(turn: Turn) -> bool:
     """Return whether detaching loses nothing.
 
@@ -375,51 +380,14 @@ def _advice(kind: Kind, session: Session, turn: Turn) -> list[str]:
     return []
 
 
-async def session_of_worker(services: Services, worker_id: str) -> Session:
-    """Return the stored session of a worker, or a new one for it."""
-    for session_id in await services.ledger.find(worker_id):
-        session = await services.engine.open(session_id)
-        if session.worker_id == worker_id and session.base_url == services.base_url:
-            return session
-    return services.engine.new_session(services.base_url, worker_id, services.settings.generation)
-
-
-async def chosen_session(services: Services, prefix: str | None) -> Session:
-    """Open the last session (prefix None) or the one whose id starts with `prefix`.
-
-    Raises:
-        SettingsError: no session matches, or several do.
-    """
-    return await services.engine.open(await chosen_id(services.ledger, prefix))
-
-
-async def chosen_id(ledger: Ledger, prefix: str | None) -> str:
-    """Return the id of the last session (prefix None or "") or of the one that starts with `prefix`.
-
-    Raises:
-        SettingsError: no session matches, or several do.
-    """
-    if prefix is None or prefix == "":
-        matches = [summary.session_id for summary in await ledger.sessions(1)]
-    else:
-        matches = list(await ledger.find(prefix))
-    if not matches:
-        what = f"No session starts with {prefix!r}." if prefix else "There is no session yet."
-        raise SettingsError(what, "See: handinger-tui sessions")
-    if len(matches) > 1:
-        raise SettingsError(
-            f"{prefix!r} is the beginning of {len(matches)} sessions.", "Give more of the id."
-        )
-    return matches[0]
-
-
-def run(args: argparse.Namespace, settings: Settings) -> int:
+def run_turn(args: argparse.Namespace) -> int:
     """Run `handinger-tui -p` and return the exit code.
 
     Raises:
         HandingerError
         KeyboardInterrupt
     """
+    settings = service_settings(args)
     # Free checks come before the wait for standard input.
     if args.output:
         check_answer_file(args.output)
@@ -428,22 +396,23 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     progress = progress_of(args)
     progress.draft = prompt
     if args.dry_run:
-        from handinger_tui.cli.commands.dry_run import run as run_dry  # noqa: PLC0415 - for --dry-run only
-
-        return run_dry(args, settings, prompt, attachments)
+        return dry_run.run(args, settings, prompt, attachments)
     if settings.local:
         say("The local worker answers: a demonstration, not a Handinger worker.")
     headless = Headless(args, settings)
     return _run(headless, progress, lambda: headless.turn(prompt, attachments))
 
 
-def run_attach(args: argparse.Namespace, settings: Settings) -> int:
+def run_attach(args: argparse.Namespace) -> int:
     """Run `handinger-tui attach ID -p` and return the exit code.
 
     Raises:
         HandingerError
         KeyboardInterrupt
     """
+    settings = service_settings(args)
+    if args.output:
+        check_answer_file(args.output)
     headless = Headless(args, settings)
     return _run(headless, progress_of(args), lambda: headless.attach(args.worker))
 

@@ -1,0 +1,32 @@
+"""`handinger-tui email ID`: the inbound e-mail address of a worker."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.options import add_connection_options, add_json_option, add_worker_argument
+from handinger_tui.cli.output import put_result
+from handinger_tui.cli.wiring import Services, run_with_services
+from handinger_tui.core.safety.cleaning import clean_line
+
+DESCRIPTION: Final = "The worker's inbound e-mail address."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_worker_argument(parser)
+    add_json_option(parser)
+    add_connection_options(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the address."""
+
+    async def print_address(services: Services) -> int:
+        address = clean_line(await services.client.email(args.worker))
+        put_result(args, {"worker_id": args.worker, "email": address}, address)
+        return Exit.OK
+
+    return run_with_services(args, print_address)

@@ -1,0 +1,1 @@
+"""Headless runs: one turn, or the watch of a worker, without a screen."""

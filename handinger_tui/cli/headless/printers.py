@@ -1,0 +1,162 @@
+"""The output formats of headless runs: text, one JSON object, or one JSON object per event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Protocol, TextIO
+
+from handinger_tui.cli.output import encodable, say
+from handinger_tui.core.export.event_lines import event_object
+from handinger_tui.core.export.result import costs_object, result_object, usage_object
+from handinger_tui.core.jsontext import Json, dump
+from handinger_tui.core.safety.cleaning import clean_json, clean_more, settled
+from handinger_tui.core.stream.events import StreamEvent
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Turn, TurnStatus
+
+JsonObject = dict[str, Json]
+
+
+def _encodable_slice(text: str, start: int, end: int) -> str:
+    return encodable(text[start:end])
+
+
+class Printer(Protocol):
+    """One output format. `event` is called only if `hears` is true."""
+
+    hears: bool
+
+    def event(self, event: StreamEvent) -> None:
+        """Print an event of the stream."""
+
+    def turn(self, turn: Turn) -> None:
+        """Print what changed in a new value of the turn."""
+
+    def result(self, session: Session, turn: Turn) -> None:
+        """Print the result of the finished turn."""
+
+
+class TextPrinter:
+    """Prints plain text as it arrives.
+
+    Printed text cannot be withdrawn: if the server replaces it, the final text is
+    printed in full at the end, with a note on stderr.
+    """
+
+    hears = False
+
+    def __init__(self, out: TextIO, raw: bool) -> None:
+        self._out = out
+        self._clean = _encodable_slice if raw else clean_more
+        self._printed = ""
+        self._parts: tuple[object, ...] = ()
+
+    def event(self, event: StreamEvent) -> None:
+        """Do nothing: the text comes from the turn."""
+
+    def turn(self, turn: Turn) -> None:
+        """Print the text that was added."""
+        if turn.parts is self._parts:
+            return
+        self._parts = turn.parts
+        text = turn.text
+        if text.startswith(self._printed):
+            end = max(settled(text), len(self._printed))
+            self._write(self._clean(text, len(self._printed), end))
+            self._printed = text[:end]
+
+    def result(self, session: Session, turn: Turn) -> None:
+        """Print the rest of the text, or all of it if it was replaced. The session is not used."""
+        del session
+        text = turn.text
+        if text.startswith(self._printed):
+            self._write(self._clean(text, len(self._printed), len(text)))
+        else:
+            say("The final text differs from what was streamed; here it is whole.")
+            self._write("\n" + self._clean(text, 0, len(text)))
+        if text and not text.endswith("\n"):
+            self._write("\n")
+        self._out.flush()
+
+    def _write(self, text: str) -> None:
+        if not text:
+            return
+        self._out.write(text)
+        self._out.flush()
+
+
+class JsonPrinter:
+    """Prints one JSON object at the end."""
+
+    hears = False
+
+    def __init__(self, out: TextIO, raw: bool) -> None:
+        self._out = out
+        self._raw = raw
+
+    def event(self, event: StreamEvent) -> None:
+        """Do nothing: only the result is printed."""
+
+    def turn(self, turn: Turn) -> None:
+        """Do nothing: only the result is printed."""
+
+    def result(self, session: Session, turn: Turn) -> None:
+        """Print the result object."""
+        self.put(result_object(session, turn, raw=self._raw))
+
+    def put(self, result: JsonObject) -> None:
+        """Print a result object."""
+        self._print_line(result)
+
+    def _print_line(self, value: JsonObject) -> None:
+        self._out.write(dump(value) + "\n")
+        self._out.flush()
+
+
+class EventPrinter(JsonPrinter):
+    """Prints one normalized event per line as it happens, and the result as the last line."""
+
+    hears = True
+
+    def __init__(self, out: TextIO, raw: bool) -> None:
+        super().__init__(out, raw)
+        self._seq = 0
+        self._status: TurnStatus | None = None
+        self._last_usage_and_costs: object = None
+
+    def event(self, event: StreamEvent) -> None:
+        """Print the event."""
+        self._print_event(event_object(event))
+
+    def turn(self, turn: Turn) -> None:
+        """Print a changed status, and changed usage or costs."""
+        if turn.status is not self._status:
+            self._status = turn.status
+            ids: JsonObject = {"worker_id": turn.worker_id or turn.order.worker_id, "turn_id": turn.turn_id}
+            self._print_event({"type": "status", "status": str(turn.status), **ids})
+        usage_and_costs = (turn.snapshot.usage, turn.snapshot.costs) if turn.snapshot else None
+        if usage_and_costs is not None and usage_and_costs != self._last_usage_and_costs:
+            self._last_usage_and_costs = usage_and_costs
+            self._print_event(
+                {
+                    "type": "usage",
+                    "usage": usage_object(usage_and_costs[0]),
+                    "costs": costs_object(usage_and_costs[1]),
+                }
+            )
+
+    def put(self, result: JsonObject) -> None:
+        """Print a result object with the type `result`."""
+        self._print_event({"type": "result", **result})
+
+    def _print_event(self, value: JsonObject) -> None:
+        line = {"type": value["type"], "seq": self._seq, **value}
+        self._seq += 1
+        self._print_line(line if self._raw else {name: clean_json(item) for name, item in line.items()})
+
+
+PRINTERS: Final[dict[str, Callable[[TextIO, bool], Printer]]] = {
+    "text": TextPrinter,
+    "json": JsonPrinter,
+    "stream-json": EventPrinter,
+}

@@ -1,0 +1,73 @@
+"""Which stored session a command means: the last one, a beginning of an id, or the one of a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from handinger_tui.cli.paths import default_paths
+from handinger_tui.core.errors import SettingsError
+from handinger_tui.core.safety.cleaning import clean
+from handinger_tui.core.turns.session import Session
+from handinger_tui.ledger.ledger import FileAccess, Ledger
+
+_HINT = "See: handinger-tui sessions"
+
+
+async def unique_session_id(ledger: Ledger, prefix: str) -> str:
+    """Return the id of the only session whose session, worker or task id starts with `prefix`.
+
+    Raises:
+        SettingsError: no session matches, or several do; "" matches none.
+    """
+    matches = await ledger.find(prefix) if prefix else []
+    if not matches:
+        raise SettingsError(f"No session or worker starts with {clean(prefix)!r}.", _HINT)
+    if len(matches) > 1:
+        raise SettingsError(
+            f"{clean(prefix)!r} is the beginning of {len(matches)} sessions.", "Give more of the id."
+        )
+    return matches[0]
+
+
+async def chosen_session_id(ledger: Ledger, prefix: str | None) -> str:
+    """Return the id of the last session (prefix None or "") or of the one that starts with `prefix`.
+
+    Raises:
+        SettingsError
+    """
+    if prefix:
+        return await unique_session_id(ledger, prefix)
+    summaries = await ledger.sessions(1)
+    if not summaries:
+        raise SettingsError("There is no session yet.", _HINT)
+    return summaries[0].session_id
+
+
+async def load_session(prefix: str) -> Session:
+    """Load the only session whose id starts with `prefix`, from the history on disk, without changing it.
+
+    Raises:
+        SettingsError
+        LedgerError
+    """
+    ledger = Ledger(default_paths().database, access=FileAccess.READ)
+    await ledger.start()
+    try:
+        session = await ledger.load(await unique_session_id(ledger, prefix))
+    finally:
+        await ledger.aclose()
+    if session is None:
+        # Another process has deleted it in between.
+        raise SettingsError(f"There is no session {clean(prefix)!r}.", _HINT)
+    return session
+
+
+async def find_worker_session(
+    ledger: Ledger, load: Callable[[str], Awaitable[Session | None]], worker_id: str, base_url: str
+) -> Session | None:
+    """Return the newest stored session of a worker of that service, by `load`; None if there is none."""
+    for session_id in await ledger.find(worker_id):
+        session = await load(session_id)
+        if session is not None and session.worker_id == worker_id and session.base_url == base_url:
+            return session
+    return None
