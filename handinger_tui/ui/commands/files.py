@@ -10,7 +10,7 @@ from handinger_tui.core.prompts.attachments import named_paths
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.ui.commands.command import Command, Context, Stage
 from handinger_tui.ui.panels.files.index import Listed, listed_files, matching_files
-from handinger_tui.ui.panels.list_panel import turn_in_view
+from handinger_tui.ui.panels.panel import turn_in_view
 from handinger_tui.ui.work.session_controller import SessionController
 
 

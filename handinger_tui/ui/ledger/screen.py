@@ -119,7 +119,9 @@ class BaseLedgerScreen(ModalScreen[str]):
             self.query_one(Charts).show(None)
             self.set_class(True, "-empty")
             self.table.border_subtitle = None
-            self.table.say(f"The ledger could not be read. {clean_line(f'{problem.summary} {problem.hint}')}")
+            self.table.show_message(
+                f"The ledger could not be read. {clean_line(f'{problem.summary} {problem.hint}')}"
+            )
             self.refresh_bindings()
 
     async def _read_view(self) -> None:
@@ -140,7 +142,7 @@ class BaseLedgerScreen(ModalScreen[str]):
         table.border_subtitle = SIGNS if count else None
         table.border_title = Content(f"by {GROUPS[figures.view.by][1].lower()}")
         if not count:
-            table.say(EMPTY if figures.view.is_unfiltered else NOTHING)
+            table.show_message(EMPTY if figures.view.is_unfiltered else NOTHING)
         else:
             is_new_view = before is None or before.view != figures.view
             cursor_key = (self._cursor_key or "") if is_new_view else None
@@ -174,10 +176,6 @@ class BaseLedgerScreen(ModalScreen[str]):
     @property
     def _year(self) -> int:
         return moment(self._now_ms(), self._reader.zone).year
-
-    @on(LedgerTable.Moved)
-    def _handle_cursor_move(self) -> None:
-        self.refresh_bindings()
 
     def on_resize(self) -> None:
         """Update the keys: the one for the charts works only on a narrow screen."""

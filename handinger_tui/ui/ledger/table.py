@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum, auto
@@ -12,18 +11,15 @@ from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
-from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
-from textual.visual import Visual
 
 from handinger_tui.core.charts.bars import horizontal_bar
 from handinger_tui.core.formatting import NOT_REPORTED, middle_cut
+from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger.charts import FAINT, MORE
-from handinger_tui.ui.panels.list_panel import POINTER
+from handinger_tui.ui.lists.virtual_list import Rows, VirtualList
 
 COMFORT: Final = 24
 """Cells that a name gets before columns of rank `IDLE` and above get any."""
@@ -75,13 +71,13 @@ class Line:
 class Measure:
     """Widths in cells of the widest texts of each column so far.
 
-    `before`: before the decimal point; `behind`: from the point on; `whole`: the full text. `highest`:
+    `before`: before the decimal point; `behind`: from the point on; `full`: the full text. `highest`:
     the highest amount.
     """
 
     before: tuple[int, ...]
     behind: tuple[int, ...]
-    whole: tuple[int, ...]
+    full: tuple[int, ...]
     highest: Decimal = Decimal(0)
 
     @classmethod
@@ -92,7 +88,7 @@ class Measure:
 
     def with_lines(self, columns: Sequence[Column], lines: Iterable[Line]) -> Measure:
         """The widths with more lines."""
-        before, behind, whole = list(self.before), list(self.behind), list(self.whole)
+        before, behind, full = list(self.before), list(self.behind), list(self.full)
         highest = self.highest
         for line in lines:
             highest = max(highest, line.amount or Decimal(0))
@@ -100,10 +96,10 @@ class Measure:
                 if column.align is Align.POINT and _is_figure(text):
                     left, right = _split_at_point(text)
                     before[at], behind[at] = max(before[at], len(left)), max(behind[at], len(right))
-                    whole[at] = max(whole[at], before[at] + behind[at])
+                    full[at] = max(full[at], before[at] + behind[at])
                 else:
-                    whole[at] = max(whole[at], cell_len(text))
-        return Measure(tuple(before), tuple(behind), tuple(whole), highest)
+                    full[at] = max(full[at], cell_len(text))
+        return Measure(tuple(before), tuple(behind), tuple(full), highest)
 
 
 def _is_figure(text: str) -> bool:
@@ -129,11 +125,11 @@ class Layout:
     @classmethod
     def fit(cls, columns: Sequence[Column], measure: Measure, width: int) -> Layout:
         """Choose the columns for `width` cells, by rank, and distribute unused room."""
-        widths = {at: column.least or measure.whole[at] for at, column in enumerate(columns)}
+        widths = {at: column.least or measure.full[at] for at, column in enumerate(columns)}
         possible = [at for at in widths if widths[at] > 0]
         chosen = {at for at in possible if not columns[at].rank}
         names = [at for at in possible if columns[at].least and columns[at].align is Align.LEFT]
-        comfort = sum(max(0, min(measure.whole[at], COMFORT) - widths[at]) for at in names)
+        comfort = sum(max(0, min(measure.full[at], COMFORT) - widths[at]) for at in names)
         for at in sorted(possible, key=lambda at: columns[at].rank):
             more = [one for one in possible if one in chosen or one == at]
             if _total_width(more, widths, columns) + (comfort if columns[at].rank >= IDLE else 0) <= width:
@@ -142,7 +138,7 @@ class Layout:
         free = max(0, width - _total_width(visible, widths, columns))
         for at in visible:
             if at in names:
-                growth = min(free, max(0, measure.whole[at] - widths[at]))
+                growth = min(free, max(0, measure.full[at] - widths[at]))
                 widths[at], free = widths[at] + growth, free - growth
         for at in visible:
             if columns[at].align is Align.BAR:
@@ -199,78 +195,37 @@ PAGE: Final = 200
 """Rows that are read at once."""
 KEPT: Final = 20
 """Pages that stay in memory; the one read longest ago is dropped first."""
-HEAD: Final = 1
-"""Lines of captions above the rows; they do not scroll."""
 
 
-class LedgerTable(ScrollView, can_focus=True):
-    """Rows with a cursor under a line of captions.
+class LedgerRows(Rows):
+    """Rows of which only pages are in memory. `request` asks for page n; `add_page` takes its rows."""
 
-    The table requests visible pages with `PageRequested`; the screen delivers them with `add_page`.
-    """
+    head_height = 1
 
-    ALLOW_SELECT = False
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"ledger--cursor", "ledger--head"}
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "step(-1)", "Up", show=False, tooltip="To the row above", id="ledger.up"),
-        Binding("down,j", "step(1)", "Down", show=False, tooltip="To the row below", id="ledger.down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, tooltip="A page up", id="ledger.page_up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, tooltip="A page down", id="ledger.page_down"),
-        Binding("home", "jump(0)", "First", show=False, tooltip="To the first row", id="ledger.first"),
-        Binding("end", "jump(-1)", "Last", show=False, tooltip="To the last row", id="ledger.last"),
-    ]
-
-    class PageRequested(Message):
-        """Page `page` of `PAGE` rows is visible and not in memory."""
-
-        def __init__(self, page: int) -> None:
-            super().__init__()
-            self.page = page
-
-    class Moved(Message):
-        """The cursor moved to another row, or the row under it was read."""
-
-    class Selected(Message):
-        """The row under the cursor was clicked again."""
-
-    def __init__(self) -> None:
-        super().__init__(id="ledger-table")
-        self._columns: tuple[Column, ...] = ()
+    def __init__(self, request: Callable[[int], object]) -> None:
+        self._request = request
+        self._requested: set[int] = set()
+        self.columns: tuple[Column, ...] = ()
         self._count = 0
         self._pages: OrderedDict[int, Sequence[Line]] = OrderedDict()
         self._stale_pages: dict[int, Sequence[Line]] = {}
         """Pages read before a reload, shown until the new ones are read."""
-        self._requested: set[int] = set()
-        self._cursor = 0
-        self._cursor_key: str | None = None
-        """Key of the row for the cursor, until the page of that row is read."""
         self._measure = Measure.of(())
-        self._layout: Layout | None = None
-        self._message = ""
+        self._layout: tuple[int, Layout] | None = None
+        """The columns as laid out for a width."""
 
-    # -- what is shown -----------------------------------------------------------------
-    def show(self, columns: Sequence[Column], count: int, *, cursor_key: str | None = None) -> None:
-        """Show `count` rows, none of them read yet; the cursor moves to the row `cursor_key`.
+    @property
+    def count(self) -> int:
+        """The number of rows."""
+        return self._count
 
-        With the same columns and `cursor_key` None this is a reload: the cursor stays on its row.
-        """
-        same = self._columns == tuple(columns) and cursor_key is None
-        key = self.current.key if same and self.current is not None else cursor_key
-        self._columns, self._count = tuple(columns), count
-        self._stale_pages = dict(self._pages) if same else {}
+    def reset(self, columns: Sequence[Column], count: int, *, reload: bool) -> None:
+        """Start with `count` rows, none of them read yet. `reload`: the old ones are shown until then."""
+        self._stale_pages = dict(self._pages) if reload else {}
+        self._measure = self._measure if reload else Measure.of(columns)
+        self.columns, self._count, self._layout, self.message = tuple(columns), count, None, ""
         self._pages.clear()
         self._requested.clear()
-        self._measure = self._measure if same else Measure.of(columns)
-        self._cursor = min(self._cursor, max(0, count - 1)) if same else 0
-        self._cursor_key, self._layout, self._message = key, None, ""
-        if not same:
-            self.scroll_to(0, 0, animate=False, force=True, immediate=True)
-        self._update_size()
-
-    def say(self, text: str) -> None:
-        """Show a text in place of rows."""
-        self.show((), 0)
-        self._message = text
 
     def add_page(self, page: int, lines: Sequence[Line]) -> None:
         """Add the rows of a page. Fewer rows than expected mean that the later ones no longer exist."""
@@ -282,136 +237,106 @@ class LedgerTable(ScrollView, can_focus=True):
             self._pages.popitem(last=False)
         if page * PAGE + len(lines) < min(self._count, (page + 1) * PAGE):
             self._count = page * PAGE + len(lines)
-            self._cursor = min(self._cursor, max(0, self._count - 1))
-        measure = self._measure.with_lines(self._columns, lines)
+        measure = self._measure.with_lines(self.columns, lines)
         if measure != self._measure:
             self._measure, self._layout = measure, None
-        self._move_to_key(page, lines)
-        self._update_size()
-        self.post_message(self.Moved())
 
-    def _move_to_key(self, page: int, lines: Sequence[Line]) -> None:
-        """Move the cursor to the row `_cursor_key` if it is on this page."""
+    def line_at(self, at: int) -> Line | None:
+        """The texts of row `at`; None until they are read."""
+        page, index = divmod(at, PAGE)
+        lines = self._pages.get(page) or self._stale_pages.get(page, ())
+        return lines[index] if index < len(lines) else None
+
+    def head_line(self, width: int) -> Content:
+        """The captions."""
+        captions = Content.assemble(" ", self._layout_for(width - 1).head())
+        return captions.pad_right(max(0, width - captions.cell_length)).stylize(".ledger--head")
+
+    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:  # noqa: ARG002 - one line each
+        """One row; its page is requested where it is not in memory."""
+        page, line = at // PAGE, self.line_at(at)
+        if page not in self._pages and page not in self._requested:
+            self._requested.add(page)
+            self._request(page)
+        content = Content.styled("…", FAINT) if line is None else self._layout_for(width).line(line)
+        return Content(content.plain) if here else content
+
+    def _layout_for(self, width: int) -> Layout:
+        if self._layout is None or self._layout[0] != width:
+            # One cell stays free beside the scrollbar.
+            self._layout = width, Layout.fit(self.columns, self._measure, width - 1)
+        return self._layout[1]
+
+
+class LedgerTable(VirtualList[LedgerRows]):
+    """The rows with a cursor. The screen answers `PageRequested` with `add_page`."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"ledger--head"}
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LEDGER_ROWS)
+
+    class PageRequested(Message):
+        """Page `page` of `PAGE` rows is visible and not in memory."""
+
+        def __init__(self, page: int) -> None:
+            super().__init__()
+            self.page = page
+
+    class Selected(Message):
+        """The row under the cursor was clicked again."""
+
+    def __init__(self) -> None:
+        super().__init__(LedgerRows(self._request_page), id="ledger-table")
+        self._cursor_key: str | None = None
+        """Key of the row for the cursor, until the page of that row is read."""
+
+    def _request_page(self, page: int) -> None:
+        self.post_message(self.PageRequested(page))
+
+    def show(self, columns: Sequence[Column], count: int, *, cursor_key: str | None = None) -> None:
+        """Show `count` rows, none of them read yet; the cursor moves to the row `cursor_key`.
+
+        With the same columns and `cursor_key` None this is a reload: the cursor stays on its row.
+        """
+        same = self.rows.columns == tuple(columns) and cursor_key is None
+        self._cursor_key = self.current.key if same and self.current is not None else cursor_key
+        self.rows.reset(columns, count, reload=same)
+        self._cursor = min(self.cursor, max(0, count - 1)) if same else 0
+        if not same:
+            self.scroll_to(0, 0, animate=False, force=True, immediate=True)
+        self.update()
+
+    def show_message(self, text: str) -> None:
+        """Show a text in place of rows."""
+        self.show((), 0)
+        self.rows.message = text
+        self.update()
+
+    def add_page(self, page: int, lines: Sequence[Line]) -> None:
+        """Add the rows of a page that was requested."""
+        self.rows.add_page(page, lines)
+        self._cursor = min(self.cursor, max(0, self.rows.count - 1))
         at = next((at for at, line in enumerate(lines) if line.key == self._cursor_key), None)
         if self._cursor_key is not None and at is not None:
-            self._cursor_key = None
             self.call_after_refresh(self.move_to, page * PAGE + at)
+        self.update()
+        self.refresh_bindings()
 
-    @property
-    def count(self) -> int:
-        """The number of rows."""
-        return self._count
-
-    @property
-    def cursor(self) -> int:
-        """The row of the cursor, from 0."""
-        return self._cursor
+    def move_to(self, at: int) -> None:
+        """Move the cursor; it no longer waits for the row that it was to move to."""
+        self._cursor_key = None
+        super().move_to(at)
 
     @property
     def current(self) -> Line | None:
         """The row under the cursor; None until it is read."""
-        return self._line_at(self._cursor)
-
-    def _line_at(self, row: int) -> Line | None:
-        page, at = divmod(row, PAGE)
-        lines = self._pages.get(page) or self._stale_pages.get(page, ())
-        return lines[at] if at < len(lines) else None
-
-    # -- drawing -----------------------------------------------------------------------
-    def _update_size(self) -> None:
-        width = self.scrollable_content_region.width
-        size = Size(width, self._count + HEAD if self._count else 0)
-        if width > 0 and size != self.virtual_size:
-            self.virtual_size = size
-        self.refresh()
-
-    def on_mount(self) -> None:
-        """Measure as soon as the width is known."""
-        self._update_size()
-
-    def on_resize(self, _event: events.Resize) -> None:
-        """Lay out for the new width; the cursor stays visible."""
-        self._layout = None
-        self._update_size()
-        self._scroll_to_cursor()
-
-    def _layout_for(self, width: int) -> Layout:
-        # One cell for the pointer, one against the scrollbar.
-        room = width - 2
-        if self._layout is None:
-            self._layout = Layout.fit(self._columns, self._measure, room)
-        return self._layout
-
-    def render_line(self, y: int) -> Strip:
-        """Captions first, then the rows in sight."""
-        width = self.scrollable_content_region.width
-        if width <= 2:
-            return Strip.blank(self.size.width, self.visual_style.rich_style)
-        row = self.scroll_offset.y + y - HEAD
-        style = self.visual_style
-        if not self._count:
-            lines = textwrap.wrap(self._message, max(10, width - 2))
-            content = Content.styled(f" {lines[y]}" if y < len(lines) else "", "$text-muted")
-        elif y < HEAD:
-            content, style = self._layout_for(width).head(), self.get_visual_style("ledger--head")
-            content = Content.assemble(" ", content)
-        else:
-            content = self._row(row, width)
-            if row == self._cursor and row < self._count:
-                style = self.get_visual_style("ledger--cursor")
-                # One color on the cursor's background: faint text would not contrast with it.
-                content = Content(content.plain)
-        strips = Visual.to_strips(self, content.truncate(width), width, 1, style, pad=True)
-        return strips[0] if strips else Strip.blank(width, style.rich_style)
-
-    def _row(self, row: int, width: int) -> Content:
-        if row >= self._count:
-            return Content("")
-        line = self._line_at(row)
-        pointer = POINTER if row == self._cursor else " "
-        if row // PAGE not in self._pages:
-            self._request(row // PAGE)
-        if line is None:
-            return Content.styled(f"{pointer}…", "$text-muted")
-        return Content.assemble(pointer, self._layout_for(width).line(line))
-
-    def _request(self, page: int) -> None:
-        if page not in self._requested:
-            self._requested.add(page)
-            self.post_message(self.PageRequested(page))
-
-    # -- moving --------------------------------------------------------------------------
-    def move_to(self, row: int) -> None:
-        """Move the cursor to the row nearest to `row` and scroll it into view."""
-        self._cursor = max(0, min(row, self._count - 1))
-        self._cursor_key = None
-        self.refresh()
-        self._scroll_to_cursor()
-        self.post_message(self.Moved())
-
-    def _scroll_to_cursor(self) -> None:
-        region = Region(0, self._cursor, max(1, self.scrollable_content_region.width), 1 + HEAD)
-        self.scroll_to_region(region, animate=False, force=True, immediate=True)
-
-    def action_step(self, by: int) -> None:
-        """Move the cursor by `by` rows."""
-        self.move_to(self._cursor + by)
-
-    def action_page(self, by: int) -> None:
-        """Move the cursor by `by` pages."""
-        self.move_to(self._cursor + by * max(1, self.scrollable_content_region.height - HEAD - 1))
-
-    def action_jump(self, row: int) -> None:
-        """Move the cursor to row `row`; a negative one counts from the end."""
-        self.move_to(row if row >= 0 else self._count + row)
+        return self.rows.line_at(self.cursor)
 
     def on_click(self, event: events.Click) -> None:
         """Move the cursor to the clicked row; a click on the row of the cursor selects it."""
-        offset = event.get_content_offset(self)
-        if offset is None or offset.y < HEAD or not self._count:
+        row = self.item_at(event)
+        if row is None:
             return
-        row = offset.y - HEAD + self.scroll_offset.y
-        if row == self._cursor:
+        if row == self.cursor:
             self.post_message(self.Selected())
-        elif row < self._count:
+        else:
             self.move_to(row)

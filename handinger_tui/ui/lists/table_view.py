@@ -10,10 +10,10 @@ from textual import events, work
 from textual.binding import BindingType
 from textual.content import Content
 
-from handinger_tui.core.preview.tables import Row, TableModel, order_of
+from handinger_tui.core.preview.tables import TableModel, order_of
 from handinger_tui.ui.background import CancelToken, run_in_thread
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import VirtualList, copy_from
+from handinger_tui.ui.lists.virtual_list import Rows, VirtualList, copy_from
 
 WIDEST: Final = 36
 """Maximum width of a column in cells; longer text is cut here and complete in `full_text`."""
@@ -26,106 +26,98 @@ _MAX_READ: Final = 200
 """Maximum number of characters read from a cell for drawing."""
 _NO_TABLE: Final = TableModel((), [], 0, True, 0)
 
+Sort = tuple[int, bool]
+"""(column, descending)"""
 
-class TableView(VirtualList):
-    """Rows under a head of column names, with a cursor on one cell."""
 
-    HEAD = 1
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.TABLE)
+class TableRows(Rows):
+    """The rows of a table under the names of its columns, with a cursor on one column."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's parameter name
-        super().__init__(id=id)
-        self._table = _NO_TABLE
-        self._column_widths: list[int] = []
-        self._column = self._first = 0
-        self._order: Sequence[int] = ()
-        self._sort: tuple[int, bool] | None = None
-        self._requested_sort: tuple[int, bool] | None = None
-        self._sorting: CancelToken | None = None
+    head_height = 1
 
-    def show(self, table: TableModel) -> None:
-        """Show another table, in file order."""
-        self._table, self._order = table, range(len(table.rows))
-        self._sort = self._requested_sort = None
-        self._column_widths = _column_widths(table)
-        self._column = self._first = 0
-        self.update_size()
-        self.move_to(0)
-
-    @property
-    def table(self) -> TableModel:
-        """The table that is shown."""
-        return self._table
+    def __init__(self, table: TableModel = _NO_TABLE) -> None:
+        self.table = table
+        self.order: Sequence[int] = range(len(table.rows))
+        self.sorted_by: Sort | None = None
+        """None: in file order."""
+        self.sorting = False
+        self.column = 0
+        """The column of the cursor."""
+        self._widths = _column_widths(table)
+        self._first = 0
+        """The first visible column."""
 
     @property
     def count(self) -> int:
-        """Number of rows of the table."""
-        return len(self._order)
+        """The number of rows of the table."""
+        return len(self.order)
 
-    @property
-    def column(self) -> int:
-        """The column of the cursor, from 0."""
-        return self._column
+    def cell(self, at: int) -> str:
+        """The complete text of row `at` in the column of the cursor."""
+        row = self.table.rows[self.order[at]] if self.count else ()
+        return row[self.column] if self.column < len(row) else ""
 
-    @property
-    def sorted_by(self) -> tuple[int, bool] | None:
-        """(column, descending), None for file order."""
-        return self._sort
-
-    @property
-    def cell(self) -> str:
-        """The text under the cursor."""
-        row = self._row(self.cursor) if self.count else ()
-        return row[self._column] if self._column < len(row) else ""
-
-    @property
-    def full_text(self) -> str:
+    def full_text(self, at: int) -> str:
         """The column name and the complete text of the cell."""
-        if not self.count or not self._table.header:
+        if not self.table.header:
             return ""
-        return f"{self._table.header[self._column] or self._column + 1}: {self.cell}"
+        return f"{self.table.header[self.column] or self.column + 1}: {self.cell(at)}"
 
-    def _row(self, at: int) -> Row:
-        return self._table.rows[self._order[at]]
+    def to_column(self, column: int, width: int) -> None:
+        """Move the cursor to the nearest column; where possible all of it is visible in `width` cells."""
+        self.column = max(0, min(column, len(self._widths) - 1))
+        self._first = min(self._first, self.column)
+        room = width - self._gutter
+        while (
+            self._first < self.column
+            and sum(cells + _GAP for cells in self._widths[self._first : self.column + 1]) - _GAP > room
+        ):
+            self._first += 1
 
-    # -- drawing -----------------------------------------------------------------------
+    def column_at(self, x: int, width: int) -> int | None:
+        """The visible column at cell `x`; None right of the last one."""
+        remaining = x - self._gutter
+        for at, cells in self._visible_columns(width):
+            remaining -= cells + _GAP
+            if remaining < 0:
+                return at
+        return None
+
     @property
     def _gutter(self) -> int:
         """Width in cells of the pointer and the row numbers."""
-        return len(f"{len(self._table.rows)}") + 1 + _GAP
+        return len(f"{len(self.table.rows)}") + 1 + _GAP
 
-    def head_line(self, _row: int, width: int) -> Content:
-        """Return the names of the visible columns; the sorted one has an arrow."""
+    def head_line(self, width: int) -> Content:
+        """The names of the visible columns; the sorted one has an arrow."""
         pieces: list[tuple[str, str]] = [(" " * (self._gutter - _GAP), ".lines--head")]
-        for at, cells in self._in_sight(width):
+        for at, cells in self._visible_columns(width):
             arrow = ""
-            if self._sort is not None and self._sort[0] == at:
-                arrow = " ▼" if self._sort[1] else " ▲"
-            arrow = " …" if self._sorting is not None and at == self._column else arrow
-            name = _cut(self._table.header[at], cells - len(arrow)) + arrow
-            style = ".lines--here" if at == self._column else ".lines--head"
+            if self.sorted_by is not None and self.sorted_by[0] == at:
+                arrow = " ▼" if self.sorted_by[1] else " ▲"
+            arrow = " …" if self.sorting and at == self.column else arrow
+            name = _cut(self.table.header[at], cells - len(arrow)) + arrow
+            style = ".lines--here" if at == self.column else ".lines--head"
             pieces += [(" " * _GAP, ""), (self._aligned(name, at, cells), style)]
         return Content.assemble(*pieces)
 
-    def row_line(self, row: int, width: int) -> Content:
-        """Return the row number in the file and the visible cells."""
-        here = row == self.cursor
-        texts = self._row(row)
-        number = f"{'›' if here else ' '}{self._order[row] + 1:>{self._gutter - 1 - _GAP}}"
-        # One color on the cursor background: faint text would be hard to read there.
+    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:  # noqa: ARG002 - one line each
+        """The row number in the file and the visible cells."""
+        texts = self.table.rows[self.order[at]]
+        number = f"{self.order[at] + 1:>{self._gutter - 1 - _GAP}}"
         pieces: list[tuple[str, str]] = [(number, "" if here else ".lines--faint")]
-        for at, cells in self._in_sight(width):
-            text = texts[at] if at < len(texts) else ""
-            style = ".lines--cell" if here and at == self._column else ""
-            pieces += [(" " * _GAP, ""), (self._aligned(text, at, cells), style)]
+        for column, cells in self._visible_columns(width + 1):
+            text = texts[column] if column < len(texts) else ""
+            style = ".lines--cell" if here and column == self.column else ""
+            pieces += [(" " * _GAP, ""), (self._aligned(text, column, cells), style)]
         return Content.assemble(*pieces)
 
-    def _in_sight(self, width: int) -> list[tuple[int, int]]:
-        """Return (column, width in cells) of the visible columns; the last one may be partly visible."""
+    def _visible_columns(self, width: int) -> list[tuple[int, int]]:
+        """(column, width in cells) of each visible column; the last one may be partly visible."""
         room, columns = width - self._gutter, []
-        for at in range(self._first, len(self._column_widths)):
-            cells = min(room, self._column_widths[at])
-            if cells < min(self._column_widths[at], _MIN_PARTIAL_WIDTH):
+        for at in range(self._first, len(self._widths)):
+            cells = min(room, self._widths[at])
+            if cells < min(self._widths[at], _MIN_PARTIAL_WIDTH):
                 break
             columns.append((at, cells))
             room -= cells + _GAP
@@ -133,39 +125,52 @@ class TableView(VirtualList):
 
     def _aligned(self, text: str, at: int, cells: int) -> str:
         text = _cut(text, cells)
-        numeric = at < len(self._table.numeric) and self._table.numeric[at]
+        numeric = at < len(self.table.numeric) and self.table.numeric[at]
         return " " * (cells - cell_len(text)) + text if numeric else set_cell_size(text, cells)
 
-    # -- moving ------------------------------------------------------------------------
+
+class TableView(VirtualList[TableRows]):
+    """A table with a cursor on one cell."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"lines--faint", "lines--head", "lines--here", "lines--cell"}
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES, Where.TABLE)
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's parameter name
+        super().__init__(TableRows(), id=id, classes="cursor-lines")
+        self._requested_sort: Sort | None = None
+        self._sorting: CancelToken | None = None
+
+    def show(self, table: TableModel) -> None:
+        """Show another table, in file order."""
+        self.rows = TableRows(table)
+        self._requested_sort = None
+        self.move_to(0)
+
+    @property
+    def cell(self) -> str:
+        """The text under the cursor."""
+        return self.rows.cell(self.cursor)
+
     def action_column(self, by: int) -> None:
         """Move the cursor by `by` columns."""
-        self.to_column(self._column + by)
+        self.to_column(self.rows.column + by)
 
     def to_column(self, column: int) -> None:
-        """Move the cursor to a column, clamped to the existing ones, and scroll it fully into sight."""
-        self._column = max(0, min(column, len(self._column_widths) - 1))
-        self._first = min(self._first, self._column)
-        room = self.scrollable_content_region.width - self._gutter
-        while (
-            self._first < self._column
-            and sum(one + _GAP for one in self._column_widths[self._first : self._column + 1]) - _GAP > room
-        ):
-            self._first += 1
-        self.refresh()
+        """Move the cursor to the nearest column and scroll it into sight."""
+        self.rows.to_column(column, self.scrollable_content_region.width)
+        self.update()
         self.post_message(self.Moved(self))
 
     def on_click(self, event: events.Click) -> None:
         """Sort by a clicked column name, or move the cursor to a clicked cell."""
-        row, offset = self.line_at(event), event.get_content_offset(self)
-        if row is None or offset is None:
+        row, offset = self.item_at(event), event.get_content_offset(self)
+        on_head = offset is not None and offset.y < self.rows.head_height
+        if offset is None or (row is None and not on_head):
             return
-        remaining = offset.x - self._gutter
-        for at, cells in self._in_sight(self.scrollable_content_region.width):
-            remaining -= cells + _GAP
-            if remaining < 0:
-                self.to_column(at)
-                break
-        if row < 0:
+        column = self.rows.column_at(offset.x, self.scrollable_content_region.width)
+        if column is not None:
+            self.to_column(column)
+        if row is None:
             self.action_sort()
         else:
             self.move_to(row)
@@ -178,42 +183,43 @@ class TableView(VirtualList):
     def action_sort(self) -> None:
         """Cycle the order of the cursor column: ascending, descending, file order."""
         # The last request counts, even while it is still being sorted.
-        if self._requested_sort is None or self._requested_sort[0] != self._column:
-            self._requested_sort = self._column, False
-            self.sort(self._column, descending=False)
+        column = self.rows.column
+        if self._requested_sort is None or self._requested_sort[0] != column:
+            self._requested_sort = column, False
+            self.sort(column, descending=False)
         elif not self._requested_sort[1]:
-            self._requested_sort = self._column, True
-            self.sort(self._column, descending=True)
+            self._requested_sort = column, True
+            self.sort(column, descending=True)
         else:
             self.workers.cancel_group(self, "sort")
-            self._set_order(range(len(self._table.rows)), None)
+            self._set_order(range(len(self.rows.table.rows)), None)
 
     @work(group="sort", exclusive=True)
     async def sort(self, column: int, *, descending: bool) -> None:
         """Sort in a thread; the rows keep their order until it is done."""
-        table, cancel_token = self._table, CancelToken()
-        self._sorting = cancel_token
-        self.refresh()
+        rows, cancel_token = self.rows, CancelToken()
+        self._sorting, rows.sorting = cancel_token, True
+        self.update()
         try:
             order = await run_in_thread(
-                lambda: order_of(table, column, descending=descending, pause=cancel_token.check)
+                lambda: order_of(rows.table, column, descending=descending, pause=cancel_token.check)
             )
         finally:
             cancel_token.stop()
             # A cancelled sort ends after the next one has begun.
             if self._sorting is cancel_token:
-                self._sorting = None
-                self.refresh()
-        if table is self._table:
+                self._sorting, rows.sorting = None, False
+                self.update()
+        if rows is self.rows:
             self._set_order(order, (column, descending))
 
-    def _set_order(self, order: Sequence[int], by: tuple[int, bool] | None) -> None:
-        self._order, self._sort, self._requested_sort = order, by, by
+    def _set_order(self, order: Sequence[int], by: Sort | None) -> None:
+        self.rows.order, self.rows.sorted_by, self._requested_sort = order, by, by
         self.move_to(0)
 
 
 def _column_widths(table: TableModel) -> list[int]:
-    """Return the width of each column, from its name and the rows at both ends."""
+    """The width of each column, from its name and the rows at both ends."""
     sample = table.rows[:_SAMPLE] + table.rows[_SAMPLE:][-_SAMPLE:]
     # Two cells after the name for the arrow.
     widths = [min(WIDEST, cell_len(name[:_MAX_READ]) + 2) for name in table.header]

@@ -14,7 +14,7 @@ from handinger_tui.core.preview.tree import PAGE, Node, NodeKind, children, json
 from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import VirtualList, copy_from
+from handinger_tui.ui.lists.virtual_list import Rows, VirtualList, copy_from
 
 _STYLES: Final = {
     NodeKind.STRING: ".lines--string",
@@ -43,57 +43,44 @@ class _Line:
     start: int = 0
 
 
-class TreeView(VirtualList):
-    """The lines of a tree; its root starts open."""
+class TreeRows(Rows):
+    """The lines of the open nodes of a tree; its root starts open."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.TREE)
-
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's parameter name
-        super().__init__(id=id)
+    def __init__(self, root: Node | None = None) -> None:
         self._lines: list[_Line] = []
-
-    def show(self, root: Node) -> None:
-        """Show another tree; its root is opened."""
-        self._lines = [_Line(root, 0, None)]
-        self._open(0)
-        self.move_to(0)
+        if root is not None:
+            self._lines = [_Line(root, 0, None)]
+            self._open(0)
 
     @property
     def count(self) -> int:
-        """Number of lines of all open nodes."""
+        """The number of lines of all open nodes."""
         return len(self._lines)
 
-    @property
-    def current(self) -> Node | None:
-        """The node under the cursor."""
-        return self._lines[self.cursor].node if self._lines else None
+    def node(self, at: int) -> Node:
+        """The node of line `at`."""
+        return self._lines[at].node
 
-    @property
-    def path(self) -> str:
-        """The clean path of the node under the cursor, such as `$.items[3].name`."""
-        at: _Line | None = self._lines[self.cursor] if self._lines else None
+    def path(self, at: int) -> str:
+        """The clean path of the node of line `at`, such as `$.items[3].name`."""
+        line: _Line | None = self._lines[at]
         steps: list[str] = []
-        while at is not None and at.parent is not None:
-            steps.append(_path_step(at.parent.node, at.node.key))
-            at = at.parent
+        while line is not None and line.parent is not None:
+            steps.append(_path_step(line.parent.node, line.node.key))
+            line = line.parent
         return "$" + "".join(reversed(steps))
 
-    @property
-    def full_text(self) -> str:
+    def full_text(self, at: int) -> str:
         """The path and the value, a text up to `_LONGEST` characters."""
-        node = self.current
-        if node is None:
-            return ""
+        node = self.node(at)
         value = clean(node.value[:_LONGEST]) if isinstance(node.value, str) else node.text
-        return f"{self.path}: {value}"
+        return f"{self.path(at)}: {value}"
 
-    # -- drawing -----------------------------------------------------------------------
-    def row_line(self, row: int, width: int) -> Content:
-        """Return pointer, indentation, arrow, key and value."""
-        line, here = self._lines[row], row == self.cursor
+    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:  # noqa: ARG002 - one line each
+        """Indentation, arrow, key and value."""
+        line = self._lines[at]
         node, depth = line.node, line.depth
         lead = "  " * min(depth, _DEEPEST) + (f"{depth}› " if depth > _DEEPEST else "")
-        lead = f"{'›' if here else ' '}{lead}"
         if line.start:
             remaining = node.children - line.start
             content = Content.assemble(lead, (f"  … {remaining:,} more: Enter shows them", ".lines--mark"))
@@ -109,12 +96,26 @@ class TreeView(VirtualList):
                 (_members_preview(line, width), ".lines--faint"),
                 (again, ".lines--mark"),
             )
-        # One color on the cursor background: faint text would be hard to read there.
         return Content(content.plain) if here else content
 
-    # -- opening -----------------------------------------------------------------------
+    def is_open(self, at: int) -> bool:
+        """Whether the children of the node of line `at` are shown."""
+        return self._lines[at].open
+
+    def parent_of(self, at: int) -> int | None:
+        """The line of the parent node; None for the root."""
+        parent = self._lines[at].parent
+        return None if parent is None else next(y for y in range(at, -1, -1) if self._lines[y] is parent)
+
+    def toggle(self, at: int) -> None:
+        """Open or close the node of line `at`, or replace a "more" line by the next page of children."""
+        line = self._lines[at]
+        if line.start or (line.node.children and not line.open):
+            self._open(at)
+        elif line.open:
+            self._close(at)
+
     def _open(self, at: int) -> None:
-        """Show the first children of line `at`, or for a "more" line the next page of them."""
         line = self._lines[at]
         node, start = line.node, line.start
         parent = line.parent if start else line
@@ -127,7 +128,6 @@ class TreeView(VirtualList):
         else:
             line.open = True
             self._lines[at + 1 : at + 1] = page
-        self.update_size()
 
     def _close(self, at: int) -> None:
         line, end = self._lines[at], at + 1
@@ -135,41 +135,63 @@ class TreeView(VirtualList):
             end += 1
         del self._lines[at + 1 : end]
         line.open = False
-        self.update_size()
+
+
+class TreeView(VirtualList[TreeRows]):
+    """A tree with a cursor on one line."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "lines--faint",
+        "lines--key",
+        "lines--string",
+        "lines--number",
+        "lines--mark",
+    }
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES, Where.TREE)
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's parameter name
+        super().__init__(TreeRows(), id=id, classes="cursor-lines")
+
+    def show(self, root: Node) -> None:
+        """Show another tree; its root is opened."""
+        self.rows = TreeRows(root)
+        self.move_to(0)
+
+    @property
+    def current(self) -> Node | None:
+        """The node under the cursor."""
+        return self.rows.node(self.cursor) if self.rows.count else None
+
+    @property
+    def path(self) -> str:
+        """The clean path of the node under the cursor."""
+        return self.rows.path(self.cursor) if self.rows.count else "$"
 
     def action_unfold(self) -> None:
         """Open or close the node under the cursor, or load a "more" line."""
-        if not self._lines:
-            return
-        line = self._lines[self.cursor]
-        if line.start or (line.node.children and not line.open):
-            self._open(self.cursor)
-        elif line.open:
-            self._close(self.cursor)
-        self.move_to(self.cursor)
+        if self.rows.count:
+            self.rows.toggle(self.cursor)
+            self.move_to(self.cursor)
 
     def action_right(self) -> None:
         """Open the node, or move from an open node to its first child."""
-        if not self._lines:
-            return
-        if self._lines[self.cursor].open:
+        if self.rows.count and self.rows.is_open(self.cursor):
             self.move_to(self.cursor + 1)
         else:
             self.action_unfold()
 
     def action_left(self) -> None:
         """Close the node, or move from a closed node to its parent."""
-        if not self._lines:
+        if not self.rows.count:
             return
-        line = self._lines[self.cursor]
-        if line.open:
+        if self.rows.is_open(self.cursor):
             self.action_unfold()
-        elif line.parent is not None:
-            self.move_to(next(at for at in range(self.cursor, -1, -1) if self._lines[at] is line.parent))
+        elif (parent := self.rows.parent_of(self.cursor)) is not None:
+            self.move_to(parent)
 
     def on_click(self, event: events.Click) -> None:
         """Move the cursor to the clicked line, or open or close the line at the cursor."""
-        row = self.line_at(event)
+        row = self.item_at(event)
         if row is None:
             return
         if row == self.cursor:
@@ -194,7 +216,7 @@ def _value_text(node: Node) -> str:
 
 
 def _members_preview(line: _Line, width: int) -> str:
-    """Return the first members of a closed node, so that items of a list can be distinguished."""
+    """The first members of a closed node, so that items of a list can be distinguished."""
     if line.open or not line.node.children:
         return ""
     named = line.node.kind is NodeKind.OBJECT

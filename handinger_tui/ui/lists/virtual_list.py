@@ -1,15 +1,11 @@
-"""Virtual list: the base of tables and trees, with a cursor and a fixed head.
-
-Only visible lines are built.
-"""
+"""The list that panels, tables, trees and the ledger are built on: a widget, and the rows that it shows."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from typing import ClassVar
+import textwrap
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from textual import events
-from textual.binding import BindingType
+from textual import events, on
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -19,138 +15,231 @@ from textual.style import Style
 from textual.visual import Visual
 from textual.widget import Widget
 
-from handinger_tui.ui.keys import Where, bindings
-
-LONGEST_COPY = 1_000_000
+POINTER: Final = "›"
+"""Marks the item under the cursor, so that it is recognizable without color."""
+LONGEST_COPY: Final = 1_000_000
 """Maximum number of characters copied to the clipboard through the terminal."""
 
 
-class VirtualList(ScrollView, can_focus=True):
-    """A list with a cursor. Subclasses provide the number of lines and their content, as clean text."""
+class Rows:
+    """The items of a list and the lines that show them, both counted from 0. All texts are clean.
+
+    Items are one below another, each `item_height` lines high, unless a subclass places them itself.
+    Without items the list shows `message`.
+    """
+
+    item_height: ClassVar[int] = 1
+    cursor_height: ClassVar[int] = 1
+    """Lines of an item that get the cursor's background."""
+    head_height: ClassVar[int] = 0
+    """Lines above the items, which never scroll: 0 or 1."""
+    message = ""
+    loaded = True
+    """False: nothing was read yet, and all lines are blank."""
+
+    @property
+    def count(self) -> int:
+        """The number of items."""
+        return 0
+
+    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:  # noqa: ARG002 - for subclasses
+        """Line `row` of item `at`, in at most `width` cells, which follow that of the pointer.
+
+        `here`: the line has the cursor's background. Faint or colored text would not contrast with it.
+        """
+        return Content("")
+
+    def head_line(self, width: int) -> Content:  # noqa: ARG002 - for subclasses
+        """The line above the items."""
+        return Content("")
+
+    def other_line(self, y: int, width: int) -> Content:
+        """A line that belongs to no item, such as a heading."""
+        return Content.styled(_wrap(self.message, width)[y], "$text-muted")
+
+    def line_count(self, width: int) -> int:
+        """The number of lines without the head."""
+        return self.lines_of(self.count - 1).stop if self.count else len(_wrap(self.message, width))
+
+    def lines_of(self, at: int) -> range:
+        """The lines of item `at`."""
+        return range(at * self.item_height, (at + 1) * self.item_height)
+
+    def lines_to_show(self, at: int) -> range:
+        """The lines that scroll into view with item `at`."""
+        return self.lines_of(at)
+
+    def place_of(self, y: int) -> tuple[int, int] | None:
+        """(item, row within it) at line `y`; None where there is no item."""
+        at, row = divmod(y, self.item_height)
+        return (at, row) if 0 <= at < self.count else None
+
+    def tooltip(self, at: int) -> Content | None:  # noqa: ARG002 - for subclasses
+        """All facts about item `at`, shown while the mouse is over it."""
+        return None
+
+    def full_text(self, at: int) -> str:  # noqa: ARG002 - for subclasses
+        """The complete text of item `at`, for a detail line below the list."""
+        return ""
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(width, 10))
+
+
+RowsT = TypeVar("RowsT", bound=Rows)
+
+
+class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
+    """A list of any length with a cursor. Only the lines in sight are built, and only changed ones drawn."""
 
     ALLOW_SELECT = False
-    HEAD: ClassVar[int] = 0
-    """Number of head lines, which never scroll."""
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "lines--faint",
-        "lines--head",
-        "lines--here",
-        "lines--key",
-        "lines--string",
-        "lines--number",
-        "lines--mark",
-        "lines--cursor",
-        "lines--cell",
-    }
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LINES)
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"list--cursor"}
+    CURSOR_WITHOUT_FOCUS: ClassVar[bool] = True
 
     class Moved(Message):
-        """The cursor moved, or the line under it changed."""
+        """The cursor moved, or the item under it changed."""
 
-        def __init__(self, view: VirtualList) -> None:
+        def __init__(self, view: VirtualList[Any]) -> None:
             super().__init__()
             self.view = view
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's parameter name
-        super().__init__(id=id, classes="cursor-lines")
+    def __init__(self, rows: RowsT, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002 - Textual's parameter name
+        super().__init__(id=id, classes=classes)
+        self.rows = rows
+        """After a change of the rows, call `update`."""
         self._cursor = 0
+        self._hovered: int | None = None
+        self._drawn_lines: dict[int, tuple[Content | None, Style]] = {}
+        """What was drawn on each visible line, counted from the first visible one."""
+        self._drawn_viewport: object = None
 
-    # -- for subclasses ----------------------------------------------------------------
-    @property
-    @abstractmethod
-    def count(self) -> int:
-        """Number of lines without the head."""
-
-    @abstractmethod
-    def row_line(self, row: int, width: int) -> Content:
-        """Return line `row`; text beyond `width` cells is cut."""
-
-    def head_line(self, _row: int, _width: int) -> Content:
-        """Return a line of the head."""
-        return Content("")
-
-    @property
-    @abstractmethod
-    def full_text(self) -> str:
-        """The complete clean text at the cursor, for a detail line below the list."""
-
-    @abstractmethod
-    def action_copy(self) -> None:
-        """Copy the item at the cursor to the clipboard."""
-
-    # -- drawing -----------------------------------------------------------------------
     @property
     def cursor(self) -> int:
-        """The index of the cursor line."""
+        """The position of the cursor among the items; 0 in an empty list."""
         return self._cursor
 
-    def update_size(self) -> None:
-        """Update the scrollable size after the number of lines changed."""
+    @property
+    def full_text(self) -> str:
+        """The complete text at the cursor."""
+        return self.rows.full_text(self._cursor) if self.rows.count else ""
+
+    # -- drawing -----------------------------------------------------------------------
+    def update(self) -> None:
+        """Measure again, and redraw the visible lines that changed."""
         width = self.scrollable_content_region.width
-        size = Size(width, self.count + self.HEAD if self.count else 0)
-        if width > 0 and size != self.virtual_size:
-            self.virtual_size = size
-        self.refresh()
+        if width > 0:
+            count = self.rows.line_count(width)
+            size = Size(width, count + self._head_height)
+            if size != self.virtual_size:
+                self.virtual_size = size
+        viewport = (self.size, self.scrollable_content_region, self.scroll_offset)
+        if viewport != self._drawn_viewport:
+            self._drawn_viewport = viewport
+            self._drawn_lines.clear()
+            self.refresh()
+        elif changed := [y for y, old in self._drawn_lines.items() if not _same(old, self._visible_line(y))]:
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
+
+    @property
+    def _head_height(self) -> int:
+        return self.rows.head_height if self.rows.count else 0
 
     def on_mount(self) -> None:
-        """Update the size once the width is known."""
-        self.update_size()
+        """Measure as soon as the width is known."""
+        self.update()
 
     def on_resize(self, _event: events.Resize) -> None:
-        """Keep the cursor in sight."""
-        self.update_size()
-        self._scroll_to_cursor()
+        """Measure for the new width; a cursor that is drawn stays in sight."""
+        self.update()
+        if self.CURSOR_WITHOUT_FOCUS or self.has_focus:
+            self._scroll_to_cursor()
+
+    @on(events.Focus)
+    @on(events.Blur)
+    def _redraw_cursor(self) -> None:
+        self.refresh()
+
+    def _visible_line(self, y: int) -> tuple[Content | None, Style]:
+        """Text and style of visible line `y`; the text is None where there is no line."""
+        width, rows, style = self.scrollable_content_region.width, self.rows, self.visual_style
+        if width <= 0 or not rows.loaded:
+            return None, style
+        if y < self._head_height:
+            return rows.head_line(width).truncate(width, ellipsis=True), style
+        at = y + self.scroll_offset.y - self._head_height
+        if at >= rows.line_count(width):
+            return None, style
+        place = rows.place_of(at)
+        if place is None:
+            return rows.other_line(at, width).truncate(width, ellipsis=True), style
+        item, row = place
+        here = item == self._cursor and (self.CURSOR_WITHOUT_FOCUS or self.has_focus)
+        pointer = POINTER if here and row == 0 else " "
+        here = here and row < rows.cursor_height
+        line = Content.assemble(pointer, rows.line(item, row, width - 1, here=here))
+        if here:
+            style = self.get_visual_style("list--cursor")
+        return line.truncate(width, ellipsis=True), style
 
     def render_line(self, y: int) -> Strip:
-        """Return one screen line: the head first, then the visible lines."""
+        """Draw visible line `y`."""
+        content, style = self._drawn_lines[y] = self._visible_line(y)
+        if content is None:
+            return Strip.blank(self.size.width, style.rich_style)
         width = self.scrollable_content_region.width
-        if width <= 0:
-            return Strip.blank(self.size.width, self.visual_style.rich_style)
-        row = self.scroll_offset.y + y - self.HEAD
-        style: Style = self.visual_style
-        content = Content("")
-        if y < self.HEAD:
-            content = self.head_line(y, width)
-        elif row < self.count:
-            content = self.row_line(row, width)
-            if row == self._cursor:
-                style = self.get_visual_style("lines--cursor")
-        strips = Visual.to_strips(self, content.truncate(width, ellipsis=True), width, 1, style, pad=True)
+        strips = Visual.to_strips(self, content, width, 1, style, pad=True)
         return strips[0] if strips else Strip.blank(width, style.rich_style)
 
     # -- moving ------------------------------------------------------------------------
-    def move_to(self, row: int) -> None:
-        """Move the cursor to a line, clamped to the existing ones, and scroll it into sight."""
-        self._cursor = max(0, min(row, self.count - 1))
-        self.refresh()
+    def move_to(self, at: int) -> None:
+        """Move the cursor to the item nearest to position `at`, and scroll it into sight."""
+        self._cursor = max(0, min(at, self.rows.count - 1))
         self._scroll_to_cursor()
+        self.update()
+        self.refresh_bindings()
         self.post_message(self.Moved(self))
 
     def _scroll_to_cursor(self) -> None:
-        region = Region(0, self._cursor, max(1, self.scrollable_content_region.width), 1 + self.HEAD)
+        lines = self.rows.lines_to_show(self._cursor) if self.rows.count else range(0)
+        width = max(1, self.scrollable_content_region.width)
+        region = Region(0, lines.start, width, len(lines) + self._head_height)
         self.scroll_to_region(region, animate=False, force=True, immediate=True)
 
     def action_step(self, by: int) -> None:
-        """Move the cursor by `by` lines."""
+        """Move the cursor by `by` items."""
         self.move_to(self._cursor + by)
 
     def action_page(self, by: int) -> None:
-        """Move the cursor by `by` screens."""
-        self.move_to(self._cursor + by * max(1, self.scrollable_content_region.height - self.HEAD - 1))
+        """Move the cursor by `by` pages."""
+        height = self.scrollable_content_region.height - self._head_height
+        self.move_to(self._cursor + by * max(1, height // self.rows.item_height - 1))
 
-    def action_jump(self, row: int) -> None:
-        """Move the cursor to the first line (0) or the last one (-1)."""
-        self.move_to(row if row >= 0 else self.count + row)
+    def action_jump(self, at: int) -> None:
+        """Move the cursor to item `at`; a negative number counts from the end."""
+        self.move_to(at if at >= 0 else self.rows.count + at)
 
-    def line_at(self, event: events.MouseEvent) -> int | None:
-        """Return the line under the mouse; -1 for the head, None without a line."""
+    # -- mouse -------------------------------------------------------------------------
+    def item_at(self, event: events.MouseEvent) -> int | None:
+        """The item under the mouse; None where there is none."""
         offset = event.get_content_offset(self)
-        if offset is None:
+        if offset is None or offset.y < self._head_height:
             return None
-        if offset.y < self.HEAD:
-            return -1
-        row = offset.y - self.HEAD + self.scroll_offset.y
-        return row if row < self.count else None
+        place = self.rows.place_of(offset.y - self._head_height + self.scroll_offset.y)
+        return place[0] if place is not None else None
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Show the facts about the item under the mouse as a tooltip."""
+        at = self.item_at(event)
+        if at != self._hovered:
+            self._hovered = at
+            self.tooltip = None if at is None else self.rows.tooltip(at)
+
+
+def _same(one: tuple[Content | None, Style], other: tuple[Content | None, Style]) -> bool:
+    (before, style), (now, other_style) = one, other
+    same = before is now or (before is not None and now is not None and before.is_same(now))
+    return same and style == other_style
 
 
 def copy_from(widget: Widget, text: str, what: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -103,7 +103,9 @@ class DataScreen(SavingScreen):
         pieces = [Content.assemble(name, (position, "$text-muted"))]
         if self._table is not None:
             place = f" of {clean_line(self._table[0], 60)}" if self._table[0] else ""
-            notes = " · ".join((f"table{place}: {self._rows.table.counted}", *self._rows.table.notes))
+            notes = " · ".join(
+                (f"table{place}: {self._rows.rows.table.counted}", *self._rows.rows.table.notes)
+            )
             pieces.append(Content.styled(notes, "$text-muted"))
         else:
             table = table_in(dataset.value)
@@ -118,7 +120,7 @@ class DataScreen(SavingScreen):
         if event.view.display:
             self._show_whole(event.view)
 
-    def _show_whole(self, view: VirtualList) -> None:
+    def _show_whole(self, view: VirtualList[Any]) -> None:
         self.query_one("#data-whole", Static).update(Content(view.full_text.replace("\n", "⏎")))
 
     def _check_changes(self) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.message import Message
 
+from handinger_tui.core.evidence.citations import Mention
+from handinger_tui.core.evidence.sources_and_files import Source
 from handinger_tui.core.turns.turn import FilePart
 
 
@@ -24,6 +28,32 @@ class CopyLink(Message):
         self.url = url
 
 
+class ShowMention(Message):
+    """Show mention number `at` of `places`, all mentions of `source` in the answers; there may be none."""
+
+    def __init__(self, source: Source, places: Sequence[Mention], at: int) -> None:
+        super().__init__()
+        self.source = source
+        self.places = places
+        self.at = at
+
+
+class CopyFootnotes(Message):
+    """Copy these sources to the clipboard as footnotes."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        super().__init__()
+        self.sources = sources
+
+
+class ExportSources(Message):
+    """Save these sources in a format that the user chooses."""
+
+    def __init__(self, sources: Sequence[Source]) -> None:
+        super().__init__()
+        self.sources = sources
+
+
 class SaveFiles(Message):
     """Download these files into the download folder, one after another."""
 
@@ -32,33 +62,25 @@ class SaveFiles(Message):
         self.parts = parts
 
 
-class SaveInto(Message):
+class _FileMessage(Message):
+    """A request about one file."""
+
+    def __init__(self, part: FilePart) -> None:
+        super().__init__()
+        self.part = part
+
+
+class SaveInto(_FileMessage):
     """Ask the user for a folder and download a file into it."""
 
-    def __init__(self, part: FilePart) -> None:
-        super().__init__()
-        self.part = part
 
-
-class PreviewFile(Message):
+class PreviewFile(_FileMessage):
     """Show a file in the preview screen."""
 
-    def __init__(self, part: FilePart) -> None:
-        super().__init__()
-        self.part = part
 
-
-class OpenFile(Message):
+class OpenFile(_FileMessage):
     """Open a file with the system's program for it; the screen saves and checks it first."""
 
-    def __init__(self, part: FilePart) -> None:
-        super().__init__()
-        self.part = part
 
-
-class CopyFile(Message):
+class CopyFile(_FileMessage):
     """Copy the path of a saved file, else its URL, to the clipboard."""
-
-    def __init__(self, part: FilePart) -> None:
-        super().__init__()
-        self.part = part

@@ -1,134 +1,57 @@
-"""The base class of the panels beside the transcript, and their entry in the table of panels."""
+"""The base class of the panels beside the transcript, their entry in the table of panels, and their texts."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Final
 
-from textual import events
 from textual.content import Content
-from textual.geometry import Region, Size
-from textual.scroll_view import ScrollView
-from textual.strip import Strip
-from textual.style import Style
-from textual.visual import Visual
 
+from handinger_tui.core.safety.cleaning import clean, clean_line
 from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.ui.lists.virtual_list import RowsT, VirtualList
 
-Shown = TypeVar("Shown")
+FAINT: Final = ".panel--faint"
+STRONG: Final = ".panel--strong"
+ACCENT: Final = ".panel--accent"
+MARK: Final = ".panel--mark"
+GOOD: Final = ".panel--good"
+LONGEST_NAME: Final = 40_000
+"""Characters of a name that are read. Larger than any name shown, to allow for control characters in it."""
 
 
-class Panel(ScrollView, Generic[Shown], can_focus=True):
-    """A scrolling column of lines, of which only the visible ones are drawn.
+class Panel(VirtualList[RowsT]):
+    """A list that shows one part of the newest session.
 
-    The only input of a panel is the newest session, passed to `show`: no deltas, no files, no
-    network. The panel compares its selection of the session with the one it drew last and redraws
-    only when they differ. Its text is `Content`, never markup; styles are component classes of
-    the style sheet.
+    The session is its only input: no deltas, no files, no network. Its actions are messages to the screen.
     """
 
-    ALLOW_SELECT = False
+    CURSOR_WITHOUT_FOCUS = False
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "panel--faint",
         "panel--strong",
         "panel--accent",
         "panel--mark",
         "panel--good",
-        "panel--cursor",
     }
     name_of_panel: ClassVar[str]
 
-    def __init__(self) -> None:
-        super().__init__(id=f"panel-{self.name_of_panel}", classes="panel")
-        self._selection: Shown | None = None
-        self._drawn_lines: dict[int, tuple[Content | None, Style]] = {}
-        """What was drawn on each visible line, counted from the first visible one."""
-        self._drawn_viewport: object = None
+    def __init__(self, rows: RowsT) -> None:
+        super().__init__(rows, id=f"panel-{self.name_of_panel}", classes="panel")
 
+    @abstractmethod
     def show(self, session: Session) -> None:
-        """Show the newest session; cheap when the panel's selection did not change."""
-        selection = self.select(session)
-        if selection == self._selection:
-            return
-        before, self._selection = self._selection, selection
-        self.changed(before, selection)
-        self.redraw()
+        """Show the newest session; cheap when nothing changed that the panel shows."""
 
     def show_soon(self, session: Session) -> None:
         """Show the session without delaying the current paint: a subclass may defer long work."""
         self.show(session)
 
-    @abstractmethod
-    def select(self, session: Session) -> Shown:
-        """The part of the session that this panel shows: a value that is cheap to compare."""
-
-    def changed(self, before: Shown | None, now: Shown) -> None:
-        """React to a new selection, before it is drawn."""
-
     def tick(self, now_ms: int) -> None:
         """Update what depends on the clock; most panels have nothing that does."""
-
-    @abstractmethod
-    def line_count(self, width: int) -> int:
-        """The number of lines at `width` cells."""
-
-    @abstractmethod
-    def line(self, y: int, width: int) -> Content:
-        """Line `y` of all lines, counted from 0, at most `width` cells wide."""
-
-    def style_of(self, _y: int) -> Style:
-        """The style under line `y`."""
-        return self.visual_style
-
-    # -- drawing -----------------------------------------------------------------
-    def redraw(self) -> None:
-        """Measure again and redraw the visible lines that changed."""
-        width = self.scrollable_content_region.width
-        if width > 0:
-            size = Size(width, self.line_count(width))
-            if size != self.virtual_size:
-                self.virtual_size = size
-        viewport = (self.size, self.scrollable_content_region, self.scroll_offset)
-        if viewport != self._drawn_viewport:
-            self._drawn_viewport = viewport
-            self._drawn_lines.clear()
-            self.refresh()
-        elif changed := [
-            y for y, old in self._drawn_lines.items() if not _is_same(old, self._visible_line(y))
-        ]:
-            self.refresh(*(Region(0, y, width, 1) for y in changed))
-
-    def on_mount(self) -> None:
-        """Measure as soon as the width is known."""
-        self.redraw()
-
-    def on_resize(self, _event: events.Resize) -> None:
-        """Measure for the new width."""
-        self.redraw()
-
-    def _visible_line(self, y: int) -> tuple[Content | None, Style]:
-        """Text and style of visible line `y`; the text is None where there is no line."""
-        width, at = self.scrollable_content_region.width, y + self.scroll_offset.y
-        if width <= 0 or self._selection is None or not 0 <= at < self.line_count(width):
-            return None, self.visual_style
-        return self.line(at, width).truncate(width, ellipsis=True), self.style_of(at)
-
-    def render_line(self, y: int) -> Strip:
-        """Draw visible line `y`."""
-        content, style = self._drawn_lines[y] = self._visible_line(y)
-        if content is None:
-            return Strip.blank(self.size.width, style.rich_style)
-        width = self.scrollable_content_region.width
-        strips = Visual.to_strips(self, content, width, 1, style, pad=True)
-        return strips[0] if strips else Strip.blank(width, style.rich_style)
-
-
-def _is_same(one: tuple[Content | None, Style], other: tuple[Content | None, Style]) -> bool:
-    (before, style), (now, other_style) = one, other
-    same = before is now or (before is not None and now is not None and before.is_same(now))
-    return same and style == other_style
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,3 +60,38 @@ class PanelEntry:
 
     name: str
     make: Callable[[], Panel[Any]]
+
+
+def turn_in_view(session: Session) -> Turn | None:
+    """The turn that panels call "this turn".
+
+    The running turn, else the newest that may have cost something, else the newest that was not withdrawn.
+    """
+    recent = [turn for turn in session.turns[-20:] if turn.status is not TurnStatus.QUEUED]
+    running = next((turn for turn in recent if turn.live), None)
+    not_withdrawn = (turn for turn in reversed(recent) if not turn.withdrawn)
+    return running or session.sent or next(not_withdrawn, session.current)
+
+
+# -- texts ----------------------------------------------------------------------------
+def one_line(text: str) -> str:
+    """An untrusted name: cleaned, on one line, cut to what a panel can show."""
+    return clean_line(clean(text[:LONGEST_NAME]), 300)
+
+
+def with_right(left: Content, right: Content, width: int) -> Content:
+    """A line of `width` cells: `left`, cut to fit, and `right` at the right edge."""
+    if not right.plain:
+        return left.truncate(width, ellipsis=True)
+    room = max(0, width - right.cell_length - 1)
+    return Content.assemble(left.truncate(room, ellipsis=True, pad=True), " ", right)
+
+
+def cut_left(text: str, width: int) -> str:
+    """The end of `text` in `width` cells, with an ellipsis before it where it is cut."""
+    if Content(text).cell_length <= width:
+        return text
+    tail = text[-max(1, width - 1) :]
+    while tail and Content(tail).cell_length > width - 1:
+        tail = tail[1:]
+    return f"…{tail}"

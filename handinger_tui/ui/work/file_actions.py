@@ -54,7 +54,7 @@ class FileActions:
         name = ""
         # All are marked before the first download, so that a second request does not download one twice.
         for part in parts:
-            self._screen.side.files.mark_saving(part)
+            self._screen.side.files.downloads.mark_saving(part)
         try:
             for part in parts:
                 try:
@@ -65,7 +65,7 @@ class FileActions:
                     self._screen.stage.say(message, "error")
         finally:
             for part in parts:
-                self._screen.side.files.mark_left(part)
+                self._screen.side.files.downloads.mark_not_saved(part)
         if len(paths) == 1:
             self._screen.stage.say(f"Saved {name} as {paths[0]}")
         elif paths:
@@ -77,20 +77,20 @@ class FileActions:
         Raises:
             ApiError: the download failed.
         """
-        panel = self._screen.side.files
+        downloads = self._screen.side.files.downloads
         path: str | None = None
 
         def progress(received: int, total: int | None) -> None:
-            panel.mark_progress(part, received, total)
+            downloads.mark_progress(part, received, total)
 
-        panel.mark_saving(part)
+        downloads.mark_saving(part)
         try:
             path = await self._download(part, folder, progress)
         finally:
             if path is None:
-                panel.mark_not_saved(part)
+                downloads.mark_not_saved(part)
             else:
-                panel.mark_saved(part, path)
+                downloads.mark_saved(part, path)
         return path
 
     async def _download(self, part: FilePart, folder: str | None, progress: Progress) -> str:
@@ -155,14 +155,14 @@ class FileActions:
             LinkExpired: the link was refused; `renew` may help.
             ApiError: the file cannot be read.
         """
-        files, path = self._screen.connection.files, self._screen.side.files.path_of(part)
+        files, path = self._screen.connection.files, self._screen.side.files.downloads.path(part)
         if path is not None and (saved := await files.read(path, max_bytes)) is not None:
             return saved
         reread = self._worker_id if renew else None
         fetched = await files.fetch(part, max_bytes, progress=progress, reread=reread)
         total = len(fetched.data) if fetched.whole else fetched.total
         if total is not None:
-            self._screen.side.files.mark_size(part, total)
+            self._screen.side.files.downloads.mark_size(part, total)
         return fetched
 
     async def follow(self, url: str, shown: str) -> None:
@@ -177,7 +177,7 @@ class FileActions:
             ApiError: the download failed.
         """
         files, stage = self._screen.connection.files, self._screen.stage
-        path = self._screen.side.files.path_of(part)
+        path = self._screen.side.files.downloads.path(part)
         head = await files.read(path, HEAD) if path is not None else None
         if path is None or head is None:
             path = await self._save_one(part)
@@ -201,7 +201,7 @@ class FileActions:
 
     def copy(self, part: FilePart) -> None:
         """Copy the path where this program saved the file, else its URL."""
-        path = self._screen.side.files.path_of(part)
+        path = self._screen.side.files.downloads.path(part)
         if path is not None:
             self._screen.stage.copy(path, "the path")
         elif part.url[:5].lower() == "data:":

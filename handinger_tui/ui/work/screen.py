@@ -41,14 +41,16 @@ from handinger_tui.ui.commands.sources import copy_sources, export_sources
 from handinger_tui.ui.keys import Where, bindings, for_footer
 from handinger_tui.ui.panels.messages import (
     CopyFile,
+    CopyFootnotes,
     CopyLink,
+    ExportSources,
     OpenFile,
     OpenLink,
     PreviewFile,
     SaveFiles,
     SaveInto,
+    ShowMention,
 )
-from handinger_tui.ui.panels.sources.panel import CopyFootnotes, ExportSources, ShowMention
 from handinger_tui.ui.ports import AppOptions, Connection, Opening
 from handinger_tui.ui.startup.gc_tuning import tidy
 from handinger_tui.ui.terminal.clipped_compositor import ClippedCompositor

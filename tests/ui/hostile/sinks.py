@@ -84,8 +84,8 @@ async def panels(eye: Eye) -> None:
     for panel in work.side.panels.values():
         panel.focus()
         if isinstance(panel, FilesPanel):
-            for item in panel.items:
-                panel.mark_saved(item.part, "/home/ada/" + (item.part.filename or ""))
+            for item in panel.rows.items:
+                panel.downloads.mark_saved(item.part, "/home/ada/" + (item.part.filename or ""))
         panel.scroll_home(animate=False)
         lines_of(eye, panel)
         await paged(eye, panel)
@@ -265,7 +265,7 @@ async def tables_and_trees(eye: Eye) -> None:
     tree.show(root)
     for view in (table, tree):
         await eye.look()
-        for _ in range(view.count):
+        for _ in range(view.rows.count):
             lines_of(eye, view)
             view.action_step(1)
 

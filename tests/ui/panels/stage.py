@@ -26,9 +26,18 @@ from handinger_tui.core.turns.turn import (
     TurnRequest,
     TurnStatus,
 )
-from handinger_tui.ui.panels import Panel
-from handinger_tui.ui.panels.messages import CopyFile, CopyLink, OpenFile, OpenLink, PreviewFile, SaveFiles
-from handinger_tui.ui.panels.sources.panel import CopyFootnotes, ExportSources, ShowMention
+from handinger_tui.ui.lists.virtual_list import VirtualList
+from handinger_tui.ui.panels.messages import (
+    CopyFile,
+    CopyFootnotes,
+    CopyLink,
+    ExportSources,
+    OpenFile,
+    OpenLink,
+    PreviewFile,
+    SaveFiles,
+    ShowMention,
+)
 from handinger_tui.ui.themes import THEMES
 
 SHEET = Path(__file__).parents[3] / "styles.tcss"
@@ -51,7 +60,7 @@ class Stage(App[None]):
 
     CSS = "Screen { layout: horizontal; background: $background; }" + panels_of_sheet()
 
-    def __init__(self, *panels: Panel[Any], columns: int = 34, stacked: bool = False) -> None:
+    def __init__(self, *panels: VirtualList[Any], columns: int = 34, stacked: bool = False) -> None:
         super().__init__()
         self.stacked = stacked
         self.panels = panels
@@ -115,7 +124,7 @@ def text_of(app: App[None]) -> str:
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips).rstrip()
 
 
-def count_drawn(panel: Panel[Any], monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def count_drawn(panel: VirtualList[Any], monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The lines that `panel` draws from now on."""
     drawn: list[int] = []
     draw = panel.render_line

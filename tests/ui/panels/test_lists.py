@@ -10,8 +10,9 @@ from handinger_tui.core.stream.worker_snapshot import WorkerFile, WorkerSource
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FilePart, SourcePart, TextPart
 from handinger_tui.ui.panels import PANELS
-from handinger_tui.ui.panels.files.panel import FilesPanel, end_of
+from handinger_tui.ui.panels.files.panel import FilesPanel
 from handinger_tui.ui.panels.messages import SaveFiles
+from handinger_tui.ui.panels.panel import cut_left
 from handinger_tui.ui.panels.sources.panel import SourcesPanel
 from tests.ui.panels.golden import check
 from tests.ui.panels.stage import Stage, count_drawn, file, reading, session, source, text_of, turn
@@ -40,8 +41,9 @@ async def test_files(columns: int) -> None:
     shown = evidence()
     async with app.run_test(size=(columns, 16)) as pilot:
         panel.show(shown)
-        panel.mark_saved(panel.items[1].part, "/home/ada/Downloads/handinger/rainfall-by-month.csv")
-        panel.mark_saving(panel.items[2].part)
+        saved = panel.rows.items[1].part
+        panel.downloads.mark_saved(saved, "/home/ada/Downloads/handinger/rainfall-by-month.csv")
+        panel.downloads.mark_saving(panel.rows.items[2].part)
         await pilot.pause()
         check(f"files-{columns}", text_of(app))
 
@@ -79,15 +81,15 @@ async def test_save_one_and_save_all_new() -> None:
             ("SaveFiles", ["old.csv"]),
             ("SaveFiles", ["rainfall-by-month.csv", "chart.png", "notes.txt"]),
         ]
-        panel.mark_saving(panel.items[1].part)
-        panel.mark_saved(panel.items[2].part, "/tmp/chart.png")
+        panel.downloads.mark_saving(panel.rows.items[1].part)
+        panel.downloads.mark_saved(panel.rows.items[2].part, "/tmp/chart.png")
         await pilot.press("a", "down", "s")
         assert asked(app) == [("SaveFiles", ["notes.txt"])]
-        panel.mark_not_saved(panel.items[1].part)
+        panel.downloads.mark_not_saved(panel.rows.items[1].part)
         await pilot.press("s")
         assert asked(app) == [("SaveFiles", ["rainfall-by-month.csv"])]
-        for entry in panel.items:
-            panel.mark_saved(entry.part, "/tmp/somewhere")
+        for entry in panel.rows.items:
+            panel.downloads.mark_saved(entry.part, "/tmp/somewhere")
         await pilot.press("a")
         assert asked(app) == []
 
@@ -107,11 +109,11 @@ async def test_how_far_a_download_is() -> None:
     async with app.run_test(size=(34, 20)) as pilot:
         panel.show(evidence())
         await pilot.pause()
-        part = panel.items[0].part
-        panel.mark_progress(part, 500, 2_000_000)
+        part = panel.rows.items[0].part
+        panel.downloads.mark_progress(part, 500, 2_000_000)
         await pilot.pause()
         assert "saving 0 % of 2.0 MB" in text_of(app)
-        panel.mark_progress(part, 1_500_000, 2_000_000)
+        panel.downloads.mark_progress(part, 1_500_000, 2_000_000)
         await pilot.pause()
         assert "saving 75 % of 2.0 MB" in text_of(app)
 
@@ -136,7 +138,7 @@ async def test_a_size_that_nobody_told_is_known_once_it_was_seen() -> None:
         panel.show(session(turn(0, parts=(FilePart("https://x.test/a", "text/csv", "a.csv"),))))
         await pilot.pause()
         assert "size not reported" in text_of(app)
-        panel.mark_size(panel.items[0].part, 2048)
+        panel.downloads.mark_size(panel.rows.items[0].part, 2048)
         await pilot.pause()
         assert "2.0 kB" in text_of(app)
 
@@ -225,6 +227,7 @@ async def test_short_lists_leave_their_room_to_the_figures() -> None:
 
 
 def test_a_long_path_keeps_its_end() -> None:
-    assert end_of("/home/ada/x.csv", 20) == "/home/ada/x.csv"
-    assert end_of("/home/ada/x.csv", 8) == "…a/x.csv"
-    assert end_of("/home/漢字漢字", 6) == "…漢字"
+    assert cut_left("/home/ada/x.csv", 20) == "/home/ada/x.csv"
+    assert cut_left("/home/ada/x.csv", 8) == "…a/x.csv"
+    assert cut_left("/home/漢字漢字", 6) == "…漢字"
+    assert cut_left("漢字漢字", 5) == "…漢字"

@@ -15,7 +15,7 @@ from handinger_tui.core.turns.turn import FilePart, SourcePart
 from handinger_tui.ui.keys import KEYS
 from handinger_tui.ui.panels import PANELS, Panel, PanelEntry
 from handinger_tui.ui.panels.files.panel import FilesPanel
-from handinger_tui.ui.panels.list_panel import ListPanel, one_line
+from handinger_tui.ui.panels.panel import one_line
 from handinger_tui.ui.panels.sources.panel import SourcesPanel
 from handinger_tui.ui.themes import THEMES
 from tests.ui.panels.stage import BAD, SECOND, Stage, file, session, source, text_of, turn, two_turns
@@ -64,8 +64,9 @@ async def test_hostile_text_shows_no_control_character_and_runs_nothing(entry: P
     async with app.run_test(size=(60, 30), tooltips=True) as pilot:
         panel.show(shown)
         if isinstance(panel, FilesPanel):
-            for item in panel.items:
-                panel.mark_saved(item.part, "/home/ada/" + item.part.filename if item.part.filename else "")
+            for item in panel.rows.items:
+                name = item.part.filename
+                panel.downloads.mark_saved(item.part, f"/home/ada/{name}" if name else "")
         await pilot.pause()
         seen = await pages(app, panel, pilot)
         for line in "\n".join(seen).splitlines():
@@ -91,13 +92,13 @@ def test_what_can_be_read_of_hostile_text_stays_readable(place: str) -> None:
 
 async def test_tooltips_of_hostile_items_are_clean_and_carry_no_action() -> None:
     texts = [text_of_payload(payload) for payload in PAYLOADS]
-    panels: list[ListPanel[Any]] = [SourcesPanel(), FilesPanel()]
+    panels: list[Panel[Any]] = [SourcesPanel(), FilesPanel()]
     app = Stage(*panels)
     async with app.run_test(size=(68, 20)):
         for panel in panels:
             panel.show(hostile(texts))
-            for item in panel.items:
-                details = panel.details(item)
+            for at in range(panel.rows.count):
+                details = panel.rows.tooltip(at)
                 assert not BAD.search(details.plain.replace("\n", ""))
                 assert not details.spans
 

@@ -3,47 +3,44 @@
 from __future__ import annotations
 
 from random import Random
-from typing import ClassVar
 
 import pytest
 from rich.segment import Segment
 from textual.app import App
 from textual.content import Content
-from textual.style import Style
 
-from handinger_tui.core.turns.session import Session
-from handinger_tui.ui.panels.panel import Panel
-from tests.ui.panels.stage import Stage, count_drawn, session
+from handinger_tui.ui.lists.virtual_list import Rows, VirtualList
+from tests.ui.panels.stage import Stage, count_drawn
 
 STYLES = ("", "bold", "underline")
 
 
-class Words(Panel[tuple[tuple[str, str], ...]]):
-    """Shows (text, style) lines, the `marked` one bold underneath."""
-
-    name_of_panel: ClassVar[str] = "words"
+class Words(Rows):
+    """(text, style) lines, one of them `marked`."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.told: tuple[tuple[str, str], ...] = ()
+        self.lines: tuple[tuple[str, str], ...] = ()
         self.marked = -1
 
-    def select(self, session: Session) -> tuple[tuple[str, str], ...]:
-        return self.told
+    @property
+    def count(self) -> int:
+        return len(self.lines)
 
-    def line_count(self, width: int) -> int:
-        return len(self.told)
+    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
+        text, style = self.lines[at]
+        return Content.styled(text, "bold reverse" if at == self.marked else style)
 
-    def line(self, y: int, width: int) -> Content:
-        return Content.styled(*self.told[y])
 
-    def style_of(self, y: int) -> Style:
-        return self.visual_style + Style(bold=True) if y == self.marked else self.visual_style
+class WordList(VirtualList[Words]):
+    """A list of words."""
 
-    def tell(self, *told: tuple[str, str]) -> None:
+    def __init__(self) -> None:
+        super().__init__(Words(), classes="panel")
+
+    def tell(self, *lines: tuple[str, str]) -> None:
         """Other lines."""
-        self.told = told
-        self.show(session())
+        self.rows.lines = lines
+        self.update()
 
 
 def looks(app: App[None]) -> list[list[Segment]]:
@@ -52,7 +49,7 @@ def looks(app: App[None]) -> list[list[Segment]]:
 
 
 async def test_one_changed_line_is_one_drawn_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    panel = Words()
+    panel = WordList()
     app = Stage(panel)
     async with app.run_test(size=(34, 20)) as pilot:
         panel.tell(("one", ""), ("two", ""), ("three", ""))
@@ -65,18 +62,18 @@ async def test_one_changed_line_is_one_drawn_line(monkeypatch: pytest.MonkeyPatc
         panel.tell(("one", ""), ("TWO", ""), ("three", "bold"))
         await pilot.pause()
         assert drawn == [1, 2]
-        panel.tell(*panel.told)
+        panel.tell(*panel.rows.lines)
         await pilot.pause()
         assert drawn == [1, 2]
 
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_what_is_left_standing_is_right(seed: int) -> None:
-    dice, panel = Random(seed), Words()
+    dice, panel = Random(seed), WordList()
     app = Stage(panel)
     async with app.run_test(size=(34, 12)) as pilot:
         for _ in range(40):
-            lines = list(panel.told)
+            lines = list(panel.rows.lines)
             match dice.randrange(7):
                 case 0:
                     lines.append((f"line {dice.randrange(99)}", ""))
@@ -85,7 +82,7 @@ async def test_what_is_left_standing_is_right(seed: int) -> None:
                 case 2:
                     panel.scroll_to(y=dice.randrange(9), animate=False, immediate=True)
                 case 3:
-                    panel.marked = dice.randrange(12)
+                    panel.rows.marked = dice.randrange(12)
                     panel.refresh()
                 case 4:
                     lines.insert(0, ("new at the top", dice.choice(STYLES)))

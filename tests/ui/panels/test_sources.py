@@ -10,10 +10,10 @@ from textual.pilot import Pilot
 
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import SourcePart, TextPart, Turn, TurnStatus
-from handinger_tui.ui.panels.messages import CopyLink, OpenLink
-from handinger_tui.ui.panels.sources.facts import place_of, title_of
-from handinger_tui.ui.panels.sources.lines import count_words, cut_left, mention_words
-from handinger_tui.ui.panels.sources.panel import CopyFootnotes, ExportSources, ShowMention, SourcesPanel
+from handinger_tui.ui.panels.messages import CopyFootnotes, CopyLink, ExportSources, OpenLink, ShowMention
+from handinger_tui.ui.panels.sources.catalog import place_of, title_of
+from handinger_tui.ui.panels.sources.panel import SourcesPanel
+from handinger_tui.ui.panels.sources.rows import count_words, mention_words
 from tests.ui.panels.golden import check
 from tests.ui.panels.stage import Stage, count_drawn, says, session, source, text_of, turn
 
@@ -40,7 +40,7 @@ def one_more(shown: Session, *parts: Any) -> Session:
 
 
 def titles(panel: SourcesPanel) -> list[int]:
-    return [item.number for item in panel.items]
+    return [item.number for item in panel.rows.items]
 
 
 async def put(panel: SourcesPanel, pilot: Pilot[None], shown: Session) -> None:
@@ -134,7 +134,6 @@ def test_words_that_fit() -> None:
     assert count_words(1000, 30, 999, 30) == "1,000 · 999 unmentioned"
     assert mention_words(0, None) == ("not mentioned", "0×")
     assert mention_words(3, 1)[0] == "2 of 3"
-    assert cut_left("漢字漢字", 5) == "…漢字"
 
 
 # -- what is new, and what nobody speaks of --------------------------------------------------
@@ -144,9 +143,9 @@ async def test_only_the_newest_turn_that_was_sent_has_new_items() -> None:
     async with app.run_test(size=(34, 24)) as pilot:
         shown = researched()
         await put(panel, pilot, shown)
-        assert [item.number for item in panel.items if panel.is_new(item)] == [3, 4, 5]
+        assert [item.number for item in panel.rows.items if panel.rows.is_new(item)] == [3, 4, 5]
         panel.show(session(*shown.turns, turn(2, status=TurnStatus.QUEUED, seconds=None)))
-        assert any(panel.is_new(item) for item in panel.items)
+        assert any(panel.rows.is_new(item) for item in panel.rows.items)
         await put(panel, pilot, session(*shown.turns, turn(2, status=TurnStatus.ACCEPTED, seconds=None)))
         assert "new" not in text_of(app)
 
@@ -310,7 +309,7 @@ async def test_ten_thousand_sources_draw_only_what_is_seen(monkeypatch: pytest.M
     async with app.run_test(size=(34, 20)) as pilot:
         drawn = count_drawn(panel, monkeypatch)
         await put(panel, pilot, many)
-        assert len(panel.items) == 10_000
+        assert len(panel.rows.items) == 10_000
         assert len(drawn) <= 60
         for key in ("end", "pageup", "up", "home", "pagedown", "g", "g"):
             drawn.clear()
@@ -318,6 +317,6 @@ async def test_ten_thousand_sources_draw_only_what_is_seen(monkeypatch: pytest.M
             assert len(drawn) <= 60
         await pilot.press("end")
         assert "10000 Page number 9999" in text_of(app)
-        items = panel.items
+        items = panel.rows.items
         panel.show(one_more(many, TextPart()))
-        assert panel.items is items, "text that streams lays nothing out again"
+        assert panel.rows.items is items, "text that streams lays nothing out again"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from textual.pilot import Pilot
 
 from handinger_tui.core.evidence.sources_and_files import source_key
 from handinger_tui.core.turns.session import Session
-from handinger_tui.ui.panels.sources import panel as sources_list
-from handinger_tui.ui.panels.sources.facts import SourceFactCache
-from handinger_tui.ui.panels.sources.panel import BATCH, SourcesPanel
+from handinger_tui.ui.panels.sources import catalog
+from handinger_tui.ui.panels.sources.catalog import BATCH, SourceCatalog
+from handinger_tui.ui.panels.sources.panel import SourcesPanel
 from tests.ui.panels.stage import Stage, session, source, text_of, turn
 
 MANY = 3 * BATCH + 7
@@ -21,45 +23,32 @@ def flood(first: int = 0, many: int = MANY) -> Session:
 
 async def until_listed(panel: SourcesPanel, pilot: Pilot[None], many: int) -> None:
     for _ in range(200):
-        if len(panel.items) == many:
+        if panel.rows.count == many:
             return
         await pilot.pause()
-    pytest.fail(f"only {len(panel.items)} sources are listed")
+    pytest.fail(f"only {len(panel.rows.items)} sources are listed")
 
 
-class Judged:
-    """How many addresses and facts were looked at, step by step."""
+def test_no_step_judges_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = [0]
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.steps = [0]
-        key, facts, go_on = source_key, SourceFactCache.__call__, SourcesPanel._run_step
-        monkeypatch.setattr(sources_list, "source_key", self._counting(key))
-        monkeypatch.setattr(SourceFactCache, "__call__", self._counting(facts))
-
-        def step(panel: SourcesPanel) -> None:
-            self.steps.append(0)
-            go_on(panel)
-
-        monkeypatch.setattr(SourcesPanel, "_run_step", step)
-
-    def _counting(self, function: object) -> object:
+    def counting(function: Callable[..., object]) -> Callable[..., object]:
         def counted(*given: object) -> object:
-            self.steps[-1] += 1
-            return function(*given)  # type: ignore[operator]  # one of the two functions above
+            steps[-1] += 1
+            return function(*given)
 
         return counted
 
-
-async def test_no_step_judges_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    panel, judged = SourcesPanel(), Judged(monkeypatch)
-    app = Stage(panel)
-    async with app.run_test(size=(34, 18)) as pilot:
-        await pilot.pause()
-        panel.show_soon(flood())
-        assert panel.items == ()
-        await until_listed(panel, pilot, MANY)
-        assert len(judged.steps) > 2 * MANY // BATCH
-        assert max(judged.steps[:-1]) <= BATCH
+    monkeypatch.setattr(catalog, "source_key", counting(source_key))
+    monkeypatch.setattr(catalog, "facts_of", counting(catalog.facts_of))
+    sources = SourceCatalog()
+    assert sources.needs_steps(flood())
+    for step in sources.prepare(flood()):
+        assert step is None
+        steps.append(0)
+    assert len(steps) > 2 * MANY // BATCH
+    assert max(steps) <= BATCH
+    assert not sources.needs_steps(flood())
 
 
 async def test_it_looks_as_if_it_had_been_done_at_once() -> None:
@@ -74,7 +63,7 @@ async def test_it_looks_as_if_it_had_been_done_at_once() -> None:
         at_once.show(flood())
         await pilot.pause()
         assert text_of(app) == text
-        assert at_once.items == soon.items
+        assert at_once.rows.items == soon.rows.items
 
 
 async def test_what_comes_meanwhile_is_shown_too_and_a_few_at_once() -> None:
@@ -85,4 +74,4 @@ async def test_what_comes_meanwhile_is_shown_too_and_a_few_at_once() -> None:
         panel.show_soon(flood(many=MANY + 1))
         await until_listed(panel, pilot, MANY + 1)
         panel.show_soon(flood(many=MANY + 2))
-        assert len(panel.items) == MANY + 2
+        assert len(panel.rows.items) == MANY + 2

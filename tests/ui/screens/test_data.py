@@ -171,7 +171,7 @@ async def test_deep_and_huge_data_opens_at_once_and_every_key_answers() -> None:
         await desktop.shows(pilot, "20,000 rows × 3 columns")
         await pilot.press("end", "left", "right", "s")
         table = page(desktop).query_one(TableView)
-        await desktop.until(pilot, lambda: table.sorted_by == (1, False))
+        await desktop.until(pilot, lambda: table.rows.sorted_by == (1, False))
         await pilot.press("end")
         await desktop.shows(pilot, "row 9999")
         await pilot.press("p")

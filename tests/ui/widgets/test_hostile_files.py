@@ -65,7 +65,7 @@ async def test_a_file_of_hostile_texts_is_drawn_harmless(name: str, made: Callab
             drawn += sum(bool(line.strip()) for line in seen)
             assert not [line for line in seen if BAD.search(line)]
         if isinstance(view, VirtualList):
-            for row in range(view.count):
+            for row in range(view.rows.count):
                 view.move_to(row)
                 assert not BAD.search(view.full_text.replace("\n", ""))
         assert drawn >= min(len(TEXTS), 30)

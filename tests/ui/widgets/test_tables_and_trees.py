@@ -26,7 +26,7 @@ def node(data: bytes) -> Node:
 
 def names(view: TableView) -> list[str]:
     """The first cells in the order of the screen."""
-    return [line.split()[1] for line in lines(view)[1 : view.count + 1]]
+    return [line.split()[1] for line in lines(view)[1 : view.rows.count + 1]]
 
 
 async def test_a_table_is_sorted_by_value_both_ways_and_back() -> None:
@@ -37,15 +37,15 @@ async def test_a_table_is_sorted_by_value_both_ways_and_back() -> None:
         assert names(view) == ["pear", "apple", "fig", "plum"]
         await pilot.press("right", "s")
         await settled(pilot)
-        assert (names(view), view.sorted_by) == (["apple", "pear", "plum", "fig"], (1, False))
+        assert (names(view), view.rows.sorted_by) == (["apple", "pear", "plum", "fig"], (1, False))
         assert "kg ▲" in lines(view)[0]
         await pilot.press("s")
         await settled(pilot)
-        assert (names(view), view.sorted_by) == (["plum", "pear", "apple", "fig"], (1, True))
+        assert (names(view), view.rows.sorted_by) == (["plum", "pear", "apple", "fig"], (1, True))
         assert "kg ▼" in lines(view)[0]
         await pilot.press("s")
         await settled(pilot)
-        assert (names(view), view.sorted_by) == (["pear", "apple", "fig", "plum"], None)
+        assert (names(view), view.rows.sorted_by) == (["pear", "apple", "fig", "plum"], None)
 
 
 async def test_keys_that_are_faster_than_the_sorting_count() -> None:
@@ -58,7 +58,7 @@ async def test_keys_that_are_faster_than_the_sorting_count() -> None:
             await settled(pilot)
             assert view.cell == first
             assert "…" not in lines(view)[0]
-        assert view.sorted_by == (0, True)
+        assert view.rows.sorted_by == (0, True)
 
 
 async def test_numbers_lie_right_and_rows_keep_their_numbers() -> None:
@@ -80,13 +80,13 @@ async def test_the_cursor_walks_over_cells_and_the_whole_cell_is_told() -> None:
         view.show(table_of_rows([f"c{at}" for at in range(20)], [[f"{at} " * 60 for at in range(20)]]))
         view.to_column(17)
         await pilot.press("right", "right", "right")
-        assert view.column == 19
+        assert view.rows.column == 19
         assert view.full_text == "c19: " + "19 " * 60
         assert "c19" in lines(view)[0]
         assert lines(view)[1].endswith("…")
         await pilot.press(*["left"] * 5)
         view.to_column(-3)
-        assert view.column == 0
+        assert view.rows.column == 0
         assert "c0" in lines(view)[0]
 
 
@@ -150,11 +150,11 @@ async def test_a_tree_opens_lazily_and_closes() -> None:
         ]
         assert (view.path, view.full_text) == ("$.a.b[1]", "$.a.b[1]: two")
         await pilot.press("left", "left")
-        assert (view.path, view.count) == ("$.a.b", 5)
+        assert (view.path, view.rows.count) == ("$.a.b", 5)
         await pilot.press("end")
         assert view.path == '$["a b"]'
         await pilot.press("home", "left")
-        assert view.count == 1
+        assert view.rows.count == 1
         assert lines(view)[0].startswith("›▸ {} 3 members  a: {} 1 member, n: 123")
 
 
@@ -162,11 +162,11 @@ async def test_many_children_come_by_pages() -> None:
     view = TreeView()
     async with Stage(view).run_test(size=(60, 12)) as pilot:
         view.show(tree_of_value(list(range(2500))).root or node(b"0"))
-        assert view.count == 1 + 1000 + 1
+        assert view.rows.count == 1 + 1000 + 1
         await pilot.press("end")
         assert "1,500 more" in lines(view)[-1]
         await pilot.press("enter", "end", "enter", "end")
-        assert (view.count, view.path) == (2501, "$[2499]")
+        assert (view.rows.count, view.path) == (2501, "$[2499]")
 
 
 async def test_deep_documents_stay_readable() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import compress
 from urllib.parse import urlsplit
@@ -29,43 +29,54 @@ class DownloadState:
 
 
 class Downloads:
-    """Downloads, saved paths and known sizes by file URL, for one session or many."""
+    """Downloads, saved paths and known sizes by file URL, for one session or many.
 
-    def __init__(self) -> None:
+    `changed` is called after each change.
+    """
+
+    def __init__(self, changed: Callable[[], object]) -> None:
+        self._changed = changed
         self._states: dict[str, DownloadState] = {}
         self._paths: dict[str, str] = {}
         self._sizes: dict[str, int] = {}
 
-    def begin(self, part: FilePart) -> None:
-        """Record that the download of `part` started."""
-        self._states[part.url] = DownloadState(0, part.size)
+    def mark_saving(self, part: FilePart) -> None:
+        """The download of `part` started."""
+        self.mark_progress(part, 0, None)
 
-    def update(self, part: FilePart, got: int, total: int | None) -> None:
-        """Record progress: `got` bytes of `total`, or of the reported size when `total` is None."""
+    def mark_progress(self, part: FilePart, got: int, total: int | None) -> None:
+        """`got` bytes of `total`, or of the reported size when `total` is None, have arrived."""
         self._states[part.url] = DownloadState(got, total if total is not None else part.size)
+        self._changed()
 
-    def end(self, part: FilePart, path: str | None) -> None:
-        """Record the end of a download. `path` None: it failed; the path of an earlier copy is kept."""
+    def mark_saved(self, part: FilePart, path: str) -> None:
+        """The file is saved at `path`."""
         state = self._states.pop(part.url, None)
-        if path is not None:
-            self._paths[part.url] = path
-            if state is not None and state.got:
-                self._sizes[part.url] = state.got
+        self._paths[part.url] = path
+        if state is not None and state.got:
+            self._sizes[part.url] = state.got
+        self._changed()
+
+    def mark_not_saved(self, part: FilePart) -> None:
+        """No download of `part` is running any more; the path of an earlier copy is kept."""
+        self._states.pop(part.url, None)
+        self._changed()
+
+    def mark_size(self, part: FilePart, size: int) -> None:
+        """A preview measured the size in bytes."""
+        self._sizes[part.url] = size
+        self._changed()
 
     def state(self, part: FilePart) -> DownloadState | None:
         """The state of the running download; None when none is running."""
         return self._states.get(part.url)
-
-    def set_size(self, part: FilePart, size: int) -> None:
-        """Record the size in bytes that a preview measured."""
-        self._sizes[part.url] = size
 
     def size(self, part: FilePart) -> int | None:
         """The size in bytes: as the service reported it, else as this program measured it."""
         return part.size if part.size is not None else self._sizes.get(part.url)
 
     def path(self, part: FilePart) -> str | None:
-        """Where the file was saved; None when it was not."""
+        """Where this program saved the file since it started; None when it did not."""
         return self._paths.get(part.url)
 
 

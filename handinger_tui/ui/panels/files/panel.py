@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import ClassVar, Final
 
 from rich.cells import cell_len
@@ -15,101 +14,68 @@ from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FilePart, Turn
 from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.lists.virtual_list import Rows
 from handinger_tui.ui.panels.files.index import Downloads, FileIndex, Listed
-from handinger_tui.ui.panels.list_panel import (
+from handinger_tui.ui.panels.messages import CopyFile, OpenFile, PreviewFile, SaveFiles, SaveInto
+from handinger_tui.ui.panels.panel import (
     FAINT,
+    GOOD,
     MARK,
     STRONG,
-    Items,
-    ListPanel,
+    Panel,
+    PanelEntry,
+    cut_left,
     one_line,
     turn_in_view,
     with_right,
 )
-from handinger_tui.ui.panels.messages import CopyFile, OpenFile, PreviewFile, SaveFiles, SaveInto
-from handinger_tui.ui.panels.panel import PanelEntry
 from handinger_tui.ui.panels.usage.totals import Key, TurnMemo
 
-GOOD: Final = ".panel--good"
-_FILE_ACTIONS: Final = ("preview", "save", "save_into", "open", "copy")
-"""Actions on the file under the cursor."""
+_FILE_ACTIONS: Final = ("preview", "save", "save_into", "save_all", "open", "copy")
 
 
-class FilesPanel(ListPanel[Listed]):
-    """Files with type, size and turn.
+class FileRows(Rows):
+    """Files with type, size and turn, and the state of their downloads."""
 
-    The panel posts messages and does no work itself; the screen reports results with the `mark_…` methods.
-    """
+    item_height = 3
+    cursor_height = 2
+    message = "No files yet. Files that the worker makes will be listed here."
+    loaded = False
 
-    name_of_panel = "files"
-    LINES = 3
-    BORDER_TITLE = "Files"
-    EMPTY = "No files yet. Files that the worker makes will be listed here."
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.FILES)
+    def __init__(self, downloads: Downloads) -> None:
+        self.downloads = downloads
+        self.items: tuple[Listed, ...] = ()
+        self.turn_id: str | None = None
+        """The turn whose files are new."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._files = TurnMemo(_key, FileIndex())
-        self._downloads = Downloads()
+    @property
+    def count(self) -> int:
+        """The number of files."""
+        return len(self.items)
 
-    def select(self, session: Session) -> Items[Listed]:
-        """Every file of the session, and the turn whose files are new."""
-        turn = turn_in_view(session)
-        return Items(self._files(session), turn.turn_id if turn else None)
+    def is_new(self, item: Listed) -> bool:
+        """Whether the turn in view created the newest version of the file."""
+        return item.turn_id == self.turn_id
 
-    # -- called by the screen ---------------------------------------------------------
-    def mark_saving(self, part: FilePart) -> None:
-        """Show that the download of `part` started."""
-        self._downloads.begin(part)
-        self.refresh()
+    def position_of(self, url: str) -> int | None:
+        """The position of the file with this URL."""
+        return next((at for at, item in enumerate(self.items) if item.part.url == url), None)
 
-    def mark_progress(self, part: FilePart, got: int, total: int | None) -> None:
-        """Show the progress of a download, in bytes."""
-        self._downloads.update(part, got, total)
-        self.refresh()
-
-    def mark_saved(self, part: FilePart, path: str) -> None:
-        """Show that the file is saved at `path`."""
-        self._downloads.end(part, path)
-        self.refresh()
-
-    def mark_size(self, part: FilePart, size: int) -> None:
-        """Show the size in bytes that a preview measured."""
-        self._downloads.set_size(part, size)
-        self.refresh()
-
-    def mark_left(self, part: FilePart) -> None:
-        """Clear a download that is still marked as running; called when the screen stops saving `part`."""
-        if self._downloads.state(part) is not None:
-            self.mark_not_saved(part)
-
-    def mark_not_saved(self, part: FilePart) -> None:
-        """Show that the download failed; the path of an earlier copy is kept."""
-        self._downloads.end(part, None)
-        self.refresh()
-
-    # -- lines --------------------------------------------------------------------------
-    def key_of(self, item: Listed) -> Hashable:
-        """The URL: it identifies a file across selections."""
-        return item.part.url
-
-    def turn_of(self, item: Listed) -> str:
-        """The turn that created the newest version of the file."""
-        return item.turn_id
-
-    def item_line(self, at: int, row: int, width: int) -> Content:
+    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
         """Row 0: name. Row 1: size, type, turn, "new" or "changed". Row 2: download state or saved path."""
         entry = self.items[at]
         if row == 0:
-            return Content.styled(file_name(entry.part), STRONG).truncate(width, ellipsis=True)
+            return Content.styled(file_name(entry.part), "bold" if here else STRONG)
         if row == 1:
-            return with_right(self._facts(entry, width), Content.styled(self._change(entry), MARK), width)
+            change = Content.styled(self._change(entry), MARK)
+            content = with_right(self._facts(entry, width), change, width)
+            return Content(content.plain) if here else content
         return self._download_line(entry.part, width)
 
     def _facts(self, entry: Listed, width: int) -> Content:
         """Size, type and turn. Where they do not fit, the type is shortened, then left out."""
         kind = one_line(entry.part.media_type) or "type not reported"
-        size_text, turn = size(self._downloads.size(entry.part)), f"turn {entry.turn}"
+        size_text, turn = size(self.downloads.size(entry.part)), f"turn {entry.turn}"
         room = width - len(self._change(entry)) - 1
         candidates = (" · ".join((size_text, name, turn)) for name in (kind, short_type(kind)))
         text = next((text for text in candidates if cell_len(text) <= room), f"{size_text} · {turn}")
@@ -121,33 +87,64 @@ class FilesPanel(ListPanel[Listed]):
         return "new" if self.is_new(entry) else ""
 
     def _download_line(self, part: FilePart, width: int) -> Content:
-        state, path = self._downloads.state(part), self._downloads.path(part)
+        state, path = self.downloads.state(part), self.downloads.path(part)
         if state is not None:
             return Content.styled(state.progress_text, MARK)
         if path is None:
             return Content("")
         label = Content.assemble(("✓ saved ", GOOD))
-        return Content.assemble(label, (end_of(clean_line(path), width - label.cell_length), FAINT))
+        return Content.assemble(label, (cut_left(clean_line(path), width - label.cell_length), FAINT))
 
-    def details(self, item: Listed) -> Content:
+    def tooltip(self, at: int) -> Content:
         """The full name and facts, and the full path once the file is saved."""
-        path = self._downloads.path(item.part)
+        item = self.items[at]
+        path = self.downloads.path(item.part)
         changed = " · an earlier turn made another one" if item.changed else ""
-        size_text = size(self._downloads.size(item.part))
+        size_text = size(self.downloads.size(item.part))
         facts = f"{size_text} · {one_line(item.part.media_type)} · turn {item.turn}{changed}"
         lines = [file_name(item.part), facts]
         return Content("\n".join([*lines, f"saved {clean_line(path)}"] if path else lines))
 
+
+class FilesPanel(Panel[FileRows]):
+    """The files of the session. The screen reports to `downloads` what becomes of them."""
+
+    name_of_panel = "files"
+    BORDER_TITLE = "Files"
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PANEL, Where.FILES)
+
+    def __init__(self) -> None:
+        self.downloads = Downloads(self.update)
+        super().__init__(FileRows(self.downloads))
+        self._files = TurnMemo(_key, FileIndex())
+
+    def show(self, session: Session) -> None:
+        """Show every file of the session; the cursor stays on its file."""
+        rows, turn = self.rows, turn_in_view(session)
+        files, turn_id = self._files(session), turn.turn_id if turn else None
+        if rows.loaded and (files, turn_id) == (rows.items, rows.turn_id):
+            return
+        current = self.current
+        rows.loaded, rows.items, rows.turn_id = True, files, turn_id
+        self._cursor = (current and rows.position_of(current.part.url)) or 0
+        new = sum(map(rows.is_new, files))
+        count = f"{len(files):,}" + (f" · {new:,} new" if new else "")
+        self.border_subtitle = Content(count) if files else None
+        self._hovered = self.tooltip = None
+        self.refresh_bindings()
+        self.update()
+
+    @property
+    def current(self) -> Listed | None:
+        """The file under the cursor; None in an empty list."""
+        return self.rows.items[self.cursor] if self.rows.count else None
+
     # -- keys and mouse --------------------------------------------------------------------
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer file actions only when the list has a file."""
-        if action in (*_FILE_ACTIONS, "save_all"):
-            return True if self.items else None
+        if action in _FILE_ACTIONS:
+            return True if self.rows.count else None
         return super().check_action(action, parameters)
-
-    def path_of(self, part: FilePart) -> str | None:
-        """Where this program saved the file since it started; None when it did not."""
-        return self._downloads.path(part)
 
     def action_preview(self) -> None:
         """Ask the screen to show the file under the cursor."""
@@ -156,22 +153,22 @@ class FilesPanel(ListPanel[Listed]):
 
     def action_save(self) -> None:
         """Ask the screen to save the file under the cursor."""
-        if self.current is not None and self._downloads.state(self.current.part) is None:
+        if self.current is not None and self.downloads.state(self.current.part) is None:
             self.post_message(SaveFiles([self.current.part]))
 
     def action_save_into(self) -> None:
         """Ask the screen to save the file under the cursor into a folder that the user chooses."""
-        if self.current is not None and self._downloads.state(self.current.part) is None:
+        if self.current is not None and self.downloads.state(self.current.part) is None:
             self.post_message(SaveInto(self.current.part))
 
     def action_save_all(self) -> None:
         """Ask the screen to save every new file that is neither saved nor being saved."""
-        new = [entry.part for entry in self.items if self.is_new(entry)]
-        downloads = self._downloads
+        new = [entry.part for entry in self.rows.items if self.rows.is_new(entry)]
+        downloads = self.downloads
         unsaved = [part for part in new if downloads.state(part) is None and downloads.path(part) is None]
         if unsaved:
             self.post_message(SaveFiles(unsaved))
-        elif self.items:
+        elif self.rows.items:
             text = "All new files are saved already." if new else "The last turn made no files."
             self.notify(text, markup=False)
 
@@ -204,16 +201,6 @@ def short_type(media_type: str) -> str:
     """The subtype of a media type, without "x-" and "vnd.": "text/csv" → "csv"."""
     last = media_type.partition(";")[0].rpartition("/")[2]
     return last.removeprefix("x-").removeprefix("vnd.") or media_type
-
-
-def end_of(path: str, width: int) -> str:
-    """The end of a path in `width` cells: the name matters more than the folder."""
-    if Content(path).cell_length <= width:
-        return path
-    tail = path[-max(1, width - 1) :]
-    while tail and Content(tail).cell_length > width - 1:
-        tail = tail[1:]
-    return "…" + tail
 
 
 def _key(turn: Turn) -> Key:

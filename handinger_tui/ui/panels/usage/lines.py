@@ -28,14 +28,10 @@ from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, plura
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import Gauge, State, amount_text, exact_text, percent_text
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.panels.list_panel import with_right
+from handinger_tui.ui.panels.panel import ACCENT, FAINT, MARK, STRONG, with_right
 from handinger_tui.ui.panels.usage.totals import AT, CATEGORIES, Amount
 from handinger_tui.ui.panels.usage.view import Figure, Pair, UsageView
 
-FAINT: Final = ".panel--faint"
-STRONG: Final = ".panel--strong"
-ACCENT: Final = ".panel--accent"
-MARK: Final = ".panel--mark"
 BLANK: Final = Content("")
 SIGNS: Final = {"—": NOT_REPORTED, "…": PENDING}
 """One-cell signs for words that do not fit; the panel explains them below."""
@@ -328,8 +324,8 @@ def _wrap(text: str, width: int) -> list[Content]:
 # -- limits -----------------------------------------------------------------------------
 STATE_WORDS: Final = {State.BELOW: "", State.NEAR: "near", State.REACHED: "reached"}
 STATE_STYLES: Final = {
-    State.BELOW: ".panel--accent",
-    State.NEAR: ".panel--mark",
+    State.BELOW: ACCENT,
+    State.NEAR: MARK,
     State.REACHED: ".usage--reached",
 }
 

@@ -7,7 +7,7 @@ from datetime import tzinfo
 from decimal import Decimal
 from typing import ClassVar, Final
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 
 from handinger_tui.core.amounts import credits_words, usd_text
@@ -15,83 +15,89 @@ from handinger_tui.core.formatting import NOT_REPORTED, PENDING, number
 from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn
+from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.lists.virtual_list import Rows
 from handinger_tui.ui.panels.panel import Panel, PanelEntry
-from handinger_tui.ui.panels.usage.lines import BLANK, gap_text, gauge_words, usage_lines
+from handinger_tui.ui.panels.usage.lines import gap_text, gauge_words, usage_lines
 from handinger_tui.ui.panels.usage.totals import CATEGORIES, Key, TurnMemo, WorkerTotals
 from handinger_tui.ui.panels.usage.view import Figure, UsageView, usage_view
 
 
-class UsagePanel(Panel[UsageView]):
-    """Figures in two columns, the cost split, the cost of each turn, and notes on their source.
+class UsageRows(Rows):
+    """Lines without items: figures, charts and notes, computed again when the figures or the width change.
 
     `zone`: the time zone of "as of"; None is the local one.
     """
 
-    name_of_panel = "usage"
-    BORDER_TITLE = "Usage & cost"
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"usage--{name}" for name in (*CATEGORIES, "rest", "reached")}
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "scroll_up", "Up", show=False, tooltip="Scroll up", id="usage.up"),
-        Binding("down", "scroll_down", "Down", show=False, tooltip="Scroll down", id="usage.down"),
-        Binding("pageup", "page_up", "Page up", show=False, tooltip="A page up", id="usage.page_up"),
-        Binding(
-            "pagedown", "page_down", "Page down", show=False, tooltip="A page down", id="usage.page_down"
-        ),
-        Binding("home", "scroll_home", "Top", show=False, tooltip="To the top", id="usage.top"),
-        Binding("end", "scroll_end", "End", show=False, tooltip="To the end", id="usage.end"),
-    ]
-
-    def __init__(self, zone: tzinfo | None = None) -> None:
-        super().__init__()
-        self.tooltip = "Figures come from the service. What it did not report is never shown as zero."
+    def __init__(self, zone: tzinfo | None) -> None:
         self._zone = zone
-        self.totals = WorkerTotals()
-        self._view = TurnMemo(_key, lambda session: usage_view(session, self.totals))
-        self._gauges: tuple[Gauge, ...] = ()
-        self._now_ms: int | None = None
+        self.view: UsageView | None = None
+        self.gauges: tuple[Gauge, ...] = ()
+        self.now_ms: int | None = None
         self._lines: list[Content] = []
         self._lines_key: tuple[object, ...] = ()
 
-    def select(self, session: Session) -> UsageView:
-        """The figures of the session."""
-        return self._view(session)
+    def _lines_at(self, width: int) -> list[Content]:
+        if self.view is None:
+            return []
+        key = (self.view, width, self.now_ms, self.gauges)
+        if key != self._lines_key:
+            self._lines = usage_lines(self.view, width, self._zone, self.now_ms, self.gauges)
+            self._lines_key = key
+        return self._lines
 
-    def changed(self, before: UsageView | None, now: UsageView) -> None:
-        """Reset the clock when another turn starts."""
-        if before is None or before.began_ms != now.began_ms:
-            self._now_ms = None
+    def line_count(self, width: int) -> int:
+        """The number of lines at `width` cells."""
+        return len(self._lines_at(width))
+
+    def place_of(self, _y: int) -> None:
+        """No line belongs to an item."""
+
+    def other_line(self, y: int, width: int) -> Content:
+        """Line `y` of the panel."""
+        return self._lines_at(width)[y]
+
+
+class UsagePanel(Panel[UsageRows]):
+    """Figures in two columns, the cost split, the cost of each turn, and notes on their source."""
+
+    name_of_panel = "usage"
+    BORDER_TITLE = "Usage & cost"
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"usage--{name}" for name in (*CATEGORIES, "rest", "reached")}
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.USAGE)
+
+    def __init__(self, zone: tzinfo | None = None) -> None:
+        """`zone`: as for `UsageRows`."""
+        super().__init__(UsageRows(zone))
+        self.tooltip = "Figures come from the service. What it did not report is never shown as zero."
+        self.totals = WorkerTotals()
+        self._view = TurnMemo(_key, lambda session: usage_view(session, self.totals))
+
+    def show(self, session: Session) -> None:
+        """Show the figures of the session; the clock starts again with another turn."""
+        view, before = self._view(session), self.rows.view
+        if view != before:
+            if before is None or before.began_ms != view.began_ms:
+                self.rows.now_ms = None
+            self.rows.view = view
+            self.update()
 
     def gauges(self, gauges: Sequence[Gauge]) -> None:
         """Show these limits and how far each is used."""
-        if tuple(gauges) != self._gauges:
-            self._gauges = tuple(gauges)
-            self.redraw()
+        if tuple(gauges) != self.rows.gauges:
+            self.rows.gauges = tuple(gauges)
+            self.update()
 
     def tick(self, now_ms: int) -> None:
         """Advance the clock of the running turn: once a second, redrawing only the lines that show it."""
-        began = self._selection.began_ms if self._selection is not None else None
+        began = self.rows.view.began_ms if self.rows.view is not None else None
         if began is None:
             return
         # Whole seconds since the start, so that the clock never skips one.
         second = began + max(0, now_ms - began) // 1000 * 1000
-        if second == self._now_ms:
-            return
-        self._now_ms = second
-        self.redraw()
-
-    def line_count(self, width: int) -> int:
-        """The number of lines at `width`; computes the lines when the figures or the width changed."""
-        if self._selection is None:
-            return 0
-        key = (self._selection, width, self._now_ms, self._gauges)
-        if key != self._lines_key:
-            self._lines = usage_lines(self._selection, width, self._zone, self._now_ms, self._gauges)
-            self._lines_key = key
-        return len(self._lines)
-
-    def line(self, y: int, width: int) -> Content:
-        """Line `y` of the panel; blank after the last one."""
-        return self._lines[y] if y < self.line_count(width) else BLANK
+        if second != self.rows.now_ms:
+            self.rows.now_ms = second
+            self.update()
 
 
 def compact_line(

@@ -9,7 +9,7 @@ from decimal import Decimal
 from handinger_tui.core.money.attribution import Reading, TurnMoney
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Trigger, Turn, TurnStatus
-from handinger_tui.ui.panels.list_panel import turn_in_view
+from handinger_tui.ui.panels.panel import turn_in_view
 from handinger_tui.ui.panels.usage.totals import (
     AT,
     MEMBERS,

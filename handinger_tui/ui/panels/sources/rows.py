@@ -1,0 +1,217 @@
+"""The lines of the sources panel: sources in groups by turn or by host, each group under a heading."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from textual.content import Content
+
+from handinger_tui.core.evidence.citations import Mentions
+from handinger_tui.core.evidence.source_addresses import unicode_host
+from handinger_tui.core.evidence.sources_and_files import Source
+from handinger_tui.core.formatting import plural
+from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.turns.session import Session
+from handinger_tui.ui.lists.virtual_list import Rows
+from handinger_tui.ui.panels.panel import FAINT, MARK, STRONG, cut_left, one_line, with_right
+from handinger_tui.ui.panels.sources.catalog import NO_MENTIONS, Facts
+
+GROUP: Final = ".sources--group"
+ODD: Final = ".sources--odd"
+ODD_SIGN: Final = "▲"
+"""Marks what is unusual about an address, so that it is recognizable without color."""
+HOSTLESS: Final = "Without a web address"
+FactsOf = Callable[[Source], Facts]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Sources under one heading; `title` is cleaned."""
+
+    title: str
+    sources: tuple[Source, ...]
+
+
+def grouped_by_turn(session: Session, sources: Sequence[Source]) -> list[Group]:
+    """Group by the turn that named a source first; the newest turn comes first, to keep it visible."""
+    by_turn: dict[str, list[Source]] = {}
+    for source in sources:
+        by_turn.setdefault(source.turn_id, []).append(source)
+    return [
+        Group(f"Turn {at} · {one_line(turn.order.prompt) or 'no text'}", tuple(by_turn[turn.turn_id]))
+        for at, turn in reversed([*enumerate(session.turns, 1)])
+        if turn.turn_id in by_turn
+    ]
+
+
+def grouped_by_host(sources: Sequence[Source], facts: FactsOf) -> list[Group]:
+    """Group by host, in order of first appearance; sources without a host come last."""
+    by_host: dict[str, list[Source]] = {}
+    for source in sources:
+        by_host.setdefault(facts(source).host, []).append(source)
+    hostless = by_host.pop("", [])
+    groups = [Group(host, tuple(members)) for host, members in by_host.items()]
+    return [*groups, Group(HOSTLESS, tuple(hostless))] if hostless else groups
+
+
+class SourceRows(Rows):
+    """Groups of sources. A source takes two lines, or three when its address has warnings."""
+
+    cursor_height = 3
+    message = "No sources yet. Pages and documents that the worker uses will be listed here."
+    loaded = False
+
+    def __init__(self, groups: Iterable[Group], facts: FactsOf) -> None:
+        self._groups = tuple(groups)
+        self.facts = facts
+        self.items = tuple(source for group in self._groups for source in group.sources)
+        """All sources, in the order shown."""
+        self.turn_id: str | None = None
+        """The turn whose sources are new."""
+        self.mentions: Mentions = NO_MENTIONS
+        """The mentions of each source in the answers, by source number."""
+        self.last_mention: tuple[int, int] | None = None
+        """Source number and position of the mention that was shown last."""
+        self._digits = len(str(max((source.number for source in self.items), default=0)))
+        self._positions = {source.number: at for at, source in enumerate(self.items)}
+        self._starts: list[int] = []
+        """The first line of each source."""
+        self._headings: list[int] = []
+        """The line of each heading."""
+        y = 0
+        for group in self._groups:
+            self._headings.append(y)
+            y += 1
+            for source in group.sources:
+                self._starts.append(y)
+                y += 3 if self.facts(source).marks else 2
+        self._height = y
+
+    @property
+    def count(self) -> int:
+        """The number of sources."""
+        return len(self.items)
+
+    def is_new(self, source: Source) -> bool:
+        """Whether the turn in view named the source first."""
+        return source.turn_id == self.turn_id
+
+    def position_of(self, number: int) -> int | None:
+        """The position of the source with this number, in the order shown."""
+        return self._positions.get(number)
+
+    def lines_of(self, at: int) -> range:
+        """The lines of source `at`."""
+        return range(self._starts[at], self._starts[at] + (3 if self.facts(self.items[at]).marks else 2))
+
+    def lines_to_show(self, at: int) -> range:
+        """The lines of source `at`, with the heading when it is the first of its group."""
+        lines = self.lines_of(at)
+        return range(lines.start - 1, lines.stop) if self._heading_at(lines.start - 1) else lines
+
+    def line_count(self, width: int) -> int:
+        """The number of lines of all groups."""
+        return self._height or super().line_count(width)
+
+    def place_of(self, y: int) -> tuple[int, int] | None:
+        """(source, row within it) at line `y`; None at a heading and outside the list."""
+        at = bisect_right(self._starts, y) - 1
+        return (at, y - self._starts[at]) if at >= 0 and y in self.lines_of(at) else None
+
+    def _heading_at(self, y: int) -> Group | None:
+        at = bisect_right(self._headings, y) - 1
+        return self._groups[at] if at >= 0 and self._headings[at] == y else None
+
+    def other_line(self, y: int, width: int) -> Content:
+        """A heading."""
+        group = self._heading_at(y)
+        return super().other_line(y, width) if group is None else heading_line(group, width)
+
+    def line(self, at: int, row: int, width: int, *, here: bool) -> Content:
+        """Row 0: number and title. Row 1: host, mentions, "new". Row 2: warnings about the address."""
+        source = self.items[at]
+        facts = self.facts(source)
+        if row == 0:
+            content = title_line(source, facts, self._digits, width)
+            return Content.styled(content.plain, "bold") if here else content
+        if row == 2:
+            content = marks_line(facts, self._digits, width)
+        else:
+            last = self.last_mention
+            position = last[1] if last is not None and last[0] == source.number else None
+            mentions = mention_words(len(self.mentions.get(source.number, ())), position)
+            content = place_line(facts, mentions, self._digits, width, new=self.is_new(source))
+        return Content(content.plain) if here else content
+
+    def tooltip(self, at: int) -> Content:
+        """The full title and address, warnings, and the number of mentions."""
+        source = self.items[at]
+        return details_text(source, self.facts(source), len(self.mentions.get(source.number, ())))
+
+
+def heading_line(group: Group, width: int) -> Content:
+    """The title of a group and the number of its sources."""
+    count = Content.styled(f"{len(group.sources):,}", FAINT)
+    return with_right(Content.styled(group.title, GROUP), count, width)
+
+
+def title_line(source: Source, facts: Facts, digits: int, width: int) -> Content:
+    """The number and title of a source; numbers are right-aligned to `digits` cells."""
+    number = Content.styled(f"{source.number:>{digits}} ", FAINT)
+    return Content.assemble(number, (facts.title, STRONG)).truncate(width, ellipsis=True)
+
+
+def place_line(facts: Facts, mentions: tuple[str, ...], digits: int, width: int, *, new: bool) -> Content:
+    """The host and how often it is mentioned: the longest text of `mentions` that leaves the host uncut."""
+    room = width - digits - 1
+    badge = " new" if new else ""
+    fitting = (text for text in mentions if len(facts.place) + 1 + len(text) + len(badge) <= room)
+    text = next(fitting, mentions[-1])
+    right = Content.assemble((text, FAINT), (badge, MARK))
+    place = Content.styled(cut_left(facts.place, room - right.cell_length - 1), FAINT)
+    return with_right(Content.assemble(" " * (digits + 1), place), right, width)
+
+
+def marks_line(facts: Facts, digits: int, width: int) -> Content:
+    """The warnings about the address."""
+    indent = " " * (digits + 1)
+    text = f"{ODD_SIGN} {' · '.join(facts.marks)}"
+    return Content.assemble(indent, (text, ODD)).truncate(width, ellipsis=True)
+
+
+def mention_words(count: int, at: int | None) -> tuple[str, ...]:
+    """Texts for `count` mentions, the longest first; `at`: the position of the mention on the screen now."""
+    if at is not None:
+        return (f"{at + 1} of {count}", f"{at + 1}/{count}")
+    return (f"{count:,}×",) if count else ("not mentioned", "0×")
+
+
+def count_words(total: int, new: int, silent: int, width: int) -> str:
+    """The text of the border: the longest that fits `width`.
+
+    `silent`: how many sources the answer does not mention.
+    """
+    new_text = f" · {new:,} new" if new else ""
+    if not silent:
+        return f"{total:,}{new_text}"
+    candidates = (
+        f"{total:,}{new_text} · {silent:,} not mentioned",
+        f"{total:,}{new_text} · {silent:,} unmentioned",
+        f"{total:,} · {silent:,} unmentioned",
+    )
+    return next((text for text in candidates if len(text) <= width), candidates[-1])
+
+
+def details_text(source: Source, facts: Facts, mentions: int) -> Content:
+    """All facts about a source, for its tooltip."""
+    lines = [f"{source.number}. {facts.title}", clean_line(source.part.url or "", 1000) or facts.place]
+    unicode = unicode_host(facts.host)
+    if unicode != facts.host:
+        lines.append(f"{facts.host} is written {unicode}")
+    if facts.marks:
+        lines.append(f"{ODD_SIGN} {' · '.join(facts.marks)}")
+    lines.append(f"mentioned {plural(mentions, 'time')}" if mentions else "not mentioned in the answer")
+    return Content("\n".join(lines))
