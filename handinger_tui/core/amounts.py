@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import Final, Self
+from typing import Final
 
 from handinger_tui.core.formatting import NOT_REPORTED, number, plural
 
@@ -50,32 +50,6 @@ def pico_usd(value: Decimal | None) -> int | None:
 def micro_credits(value: Decimal | None) -> int | None:
     """Credits as integer micro-credits; None when unknown or beyond 64 bits."""
     return in_units(value, _MICRO)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Money:
-    """An amount in whole pico-dollars; sums are exact in any order."""
-
-    pico: int
-
-    @classmethod
-    def of(cls, usd: Decimal | None) -> Self | None:
-        """The amount of a USD value, rounded to the nearest pico-dollar; None where it is unknown."""
-        value = tidy(usd)
-        if value is None:
-            return None
-        return cls(int(EXACT.multiply(value, _PICO).to_integral_value(ROUND_HALF_EVEN, EXACT)))
-
-    @property
-    def usd(self) -> Decimal:
-        """The same amount in USD, exactly."""
-        return EXACT.scaleb(Decimal(self.pico), -12)
-
-    def __add__(self, other: Self) -> Self:
-        return type(self)(self.pico + other.pico)
-
-    def __sub__(self, other: Self) -> Self:
-        return type(self)(self.pico - other.pico)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
-"""Formatting of numbers, sizes and durations for people. None is "not reported", never zero."""
+"""Formatting of numbers, sizes and times for people. None is "not reported", never zero."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -77,3 +78,14 @@ def ago(then_ms: int, now_ms: int) -> str:
         if seconds >= length:
             return f"{seconds // length} {unit} ago"
     return "just now"
+
+
+def utc_text(ms: int | None) -> str | None:
+    """Unix milliseconds as "2026-11-25T10:00:00.123Z"; None when unknown or outside the years 1 to 9999."""
+    if ms is None:
+        return None
+    try:
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+    except OverflowError:
+        return None
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

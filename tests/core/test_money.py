@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from handinger_tui.core.amounts import (
     INT64_MAX,
-    Money,
     Total,
     credits_text,
     decimal_text,
@@ -46,23 +45,6 @@ def test_unknown_is_counted_and_never_zero(values: list[Decimal | None]) -> None
 
 def test_no_turn_costs_nothing() -> None:
     assert total([]) == Total(Decimal(0), 0)
-
-
-@given(st.integers(min_value=-(10**40), max_value=10**40))
-def test_money_is_exact_both_ways(pico: int) -> None:
-    assert Money.of(Money(pico).usd) == Money(pico)
-    assert Fraction(Money(pico).usd) == Fraction(pico, 10**12)
-
-
-@given(st.lists(st.integers(min_value=0, max_value=10**20).map(Money)))
-def test_money_adds_in_any_order(values: list[Money]) -> None:
-    assert sum(values, Money(0)) == sum(values[::-1], Money(0)) == Money(sum(value.pico for value in values))
-
-
-def test_money_subtracts_and_compares() -> None:
-    assert Money(5) - Money(7) == Money(-2) < Money(0)
-    assert Money.of(None) is None
-    assert Money.of(Decimal("NaN")) is None
 
 
 @given(odd)

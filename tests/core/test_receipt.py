@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from handinger_tui.core.money import attribution
-from handinger_tui.core.receipts.facts import Receipts, receipt_line
+from handinger_tui.core.money.attribution import MoneyIndex
+from handinger_tui.core.receipts.facts import receipt_line
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import TextPart, Trigger, Turn, TurnStatus
+from handinger_tui.core.turns.turn import Trigger, Turn, TurnStatus
 from tests.ui.panels.stage import reading, session, turn
 
 
@@ -88,38 +88,15 @@ def test_an_absurd_change_is_told_as_more_than_can_be_read() -> None:
 def test_what_runs_or_never_started_has_no_line(status: TurnStatus) -> None:
     shown = session(turn(0, status=status, after=reading("0.01")))
     assert receipt_line(shown, shown.turns[0]) == ""
-    assert Receipts().line(shown, shown.turns[0]) == ""
 
 
 def test_many_lines_are_those_that_each_would_be_alone() -> None:
     shown = totals(*("0.01", "0.02", None, "0.03", "0.027", "0.5") * 12)
-    receipts = Receipts()
-    assert [receipts.line(shown, own) for own in shown.turns] == [
+    index = MoneyIndex()
+    assert [receipt_line(shown, own, index) for own in shown.turns] == [
         receipt_line(shown, own) for own in shown.turns
     ]
     fallen = session(*shown.turns, turn(99, after=reading("0.001")))
-    assert [receipts.line(fallen, own) for own in fallen.turns] == [
+    assert [receipt_line(fallen, own, index) for own in fallen.turns] == [
         receipt_line(fallen, own) for own in fallen.turns
     ]
-
-
-def test_what_all_turns_took_is_worked_out_once_for_a_long_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-    real = attribution.money_at
-
-    def counted(turns: tuple[Turn, ...], at: int, reading: attribution.Reading) -> attribution.TurnMoney:
-        asked.append(at)
-        return real(turns, at, reading)
-
-    monkeypatch.setattr("handinger_tui.core.money.attribution.money_at", counted)
-    shown, receipts = totals(*["0.01"] * 200), Receipts()
-    for own in shown.turns:
-        receipts.line(shown, own)
-    assert asked == list(range(200))
-    # Text that streams into the newest turn.
-    longer = replace(shown.turns[-1], parts=(TextPart(),))
-    grown = replace(shown, turns=(*shown.turns[:-1], longer))
-    receipts.line(grown, grown.turns[50])
-    assert asked[200:] == []
-    receipts.line(grown, grown.turns[-1])
-    assert asked[200:] == [198, 199]

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handinger_tui.core.formatting import utc_text
 from handinger_tui.core.jsontext import dump
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.typical_cost import TypicalCost
-from handinger_tui.core.receipts.facts import NEWEST, Times, change_of, change_text, times_of, utc_text
+from handinger_tui.core.receipts.facts import NEWEST, Times, change_text, facts_of, times_of
 from handinger_tui.core.receipts.page import SCHEMA, Receipt, receipt_json, receipt_markdown, receipt_page
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.stream.usage import Costs, Usage
@@ -181,19 +182,19 @@ def test_a_usual_range_is_a_row_where_it_is_known() -> None:
 )
 def test_the_change_against_the_turns_before(costs: list[str | None], text: str) -> None:
     session = chat(*costs)
-    assert change_text(session, session.turns[-1]) == text
+    assert change_text(facts_of(session, session.turns[-1]).change.percent) == text
 
 
 def test_later_turns_do_not_change_an_earlier_receipt() -> None:
     session = chat("1", "1", "1", "1.35", "9", "9", "9", "9")
-    assert change_text(session, session.turns[3]) == "+35 %"
+    assert change_text(facts_of(session, session.turns[3]).change.percent) == "+35 %"
 
 
 def test_refused_turns_and_those_so_far_are_no_earlier_ones() -> None:
     session = chat("1", "1", "2", "2")
     refused = replace(session.turns[1], status=TurnStatus.REJECTED)
     turns = (session.turns[0], refused, *session.turns[2:])
-    assert change_of(replace(session, turns=turns), turns[-1]).turns == 2
+    assert facts_of(replace(session, turns=turns), turns[-1]).change.turns == 2
 
 
 def test_credits_are_compared_where_no_cost_was_reported() -> None:
@@ -218,7 +219,7 @@ def test_the_page_says_why_there_is_no_change() -> None:
 
 def test_a_long_session_is_compared_with_its_newest_turns() -> None:
     session = chat(*["9"] * 5, *["1"] * NEWEST, "2")
-    change = change_of(session, session.turns[-1])
+    change = facts_of(session, session.turns[-1]).change
     assert (change.turns, change.percent, change.median) == (NEWEST, 100, Decimal(1))
 
 

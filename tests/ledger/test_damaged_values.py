@@ -14,7 +14,7 @@ from handinger_tui.cli.commands.costs.turn_records import record_json, turn_reco
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.export.result import result_object
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
-from handinger_tui.core.receipts.facts import Receipts
+from handinger_tui.core.receipts.facts import receipt_line
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
@@ -66,10 +66,9 @@ async def read_all(path: Path, access: FileAccess) -> list[str]:
             if loaded is None:
                 # Its own id is damaged.
                 continue
-            receipts = Receipts()
             for turn in loaded.turns:
                 result_object(loaded, turn)
-                receipts.line(loaded, turn)
+                receipt_line(loaded, turn)
                 await ledger.frames(turn.turn_id)
     with costs_of(path) as book:
         for row in book.turns(ChargeFilter()):

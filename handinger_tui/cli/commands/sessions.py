@@ -17,7 +17,8 @@ from handinger_tui.core.errors import SettingsError
 from handinger_tui.core.export.result import result_object, whole_number
 from handinger_tui.core.formatting import ago, plural
 from handinger_tui.core.jsontext import Json, dump
-from handinger_tui.core.receipts.facts import Receipts
+from handinger_tui.core.money.attribution import MoneyIndex
+from handinger_tui.core.receipts.facts import receipt_line
 from handinger_tui.core.safety.cleaning import clean, clean_line
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.ledger.ledger import FileAccess, Ledger
@@ -139,11 +140,10 @@ def _show_json(session: Session) -> str:
 
 def _show_text(session: Session) -> str:
     title = clean_line(session.title) or "untitled"
-    receipts = Receipts()
+    money = MoneyIndex()
     blocks = [f"{title}\nsession {session.session_id} · worker {session.worker_id}"]
     for turn in session.turns:
         answer = clean(turn.text).rstrip() or f"({turn.status})"
-        blocks.append(
-            f"> {clean(turn.order.prompt).rstrip()}\n\n{answer}\n\n{receipts.line(session, turn)}".rstrip()
-        )
+        receipt = receipt_line(session, turn, money)
+        blocks.append(f"> {clean(turn.order.prompt).rstrip()}\n\n{answer}\n\n{receipt}".rstrip())
     return "\n\n".join(blocks)

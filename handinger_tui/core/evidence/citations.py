@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, islice
-from operator import is_
 from typing import Final
 
 from handinger_tui.core.evidence.source_addresses import canonical_url
 from handinger_tui.core.evidence.sources_and_files import Source, source_key, sources_of, sources_of_turn
-from handinger_tui.core.turns.session import Session
-from handinger_tui.core.turns.turn import SourcePart, TextPart, Turn
+from handinger_tui.core.turns.session import PerTurn, Session
+from handinger_tui.core.turns.turn import TextPart, Turn
 
 MOST: Final = 20_000
 """Maximum number of marks in one text; later ones are ignored."""
@@ -188,18 +187,6 @@ def unmentioned(sources: Iterable[Source], mentioned: Mentions) -> int:
     return sum(source.number not in mentioned for source in sources)
 
 
-@dataclass(slots=True)
-class _TurnMentions:
-    """The text parts of one turn by position, their marks, and the mentions these are."""
-
-    texts: tuple[tuple[int, TextPart], ...]
-    readers: dict[int, CitationReader]
-    marks: tuple[tuple[int, tuple[CitationMark, ...]], ...]
-    turn: Turn
-    resolver: _LabelResolver | None = None
-    mentions: list[tuple[int, Mention]] = field(default_factory=list)
-
-
 class MentionIndex:
     """`mentions` for a growing session: each text is read once, and while it grows only its new lines.
 
@@ -207,136 +194,63 @@ class MentionIndex:
     """
 
     def __init__(self) -> None:
-        self._reset("")
-
-    def _reset(self, session_id: str) -> None:
-        self._session_id = session_id
         self._sources: tuple[Source, ...] = ()
         self._by_key: dict[str, Source] = {}
-        self._by_turn: dict[str, _TurnMentions] = {}
-        self._result: dict[int, tuple[Mention, ...]] = {}
+        self._readers: dict[tuple[str, int], CitationReader] = {}
+        """Turn id and position of a text → its reader."""
+        self._positions: dict[str, int] = {}
+        self._mentions_of = PerTurn(self._read_turn)
+        self._mentions: Mentions = {}
 
     def __call__(self, session: Session, sources: tuple[Source, ...]) -> Mentions:
         """The mentions of `sources` in `session`."""
-        if session.session_id != self._session_id or len(session.turns) < len(self._by_turn):
-            self._reset(session.session_id)
-        sources_changed = sources is not self._sources
-        if sources_changed:
-            self._update_sources(sources)
-        changed = False
-        positions = {turn.turn_id: at for at, turn in enumerate(session.turns)}
-        for turn in session.turns:
-            previous = self._by_turn.get(turn.turn_id)
-            if previous is None or sources_changed or previous.turn is not turn:
-                current = self._read_turn(turn, previous)
-                if sources_changed or current is not previous:
-                    if sources_changed or current.resolver is None or not current.resolver.holds_for(turn):
-                        current.resolver = _LabelResolver(turn, self._by_key, positions)
-                    current.mentions = _mentions_of(current, current.resolver)
-                    changed = True
-                self._by_turn[turn.turn_id] = current
-        if changed:
-            self._result = _by_source(self._by_turn[turn.turn_id].mentions for turn in session.turns)
-        return self._result
+        if sources is not self._sources:
+            self._sources, self._by_key = sources, {source.key: source for source in sources}
+            self._mentions_of = PerTurn(self._read_turn)
+        self._positions = {turn.turn_id: at for at, turn in enumerate(session.turns)}
+        grouped: dict[int, list[Mention]] = {}
+        for number, mention in chain.from_iterable(self._mentions_of(session.turns)):
+            grouped.setdefault(number, []).append(mention)
+        mentions = {number: tuple(group) for number, group in grouped.items()}
+        if mentions != self._mentions:
+            self._mentions = mentions
+        return self._mentions
 
-    def _update_sources(self, sources: tuple[Source, ...]) -> None:
-        """Update the sources by key; only the new ones where they were appended to the old ones."""
-        old = self._sources
-        if len(sources) < len(old) or not all(map(is_, old, sources)):
-            self._by_key, old = {}, ()
-        self._by_key.update((source.key, source) for source in sources[len(old) :])
-        self._sources = sources
+    def _read_turn(self, turn: Turn) -> list[tuple[int, Mention]]:
+        """Source number and place of each mention in a turn."""
+        numbers: dict[str, int] | None = None
+        mentions: list[tuple[int, Mention]] = []
+        for position, part in enumerate(turn.parts):
+            if not isinstance(part, TextPart):
+                continue
+            reader = self._readers.setdefault((turn.turn_id, position), CitationReader())
+            for mark in reader.marks(part.text):
+                mention = Mention(turn.turn_id, position, mark.start, mark.end)
+                if mark.url is not None:
+                    source = self._by_key.get(mark.url)
+                    mentions += [] if source is None else [(source.number, mention)]
+                    continue
+                numbers = self._number_labels(turn) if numbers is None else numbers
+                cited = {numbers[label] for label in mark.labels if label in numbers}
+                mentions += ((number, mention) for number in sorted(cited))
+        return mentions
 
-    def _read_turn(self, turn: Turn, previous: _TurnMentions | None) -> _TurnMentions:
-        """Read the changed texts of a turn; returns `previous` itself when nothing changed."""
-        texts = tuple((at, part) for at, part in enumerate(turn.parts) if isinstance(part, TextPart))
-        if previous is not None and _is_unchanged(previous, turn, texts):
-            previous.turn = turn
-            return previous
-        readers = previous.readers if previous is not None else {}
-        texts_before = dict(previous.texts) if previous is not None else {}
-        marks_by_part = dict(previous.marks) if previous is not None else {}
-        marks = []
-        for at, part in texts:
-            if texts_before.get(at) is not part:
-                marks_by_part[at] = readers.setdefault(at, CitationReader()).marks(part.text)
-            marks.append((at, marks_by_part[at]))
-        return _TurnMentions(
-            texts, readers, tuple(marks), turn, previous.resolver if previous is not None else None
-        )
+    def _number_labels(self, turn: Turn) -> dict[str, int]:
+        """The source that each label means in the answer of a turn.
 
-
-def _is_unchanged(previous: _TurnMentions, turn: Turn, texts: tuple[tuple[int, TextPart], ...]) -> bool:
-    """Whether neither the texts changed, nor what a number in them may refer to."""
-    if len(texts) != len(previous.texts) or any(
-        a[1] is not b[1] for a, b in zip(texts, previous.texts, strict=True)
-    ):
-        return False
-    return previous.turn.parts is turn.parts and previous.turn.snapshot is turn.snapshot
-
-
-class _LabelResolver:
-    """Resolves the labels in the answer of one turn to source numbers.
-
-    A label is first an id of one of the turn's own sources, then n for its n-th own source, then the
-    number of a source of the session that appeared not later than in this turn.
-    """
-
-    def __init__(self, turn: Turn, by_key: Mapping[str, Source], positions: Mapping[str, int]) -> None:
-        self._turn = turn
-        self._by_key = by_key
-        self._positions = positions
-        self._numbers: dict[str, int] | None = None
-        self._own = _own_sources(turn)
-
-    def holds_for(self, turn: Turn) -> bool:
-        """Whether a later value of the turn still has the same own sources."""
-        count, listed = _own_sources(turn)
-        return count == self._own[0] and listed is self._own[1]
-
-    def of(self, mark: CitationMark) -> set[int]:
-        """The numbers of the sources that a mark refers to."""
-        if mark.url is not None:
-            source = self._by_key.get(mark.url)
-            return set() if source is None else {source.number}
-        if self._numbers is None:
-            self._numbers = self._number_labels()
-        return {self._numbers[name] for name in mark.labels if name in self._numbers}
-
-    def _number_labels(self) -> dict[str, int]:
-        now = self._positions[self._turn.turn_id]
-        names = {
+        A label is first an id of one of the turn's own sources, then n for its n-th own source, then the
+        number of a source of the session that appeared not later than in this turn.
+        """
+        now = self._positions[turn.turn_id]
+        numbers = {
             str(source.number): source.number
-            for source in self._by_key.values()
+            for source in self._sources
             if self._positions.get(source.turn_id, now) <= now
         }
         own: dict[str, tuple[int, str]] = {}
-        for part in sources_of_turn(self._turn):
+        for part in sources_of_turn(turn):
             source = self._by_key.get(source_key(part))
             if source is not None:
                 own.setdefault(source.key, (source.number, part.source_id))
-        names |= {str(at): number for at, (number, _) in enumerate(own.values(), 1)}
-        return names | {name: number for number, name in own.values() if name}
-
-
-def _own_sources(turn: Turn) -> tuple[int, object]:
-    """The number of sources in the stream, and the sources that the Worker lists."""
-    count = sum(isinstance(part, SourcePart) for part in turn.parts)
-    return count, turn.snapshot.sources if turn.snapshot else None
-
-
-def _mentions_of(turn_mentions: _TurnMentions, resolver: _LabelResolver) -> list[tuple[int, Mention]]:
-    turn_id = turn_mentions.turn.turn_id
-    return [
-        (number, Mention(turn_id, position, mark.start, mark.end))
-        for position, marks in turn_mentions.marks
-        for mark in marks
-        for number in sorted(resolver.of(mark))
-    ]
-
-
-def _by_source(mentions: Iterable[list[tuple[int, Mention]]]) -> dict[int, tuple[Mention, ...]]:
-    grouped: dict[int, list[Mention]] = {}
-    for number, mention in chain.from_iterable(mentions):
-        grouped.setdefault(number, []).append(mention)
-    return {number: tuple(group) for number, group in grouped.items()}
+        numbers |= {str(at): number for at, (number, _) in enumerate(own.values(), 1)}
+        return numbers | {source_id: number for number, source_id in own.values() if source_id}

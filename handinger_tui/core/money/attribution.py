@@ -11,7 +11,7 @@ from typing import Final
 from handinger_tui.core.amounts import EXACT, Total, total
 from handinger_tui.core.stream.usage import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
-from handinger_tui.core.turns.session import Session, same_front
+from handinger_tui.core.turns.session import PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger, Turn
 
 
@@ -59,22 +59,10 @@ class SessionMoney:
     tokens: Total
 
 
-@dataclass(frozen=True, slots=True)
-class _Numbers:
-    """The numbers of one read of the worker; `final` when the worker was not busy."""
-
-    usage: Usage
-    costs: Costs
-    final: bool
-
-    def minus(self, earlier: _Numbers) -> tuple[Usage, Costs]:
-        with localcontext(EXACT):
-            return self.usage - earlier.usage, self.costs - earlier.costs
-
-
 _USAGE: Final = Usage.__match_args__
 _COSTS: Final = Costs.__match_args__
-_ZERO: Final = _Numbers(ZERO_USAGE, ZERO_COSTS, final=True)
+_UNUSED: Final = Snapshot(status="completed", usage=ZERO_USAGE, costs=ZERO_COSTS)
+"""The figures of a worker before its first turn."""
 NOTHING_TAKEN: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, known=True)
 """The money of a turn that never started: zeros, not unknown."""
 
@@ -99,74 +87,27 @@ def money_of(session: Session, turn: Turn) -> TurnMoney:
     return TurnMoney() if at is None else money_at(turns, at, reading_of(turns))
 
 
-def money_before(session: Session, turn: Turn, newest: int) -> tuple[tuple[Turn, TurnMoney], ...]:
-    """The money of the last `newest` turns before `turn`, in order; empty when it is not in the session.
-
-    All reads of the session, also that of `turn`, decide how the numbers are interpreted.
-    """
-    turns = [turn if own.turn_id == turn.turn_id else own for own in session.turns]
-    at = next((at for at, own in enumerate(turns) if own is turn), 0)
-    reading = reading_of(turns)
-    return tuple((turns[i], money_at(turns, i, reading)) for i in range(max(0, at - newest), at))
-
-
 def reading_of(turns: Sequence[Turn]) -> Reading:
-    """How the numbers of these turns are interpreted: one decrease means that each turn is reported alone."""
-    marks = HighWaterMarks()
-    if any(marks.decreases(turn) for turn in turns):
-        return Reading.PER_TURN
-    return marks.reading
+    """How the numbers of these turns are interpreted: one decrease means that each turn is reported alone.
 
-
-Highest = dict[str, Decimal | int]
-"""The highest values so far, by the name of the member of `Usage` or `Costs`."""
-
-
-class HighWaterMarks:
-    """The highest value of each member so far, per worker: a session may continue with another worker.
-
-    It runs over every turn for every receipt, so it compares the members without tidying them.
+    A session may continue with another worker, so members are compared with their highest values per worker.
     """
-
-    def __init__(self) -> None:
-        self._worker: str | None = None
-        self._highest: dict[str | None, Highest] = {}
-
-    def copy(self) -> HighWaterMarks:
-        """An independent copy."""
-        copy = HighWaterMarks()
-        copy._worker = self._worker
-        copy._highest = {worker: dict(members) for worker, members in self._highest.items()}
-        return copy
-
-    @property
-    def reading(self) -> Reading:
-        """How the numbers are interpreted as long as no member decreased."""
-        return Reading.TOTAL if any(self._highest.values()) else Reading.NONE
-
-    def decreases(self, turn: Turn) -> bool:
-        """Add the reads of a turn; True when a member is smaller than before."""
+    worker: str | None = None
+    highest: dict[str | None, dict[str, Decimal | int]] = {}
+    for turn in turns:
         worker_id = worker_of(turn)
-        if worker_id is not None and worker_id != self._worker:
-            if self._worker is None:
+        if worker_id is not None and worker_id != worker:
+            if worker is None:
                 # Numbers read before the id was known belong to the same worker.
-                self._highest = {worker_id: self._highest.get(None, {})}
-            self._worker = worker_id
-        highest = self._highest.setdefault(self._worker, {})
-        return any(read is not None and _decreases(read, highest) for read in (turn.before, turn.snapshot))
+                highest = {worker_id: highest.get(None, {})}
+            worker = worker_id
+        members = highest.setdefault(worker, {})
+        if any(read is not None and _decreases(read, members) for read in (turn.before, turn.snapshot)):
+            return Reading.PER_TURN
+    return Reading.TOTAL if any(highest.values()) else Reading.NONE
 
 
-def worker_of(turn: Turn) -> str | None:
-    """The id of the worker of a turn, None while it is not known."""
-    return turn.worker_id or turn.order.worker_id
-
-
-def newest_worker(turns: Sequence[Turn]) -> str | None:
-    """The worker of the newest turn for which it is known; the local worker has a new id at each start."""
-    return next((worker_id for turn in reversed(turns) if (worker_id := worker_of(turn)) is not None), None)
-
-
-def _decreases(read: Snapshot, highest: Highest) -> bool:
+def _decreases(read: Snapshot, highest: dict[str, Decimal | int]) -> bool:
     """Raise `highest` to the members of a read; True at the first member that is smaller."""
     for group, names in ((read.usage, _USAGE), (read.costs, _COSTS)):
         for name in names:
@@ -177,6 +118,16 @@ def _decreases(read: Snapshot, highest: Highest) -> bool:
                 return True
             highest[name] = value
     return False
+
+
+def worker_of(turn: Turn) -> str | None:
+    """The id of the worker of a turn, None while it is not known."""
+    return turn.worker_id or turn.order.worker_id
+
+
+def newest_worker(turns: Sequence[Turn]) -> str | None:
+    """The worker of the newest turn for which it is known; the local worker has a new id at each start."""
+    return next((worker_id for turn in reversed(turns) if (worker_id := worker_of(turn)) is not None), None)
 
 
 def turn_money(turns: Sequence[Turn]) -> tuple[TurnMoney, ...]:
@@ -190,19 +141,21 @@ def money_at(turns: Sequence[Turn], at: int, reading: Reading) -> TurnMoney:
     turn = turns[at]
     if turn.status in FREE:
         return NOTHING_TAKEN
-    after = _numbers(turn.snapshot)
-    if reading is Reading.TOTAL and (after is None or not after.final):
+    after = _with_figures(turn.snapshot)
+    if reading is Reading.TOTAL and (after is None or after.busy):
         # The read before the next turn shows the totals at the end of this one.
-        after = _read_before_next(turns, at) or after
+        following = _with_figures(turns[at + 1].before) if at + 1 < len(turns) else None
+        after = following if following is not None and not following.busy else after
     if after is None:
         return TurnMoney()
-    known = after.final and turn.status not in LIVE
+    known = not after.busy and turn.status not in LIVE
     if reading is Reading.PER_TURN:
         return TurnMoney(after.usage, after.costs, reading, known)
-    before = _reading_before(turns, at)
+    before = _read_at_start(turns, at)
     if before is None:
         return TurnMoney(reading=reading)
-    return TurnMoney(*after.minus(before), reading, known)
+    with localcontext(EXACT):
+        return TurnMoney(after.usage - before.usage, after.costs - before.costs, reading, known)
 
 
 def took_ms(turn: Turn) -> int | None:
@@ -216,25 +169,18 @@ def took_ms(turn: Turn) -> int | None:
     return elapsed_ms if elapsed_ms >= 0 else None
 
 
-def _read_before_next(turns: Sequence[Turn], at: int) -> _Numbers | None:
-    if at + 1 == len(turns):
-        return None
-    numbers = _numbers(turns[at + 1].before)
-    return numbers if numbers and numbers.final else None
-
-
-def _reading_before(turns: Sequence[Turn], at: int) -> _Numbers | None:
-    """The numbers of the worker at the start of the turn; None when they are not known."""
+def _read_at_start(turns: Sequence[Turn], at: int) -> Snapshot | None:
+    """The figures of the worker at the start of the turn; None when they are not known."""
     turn = turns[at]
-    own = _numbers(turn.before)
+    own = _with_figures(turn.before)
     if own is not None:
         return own
     earlier = (turns[i] for i in range(at - 1, -1, -1) if turns[i].status not in FREE)
     newest = next(earlier, None)
     if newest is None or (turn.order.worker_id is None and not _shares_worker(turn, (newest, *earlier))):
-        return _ZERO if turn.order.worker_id is None else None
-    last = _numbers(newest.snapshot)
-    return last if last is not None and last.final else None
+        return _UNUSED if turn.order.worker_id is None else None
+    last = _with_figures(newest.snapshot)
+    return last if last is not None and not last.busy else None
 
 
 def _shares_worker(turn: Turn, earlier: Iterable[Turn]) -> bool:
@@ -242,14 +188,11 @@ def _shares_worker(turn: Turn, earlier: Iterable[Turn]) -> bool:
     return turn.worker_id is None or any(other.worker_id == turn.worker_id for other in earlier)
 
 
-def _numbers(snapshot: Snapshot | None) -> _Numbers | None:
-    """The numbers of a read; None when it reports none."""
-    if snapshot is None:
+def _with_figures(snapshot: Snapshot | None) -> Snapshot | None:
+    """The snapshot, if it reports a figure."""
+    if snapshot is None or (snapshot.usage == NO_USAGE and snapshot.costs == NO_COSTS):
         return None
-    usage, costs = snapshot.usage.tidied(), snapshot.costs.tidied()
-    if usage == NO_USAGE and costs == NO_COSTS:
-        return None
-    return _Numbers(usage, costs, final=not snapshot.busy)
+    return snapshot
 
 
 def _total(values: Sequence[tuple[TurnMoney, Decimal | None]]) -> Total:
@@ -263,12 +206,8 @@ def _decimal(value: int | None) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
-_NOT_YET: Final = TurnMoney()
-"""Placeholder for a turn whose money is not computed yet."""
-
-
 class MoneyIndex:
-    """`reading_of` and `turn_money` for turns that are mostly the same objects as at the last call.
+    """`turn_money` for a session that grows: only turns whose figures changed are computed again.
 
     The money of a turn depends on the turns before it and on the read before the next one, so it is
     computed again from the turn before the first changed one. When the interpretation of the numbers
@@ -278,57 +217,24 @@ class MoneyIndex:
     def __init__(self) -> None:
         self.reading = Reading.NONE
         """How the numbers of the turns of the last call are interpreted."""
-        self._turns: Sequence[Turn] = ()
-        self._money: list[TurnMoney] = []
-        self._computed = 0
-        """The number of turns from the first that are computed; later ones may be as well."""
-        self._all: tuple[TurnMoney, ...] | None = ()
-        self._marked = 0
-        self._marks: HighWaterMarks | None = HighWaterMarks()
-        """The high-water marks of the first `_marked` turns; None once a member decreased."""
+        self._figures_of = PerTurn(_figures)
+        self._figures: tuple[object, ...] = ()
+        self._money: tuple[TurnMoney, ...] = ()
 
     def __call__(self, turns: Sequence[Turn]) -> tuple[TurnMoney, ...]:
-        """The money of each turn, in the same order; the identical tuple while the turns are the same."""
-        self._update(turns)
-        if self._all is None:
-            self._compute(self._computed, len(turns))
-            self._computed, self._all = len(turns), tuple(self._money)
-        return self._all
-
-    def some(self, turns: Sequence[Turn], first: int, end: int) -> Sequence[TurnMoney]:
-        """The money of the turns from index `first` to before `end`; other turns are not computed."""
-        self._update(turns)
-        self._compute(first, end)
-        return self._money[first:end]
-
-    def _update(self, turns: Sequence[Turn]) -> None:
-        same = same_front(self._turns, turns)
-        if same == len(turns) == len(self._turns):
-            return
-        reading = self._read(turns, same)
-        unchanged = max(0, same - 1) if reading is self.reading else 0
-        self.reading, self._turns, self._all = reading, tuple(turns), None
-        self._money[unchanged:] = [_NOT_YET] * (len(turns) - unchanged)
-        self._computed = min(self._computed, unchanged)
-
-    def _compute(self, first: int, end: int) -> None:
-        for at in range(first, end):
-            if self._money[at] is _NOT_YET:
-                self._money[at] = money_at(self._turns, at, self.reading)
-
-    def _read(self, turns: Sequence[Turn], same: int) -> Reading:
-        # The last turn is added separately below: where the marks include it already, they start again.
-        if min(same, len(turns) - 1) < self._marked:
-            self._marked, self._marks = 0, HighWaterMarks()
-        # The last turn is the one that changes, so the stored marks end before it.
-        for turn in turns[self._marked : -1]:
-            self._marks = _add_turn(self._marks, turn)
-        self._marked = max(self._marked, len(turns) - 1)
-        marks = None if self._marks is None else self._marks.copy()
-        marks = _add_turn(marks, turns[-1]) if turns else marks
-        return Reading.PER_TURN if marks is None else marks.reading
+        """The money of each turn, in the same order; the identical tuple while no figure changed."""
+        figures = self._figures_of(turns)
+        if figures != self._figures:
+            pairs = zip(self._figures, figures, strict=False)
+            first = next((at for at, (old, new) in enumerate(pairs) if old != new), len(self._figures))
+            reading = reading_of(turns)
+            unchanged = max(0, min(first, len(turns)) - 1) if reading is self.reading else 0
+            computed = (money_at(turns, at, reading) for at in range(unchanged, len(turns)))
+            self._money = (*self._money[:unchanged], *computed)
+            self._figures, self.reading = figures, reading
+        return self._money
 
 
-def _add_turn(marks: HighWaterMarks | None, turn: Turn) -> HighWaterMarks | None:
-    """`marks` with the reads of a turn added; None once a member decreased."""
-    return None if marks is None or marks.decreases(turn) else marks
+def _figures(turn: Turn) -> tuple[object, ...]:
+    """All that the money of a turn is computed from."""
+    return turn.before, turn.snapshot, turn.status, turn.worker_id, turn.order.worker_id

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from handinger_tui.core.amounts import EXACT, credits_words, usd_text
 from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, plural
-from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, money_before, money_of, took_ms
+from handinger_tui.core.money.attribution import MoneyIndex, TurnMoney, took_ms
 from handinger_tui.core.money.limits import Unit
 from handinger_tui.core.money.spending import LOCAL
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
@@ -96,16 +95,24 @@ def facts_of(
     session: Session, turn: Turn, usual: TypicalCost | None = None, times: Times | None = None
 ) -> Facts:
     """All facts about `turn`; `usual` and `times` come from the history, which the core cannot read."""
-    return Facts(session, turn, money_of(session, turn), change_of(session, turn), usual, times or Times())
+    return Facts(session, turn, *_money_and_change(session, turn, MoneyIndex()), usual, times or Times())
 
 
-def change_of(session: Session, turn: Turn) -> Change:
-    """The comparison of a turn with the turns before it: in USD where it reports USD, else in credits."""
-    return change_against(turn, money_of(session, turn), money_before(session, turn, NEWEST))
+def _money_and_change(session: Session, turn: Turn, index: MoneyIndex) -> tuple[TurnMoney, Change]:
+    """The money of `turn`, which may be newer than in its session; unknown where it is no turn of it."""
+    turns = session.turns
+    # Searched from the end: mostly one of the newest turns is requested.
+    at = next((at for at in reversed(range(len(turns))) if turns[at].turn_id == turn.turn_id), None)
+    if at is None:
+        return TurnMoney(), _change(turn, TurnMoney(), ())
+    if turns[at] is not turn:
+        turns = (*turns[:at], turn, *turns[at + 1 :])
+    money, first = index(turns), max(0, at - NEWEST)
+    return money[at], _change(turn, money[at], zip(turns[first:at], money[first:at], strict=True))
 
 
-def change_against(turn: Turn, own: TurnMoney, earlier: Iterable[tuple[Turn, TurnMoney]]) -> Change:
-    """`change_of` for callers that already have the money of the last `NEWEST` turns before it."""
+def _change(turn: Turn, own: TurnMoney, earlier: Iterable[tuple[Turn, TurnMoney]]) -> Change:
+    """A turn compared with turns before it: in USD where it reports USD, else in credits."""
     unit = Unit.CREDITS if own.usd is None and own.usage.credits is not None else Unit.USD
     amounts = [_amount(money, unit) for other, money in earlier if other.status not in FREE and money.known]
     previous = spread(amounts)
@@ -119,13 +126,8 @@ def change_against(turn: Turn, own: TurnMoney, earlier: Iterable[tuple[Turn, Tur
     return Change(int(percent), previous.median, previous.known, unit)
 
 
-def change_text(session: Session, turn: Turn) -> str:
-    """The change for the line under an answer: "+35 %", "-8 %"; "" where there is no comparison."""
-    return percent_text(change_of(session, turn).percent)
-
-
-def percent_text(percent: int | None) -> str:
-    """A percentage with its sign: "+35 %", "±0 %", ">+999,999 %"; "" for None."""
+def change_text(percent: int | None) -> str:
+    """A change in percent with its sign: "+35 %", "±0 %", ">+999,999 %"; "" for None."""
     if percent is None:
         return ""
     if percent > MOST_PERCENT:
@@ -145,17 +147,6 @@ def times_of(frames: Iterable[Frame]) -> Times:
     return Times(sent)
 
 
-def utc_text(ms: int | None) -> str | None:
-    """Unix milliseconds as "2026-11-25T10:00:00.123Z"; None when unknown or outside the years 1 to 9999."""
-    if ms is None:
-        return None
-    try:
-        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
-    except OverflowError:
-        return None
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def _is_answer(frame: Frame) -> bool:
     """Whether a frame is part of the answer to the POST, not of a later read of the worker."""
     if frame.framing is Framing.NOTE:
@@ -168,51 +159,22 @@ def _amount(money: TurnMoney, unit: Unit) -> Decimal | None:
 
 
 # -- the line under an answer -------------------------------------------------------
-def receipt_line(session: Session, turn: Turn) -> str:
+def receipt_line(session: Session, turn: Turn, index: MoneyIndex | None = None) -> str:
     """Duration, steps, tokens, credits, USD, budget, sources and files; "" for a running or unsent turn.
 
     The change against the median of the turns before follows the amount. A cost that was not reported is
     named so, never shown as zero. Figures of a worker that is not known to have finished begin with
-    "so far", and a duration by our own clock with "~".
+    "so far", and a duration by our own clock with "~". `index`: pass one for many lines of a session, so
+    that the money of its turns is computed only once.
     """
-    if _has_no_receipt(turn):
+    if turn.live or turn.status in FREE:
         return ""
-    return _line(turn, money_of(session, turn), change_of(session, turn))
-
-
-class Receipts:
-    """Receipt lines for many turns of one session; the money of its turns is computed only once.
-
-    `receipt_line` reads all turns of the session for each line.
-    """
-
-    def __init__(self, index: MoneyIndex | None = None) -> None:
-        """`index`: an index of the session that is shared with others; None: a new one."""
-        self._money = MoneyIndex() if index is None else index
-
-    def line(self, session: Session, turn: Turn) -> str:
-        """The receipt line of a turn, see `receipt_line`."""
-        if _has_no_receipt(turn):
-            return ""
-        turns = session.turns
-        # Searched from the end: mostly one of the newest turns is requested.
-        at = next((at for at in reversed(range(len(turns))) if turns[at] is turn), None)
-        if at is None:
-            return receipt_line(session, turn)
-        first = max(0, at - NEWEST)
-        *before, money = self._money.some(turns, first, at + 1)
-        earlier = zip(turns[first:at], before, strict=True)
-        return _line(turn, money, change_against(turn, money, earlier))
-
-
-def _has_no_receipt(turn: Turn) -> bool:
-    """Whether the turn still runs, or never started."""
-    return turn.live or turn.status in FREE
+    return _line(turn, *_money_and_change(session, turn, MoneyIndex() if index is None else index))
 
 
 def _line(turn: Turn, money: TurnMoney, change: Change) -> str:
     usage, is_running = money.usage, turn.status is TurnStatus.RUNNING
-    change_note = f" ({percent_text(change.percent)})" if change.percent is not None else ""
+    change_note = f" ({change_text(change.percent)})" if change.percent is not None else ""
     pieces = [took_text(turn, money)]
     if usage.steps is not None:
         pieces.append(plural(usage.steps, "step"))

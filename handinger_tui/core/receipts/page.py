@@ -10,12 +10,12 @@ from typing import Final
 
 from handinger_tui.core.amounts import EXACT, credits_text, decimal_text, tidy, usd_text
 from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
-from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number, plural, size
+from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, number, plural, size, utc_text
 from handinger_tui.core.jsontext import JsonObject
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import amount_text
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, typical_cost_text
-from handinger_tui.core.receipts.facts import Change, Facts, Times, facts_of, percent_text, utc_text
+from handinger_tui.core.receipts.facts import Change, Facts, Times, change_text, facts_of
 from handinger_tui.core.safety.cleaning import clean_json, clean_line
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
@@ -142,7 +142,7 @@ def _change(facts: Facts) -> tuple[str, str]:
     if change.median is None:
         return "nothing to compare with", f"only {earlier}" if change.turns else "no known earlier turn"
     median = f"the median {amount_text(change.median, change.unit)} of {plural(change.turns, 'turn')}"
-    percent = percent_text(change.percent)
+    percent = change_text(change.percent)
     return (percent, f"against {median}") if percent else ("nothing to compare with", median)
 
 

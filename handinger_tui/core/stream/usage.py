@@ -14,24 +14,24 @@ from decimal import Decimal
 from operator import add, sub
 from typing import Any, ClassVar, Final, Self
 
-from handinger_tui.core.amounts import tidy
+from handinger_tui.core.amounts import PLACES, tidy
 from handinger_tui.core.jsontext import Json
 
 
 def amount(value: Json) -> Decimal | None:
-    """A reported amount (USD, credits): a finite number from 0, else None.
+    """A reported amount (USD, credits): a finite number from 0, see `amounts.tidy`, else None.
 
     Strings, booleans, NaN, infinities and negatives are not numbers here.
     """
     if isinstance(value, bool) or not isinstance(value, int | Decimal | float):
         return None
     number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
-    return number if number.is_finite() and number >= 0 and number.adjusted() < MAX_DIGITS else None
+    number_or_none = tidy(number)
+    return None if number_or_none is None or number_or_none < 0 else number_or_none
 
 
-MAX_DIGITS: Final = 60
-"""Amounts with more integer digits than this are ignored as noise."""
-TOO_MANY: Final = 10**MAX_DIGITS
+TOO_MANY: Final = 10**PLACES
+"""Counts from here on are ignored as noise."""
 
 
 def count(value: Json) -> int | None:
@@ -58,10 +58,6 @@ class _Numbers:
         pairs = zip(self.members, other.members, strict=True)
         return type(self)(*[None if a is None or b is None else operation(a, b) for a, b in pairs])
 
-    def tidied(self) -> Self:
-        """The same numbers, with amounts normalized by `money.amounts.tidy`; counts do not change."""
-        return type(self)(*[tidy(value) if isinstance(value, Decimal) else value for value in self.members])
-
     def __add__(self, other: Self) -> Self:
         return self._combine(other, add)
 
@@ -77,11 +73,6 @@ class _Numbers:
         """The same numbers; a missing member is taken from `earlier`."""
         pairs = zip(self.members, earlier.members, strict=True)
         return type(self)(*[old if new is None else new for new, old in pairs])
-
-    def falls_below(self, earlier: Self) -> bool:
-        """Whether any member known in both is smaller than in `earlier`."""
-        old, new = earlier.known(), self.known()
-        return any(new[name] < old[name] for name in old.keys() & new.keys())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import compress, count
 from operator import attrgetter, is_not
-from typing import Final, NamedTuple
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.turn import LIVE, Turn, TurnRequest, TurnStatus
 
+Value = TypeVar("Value")
 _STATUS: Final = attrgetter("status")
 
 
 def same_front(old: Sequence[object], new: Sequence[object]) -> int:
     """The length of the common prefix of identical objects (`is`)."""
     return next(compress(count(), map(is_not, old, new)), min(len(old), len(new)))
+
+
+class PerTurn(Generic[Value]):
+    """One value per turn, computed again from the first turn that is another object than at the last call.
+
+    A turn that streams is a new object each time; of a long session only that one is computed.
+    """
+
+    def __init__(self, compute: Callable[[Turn], Value]) -> None:
+        self._compute = compute
+        self._turns: tuple[Turn, ...] = ()
+        self._values: list[Value] = []
+
+    def __call__(self, turns: Sequence[Turn]) -> tuple[Value, ...]:
+        """The values in the order of the turns."""
+        front = same_front(self._turns, turns)
+        self._values[front:] = map(self._compute, turns[front:])
+        self._turns = tuple(turns)
+        return tuple(self._values)
+
+    def stale(self, turns: Sequence[Turn]) -> Sequence[Turn]:
+        """The turns for which the next call computes a value."""
+        return turns[same_front(self._turns, turns) :]
 
 
 def with_status(turns: Sequence[Turn], statuses: Collection[TurnStatus]) -> Iterator[Turn]:

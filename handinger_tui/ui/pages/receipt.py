@@ -21,7 +21,7 @@ from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, stacked_bar
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, plural
 from handinger_tui.core.money.typical_cost import TypicalCost
-from handinger_tui.core.receipts.facts import Facts, Times, percent_text, times_of, took_text
+from handinger_tui.core.receipts.facts import Facts, Times, change_text, times_of, took_text
 from handinger_tui.core.receipts.page import (
     BY_CATEGORY,
     CATEGORIES,
@@ -106,7 +106,7 @@ def _summary(facts: Facts) -> Iterator[Content]:
     so_far = " · so far" if not facts.money.known and facts.money.usd is not None else ""
     simulated = " · simulated money" if facts.simulated else ""
     yield Content.styled(f"{STATUS_WORDS[turn.status]}{so_far}{simulated}", "bold")
-    change = percent_text(facts.change.percent)
+    change = change_text(facts.change.percent)
     yield Content(f"{change} against the median of {plural(facts.change.turns, 'turn')}" if change else "")
     amounts = [
         credits_words(usage.credits) if usage.credits is not None else "",

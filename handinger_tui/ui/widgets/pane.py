@@ -38,7 +38,6 @@ from handinger_tui.ui.widgets.status_text import (
 from handinger_tui.ui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
-    from handinger_tui.core.receipts.facts import Receipts
     from handinger_tui.engine.turn_queue import Hold
 
 HINT_CELLS: Final = 30
@@ -63,7 +62,6 @@ class SessionPane(Rows):
         self.money = MoneyIndex()
         """The usage and cost of each turn of the session shown."""
         self._totals = WorkerTotals(self.money)
-        self._receipts: Receipts | None = None
         self.transcript = Transcript(self._receipt, id="transcript")
         self.prompt = PromptBox(id="prompt")
         self._welcome = Welcome(local=local, id="welcome")
@@ -97,13 +95,11 @@ class SessionPane(Rows):
         """The turns that `_cost_text` was computed from."""
 
     def _receipt(self, session: Session, turn: Turn) -> str:
-        if self._receipts is None:
-            # Needed only once there is a turn; the first screen does not wait for the import.
-            from handinger_tui.core.receipts.facts import Receipts  # noqa: PLC0415 - start-up time
+        # Needed only once there is a turn; the first screen does not wait for the import.
+        from handinger_tui.core.receipts.facts import receipt_line  # noqa: PLC0415 - start-up time
 
-            self._receipts = Receipts(self.money)
         # The transcript omits withdrawn turns; costs are attributed over all turns.
-        return self._receipts.line(self._session or session, turn)
+        return receipt_line(self._session or session, turn, self.money)
 
     def _run_lookup(self, work: Coroutine[Any, Any, None]) -> None:
         """Run the reading of file names in the background, then update the hint on what Enter does."""

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from handinger_tui.core.evidence.sources_and_files import files_of_turn
 from handinger_tui.core.formatting import size
-from handinger_tui.core.turns.session import Session, same_front
+from handinger_tui.core.turns.session import PerTurn, Session
 from handinger_tui.core.turns.turn import FilePart, Turn
 
 
@@ -107,16 +107,13 @@ class FileIndex:
     """`listed_files` for a growing session: turns that did not change are not scanned again."""
 
     def __init__(self) -> None:
-        self._turns: tuple[Turn, ...] = ()
-        self._files_by_turn: list[tuple[FilePart, ...]] = []
+        self._files_of = PerTurn(files_of_turn)
 
     def __call__(self, session: Session) -> tuple[Listed, ...]:
         """The files of `session`, the newest last."""
-        front = same_front(self._turns, session.turns)
-        self._files_by_turn[front:] = map(files_of_turn, session.turns[front:])
-        self._turns = session.turns
-        numbered = enumerate(zip(self._turns, self._files_by_turn, strict=True), 1)
-        return _list_files(compress(numbered, self._files_by_turn))
+        files = self._files_of(session.turns)
+        numbered = enumerate(zip(session.turns, files, strict=True), 1)
+        return _list_files(compress(numbered, files))
 
 
 def _list_files(turns: Iterable[tuple[int, tuple[Turn, tuple[FilePart, ...]]]]) -> tuple[Listed, ...]:
