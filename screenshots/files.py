@@ -47,7 +47,7 @@ def file_of(name: str, media_type: str, data: bytes) -> FilePart:
 async def look(scene: Scene, part: FilePart, *keys: str) -> None:
     """Open a preview and press keys in it."""
     await scene.connected()
-    scene.work.file_actions.preview(part)
+    scene.work.files.preview(part)
     await scene.pilot.pause(1)
     for key in keys:
         await scene.pilot.press(key)

@@ -76,7 +76,7 @@ class Scene:
 
     async def connected(self) -> None:
         """Wait for the local worker."""
-        await self.until(lambda: self.work.has_session)
+        await self.until(lambda: self.work.controller.session_id)
 
     async def say(self, text: str) -> None:
         """Type and send."""
@@ -95,7 +95,7 @@ class Scene:
     @property
     def turns(self) -> tuple[Any, ...]:
         """The turns of the session on the desk."""
-        return self.work.at_work.session.turns
+        return self.work.controller.session.turns
 
     async def answered(self, count: int = 1) -> None:
         """Wait until so many turns have ended."""

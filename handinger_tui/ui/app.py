@@ -25,6 +25,7 @@ from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.stylesheet import STYLESHEET
 from handinger_tui.ui.command_palette import CommandProvider
+from handinger_tui.ui.commands.view import leave
 from handinger_tui.ui.keys import format_key
 from handinger_tui.ui.ports import AppOptions
 from handinger_tui.ui.startup.gc_tuning import collect_from_now_on, warm
@@ -118,8 +119,8 @@ class HandingerApp(DiffApp, inherit_bindings=False):
 
     async def on_event(self, event: Event) -> None:
         """Hold keys back until the prompt has the focus, and delay idle work while keys arrive."""
-        if self.work.idle_work is not None and isinstance(event, InputEvent | Paste):
-            self.work.idle_work.hold()
+        if isinstance(event, InputEvent | Paste):
+            self.work.scheduler.idle.hold()
         if self._pending_keys is not None and isinstance(event, Key | Paste) and not event.is_forwarded:
             self._pending_keys.append(event)
         else:
@@ -171,7 +172,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
     @work(group="connect", exclusive=True)
     async def _connect(self) -> None:
         """Connect; a failure is shown with a hint and can be retried."""
-        while self.work.desk is None:
+        while not self.work.controller.connected:
             try:
                 connection = await self._options.connect()
             except HandingerError as problem:
@@ -192,7 +193,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
 
     def leave(self, return_code: int) -> None:
         """End because of a signal; the draft is saved if that takes no longer than `SAVE_TIMEOUT_S`."""
-        if self._leave_task is not None or self.work.desk is None:
+        if self._leave_task is not None or not self.work.controller.connected:
             self.exit(return_code=return_code)
         else:
             self._leave_task = asyncio.create_task(self._save_and_exit(return_code))
@@ -201,13 +202,13 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         try:
             with suppress(HandingerError, TimeoutError):
                 async with asyncio.timeout(SAVE_TIMEOUT_S):
-                    await self.work.save_draft()
+                    await self.work.switcher.save_draft()
         finally:
             self.exit(return_code=return_code)
 
     async def action_quit(self) -> None:
         """Save the draft and leave."""
-        self.work.do(self.work.stage.leave())
+        self.work.interaction.run(leave(self.work.context))
 
     @property
     def farewell(self) -> list[str]:
@@ -215,7 +216,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         from handinger_tui.ui.work.farewell import farewell  # noqa: PLC0415 - at the very end
 
         crash = [] if self._report is None else [f"{CRASHED} Report: {self._report}"]
-        return [*crash, *([] if self.work.desk is None else farewell(self.work.desk))]
+        return [*crash, *(farewell(self.work.controller) if self.work.controller.connected else [])]
 
     def _fatal_error(self) -> None:
         """Report a crash: like Textual, but without the values of variables, and to a file if possible."""

@@ -59,17 +59,17 @@ async def through_the_screen(world: World, base_url: str) -> tuple[list[str], st
         async with app.run_test(size=(100, 60)) as pilot:
             begun = time.monotonic()
             async with asyncio.timeout(PATIENCE_S):
-                while not app.work.has_session:
+                while not app.work.controller.session_id:
                     await pilot.pause()
                 app.work.prompt.text = prompt_for(world)
                 await pilot.press("enter")
-                engine, session_id = app.work.at_work.engine, app.work.at_work.session_id
+                engine, session_id = app.work.controller.engine, app.work.controller.session_id
                 while not any(t.order.prompt == prompt_for(world) for t in engine.session(session_id).turns):
                     await pilot.pause()
-                session = await engine.actor(app.work.at_work.session_id).settled()
+                session = await engine.actor(app.work.controller.session_id).settled()
                 turn = next(t for t in session.turns if t.order.prompt == prompt_for(world))
                 seconds = time.monotonic() - begun
-                while not app.work.at_rest or (turn.status in DRAFT and not app.work.prompt.text):
+                while not app.work.scheduler.at_rest or (turn.status in DRAFT and not app.work.prompt.text):
                     await pilot.pause()
                 rows = app.screen._compositor.render_strips()
             seen = "\n".join("".join(segment.text for segment in strip) for strip in rows)
@@ -81,7 +81,7 @@ async def through_the_screen(world: World, base_url: str) -> tuple[list[str], st
 
 async def live_looks(app: HandingerApp, turn_id: str) -> int:
     """How many GETs brought figures to the screen while the turn ran: each has left its frame."""
-    shelf = app.work.at_work.shelf
+    shelf = app.work.controller.connection.shelf
     assert isinstance(shelf, Ledger)
     return sum(frame.event == ReadReason.MONEY for frame in await shelf.frames(turn_id))
 

@@ -96,9 +96,9 @@ async def test_counters_move_on_the_screen_and_the_limit_holds(
     async with AsyncExitStack() as stack:
         app = HandingerApp(app_options(told, settings_for(told), stack))
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
-            while not app.work.has_session:
+            while not app.work.controller.session_id:
                 await pilot.pause()
-            desk = app.work.at_work
+            desk = app.work.controller
             seen: list[str] = []
 
             def look(session_id: str) -> None:

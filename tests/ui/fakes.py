@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handinger_tui.core.errors import ApiError, HandingerError, LinkExpired
 from handinger_tui.core.turns.session import Session, SessionSummary
-from handinger_tui.core.turns.turn import FilePart, Kind
+from handinger_tui.core.turns.turn import FilePart, Kind, Turn
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.retry_policy import RetryPolicy
+from handinger_tui.engine.turn_queue import Hold
 from handinger_tui.ui.app import HandingerApp
 from handinger_tui.ui.ports import Account, AppOptions, Connection, Fetched, Opening, Progress
 from handinger_tui.ui.work.screen import WorkScreen
@@ -232,7 +233,17 @@ class Desktop:
 
     @property
     def session(self) -> Session:
-        return self.work.at_work.session
+        return self.work.controller.session
+
+    @property
+    def queued(self) -> tuple[Turn, ...]:
+        """The queued turns of the session on the screen."""
+        return self.work.controller.queue_of(self.work.controller.session_id)
+
+    @property
+    def hold(self) -> Hold | None:
+        """Why they are held."""
+        return self.work.controller.hold_of(self.work.controller.session_id)
 
     def text(self) -> str:
         """The screen as a terminal would show it."""
@@ -259,7 +270,7 @@ class Desktop:
             headless=driver is None, size=(width, height), notifications=True
         ) as pilot:
             if at_once:
-                await self.until(pilot, lambda: self.work.has_session)
+                await self.until(pilot, lambda: self.work.controller.session_id)
                 await self.rest(pilot)
             yield pilot
             await self.engine.aclose()
@@ -274,7 +285,7 @@ class Desktop:
     async def rest(self, pilot: Pilot[None]) -> None:
         """Let the app run until everything is painted."""
         await pilot.pause()
-        await self.until(pilot, lambda: self.work.at_rest)
+        await self.until(pilot, lambda: self.work.scheduler.at_rest)
         await pilot.pause()
 
     async def shows(self, pilot: Pilot[None], *words: str) -> None:

@@ -18,7 +18,7 @@ from textual.worker import WorkerFailed
 from handinger_tui import __version__
 from handinger_tui.core.errors import LedgerError, SettingsError
 from handinger_tui.core.turns.turn import Rope, TextPart, Turn, TurnRequest, TurnStatus
-from handinger_tui.ui.commands import Command, Context
+from handinger_tui.ui.commands import Command, CommandContext
 from handinger_tui.ui.keys import KEYS
 from handinger_tui.ui.themes import DARK, LIGHT, THEMES, by_name, first_theme
 from handinger_tui.ui.work import screen as footing
@@ -31,7 +31,7 @@ async def test_the_first_frame_stands_before_anything_is_connected() -> None:
     desktop = Desktop(gate=asyncio.Event())
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "connecting…", "Three things to try", "Ask a worker")
-        assert desktop.work.desk is None
+        assert not desktop.work.controller.connected
         await pilot.press("h", "i")
         assert desktop.gate is not None
         desktop.gate.set()
@@ -53,7 +53,7 @@ async def test_a_failed_start_says_what_happened_and_what_to_do_and_can_be_tried
     async with desktop.running() as pilot:
         await desktop.shows(pilot, "The key has a space.", "Set HANDINGER_API_KEY again.", "Leave")
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: desktop.work.has_session)
+        await desktop.until(pilot, lambda: desktop.work.controller.session_id)
 
 
 async def test_a_failed_start_can_be_left() -> None:
@@ -89,7 +89,7 @@ async def test_a_crash_shows_no_values_of_variables(capsys: pytest.CaptureFixtur
 async def _broken_command(desktop: Desktop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that fails on a hostile text, with a key in its words and among its variables."""
 
-    async def fail(_to: Context) -> None:
+    async def fail(_to: CommandContext, _argument: str) -> None:
         secret = "sk-very-" + "secret"
         typed = "a private prompt"
         raise ZeroDivisionError(f"{secret} {len(typed)} \x1b]0;title\x07")
@@ -160,7 +160,7 @@ async def test_a_quiet_app_paints_nothing(monkeypatch: pytest.MonkeyPatch) -> No
         await desktop.send(pilot, "Hi")
         await desktop.until(pilot, lambda: not desktop.session.busy)
         await desktop.rest(pilot)
-        await desktop.until(pilot, lambda: desktop.work.asleep)
+        await desktop.until(pilot, lambda: desktop.work.scheduler.asleep)
         painted: list[object] = []
         monkeypatch.setattr(desktop.app, "_display", lambda _screen, what: painted.append(what))
         # Longer than any timer of ours that could have been left running.
@@ -175,7 +175,7 @@ async def test_any_number_of_news_before_a_tick_is_one_paint(monkeypatch: pytest
     async with desktop.running() as pilot:
         await desktop.send(pilot, "Hi")
         await desktop.until(pilot, lambda: not desktop.session.busy)
-        await desktop.until(pilot, lambda: desktop.work.asleep)
+        await desktop.until(pilot, lambda: desktop.work.scheduler.asleep)
         painted: list[object] = []
         show = desktop.work.pane.show
 
@@ -185,9 +185,9 @@ async def test_any_number_of_news_before_a_tick_is_one_paint(monkeypatch: pytest
 
         monkeypatch.setattr(desktop.work.pane, "show", counted)
         for _ in range(1_000):
-            desktop.work._changed(desktop.session.session_id)
+            desktop.work.scheduler.request()
         assert not painted
-        await desktop.until(pilot, lambda: desktop.work.asleep)
+        await desktop.until(pilot, lambda: desktop.work.scheduler.asleep)
         assert len(painted) == 1
 
 
@@ -260,9 +260,9 @@ async def test_without_colour_the_state_can_still_be_read(monkeypatch: pytest.Mo
 
 def no_more_ticks(work: WorkScreen) -> None:
     """From here on it paints only what it paints at once."""
-    assert work._tick is not None
-    work._tick.stop()
-    work._tick = ThrottledTimer(work, 1 / 3600, work._paint_if_dirty)
+    scheduler = work.scheduler
+    scheduler._tick.stop()
+    scheduler._tick = ThrottledTimer(work, 1 / 3600, scheduler._paint_if_dirty)
 
 
 async def test_the_last_words_are_painted_without_waiting_for_a_tick() -> None:
@@ -277,7 +277,7 @@ async def test_a_text_that_ends_is_painted_at_once_though_its_turn_goes_on() -> 
     desktop = Desktop()
     async with desktop.running() as pilot:
         work = desktop.work
-        actor = work.at_work.engine.actor(work.at_work.session_id)
+        actor = work.controller.engine.actor(work.controller.session_id)
         no_more_ticks(work)
         part = TextPart(Rope() + "The very last words", open=True)
         order = TurnRequest("turn_1", "Hi", created_ms=1)
@@ -287,4 +287,4 @@ async def test_a_text_that_ends_is_painted_at_once_though_its_turn_goes_on() -> 
         assert "The very last words" not in desktop.text()
         actor.store.put(replace(going, parts=(replace(part, open=False),), open_text=()))
         await desktop.shows(pilot, "The very last words")
-        assert work.at_work.session.busy
+        assert work.controller.session.busy

@@ -5,24 +5,20 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Final
 
-from handinger_tui.ui.commands.command import Command, Context
-from handinger_tui.ui.commands.files import ATTACHING, DATA, FILES
-from handinger_tui.ui.commands.money import LEDGER, MONEY, RECEIPT
+from handinger_tui.ui.commands.command import Command, CommandContext
+from handinger_tui.ui.commands.files import ATTACHING, FILES
+from handinger_tui.ui.commands.money import MONEY
 from handinger_tui.ui.commands.session import SESSION
 from handinger_tui.ui.commands.sources import SOURCES
-from handinger_tui.ui.commands.view import PROGRAM, VIEW
+from handinger_tui.ui.commands.view import VIEW
 
 COMMANDS: Final[tuple[Command, ...]] = (
     *SESSION,
     *ATTACHING,
     *MONEY,
-    *RECEIPT,
-    *LEDGER,
     *SOURCES,
     *FILES,
-    *DATA,
     *VIEW,
-    *PROGRAM,
 )
 
 _BY_NAME: Final = {name: command for command in COMMANDS for name in (command.name, *command.aliases)}
@@ -50,4 +46,11 @@ def commands_with_prefix(prefix: str) -> list[tuple[str, str]]:
     ]
 
 
-__all__ = ["COMMANDS", "Command", "Context", "command_named", "commands_with_prefix", "unknown_command_text"]
+__all__ = [
+    "COMMANDS",
+    "Command",
+    "CommandContext",
+    "command_named",
+    "commands_with_prefix",
+    "unknown_command_text",
+]

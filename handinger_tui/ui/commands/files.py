@@ -2,109 +2,122 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Final
 
 from handinger_tui.core.evidence.datasets import Dataset, datasets_of
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.prompts.attachments import named_paths
 from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.ui.commands.command import Command, Context, Stage
+from handinger_tui.core.turns.turn import FilePart
+from handinger_tui.ui.background import run_in_thread
+from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.panels.files.index import Listed, listed_files, matching_files
 from handinger_tui.ui.panels.panel import turn_in_view
-from handinger_tui.ui.work.session_controller import SessionController
 
 
-async def file(context: Context) -> None:
+async def file(context: CommandContext, argument: str) -> None:
     """Attach the files with the given paths."""
-    paths = named_paths(context.rest)
+    paths = named_paths(argument)
     if paths:
-        await context.stage.composer.add(paths)
+        await context.composer.add(paths)
     else:
-        context.stage.say("Name a file: /file PATH, or @ in your message; F8 goes to those that go along.")
+        context.interaction.say(
+            "Name a file: /file PATH, or @ in your message; F8 goes to those that go along."
+        )
 
 
-ATTACHING: Final = (Command("file", "Attach a file to the next message", file, takes="PATH"),)
-
-
-async def files(context: Context) -> None:
+async def files(context: CommandContext, _argument: str) -> None:
     """Show the files panel."""
-    context.stage.show_panel("files")
+    context.show_panel("files")
 
 
-async def download(context: Context) -> None:
+async def download(context: CommandContext, argument: str) -> None:
     """Save a file by number or name, the new files, or all."""
-    listed = listed_files(context.desk.session)
-    argument = context.rest.strip().casefold()
-    if argument == "all":
+    session = context.controller.session
+    listed = listed_files(session)
+    name = argument.strip().casefold()
+    if name == "all":
         selected = list(listed)
-    elif argument == "new":
-        turn = turn_in_view(context.desk.session)
+    elif name == "new":
+        turn = turn_in_view(session)
         selected = [file for file in listed if turn is not None and file.turn_id == turn.turn_id]
     else:
-        selected = _select_file(context, listed, "download")
+        selected = _select_file(context, listed, argument, "download")
     if selected:
-        await context.stage.save([file.part for file in selected])
-    elif argument in ("all", "new"):
-        context.stage.say(f"There are no {'' if argument == 'all' else 'new '}files.", "warning")
+        await context.files.save([file.part for file in selected])
+    elif name in ("all", "new"):
+        context.interaction.say(f"There are no {'' if name == 'all' else 'new '}files.", "warning")
 
 
-async def preview(context: Context) -> None:
+async def preview(context: CommandContext, argument: str) -> None:
     """Preview a file by number or name."""
-    for file in _select_file(context, listed_files(context.desk.session), "preview"):
-        context.stage.preview(file.part)
+    listed = listed_files(context.controller.session)
+    for file in _select_file(context, listed, argument, "preview"):
+        await show_preview(context, file.part)
 
 
-def _select_file(context: Context, listed: tuple[Listed, ...], command: str) -> list[Listed]:
+async def show_preview(context: CommandContext, part: FilePart) -> None:
+    """Show a file over the work screen, in the list of all files of the session."""
+    parts = context.files.listed
+    index = next((index for index, other in enumerate(parts) if other.url == part.url), None)
+    if index is None:
+        parts, index = [part], 0
+    # Importing the preview takes 30 ms: the first one imports it in a thread, while keys are handled.
+    await run_in_thread(lambda: import_module("handinger_tui.ui.pages.preview"))
+    from handinger_tui.ui.pages.preview import PreviewScreen  # noqa: PLC0415 - just loaded
+
+    await context.interaction.app.push_screen(PreviewScreen(parts, index, context.files))
+
+
+def _select_file(
+    context: CommandContext, listed: tuple[Listed, ...], argument: str, command: str
+) -> list[Listed]:
     """The files that the argument selects, or the only file there is; else show the syntax."""
     if not listed:
-        context.stage.say("This session has no files.", "warning")
+        context.interaction.say("This session has no files.", "warning")
         return []
-    if not context.rest.strip() and len(listed) == 1:
+    if not argument.strip() and len(listed) == 1:
         return list(listed)
-    selected = matching_files(listed, context.rest)
+    selected = matching_files(listed, argument)
     if not selected:
-        missing = f"No file is called {clean_line(context.rest, 60)}. " if context.rest.strip() else ""
+        missing = f"No file is called {clean_line(argument, 60)}. " if argument.strip() else ""
         more = ", a name, new, or all" if command == "download" else ", or a name"
-        context.stage.say(
+        context.interaction.say(
             f"{missing}There are {plural(len(listed), 'file')}: /{command} 1 … {len(listed)}{more}.",
             "warning",
         )
     return selected
 
 
-FILES: Final = (
-    Command("files", "Files of this session", files),
-    Command("download", "Save files of this session", download, takes="[N|name|new|all]"),
-    Command("preview", "Look at a file here", preview, takes="[N|name]"),
-)
-
-
 PartPosition = tuple[str, int]
 """The id of a turn and the position of a part in it; -1 for a line that belongs to no part."""
 
 
-async def data(context: Context) -> None:
+async def data(context: CommandContext, argument: str) -> None:
     """Show the newest data of the session, or one by its number."""
-    count = len(datasets_of(context.desk.session))
-    number = context.rest.strip()
+    count = len(datasets_of(context.controller.session))
+    number = argument.strip()
     if number and not (number.isdecimal() and number.isascii() and 0 < int(number[:9]) <= count):
         expected = f"a number from 1 to {count}" if count else "this session has none"
-        context.stage.say(f"There is no data {clean_line(number, 20)}: {expected}.", "warning")
+        context.interaction.say(f"There is no data {clean_line(number, 20)}: {expected}.", "warning")
         return
-    await show_data(context.desk, context.stage, int(number[:9]) - 1 if number else None)
+    await show_data(context, int(number[:9]) - 1 if number else None)
 
 
-async def show_data(desk: SessionController, stage: Stage, at: int | PartPosition | None = None) -> None:
+async def show_data(context: CommandContext, at: int | PartPosition | None = None) -> None:
     """Show the data page, at a dataset by its index or its place in the transcript; else at the newest."""
     # Importing the screen takes 15 ms; it is needed only here.
     from handinger_tui.ui.pages.data import DataScreen  # noqa: PLC0415
 
-    datasets = datasets_of(desk.session)
+    datasets = datasets_of(context.controller.session)
     if not datasets:
-        stage.say("This session has no data: structured output and data parts would be shown here.")
+        context.interaction.say(
+            "This session has no data: structured output and data parts would be shown here."
+        )
         return
     start = at if isinstance(at, int) else _dataset_at(datasets, at)
-    await stage.ask(DataScreen(desk, datasets, start))
+    await context.interaction.ask(DataScreen(context.controller, datasets, start))
 
 
 def _dataset_at(datasets: tuple[Dataset, ...], at: PartPosition | None) -> int:
@@ -120,4 +133,10 @@ def _dataset_at(datasets: tuple[Dataset, ...], at: PartPosition | None) -> int:
     return (at_part or in_turn or [len(datasets) - 1])[-1]
 
 
-DATA: Final = (Command("data", "Structured output and data parts, as tree and table", data, takes="[N]"),)
+ATTACHING: Final = (Command("file", "Attach a file to the next message", file, takes="PATH"),)
+FILES: Final = (
+    Command("files", "Files of this session", files),
+    Command("download", "Save files of this session", download, takes="[N|name|new|all]"),
+    Command("preview", "Look at a file here", preview, takes="[N|name]"),
+    Command("data", "Structured output and data parts, as tree and table", data, takes="[N]"),
+)

@@ -7,7 +7,7 @@ from typing import Final
 
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.commands.command import Command, Context
+from handinger_tui.ui.commands.command import Command, CommandContext
 from handinger_tui.ui.widgets.status_text import waiting_words
 
 STOP_WATCHING: Final = (
@@ -17,108 +17,120 @@ STOP_WATCHING: Final = (
 MAIL_COSTS: Final = "A message to this address starts a turn of the worker, which may cost. Copied."
 
 
-async def new(context: Context) -> None:
+async def new(context: CommandContext, _argument: str) -> None:
     """Show a new session; running turns continue."""
-    await context.stage.switch(context.desk.fresh)
+
+    async def create() -> str:
+        return context.controller.new_session()
+
+    await context.switcher.switch(create)
 
 
-async def sessions(context: Context) -> None:
+async def sessions(context: CommandContext, argument: str) -> None:
     """Open a session by its id, or choose one from the list."""
-    desk = context.desk
-    if context.rest:
+    controller = context.controller
+    if argument:
 
         async def find() -> str:
-            return await desk.open(await desk.find(context.rest))
+            return await controller.open(await controller.find(argument))
 
-        await context.stage.switch(find)
+        await context.switcher.switch(find)
         return
     from handinger_tui.ui.dialogs.sessions import SessionPicker  # noqa: PLC0415 - once it is asked for
 
-    picker = SessionPicker(desk.shelf, context.stage.now_ms, desk.session_id, lambda: desk.opened_sessions)
-    chosen = await context.stage.ask(picker)
-    if chosen is not None and chosen != desk.session_id:
-        await context.stage.switch(partial(desk.open, chosen))
+    shelf, current = controller.connection.shelf, controller.session_id
+    picker = SessionPicker(shelf, context.now_ms, current, lambda: controller.opened_sessions)
+    chosen = await context.interaction.ask(picker)
+    if chosen is not None and chosen != controller.session_id:
+        await context.switcher.switch(partial(controller.open, chosen))
 
 
-async def attach(context: Context) -> None:
+async def attach(context: CommandContext, argument: str) -> None:
     """Watch a worker by its id; without an id, the running turn of this session."""
-    desk = context.desk
-    if context.rest:
-        worker_id = context.rest.split()[0]
-        doing = f"Attaching {clean_line(worker_id, 40)}…"
-        session_id = await context.stage.switch(partial(desk.read_worker, worker_id), doing)
-        if session_id:
-            await desk.watch_unwatched(session_id)
+    if argument:
+        await _attach_worker(context, argument.split(maxsplit=1)[0])
         return
-    session = desk.session
-    session_id = session.session_id
-    sent = session.sent
-    if desk.engine.actor(session_id).running:
-        context.stage.say("You are already watching this worker.")
+    controller, say = context.controller, context.interaction.say
+    session = controller.session
+    session_id, sent = session.session_id, session.sent
+    actor = controller.engine.actor(session_id)
+    if actor.running:
+        say("You are already watching this worker.")
     elif session.worker_id is None:
-        context.stage.say("This session has no worker yet. /attach ID watches any worker.", "warning")
+        say("This session has no worker yet. /attach ID watches any worker.", "warning")
     elif sent is not None and sent.status is TurnStatus.UNKNOWN:
         # Clear the prompt, so that another Enter cannot send it again. If it never arrived, the
         # text comes back.
-        if context.stage.typed().strip() == sent.order.prompt.strip():
-            context.stage.put("")
-            context.stage.composer.clear_files()
-        await desk.engine.actor(session_id).watch()
-    elif not await desk.watch_unwatched(session_id):
-        await desk.engine.adopt(session_id)
-        context.stage.say("Updated.")
+        if context.pane.prompt.text.strip() == sent.order.prompt.strip():
+            context.composer.replace_text("")
+            context.composer.clear_files()
+        await actor.watch()
+    elif not await controller.watch_unwatched(session_id):
+        await controller.engine.adopt(session_id)
+        say("Updated.")
 
 
-async def detach(context: Context) -> None:
+async def _attach_worker(context: CommandContext, worker_id: str) -> None:
+    """Show the session of a worker, read what the worker did elsewhere, and watch its running turn."""
+    controller = context.controller
+
+    async def read() -> str:
+        session_id = await controller.open_worker(worker_id)
+        await controller.engine.adopt(session_id)
+        return session_id
+
+    session_id = await context.switcher.switch(read, f"Attaching {clean_line(worker_id, 40)}…")
+    if session_id:
+        await controller.watch_unwatched(session_id)
+
+
+async def detach(context: CommandContext, _argument: str) -> None:
     """Stop watching, after a question that explains the consequences."""
-    desk = context.desk
-    session_id = desk.session_id
-    if not desk.engine.actor(session_id).running:
-        context.stage.say("Nothing is running here.")
+    controller, interaction = context.controller, context.interaction
+    actor = controller.engine.actor(controller.session.session_id)
+    if not actor.running:
+        interaction.say("Nothing is running here.")
         return
-    from handinger_tui.ui.dialogs.confirm import Confirm  # noqa: PLC0415 - once there is a question
-
     # The local worker ends with the program, so its turn cannot be watched after the next start.
-    later = " while the program runs." if desk.connection.badge.local else ", now or after the next start."
-    waiting = len(desk.queue_of(session_id))
+    local = controller.connection.badge.local
+    later = " while the program runs." if local else ", now or after the next start."
+    waiting = len(controller.queue_of(actor.session.session_id))
     queued = f"\n\n{waiting_words(waiting)} until you come back." if waiting else ""
-    question = Confirm(
+    if await interaction.confirm(
         "Stop watching?", STOP_WATCHING + later + queued, yes="Stop watching", no="Keep watching"
-    )
-    if await context.stage.ask(question):
-        desk.engine.actor(session_id).detach()
+    ):
+        actor.detach()
 
 
-async def rename(context: Context) -> None:
+async def rename(context: CommandContext, argument: str) -> None:
     """Set the title of this session, or ask for it."""
-    session = context.desk.session
+    session = context.controller.session
     if not session.turns:
-        context.stage.say("The first message gives the session its title.", "warning")
+        context.interaction.say("The first message gives the session its title.", "warning")
         return
-    from handinger_tui.ui.dialogs.confirm import Ask  # noqa: PLC0415 - once there is a question
-
-    title = context.rest or await context.stage.ask(Ask("Rename the session", clean_line(session.title)))
+    title = argument or await context.interaction.ask_text("Rename the session", clean_line(session.title))
     if title:
-        await context.desk.rename(session.session_id, title)
-        context.stage.refresh()
+        await context.controller.rename(session.session_id, title)
+        context.repaint()
 
 
-async def email(context: Context) -> None:
+async def email(context: CommandContext, _argument: str) -> None:
     """Show and copy the e-mail address of this session's worker."""
-    worker_id = context.desk.session.worker_id
+    controller, interaction = context.controller, context.interaction
+    worker_id = controller.session.worker_id
     if worker_id is None:
-        context.stage.say("This session has no worker yet: its first message makes one.", "warning")
+        interaction.say("This session has no worker yet: its first message makes one.", "warning")
         return
-    if not context.desk.belongs_here(context.desk.session):
-        context.stage.say(
+    if not controller.belongs_here(controller.session):
+        interaction.say(
             "This session belongs to another service: its worker is not asked from here.", "warning"
         )
         return
     from handinger_tui.ui.dialogs.confirm import Notice  # noqa: PLC0415 - once there is something to say
 
-    address = clean_line(await context.desk.connection.email(worker_id))
-    context.stage.copy(address, "the worker's e-mail address")
-    await context.stage.ask(Notice("E-mail to this worker", f"{address}\n\n{MAIL_COSTS}"))
+    address = clean_line(await controller.connection.email(worker_id))
+    interaction.copy(address, "the worker's e-mail address")
+    await interaction.ask(Notice("E-mail to this worker", f"{address}\n\n{MAIL_COSTS}"))
 
 
 SESSION: Final = (

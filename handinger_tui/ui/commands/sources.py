@@ -10,8 +10,7 @@ from handinger_tui.core.evidence.sources_and_files import Source
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
-from handinger_tui.ui.commands.command import Command, Context, Stage
-from handinger_tui.ui.work.session_controller import SessionController
+from handinger_tui.ui.commands.command import Command, CommandContext
 
 if TYPE_CHECKING:
     from handinger_tui.core.export import SourceExporter
@@ -27,63 +26,62 @@ def forms() -> Mapping[str, SourceExporter]:
     return {exporter.name: exporter for exporter in SOURCE_EXPORTERS}
 
 
-async def sources(context: Context) -> None:
+async def sources(context: CommandContext, argument: str) -> None:
     """Show the sources panel, group it, or copy or export all sources, as the argument says."""
-    action, _, name = context.rest.lower().partition(" ")
+    action, _, name = argument.lower().partition(" ")
     if action in ("", "hosts", "turns"):
-        context.stage.show_panel("sources")
+        context.show_panel("sources")
         if action:
-            context.stage.sources().group_by(hosts=action == "hosts")
+            context.sources.update_panel().group_by(hosts=action == "hosts")
         return
-    listed, form = context.stage.sources().sources, name.strip() or FOOTNOTES
+    listed, form = context.sources.update_panel().sources, name.strip() or FOOTNOTES
     if action not in ("export", "copy", FOOTNOTES) or (action != "export" and form not in forms()):
-        context.stage.say(
-            f"There is no /sources {clean_line(context.rest, 40)}: hosts, turns, copy or export, "
+        context.interaction.say(
+            f"There is no /sources {clean_line(argument, 40)}: hosts, turns, copy or export, "
             f"and a form: {', '.join(forms())}.",
             "warning",
         )
     elif action == "export":
-        await export_sources(context.stage, context.desk, listed, name.strip())
+        await export_sources(context, listed, name.strip())
     else:
-        copy_sources(context.stage, context.desk.session, listed, form)
+        copy_sources(context, listed, form)
 
 
-def copy_sources(stage: Stage, session: Session, listed: Sequence[Source], name: str = FOOTNOTES) -> None:
+def copy_sources(context: CommandContext, listed: Sequence[Source], name: str = FOOTNOTES) -> None:
     """Copy all sources to the clipboard, formatted by the exporter with this name."""
     if not listed:
-        stage.say("This session has no sources.", "warning")
+        context.interaction.say("This session has no sources.", "warning")
         return
     form = forms()[name]
-    text = _render(form, session, listed)
-    stage.copy(text, f"{plural(len(listed), 'source')} as {form.title}")
+    text = _render(form, context.controller.session, listed)
+    context.interaction.copy(text, f"{plural(len(listed), 'source')} as {form.title}")
 
 
-async def export_sources(
-    stage: Stage, desk: SessionController, listed: Sequence[Source], name: str = ""
-) -> None:
+async def export_sources(context: CommandContext, listed: Sequence[Source], name: str = "") -> None:
     """Save all sources to a file, formatted by the exporter with this name; "" asks for the exporter.
 
     Raises:
         ApiError: the file cannot be saved.
     """
+    interaction = context.interaction
     if not listed:
-        stage.say("This session has no sources.", "warning")
+        interaction.say("This session has no sources.", "warning")
         return
     if not name:
         from handinger_tui.ui.dialogs.confirm import Choice  # noqa: PLC0415 - once there is a question
 
         rows = [(form.name, f"{form.title}  {form.suffix}") for form in forms().values()]
-        name = await stage.ask(Choice(f"Save {plural(len(listed), 'source')} as", rows)) or ""
+        name = await interaction.ask(Choice(f"Save {plural(len(listed), 'source')} as", rows)) or ""
         if not name:
             return
     form = forms().get(name)
     if form is None:
-        stage.say(f"There is no form {clean_line(name, 40)}: {', '.join(forms())}.", "warning")
+        interaction.say(f"There is no form {clean_line(name, 40)}: {', '.join(forms())}.", "warning")
         return
-    session = desk.session
+    session = context.controller.session
     text = _render(form, session, listed)
-    path = await desk.connection.save_text(f"sources-{session.session_id}{form.suffix}", text)
-    stage.say(f"Saved as {path}")
+    path = await context.controller.connection.save_text(f"sources-{session.session_id}{form.suffix}", text)
+    interaction.say(f"Saved as {path}")
 
 
 def _render(form: SourceExporter, session: Session, listed: Sequence[Source]) -> str:

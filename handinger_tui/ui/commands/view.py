@@ -4,68 +4,106 @@ from __future__ import annotations
 
 from typing import Final
 
-from handinger_tui.ui.commands.command import Command, Context
+from textual.command import CommandPalette
+
+from handinger_tui.core.formatting import plural
+from handinger_tui.ui.commands.command import Command, CommandContext
+from handinger_tui.ui.themes import THEMES, by_name
 
 STEP: Final = 6
 """Cells by which the panels are widened or narrowed."""
 
 
-async def find(context: Context) -> None:
-    """Find text in the transcript; without an argument, ask for it."""
-    from handinger_tui.ui.dialogs.confirm import Ask  # noqa: PLC0415 - once there is a question
+async def find(context: CommandContext, argument: str) -> None:
+    """Find text in the transcript and browse it, where n and N go to other matches."""
+    text = argument or await context.interaction.ask_text("Find in this session", placeholder="text")
+    if not text:
+        return
+    count = context.pane.transcript.find(text)
+    if count:
+        context.browsing.browse(context.pane.transcript)
+    context.interaction.say(
+        f"Found {plural(count, 'time')}. n and N go on." if count else "Not found in this session."
+    )
 
-    text = context.rest or await context.stage.ask(Ask("Find in this session", placeholder="text"))
-    if text:
-        context.stage.find(text)
 
-
-async def copy(context: Context) -> None:
+async def copy(context: CommandContext, _argument: str) -> None:
     """Copy the newest answer, as the worker wrote it."""
-    answer = next((turn.text for turn in reversed(context.desk.session.turns) if turn.text), "")
+    answer = next((turn.text for turn in reversed(context.controller.session.turns) if turn.text), "")
     if answer:
-        context.stage.copy(answer, "the last answer")
+        context.interaction.copy(answer, "the last answer")
     else:
-        context.stage.say("There is no answer to copy yet.", "warning")
+        context.interaction.say("There is no answer to copy yet.", "warning")
 
 
-async def details(context: Context) -> None:
+async def details(context: CommandContext, _argument: str) -> None:
     """Fold or unfold thoughts and tool calls."""
-    context.stage.toggle_details()
+    context.pane.transcript.toggle_details()
 
 
-async def panels(context: Context) -> None:
+async def panels(context: CommandContext, argument: str) -> None:
     """Show, hide, widen or narrow the panels."""
-    if context.rest in ("wider", "narrower"):
-        context.stage.widen_panels(STEP if context.rest == "wider" else -STEP)
+    if argument in ("wider", "narrower"):
+        context.sidebar.widen(STEP if argument == "wider" else -STEP)
     else:
-        context.stage.toggle_panels()
+        context.sidebar.toggle()
+        context.repaint()
 
 
-async def redraw(context: Context) -> None:
-    """Repaint the whole screen, because another program may have written to it."""
-    context.stage.redraw()
-
-
-async def theme(context: Context) -> None:
-    """Switch to the named theme, or to the other one."""
-    if context.stage.use_theme(context.rest) is None:
-        context.stage.say(f"There is no theme {context.rest}: dark or light.", "warning")
-
-
-async def history(context: Context) -> None:
+async def history(context: CommandContext, _argument: str) -> None:
     """Choose a message from the prompt history and put it into the prompt."""
     from handinger_tui.ui.dialogs.prompt_history import HistorySearch  # noqa: PLC0415 - once it is asked for
 
-    chosen = await context.stage.ask(HistorySearch(context.stage.past()))
+    chosen = await context.interaction.ask(HistorySearch(context.pane.prompt.past))
     if chosen is not None:
-        context.stage.put(chosen)
+        context.composer.replace_text(chosen)
 
 
-async def editor(context: Context) -> None:
-    """Edit the message in the person's own editor."""
-    text = await context.stage.edit(context.stage.typed())
-    if text is not None:
-        context.stage.put(text)
+async def editor(context: CommandContext, _argument: str) -> None:
+    """Edit the message in the person's own editor, $VISUAL or $EDITOR. Turns continue while it runs.
+
+    Raises:
+        EditorProblem: the editor failed; the text is unchanged.
+    """
+    await context.composer.edit_externally(context.interaction.app)
+
+
+async def redraw(context: CommandContext, _argument: str) -> None:
+    """Repaint the whole screen, because another program may have written to it."""
+    context.interaction.app.redraw()
+
+
+async def theme(context: CommandContext, argument: str) -> None:
+    """Switch to the named theme, or to the other one."""
+    app = context.interaction.app
+    other = next(theme.name for theme in THEMES if theme.dark is not app.current_theme.dark)
+    name = by_name(argument) if argument else other
+    if name is None:
+        context.interaction.say(f"There is no theme {argument}: dark or light.", "warning")
+    else:
+        app.theme = name
+
+
+async def show_help(context: CommandContext, _argument: str) -> None:
+    """Show the help screen."""
+    from handinger_tui.ui.dialogs.help import HelpScreen  # noqa: PLC0415 - once it is asked for
+
+    context.interaction.app.push_screen(HelpScreen(context.commands, context.options.keys))
+
+
+async def palette(context: CommandContext, _argument: str) -> None:
+    """Open the command palette."""
+    context.interaction.app.push_screen(CommandPalette())
+
+
+async def leave(context: CommandContext, _argument: str = "") -> None:
+    """Save the draft, read the total of the day, then end the app; turns on the server continue."""
+    from handinger_tui.ui.work.farewell import read_day  # noqa: PLC0415 - at the very end
+
+    await context.switcher.save_draft()
+    if context.controller.connected:
+        await read_day(context.controller)
+    context.interaction.app.exit()
 
 
 VIEW: Final = (
@@ -77,25 +115,6 @@ VIEW: Final = (
     Command("editor", "Write the message in your own editor", editor),
     Command("redraw", "Paint the whole screen anew", redraw),
     Command("theme", "Dark or light", theme, takes="[dark|light]"),
-)
-
-
-async def show_help(context: Context) -> None:
-    """Show the help screen."""
-    context.stage.show_help()
-
-
-async def palette(context: Context) -> None:
-    """Open the command palette."""
-    context.stage.show_palette()
-
-
-async def leave(context: Context) -> None:
-    """Leave the program; turns on the server continue."""
-    await context.stage.leave()
-
-
-PROGRAM: Final = (
     Command("help", "Keys and commands", show_help, ("keys",)),
     Command("palette", "Search all commands", palette),
     Command("quit", "Leave; drafts and sessions are kept", leave, ("exit",)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import ClassVar, Final, Protocol, TypeVar
+from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,7 +13,7 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Key
 from textual.notifications import SeverityLevel
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from handinger_tui.core.money.limits import (
@@ -33,42 +33,30 @@ from handinger_tui.ui.dialogs.confirm import CLOSE
 from handinger_tui.ui.widgets.limit_bar import meter
 from handinger_tui.ui.widgets.limit_input import NotAnAmount, Wish, read_raise, read_wish
 from handinger_tui.ui.widgets.ordered_input import OrderedInput
+from handinger_tui.ui.work.interaction import Interaction
 from handinger_tui.ui.work.session_controller import SessionController
 
-Answer = TypeVar("Answer")
 ORIGIN_TEXT: Final = {Origin.FLAG: "of the command line", Origin.CONFIG: "of the settings"}
 
 
-class Notifier(Protocol):
-    """Shows notifications and dialogs."""
-
-    def say(self, text: str, severity: SeverityLevel = "information") -> None:
-        """Show a notification."""
-        ...
-
-    async def ask(self, screen: Screen[Answer]) -> Answer | None:
-        """Show a dialog and wait for its answer."""
-        ...
-
-
-async def apply_limit(desk: SessionController, stage: Notifier, wish: Wish) -> None:
+async def apply_limit(controller: SessionController, interaction: Interaction, wish: Wish) -> None:
     """Set or lift a limit, show the limit in force, and resume a queue that no limit blocks any more.
 
     Raises:
         HandingerError: a worker limit in a session without a worker.
         LedgerError: the limit could not be stored.
     """
-    purse, session = desk.connection.purse, desk.session
+    purse, session = controller.connection.purse, controller.session
     session_id = session.session_id
     before = await purse.limits(session)
     for unit in [wish.unit] if wish.unit else list(Unit):
         await purse.set_limit(session, wish.scope, unit, wish.amount)
-    now = await desk.limits_changed(session_id)
+    now = await controller.limits_changed(session_id)
     for gauge in now:
         if _applies_to(wish, gauge.limit.scope, gauge.limit.unit):
             # The message below reports its state, so the warning is not shown again.
-            desk.warned.mark_shown(session_id, gauge)
-    stage.say(*_format_result(wish, before, now))
+            controller.warned.mark_shown(session_id, gauge)
+    interaction.say(*_format_result(wish, before, now))
 
 
 def _format_result(wish: Wish, before: Sequence[Limit], now: Sequence[Gauge]) -> tuple[str, SeverityLevel]:
@@ -109,7 +97,13 @@ def _describe_limit(limit: Limit) -> str:
 
 
 async def raise_limit(
-    desk: SessionController, stage: Notifier, session_id: str, gauge: Gauge, *, sending: bool, about: str = ""
+    controller: SessionController,
+    interaction: Interaction,
+    session_id: str,
+    gauge: Gauge,
+    *,
+    sending: bool,
+    about: str = "",
 ) -> bool:
     """Ask for a higher amount and set it; False when the person leaves the limit as it is.
 
@@ -118,13 +112,13 @@ async def raise_limit(
     Raises:
         LedgerError: the limit could not be stored.
     """
-    purse, limit = desk.connection.purse, gauge.limit
-    desk.warned.mark_shown(session_id, gauge)
+    purse, limit = controller.connection.purse, gauge.limit
+    controller.warned.mark_shown(session_id, gauge)
     question = RaiseLimit(gauge, sending=sending, simulated=purse.simulated, about=about)
-    amount: Decimal | None = await stage.ask(question)
+    amount: Decimal | None = await interaction.ask(question)
     if amount is None:
         return False
-    await purse.set_limit(desk.session_of(session_id), limit.scope, limit.unit, amount)
+    await purse.set_limit(controller.session_of(session_id), limit.scope, limit.unit, amount)
     return True
 
 

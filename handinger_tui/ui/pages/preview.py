@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -33,10 +33,8 @@ from handinger_tui.ui.preview.page_view import PageView, TextBody
 from handinger_tui.ui.preview.pictures import PictureView
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.static_reflow import StaticReflow
+from handinger_tui.ui.work.file_actions import FileActions
 from handinger_tui.ui.work.paint_scheduler import ThrottledTimer
-
-if TYPE_CHECKING:
-    from handinger_tui.ui.work.file_actions import FileActions
 
 _PROGRESS_PER_S: Final = 10
 CANNOT_SHOW: Final = "It cannot be shown here ({name}). d saves it."
@@ -231,7 +229,8 @@ class PreviewScreen(ModalScreen[None]):
 
     @on(OpenLink)
     def _open_link(self, event: OpenLink) -> None:
-        self._file_actions.do(self._file_actions.follow(event.url, event.shown))
+        interaction = self._file_actions.interaction
+        interaction.run(interaction.open_link(event.url, event.shown))
 
     # -- search ------------------------------------------------------------------------
     @on(PageView.MatchChanged)
@@ -290,11 +289,11 @@ class PreviewScreen(ModalScreen[None]):
             if where == "asked"
             else self._file_actions.save([self.part])
         )
-        self._file_actions.do(saving)
+        self._file_actions.interaction.run(saving)
 
     def action_open(self) -> None:
         """Open the file with the system program for it."""
-        self._file_actions.do(self._file_actions.open(self.part))
+        self._file_actions.interaction.run(self._file_actions.open(self.part))
 
     def action_close(self) -> None:
         """Close the page; loading stops."""

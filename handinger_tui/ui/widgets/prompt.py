@@ -257,7 +257,7 @@ class PromptBox(PastedTextArea):
         if self.text:
             self.action_cursor_line_end()
         else:
-            await self.run_action("screen.scroll('end')")
+            await self.run_action("screen.key('end')")
 
     def action_newline(self) -> None:
         """Break the line."""

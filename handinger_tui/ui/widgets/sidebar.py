@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.message import Message
 from textual.widget import Widget
 
-from handinger_tui.core.money.attribution import MoneyIndex
-from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.panels import PANELS
-from handinger_tui.ui.panels.files.panel import FilesPanel
 from handinger_tui.ui.panels.panel import Panel
-from handinger_tui.ui.panels.sources.panel import SourcesPanel
-from handinger_tui.ui.panels.usage.panel import UsagePanel
 from handinger_tui.ui.widgets.containers import Rows
 
+PanelT = TypeVar("PanelT", bound=Panel[Any])
 WIDTH: Final = 38
 NARROWEST: Final = 26
 WIDEST: Final = 90
@@ -69,28 +64,29 @@ class Sidebar(Rows):
         with Rows(id="panels"):
             yield from self.panels.values()
 
+    def panel(self, kind: type[PanelT]) -> PanelT:
+        """The panel of this class."""
+        return next(panel for panel in self.panels.values() if isinstance(panel, kind))
+
+    def reveal(self, name: str) -> Panel[Any]:
+        """Show the panels, and return the one with this name."""
+        self.set_class(self._is_overlay, "-over")
+        self.remove_class("-away")
+        return self.panels[name]
+
+    def toggle(self) -> None:
+        """Show or hide the panels: beside the transcript on a wide terminal, over it on a narrow one."""
+        self.toggle_class("-over" if self._is_overlay else "-away")
+
     @property
-    def sources(self) -> SourcesPanel:
-        """The sources panel, which numbers the sources."""
-        return next(panel for panel in self.panels.values() if isinstance(panel, SourcesPanel))
+    def _is_overlay(self) -> bool:
+        return self.screen.has_class("-narrow")
 
     def show(self, session: Session) -> None:
         """Show the newest session in all panels; a hidden sidebar computes nothing."""
         if self.display:
             for panel in self.panels.values():
                 panel.show_soon(session)
-
-    def share(self, money: MoneyIndex) -> None:
-        """Share the cost attribution of turns, so that it is computed once for pane and panel."""
-        for panel in self.panels.values():
-            if isinstance(panel, UsagePanel):
-                panel.totals.index = money
-
-    def gauges(self, gauges: Sequence[Gauge]) -> None:
-        """Show the use of the limits in the usage panel."""
-        for panel in self.panels.values():
-            if isinstance(panel, UsagePanel):
-                panel.gauges(gauges)
 
     def tick(self, now_ms: int) -> None:
         """Advance the clock of the panels while a turn runs."""
@@ -106,8 +102,3 @@ class Sidebar(Rows):
     def on_grip_dragged(self, event: Grip.Dragged) -> None:
         """Resize the sidebar to the dragged column."""
         self.widen(self.region.right - event.column - self._width)
-
-    @property
-    def files(self) -> FilesPanel:
-        """The files panel, which shows the state of downloads."""
-        return next(panel for panel in self.panels.values() if isinstance(panel, FilesPanel))

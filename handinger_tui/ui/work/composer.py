@@ -1,25 +1,24 @@
-"""The message being written: its text, attachments and pasted texts, and how it is sent."""
+"""The message being written: its text, attachments and pasted texts; or a queued message, edited."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory, NoSuchFile
-from handinger_tui.core.money.limits import LimitReached
+from handinger_tui.core.errors import AttachmentProblem, NoSuchFile
 from handinger_tui.core.prompts.attachments import composed, folds_in, mentioned, typing_at, without
-from handinger_tui.core.prompts.drafts import Draft, draft_from, in_history
+from handinger_tui.core.prompts.drafts import Draft, draft_from, draft_of, in_history
 from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.turn import Attachment, TurnStatus
+from handinger_tui.core.turns.turn import Attachment, Turn
 from handinger_tui.ui.ports import LocalFiles
+from handinger_tui.ui.terminal.diff_app import DiffApp
 from handinger_tui.ui.widgets.chips import Chip, Chips, Kind, file_chip, text_chip, wrong_chip
-from handinger_tui.ui.widgets.pane import SessionPane
 from handinger_tui.ui.widgets.prompt import PromptBox
-from handinger_tui.ui.work.command_host import CommandHost
-from handinger_tui.ui.work.session_controller import Outgoing, SessionController
+from handinger_tui.ui.work.interaction import Interaction
+from handinger_tui.ui.work.session_controller import SessionController
 
 DROP_TIMEOUT_S: Final = 10.0
 """Enter waits at most this many seconds for files that were just dropped: a disk may hang."""
@@ -71,21 +70,23 @@ class Composer:
         files: LocalFiles,
         prompt: PromptBox,
         chips: Chips,
-        do: Callable[[Coroutine[Any, Any, None]], object],
+        run: Callable[[Coroutine[Any, Any, None]], object],
         changed: Callable[[], None],
     ) -> None:
-        """`do` runs a coroutine in the background; `changed` is called when the attachments change."""
+        """`run` runs a coroutine in the background; `changed` is called when the attachments change."""
         self._files = files
-        self._prompt = prompt
+        self.prompt = prompt
         self._chips = chips
-        self._do = do
+        self._run = run
         self._changed = changed
         self._chosen: dict[str, Attachment] = {}
         """Attached files that the text does not mention, by path."""
         self._problems: dict[str, AttachmentProblem] = {}
         """The reason for each file of `_chosen` that could not be sent at its last check, by path."""
-        self._mentions = MentionLookup(self._check_file, prompt, do, lambda: self.choose(()))
+        self._mentions = MentionLookup(self._check_file, prompt, run, lambda: self.choose(()))
         self._drops: list[Drop] = []
+        self._is_editing = False
+        """Whether the person's own editor is open."""
 
     async def _check_file(self, path: str) -> FileCheck:
         try:
@@ -133,22 +134,22 @@ class Composer:
             case Kind.FILE:
                 self._chosen.pop(chip.key, None)
             case Kind.NAMED:
-                self._prompt.put(without(self._prompt.text, chip.key))
+                self.prompt.put(without(self.prompt.text, chip.key))
             case Kind.TEXT:
-                self._prompt.drop(int(chip.key))
+                self.prompt.drop(int(chip.key))
         self.choose(())
 
     def unfold(self, chip: Chip) -> None:
         """Put a folded pasted text into the prompt as text."""
-        self._prompt.unfold(int(chip.key))
-        self._prompt.focus()
+        self.prompt.unfold(int(chip.key))
+        self.prompt.focus()
 
     # -- files dropped on the terminal ---------------------------------------------------------
     def dropped(self, paths: tuple[str, ...], text: str) -> None:
         """Check a pasted `text` that may be a list of files; if it is, chips replace it."""
         drop = Drop(text, asyncio.Event())
         self._drops.append(drop)
-        self._do(self._resolve_drop(drop, paths))
+        self._run(self._resolve_drop(drop, paths))
 
     async def _resolve_drop(self, drop: Drop, paths: tuple[str, ...]) -> None:
         try:
@@ -159,7 +160,7 @@ class Composer:
             if not problems:
                 drop.files = [check for check in checks if isinstance(check, Attachment)]
                 if is_current:
-                    self._prompt.remove_pasted(drop.text)
+                    self.prompt.remove_pasted(drop.text)
                     self.choose(drop.files)
             elif is_current and (len(problems) < len(checks) or not _all_missing(problems)):
                 raise problems[0]
@@ -189,9 +190,9 @@ class Composer:
     def snapshot(self) -> PromptSnapshot:
         """A snapshot of what is in the prompt now."""
         return PromptSnapshot(
-            self._prompt.text,
+            self.prompt.text,
             self.chosen,
-            tuple(self._prompt.pasted),
+            tuple(self.prompt.pasted),
             self._mentions.checks,
             tuple(self._drops),
         )
@@ -243,38 +244,61 @@ class Composer:
     def clear_sent(self, snapshot: PromptSnapshot, sent: Sequence[Attachment]) -> None:
         """Remove a stored message from the prompt; what was typed and attached after it stays."""
         self._chosen = {file.path: file for file in self.chosen if file not in sent}
-        text = self._prompt.text
+        text = self.prompt.text
         if not text.startswith(snapshot.text) and text.endswith(snapshot.text):
             # A message submitted earlier and refused is still in front of this one.
-            self._prompt.put(text[: len(text) - len(snapshot.text)])
+            self.prompt.put(text[: len(text) - len(snapshot.text)])
         else:
-            self._prompt.clear_sent(snapshot.text)
+            self.prompt.clear_sent(snapshot.text)
         self._show()
+
+    def replace_text(self, text: str) -> None:
+        """Replace the text of the prompt and focus it; the old text goes to the prompt history."""
+        if self.prompt.text != text:
+            self.prompt.remember(self.prompt.text)
+        self.prompt.put(text)
+        self.prompt.focus()
+
+    async def edit_externally(self, app: DiffApp) -> None:
+        """Edit the text in the person's own editor; does nothing while that is open already.
+
+        Raises:
+            EditorProblem: the editor failed; the text is unchanged.
+        """
+        from handinger_tui.ui.work.external_editor import edit  # noqa: PLC0415 - few use an editor
+
+        if self._is_editing:
+            return
+        self._is_editing = True
+        try:
+            self.replace_text(await edit(app, self.prompt.text))
+        finally:
+            self._is_editing = False
 
     def remember(self, snapshot: PromptSnapshot) -> None:
         """Add the message to the prompt history."""
-        self._prompt.remember(in_history(snapshot.text, snapshot.files))
+        self.prompt.remember(in_history(snapshot.text, snapshot.files))
 
     # -- drafts ----------------------------------------------------------------------------------
     def draft(self) -> Draft:
         """The text and the attachments of the prompt as a draft to save."""
-        return draft_from(self._prompt.text, self.chosen, self._prompt.pasted)
+        return draft_from(self.prompt.text, self.chosen, self.prompt.pasted)
 
     def restore(self, draft: Draft) -> None:
         """Replace the contents of the prompt with a saved draft."""
         self._drops.clear()
         self._chosen = {file.path: file for file in draft.files}
         self._problems.clear()
-        self._prompt.put(self._prompt.import_draft(draft))
+        self.prompt.put(self.prompt.import_draft(draft))
         self._show()
 
     def return_drafts(self, drafts: Sequence[Draft]) -> None:
         """Return possibly undelivered messages: all to the history, the oldest also to an empty prompt."""
-        texts = [self._prompt.import_draft(draft) for draft in drafts]
+        texts = [self.prompt.import_draft(draft) for draft in drafts]
         entries = [in_history(text, draft.files) for text, draft in zip(texts, drafts, strict=True)]
-        self._prompt.remember(*reversed(entries))
-        if drafts and not self._prompt.text.strip():
-            self._prompt.put(texts[0])
+        self.prompt.remember(*reversed(entries))
+        if drafts and not self.prompt.text.strip():
+            self.prompt.put(texts[0])
             self.choose(drafts[0].files)
 
     # -- chips -------------------------------------------------------------------------------------
@@ -287,8 +311,8 @@ class Composer:
         return file_chip(Kind.FILE, file.path, file)
 
     def _text_chips(self) -> list[Chip]:
-        pasted = self._prompt.pasted
-        numbers = dict.fromkeys(fold.number for fold in folds_in(self._prompt.text, pasted))
+        pasted = self.prompt.pasted
+        numbers = dict.fromkeys(fold.number for fold in folds_in(self.prompt.text, pasted))
         return [text_chip(number, pasted[number - 1]) for number in numbers]
 
 
@@ -311,13 +335,13 @@ class MentionLookup:
         self,
         check_file: Callable[[str], Awaitable[FileCheck]],
         prompt: PromptBox,
-        do: Callable[[Coroutine[Any, Any, None]], object],
+        run: Callable[[Coroutine[Any, Any, None]], object],
         checked: Callable[[], None],
     ) -> None:
-        """`do` runs a coroutine in the background; `checked` is called when the chips may have changed."""
+        """`run` runs a coroutine in the background; `checked` is called when the chips may have changed."""
         self._check_file = check_file
         self._prompt = prompt
-        self._do = do
+        self._run = run
         self._notify_checked = checked
         self._checks: dict[str, FileCheck] = {}
         self._is_checking = False
@@ -328,7 +352,7 @@ class MentionLookup:
         self._checks = {path: check for path, check in self._checks.items() if path in paths}
         if not self._is_checking and self._unchecked_paths():
             self._is_checking = True
-            self._do(self._check_all())
+            self._run(self._check_all())
 
     def _mentioned_paths(self) -> tuple[str, ...]:
         text = self._prompt.text
@@ -415,226 +439,85 @@ def require_same(before: Attachment, now: Attachment) -> None:
         )
 
 
-TEXT_KEPT: Final = "Your text is still in the prompt."
-NO_HISTORY: Final = (
-    "Nothing will be kept of this conversation: not the answer, not what it cost. "
-    "Limits cannot be checked, and after a crash nobody can tell whether a message was sent."
-)
-
-
-def not_sent(problem: HandingerError) -> str:
-    """The reason why a message was not sent, and the hint, on one line."""
-    return f"{problem.summary} {problem.hint}".strip()
-
-
 @dataclass(frozen=True, slots=True)
-class Submission:
-    """A message as it was when Enter was pressed; later changes on the screen do not affect it."""
+class QueueEdit:
+    """A queued turn being edited.
 
-    session_id: str
-    draft_name: str
-    budget: str
-    text: str
-    """The text to send, before its mentions are resolved to files."""
-    snapshot: PromptSnapshot
-    """The snapshot of the prompt at Enter."""
-    replaces: str | None = None
-    """The id of the queued turn that it replaces."""
+    `aside`: the draft that was in the prompt before; it is restored afterwards.
+    """
+
+    turn: Turn
+    aside: Draft
 
 
-class SendFlow:
-    """Sends the messages of each session one at a time, in the order in which Enter was pressed."""
+class QueueEditor:
+    """Tracks the edit of a queued message.
 
-    def __init__(
-        self, pane: SessionPane, stage: CommandHost, composer: Composer, on_screen: Callable[[], str]
-    ) -> None:
-        """`on_screen` returns the id of the session on the screen, "" before there is one."""
-        self._pane = pane
+    The queue keeps the old message until the changed one is stored.
+    """
+
+    def __init__(self, controller: SessionController, interaction: Interaction, composer: Composer) -> None:
+        self._controller = controller
+        self._interaction = interaction
         self._composer = composer
-        self._stage = stage
-        self._on_screen = on_screen
-        self._locks: dict[str, asyncio.Lock] = {}
-        self._under_way: dict[str, list[Submission]] = {}
+        self.edit: QueueEdit | None = None
+        """The present edit, always of a message of the session on the screen; None when there is none."""
 
-    # -- at Enter ------------------------------------------------------------------------
-    def sending(self, session_id: str) -> bool:
-        """Whether a message of the session is accepted but not yet stored on disk."""
-        return bool(self._under_way.get(session_id))
+    @property
+    def turn_id(self) -> str | None:
+        """The id of the queued turn that is being edited."""
+        return None if self.edit is None else self.edit.turn.turn_id
 
-    def beyond(self, session_id: str, snapshot: PromptSnapshot) -> PromptSnapshot | None:
-        """The snapshot without the messages that are being sent but are still in the prompt.
+    def begin(self, turn: Turn) -> None:
+        """Put a queued message into the prompt for editing."""
+        self.cancel()
+        self.edit = QueueEdit(turn, self._composer.draft())
+        self._composer.restore(draft_of(turn.order))
+        self._composer.prompt.focus()
 
-        None when nothing remains, as when Enter is pressed twice.
-        """
-        text, files = snapshot.text, snapshot.files
-        for earlier in self._under_way.get(session_id, []):
-            text = text.removeprefix(earlier.snapshot.text)
-            files = tuple(file for file in files if file not in earlier.snapshot.files)
-        if text == snapshot.text:
-            return replace(snapshot, files=files)
-        return replace(snapshot, text=text, files=files) if text.strip() or files else None
+    def cancel(self) -> None:
+        """Cancel the edit: the queued message stays, and a changed text goes to the prompt history."""
+        if self.edit is not None:
+            edit, self.edit = self.edit, None
+            snapshot = self._composer.snapshot()
+            if snapshot.text != edit.turn.order.prompt:
+                self._composer.remember(snapshot)
+            self._composer.restore(edit.aside)
 
-    def accept(self, submission: Submission) -> None:
-        """Register a message when Enter is pressed; the caller must call `send` afterwards."""
-        self._under_way.setdefault(submission.session_id, []).append(submission)
+    def stored(self, turn_id: str) -> None:
+        """End the edit after the changed message replaced the queued one."""
+        if self.edit is not None and self.edit.turn.turn_id == turn_id:
+            edit, self.edit = self.edit, None
+            typed_after = self._composer.draft()
+            if not typed_after.text.strip() and not typed_after.files:
+                self._composer.restore(edit.aside)
 
-    async def send(self, desk: SessionController, submission: Submission) -> bool:
-        """Send an accepted message; the prompt is cleared only after the turn is on disk.
+    def follow(self, queue: Collection[str]) -> str:
+        """End the edit if its message has left the queue; returns the notice to show, else ""."""
+        if self.edit is None or self.edit.turn.turn_id in queue:
+            return ""
+        edit, self.edit = self.edit, None
+        if self._composer.snapshot().text == edit.turn.order.prompt:
+            self._composer.restore(edit.aside)
+            return "The message you were editing was just sent."
+        if edit.aside.text or edit.aside.files:
+            self._composer.return_drafts([edit.aside])
+        return "The message you were editing was sent unchanged. Enter sends this as a new message."
 
-        False: it was not sent.
+    def draft(self) -> Draft:
+        """The draft to save: during an edit the one set aside, since the queued message is on disk."""
+        if self.edit is not None and (self.edit.aside.text or self.edit.aside.files):
+            return self.edit.aside
+        return self._composer.draft()
+
+    async def withdraw(self, session_id: str, turn: Turn) -> None:
+        """Remove a message from the queue; its text goes to the prompt history.
 
         Raises:
-            Elsewhere: the session belongs to another service.
+            LedgerError
         """
-        session_id = submission.session_id
-        try:
-            async with self._locks.setdefault(session_id, asyncio.Lock()):
-                return await self._send(desk, submission)
-        finally:
-            self._finish(submission)
-
-    def _finish(self, submission: Submission) -> None:
-        """Unregister a message that left the prompt or was not sent: the same text may be submitted again."""
-        under_way = self._under_way[submission.session_id]
-        if submission in under_way:
-            under_way.remove(submission)
-
-    def _is_on_screen(self, submission: Submission) -> bool:
-        return self._on_screen() == submission.session_id
-
-    async def _send(self, desk: SessionController, submission: Submission) -> bool:
-        try:
-            message = await self._composer.message(replace(submission.snapshot, text=submission.text))
-            sent = await self._confirm_resend(desk, submission, message) and await self._hand_over(
-                desk, submission, message
-            )
-        except AttachmentProblem as problem:
-            self._report_refusal(desk, submission, not_sent(problem))
-        except LedgerError as problem:
-            self._report_refusal(desk, submission, f"Not sent: {not_sent(problem)}", TEXT_KEPT)
-        except HandingerError:
-            self._keep_unsent(desk, submission)
-            raise
-        else:
-            if sent:
-                await self._clear(desk, submission, message)
-                return True
-            self._keep_unsent(desk, submission)
-        return False
-
-    async def _hand_over(self, desk: SessionController, submission: Submission, message: Message) -> bool:
-        """Store and start the turn. False when a limit blocks it and the person does not raise it."""
-        outgoing = Outgoing(
-            submission.session_id, submission.budget, message.text, message.files, submission.replaces
-        )
-        has_agreed = False
-        while True:
-            try:
-                await desk.send(outgoing)
-            except LimitReached as stop:
-                from handinger_tui.ui.dialogs.limits import raise_limit  # noqa: PLC0415 - few limits are reached
-
-                # Several limits may be reached: each is asked for, and nothing is sent
-                # before the last one is raised.
-                about = self._about(desk, submission)
-                if not await raise_limit(
-                    desk, self._stage, submission.session_id, stop.gauge, sending=True, about=about
-                ):
-                    return False
-                # A queue that this limit held is sent first.
-                await desk.limits_changed(submission.session_id)
-            except NoHistory:
-                if has_agreed or not await self._agree_to_no_history(desk, submission):
-                    raise
-                has_agreed = True
-            else:
-                return True
-
-    async def _agree_to_no_history(self, desk: SessionController, submission: Submission) -> bool:
-        agree = desk.connection.without_history
-        if agree is None:
-            return False
-        from handinger_tui.ui.dialogs.confirm import Confirm  # noqa: PLC0415 - few histories are missing
-
-        about = self._about(desk, submission)
-        body = f"Session: “{about}”\n\n{NO_HISTORY}" if about else NO_HISTORY
-        question = Confirm("Send without a history?", body, yes="Send without it", no="Do not send")
-        if not await self._stage.ask(question):
-            return False
-        agree()
-        return True
-
-    async def _confirm_resend(
-        self, desk: SessionController, submission: Submission, message: Message
-    ) -> bool:
-        """Whether to send the message.
-
-        If the previous turn has the same text and its delivery is unknown, ask first.
-        """
-        session = desk.session_of(submission.session_id)
-        turn = session.sent
-        if (
-            turn is None
-            or turn.status is not TurnStatus.UNKNOWN
-            or turn.order.prompt.strip() != message.text.strip()
-        ):
-            return True
-        from handinger_tui.ui.dialogs.confirm import ResendChoice, SendAgain  # noqa: PLC0415 - few are in doubt
-
-        question = SendAgain(watchable=session.worker_id is not None, about=self._about(desk, submission))
-        choice = await self._stage.ask(question)
-        if choice is ResendChoice.WATCH:
-            # Clear the prompt, so that another Enter cannot send it again. If it never arrived,
-            # the text comes back.
-            await self._clear(desk, submission, message)
-            await desk.engine.actor(submission.session_id).watch(turn.turn_id)
-        return choice is ResendChoice.SEND
-
-    def _about(self, desk: SessionController, submission: Submission) -> str:
-        """The title of the session; "" when it is the one on the screen."""
-        return "" if self._is_on_screen(submission) else desk.title(submission.session_id)
-
-    # -- after sending -------------------------------------------------------------------
-    async def _clear(self, desk: SessionController, submission: Submission, message: Message) -> None:
-        """Remove a stored message, and nothing else, from its prompt and its draft."""
-        snapshot = submission.snapshot
-        self._composer.remember(snapshot)
-        if not self._is_on_screen(submission):
-            await desk.remove_from_draft(submission.session_id, replace(snapshot.draft, files=message.files))
-        if not self._is_on_screen(submission):
-            return
-        self._pane.trouble(None)
-        self._composer.clear_sent(snapshot, message.files)
-        if submission.replaces is None:
-            # An edit stays registered until `send` returns: else its turn would look as if it
-            # had left the queue.
-            self._finish(submission)
-        session_id = submission.session_id
-        # The first message of a session changes the name under which its draft is saved.
-        if submission.draft_name != desk.draft_name(session_id):
-            await desk.save_draft(submission.draft_name, Draft())
-        if self._is_on_screen(submission):
-            await desk.save_draft(desk.draft_name(session_id), self._composer.draft())
-
-    def _report_refusal(
-        self, desk: SessionController, submission: Submission, why: str, note: str = ""
-    ) -> None:
-        """Report why a message was not sent: on the card of the open session, else with the session title."""
-        if self._is_on_screen(submission):
-            self._pane.trouble(f"{why} {note}".strip())
-        else:
-            title = desk.title(submission.session_id)
-            self._stage.say(f"Your message to “{title}” was not sent. {why}", "error")
-        self._keep_unsent(desk, submission)
-
-    def _keep_unsent(self, desk: SessionController, submission: Submission) -> None:
-        """Keep a message that was not sent: in the prompt, else in the prompt history."""
-        snapshot = submission.snapshot
-        if self._is_on_screen(submission):
-            if snapshot.text not in self._composer.snapshot().text:
-                self._composer.remember(snapshot)
-        elif not desk.session_of(submission.session_id).turns:
-            # A session without turns cannot be opened again, so its text goes to the present prompt.
-            self._composer.return_drafts([snapshot.draft])
-        else:
-            self._composer.remember(snapshot)
+        await self._controller.engine.actor(session_id).withdraw(turn.turn_id)
+        if self.turn_id == turn.turn_id:
+            self.cancel()
+        self._composer.remember(PromptSnapshot(turn.order.prompt, turn.order.attachments))
+        self._interaction.say("Withdrawn. ↑ brings the text back.")

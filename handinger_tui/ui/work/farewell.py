@@ -23,30 +23,32 @@ DAY_TIMEOUT_S: Final = 1.0
 """Leaving waits at most this many seconds for the total of the day."""
 
 
-async def read_day(desk: SessionController) -> None:
+async def read_day(controller: SessionController) -> None:
     """Read the total of the day for the farewell, which is written after the history is closed."""
     with suppress(LedgerError, TimeoutError):
         async with asyncio.timeout(DAY_TIMEOUT_S):
-            await desk.engine.actor(desk.session_id).recount()
-            connection = desk.connection
-            desk.day = altogether(await connection.books.buckets(GroupBy.DAY, connection.purse.today()))
+            if controller.session_id:
+                await controller.engine.actor(controller.session_id).recount()
+            connection = controller.connection
+            controller.day = altogether(await connection.books.buckets(GroupBy.DAY, connection.purse.today()))
 
 
-def farewell(desk: SessionController) -> list[str]:
+def farewell(controller: SessionController) -> list[str]:
     """How to resume the session, its cost, the cost of the day, queued messages and turns still running."""
-    session, local = desk.session, desk.connection.badge.local
+    session = controller.session if controller.session_id else None
+    local = controller.connection.badge.local
     simulated = " · simulated: the local worker charges nothing" if local else ""
     lines = []
-    if session.turns:
+    if session is not None and session.turns:
         lines.append(f"Resume this session:  handinger-tui --resume {one_word(session.session_id)}")
         # The local worker ends with the program: its id is of no use later.
         if session.worker_id is not None and not local:
             lines.append(f"Its worker:           handinger-tui --worker {one_word(session.worker_id)}")
         lines.append(f"It took:              {money_line(session)}{simulated}")
-    if desk.day is not None and desk.day.turns:
-        lines.append(f"Today altogether:     {day_line(desk.day)}{simulated}")
-    lines += _queued_lines(desk)
-    return lines if local else [*lines, *_still_running_lines(desk)]
+    if controller.day is not None and controller.day.turns:
+        lines.append(f"Today altogether:     {day_line(controller.day)}{simulated}")
+    lines += _queued_lines(controller)
+    return lines if local else [*lines, *_still_running_lines(controller)]
 
 
 def money_line(session: Session) -> str:
@@ -79,9 +81,11 @@ def _format_cost(usd: Total, credit_total: Total, turns: int, *, is_running: boo
     return " · ".join([*pieces, plural(turns, "turn")])
 
 
-def _queued_lines(desk: SessionController) -> list[str]:
+def _queued_lines(controller: SessionController) -> list[str]:
     """The queued messages, which are not sent before the program starts again."""
-    counts = [(session, len(desk.queue_of(session.session_id))) for session in desk.opened_sessions]
+    counts = [
+        (session, len(controller.queue_of(session.session_id))) for session in controller.opened_sessions
+    ]
     return [
         f"Not sent yet:         {plural(count, 'queued message')}, kept for "
         f"handinger-tui --resume {one_word(session.session_id)}"
@@ -90,8 +94,8 @@ def _queued_lines(desk: SessionController) -> list[str]:
     ]
 
 
-def _still_running_lines(desk: SessionController) -> list[str]:
-    running = [session for session in desk.opened_sessions if _is_running(session)]
+def _still_running_lines(controller: SessionController) -> list[str]:
+    running = [session for session in controller.opened_sessions if _is_running(session)]
     if not running:
         return []
     if len(running) == 1:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Final, Protocol, runtime_checkable
 
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money.limits import UNTIL_RAISED, Gauge, State, near_text, reached_text
 from handinger_tui.core.money.typical_cost import TypicalCost, typical_cost_chip
-from handinger_tui.ui.widgets.pane import SessionPane
-from handinger_tui.ui.work.command_host import CommandHost
+from handinger_tui.ui.work.interaction import Interaction
+from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.session_controller import SessionController
 
 CHECKS_PER_S: Final = 1.0
@@ -26,45 +26,53 @@ class Reloads(Protocol):
         ...
 
 
-async def typical_cost_of(desk: SessionController, budget: str) -> TypicalCost:
+def reload(screens: Iterable[object]) -> None:
+    """Reload those of `screens` that show data of the history."""
+    for screen in screens:
+        if isinstance(screen, Reloads):
+            screen.reload()
+
+
+async def typical_cost_of(controller: SessionController, budget: str) -> TypicalCost:
     """The typical cost of a turn of the open session's worker at a budget.
 
     Raises:
         LedgerError
     """
-    books, simulated = desk.connection.books, desk.connection.purse.simulated
-    return await books.usual(desk.session.worker_id, budget, simulated=simulated)
+    connection = controller.connection
+    worker_id = controller.session.worker_id
+    return await connection.books.usual(worker_id, budget, simulated=connection.purse.simulated)
 
 
 class LimitWatcher:
     """Reads charges and limits only after something was written, and shows each warning once."""
 
-    def __init__(self, desk: SessionController, stage: CommandHost, pane: SessionPane) -> None:
-        self._desk = desk
-        self._stage = stage
+    def __init__(self, controller: SessionController, interaction: Interaction, pane: SessionPane) -> None:
+        self._controller = controller
+        self._interaction = interaction
         self._pane = pane
         self._chip_for: tuple[str, str | None, str] | None = None
-        self.is_checking = False
-        """Whether `check` is running; the next interval starts no second one."""
+        self._is_checking = False
 
-    async def check(self, screens: Sequence[object] = ()) -> None:
-        """Count again if any program has written charges or limits.
+    def check_soon(self, screens: Sequence[object]) -> None:
+        """Count again if any program has written charges or limits, and reload those of `screens` then.
 
-        Those of `screens` that implement `Reloads` are reloaded.
+        Does nothing while the check before still runs.
         """
-        desk = self._desk
-        self.is_checking = True
+        if not self._is_checking:
+            self._interaction.run(self._check(screens))
+
+    async def _check(self, screens: Sequence[object]) -> None:
+        self._is_checking = True
         try:
             # An unreadable history is reported where it is needed, not once a second.
             with suppress(LedgerError):
-                if await desk.connection.books.changed():
-                    for screen in screens:
-                        if isinstance(screen, Reloads):
-                            screen.reload()
+                if await self._controller.connection.books.changed():
+                    reload(screens)
                     await self.count()
-                    await self.refresh_chip()
+                    await self._refresh_chip()
         finally:
-            self.is_checking = False
+            self._is_checking = False
 
     async def count(self) -> None:
         """Read the limits of the open session, and resume a queue whose limit was raised by another program.
@@ -72,39 +80,36 @@ class LimitWatcher:
         Raises:
             LedgerError
         """
-        engine, session_id = self._desk.engine, self._desk.session_id
-        hold = self._desk.hold_of(session_id)
-        now = await engine.actor(session_id).recount()
+        session_id = self._controller.session_id
+        actor, hold = self._controller.engine.actor(session_id), self._controller.hold_of(session_id)
+        now = await actor.recount()
         # Only a changed limit resumes the queue. Usage that drops by itself, as at midnight, does not.
         reached = None if hold is None else hold.gauge
         if reached is not None and reached.limit not in [gauge.limit for gauge in now]:
-            await engine.actor(session_id).resume()
+            await actor.resume()
 
-    # -- the chip ----------------------------------------------------------------------
-    @property
-    def is_chip_stale(self) -> bool:
-        """Whether the chip shows another session, worker or budget than the present one."""
-        return self._chip_for != self._chip_key()
+    def show(self, gauges: Sequence[Gauge]) -> None:
+        """Show a warning for each limit, once at 80 % and once at 100 %, and the chip if it is stale."""
+        for gauge in self._controller.warned.take_new(self._controller.session_id, gauges):
+            if gauge.state is State.REACHED:
+                self._interaction.say(f"{reached_text(gauge)} {UNTIL_RAISED}", "error")
+            else:
+                self._interaction.say(near_text(gauge), "warning")
+        if self._chip_for != self._chip_key():
+            self._interaction.run(self._refresh_chip())
 
     def _chip_key(self) -> tuple[str, str | None, str]:
-        return self._desk.session_id, self._desk.session.worker_id, self._desk.budget
+        """What the typical cost on the chip depends on: session, worker and budget."""
+        controller = self._controller
+        return controller.session_id, controller.session.worker_id, controller.budget
 
-    async def refresh_chip(self) -> None:
+    async def _refresh_chip(self) -> None:
         """Show the typical cost of a turn of this worker at this budget on the chip.
 
         Raises:
             LedgerError
         """
         key = self._chip_for = self._chip_key()
-        typical_cost = await typical_cost_of(self._desk, self._desk.budget)
+        typical_cost = await typical_cost_of(self._controller, self._controller.budget)
         if key == self._chip_for:
             self._pane.usual(typical_cost_chip(typical_cost))
-
-    # -- warnings ----------------------------------------------------------------------
-    def warn(self, gauges: Sequence[Gauge]) -> None:
-        """Show a warning for each limit, once at 80 % and once at 100 %."""
-        for gauge in self._desk.warned.take_new(self._desk.session_id, gauges):
-            if gauge.state is State.REACHED:
-                self._stage.say(f"{reached_text(gauge)} {UNTIL_RAISED}", "error")
-            else:
-                self._stage.say(near_text(gauge), "warning")

@@ -1,81 +1,184 @@
-"""The session that the screen starts with, turns that were left running, and turns that have ended."""
+"""The start with a connection: the requested session, the first message, and turns that were left running."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from handinger_tui.core.errors import ApiError, HandingerError, Unreachable
+from handinger_tui.core.errors import ApiError, AttachmentProblem, HandingerError, Unreachable
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.prompts.drafts import Draft, draft_of
 from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.session import Session, same_front
-from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.ui.ports import AppOptions, Opening
+from handinger_tui.core.turns.session import Session
+from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ui.commands.command import CommandContext
+from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.widgets.status_text import going_for, so_far, unwatched
-from handinger_tui.ui.work.session_controller import NotFound, SessionController
+from handinger_tui.ui.work.limit_watcher import reload
+from handinger_tui.ui.work.sending import Submitter, not_sent
+from handinger_tui.ui.work.session_controller import NotFound, Outgoing, SessionController
 
 
 @dataclass(frozen=True, slots=True)
 class InitialSession:
     """The session to start with.
 
-    `session_id`: the session to show; `notice`: a line to show to the person; `pick`: open the session list.
-    `problem`: the worker of the session could not be read, so nothing is sent to it yet.
+    `notice`: a line to show to the person. `problem`: the worker of the session could not be read, so
+    nothing is sent to it yet.
     """
 
     session_id: str
     notice: str = ""
-    pick: bool = False
     problem: HandingerError | None = None
 
 
-async def open_initial_session(desk: SessionController, options: AppOptions) -> InitialSession:
-    """Open the session that the command line requests. The screen does not change.
+class Startup:
+    """Opens the requested session, then sends the message of the command line or the early one."""
 
-    Raises:
-        NotFound: no session matches, or more than one does.
-        LedgerError: the history cannot be read.
-    """
-    match options.opening:
-        case Opening.FRESH:
-            return InitialSession(desk.session_id)
-        case Opening.PICKER:
-            return InitialSession(desk.session_id, pick=True)
-        case Opening.WORKER:
-            return await _open_worker(desk, options.worker or "")
-        case Opening.CHOSEN:
-            return InitialSession(await desk.open(await desk.find(options.session or "")))
-        case Opening.LAST:
-            return await _open_last(desk)
-        case Opening.LAST_OR_FRESH:
-            # The local worker forgets its workers when it ends: it would refuse to continue an old session.
-            if desk.connection.badge.local:
-                return InitialSession(desk.session_id)
-            return await _open_last(desk, or_fresh=True)
+    def __init__(self, context: CommandContext, submitter: Submitter) -> None:
+        self._context = context
+        self._options = context.options
+        self._controller = context.controller
+        self._interaction = context.interaction
+        self._composer = context.composer
+        self._switcher = context.switcher
+        self._submitter = submitter
 
+    async def run(self, new_id: str) -> None:
+        """Open, show and send. `new_id`: the new session that is shown if no other one is requested.
 
-async def _open_worker(desk: SessionController, worker_id: str) -> InitialSession:
-    session_id = await desk.open_worker(worker_id)
-    try:
-        await desk.engine.adopt(session_id)
-    except HandingerError as problem:
-        # The session stays: what is typed next is meant for this worker, never for a new one.
-        return InitialSession(session_id, problem=problem)
-    return InitialSession(session_id)
+        Raises:
+            HandingerError: the requested session cannot be opened, or the message cannot be sent. The
+                message is in the prompt then, and a session is on the screen.
+        """
+        controller, prompt = self._controller, self._composer.prompt
+        initial = InitialSession(new_id)
+        try:
+            recovered = await controller.recover()
+            initial = await self._open_requested(new_id)
+            self._report_recovered(recovered, initial.session_id)
+            await self._switcher.show_first(initial.session_id)
+            # After the session is shown: finding the prompts of 2,000 turns takes 0.1 s.
+            prompt.remember(*await controller.connection.shelf.prompts(), older=True)
+            if initial.problem is not None:
+                raise initial.problem
+        except HandingerError:
+            # The message was meant for the session that failed to open: keep it, do not send it elsewhere.
+            await self._restore_first(self._options.prompt or prompt.text)
+            if not controller.session_id:
+                await self._switcher.show_first(initial.session_id)
+            raise
+        if initial.notice:
+            self._interaction.say(initial.notice, "warning")
+        if self._options.opening is Opening.WORKER:
+            await controller.watch_unwatched(initial.session_id)
+        await self._send_first(initial.session_id)
+        self._send_early()
 
+    # -- the session -------------------------------------------------------------------
+    async def _open_requested(self, new_id: str) -> InitialSession:
+        """Open the session that the command line requests. The screen does not change.
 
-async def _open_last(desk: SessionController, *, or_fresh: bool = False) -> InitialSession:
-    row = await desk.newest()
-    if row is None:
-        return InitialSession(
-            desk.session_id, "" if or_fresh else "There is no session yet: this is a new one."
-        )
-    session_id = await desk.open(row.session_id)
-    if or_fresh and not desk.belongs_here(desk.session_of(session_id)):
-        return InitialSession(desk.session_id)
-    return InitialSession(session_id)
+        Raises:
+            NotFound: no session matches, or more than one does.
+            LedgerError: the history cannot be read.
+        """
+        controller, options = self._controller, self._options
+        match options.opening:
+            case Opening.FRESH | Opening.PICKER:
+                return InitialSession(new_id)
+            case Opening.WORKER:
+                session_id = await controller.open_worker(options.worker or "")
+                try:
+                    await controller.engine.adopt(session_id)
+                except HandingerError as problem:
+                    # The session stays: what is typed next is meant for this worker, never for a new one.
+                    return InitialSession(session_id, problem=problem)
+                return InitialSession(session_id)
+            case Opening.CHOSEN:
+                return InitialSession(await controller.open(await controller.find(options.session or "")))
+            case Opening.LAST:
+                return await self._open_last() or InitialSession(
+                    new_id, "There is no session yet: this is a new one."
+                )
+            case Opening.LAST_OR_FRESH:
+                # The local worker forgets its workers when it ends, and would refuse to continue a session.
+                last = None if controller.connection.badge.local else await self._open_last()
+                if last is None or not controller.belongs_here(controller.session_of(last.session_id)):
+                    return InitialSession(new_id)
+                return last
+
+    async def _open_last(self) -> InitialSession | None:
+        rows = await self._controller.connection.shelf.sessions(1)
+        return InitialSession(await self._controller.open(rows[0].session_id)) if rows else None
+
+    def _report_recovered(self, recovered: list[str], opened_id: str) -> None:
+        """Report the leftovers of an earlier run: messages that may have been sent, and queued ones."""
+        controller, say = self._controller, self._interaction.say
+        checking = sum(controller.engine.actor(session_id).running for session_id in recovered)
+        if checking:
+            were = "was" if checking == 1 else "were"
+            say(f"{plural(checking, 'message')} {were} interrupted last time; checking…")
+        for session_id in recovered:
+            queued = len(controller.queue_of(session_id))
+            # The queue of the opened session is visible above its prompt.
+            if queued and session_id != opened_id:
+                were = "was" if queued == 1 else "were"
+                messages = f"{plural(queued, 'message')} to “{controller.title(session_id)}”"
+                say(f"{messages} {were} not sent last time: ^S opens it.")
+
+    # -- the first message ---------------------------------------------------------------
+    async def _send_first(self, session_id: str) -> None:
+        """Send the prompt of the command line, or attach its files.
+
+        A stored draft and its files are not included.
+        """
+        composer, prompt, paths = self._composer, self._options.prompt, self._options.attachments
+        budget = self._controller.budget
+        try:
+            if prompt:
+                message = await composer.message_with(prompt, paths)
+                await self._controller.send(Outgoing(session_id, budget, message.text, message.files))
+                composer.prompt.remember(prompt)
+            else:
+                await composer.add(paths)
+        except HandingerError as problem:
+            await self._restore_first(prompt or composer.prompt.text)
+            if not isinstance(problem, AttachmentProblem):
+                raise
+            self._context.pane.trouble(not_sent(problem))
+
+    async def _restore_first(self, prompt: str) -> None:
+        """Put a message that was not sent back into the prompt, and its files on chips."""
+        self._composer.prompt.put(prompt)
+        with suppress(HandingerError):
+            await self._composer.add(self._options.attachments)
+
+    def _send_early(self) -> None:
+        """Send the message submitted before the connection, unless it would go to an unseen session."""
+        early = self._submitter.take_early()
+        if early is None:
+            return
+        if self._controller.session.turns and self._options.opening is Opening.LAST_OR_FRESH:
+            # The session was chosen by default: a message that costs money goes there only once
+            # the person saw it.
+            self._interaction.say("This is your last session. Enter sends your message here, ^N starts anew.")
+        else:
+            self._submitter.submit(early, early.snapshot.text)
+
+    # -- later -----------------------------------------------------------------------------
+    async def check_left_running(self) -> None:
+        """Check once on the turns that were left running, and report the result.
+
+        Raises:
+            LedgerError
+        """
+        result = await check_running_sessions(self._controller)
+        for line in format_check(result, self._controller.session_id, self._context.now_ms()):
+            self._interaction.say(line)
+        self._context.repaint()
+        reload(self._interaction.app.screen_stack)
 
 
 MAX_CHECKED: Final = 20
@@ -93,32 +196,32 @@ class RunningCheck:
     running: list[Session] = field(default_factory=list)
 
 
-async def check_running_sessions(desk: SessionController) -> RunningCheck:
+async def check_running_sessions(controller: SessionController) -> RunningCheck:
     """Check on the newest turns left running. Ended ones of sessions not on the screen are marked unread.
 
     Raises:
         LedgerError
     """
-    result = RunningCheck()
+    result, connection = RunningCheck(), controller.connection
     # The local worker ends with the program, and its turns with it.
-    if desk.connection.badge.local:
+    if connection.badge.local:
         return result
-    rows = [row for row in await desk.shelf.sessions() if row.last_status is TurnStatus.RUNNING]
-    for row in [row for row in rows if row.base_url in ("", desk.connection.base_url)][:MAX_CHECKED]:
+    rows = [row for row in await connection.shelf.sessions() if row.last_status is TurnStatus.RUNNING]
+    for row in [row for row in rows if row.base_url in ("", connection.base_url)][:MAX_CHECKED]:
         try:
-            ended = await desk.check_running(row.session_id)
+            ended = await controller.check_running(row.session_id)
         except Unreachable:
             # Without a network the other sessions cannot be read either.
             break
         except (ApiError, NotFound):
             continue
-        session = desk.engine.session(row.session_id)
+        actor = controller.engine.actor(row.session_id)
         if ended:
-            result.ended.append(session)
-            if session.session_id != desk.session_id:
-                await desk.shelf.mark_unread(session.session_id)
-        elif not desk.engine.actor(session.session_id).running and unwatched(session) is not None:
-            result.running.append(session)
+            result.ended.append(actor.session)
+            if row.session_id != controller.session_id:
+                await connection.shelf.mark_unread(row.session_id)
+        elif not actor.running and unwatched(actor.session) is not None:
+            result.running.append(actor.session)
     return result
 
 
@@ -147,40 +250,3 @@ def _format_running(sessions: Sequence[Session], now_ms: int) -> str:
     title = clean_line(sessions[0].title or sessions[0].worker_id or "Untitled", 60)
     about = f"{title}, {going_for(turn, now_ms)}, {so_far(sessions[0], turn)}"
     return f"{count} still going: {which}{about}. Enter on an empty prompt watches."
-
-
-class FinishedTurns:
-    """Detects ended turns by comparing the turns of a session with those of the previous call.
-
-    The first call for a session detects nothing.
-    """
-
-    def __init__(self) -> None:
-        self._last_seen: dict[str, tuple[Turn, ...]] = {}
-
-    def remember(self, session: Session) -> None:
-        """Store the present turns of a session, unless some are stored already."""
-        self._last_seen.setdefault(session.session_id, session.turns)
-
-    def ended(self, session: Session) -> list[Turn]:
-        """The turns that have ended since the last call, including those that also started in between."""
-        old = self._last_seen.get(session.session_id)
-        self._last_seen[session.session_id] = session.turns
-        if old is None:
-            return []
-        unchanged = same_front(old, session.turns)
-        # A turn of unknown delivery that was watched again may be unknown at both calls: compare
-        # its end, too.
-        before = {turn.turn_id: (turn.status, turn.fault, turn.ended_ms) for turn in old[unchanged:]}
-        return [
-            turn
-            for turn in session.turns[unchanged:]
-            if before.get(turn.turn_id) != (turn.status, turn.fault, turn.ended_ms)
-            and not turn.live
-            and not turn.withdrawn
-        ]
-
-
-def drafts(ended: list[Turn]) -> list[Draft]:
-    """The messages of the ended turns that may not have been delivered, oldest first."""
-    return [draft_of(turn.order) for turn in ended if turn.draft]

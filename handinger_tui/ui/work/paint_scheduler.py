@@ -1,4 +1,4 @@
-"""Timers that decide when the screen paints and when idle work runs."""
+"""Decides when the work screen paints, when its clock advances, and when idle work runs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Final
 
 from textual.message_pump import MessagePump
+from textual.timer import Timer
 
 from handinger_tui.core.turns.session import Session
 
@@ -16,12 +17,16 @@ MAX_IMMEDIATE_PER_S: Final = 17
 
 
 class ThrottledTimer:
-    """Calls `callback` `per_second` times a second between `start` and `stop`, and at once on request."""
+    """Calls `callback` `per_second` times a second between `start` and `stop`, and at once on request.
+
+    Nothing may be started before `owner` is mounted.
+    """
 
     def __init__(self, owner: MessagePump, per_second: float, callback: Callable[[], None]) -> None:
         self._owner: Final = owner
         self._callback: Final = callback
-        self._timer = owner.set_interval(1 / per_second, callback, pause=True)
+        self._interval_s: Final = 1 / per_second
+        self._timer: Timer | None = None
         self._immediate_times: Final[deque[float]] = deque(maxlen=MAX_IMMEDIATE_PER_S)
         """Monotonic times of the last immediate calls."""
         self._is_scheduled = False
@@ -31,13 +36,23 @@ class ThrottledTimer:
         """Start the periodic calls. Does nothing if they run already."""
         if not self.running:
             self.running = True
-            self._timer.resume()
+            if self._timer is None:
+                self._timer = self._owner.set_interval(self._interval_s, self._callback)
+            else:
+                self._timer.resume()
 
     def stop(self) -> None:
         """Pause the periodic calls; no wake-up of the event loop is left."""
-        if self.running:
+        if self.running and self._timer is not None:
             self.running = False
             self._timer.pause()
+
+    def set_running(self, running: bool) -> None:
+        """Start or stop the periodic calls."""
+        if running:
+            self.start()
+        else:
+            self.stop()
 
     def at_once(self) -> None:
         """Call once now, or as soon as the limit of `MAX_IMMEDIATE_PER_S` immediate calls allows it."""
@@ -130,3 +145,51 @@ class IdleWork:
         self._quiet_ticks += 1
         if self.streaming or (self._quiet_ticks > QUIET_TICKS and not self._step()):
             self._timer.stop()
+
+
+PAINTS_PER_S: Final = 10
+"""Repaints per second while something changes. One takes 6 ms. The end of a text or turn paints at once."""
+CLOCK_TICKS_PER_S: Final = 4
+
+
+class PaintScheduler:
+    """Paints after something changed, at most `PAINTS_PER_S` times a second unless asked to paint at once."""
+
+    def __init__(
+        self,
+        owner: MessagePump,
+        paint: Callable[[], None],
+        advance_clock: Callable[[], None],
+        show_panels: Callable[[Session], None],
+        idle_step: Callable[[], bool],
+    ) -> None:
+        self._paint: Final = paint
+        self._is_dirty = False
+        self._tick = ThrottledTimer(owner, PAINTS_PER_S, self._paint_if_dirty)
+        self.clock: Final = ThrottledTimer(owner, CLOCK_TICKS_PER_S, advance_clock)
+        self.panels: Final = DeferredPanels(owner, show_panels, self.request)
+        self.idle: Final = IdleWork(owner, idle_step)
+
+    def request(self, *, at_once: bool = False) -> None:
+        """Paint at the next tick, or before it; called when something changed."""
+        self._is_dirty = True
+        self._tick.start()
+        if at_once:
+            self._tick.at_once()
+
+    def _paint_if_dirty(self) -> None:
+        if self._is_dirty:
+            self._is_dirty = False
+            self._paint()
+        else:
+            self._tick.stop()
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing waits to be painted."""
+        return not self._is_dirty and not self.panels.waiting
+
+    @property
+    def asleep(self) -> bool:
+        """Whether no timer that paints is running."""
+        return not self._tick.running and not self.clock.running

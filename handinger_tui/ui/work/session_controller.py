@@ -1,4 +1,4 @@
-"""Controls the session on the screen through the engine and the history. No widgets."""
+"""Controls sessions through the engine and the history, and knows which one is on the screen. No widgets."""
 
 from __future__ import annotations
 
@@ -12,21 +12,22 @@ from handinger_tui.core.money.limits import Gauge, Scope, State, Unit
 from handinger_tui.core.money.spending import Bucket
 from handinger_tui.core.prompts.drafts import Draft, draft_from, draft_of, packed, unpacked
 from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.core.turns.session import Session, SessionSummary
+from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Attachment, Turn, TurnStatus
-from handinger_tui.ui.ports import Connection, SessionStore
+from handinger_tui.ui.ports import Connection
 from handinger_tui.ui.widgets.status_text import unwatched
 
 if TYPE_CHECKING:
+    # Importing the engine takes 40 ms; it is needed only with a connection.
     from handinger_tui.engine.engine import Engine
     from handinger_tui.engine.turn_queue import Hold
 
 
-BUDGETS: Final = ("low", "standard", "high")
-"""The budget levels that Shift+Tab cycles through; `unlimited` is set only by command."""
-UNLIMITED: Final = "unlimited"
-FRESH_DRAFT: Final = "fresh"
-"""The name under which the draft of a session without turns is saved."""
+class StillConnecting(HandingerError):
+    """An action needs the connection or a session while the app is still connecting."""
+
+    def __init__(self) -> None:
+        super().__init__("Still connecting.", "Your text stays here.")
 
 
 class NotFound(HandingerError):
@@ -46,16 +47,17 @@ class Outgoing:
 
 
 class SessionController:
-    """Operations on sessions and on the open one. Switching sessions cancels nothing.
+    """Operations on sessions and on the one on the screen. Switching sessions cancels nothing.
 
-    `session_id` is the session on the screen. Code that awaits keeps the id of its own session and does
-    not read `session_id` again, because another session may be on the screen by then.
+    Code that awaits keeps the id of its own session and does not read `session_id` again, because
+    another session may be on the screen by then.
     """
 
-    def __init__(self, connection: Connection, budget: str) -> None:
-        self.connection = connection
+    def __init__(self, budget: str) -> None:
         self.budget = budget
-        self.session_id = self.engine.new_session(connection.base_url).session_id
+        """The budget level of the next turn."""
+        self.session_id = ""
+        """The id of the session on the screen; "" before the first one is shown."""
         self.titles: dict[str, str] = {}
         """Titles set by `rename`; the engine keeps the one it loaded."""
         self.checking: set[str] = set()
@@ -63,24 +65,51 @@ class SessionController:
         self.warned = LimitNotices()
         self.day: Bucket | None = None
         """The charges of today, read while leaving; None before that."""
+        self._connection: Connection | None = None
         self._recovered: set[str] = set()
-        self._opened_ids = {self.session_id}
-        self._draft_removals = 0
-        """Number of `remove_from_draft` writes; a concurrent `read_draft` reads again when it has changed."""
+        self._opened_ids: set[str] = set()
+
+    # -- the connection ----------------------------------------------------------------
+    def connect(self, connection: Connection) -> str:
+        """Use this connection; returns the id of a new session, which is not on the screen yet."""
+        self._connection = connection
+        return self.new_session()
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection."""
+        return self._connection is not None
+
+    @property
+    def connection(self) -> Connection:
+        """The connection of the app.
+
+        Raises:
+            StillConnecting
+        """
+        if self._connection is None:
+            raise StillConnecting
+        return self._connection
 
     @property
     def engine(self) -> Engine:
-        """The engine, which owns all turns."""
+        """The engine, which owns all turns.
+
+        Raises:
+            StillConnecting
+        """
         return self.connection.engine
 
-    @property
-    def shelf(self) -> SessionStore:
-        """The history of sessions."""
-        return self.connection.shelf
-
+    # -- the state of sessions -----------------------------------------------------------
     @property
     def session(self) -> Session:
-        """The present state of the open session."""
+        """The present state of the session on the screen.
+
+        Raises:
+            StillConnecting: there is none yet.
+        """
+        if not self.session_id:
+            raise StillConnecting
         return self.session_of(self.session_id)
 
     def session_of(self, session_id: str) -> Session:
@@ -97,42 +126,42 @@ class SessionController:
         """The title of a session, cleaned and at most 60 characters long."""
         return clean_line(self.session_of(session_id).title, 60) or "New session"
 
-    # -- drafts ------------------------------------------------------------------------
-    def draft_name(self, session_id: str) -> str:
-        """The name under which the draft of a session is saved on disk."""
-        return session_id if self.engine.session(session_id).turns else FRESH_DRAFT
+    def belongs_here(self, session: Session) -> bool:
+        """Whether the session belongs to the connected service."""
+        return session.base_url in ("", self.connection.base_url)
 
-    async def save_draft(self, name: str, draft: Draft) -> None:
-        """Save a draft to disk.
+    @property
+    def running(self) -> bool:
+        """Whether a turn of the session on the screen is being sent or watched. A waiting queue is not."""
+        return bool(self.session_id) and self.engine.actor(self.session_id).running
 
-        Raises:
-            LedgerError
-        """
-        await self.shelf.save_draft(name, packed(draft))
+    def queue_of(self, session_id: str) -> tuple[Turn, ...]:
+        """The queued turns of a session, the next one to send first."""
+        actor = self.engine.actor(session_id)
+        if not (ids := actor.queue.ids):
+            return ()
+        turns = {turn.turn_id: turn for turn in actor.session.turns}
+        return tuple(turns[turn_id] for turn_id in ids if turn_id in turns)
 
-    async def read_draft(self, session_id: str) -> Draft:
-        """The saved draft of a session.
+    def hold_of(self, session_id: str) -> Hold | None:
+        """The hold on the queue of a session; None also when the queue is empty."""
+        queue = self.engine.actor(session_id).queue
+        return queue.hold if queue.ids else None
 
-        Raises:
-            LedgerError
-        """
-        while True:
-            cut = self._draft_removals
-            draft = unpacked(await self.shelf.draft(self.draft_name(session_id)))
-            if cut == self._draft_removals:
-                return draft
+    @property
+    def opened_sessions(self) -> list[Session]:
+        """Every session shown, recovered or checked since the start, the newest turn first."""
+        sessions = [self.engine.session(session_id) for session_id in self._opened_ids]
+        return sorted(sessions, key=_newest_created_ms, reverse=True)
 
-    async def remove_from_draft(self, session_id: str, sent: Draft) -> None:
-        """Remove a sent message from the saved draft of a session that is not on the screen.
-
-        Raises:
-            LedgerError
-        """
-        saved = unpacked(await self.shelf.draft(session_id))
-        if saved.text.startswith(sent.text):
-            files = [file for file in saved.files if file not in sent.files]
-            await self.save_draft(session_id, draft_from(saved.text[len(sent.text) :], files, saved.pasted))
-            self._draft_removals += 1
+    @property
+    def running_elsewhere(self) -> list[Session]:
+        """Opened sessions whose newest turn runs on the service but is not watched here, newest first."""
+        return [
+            session
+            for session in self.opened_sessions
+            if not self.engine.actor(session.session_id).running and unwatched(session) is not None
+        ]
 
     # -- opening -----------------------------------------------------------------------
     def show(self, session_id: str) -> list[Draft]:
@@ -149,12 +178,8 @@ class SessionController:
             if turn.status is TurnStatus.NOT_SENT and not turn.withdrawn
         ]
 
-    async def fresh(self) -> str:
-        """Create a session with a new worker; returns its id. The session on the screen does not change."""
-        return self.new_session()
-
     def new_session(self, worker_id: str | None = None) -> str:
-        """Create a session in memory; returns its id."""
+        """Create a session in memory; returns its id. The session on the screen does not change."""
         return self.engine.new_session(self.connection.base_url, worker_id).session_id
 
     async def recover(self) -> list[str]:
@@ -187,23 +212,8 @@ class SessionController:
         Raises:
             LedgerError
         """
-        stored = [row for row in await self.shelf.sessions() if row.worker_id == worker_id]
+        stored = [row for row in await self.connection.shelf.sessions() if row.worker_id == worker_id]
         return await self.open(stored[0].session_id) if stored else self.new_session(worker_id)
-
-    async def read_worker(self, worker_id: str) -> str:
-        """Do `open_worker`, then read from the service what the worker did elsewhere; returns the session id.
-
-        Raises:
-            ApiError, LedgerError
-        """
-        session_id = await self.open_worker(worker_id)
-        await self.engine.adopt(session_id)
-        return session_id
-
-    async def newest(self) -> SessionSummary | None:
-        """The session that changed last; None when there is none."""
-        rows = await self.shelf.sessions(1)
-        return rows[0] if rows else None
 
     async def find(self, prefix: str) -> str:
         """The id of the one session whose own id, or worker id, begins with `prefix`.
@@ -212,7 +222,7 @@ class SessionController:
             NotFound: none matches, or more than one does.
             LedgerError: the history cannot be read.
         """
-        matches = await self.shelf.find(prefix)
+        matches = await self.connection.shelf.find(prefix)
         if len(matches) == 1:
             return matches[0]
         if not matches:
@@ -227,14 +237,10 @@ class SessionController:
         Raises:
             LedgerError
         """
-        await self.shelf.rename(session_id, title)
+        await self.connection.shelf.rename(session_id, title)
         self.titles[session_id] = title
 
-    def belongs_here(self, session: Session) -> bool:
-        """Whether the session belongs to the connected service."""
-        return session.base_url in ("", self.connection.base_url)
-
-    # -- turns -------------------------------------------------------------------------
+    # -- turns and limits ----------------------------------------------------------------
     async def send(self, message: Outgoing) -> str:
         """Store a turn and start it, queue it, or let it replace a queued one; returns its id.
 
@@ -245,27 +251,10 @@ class SessionController:
             LedgerError: the turn could not be written; nothing was sent.
         """
         content = message.text, message.budget, message.files
+        actor = self.engine.actor(message.session_id)
         if message.replaces is not None:
-            return await self.engine.actor(message.session_id).edit_queued(message.replaces, *content)
-        return await self.engine.actor(message.session_id).send(*content)
-
-    @property
-    def running(self) -> bool:
-        """Whether a turn of the open session is being sent or watched."""
-        return self.engine.actor(self.session_id).running
-
-    def queue_of(self, session_id: str) -> tuple[Turn, ...]:
-        """The queued turns of a session, the next one to send first."""
-        ids = self.engine.actor(session_id).queue.ids
-        if not ids:
-            return ()
-        turns = {turn.turn_id: turn for turn in self.engine.session(session_id).turns}
-        return tuple(turns[turn_id] for turn_id in ids if turn_id in turns)
-
-    @property
-    def queued(self) -> tuple[Turn, ...]:
-        """The queued turns of the open session."""
-        return self.queue_of(self.session_id)
+            return await actor.edit_queued(message.replaces, *content)
+        return await actor.send(*content)
 
     async def watch_unwatched(self, session_id: str) -> bool:
         """Watch the detached turn of a session, by GETs only; False when there is none.
@@ -278,21 +267,6 @@ class SessionController:
             await self.engine.actor(session_id).watch(turn.turn_id)
         return turn is not None
 
-    @property
-    def opened_sessions(self) -> list[Session]:
-        """Every session opened, recovered or checked since the start, the newest turn first."""
-        sessions = [self.engine.session(session_id) for session_id in self._opened_ids]
-        return sorted(sessions, key=_newest_created_ms, reverse=True)
-
-    @property
-    def running_elsewhere(self) -> list[Session]:
-        """Opened sessions whose newest turn runs on the service but is not watched here, newest first."""
-        return [
-            session
-            for session in self.opened_sessions
-            if not self.engine.actor(session.session_id).running and unwatched(session) is not None
-        ]
-
     async def check_running(self, session_id: str) -> bool:
         """Check once on a turn that was left running; True when it has ended.
 
@@ -303,30 +277,12 @@ class SessionController:
         """
         self.checking.add(session_id)
         try:
-            await self.engine.open(session_id)
+            await self.open(session_id)
             ended = await self.engine.actor(session_id).look()
-        except KeyError:
-            raise NotFound("This session is not in the history.") from None
         finally:
             self.checking.discard(session_id)
         self._opened_ids.add(session_id)
         return ended
-
-    def next_budget(self) -> str:
-        """Set the next budget of the cycle and return it; from `unlimited` back to standard."""
-        at = BUDGETS.index(self.budget) if self.budget in BUDGETS else 0
-        self.budget = BUDGETS[(at + 1) % len(BUDGETS)]
-        return self.budget
-
-    # -- the queue ---------------------------------------------------------------------
-    @property
-    def hold(self) -> Hold | None:
-        """The hold on the queue of the open session; None also when the queue is empty."""
-        return self.hold_of(self.session_id)
-
-    def hold_of(self, session_id: str) -> Hold | None:
-        """The hold on the queue of a session; None also when the queue is empty."""
-        return self.engine.actor(session_id).queue.hold if self.engine.actor(session_id).queue.ids else None
 
     async def limits_changed(self, session_id: str) -> tuple[Gauge, ...]:
         """Read the limits again and resume a queue that a limit held; returns the gauges.
@@ -334,11 +290,11 @@ class SessionController:
         Raises:
             LedgerError
         """
-        hold = self.hold_of(session_id)
+        actor, hold = self.engine.actor(session_id), self.hold_of(session_id)
         if hold is not None and hold.gauge is not None:
-            await self.engine.actor(session_id).resume()
-            return self.engine.actor(session_id).gauges
-        return await self.engine.actor(session_id).recount()
+            await actor.resume()
+            return actor.gauges
+        return await actor.recount()
 
 
 def _newest_created_ms(session: Session) -> int:
@@ -366,3 +322,44 @@ class LimitNotices:
     def take_new(self, session_id: str, gauges: Sequence[Gauge]) -> list[Gauge]:
         """The gauges whose warning has not been shown yet; records them as shown."""
         return [gauge for gauge in gauges if self.mark_shown(session_id, gauge)]
+
+
+FRESH_DRAFT: Final = "fresh"
+"""The name under which the draft of a session without turns is saved."""
+
+
+class DraftStore:
+    """Saves and reads the draft of each session.
+
+    Raises (all but `name_of`): LedgerError.
+    """
+
+    def __init__(self, controller: SessionController) -> None:
+        self._controller = controller
+        self._removals = 0
+        """Number of `remove_sent` writes; a concurrent `read` reads again when it has changed."""
+
+    def name_of(self, session_id: str) -> str:
+        """The name under which the draft of a session is saved; its first turn changes that name."""
+        return session_id if self._controller.engine.session(session_id).turns else FRESH_DRAFT
+
+    async def save(self, name: str, draft: Draft) -> None:
+        """Save a draft to disk."""
+        await self._controller.connection.shelf.save_draft(name, packed(draft))
+
+    async def read(self, session_id: str) -> Draft:
+        """The saved draft of a session."""
+        shelf = self._controller.connection.shelf
+        while True:
+            removals = self._removals
+            draft = unpacked(await shelf.draft(self.name_of(session_id)))
+            if removals == self._removals:
+                return draft
+
+    async def remove_sent(self, session_id: str, sent: Draft) -> None:
+        """Remove a sent message from the saved draft of a session that is not on the screen."""
+        saved = unpacked(await self._controller.connection.shelf.draft(session_id))
+        if saved.text.startswith(sent.text):
+            files = [file for file in saved.files if file not in sent.files]
+            await self.save(session_id, draft_from(saved.text[len(sent.text) :], files, saved.pasted))
+            self._removals += 1

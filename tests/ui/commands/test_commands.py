@@ -89,10 +89,10 @@ async def test_unlimited_needs_the_word_and_stands_out() -> None:
         await desktop.shows(pilot, "Unlimited budget?")
         await pilot.press("enter")
         await pilot.pause()
-        assert desktop.work.at_work.budget == "standard"
+        assert desktop.work.controller.budget == "standard"
         await pilot.press(*"unlimited", "enter")
         await desktop.shows(pilot, "unlimited · no history ─")
-        assert desktop.work.at_work.budget == "unlimited"
+        assert desktop.work.controller.budget == "unlimited"
         await pilot.press("shift+tab")
 
 
@@ -157,11 +157,11 @@ async def test_sources_files_and_downloads() -> None:
         await desktop.send(pilot, "/download all")
         await desktop.until(pilot, lambda: [part.filename for part in desktop.files.saved] == ["b", "a", "b"])
         await desktop.send(pilot, "/sources")
-        await desktop.until(pilot, lambda: desktop.work.side.panels["sources"].has_focus)
+        await desktop.until(pilot, lambda: desktop.work.sidebar.panels["sources"].has_focus)
         await pilot.press("escape")
         assert desktop.work.prompt.has_focus
         await desktop.send(pilot, "/cost")
-        await desktop.until(pilot, lambda: desktop.work.side.panels["usage"].has_focus)
+        await desktop.until(pilot, lambda: desktop.work.sidebar.panels["usage"].has_focus)
 
 
 async def test_theme_goes_back_and_forth_and_by_name() -> None:
@@ -217,7 +217,7 @@ async def test_words_for_leaving_leave_and_are_never_sent(typed: str) -> None:
 
 async def test_help_names_every_command_and_key_group() -> None:
     desktop = Desktop()
-    async with desktop.running(120, 260) as pilot:
+    async with desktop.running(120, 320) as pilot:
         await pilot.press("f1")
         await desktop.shows(pilot, "Commands", "In the prompt", "Anywhere", "While browsing", "Money")
         for command in COMMANDS:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
+from textual.command import CommandPalette
 from textual.events import Paste
 from textual.screen import Screen
 
@@ -45,7 +46,6 @@ from handinger_tui.ui.widgets.containers import Columns
 from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.header import HeaderLine
 from handinger_tui.ui.widgets.ordered_input import OrderedInput
-from handinger_tui.ui.widgets.pane import SessionPane
 from handinger_tui.ui.widgets.prompt import PromptBox
 from handinger_tui.ui.widgets.prompt_lines import Card, HintLine, Suggestions
 from handinger_tui.ui.widgets.queue_strip import QueueStrip
@@ -53,6 +53,7 @@ from handinger_tui.ui.widgets.sidebar import Grip, Sidebar
 from handinger_tui.ui.widgets.static_reflow import StaticReflow
 from handinger_tui.ui.widgets.status_text import Advice
 from handinger_tui.ui.widgets.welcome import Welcome
+from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.fakes import NOW_MS, summary
 from tests.ui.hostile.eye import Eye
@@ -81,7 +82,7 @@ async def panels(eye: Eye) -> None:
     """Page by page, with every tooltip and what is told of a save."""
     work = eye.desktop.work
     await eye.look()
-    for panel in work.side.panels.values():
+    for panel in work.sidebar.panels.values():
         panel.focus()
         if isinstance(panel, FilesPanel):
             for item in panel.rows.items:
@@ -94,7 +95,7 @@ async def panels(eye: Eye) -> None:
 
 async def header(eye: Eye) -> None:
     """Title, worker, activity, profile, host."""
-    line = eye.desktop.work.header
+    line = eye.desktop.work.query_one(HeaderLine)
     for at, text in enumerate(PLANTED):
         busy = turn(at, text)
         for title in (text, ""):
@@ -137,7 +138,7 @@ async def passing_lines(eye: Eye) -> None:
     """What is said."""
     for texts in bunches(5):
         for text in texts:
-            eye.desktop.work.stage.say(text[:50], "error")
+            eye.desktop.work.interaction.say(text[:50], "error")
         await eye.desktop.shows(eye.pilot, *(text[:4] for text in texts))
         await eye.look()
         eye.desktop.app.clear_notifications()
@@ -159,10 +160,10 @@ async def dialogs(eye: Eye) -> None:
 
 async def links(eye: Eye) -> None:
     """The question before an unusual link, and the word that refuses one."""
-    stage = eye.desktop.work.stage
+    stage = eye.desktop.work.interaction
     for text in PLANTED[::20]:
         for url in (f"https://xn--{text[:30]}.example/{text}", f"mailto:{text[:200]}", text):
-            eye.desktop.work.do(stage.open(url, text))
+            eye.desktop.work.interaction.run(stage.open_link(url, text))
             await eye.pilot.pause()
             asked = isinstance(eye.desktop.app.screen, Confirm)
             await eye.look()
@@ -188,14 +189,14 @@ async def over_it(eye: Eye) -> None:
     """Our own words over a hostile session: help, palette, questions about money."""
     gauge = Gauge(Limit(Scope.WORKER, Unit.USD, Decimal(1)), Total(Decimal(2)))
     pages: list[Screen[Any]] = [
-        HelpScreen(eye.desktop.work.commands, ()),
+        HelpScreen(eye.desktop.work.context.commands, ()),
         SendAgain(watchable=True),
         RaiseLimit(gauge, sending=True),
         LimitsPage([gauge]),
     ]
     for screen in pages:
         await shown(eye, screen)
-    eye.desktop.work.stage.show_palette()
+    eye.desktop.app.push_screen(CommandPalette())
     await eye.look()
     await eye.pilot.press("escape")
 
@@ -232,7 +233,7 @@ async def receipt(eye: Eye) -> None:
 
 async def budgets(eye: Eye) -> None:
     """Levels with any name."""
-    eye.desktop.app.push_screen(BudgetsScreen(eye.desktop.work.at_work, lambda: NOW_MS))
+    eye.desktop.app.push_screen(BudgetsScreen(eye.desktop.work.controller, lambda: NOW_MS))
     await eye.desktop.shows(eye.pilot, "What it says")
     await eye.look()
     await eye.pilot.press("a")
@@ -243,7 +244,7 @@ async def budgets(eye: Eye) -> None:
 # -- data ------------------------------------------------------------------------------
 async def data(eye: Eye) -> None:
     """Dataset by dataset: its name, tree and line below."""
-    desk = eye.desktop.work.at_work
+    desk = eye.desktop.work.controller
     found = datasets_of(desk.session)
     for at in range(0, len(found), 9):
         screen = DataScreen(desk, found, at)
@@ -286,7 +287,7 @@ async def preview(eye: Eye) -> None:
         name = f"{PLANTED[9 * at]}.{ending}"
         eye.desktop.files.bodies[name] = body.encode("utf-8", "surrogatepass") or png(8, 8)
         part = FilePart(name, PLANTED[at], name, 5)
-        await looked_into(eye, PreviewScreen([part], 0, eye.desktop.work.file_actions))
+        await looked_into(eye, PreviewScreen([part], 0, eye.desktop.work.files))
 
 
 async def looked_into(eye: Eye, screen: PreviewScreen) -> None:

@@ -14,7 +14,7 @@ from handinger_tui.core.turns.turn import FilePart, Turn, TurnStatus
 from handinger_tui.ui.panels.files.index import FileIndex, listed_files
 from handinger_tui.ui.panels.usage.totals import MEMBERS, Amount, Member, WorkerTotals
 from handinger_tui.ui.panels.usage.view import usage_view
-from handinger_tui.ui.work.opening import FinishedTurns
+from handinger_tui.ui.work.session_changes import FinishedTurns
 from tests.core.test_money_index import CHANGES, TURNS, changed, growing
 from tests.ui.panels.stage import session, turn
 

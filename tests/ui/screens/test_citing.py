@@ -43,7 +43,7 @@ async def asked(desktop: Desktop, pilot: Pilot[None]) -> SourcesPanel:
     await desktop.until(pilot, lambda: desktop.session.turns and not desktop.session.busy)
     await pilot.press("f3")
     await desktop.rest(pilot)
-    return desktop.work.side.sources
+    return desktop.work.sidebar.panel(SourcesPanel)
 
 
 def marked(desktop: Desktop) -> list[str]:
@@ -74,7 +74,7 @@ async def test_a_key_walks_through_the_places_that_name_a_source_and_back() -> N
         await pilot.press("down", "m")
         await desktop.until(pilot, lambda: "No answer names source 3, Nobody names it." in desktop.said())
         # From the text to the source again.
-        desktop.work.browse(desktop.work.transcript)
+        desktop.work.browsing.browse(desktop.work.transcript)
         await pilot.press("M")
         assert desktop.work.transcript.highlighted_mention is not None
         assert marked(desktop) == ["First [1]."]
@@ -83,7 +83,7 @@ async def test_a_key_walks_through_the_places_that_name_a_source_and_back() -> N
         assert panel.current is not None
         assert panel.current.number == 2
         assert "1 of 1" in desktop.text()
-        desktop.work.browse(desktop.work.transcript)
+        desktop.work.browsing.browse(desktop.work.transcript)
         await pilot.press("m", "s")
         assert panel.current.number == 1
         assert "2 of 2" in desktop.text()
@@ -96,7 +96,7 @@ async def test_from_the_message_under_the_cursor_to_the_first_source_it_names() 
     desktop = cited()
     async with desktop.running(120, 40) as pilot:
         panel = await asked(desktop, pilot)
-        desktop.work.browse(desktop.work.transcript)
+        desktop.work.browsing.browse(desktop.work.transcript)
         await pilot.press("s")
         await desktop.until(pilot, lambda: "No source is named here." in desktop.said())
         # The list of sources at its end, then the answer itself.
@@ -111,7 +111,7 @@ async def test_without_mentions_the_keys_say_so() -> None:
     desktop = cited(text="Nothing is named here.")
     async with desktop.running(120, 40) as pilot:
         await asked(desktop, pilot)
-        desktop.work.browse(desktop.work.transcript)
+        desktop.work.browsing.browse(desktop.work.transcript)
         await pilot.press("m")
         await desktop.until(pilot, lambda: "No answer names a source." in desktop.said())
         assert "3 not mentioned" in desktop.text()

@@ -93,18 +93,18 @@ async def test_the_key_of_the_transcript_opens_what_the_cursor_stands_on() -> No
     desktop = given(("data-one", [1]), ("data-two", [2]), output=OUTPUT)
     async with desktop.running(100, 40) as pilot:
         await asked(desktop, pilot)
-        desktop.work.browse(desktop.work.transcript)
+        desktop.work.browsing.browse(desktop.work.transcript)
         await pilot.press("d")
         await desktop.shows(pilot, "3 of 3")
         await pilot.press("escape")
-        desktop.work.browse(desktop.work.transcript)
+        desktop.work.browsing.browse(desktop.work.transcript)
         # The receipt, structured output, the second part, the first one.
         for keys, place in (("kk", "3 of 3"), ("k", "2 of 3"), ("k", "1 of 3")):
             await pilot.press(*keys, "d")
             await desktop.shows(pilot, place)
             await pilot.press("escape")
             await desktop.until(pilot, lambda: desktop.app.screen is desktop.work)
-            desktop.work.browse(desktop.work.transcript)
+            desktop.work.browsing.browse(desktop.work.transcript)
 
 
 async def test_copied_and_saved_whole() -> None:
@@ -138,7 +138,7 @@ async def test_a_disk_that_is_full_is_said_and_the_data_stays() -> None:
 
     async with desktop.running() as pilot:
         await asked(desktop, pilot)
-        object.__setattr__(desktop.work.connection, "save_text", full)
+        object.__setattr__(desktop.work.controller.connection, "save_text", full)
         await pilot.press("f5", "J")
         await desktop.until(pilot, lambda: "The disk is full. Make room." in desktop.said())
         assert "1 of 1" in desktop.text()

@@ -113,15 +113,15 @@ async def test_another_width_moves_the_panels() -> None:
 async def test_panels_are_widened_by_command_and_by_mouse() -> None:
     desktop = Desktop()
     async with desktop.running(140, 40) as pilot:
-        before = desktop.work.side.size.width
+        before = desktop.work.sidebar.size.width
         await desktop.send(pilot, "/panels wider")
-        await desktop.until(pilot, lambda: desktop.work.side.size.width > before)
-        wider = desktop.work.side.size.width
-        grip = desktop.work.side.region.x
+        await desktop.until(pilot, lambda: desktop.work.sidebar.size.width > before)
+        wider = desktop.work.sidebar.size.width
+        grip = desktop.work.sidebar.region.x
         await pilot.mouse_down("#grip")
         await pilot.hover(None, (grip + 10, 10))
         await pilot.mouse_up(None, (grip + 10, 10))
-        await desktop.until(pilot, lambda: desktop.work.side.size.width == wider - 10)
+        await desktop.until(pilot, lambda: desktop.work.sidebar.size.width == wider - 10)
 
 
 async def test_typing_never_moves_the_view_and_keys_scroll_from_the_prompt() -> None:
@@ -155,7 +155,7 @@ async def test_the_clock_of_the_header_runs_only_during_a_turn_and_paints_no_tra
             await desktop.shows(pilot, f"working · {said}")
         assert transcript.lines_drawn == drawn
         gate.set()
-        await desktop.until(pilot, lambda: desktop.work.asleep)
+        await desktop.until(pilot, lambda: desktop.work.scheduler.asleep)
 
 
 async def test_a_title_from_outside_is_text_and_never_markup() -> None:

@@ -134,7 +134,7 @@ async def test_the_day_is_told_over_all_sessions_with_its_gaps_and_without_yeste
         await desktop.send(pilot, "Hi")
         await desktop.shows(pilot, "✓ completed")
         await pilot.press("ctrl+d")
-        await desktop.until(pilot, lambda: desktop.work.at_work.day)
+        await desktop.until(pilot, lambda: desktop.work.controller.day)
         assert "Today altogether:     $1.35 + 1 turn unknown · 3 turns" in desktop.app.farewell
     # What the turns took so far was written before it was summed up.
     assert desktop.log.charged
@@ -145,7 +145,7 @@ async def test_pretend_money_of_the_day_is_called_so() -> None:
     desktop.books.charges.append(charge("a", "0.25"))
     async with desktop.running() as pilot:
         await pilot.press("ctrl+d")
-        await desktop.until(pilot, lambda: desktop.work.at_work.day)
+        await desktop.until(pilot, lambda: desktop.work.controller.day)
         assert desktop.app.farewell == [
             "Today altogether:     $0.25 · 1 turn · simulated: the local worker charges nothing"
         ]
@@ -156,7 +156,7 @@ async def test_a_day_without_any_figure_is_not_zero() -> None:
     desktop.books.charges.append(charge("a"))
     async with desktop.running() as pilot:
         await pilot.press("ctrl+d")
-        await desktop.until(pilot, lambda: desktop.work.at_work.day)
+        await desktop.until(pilot, lambda: desktop.work.controller.day)
         assert desktop.app.farewell == ["Today altogether:     cost not reported · 1 turn"]
 
 

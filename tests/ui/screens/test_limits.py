@@ -190,7 +190,7 @@ async def test_each_limit_warns_once_at_80_and_once_at_100_percent_and_anew_afte
 
         async def spent(amount: str, mark: str) -> None:
             desktop.purse.spend(Scope.DAY, amount)
-            await desktop.work.at_work.engine.actor(desktop.session.session_id).recount()
+            await desktop.work.controller.engine.actor(desktop.session.session_id).recount()
             await desktop.until(pilot, lambda: mark in desktop.text().splitlines()[0])
 
         await spent("3.99", "work")
@@ -231,14 +231,14 @@ async def test_looking_paints_nothing_while_nothing_is_written(monkeypatch: pyte
     monkeypatch.setattr(screen, "CHECKS_PER_S", 50)
     desktop = Desktop()
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: desktop.work.asleep and desktop.books.looks > 2)
+        await desktop.until(pilot, lambda: desktop.work.scheduler.asleep and desktop.books.looks > 2)
         painted: list[object] = []
         monkeypatch.setattr(desktop.app, "_display", lambda _screen, what: painted.append(what))
         reads, asked, looks = desktop.purse.reads, len(desktop.books.asked), desktop.books.looks
         await desktop.until(pilot, lambda: desktop.books.looks > looks + 10)
         assert [what for what in painted if what is not None] == []
         assert (desktop.purse.reads, len(desktop.books.asked)) == (reads, asked)
-        assert desktop.work.asleep
+        assert desktop.work.scheduler.asleep
 
 
 # -- the chip ------------------------------------------------------------------------------
@@ -276,4 +276,4 @@ async def test_unlimited_is_asked_for_beside_the_dearest_turn() -> None:
         await desktop.shows(pilot, "The dearest of 1 turn of all workers at unlimited took", "$0.25.")
         assert "priced yet" not in desktop.text()
         await pilot.press("escape")
-        assert desktop.work.at_work.budget == "standard"
+        assert desktop.work.controller.budget == "standard"

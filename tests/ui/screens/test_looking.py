@@ -71,7 +71,7 @@ async def test_a_run_that_goes_on_is_told_with_time_and_cost_and_enter_watches_i
         assert desktop.api.reads == 1
         await pilot.press("enter")
         await desktop.shows(pilot, "❯ Do it", "Half and whole", "✓ completed")
-        assert "still going" not in desktop.work.pane._enter_hint()
+        assert "still going" not in desktop.text_of("#hint")
     assert desktop.api.posts == []
 
 
@@ -163,12 +163,12 @@ async def test_who_watches_while_the_look_is_under_way_gets_every_frame_once() -
     api.may = asyncio.Event()
     desktop = past.next(api, Opening.LAST)
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: desktop.work.at_work.checking == {session_id})
+        await desktop.until(pilot, lambda: desktop.work.controller.checking == {session_id})
         await pilot.press("enter")
         await desktop.until(pilot, lambda: desktop.session.busy)
         api.may.set()
         await desktop.shows(pilot, "Half and whole", "✓ completed")
-        await desktop.until(pilot, lambda: not desktop.work.at_work.checking)
+        await desktop.until(pilot, lambda: not desktop.work.controller.checking)
     (frames,) = desktop.log.stored.values()
     assert [frame.seq for frame in frames] == list(range(len(frames)))
 

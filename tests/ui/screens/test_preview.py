@@ -125,7 +125,7 @@ async def test_what_went_wrong_is_not_written_over_by_how_far_it_was() -> None:
     desktop.files.expired = {"https://x.test/a.txt"}
     async with made(desktop) as pilot:
         part = FilePart("https://x.test/a.txt", "text/plain", "a.txt", 4)
-        await desktop.app.push_screen(Ticking([part], 0, desktop.work.file_actions))
+        await desktop.app.push_screen(Ticking([part], 0, desktop.work.files))
         await desktop.shows(pilot, "may have expired", "a GET, free")
         await desktop.rest(pilot)
         assert "Loading" not in desktop.text()

@@ -70,7 +70,7 @@ async def test_shift_tab_goes_through_three_budgets_and_the_order_carries_it() -
         for _ in range(3):
             await pilot.press("shift+tab")
             await desktop.rest(pilot)
-            seen.append(desktop.work.at_work.budget)
+            seen.append(desktop.work.controller.budget)
         assert seen == ["high", "low", "standard"]
         await pilot.press("shift+tab")
         await desktop.shows(pilot, " high · no history ─")
@@ -112,7 +112,7 @@ async def test_leaving_keeps_what_was_typed_and_the_next_start_brings_it_back() 
     desktop = Desktop()
     async with desktop.running() as pilot:
         desktop.work.prompt.put("unsent")
-        desktop.work.do(desktop.work.stage.leave())
+        desktop.work.interaction.run(desktop.work.run_command("quit"))
         await desktop.until(pilot, lambda: desktop.app._exit)
     assert desktop.shelf.drafts[FRESH_DRAFT] == "unsent"
     again = Desktop()

@@ -50,7 +50,7 @@ def shows_chips(desktop: Desktop, count: int) -> bool:
 
 
 def queued(desktop: Desktop) -> list[str]:
-    return [turn.order.prompt for turn in desktop.work.at_work.queued]
+    return [turn.order.prompt for turn in desktop.queued]
 
 
 async def stop_watching(desktop: Desktop, pilot: Pilot[None]) -> None:
@@ -70,7 +70,7 @@ async def test_detaching_holds_the_queue_and_coming_back_goes_on_with_it() -> No
         await pilot.press("escape")
         await desktop.until(pilot, lambda: "2 queued messages wait until you come back." in plain(desktop))
         await pilot.press("right", "enter")
-        await desktop.until(pilot, lambda: not desktop.work.at_work.running)
+        await desktop.until(pilot, lambda: not desktop.work.controller.running)
         await desktop.until(pilot, lambda: "still running on the server" in desktop.text().splitlines()[0])
         await desktop.until(pilot, lambda: "2 queued messages wait until you come back." in plain(desktop))
         await desktop.shows(pilot, "Enter watches it", " 1  second", " 2  third")
@@ -120,7 +120,7 @@ async def test_enter_pressed_twice_watches_once() -> None:
         log.gate = asyncio.Event()
         await pilot.press("enter", "enter")
         log.gate.set()
-        await desktop.until(pilot, lambda: desktop.work.at_work.running)
+        await desktop.until(pilot, lambda: desktop.work.controller.running)
         await desktop.rest(pilot)
         tasks = [task for task in asyncio.all_tasks() if task.get_name().startswith("turn:")]
         assert len(tasks) == 1
@@ -144,7 +144,7 @@ async def test_after_a_failed_turn_enter_says_what_it_sends_and_sends_it_once() 
     async with desktop.running(height=30) as pilot:
         await queue_up(desktop, pilot, "second", "third")
         gate.set()
-        await desktop.until(pilot, lambda: not desktop.work.at_work.running)
+        await desktop.until(pilot, lambda: not desktop.work.controller.running)
         await desktop.shows(pilot, "Enter sends the 2 queued messages (may cost)")
         await desktop.until(pilot, lambda: "the previous turn did not finish" in plain(desktop))
         assert desktop.work.prompt.text == ""
@@ -162,10 +162,10 @@ async def test_a_new_message_does_not_take_the_held_ones_along() -> None:
     async with desktop.running(height=30) as pilot:
         await queue_up(desktop, pilot, "second", "third")
         gate.set()
-        await desktop.until(pilot, lambda: desktop.work.at_work.hold is not None)
+        await desktop.until(pilot, lambda: desktop.hold is not None)
         await desktop.send(pilot, "another")
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
-        await desktop.until(pilot, lambda: not desktop.work.at_work.running)
+        await desktop.until(pilot, lambda: not desktop.work.controller.running)
         assert queued(desktop) == ["second", "third"]
         await desktop.shows(pilot, " 1  second", " 2  third")
     assert posts(desktop) == ["first", "another"]
@@ -189,7 +189,7 @@ async def restored(*texts: str) -> Desktop:
 async def test_after_a_crash_the_queue_is_there_again_and_held() -> None:
     desktop = await restored("second", "third")
     async with desktop.running(height=30) as pilot:
-        await desktop.until(pilot, lambda: not desktop.work.at_work.running)
+        await desktop.until(pilot, lambda: not desktop.work.controller.running)
         await desktop.until(pilot, lambda: "2 messages from last time were not sent." in plain(desktop))
         await desktop.shows(pilot, "Enter sends the 2 queued messages (may cost)", " 1  second", " 2  third")
         assert "were not sent last time" not in desktop.said()

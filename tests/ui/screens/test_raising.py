@@ -135,7 +135,7 @@ async def test_a_held_queue_goes_on_once_the_limit_is_raised(how: str) -> None:
         await hold(desktop, pilot, gate)
         assert " 1  second" in desktop.text()
         assert len(desktop.api.posts) == 1
-        await desktop.until(pilot, lambda: desktop.work.asleep)
+        await desktop.until(pilot, lambda: desktop.work.scheduler.asleep)
         if how == "command":
             await desktop.send(pilot, "/limit day 9")
         else:
@@ -144,7 +144,7 @@ async def test_a_held_queue_goes_on_once_the_limit_is_raised(how: str) -> None:
             await pilot.press("enter")
             await desktop.shows(pilot, "a new amount above $5.02")
             await pilot.press(*"9", "enter")
-        await desktop.until(pilot, lambda: not desktop.session.busy and not desktop.work.at_work.queued)
+        await desktop.until(pilot, lambda: not desktop.session.busy and not desktop.queued)
         await desktop.until(pilot, lambda: "Queue held" not in desktop.text())
     wanted = ["first", "second", "third"] if how == "send" else ["first", "second"]
     assert [order.prompt for order in desktop.api.posts] == wanted

@@ -18,8 +18,8 @@ class Owner:
     def __init__(self) -> None:
         self.beats = False
 
-    def set_interval(self, _seconds: float, beat: object, *, pause: bool) -> Owner:
-        self.beat, self.beats = beat, not pause
+    def set_interval(self, _seconds: float, beat: object) -> Owner:
+        self.beat, self.beats = beat, True
         return self
 
     def resume(self) -> None:
@@ -116,7 +116,7 @@ async def test_the_app_makes_ready_what_is_above_and_sleeps_then() -> None:
         transcript = desktop.work.transcript
         transcript.scroll_to(y=40)
         await desktop.rest(pilot)
-        rest = desktop.work.idle_work
+        rest = desktop.work.scheduler.idle
         assert rest is not None
         await desktop.until(pilot, lambda: not rest.running)
         assert transcript.strip_cache is not None

@@ -255,7 +255,7 @@ async def test_a_wait_named_by_the_service_is_counted_down_and_enter_waits_for_i
         desktop.now_ms += 20_000
         await desktop.shows(pilot, "Enter sends it in 10 s.")
         desktop.now_ms += 11_000
-        await desktop.until(pilot, lambda: desktop.work.asleep)
+        await desktop.until(pilot, lambda: desktop.work.scheduler.asleep)
         assert len(desktop.api.posts) == 1
         await pilot.press("enter")
         await desktop.shows(pilot, "✓ completed")

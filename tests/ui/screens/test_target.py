@@ -62,7 +62,7 @@ async def attach_and_enter(desktop: Desktop, pilot: Pilot[None], disk: SlowDisk,
     await desktop.work.composer.add([str(folder / "sales.csv")])
     disk.slow = True
     await desktop.send(pilot, "secret for A")
-    await desktop.until(pilot, lambda: desktop.work.sender.sending(desktop.session.session_id))
+    await desktop.until(pilot, lambda: desktop.work.send_flow.sending(desktop.session.session_id))
 
 
 async def test_a_new_session_while_a_file_is_hashed_gets_neither_message_nor_file(folder: Path) -> None:
@@ -77,7 +77,7 @@ async def test_a_new_session_while_a_file_is_hashed_gets_neither_message_nor_fil
         await pilot.press(*"own")
         disk.go()
         await desktop.until(pilot, lambda: len(desktop.api.posts) == 2)
-        await desktop.until(pilot, lambda: not desktop.work.sender.sending(a))
+        await desktop.until(pilot, lambda: not desktop.work.send_flow.sending(a))
         assert typed(desktop) == "own"
         assert not desktop.session.turns
         assert unpacked(desktop.shelf.drafts[a]).text == ""
@@ -98,7 +98,7 @@ async def test_the_first_message_of_a_session_is_no_draft_of_the_next_one(folder
         assert not chips(desktop)
         disk.go()
         await desktop.until(pilot, lambda: desktop.api.posts)
-        await desktop.until(pilot, lambda: not desktop.work.sender.sending(a))
+        await desktop.until(pilot, lambda: not desktop.work.send_flow.sending(a))
         assert desktop.shelf.drafts[FRESH_DRAFT] == ""
     assert [turn.order.prompt for turn in desktop.engine.session(a).turns] == ["secret for A"]
 
@@ -313,7 +313,7 @@ async def test_another_text_entered_meanwhile_is_sent_right_after(*, typed_behin
     desktop = Desktop(api=answers("one", "two"), log=log)
     async with desktop.running() as pilot:
         await desktop.send(pilot, "first")
-        await desktop.until(pilot, lambda: desktop.work.sender.sending(desktop.session.session_id))
+        await desktop.until(pilot, lambda: desktop.work.send_flow.sending(desktop.session.session_id))
         if typed_behind:
             await pilot.press(*"second", "enter", "enter")
         else:
@@ -347,7 +347,7 @@ async def test_the_budget_of_a_message_is_that_of_its_enter() -> None:
     async with desktop.running() as pilot:
         desktop.work.prompt.put("cheap")
         await pilot.press("enter", "shift+tab")
-        await desktop.until(pilot, lambda: desktop.work.at_work.budget == "high")
+        await desktop.until(pilot, lambda: desktop.work.controller.budget == "high")
         log.gate.set()
         await desktop.until(pilot, lambda: desktop.api.posts)
     assert desktop.api.posts[0].budget == "standard"
@@ -383,7 +383,7 @@ async def test_the_question_before_a_second_try_names_a_session_out_of_sight(fol
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "secret for A")
         disk.slow = True
         await pilot.press("enter")
-        await desktop.until(pilot, lambda: desktop.work.sender.sending(a))
+        await desktop.until(pilot, lambda: desktop.work.send_flow.sending(a))
         await pilot.press("ctrl+n")
         await desktop.until(pilot, lambda: desktop.session.session_id != a)
         disk.go()

@@ -60,7 +60,7 @@ async def test_alt_d_types_no_letter_and_esc_with_a_letter_types_it() -> None:
         desktop.work.prompt.put("")
         type_raw(desktop, "\x1bjkys")
         await desktop.until(pilot, lambda: desktop.work.prompt.text == "jkys")
-        assert desktop.work.browsed is None
+        assert desktop.work.browsing.browsed is None
 
 
 @pytest.mark.parametrize("turns", [0, 1])
@@ -94,7 +94,7 @@ async def test_enter_after_a_click_on_a_file_sends_what_is_typed_and_opens_nothi
     async with answered() as (desktop, pilot):
         await pilot.click("#panel-files", offset=(4, 2))
         await pilot.press(*"/budget low", "enter")
-        await desktop.until(pilot, lambda: desktop.work.at_work.budget == "low")
+        await desktop.until(pilot, lambda: desktop.work.controller.budget == "low")
         assert desktop.app.screen is desktop.work
         assert not desktop.files.fetched
 
@@ -121,7 +121,7 @@ async def test_while_browsing_enter_and_tab_only_come_back() -> None:
         desktop.work.prompt.put("not yet")
         for key in ("enter", "backspace"):
             await pilot.press("ctrl+up")
-            await desktop.until(pilot, lambda: desktop.work.browsed is desktop.work.transcript)
+            await desktop.until(pilot, lambda: desktop.work.browsing.browsed is desktop.work.transcript)
             await pilot.press(key)
             assert desktop.work.prompt.has_focus
         assert desktop.work.prompt.text == "not ye"
@@ -150,16 +150,16 @@ async def test_esc_closes_the_nearest_thing_first() -> None:
         await desktop.send(pilot, "/find three")
         await desktop.until(pilot, lambda: desktop.work.transcript.finding)
         await pilot.press("f4")
-        await desktop.until(pilot, lambda: desktop.work.side.has_class("-over"))
+        await desktop.until(pilot, lambda: desktop.work.sidebar.has_class("-over"))
         await pilot.press("escape")
         assert not desktop.work.transcript.finding
-        assert desktop.work.side.has_class("-over")
+        assert desktop.work.sidebar.has_class("-over")
         await pilot.press("escape")
-        assert not desktop.work.side.has_class("-over")
+        assert not desktop.work.sidebar.has_class("-over")
         assert desktop.work.prompt.has_focus
         await pilot.press("a", "shift+left", "escape")
         assert desktop.work.prompt.selection.is_empty
-        assert desktop.work.browsed is None
+        assert desktop.work.browsing.browsed is None
 
 
 async def test_esc_in_the_transcript_while_a_turn_runs_comes_back_first() -> None:
@@ -169,7 +169,7 @@ async def test_esc_in_the_transcript_while_a_turn_runs_comes_back_first() -> Non
         await desktop.send(pilot, "Do it")
         await desktop.shows(pilot, "Half", "Esc Stop watching")
         await pilot.press("ctrl+up")
-        await desktop.until(pilot, lambda: desktop.work.browsed is desktop.work.transcript)
+        await desktop.until(pilot, lambda: desktop.work.browsing.browsed is desktop.work.transcript)
         await pilot.press("escape")
         await pilot.pause()
         assert desktop.work.prompt.has_focus
@@ -306,4 +306,4 @@ async def test_whatever_the_mouse_does_every_letter_is_typed_in_order(seed: int)
             assert desktop.app.screen is desktop.work, desktop.text()
         await desktop.until(pilot, lambda: desktop.work.prompt.text == typed)
         assert not any((desktop.files.saved, desktop.files.opened, desktop.opened))
-        assert desktop.work.at_work.budget == "standard"
+        assert desktop.work.controller.budget == "standard"

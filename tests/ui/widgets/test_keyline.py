@@ -52,7 +52,7 @@ async def test_typing_lays_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
     desktop = Desktop()
     async with desktop.running() as pilot:
-        await desktop.until(pilot, lambda: desktop.work.has_session)
+        await desktop.until(pilot, lambda: desktop.work.controller.session_id)
         await pilot.press("a")
         await pilot.pause()
         monkeypatch.setattr(Screen, "_refresh_layout", counted)

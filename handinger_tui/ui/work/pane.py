@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from operator import is_
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,6 +47,23 @@ MARGINS: Final = 5
 """Cells of the margins of that line."""
 
 
+@dataclass(frozen=True, slots=True)
+class PaneState:
+    """What the session pane shows besides the session itself."""
+
+    running: bool = False
+    """A turn is being sent or watched."""
+    queued: tuple[Turn, ...] = ()
+    hold: Hold | None = None
+    """The reason why the queue is held; None when it is not."""
+    editing: str | None = None
+    """The id of the queued turn whose message is in the prompt."""
+    gauges: tuple[Gauge, ...] = ()
+    """The limits and how far each is used."""
+    elsewhere: str | None = None
+    """Title of the newest run in another session that continues unwatched."""
+
+
 class SessionPane(Rows):
     """Shows one session. It only displays: the screen acts on what the prompt submits."""
 
@@ -75,19 +93,8 @@ class SessionPane(Rows):
         self._trouble: Advice | None = None
         self._dismissed: Advice | None = None
         self._browsed = ""
-        self.elsewhere: str | None = None
-        """Title of the newest run in another session that continues unwatched."""
-        self.running = False
-        """A turn is being sent or watched."""
-        self.hold: Hold | None = None
-        """The reason why the queue is held; None when it is not."""
-        self.queued: tuple[Turn, ...] = ()
-        """The queued turns."""
-        self.editing: str | None = None
-        """The id of the queued turn whose message is in the prompt."""
+        self._state = PaneState()
         self._opening_text = ""
-        self.gauges: tuple[Gauge, ...] = ()
-        """The limits and how far each is used."""
         self._cost_text = self._typical_cost = ""
         self._subtitle = Content("")
         self._cost_key: tuple[object, ...] = ()
@@ -144,18 +151,18 @@ class SessionPane(Rows):
         self._typical_cost = text
         self._refresh_lines()
 
-    def show(self, session: Session, now_ms: int, *, money: bool) -> None:
+    def show(self, session: Session, state: PaneState, now_ms: int, *, money: bool) -> None:
         """Show the newest value of the session; `money`: show costs here, as the usage panel is hidden."""
         if self._session is None or self._session.session_id != session.session_id:
             self._dismissed = None
-        self._session = session
+        self._session, self._state = session, state
         has_turns = bool(session.turns)
         if self.transcript.display is not has_turns:
             self.transcript.display, self._welcome.display = has_turns, not has_turns
         if has_turns:
-            self.transcript.show(shown_turns(session, self.queued))
-        self.queue.show(self.queued, self.editing)
-        self.prompt.busy, self.prompt.waiting = self.running, bool(self.queued)
+            self.transcript.show(shown_turns(session, state.queued))
+        self.queue.show(state.queued, state.editing)
+        self.prompt.busy, self.prompt.waiting = state.running, bool(state.queued)
         self.prompt.ideas = not has_turns
         self.advise(now_ms)
         self._update_cost(session, money=money)
@@ -170,10 +177,10 @@ class SessionPane(Rows):
         room = self.size.width - HINT_CELLS
         old, self._cost_turns = self._cost_turns, session.turns
         front = same_front(old, session.turns)
-        key: tuple[object, ...] = (session.session_id, room, *self.gauges)
+        key: tuple[object, ...] = (session.session_id, room, *self._state.gauges)
         if key != self._cost_key or not _same_readings(old[front:], session.turns[front:]):
             self._cost_key = key
-            self._cost_text = compact_line(session, self.gauges, room, most, self._totals)
+            self._cost_text = compact_line(session, self._state.gauges, room, most, self._totals)
 
     def advise(self, now_ms: int) -> None:
         """Update the card: a failure to send first, else advice on the newest turn or the held queue."""
@@ -185,9 +192,10 @@ class SessionPane(Rows):
     def _advice(self) -> Advice | None:
         if self._session is None:
             return None
-        if self.hold is not None and not self.running:
-            return hold_advice(self._session, self.hold, len(self.queued))
-        return advice(self._session, running=self.running)
+        state = self._state
+        if state.hold is not None and not state.running:
+            return hold_advice(self._session, state.hold, len(state.queued))
+        return advice(self._session, running=state.running)
 
     def opening(self, text: str) -> None:
         """Show which session is being opened; "" when it is open."""
@@ -258,59 +266,22 @@ class SessionPane(Rows):
             self._subtitle = subtitle
             self._entry.border_subtitle = subtitle
         # What Enter does with a queue may cost money: that hint is never cut.
-        firm = bool(self._opening_text or self.editing or (self.hold is not None and not self.running))
+        state = self._state
+        firm = bool(self._opening_text or state.editing or (state.hold is not None and not state.running))
         self._hint.show(self._hint_for_keys(), self._cost_text, firm=firm)
 
     def _hint_for_keys(self) -> str:
         if self._browsed:
             return f"Browsing {self._browsed} · Esc or typing returns to the prompt"
-        choosing = "Enter takes the file · ↑↓ choose · Esc closes the list"
-        return choosing if self.prompt.choosing else self._enter_hint()
-
-    def _enter_hint(self) -> str:
-        text = self.prompt.text
-        if text.startswith("/") and not text.startswith("//"):
-            return "Enter runs the command · // sends a text that begins with a slash"
-        if is_leaving(text):
-            return "Enter quits"
-        return self._state_hint(typed=bool(text.strip())) or self._idle_hint(typed=bool(text.strip()))
-
-    def _state_hint(self, *, typed: bool) -> str:
-        """What Enter does in a special state; "" in none."""
-        if self._opening_text:
-            return self._opening_text
-        if self.editing is not None:
-            enter = "Enter puts it back in the queue" if typed else "Enter leaves it as it was"
-            return f"{enter} · Esc leaves the queued message as it was"
-        if self.running:
-            queue = "↑ edits the queue · " if self.queued and not typed else ""
-            return "Enter queues it" if typed else f"{queue}Type ahead: Enter queues it"
-        if self.hold is not None and self._session is not None:
-            return self._hold_hint(self._session, self.hold, typed=typed)
-        return ""
-
-    def _hold_hint(self, session: Session, hold: Hold, *, typed: bool) -> str:
-        count = len(self.queued)
-        if not typed:
-            return f"{resume_hint(session, hold, count)} · ↑ edits the queue"
-        if hold.reason == "limit":
-            return "Enter asks to raise the limit, then sends"
-        if hold.reason == "detached" and unwatched(session) is not None:
-            return "Enter adds it to the queue, which waits until you come back"
-        queue = "the queued message stays" if count == 1 else f"the {count} queued messages stay"
-        return f"Enter sends this now; {queue} held"
-
-    def _idle_hint(self, *, typed: bool) -> str:
-        if self.chips.display:
-            enter = "Enter sends" if typed else "Add a message, then Enter"
-            return f"{enter} · F8 what goes along"
-        if typed:
-            return "Enter sends · ^J new line"
-        if self._session is not None and unwatched(self._session) is not None:
-            return "Enter watches the worker again"
-        if self.elsewhere is not None:
-            return f"Enter watches “{self.elsewhere}”, still going · ? help"
-        return "? help · / commands · ↑ messages sent before"
+        if self.prompt.choosing:
+            return "Enter takes the file · ↑↓ choose · Esc closes the list"
+        return enter_hint(
+            self.prompt.text,
+            self._session,
+            self._state,
+            opening=self._opening_text,
+            has_chips=self.chips.display,
+        )
 
 
 def _same_readings(old: Sequence[Turn], new: Sequence[Turn]) -> bool:
@@ -319,3 +290,49 @@ def _same_readings(old: Sequence[Turn], new: Sequence[Turn]) -> bool:
         [read for turn in turns for read in (turn.status, turn.snapshot, turn.before)] for turns in (old, new)
     )
     return len(old) == len(new) and all(map(is_, *readings))
+
+
+def enter_hint(
+    text: str, session: Session | None, state: PaneState, *, opening: str = "", has_chips: bool
+) -> str:
+    """What Enter does with `text` in the prompt; `opening`: the session that is being opened, "" for none."""
+    if text.startswith("/") and not text.startswith("//"):
+        return "Enter runs the command · // sends a text that begins with a slash"
+    if is_leaving(text):
+        return "Enter quits"
+    if opening:
+        return opening
+    typed = bool(text.strip())
+    if state.editing is not None:
+        enter = "Enter puts it back in the queue" if typed else "Enter leaves it as it was"
+        return f"{enter} · Esc leaves the queued message as it was"
+    if state.running:
+        queue = "↑ edits the queue · " if state.queued and not typed else ""
+        return "Enter queues it" if typed else f"{queue}Type ahead: Enter queues it"
+    if state.hold is not None and session is not None:
+        return _hold_hint(session, state.hold, len(state.queued), typed=typed)
+    return _idle_hint(session, state, typed=typed, has_chips=has_chips)
+
+
+def _hold_hint(session: Session, hold: Hold, count: int, *, typed: bool) -> str:
+    if not typed:
+        return f"{resume_hint(session, hold, count)} · ↑ edits the queue"
+    if hold.reason == "limit":
+        return "Enter asks to raise the limit, then sends"
+    if hold.reason == "detached" and unwatched(session) is not None:
+        return "Enter adds it to the queue, which waits until you come back"
+    queue = "the queued message stays" if count == 1 else f"the {count} queued messages stay"
+    return f"Enter sends this now; {queue} held"
+
+
+def _idle_hint(session: Session | None, state: PaneState, *, typed: bool, has_chips: bool) -> str:
+    if has_chips:
+        enter = "Enter sends" if typed else "Add a message, then Enter"
+        return f"{enter} · F8 what goes along"
+    if typed:
+        return "Enter sends · ^J new line"
+    if session is not None and unwatched(session) is not None:
+        return "Enter watches the worker again"
+    if state.elsewhere is not None:
+        return f"Enter watches “{state.elsewhere}”, still going · ? help"
+    return "? help · / commands · ↑ messages sent before"

@@ -1,0 +1,119 @@
+"""Where single-letter keys go: to the prompt, or to a widget that the person chose to browse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.screen import Screen
+from textual.widget import Widget
+
+from handinger_tui.ui.widgets.chips import Chips
+from handinger_tui.ui.widgets.queue_strip import QueueStrip
+from handinger_tui.ui.widgets.sidebar import Sidebar
+from handinger_tui.ui.work.composer import QueueEditor
+from handinger_tui.ui.work.pane import SessionPane
+
+
+class Browsing:
+    """Knows which widget is browsed, and what Esc closes to come back to the prompt."""
+
+    def __init__(
+        self, screen: Screen[None], pane: SessionPane, sidebar: Sidebar, queue_editor: QueueEditor
+    ) -> None:
+        self._screen = screen
+        self._pane = pane
+        self._sidebar = sidebar
+        self._queue_editor = queue_editor
+        self.browsed: Widget | None = None
+        """The widget that receives single-letter keys, None while the prompt does.
+
+        Only a key or a command sets it.
+        """
+
+    def browse(self, widget: Widget) -> None:
+        """Focus `widget` and give it the single-letter keys until something else gets the focus."""
+        self.browsed = widget
+        self._screen.set_focus(widget)
+
+    def return_to_prompt(self) -> None:
+        """Focus the prompt."""
+        self._screen.set_focus(self._pane.prompt)
+
+    def redirect(self, widget: Widget | None) -> Widget:
+        """The widget that gets a focus requested for `widget`: only the browsed one, else the prompt.
+
+        A click, Tab or a closing widget moves the focus nowhere.
+        """
+        if widget is None or widget is not self.browsed:
+            widget, self.browsed = self._pane.prompt, None
+        self._pane.browse(_name_of(self.browsed))
+        return widget
+
+    def browse_transcript(self, *, only_if_empty: bool) -> None:
+        """Browse the answers, after the keys of the same burst: those were meant for the prompt.
+
+        `only_if_empty`: not when the prompt has text by then.
+        """
+        prompt, transcript = self._pane.prompt, self._pane.transcript
+
+        def browse() -> None:
+            if transcript.display and not (only_if_empty and prompt.text):
+                self.browse(transcript)
+
+        self._screen.app.call_later(prompt.call_later, browse)
+
+    # -- Esc -----------------------------------------------------------------------------------
+    @property
+    def something_open(self) -> bool:
+        """Whether Esc has something to close."""
+        return self._find_closer() is not None
+
+    def close_topmost(self) -> bool:
+        """Close the topmost open thing; False when nothing is open."""
+        close = self._find_closer()
+        if close is not None:
+            close()
+        return close is not None
+
+    def _find_closer(self) -> Callable[[], None] | None:
+        """The function that closes the topmost open thing, None when nothing is open."""
+        prompt, transcript = self._pane.prompt, self._pane.transcript
+        if self._screen.selections:
+            return self._screen.clear_selection
+        if not prompt.selection.is_empty:
+            return lambda: prompt.move_cursor(prompt.cursor_location)
+        if prompt.offering:
+            return self._pane.close_one
+        if transcript.finding:
+            return self._end_finding
+        if self._sidebar.has_class("-over"):
+            return self._close_sidebar
+        if self.browsed is None and self._queue_editor.edit is not None:
+            return self._queue_editor.cancel
+        if self.browsed is not None or transcript.highlighted_mention is not None:
+            return self._end_browsing
+        return self._pane.close_one if self._pane.open else None
+
+    def _end_finding(self) -> None:
+        self._pane.transcript.find_clear()
+        if self.browsed is self._pane.transcript:
+            self.return_to_prompt()
+
+    def _close_sidebar(self) -> None:
+        self._sidebar.remove_class("-over")
+        self.return_to_prompt()
+
+    def _end_browsing(self) -> None:
+        self._pane.transcript.clear_highlight()
+        self.return_to_prompt()
+
+
+def _name_of(browsed: Widget | None) -> str:
+    """The name of the browsed widget as the pane shows it; "" for None."""
+    if browsed is None:
+        return ""
+    if isinstance(browsed, Chips):
+        return "attachments"
+    if isinstance(browsed, QueueStrip):
+        return "the queue"
+    return str(browsed.border_title or "the answers")

@@ -1,0 +1,89 @@
+"""How the work screen talks to the person: notifications, questions, the clipboard and links."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+from textual.notifications import SeverityLevel
+from textual.screen import Screen
+
+from handinger_tui.core.errors import HandingerError
+from handinger_tui.core.safety.cleaning import Verdict, clean_line, judge_link
+from handinger_tui.ui.terminal.diff_app import DiffApp
+from handinger_tui.ui.work.session_controller import SessionController
+
+Answer = TypeVar("Answer")
+SUSPICIOUS_LINK: Final = "This link may not lead where it seems to"
+
+
+class Interaction:
+    """Shows notifications and questions over a screen, and runs the work that may ask or fail."""
+
+    def __init__(self, screen: Screen[None], controller: SessionController) -> None:
+        self._screen = screen
+        self._controller = controller
+
+    @property
+    def app(self) -> DiffApp:
+        """The app of the screen."""
+        app = self._screen.app
+        if not isinstance(app, DiffApp):
+            raise TypeError(f"{type(app).__name__} is no DiffApp")
+        return app
+
+    def run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Await a coroutine in the background and show its error."""
+        self._screen.run_worker(self._show_error(coroutine), group="do")
+
+    async def _show_error(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Await a coroutine. The only place where the work screen catches every `HandingerError`."""
+        try:
+            await coroutine
+        except HandingerError as problem:
+            self.say(f"{problem.summary} {problem.hint}", "error")
+
+    def say(self, text: str, severity: SeverityLevel = "information") -> None:
+        """Show a notification. The text is never parsed as markup."""
+        self._screen.notify(clean_line(text, 400), severity=severity, markup=False)
+
+    # -- questions: to be awaited within `run` -----------------------------------------------------
+    async def ask(self, screen: Screen[Answer]) -> Answer | None:
+        """Show a dialog or page and wait for its result."""
+        return await self._screen.app.push_screen_wait(screen)
+
+    async def confirm(self, title: str, body: str, *, yes: str, no: str, typed: str = "") -> bool:
+        """Ask a yes-or-no question; with `typed`, that word must be typed for a yes."""
+        from handinger_tui.ui.dialogs.confirm import Confirm  # noqa: PLC0415 - once there is a question
+
+        answer = await self.ask(Confirm(title, body, yes=yes, no=no, typed=typed))
+        return bool(answer)
+
+    async def ask_text(self, title: str, value: str = "", placeholder: str = "") -> str | None:
+        """Ask for one line of text."""
+        from handinger_tui.ui.dialogs.confirm import Ask  # noqa: PLC0415 - once there is a question
+
+        return await self.ask(Ask(title, value, placeholder))
+
+    # -- out of the program ------------------------------------------------------------------------
+    def copy(self, text: str, what: str) -> None:
+        """Copy `text` to the clipboard through the terminal (OSC 52).
+
+        `what` describes it in the notification.
+        """
+        self._screen.app.copy_to_clipboard(text)
+        self.say(f"Copied {what} ({len(text):,} characters) through the terminal.")
+
+    async def open_link(self, url: str, shown: str | None = None) -> None:
+        """Judge an untrusted link, then open it, ask first, or refuse."""
+        link = judge_link(url, shown)
+        if link.verdict is Verdict.REFUSE:
+            self.say(f"Not opened: {link.reason}.", "warning")
+            return
+        if link.verdict is Verdict.ASK:
+            host = f"It leads to the host {link.host}.\n" if link.host else ""
+            body = f"{host}Reason to look: {link.reason}.\n\n{clean_line(link.url, len(link.url) + 1)}"
+            if not await self.confirm(SUSPICIOUS_LINK, body, yes="Open it", no="Leave it"):
+                return
+        if not await self._controller.connection.open_link(link.url):
+            self.copy(link.url, "the link, since there is no browser here")

@@ -1,0 +1,130 @@
+"""What the keys of the work screen do, beyond running slash commands. The key table names these actions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from textual.screen import Screen
+
+from handinger_tui.ui.commands.command import CommandContext
+from handinger_tui.ui.commands.files import show_data
+from handinger_tui.ui.commands.view import leave
+
+LEAVE_WITHIN_MS: Final = 2000
+"""A second Ctrl+C within this time leaves the program."""
+WHILE_BROWSING: Final = frozenset(
+    {"next", "previous", "match", "match_up", "copy", "mention", "mention_up", "source", "data"}
+)
+"""Actions of single-letter keys; they work only while the transcript is browsed."""
+
+
+class KeyActions:
+    """The actions of the key table by name."""
+
+    def __init__(self, context: CommandContext, screen: Screen[None]) -> None:
+        self._context = context
+        self._screen = screen
+        self._ctrl_c_ms: int | None = None
+        prompt, transcript, sources = context.pane.prompt, context.pane.transcript, context.sources
+        self._actions: dict[str, Callable[[], object]] = {
+            "back": self._back,
+            "browse": partial(context.browsing.browse_transcript, only_if_empty=False),
+            # Behind the letters that the prompt has not processed yet.
+            "clear": partial(prompt.call_later, self._clear),
+            "leave_if_empty": partial(prompt.call_later, self._leave_if_empty),
+            "chips": self._browse_chips,
+            "suspend": self._suspend,
+            "page_up": partial(transcript.scroll_page_up, animate=False),
+            "page_down": partial(transcript.scroll_page_down, animate=False),
+            "home": partial(transcript.scroll_home, animate=False),
+            "end": transcript.follow,
+            "next": transcript.cursor_next,
+            "previous": transcript.cursor_previous,
+            "match": transcript.find_next,
+            "match_up": transcript.find_previous,
+            "copy": self._copy_at_cursor,
+            "mention": partial(sources.go_to_mention, 1),
+            "mention_up": partial(sources.go_to_mention, -1),
+            "source": sources.show_source,
+            "data": self._show_data,
+        }
+
+    def run(self, name: str) -> None:
+        """Run an action."""
+        self._actions[name]()
+
+    def _back(self) -> None:
+        """Esc: close the topmost open thing; with nothing open and an empty prompt, browse the answers."""
+        if self._context.browsing.close_topmost():
+            self._context.repaint()
+        elif not self._context.pane.prompt.text:
+            self._context.browsing.browse_transcript(only_if_empty=True)
+
+    def _clear(self) -> None:
+        """Ctrl+C: copy the selection, else cancel an edit, clear the prompt or the attachments.
+
+        With nothing to clear, the second press within `LEAVE_WITHIN_MS` leaves.
+        """
+        context, interaction, prompt = self._context, self._context.interaction, self._context.pane.prompt
+        selected = prompt.selected_text or self._screen.get_selected_text()
+        now_ms = context.now_ms()
+        if selected:
+            interaction.copy(selected, "the selection")
+            self._screen.clear_selection()
+            prompt.move_cursor(prompt.cursor_location)
+        elif context.queue_editor.edit is not None:
+            context.queue_editor.cancel()
+            context.repaint()
+        elif prompt.text:
+            prompt.remember(prompt.text)
+            prompt.put("")
+            interaction.say("Cleared. ↑ brings it back.")
+        elif context.composer.chosen:
+            context.composer.clear_files()
+            interaction.say("All attachments removed.")
+        elif self._ctrl_c_ms is not None and now_ms - self._ctrl_c_ms <= LEAVE_WITHIN_MS:
+            interaction.run(leave(context))
+        else:
+            self._ctrl_c_ms = now_ms
+            interaction.say("Press ^C again to leave.")
+
+    def _leave_if_empty(self) -> None:
+        """Ctrl+D: leave from an empty prompt; else delete the character to the right, as shells do."""
+        if self._context.pane.prompt.text:
+            self._context.pane.prompt.action_delete_right()
+        else:
+            self._context.interaction.run(leave(self._context))
+
+    def _browse_chips(self) -> None:
+        """Focus the attachments."""
+        chips = self._context.pane.chips
+        if chips.display:
+            self._context.browsing.browse(chips)
+        else:
+            self._context.interaction.say("No attachments yet. Type @ to add a file, or /file PATH.")
+
+    def _suspend(self) -> None:
+        """Suspend to the shell.
+
+        Refused without a shell with job control, because nothing could resume the program.
+        """
+        app = self._context.interaction.app
+        if not app.is_headless and os.getpgrp() != os.getsid(0):
+            app.action_suspend_process()
+        else:
+            self._context.interaction.say("There is no shell here to go back to.")
+
+    def _copy_at_cursor(self) -> None:
+        """Copy the part at the cursor, else the newest answer."""
+        transcript = self._context.pane.transcript
+        text = transcript.copy_current()
+        if text:
+            what = "this part" if transcript.copyable_at_cursor() else "the last answer"
+            self._context.interaction.copy(text, what)
+
+    def _show_data(self) -> None:
+        """Show the data at the cursor, else the newest."""
+        self._context.interaction.run(show_data(self._context, self._context.pane.transcript.part_at_cursor))

@@ -1,0 +1,435 @@
+"""What Enter does, and how a message leaves: checked, confirmed, stored, then removed from the prompt."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+
+from handinger_tui.core.commands import SIGNS, CommandLine, Empty, Prompt, classify
+from handinger_tui.core.errors import AttachmentProblem, HandingerError, LedgerError, NoHistory
+from handinger_tui.core.money.limits import LimitReached
+from handinger_tui.core.prompts.drafts import Draft
+from handinger_tui.core.turns.turn import TurnStatus
+from handinger_tui.ui.commands import CommandContext, command_named
+from handinger_tui.ui.work.composer import Composer, Message, PromptSnapshot
+from handinger_tui.ui.work.interaction import Interaction
+from handinger_tui.ui.work.pane import SessionPane
+from handinger_tui.ui.work.session_controller import DraftStore, Outgoing, SessionController
+
+TEXT_KEPT: Final = "Your text is still in the prompt."
+NO_HISTORY: Final = (
+    "Nothing will be kept of this conversation: not the answer, not what it cost. "
+    "Limits cannot be checked, and after a crash nobody can tell whether a message was sent."
+)
+
+
+def not_sent(problem: HandingerError) -> str:
+    """The reason why a message was not sent, and the hint, on one line."""
+    return f"{problem.summary} {problem.hint}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A message as it was when Enter was pressed; later changes on the screen do not affect it."""
+
+    session_id: str
+    draft_name: str
+    budget: str
+    snapshot: PromptSnapshot
+    """The snapshot of the prompt at Enter."""
+    replaces: str | None = None
+    """The id of the queued turn that the prompt holds for editing."""
+    text: str = ""
+    """The text to send, before its mentions are resolved to files."""
+
+
+class SendFlow:
+    """Sends the messages of each session one at a time, in the order in which Enter was pressed."""
+
+    def __init__(
+        self,
+        controller: SessionController,
+        drafts: DraftStore,
+        interaction: Interaction,
+        pane: SessionPane,
+        composer: Composer,
+    ) -> None:
+        self._controller = controller
+        self._drafts = drafts
+        self._interaction = interaction
+        self._pane = pane
+        self._composer = composer
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._under_way: dict[str, list[Submission]] = {}
+
+    # -- at Enter ------------------------------------------------------------------------
+    def sending(self, session_id: str) -> bool:
+        """Whether a message of the session is accepted but not yet stored on disk."""
+        return bool(self._under_way.get(session_id))
+
+    def beyond(self, session_id: str, snapshot: PromptSnapshot) -> PromptSnapshot | None:
+        """The snapshot without the messages that are being sent but are still in the prompt.
+
+        None when nothing remains, as when Enter is pressed twice.
+        """
+        text, files = snapshot.text, snapshot.files
+        for earlier in self._under_way.get(session_id, []):
+            text = text.removeprefix(earlier.snapshot.text)
+            files = tuple(file for file in files if file not in earlier.snapshot.files)
+        if text == snapshot.text:
+            return replace(snapshot, files=files)
+        return replace(snapshot, text=text, files=files) if text.strip() or files else None
+
+    def accept(self, submission: Submission) -> None:
+        """Register a message when Enter is pressed; the caller must call `send` afterwards."""
+        self._under_way.setdefault(submission.session_id, []).append(submission)
+
+    async def send(self, submission: Submission) -> bool:
+        """Send an accepted message; the prompt is cleared only after the turn is on disk.
+
+        False: it was not sent.
+
+        Raises:
+            Elsewhere: the session belongs to another service.
+        """
+        session_id = submission.session_id
+        try:
+            async with self._locks.setdefault(session_id, asyncio.Lock()):
+                return await self._send(submission)
+        finally:
+            self._finish(submission)
+
+    def _finish(self, submission: Submission) -> None:
+        """Unregister a message that left the prompt or was not sent: the same text may be submitted again."""
+        under_way = self._under_way[submission.session_id]
+        if submission in under_way:
+            under_way.remove(submission)
+
+    def _is_on_screen(self, submission: Submission) -> bool:
+        return self._controller.session_id == submission.session_id
+
+    async def _send(self, submission: Submission) -> bool:
+        try:
+            message = await self._composer.message(replace(submission.snapshot, text=submission.text))
+            sent = await self._confirm_resend(submission, message) and await self._hand_over(
+                submission, message
+            )
+        except AttachmentProblem as problem:
+            self._report_refusal(submission, not_sent(problem))
+        except LedgerError as problem:
+            self._report_refusal(submission, f"Not sent: {not_sent(problem)}", TEXT_KEPT)
+        except HandingerError:
+            self._keep_unsent(submission)
+            raise
+        else:
+            if sent:
+                await self._clear(submission, message)
+                return True
+            self._keep_unsent(submission)
+        return False
+
+    async def _hand_over(self, submission: Submission, message: Message) -> bool:
+        """Store and start the turn. False when a limit blocks it and the person does not raise it."""
+        outgoing = Outgoing(
+            submission.session_id, submission.budget, message.text, message.files, submission.replaces
+        )
+        has_agreed = False
+        while True:
+            try:
+                await self._controller.send(outgoing)
+            except LimitReached as stop:
+                from handinger_tui.ui.dialogs.limits import raise_limit  # noqa: PLC0415 - few limits are reached
+
+                # Several limits may be reached: each is asked for, and nothing is sent
+                # before the last one is raised.
+                about = self._about(submission)
+                if not await raise_limit(
+                    self._controller,
+                    self._interaction,
+                    submission.session_id,
+                    stop.gauge,
+                    sending=True,
+                    about=about,
+                ):
+                    return False
+                # A queue that this limit held is sent first.
+                await self._controller.limits_changed(submission.session_id)
+            except NoHistory:
+                if has_agreed or not await self._agree_to_no_history(submission):
+                    raise
+                has_agreed = True
+            else:
+                return True
+
+    async def _agree_to_no_history(self, submission: Submission) -> bool:
+        agree = self._controller.connection.without_history
+        if agree is None:
+            return False
+        about = self._about(submission)
+        body = f"Session: “{about}”\n\n{NO_HISTORY}" if about else NO_HISTORY
+        if not await self._interaction.confirm(
+            "Send without a history?", body, yes="Send without it", no="Do not send"
+        ):
+            return False
+        agree()
+        return True
+
+    async def _confirm_resend(self, submission: Submission, message: Message) -> bool:
+        """Whether to send the message.
+
+        If the previous turn has the same text and its delivery is unknown, ask first.
+        """
+        session = self._controller.session_of(submission.session_id)
+        turn = session.sent
+        if (
+            turn is None
+            or turn.status is not TurnStatus.UNKNOWN
+            or turn.order.prompt.strip() != message.text.strip()
+        ):
+            return True
+        from handinger_tui.ui.dialogs.confirm import ResendChoice, SendAgain  # noqa: PLC0415 - few are in doubt
+
+        question = SendAgain(watchable=session.worker_id is not None, about=self._about(submission))
+        choice = await self._interaction.ask(question)
+        if choice is ResendChoice.WATCH:
+            # Clear the prompt, so that another Enter cannot send it again. If it never arrived,
+            # the text comes back.
+            await self._clear(submission, message)
+            await self._controller.engine.actor(submission.session_id).watch(turn.turn_id)
+        return choice is ResendChoice.SEND
+
+    def _about(self, submission: Submission) -> str:
+        """The title of the session; "" when it is the one on the screen."""
+        return "" if self._is_on_screen(submission) else self._controller.title(submission.session_id)
+
+    # -- after sending -------------------------------------------------------------------
+    async def _clear(self, submission: Submission, message: Message) -> None:
+        """Remove a stored message, and nothing else, from its prompt and its draft."""
+        snapshot = submission.snapshot
+        self._composer.remember(snapshot)
+        if not self._is_on_screen(submission):
+            await self._drafts.remove_sent(
+                submission.session_id, replace(snapshot.draft, files=message.files)
+            )
+        if not self._is_on_screen(submission):
+            return
+        self._pane.trouble(None)
+        self._composer.clear_sent(snapshot, message.files)
+        if submission.replaces is None:
+            # An edit stays registered until `send` returns: else its turn would look as if it
+            # had left the queue.
+            self._finish(submission)
+        session_id = submission.session_id
+        # The first message of a session changes the name under which its draft is saved.
+        if submission.draft_name != self._drafts.name_of(session_id):
+            await self._drafts.save(submission.draft_name, Draft())
+        if self._is_on_screen(submission):
+            await self._drafts.save(self._drafts.name_of(session_id), self._composer.draft())
+
+    def _report_refusal(self, submission: Submission, why: str, note: str = "") -> None:
+        """Report why a message was not sent: on the card of the open session, else with the session title."""
+        if self._is_on_screen(submission):
+            self._pane.trouble(f"{why} {note}".strip())
+        else:
+            title = self._controller.title(submission.session_id)
+            self._interaction.say(f"Your message to “{title}” was not sent. {why}", "error")
+        self._keep_unsent(submission)
+
+    def _keep_unsent(self, submission: Submission) -> None:
+        """Keep a message that was not sent: in the prompt, else in the prompt history."""
+        snapshot = submission.snapshot
+        if self._is_on_screen(submission):
+            if snapshot.text not in self._composer.snapshot().text:
+                self._composer.remember(snapshot)
+        elif not self._controller.session_of(submission.session_id).turns:
+            # A session without turns cannot be opened again, so its text goes to the present prompt.
+            self._composer.return_drafts([snapshot.draft])
+        else:
+            self._composer.remember(snapshot)
+
+
+class Submitter:
+    """Acts on what the prompt submits. The target of a message is fixed the moment Enter is pressed."""
+
+    def __init__(
+        self,
+        context: CommandContext,
+        drafts: DraftStore,
+        send_flow: SendFlow,
+        run_command: Callable[[str, str], Coroutine[Any, Any, None]],
+    ) -> None:
+        self._controller = context.controller
+        self._interaction = context.interaction
+        self._card = context.pane.card
+        self._composer = context.composer
+        self._queue_editor = context.queue_editor
+        self._switcher = context.switcher
+        self._now_ms = context.now_ms
+        self._drafts = drafts
+        self._send_flow = send_flow
+        self._run_command = run_command
+        self._early_text = ""
+        """The message submitted before there was a session to send it to."""
+        self._resuming: set[str] = set()
+        """Sessions whose held queue is being resumed."""
+        self._confirmed_signs: set[str] = set()
+        """Leading signs that the person confirmed as the start of a message; they are not asked again."""
+        self._is_asking_sign = False
+
+    def target(self) -> Submission | None:
+        """What Enter would submit now, and to which session; None before a session is on the screen."""
+        session_id, edit = self._controller.session_id, self._queue_editor.edit
+        if not session_id:
+            return None
+        budget = self._controller.budget
+        if edit is not None:
+            budget = edit.turn.order.budget or budget
+        name, snapshot = self._drafts.name_of(session_id), self._composer.snapshot()
+        return Submission(session_id, name, budget, snapshot, self._queue_editor.turn_id)
+
+    def submit(self, target: Submission | None, text: str) -> None:
+        """Act on Enter; `text` is all there is of a message without a target."""
+        if target is None:
+            self._submit_early(text)
+        elif target.snapshot.drops:
+            # Enter was pressed right after a drop: its files are attached first.
+            self._interaction.run(self._submit_with_drops(target))
+        else:
+            self._submit(target)
+
+    async def _submit_with_drops(self, target: Submission) -> None:
+        self._submit(replace(target, snapshot=await self._composer.with_drops(target.snapshot)))
+
+    def _submit(self, target: Submission) -> None:
+        snapshot = target.snapshot
+        if snapshot.text.strip():
+            beyond = self._send_flow.beyond(target.session_id, snapshot)
+            if beyond is None:
+                return
+            snapshot = beyond
+        match classify(snapshot.text):
+            case Empty():
+                self._submit_empty(target)
+            case CommandLine(name, rest):
+                if target.session_id != self._controller.session_id:
+                    # The command was meant for a session that is no longer on the screen.
+                    return
+                if command_named(name) is not None:
+                    self._composer.clear_sent(snapshot, ())
+                self._interaction.run(self._run_command(name, rest))
+            case Prompt(text, sign):
+                submission = replace(target, snapshot=snapshot, text=text)
+                if not sign or sign in self._confirmed_signs:
+                    self._send(submission)
+                else:
+                    self._interaction.run(self._send_if_confirmed(submission, sign))
+
+    def _submit_early(self, text: str) -> None:
+        match classify(text):
+            case Empty():
+                return
+            case CommandLine(name, rest):
+                if command_named(name) is not None:
+                    self._composer.prompt.clear_sent(text)
+                self._interaction.run(self._run_command(name, rest))
+            case Prompt():
+                self._early_text = text
+                self._interaction.say("Still connecting; it is sent as soon as the service is there.")
+
+    def take_early(self) -> Submission | None:
+        """The message submitted before there was a session, if it is still in the prompt; only once."""
+        text, self._early_text = self._early_text, ""
+        target = self.target()
+        if not text or target is None or not self._composer.prompt.text.startswith(text):
+            return None
+        return replace(target, snapshot=replace(target.snapshot, text=text))
+
+    # -- messages --------------------------------------------------------------------------
+    async def _send_if_confirmed(self, submission: Submission, sign: str) -> None:
+        if await self._confirm_sign(sign):
+            self._send(submission)
+
+    async def _confirm_sign(self, sign: str) -> bool:
+        """Ask whether text that begins with `sign` is a message; a yes is remembered for this sign."""
+        if self._is_asking_sign:
+            # Enter was pressed twice: the question is open already.
+            return False
+        body = f"{SIGNS[sign]} Sent to the worker as a message, it costs what a message costs."
+        title = f"Send a message that begins with “{sign}”?"
+        self._is_asking_sign = True
+        try:
+            is_confirmed = await self._interaction.confirm(title, body, yes="Send it", no="Do not send")
+        finally:
+            self._is_asking_sign = False
+        if is_confirmed:
+            self._confirmed_signs.add(sign)
+        return is_confirmed
+
+    def _send(self, submission: Submission) -> None:
+        if submission.replaces is None and self._must_wait(submission.session_id):
+            return
+        self._send_flow.accept(submission)
+        self._interaction.run(self._send_accepted(submission))
+
+    async def _send_accepted(self, submission: Submission) -> None:
+        if await self._send_flow.send(submission) and submission.replaces is not None:
+            self._queue_editor.stored(submission.replaces)
+
+    def _must_wait(self, session_id: str) -> bool:
+        """Whether the service asked for a pause that is not over; if so, say how long it lasts."""
+        is_on_screen = session_id == self._controller.session_id
+        wait_s = self._card.waiting_s(self._now_ms()) if is_on_screen else 0
+        if wait_s:
+            self._interaction.say(
+                f"The service asks to wait {wait_s} s more. Your text stays here.", "warning"
+            )
+        return wait_s > 0
+
+    # -- Enter on an empty prompt ------------------------------------------------------------
+    def _submit_empty(self, target: Submission) -> None:
+        """Resume the held queue, or watch the running turn: of this session, else of another one."""
+        session_id = target.session_id
+        if target.snapshot.files:
+            self._interaction.say("Add a message to go with the attachment.", "warning")
+        elif target.replaces is not None:
+            self._queue_editor.cancel()
+        elif self._controller.hold_of(session_id) is not None:
+            # Enter pressed twice resumes once.
+            if session_id not in self._resuming and not self._must_wait(session_id):
+                self._resuming.add(session_id)
+                self._interaction.run(self._resume(session_id))
+        else:
+            self._interaction.run(self._watch(session_id))
+
+    async def _resume(self, session_id: str) -> None:
+        """Resume a held queue.
+
+        For every limit that blocks it, ask for a higher amount; stop when one is declined.
+        """
+        controller, interaction = self._controller, self._interaction
+        try:
+            while (hold := controller.hold_of(session_id)) is not None:
+                if hold.gauge is not None:
+                    from handinger_tui.ui.dialogs.limits import raise_limit  # noqa: PLC0415 - few are reached
+
+                    if not await raise_limit(controller, interaction, session_id, hold.gauge, sending=False):
+                        return
+                still = await controller.engine.actor(session_id).resume()
+                if still is not None and still.gauge is None:
+                    interaction.say(f"Still held. {still.detail}".strip(), "warning")
+                if still is None or still.gauge is None:
+                    return
+        finally:
+            self._resuming.discard(session_id)
+
+    async def _watch(self, session_id: str) -> None:
+        controller = self._controller
+        if await controller.watch_unwatched(session_id) or controller.engine.actor(session_id).running:
+            return
+        if elsewhere := controller.running_elsewhere:
+            running_id = elsewhere[0].session_id
+            if await self._switcher.switch(partial(controller.open, running_id)):
+                await controller.watch_unwatched(running_id)

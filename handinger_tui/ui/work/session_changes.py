@@ -1,0 +1,92 @@
+"""Hears of changes in sessions: has the one on the screen painted, and reports the end of turns elsewhere."""
+
+from __future__ import annotations
+
+from handinger_tui.core.prompts.drafts import Draft, draft_of
+from handinger_tui.core.safety.cleaning import clean_line
+from handinger_tui.core.turns.session import Session, same_front
+from handinger_tui.core.turns.turn import Turn, TurnStatus
+from handinger_tui.ui.work.interaction import Interaction
+from handinger_tui.ui.work.paint_scheduler import PaintScheduler
+from handinger_tui.ui.work.session_controller import SessionController
+
+
+class FinishedTurns:
+    """Detects ended turns by comparing the turns of a session with those of the previous call.
+
+    The first call for a session detects nothing.
+    """
+
+    def __init__(self) -> None:
+        self._last_seen: dict[str, tuple[Turn, ...]] = {}
+
+    def remember(self, session: Session) -> None:
+        """Store the present turns of a session, unless some are stored already."""
+        self._last_seen.setdefault(session.session_id, session.turns)
+
+    def ended(self, session: Session) -> list[Turn]:
+        """The turns that have ended since the last call, including those that also started in between."""
+        old = self._last_seen.get(session.session_id)
+        self._last_seen[session.session_id] = session.turns
+        if old is None:
+            return []
+        unchanged = same_front(old, session.turns)
+        # A turn of unknown delivery that was watched again may be unknown at both calls: compare
+        # its end, too.
+        before = {turn.turn_id: (turn.status, turn.fault, turn.ended_ms) for turn in old[unchanged:]}
+        return [
+            turn
+            for turn in session.turns[unchanged:]
+            if before.get(turn.turn_id) != (turn.status, turn.fault, turn.ended_ms)
+            and not turn.live
+            and not turn.withdrawn
+        ]
+
+
+def undelivered(ended: list[Turn]) -> list[Draft]:
+    """The messages of the ended turns that may not have been delivered, oldest first."""
+    return [draft_of(turn.order) for turn in ended if turn.draft]
+
+
+class SessionChanges:
+    """The listener of the engine."""
+
+    def __init__(
+        self, controller: SessionController, interaction: Interaction, scheduler: PaintScheduler
+    ) -> None:
+        self._controller = controller
+        self._interaction = interaction
+        self._scheduler = scheduler
+        self.finished = FinishedTurns()
+        self._running_state = _running_state(None)
+
+    def handle(self, session_id: str) -> None:
+        """Handle a change of a session. Nothing is computed here: a stream calls it for every piece."""
+        controller = self._controller
+        if session_id == controller.session_id:
+            before, now = self._running_state, _running_state(_newest_started(controller.session))
+            self._running_state = now
+            # The end of a text or turn is painted without waiting for the next tick.
+            self._scheduler.request(
+                at_once=any(old and not new for old, new in zip(before, now, strict=True))
+            )
+        elif session_id not in controller.checking:
+            self._handle_elsewhere(controller.engine.session(session_id))
+
+    def _handle_elsewhere(self, session: Session) -> None:
+        """Report the end of a turn of a session that is not on the screen, and mark the session unread."""
+        self.finished.remember(session)
+        if self._controller.engine.actor(session.session_id).running:
+            return
+        if any(turn.status is not TurnStatus.RUNNING for turn in self.finished.ended(session)):
+            self._interaction.say(f"“{clean_line(session.title, 60)}” has ended: ^S opens it.")
+            self._interaction.run(self._controller.connection.shelf.mark_unread(session.session_id))
+
+
+def _newest_started(session: Session) -> Turn | None:
+    return next((turn for turn in reversed(session.turns) if turn.status is not TurnStatus.QUEUED), None)
+
+
+def _running_state(turn: Turn | None) -> tuple[bool, bool]:
+    """Whether the turn runs, and whether a text part of it is still streaming."""
+    return (False, False) if turn is None else (turn.live, bool(turn.open_text))

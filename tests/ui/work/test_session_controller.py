@@ -1,0 +1,71 @@
+"""The session controller alone, on a real engine with scripted ports: no app, no screen."""
+
+from __future__ import annotations
+
+import pytest
+
+from handinger_tui.core.prompts.drafts import Draft
+from handinger_tui.ui.work.session_controller import (
+    FRESH_DRAFT,
+    DraftStore,
+    NotFound,
+    Outgoing,
+    SessionController,
+    StillConnecting,
+)
+from tests.ui.fakes import Desktop, answers, summary
+
+
+async def connected(desktop: Desktop) -> tuple[SessionController, str]:
+    controller = SessionController("standard")
+    return controller, controller.connect(await desktop.connect())
+
+
+async def test_before_the_connection_everything_says_so() -> None:
+    controller = SessionController("low")
+    assert not controller.connected
+    assert not controller.running
+    with pytest.raises(StillConnecting, match="Still connecting"):
+        controller.new_session()
+    controller.connect(await Desktop().connect())
+    with pytest.raises(StillConnecting):
+        _ = controller.session
+
+
+async def test_a_message_goes_to_the_session_it_was_meant_for_whatever_is_on_the_screen() -> None:
+    desktop = Desktop(api=answers("one"))
+    controller, first = await connected(desktop)
+    controller.show(first)
+    controller.show(controller.new_session())
+    await controller.send(Outgoing(first, "low", "for the first"))
+    await desktop.engine.actor(first).settled()
+    assert controller.session.turns == ()
+    (turn,) = controller.session_of(first).turns
+    assert (turn.order.prompt, turn.order.budget) == ("for the first", "low")
+    await desktop.engine.aclose()
+
+
+async def test_an_id_that_fits_none_or_several_opens_nothing() -> None:
+    desktop = Desktop()
+    controller, _ = await connected(desktop)
+    desktop.shelf.rows = [summary("ab"), summary("ac")]
+    assert await controller.find("ses_ab") == "ses_ab"
+    for prefix, words in (("ses_a", "2 sessions begin"), ("ses_x", "No session begins")):
+        with pytest.raises(NotFound, match=words):
+            await controller.find(prefix)
+    with pytest.raises(NotFound, match="not in the history"):
+        await controller.open("ses_ab")
+
+
+async def test_the_first_turn_changes_the_name_of_a_draft() -> None:
+    desktop = Desktop(api=answers("one"))
+    controller, session_id = await connected(desktop)
+    drafts = DraftStore(controller)
+    assert drafts.name_of(session_id) == FRESH_DRAFT
+    await controller.send(Outgoing(session_id, "low", "first"))
+    assert drafts.name_of(session_id) == session_id
+    await drafts.save(session_id, Draft("first and more"))
+    await drafts.remove_sent(session_id, Draft("first"))
+    assert (await drafts.read(session_id)).text == " and more"
+    await desktop.engine.actor(session_id).settled()
+    await desktop.engine.aclose()
