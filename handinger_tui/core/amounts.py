@@ -67,6 +67,13 @@ class Total:
         """Whether no turn is missing, so that `value` is exact and not a lower bound."""
         return self.missing_turns == 0
 
+    def __add__(self, other: Total) -> Total:
+        if self.value is None or other.value is None:
+            value = self.value if other.value is None else other.value
+        else:
+            value = EXACT.add(self.value, other.value)
+        return Total(value, self.missing_turns + other.missing_turns)
+
 
 def total(values: Iterable[Decimal | None]) -> Total:
     """The total of one value per turn, in any order."""

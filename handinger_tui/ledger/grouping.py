@@ -12,7 +12,7 @@ from typing import Final
 from handinger_tui.core.amounts import INT64_MAX, Total
 from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse
 from handinger_tui.core.money.attribution import Reading
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Spent, Sum, TurnCharge
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Spent, TurnCharge
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger, TurnStatus
@@ -250,7 +250,7 @@ def buckets(
 
 def _by_cost(bucket: Bucket) -> tuple[bool, Decimal, str]:
     """Sort key: highest cost first, unknown costs last."""
-    known = bucket.usd.known
+    known = bucket.usd.value
     return (True, _NO_MONEY, bucket.key) if known is None else (False, -known, bucket.key)
 
 
@@ -304,7 +304,7 @@ def _days(connection: sqlite3.Connection, which: ChargeFilter, zone: tzinfo | No
 def _bucket(key: str, row: sqlite3.Row, missing: Sequence[int], title: str = "") -> Bucket:
     """The value of a row that holds a key, `_HEAD` and the sums, read by position: faster for many rows."""
     sums = [
-        Sum(scaled(row[at], row[at + 1], places), gaps_of_it)
+        Total(scaled(row[at], row[at + 1], places), gaps_of_it)
         for at, places, gaps_of_it in zip(_PLACES_OF_SUMS, _SCALES, missing, strict=False)
     ]
     usd, credited, model, tool, sandbox, internal, tokens = sums

@@ -17,8 +17,9 @@ import pytest
 from PIL import Image
 
 from handinger_tui.cli.commands.costs.text import table
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.formatting import middle_cut
-from handinger_tui.core.money.spending import Bucket, GroupBy, Sum, altogether
+from handinger_tui.core.money.spending import Bucket, GroupBy, altogether
 from handinger_tui.core.turns.turn import Trigger
 from tests.e2e.runner import run
 from tests.house.test_imports import NETWORK, SCREEN, loaded_by
@@ -129,7 +130,7 @@ async def test_what_others_started_has_no_known_budget(home: Path) -> None:
 
 def test_ids_that_begin_alike_stay_apart_where_there_is_no_room() -> None:
     ids = [f"t_org_123_w_01HZY2ZJQ8G7K42W2D7WF6V4G{end}" for end in "ABC"]
-    groups = [Bucket(name, 1, usd=Sum(Decimal(1))) for name in ids]
+    groups = [Bucket(name, 1, usd=Total(Decimal(1))) for name in ids]
     lines = table(groups, altogether(groups, "total"), GroupBy.WORKER, 60).splitlines()
     assert len(set(lines[1:4])) == 3
     for rows in (lines[1:4], lines[6:9]):

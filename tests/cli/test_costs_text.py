@@ -13,7 +13,7 @@ from handinger_tui.cli.commands.costs.text import amount_text, bar, table
 from handinger_tui.cli.text_table import Column, align_amounts, cells_of, clip, fit_columns, lines_of
 from handinger_tui.core.amounts import Total, usd_text
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.money.spending import Bucket, GroupBy, Sum, altogether
+from handinger_tui.core.money.spending import Bucket, GroupBy, altogether
 
 # -- times ---------------------------------------------------------------------------------------
 NOW = datetime(2026, 11, 25, 13, 30).astimezone()
@@ -46,7 +46,7 @@ def test_what_is_no_time_is_refused(word: str) -> None:
 
 # -- text ------------------------------------------------------------------------------------------
 def bucket(key: str, usd: str | None, gaps: int = 0, title: str = "") -> Bucket:
-    return Bucket(key, 3, 1, Sum(None if usd is None else Decimal(usd), gaps), title=title)
+    return Bucket(key, 3, 1, Total(None if usd is None else Decimal(usd), gaps), title=title)
 
 
 @pytest.mark.parametrize("width", [30, 60, 80, 120, 200])

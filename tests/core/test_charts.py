@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 from PIL import Image
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.charts.data import (
     Span,
     day_points,
@@ -37,12 +38,12 @@ from handinger_tui.core.charts.scenes import (
 )
 from handinger_tui.core.export.spending import cell, line
 from handinger_tui.core.formatting import percent_text
-from handinger_tui.core.money.spending import Bucket, Sum, altogether
+from handinger_tui.core.money.spending import Bucket, altogether
 
 
 def day(at: int, usd: str | None, gaps: int = 0) -> Bucket:
     known = None if usd is None else Decimal(usd)
-    return Bucket(str(date(2026, 1, 1) + timedelta(at)), 2, 0, Sum(known, gaps))
+    return Bucket(str(date(2026, 1, 1) + timedelta(at)), 2, 0, Total(known, gaps))
 
 
 def words(scene: Scene) -> list[str]:
@@ -57,7 +58,7 @@ def columns(scene: Scene, *, hatched: bool = False) -> list[Box]:
 def test_days_between_are_shown_and_took_nothing() -> None:
     span, found = slots([day(0, "1"), day(3, None, 2)])
     assert (span, [slot.turns for slot in found]) == (Span.DAY, [2, 0, 0, 2])
-    assert [slot.usd.known for slot in found] == [Decimal(1), Decimal(0), Decimal(0), None]
+    assert [slot.usd.value for slot in found] == [Decimal(1), Decimal(0), Decimal(0), None]
 
 
 @pytest.mark.parametrize(
@@ -67,12 +68,12 @@ def test_days_between_are_shown_and_took_nothing() -> None:
 def test_long_times_are_told_by_week_and_month(last: int, span: Span, count: int, label: str) -> None:
     told, found = slots([day(0, "1"), day(last, "2", 1)])
     assert (told, len(found), slot_text(found[0], told)) == (span, count, label)
-    assert sum(slot.usd.known or Decimal(0) for slot in found) == 3
-    assert sum(slot.usd.gaps for slot in found) == 1
+    assert sum(slot.usd.value or Decimal(0) for slot in found) == 3
+    assert sum(slot.usd.missing_turns for slot in found) == 1
 
 
 def test_a_wrong_clock_and_a_key_that_is_no_day_do_no_harm() -> None:
-    odd = [Bucket("0001-01-01", 1, usd=Sum(Decimal(1))), Bucket("9999-12-31", 1, usd=Sum(Decimal(2)))]
+    odd = [Bucket("0001-01-01", 1, usd=Total(Decimal(1))), Bucket("9999-12-31", 1, usd=Total(Decimal(2)))]
     span, found = slots([*odd, Bucket("", 1)])
     assert (span, len(found)) == (Span.MONTH, 2)
     assert len(columns(bars(odd))) == 2
@@ -116,7 +117,7 @@ def test_the_line_is_dashed_from_the_first_gap_on() -> None:
 
 def test_shares_name_what_was_not_split() -> None:
     whole = replace(
-        day(0, "10"), model_usd=Sum(Decimal(6), 1), tool_usd=Sum(Decimal(2)), sandbox_usd=Sum(None, 2)
+        day(0, "10"), model_usd=Total(Decimal(6), 1), tool_usd=Total(Decimal(2)), sandbox_usd=Total(None, 2)
     )
     found = shares(whole)
     told = [(share.name, share.usd, percent_text(share.part)) for share in found]
@@ -205,7 +206,12 @@ def test_fields_of_csv(value: bool | int | Decimal | str | None, written: str) -
 
 def test_numbers_of_any_length_stay_within_their_tile() -> None:
     whole = Bucket(
-        "total", 9, 0, Sum(Decimal("9223372.0369")), Sum(Decimal(10) ** 20), tokens=Sum(Decimal(10) ** 21)
+        "total",
+        9,
+        0,
+        Total(Decimal("9223372.0369")),
+        Total(Decimal(10) ** 20),
+        tokens=Total(Decimal(10) ** 21),
     )
     told = [one for one in poster([], whole, "all", simulated=False).marks if isinstance(one, Word)]
     sizes = {one.text: one.size for one in told}
@@ -215,8 +221,8 @@ def test_numbers_of_any_length_stay_within_their_tile() -> None:
 
 
 def test_a_split_of_nothing_is_no_unknown_split() -> None:
-    zero = Sum(Decimal(0))
+    zero = Total(Decimal(0))
     free = Bucket("total", 1, usd=zero, model_usd=zero, tool_usd=zero, sandbox_usd=zero, internal_usd=zero)
     assert [share.part for share in shares(free)] == [Decimal(0)] * 4
     assert "Nothing was spent." in words(share_of(free))
-    assert "Not one category was reported." in words(share_of(Bucket("total", 1, usd=Sum(None, 1))))
+    assert "Not one category was reported." in words(share_of(Bucket("total", 1, usd=Total(None, 1))))

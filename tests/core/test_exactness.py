@@ -19,10 +19,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.core.amounts import total
+from handinger_tui.core.amounts import Total, total
 from handinger_tui.core.jsontext import as_object, parse_exact
 from handinger_tui.core.money.attribution import Reading, session_money
-from handinger_tui.core.money.spending import Sum
 from handinger_tui.core.stream.worker_snapshot import snapshot_of
 from handinger_tui.core.turns.turn import FREE, Turn, TurnRequest, TurnStatus
 
@@ -206,11 +205,11 @@ def test_order_and_grouping_do_not_matter(made: list[Taken], data: st.DataObject
     mixed = data.draw(st.permutations(values))
     assert total(mixed) == summed
     cut = data.draw(st.integers(0, len(mixed)))
-    each = [Sum(value, int(value is None)) for value in mixed]
-    groups = [reduce(add, part, Sum()) for part in (each[:cut], each[cut:])]
-    whole = reduce(add, groups, Sum())
-    assert fraction(whole.known) == fraction(summed.value)
-    assert whole.gaps == summed.missing_turns
+    each = [Total(value, int(value is None)) for value in mixed]
+    groups = [reduce(add, part, Total(None)) for part in (each[:cut], each[cut:])]
+    whole = reduce(add, groups, Total(None))
+    assert fraction(whole.value) == fraction(summed.value)
+    assert whole.missing_turns == summed.missing_turns
 
 
 @careful

@@ -22,7 +22,7 @@ from handinger_tui.core.money.forecast import (
     limit_text,
 )
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
-from handinger_tui.core.money.spending import Bucket, Sum
+from handinger_tui.core.money.spending import Bucket
 
 TODAY = date(2026, 11, 20)  # ten days of the month are left after it
 HALF = Decimal("0.5")
@@ -196,8 +196,8 @@ def test_what_the_days_mean_for_a_limit() -> None:
 
 def test_buckets_by_day() -> None:
     buckets = [
-        Bucket("2026-11-19", 2, usd=Sum(Decimal("1.5"), 1), credits=Sum(None, 2)),
-        Bucket("", 1, usd=Sum(Decimal(9))),
+        Bucket("2026-11-19", 2, usd=Total(Decimal("1.5"), 1), credits=Total(None, 2)),
+        Bucket("", 1, usd=Total(Decimal(9))),
         Bucket("2026-11-20"),
     ]
     assert daily(buckets) == [on(19, "1.5", 1), on(20, "0")]

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.money.spending import NOTHING, SUMS, Bucket, Sum, altogether
+from handinger_tui.core.money.spending import NOTHING, SUMS, Bucket, altogether
 
 amounts = st.decimals(min_value=0, max_value=10**30, places=17)
-sums = st.builds(Sum, st.none() | amounts, st.integers(0, 5))
+sums = st.builds(Total, st.none() | amounts, st.integers(0, 5))
 buckets = st.builds(
     Bucket,
     st.sampled_from(["a", "b"]),
@@ -30,27 +30,27 @@ buckets = st.builds(
 
 
 @given(st.lists(sums, max_size=8))
-def test_a_sum_is_exact_and_free_of_order(listed: list[Sum]) -> None:
+def test_a_sum_is_exact_and_free_of_order(listed: list[Total]) -> None:
     found = reduce(add, listed, NOTHING)
     assert reduce(add, listed[::-1], NOTHING) == found
-    known = [one.known for one in listed if one.known is not None]
-    assert (found.known is None) == (not known)
-    assert found.gaps == sum(one.gaps for one in listed)
-    if found.known is not None:
-        assert Fraction(found.known) == sum((Fraction(one) for one in known), Fraction(0))
+    known = [one.value for one in listed if one.value is not None]
+    assert (found.value is None) == (not known)
+    assert found.missing_turns == sum(one.missing_turns for one in listed)
+    if found.value is not None:
+        assert Fraction(found.value) == sum((Fraction(one) for one in known), Fraction(0))
 
 
 @given(sums, sums, sums)
-def test_sums_may_be_grouped_as_one_likes(one: Sum, two: Sum, three: Sum) -> None:
+def test_sums_may_be_grouped_as_one_likes(one: Total, two: Total, three: Total) -> None:
     assert (one + two) + three == one + (two + three)
     assert one + NOTHING == NOTHING + one == one
 
 
 def test_an_unknown_amount_adds_a_gap_and_no_zero() -> None:
-    unknown = Sum(None, 1)
-    assert unknown + unknown == Sum(None, 2)
-    assert unknown + Sum(Decimal("0.5")) == Sum(Decimal("0.5"), 1)
-    assert Sum(Decimal(0)) + unknown == Sum(Decimal(0), 1)
+    unknown = Total(None, 1)
+    assert unknown + unknown == Total(None, 2)
+    assert unknown + Total(Decimal("0.5")) == Total(Decimal("0.5"), 1)
+    assert Total(Decimal(0)) + unknown == Total(Decimal(0), 1)
 
 
 @given(st.lists(buckets, max_size=8), st.integers(0, 8))
@@ -74,11 +74,11 @@ def test_every_sum_of_a_bucket_takes_part() -> None:
 def test_a_group_without_turns_took_nothing_and_one_without_figures_is_unknown(member: str) -> None:
     assert Bucket("").total(member) == Total(Decimal(0))
     assert altogether([]).total(member) == Total(Decimal(0))
-    unknown = holding(Sum(None, 2), member, turns=2)
+    unknown = holding(Total(None, 2), member, turns=2)
     assert unknown.total(member) == Total(None, 2)
-    assert unknown.merged(holding(Sum(Decimal(3)), member, turns=1)).total(member) == Total(Decimal(3), 2)
+    assert unknown.merged(holding(Total(Decimal(3)), member, turns=1)).total(member) == Total(Decimal(3), 2)
 
 
-def holding(amount: Sum, member: str, turns: int) -> Bucket:
+def holding(amount: Total, member: str, turns: int) -> Bucket:
     sums: dict[str, Any] = {member: amount}
     return Bucket("", turns, **sums)

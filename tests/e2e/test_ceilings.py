@@ -159,7 +159,7 @@ def test_another_program_sees_the_spending_within_a_second(desk: Desk) -> None:
             (whole,) = await ledger.buckets(GroupBy.TRIGGER, ChargeFilter())
             rows = await ledger.charges(ChargeFilter())
             late = max(late, time.time_ns() // 1_000_000 - rows[-1].at_ms)
-            seen.append(whole.usd.known or Decimal(0))
+            seen.append(whole.usd.value or Decimal(0))
         running.communicate()
         await ledger.aclose()
         return late, seen

@@ -26,7 +26,7 @@ async def test_a_turn_that_was_cut_off_is_a_gap_at_once(tmp_path: Path) -> None:
         await process.wait()
     with costs_of(path) as book:
         (bucket,) = book.buckets(GroupBy.SESSION, ChargeFilter())
-        assert (bucket.key, bucket.turns, bucket.usd.gaps) == ("ses_hung", 1, 1)
+        assert (bucket.key, bucket.turns, bucket.usd.missing_turns) == ("ses_hung", 1, 1)
     async with opened(path) as ledger:
         assert await ledger.spent() == GAP
         (summary,) = await ledger.sessions()

@@ -95,4 +95,4 @@ async def test_a_program_of_the_first_version_that_still_runs_is_totalled(tmp_pa
     async with opened(path) as ledger:
         await ledger._run(lambda db: put(db, old("t4", session_id="ses_2", usd_pico=1)))
         (bucket,) = await ledger.buckets(GroupBy.TURN, ChargeFilter(simulated=True, since_ms=30))
-        assert (bucket.key, bucket.usd.known) == ("t4", Decimal("1E-12"))
+        assert (bucket.key, bucket.usd.value) == ("t4", Decimal("1E-12"))

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handinger_tui.core.amounts import Total
-from handinger_tui.core.money.spending import SUMS, Bucket, ChargeFilter, GroupBy, Sum, altogether
+from handinger_tui.core.money.spending import SUMS, Bucket, ChargeFilter, GroupBy, altogether
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.charge_writer import NUMBERS, SUMMED
 from handinger_tui.ledger.grouping import PLACES
@@ -68,7 +68,7 @@ def added_up(turns: list[list[dict[str, Any]]]) -> Bucket:
         whole = [any(row["final"] and row.get(name) is not None for row in rows) for rows in turns]
         known = [sum(each) for each in amounts if each]
         exact = Decimal(sum(known)).scaleb(-PLACES[name]) if known else None
-        sums.append(Sum(exact, whole.count(False)))
+        sums.append(Total(exact, whole.count(False)))
     ends = [rows[0]["status"] for rows in turns]
     moments = [rows[0]["at_ms"] for rows in turns]
     return Bucket(
@@ -132,7 +132,7 @@ async def test_every_grouping_is_the_sum_of_the_raw_rows(
         for one in each:
             rows = turns[int(one.turn_id.removeprefix("turn_"))]
             assert one.corrections == len(rows) - 1
-            assert one.usd == added_up([rows]).usd.known
+            assert one.usd == added_up([rows]).usd.value
             counted = [row["steps"] for row in rows if row.get("steps") is not None]
             assert one.usage.steps == (sum(counted) if counted else None)
 

@@ -13,7 +13,7 @@ from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.limits import Gauge, Limit, Origin, Scope, Unit, effective
 from handinger_tui.core.money.limits import gauges as gauges_of
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Sum, TurnCharge
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
 from handinger_tui.core.money.typical_cost import TypicalCost, spread
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.session import Session
@@ -75,9 +75,9 @@ class FakeBooks:
         found = list(groups.values())
         if by is GroupBy.DAY:
             return sorted(found, key=lambda bucket: bucket.key)
-        known = [bucket for bucket in found if bucket.usd.known is not None]
-        unknown = [bucket for bucket in found if bucket.usd.known is None]
-        return sorted(known, key=lambda bucket: bucket.usd.known or 0, reverse=True) + unknown
+        known = [bucket for bucket in found if bucket.usd.value is not None]
+        unknown = [bucket for bucket in found if bucket.usd.value is None]
+        return sorted(known, key=lambda bucket: bucket.usd.value or 0, reverse=True) + unknown
 
     async def turn_charges(self, which: ChargeFilter, limit: int = 200, offset: int = 0) -> list[TurnCharge]:
         newest = sorted(self._chosen(which), key=lambda one: one.at_ms, reverse=True)
@@ -197,8 +197,8 @@ def _key(one: TurnCharge, by: GroupBy) -> str:
 
 
 def _bucket(key: str, one: TurnCharge) -> Bucket:
-    def sum_of(amount: Decimal | None) -> Sum:
-        return Sum(amount, 0 if one.known and amount is not None else 1)
+    def sum_of(amount: Decimal | None) -> Total:
+        return Total(amount, 0 if one.known and amount is not None else 1)
 
     tokens = one.usage.total_tokens
     parts = {name: sum_of(getattr(one.costs, name)) for name in PARTS}

@@ -9,8 +9,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from handinger_tui.core.amounts import EXACT, usd_text
-from handinger_tui.core.money.spending import NOTHING, Bucket, Sum
+from handinger_tui.core.amounts import EXACT, Total, usd_text
+from handinger_tui.core.money.spending import NOTHING, Bucket
 
 _UNITS: Final = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"))
 
@@ -98,16 +98,16 @@ def day_points(days: Iterable[Bucket]) -> list[DayPoint]:
     points, so_far = [], NOTHING
     for bucket in days:
         so_far += bucket.usd
-        points.append(DayPoint(bucket.key, bucket.usd.known, so_far.known, bucket.usd.gaps))
+        points.append(DayPoint(bucket.key, bucket.usd.value, so_far.value, bucket.usd.missing_turns))
     return points
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One bar. `usd.known` is 0 for a time without turns, None where turns reported no cost."""
+    """One bar. `usd.value` is 0 for a time without turns, None where turns reported no cost."""
 
     start: date
-    usd: Sum
+    usd: Total
     turns: int = 0
 
 
@@ -126,7 +126,7 @@ def slots(days: Sequence[Bucket]) -> tuple[Span, tuple[Slot, ...]]:
         total = bucket.usd if old is None else old.usd + bucket.usd
         by_start[start] = Slot(start, total, bucket.turns + (old.turns if old else 0))
     starts = _starts(by_start, span)
-    return span, tuple(by_start.get(start) or Slot(start, Sum(Decimal(0))) for start in starts)
+    return span, tuple(by_start.get(start) or Slot(start, Total(Decimal(0))) for start in starts)
 
 
 def _starts(known: Iterable[date], span: Span) -> list[date]:
@@ -181,14 +181,14 @@ class Share:
 
 def shares(spent: Bucket) -> tuple[Share, ...]:
     """The shares of the four categories, and of the cost that was reported without a split."""
-    known = {member: getattr(spent, member).known for member in MEMBERS}
+    known = {member: getattr(spent, member).value for member in MEMBERS}
     split = Decimal(0)
     for value in known.values():
         split = EXACT.add(split, value or Decimal(0))
-    rest = EXACT.subtract(spent.usd.known or Decimal(0), split)
+    rest = EXACT.subtract(spent.usd.value or Decimal(0), split)
     base = EXACT.add(split, max(rest, Decimal(0)))
     result = [
-        Share(NAMES[member], known[member], getattr(spent, member).gaps, _part(known[member], base))
+        Share(NAMES[member], known[member], getattr(spent, member).missing_turns, _part(known[member], base))
         for member in MEMBERS
     ]
     if rest > 0:

@@ -191,7 +191,7 @@ def _table(report: Report) -> str:
     heads = "".join(f'<th scope="col" class="n">{head}</th>' for head in HEADS)
     rows = "\n".join(_row(bucket, _name(bucket)) for bucket in report.groups)
     note = '<p class="gap">+n: n turns not fully reported, whose amount comes on top.</p>'
-    note = note if any(getattr(report.whole, member).gaps for member in SUMS) else ""
+    note = note if any(getattr(report.whole, member).missing_turns for member in SUMS) else ""
     rest = (
         f"<p>{escape(plural(report.left_out, 'more row'))} not listed here; all are in the total.</p>"
         if report.left_out

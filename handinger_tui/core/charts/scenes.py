@@ -207,12 +207,12 @@ def card(height: int, title: str) -> list[Mark]:
 def bars(days: Sequence[Bucket]) -> Scene:
     """Cost per day, week or month; a bar with unreported turns has a hatched cap and "+n"."""
     span, listed = slots(days)
-    gaps = sum(slot.usd.gaps for slot in listed)
+    gaps = sum(slot.usd.missing_turns for slot in listed)
     title = f"Cost per {span}"
     marks = card(HEIGHT, title)
     if gaps:
         marks.append(_legend(f"hatched: turns not fully reported ({gaps:,} in all)", Ink.GAP))
-    known = [slot.usd.known for slot in listed if slot.usd.known is not None]
+    known = [slot.usd.value for slot in listed if slot.usd.value is not None]
     steps = ticks(max(known, default=Decimal(0)))
     marks += _scale(steps)
     if not listed or not known:
@@ -220,7 +220,7 @@ def bars(days: Sequence[Bucket]) -> Scene:
     wide = (_RIGHT - _LEFT) / max(1, len(listed))
     tallest = max(known, default=Decimal(0))
     for at, slot in enumerate(listed):
-        labeled = len(listed) <= 14 or (bool(tallest) and slot.usd.known == tallest)
+        labeled = len(listed) <= 14 or (bool(tallest) and slot.usd.value == tallest)
         marks += _bar(slot, _LEFT + wide * at, wide, steps[-1], labeled)
     marks += _days(listed, span)
     return Scene(WIDTH, HEIGHT, tuple(marks), f"{title}, in USD")
@@ -229,19 +229,19 @@ def bars(days: Sequence[Bucket]) -> Scene:
 def _bar(slot: Slot, left: float, wide: float, most: Decimal, labeled: bool) -> list[Mark]:
     thick = max(1.5, min(58.0, wide * 0.72))
     x, middle = left + (wide - thick) / 2, left + wide / 2
-    usd = slot.usd.known
+    usd = slot.usd.value
     top = _height(usd or Decimal(0), most)
     marks: list[Mark] = []
     if usd:
         # A cost above zero is always visible.
         top = min(top, _BOTTOM - 1.5)
         marks.append(Box(x, top, thick, _BOTTOM - top, Ink.BAR, corner=min(4.0, thick / 4)))
-    if slot.usd.gaps:
+    if slot.usd.missing_turns:
         cap = top - (2 if usd else 0) - _CAP
         marks.append(Box(x, cap, thick, _CAP, Ink.GAP, hatched=True))
         top = cap
         if wide >= 30:
-            count = f"+{slot.usd.gaps:,}"
+            count = f"+{slot.usd.missing_turns:,}"
             marks.append(Word(middle, top - 5, count, Ink.GAP, 12, Anchor.MIDDLE))
             top -= 15
     if usd and labeled:
@@ -258,7 +258,7 @@ def cumulative(days: Sequence[Bucket]) -> Scene:
     for slot in listed:
         so_far += slot.usd
         sums.append(so_far)
-    known = so_far.known
+    known = so_far.value
     steps = ticks(known or Decimal(0))
     marks += _scale(steps)
     if known is None or not any(slot.turns for slot in listed):
@@ -267,10 +267,10 @@ def cumulative(days: Sequence[Bucket]) -> Scene:
     wide = (_RIGHT - _LEFT) / len(listed)
     points: list[Point] = [(_LEFT, _BOTTOM)]
     points += [
-        (_LEFT + wide * (at + 0.5), _height(total.known or Decimal(0), steps[-1]))
+        (_LEFT + wide * (at + 0.5), _height(total.value or Decimal(0), steps[-1]))
         for at, total in enumerate(sums)
     ]
-    first_gap = next((at for at, total in enumerate(sums) if total.gaps), len(sums))
+    first_gap = next((at for at, total in enumerate(sums) if total.missing_turns), len(sums))
     marks.append(Area(tuple(points), _BOTTOM, Ink.LINE))
     if first_gap:
         marks.append(Line(tuple(points[: first_gap + 1]), Ink.LINE, 3))
@@ -278,7 +278,7 @@ def cumulative(days: Sequence[Bucket]) -> Scene:
         marks.append(Line(tuple(points[first_gap:]), Ink.LINE, 3, dashed=True))
         marks.append(_legend("dashed: at least this, some turns are not fully reported", Ink.MUTED))
     x, y = points[-1]
-    total_text = f"at least {short_usd(known)}" if so_far.gaps else short_usd(known)
+    total_text = f"at least {short_usd(known)}" if so_far.missing_turns else short_usd(known)
     marks += [
         Dot(x, y, 5.5, Ink.LINE),
         Word(min(x, _RIGHT), y - 14, total_text, Ink.TEXT, 15, Anchor.END, bold=True),

@@ -10,7 +10,7 @@ from handinger_tui.core.amounts import decimal_text
 from handinger_tui.core.charts.data import MEMBERS, day_points
 from handinger_tui.core.export.result import whole_number
 from handinger_tui.core.jsontext import Json, JsonObject
-from handinger_tui.core.money.spending import Bucket, Sum
+from handinger_tui.core.money.spending import Bucket
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.safety.csv import field
 
@@ -72,9 +72,9 @@ def group_object(bucket: Bucket) -> JsonObject:
         "credits": whole_number(bucket.total("credits").value),
         "tokens": None if tokens is None else int(tokens),
         **{member: _money(bucket, member) for member in MEMBERS},
-        "unpriced_turns": bucket.usd.gaps,
-        "uncredited_turns": bucket.credits.gaps,
-        "uncounted_turns": bucket.tokens.gaps,
+        "unpriced_turns": bucket.usd.missing_turns,
+        "uncredited_turns": bucket.credits.missing_turns,
+        "uncounted_turns": bucket.tokens.missing_turns,
         "unsplit_turns": _unsplit(bucket),
         "first_ms": bucket.first_ms,
         "last_ms": bucket.last_ms,
@@ -86,8 +86,8 @@ def charts_object(days: Sequence[Bucket], total: Bucket) -> JsonObject:
     per_day: list[Json] = [
         {
             "day": point.day,
-            "cost_usd": _text(Sum(point.usd)),
-            "cumulative_usd": _text(Sum(point.cumulative)),
+            "cost_usd": _text(point.usd),
+            "cumulative_usd": _text(point.cumulative),
             "unpriced_turns": point.gaps,
         }
         for point in day_points(days)
@@ -97,13 +97,13 @@ def charts_object(days: Sequence[Bucket], total: Bucket) -> JsonObject:
 
 def _unsplit(bucket: Bucket) -> int:
     """The number of turns that are missing in the category with the most gaps."""
-    gaps: list[int] = [getattr(bucket, member).gaps for member in MEMBERS]
+    gaps: list[int] = [getattr(bucket, member).missing_turns for member in MEMBERS]
     return max(gaps)
 
 
 def _money(bucket: Bucket, member: str) -> str | None:
-    return _text(Sum(bucket.total(member).value))
+    return _text(bucket.total(member).value)
 
 
-def _text(amount: Sum) -> str | None:
-    return None if amount.known is None else decimal_text(amount.known)
+def _text(amount: Decimal | None) -> str | None:
+    return None if amount is None else decimal_text(amount)

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, localcontext
+from functools import reduce
+from operator import add
 from typing import Final
 
 from handinger_tui.core.amounts import EXACT, Total
@@ -104,12 +106,7 @@ def _by_day(days: Days) -> dict[date, Total]:
 def _sum(amounts: Iterable[Total]) -> Total:
     """The sum of totals; None only where no value is known."""
     totals = list(amounts)
-    known = [amount.value for amount in totals if amount.value is not None]
-    value = Decimal(0)
-    for amount in known:
-        value = EXACT.add(value, amount)
-    missing = sum(amount.missing_turns for amount in totals)
-    return Total(value if known or not totals else None, missing)
+    return reduce(add, totals) if totals else Total(Decimal(0))
 
 
 def _before(by_day: Mapping[date, Total], today: date) -> list[Total]:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final, Self
+from typing import Final
 
-from handinger_tui.core.amounts import EXACT, Total
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
@@ -82,22 +82,8 @@ class TurnCharge:
     """The title of its session; "" when that was deleted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sum:
-    """A running sum: `known` is None while nothing is known; `gaps` is the number of turns missing in it."""
-
-    known: Decimal | None = None
-    gaps: int = 0
-
-    def __add__(self, other: Self) -> Self:
-        if self.known is None or other.known is None:
-            known = self.known if other.known is None else other.known
-        else:
-            known = EXACT.add(self.known, other.known)
-        return type(self)(known, self.gaps + other.gaps)
-
-
-NOTHING: Final = Sum()
+NOTHING: Final = Total(None)
+"""The sum of no turns, to which sums are added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +96,13 @@ class Bucket:
     key: str
     turns: int = 0
     incomplete: int = 0
-    usd: Sum = NOTHING
-    credits: Sum = NOTHING
-    model_usd: Sum = NOTHING
-    tool_usd: Sum = NOTHING
-    sandbox_usd: Sum = NOTHING
-    internal_usd: Sum = NOTHING
-    tokens: Sum = NOTHING
+    usd: Total = NOTHING
+    credits: Total = NOTHING
+    model_usd: Total = NOTHING
+    tool_usd: Total = NOTHING
+    sandbox_usd: Total = NOTHING
+    internal_usd: Total = NOTHING
+    tokens: Total = NOTHING
     first_ms: int | None = None
     last_ms: int | None = None
     title: str = ""
@@ -124,8 +110,8 @@ class Bucket:
 
     def total(self, member: str) -> Total:
         """The total of one member: 0 for a group without turns, not an unknown amount."""
-        amount: Sum = getattr(self, member)
-        return Total(Decimal(0)) if not self.turns else Total(amount.known, amount.gaps)
+        amount: Total = getattr(self, member)
+        return Total(Decimal(0)) if not self.turns else Total(amount.value, amount.missing_turns)
 
     def merged(self, other: Bucket) -> Bucket:
         """The sum of both groups, with the key of this one."""

@@ -81,8 +81,8 @@ def days_of(buckets: Sequence[Bucket], first: date | None = None, last: date | N
     if older:
         by_day[begin] = altogether([by_day.get(begin, Bucket("")), *older], begin.isoformat())
     days = [begin + timedelta(days=at) for at in range((end - begin).days + 1)]
-    has_usd = any(bucket.usd.known is not None for bucket in by_day.values())
-    has_credits = any(bucket.credits.known is not None for bucket in by_day.values())
+    has_usd = any(bucket.usd.value is not None for bucket in by_day.values())
+    has_credits = any(bucket.credits.value is not None for bucket in by_day.values())
     unit = Unit.CREDITS if has_credits and not has_usd else Unit.USD
     return Days(begin, tuple(by_day.get(day, Bucket(day.isoformat())) for day in days), unit)
 
@@ -180,7 +180,7 @@ def shares(spent: Bucket, width: int) -> list[Content]:
     totals = [spent.total(member) for member, _, _ in CATEGORIES]
     parts = [total.value for total in totals]
     known = sum((part for part in parts if part is not None), Decimal(0))
-    total_usd = max(spent.usd.known or Decimal(0), known)
+    total_usd = max(spent.usd.value or Decimal(0), known)
     pieces = stacked_bar(parts, total_usd, width)
     if not pieces:
         unknown = all(part is None for part in parts)

@@ -307,7 +307,7 @@ class BudgetsScreen(ModalScreen[None]):
             charges = await books.turn_charges(which, limit=MAX_TURNS)
         days = await self._read_days(which)
         today, share = self._today()
-        unit = Unit.USD if any(day.usd.known is not None for day in days) else _fallback_unit(days)
+        unit = Unit.USD if any(day.usd.value is not None for day in days) else _fallback_unit(days)
         return Comparison(
             "this worker" if self._only_this_worker else "all workers",
             compare(charges),
@@ -342,7 +342,7 @@ class BudgetsScreen(ModalScreen[None]):
 
 
 def _fallback_unit(days: list[Bucket]) -> Unit:
-    return Unit.CREDITS if any(day.credits.known is not None for day in days) else Unit.USD
+    return Unit.CREDITS if any(day.credits.value is not None for day in days) else Unit.USD
 
 
 def _filter_of(gauge: Gauge, session_id: str, worker_id: str | None, simulated: bool) -> ChargeFilter:

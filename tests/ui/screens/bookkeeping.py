@@ -9,8 +9,9 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import LedgerError
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Sum, TurnCharge
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, TurnCharge
 from handinger_tui.core.stream.usage import Costs, Usage
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
 from handinger_tui.ui.ledger.screen import LedgerScreen
@@ -46,7 +47,7 @@ class Endless(Counted):
         self.grouped.append((by, which))
         first = date(2023, 11, 14) - timedelta(days=999)
         days = [(first + timedelta(days=at)).isoformat() for at in range(1000)]
-        return [Bucket(day, 100, usd=Sum(Decimal(1)), credits=Sum(Decimal(100))) for day in days]
+        return [Bucket(day, 100, usd=Total(Decimal(1)), credits=Total(Decimal(100))) for day in days]
 
     async def turn_charges(self, which: ChargeFilter, limit: int = 200, offset: int = 0) -> list[TurnCharge]:
         self.paged.append((limit, offset))

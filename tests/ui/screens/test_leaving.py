@@ -7,8 +7,9 @@ from decimal import Decimal
 
 import pytest
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import Locked
-from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Sum
+from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.ports import Opening
 from handinger_tui.ui.work import farewell as leaving
@@ -115,7 +116,7 @@ def test_a_message_that_waits_in_the_queue_is_no_gap() -> None:
 def test_credits_have_gaps_of_their_own() -> None:
     turns = [turn(0, after=reading("0.02", credit="8")), turn(1, after=reading("0.01"))]
     assert money_line(session(*turns)) == "$0.03 · 8 credits + 1 turn unknown · 2 turns"
-    day = Bucket("2026-11-25", 3, usd=Sum(Decimal(2)), credits=Sum(Decimal(4), 2))
+    day = Bucket("2026-11-25", 3, usd=Total(Decimal(2)), credits=Total(Decimal(4), 2))
     assert day_line(day) == "$2.00 · 4 credits + 2 turns unknown · 3 turns"
 
 

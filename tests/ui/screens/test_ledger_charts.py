@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from textual.content import Content
 
+from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.limits import Unit
-from handinger_tui.core.money.spending import Bucket, Sum
+from handinger_tui.core.money.spending import Bucket
 from handinger_tui.ui.ledger.charts import MOST_DAYS, Days, charts, cumulative, days_of, per_day, shares
 
 
 def day(key: str, usd: str | None, gaps: int = 0, **members: Any) -> Bucket:
     amount = None if usd is None else Decimal(usd)
-    return Bucket(key, turns=2, usd=Sum(amount, gaps or int(amount is None)), **members)
+    return Bucket(key, turns=2, usd=Total(amount, gaps or int(amount is None)), **members)
 
 
 def november(*amounts: str | None) -> Days:
@@ -44,7 +45,7 @@ def test_a_clock_that_was_wrong_once_makes_no_centuries_and_loses_no_money() -> 
     days = days_of([day("0001-01-01", "1"), day("1999-01-01", "2"), day("2026-11-05", "4")])
     assert days is not None
     assert len(days.buckets) == MOST_DAYS
-    assert sum(bucket.usd.known or 0 for bucket in days.buckets) == 7
+    assert sum(bucket.usd.value or 0 for bucket in days.buckets) == 7
 
 
 def test_bars_are_as_high_as_their_amounts_and_whatever_cost_something_shows() -> None:
@@ -79,7 +80,7 @@ def test_more_days_than_cells_are_told_together() -> None:
 
 
 def test_credits_are_drawn_where_no_cost_was_reported() -> None:
-    days = days_of([Bucket("2026-11-01", 1, usd=Sum(None, 1), credits=Sum(Decimal(8)))])
+    days = days_of([Bucket("2026-11-01", 1, usd=Total(None, 1), credits=Total(Decimal(8)))])
     assert days is not None
     assert days.unit is Unit.CREDITS
     assert plain(per_day(days, 40, 8))[0].startswith("Credits per day")
@@ -87,9 +88,9 @@ def test_credits_are_drawn_where_no_cost_was_reported() -> None:
 
 def test_shares_name_every_category_with_its_block_and_add_up_to_the_cost() -> None:
     parts: dict[str, Any] = {
-        "model_usd": Sum(Decimal(6)),
-        "tool_usd": Sum(Decimal(2), 1),
-        "sandbox_usd": Sum(None, 3),
+        "model_usd": Total(Decimal(6)),
+        "tool_usd": Total(Decimal(2), 1),
+        "sandbox_usd": Total(None, 3),
     }
     lines = plain(shares(day("x", "10", **parts), 40))
     assert lines[1] == "█" * 24 + "▓" * 8 + "·" * 8
@@ -126,12 +127,12 @@ def test_any_size_and_amount_is_drawn_within_its_width(
 
 
 def test_nothing_known_draws_no_line_at_zero_and_zero_is_not_unknown() -> None:
-    unknown = Bucket("2026-11-25", 2, usd=Sum(None, 2))
+    unknown = Bucket("2026-11-25", 2, usd=Total(None, 2))
     days = days_of([unknown])
     assert days is not None
     lines = [line.plain.rstrip() for line in cumulative(days, 60, 8)]
     assert lines == [f"{'Added up':<43}+ 2 turns unknown", "Not one amount was reported.", *[""] * 6]
-    zero = Sum(Decimal(0))
+    zero = Total(Decimal(0))
     free = Bucket(
         "2026-11-25", 1, usd=zero, model_usd=zero, tool_usd=zero, sandbox_usd=zero, internal_usd=zero
     )

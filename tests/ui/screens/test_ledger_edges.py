@@ -10,7 +10,7 @@ from handinger_tui.core.amounts import Total
 from handinger_tui.core.errors import LedgerError
 from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.reconciliation import Parts, Reconciliation
-from handinger_tui.core.money.spending import Bucket, GroupBy, Sum
+from handinger_tui.core.money.spending import Bucket, GroupBy
 from handinger_tui.ui.ledger.head import foot_lines
 from handinger_tui.ui.ledger.rows import columns_of, group_line
 from handinger_tui.ui.ledger.table import Layout, Measure
@@ -180,7 +180,7 @@ def test_an_amount_at_the_end_of_a_line_is_never_cut() -> None:
 
 def test_workers_whose_ids_begin_alike_stay_apart() -> None:
     columns = columns_of(GroupBy.WORKER)
-    groups = [Bucket(f"t_org_123_w_01HZY2ZJQ8G7K42W2D7WF6V4G{end}", 1, usd=Sum(Decimal(1))) for end in "AB"]
+    groups = [Bucket(f"t_org_123_w_01HZY2ZJQ8G7K42W2D7WF6V4G{end}", 1, usd=Total(Decimal(1))) for end in "AB"]
     lines = [group_line(group, GroupBy.WORKER, None, 2026) for group in groups]
     layout = Layout.fit(columns, Measure.of(columns).with_lines(columns, lines), 70)
     told = [layout.line(line).plain for line in lines]

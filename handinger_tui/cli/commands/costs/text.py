@@ -217,7 +217,7 @@ def table(groups: Sequence[Bucket], overall: Bucket, by: GroupBy, width: int) ->
 
     The bars are beside the lines; when the width does not suffice, they are a block below.
     """
-    most = max((bucket.usd.known or Decimal(0) for bucket in groups), default=Decimal(0))
+    most = max((bucket.usd.value or Decimal(0) for bucket in groups), default=Decimal(0))
     titled = [f"{key_of(bucket)}  {clean_line(bucket.title)}".rstrip() for bucket in groups]
     longest = max(12, width // 2)
     keys = [clip(middle_cut(key_of(bucket), longest), longest) for bucket in groups]
@@ -279,19 +279,19 @@ def incomplete_text(bucket: Bucket) -> str:
 
 def bar(bucket: Bucket, most: Decimal, room: int) -> str:
     """Return a bar of at most `room` cells; "▒" stands for turns of unknown cost."""
-    return horizontal_bar(bucket.usd.known, most, room - 1) + ("▒" if bucket.usd.gaps else "")
+    return horizontal_bar(bucket.usd.value, most, room - 1) + ("▒" if bucket.usd.missing_turns else "")
 
 
 # -- below the table ----------------------------------------------------------------------------
 def gaps_line(overall: Bucket) -> str:
     """Return the explanation of "+n"; "" when no figure has it."""
-    gaps = max(overall.usd.gaps, overall.credits.gaps, overall.tokens.gaps)
+    gaps = max(overall.usd.missing_turns, overall.credits.missing_turns, overall.tokens.missing_turns)
     if not gaps:
         return ""
-    turns = plural(overall.usd.gaps, "turn")
+    turns = plural(overall.usd.missing_turns, "turn")
     return (
         f"+n: n turns not fully reported, whose amount comes on top. Cost of {turns} missing."
-        if overall.usd.gaps
+        if overall.usd.missing_turns
         else "+n: n turns not fully reported, whose amount comes on top."
     )
 
