@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
 
 import pytest
+
+from handinger_tui.ui.keys import Where
+from tests.house.project import PACKAGE, python_files, tree, where
 
 
 @dataclass(frozen=True)
@@ -85,3 +90,21 @@ def test_no_entry_stands_twice(registry: Registry) -> None:
     table = getattr(importlib.import_module(registry.folder), registry.table)
     names = [getattr(entry, "name", None) or getattr(entry, "id", None) or repr(entry) for entry in table]
     assert sorted(names) == sorted(set(names))
+
+
+def test_every_key_binding_stands_in_the_key_table() -> None:
+    made = [
+        where(path, node)
+        for path in python_files(PACKAGE)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Binding")
+    ]
+    assert [place for place in made if "ui/keys.py" not in place] == []
+    assert len(made) == 1
+
+
+def test_every_place_of_a_key_is_used_by_a_screen_or_widget() -> None:
+    source = "".join(path.read_text("utf-8") for path in python_files(PACKAGE / "ui"))
+    named = set(re.findall(r"bindings\(([^)]*)\)", source))
+    used = {name for names in named for name in re.findall(r"Where\.([A-Z_]+)", names)}
+    assert used == {place.name for place in Where}

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -16,13 +16,11 @@ from textual.widgets import Button, Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from handinger_tui.core.safety.cleaning import clean, clean_line
+from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.widgets.ordered_input import OrderedInput
 
 LONG_BODY: Final = 600
 """Length in characters from which a text may not fit the screen and gets the focus for scrolling."""
-CLOSE: list[BindingType] = [
-    Binding("escape", "close", "Close", tooltip="Close without a change", id="dialog.close")
-]
 
 
 class Confirm(ModalScreen[bool]):
@@ -31,10 +29,7 @@ class Confirm(ModalScreen[bool]):
     With `typed`, that word must be typed for a yes. The safe answer has the focus.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *CLOSE,
-        Binding("left,right", "other", "Choose", show=False, id="dialog.other", tooltip="The other answer"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG, Where.QUESTION)
 
     def __init__(self, title: str, body: str, *, yes: str, no: str, typed: str = "") -> None:
         super().__init__()
@@ -85,7 +80,7 @@ class Confirm(ModalScreen[bool]):
 class Ask(ModalScreen[str]):
     """Asks for one line of text. The result is None when closed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = CLOSE
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
 
     def __init__(self, title: str, value: str = "", placeholder: str = "") -> None:
         super().__init__()
@@ -112,7 +107,7 @@ class Ask(ModalScreen[str]):
 class Choice(ModalScreen[str]):
     """Asks to choose one of `rows`, each a name and its text. The result is the name, None when closed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = CLOSE
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
 
     def __init__(self, title: str, rows: Sequence[tuple[str, str]]) -> None:
         super().__init__()
@@ -139,7 +134,7 @@ class Choice(ModalScreen[str]):
 class Notice(ModalScreen[None]):
     """Shows a text. Enter or Esc closes it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = CLOSE
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
 
     def __init__(self, title: str, body: str) -> None:
         super().__init__()
@@ -165,9 +160,7 @@ class Notice(ModalScreen[None]):
 class Problem(ModalScreen[bool]):
     """Shows why the app could not connect and what to do. The result is True to try again."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "close", "Leave", tooltip="Leave the program", id="problem.leave")
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PROBLEM)
 
     def __init__(self, summary: str, hint: str) -> None:
         super().__init__()
@@ -218,7 +211,7 @@ class ResendChoice(Enum):
 class SendAgain(ModalScreen[ResendChoice]):
     """Asks whether to resend a message of unknown delivery. Enter is free; resending needs a typed word."""
 
-    BINDINGS: ClassVar[list[BindingType]] = CLOSE
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
 
     def __init__(self, *, watchable: bool, about: str = "") -> None:
         """`watchable`: the session has a worker whose answer can be watched.

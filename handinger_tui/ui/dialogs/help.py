@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from textwrap import wrap
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from handinger_tui.ui.dialogs.confirm import CLOSE
-from handinger_tui.ui.keys import KEYS, Where, format_keys
+from handinger_tui.ui.commands.command import Command
+from handinger_tui.ui.keys import KEYS, Where, bindings, format_keys
 
 MONEY = (
     "Every message that is sent may cost money, and none is ever sent twice by itself. "
@@ -28,41 +28,12 @@ ACCOUNT = (
 )
 
 
-class CommandRow(Protocol):
-    """The attributes of a command that the help shows."""
-
-    @property
-    def name(self) -> str:
-        """The name of the command, without the slash."""
-        ...
-
-    @property
-    def aliases(self) -> Sequence[str]:
-        """Alternative names of the command."""
-        ...
-
-    @property
-    def takes(self) -> str:
-        """The syntax of the argument, "" for none."""
-        ...
-
-    @property
-    def summary(self) -> str:
-        """What the command does."""
-        ...
-
-
 class HelpScreen(ModalScreen[None]):
     """Shows the help in a scrollable dialog that Esc, F1, q or ? close."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *CLOSE,
-        Binding(
-            "f1,q,question_mark", "close", "Close", show=False, id="help.close", tooltip="Close the help"
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG, Where.HELP)
 
-    def __init__(self, commands: Iterable[CommandRow], remapped: Iterable[tuple[str, str]] = ()) -> None:
+    def __init__(self, commands: Iterable[Command], remapped: Iterable[tuple[str, str]] = ()) -> None:
         super().__init__()
         self._commands = tuple(commands)
         self._remapped = tuple(remapped)
@@ -89,7 +60,7 @@ class HelpScreen(ModalScreen[None]):
 class HelpText(Static):
     """The help text in two columns, wrapped to the width of the widget."""
 
-    def __init__(self, commands: Sequence[CommandRow], remapped: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, commands: Sequence[Command], remapped: Sequence[tuple[str, str]]) -> None:
         super().__init__()
         self._sections: list[tuple[str, list[tuple[str, str]]]] = [
             (
@@ -121,7 +92,7 @@ class HelpText(Static):
         return lines
 
 
-def _describe_command(command: CommandRow) -> tuple[str, str]:
+def _describe_command(command: Command) -> tuple[str, str]:
     also = f" (also {', '.join(f'/{name}' for name in command.aliases)})" if command.aliases else ""
     return f"/{command.name} {command.takes}".strip(), f"{command.summary}{also}"
 

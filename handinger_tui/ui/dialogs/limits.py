@@ -29,7 +29,7 @@ from handinger_tui.core.money.limits import (
     raise_hint,
     reached_text,
 )
-from handinger_tui.ui.dialogs.confirm import CLOSE
+from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.widgets.limit_bar import meter
 from handinger_tui.ui.widgets.limit_input import NotAnAmount, Wish, read_raise, read_wish
 from handinger_tui.ui.widgets.ordered_input import OrderedInput
@@ -137,7 +137,7 @@ class RaiseLimit(ModalScreen[Decimal]):
     Esc or an empty field leaves it; the result is None then.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = CLOSE
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
 
     def __init__(self, gauge: Gauge, *, sending: bool, simulated: bool = False, about: str = "") -> None:
         """`sending`: the limit blocks a new message, and not only the queue.
@@ -222,7 +222,7 @@ class LimitsPage(ModalScreen[Wish]):
     The result is the limit to set or lift, None when closed.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = CLOSE
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
 
     def __init__(self, gauges: Sequence[Gauge], *, simulated: bool = False) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -15,7 +15,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from handinger_tui.core.safety.cleaning import clean_line
-from handinger_tui.ui.dialogs.confirm import CLOSE
+from handinger_tui.ui.keys import Where, bindings
 
 MAX_ROWS = 200
 """Most rows listed at once; typing filters all messages."""
@@ -24,22 +24,7 @@ MAX_ROWS = 200
 class HistorySearch(ModalScreen[str]):
     """Lists earlier messages. The result is the chosen text, None when closed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *CLOSE,
-        Binding(
-            "down", "move(1)", "Down", show=False, priority=True, id="history.down", tooltip="Next message"
-        ),
-        Binding("up", "move(-1)", "Up", show=False, priority=True, id="history.up", tooltip="Message before"),
-        Binding(
-            "ctrl+r",
-            "move(1)",
-            "Older",
-            show=False,
-            priority=True,
-            id="history.older",
-            tooltip="Older message",
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG, Where.HISTORY)
 
     def __init__(self, past: Sequence[str]) -> None:
         super().__init__()

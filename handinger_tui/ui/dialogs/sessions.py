@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final
 from rich.cells import set_cell_size
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
@@ -22,7 +22,7 @@ from handinger_tui.core.formatting import ago, plural
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session, SessionSummary
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.dialogs.confirm import CLOSE, Ask, Confirm
+from handinger_tui.ui.dialogs.confirm import Ask, Confirm
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ports import SessionStore
 from handinger_tui.ui.widgets.footer import FooterLine
@@ -32,16 +32,7 @@ from handinger_tui.ui.widgets.status_text import STATUS_WORDS, going_for, so_far
 class SessionPicker(ModalScreen[str]):
     """Lists sessions. The result is the id of the chosen one, None when closed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *CLOSE,
-        *bindings(Where.SESSIONS),
-        Binding(
-            "down", "move(1)", "Down", show=False, priority=True, id="sessions.down", tooltip="Next session"
-        ),
-        Binding(
-            "up", "move(-1)", "Up", show=False, priority=True, id="sessions.up", tooltip="Session before"
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG, Where.SESSIONS)
 
     def __init__(
         self,
