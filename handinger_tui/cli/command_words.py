@@ -27,7 +27,7 @@ _ADVICE: Final = {
     **dict.fromkeys(
         ("keys", "edit", "fork", "retry", "archive", "pin", "reading"), "See: handinger-tui --help"
     ),
-    **dict.fromkeys(("runs", "replay", "import", "export"), _SESSIONS_ADVICE),
+    **dict.fromkeys(("runs", "replay", "import"), _SESSIONS_ADVICE),
     **dict.fromkeys(("completion", "man", "help", "usage"), "Did you mean `handinger-tui --help`?"),
     **dict.fromkeys(("key", "login", "logout", "auth", "signin"), _KEY_ADVICE),
     **dict.fromkeys(

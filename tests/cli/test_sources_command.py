@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.core.export import SOURCE_EXPORTERS
+from handinger_tui.core.export.exporters import SOURCE_EXPORTERS
 from tests.e2e.runner import run
 from tests.ledger.made import frame, opened, order, session
 

@@ -14,7 +14,8 @@ from handinger_tui.cli.paths import default_paths
 from handinger_tui.cli.session_choice import unique_session_id
 from handinger_tui.core.amounts import Total, credits_total_text, decimal_text, total_text
 from handinger_tui.core.errors import SettingsError
-from handinger_tui.core.export.result import result_object, whole_number
+from handinger_tui.core.export.result import whole_number
+from handinger_tui.core.export.session_json import turn_object
 from handinger_tui.core.formatting import ago, plural
 from handinger_tui.core.jsontext import Json, dump
 from handinger_tui.core.money.attribution import MoneyIndex
@@ -126,14 +127,7 @@ def _summary_text(summary: SessionSummary, now: int) -> str:
 
 
 def _show_json(session: Session) -> str:
-    turns: list[Json] = [
-        {
-            "prompt": clean(turn.order.prompt),
-            "created_ms": turn.order.created_ms,
-            **result_object(session, turn),
-        }
-        for turn in session.turns
-    ]
+    turns: list[Json] = [turn_object(session, turn) for turn in session.turns]
     identity: JsonObject = {"session_id": session.session_id, "worker_id": session.worker_id}
     return dump({**identity, "title": clean_line(session.title), "turns": turns})
 

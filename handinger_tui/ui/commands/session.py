@@ -1,4 +1,4 @@
-"""Commands about sessions: start, open, attach, detach, rename and e-mail."""
+"""Commands about sessions: start, open, attach, detach, rename, export and e-mail."""
 
 from __future__ import annotations
 
@@ -114,6 +114,28 @@ async def rename(context: CommandContext, argument: str) -> None:
         context.repaint()
 
 
+async def export(context: CommandContext, argument: str) -> None:
+    """Save the session in the form that the argument names, as Markdown without one.
+
+    Raises:
+        ApiError: the file cannot be saved.
+    """
+    from handinger_tui.core.export.exporters import SESSION_EXPORTERS  # noqa: PLC0415 - only for an export
+
+    name = argument.strip().lower() or SESSION_EXPORTERS[0].name
+    exporter = next((candidate for candidate in SESSION_EXPORTERS if candidate.name == name), None)
+    controller, say = context.controller, context.interaction.say
+    if exporter is None:
+        names = ", ".join(candidate.name for candidate in SESSION_EXPORTERS)
+        say(f"There is no form {clean_line(name, 40)}: {names}.", "warning")
+    elif not controller.session.turns:
+        say("There is no turn to export yet.", "warning")
+    else:
+        file_name = f"session-{controller.session.session_id}{exporter.suffix}"
+        path = await controller.connection.save_text(file_name, exporter.render(controller.session))
+        say(f"Saved as {path}")
+
+
 async def email(context: CommandContext, _argument: str) -> None:
     """Show and copy the e-mail address of this session's worker."""
     controller, interaction = context.controller, context.interaction
@@ -140,4 +162,5 @@ SESSION: Final = (
     Command("detach", "Stop watching; the worker keeps running", detach),
     Command("email", "The worker's e-mail address, shown and copied", email),
     Command("rename", "Give the session another title", rename, takes="[TITLE]"),
+    Command("export", "Save this session as a document", export, takes="[md|json]"),
 )

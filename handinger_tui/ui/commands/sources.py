@@ -13,7 +13,7 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.ui.commands.command import Command, CommandContext
 
 if TYPE_CHECKING:
-    from handinger_tui.core.export import SourceExporter
+    from handinger_tui.core.export.exporters import SourceExporter
 
 FOOTNOTES: Final = "footnotes"
 
@@ -21,7 +21,7 @@ FOOTNOTES: Final = "footnotes"
 @cache
 def forms() -> Mapping[str, SourceExporter]:
     """The source exporters by name."""
-    from handinger_tui.core.export import SOURCE_EXPORTERS  # noqa: PLC0415 - only when sources are exported
+    from handinger_tui.core.export.exporters import SOURCE_EXPORTERS  # noqa: PLC0415 - only when sources are exported
 
     return {exporter.name: exporter for exporter in SOURCE_EXPORTERS}
 

@@ -142,6 +142,28 @@ async def test_the_address_of_the_worker_is_shown_and_copied() -> None:
         assert desktop.asked == ["w1"]
 
 
+async def test_a_session_is_exported_in_a_form_that_exists() -> None:
+    desktop = Desktop(api=answers("Hello"))
+    async with desktop.running() as pilot:
+        await desktop.send(pilot, "/export")
+        await desktop.until(pilot, lambda: "no turn to export yet" in desktop.said())
+        await desktop.send(pilot, "Hi")
+        await desktop.shows(pilot, "✓ completed")
+        await desktop.send(pilot, "/export word")
+        await desktop.until(pilot, lambda: "There is no form word: md, json." in desktop.said())
+        assert desktop.written == []
+        await desktop.send(pilot, "/export")
+        await desktop.until(pilot, lambda: len(desktop.written) == 1)
+        await desktop.send(pilot, "/export json")
+        await desktop.until(pilot, lambda: len(desktop.written) == 2)
+    (markdown, text), (document, json_text) = desktop.written
+    assert markdown.startswith("session-ses_")
+    assert markdown.endswith(".md")
+    assert "\n> Hi\n" in text
+    assert document.endswith(".json")
+    assert json_text.startswith('{"schema":"handinger-tui/session/1"')
+
+
 async def test_sources_files_and_downloads() -> None:
     body = worker("", files=FILES, sources=SOURCES, **PRICED)
     desktop = Desktop(api=FakeApi(starts=[says("Hello")], workers=[body]))

@@ -1,0 +1,56 @@
+"""`handinger-tui export ID`: a stored session as a document for people or for programs, without network."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from handinger_tui.cli.exit_codes import Exit
+from handinger_tui.cli.local_files.written_files import check_new_file, save_new_file
+from handinger_tui.cli.options import add_session_argument
+from handinger_tui.cli.output import put
+from handinger_tui.cli.paths import expand_path
+from handinger_tui.cli.session_choice import load_session
+from handinger_tui.core.export.exporters import SESSION_EXPORTERS, SessionExporter
+
+DESCRIPTION: Final = "A session as a document. Reads the local history: no key, no network."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_session_argument(parser)
+    parser.add_argument(
+        "--format",
+        choices=[exporter.name for exporter in SESSION_EXPORTERS],
+        help=f"form of the document (default: by the name of FILE, else {SESSION_EXPORTERS[0].name})",
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of stdout")
+    parser.add_argument("--force", action="store_true", help="replace FILE when it exists")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print or save the document and return the exit code.
+
+    Raises:
+        SettingsError: no session, or more than one, matches the id; the file exists already.
+        LocalFileError: the file could not be written.
+        LedgerError
+    """
+    target = None if args.output is None else expand_path(args.output)
+    if target is not None:
+        check_new_file(target, force=args.force)
+    text = _exporter(args.format, target).render(asyncio.run(load_session(args.id)))
+    if target is None:
+        put(text, end="")
+    else:
+        save_new_file(target, text.encode("utf-8", "replace"), force=args.force)
+        put(f"Saved as {target}")
+    return Exit.OK
+
+
+def _exporter(name: str | None, target: Path | None) -> SessionExporter:
+    suffix = target.suffix.lower() if target is not None else ""
+    matches = (one for one in SESSION_EXPORTERS if (one.name == name if name else one.suffix == suffix))
+    return next(matches, SESSION_EXPORTERS[0])

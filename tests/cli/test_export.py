@@ -1,0 +1,101 @@
+"""`handinger-tui export ID`: to stdout or into a new file, from the history alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from handinger_tui.cli.exit_codes import Exit
+from tests.e2e.runner import run
+from tests.house.test_imports import NETWORK, SCREEN, loaded_by
+from tests.ledger.made import answered, opened, order, play, session
+
+
+@pytest.fixture
+async def home(own_home: Path) -> Path:
+    async with opened(own_home / "history.db") as ledger:
+        into = session("ses_tea", title="Tea", base_url="https://worker.example")
+        await play(ledger, into, order("turn_1", "Which tea?"), answered("null", "Green.\x1b[2J"))
+        await play(ledger, session("ses_two"), order("turn_2"), answered())
+    return own_home
+
+
+def test_markdown_is_the_default_on_stdout(home: Path) -> None:
+    ran = run("export", "ses_tea", home=home)
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("# Tea\n")
+    assert "\n> Which tea?\n" in ran.out
+    assert "\n> Green.[2J\n" in ran.out
+    assert "cost not reported" in ran.out
+    assert run("export", "ses_tea", "--format", "md", home=home).out == ran.out
+
+
+def test_json_is_one_document(home: Path) -> None:
+    read = json.loads(run("export", "ses_tea", "--format", "json", home=home).out)
+    assert (read["title"], read["turns"][0]["text"], read["turns"][0]["turn_costs"]) == (
+        "Tea",
+        "Green.[2J",
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "start"),
+    [
+        ("tea.md", (), "# Tea"),
+        ("tea.JSON", (), '{"schema"'),
+        ("tea", (), "# Tea"),
+        ("tea.md", ("--format", "json"), '{"schema"'),
+    ],
+)
+def test_the_form_follows_the_option_then_the_name(
+    home: Path, tmp_path: Path, name: str, options: tuple[str, ...], start: str
+) -> None:
+    target = tmp_path / name
+    ran = run("export", "ses_tea", "-o", str(target), *options, home=home)
+    assert (ran.code, ran.out) == (0, f"Saved as {target}\n")
+    assert target.read_text("utf-8").startswith(start)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_file_that_exists_stays_unless_forced(home: Path, tmp_path: Path) -> None:
+    target = tmp_path / "tea.md"
+    target.write_text("mine", encoding="utf-8")
+    ran = run("export", "ses_tea", "-o", str(target), home=home)
+    assert (ran.code, ran.out, target.read_text("utf-8")) == (Exit.USAGE, "", "mine")
+    assert "--force" in ran.err
+    assert run("export", "ses_tea", "-o", str(target), "--force", home=home).code == 0
+    assert target.read_text("utf-8").startswith("# Tea")
+
+
+def test_a_link_to_a_file_is_a_file_that_exists(home: Path, tmp_path: Path) -> None:
+    target = tmp_path / "link.md"
+    target.symlink_to(tmp_path / "nothing")
+    assert run("export", "ses_tea", "-o", str(target), home=home).code == Exit.USAGE
+    assert target.is_symlink()
+
+
+def test_a_folder_that_is_not_there_is_an_error_of_this_machine(home: Path, tmp_path: Path) -> None:
+    ran = run("export", "ses_tea", "-o", str(tmp_path / "no" / "tea.md"), home=home)
+    assert (ran.code, ran.out) == (Exit.LOCAL_IO, "")
+    assert "could not be written: No such file or directory." in ran.err
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("ses_none", "No session or worker starts with 'ses_none'."),
+        ("ses_", "is the beginning of 2 sessions."),
+        ("", "No session or worker starts with"),
+    ],
+)
+def test_an_id_that_is_not_one_session_is_refused(home: Path, name: str, words: str) -> None:
+    ran = run("export", name, home=home)
+    assert (ran.code, ran.out) == (Exit.USAGE, "")
+    assert words in ran.err
+
+
+def test_it_loads_neither_screen_nor_network(home: Path, tmp_path: Path) -> None:
+    assert loaded_by(tmp_path, "export", "ses_tea").isdisjoint(SCREEN | NETWORK)
