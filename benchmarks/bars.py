@@ -99,12 +99,12 @@ def _start() -> Iterator[Bar]:
         yield _of_floor("1", metric, 1.3, key, INPUT)
         bar = _of_floor("1", metric, round(0.35 * elia, 2), key, INPUT)
         yield _of_peer(bar, 0.35, "elia", f"{elia} × floor")
-        yield _of_floor("1 stretch", metric, 0.25, key, INPUT)
-        bar = _of_floor("1 stretch", metric, vibe3, key, INPUT)
+        yield _of_floor("1", metric, 0.25, key, INPUT)
+        bar = _of_floor("1", metric, vibe3, key, INPUT)
         yield _of_peer(bar, 1.0, "vibe3", f"{vibe3} × floor")
-    yield _of_floor("1 stretch", "whole screen ms", 1.3, Key("start", "cold", "screen ms"), INPUT)
+    yield _of_floor("1", "whole screen ms", 1.8, Key("start", "cold", "screen ms"), INPUT)
     lost = Key("start", "typed from the first frame on", "starts that lost keys")
-    yield Bar("1 stretch", "starts that lost keys", 0.0, lost)
+    yield Bar("1", "starts that lost keys", 0.0, lost)
 
 
 def _echo() -> Iterator[Bar]:

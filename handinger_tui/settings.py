@@ -21,8 +21,6 @@ from handinger_tui.core.secret import Secret
 
 BUDGETS: Final = ("low", "standard", "high", "unlimited")
 GENERATIONS: Final = ("workers", "tasks")
-PICTURES: Final = ("auto", "kitty", "blocks")
-"""auto: ask the terminal; kitty: assume support of the kitty graphics protocol; blocks: characters only."""
 DEFAULT_BASE: Final = {"workers": "https://v3.handinger.com", "tasks": "https://handinger.com"}
 LOCAL_BASE: Final = "local"
 """The stored base URL of the local worker, since its port changes at every start."""
@@ -60,7 +58,6 @@ class Settings:
     local: bool = False
     headers: tuple[tuple[str, str], ...] = ()
     theme: str | None = None
-    pictures: str = "auto"
     download_dir: str = ""
     keys: tuple[tuple[str, str], ...] = ()
     limits: Limits = field(default_factory=Limits)
@@ -90,8 +87,10 @@ class Flags:
 
 
 _TOP: Final = (
-    "profile", "budget", "theme", "pictures", "download_dir", "base_url", "generation", "api_key", "headers",
+    "profile", "budget", "theme", "download_dir", "base_url", "generation", "api_key", "headers",
 )  # fmt: skip
+_OBSOLETE: Final = ("pictures",)
+"""Names of earlier versions: accepted without effect, so that a configuration stays valid."""
 _TABLES: Final = ("profiles", "limits", "keys", "spending")
 _PROFILE: Final = ("api_key", "base_url", "generation", "budget", "headers", "download_dir")
 
@@ -143,11 +142,6 @@ def load(
         local=local,
         headers=_read_headers(environ.get("HANDINGER_CUSTOM_HEADERS", ""), values.get("headers")),
         theme=values.get("theme"),
-        pictures=_check_choice(
-            _variable(environ, "HANDINGER_PICTURES") or values.get("pictures") or "auto",
-            PICTURES,
-            "way to show pictures",
-        ),
         download_dir=str(values.get("download_dir") or ""),
         keys=tuple(sorted((str(k), str(v)) for k, v in config.get("keys", {}).items())),
         limits=_read_limits(environ, config.get("limits", {}), file_name, flags.max_wait),
@@ -194,7 +188,7 @@ def _read_file(text: str, file_name: str) -> dict[str, Any]:
         ) from None
     except RecursionError:
         raise SettingsError(f"{file_name} is nested too deeply.", "Fix it and start again.") from None
-    _check_names(config, (*_TOP, *_TABLES), file_name)
+    _check_names(config, (*_TOP, *_OBSOLETE, *_TABLES), file_name)
     for table in _TABLES:
         if not isinstance(config.get(table, {}), dict):
             raise SettingsError(

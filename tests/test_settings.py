@@ -191,10 +191,5 @@ def test_a_missing_key_is_no_wish_for_the_local_worker() -> None:
     require_key(settled(HANDINGER_API_KEY=KEY), Flags())
 
 
-def test_how_pictures_are_shown_is_one_of_three_words() -> None:
-    assert settled().pictures == "auto"
-    assert settled(file='pictures = "blocks"').pictures == "blocks"
-    assert settled(file='pictures = "blocks"', HANDINGER_PICTURES="kitty").pictures == "kitty"
-    with pytest.raises(SettingsError) as told:
-        settled(HANDINGER_PICTURES="kity")
-    assert "Did you mean kitty?" in told.value.hint
+def test_a_setting_of_an_earlier_version_has_no_effect() -> None:
+    assert settled(file='pictures = "kitty"').theme is None

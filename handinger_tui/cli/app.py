@@ -120,7 +120,6 @@ def app_options(args: argparse.Namespace, settings: Settings, stack: AsyncExitSt
         mouse=not getattr(args, "no_mouse", False),
         local=settings.local,
         theme=settings.theme,
-        pictures=settings.pictures,
         keys=settings.keys,
         crash_folder=default_paths().database.parent,
         conceal=partial(_redact_key, settings),

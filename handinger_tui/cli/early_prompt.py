@@ -1,7 +1,6 @@
 """Early prompt: a frame that accepts typed text while everything else is still being imported.
 
-Besides the terminal's own modules, only modules that Python has already loaded are imported: the prompt
-appears after some twenty milliseconds, so each millisecond here counts.
+Only small modules of the standard library are imported: the prompt appears after some twenty milliseconds.
 A thread reads the keyboard until the app takes over; nothing that was typed is lost:
 letters become the text of the prompt, all other input is passed on as bytes.
 There is no early prompt on a terminal that may not support it.
@@ -9,21 +8,18 @@ There is no early prompt on a terminal that may not support it.
 
 from __future__ import annotations
 
-import _thread
 import codecs
 import os
 import select
+import signal
 import sys
+import threading
 
 TYPE_CHECKING = False
 """Type checkers treat this name like `typing.TYPE_CHECKING`; importing `typing` takes 3 ms."""
 if TYPE_CHECKING:
-    import signal
     from types import FrameType
     from typing import Any, Final
-else:
-    # The C module behind `signal`, which would import `enum`, 5 ms, for its names.
-    import _signal as signal
 
 TERMINATED: Final = 143
 QUIT: Final = 131
@@ -114,7 +110,7 @@ class EarlyFrame:
         self._typed = Typed()
         self._open = True
         self._stop_reader, self._stop_writer = os.pipe()
-        self._thread_lock = _thread.allocate_lock()
+        self._thread = threading.Thread(target=self._run_thread, daemon=True, name="early-keys")
         self._interval = sys.getswitchinterval()
         raw = termios.tcgetattr(keys)
         raw[3] &= ~(termios.ECHO | termios.ICANON | termios.IEXTEN | termios.ISIG)
@@ -127,8 +123,7 @@ class EarlyFrame:
         self._paint()
         # A shorter switch interval, so that a key does not wait for an import in the main thread.
         sys.setswitchinterval(0.0005)
-        self._thread_lock.acquire()
-        _thread.start_new_thread(self._run_thread, ())
+        self._thread.start()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     # -- handing over ------------------------------------------------------------------------
@@ -152,8 +147,7 @@ class EarlyFrame:
         if self._open:
             self._open = False
             os.write(self._stop_writer, b".")
-            # The thread releases the lock when it ends.
-            self._thread_lock.acquire()
+            self._thread.join()
             os.close(self._stop_reader)
             os.close(self._stop_writer)
             sys.setswitchinterval(self._interval)
@@ -170,11 +164,8 @@ class EarlyFrame:
 
     # -- keys ----------------------------------------------------------------------------------
     def _run_thread(self) -> None:
-        try:
-            while self._read_keys():
-                self._paint_line()
-        finally:
-            self._thread_lock.release()
+        while self._read_keys():
+            self._paint_line()
 
     def _read_keys(self) -> bool:
         """Read the next input; return False at the end of input, or when the app takes over."""

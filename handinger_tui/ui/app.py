@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from rich.console import RenderableType
 from rich.segment import Segment, Segments
 from textual import work
 from textual.binding import Binding
@@ -19,18 +20,16 @@ from textual.events import Event, InputEvent, Key, Paste
 from textual.filter import LineFilter
 from textual.message_pump import MessagePump
 from textual.screen import Screen
-from textual.theme import Theme
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.stylesheet import STYLESHEET
 from handinger_tui.ui.command_palette import CommandProvider
 from handinger_tui.ui.commands.view import leave
+from handinger_tui.ui.gc_tuning import collect_from_now_on, warm
 from handinger_tui.ui.keys import format_key
 from handinger_tui.ui.ports import AppOptions
-from handinger_tui.ui.startup.gc_tuning import collect_from_now_on, warm
 from handinger_tui.ui.terminal.diff_app import DiffApp
-from handinger_tui.ui.terminal.stylesheet_cache import StylesheetCache
 from handinger_tui.ui.themes import THEMES, first_theme
 from handinger_tui.ui.transcript.painting import ControlFilter
 from handinger_tui.ui.work.screen import WorkScreen
@@ -66,14 +65,10 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         self._leave_task: asyncio.Task[None] | None = None
         # Keys received before the prompt has the focus; None once they are passed on directly.
         self._pending_keys: list[Event] | None = []
-        self._css_theme: Theme | None = None
-        self._css_variables: dict[str, str] = {}
-        super().__init__(driver_class=self._early_driver(), pictures=options.pictures)
+        super().__init__(driver_class=self._early_driver())
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = first_theme(options.theme, os.environ)
-        # Created with the colors of the theme, so that the first frame has them.
-        self.stylesheet = self._sheet = StylesheetCache(self.get_css_variables())
         self.set_keymap(dict(options.keys))
 
     def get_default_screen(self) -> Screen[None]:
@@ -84,16 +79,6 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         """Filter control characters out of everything that widgets draw."""
         return [*super().get_line_filters(), self._control_filter]
 
-    def get_css_variables(self) -> dict[str, str]:
-        """The CSS variables of the theme, cached: computing them takes 2 ms, and Textual asks often."""
-        theme = self.current_theme
-        if theme not in THEMES and self._css_theme is None:
-            # Textual starts with a theme of its own, in which nothing is shown.
-            return {}
-        if self._css_theme is not theme:
-            self._css_theme, self._css_variables = theme, super().get_css_variables()
-        return self._css_variables
-
     def get_key_display(self, binding: Binding) -> str:
         """The text of a key as the help shows it."""
         return binding.key_display or format_key(binding.key)
@@ -102,7 +87,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         """The driver for a terminal that shows an early prompt already; None lets Textual choose."""
         if self._options.early is None:
             return None
-        from handinger_tui.ui.startup.early_driver import driver_for  # noqa: PLC0415 - not on Windows
+        from handinger_tui.ui.terminal.driver import driver_for  # noqa: PLC0415 - not on Windows
 
         return driver_for(self._options.early, self.work.set_early_text)
 
@@ -149,7 +134,6 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         """Start to connect after the first frame."""
         if not self.is_headless:
             collect_from_now_on()
-        self._sheet.read_on()
         self.work.set_focus(self.work.prompt)
         await self._pass_next_key()
         self._connect()
@@ -218,19 +202,14 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         crash = [] if self._report is None else [f"{CRASHED} Report: {self._report}"]
         return [*crash, *(farewell(self.work.controller) if self.work.controller.connected else [])]
 
-    def _fatal_error(self) -> None:
-        """Report a crash: like Textual, but without the values of variables, and to a file if possible."""
+    def report_crash(self, error: BaseException | None) -> RenderableType | None:
+        """Write a report to a file if possible, else return the traceback. Neither shows values."""
         from handinger_tui.ui.crash import write_report  # noqa: PLC0415 - traceback, 10 ms, needed only here
 
-        self.bell()
-        error, folder = sys.exception() or self._exception, self._options.crash_folder
-        # One failure often causes others: only the first is reported.
-        if self._report is None and not self._exit_renderables:
-            if error is not None and folder is not None:
-                self._report = write_report(folder, error, self._options.conceal)
-            if self._report is None:
-                self._exit_renderables.append(self._traceback())
-        self._close_messages_no_wait()
+        folder = self._options.crash_folder
+        if error is not None and folder is not None:
+            self._report = write_report(folder, error, self._options.conceal)
+        return self._traceback() if self._report is None else None
 
     def _traceback(self) -> Segments:
         import rich  # noqa: PLC0415 - 50 ms, needed only here

@@ -308,8 +308,6 @@ class AppOptions:
     local: bool = False
     """Whether the local worker is used; the first frame shows it before connecting."""
     theme: str | None = None
-    pictures: str = "auto"
-    """How a preview shows pictures: "auto", "kitty" or "blocks"."""
     keys: tuple[tuple[str, str], ...] = ()
     """Remapped keys: (binding id, key), from the configuration file."""
     crash_folder: Path | None = None

@@ -14,8 +14,6 @@ from PIL import Image
 
 from handinger_tui.core.preview.pictures import (
     FORMATS,
-    MAX_SENT_BYTES,
-    MAX_SENT_PIXELS,
     NotDrawn,
     Picture,
     Pixel,
@@ -208,16 +206,6 @@ def test_a_broken_picture_is_refused_in_words(data: bytes) -> None:
         return
     with pytest.raises(NotDrawn, match="the PNG is broken"):
         checked.picture.grid(10, 5, (0, 0, 0))
-
-
-def test_what_is_sent_to_a_terminal_is_bounded_whatever_the_picture_and_the_cells() -> None:
-    noise = Image.effect_noise((3000, 2000), 200).convert("RGB")
-    data = picture(encoded(noise, "JPEG", quality=50), "jpeg").png(290, 90, (0, 0, 0), (9999, 9999))
-    assert len(data) <= MAX_SENT_BYTES
-    with Image.open(io.BytesIO(data)) as sent:
-        assert sent.format == "PNG"
-        assert sent.width * sent.height <= MAX_SENT_PIXELS
-        assert abs(sent.width / sent.height - 1.5) < 0.01
 
 
 # -- half blocks -----------------------------------------------------------------------

@@ -46,6 +46,8 @@ LATER = NETWORK | {
 OURS_AT_FIRST_FRAME = 150
 """Of our own modules; a new one costs half a millisecond of every start."""
 EARLY = 7
+EARLY_PROMPT = 24
+"""Modules loaded before the early prompt is painted: `threading` and `signal` bring most of them."""
 """Modules beyond an empty Python's when the early frame is painted: four of ours, and three small ones."""
 
 
@@ -134,12 +136,11 @@ except SystemExit:
 
 
 @pytest.mark.parametrize("typed", [[], ["--continue", "--local"]], ids=str)
-def test_the_early_frame_is_painted_before_anything_is_loaded_that_an_empty_python_has_not(
-    typed: list[str],
-) -> None:
+def test_the_early_prompt_is_painted_before_anything_large_is_loaded(typed: list[str]) -> None:
     loaded = loaded_after(UNTIL_THE_EARLY_FRAME.replace("TYPED", repr(typed)))
     assert "handinger_tui.cli.early_prompt" in loaded
-    assert len(loaded) <= EARLY, loaded
+    assert len(loaded) <= EARLY_PROMPT, loaded
+    assert not {"asyncio", "argparse", "dataclasses", "re", "typing"}.intersection(loaded)
 
 
 THE_VERSION = """

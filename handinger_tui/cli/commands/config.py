@@ -66,14 +66,13 @@ _VARIABLES = {
     "key": "HANDINGER_API_KEY",
     "headers": "HANDINGER_CUSTOM_HEADERS",
     "profile": "HANDINGER_PROFILE",
-    "pictures": "HANDINGER_PICTURES",
 }
 
 
 def _setting_rows(args: argparse.Namespace, settings: Settings) -> list[tuple[str, Any, str]]:
     default = Settings(base_url="", key=settings.key)
     rows: list[tuple[str, Any, str]] = []
-    for name in ("base_url", "generation", "budget", "profile", "theme", "pictures", "download_dir", "local"):
+    for name in ("base_url", "generation", "budget", "profile", "theme", "download_dir", "local"):
         value = getattr(settings, name)
         rows.append((name, value, _origin(args, name, changed=value != getattr(default, name))))
     shown_key = f"…{settings.key.tail()}" if settings.key else "none"

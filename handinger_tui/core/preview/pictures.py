@@ -1,4 +1,4 @@
-"""Pictures: checked by their header, then decoded to a grid of pixels, to half blocks or to a small PNG.
+"""Pictures: checked by their header, then decoded to a grid of pixels or to half blocks.
 
 Pillow decodes them, from bytes in memory, in the formats of `FORMATS` alone and after `check_picture`
 has bounded their size; it is imported when the first picture is looked at.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -29,12 +28,6 @@ SUSPECT_PIXELS: Final = 10_000_000
 """Size from which `MAX_RATIO` applies; small charts of few colors compress far better than photographs."""
 MAX_RATIO: Final = 100
 """Pixels per byte of the file."""
-MAX_SENT_PIXELS: Final = 2_000_000
-"""Pixels of a PNG for a terminal."""
-MAX_SENT_BYTES: Final = 1 << 20
-"""Bytes of a PNG for a terminal, which may be behind a slow connection."""
-MAX_CELL: Final = 64
-"""Width and height of a terminal's cell in pixels: terminals may report any value."""
 _REDUCIBLE: Final = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
 """Pillow modes whose pixels can be averaged without conversion."""
 
@@ -62,25 +55,6 @@ class Picture:
         flat = self._scaled(width, height, ground).tobytes()
         pixels = list(zip(flat[::3], flat[1::3], flat[2::3], strict=True))
         return [pixels[at : at + width] for at in range(0, len(pixels), width)]
-
-    def png(self, columns: int, lines: int, ground: Pixel, cell: tuple[int, int]) -> bytes:
-        """A new PNG with no more pixels than `columns` × `lines` cells of `cell` pixels have. Takes long.
-
-        Raises:
-            NotDrawn: the picture is broken.
-        """
-        across, down = fitting(self.width, self.height, columns, lines)
-        width, height = across * min(cell[0], MAX_CELL), down * min(cell[1], MAX_CELL) // 2
-        pixels = self.width * self.height
-        share = min(1.0, width / self.width, height / self.height, sqrt(MAX_SENT_PIXELS / pixels))
-        while True:
-            sides = max(1, round(self.width * share)), max(1, round(self.height * share))
-            encoded = io.BytesIO()
-            self._scaled(*sides, ground).save(encoded, "PNG", compress_level=4)
-            if encoded.tell() <= MAX_SENT_BYTES:
-                return encoded.getvalue()
-            # Shrink it further; the terminal enlarges it again.
-            share /= sqrt(2.0)
 
     def _scaled(self, width: int, height: int, ground: Pixel) -> Image:
         """The picture in RGB, scaled to `width` × `height` pixels, over the background color."""

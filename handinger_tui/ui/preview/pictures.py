@@ -1,4 +1,4 @@
-"""The preview of a picture: drawn with half blocks, or as real pixels where the terminal can."""
+"""The preview of a picture, drawn with half blocks."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ from textual.widget import Widget
 
 from handinger_tui.core.preview.pictures import Cell, NotDrawn, Picture, Pixel, half_blocks
 from handinger_tui.ui.background import run_in_thread
-from handinger_tui.ui.terminal.cells import PICTURE
-from handinger_tui.ui.terminal.diff_app import DiffApp
 
 
 class PictureView(Widget, can_focus=True):
@@ -28,25 +26,8 @@ class PictureView(Widget, can_focus=True):
         super().__init__(classes="picture-view")
         self._picture: Picture | None = None
         self._cells: list[list[Cell]] = []
-        self._real: list[list[Segment]] = []
-        """The same cells as segments that refer to the real picture."""
-        self._number: int | None = None
-        """Id of the real picture in the terminal, None without one."""
         self.trouble = ""
         """Why no picture is shown, "" if one is."""
-
-    @property
-    def real(self) -> bool:
-        """Whether the terminal shows real pixels instead of characters."""
-        return bool(self._real)
-
-    def on_mount(self) -> None:
-        """Subscribe to app resume: the terminal lost the picture when a shell or an editor used it."""
-        self.app.app_resume_signal.subscribe(self, lambda _app: self._decode())
-
-    def on_unmount(self) -> None:
-        """Remove the real picture from the terminal."""
-        self._remove_real()
 
     def show(self, picture: Picture) -> None:
         """Show another picture."""
@@ -65,36 +46,7 @@ class PictureView(Widget, can_focus=True):
             self._cells, self.trouble = [], f"Not shown: {problem}."
         else:
             self._cells, self.trouble = half_blocks(grid), ""
-        self._remove_real()
         self.refresh()
-        if self._cells and isinstance(self.app, DiffApp):
-            self._sharpen(self.app, picture, ground)
-
-    @work(group="sharpen", exclusive=True)
-    async def _sharpen(self, app: DiffApp, picture: Picture, ground: Pixel) -> None:
-        """Replace the half blocks by the real picture. The terminal may take long to report its support."""
-        cells, size = self._cells, self.content_size
-        pictures = app.pictures
-        if not await pictures.supported() or not pictures.fits(len(cells[0]), len(cells)):
-            return
-        number, cell = pictures.next_number(), pictures.cell
-        try:
-            png = await run_in_thread(lambda: picture.png(size.width, size.height, ground, cell))
-            real = await run_in_thread(
-                lambda: [_placeholder_segments(row, number, ground, line) for row, line in enumerate(cells)]
-            )
-        except NotDrawn:
-            # The file is broken; keep the half blocks of its readable part.
-            return
-        if cells is self._cells and self.is_attached:
-            pictures.show(number, png, len(cells[0]), len(cells))
-            self._number, self._real = number, real
-            self.refresh()
-
-    def _remove_real(self) -> None:
-        number, self._number, self._real = self._number, None, []
-        if number is not None and isinstance(self.app, DiffApp):
-            self.app.pictures.remove(number)
 
     def on_resize(self, _event: events.Resize) -> None:
         """Decode again for the new size."""
@@ -116,8 +68,8 @@ class PictureView(Widget, can_focus=True):
             return Strip.blank(width, ground)
         cells = self._cells[at]
         padding = " " * max(0, (width - len(cells)) // 2)
-        drawn = self._real[at] if self._real else _segments(cells, ground.bgcolor)
-        return Strip([Segment(padding, ground), *drawn]).adjust_cell_length(width, ground)
+        line = [Segment(padding, ground), *_segments(cells, ground.bgcolor)]
+        return Strip(line).adjust_cell_length(width, ground)
 
 
 def _segments(cells: Sequence[Cell], below: RichColor | None) -> list[Segment]:
@@ -129,18 +81,3 @@ def _segments(cells: Sequence[Cell], below: RichColor | None) -> list[Segment]:
             Segment(sign * len(list(group)), Style(color=RichColor.from_rgb(*over), bgcolor=ground))
         )
     return segments
-
-
-def _placeholder_segments(row: int, number: int, ground: Pixel, cells: Sequence[Cell]) -> list[Segment]:
-    """Return one segment per cell: each refers to its own piece of the real picture."""
-    return [
-        Segment(
-            sign,
-            Style(
-                color=RichColor.from_rgb(*over),
-                bgcolor=RichColor.from_rgb(*(under or ground)),
-                meta={PICTURE: (number, row, column, ground)},
-            ),
-        )
-        for column, (sign, over, under) in enumerate(cells)
-    ]

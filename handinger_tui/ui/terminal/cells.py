@@ -8,13 +8,11 @@ of its cells is (the text of the complete strip, column within it).
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from rich.console import COLOR_SYSTEMS, Console
+from rich.style import Style
 from textual.strip import Strip
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.style import Style
 
 TAME: Final = re.compile(
     "[ -~\u00a1-\u00ac\u00ae-\u02ff\u0370-\u0377\u037a-\u037f\u0384-\u038a\u038c\u038e-\u03a1\u03a3-\u0482"
@@ -22,14 +20,6 @@ TAME: Final = re.compile(
     "\u2713\u2717\u276f\u2800-\u28ff]*"
 )
 """Characters that take one cell in every terminal: no combining, no wide ones, no emoji."""
-
-PICTURE: Final = "picture"
-"""Key in the meta of a style: (number, row, column, ground), for a cell that shows a piece of a real picture.
-
-The text of the cell is the fallback without the picture. Anything that paints over a cell or tints it
-removes the meta, which leaves the fallback.
-"""
-_PICTURE: Final = PICTURE.encode()
 
 _OFF: Final = {"1": "22", "2": "22", "3": "23", "4": "24", "5": "25", "7": "27", "8": "28", "9": "29"}
 """The SGR number that ends each attribute; bold and dim end together."""
@@ -131,12 +121,6 @@ class Pens:
     def _cells(self, strip: Strip, console: Console) -> tuple[list[Cell], bool]:
         cells: list[Cell] = []
         for text, style, control in strip:
-            # Checked on the bytes, so that the meta of other styles is not unpickled.
-            if style is not None and style._meta is not None and _PICTURE in style._meta:
-                piece = self._picture_cell(text, style, console)
-                if piece is not None:
-                    cells.append(piece)
-                    continue
             if control or TAME.fullmatch(text) is None or (style is not None and style.link):
                 rendered = strip.render(console)
                 return [(rendered, column) for column in range(strip.cell_length)], True
@@ -144,25 +128,14 @@ class Pens:
         return cells, False
 
     def _pen(self, style: Style | None, console: Console) -> Pen:
-        if style is None or console._color_system is None:  # same check as Strip.render
+        if style is None or console.color_system is None:
             return self.plain
-        codes = style._make_ansi_codes(console._color_system)  # same call as Style.render
+        # "\x1b[", the numbers, "m", one character, and the reset "\x1b[0m"; only the character if plain.
+        codes = style.render("x", color_system=COLOR_SYSTEMS[console.color_system])[2:-6]
         pen = self._by_codes.get(codes)
         if pen is None:
             pen = self._by_codes[codes] = self._pen_of(*_parse_codes(codes))
         return pen
-
-    def _picture_cell(self, text: str, style: Style, console: Console) -> Cell | None:
-        """Return the cell of a real picture, None if the style does not mark one."""
-        mark = style.meta.get(PICTURE)
-        if mark is None or len(text) != 1 or console._color_system is None:
-            return None
-        # Imported when the first real picture is shown.
-        from handinger_tui.ui.terminal.images import color_of, placeholder  # noqa: PLC0415 - needed for pictures only
-
-        number, row, column, (red, green, blue) = mark
-        pen = self._pen_of(frozenset(), color_of(number), f"48;2;{red};{green};{blue}")
-        return pen[placeholder(row, column)]
 
     def _pen_of(self, attributes: frozenset[str], fore: str, back: str) -> Pen:
         existing = self._pens.get((attributes, fore, back))

@@ -1,53 +1,35 @@
-"""An app that writes only changed cells to the terminal, and soon after a key."""
+"""An app that writes only changed cells, lends its terminal to other programs, and crashes discreetly."""
 
 from __future__ import annotations
 
-import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import RenderableType
 from textual import events
-from textual import screen as textual_screen
-from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.driver import Driver
 from textual.screen import Screen
 from textual.widget import Widget
 
 from handinger_tui.ui.terminal.screen_buffer import ScreenBuffer
-from handinger_tui.ui.terminal.terminal_replies import TerminalAnswer
+from handinger_tui.ui.terminal.textual_private import CompositorUpdate
 
 if TYPE_CHECKING:
     from handinger_tui.ui.terminal.foreground_job import ForegroundJob
-    from handinger_tui.ui.terminal.images import Pictures
-
-CHECKS_PER_S: Final = 240
-"""How often per second Textual checks for something to paint, once there is something.
-
-With Textual's default of 60, a key just after a paint waits for up to two periods. Frequent paints are
-throttled separately (`ui.work.paint_scheduler`).
-"""
 
 ENDS_WITHIN_S: Final = 2.0
 """Seconds that a foreground program gets to end by itself before it is killed."""
-
-# Screens read it when they create their timer. Textual's environment variable would also affect animations.
-vars(textual_screen)["UPDATE_PERIOD"] = 1 / CHECKS_PER_S
 
 
 class DiffApp(App[None]):
     """An app whose output goes through a `ScreenBuffer`."""
 
-    def __init__(self, driver_class: type[Driver] | None = None, pictures: str = "auto") -> None:
-        """Create the app.
-
-        `pictures`: "auto" queries the terminal, "kitty" assumes support, "blocks" uses only characters.
-        """
+    def __init__(self, driver_class: type[Driver] | None = None) -> None:
         self.screen_buffer = ScreenBuffer()
-        self._pictures_setting = pictures
-        self._pictures: Pictures | None = None
+        self._has_crashed = False
         self._program: ForegroundJob | None = None
         self._pending_exit_code: int | None = None
         super().__init__(driver_class=driver_class)
@@ -93,21 +75,22 @@ class DiffApp(App[None]):
         if self._program is not None:
             self._program.end(at_once=True)
 
-    # -- pictures --------------------------------------------------------------------------------
-    @property
-    def pictures(self) -> Pictures:
-        """The real pictures, created on first use."""
-        if self._pictures is None:
-            from handinger_tui.ui.terminal.images import Pictures  # noqa: PLC0415 - needed for pictures only
+    # -- a crash -----------------------------------------------------------------------------------
+    def _fatal_error(self) -> None:
+        """End after a crash. Textual would print the values of variables, one of which may be the API key.
 
-            self._pictures = Pictures(self._driver, self._pictures_setting, os.environ)
-        return self._pictures
+        One failure often causes others: only the first is reported.
+        """
+        self.bell()
+        is_first, self._has_crashed = not self._has_crashed, True
+        report = self.report_crash(sys.exception()) if is_first else None
+        self.panic(*([] if report is None else [report]))
 
-    def on_terminal_answer(self, event: TerminalAnswer) -> None:
-        """Pass an answer to the pictures: no other query is ever sent."""
-        if self._pictures is not None:
-            self._pictures.handle_answer(event.text)
+    def report_crash(self, error: BaseException | None) -> RenderableType | None:
+        """Report a crash and return what is printed after the end; subclasses override it."""
+        return None if error is None else f"{type(error).__name__}: {error}"
 
+    # -- painting again --------------------------------------------------------------------------
     def on_resize(self, _event: events.Resize) -> None:
         """Redraw after a resize: terminals rearrange their content, each in its own way."""
         self.redraw()

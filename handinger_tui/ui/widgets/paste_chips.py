@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
-from textual.events import Event, Key
+from textual.events import Key
 from textual.geometry import Region
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -16,7 +16,6 @@ from textual.widgets.text_area import Edit, EditResult, Location, Selection
 
 from handinger_tui.core.prompts.attachments import fold, folds_in, refolded, renumbered
 from handinger_tui.core.prompts.drafts import Draft
-from handinger_tui.ui.terminal.immediate_paint import ImmediatePaint
 
 _REMOVED_KEYS: Final = ("f6", "f7")
 """Keys with which Textual selects the line or all the text; the next letter would replace it."""
@@ -34,15 +33,7 @@ class PastedTextArea(TextArea, inherit_bindings=False):
         """The pasted texts by number, from 1. None is ever removed: undo and history may restore its chip."""
         self._has_styles = False
         """The colors of the style sheet were read since the last change."""
-        self._immediate_paint = ImmediatePaint(self)
         super().__init__(id=id, compact=True, highlight_cursor_line=False, show_line_numbers=False)
-
-    # -- painting ------------------------------------------------------------------------------
-    async def on_event(self, event: Event) -> None:
-        """Paint the effect of a key at once, before other widgets handle its messages."""
-        await super().on_event(event)
-        if isinstance(event, Key) and self.is_attached:
-            self._immediate_paint.paint()
 
     def on_key(self, event: Key) -> None:
         """Handle editing keys in the order in which they were typed among the letters."""

@@ -25,6 +25,7 @@ from handinger_tui.ui.commands import (
 )
 from handinger_tui.ui.commands.files import show_preview
 from handinger_tui.ui.commands.sources import copy_sources, export_sources
+from handinger_tui.ui.gc_tuning import tidy
 from handinger_tui.ui.keys import Where, bindings, for_footer
 from handinger_tui.ui.panels.files.panel import FilesPanel
 from handinger_tui.ui.panels.messages import (
@@ -42,8 +43,6 @@ from handinger_tui.ui.panels.messages import (
 from handinger_tui.ui.panels.sources.panel import SourcesPanel
 from handinger_tui.ui.panels.usage.panel import UsagePanel
 from handinger_tui.ui.ports import AppOptions, Connection, Opening
-from handinger_tui.ui.startup.gc_tuning import tidy
-from handinger_tui.ui.terminal.clipped_compositor import ClippedCompositor
 from handinger_tui.ui.transcript.transcript import Transcript
 from handinger_tui.ui.widgets.chips import Chips
 from handinger_tui.ui.widgets.containers import BareContainer, Columns
@@ -98,7 +97,6 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
 
     def __init__(self, options: AppOptions, now_ms: Callable[[], int]) -> None:
         super().__init__()
-        self._compositor = ClippedCompositor()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (WIDE, "-wide")]
         self._options = options
         self._now_ms = now_ms

@@ -10,7 +10,7 @@ import pytest
 from textual.events import Key, Paste
 
 from handinger_tui.ui.dialogs.confirm import Confirm
-from handinger_tui.ui.terminal.terminal_replies import ReplyListener, ReplyParser
+from handinger_tui.ui.terminal.input_parser import InputParser
 from tests.engine.fakes import FakeApi, says, worker
 from tests.ui.fakes import PRICED, Desktop, answers
 from tests.ui.screens.test_sending import held
@@ -39,7 +39,7 @@ async def answered(width: int = 120, height: int = 40) -> AsyncIterator[tuple[De
 
 def type_raw(desktop: Desktop, data: str) -> None:
     """As bytes of one read."""
-    for message in ReplyParser(ReplyListener()).feed(data):
+    for message in InputParser().feed(data):
         desktop.app.post_message(message)
 
 

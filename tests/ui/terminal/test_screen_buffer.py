@@ -11,19 +11,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
-from rich.console import RenderableType
+from rich.color import ColorSystem
+from rich.console import Console, RenderableType
+from rich.segment import Segment
 from rich.style import Style
 from textual.app import App, ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.pilot import Pilot
 from textual.screen import ModalScreen, Screen
+from textual.strip import Strip
 from textual.widgets import Input, Static
 
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import ToolPart, TurnStatus
-from handinger_tui.ui.terminal.cells import TAME, Pen, Pens, _parse_codes
-from handinger_tui.ui.terminal.clipped_compositor import ClippedCompositor
-from handinger_tui.ui.terminal.diff_app import CHECKS_PER_S, DiffApp
+from handinger_tui.ui.terminal.cells import TAME, Pen, Pens
+from handinger_tui.ui.terminal.diff_app import DiffApp
 from tests.ui.emulator import EmulatedDriver, cells, driver_of, expected
 from tests.ui.transcript.documents import DOCUMENTS
 from tests.ui.transcript.sample import ANSWER, COMPLETE
@@ -37,14 +39,6 @@ class Overlay(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield Static("An overlay with 東京 and 🎉 in it.", id="box")
-
-
-class NearScreen(Screen[None]):
-    """Paints as the work screen does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._compositor = ClippedCompositor()
 
 
 class Bench(Stage, DiffApp):
@@ -62,9 +56,6 @@ class Bench(Stage, DiffApp):
         self.head = Static("head", id="head")
         self.side = Static("\n".join(f"figure {n}" for n in range(0, 90, 3)), id="side")
         self.side.display = side
-
-    def get_default_screen(self) -> Screen[None]:
-        return NearScreen()
 
     def compose(self) -> ComposeResult:
         with Vertical():
@@ -91,7 +82,7 @@ async def rest(app: Bench, pilot: Pilot[None]) -> None:
     """Let everything be painted."""
     await pilot.pause()
     while app.screen._dirty_widgets or app.screen._compositor._dirty_regions:
-        await pilot.pause(1 / CHECKS_PER_S)
+        await pilot.pause(0.01)
     await pilot.pause()
 
 
@@ -307,9 +298,11 @@ def test_every_way_from_pen_to_pen_draws_what_the_style_says(styles: list[Style]
     short, whole = pyte.Screen(20, 1), pyte.Screen(20, 1)
     pen: Pen = pens.plain
     for style in styles:
-        codes = style._make_ansi_codes(3)  # type: ignore[arg-type]  # an IntEnum's value: true colour
-        next_pen = pens._pen_of(*_parse_codes(codes)) if codes else pens.plain
+        (cell,), _odd = pens.cells(Strip([Segment("x", style)]), Console(color_system="truecolor"))
+        assert cell[0] == "x"
+        next_pen = cell[1]
+        assert isinstance(next_pen, Pen)
         pyte.Stream(short).feed((pen.to(next_pen) if pen is not next_pen else "") + "x")
-        pyte.Stream(whole).feed(style.render("x"))
+        pyte.Stream(whole).feed(style.render("x", color_system=ColorSystem.TRUECOLOR))
         pen = next_pen
     assert cells(short) == cells(whole)

@@ -12,9 +12,8 @@ from textual.events import Key, MouseDown, Paste, Resize
 from textual.message import Message
 from textual.messages import TerminalSupportsSynchronizedOutput
 
-from handinger_tui.ui.terminal import terminal_replies
-from handinger_tui.ui.terminal.key_sequences import PASTE_ENDS
-from handinger_tui.ui.terminal.terminal_replies import META, ReplyListener, ReplyParser
+from handinger_tui.ui.terminal import input_parser
+from handinger_tui.ui.terminal.input_parser import META, PASTE_ENDS, InputParser
 
 NEWLINE = ("\x1b\r", "\x1b\n", "\x1b[13;2u", "\x1b[13;3u", "\x1b[13;3;13u", "\x1b[13;4u", "\x1b[13;3:1u",
            "\x1b[13;2:2u", "\x1b[13;131u", "\x1b[27;2;13~", "\x1b[27;3;13~", "\x1b[57414;2u", "\x1b[57414;3u",
@@ -64,10 +63,10 @@ KEYS = {
 
 def read(pieces: Iterable[str]) -> Iterator[Message]:
     """All that the parser makes of these reads, and of nothing more behind them."""
-    parser = ReplyParser(ReplyListener())
+    parser = InputParser()
     for piece in pieces:
         yield from parser.feed(piece)
-    assert not parser.unsure
+    assert not parser.is_waiting
 
 
 def keys_in(messages: Iterable[Message]) -> list[str]:
@@ -99,7 +98,7 @@ def test_what_comes_is_the_same_however_it_is_torn(pieces: list[str], places: li
     assert keys_in(read(cut(data, places))) == keys_in(read([data] if data else []))
 
 
-@given(st.characters(exclude_characters="[O\x1b\x00"))
+@given(st.characters(exclude_characters="[O]P_\x1b\x00"))
 def test_a_letter_behind_an_escape_is_typed_or_a_key_with_alt(letter: str) -> None:
     messages = [one for one in read(["\x1b" + letter]) if isinstance(one, Key)]
     typed = "".join(one.character or "" for one in messages if one.is_printable)
@@ -123,6 +122,27 @@ def test_nothing_of_a_paste_is_ever_a_key(text: str, places: list[int]) -> None:
     assert paste.text == text
 
 
+REPLIES = (
+    "\x1b]11;rgb:1111/2222/3333\x1b\\", "\x1b]10;rgb:dddd/dddd/dddd\x07", "\x1b]4;7;rgb:1/2/3\x9c",
+    "\x1b]52;c;QUJD\x1b\\", "\x1bP>|kitty(0.35.2)\x1b\\", "\x1bP1+r544e=787465\x1b\\", "\x1bP1$r0m\x1b\\",
+    "\x1b_Gi=31;OK\x1b\\", "\x1b[?62;22c", "\x1b[>41;300;0c", "\x1b[8;24;80t",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("reply", REPLIES)
+def test_a_late_reply_of_the_terminal_is_never_typed_wherever_it_is_torn(reply: str) -> None:
+    for at in range(1, len(reply)):
+        assert keys_in(read(["a" + reply[:at], reply[at:] + "b"])) == ["a", "b"]
+
+
+@given(st.lists(st.sampled_from([*REPLIES, *KEYS, *"ab \r"]), max_size=6), st.lists(st.integers(0, 99)))
+def test_replies_among_keys_are_cut_out_wherever_they_are_torn(pieces: list[str], places: list[int]) -> None:
+    typed = "".join(piece for piece in pieces if piece not in REPLIES)
+    expected = [key for piece in pieces if piece not in REPLIES for key in keys_in(read([piece]))]
+    assert typed or not expected
+    assert keys_in(read(cut("".join(pieces), places))) == expected
+
+
 def test_reports_are_understood_as_before() -> None:
     data = "\x1b[<0;5;6M\x1b[?2026;2$y\x1b[48;40;120;800;1200t"
     kinds = [MouseDown, TerminalSupportsSynchronizedOutput, Resize]
@@ -134,18 +154,22 @@ def test_what_may_be_a_key_is_one_after_a_moment_and_half_a_report_is_never_type
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 100.0
-    monkeypatch.setattr(terminal_replies, "monotonic", lambda: now)
-    parser = ReplyParser(ReplyListener())
+    monkeypatch.setattr(input_parser, "monotonic", lambda: now)
+    parser = InputParser()
     for data, keys in (
         ("\x1b", ["escape"]),
         ("\x1b[", ["escape", "left_square_bracket"]),
         ("\x1bO", ["escape", "O"]),
         ("\x1b[<0;1", []),
+        ("\x1b]", ["escape", "right_square_bracket"]),
+        ("\x1bP", ["escape", "P"]),
+        ("\x1b]11;rgb:11", []),
+        ("\x1b_Gi=31;O", []),
     ):
         assert keys_in(parser.feed(data)) == []
         assert keys_in(parser.tick()) == []
-        assert parser.unsure
+        assert parser.is_waiting
         now += 6.0
         assert keys_in(parser.tick()) == keys
-        assert not parser.unsure
+        assert not parser.is_waiting
         assert keys_in(parser.feed("x")) == ["x"]

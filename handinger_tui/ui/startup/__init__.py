@@ -1,1 +1,0 @@
-"""Start of the app: takeover from the early prompt, and tuning of the garbage collector."""

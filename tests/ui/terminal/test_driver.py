@@ -1,0 +1,229 @@
+"""The driver on Unix: keys from before and from now, slow output, and a terminal that is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import select
+import threading
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TextIO
+
+import pytest
+from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Key
+from textual.message import Message
+
+from handinger_tui.ui.app import HandingerApp
+from handinger_tui.ui.terminal.driver import EXIT_HANGUP, TerminalDriver, TerminalFile, driver_for
+from tests.ui.fakes import launch
+
+pytestmark = pytest.mark.timeout(60)
+
+
+@dataclass
+class Wire:
+    """Both ends of a pseudo-terminal in raw mode."""
+
+    ours: int
+    theirs: int
+    open: bool = True
+
+    def hang_up(self) -> None:
+        """As a window that is closed."""
+        os.close(self.ours)
+        self.open = False
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    """Closed afterwards."""
+    ends = Wire(*pty.openpty())
+    tty.setraw(ends.theirs)
+    yield ends
+    os.close(ends.theirs)
+    if ends.open:
+        ends.hang_up()
+
+
+class Reader(TerminalDriver):
+    """Reads from a wire, with input that was there before, and keeps the messages."""
+
+    def __init__(self, app: HandingerApp, wire: Wire, early: bytes = b"") -> None:
+        super().__init__(app, mouse=False)
+        self.fileno = wire.theirs
+        self.loop = asyncio.get_running_loop()
+        self.messages = asyncio.Queue[Message]()
+        self.early = early
+
+    def early_input(self) -> bytes:
+        return self.early
+
+    def process_message(self, message: Message) -> None:
+        self.loop.call_soon_threadsafe(self.messages.put_nowait, message)
+
+    async def typed(self, count: int) -> str:
+        keys = [await self.messages.get() for _ in range(count)]
+        return "".join(str(key.character) for key in keys if isinstance(key, Key))
+
+
+class Ended(HandingerApp):
+    """Tells what it was asked for from another thread."""
+
+    def __init__(self) -> None:
+        super().__init__(launch())
+        self.loop = asyncio.get_running_loop()
+        self.calls = asyncio.Queue[tuple[object, dict[str, object]]]()
+
+    def call_later(self, callback: object, *args: object, **kwargs: object) -> bool:
+        self.loop.call_soon_threadsafe(self.calls.put_nowait, (callback, kwargs))
+        return True
+
+
+@contextmanager
+def reading(driver: TerminalDriver) -> Iterator[threading.Thread]:
+    """As Textual starts the thread and ends it."""
+    thread = threading.Thread(target=driver.run_input_thread)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        driver.exit_event.set()
+        thread.join()
+
+
+async def test_a_terminal_that_goes_without_a_signal_ends_the_app(wire: Wire) -> None:
+    app = Ended()
+    with reading(Reader(app, wire)) as thread:
+        wire.hang_up()
+        callback, options = await app.calls.get()
+        assert (callback, options) == (app.exit, {"return_code": EXIT_HANGUP})
+        await asyncio.to_thread(thread.join)
+
+
+async def test_what_was_typed_before_comes_first_and_a_torn_letter_is_one(wire: Wire) -> None:
+    driver = Reader(Ended(), wire, b"vorher f\xc3")
+    os.write(wire.ours, b"\xbcr sp\xc3\xa4ter")
+    with reading(driver):
+        assert await driver.typed(len("vorher für später")) == "vorher für später"
+    # Whoever has the terminal now reads it alone.
+    os.write(wire.ours, b"x")
+    assert await asyncio.to_thread(os.read, wire.theirs, 9) == b"x"
+    assert driver.messages.empty()
+
+
+async def test_escape_alone_is_a_key_once_nothing_follows_and_broken_text_ends_nothing(wire: Wire) -> None:
+    driver = Reader(Ended(), wire)
+    with reading(driver):
+        os.write(wire.ours, b"\x1b")
+        message = await driver.messages.get()
+        assert isinstance(message, Key)
+        assert message.key == "escape"
+        os.write(wire.ours, b"\xff\xfea")
+        assert (await driver.typed(3))[-1] == "a"
+
+
+async def test_a_fault_in_the_thread_is_raised_in_the_app(wire: Wire) -> None:
+    class Broken(Reader):
+        def process_message(self, message: Message) -> None:
+            raise ValueError("no key")
+
+    app = Ended()
+    with reading(Broken(app, wire)):
+        os.write(wire.ours, b"a")
+        callback, _options = await app.calls.get()
+        assert callable(callback)
+        with pytest.raises(ValueError, match="no key"):
+            callback(ValueError("no key"))
+
+
+class Early:
+    """An early prompt in which something was typed."""
+
+    attributes: list[object] = []  # noqa: RUF012 - as a terminal would give them
+
+    def finish(self) -> tuple[str, bytes]:
+        return "Hel", b"l\x1b[D"
+
+
+async def test_the_early_prompts_text_and_keys_are_taken_over_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    monkeypatch.setattr(LinuxDriver, "write", lambda _driver, data: written.append(data))
+    monkeypatch.setattr(LinuxDriver, "start_application_mode", lambda driver: driver.write("\x1b[?1049h"))
+    texts: list[str] = []
+    driver = driver_for(Early(), texts.append)(HandingerApp(launch()))
+    driver.start_application_mode()  # type: ignore[no-untyped-call]  # Textual's
+    assert (texts, driver.early_input(), driver.early_input()) == (["Hel"], b"l\x1b[D", b"")
+    # A terminal may clear its alternate screen when it is entered again.
+    assert written == []
+    driver.start_application_mode()  # type: ignore[no-untyped-call]  # Textual's
+    assert (texts, written) == (["Hel"], ["\x1b[?1049h"])
+
+
+def test_the_app_takes_the_driver_that_outlasts_unless_another_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert HandingerApp(launch()).driver_class is TerminalDriver
+    monkeypatch.setattr("textual.constants.DRIVER", "textual.drivers.web_driver:WebDriver")
+    assert not issubclass(HandingerApp(launch()).driver_class, LinuxDriver)
+
+
+# -- output --------------------------------------------------------------------------------------
+def file_on(wire: Wire, encoding: str = "utf-8") -> TextIO:
+    return os.fdopen(os.dup(wire.theirs), "w", encoding=encoding, errors="backslashreplace")
+
+
+def write(output: TerminalFile, *texts: str) -> None:
+    """As Textual's writer thread."""
+    for text in texts:
+        output.write(text)
+    output.flush()
+
+
+def read(wire: Wire, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        data += os.read(wire.ours, size - len(data))
+    return data
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_a_slow_terminal_gets_everything_in_order(wire: Wire, blocking: bool) -> None:
+    with file_on(wire) as file:
+        # Another process that shares the description may have made it non-blocking.
+        os.set_blocking(file.fileno(), blocking)
+        output = TerminalFile(file)
+        text = "".join(f"{number} é " for number in range(40_000))
+        thread = threading.Thread(target=write, args=(output, text, "end"))
+        thread.start()
+        assert read(wire, len(f"{text}end".encode())) == f"{text}end".encode()
+        thread.join()
+        os.set_blocking(file.fileno(), True)
+
+
+def test_what_the_encoding_lacks_is_spelt(wire: Wire) -> None:
+    with file_on(wire, "latin-1") as file:
+        output = TerminalFile(file)
+        output.write("é東")
+        assert not select.select([wire.ours], [], [], 0)[0]
+        output.flush()
+        assert read(wire, 7) == b"\xe9\\u6771"
+
+
+@pytest.mark.parametrize("is_full", [False, True], ids=["closed before", "closed while it blocks"])
+def test_output_to_a_closed_terminal_is_dropped(wire: Wire, is_full: bool) -> None:
+    with file_on(wire) as file:
+        output = TerminalFile(file)
+        thread = threading.Thread(target=write, args=(output, *["x" * 100_000] * 50))
+        if is_full:
+            thread.start()
+            select.select([wire.ours], [], [])
+        wire.hang_up()
+        if not is_full:
+            thread.start()
+        thread.join(30)
+        assert not thread.is_alive()

@@ -1,0 +1,130 @@
+"""The private names of Textual that the terminal package uses: each is there, and is used as we expect.
+
+When a test of this file fails after an upgrade, Textual's own behavior is in effect: slower, or less safe.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rich.console import RenderableType
+from textual.app import App, ComposeResult
+from textual.drivers import linux_driver
+from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Key
+from textual.screen import Screen
+from textual.widgets import Static
+
+from handinger_tui.ui.terminal.diff_app import DiffApp
+from handinger_tui.ui.terminal.driver import TerminalDriver, TerminalFile
+from handinger_tui.ui.terminal.screen_buffer import ScreenBuffer
+from handinger_tui.ui.terminal.textual_private import (
+    ChopsUpdate,
+    CompositorUpdate,
+    LayoutUpdate,
+    Missing,
+    XTermParser,
+)
+from tests.ui.emulator import EmulatedDriver, driver_of
+
+
+class Recorder(DiffApp):
+    """Keeps the updates that Textual asks it to display, before they are compared."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.driver_class = EmulatedDriver
+        self.updates: list[object] = []
+        self.crashes: list[BaseException | None] = []
+
+    def compose(self) -> ComposeResult:
+        yield Static("first")
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        self.updates.append(renderable)
+        super()._display(screen, renderable)
+
+    def report_crash(self, error: BaseException | None) -> RenderableType | None:
+        self.crashes.append(error)
+        return "report"
+
+
+async def test_compositor_updates_are_displayed_by_the_app() -> None:
+    """`App._display`, `LayoutUpdate`, `ChopsUpdate` and `CompositorUpdate`."""
+    app = Recorder()
+    async with app.run_test(headless=False) as pilot:
+        await pilot.pause()
+        app.query_one(Static).update("second")
+        await pilot.pause(0.1)
+        assert {LayoutUpdate, ChopsUpdate} <= {type(update) for update in app.updates}
+        assert driver_of(app).terminal.display[0].startswith("second")
+
+
+async def test_an_update_of_another_kind_is_left_to_textual(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = Recorder()
+    module = "handinger_tui.ui.terminal.screen_buffer"
+    monkeypatch.setattr(f"{module}.ChopsUpdate", Missing)
+    monkeypatch.setattr(f"{module}.LayoutUpdate", Missing)
+    async with app.run_test(headless=False) as pilot:
+        await pilot.pause()
+        update = next(one for one in app.updates if isinstance(one, CompositorUpdate))
+        assert ScreenBuffer().update(update) is update
+        assert driver_of(app).terminal.display[0].startswith("first")
+
+
+async def test_a_crash_is_reported_by_the_app(capsys: pytest.CaptureFixture[str]) -> None:
+    """`App._fatal_error`."""
+    app = Recorder()
+
+    def crash() -> None:
+        secret = "made-up-secret"
+        raise ValueError(len(secret))
+
+    async def run() -> None:
+        async with app.run_test() as pilot:
+            app.call_later(crash)
+            app.call_later(crash)
+            await pilot.pause()
+
+    with pytest.raises(ValueError, match="14"):
+        await run()
+    assert len(app.crashes) == 1
+    assert isinstance(app.crashes[0], ValueError)
+    shown = capsys.readouterr().err
+    assert "report" in shown
+    assert "made-up-secret" not in shown
+
+
+async def test_the_writer_thread_writes_to_the_drivers_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`LinuxDriver._file`."""
+    assert "_file" in vars(LinuxDriver(App()))
+    writers: list[object] = []
+
+    class Stop(Exception):
+        pass
+
+    def writer_thread(file: object) -> None:
+        writers.append(file)
+        raise Stop
+
+    monkeypatch.setattr(linux_driver, "WriterThread", writer_thread)
+
+    with pytest.raises(Stop):
+        TerminalDriver(App()).start_application_mode()  # type: ignore[no-untyped-call]  # Textual's
+    assert isinstance(writers[0], TerminalFile)
+
+
+def test_the_key_parser_makes_keys_of_sequences() -> None:
+    """`XTermParser`."""
+    (message,) = XTermParser().feed("\x1b[A")
+    assert isinstance(message, Key)
+    assert message.key == "up"
+
+
+async def test_without_the_key_parser_textual_reads_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    monkeypatch.setattr("handinger_tui.ui.terminal.driver.XTermParser", Missing)
+    monkeypatch.setattr(LinuxDriver, "run_input_thread", lambda _driver: called.append("Textual's"))
+    TerminalDriver(App()).run_input_thread()
+    assert called == ["Textual's"]
