@@ -28,7 +28,7 @@ class Eye:
         Goes on from the chunk where the look before ended, and no further than needed.
         """
         chunks = self.terminal.chunks
-        rows = range(self.screen.height)
+        rows = range(self.screen.lines)
         if self._next and self._shows(text, rows):
             return chunks[self._next - 1].at
         while self._next < len(chunks):
@@ -37,16 +37,16 @@ class Eye:
                 return None
             self.screen.feed(data)
             self._next += 1
-            if self._shows(text, self.screen.changed):
+            if self._shows(text, self.screen.dirty):
                 return at
         return None
 
     def _shows(self, text: str, rows: Iterable[int]) -> bool:
-        if self.screen.held:
+        if self.screen.is_updating:
             # What changed in an open update is looked at when it closes.
             return False
         found = any(text in self.screen.row(y) for y in rows)
-        self.screen.changed.clear()
+        self.screen.dirty.clear()
         return found
 
     def await_text(self, text: str, patience_s: float = 30.0) -> float | None:
@@ -63,5 +63,5 @@ class Eye:
         for _at, data in self.terminal.chunks[self._next :]:
             self.screen.feed(data)
         self.terminal.chunks.clear()
-        self.screen.changed.clear()
+        self.screen.dirty.clear()
         self._next = 0

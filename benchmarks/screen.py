@@ -1,133 +1,96 @@
-"""Screen: what stands on a terminal, letter by letter, made from the bytes a program wrote.
+"""Screen: what stands on a terminal, made by pyte from what a program wrote.
 
-Colours are left out. It knows synchronized updates (`held` while one is open: a
-person sees nothing of it yet) and scrolling regions. Quicker than pyte, which
-lacks SU, SD and the marks `<`, `>`, `=` of private sequences.
+The tests of the terminal package use it, too. To pyte it adds the scrolling of regions (SU, SD) and what pyte
+does unlike terminals; control strings and private sequences, which pyte would print, are left out.
 """
 
 from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
-from benchmarks.grid import Grid
+import pyte
+
 from benchmarks.queries import COLUMNS, ROWS
 
-_SEQUENCE: Final = re.compile(
-    r"\x1b(?:"
-    r"\[(?P<private>[<=>?]?)(?P<numbers>[0-9:;]*)(?P<between>[ -/]*)(?P<final>[@-~])"
-    r"|[\]P_^X][^\x07\x1b]*(?:\x07|\x1b\\)"
-    r"|[ #%()*+./-](?P<charset>.)"
-    r"|(?P<short>[0-9=>78A-OQ-WYZ\\a-z|}~])"
-    r")",
-    re.DOTALL,
-)
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-_LONGEST: Final = 1 << 16
-"""A sequence without an end is given up after this many characters."""
+_SYNCHRONIZED: Final = 2026 << 5
+_ALTERNATE: Final = frozenset((47, 1047, 1049))
+_IGNORED: Final = re.compile(r"\x1b[P_^X][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[<=>][0-9:;]*[ -/]*[@-~]")
+_INCOMPLETE: Final = re.compile(r"\x1b(?:[P_^X][^\x07\x1b]{0,65536}\x1b?|\[(?:[<=>][0-9:;]*[ -/]*)?)?\Z")
 
 
-class Screen(Grid):
-    """A grid that obeys what a program writes."""
+class _Stream(pyte.Stream):
+    csi = {**pyte.Stream.csi, "S": "scroll_up", "T": "scroll_down"}  # noqa: RUF012 - as pyte declares it
+    escape = {**pyte.Stream.escape, "E": "next_line"}  # noqa: RUF012 - as pyte declares it
+
+
+class Screen(pyte.Screen):
+    """A screen with its cells and colors. `dirty`: rows touched since somebody last cleared it."""
 
     def __init__(self, columns: int = COLUMNS, rows: int = ROWS) -> None:
         super().__init__(columns, rows)
-        self.held = False
-        """A synchronized update is open."""
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
-        self._rest = ""
+        self._stream = _Stream(self)
+        self._incomplete = ""
+
+    @property
+    def is_updating(self) -> bool:
+        """Whether a synchronized update is open, of which a person sees nothing yet."""
+        return _SYNCHRONIZED in self.mode
+
+    @property
+    def text(self) -> str:
+        """All rows, without the blanks at their ends."""
+        return "\n".join(line.rstrip() for line in self.display)
+
+    def row(self, y: int) -> str:
+        """One row as text."""
+        line = self.buffer[y]
+        return "".join(line[x].data for x in range(self.columns))
 
     def feed(self, data: bytes) -> None:
         """Take in what was written; a sequence cut in two waits for its rest."""
-        text, at = self._rest + self._decode(data), 0
-        self._rest = ""
-        while at < len(text):
-            control = _CONTROL.search(text, at)
-            end = control.start() if control else len(text)
-            if end > at:
-                self.write(text[at:end])
-            if control is None:
-                return
-            at = end + 1
-            if text[end] == "\x1b":
-                found = _SEQUENCE.match(text, end)
-                if found is None and len(text) - end < _LONGEST:
-                    self._rest = text[end:]
-                    return
-                if found is not None:
-                    self._obey(found)
-                    at = found.end()
-            else:
-                self._control(text[end])
+        text, self._incomplete = self._incomplete + self._decode(data), ""
+        text = _IGNORED.sub("", text)
+        if (cut := _INCOMPLETE.search(text)) is not None:
+            self._incomplete, text = cut[0], text[: cut.start()]
+        self._stream.feed(text)
 
-    def _obey(self, found: re.Match[str]) -> None:
-        if short := found["short"]:
-            self._escape(short)
-        elif (final := found["final"]) and not found["between"]:
-            numbers = [int(one) if one.isdigit() else 0 for one in found["numbers"].split(";")]
-            if found["private"] == "?" and final in "hl":
-                self._mode(numbers, on=final == "h")
-            elif not found["private"] and (act := _ACTS.get(final)) is not None:
-                act(self, numbers)
+    def set_mode(self, *modes: int, **options: Any) -> None:
+        """A program's own screen begins blank; what stood before does not matter here."""
+        super().set_mode(*modes, **options)
+        if options.get("private") and _ALTERNATE.intersection(modes):
+            self.erase_in_display(2)
 
-    def _mode(self, numbers: list[int], *, on: bool) -> None:
-        if 2026 in numbers:
-            self.held = on
-        if {47, 1047, 1049} & set(numbers):
-            # A program's own screen begins blank; what stood before does not matter here.
-            self.erase([2])
+    def next_line(self) -> None:
+        """NEL: pyte keeps the column."""
+        self.carriage_return()
+        self.index()
 
-    def _escape(self, letter: str) -> None:
-        if letter == "7":
-            self._kept = (self._x, self._y)
-        elif letter == "8":
-            self._x, self._y = self._kept
-        elif letter in "DE":
-            self.down()
-            self._x = 0 if letter == "E" else self._x
-        elif letter == "M":
-            if self._y == self._top:
-                self.scroll_down([1])
-            else:
-                self._y = max(0, self._y - 1)
+    def cursor_up(self, count: int | None = None) -> None:
+        """CUU: pyte moves a cursor above the region down into it."""
+        if self.margins is not None and self.cursor.y < self.margins.top:
+            self.cursor.y = max(0, self.cursor.y - (count or 1))
+        else:
+            super().cursor_up(count)
 
-    def _control(self, letter: str) -> None:
-        if letter == "\r":
-            self._x = 0
-        elif letter in "\n\x0b\x0c":
-            self.down()
-        elif letter == "\b":
-            self._x = max(0, self._x - 1)
-        elif letter == "\t":
-            self._x = min(self.columns - 1, (self._x // 8 + 1) * 8)
+    def restore_cursor(self) -> None:
+        """DECRC: pyte forgets the place that it goes back to."""
+        super().restore_cursor()
+        self.save_cursor()
 
+    def scroll_up(self, count: int = 1) -> None:
+        """SU."""
+        self._scroll(count or 1)
 
-_Act = Callable[[Screen, list[int]], None]
+    def scroll_down(self, count: int = 1) -> None:
+        """SD."""
+        self._scroll(-(count or 1))
 
-
-def _step(right: int, down: int) -> _Act:
-    return lambda screen, numbers: screen.step(right, down, numbers)
-
-
-_ACTS: Final[dict[str, _Act]] = {
-    "A": _step(0, -1),
-    "B": _step(0, 1),
-    "C": _step(1, 0),
-    "D": _step(-1, 0),
-    "G": Screen.column,
-    "H": Screen.place,
-    "J": Screen.erase,
-    "K": Screen.erase_line,
-    "L": Screen.insert_lines,
-    "M": Screen.delete_lines,
-    "P": Screen.delete_letters,
-    "S": Screen.scroll_up,
-    "T": Screen.scroll_down,
-    "X": Screen.erase_letters,
-    "@": Screen.insert_letters,
-    "d": Screen.line,
-    "f": Screen.place,
-    "r": Screen.region,
-}
+    def _scroll(self, count: int) -> None:
+        """Rows of the region move up by `count`, down if negative; blank ones come in."""
+        top, bottom = self.margins or pyte.screens.Margins(0, self.lines - 1)
+        rows = {y: self.buffer.pop(y) for y in range(top, bottom + 1) if y in self.buffer}
+        self.buffer.update({y - count: row for y, row in rows.items() if top <= y - count <= bottom})
+        self.dirty.update(range(top, bottom + 1))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pyte
 import pytest
 
 from benchmarks import bars
@@ -20,10 +17,9 @@ from benchmarks.benches.growth import cpu_at
 from benchmarks.content import NATURAL, SHAPES, answer, length_of
 from benchmarks.eye import Eye
 from benchmarks.figures import OURS, Figures, Key, quantile, shown
-from benchmarks.grid import cells
 from benchmarks.plan import Plan, read_plan
 from benchmarks.processes import rss_mb
-from benchmarks.queries import COLUMNS, ROWS, Answerer
+from benchmarks.queries import Answerer
 from benchmarks.screen import Screen
 from benchmarks.seeding import Seed, frames
 from benchmarks.serving import paced_service
@@ -70,45 +66,6 @@ def test_a_plan_is_told_by_its_prompt_which_does_not_hold_the_mark() -> None:
 
 
 # -- the screen ------------------------------------------------------------------------
-Region = tuple[int, int]
-"""First and last row, counted from 1."""
-WHOLE: Region = (1, ROWS)
-
-
-def _random_bytes(chance: random.Random, region: Region) -> bytes:
-    """Something a program writes. The other emulator is wrong outside the region: nothing leaves it."""
-    row = chance.randint(*region)
-    moves = [f"\x1b[{chance.randint(0, 9)}{letter}" for letter in "ABCDGXPLM@"]
-    places = [f"\x1b[{row};{chance.randint(1, 125)}H", f"\x1b[{row}d"]
-    other = ["\r\n", "\n", "\b", "\x1bM", "\x1b[1;31m", "\x1b]0;title\x07"]
-    # Wide signs have a test of their own: at the right edge the other one does not wrap them.
-    texts = ["plain words", "x" * chance.randint(1, 150), "é", "│ box ─"]
-    erased = [f"\x1b[{chance.randint(0, 2)}{letter}" for letter in "JK"]
-    return chance.choice([*moves, *places, *other, *texts, *texts, *erased]).encode()
-
-
-def _session(chance: random.Random) -> Iterator[bytes]:
-    for _ in range(150):
-        yield _random_bytes(chance, WHOLE)
-    for _ in range(10):
-        top = chance.randint(1, 20)
-        region = (top, top + chance.randint(1, 19))
-        yield f"\x1b[{region[0]};{region[1]}r\x1b[{top}H".encode()
-        yield from (_random_bytes(chance, region) for _ in range(20))
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_the_screen_agrees_with_another_emulator(seed: int) -> None:
-    theirs = pyte.Screen(COLUMNS, ROWS)
-    stream, screen = pyte.ByteStream(theirs), Screen()
-    for data in _session(random.Random(seed)):
-        # Terminals differ in what a full line does to a cursor that is then moved: it is not tried.
-        written = data + b"\r" * (theirs.cursor.x + len(data) >= COLUMNS)
-        stream.feed(written)
-        screen.feed(written)
-        assert [line.rstrip() for line in theirs.display] == screen.text.split("\n"), written
-
-
 def test_next_line_goes_to_the_start_and_a_cursor_above_the_region_moves_freely() -> None:
     screen = Screen(10, 5)
     screen.feed(b"ab\x1bEc\x1b[4;5r\x1b[2;3H\x1b[Ad\x1bMe")
@@ -119,15 +76,6 @@ def test_a_kept_place_is_gone_back_to_as_often_as_one_likes() -> None:
     screen = Screen(10, 3)
     screen.feed(b"ab\x1b7\r\ncd\x1b8e\x1b8f")
     assert screen.text == "abf\ncd\n"
-
-
-def test_wide_signs_take_two_columns_and_wrap_whole() -> None:
-    screen = Screen(6, 2)
-    screen.feed("ab漢字字".encode())
-    assert screen.text == "ab漢字\n字"
-    assert screen.row(0) == "ab漢字"
-    screen.feed("\x1b[1;6H字".encode())
-    assert screen.text.split("\n")[1] == "字"
 
 
 def test_the_terminals_own_scroll_moves_the_region_only() -> None:
@@ -143,11 +91,6 @@ def test_marked_private_sequences_and_cut_ones_leave_no_letters() -> None:
     for byte in b"\x1b[>1u\x1b[<u\x1b[=5u\x1b[?2004h\x1b[>4;1m\x1bP>|name\x1b\\\x1b[?2026$p ok \xe2\x94\x82":
         screen.feed(bytes([byte]))
     assert screen.text.strip() == "ok │"
-
-
-@pytest.mark.parametrize(("sign", "width"), [("a", 1), ("漢", 2), ("\u0301", 0), ("\u200d", 0)])
-def test_signs_have_their_width(sign: str, width: int) -> None:
-    assert cells(sign) == width
 
 
 # -- queries ---------------------------------------------------------------------------

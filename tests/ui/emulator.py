@@ -8,6 +8,8 @@ import pyte
 from textual.app import App
 from textual.drivers.headless_driver import HeadlessDriver
 
+from benchmarks.screen import Screen
+
 
 class EmulatedDriver(HeadlessDriver):
     """Writes to a terminal emulator. `App.run_test(headless=False)` uses it as `driver_class`."""
@@ -19,8 +21,7 @@ class EmulatedDriver(HeadlessDriver):
         self.written: list[str] = []
         """What was written, in order."""
         columns, lines = self._get_terminal_size()
-        self.terminal = pyte.Screen(columns, lines)
-        self._stream = pyte.Stream(self.terminal)
+        self.terminal = Screen(columns, lines)
 
     @property
     def is_headless(self) -> bool:
@@ -29,9 +30,10 @@ class EmulatedDriver(HeadlessDriver):
 
     def write(self, data: str) -> None:
         """What a terminal would get."""
-        self.bytes += len(data.encode("utf-8", "surrogatepass"))
+        encoded = data.encode()
+        self.bytes += len(encoded)
         self.written.append(data)
-        self._stream.feed(data)
+        self.terminal.feed(encoded)
 
     def resize(self, columns: int, lines: int) -> None:
         """The terminal has another size, and keeps what stood on it as terminals do."""
@@ -61,10 +63,9 @@ def _look(cell: pyte.screens.Char) -> Look:
 def expected(app: App[Any]) -> list[list[Look]]:
     """What a full paint by Textual itself would give on an empty terminal of the same size."""
     terminal = driver_of(app).terminal
-    fresh = pyte.Screen(terminal.columns, terminal.lines)
-    stream = pyte.Stream(fresh)
+    fresh = Screen(terminal.columns, terminal.lines)
     compositor = app.screen._compositor
     for y, line in enumerate(compositor._render_chops(compositor.size.region, lambda _y: True)):
         for x, strip in line.items():
-            stream.feed(f"\x1b[{y + 1};{x + 1}H{strip.render(app.console)}")
+            fresh.feed(f"\x1b[{y + 1};{x + 1}H{strip.render(app.console)}".encode())
     return cells(fresh)

@@ -22,6 +22,7 @@ from textual.screen import ModalScreen, Screen
 from textual.strip import Strip
 from textual.widgets import Input, Static
 
+from benchmarks.screen import Screen as TerminalScreen
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import ToolPart, TurnStatus
 from handinger_tui.ui.terminal.cells import TAME, Pen, Pens
@@ -243,7 +244,7 @@ async def test_what_something_else_wrote_is_painted_over_after_a_redraw_a_resize
 
         for repair in (redraw, resize, resume):
             await rest(app, pilot)
-            pyte.Stream(driver_of(app).terminal).feed(junk)
+            driver_of(app).terminal.feed(junk.encode())
             assert cells(driver_of(app).terminal) != expected(app)
             await repair()
             await rest(app, pilot)
@@ -295,14 +296,14 @@ STYLES = st.builds(
 @given(styles=st.lists(STYLES, min_size=2, max_size=6))
 def test_every_way_from_pen_to_pen_draws_what_the_style_says(styles: list[Style]) -> None:
     pens = Pens()
-    short, whole = pyte.Screen(20, 1), pyte.Screen(20, 1)
+    short, whole = TerminalScreen(20, 1), TerminalScreen(20, 1)
     pen: Pen = pens.plain
     for style in styles:
         (cell,), _odd = pens.cells(Strip([Segment("x", style)]), Console(color_system="truecolor"))
         assert cell[0] == "x"
         next_pen = cell[1]
         assert isinstance(next_pen, Pen)
-        pyte.Stream(short).feed((pen.to(next_pen) if pen is not next_pen else "") + "x")
-        pyte.Stream(whole).feed(style.render("x", color_system=ColorSystem.TRUECOLOR))
+        short.feed(((pen.to(next_pen) if pen is not next_pen else "") + "x").encode())
+        whole.feed((style.render("x", color_system=ColorSystem.TRUECOLOR)).encode())
         pen = next_pen
     assert cells(short) == cells(whole)
