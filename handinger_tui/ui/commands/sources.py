@@ -32,7 +32,7 @@ async def sources(context: CommandContext, argument: str) -> None:
     if action in ("", "hosts", "turns"):
         context.show_panel("sources")
         if action:
-            context.sources.update_panel().group_by(hosts=action == "hosts")
+            context.sources.update_panel().action_group(hosts=action == "hosts")
         return
     listed, form = context.sources.update_panel().sources, name.strip() or FOOTNOTES
     if action not in ("export", "copy", FOOTNOTES) or (action != "export" and form not in forms()):

@@ -19,7 +19,7 @@ from handinger_tui.core.charts.bars import horizontal_bar
 from handinger_tui.core.formatting import NOT_REPORTED, middle_cut
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.ledger.charts import FAINT, MORE
-from handinger_tui.ui.lists.virtual_list import Rows, VirtualList
+from handinger_tui.ui.lists.virtual_list import ListRows, VirtualList
 
 COMFORT: Final = 24
 """Cells that a name gets before columns of rank `IDLE` and above get any."""
@@ -192,13 +192,13 @@ def _aligned(text: str, align: Align, cells: int) -> Content:
 
 
 PAGE: Final = 200
-"""Rows that are read at once."""
+"""ListRows that are read at once."""
 KEPT: Final = 20
 """Pages that stay in memory; the one read longest ago is dropped first."""
 
 
-class LedgerRows(Rows):
-    """Rows of which only pages are in memory. `request` asks for page n; `add_page` takes its rows."""
+class LedgerRows(ListRows):
+    """ListRows of which only pages are in memory. `request` asks for page n; `add_page` takes its rows."""
 
     head_height = 1
 
@@ -300,7 +300,7 @@ class LedgerTable(VirtualList[LedgerRows]):
         same = self.rows.columns == tuple(columns) and cursor_key is None
         self._cursor_key = self.current.key if same and self.current is not None else cursor_key
         self.rows.reset(columns, count, reload=same)
-        self._cursor = min(self.cursor, max(0, count - 1)) if same else 0
+        self.cursor = min(self.cursor, max(0, count - 1)) if same else 0
         if not same:
             self.scroll_to(0, 0, animate=False, force=True, immediate=True)
         self.update()
@@ -314,7 +314,7 @@ class LedgerTable(VirtualList[LedgerRows]):
     def add_page(self, page: int, lines: Sequence[Line]) -> None:
         """Add the rows of a page that was requested."""
         self.rows.add_page(page, lines)
-        self._cursor = min(self.cursor, max(0, self.rows.count - 1))
+        self.cursor = min(self.cursor, max(0, self.rows.count - 1))
         at = next((at for at, line in enumerate(lines) if line.key == self._cursor_key), None)
         if self._cursor_key is not None and at is not None:
             self.call_after_refresh(self.move_to, page * PAGE + at)

@@ -13,7 +13,7 @@ from textual.content import Content
 from handinger_tui.core.preview.tables import TableModel, order_of
 from handinger_tui.ui.background import CancelToken, run_in_thread
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import Rows, VirtualList, copy_from
+from handinger_tui.ui.lists.virtual_list import ListRows, VirtualList, copy_from
 
 WIDEST: Final = 36
 """Maximum width of a column in cells; longer text is cut here and complete in `full_text`."""
@@ -30,7 +30,7 @@ Sort = tuple[int, bool]
 """(column, descending)"""
 
 
-class TableRows(Rows):
+class TableRows(ListRows):
     """The rows of a table under the names of its columns, with a cursor on one column."""
 
     head_height = 1
@@ -59,7 +59,7 @@ class TableRows(Rows):
 
     def full_text(self, at: int) -> str:
         """The column name and the complete text of the cell."""
-        if not self.table.header:
+        if not self.count or not self.table.header:
             return ""
         return f"{self.table.header[self.column] or self.column + 1}: {self.cell(at)}"
 

@@ -14,7 +14,7 @@ from handinger_tui.core.preview.tree import PAGE, Node, NodeKind, children, json
 from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import Rows, VirtualList, copy_from
+from handinger_tui.ui.lists.virtual_list import ListRows, VirtualList, copy_from
 
 _STYLES: Final = {
     NodeKind.STRING: ".lines--string",
@@ -43,7 +43,7 @@ class _Line:
     start: int = 0
 
 
-class TreeRows(Rows):
+class TreeRows(ListRows):
     """The lines of the open nodes of a tree; its root starts open."""
 
     def __init__(self, root: Node | None = None) -> None:
@@ -72,6 +72,8 @@ class TreeRows(Rows):
 
     def full_text(self, at: int) -> str:
         """The path and the value, a text up to `_LONGEST` characters."""
+        if not self.count:
+            return ""
         node = self.node(at)
         value = clean(node.value[:_LONGEST]) if isinstance(node.value, str) else node.text
         return f"{self.path(at)}: {value}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any, ClassVar, Final, Generic, TypeVar
 
-from textual import events, on
+from textual import events
 from textual.content import Content
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -21,7 +21,7 @@ LONGEST_COPY: Final = 1_000_000
 """Maximum number of characters copied to the clipboard through the terminal."""
 
 
-class Rows:
+class ListRows:
     """The items of a list and the lines that show them, both counted from 0. All texts are clean.
 
     Items are one below another, each `item_height` lines high, unless a subclass places them itself.
@@ -79,15 +79,24 @@ class Rows:
         return None
 
     def full_text(self, at: int) -> str:  # noqa: ARG002 - for subclasses
-        """The complete text of item `at`, for a detail line below the list."""
+        """The complete text of item `at`, for a detail line below the list; "" without such an item."""
         return ""
+
+    def summary(self, width: int) -> str:  # noqa: ARG002 - for subclasses
+        """What there is, for the border of the list, where possible in `width` cells."""
+        return ""
+
+    @property
+    def head(self) -> int:
+        """The lines of the head that are drawn; none without items."""
+        return self.head_height if self.count else 0
 
 
 def _wrap(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, max(width, 10))
 
 
-RowsT = TypeVar("RowsT", bound=Rows)
+RowsT = TypeVar("RowsT", bound=ListRows)
 
 
 class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
@@ -108,21 +117,12 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
         super().__init__(id=id, classes=classes)
         self.rows = rows
         """After a change of the rows, call `update`."""
-        self._cursor = 0
+        self.cursor = 0
+        """The position of the cursor among the items; 0 in an empty list."""
         self._hovered: int | None = None
         self._drawn_lines: dict[int, tuple[Content | None, Style]] = {}
         """What was drawn on each visible line, counted from the first visible one."""
         self._drawn_viewport: object = None
-
-    @property
-    def cursor(self) -> int:
-        """The position of the cursor among the items; 0 in an empty list."""
-        return self._cursor
-
-    @property
-    def full_text(self) -> str:
-        """The complete text at the cursor."""
-        return self.rows.full_text(self._cursor) if self.rows.count else ""
 
     # -- drawing -----------------------------------------------------------------------
     def update(self) -> None:
@@ -130,7 +130,7 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
         width = self.scrollable_content_region.width
         if width > 0:
             count = self.rows.line_count(width)
-            size = Size(width, count + self._head_height)
+            size = Size(width, count + self.rows.head)
             if size != self.virtual_size:
                 self.virtual_size = size
         viewport = (self.size, self.scrollable_content_region, self.scroll_offset)
@@ -140,10 +140,6 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
             self.refresh()
         elif changed := [y for y, old in self._drawn_lines.items() if not _same(old, self._visible_line(y))]:
             self.refresh(*(Region(0, y, width, 1) for y in changed))
-
-    @property
-    def _head_height(self) -> int:
-        return self.rows.head_height if self.rows.count else 0
 
     def on_mount(self) -> None:
         """Measure as soon as the width is known."""
@@ -155,26 +151,21 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
         if self.CURSOR_WITHOUT_FOCUS or self.has_focus:
             self._scroll_to_cursor()
 
-    @on(events.Focus)
-    @on(events.Blur)
-    def _redraw_cursor(self) -> None:
-        self.refresh()
-
     def _visible_line(self, y: int) -> tuple[Content | None, Style]:
         """Text and style of visible line `y`; the text is None where there is no line."""
         width, rows, style = self.scrollable_content_region.width, self.rows, self.visual_style
         if width <= 0 or not rows.loaded:
             return None, style
-        if y < self._head_height:
+        if y < rows.head:
             return rows.head_line(width).truncate(width, ellipsis=True), style
-        at = y + self.scroll_offset.y - self._head_height
+        at = y + self.scroll_offset.y - rows.head
         if at >= rows.line_count(width):
             return None, style
         place = rows.place_of(at)
         if place is None:
             return rows.other_line(at, width).truncate(width, ellipsis=True), style
         item, row = place
-        here = item == self._cursor and (self.CURSOR_WITHOUT_FOCUS or self.has_focus)
+        here = item == self.cursor and (self.CURSOR_WITHOUT_FOCUS or self.has_focus)
         pointer = POINTER if here and row == 0 else " "
         here = here and row < rows.cursor_height
         line = Content.assemble(pointer, rows.line(item, row, width - 1, here=here))
@@ -194,26 +185,26 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
     # -- moving ------------------------------------------------------------------------
     def move_to(self, at: int) -> None:
         """Move the cursor to the item nearest to position `at`, and scroll it into sight."""
-        self._cursor = max(0, min(at, self.rows.count - 1))
+        self.cursor = max(0, min(at, self.rows.count - 1))
         self._scroll_to_cursor()
         self.update()
         self.refresh_bindings()
         self.post_message(self.Moved(self))
 
     def _scroll_to_cursor(self) -> None:
-        lines = self.rows.lines_to_show(self._cursor) if self.rows.count else range(0)
+        lines = self.rows.lines_to_show(self.cursor) if self.rows.count else range(0)
         width = max(1, self.scrollable_content_region.width)
-        region = Region(0, lines.start, width, len(lines) + self._head_height)
+        region = Region(0, lines.start, width, len(lines) + self.rows.head)
         self.scroll_to_region(region, animate=False, force=True, immediate=True)
 
     def action_step(self, by: int) -> None:
         """Move the cursor by `by` items."""
-        self.move_to(self._cursor + by)
+        self.move_to(self.cursor + by)
 
     def action_page(self, by: int) -> None:
         """Move the cursor by `by` pages."""
-        height = self.scrollable_content_region.height - self._head_height
-        self.move_to(self._cursor + by * max(1, height // self.rows.item_height - 1))
+        height = self.scrollable_content_region.height - self.rows.head
+        self.move_to(self.cursor + by * max(1, height // self.rows.item_height - 1))
 
     def action_jump(self, at: int) -> None:
         """Move the cursor to item `at`; a negative number counts from the end."""
@@ -223,9 +214,9 @@ class VirtualList(ScrollView, Generic[RowsT], can_focus=True):
     def item_at(self, event: events.MouseEvent) -> int | None:
         """The item under the mouse; None where there is none."""
         offset = event.get_content_offset(self)
-        if offset is None or offset.y < self._head_height:
+        if offset is None or offset.y < self.rows.head:
             return None
-        place = self.rows.place_of(offset.y - self._head_height + self.scroll_offset.y)
+        place = self.rows.place_of(offset.y - self.rows.head + self.scroll_offset.y)
         return place[0] if place is not None else None
 
     def on_mouse_move(self, event: events.MouseMove) -> None:

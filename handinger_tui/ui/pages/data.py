@@ -121,7 +121,9 @@ class DataScreen(SavingScreen):
             self._show_whole(event.view)
 
     def _show_whole(self, view: VirtualList[Any]) -> None:
-        self.query_one("#data-whole", Static).update(Content(view.full_text.replace("\n", "⏎")))
+        self.query_one("#data-whole", Static).update(
+            Content(view.rows.full_text(view.cursor).replace("\n", "⏎"))
+        )
 
     def _check_changes(self) -> None:
         """Update the count and the stale mark; the dataset that is shown stays as it is."""

@@ -224,7 +224,7 @@ class PreviewScreen(ModalScreen[None]):
     @on(VirtualList.Moved)
     def _handle_cursor_move(self, event: VirtualList.Moved) -> None:
         # At most two lines of the foot.
-        text = clean_line(event.view.full_text, max(20, 2 * self.size.width - 8))
+        text = clean_line(event.view.rows.full_text(event.view.cursor), max(20, 2 * self.size.width - 8))
         self.query_one("#preview-foot", Static).update(Content(text))
 
     @on(OpenLink)

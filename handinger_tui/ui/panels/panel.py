@@ -37,10 +37,6 @@ class Panel(VirtualList[RowsT]):
         "panel--mark",
         "panel--good",
     }
-    name_of_panel: ClassVar[str]
-
-    def __init__(self, rows: RowsT) -> None:
-        super().__init__(rows, id=f"panel-{self.name_of_panel}", classes="panel")
 
     @abstractmethod
     def show(self, session: Session) -> None:
@@ -53,12 +49,21 @@ class Panel(VirtualList[RowsT]):
     def tick(self, now_ms: int) -> None:
         """Update what depends on the clock; most panels have nothing that does."""
 
+    def update(self) -> None:
+        """Redraw what changed, and write into the border what there is."""
+        super().update()
+        summary = self.rows.summary(max(0, self.outer_size.width - 6))
+        # Another text of the border redraws the entire panel.
+        if summary != str(self.border_subtitle or ""):
+            self.border_subtitle = Content(summary) if summary else None
+
 
 @dataclass(frozen=True, slots=True)
 class PanelEntry:
     """One entry of `PANELS`. Its key is the row `panel.<name>` of the key table."""
 
     name: str
+    """The id of the panel is `panel-<name>`."""
     make: Callable[[], Panel[Any]]
 
 

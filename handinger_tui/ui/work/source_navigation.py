@@ -86,7 +86,7 @@ class SourceNavigation:
         turns = {turn.turn_id: at for at, turn in enumerate(self._controller.session.turns)}
         mentions = [
             (mention, number, at)
-            for number, places in self.update_panel().mentions.items()
+            for number, places in self.update_panel().rows.mentions.items()
             for at, mention in enumerate(places)
             if mention.turn_id in turns
         ]

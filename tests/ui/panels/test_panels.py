@@ -122,7 +122,7 @@ async def test_the_mouse_tells_everything_about_an_item() -> None:
 @pytest.mark.parametrize("entry", PANELS, ids=lambda entry: entry.name)
 def test_every_panel_names_itself_and_explains_its_keys(entry: PanelEntry) -> None:
     panel = entry.make()
-    assert panel.name_of_panel == entry.name
+    assert panel.id == f"panel-{entry.name}"
     (key,) = [key for key in KEYS if key.id == f"panel.{entry.name}"]
     assert key.action == f"panel('{entry.name}')"
     assert key.label == panel.BORDER_TITLE

@@ -9,13 +9,13 @@ from rich.segment import Segment
 from textual.app import App
 from textual.content import Content
 
-from handinger_tui.ui.lists.virtual_list import Rows, VirtualList
+from handinger_tui.ui.lists.virtual_list import ListRows, VirtualList
 from tests.ui.panels.stage import Stage, count_drawn
 
 STYLES = ("", "bold", "underline")
 
 
-class Words(Rows):
+class Words(ListRows):
     """(text, style) lines, one of them `marked`."""
 
     def __init__(self) -> None:

@@ -182,7 +182,9 @@ async def test_open_and_copy_hand_over_the_address_as_it_came() -> None:
         assert isinstance(copied, CopyLink)
         assert opened.url == copied.url == "https://bücher.example/katalog"
         assert opened.shown == "https://bücher.example/katalog"
-        assert panel.check_action("open", ()) is None, "a document without an address cannot be opened"
+        assert panel.check_action("request", ("open",)) is None, (
+            "a document without an address cannot be opened"
+        )
 
 
 async def test_a_click_opens_the_source_under_the_mouse() -> None:

@@ -81,7 +81,7 @@ async def test_the_cursor_walks_over_cells_and_the_whole_cell_is_told() -> None:
         view.to_column(17)
         await pilot.press("right", "right", "right")
         assert view.rows.column == 19
-        assert view.full_text == "c19: " + "19 " * 60
+        assert view.rows.full_text(view.cursor) == "c19: " + "19 " * 60
         assert "c19" in lines(view)[0]
         assert lines(view)[1].endswith("…")
         await pilot.press(*["left"] * 5)
@@ -148,7 +148,7 @@ async def test_a_tree_opens_lazily_and_closes() -> None:
             '›        1: "two"',
             "         2: null",
         ]
-        assert (view.path, view.full_text) == ("$.a.b[1]", "$.a.b[1]: two")
+        assert (view.path, view.rows.full_text(view.cursor)) == ("$.a.b[1]", "$.a.b[1]: two")
         await pilot.press("left", "left")
         assert (view.path, view.rows.count) == ("$.a.b", 5)
         await pilot.press("end")
@@ -201,6 +201,6 @@ async def test_hostile_texts_are_drawn_harmless() -> None:
     async with Stage(view).run_test(size=(60, 12)) as pilot:
         view.show(node(json.dumps({evil: evil}).encode()))
         await pilot.press("down")
-        told = "".join(lines(view)) + view.full_text
+        told = "".join(lines(view)) + view.rows.full_text(view.cursor)
         assert "[b]x[/b]" in told
         assert not any(sign in told for sign in ("\x1b", "\x07", "\u202e"))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from textual import events
 from textual.binding import BindingType
 from textual.content import Content
+from textual.message import Message
 
 from handinger_tui.core.formatting import size
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FilePart, Turn
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import Rows
+from handinger_tui.ui.lists.virtual_list import ListRows
 from handinger_tui.ui.panels.files.index import Downloads, FileIndex, Listed
 from handinger_tui.ui.panels.messages import CopyFile, OpenFile, PreviewFile, SaveFiles, SaveInto
 from handinger_tui.ui.panels.panel import (
@@ -31,10 +33,17 @@ from handinger_tui.ui.panels.panel import (
 )
 from handinger_tui.ui.panels.usage.totals import Key, TurnMemo
 
-_FILE_ACTIONS: Final = ("preview", "save", "save_into", "save_all", "open", "copy")
+REQUESTS: Final[Mapping[str, Callable[[FilePart], Message]]] = {
+    "preview": PreviewFile,
+    "save": lambda part: SaveFiles([part]),
+    "save_into": SaveInto,
+    "open": OpenFile,
+    "copy": CopyFile,
+}
+"""What may be asked of the screen, for one file."""
 
 
-class FileRows(Rows):
+class FileRows(ListRows):
     """Files with type, size and turn, and the state of their downloads."""
 
     item_height = 3
@@ -95,6 +104,11 @@ class FileRows(Rows):
         label = Content.assemble(("✓ saved ", GOOD))
         return Content.assemble(label, (cut_left(clean_line(path), width - label.cell_length), FAINT))
 
+    def summary(self, width: int) -> str:  # noqa: ARG002 - always short
+        """The number of files: "12 · 3 new"."""
+        new = sum(map(self.is_new, self.items))
+        return (f"{self.count:,}" + (f" · {new:,} new" if new else "")) if self.items else ""
+
     def tooltip(self, at: int) -> Content:
         """The full name and facts, and the full path once the file is saved."""
         item = self.items[at]
@@ -109,13 +123,12 @@ class FileRows(Rows):
 class FilesPanel(Panel[FileRows]):
     """The files of the session. The screen reports to `downloads` what becomes of them."""
 
-    name_of_panel = "files"
     BORDER_TITLE = "Files"
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PANEL, Where.FILES)
 
     def __init__(self) -> None:
         self.downloads = Downloads(self.update)
-        super().__init__(FileRows(self.downloads))
+        super().__init__(FileRows(self.downloads), id="panel-files", classes="panel")
         self._files = TurnMemo(_key, FileIndex())
 
     def show(self, session: Session) -> None:
@@ -126,10 +139,7 @@ class FilesPanel(Panel[FileRows]):
             return
         current = self.current
         rows.loaded, rows.items, rows.turn_id = True, files, turn_id
-        self._cursor = (current and rows.position_of(current.part.url)) or 0
-        new = sum(map(rows.is_new, files))
-        count = f"{len(files):,}" + (f" · {new:,} new" if new else "")
-        self.border_subtitle = Content(count) if files else None
+        self.cursor = (current and rows.position_of(current.part.url)) or 0
         self._hovered = self.tooltip = None
         self.refresh_bindings()
         self.update()
@@ -142,24 +152,16 @@ class FilesPanel(Panel[FileRows]):
     # -- keys and mouse --------------------------------------------------------------------
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer file actions only when the list has a file."""
-        if action in _FILE_ACTIONS:
+        if action in ("request", "save_all"):
             return True if self.rows.count else None
         return super().check_action(action, parameters)
 
-    def action_preview(self) -> None:
-        """Ask the screen to show the file under the cursor."""
-        if self.current is not None:
-            self.post_message(PreviewFile(self.current.part))
-
-    def action_save(self) -> None:
-        """Ask the screen to save the file under the cursor."""
-        if self.current is not None and self.downloads.state(self.current.part) is None:
-            self.post_message(SaveFiles([self.current.part]))
-
-    def action_save_into(self) -> None:
-        """Ask the screen to save the file under the cursor into a folder that the user chooses."""
-        if self.current is not None and self.downloads.state(self.current.part) is None:
-            self.post_message(SaveInto(self.current.part))
+    def action_request(self, name: str) -> None:
+        """Ask the screen for one of `REQUESTS`. A file that is being saved is not saved again."""
+        part = self.current.part if self.current is not None else None
+        is_saving = part is not None and self.downloads.state(part) is not None
+        if part is not None and not (is_saving and name in ("save", "save_into")):
+            self.post_message(REQUESTS[name](part))
 
     def action_save_all(self) -> None:
         """Ask the screen to save every new file that is neither saved nor being saved."""
@@ -172,16 +174,6 @@ class FilesPanel(Panel[FileRows]):
             text = "All new files are saved already." if new else "The last turn made no files."
             self.notify(text, markup=False)
 
-    def action_open(self) -> None:
-        """Ask the screen to open the file under the cursor with the system's program for it."""
-        if self.current is not None:
-            self.post_message(OpenFile(self.current.part))
-
-    def action_copy(self) -> None:
-        """Ask the screen to copy the path or URL of the file under the cursor."""
-        if self.current is not None:
-            self.post_message(CopyFile(self.current.part))
-
     def on_click(self, event: events.Click) -> None:
         """A click selects a file; a double click previews it."""
         at = self.item_at(event)
@@ -189,7 +181,7 @@ class FilesPanel(Panel[FileRows]):
             return
         self.move_to(at)
         if event.chain == 2:
-            self.action_preview()
+            self.action_request("preview")
 
 
 def file_name(part: FilePart) -> str:

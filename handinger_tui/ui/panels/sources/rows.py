@@ -9,13 +9,13 @@ from typing import Final
 
 from textual.content import Content
 
-from handinger_tui.core.evidence.citations import Mentions
+from handinger_tui.core.evidence.citations import Mentions, unmentioned
 from handinger_tui.core.evidence.source_addresses import unicode_host
 from handinger_tui.core.evidence.sources_and_files import Source
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.session import Session
-from handinger_tui.ui.lists.virtual_list import Rows
+from handinger_tui.ui.lists.virtual_list import ListRows
 from handinger_tui.ui.panels.panel import FAINT, MARK, STRONG, cut_left, one_line, with_right
 from handinger_tui.ui.panels.sources.catalog import NO_MENTIONS, Facts
 
@@ -57,7 +57,7 @@ def grouped_by_host(sources: Sequence[Source], facts: FactsOf) -> list[Group]:
     return [*groups, Group(HOSTLESS, tuple(hostless))] if hostless else groups
 
 
-class SourceRows(Rows):
+class SourceRows(ListRows):
     """Groups of sources. A source takes two lines, or three when its address has warnings."""
 
     cursor_height = 3
@@ -73,6 +73,7 @@ class SourceRows(Rows):
         """The turn whose sources are new."""
         self.mentions: Mentions = NO_MENTIONS
         """The mentions of each source in the answers, by source number."""
+        self._new_count = self._silent_count = 0
         self.last_mention: tuple[int, int] | None = None
         """Source number and position of the mention that was shown last."""
         self._digits = len(str(max((source.number for source in self.items), default=0)))
@@ -94,6 +95,27 @@ class SourceRows(Rows):
     def count(self) -> int:
         """The number of sources."""
         return len(self.items)
+
+    def set_view(self, turn_id: str | None, mentions: Mentions) -> None:
+        """Set the turn whose sources are new, and all mentions."""
+        self.loaded, self.turn_id, self.mentions = True, turn_id, mentions
+        self._new_count = sum(map(self.is_new, self.items))
+        self._silent_count = unmentioned(self.items, mentions)
+
+    def summary(self, width: int) -> str:
+        """How many sources there are, how many are new, and how many the answers do not mention."""
+        return count_words(self.count, self._new_count, self._silent_count, width) if self.count else ""
+
+    def anchor(self, visible: range, cursor: int, *, drawn: bool) -> tuple[int, int]:
+        """Number and line of the source that should not move when others come above it.
+
+        The one under the cursor, if it is `drawn` on one of the `visible` lines, else the first visible one.
+        """
+        at = cursor
+        if not drawn or self._starts[cursor] not in visible:
+            places = map(self.place_of, visible)
+            at = next((place[0] for place in places if place is not None), cursor)
+        return self.items[at].number, self._starts[at]
 
     def is_new(self, source: Source) -> bool:
         """Whether the turn in view named the source first."""

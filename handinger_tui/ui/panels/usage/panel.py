@@ -16,14 +16,14 @@ from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn
 from handinger_tui.ui.keys import Where, bindings
-from handinger_tui.ui.lists.virtual_list import Rows
+from handinger_tui.ui.lists.virtual_list import ListRows
 from handinger_tui.ui.panels.panel import Panel, PanelEntry
 from handinger_tui.ui.panels.usage.lines import gap_text, gauge_words, usage_lines
 from handinger_tui.ui.panels.usage.totals import CATEGORIES, Key, TurnMemo, WorkerTotals
 from handinger_tui.ui.panels.usage.view import Figure, UsageView, usage_view
 
 
-class UsageRows(Rows):
+class UsageRows(ListRows):
     """Lines without items: figures, charts and notes, computed again when the figures or the width change.
 
     `zone`: the time zone of "as of"; None is the local one.
@@ -61,14 +61,13 @@ class UsageRows(Rows):
 class UsagePanel(Panel[UsageRows]):
     """Figures in two columns, the cost split, the cost of each turn, and notes on their source."""
 
-    name_of_panel = "usage"
     BORDER_TITLE = "Usage & cost"
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"usage--{name}" for name in (*CATEGORIES, "rest", "reached")}
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.USAGE)
 
     def __init__(self, zone: tzinfo | None = None) -> None:
         """`zone`: as for `UsageRows`."""
-        super().__init__(UsageRows(zone))
+        super().__init__(UsageRows(zone), id="panel-usage", classes="panel")
         self.tooltip = "Figures come from the service. What it did not report is never shown as zero."
         self.totals = WorkerTotals()
         self._view = TurnMemo(_key, lambda session: usage_view(session, self.totals))
