@@ -14,12 +14,11 @@ from handinger_tui.core.preview.tables import (
     TableReader,
     is_number,
     order_of,
-    read_table,
     sort_key,
-    table_of_rows,
     table_of_value,
 )
 from handinger_tui.core.preview.tree import tree_of_json
+from tests.core.tables_made import read_table, table_of_rows
 
 
 def column(table: TableModel, at: int, *, descending: bool = False) -> list[str]:

@@ -98,10 +98,6 @@ def test_the_deepest_that_is_shown_can_be_walked_and_saved() -> None:
     assert json.loads(json_text(root_of(text).value)) == json.loads(text)
 
 
-def test_the_beginning_of_a_document_is_none() -> None:
-    assert tree_of_json(b"[1]", whole=False).root is None
-
-
 def test_constants_that_are_no_json_are_said() -> None:
     tree = tree_of_json(b"[NaN, -Infinity]")
     assert tree.root is not None

@@ -15,11 +15,11 @@ from handinger_tui.core.money.spending import NOTHING, Bucket
 _UNITS: Final = ((Decimal(10) ** 12, "T"), (Decimal(10) ** 9, "B"), (Decimal(10) ** 6, "M"))
 
 
-def ticks(most: Decimal, wanted: int = 4) -> list[Decimal]:
-    """Round amounts from 0 to at least `most`, in about `wanted` equal steps."""
+def ticks(most: Decimal) -> list[Decimal]:
+    """Round amounts from 0 to at least `most`, in about four equal steps."""
     if most <= 0:
         return [Decimal(0), Decimal(1)]
-    rough = most / wanted
+    rough = most / 4
     scale = Decimal(1).scaleb(rough.adjusted())
     step = next((scale * factor for factor in (1, 2, 5, 10) if scale * factor >= rough), scale * 10)
     amounts = [Decimal(0)]

@@ -13,7 +13,7 @@ from decimal import ROUND_DOWN, Decimal
 from enum import IntEnum, StrEnum
 from typing import Final
 
-from handinger_tui.core.amounts import EXACT, Total, credits_text, decimal_text, usd_text
+from handinger_tui.core.amounts import EXACT, Total, credits_words, decimal_text, usd_text
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.formatting import plural
 
@@ -101,6 +101,13 @@ class Gauge:
         share = EXACT.divide(EXACT.multiply(self.spent.value, Decimal(100)), self.limit.amount)
         return int(share.to_integral_value(ROUND_DOWN))
 
+    @property
+    def percent_text(self) -> str:
+        """The percentage to show: "85 %", ">999 %"; "?" while nothing is known."""
+        if self.percent is None:
+            return "?"
+        return f"{self.percent} %" if self.percent <= MOST_PERCENT else f">{MOST_PERCENT} %"
+
 
 class LimitReached(HandingerError):
     """Nothing was sent: a limit is used up."""
@@ -153,9 +160,7 @@ def blocking(gauges: Sequence[Gauge]) -> Gauge | None:
 # -- texts ----------------------------------------------------------------------------
 def amount_text(amount: Decimal, unit: Unit) -> str:
     """An amount with its unit: "$1.50", "20 credits"."""
-    if unit is Unit.USD:
-        return usd_text(amount)
-    return f"{credits_text(amount)} {'credit' if amount == 1 else 'credits'}"
+    return usd_text(amount) if unit is Unit.USD else credits_words(amount)
 
 
 def exact_text(amount: Decimal, unit: Unit) -> str:
@@ -178,17 +183,10 @@ def spent_text(gauge: Gauge) -> str:
         # $0.99999 of $1.00 must not be shown as "$1.00 of $1.00".
         rounded = exact_text(gauge.spent.value, unit)
     spent, _, _ = rounded.partition(" ")
-    text = f"{spent} of {limit} ({percent_text(gauge)})"
+    text = f"{spent} of {limit} ({gauge.percent_text})"
     if gauge.spent.whole:
         return text
     return f"at least {text}, {plural(gauge.spent.missing_turns, 'turn')} not fully known"
-
-
-def percent_text(gauge: Gauge) -> str:
-    """The percentage to show: "85 %", ">999 %"; "?" while nothing is known."""
-    if gauge.percent is None:
-        return "?"
-    return f"{gauge.percent} %" if gauge.percent <= MOST_PERCENT else f">{MOST_PERCENT} %"
 
 
 def near_text(gauge: Gauge) -> str:

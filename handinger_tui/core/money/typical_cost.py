@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from handinger_tui.core.amounts import EXACT, credits_words, usd_text
+from handinger_tui.core.amounts import EXACT
 from handinger_tui.core.formatting import plural
-from handinger_tui.core.money.limits import Unit
+from handinger_tui.core.money.limits import Unit, amount_text
 from handinger_tui.core.safety.cleaning import clean_line
 
 ENOUGH: Final = 5
@@ -96,7 +96,7 @@ def typical_cost_text(usual: TypicalCost) -> str:
     turns = plural(of.known, "turn")
     if of.known < ENOUGH:
         whose = "other workers, " if usual.everywhere else ""
-        amount = _exactly(of.median, unit) if of.known == 1 else _between(of, unit)
+        amount = amount_text(of.median, unit) if of.known == 1 else _between(of, unit)
         return f"{whose}{turns} so far: {amount}" + (f", {gaps}" if gaps else "")
     whose = "other workers usually" if usual.everywhere else "usually"
     details = ", ".join(filter(None, [f"median {rough(of.median, unit)}", turns, gaps]))
@@ -134,10 +134,6 @@ def _unit_and_spread(usual: TypicalCost) -> tuple[Unit, Spread]:
     if usual.usd.known or not usual.credits.known:
         return Unit.USD, usual.usd
     return Unit.CREDITS, usual.credits
-
-
-def _exactly(value: Decimal, unit: Unit) -> str:
-    return usd_text(value) if unit is Unit.USD else credits_words(value)
 
 
 def _between(of: Spread, unit: Unit) -> str:

@@ -6,13 +6,14 @@ import csv
 import heapq
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 from operator import itemgetter
 from typing import Any, Final
 
+from handinger_tui.core.formatting import plural
 from handinger_tui.core.preview.text import GUESS, GUESSED, encoding_of
 from handinger_tui.core.preview.tree import Members, Number, json_text
 from handinger_tui.core.safety.cleaning import clean, clean_line
@@ -55,11 +56,11 @@ class TableModel:
     @property
     def counted(self) -> str:
         """The size for people: "1,200 rows × 8 columns, 3 ragged", "first 9 of at least 12 rows × …"."""
-        rows = f"{self.total:,} {'row' if self.total == 1 else 'rows'}"
+        rows = plural(self.total, "row")
         if not self.exact or len(self.rows) < self.total:
             at_least = "" if self.exact else "at least "
             rows = f"first {len(self.rows):,} of {at_least}{rows}"
-        columns = f"{self.columns:,} {'column' if self.columns == 1 else 'columns'}"
+        columns = plural(self.columns, "column")
         if len(self.header) < self.columns:
             columns = f"first {len(self.header):,} of {columns}"
         return f"{rows} × {columns}" + (f", {self.ragged:,} ragged" if self.ragged else "")
@@ -120,13 +121,6 @@ def order_of(
         if len(order) % RUN == 0:
             pause()
     return order + empty
-
-
-def table_of_rows(header: Iterable[str], rows: Iterable[Iterable[str]]) -> TableModel:
-    """A table of cells that are already cleaned."""
-    head, body = tuple(header), [tuple(row) for row in rows]
-    ragged = sum(len(row) != len(head) for row in body)
-    return TableModel(head, body, len(body), True, len(head), ragged, numeric_columns(body, len(head)))
 
 
 KEEP_CELLS: Final = 1_000_000
@@ -219,14 +213,6 @@ class TableReader:
         return TableModel(
             header, self._rows, self._total, exact, columns, self._ragged, numeric, tuple(self._notes)
         )
-
-
-def read_table(data: bytes, delimiter: str | None = None, *, whole: bool = True) -> TableModel:
-    """Read a whole table at once. Never raises."""
-    reader = TableReader(data, delimiter, whole=whole)
-    while reader.step():
-        pass
-    return reader.model()
 
 
 def _delimiter(text: str) -> str:

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from handinger_tui.core.formatting import plural
 from handinger_tui.core.safety.cleaning import clean
 
 _MARKS: Final = (
@@ -96,26 +97,26 @@ class TextModel:
     @property
     def counted(self) -> str:
         """The size for people: "12 lines", "first 50 of 120 lines", "first 50 of at least 90 lines"."""
-        whole = f"{self.total:,} {'line' if self.total == 1 else 'lines'}"
+        whole = plural(self.total, "line")
         if not self.exact:
             return f"first {len(self.lines):,} of at least {whole}"
         return whole if len(self.lines) == self.total else f"first {len(self.lines):,} of {whole}"
 
 
-def read_text(data: bytes, *, whole: bool = True, most: int = MAX_LINES) -> TextModel:
-    """The first `most` lines of a file; `whole` False: `data` is only its beginning. Never raises."""
+def read_text(data: bytes, *, whole: bool = True) -> TextModel:
+    """The first `MAX_LINES` lines of a file; `whole` False: `data` is only its beginning. Never raises."""
     decoded = decode(data, whole=whole)
     text = decoded.text
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     total = text.count("\n") + (1 if text and not text.endswith("\n") else 0)
     # No regular expression: over megabytes it would hold the interpreter lock and freeze the screen.
-    lines = text.split("\n", most)[: min(most, total)]
+    lines = text.split("\n", MAX_LINES)[: min(MAX_LINES, total)]
     long = sum(len(line) > MAX_COLUMNS for line in lines)
     notes = [decoded.note] if decoded.note else []
     if long:
         notes.append(
-            f"{long:,} {'line is' if long == 1 else 'lines are'} cut after {MAX_COLUMNS:,} characters"
+            f"{plural(long, 'line')} {'is' if long == 1 else 'are'} cut after {MAX_COLUMNS:,} characters"
         )
     return TextModel(tuple(map(_line, lines)), total, whole, decoded.encoding, tuple(notes))
 

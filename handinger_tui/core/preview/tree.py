@@ -15,6 +15,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any, Final
 
+from handinger_tui.core.formatting import plural
 from handinger_tui.core.jsontext import MAX_DEPTH, dump
 from handinger_tui.core.preview.text import decode
 from handinger_tui.core.safety.cleaning import clean_line
@@ -74,12 +75,12 @@ class TreeModel:
     notes: tuple[str, ...] = ()
 
 
-def tree_of_json(data: bytes, *, whole: bool = True, pause: Callable[[], None] = lambda: None) -> TreeModel:
+def tree_of_json(data: bytes, *, pause: Callable[[], None] = lambda: None) -> TreeModel:
     """The tree of a document. One that is too large, too deep or broken has no root but a note.
 
     `pause` is called every `PAUSE` values, so that a thread lets others run; only its exceptions are raised.
     """
-    if not whole or len(data) > MAX_BYTES:
+    if len(data) > MAX_BYTES:
         return TreeModel(None, notes=(f"larger than {MAX_BYTES >> 20} MiB: shown as text",))
     decoded = decode(data)
     text = decoded.text
@@ -199,9 +200,9 @@ def _describe(value: Any) -> tuple[NodeKind, str, int]:
     """Kind, short text and number of children of a value."""
     count = len(value) if isinstance(value, dict | list | tuple) else 0
     if isinstance(value, dict | Members):
-        return NodeKind.OBJECT, f"{{}} {count:,} {'member' if count == 1 else 'members'}", count
+        return NodeKind.OBJECT, f"{{}} {plural(count, 'member')}", count
     if isinstance(value, list | tuple):
-        return NodeKind.ARRAY, f"[] {count:,} {'item' if count == 1 else 'items'}", count
+        return NodeKind.ARRAY, f"[] {plural(count, 'item')}", count
     if isinstance(value, Number):
         return NodeKind.NUMBER, clean_line(value, _SHORT), 0
     if isinstance(value, str):

@@ -138,8 +138,6 @@ def mentioned(prompt: str, is_file: Callable[[str], bool] | None = None) -> Ment
     def replace_token(token: re.Match[str]) -> str:
         if token["escaped"]:
             return "@"
-        if token["quoted"] and not token["end"]:
-            return token.group()
         path, suffix = _path_of(token)
         if not path or not (
             token["quoted"] or is_file is None or _LOOKS_LIKE_FILE.match(path) or is_file(path)
@@ -152,7 +150,9 @@ def mentioned(prompt: str, is_file: Callable[[str], bool] | None = None) -> Ment
 
 
 def _path_of(token: re.Match[str]) -> tuple[str, str]:
-    """Split a token into its path and trailing punctuation of the sentence."""
+    """Split a token into its path and trailing punctuation of the sentence; no path while quotes are open."""
+    if token["quoted"] and not token["end"]:
+        return "", ""
     if token["quoted"]:
         return _ESCAPED.sub(r"\1", token["quoted"]), ""
     path = token["bare"]
@@ -259,14 +259,16 @@ def unfold(prompt: str, pasted: Sequence[str]) -> str:
 
     Text that only looks like a chip stays, and so do chips inside a pasted text.
     """
+    return _with_chips(prompt, pasted, lambda number: pasted[number - 1])
 
-    def replace_chip(chip: re.Match[str]) -> str:
-        number = int(chip[1])
-        if not 1 <= number <= len(pasted) or chip.group() != fold(pasted[number - 1], number):
-            return chip.group()
-        return pasted[number - 1]
 
-    return _CHIP.sub(replace_chip, prompt)
+def _with_chips(prompt: str, pasted: Sequence[str], replacement: Callable[[int], str]) -> str:
+    """The prompt with `replacement(n)` for the chip of the pasted text n."""
+    pieces, at = [], 0
+    for chip in folds_in(prompt, pasted):
+        pieces += [prompt[at : chip.start], replacement(chip.number)]
+        at = chip.end
+    return "".join([*pieces, prompt[at:]])
 
 
 def composed(
@@ -301,11 +303,7 @@ def folds_in(prompt: str, pasted: Sequence[str]) -> tuple[PastedText, ...]:
 
 def renumbered(prompt: str, pasted: Sequence[str], number: Callable[[int], int]) -> str:
     """The prompt with `number(n)` in the chip of the pasted text n."""
-    pieces, at = [], 0
-    for chip in folds_in(prompt, pasted):
-        pieces += [prompt[at : chip.start], fold(pasted[chip.number - 1], number(chip.number))]
-        at = chip.end
-    return "".join([*pieces, prompt[at:]])
+    return _with_chips(prompt, pasted, lambda old: fold(pasted[old - 1], number(old)))
 
 
 def refolded(prompt: str, pasted: Sequence[str]) -> str:
@@ -319,7 +317,7 @@ def without(prompt: str, path: str) -> str:
     """The prompt with the tokens for `path` replaced by its plain file name."""
 
     def replace_token(token: re.Match[str]) -> str:
-        if token["escaped"] or (token["quoted"] and not token["end"]):
+        if token["escaped"]:
             return token.group()
         token_path, suffix = _path_of(token)
         return base_name(path) + suffix if token_path == path else token.group()

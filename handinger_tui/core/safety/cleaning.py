@@ -117,8 +117,8 @@ _plain_cached: Final = lru_cache(maxsize=64)(_plain)
 """Cached, since a title of a thousand joiners is painted as often as any other."""
 
 
-def settled_characters(text: str) -> int:
-    """Position of the trailing characters whose meaning depends on the next character."""
+def settled(text: str) -> int:
+    """How many characters of a growing text can be cleaned for good; the rest depends on what follows."""
     reach = REACH
     while True:
         at = max(0, len(text) - reach)
@@ -216,11 +216,6 @@ def clean(text: str) -> str:
     """
     # A fast path for printable ASCII, with the same result: whole ledgers pass through here.
     return text if text.isascii() and text.isprintable() else plain(text)
-
-
-def settled(text: str) -> int:
-    """How many characters of a growing text can be cleaned for good; the rest depends on what follows."""
-    return settled_characters(text)
 
 
 def clean_more(text: str, start: int, end: int) -> str:

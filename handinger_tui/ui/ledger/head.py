@@ -20,7 +20,7 @@ from handinger_tui.core.amounts import credits_total_text, total_text
 from handinger_tui.core.charts.bars import percent_level
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.forecast import Forecast, forecast_text
-from handinger_tui.core.money.limits import Gauge, State, exact_text, percent_text
+from handinger_tui.core.money.limits import Gauge, State, exact_text
 from handinger_tui.core.money.reconciliation import Reconciliation, reconciliation_text
 from handinger_tui.core.money.spending import Bucket, GroupBy
 from handinger_tui.ui.ledger.charts import FAINT, MARK, MORE, Days, charts
@@ -117,7 +117,7 @@ def gauge_lines(gauges: Sequence[Gauge], width: int, most: int) -> list[Content]
 def _gauge(gauge: Gauge) -> Content:
     word, color = _STATES[gauge.state]
     gaps = "" if gauge.spent.whole else MORE
-    used = "not reported" if gauge.percent is None else f"{percent_text(gauge)}{gaps}"
+    used = "not reported" if gauge.percent is None else f"{gauge.percent_text}{gaps}"
     return Content.assemble(
         (f"{gauge.limit.scope} ", FAINT),
         (percent_level(gauge.percent, _GAUGE_CELLS), color),

@@ -17,7 +17,6 @@ from textual.screen import Screen
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.evidence.datasets import datasets_of
 from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
-from handinger_tui.core.preview.tables import read_table
 from handinger_tui.core.preview.tree import tree_of_value
 from handinger_tui.core.turns.turn import Attachment, FilePart
 from handinger_tui.ui.dialogs.confirm import Ask, Choice, Confirm, Notice, Problem, SendAgain
@@ -55,6 +54,7 @@ from handinger_tui.ui.widgets.status_text import Advice
 from handinger_tui.ui.widgets.welcome import Welcome
 from handinger_tui.ui.work.pane import SessionPane
 from handinger_tui.ui.work.screen import WorkScreen
+from tests.core.tables_made import read_table
 from tests.ui.fakes import NOW_MS, summary
 from tests.ui.hostile.eye import Eye
 from tests.ui.hostile.feeding import OPENED, Sink, bunches, lines_of, listed, paged, shown

@@ -8,10 +8,10 @@ import time
 import pytest
 from textual.strip import Strip
 
-from handinger_tui.core.preview.tables import read_table, table_of_rows
 from handinger_tui.core.preview.tree import Node, tree_of_json, tree_of_value
 from handinger_tui.ui.lists.table_view import TableView
 from handinger_tui.ui.lists.tree_view import TreeView
+from tests.core.tables_made import read_table, table_of_rows
 from tests.ui.widgets.stage import Stage, lines, settled
 
 FRUIT = read_table(b"name,kg,note\npear,10,\napple,9,x\nfig,,y\nplum,100,z\n")

@@ -26,7 +26,7 @@ from handinger_tui.core.amounts import (
 from handinger_tui.core.charts.bars import BLOCKS, NO_VALUE, percent_level, sparkline, stacked_bar
 from handinger_tui.core.formatting import NOT_REPORTED, PENDING, duration, plural
 from handinger_tui.core.money.attribution import Reading
-from handinger_tui.core.money.limits import Gauge, State, amount_text, exact_text, percent_text
+from handinger_tui.core.money.limits import Gauge, State, amount_text, exact_text
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ui.panels.panel import ACCENT, FAINT, MARK, STRONG, with_right
 from handinger_tui.ui.panels.usage.totals import AT, CATEGORIES, Amount
@@ -339,7 +339,7 @@ def gauge_lines(gauges: Sequence[Gauge], width: int) -> list[Content]:
 def gauge_words(gauge: Gauge) -> str:
     """The limit in a few words: "day limit 85 %, near"."""
     word = STATE_WORDS[gauge.state]
-    return f"{gauge.limit.scope} limit {percent_text(gauge)}" + (f", {word}" if word else "")
+    return f"{gauge.limit.scope} limit {gauge.percent_text}" + (f", {word}" if word else "")
 
 
 def gauge_remark(gauge: Gauge) -> str:
@@ -351,7 +351,7 @@ def gauge_remark(gauge: Gauge) -> str:
 
 def _gauge_lines(gauge: Gauge, width: int) -> tuple[Content, Content]:
     style = STATE_STYLES[gauge.state]
-    words = " ".join(word for word in (percent_text(gauge), STATE_WORDS[gauge.state]) if word)
+    words = " ".join(word for word in (gauge.percent_text, STATE_WORDS[gauge.state]) if word)
     bar = percent_level(gauge.percent, max(4, width - len(words) - 2))
     amounts = Content.assemble((f"{gauge.limit.scope:<8}", FAINT), _spent(gauge))
     return amounts.truncate(width, ellipsis=True), Content.assemble((bar, style), " ", (words, style))
