@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from handinger_tui.api import errors
 from handinger_tui.api import response as body
-from handinger_tui.api.limits import Limits
 from handinger_tui.api.origin import Origin, segment
 from handinger_tui.api.requests import StartTurn
-from handinger_tui.api.response import HttpReply, error_in, is_json, media_type, parsed_answer
+from handinger_tui.api.response import HttpReply, Limits, error_in, is_json, media_type, parsed_answer
 from handinger_tui.api.transport import Transport
 from handinger_tui.api.uploads import Upload, upload
 from handinger_tui.core.jsontext import Json, NotJson, parse, parse_exact

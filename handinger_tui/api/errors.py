@@ -112,7 +112,7 @@ class Phase(Enum):
 @cache
 def transport_errors() -> tuple[type[Exception], ...]:
     """All exceptions that a transport raises."""
-    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - loaded with the first request
+    import httpx  # noqa: PLC0415 - loaded with the first request
 
     # InvalidURL, ValueError (host names that IDNA rejects) and OSError are not httpx.HTTPErrors.
     return httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, ValueError, OSError
@@ -121,14 +121,14 @@ def transport_errors() -> tuple[type[Exception], ...]:
 @cache
 def dial_errors() -> tuple[type[Exception], ...]:
     """Exceptions that prove that nothing was sent: name resolution, refused, connect timeout, TLS."""
-    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - loaded with the first request
+    import httpx  # noqa: PLC0415 - loaded with the first request
 
     return httpx.ConnectError, httpx.ConnectTimeout
 
 
 def translate(problem: Exception, phase: Phase) -> ApiError:
     """The `ApiError` for an exception of the transport."""
-    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - loaded with the first request
+    import httpx  # noqa: PLC0415 - loaded with the first request
 
     if phase is Phase.CONNECTING:
         return _unreachable(problem)
@@ -145,7 +145,7 @@ def translate(problem: Exception, phase: Phase) -> ApiError:
 
 
 def _unreachable(problem: Exception) -> ApiError:
-    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - loaded with the first request
+    import httpx  # noqa: PLC0415 - loaded with the first request
 
     hint = "Check the network, the base URL and proxy settings, then send again; nothing was charged."
     if isinstance(problem, httpx.LocalProtocolError | httpx.InvalidURL | ValueError):
@@ -160,7 +160,7 @@ def _unreachable(problem: Exception) -> ApiError:
 
 def _invalid_http(problem: Exception) -> str | None:
     """A description if the peer sent something other than HTTP, else None."""
-    from handinger_tui.api.lean import httpx  # noqa: PLC0415 - loaded with the first request
+    import httpx  # noqa: PLC0415 - loaded with the first request
 
     is_protocol_error = isinstance(problem, httpx.RemoteProtocolError)
     # httpx uses the same class for a plain end of the connection.

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
+import httpx
+
 from handinger_tui import __version__
-from handinger_tui.api.lean import httpx
 from handinger_tui.api.validation import bad_proxy
 from handinger_tui.core.errors import SettingsError
 

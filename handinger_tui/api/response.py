@@ -8,14 +8,12 @@ import re
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import unquote, urlsplit
 
 from handinger_tui.api import errors
-from handinger_tui.api.limits import Limits
-from handinger_tui.api.lines import LineReader
-from handinger_tui.api.read_ahead import Drain, pace
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.jsontext import Json, NotJson, parse
 from handinger_tui.core.stream.frames import Framing, RawFrame, StreamRoute
@@ -23,6 +21,25 @@ from handinger_tui.core.stream.worker_snapshot import reason_text, worker_in
 
 if TYPE_CHECKING:
     import httpx
+
+    from handinger_tui.api.sse import LineReader, SseReader
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Timeouts in seconds, sizes in bytes, injected by the code that creates a client."""
+
+    connect_timeout: float = 10.0
+    first_byte_timeout: float = 60.0
+    """For all response headers, counted from when the request was sent."""
+    first_byte_timeout_no_stream: float = 300.0
+    """The same for a POST that requests no stream: its response may come only when the turn is over."""
+    idle_timeout: float = 60.0
+    """Time without any byte in a body."""
+    max_event_bytes: int = 8 << 20
+    max_turn_bytes: int = 64 << 20
+    max_json_bytes: int = 32 << 20
+    max_file_bytes: int = 2 << 30
 
 
 PIECE: Final = 64 << 10
@@ -95,6 +112,12 @@ def decompressor_for(response: httpx.Response) -> Gunzip | None:
     raise errors.unusable_encoding(encoding)
 
 
+READ_EVERY_S: Final = 0.016
+"""Seconds between two small reads; shorter than the screen's frame time, so it is not visible."""
+SMALL_READ: Final = 8 << 10
+"""Bytes below which a read is small; less than a full TLS record."""
+
+
 async def chunks(response: httpx.Response, idle: float, cap: int) -> AsyncGenerator[bytes, None]:
     """The body in pieces of about 64 KiB; at most `cap` bytes, before and after decompression.
 
@@ -105,10 +128,8 @@ async def chunks(response: httpx.Response, idle: float, cap: int) -> AsyncGenera
     gunzip = decompressor_for(response)
     arrived = 0
     yielded = 0
-    # aiter_raw: aiter_bytes would decompress without limit and pass unknown encodings through.
-    raw = cast("AsyncGenerator[bytes, None]", response.aiter_raw())
-    async with aclosing(raw), aclosing(Drain(raw, idle)) as drain:
-        while (chunk := await drain.next()) is not None:
+    async with aclosing(_BodyReader(response, idle)) as reader:
+        while (chunk := await reader.take()) is not None:
             arrived += len(chunk)
             for number, piece in enumerate(_decompress(gunzip, chunk)):
                 yielded += len(piece)
@@ -122,6 +143,126 @@ async def chunks(response: httpx.Response, idle: float, cap: int) -> AsyncGenera
                 raise errors.body_too_large(cap)
     if gunzip is not None and not gunzip.complete:
         raise errors.broken_off("the packed answer ended before its end")
+
+
+MAX_JOINED: Final = 64 << 10
+"""Bytes that are read ahead at most."""
+
+
+class _BodyReader:
+    """Reads a body in a task of its own, so that all that came with one network read is taken in one piece.
+
+    A stream of small events is read in fewer, larger reads. Close the reader before the response.
+    """
+
+    def __init__(self, response: httpx.Response, idle: float) -> None:
+        self._idle = idle
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._arrived = asyncio.Event()
+        self._has_room = asyncio.Event()
+        # aiter_raw: aiter_bytes would decompress without limit and pass unknown encodings through.
+        raw = cast("AsyncGenerator[bytes, None]", response.aiter_raw())
+        self._task = asyncio.create_task(self._read(raw))
+
+    async def take(self) -> bytes | None:
+        """Wait for at least one byte; None at the end.
+
+        Raises:
+            StreamLost: lost, after all that came before, or silent for too long.
+        """
+        if not self._arrived.is_set():
+            try:
+                async with asyncio.timeout(self._idle):
+                    await self._arrived.wait()
+            except TimeoutError:
+                raise errors.idle_timeout(self._idle) from None
+        data = b"".join(self._chunks)
+        self._chunks.clear()
+        self._size = 0
+        self._has_room.set()
+        if not self._task.done():
+            self._arrived.clear()
+        elif not data:
+            self._raise_error()
+            return None
+        return data
+
+    async def aclose(self) -> None:
+        """Cancel the reading, and wait until it has ended."""
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        if not self._task.cancelled():
+            # An error after the last bytes that anybody wanted.
+            self._task.exception()
+
+    def _raise_error(self) -> None:
+        try:
+            self._task.result()
+        except errors.transport_errors() as problem:
+            raise errors.translate(problem, errors.Phase.BODY) from problem
+
+    async def _read(self, raw: AsyncGenerator[bytes, None]) -> None:
+        pacer = _Pacer()
+        try:
+            async with aclosing(raw):
+                while True:
+                    pacer.begin_read()
+                    chunk = await anext(raw, None)
+                    if chunk is None:
+                        break
+                    self._chunks.append(chunk)
+                    self._size += len(chunk)
+                    if pacer.needs_pause(len(chunk)):
+                        if pacer.is_slow_stream():
+                            self._arrived.set()
+                        await pacer.pause()
+                    self._arrived.set()
+                    if self._size >= MAX_JOINED:
+                        self._has_room.clear()
+                        await self._has_room.wait()
+        finally:
+            self._arrived.set()
+
+
+class _Pacer:
+    """Decides when a network read is followed by a pause.
+
+    All chunks of one network read but the first come without waiting.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._is_scheduled = False
+        self._read_size = SMALL_READ
+        self._paused_at = 0.0
+
+    def begin_read(self) -> None:
+        """Watch whether the loop runs on before the chunk is there."""
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._loop_ran)
+
+    def needs_pause(self, size: int) -> bool:
+        """Whether a chunk of so many bytes begins a network read, and the one before it was small."""
+        if self._is_scheduled:
+            self._read_size += size
+            return False
+        was_small = self._read_size < SMALL_READ
+        self._read_size = size
+        return was_small
+
+    def is_slow_stream(self) -> bool:
+        """Whether the last pause is so long ago that a chunk need not wait for more."""
+        return self._loop.time() - self._paused_at > 2 * READ_EVERY_S
+
+    async def pause(self) -> None:
+        """Let more arrive."""
+        self._paused_at = self._loop.time()
+        await asyncio.sleep(READ_EVERY_S)
+
+    def _loop_ran(self) -> None:
+        self._is_scheduled = False
 
 
 def _decompress(gunzip: Gunzip | None, chunk: bytes) -> Iterable[bytes]:
@@ -210,7 +351,7 @@ class HttpReply:
         self.worker_id = _worker_id(response.headers)
         self._response = response
         self._limits = limits
-        self._dropped = 0
+        self._reader: LineReader | SseReader | None = None
         self._format = self._detect_format()
         if self._format is not _BodyFormat.NOTHING:
             decompressor_for(response)
@@ -218,7 +359,7 @@ class HttpReply:
     @property
     def dropped(self) -> int:
         """Events left out because they exceeded the event limit."""
-        return self._dropped
+        return self._reader.dropped if self._reader is not None else 0
 
     def _detect_format(self) -> _BodyFormat:
         kind, status = self.content_type, self.http_status
@@ -255,8 +396,8 @@ class HttpReply:
             if frame is not None:
                 yield frame
             return
-        pace(self._response)
-        raw_chunks = chunks(self._response, self._limits.idle_timeout, self._limits.max_turn_bytes)
+        limits = self._limits
+        raw_chunks = chunks(self._response, limits.idle_timeout, limits.max_turn_bytes)
         async with aclosing(raw_chunks):
             read = {_BodyFormat.EVENTS: self._events, _BodyFormat.LINES: self._lines}.get(
                 self._format, self._text
@@ -267,26 +408,22 @@ class HttpReply:
                     yield piece
 
     async def _events(self, raw_chunks: AsyncIterator[bytes]) -> AsyncGenerator[RawFrame, None]:
-        from handinger_tui.api.sse import SseReader  # noqa: PLC0415 - httpx-sse, with httpx
+        from handinger_tui.api.sse import SseReader  # noqa: PLC0415 - httpx
 
-        reader = SseReader(self._limits.max_event_bytes)
+        self._reader = reader = SseReader(self._limits.max_event_bytes)
         async for chunk in raw_chunks:
-            pieces = reader.feed(chunk)
-            self._dropped = reader.dropped
-            for piece in pieces:
-                yield piece
-        # An event without its closing blank line is dropped, as the standard requires.
+            for frame in reader.feed(chunk):
+                yield frame
 
     async def _lines(self, raw_chunks: AsyncIterator[bytes]) -> AsyncGenerator[RawFrame, None]:
-        reader = LineReader(self._limits.max_event_bytes)
+        from handinger_tui.api.sse import LineReader  # noqa: PLC0415 - httpx
+
+        self._reader = reader = LineReader(self._limits.max_event_bytes)
         async for chunk in raw_chunks:
-            pieces = reader.feed(chunk)
-            self._dropped = reader.dropped
-            for piece in pieces:
-                yield piece
-        for piece in reader.end():
-            yield piece
-        self._dropped = reader.dropped
+            for frame in reader.feed(chunk):
+                yield frame
+        for frame in reader.end():
+            yield frame
 
     async def _text(self, raw_chunks: AsyncIterator[bytes]) -> AsyncGenerator[RawFrame, None]:
         # Incremental: a chunk may end inside a character. The charset is ignored, as for events.

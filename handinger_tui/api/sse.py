@@ -1,140 +1,176 @@
-"""Server-sent events: bytes to frames, with httpx-sse behind a guard.
+"""Bodies of lines and of server-sent events, cut into frames. Loads httpx.
 
-Source: HTML standard, section 9.2.6. The library (0.4.3) parses single lines correctly;
-its other faults at that version are handled here, before or after it:
+Events are parsed by httpx-sse (HTML standard, section 9.2.6). `SseReader` hands it complete events only,
+in a form in which the faults of version 0.4.3 cannot show; `sse_cases.json` in the tests detects a change:
 
-* A byte order mark becomes part of the first field name. Stripped here, once.
-* Its line splitter holds a lone CR back until more bytes arrive, which delays
-  the event. Lines are split by `LineSplitter`, never by the library.
-* `EventSource` obeys `charset=` and compares the media type by substring.
-  Lines are always decoded as UTF-8 here; `response` checks status and type.
-* Once an `id:` was seen, every blank line yields an event without data, which is
-  not valid JSON. Here only a block with a data field is an event.
-* `retry` goes through `int()`, which takes +5, 1_000 and digits of any script.
-  The field is read here and never reaches the library.
-* It has no size limit. A block with too much data is dropped and counted here.
-
-Its decoder of single lines is private, hence the dependency on one minor version;
-`sse_cases.json` in the tests detects a change.
+* A byte order mark becomes part of the first field name: it is removed.
+* A lone CR is held back until more bytes arrive, which delays the event: it becomes LF.
+* Once an `id:` was seen, every blank line yields an event without data, which is not valid JSON:
+  a block without data is not passed on.
+* `retry` goes through `int()`, which takes +5, 1_000 and digits of any script, and this program never
+  reconnects by itself: the field is left out, as is every unknown one.
+* It obeys `charset=` and compares the media type by substring: `response` judges both.
+* It has no size limit: a block with too much data is dropped and counted.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from httpx_sse._decoders import SSEDecoder
+import httpx
+from httpx_sse import EventSource
 
-from handinger_tui.api.lines import BOM, LineSplitter
 from handinger_tui.core.stream.frames import Framing, RawFrame
 
+BOM: Final = b"\xef\xbb\xbf"
 DEFAULT_EVENT: Final = "message"
 """The type of an event that names none; its frame has "" instead."""
+_HEADERS: Final = httpx.Headers({"Content-Type": "text/event-stream; charset=utf-8"})
 
-DATA: Final = b"data:"
-BLANK: Final = b"\n\n"
-_MAX_RETRY_DIGITS: Final = 12
+
+class LineSplitter:
+    """Splits chunks into lines at CR, LF and CRLF. A line longer than `limit` bytes becomes None.
+
+    Only these three end a line: `str.splitlines` also splits at U+2028, U+0085, VT and FF, which may occur
+    unescaped in JSON strings. Splitting before decoding is safe: no UTF-8 sequence contains CR or LF.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._buffer: list[bytes] = []
+        self._size = 0
+        self._after_cr = False
+        self._is_past_bom = False
+
+    def feed(self, chunk: bytes) -> list[bytes | None]:
+        """The lines that this chunk completes, without a byte order mark before the first.
+
+        A CR completes its line at once; an LF at the start of the next chunk is
+        dropped then. Waiting for it would delay an event.
+        """
+        if self._after_cr and chunk:
+            self._after_cr = False
+            chunk = chunk.removeprefix(b"\n")
+        if b"\r" in chunk:
+            self._after_cr = chunk.endswith(b"\r")
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        lines: list[bytes | None] = [*chunk.split(b"\n")]
+        unfinished = lines.pop()
+        if lines and self._size:
+            lines[0] = self._finish(lines[0] or b"")
+        self._append(unfinished or b"")
+        if lines and not self._is_past_bom:
+            self._is_past_bom = True
+            lines[0] = lines[0].removeprefix(BOM) if lines[0] else lines[0]
+        return lines
+
+    def end(self) -> bytes | None:
+        """The unfinished last line; b"" when there is none."""
+        line = self._finish(b"")
+        return line.removeprefix(BOM) if line and not self._is_past_bom else line
+
+    def _append(self, part: bytes) -> None:
+        # A list that is joined once: concatenation would be quadratic for a long line in small chunks.
+        self._size += len(part)
+        if self._size > self._limit:
+            self._buffer.clear()
+        elif part:
+            self._buffer.append(part)
+
+    def _finish(self, part: bytes) -> bytes | None:
+        self._append(part)
+        line = b"".join(self._buffer) if self._size <= self._limit else None
+        self._buffer.clear()
+        self._size = 0
+        return line
+
+
+class LineReader:
+    """Reads a line-delimited body (NDJSON, AI SDK 4): each line that is not empty is a frame."""
+
+    def __init__(self, max_line_bytes: int) -> None:
+        self._limit = max_line_bytes
+        self._lines = LineSplitter(max_line_bytes)
+        self.dropped = 0
+
+    def feed(self, chunk: bytes) -> list[RawFrame]:
+        """The frames that this chunk completes."""
+        return [frame for line in self._lines.feed(chunk) if (frame := self._frame(line))]
+
+    def end(self) -> list[RawFrame]:
+        """The frame of the last line: many writers of NDJSON omit its line end."""
+        frame = self._frame(self._lines.end())
+        return [frame] if frame else []
+
+    def _frame(self, line: bytes | None) -> RawFrame | None:
+        if line is None or len(line) > self._limit:
+            self.dropped += 1
+            return None
+        return RawFrame(Framing.LINES, line.decode("utf-8", "replace")) if line.strip() else None
 
 
 class SseReader:
-    """Parses one event stream. `dropped`: events over the size limit; `retry_ms`: None until received."""
+    """Reads an event stream. `dropped` counts the events beyond the limit of bytes of data."""
 
     def __init__(self, max_event_bytes: int) -> None:
         self._limit = max_event_bytes
         self._lines = LineSplitter(max_event_bytes)
-        self._decoder = SSEDecoder()
-        self._is_past_bom = False
-        self._in_block = False
-        self._has_data = False
+        self._data: list[bytes] = []
         self._size = 0
-        self._single_line: str | None = None
-        """The only line of the block so far, if it is a data field and no event has had an id."""
-        self._has_no_ids = True
+        self._event = b""
+        self._last_id = b""
+        """The line of the id that holds for all events from here on."""
         self.dropped = 0
-        self.retry_ms: int | None = None
 
     def feed(self, chunk: bytes) -> list[RawFrame]:
-        """The events that this chunk completes, each as soon as its blank line has arrived."""
-        if b"\r" in chunk or not self._is_past_bom:
-            return self._feed_lines(chunk)
-        frames: list[RawFrame] = []
-        # A fast path: nearly every block of an answer is a single data field, which needs no parser.
-        *blocks, rest = chunk.split(BLANK)
-        at_block_start, limit = self._at_block_start, self._limit
-        for block in blocks:
-            if at_block_start and block[:5] == DATA and b"\n" not in block and len(block) <= limit:
-                data = block[6 if block[5:6] == b" " else 5 :].decode("utf-8", "replace")
-                frames.append(RawFrame(Framing.SSE, data))
-            else:
-                frames += self._feed_lines(block + BLANK)
-                at_block_start = self._at_block_start
-        return frames + self._feed_lines(rest) if rest else frames
+        """The events that this chunk completes, each as soon as its blank line has arrived.
 
-    @property
-    def _at_block_start(self) -> bool:
-        """Whether the next byte is the first of a block, and no event has had an id."""
-        return self._has_no_ids and not self._in_block and self._lines.at_start
-
-    def _feed_lines(self, chunk: bytes) -> list[RawFrame]:
-        frames: list[RawFrame] = []
-        for raw_line in self._lines.feed(chunk):
-            line = raw_line
-            if not self._is_past_bom:
-                self._is_past_bom = True
-                line = line.removeprefix(BOM) if line else line
+        An event without its closing blank line is dropped, as the standard requires.
+        """
+        blocks = bytearray()
+        for line in self._lines.feed(chunk):
             if line:
                 self._take_field(line)
             elif line is None:
-                self._pass_to_library()
-                self._in_block, self._size = True, self._limit + 1
-            elif self._in_block and (piece := self._dispatch()):
-                frames.append(piece)
-        return frames
+                # What it was is not known: its event is incomplete without it.
+                self._add_size(self._limit + 1)
+            else:
+                blocks += self._end_block()
+        return _parse(bytes(blocks)) if blocks else []
 
     def _take_field(self, line: bytes) -> None:
-        if line.startswith(b":"):
-            return
-        if line.startswith(b"data") and (len(line) == 4 or line[4] == 58):  # 58 is the colon
-            self._size += len(line) - 4
-            if self._has_no_ids and not self._in_block and line[4:] and self._size <= self._limit:
-                self._in_block = self._has_data = True
-                self._single_line = line.decode("utf-8", "replace")
-                return
-            self._has_data = True
-        elif line.startswith((b"retry:", b"retry")):
-            self._take_retry(line)
-            return
-        self._in_block = True
-        self._has_no_ids = self._has_no_ids and not line.startswith(b"id")
-        self._pass_to_library()
-        if self._size <= self._limit:
-            self._decoder.decode(line.decode("utf-8", "replace"))
+        name = line.partition(b":")[0]
+        if name == b"data":
+            self._add_size(len(line) - len(name))
+            if self._size <= self._limit:
+                self._data.append(line + b"\n")
+        elif name == b"event":
+            self._event = line + b"\n"
+        elif name == b"id" and b"\0" not in line:
+            self._last_id = line + b"\n"
 
-    def _take_retry(self, line: bytes) -> None:
-        name, _, value = line.partition(b":")
-        digits = value.removeprefix(b" ")
-        # bytes.isdigit knows ASCII digits only, unlike str.isdigit.
-        if name == b"retry" and digits.isdigit():
-            self.retry_ms = int(digits[:_MAX_RETRY_DIGITS])
+    def _add_size(self, size: int) -> None:
+        self._size += size
+        if self._size > self._limit:
+            self._data.clear()
 
-    def _pass_to_library(self) -> None:
-        """Pass the first line to the library's decoder, since the block has more than one line."""
-        if self._single_line is not None:
-            self._decoder.decode(self._single_line)
-            self._single_line = None
-
-    def _dispatch(self) -> RawFrame | None:
-        if self._single_line is not None:
-            # A fast path for nearly every block of an answer; the library is much slower.
-            data, self._single_line = self._single_line[5:].removeprefix(" "), None
-            self._in_block, self._has_data, self._size = False, False, 0
-            return RawFrame(Framing.SSE, data)
-        event = self._decoder.decode("")
-        has_data, too_large = self._has_data, self._size > self._limit
-        self._in_block, self._has_data, self._size = False, False, 0
-        if too_large:
+    def _end_block(self) -> bytes:
+        block = b""
+        if self._size > self._limit:
             self.dropped += 1
-            return None
-        if event is None or not has_data:
-            return None
-        name = "" if event.event == DEFAULT_EVENT else event.event
-        return RawFrame(Framing.SSE, event.data, name, event.id or None)
+        elif self._data:
+            block = self._last_id + self._event + b"".join(self._data) + b"\n"
+        self._data.clear()
+        self._event, self._size = b"", 0
+        return block
+
+
+def _parse(blocks: bytes) -> list[RawFrame]:
+    # EventSource is all that httpx-sse publishes, and it reads a response.
+    source = EventSource(httpx.Response(200, headers=_HEADERS, stream=httpx.ByteStream(blocks)))
+    return [
+        RawFrame(
+            Framing.SSE, event.data, "" if event.event == DEFAULT_EVENT else event.event, event.id or None
+        )
+        for event in source.iter_sse()
+    ]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from handinger_tui.api import errors
 from handinger_tui.api import response as body
-from handinger_tui.api.limits import Limits
 from handinger_tui.api.origin import base_origin, origin_of
+from handinger_tui.api.response import Limits
 from handinger_tui.api.validation import check_key, has_risky_transport_settings, usable_headers
 from handinger_tui.core.errors import ApiError, SettingsError
 from handinger_tui.core.secret import Secret

@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.limits import Limits as ApiLimits
+from handinger_tui.api.response import Limits as ApiLimits
 from handinger_tui.cli.load_settings import service_settings
 from handinger_tui.cli.output import say
 from handinger_tui.cli.paths import Paths, default_paths

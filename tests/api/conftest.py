@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.limits import Limits
+from handinger_tui.api.response import Limits
 from handinger_tui.core.secret import Secret
 from tests.api.server import Server
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from handinger_tui.api.limits import Limits
+from handinger_tui.api.response import Limits
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused, ServerFault, StreamLost
 from handinger_tui.core.stream.worker_snapshot import body_of
 from handinger_tui.core.turns.turn import Kind

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from handinger_tui.api.limits import Limits
+from handinger_tui.api.response import Limits
 from handinger_tui.api.transport import ConnectPolicy, SendTrace, send_with_connect_retry
 from handinger_tui.core.errors import Doubtful, Unreachable
 from tests.api.conftest import Clients, Pauses

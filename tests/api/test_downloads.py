@@ -15,7 +15,7 @@ from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.files import atomic_file
 from handinger_tui.api.files.download import save
 from handinger_tui.api.files.urls import check_file_url, is_private_host, next_hop
-from handinger_tui.api.limits import Limits
+from handinger_tui.api.response import Limits
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.secret import Secret
 from handinger_tui.core.turns.turn import Kind

@@ -10,7 +10,7 @@ import pytest
 
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.files.download import save
-from handinger_tui.api.limits import Limits
+from handinger_tui.api.response import Limits
 from handinger_tui.core.errors import ApiError
 from handinger_tui.core.turns.turn import Kind
 from tests.api.conftest import Clients

@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from handinger_tui.api.limits import Limits
+from handinger_tui.api.response import Limits
 from handinger_tui.core.errors import BrokenContract, StreamLost
 from handinger_tui.core.turns.turn import Kind
 from handinger_tui.engine.ports import WorkerApi

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from handinger_tui.api.limits import Limits
+from handinger_tui.api.response import Limits
 from handinger_tui.core.errors import BrokenContract, Refused, StreamLost
 from handinger_tui.core.stream.frames import Framing, RawFrame, StreamRoute
 from handinger_tui.core.turns.turn import Kind

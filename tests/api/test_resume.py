@@ -19,7 +19,7 @@ from handinger_tui.api.files.range_resume import (
     judge_range_response,
     version_of,
 )
-from handinger_tui.api.limits import Limits
+from handinger_tui.api.response import Limits
 from handinger_tui.core.errors import ApiError, LinkExpired
 from handinger_tui.core.turns.turn import Kind
 from tests.api.conftest import KEY, Clients, Pauses

@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from handinger_tui.api.limits import Limits
+from handinger_tui.api.response import Limits
 from handinger_tui.core.errors import (
     Doubtful,
     Refused,

@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handinger_tui.api.lines import LineReader
-from handinger_tui.api.sse import SseReader
+from handinger_tui.api.sse import LineReader, SseReader
 from handinger_tui.core.stream.frames import Framing, Marker, RawFrame
 from handinger_tui.core.turns.fold import Fold
 from handinger_tui.core.turns.outcome import judge
