@@ -408,7 +408,7 @@ class HttpReply:
                     yield piece
 
     async def _events(self, raw_chunks: AsyncIterator[bytes]) -> AsyncGenerator[RawFrame, None]:
-        from handinger_tui.api.sse import SseReader  # noqa: PLC0415 - httpx
+        from handinger_tui.api.sse import SseReader  # noqa: PLC0415 - loads httpx, with the first answer
 
         self._reader = reader = SseReader(self._limits.max_event_bytes)
         async for chunk in raw_chunks:
@@ -416,7 +416,7 @@ class HttpReply:
                 yield frame
 
     async def _lines(self, raw_chunks: AsyncIterator[bytes]) -> AsyncGenerator[RawFrame, None]:
-        from handinger_tui.api.sse import LineReader  # noqa: PLC0415 - httpx
+        from handinger_tui.api.sse import LineReader  # noqa: PLC0415 - loads httpx, with the first answer
 
         self._reader = reader = LineReader(self._limits.max_event_bytes)
         async for chunk in raw_chunks:

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from handinger_tui.local import ids, schedules, worker
+from handinger_tui.local import formats, schedules, turn_context
 from handinger_tui.local.requests import RefusedError
 from handinger_tui.local.turns import Instruction, Turn
 from handinger_tui.local.worker_record import WorkerRecord
@@ -53,7 +53,6 @@ class WorkerRegistry:
     """Creates workers, starts turns, and runs schedules."""
 
     def __init__(self, base_url: str, setting: Setting, limits: Limits) -> None:
-        """Create a registry without workers; `base_url` is the URL for clients, without trailing slash."""
         self.base_url = base_url
         self.setting = setting
         self.limits = limits
@@ -182,7 +181,7 @@ class WorkerRegistry:
     async def _run_turn(self, record: WorkerRecord, turn: Turn) -> None:
         is_complete = False
         try:
-            await worker.perform(record, turn, self.setting)
+            await turn_context.perform(record, turn, self.setting)
             is_complete = True
         except Exception:
             # The stream already reports the error, so the turn has a proper end.
@@ -220,7 +219,7 @@ class WorkerRegistry:
 
 async def _sleep_until(moment: datetime) -> None:
     while True:
-        seconds = (moment - ids.now()).total_seconds()
+        seconds = (moment - formats.now()).total_seconds()
         if seconds <= 0:
             return
         await asyncio.sleep(min(seconds, _LONGEST_SLEEP))

@@ -50,7 +50,6 @@ class RefusedError(Exception):
     """A refused request: nothing was started. The response is `status` with `sentence` in its body."""
 
     def __init__(self, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> None:
-        """Create the error from status, message, and response headers."""
         super().__init__(sentence)
         self.status = status
         self.sentence = sentence
@@ -59,8 +58,6 @@ class RefusedError(Exception):
 
 _JSON = "application/json"
 _FORM = "multipart/form-data"
-MAX_DRAINED_BYTES = 256 * 1024 * 1024
-"""Maximum bytes read and discarded of a body that is refused."""
 _LONGEST_KEY = 255
 _BOOLEANS = {"true": True, "false": False}
 
@@ -175,23 +172,14 @@ def _media_type(request: Request) -> str:
 
 
 async def _read_body(request: Request, limit: int) -> bytes:
-    """Return the body. A body that is too large is read and discarded, up to `MAX_DRAINED_BYTES`.
-
-    An immediate response would close the connection while the client is still sending, and the
-    client would see a broken pipe instead of the 413.
-    """
     pieces: list[bytes] = []
     size = 0
     async for piece in request.stream():
         size += len(piece)
-        if size <= limit:
-            pieces.append(piece)
-        else:
-            pieces.clear()
-            if size > MAX_DRAINED_BYTES:
-                break
-    if size > limit:
-        raise RefusedError(413, f"The body is larger than {limit:,} bytes.")
+        if size > limit:
+            # `server.DrainBody` reads the rest.
+            raise RefusedError(413, f"The body is larger than {limit:,} bytes.")
+        pieces.append(piece)
     return b"".join(pieces)
 
 

@@ -26,7 +26,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from handinger_tui.local import ids, requests, schedules, stream
+from handinger_tui.local import formats, requests, schedules, stream
 from handinger_tui.local.requests import RefusedError
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ Endpoint: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _DRAIN_SECONDS = 5.0
+_MAX_DRAINED_BYTES = 256 << 20
 _MESSAGES = {404: "There is nothing at this address.", 405: "This address does not take this method."}
 
 
@@ -46,7 +47,6 @@ class BearerAuth:
     """ASGI middleware that admits only requests with the server's key to paths under `/api`."""
 
     def __init__(self, app: ASGIApp, api_key: str) -> None:
-        """Create the middleware for `app`."""
         self.app = app
         self._expected = f"Bearer {api_key}".encode()
 
@@ -70,12 +70,11 @@ class BearerAuth:
 class DrainBody:
     """ASGI middleware that reads and discards the rest of a body before an error response is sent.
 
-    It stops after `_DRAIN_SECONDS` or `MAX_DRAINED_BYTES`. If the connection were closed while the client
+    It stops after `_DRAIN_SECONDS` or `_MAX_DRAINED_BYTES`. If the connection were closed while the client
     is still sending, the client would see a reset instead of the error.
     """
 
     def __init__(self, app: ASGIApp) -> None:
-        """Create the middleware for `app`."""
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -96,7 +95,7 @@ class DrainBody:
                 size = 0
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_DRAIN_SECONDS):
-                        while not is_body_read and size <= requests.MAX_DRAINED_BYTES:
+                        while not is_body_read and size <= _MAX_DRAINED_BYTES:
                             size += len((await receive_and_track()).get("body", b""))
             await send(message)
 
@@ -145,7 +144,6 @@ class Routes:
     """The endpoints, one method per operation of the API description."""
 
     def __init__(self, registry: WorkerRegistry) -> None:
-        """Create the endpoints for a registry."""
         self.registry = registry
         self.limits = registry.limits
 
@@ -215,7 +213,7 @@ class Routes:
         record = self._record(request)
         members = await requests.parse_object(request, self.limits)
         text, budget = requests.text_member(members, self.limits), requests.budget_member(members)
-        schedule = schedules.from_when(members.get("when"), text, budget, ids.now())
+        schedule = schedules.from_when(members.get("when"), text, budget, formats.now())
         self.registry.add_schedule(record, schedule)
         return json_response(schedule.as_members())
 
@@ -240,7 +238,7 @@ class Routes:
         messages, turn = list(record.messages), record.turn
         live = turn if turn is not None and turn.running else None
         if messages:
-            yield "".join(f"data: {ids.dumps(message)}\n\n" for message in messages)
+            yield "".join(f"data: {formats.dumps(message)}\n\n" for message in messages)
         if live is None:
             yield stream.DONE
             return
@@ -250,7 +248,7 @@ class Routes:
 
 def json_response(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return a JSON response with exact numbers."""
-    return Response(ids.dumps(value), status, {"content-type": "application/json", **(headers or {})})
+    return Response(formats.dumps(value), status, {"content-type": "application/json", **(headers or {})})
 
 
 def error_response(status: int, sentence: str, headers: dict[str, str] | None = None) -> Response:

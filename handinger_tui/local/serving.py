@@ -62,7 +62,6 @@ class LocalServer:
     """
 
     def __init__(self, listener: socket.socket, setting: Setting, limits: Limits) -> None:
-        """Prepare a server on a listening socket. Use `start` instead."""
         self.api_key = f"hdg_local_{secrets.token_urlsafe(24)}"
         self.base_url = f"http://{HOST}:{listener.getsockname()[1]}"
         self._socket = listener

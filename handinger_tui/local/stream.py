@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeAlias
 
-from handinger_tui.local import ids
+from handinger_tui.local import formats
 
 Chunk: TypeAlias = Mapping[str, object]
 Part: TypeAlias = dict[str, object]
@@ -35,7 +35,7 @@ def frame(chunk: Chunk) -> str:
 
     JSON escapes line breaks in texts, so the data is always one line.
     """
-    return f"data: {ids.dumps(chunk)}\n\n"
+    return f"data: {formats.dumps(chunk)}\n\n"
 
 
 def pieces(text: str) -> Iterator[str]:
@@ -52,7 +52,6 @@ class MessageBuilder:
     """Folds chunks into a UIMessage: `{id, role, metadata, parts}`."""
 
     def __init__(self, message_id: str) -> None:
-        """Create an assistant message without parts."""
         self.message_id = message_id
         self.metadata: dict[str, object] = {}
         self.parts: list[Part] = []

@@ -1,32 +1,34 @@
-"""The context of a turn: the operations that rules use to stream text and call tools. All usage is counted.
+"""The course of a turn: a rule is chosen, and streams text and calls tools through a `TurnContext`.
 
-Rules use only this interface. All text is streamed in small uneven deltas at a natural pace.
+Rules use only this interface. All text is streamed in small uneven deltas at a natural pace, and all usage
+is counted.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, runtime_checkable
+from decimal import Decimal
+from pathlib import Path
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from handinger_tui.local import ids, prices
-from handinger_tui.local.delimited import DecodedFile, read_text
-from handinger_tui.local.emitter import THINKING_SECONDS, ChunkEmitter
-from handinger_tui.local.words import names_path
+from handinger_tui.local import formats, prices, stream
+from handinger_tui.local.text import DecodedFile, names_path, read_text
+from handinger_tui.local.turns import Turn
+from handinger_tui.local.worker_record import WorkerRecord
 from handinger_tui.local.workspace import StoredFile, WorkspaceFullError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from handinger_tui.local.turns import Turn
-    from handinger_tui.local.worker_record import WorkerRecord
 
 T = TypeVar("T")
 Work: TypeAlias = Coroutine[object, object, None]
 
 _TENTHS_NS = 100_000_000
+
+TOKENS_PER_SECOND = 60
+"""The speed of text output at pace 1."""
+THINKING_SECONDS = 0.4
+"""The pause in seconds before each part and in each tool call at pace 1."""
 
 
 @runtime_checkable
@@ -36,6 +38,16 @@ class ToolOutput(Protocol):
     def as_output(self) -> object:
         """Return a JSON value."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Drawing:
+    title: str
+    bars: Sequence[tuple[str, Decimal]]
+    png: bytes
+
+    def as_output(self) -> dict[str, object]:
+        return {"title": self.title, "bars": self.bars, "bytes": len(self.png)}
 
 
 class ToolError(Exception):
@@ -66,11 +78,93 @@ class Setting:
     rules: tuple[Rule, ...]
 
 
+class ChunkEmitter:
+    """Emits the chunks of one turn. If `tool_used` is set, the next part opens a new step."""
+
+    def __init__(self, turn: Turn, pace: float) -> None:
+        self.turn = turn
+        self.pace = pace
+        self.tool_used = False
+        self._characters = {
+            "input": len(turn.instruction.text),
+            "output": 0,
+            "reasoning": 0,
+            "read": 0,
+            "write": 0,
+        }
+        self._parts = 0
+        self._step_open = False
+
+    def open_step(self) -> None:
+        """Begin a step unless one is open; the first step counts the tokens of the instruction."""
+        if not self._step_open:
+            self.turn.emit({"type": "start-step"})
+            self.turn.counts.steps += 1
+            self.count("input", 0)
+            self._step_open, self.tool_used = True, False
+
+    def close_step(self) -> None:
+        """End the open step, if any."""
+        if self._step_open:
+            self.turn.emit({"type": "finish-step"})
+            self._step_open = False
+
+    async def stream_part(self, kind: str, text: str) -> None:
+        """Stream one complete part; `kind` is `text` or `reasoning`."""
+        # A part after a tool output belongs to a new step.
+        if self.tool_used:
+            self.close_step()
+        await asyncio.sleep(THINKING_SECONDS * self.pace)
+        part_id = self.start_part(kind)
+        await self.stream_deltas(kind, part_id, text)
+        self.turn.emit({"type": f"{kind}-end", "id": part_id})
+
+    def start_part(self, kind: str) -> str:
+        """Open a part and return its id."""
+        self.open_step()
+        self._parts += 1
+        part_id = f"{kind}-{self._parts}"
+        self.turn.emit({"type": f"{kind}-start", "id": part_id})
+        return part_id
+
+    async def stream_deltas(self, kind: str, part_id: str, text: str) -> None:
+        """Stream text into an open part."""
+        counter = "reasoning" if kind == "reasoning" else "output"
+        for piece in stream.pieces(text):
+            self.count(counter, len(piece))
+            self.turn.emit({"type": f"{kind}-delta", "id": part_id, "delta": piece})
+            await self._pause(len(piece))
+
+    async def stream_input(self, tool: str, call_id: str, tool_input: dict[str, object]) -> None:
+        """Stream the input of a tool call as deltas of JSON text, then as one chunk."""
+        self.open_step()
+        self.turn.emit({"type": "tool-input-start", "toolCallId": call_id, "toolName": tool})
+        for piece in stream.pieces(formats.dumps(tool_input)):
+            self.count("output", len(piece))
+            self.turn.emit({"type": "tool-input-delta", "toolCallId": call_id, "inputTextDelta": piece})
+            await self._pause(len(piece))
+        self.turn.emit(
+            {"type": "tool-input-available", "toolCallId": call_id, "toolName": tool, "input": tool_input}
+        )
+
+    def count(self, kind: str, characters: int) -> None:
+        """Add characters of one kind and update the token counts of the turn."""
+        self._characters[kind] += characters
+        counts, characters_by_kind = self.turn.counts, self._characters
+        counts.input_tokens = prices.tokens(characters_by_kind["input"])
+        counts.output_tokens = prices.tokens(characters_by_kind["output"])
+        counts.reasoning_tokens = prices.tokens(characters_by_kind["reasoning"])
+        counts.cache_read_tokens = prices.tokens(characters_by_kind["read"])
+        counts.cache_write_tokens = prices.tokens(characters_by_kind["write"])
+
+    async def _pause(self, characters: int) -> None:
+        await asyncio.sleep(characters / prices.CHARACTERS_PER_TOKEN / TOKENS_PER_SECOND * self.pace)
+
+
 class TurnContext:
     """The context of one turn. Rules only read its attributes; `left_out` and `troubles` grow."""
 
     def __init__(self, record: WorkerRecord, turn: Turn, setting: Setting) -> None:
-        """Create the context of one turn of one worker."""
         self.record = record
         self.turn = turn
         self.setting = setting
@@ -119,7 +213,7 @@ class TurnContext:
             self.left_out.append(tool)
             return None
         self._emitter.open_step()
-        call_id = ids.new_id("call_")
+        call_id = formats.new_id("call_")
         await self._emitter.stream_input(tool, call_id, tool_input)
         self.turn.counts.tool_calls += 1
         started = time.monotonic_ns()
@@ -134,7 +228,7 @@ class TurnContext:
             self._emitter.tool_used = True
             self.turn.counts.sandbox_tenths += -(-(time.monotonic_ns() - started) // _TENTHS_NS)
         output = result.as_output() if isinstance(result, ToolOutput) else result
-        self._emitter.count("input", len(ids.dumps(output)))
+        self._emitter.count("input", len(formats.dumps(output)))
         self.turn.emit({"type": "tool-output-available", "toolCallId": call_id, "output": output})
         return result
 
@@ -177,10 +271,23 @@ class TurnContext:
             )
         return published[0] if published else None
 
+    async def write_chart(
+        self, path: str, title: str, bars: Sequence[tuple[str, Decimal]]
+    ) -> StoredFile | None:
+        """Draw a bar chart with the tool `draw_chart` and publish it as a PNG image."""
+
+        def draw() -> _Drawing:
+            from handinger_tui.local.charts import bar_chart  # noqa: PLC0415 - Pillow, for turns with charts
+
+            return _Drawing(title, bars, bar_chart(title, bars))
+
+        drawing = await self.compute("draw_chart", {"title": title}, draw)
+        return None if drawing is None else await self.write(path, "image/png", drawing.png)
+
     def cite(self, title: str, url: str) -> None:
         """Emit a source and add it to the worker."""
         self._emitter.open_step()
-        chunk = {"type": "source-url", "sourceId": ids.new_id("src_"), "url": url, "title": title}
+        chunk = {"type": "source-url", "sourceId": formats.new_id("src_"), "url": url, "title": title}
         self.turn.emit(chunk)
         self.record.cite(chunk)
 
@@ -203,3 +310,75 @@ class TurnContext:
     def close(self) -> None:
         """End the open step."""
         self._emitter.close_step()
+
+
+async def perform(record: WorkerRecord, turn: Turn, setting: Setting) -> None:
+    """Run one turn from `start` to `finish`.
+
+    An exception of a rule is emitted as an error chunk and then raised.
+    """
+    context = TurnContext(record, turn, setting)
+    turn.emit(
+        {
+            "type": "start",
+            "messageId": turn.builder.message_id,
+            "messageMetadata": _start_metadata(record, turn),
+        }
+    )
+    # A cancelled turn (the server stops) gets no final chunks: its readers must see that it was cut.
+    try:
+        # The last rule always matches.
+        rule = next(rule for rule in setting.rules if rule.matches(context))
+        await context.think(f'The rule "{rule.name}" applies: {rule.when}. {rule.does}.')
+        await rule.perform(context)
+        if context.left_out or context.troubles:
+            await context.say(_closing_note(context))
+    except Exception as error:
+        turn.emit(
+            {
+                "type": "error",
+                "errorText": f"The local worker has a fault of its own ({type(error).__name__}).",
+            }
+        )
+        _finish(context)
+        raise
+    _finish(context)
+
+
+def _finish(context: TurnContext) -> None:
+    context.close()
+    reason = "stop" if context.turn.builder.error_text is None else "error"
+    context.turn.emit(
+        {
+            "type": "finish",
+            "finishReason": reason,
+            "messageMetadata": {"totalUsage": _total_usage(context.turn.counts)},
+        }
+    )
+
+
+def _start_metadata(record: WorkerRecord, turn: Turn) -> dict[str, object]:
+    return {"workerId": record.id, "turnId": turn.id, "budget": turn.instruction.budget, "local": True}
+
+
+def _total_usage(counts: prices.Counts) -> dict[str, object]:
+    return {
+        "inputTokens": counts.input_tokens,
+        "outputTokens": counts.output_tokens,
+        "reasoningTokens": counts.reasoning_tokens,
+        "cachedInputTokens": counts.cache_read_tokens,
+        "totalTokens": counts.total_tokens,
+    }
+
+
+def _closing_note(context: TurnContext) -> str:
+    lines = []
+    if context.left_out:
+        calls = ", ".join(f"`{tool}`" for tool in context.left_out)
+        budget, count = context.turn.instruction.budget, context.turn.counts.tool_calls
+        allowance = f"`{budget}` allowed {count} tool call{'s' if count > 1 else ''}"
+        lines.append(
+            f"> **Cut by the budget.** {allowance}; not made: {calls}. A higher budget does the rest."
+        )
+    lines += [f"> **A tool had trouble.** {trouble}." for trouble in context.troubles]
+    return "\n>\n".join(lines)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from handinger_tui.local import ids, prices, stream
+from handinger_tui.local import formats, prices, stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -49,12 +49,11 @@ class Turn:
     """
 
     def __init__(self, worker_id: str, instruction: Instruction, attachments: tuple[StoredFile, ...]) -> None:
-        """Create an empty log and start the clock of the turn."""
-        self.id = ids.new_id("trn_")
+        self.id = formats.new_id("trn_")
         self.worker_id = worker_id
         self.instruction = instruction
         self.attachments = attachments
-        self.builder = stream.MessageBuilder(ids.new_id("msg_"))
+        self.builder = stream.MessageBuilder(formats.new_id("msg_"))
         self.counts = prices.Counts()
         self.running = True
         self.is_complete = False

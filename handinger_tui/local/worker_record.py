@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from handinger_tui.local import ids, prices
+from handinger_tui.local import formats, prices
 
 if TYPE_CHECKING:
     from handinger_tui.local.schedules import Schedule
@@ -28,7 +28,7 @@ class WorkerRecord:
 
     base_url: str
     workspace: Workspace
-    id: str = field(default_factory=lambda: ids.new_id("t_local_w_"))
+    id: str = field(default_factory=lambda: formats.new_id("t_local_w_"))
     created_at: int = field(default_factory=lambda: int(time.time()))
     messages: list[dict[str, object]] = field(default_factory=list)
     sources: list[dict[str, object]] = field(default_factory=list)
@@ -50,7 +50,7 @@ class WorkerRecord:
             {"type": "file", "mediaType": file.media_type, "filename": file.path, "url": self.url_of(file)}
             for file in turn.attachments
         ]
-        self.messages.append({"id": ids.new_id("usr_"), "role": "user", "parts": parts})
+        self.messages.append({"id": formats.new_id("usr_"), "role": "user", "parts": parts})
         self.turns_begun += 1
         self.turn = turn
 

@@ -97,7 +97,7 @@ class Workspace:
         return file
 
     def _free_path(self, requested_path: str) -> str:
-        """Return the path, with a number (`report-2.md`) if it exists."""
+        """Return the path, with a number (as in `name-2.txt`) if it exists."""
         if requested_path not in self._files:
             return requested_path
         folder, slash, name = requested_path.rpartition("/")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from handinger_tui.local import ids
+from handinger_tui.local import formats
 
 if TYPE_CHECKING:
     import httpx
@@ -149,7 +149,7 @@ def test_money_on_the_wire_is_short_decimal_text(client: httpx.Client, run_turn:
     ],
 )
 def test_exact_json(value: object, text: str) -> None:
-    assert ids.dumps(value) == text
+    assert formats.dumps(value) == text
 
 
 @pytest.mark.parametrize(("budget", "calls"), [("low", 1), ("standard", 5), ("high", 5), ("unlimited", 5)])

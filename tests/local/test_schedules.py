@@ -80,7 +80,7 @@ def test_each_type_is_stored_listed_and_cancelled(
         ({"type": "cron"}, "string"),
         ({"type": "cron", "cron": "* * * *"}, "five fields"),
         ({"type": "cron", "cron": "@daily"}, "five fields"),
-        ({"type": "cron", "cron": "0 0 30 2 *"}, "never"),
+        ({"type": "cron", "cron": "0 0 30 2 *"}, "not understood"),
     ],
 )
 def test_what_cannot_be_kept_is_refused(client: httpx.Client, run_turn: Run, when: object, word: str) -> None:

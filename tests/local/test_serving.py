@@ -136,10 +136,10 @@ def test_the_foreground_ends_cleanly_on_a_signal(number: signal.Signals, events_
 
 
 def test_the_source_imports_nothing_it_must_not() -> None:
-    allowed = {"starlette", "uvicorn", *sys.stdlib_module_names}
+    allowed = {"PIL", "cronsim", "starlette", "uvicorn", *sys.stdlib_module_names}
     folder = Path(handinger_tui.local.__file__).parent
     files = sorted(folder.rglob("*.py"))
-    assert len(files) > 20
+    assert len(files) > 15
     for file in files:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []

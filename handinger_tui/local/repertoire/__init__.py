@@ -5,19 +5,15 @@ To add a rule, write a module with a `RULE` and list it here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from handinger_tui.local.repertoire import attachments, echo, failure, long_answer, report, sources, tour
-
-if TYPE_CHECKING:
-    from handinger_tui.local.turn_context import Rule
+from handinger_tui.local.repertoire import answers, attachments, report, tour
+from handinger_tui.local.turn_context import Rule
 
 REPERTOIRE: tuple[Rule, ...] = (
-    failure.RULE,
-    echo.RULE,
-    long_answer.RULE,
+    answers.FAIL,
+    answers.ECHO,
+    answers.LONG,
     attachments.RULE,
-    sources.RULE,
+    answers.SOURCES,
     report.RULE,
     tour.RULE,
 )

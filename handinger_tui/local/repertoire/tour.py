@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from handinger_tui.local import ids, prices
+from handinger_tui.local import formats, prices
+from handinger_tui.local.text import cell, fence, first_word, table
 from handinger_tui.local.turn_context import Rule, TurnContext
-from handinger_tui.local.words import cell, fence, first_word, table
 
 GREETINGS = frozenset({"hello", "hi", "hey", "help", "tour", "start", "hallo", "hola"})
 
@@ -51,13 +51,13 @@ def _program_text(context: TurnContext) -> str:
 
 
 def _money_text() -> str:
-    price_rows = [(what, ids.number_text(usd)) for what, usd in prices.PRICE_ROWS]
+    price_rows = [(what, formats.number_text(usd)) for what, usd in prices.PRICE_ROWS]
     levels = [(level, "no bound" if calls is None else calls) for level, calls in prices.TOOL_CALLS.items()]
     return (
         "## Money: pretend, but exact\n\n"
         "Nobody is charged for a local turn. The counters move by this table, so that the cost panel has "
         f"something true to add up. A token is {prices.CHARACTERS_PER_TOKEN} characters, a credit "
-        f"{ids.number_text(prices.USD_PER_CREDIT)} USD.\n\n"
+        f"{formats.number_text(prices.USD_PER_CREDIT)} USD.\n\n"
         + table(["for", "USD"], price_rows, numeric=(1,))
         + "\n\nA budget bounds the tool calls of one turn:\n\n"
         + table(["budget", "tool calls"], levels, numeric=(1,))

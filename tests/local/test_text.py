@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from handinger_tui.local import stream
 from handinger_tui.local.repertoire import REPERTOIRE
-from handinger_tui.local.repertoire.long_answer import MOST_PARAGRAPHS, USUAL_PARAGRAPHS, paragraphs_wanted
-from handinger_tui.local.words import cell, fence, names_path, table
+from handinger_tui.local.repertoire.answers import MOST_PARAGRAPHS, USUAL_PARAGRAPHS, paragraphs_wanted
+from handinger_tui.local.text import MAX_READ_BYTES, cell, fence, names_path, read_text, table
 
 
 @given(st.text(max_size=300))
@@ -80,3 +80,23 @@ def test_every_rule_is_named_once_and_the_last_takes_all() -> None:
     names = [rule.name for rule in REPERTOIRE]
     assert len(set(names)) == len(names)
     assert names[-1] == "tour"
+
+
+@pytest.mark.parametrize(
+    ("content", "text", "encoding"),
+    [
+        ("é\r\nx\ry".encode(), "é\nx\ny", "UTF-8"),
+        (b"\xef\xbb\xbfa", "a", "UTF-8"),
+        ("ü".encode("utf-16"), "ü", "UTF-16"),
+        (b"caf\xe9", "café", "Windows-1252 (a guess: it is not UTF-8)"),
+    ],
+)
+def test_encodings(content: bytes, text: str, encoding: str) -> None:
+    read = read_text("x", content)
+    assert (read.text, read.encoding) == (text, encoding)
+
+
+def test_a_cut_inside_a_character_is_no_fault() -> None:
+    content = b"a" + "é".encode() * (MAX_READ_BYTES // 2)
+    read = read_text("x", content)
+    assert (read.encoding, read.cut, len(read.text)) == ("UTF-8", True, MAX_READ_BYTES // 2)

@@ -1,0 +1,184 @@
+"""Rules that answer with text alone: an echo, a failure, an answer of any length, and sources."""
+
+from __future__ import annotations
+
+from math import isqrt
+
+from handinger_tui.local.text import fence, first_word, mentions, table, words_of
+from handinger_tui.local.turn_context import Rule, TurnContext
+
+ERROR_TEXT = "This failure was asked for: the local worker was told to fail."
+
+
+async def _fail(context: TurnContext) -> None:
+    await context.break_off(
+        "This turn fails on purpose, so that you can see how a failed turn looks. It breaks off in the mid",
+        ERROR_TEXT,
+    )
+
+
+FAIL = Rule(
+    name="fail",
+    when="the first word is *fail*",
+    does="It breaks off in mid-sentence with an error; what was used until then is still charged",
+    example="fail",
+    matches=lambda context: first_word(context.text) == "fail",
+    perform=_fail,
+)
+
+
+async def _echo(context: TurnContext) -> None:
+    words = context.text.lstrip()[len("echo") :].strip()
+    await context.say(words or "(nothing followed the word echo)")
+
+
+ECHO = Rule(
+    name="echo",
+    when="the first word is *echo*",
+    does="It says the rest back, character for character",
+    example="echo **bold** and `code`",
+    matches=lambda context: (
+        first_word(context.text) == "echo" and context.text.lstrip().lower().startswith("echo")
+    ),
+    perform=_echo,
+)
+
+USUAL_PARAGRAPHS = 30
+MOST_PARAGRAPHS = 2000
+_CODE_EVERY = 5
+_TABLE_EVERY = 7
+_HEADING_EVERY = 10
+
+
+def paragraphs_wanted(text: str) -> int:
+    """Return the first whole number in the text, limited to 1 and the maximum; without one, the default."""
+    for word in words_of(text):
+        if word.isascii() and word.isdecimal():
+            # The length is checked first: Python refuses to parse thousands of digits.
+            return (
+                max(1, min(int(word), MOST_PARAGRAPHS))
+                if len(word) <= len(str(MOST_PARAGRAPHS))
+                else MOST_PARAGRAPHS
+            )
+    return USUAL_PARAGRAPHS
+
+
+def divisors(number: int) -> list[int]:
+    """Return all divisors of a number in ascending order."""
+    small = [candidate for candidate in range(1, isqrt(number) + 1) if number % candidate == 0]
+    return sorted({*small, *(number // candidate for candidate in small)})
+
+
+def paragraph(number: int) -> str:
+    """Return a paragraph about a number; some have a heading, a table or code."""
+    all_divisors = divisors(number)
+    is_prime = len(all_divisors) == 2
+    lines = [f"## From {number} on"] if number % _HEADING_EVERY == 1 else []
+    counted = "1 divisor" if len(all_divisors) == 1 else f"{len(all_divisors)} divisors"
+    nature = "is **prime**" if is_prime else f"has {counted}: {', '.join(map(str, all_divisors))}"
+    powers = f"Its square is {number**2:,}, its cube {number**3:,}; in binary it is `{number:b}`."
+    lines.append(f"Paragraph {number}. The number {number} {nature}. {powers}")
+    if number % _CODE_EVERY == 0:
+        lines.append(fence(f"{number} = 0b{number:b}\n{number} = 0x{number:x}"))
+    if number % _TABLE_EVERY == 0:
+        lines.append(
+            table(
+                ["factor", "product"], [(factor, factor * number) for factor in range(1, 4)], numeric=(0, 1)
+            )
+        )
+    return "\n\n".join(lines)
+
+
+async def _write_long(context: TurnContext) -> None:
+    count = paragraphs_wanted(context.text)
+    text = "\n\n".join(
+        [f"# {count} paragraphs about numbers", *(paragraph(number) for number in range(1, count + 1))]
+    )
+    await context.say(text)
+
+
+LONG = Rule(
+    name="long",
+    when="the first word is *long* or *slow*",
+    does=f"It writes as many paragraphs as you say, {USUAL_PARAGRAPHS} untold, {MOST_PARAGRAPHS:,} at most",
+    example="long 12",
+    matches=lambda context: first_word(context.text) in {"long", "slow"},
+    perform=_write_long,
+)
+
+POINTERS: tuple[tuple[str, str, frozenset[str]], ...] = (
+    (
+        "asyncio: asynchronous I/O",
+        "https://docs.python.org/3/library/asyncio.html",
+        frozenset({"asyncio", "async", "python"}),
+    ),
+    (
+        "csv: CSV file reading and writing",
+        "https://docs.python.org/3/library/csv.html",
+        frozenset({"csv", "table", "python"}),
+    ),
+    (
+        "json: JSON encoder and decoder",
+        "https://docs.python.org/3/library/json.html",
+        frozenset({"json", "python"}),
+    ),
+    (
+        "decimal: decimal arithmetic",
+        "https://docs.python.org/3/library/decimal.html",
+        frozenset({"decimal", "money", "cost", "python"}),
+    ),
+    ("RFC 9110: HTTP Semantics", "https://www.rfc-editor.org/rfc/rfc9110", frozenset({"http", "rfc", "web"})),
+    (
+        "RFC 8259: The JSON Data Interchange Format",
+        "https://www.rfc-editor.org/rfc/rfc8259",
+        frozenset({"json", "rfc"}),
+    ),
+    (
+        "RFC 4180: Common Format for CSV Files",
+        "https://www.rfc-editor.org/rfc/rfc4180",
+        frozenset({"csv", "table", "rfc"}),
+    ),
+    (
+        "RFC 7578: multipart/form-data",
+        "https://www.rfc-editor.org/rfc/rfc7578",
+        frozenset({"upload", "multipart", "rfc"}),
+    ),
+    (
+        "HTML Standard: server-sent events",
+        "https://html.spec.whatwg.org/multipage/server-sent-events.html",
+        frozenset({"sse", "stream", "streaming", "web"}),
+    ),
+    ("CommonMark specification", "https://spec.commonmark.org/", frozenset({"markdown", "commonmark"})),
+    ("PNG specification", "https://www.w3.org/TR/png/", frozenset({"png", "image", "chart"})),
+)
+"""Title, URL, and the words that select it."""
+USUAL_COUNT = 5
+
+
+async def _cite(context: TurnContext) -> None:
+    words_in_text = set(words_of(context.text))
+    matches = [(title, url) for title, url, words in POINTERS if words & words_in_text]
+    chosen = matches or [(title, url) for title, url, _ in POINTERS[:USUAL_COUNT]]
+    how = (
+        "Your words called up these"
+        if matches
+        else "None of your words called one up, so these are the first"
+    )
+    for title, url in chosen:
+        context.cite(title, url)
+    lines = [f"{number}. [{title}]({url}) [{number}]" for number, (title, url) in enumerate(chosen, 1)]
+    await context.say(
+        "## Pointers, not findings\n\n"
+        f"{how} {len(chosen)} of the {len(POINTERS)} addresses this program carries. "
+        "I did **not** fetch or read any of them: a local worker opens no connections.\n\n" + "\n".join(lines)
+    )
+
+
+SOURCES = Rule(
+    name="sources",
+    when="the text has the word *sources*, *source*, *cite*, *citations* or *references*",
+    does="It gives addresses of well-known documents as sources, without having fetched them",
+    example="sources about csv and json",
+    matches=lambda context: mentions(context.text, ("sources", "source", "cite", "citations", "references")),
+    perform=_cite,
+)
