@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from handinger_tui.api import errors
 from handinger_tui.api import response as body
-from handinger_tui.api.origin import Origin, segment
-from handinger_tui.api.requests import StartTurn
+from handinger_tui.api.endpoint import Origin, segment
+from handinger_tui.api.request_body import StartTurn, Upload, upload
 from handinger_tui.api.response import HttpReply, Limits, error_in, is_json, media_type, parsed_answer
 from handinger_tui.api.transport import Transport
-from handinger_tui.api.uploads import Upload, upload
 from handinger_tui.core.jsontext import Json, NotJson, parse, parse_exact
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.secret import Secret

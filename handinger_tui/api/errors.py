@@ -12,7 +12,7 @@ from functools import cache
 from typing import Final
 from urllib.parse import urlsplit
 
-from handinger_tui.api.uploads import ChangedWhileSending
+from handinger_tui.api.request_body import ChangedWhileSending
 from handinger_tui.core.errors import (
     ApiError,
     BrokenContract,

@@ -304,7 +304,7 @@ async def read_refusal(response: httpx.Response, idle: float) -> ApiError:
 
 
 def location_of(response: httpx.Response) -> str:
-    """The target of a redirect; "" for none. `http_clients` moves it out of the headers."""
+    """The target of a redirect; "" for none. `transport` moves it out of the headers."""
     return str(response.extensions.get("location") or response.headers.get("location", ""))
 
 

@@ -19,7 +19,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from handinger_tui.api.requests import encodable
+from handinger_tui.api.request_body import encodable
 
 MAX_SECONDS = 31_536_000
 """Longest delay and interval of a schedule: one year."""

@@ -1,26 +1,36 @@
-"""The transport: requests to one origin with one key, each sent at most once."""
+"""The transport: requests to one origin with one key, each sent at most once.
+
+httpx (60 ms, 7 MB) is loaded with the first request. TLS takes 20 ms and 4 MB more: a client for plain
+http, as for the local worker, is built without it.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from handinger_tui import __version__
 from handinger_tui.api import errors
 from handinger_tui.api import response as body
-from handinger_tui.api.origin import base_origin, origin_of
+from handinger_tui.api.endpoint import (
+    bad_proxy,
+    base_origin,
+    check_key,
+    has_risky_transport_settings,
+    origin_of,
+    usable_headers,
+)
 from handinger_tui.api.response import Limits
-from handinger_tui.api.validation import check_key, has_risky_transport_settings, usable_headers
 from handinger_tui.core.errors import ApiError, SettingsError
 from handinger_tui.core.secret import Secret
 
 if TYPE_CHECKING:
     import httpx
-
-    from handinger_tui.api.http_clients import Clients
 
 
 REDIALS: Final = 2
@@ -113,6 +123,21 @@ async def _send_once(
 
 _FILE_STATUSES: Final = frozenset({*range(300, 400), 416})
 """Statuses outside 2xx that the file download handles itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Two clients: `reading` for GETs, `posting` for requests that change something."""
+
+    reading: httpx.AsyncClient
+    posting: httpx.AsyncClient
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        try:
+            await self.reading.aclose()
+        finally:
+            await self.posting.aclose()
 
 
 class Transport:
@@ -295,10 +320,61 @@ class Transport:
         return {**self._headers, **headers, "Authorization": f"Bearer {key}"}
 
 
-def _build_clients(connect_timeout: float, *, secure: bool, direct: bool) -> Clients:
-    from handinger_tui.api.http_clients import build  # noqa: PLC0415 - httpx, 60 ms and 7 MB
+class _NoTls:
+    """A placeholder for the TLS context: any attempt to use TLS with it fails."""
 
-    return build(connect_timeout, secure=secure, direct=direct)
+
+def _build_clients(connect_timeout: float, *, secure: bool, direct: bool) -> Clients:
+    """Build the clients. `connect_timeout` in seconds; `secure` False: only plain http; `direct`: no proxy.
+
+    Raises:
+        SettingsError: a proxy or certificate setting of the machine is unusable; it is named.
+    """
+    from http.cookiejar import CookieJar, DefaultCookiePolicy  # noqa: PLC0415 - with the first request
+
+    import httpx  # noqa: PLC0415 - 60 ms and 7 MB, with the first request
+
+    # Their INFO lines contain whole URLs, with the signatures of signed ones.
+    for name in ("httpx", "httpcore"):
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, logging.WARNING))
+    try:
+        context: Any = httpx.create_ssl_context() if secure else _NoTls()
+    except OSError:
+        raise SettingsError(
+            "The certificates cannot be loaded.", "Check or unset SSL_CERT_FILE and SSL_CERT_DIR."
+        ) from None
+
+    def client(pool: httpx.Limits) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            verify=context,
+            limits=pool,
+            follow_redirects=False,
+            # Only gzip: it is the only encoding that `response` decodes.
+            headers={"Accept-Encoding": "gzip", "User-Agent": f"handinger-tui/{__version__}"},
+            # No read timeout: httpx's applies to each read, and a slow sender never exceeds it.
+            timeout=httpx.Timeout(None, connect=connect_timeout),
+            # No cookies: they would be stored, and sent to every port of the host.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            event_hooks={"response": [_hide_location]},
+            # Proxies come from the environment; certificates are set by `verify`.
+            trust_env=not direct,
+        )
+
+    try:
+        # A kept-alive connection may be dead already, and a POST lost on it would be in doubt:
+        # every POST opens a new connection.
+        posting = client(httpx.Limits(max_keepalive_connections=0))
+        reading = client(httpx.Limits(max_keepalive_connections=4, keepalive_expiry=15))
+    except (ImportError, httpx.InvalidURL, ValueError) as problem:
+        raise bad_proxy(problem) from None
+    return Clients(reading, posting)
+
+
+async def _hide_location(response: httpx.Response) -> None:
+    """Move the target of a redirect to an extension: httpx would parse it without following, and may fail."""
+    if response.has_redirect_location:
+        response.extensions["location"] = response.headers.pop("location")
 
 
 @contextmanager

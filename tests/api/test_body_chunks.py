@@ -165,45 +165,76 @@ async def test_a_flood_comes_in_parts_and_is_not_read_far_ahead() -> None:
     assert max(sizes) <= 2 * MAX_JOINED
 
 
-class Network:
+class Pauses:
+    """The pauses between two reads; each lasts until the test ends it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._call_later = loop.call_later
+        self._pending: list[asyncio.Future[None]] = []
+        self.begun = asyncio.Semaphore(0)
+
+    def call_later(self, delay: float, callback: Callable[..., None], *args: object) -> asyncio.TimerHandle:
+        if delay != READ_EVERY_S:
+            return self._call_later(delay, callback, *args)
+        ended = self._loop.create_future()
+        ended.add_done_callback(lambda _: callback(*args))
+        self._pending.append(ended)
+        self.begun.release()
+        return asyncio.TimerHandle(0, callback, args, self._loop)
+
+    @property
+    def pending(self) -> int:
+        return len(self._pending)
+
+    def end(self) -> None:
+        for ended in self._pending:
+            ended.set_result(None)
+        self._pending.clear()
+
+
+@pytest.fixture
+async def pauses(monkeypatch: pytest.MonkeyPatch) -> Pauses:
+    loop = asyncio.get_running_loop()
+    pauses = Pauses(loop)
+    monkeypatch.setattr(loop, "call_later", pauses.call_later)
+    return pauses
+
+
+def reads(*bodies: tuple[bytes, ...]) -> Body:
     """A body of network reads, each of which may bring several chunks at once."""
 
-    def __init__(self, *reads: tuple[bytes, ...]) -> None:
-        self.reads = reads
-        self.read_at: list[float] = []
-
-    async def body(self) -> AsyncIterator[bytes]:
-        for chunks_of_read in self.reads:
-            self.read_at.append(asyncio.get_running_loop().time())
+    async def body() -> AsyncIterator[bytes]:
+        for chunks_of_read in bodies:
             await asyncio.sleep(0)
             for chunk in chunks_of_read:
                 yield chunk
 
-
-async def test_small_reads_are_spread_out_after_the_first() -> None:
-    network = Network((b"one",), (b"two",), (b"three",), (b"four",))
-    assert b"".join([piece async for piece in read(network.body)]) == b"onetwothreefour"
-    _, second, third, fourth = network.read_at
-    assert third - second >= READ_EVERY_S * 0.9
-    assert fourth - third >= READ_EVERY_S * 0.9
+    return body
 
 
-async def test_all_that_came_with_one_read_costs_one_pause() -> None:
-    network = Network((b"0",), (b"1", b"2", b"3", b"4"), (b"5",))
-    pauses = 0
-
-    async def body() -> AsyncIterator[bytes]:
-        nonlocal pauses
-        async for chunk in network.body():
-            before = asyncio.get_running_loop().time()
-            yield chunk
-            pauses += asyncio.get_running_loop().time() - before >= READ_EVERY_S * 0.9
-
-    assert b"".join([piece async for piece in read(body)]) == b"012345"
-    assert pauses == 2
+async def joined(body: Body) -> bytes:
+    return b"".join([piece async for piece in read(body)])
 
 
-async def test_a_chunk_of_a_slow_stream_is_out_before_the_pause() -> None:
+async def test_a_small_read_is_followed_by_a_pause_from_the_second_on(pauses: Pauses) -> None:
+    taking = asyncio.create_task(joined(reads((b"1",), (b"2",), (b"3",))))
+    for _ in (b"2", b"3"):
+        await pauses.begun.acquire()
+        assert pauses.pending == 1
+        pauses.end()
+    assert await taking == b"123"
+
+
+async def test_all_that_came_with_one_read_costs_one_pause(pauses: Pauses) -> None:
+    taking = asyncio.create_task(joined(reads((b"1",), (b"2", b"3", b"4"))))
+    await pauses.begun.acquire()
+    pauses.end()
+    assert await taking == b"1234"
+    assert pauses.pending == 0
+
+
+async def test_what_comes_late_is_out_before_the_pause(pauses: Pauses) -> None:
     sent = asyncio.Queue[bytes]()
 
     async def body() -> AsyncIterator[bytes]:
@@ -212,21 +243,17 @@ async def test_a_chunk_of_a_slow_stream_is_out_before_the_pause() -> None:
 
     async with aclosing(read(body)) as pieces:
         for chunk in (b"1", b"2", b"3"):
-            await asyncio.sleep(3 * READ_EVERY_S)
-            begun = asyncio.get_running_loop().time()
             sent.put_nowait(chunk)
             assert await anext(pieces) == chunk
-            assert asyncio.get_running_loop().time() - begun < READ_EVERY_S
-        sent.put_nowait(b"")
+        assert pauses.pending == 1
 
 
-async def test_a_body_that_comes_in_large_reads_is_read_as_fast_as_it_comes() -> None:
-    network = Network(*[(b"x" * SMALL_READ,)] * 40)
-    assert len(b"".join([piece async for piece in read(network.body)])) == 40 * SMALL_READ
-    assert network.read_at[-1] - network.read_at[0] < 20 * READ_EVERY_S
+async def test_large_reads_are_not_spread_out(pauses: Pauses) -> None:
+    body = reads(*[(b"x" * SMALL_READ,)] * 40)
+    assert len(b"".join([piece async for piece in read(body)])) == 40 * SMALL_READ
+    assert pauses.pending == 0
 
 
-async def test_a_body_of_one_read_waits_for_nothing() -> None:
-    begun = asyncio.get_running_loop().time()
-    assert [piece async for piece in read(Network((b"{", b"}")).body)] == [b"{}"]
-    assert asyncio.get_running_loop().time() - begun < READ_EVERY_S
+async def test_a_body_of_one_read_waits_for_nothing(pauses: Pauses) -> None:
+    assert [piece async for piece in read(reads((b"{", b"}")))] == [b"{}"]
+    assert pauses.pending == 0

@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.files.download import save
-from handinger_tui.api.files.partial_fetch import fetch_beginning
+from handinger_tui.api.files.download import fetch_beginning, save
 from handinger_tui.api.response import Limits
 from handinger_tui.cli.local_files.file_access import FileAccess
 from handinger_tui.cli.local_files.system_open import open_link, open_path

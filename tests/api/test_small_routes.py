@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from handinger_tui.api.client import WorkerClient
-from handinger_tui.api.requests import StartTurn
+from handinger_tui.api.request_body import StartTurn
 from handinger_tui.api.schedules import After, At, Cron, Every, NewSchedule, Schedule, ScheduleList
 from handinger_tui.core.errors import ApiError, BrokenContract, Doubtful, Refused
 from handinger_tui.core.turns.turn import Kind

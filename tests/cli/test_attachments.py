@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from handinger_tui.api.uploads import upload
+from handinger_tui.api.request_body import upload
 from handinger_tui.cli.local_files import attachments
 from handinger_tui.cli.local_files.attachments import attachment, is_file, list_directory
 from handinger_tui.core.errors import AttachmentProblem

@@ -168,7 +168,7 @@ def test_the_first_frame_of_the_app_waits_for_nothing_that_comes_with_a_connecti
 def test_a_connection_loads_no_validation_model() -> None:
     """A tenth of what the program would hold: pydantic takes 10 MB."""
     loaded = loaded_after(
-        "import handinger_tui.cli.wiring, handinger_tui.api.http_clients, handinger_tui.api.sse"
+        "import handinger_tui.cli.wiring, handinger_tui.api.transport, handinger_tui.api.sse"
     )
     assert "httpx" in loaded
     assert set(loaded).isdisjoint(SCREEN | {"pydantic"})

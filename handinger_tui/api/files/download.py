@@ -1,4 +1,4 @@
-"""Downloads of a worker's file, from any host, into a folder of the person.
+"""Downloads of a worker's file, from any host, into a folder of the person or, its beginning, into memory.
 
 Every request is checked (`urls`), at most five redirects are followed, an interrupted
 file is resumed (`range_resume`), and only a complete file is kept (`atomic_file`).
@@ -11,6 +11,7 @@ import mimetypes
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
@@ -19,19 +20,20 @@ from handinger_tui.api import errors
 from handinger_tui.api import response as body
 from handinger_tui.api.client import WorkerClient
 from handinger_tui.api.files.atomic_file import AtomicFile, atomic_file
-from handinger_tui.api.files.headers import content_disposition_filename, content_length, decode_data_url
 from handinger_tui.api.files.range_resume import (
     RESTARTS,
     RangeResult,
     RetryBudget,
     Version,
+    content_disposition_filename,
+    content_length,
     content_range,
     first_response_size,
     judge_range_response,
     range_headers,
     version_of,
 )
-from handinger_tui.api.files.urls import as_link_error, check_file_url, next_hop
+from handinger_tui.api.files.urls import as_link_error, check_file_url, decode_data_url, next_hop
 from handinger_tui.core.errors import (
     ApiError,
     Doubtful,
@@ -271,3 +273,70 @@ async def follow_redirects(
             raise as_link_error(client, url, refusal) from refusal.__cause__
         url = next_hop(client, url, location)
     raise errors.too_many_redirects(MAX_REDIRECTS)
+
+
+# -- the beginning of a file, in memory --------------------------------------------------
+_SLACK: Final = 1 << 20
+"""Bytes above `most` that a body may have before its limit applies, since encoding may enlarge it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileBeginning:
+    """The first bytes of a file. `whole`: `data` is the whole file; `total`: its size, where known."""
+
+    data: bytes
+    whole: bool
+    total: int | None
+
+
+async def fetch_beginning(
+    client: WorkerClient,
+    url: str,
+    most: int,
+    *,
+    progress: Progress | None = None,
+    refresh: Refresh | None = None,
+) -> FileBeginning:
+    """Fetch at most `most` bytes of the file at `url`; the rest is not read.
+
+    `refresh` is called once when the URL may have expired, as in `save`.
+
+    Raises:
+        LinkExpired: the URL may be stale, and there is no fresh one.
+        ApiError: see `save`; the kind DISK does not occur.
+    """
+    try:
+        return await _fetch_beginning(client, url, most, progress)
+    except LinkExpired:
+        fresh = await refresh() if refresh is not None else None
+        if fresh is None:
+            raise
+    return await _fetch_beginning(client, fresh, most, progress)
+
+
+async def _fetch_beginning(
+    client: WorkerClient, url: str, most: int, progress: Progress | None
+) -> FileBeginning:
+    if url[:5].lower() == "data:":
+        content, _ = await asyncio.to_thread(decode_data_url, url, client.limits.max_file_bytes)
+        return FileBeginning(content[:most], len(content) <= most, len(content))
+    async with follow_redirects(client, check_file_url(client, url), {}) as (response, _):
+        total = first_response_size(response.status_code, response.headers)
+        data = bytearray()
+        chunks = body.chunks(response, client.limits.idle_timeout, most + _SLACK)
+        try:
+            async with aclosing(chunks):
+                async for chunk in chunks:
+                    data += chunk
+                    if progress is not None:
+                        progress(min(len(data), most), total)
+                    if len(data) > most:
+                        break
+        except ApiError as error:
+            # An encoded body may exceed its limit before it yields `most` bytes.
+            if error.kind is not Kind.TOO_LARGE or not data:
+                raise
+            return FileBeginning(bytes(data[:most]), whole=False, total=total)
+    # A partial response that we did not request may be shorter than the file.
+    is_partial = total is not None and len(data) < total
+    return FileBeginning(bytes(data[:most]), whole=len(data) <= most and not is_partial, total=total)

@@ -1,4 +1,4 @@
-"""Resuming an interrupted file with range requests (RFC 9110, sections 13 and 14).
+"""What the headers of a file say, and resuming it with range requests (RFC 9110, sections 13 and 14).
 
 The rest is requested only if the first response named a strong validator (a strong ETag,
 or a Last-Modified date at least one second before Date), and accepted only if the second
@@ -16,13 +16,22 @@ from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum, auto
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from handinger_tui.api import errors
-from handinger_tui.api.files.headers import content_length, is_unencoded
-from handinger_tui.api.origin import Origin, origin_of
+from handinger_tui.api.endpoint import Origin, origin_of
 from handinger_tui.core.errors import ApiError
 
+_PARAMETER: Final = re.compile(
+    r"""(?:^|;)\s*(?P<name>[^\s=;"]{1,60})\s*=\s*
+        (?:"(?P<quoted>(?:[^"\\]|\\.)*+)"? | (?P<bare>[^;",]*+))""",
+    re.VERBOSE | re.DOTALL,
+)
+"""Matches one parameter after the other, so that quoted text is never taken for a parameter."""
+_EXTENDED: Final = re.compile(r"([A-Za-z0-9-]{1,20})'[^']{0,20}'(.+)", re.DOTALL)
+_CHARSETS: Final = frozenset({"utf-8", "us-ascii", "iso-8859-1", "windows-1252"})
+"""Accepted charsets. Python knows many more, and some of its codecs raise in spite of errors="replace"."""
+_LENGTH: Final = re.compile(r"[0-9]{1,18}")
 _STRONG: Final = re.compile(r'"[\x21\x23-\x7e]{1,1000}"')
 _CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)", re.IGNORECASE)
 _UNSATISFIED_RANGE: Final = re.compile(r"bytes \*/([0-9]{1,18})", re.IGNORECASE)
@@ -31,6 +40,39 @@ Headers = Mapping[str, str]
 """Response headers; their names are lower case."""
 
 
+def content_disposition_filename(headers: Headers) -> str | None:
+    """The file name in Content-Disposition (RFC 6266). It is untrusted: the caller must make it safe."""
+    parameters: dict[str, str] = {}
+    for match in _PARAMETER.finditer(headers.get("content-disposition", "")):
+        quoted, bare = match["quoted"], match["bare"]
+        value = bare.strip() if quoted is None else re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)
+        parameters.setdefault(match["name"].lower(), value)
+    return _decode_extended(parameters.get("filename*", "")) or parameters.get("filename")
+
+
+def _decode_extended(value: str) -> str | None:
+    """Decode a value with a charset (RFC 8187); None when it is malformed or its charset is not accepted."""
+    match = _EXTENDED.fullmatch(value)
+    if match is None or match[1].lower() not in _CHARSETS:
+        return None
+    return unquote(match[2], encoding=match[1], errors="replace")
+
+
+def content_length(headers: Headers) -> int | None:
+    """The body's length in bytes as sent; None when the headers do not say."""
+    if "transfer-encoding" in headers:
+        # With transfer-encoding, the length must be ignored.
+        return None
+    length = headers.get("content-length", "").strip()
+    return int(length) if _LENGTH.fullmatch(length) else None
+
+
+def is_unencoded(headers: Headers) -> bool:
+    """Whether the body is the file itself, without content encoding."""
+    return headers.get("content-encoding", "").strip().lower() in ("", "identity")
+
+
+# -- versions and ranges --------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Version:
     """The version of a file that is being received, and its place. `total` in bytes, where it is known."""

@@ -7,14 +7,16 @@ here: `Transport` adds it for our own origin alone.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import ipaddress
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, urljoin, urlsplit
+from urllib.parse import parse_qsl, unquote_to_bytes, urljoin, urlsplit
 
 from handinger_tui.api import errors
-from handinger_tui.api.origin import Origin, origin_of
+from handinger_tui.api.endpoint import Origin, origin_of
 from handinger_tui.core.errors import ApiError, Refused
 from handinger_tui.core.safety.cleaning import Verdict, judge_link
 
@@ -29,6 +31,7 @@ _SIGNATURES: Final = frozenset(
     {"signature", "sig", "token", "x-amz-signature", "x-goog-signature", "x-oss-signature", "q-signature"}
 )
 """Query parameters with which storage hosts sign URLs that expire."""
+_FROM_URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
 _STALE_STATUSES: Final = frozenset({401, 403, 404, 410})
 
 
@@ -135,3 +138,28 @@ def as_link_error(client: WorkerClient, url: str, refusal: Refused) -> ApiError:
     if is_stale or (refusal.http_status == 400 and has_signature):
         return errors.link_expired(refusal, origin.host)
     return refusal
+
+
+def decode_data_url(url: str, limit: int) -> tuple[bytes, str]:
+    """The bytes and the media type of a `data:` URL.
+
+    Raises:
+        ApiError: kind UNSAFE_URL for a malformed URL, TOO_LARGE for a large one.
+    """
+    head, comma, raw = url[5:].partition(",")
+    if not comma:
+        raise errors.unsafe_url("it is no valid data address")
+    if len(raw) // 4 * 3 > limit and len(raw) > 3 * limit:
+        raise errors.file_too_large(limit)
+    media_type, *parameters = head.split(";")
+    content = unquote_to_bytes(raw.encode("utf-8", "replace"))
+    if "base64" in (parameter.strip().lower() for parameter in parameters):
+        encoded = content.translate(None, b" \t\r\n").rstrip(b"=")
+        encoded += b"=" * (-len(encoded) % 4)
+        try:
+            content = base64.b64decode(encoded.translate(_FROM_URL_SAFE), validate=True)
+        except (binascii.Error, ValueError):
+            raise errors.unsafe_url("its data is no valid base64") from None
+    if len(content) > limit:
+        raise errors.file_too_large(limit)
+    return content, media_type.strip().lower() or "text/plain"

@@ -63,7 +63,7 @@ class FileAccess:
         Raises:
             LinkExpired, ApiError
         """
-        from handinger_tui.api.files.partial_fetch import fetch_beginning  # noqa: PLC0415 - with downloads
+        from handinger_tui.api.files.download import fetch_beginning  # noqa: PLC0415 - with downloads
 
         beginning = await fetch_beginning(
             self._client, file.url, most, progress=progress, refresh=self._refresh(file, reread)

@@ -1,13 +1,15 @@
-"""Uploads: a prompt with files as multipart/form-data, streamed from disk.
+"""Request bodies of a turn: JSON, and multipart/form-data for a prompt with files, streamed from disk.
 
-Parts: the text fields, then one part `files` for a single file or a part `files[]`
-for each of several, with base name and type. Every file is opened and compared with
-the chosen attachment before anything is sent.
+Multipart has the text fields, then one part `files` for a single file or a part `files[]` for each of
+several, with base name and type. Every file is opened and compared with the chosen attachment before
+anything is sent. These are not pydantic models, since pydantic takes 10 MB and our own values need no
+validation; `api.schedules` uses them and is loaded when needed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import stat
@@ -18,6 +20,7 @@ from pathlib import PurePath
 from typing import BinaryIO, Final
 
 from handinger_tui.core.errors import AttachmentProblem
+from handinger_tui.core.jsontext import Json
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import Attachment
 
@@ -26,6 +29,31 @@ _MEDIA_TYPE: Final = re.compile(
     r"[a-zA-Z0-9!#$&^_.+-]{1,64}/[a-zA-Z0-9!#$&^_.+-]{1,64}(; ?[a-z]+=[a-zA-Z0-9-]+)?"
 )
 _ESCAPES: Final = {'"': "%22", "\r": "%0D", "\n": "%0A"}
+
+
+@dataclass(frozen=True, slots=True)
+class StartTurn:
+    """The body that creates a worker or continues one."""
+
+    input: str
+    budget: str | None = None
+    stream: bool = True
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "input", encodable(self.input))
+
+    def body(self) -> bytes:
+        """Compact JSON, with members in order and without unset ones."""
+        fields: dict[str, Json] = {"input": self.input}
+        if self.budget is not None:
+            fields["budget"] = self.budget
+        fields["stream"] = self.stream
+        return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def encodable(text: str) -> str:
+    """Replace half a surrogate pair by U+FFFD, since UTF-8 cannot encode it."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 class ChangedWhileSending(OSError):
