@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
 import re
 import zlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -22,7 +21,7 @@ from handinger_tui.core.stream.worker_snapshot import reason_text, worker_in
 if TYPE_CHECKING:
     import httpx
 
-    from handinger_tui.api.sse import LineReader, SseReader
+    from handinger_tui.api.sse import FrameReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +350,7 @@ class HttpReply:
         self.worker_id = _worker_id(response.headers)
         self._response = response
         self._limits = limits
-        self._reader: LineReader | SseReader | None = None
+        self._reader: FrameReader | None = None
         self._format = self._detect_format()
         if self._format is not _BodyFormat.NOTHING:
             decompressor_for(response)
@@ -374,7 +373,7 @@ class HttpReply:
         if is_json(kind):
             return _BodyFormat.JSON
         if status == 202 and not kind:
-            return _BodyFormat.TEXT  # Accepted, without a content type: `_text` allows only an empty body.
+            return _BodyFormat.TEXT  # Accepted, without a content type: only an empty body is allowed.
         raise errors.unexpected_content(kind)
 
     async def pieces(self) -> AsyncGenerator[RawFrame, None]:
@@ -397,44 +396,25 @@ class HttpReply:
                 yield frame
             return
         limits = self._limits
-        raw_chunks = chunks(self._response, limits.idle_timeout, limits.max_turn_bytes)
-        async with aclosing(raw_chunks):
-            read = {_BodyFormat.EVENTS: self._events, _BodyFormat.LINES: self._lines}.get(
-                self._format, self._text
-            )
-            # Every generator is closed in the task that reads it, even when that task is canceled.
-            async with aclosing(read(raw_chunks)) as pieces:
-                async for piece in pieces:
-                    yield piece
-
-    async def _events(self, raw_chunks: AsyncIterator[bytes]) -> AsyncGenerator[RawFrame, None]:
-        from handinger_tui.api.sse import SseReader  # noqa: PLC0415 - loads httpx, with the first answer
-
-        self._reader = reader = SseReader(self._limits.max_event_bytes)
-        async for chunk in raw_chunks:
-            for frame in reader.feed(chunk):
-                yield frame
-
-    async def _lines(self, raw_chunks: AsyncIterator[bytes]) -> AsyncGenerator[RawFrame, None]:
-        from handinger_tui.api.sse import LineReader  # noqa: PLC0415 - loads httpx, with the first answer
-
-        self._reader = reader = LineReader(self._limits.max_event_bytes)
-        async for chunk in raw_chunks:
-            for frame in reader.feed(chunk):
-                yield frame
+        self._reader = reader = self._new_reader()
+        # Every generator is closed in the task that reads it, even when that task is canceled.
+        async with aclosing(chunks(self._response, limits.idle_timeout, limits.max_turn_bytes)) as raw_chunks:
+            async for chunk in raw_chunks:
+                if not self.content_type and chunk.strip():
+                    raise errors.unexpected_content("")
+                for frame in reader.feed(chunk):
+                    yield frame
         for frame in reader.end():
             yield frame
 
-    async def _text(self, raw_chunks: AsyncIterator[bytes]) -> AsyncGenerator[RawFrame, None]:
-        # Incremental: a chunk may end inside a character. The charset is ignored, as for events.
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        async for chunk in raw_chunks:
-            if not self.content_type and chunk.strip():
-                raise errors.unexpected_content("")
-            if text := decoder.decode(chunk):
-                yield RawFrame(Framing.TEXT, text)
-        if text := decoder.decode(b"", final=True):
-            yield RawFrame(Framing.TEXT, text)
+    def _new_reader(self) -> FrameReader:
+        from handinger_tui.api import sse  # noqa: PLC0415 - loads httpx, with the first answer
+
+        if self._format is _BodyFormat.EVENTS:
+            return sse.SseReader(self._limits.max_event_bytes)
+        if self._format is _BodyFormat.LINES:
+            return sse.LineReader(self._limits.max_event_bytes)
+        return sse.TextReader()
 
     def _json(self, raw: bytes) -> RawFrame | None:
         text = raw.decode("utf-8", "replace").removeprefix("\ufeff")

@@ -1,4 +1,4 @@
-"""Bodies of lines and of server-sent events, cut into frames. Loads httpx.
+"""Bodies of text, of lines, and of server-sent events, cut into frames. Loads httpx.
 
 Events are parsed by httpx-sse (HTML standard, section 9.2.6). `SseReader` hands it complete events only,
 in a form in which the faults of version 0.4.3 cannot show; `sse_cases.json` in the tests detects a change:
@@ -15,7 +15,8 @@ in a form in which the faults of version 0.4.3 cannot show; `sse_cases.json` in 
 
 from __future__ import annotations
 
-from typing import Final
+import codecs
+from typing import Final, TypeAlias
 
 import httpx
 from httpx_sse import EventSource
@@ -85,6 +86,26 @@ class LineSplitter:
         return line
 
 
+class TextReader:
+    """Reads plain text. The charset is ignored, as for events."""
+
+    dropped = 0
+
+    def __init__(self) -> None:
+        # Incremental: a chunk may end inside a character.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def feed(self, chunk: bytes) -> list[RawFrame]:
+        """The text of this chunk."""
+        text = self._decoder.decode(chunk)
+        return [RawFrame(Framing.TEXT, text)] if text else []
+
+    def end(self) -> list[RawFrame]:
+        """A replacement character, if the last character is incomplete."""
+        text = self._decoder.decode(b"", final=True)
+        return [RawFrame(Framing.TEXT, text)] if text else []
+
+
 class LineReader:
     """Reads a line-delimited body (NDJSON, AI SDK 4): each line that is not empty is a frame."""
 
@@ -123,10 +144,7 @@ class SseReader:
         self.dropped = 0
 
     def feed(self, chunk: bytes) -> list[RawFrame]:
-        """The events that this chunk completes, each as soon as its blank line has arrived.
-
-        An event without its closing blank line is dropped, as the standard requires.
-        """
+        """The events that this chunk completes, each as soon as its blank line has arrived."""
         blocks = bytearray()
         for line in self._lines.feed(chunk):
             if line:
@@ -137,6 +155,10 @@ class SseReader:
             else:
                 blocks += self._end_block()
         return _parse(bytes(blocks)) if blocks else []
+
+    def end(self) -> list[RawFrame]:
+        """Nothing: an event without its closing blank line is dropped, as the standard requires."""
+        return []
 
     def _take_field(self, line: bytes) -> None:
         name = line.partition(b":")[0]
@@ -163,6 +185,9 @@ class SseReader:
         self._data.clear()
         self._event, self._size = b"", 0
         return block
+
+
+FrameReader: TypeAlias = TextReader | LineReader | SseReader
 
 
 def _parse(blocks: bytes) -> list[RawFrame]:
