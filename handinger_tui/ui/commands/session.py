@@ -36,7 +36,7 @@ async def sessions(context: CommandContext, argument: str) -> None:
 
         await context.switcher.switch(find)
         return
-    from handinger_tui.ui.dialogs.sessions import SessionPicker  # noqa: PLC0415 - once it is asked for
+    from handinger_tui.ui.dialogs.pickers import SessionPicker  # noqa: PLC0415 - once it is asked for
 
     shelf, current = controller.connection.shelf, controller.session_id
     picker = SessionPicker(shelf, context.now_ms, current, lambda: controller.opened_sessions)

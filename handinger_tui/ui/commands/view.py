@@ -52,7 +52,7 @@ async def panels(context: CommandContext, argument: str) -> None:
 
 async def history(context: CommandContext, _argument: str) -> None:
     """Choose a message from the prompt history and put it into the prompt."""
-    from handinger_tui.ui.dialogs.prompt_history import HistorySearch  # noqa: PLC0415 - once it is asked for
+    from handinger_tui.ui.dialogs.pickers import HistorySearch  # noqa: PLC0415 - once it is asked for
 
     chosen = await context.interaction.ask(HistorySearch(context.pane.prompt.past))
     if chosen is not None:

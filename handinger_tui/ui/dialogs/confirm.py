@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import Enum, auto
-from typing import ClassVar, Final
+from typing import ClassVar, Final, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -21,35 +21,63 @@ from handinger_tui.ui.widgets.ordered_input import OrderedInput
 
 LONG_BODY: Final = 600
 """Length in characters from which a text may not fit the screen and gets the focus for scrolling."""
+HINT: Final = Content.styled("Enter takes it · Esc leaves it", "$text-muted")
+Answer = TypeVar("Answer")
 
 
-class Confirm(ModalScreen[bool]):
+class Dialog(ModalScreen[Answer]):
+    """A box with a title over the screen. Esc closes it with the answer `on_close`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
+    BOX_CLASSES: ClassVar[str] = "dialog"
+
+    def __init__(self, title: str | Content, on_close: Answer | None = None) -> None:
+        super().__init__()
+        self._title = title if isinstance(title, Content) else Content.styled(clean_line(title), "bold")
+        self._on_close = on_close
+
+    def compose(self) -> ComposeResult:
+        """Lay out the title and the body."""
+        with Vertical(classes=self.BOX_CLASSES):
+            yield Static(self._title, classes="dialog-title")
+            yield from self.compose_body()
+
+    def compose_body(self) -> ComposeResult:
+        """The widgets below the title."""
+        raise NotImplementedError
+
+    def action_close(self) -> None:
+        """Close without an answer."""
+        self.dismiss(self._on_close)
+
+
+def button(name: str, label: str, *, disabled: bool = False) -> Button:
+    """A button of a dialog."""
+    return Button(Content(clean_line(label)), id=name, compact=True, disabled=disabled)
+
+
+class Confirm(Dialog[bool]):
     """A yes-or-no question.
 
     With `typed`, that word must be typed for a yes. The safe answer has the focus.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG, Where.QUESTION)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.QUESTION)
 
     def __init__(self, title: str, body: str, *, yes: str, no: str, typed: str = "") -> None:
-        super().__init__()
-        self._title, self._body = title, body
-        self._yes, self._no, self._typed = yes, no, typed
+        super().__init__(title, False)
+        self._body, self._yes, self._no, self._typed = body, yes, no, typed
 
-    def compose(self) -> ComposeResult:
-        """Lay out the title, the text, the field for the word if there is one, and two buttons."""
-        with Vertical(classes="dialog"):
-            yield Static(Content.styled(clean_line(self._title), "bold"), classes="dialog-title")
-            # A long text can be focused, so that the keyboard can scroll it, too.
-            with VerticalScroll(classes="dialog-text", can_focus=len(self._body) > LONG_BODY):
-                yield Static(Content(clean(self._body)), classes="dialog-body")
-            if self._typed:
-                yield OrderedInput(placeholder=f"type {self._typed} to confirm", id="typed")
-            with Horizontal(classes="dialog-buttons"):
-                yield Button(Content(clean_line(self._no)), id="no", compact=True)
-                yield Button(
-                    Content(clean_line(self._yes)), id="yes", compact=True, disabled=bool(self._typed)
-                )
+    def compose_body(self) -> ComposeResult:
+        """The text, the field for the word if there is one, and two buttons."""
+        # A long text can be focused, so that the keyboard can scroll it, too.
+        with VerticalScroll(classes="dialog-text", can_focus=len(self._body) > LONG_BODY):
+            yield Static(Content(clean(self._body)), classes="dialog-body")
+        if self._typed:
+            yield OrderedInput(placeholder=f"type {self._typed} to confirm", id="typed")
+        with Horizontal(classes="dialog-buttons"):
+            yield button("no", self._no)
+            yield button("yes", self._yes, disabled=bool(self._typed))
 
     def on_mount(self) -> None:
         """Focus the safe answer, so that an accidental Enter says no."""
@@ -72,118 +100,81 @@ class Confirm(ModalScreen[bool]):
         """Focus the other button."""
         self.focus_next(Button)
 
-    def action_close(self) -> None:
-        """Answer no."""
-        self.dismiss(False)
 
-
-class Ask(ModalScreen[str]):
+class Ask(Dialog[str]):
     """Asks for one line of text. The result is None when closed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
-
     def __init__(self, title: str, value: str = "", placeholder: str = "") -> None:
-        super().__init__()
-        self._title, self._value, self._placeholder = title, value, placeholder
+        super().__init__(title)
+        self._value, self._placeholder = value, placeholder
 
-    def compose(self) -> ComposeResult:
-        """Lay out the title, the field and a hint."""
-        with Vertical(classes="dialog"):
-            yield Static(Content.styled(clean_line(self._title), "bold"), classes="dialog-title")
-            yield OrderedInput(clean_line(self._value), placeholder=clean_line(self._placeholder))
-            yield Static(
-                Content.styled("Enter takes it · Esc leaves it", "$text-muted"), classes="dialog-hint"
-            )
+    def compose_body(self) -> ComposeResult:
+        """The field and a hint."""
+        yield OrderedInput(clean_line(self._value), placeholder=clean_line(self._placeholder))
+        yield Static(HINT, classes="dialog-hint")
 
     @on(Input.Submitted)
     def _submit(self, event: Input.Submitted) -> None:
         self.dismiss(event.value.strip())
 
-    def action_close(self) -> None:
-        """Close without an answer."""
-        self.dismiss(None)
 
-
-class Choice(ModalScreen[str]):
+class Choice(Dialog[str]):
     """Asks to choose one of `rows`, each a name and its text. The result is the name, None when closed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
-
     def __init__(self, title: str, rows: Sequence[tuple[str, str]]) -> None:
-        super().__init__()
-        self._title, self._rows = title, rows
+        super().__init__(title)
+        self._rows = rows
 
-    def compose(self) -> ComposeResult:
-        """Lay out the title, the rows and a hint."""
-        with Vertical(classes="dialog"):
-            yield Static(Content.styled(clean_line(self._title), "bold"), classes="dialog-title")
-            yield OptionList(*(Option(Content(clean_line(text))) for _, text in self._rows), id="choices")
-            yield Static(
-                Content.styled("Enter takes it · Esc leaves it", "$text-muted"), classes="dialog-hint"
-            )
+    def compose_body(self) -> ComposeResult:
+        """The rows and a hint."""
+        yield OptionList(*(Option(Content(clean_line(text))) for _, text in self._rows), id="choices")
+        yield Static(HINT, classes="dialog-hint")
 
     @on(OptionList.OptionSelected)
     def _choose(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._rows[event.option_index][0])
 
-    def action_close(self) -> None:
-        """Close without an answer."""
-        self.dismiss(None)
 
-
-class Notice(ModalScreen[None]):
+class Notice(Dialog[None]):
     """Shows a text. Enter or Esc closes it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
-
     def __init__(self, title: str, body: str) -> None:
-        super().__init__()
-        self._title, self._body = title, body
+        super().__init__(title)
+        self._body = body
 
-    def compose(self) -> ComposeResult:
-        """Lay out the title, the text and a button."""
-        with Vertical(classes="dialog"):
-            yield Static(Content.styled(clean_line(self._title), "bold"), classes="dialog-title")
-            yield Static(Content(clean(self._body)), classes="dialog-body")
-            with Horizontal(classes="dialog-buttons"):
-                yield Button(Content("Close"), id="close", compact=True)
+    def compose_body(self) -> ComposeResult:
+        """The text and a button."""
+        yield Static(Content(clean(self._body)), classes="dialog-body")
+        with Horizontal(classes="dialog-buttons"):
+            yield button("close", "Close")
 
     @on(Button.Pressed)
     def _press(self) -> None:
         self.dismiss()
 
-    def action_close(self) -> None:
-        """Close the notice."""
-        self.dismiss()
 
-
-class Problem(ModalScreen[bool]):
+class Problem(Dialog[bool], inherit_bindings=False):
     """Shows why the app could not connect and what to do. The result is True to try again."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings(Where.PROBLEM)
+    BOX_CLASSES = "dialog -problem"
 
     def __init__(self, summary: str, hint: str) -> None:
-        super().__init__()
+        super().__init__(Content.styled("Handinger cannot start", "bold $error"), False)
         self._summary, self._hint = summary, hint
 
-    def compose(self) -> ComposeResult:
-        """Lay out the error, the hint and two buttons."""
-        with Vertical(classes="dialog -problem"):
-            yield Static(Content.styled("Handinger cannot start", "bold $error"), classes="dialog-title")
-            yield Static(Content(clean(self._summary)), classes="dialog-body")
-            if self._hint:
-                yield Static(Content.styled(clean(self._hint), "$text-muted"), classes="dialog-body")
-            with Horizontal(classes="dialog-buttons"):
-                yield Button(Content("Try again"), id="again", compact=True)
-                yield Button(Content("Leave"), id="leave", compact=True)
+    def compose_body(self) -> ComposeResult:
+        """The error, the hint and two buttons."""
+        yield Static(Content(clean(self._summary)), classes="dialog-body")
+        if self._hint:
+            yield Static(Content.styled(clean(self._hint), "$text-muted"), classes="dialog-body")
+        with Horizontal(classes="dialog-buttons"):
+            yield button("again", "Try again")
+            yield button("leave", "Leave")
 
     @on(Button.Pressed)
     def _press(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "again")
-
-    def action_close(self) -> None:
-        """Leave the program."""
-        self.dismiss(False)
 
 
 RESEND_WORD: Final = "again"
@@ -208,41 +199,30 @@ class ResendChoice(Enum):
     LEAVE = auto()
 
 
-class SendAgain(ModalScreen[ResendChoice]):
+class SendAgain(Dialog[ResendChoice]):
     """Asks whether to resend a message of unknown delivery. Enter is free; resending needs a typed word."""
-
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
 
     def __init__(self, *, watchable: bool, about: str = "") -> None:
         """`watchable`: the session has a worker whose answer can be watched.
 
         `about`: the title of the session, "" when it is the one on the screen.
         """
-        super().__init__()
+        super().__init__("Send it a second time?", ResendChoice.LEAVE)
         self._about = f"Session: “{about}”\n\n" if about else ""
         self._default = ResendChoice.WATCH if watchable else ResendChoice.LEAVE
 
-    def compose(self) -> ComposeResult:
-        """Lay out the title, the text, the field for the word, and the buttons, the free choice first."""
+    def compose_body(self) -> ComposeResult:
+        """The text, the field for the word, and the buttons, the free choice first."""
         watchable = self._default is ResendChoice.WATCH
-        with Vertical(classes="dialog"):
-            yield Static(Content.styled("Send it a second time?", "bold"), classes="dialog-title")
-            yield Static(
-                Content(f"{self._about}{MAY_RUN_TWICE}\n\n{WATCH_FIRST if watchable else NO_WORKER}"),
-                classes="dialog-body",
-            )
-            yield OrderedInput(
-                placeholder=f"Enter {self._default_text}; type {RESEND_WORD} to send it again", id="typed"
-            )
-            with Horizontal(classes="dialog-buttons"):
-                if watchable:
-                    yield Button(Content("Watch it (free)"), id="watch", compact=True)
-                yield Button(Content("Leave it"), id="leave", compact=True)
-                yield Button(Content("Send again"), id="send", compact=True, disabled=True)
-
-    @property
-    def _default_text(self) -> str:
-        return "watches" if self._default is ResendChoice.WATCH else "leaves it"
+        text = f"{self._about}{MAY_RUN_TWICE}\n\n{WATCH_FIRST if watchable else NO_WORKER}"
+        yield Static(Content(text), classes="dialog-body")
+        default = "watches" if watchable else "leaves it"
+        yield OrderedInput(placeholder=f"Enter {default}; type {RESEND_WORD} to send it again", id="typed")
+        with Horizontal(classes="dialog-buttons"):
+            if watchable:
+                yield button("watch", "Watch it (free)")
+            yield button("leave", "Leave it")
+            yield button("send", "Send again", disabled=True)
 
     def on_mount(self) -> None:
         """Focus the field for the word."""
@@ -261,7 +241,3 @@ class SendAgain(ModalScreen[ResendChoice]):
     @on(Button.Pressed)
     def _press(self, event: Button.Pressed) -> None:
         self.dismiss(ResendChoice[(event.button.id or "leave").upper()])
-
-    def action_close(self) -> None:
-        """Leave the message as it is."""
-        self.dismiss(ResendChoice.LEAVE)

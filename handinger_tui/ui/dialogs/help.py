@@ -10,12 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.geometry import Size
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from handinger_tui.ui.commands.command import Command
 from handinger_tui.ui.keys import KEYS, Where, bindings, format_keys
+from handinger_tui.ui.widgets.static_reflow import StaticReflow
 
 MONEY = (
     "Every message that is sent may cost money, and none is ever sent twice by itself. "
@@ -43,13 +43,15 @@ class HelpScreen(ModalScreen[None]):
         with Vertical(id="help"):
             yield Static(Content.styled("Help", "bold"), classes="dialog-title")
             with VerticalScroll(id="help-text"):
-                yield HelpText(self._commands, self._remapped)
+                yield StaticReflow(id="help-lines")
             yield Static(
                 Content.styled("↑ ↓ PgUp PgDn scroll · Esc closes", "$text-muted"), classes="dialog-hint"
             )
 
     def on_mount(self) -> None:
-        """Focus the text, so that arrow keys scroll it."""
+        """Show the text, and focus it, so that arrow keys scroll it."""
+        text = self.query_one("#help-lines", StaticReflow)
+        text.put(lambda width: help_lines(self._commands, self._remapped, width))
         self.query_one("#help-text").focus()
 
     def action_close(self) -> None:
@@ -57,39 +59,21 @@ class HelpScreen(ModalScreen[None]):
         self.dismiss()
 
 
-class HelpText(Static):
-    """The help text in two columns, wrapped to the width of the widget."""
-
-    def __init__(self, commands: Sequence[Command], remapped: Sequence[tuple[str, str]]) -> None:
-        super().__init__()
-        self._sections: list[tuple[str, list[tuple[str, str]]]] = [
-            (
-                "Commands",
-                [*map(_describe_command, commands), ("//text", "Send a text that begins with a slash")],
-            )
-        ]
-        for where in Where:
-            rows = [(format_keys(key, remapped), key.tooltip) for key in KEYS if key.where is where]
-            self._sections.append((where.value, rows))
-        self._sections += [("Money", [("", MONEY)]), ("Account", [("", ACCOUNT)])]
-
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002 - signature set by Textual
-        """The number of lines that the text takes at `width`."""
-        return len(self._lines(width))
-
-    def render(self) -> Content:
-        """The text wrapped to the present width."""
-        return Content("\n").join(self._lines(self.size.width))
-
-    def _lines(self, width: int) -> list[Content]:
-        lines: list[Content] = []
-        for title, rows in self._sections:
-            lines += [
-                Content.styled(title, "bold $primary"),
-                *(line for row in rows for line in _two_columns(*row, width)),
-            ]
-            lines.append(Content(""))
-        return lines
+def help_lines(commands: Iterable[Command], remapped: Sequence[tuple[str, str]], width: int) -> list[Content]:
+    """The help in two columns at a width in cells: commands, then the keys of each place."""
+    sections = [
+        ("Commands", [*map(_describe_command, commands), ("//text", "Send a text that begins with a slash")])
+    ]
+    for where in Where:
+        rows = [(format_keys(key, remapped), key.tooltip) for key in KEYS if key.where is where]
+        sections.append((where.value, rows))
+    sections += [("Money", [("", MONEY)]), ("Account", [("", ACCOUNT)])]
+    lines: list[Content] = []
+    for title, rows in sections:
+        lines.append(Content.styled(title, "bold $primary"))
+        lines += [line for left, right in rows for line in _two_columns(left, right, width)]
+        lines.append(Content(""))
+    return lines
 
 
 def _describe_command(command: Command) -> tuple[str, str]:

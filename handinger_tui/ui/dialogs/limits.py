@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import ClassVar, Final
+from typing import Final
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.events import Key
 from textual.notifications import SeverityLevel
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Static
 
 from handinger_tui.core.money.limits import (
@@ -29,7 +27,7 @@ from handinger_tui.core.money.limits import (
     raise_hint,
     reached_text,
 )
-from handinger_tui.ui.keys import Where, bindings
+from handinger_tui.ui.dialogs.confirm import Dialog, button
 from handinger_tui.ui.widgets.limit_bar import meter
 from handinger_tui.ui.widgets.limit_input import NotAnAmount, Wish, read_raise, read_wish
 from handinger_tui.ui.widgets.ordered_input import OrderedInput
@@ -131,40 +129,35 @@ SCROLLS: Final = {"up": -2, "down": 2, "pageup": -8, "pagedown": 8}
 RULE: Final = "At 80 % it warns, at 100 % nothing more is sent until raised."
 
 
-class RaiseLimit(ModalScreen[Decimal]):
+class RaiseLimit(Dialog[Decimal]):
     """Asks for a higher amount of a reached limit.
 
     Esc or an empty field leaves it; the result is None then.
     """
-
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
 
     def __init__(self, gauge: Gauge, *, sending: bool, simulated: bool = False, about: str = "") -> None:
         """`sending`: the limit blocks a new message, and not only the queue.
 
         `about`: the title of the session, "" when it is the one on the screen.
         """
-        super().__init__()
+        super().__init__(f"{gauge.limit.scope.capitalize()} limit reached")
         self._about = about
         self._gauge, self._sending, self._simulated = gauge, sending, simulated
         # A limit set by a command line flag overrides any amount that is typed here.
         self._raisable = gauge.limit.origin is not Origin.FLAG
 
-    def compose(self) -> ComposeResult:
-        """Lay out the meter, the consequence, the field and two buttons."""
-        scope = self._gauge.limit.scope.capitalize()
-        with Vertical(classes="dialog"):
-            yield Static(Content.styled(f"{scope} limit reached", "bold"), classes="dialog-title")
-            yield Static(meter(self._gauge), classes="dialog-body")
-            yield Static(Content(self._explanation()), classes="dialog-body")
+    def compose_body(self) -> ComposeResult:
+        """The meter, the consequence, the field and two buttons."""
+        yield Static(meter(self._gauge), classes="dialog-body")
+        yield Static(Content(self._explanation()), classes="dialog-body")
+        if self._raisable:
+            yield OrderedInput(placeholder=self._placeholder(), id="typed")
+            yield Static("", id="limit-problem", classes="dialog-body")
+        with Horizontal(classes="dialog-buttons"):
+            yield button("leave", "Leave it")
             if self._raisable:
-                yield OrderedInput(placeholder=self._placeholder(), id="typed")
-                yield Static("", id="limit-problem", classes="dialog-body")
-            with Horizontal(classes="dialog-buttons"):
-                yield Button(Content("Leave it"), id="leave", compact=True)
-                if self._raisable:
-                    label = "Raise and send" if self._sending else "Raise and go on"
-                    yield Button(Content(label), id="raise", compact=True, disabled=True)
+                label = "Raise and send" if self._sending else "Raise and go on"
+                yield button("raise", label, disabled=True)
 
     def _explanation(self) -> str:
         consequence = NOT_SENT if self._sending else QUEUE_HELD
@@ -211,34 +204,27 @@ class RaiseLimit(ModalScreen[Decimal]):
         else:
             self.dismiss(None)
 
-    def action_close(self) -> None:
-        """Close without a change."""
-        self.dismiss(None)
 
-
-class LimitsPage(ModalScreen[Wish]):
+class LimitsPage(Dialog[Wish]):
     """Shows the meter of every limit in force, and a field with the syntax of `/limit`.
 
     The result is the limit to set or lift, None when closed.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
+    BOX_CLASSES = "dialog -limits"
 
     def __init__(self, gauges: Sequence[Gauge], *, simulated: bool = False) -> None:
-        super().__init__()
-        self._gauges, self._simulated = tuple(gauges), simulated
+        suffix = "  simulated" if simulated else ""
+        super().__init__(Content.assemble(("Limits", "bold"), (suffix, "$text-muted")))
+        self._gauges = tuple(gauges)
 
-    def compose(self) -> ComposeResult:
-        """Lay out the meters, the examples and the field."""
-        with Vertical(classes="dialog", id="limits"):
-            simulated = "  simulated" if self._simulated else ""
-            title = Content.assemble(("Limits", "bold"), (simulated, "$text-muted"))
-            yield Static(title, classes="dialog-title")
-            with VerticalScroll(id="limit-meters", can_focus=False):
-                yield Static(self._meters())
-            yield Static(self._examples(), id="limit-examples")
-            yield OrderedInput(placeholder="a limit to set, as above; Esc closes", id="typed")
-            yield Static("", id="limit-problem")
+    def compose_body(self) -> ComposeResult:
+        """The meters, the examples and the field."""
+        with VerticalScroll(id="limit-meters", can_focus=False):
+            yield Static(self._meters())
+        yield Static(self._examples(), id="limit-examples")
+        yield OrderedInput(placeholder="a limit to set, as above; Esc closes", id="typed")
+        yield Static("", id="limit-problem")
 
     def _meters(self) -> Content:
         if not self._gauges:
@@ -281,7 +267,3 @@ class LimitsPage(ModalScreen[Wish]):
         # The error also explains the syntax, and a small screen has no room for the examples too.
         self.query_one("#limit-examples").display = not text
         self.query_one("#limit-problem", Static).update(Content.styled(text, "$warning"))
-
-    def action_close(self) -> None:
-        """Close without a change."""
-        self.dismiss(None)

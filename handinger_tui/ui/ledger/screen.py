@@ -37,9 +37,10 @@ EMPTY: Final = (
 NOTHING: Final = "Nothing was charged here. p shows another time, Backspace takes a narrowing away."
 
 
-class BaseLedgerScreen(ModalScreen[str]):
-    """Layout and reading of the ledger, without its keys."""
+class LedgerScreen(ModalScreen[str]):
+    """All spending. The result is the id of a session to open, None when closed."""
 
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LEDGER)
     AUTO_FOCUS = "#ledger-table"
 
     def __init__(
@@ -181,12 +182,7 @@ class BaseLedgerScreen(ModalScreen[str]):
         """Update the keys: the one for the charts works only on a narrow screen."""
         self.refresh_bindings()
 
-
-class LedgerScreen(BaseLedgerScreen):
-    """Returns the id of a session to open, None when closed."""
-
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.LEDGER)
-
+    # -- keys ----------------------------------------------------------------------------
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002 - Textual's signature
         """Offer only keys that have an effect now."""
         match action:

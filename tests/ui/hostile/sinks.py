@@ -20,10 +20,9 @@ from handinger_tui.core.money.limits import Gauge, Limit, Scope, Unit
 from handinger_tui.core.preview.tree import tree_of_value
 from handinger_tui.core.turns.turn import Attachment, FilePart
 from handinger_tui.ui.dialogs.confirm import Ask, Choice, Confirm, Notice, Problem, SendAgain
-from handinger_tui.ui.dialogs.help import HelpScreen, HelpText
+from handinger_tui.ui.dialogs.help import HelpScreen
 from handinger_tui.ui.dialogs.limits import LimitsPage, RaiseLimit
-from handinger_tui.ui.dialogs.prompt_history import HistorySearch
-from handinger_tui.ui.dialogs.sessions import SessionPicker
+from handinger_tui.ui.dialogs.pickers import HistorySearch, SessionPicker
 from handinger_tui.ui.ledger.head import Charts, Drawing, Foot, Head
 from handinger_tui.ui.ledger.screen import LedgerScreen
 from handinger_tui.ui.ledger.table import LedgerTable
@@ -317,7 +316,7 @@ SINKS: Final = {
     "links": Sink(links, (), all_seen=False),
     "session list": Sink(session_list, (SessionPicker,)),
     "history": Sink(history, (HistorySearch,)),
-    "over it": Sink(over_it, (HelpScreen, HelpText, SendAgain, RaiseLimit, LimitsPage), OPENED, False, FEW),
+    "over it": Sink(over_it, (HelpScreen, SendAgain, RaiseLimit, LimitsPage), OPENED, False, FEW),
     "ledger": Sink(ledger, (LedgerScreen, LedgerTable, Head, Foot, Charts, Drawing), OPENED, turns=FEW),
     "receipt": Sink(receipt, (ReceiptScreen, StaticReflow), OPENED, False, FEW),
     "budgets": Sink(budgets, (BudgetsScreen,), OPENED, turns=FEW),

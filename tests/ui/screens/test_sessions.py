@@ -9,7 +9,7 @@ import pytest
 
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnStatus
-from handinger_tui.ui.dialogs.sessions import cost_words
+from handinger_tui.ui.dialogs.pickers import cost_words
 from handinger_tui.ui.panels.usage.panel import UsagePanel
 from handinger_tui.ui.ports import Account, Opening
 from handinger_tui.ui.work.screen import WorkScreen

@@ -1,4 +1,4 @@
-"""The session picker: every session stored on this computer, newest first, filtered while typing."""
+"""Lists that are filtered while typing: the sessions stored on this computer, and the prompt history."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -29,10 +30,65 @@ from handinger_tui.ui.widgets.footer import FooterLine
 from handinger_tui.ui.widgets.status_text import STATUS_WORDS, going_for, so_far, under_way
 
 
-class SessionPicker(ModalScreen[str]):
-    """Lists sessions. The result is the id of the chosen one, None when closed."""
+class Picker(ModalScreen[str]):
+    """A field above a list. Typing filters the list; the arrow keys move its highlight."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG, Where.SESSIONS)
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.DIALOG)
+
+    def __init__(self, title: str, placeholder: str) -> None:
+        super().__init__()
+        self._title, self._placeholder = title, placeholder
+
+    def compose(self) -> ComposeResult:
+        """Lay out the title, the field and the list."""
+        with Vertical(id="picker"):
+            yield Static(Content.styled(self._title, "bold"), classes="dialog-title")
+            yield Input(placeholder=self._placeholder)
+            yield OptionList(id="rows")
+            yield self.foot()
+
+    def foot(self) -> Widget:
+        """The line below the list."""
+        raise NotImplementedError
+
+    def options(self, query: str) -> Sequence[Option]:
+        """The options that match what was typed, in lower case; a disabled one says why there is none."""
+        raise NotImplementedError
+
+    @property
+    def option_list(self) -> OptionList:
+        """The list."""
+        return self.query_one("#rows", OptionList)
+
+    @on(Input.Changed)
+    def fill(self) -> None:
+        """List what matches, and highlight the first."""
+        options = self.options(self.query_one(Input).value.lower())
+        self.option_list.clear_options()
+        self.option_list.add_options(options)
+        if not options[0].disabled:
+            self.option_list.highlighted = 0
+
+    def action_move(self, by: int) -> None:
+        """Move the highlight; the focus stays in the field."""
+        if by > 0:
+            self.option_list.action_cursor_down()
+        else:
+            self.option_list.action_cursor_up()
+
+    def action_close(self) -> None:
+        """Close without a choice."""
+        self.dismiss(None)
+
+
+def _nothing(message: str) -> Option:
+    return Option(Content.styled(message, "$text-muted"), disabled=True)
+
+
+class SessionPicker(Picker):
+    """Lists sessions, newest first. The result is the id of the chosen one, None when closed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.SESSIONS)
 
     def __init__(
         self,
@@ -42,20 +98,16 @@ class SessionPicker(ModalScreen[str]):
         opened: Callable[[], Iterable[Session]] = tuple,
     ) -> None:
         """`opened` returns sessions in memory, whose state is newer than that of their rows on disk."""
-        super().__init__()
+        super().__init__("Sessions", "type to filter by title or worker")
         self._opened = opened
         self._shelf = shelf
         self._now_ms = now_ms
         self._current = current
         self._rows: Sequence[SessionSummary] = ()
 
-    def compose(self) -> ComposeResult:
-        """Lay out the filter above the list."""
-        with Vertical(id="picker"):
-            yield Static(Content.styled("Sessions", "bold"), classes="dialog-title")
-            yield Input(placeholder="type to filter by title or worker")
-            yield OptionList(id="rows")
-            yield FooterLine()
+    def foot(self) -> Widget:
+        """The keys."""
+        return FooterLine()
 
     def on_mount(self) -> None:
         """Read the sessions."""
@@ -77,31 +129,27 @@ class SessionPicker(ModalScreen[str]):
 
     async def _read(self, highlighted: SessionSummary | None = None) -> None:
         self._rows = await self._shelf.sessions()
-        self._fill()
+        self.fill()
         if highlighted is not None:
-            options = self.query_one("#rows", OptionList)
-            ids = [option.id for option in options.options]
-            options.highlighted = ids.index(highlighted.session_id) if highlighted.session_id in ids else 0
+            ids = [option.id for option in self.option_list.options]
+            self.option_list.highlighted = (
+                ids.index(highlighted.session_id) if highlighted.session_id in ids else 0
+            )
 
     def on_resize(self) -> None:
         """Rebuild the rows, which depend on the width."""
-        self._fill()
+        self.fill()
 
-    @on(Input.Changed)
-    def _fill(self) -> None:
-        words = self.query_one(Input).value.lower().split()
-        options = self.query_one("#rows", OptionList)
-        width = max(40, options.size.width - 4)
+    def options(self, query: str) -> Sequence[Option]:
+        """The sessions whose title or worker has every typed word."""
+        words, width, now = query.split(), max(40, self.option_list.size.width - 4), self._now_ms()
         rows = [row for row in self._rows if _matches(row, words)]
-        options.clear_options()
         if not rows:
-            message = "No session fits." if self._rows else "No session yet: the first message makes one."
-            options.add_option(Option(Content.styled(message, "$text-muted"), disabled=True))
-            return
-        now = self._now_ms()
+            none = "No session fits." if self._rows else "No session yet: the first message makes one."
+            return [_nothing(none)]
         current = self._current
         opened = {session.session_id: session for session in self._opened()}
-        options.add_options(
+        return [
             Option(
                 _format_row(
                     row, opened.get(row.session_id), now, width, is_current=row.session_id == current
@@ -109,21 +157,12 @@ class SessionPicker(ModalScreen[str]):
                 row.session_id,
             )
             for row in rows
-        )
-        options.highlighted = 0
+        ]
 
     @property
     def _highlighted(self) -> SessionSummary | None:
-        option = self.query_one("#rows", OptionList).highlighted_option
+        option = self.option_list.highlighted_option
         return next((row for row in self._rows if option is not None and row.session_id == option.id), None)
-
-    def action_move(self, by: int) -> None:
-        """Move the highlight; the focus stays in the filter."""
-        options = self.query_one("#rows", OptionList)
-        if by > 0:
-            options.action_cursor_down()
-        else:
-            options.action_cursor_up()
 
     def action_open(self) -> None:
         """Choose the highlighted session."""
@@ -167,10 +206,6 @@ class SessionPicker(ModalScreen[str]):
         elif await self.app.push_screen_wait(question):
             await self._shelf.delete(row.session_id)
             await self._read()
-
-    def action_close(self) -> None:
-        """Close without a choice."""
-        self.dismiss(None)
 
 
 def _matches(row: SessionSummary, words: Sequence[str]) -> bool:
@@ -222,3 +257,43 @@ def _format_row(
         (status, status_style),
         (f" · {totals}", "$text-muted"),
     )
+
+
+# -- prompt history ---------------------------------------------------------------------
+MAX_ROWS: Final = 200
+"""Most messages listed at once; typing filters all of them."""
+
+
+class HistorySearch(Picker):
+    """Lists earlier messages, newest first. The result is the chosen text, None when closed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings(Where.HISTORY)
+
+    def __init__(self, past: Sequence[str]) -> None:
+        super().__init__("Messages sent before", "type to filter")
+        self._past = list(dict.fromkeys(reversed(past)))
+        self._rows: list[str] = []
+
+    def foot(self) -> Widget:
+        """A hint."""
+        return Static(Content.styled("Enter puts it into the prompt · Esc closes", "$text-muted"))
+
+    def options(self, query: str) -> Sequence[Option]:
+        """The messages that have the typed text."""
+        self._rows = [text for text in self._past if query in text.lower()][:MAX_ROWS]
+        return [Option(Content(clean_line(text, 300))) for text in self._rows] or [
+            _nothing("No message fits.")
+        ]
+
+    def on_mount(self) -> None:
+        """List all messages before anything is typed."""
+        self.fill()
+
+    @on(Input.Submitted)
+    def _submit(self) -> None:
+        if self._rows and self.option_list.highlighted is not None:
+            self.dismiss(self._rows[self.option_list.highlighted])
+
+    @on(OptionList.OptionSelected)
+    def _choose(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._rows[event.option_index])
