@@ -48,18 +48,10 @@ def _chunk(body: str) -> Events:
     return events if events is not None else (ev.Unknown("cf_agent_use_chat_response", body),)
 
 
-def _messages(frame: JsonObject) -> Events:
-    return read_messages(frame.get("messages")) or NOTHING
-
-
-def _message(frame: JsonObject) -> Events:
-    return read_messages(frame.get("message")) or NOTHING
-
-
 FRAMES: Final[dict[str, Callable[[JsonObject], Events]]] = {
     "cf_agent_use_chat_response": _response,
-    "cf_agent_chat_messages": _messages,
-    "cf_agent_message_updated": _message,
+    "cf_agent_chat_messages": lambda frame: read_messages(frame.get("messages")) or NOTHING,
+    "cf_agent_message_updated": lambda frame: read_messages(frame.get("message")) or NOTHING,
 }
 """Frame type → its decoder."""
 
@@ -85,25 +77,9 @@ class Controls(Dialect):
         return control(raw) if control is not None else None
 
 
-def _ignored(_value: Json) -> Events:
-    return NOTHING
-
-
-def _done(_value: Json) -> Events:
-    return (ev.StreamDone(),)
-
-
-def _broken(value: Json) -> Events:
-    return (ev.Failed(reason_text(value) or UNNAMED, in_message=False),)
-
-
 CONTROLS: Final[dict[str, Callable[[Json], Events]]] = {
-    "up-to-date": _ignored,
-    "ping": _ignored,
-    "heartbeat": _ignored,
-    "keep-alive": _ignored,
-    "keepalive": _ignored,
-    "done": _done,
-    "error": _broken,
+    **dict.fromkeys(("up-to-date", "ping", "heartbeat", "keep-alive", "keepalive"), lambda _value: NOTHING),
+    "done": lambda _value: (ev.StreamDone(),),
+    "error": lambda value: (ev.Failed(reason_text(value) or UNNAMED, in_message=False),),
 }
 """Event name → its decoder."""

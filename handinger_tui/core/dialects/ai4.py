@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Final
 
-from handinger_tui.core.dialects.dialect import NOTHING, Dialect, Events
+from handinger_tui.core.dialects.dialect import NOTHING, UNNAMED_ERROR, Dialect, Events
 from handinger_tui.core.jsontext import Json, NotJson, as_list, as_object, as_text, parse
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.worker_snapshot import reason_text
@@ -46,48 +46,13 @@ MAX_LINE: Final = 65536
 _OPENERS: Final = ("", '"', "{", "[")
 
 
-def _text(value: Json) -> Events:
-    return (ev.TextGrew(TEXT, value),) if isinstance(value, str) else NOTHING
+def _call(value: Json) -> tuple[str, str]:
+    """Id and tool name of a call."""
+    return _text_in(value, "toolCallId"), _text_in(value, "toolName")
 
 
-def _reasoning(value: Json) -> Events:
-    return (ev.ReasoningGrew(REASONING, value),) if isinstance(value, str) else NOTHING
-
-
-def _data(value: Json) -> Events:
-    return tuple(ev.DataArrived("data", item) for item in as_list(value))
-
-
-def _annotations(value: Json) -> Events:
-    return tuple(ev.DataArrived("annotation", item) for item in as_list(value))
-
-
-def _error(value: Json) -> Events:
-    return (ev.Failed(reason_text(value) or "The service reports an error and does not say which."),)
-
-
-def _call(value: Json) -> Events:
-    call = as_object(value)
-    return (ev.ToolInputReady(_id(call), as_text(call.get("toolName")) or "", call.get("args")),)
-
-
-def _call_start(value: Json) -> Events:
-    call = as_object(value)
-    return (ev.ToolStarted(_id(call), as_text(call.get("toolName")) or ""),)
-
-
-def _call_delta(value: Json) -> Events:
-    call = as_object(value)
-    return (ev.ToolInputGrew(_id(call), as_text(call.get("argsTextDelta")) or ""),)
-
-
-def _result(value: Json) -> Events:
-    call = as_object(value)
-    return (ev.ToolOutput(_id(call), call.get("result")),)
-
-
-def _id(call: dict[str, Json]) -> str:
-    return as_text(call.get("toolCallId")) or ""
+def _text_in(value: Json, name: str) -> str:
+    return as_text(as_object(value).get(name)) or ""
 
 
 def _step_start(value: Json) -> Events:
@@ -109,11 +74,8 @@ def _finish(value: Json) -> Events:
 
 def _source(value: Json) -> Events:
     source = as_object(value)
-    return (
-        ev.SourceFound(
-            as_text(source.get("id")) or "", as_text(source.get("url")), as_text(source.get("title"))
-        ),
-    )
+    source_id, url, title = (as_text(source.get(name)) for name in ("id", "url", "title"))
+    return (ev.SourceFound(source_id or "", url, title),)
 
 
 def _file(value: Json) -> Events:
@@ -122,27 +84,23 @@ def _file(value: Json) -> Events:
     return (ev.FileMade(f"data:{media_type};base64,{as_text(file.get('data')) or ''}", media_type),)
 
 
-def _ignored(_value: Json) -> Events:
-    """Signatures and redacted reasoning, which hold no readable text."""
-    return NOTHING
-
-
 CODES: Final[dict[str, Callable[[Json], Events]]] = {
-    "0": _text,
-    "2": _data,
-    "3": _error,
-    "8": _annotations,
-    "9": _call,
-    "a": _result,
-    "b": _call_start,
-    "c": _call_delta,
+    "0": lambda value: (ev.TextGrew(TEXT, value),) if isinstance(value, str) else NOTHING,
+    "2": lambda value: tuple(ev.DataArrived("data", item) for item in as_list(value)),
+    "3": lambda value: (ev.Failed(reason_text(value) or UNNAMED_ERROR),),
+    "8": lambda value: tuple(ev.DataArrived("annotation", item) for item in as_list(value)),
+    "9": lambda value: (ev.ToolInputReady(*_call(value), as_object(value).get("args")),),
+    "a": lambda value: (ev.ToolOutput(_call(value)[0], as_object(value).get("result")),),
+    "b": lambda value: (ev.ToolStarted(*_call(value)),),
+    "c": lambda value: (ev.ToolInputGrew(_call(value)[0], _text_in(value, "argsTextDelta")),),
     "d": _finish,
     "e": _step_finish,
     "f": _step_start,
-    "g": _reasoning,
+    "g": lambda value: (ev.ReasoningGrew(REASONING, value),) if isinstance(value, str) else NOTHING,
     "h": _source,
-    "i": _ignored,
-    "j": _ignored,
+    # Signatures and redacted reasoning, which hold no readable text.
+    "i": lambda _value: NOTHING,
+    "j": lambda _value: NOTHING,
     "k": _file,
 }
 """Line code → its decoder."""

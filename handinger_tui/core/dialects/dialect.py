@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.stream.events import StreamEvent
@@ -12,6 +12,8 @@ Events = Sequence[StreamEvent]
 
 NOTHING: tuple[StreamEvent, ...] = ()
 """The result for an event that is understood and means nothing."""
+
+UNNAMED_ERROR: Final = "The service reports an error and does not say which."
 
 
 class Dialect(Protocol):

@@ -40,7 +40,11 @@ class OpenAiResponses(Dialect):
         self._grown.add(key)
         return (ev.TextGrew(key, as_text(event.get("delta")) or ""),)
 
-    def end_text(self, key: str, text: str) -> Events:
+    def end_text(self, event: JsonObject) -> Events:
+        """The events of a complete text or refusal."""
+        return self._end_text(_text_key(event), _text_in(event))
+
+    def _end_text(self, key: str, text: str) -> Events:
         """The events of a complete text; where no delta came, `text` is the whole text."""
         if key in self._ended:
             return NOTHING
@@ -55,7 +59,11 @@ class OpenAiResponses(Dialect):
         self._grown.add(key)
         return (ev.ReasoningGrew(key, as_text(event.get("delta")) or ""),)
 
-    def end_reasoning(self, key: str, text: str) -> Events:
+    def end_reasoning(self, event: JsonObject) -> Events:
+        """The events of a complete reasoning, or of its summary."""
+        return self._end_reasoning(_reasoning_key(event), as_text(event.get("text")) or "")
+
+    def _end_reasoning(self, key: str, text: str) -> Events:
         """The events of a complete reasoning; where no delta came, `text` is the whole reasoning."""
         if key in self._ended:
             return NOTHING
@@ -88,7 +96,7 @@ class OpenAiResponses(Dialect):
         events: list[ev.StreamEvent] = []
         for at, piece in enumerate(map(as_object, content)):
             key = f"{item_id}:{at}"
-            events += self.end_text(key, as_text(piece.get("text")) or as_text(piece.get("refusal")) or "")
+            events += self._end_text(key, _text_in(piece))
             for annotation in as_list(piece.get("annotations")):
                 events += self.cite(key, as_object(annotation))
         return events
@@ -96,8 +104,12 @@ class OpenAiResponses(Dialect):
     def _reasoning(self, item_id: str, summary: list[Json]) -> Events:
         events: list[ev.StreamEvent] = []
         for at, piece in enumerate(map(as_object, summary)):
-            events += self.end_reasoning(f"{item_id}:summary:{at}", as_text(piece.get("text")) or "")
+            events += self._end_reasoning(f"{item_id}:summary:{at}", as_text(piece.get("text")) or "")
         return events
+
+
+def _text_in(piece: JsonObject) -> str:
+    return as_text(piece.get("text")) or as_text(piece.get("refusal")) or ""
 
 
 # -- keys ------------------------------------------------------------------------
@@ -111,49 +123,7 @@ def _reasoning_key(event: JsonObject) -> str:
     return _text_key(event)
 
 
-# -- event functions: without state, or through a decoder method ------------------------
-def _grow_text(decoder: OpenAiResponses, event: JsonObject) -> Events:
-    return decoder.grow_text(event)
-
-
-def _end_text(decoder: OpenAiResponses, event: JsonObject) -> Events:
-    return decoder.end_text(
-        _text_key(event), as_text(event.get("text")) or as_text(event.get("refusal")) or ""
-    )
-
-
-def _grow_reasoning(decoder: OpenAiResponses, event: JsonObject) -> Events:
-    return decoder.grow_reasoning(event)
-
-
-def _end_reasoning(decoder: OpenAiResponses, event: JsonObject) -> Events:
-    return decoder.end_reasoning(_reasoning_key(event), as_text(event.get("text")) or "")
-
-
-def _annotate(decoder: OpenAiResponses, event: JsonObject) -> Events:
-    return decoder.cite(_text_key(event), as_object(event.get("annotation")))
-
-
-def _open_item(decoder: OpenAiResponses, event: JsonObject) -> Events:
-    return decoder.calls.open(as_object(event.get("item")))
-
-
-def _close_item(decoder: OpenAiResponses, event: JsonObject) -> Events:
-    return decoder.close_item(as_object(event.get("item")))
-
-
-def _grow_input(decoder: OpenAiResponses, event: JsonObject) -> Events:
-    return decoder.calls.grow(event)
-
-
-def _end_input(decoder: OpenAiResponses, event: JsonObject) -> Events:
-    return decoder.calls.complete(event)
-
-
-def _begin(_decoder: OpenAiResponses, event: JsonObject) -> Events:
-    return (ev.MessageStarted(as_text(as_object(event.get("response")).get("id"))),)
-
-
+# -- the final response ----------------------------------------------------------
 def _complete(decoder: OpenAiResponses, event: JsonObject) -> Events:
     """The events of the final response, complete or not: it repeats all items and adds the usage."""
     response = as_object(event.get("response"))
@@ -178,44 +148,44 @@ def _usage(response: JsonObject) -> Events:
     return (ev.UsageReported(usage),) if usage else NOTHING
 
 
-def _cancel(_decoder: OpenAiResponses, _event: JsonObject) -> Events:
-    return (ev.Aborted(),)
-
-
 def _nothing(_decoder: OpenAiResponses, _event: JsonObject) -> Events:
     """No events: other event types report the same progress with more detail."""
     return NOTHING
 
 
 EVENTS: Final[dict[str, Callable[[OpenAiResponses, JsonObject], Events]]] = {
-    "created": _begin,
+    "created": lambda _decoder, event: (
+        ev.MessageStarted(as_text(as_object(event.get("response")).get("id"))),
+    ),
     "queued": _nothing,
     "in_progress": _nothing,
-    "output_item.added": _open_item,
-    "output_item.done": _close_item,
+    "output_item.added": lambda decoder, event: decoder.calls.open(as_object(event.get("item"))),
+    "output_item.done": lambda decoder, event: decoder.close_item(as_object(event.get("item"))),
     "content_part.added": _nothing,
     "content_part.done": _nothing,
-    "output_text.delta": _grow_text,
-    "output_text.done": _end_text,
-    "output_text.annotation.added": _annotate,
-    "refusal.delta": _grow_text,
-    "refusal.done": _end_text,
+    "output_text.delta": OpenAiResponses.grow_text,
+    "output_text.done": OpenAiResponses.end_text,
+    "output_text.annotation.added": lambda decoder, event: decoder.cite(
+        _text_key(event), as_object(event.get("annotation"))
+    ),
+    "refusal.delta": OpenAiResponses.grow_text,
+    "refusal.done": OpenAiResponses.end_text,
     "reasoning_summary_part.added": _nothing,
     "reasoning_summary_part.done": _nothing,
-    "reasoning_summary_text.delta": _grow_reasoning,
-    "reasoning_summary_text.done": _end_reasoning,
-    "reasoning_text.delta": _grow_reasoning,
-    "reasoning_text.done": _end_reasoning,
-    "function_call_arguments.delta": _grow_input,
-    "function_call_arguments.done": _end_input,
-    "custom_tool_call_input.delta": _grow_input,
-    "custom_tool_call_input.done": _end_input,
-    "mcp_call_arguments.delta": _grow_input,
-    "mcp_call_arguments.done": _end_input,
+    "reasoning_summary_text.delta": OpenAiResponses.grow_reasoning,
+    "reasoning_summary_text.done": OpenAiResponses.end_reasoning,
+    "reasoning_text.delta": OpenAiResponses.grow_reasoning,
+    "reasoning_text.done": OpenAiResponses.end_reasoning,
+    "function_call_arguments.delta": lambda decoder, event: decoder.calls.grow(event),
+    "function_call_arguments.done": lambda decoder, event: decoder.calls.complete(event),
+    "custom_tool_call_input.delta": lambda decoder, event: decoder.calls.grow(event),
+    "custom_tool_call_input.done": lambda decoder, event: decoder.calls.complete(event),
+    "mcp_call_arguments.delta": lambda decoder, event: decoder.calls.grow(event),
+    "mcp_call_arguments.done": lambda decoder, event: decoder.calls.complete(event),
     "completed": _complete,
     "incomplete": _complete,
     "failed": _fail,
-    "cancelled": _cancel,
+    "cancelled": lambda _decoder, _event: (ev.Aborted(),),
 }
 """Event type without its prefix → its decoder."""
 

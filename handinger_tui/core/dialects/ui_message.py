@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Final
 
-from handinger_tui.core.dialects.dialect import NOTHING, Dialect, Events
+from handinger_tui.core.dialects.dialect import NOTHING, UNNAMED_ERROR, Dialect, Events
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, as_text
 from handinger_tui.core.stream import events as ev
 from handinger_tui.core.stream.usage import count
@@ -73,72 +73,23 @@ def _metadata(chunk: JsonObject) -> Events:
     return (ev.MetadataMerged(metadata), *_usage(metadata)) if metadata else NOTHING
 
 
-def _abort(chunk: JsonObject) -> Events:
-    return (ev.Aborted(as_text(chunk.get("reason"))),)
-
-
 def _error(chunk: JsonObject) -> Events:
     reason = as_text(chunk.get("errorText")) or reason_text(
         {key: chunk[key] for key in chunk if key != "type"}
     )
-    return (ev.Failed(reason or "The service reports an error and does not say which."),)
+    return (ev.Failed(reason or UNNAMED_ERROR),)
 
 
-def _step_start(_chunk: JsonObject) -> Events:
-    return (ev.StepStarted(),)
-
-
-def _step_finish(_chunk: JsonObject) -> Events:
-    return (ev.StepFinished(),)
-
-
-def _step_reset(_chunk: JsonObject) -> Events:
-    return (ev.StepReset(),)
-
-
-# -- text and reasoning ------------------------------------------------------------
-def _text_start(chunk: JsonObject) -> Events:
-    return (ev.TextStarted(_id(chunk)),)
-
-
-def _text_delta(chunk: JsonObject) -> Events:
-    return (ev.TextGrew(_id(chunk), _string(chunk, "delta")),)
-
-
+# -- text and calls ------------------------------------------------------------------
 def _text_end(chunk: JsonObject) -> Events:
     citations = tuple(item for item in as_list(chunk.get("citations")) if isinstance(item, dict))
     return (ev.TextEnded(_id(chunk), citations),)
 
 
-def _reasoning_start(chunk: JsonObject) -> Events:
-    return (ev.ReasoningStarted(_id(chunk)),)
-
-
-def _reasoning_delta(chunk: JsonObject) -> Events:
-    return (ev.ReasoningGrew(_id(chunk), _string(chunk, "delta")),)
-
-
-def _reasoning_end(chunk: JsonObject) -> Events:
-    return (ev.ReasoningEnded(_id(chunk)),)
-
-
-def _early_reasoning(chunk: JsonObject) -> Events:
-    return (ev.ReasoningGrew("", _string(chunk, "text")),)
-
-
-def _early_reasoning_end(_chunk: JsonObject) -> Events:
-    return (ev.ReasoningEnded(""),)
-
-
-# -- tools -----------------------------------------------------------------------
 def _tool_start(chunk: JsonObject) -> Events:
     return (
         ev.ToolStarted(_id(chunk, "toolCallId"), _string(chunk, "toolName"), as_text(chunk.get("title"))),
     )
-
-
-def _tool_delta(chunk: JsonObject) -> Events:
-    return (ev.ToolInputGrew(_id(chunk, "toolCallId"), _string(chunk, "inputTextDelta")),)
 
 
 def _tool_input(chunk: JsonObject) -> Events:
@@ -156,10 +107,6 @@ def _tool_output(chunk: JsonObject) -> Events:
     return (ev.ToolOutput(call_id, chunk.get("output"), preliminary=chunk.get("preliminary") is True),)
 
 
-def _tool_output_error(chunk: JsonObject) -> Events:
-    return (ev.ToolFailed(_id(chunk, "toolCallId"), _string(chunk, "errorText")),)
-
-
 def _tool_approval_request(chunk: JsonObject) -> Events:
     return (ev.ToolApproval(_id(chunk, "toolCallId"), _id(chunk, "approvalId")),)
 
@@ -168,10 +115,6 @@ def _tool_approval_response(chunk: JsonObject) -> Events:
     # The chunk names only the approval; the reducer finds the call by it.
     approval_id = _id(chunk, "approvalId")
     return (ev.ToolApproval(_id(chunk, "toolCallId"), approval_id, approved=chunk.get("approved") is True),)
-
-
-def _tool_denied(chunk: JsonObject) -> Events:
-    return (ev.ToolDenied(_id(chunk, "toolCallId")),)
 
 
 # -- sources, files, data ------------------------------------------------------------
@@ -209,41 +152,43 @@ def _data(chunk: JsonObject, kind: str) -> Events:
     return (ev.DataArrived(kind, chunk.get("data"), data_id, transient=chunk.get("transient") is True),)
 
 
-def _custom(chunk: JsonObject) -> Events:
-    return (ev.CustomArrived(_string(chunk, "kind") or _string(chunk, "type"), chunk),)
-
-
 CHUNKS: Final[dict[str, Callable[[JsonObject], Events]]] = {
     "start": _start,
     "finish": _finish,
     "message-metadata": _metadata,
-    "abort": _abort,
+    "abort": lambda chunk: (ev.Aborted(as_text(chunk.get("reason"))),),
     "error": _error,
-    "start-step": _step_start,
-    "finish-step": _step_finish,
-    "reset-step": _step_reset,
-    "text-start": _text_start,
-    "text-delta": _text_delta,
+    "start-step": lambda _chunk: (ev.StepStarted(),),
+    "finish-step": lambda _chunk: (ev.StepFinished(),),
+    "reset-step": lambda _chunk: (ev.StepReset(),),
+    "text-start": lambda chunk: (ev.TextStarted(_id(chunk)),),
+    "text-delta": lambda chunk: (ev.TextGrew(_id(chunk), _string(chunk, "delta")),),
     "text-end": _text_end,
-    "reasoning-start": _reasoning_start,
-    "reasoning-delta": _reasoning_delta,
-    "reasoning-end": _reasoning_end,
-    "reasoning": _early_reasoning,
-    "reasoning-part-finish": _early_reasoning_end,
+    "reasoning-start": lambda chunk: (ev.ReasoningStarted(_id(chunk)),),
+    "reasoning-delta": lambda chunk: (ev.ReasoningGrew(_id(chunk), _string(chunk, "delta")),),
+    "reasoning-end": lambda chunk: (ev.ReasoningEnded(_id(chunk)),),
+    "reasoning": lambda chunk: (ev.ReasoningGrew("", _string(chunk, "text")),),
+    "reasoning-part-finish": lambda _chunk: (ev.ReasoningEnded(""),),
     "tool-input-start": _tool_start,
-    "tool-input-delta": _tool_delta,
+    "tool-input-delta": lambda chunk: (
+        ev.ToolInputGrew(_id(chunk, "toolCallId"), _string(chunk, "inputTextDelta")),
+    ),
     "tool-input-available": _tool_input,
     "tool-input-error": _tool_input_error,
     "tool-output-available": _tool_output,
-    "tool-output-error": _tool_output_error,
+    "tool-output-error": lambda chunk: (
+        ev.ToolFailed(_id(chunk, "toolCallId"), _string(chunk, "errorText")),
+    ),
     "tool-approval-request": _tool_approval_request,
     "tool-approval-response": _tool_approval_response,
-    "tool-output-denied": _tool_denied,
+    "tool-output-denied": lambda chunk: (ev.ToolDenied(_id(chunk, "toolCallId")),),
     "source-url": _source_url,
     "source-document": _source_document,
     "file": _file,
     "reasoning-file": _file,
-    "custom": _custom,
-    "steering-message": _custom,
+    "custom": lambda chunk: (ev.CustomArrived(_string(chunk, "kind") or "custom", chunk),),
+    "steering-message": lambda chunk: (
+        ev.CustomArrived(_string(chunk, "kind") or "steering-message", chunk),
+    ),
 }
 """Chunk type → its decoder; `data-…` is matched by prefix."""
