@@ -242,10 +242,9 @@ def _spent_by_worker(
     if worker_total is None:
         return ours
     snapshot, turns_since = worker_total
-    usd = snapshot.usage.cost_usd if snapshot.usage.cost_usd is not None else snapshot.costs.total()
     return Spent(
         ours.turns,
-        _larger(ours.usd, tidy(usd), turns_since),
+        _larger(ours.usd, tidy(snapshot.cost_usd), turns_since),
         _larger(ours.credits, tidy(snapshot.usage.credits), turns_since),
     )
 

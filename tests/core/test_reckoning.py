@@ -13,7 +13,6 @@ from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.reconciliation import (
     Parts,
     Reconciliation,
-    cost_in,
     reconcile,
     reconciliation_text,
 )
@@ -158,10 +157,9 @@ def test_a_refused_turn_still_looked() -> None:
 
 
 def test_the_cost_of_a_reading() -> None:
-    assert cost_in(None) is None
-    assert cost_in(read(None)) is None
-    assert cost_in(replace(read(None), costs=Costs(Decimal(1), Decimal(2), Decimal(3), None))) is None
-    assert cost_in(replace(read(None), costs=Costs(*[Decimal("0.1")] * 4))) == Decimal("0.4")
+    assert read(None).cost_usd is None
+    assert replace(read(None), costs=Costs(Decimal(1), Decimal(2), Decimal(3), None)).cost_usd is None
+    assert replace(read(None), costs=Costs(*[Decimal("0.1")] * 4)).cost_usd == Decimal("0.4")
 
 
 growth = st.decimals(min_value=0, max_value=10**20, places=17)

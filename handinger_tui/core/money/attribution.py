@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
-from handinger_tui.core.amounts import EXACT, Total, total
-from handinger_tui.core.stream.usage import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage
+from handinger_tui.core.amounts import Total, total
+from handinger_tui.core.stream.usage import NO_COSTS, NO_USAGE, ZERO_COSTS, ZERO_USAGE, Costs, Usage, cost_of
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import PerTurn, Session
 from handinger_tui.core.turns.turn import FREE, LIVE, Trigger, Turn
@@ -42,10 +42,7 @@ class TurnMoney:
     @property
     def usd(self) -> Decimal | None:
         """The cost in USD: as reported, else the sum of the four categories."""
-        if self.usage.cost_usd is not None:
-            return self.usage.cost_usd
-        with localcontext(EXACT):
-            return self.costs.total()
+        return cost_of(self.usage, self.costs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,6 @@ class SessionMoney:
     reading: Reading
     usd: Total
     credits: Total
-    tokens: Total
 
 
 _USAGE: Final = Usage.__match_args__
@@ -70,13 +66,12 @@ NOTHING_TAKEN: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, known=Tru
 def session_money(turns: Sequence[Turn]) -> SessionMoney:
     """The money of each turn, and the totals with their gaps. `turns` are in order of sending."""
     reading = reading_of(turns)
-    all_money = turn_money(turns)
+    all_money = tuple(money_at(turns, at, reading) for at in range(len(turns)))
     return SessionMoney(
         all_money,
         reading,
         usd=_total([(money, money.usd) for money in all_money]),
         credits=_total([(money, money.usage.credits) for money in all_money]),
-        tokens=_total([(money, _decimal(money.usage.total_tokens)) for money in all_money]),
     )
 
 
@@ -154,8 +149,7 @@ def money_at(turns: Sequence[Turn], at: int, reading: Reading) -> TurnMoney:
     before = _read_at_start(turns, at)
     if before is None:
         return TurnMoney(reading=reading)
-    with localcontext(EXACT):
-        return TurnMoney(after.usage - before.usage, after.costs - before.costs, reading, known)
+    return TurnMoney(after.usage - before.usage, after.costs - before.costs, reading, known)
 
 
 def took_ms(turn: Turn) -> int | None:
@@ -200,10 +194,6 @@ def _total(values: Sequence[tuple[TurnMoney, Decimal | None]]) -> Total:
     summed = total(value for _, value in values)
     unfinished = sum(value is not None and not money.known for money, value in values)
     return Total(summed.value, summed.missing_turns + unfinished)
-
-
-def _decimal(value: int | None) -> Decimal | None:
-    return None if value is None else Decimal(value)
 
 
 class MoneyIndex:

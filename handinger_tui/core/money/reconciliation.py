@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Final
 
-from handinger_tui.core.amounts import EXACT, Total, tidy, usd_text
+from handinger_tui.core.amounts import EXACT, Total, usd_text
 from handinger_tui.core.formatting import plural
 from handinger_tui.core.money.attribution import Reading, TurnMoney, newest_worker, session_money, worker_of
-from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
 
@@ -74,19 +73,9 @@ def reconcile(session: Session) -> Reconciliation:
     return replace(result, reason=_reason(result))
 
 
-def cost_in(snapshot: Snapshot | None) -> Decimal | None:
-    """The total cost in USD in a read of the worker: as reported, else the sum of the four categories."""
-    if snapshot is None:
-        return None
-    if snapshot.usage.cost_usd is not None:
-        return tidy(snapshot.usage.cost_usd)
-    with localcontext(EXACT):
-        return tidy(snapshot.costs.total())
-
-
 def _newest(turns: Sequence[Turn]) -> Decimal | None:
-    readings = (read for turn in reversed(turns) for read in (turn.snapshot, turn.before))
-    return next((cost for read in readings if (cost := cost_in(read)) is not None), None)
+    reads = (read for turn in reversed(turns) for read in (turn.snapshot, turn.before) if read is not None)
+    return next((read.cost_usd for read in reads if read.cost_usd is not None), None)
 
 
 class _Span:
@@ -124,7 +113,7 @@ def _parts(turns: Sequence[Turn], money: tuple[TurnMoney, ...], server: Decimal)
     """The parts over all spans. A worker begins at 0; each read before a turn begins a new span."""
     parts, span, first = Parts(), _Span(ZERO), True
     for turn, own in zip(turns, money, strict=True):
-        total = cost_in(turn.before)
+        total = turn.before.cost_usd if turn.before is not None else None
         if total is not None:
             parts = span.close(parts, total, first=first)
             span, first = _Span(total), False

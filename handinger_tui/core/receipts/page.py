@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from handinger_tui.core.amounts import EXACT, credits_text, decimal_text, tidy, usd_text
@@ -153,8 +153,7 @@ def _budget(facts: Facts) -> Row:
 
 
 def _categories(facts: Facts) -> list[Row]:
-    with localcontext(EXACT):
-        total = facts.money.costs.total()
+    total = facts.money.costs.total()
     rows = []
     for label, member in CATEGORIES:
         value: Decimal | None = getattr(facts.money.costs, member)

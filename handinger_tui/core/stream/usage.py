@@ -8,13 +8,12 @@ since Python SDK 0.3.0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from operator import add, sub
+from decimal import Decimal, localcontext
 from typing import Any, ClassVar, Final, Self
 
-from handinger_tui.core.amounts import PLACES, tidy
+from handinger_tui.core.amounts import EXACT, PLACES, tidy
 from handinger_tui.core.jsontext import Json
 
 
@@ -44,7 +43,7 @@ def count(value: Json) -> int | None:
 
 
 class _Numbers:
-    """Member-wise arithmetic shared by `Usage` and `Costs`; an operation with None gives None."""
+    """Member-wise arithmetic shared by `Usage` and `Costs`; a difference with None is None."""
 
     __slots__ = ()
     __match_args__: ClassVar[tuple[str, ...]]
@@ -54,15 +53,10 @@ class _Numbers:
         """Every number, in order. `dataclasses.fields` would be too slow for long sessions."""
         return tuple([getattr(self, name) for name in self.__match_args__])
 
-    def _combine(self, other: Self, operation: Callable[[Any, Any], Any]) -> Self:
-        pairs = zip(self.members, other.members, strict=True)
-        return type(self)(*[None if a is None or b is None else operation(a, b) for a, b in pairs])
-
-    def __add__(self, other: Self) -> Self:
-        return self._combine(other, add)
-
     def __sub__(self, other: Self) -> Self:
-        return self._combine(other, sub)
+        pairs = zip(self.members, other.members, strict=True)
+        with localcontext(EXACT):
+            return type(self)(*[None if a is None or b is None else a - b for a, b in pairs])
 
     def known(self) -> dict[str, Decimal | int]:
         """The members that were reported, by name."""
@@ -102,9 +96,15 @@ class Costs(_Numbers):
 
     def total(self) -> Decimal | None:
         """The sum of all four; None unless all four are known."""
-        parts = (self.model_usd, self.tool_usd, self.sandbox_usd, self.internal_usd)
-        reported = [part for part in parts if part is not None]
-        return sum(reported, Decimal(0)) if len(reported) == len(parts) else None
+        model, tool, sandbox, internal = self.model_usd, self.tool_usd, self.sandbox_usd, self.internal_usd
+        if model is None or tool is None or sandbox is None or internal is None:
+            return None
+        return EXACT.add(EXACT.add(model, tool), EXACT.add(sandbox, internal))
+
+
+def cost_of(usage: Usage, costs: Costs) -> Decimal | None:
+    """The cost in USD: as reported, else the sum of the four categories."""
+    return usage.cost_usd if usage.cost_usd is not None else costs.total()
 
 
 NO_USAGE: Final = Usage()

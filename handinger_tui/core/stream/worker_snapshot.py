@@ -7,10 +7,20 @@ read becomes None or empty, and never raises.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Final
 
 from handinger_tui.core.jsontext import Json, JsonObject, as_list, as_object, as_text, dump, parse_exact
-from handinger_tui.core.stream.usage import NO_COSTS, NO_USAGE, Costs, Usage, costs_of, count, usage_of
+from handinger_tui.core.stream.usage import (
+    NO_COSTS,
+    NO_USAGE,
+    Costs,
+    Usage,
+    cost_of,
+    costs_of,
+    count,
+    usage_of,
+)
 
 BUSY: Final = frozenset({"running", "pending", "queued", "in_progress", "starting"})
 FAILED: Final = frozenset({"error", "failed", "aborted", "cancelled", "canceled"})
@@ -89,6 +99,11 @@ class Snapshot:
         """Whether it says nothing about the worker's state: no status, no text, no error, no messages."""
         values = (self.status, self.running_flag, self.output_text, self.error)
         return all(value is None for value in values) and not self.messages
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """The total cost in USD: as reported, else the sum of the four categories."""
+        return cost_of(self.usage, self.costs)
 
     @property
     def failed(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from handinger_tui.core.amounts import EXACT, tidy
@@ -16,7 +16,7 @@ from handinger_tui.core.money.attribution import (
     took_ms,
     worker_of,
 )
-from handinger_tui.core.stream.usage import Costs, Usage
+from handinger_tui.core.stream.usage import Costs, Usage, cost_of
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session, same_front
 from handinger_tui.core.turns.turn import FREE, Turn, TurnStatus
@@ -64,12 +64,6 @@ class Member:
 
     name: str
     read: Callable[[Usage, Costs], Amount | None]
-
-
-def cost_of(usage: Usage, costs: Costs) -> Decimal | None:
-    """The cost in USD: as reported, else the sum of all four categories."""
-    with localcontext(EXACT):
-        return usage.cost_usd if usage.cost_usd is not None else costs.total()
 
 
 MEMBERS: Final = (
