@@ -15,7 +15,7 @@ from handinger_tui.ui.panels.files.index import FileIndex, listed_files
 from handinger_tui.ui.panels.usage.totals import MEMBERS, Amount, Member, WorkerTotals
 from handinger_tui.ui.panels.usage.view import usage_view
 from handinger_tui.ui.work.session_changes import FinishedTurns
-from tests.core.test_money_index import CHANGES, TURNS, changed, growing
+from tests.core.test_attribution import CHANGES, TURNS, changed, growing
 from tests.ui.panels.stage import session, turn
 
 GROWING = (st.lists(TURNS, max_size=6).map(tuple), st.lists(CHANGES, max_size=6))

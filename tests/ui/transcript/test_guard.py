@@ -12,7 +12,7 @@ from textual.color import Color
 from handinger_tui.core.safety.cleaning import ALWAYS_REMOVED
 from handinger_tui.ui.transcript.painting import ControlFilter
 from tests.chaos.hostile import CONTROL
-from tests.core.test_safety import TEXTS
+from tests.core.test_cleaning import TEXTS
 
 BLACK = Color(0, 0, 0)
 
