@@ -63,7 +63,7 @@ class Total:
     missing_turns: int = 0
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether no turn is missing, so that `value` is exact and not a lower bound."""
         return self.missing_turns == 0
 
@@ -134,7 +134,7 @@ def credits_total_text(amount: Total) -> str:
 
 def _gap_text(amount: Total) -> str:
     """The text after a sum with gaps: " + 2 turns unknown"; "" where no turn is missing, or none is known."""
-    if amount.value is None or amount.whole:
+    if amount.value is None or amount.complete:
         return ""
     return f" + {plural(amount.missing_turns, 'turn')} unknown"
 

@@ -151,13 +151,13 @@ Progress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The first bytes of a file. `whole`: these are all bytes; `total`: the size of the file, if known.
+    """The first bytes of a file. `complete`: these are all bytes; `total`: the size of the file, if known.
 
     `saved`: the bytes were read from the saved copy on disk.
     """
 
     data: bytes
-    whole: bool
+    complete: bool
     total: int | None = None
     saved: bool = False
 

@@ -47,7 +47,7 @@ async def test_no_more_is_kept_than_was_asked_for(
 ) -> None:
     server.answer(respond(200, BODY))
     found = await fetch_beginning(client, ROUTE, most)
-    assert (found.data, found.whole, found.total) == (BODY[:most], whole, len(BODY))
+    assert (found.data, found.complete, found.total) == (BODY[:most], whole, len(BODY))
     assert keys_seen(server) == [f"Bearer {KEY}"]
 
 
@@ -58,13 +58,13 @@ async def test_what_comes_behind_is_not_waited_for(server: Server, client: Worke
 
     server.answer(endless)
     found = await fetch_beginning(client, ROUTE, 100)
-    assert (found.data, found.whole, found.total) == (BODY[:100], False, None)
+    assert (found.data, found.complete, found.total) == (BODY[:100], False, None)
 
 
 async def test_a_file_in_its_address_needs_no_network(server: Server, client: WorkerClient) -> None:
     url = "data:text/plain;base64," + base64.b64encode(BODY).decode()
     found = await fetch_beginning(client, url, 20)
-    assert (found.data, found.whole, found.total) == (BODY[:20], False, len(BODY))
+    assert (found.data, found.complete, found.total) == (BODY[:20], False, len(BODY))
     assert server.requests == []
 
 
@@ -128,7 +128,7 @@ async def test_what_is_not_the_beginning_of_a_file_is_neither_shown_nor_saved(
 async def test_a_part_that_nobody_asked_for_is_not_the_whole(server: Server, client: WorkerClient) -> None:
     server.answer(respond(206, b"beg", {"Content-Range": "bytes 0-2/9"}))
     found = await fetch_beginning(client, ROUTE, 100)
-    assert (found.data, found.whole, found.total) == (b"beg", False, 9)
+    assert (found.data, found.complete, found.total) == (b"beg", False, 9)
 
 
 # -- access ----------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ async def test_what_was_saved_is_read_back(client: WorkerClient, tmp_path: Path)
     kept.write_bytes(BODY)
     found = await access.read(str(kept), 5)
     assert found is not None
-    assert (found.data, found.whole, found.total, found.saved) == (BODY[:5], False, len(BODY), True)
+    assert (found.data, found.complete, found.total, found.saved) == (BODY[:5], False, len(BODY), True)
     assert await access.read(str(tmp_path / "gone.txt"), 5) is None
     assert await access.read(str(tmp_path), 5) is None
     os.mkfifo(tmp_path / "pipe")

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from handinger_tui.core.preview.tables import TableModel, TableReader, numeric_columns
 
 
-def read_table(data: bytes, delimiter: str | None = None, *, whole: bool = True) -> TableModel:
+def read_table(data: bytes, delimiter: str | None = None, *, complete: bool = True) -> TableModel:
     """Read a table in all its steps."""
-    reader = TableReader(data, delimiter, whole=whole)
+    reader = TableReader(data, delimiter, complete=complete)
     while reader.step():
         pass
     return reader.model()

@@ -37,7 +37,7 @@ def test_a_total_is_exact_in_any_order(values: list[Decimal]) -> None:
         found = total(ordered)
         assert found.value is not None
         assert Fraction(found.value) == exact
-        assert found.whole
+        assert found.complete
 
 
 @given(st.lists(st.none() | amounts, min_size=1))

@@ -86,7 +86,7 @@ def test_one_fall_makes_every_reading_a_turns_own() -> None:
     assert money.reading is Reading.PER_TURN
     assert usd(money.turns) == ["0.5", "0.7", "0.6"]
     assert money.usd.value == Decimal("1.8")
-    assert money.usd.whole
+    assert money.usd.complete
 
 
 def test_a_member_that_was_away_for_a_while_still_falls() -> None:
@@ -106,7 +106,7 @@ def test_no_numbers_at_all() -> None:
 def test_what_surely_never_started_is_a_true_zero() -> None:
     turns = [turn(n, None, status=status) for n, status in enumerate(sorted(FREE))]
     assert turn_money(turns) == (NOTHING_TAKEN,) * 3
-    assert session_money(turns).usd.whole
+    assert session_money(turns).usd.complete
 
 
 def test_a_refused_first_turn_does_not_hide_that_the_second_made_the_worker() -> None:

@@ -103,7 +103,7 @@ def test_a_long_text_says_what_is_missing() -> None:
     data = b"line\n" * 120_000
     assert read_text(data).counted == "first 5,000 of 120,000 lines"
     assert len(read_text(data).lines) == 5000
-    assert read_text(data[:-3], whole=False).counted == "first 5,000 of at least 120,000 lines"
+    assert read_text(data[:-3], complete=False).counted == "first 5,000 of at least 120,000 lines"
     assert read_text(b"line\n" * 5000).counted == "5,000 lines"
     assert read_text(b"line\n" * 5000 + b"x").counted == "first 5,000 of 5,001 lines"
 
@@ -122,7 +122,7 @@ def test_a_guessed_encoding_is_said() -> None:
     assert late.note == "binary data; shown as if it were text"
     assert decode("é".encode() * 40_000 + b"\0\0").note == ""
     assert decode(bytes(64)).note == "binary data; shown as if it were text"
-    assert decode("é".encode()[:1], whole=False).note == ""
+    assert decode("é".encode()[:1], complete=False).note == ""
 
 
 @settings(max_examples=200, deadline=None)

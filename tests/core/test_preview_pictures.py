@@ -48,7 +48,7 @@ def encoded(image: Image.Image, form: str = "PNG", **options: object) -> bytes:
 
 
 def picture(data: bytes, name: str = "png") -> Picture:
-    checked = check_picture(data, name, whole=True)
+    checked = check_picture(data, name, complete=True)
     assert checked.picture is not None, checked.why
     return checked.picture
 
@@ -57,11 +57,11 @@ def picture(data: bytes, name: str = "png") -> Picture:
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_header_gives_format_and_size(name: str) -> None:
     data = encoded(Image.new("RGB", (64, 48), (255, 0, 0)), name)
-    checked = check_picture(data, name, whole=True)
+    checked = check_picture(data, name, complete=True)
     assert (checked.what, checked.counted) == (f"{name.upper()} image", "64 × 48 pixels")
     red, green, blue = picture(data, name).grid(10, 5, (0, 0, 0))[4][4]
     assert (red > 240, green < 15, blue < 15) == (True, True, True)
-    assert check_picture(data, name, whole=False).why.startswith("too large to be shown here")
+    assert check_picture(data, name, complete=False).why.startswith("too large to be shown here")
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -69,7 +69,7 @@ def test_a_cut_picture_is_refused_in_words_wherever_it_ends(name: str) -> None:
     data = encoded(Image.effect_noise((64, 48), 90).convert("RGB"), name)
     for end in range(0, len(data) // 2, max(1, len(data) // 60)):
         for whole in (True, False):
-            checked = check_picture(data[:end], name, whole=whole)
+            checked = check_picture(data[:end], name, complete=whole)
             assert checked.what == f"{name.upper()} image"
             if checked.picture is None:
                 assert checked.why
@@ -82,7 +82,7 @@ def test_a_cut_picture_is_refused_in_words_wherever_it_ends(name: str) -> None:
 def test_only_the_format_that_was_recognized_is_opened(name: str) -> None:
     for other in {*FORMATS, "tiff"} - {name}:
         data = encoded(Image.new("RGB", (4, 4)), other)
-        assert "header is broken" in check_picture(data, name, whole=True).why
+        assert "header is broken" in check_picture(data, name, complete=True).why
 
 
 @settings(max_examples=300, deadline=None)
@@ -92,7 +92,7 @@ def test_only_the_format_that_was_recognized_is_opened(name: str) -> None:
     st.binary(max_size=80),
 )
 def test_any_bytes_are_drawn_or_refused(name: str, start: bytes, rest: bytes) -> None:
-    checked = check_picture(start + rest, name, whole=True)
+    checked = check_picture(start + rest, name, complete=True)
     if checked.picture is None:
         assert checked.why
         return
@@ -111,7 +111,7 @@ def test_bombs_are_recognized_by_their_header() -> None:
     assert bomb(1200, 800, 4000) is None
     assert bomb(6000, 6000, None) is None
     for whole in (True, False):
-        checked = check_picture(png(60_000, 60_000, rows(b"")), "png", whole=whole)
+        checked = check_picture(png(60_000, 60_000, rows(b"")), "png", complete=whole)
         assert checked.why == "not decoded: 60,000 × 60,000 pixels are more than 50 million"
 
 
@@ -119,7 +119,7 @@ def test_a_gif_whose_frame_is_larger_than_its_screen_counts_by_its_frame() -> No
     data = encoded(Image.new("RGB", (1, 1)), "GIF")
     at = data.index(b",")
     huge = data[: at + 1] + struct.pack("<HHHH", 0, 0, 65_535, 65_535) + data[at + 9 :]
-    assert "more than 50 million" in check_picture(huge, "gif", whole=True).why
+    assert "more than 50 million" in check_picture(huge, "gif", complete=True).why
 
 
 def test_a_bomb_is_unpacked_no_further_than_its_header_promises() -> None:
@@ -200,7 +200,7 @@ def test_the_local_workers_charts_are_drawn() -> None:
     ],
 )
 def test_a_broken_picture_is_refused_in_words(data: bytes) -> None:
-    checked = check_picture(data, "png", whole=True)
+    checked = check_picture(data, "png", complete=True)
     if checked.picture is None:
         assert "header is broken" in checked.why
         return

@@ -107,7 +107,7 @@ def test_a_quote_that_never_ends_stops_the_reading() -> None:
 
 
 def test_the_beginning_of_a_file_says_at_least() -> None:
-    assert read_table(b"a,b\n1,2\n3,", whole=False).counted == "first 2 of at least 2 rows × 2 columns"
+    assert read_table(b"a,b\n1,2\n3,", complete=False).counted == "first 2 of at least 2 rows × 2 columns"
 
 
 def test_many_columns_are_cut_and_counted() -> None:
@@ -144,7 +144,7 @@ def test_a_model_between_two_steps_is_honest() -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=60), st.booleans())
 def test_any_bytes_make_a_table(data: bytes, whole: bool) -> None:
-    table = read_table(data, whole=whole)
+    table = read_table(data, complete=whole)
     assert table.total == len(table.rows)
     for at in range(len(table.header)):
         assert sorted(order_of(table, at)) == list(range(table.total))

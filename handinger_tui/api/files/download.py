@@ -282,10 +282,10 @@ _SLACK: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class FileBeginning:
-    """The first bytes of a file. `whole`: `data` is the whole file; `total`: its size, where known."""
+    """The first bytes of a file. `complete`: `data` is the whole file; `total`: its size, where known."""
 
     data: bytes
-    whole: bool
+    complete: bool
     total: int | None
 
 
@@ -336,7 +336,7 @@ async def _fetch_beginning(
             # An encoded body may exceed its limit before it yields `most` bytes.
             if error.kind is not Kind.TOO_LARGE or not data:
                 raise
-            return FileBeginning(bytes(data[:most]), whole=False, total=total)
+            return FileBeginning(bytes(data[:most]), complete=False, total=total)
     # A partial response that we did not request may be shorter than the file.
     is_partial = total is not None and len(data) < total
-    return FileBeginning(bytes(data[:most]), whole=len(data) <= most and not is_partial, total=total)
+    return FileBeginning(bytes(data[:most]), complete=len(data) <= most and not is_partial, total=total)

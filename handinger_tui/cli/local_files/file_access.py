@@ -68,7 +68,7 @@ class FileAccess:
         beginning = await fetch_beginning(
             self._client, file.url, most, progress=progress, refresh=self._refresh(file, reread)
         )
-        return Fetched(beginning.data, beginning.whole, beginning.total)
+        return Fetched(beginning.data, beginning.complete, beginning.total)
 
     async def read(self, path: str, most: int) -> Fetched | None:
         """Read the beginning of a local file; None if it is not a regular file or cannot be read."""

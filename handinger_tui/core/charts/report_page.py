@@ -68,8 +68,8 @@ def _missing(turns: int) -> str:
     return f"+ {plural(turns, 'turn')} not reported" if turns else ""
 
 
-def poster(days: Sequence[Bucket], whole: Bucket, heading: str, *, simulated: bool) -> Scene:
-    """The whole report as one scene. `whole`: all charges; `heading`: which charges these are."""
+def poster(days: Sequence[Bucket], total: Bucket, heading: str, *, simulated: bool) -> Scene:
+    """The whole report as one scene. `total`: all charges; `heading`: which charges these are."""
     side = 2 * _MARGIN
     marks: list[Mark] = [
         Word(0, 34, "What it cost", size=32, bold=True),
@@ -83,9 +83,9 @@ def poster(days: Sequence[Bucket], whole: Bucket, heading: str, *, simulated: bo
             Word(WIDTH / 2, y + 23, SIMULATED, Ink.WARN, 15, Anchor.MIDDLE, bold=True),
         ]
         y += 36 + _GAP
-    marks += translate(_tiles(whole), 0, y)
+    marks += translate(_tiles(total), 0, y)
     y += 112 + _GAP
-    for scene in (bars(days), share_of(whole), cumulative(days)):
+    for scene in (bars(days), share_of(total), cumulative(days)):
         marks += translate(scene.marks, 0, y)
         y += scene.height + _GAP
     marks.append(
@@ -134,7 +134,7 @@ class Report:
     by: str
     days: Sequence[Bucket]
     groups: Sequence[Bucket]
-    whole: Bucket
+    total: Bucket
     simulated: bool
     made: str
     left_out: int = 0
@@ -143,7 +143,7 @@ class Report:
 
 def page(report: Report) -> str:
     """The HTML document of a report."""
-    scenes = (bars(report.days), share_of(report.whole), cumulative(report.days))
+    scenes = (bars(report.days), share_of(report.total), cumulative(report.days))
     charts = "\n".join(f"<figure>{element(scene)}</figure>" for scene in scenes)
     banner = f'<p class="banner" role="note">{escape(SIMULATED)}</p>' if report.simulated else ""
     remarks = "".join(f"<p>{_text(remark, 400)}</p>" for remark in report.remarks)
@@ -163,7 +163,7 @@ def page(report: Report) -> str:
 <h1>What it cost</h1>
 <p class="muted">{_text(report.heading)}</p>
 {banner}
-{_page_tiles(report.whole)}
+{_page_tiles(report.total)}
 {charts}
 {_table(report)}
 {remarks}
@@ -191,7 +191,7 @@ def _table(report: Report) -> str:
     heads = "".join(f'<th scope="col" class="n">{head}</th>' for head in HEADS)
     rows = "\n".join(_row(bucket, _name(bucket)) for bucket in report.groups)
     note = '<p class="gap">+n: n turns not fully reported, whose amount comes on top.</p>'
-    note = note if any(getattr(report.whole, member).missing_turns for member in SUMS) else ""
+    note = note if any(getattr(report.total, member).missing_turns for member in SUMS) else ""
     rest = (
         f"<p>{escape(plural(report.left_out, 'more row'))} not listed here; all are in the total.</p>"
         if report.left_out
@@ -203,7 +203,7 @@ def _table(report: Report) -> str:
 <tbody>
 {rows}
 </tbody>
-<tfoot>{_row(report.whole, "total")}</tfoot>
+<tfoot>{_row(report.total, "total")}</tfoot>
 </table></div>{note}{rest}</section>"""
 
 

@@ -25,7 +25,7 @@ def _png(report: Report) -> bytes:
 
 
 def _scene(report: Report) -> Scene:
-    return poster(report.days, report.whole, report.heading, simulated=report.simulated)
+    return poster(report.days, report.total, report.heading, simulated=report.simulated)
 
 
 REPORTS: Final[dict[str, Callable[[Report], bytes]]] = {".html": _html, ".svg": _svg, ".png": _png}

@@ -75,7 +75,7 @@ def forecast(days: Days, today: date, share_of_today: Decimal, unit: Unit = Unit
     )
     past = _before(by_day, today)
     known = [amount.value for amount in past if amount.value is not None]
-    is_lower_bound = not spent.whole or any(not amount.whole for amount in past)
+    is_lower_bound = not spent.complete or any(not amount.complete for amount in past)
     mean = _mean(known) if len(known) >= ENOUGH_DAYS else None
     if mean is None or spent.value is None:
         reason = _reason_for_none(spent, len(known))
@@ -218,5 +218,5 @@ def _reason_for_none(spent: Total, days: int) -> str:
         if days
         else "no day before today is known"
     )
-    least = "" if spent.whole else ", and some amounts of this month were not reported"
+    least = "" if spent.complete else ", and some amounts of this month were not reported"
     return f"No forecast yet: {days_known}, and it takes {ENOUGH_DAYS}{least}."

@@ -184,7 +184,7 @@ def spent_text(gauge: Gauge) -> str:
         rounded = exact_text(gauge.spent.value, unit)
     spent, _, _ = rounded.partition(" ")
     text = f"{spent} of {limit} ({gauge.percent_text})"
-    if gauge.spent.whole:
+    if gauge.spent.complete:
         return text
     return f"at least {text}, {plural(gauge.spent.missing_turns, 'turn')} not fully known"
 

@@ -107,7 +107,7 @@ def sniff(name: str, media_type: str, head: bytes) -> PreviewKind:
     magic = _magic(head)
     if magic is not None:
         return _with_note(magic, extension)
-    encoding = encoding_of(head, whole=False)
+    encoding = encoding_of(head, complete=False)
     if encoding is None:
         return _with_note(PreviewKind(Shape.BINARY), extension)
     return _text_kind(head[:HEAD].decode(encoding, "replace").lstrip("\ufeff"), extension, media_type)

@@ -83,10 +83,10 @@ class ImageCheck:
     why: str = ""
 
 
-def check_picture(data: bytes, name: str, *, whole: bool) -> ImageCheck:
+def check_picture(data: bytes, name: str, *, complete: bool) -> ImageCheck:
     """Check an image by its header, without decoding it.
 
-    `name`: one of `FORMATS`. `whole`: `data` is the complete file, not only its beginning.
+    `name`: one of `FORMATS`. `complete`: `data` is the complete file, not only its beginning.
     """
     what, too_large = f"{name.upper()} image", "too large to be shown here: save it to see it"
     try:
@@ -94,12 +94,12 @@ def check_picture(data: bytes, name: str, *, whole: bool) -> ImageCheck:
             width, height = image.size
     except Exception:  # noqa: BLE001 - a library may raise anything on untrusted bytes
         broken = "its header is broken: there is nothing to show"
-        return ImageCheck(what, "", None, broken if whole else too_large)
+        return ImageCheck(what, "", None, broken if complete else too_large)
     counted = f"{width:,} × {height:,} pixels"
-    danger = bomb(width, height, len(data) if whole else None)
+    danger = bomb(width, height, len(data) if complete else None)
     if danger is not None:
         return ImageCheck(what, counted, None, f"not decoded: {danger}")
-    if not whole:
+    if not complete:
         return ImageCheck(what, counted, None, too_large)
     return ImageCheck(what, counted, Picture(data, name, width, height))
 

@@ -138,17 +138,17 @@ _SNIFFED: Final = 65536
 class TableReader:
     """Reads a table in steps: `while reader.step(): …`, with `reader.model()` at any time.
 
-    `delimiter` None: detect it from the first lines. `whole` False: `data` is only the beginning of the
+    `delimiter` None: detect it from the first lines. `complete` False: `data` is only the beginning of the
     file, so the last row may be cut.
     """
 
-    def __init__(self, data: bytes, delimiter: str | None = None, *, whole: bool = True) -> None:
-        encoding = encoding_of(data, whole=whole)
+    def __init__(self, data: bytes, delimiter: str | None = None, *, complete: bool = True) -> None:
+        encoding = encoding_of(data, complete=complete)
         self._notes = [GUESSED] if encoding in (GUESS, None) else []
         self._codec = encoding or GUESS
         self.delimiter = delimiter or _delimiter(data[:_SNIFFED].decode(self._codec, "replace"))
         self._reader = csv.reader(self._lines(data), delimiter=self.delimiter)
-        self._whole = whole
+        self._complete = complete
         self._done = False
         self._header: Row | None = None
         self._rows: list[Row] = []
@@ -178,7 +178,7 @@ class TableReader:
         except csv.Error as problem:
             line = self._reader.line_num
             self._notes.append(f"reading stopped at line {line:,}: {str(problem)[:100]}")
-            self._whole, self._done = False, True
+            self._complete, self._done = False, True
             return False
         self._done = count < rows
         return not self._done
@@ -209,7 +209,7 @@ class TableReader:
         header = self._header or ()
         header += tuple(str(at) for at in range(len(header) + 1, min(columns, KEEP_COLUMNS) + 1))
         numeric = numeric_columns(self._rows, len(header))
-        exact = self._done and self._whole
+        exact = self._done and self._complete
         return TableModel(
             header, self._rows, self._total, exact, columns, self._ragged, numeric, tuple(self._notes)
         )

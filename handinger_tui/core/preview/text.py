@@ -38,10 +38,10 @@ class Decoded:
     note: str = ""
 
 
-def encoding_of(data: bytes, *, whole: bool = True) -> str | None:
+def encoding_of(data: bytes, *, complete: bool = True) -> str | None:
     """The Python codec for `data`; None when it is not text.
 
-    `whole` False: `data` is the beginning of a longer text and may end inside a character.
+    `complete` False: `data` is the beginning of a longer text and may end inside a character.
     """
     for mark, codec in _MARKS:
         if data.startswith(mark):
@@ -50,7 +50,7 @@ def encoding_of(data: bytes, *, whole: bool = True) -> str | None:
     if b"\0" in sample or len(_CONTROLS.findall(sample)) > max(2, _FEW * len(sample)):
         return None
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(data, final=whole)
+        codecs.getincrementaldecoder("utf-8")().decode(data, final=complete)
     except UnicodeDecodeError:
         if b"\0" in data:
             # Only the beginning is text.
@@ -60,10 +60,10 @@ def encoding_of(data: bytes, *, whole: bool = True) -> str | None:
     return "utf-8"
 
 
-def decode(data: bytes, *, whole: bool = True) -> Decoded:
+def decode(data: bytes, *, complete: bool = True) -> Decoded:
     """Decode any bytes; undecodable ones become U+FFFD. Never raises."""
-    encoding = encoding_of(data, whole=whole)
-    text = codecs.getincrementaldecoder(encoding or GUESS)("replace").decode(data, final=whole)
+    encoding = encoding_of(data, complete=complete)
+    text = codecs.getincrementaldecoder(encoding or GUESS)("replace").decode(data, final=complete)
     name = {"utf-8-sig": "UTF-8", "utf-8": "UTF-8", GUESS: "Windows-1252"}.get(encoding or GUESS, encoding)
     return Decoded(text, (name or "").upper() if name != "Windows-1252" else name, _note(encoding))
 
@@ -97,15 +97,15 @@ class TextModel:
     @property
     def counted(self) -> str:
         """The size for people: "12 lines", "first 50 of 120 lines", "first 50 of at least 90 lines"."""
-        whole = plural(self.total, "line")
+        lines = plural(self.total, "line")
         if not self.exact:
-            return f"first {len(self.lines):,} of at least {whole}"
-        return whole if len(self.lines) == self.total else f"first {len(self.lines):,} of {whole}"
+            return f"first {len(self.lines):,} of at least {lines}"
+        return lines if len(self.lines) == self.total else f"first {len(self.lines):,} of {lines}"
 
 
-def read_text(data: bytes, *, whole: bool = True) -> TextModel:
-    """The first `MAX_LINES` lines of a file; `whole` False: `data` is only its beginning. Never raises."""
-    decoded = decode(data, whole=whole)
+def read_text(data: bytes, *, complete: bool = True) -> TextModel:
+    """The first `MAX_LINES` lines of a file; `complete` False: `data` is only its beginning. Never raises."""
+    decoded = decode(data, complete=complete)
     text = decoded.text
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -118,7 +118,7 @@ def read_text(data: bytes, *, whole: bool = True) -> TextModel:
         notes.append(
             f"{plural(long, 'line')} {'is' if long == 1 else 'are'} cut after {MAX_COLUMNS:,} characters"
         )
-    return TextModel(tuple(map(_line, lines)), total, whole, decoded.encoding, tuple(notes))
+    return TextModel(tuple(map(_line, lines)), total, complete, decoded.encoding, tuple(notes))
 
 
 def _line(line: str) -> str:

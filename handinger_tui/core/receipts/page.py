@@ -169,8 +169,8 @@ def _share(value: Decimal | None, total: Decimal | None) -> str:
     if value is None or not total:
         return ""
     percent = EXACT.divide(EXACT.multiply(value, Decimal(100)), total)
-    whole = int(percent.to_integral_value(ROUND_HALF_EVEN, EXACT))
-    return "<1 %" if value and not whole else f"{whole} %"
+    rounded = int(percent.to_integral_value(ROUND_HALF_EVEN, EXACT))
+    return "<1 %" if value and not rounded else f"{rounded} %"
 
 
 def _tokens(facts: Facts) -> list[Row]:

@@ -130,7 +130,7 @@ def _column(amount: Total, highest: Decimal, rows: int) -> str:
     """One bar from top to bottom, `rows` + 1 lines: the extra one is for the sign on the highest bar."""
     if amount.value is None:
         return " " * rows + UNKNOWN
-    sign = "" if amount.whole else MORE
+    sign = "" if amount.complete else MORE
     return (vertical_bar(amount.value, highest, rows) + sign).ljust(rows + 1)[::-1]
 
 
@@ -141,7 +141,7 @@ def _cell(character: str, thick: int, gap: str) -> Content:
 
 
 def _notes(amounts: Sequence[Total]) -> str:
-    more = any(amount.value is not None and not amount.whole for amount in amounts)
+    more = any(amount.value is not None and not amount.complete for amount in amounts)
     unknown = any(amount.value is None for amount in amounts)
     return " · ".join([f"{MORE} incomplete"] * more + [f"{UNKNOWN} unknown"] * unknown)
 
@@ -194,7 +194,7 @@ def shares(spent: Bucket, width: int) -> list[Content]:
     texts = _amounts([total.value for total in totals])
     room = max(map(len, texts))
     for at, (name, total, text) in enumerate(zip(names, totals, texts, strict=True)):
-        gaps = f" {MORE}{total.missing_turns:,}" if total.value is not None and not total.whole else ""
+        gaps = f" {MORE}{total.missing_turns:,}" if total.value is not None and not total.complete else ""
         row = [(f"{blocks[at]} ", colors[at]), (f"{name:<13}", FAINT), (f"{text:>{room}}", "")]
         share = "" if total.value is None else percent_text(EXACT.divide(total.value, total_usd))
         lines.append(Content.assemble(*row, (f"{share:>6}", FAINT), (gaps, MARK)).truncate(width))
@@ -217,7 +217,7 @@ def cumulative(days: Days, width: int, height: int) -> list[Content]:
     for bucket in days.buckets:
         running.append(EXACT.add(running[-1], days.spent(bucket).value or Decimal(0)))
     top, total = running[-1], days.spent(altogether(days.buckets))
-    gaps = "" if total.whole else f"{MORE} {plural(total.missing_turns, 'turn')} unknown"
+    gaps = "" if total.complete else f"{MORE} {plural(total.missing_turns, 'turn')} unknown"
     lines = [caption(("Added up", STRONG), gaps, width)]
     if total.value is None:
         # A line at the bottom would mean that nothing was spent.

@@ -116,7 +116,7 @@ def gauge_lines(gauges: Sequence[Gauge], width: int, most: int) -> list[Content]
 
 def _gauge(gauge: Gauge) -> Content:
     word, color = _STATES[gauge.state]
-    gaps = "" if gauge.spent.whole else MORE
+    gaps = "" if gauge.spent.complete else MORE
     used = "not reported" if gauge.percent is None else f"{gauge.percent_text}{gaps}"
     return Content.assemble(
         (f"{gauge.limit.scope} ", FAINT),

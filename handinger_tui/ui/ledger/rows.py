@@ -100,11 +100,11 @@ def turn_line(charge: TurnCharge, zone: tzinfo | None, year: int) -> Line:
 
 def _gaps(total: Total) -> str:
     """The number of turns missing in a sum, "+2"; "" when nothing is known, which the sum itself says."""
-    return "" if total.value is None or total.whole else f"{MORE}{total.missing_turns:,}"
+    return "" if total.value is None or total.complete else f"{MORE}{total.missing_turns:,}"
 
 
 def _number(total: Total, text: str, *, count: bool = True) -> str:
     """A figure with the sign of an incomplete sum, and with `count` the number of missing turns."""
     if total.value is None:
         return "—"
-    return text if total.whole else f"{text} {_gaps(total)}" if count else f"{text}{MORE}"
+    return text if total.complete else f"{text} {_gaps(total)}" if count else f"{text}{MORE}"

@@ -217,7 +217,7 @@ def _month(comparison: Comparison, width: int) -> list[Content]:
 def _spent(month: Forecast) -> str:
     if month.unit is Unit.USD or month.spent.value is None:
         return total_text(month.spent)
-    gaps = f" + {plural(month.spent.missing_turns, 'turn')} unknown" if not month.spent.whole else ""
+    gaps = f" + {plural(month.spent.missing_turns, 'turn')} unknown" if not month.spent.complete else ""
     return rough(month.spent.value, month.unit) + gaps
 
 

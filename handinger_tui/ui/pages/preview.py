@@ -148,7 +148,7 @@ class PreviewScreen(ModalScreen[None]):
             fetched = await self._file_actions.fetch(part, MOST, self._report_fetch, renew=renew)
             self._progress_text, self._from_disk = "reading it", fetched.saved
             subject = Subject(
-                part.filename or "", part.media_type, fetched.data, fetched.whole, fetched.total
+                part.filename or "", part.media_type, fetched.data, fetched.complete, fetched.total
             )
             self._loaded = await run_in_thread(lambda: load(subject, token, self._set_progress))
             await self._show()

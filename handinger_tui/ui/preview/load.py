@@ -42,12 +42,12 @@ Body = TextBody | TableModel | Node | Picture
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A file to preview. `whole` means that `data` is complete; `total` is the file size, None if unknown."""
+    """A file to preview. `complete`: `data` is all of it; `total` is the file size, None if unknown."""
 
     name: str
     media_type: str
     data: bytes
-    whole: bool
+    complete: bool
     total: int | None = None
 
 
@@ -91,9 +91,9 @@ class Task:
         return self.subject.data
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """Whether `data` is the complete file."""
-        return self.subject.whole
+        return self.subject.complete
 
 
 def load(subject: Subject, cancel_token: CancelToken, report_progress: Callable[[str], None]) -> Loaded:
@@ -105,11 +105,11 @@ def load(subject: Subject, cancel_token: CancelToken, report_progress: Callable[
         Stopped: `cancel_token` was stopped; nothing else is raised.
     """
     kind = sniff(subject.name, subject.media_type, subject.data[:HEAD])
-    notes: tuple[str, ...] = () if subject.whole else (_cut_note(subject),)
+    notes: tuple[str, ...] = () if subject.complete else (_cut_note(subject),)
     notes += (kind.note,) if kind.note else ()
     cancel_token.check()
     loaded = KINDS[kind.shape](Task(subject, kind, cancel_token, report_progress))
-    total = len(subject.data) if subject.whole else subject.total
+    total = len(subject.data) if subject.complete else subject.total
     return Loaded(loaded.what, loaded.counted, (*notes, *loaded.notes), loaded.facets, total)
 
 
@@ -124,7 +124,7 @@ def _empty(_task: Task) -> Loaded:
 
 def _table(task: Task) -> Loaded:
     delimiter = "\t" if task.kind.shape is Shape.TSV else None
-    reader = TableReader(task.data, delimiter, whole=task.whole)
+    reader = TableReader(task.data, delimiter, complete=task.complete)
     while reader.step():
         task.cancel_token.check()
         task.report_progress(f"reading the table · {plural(reader.total, 'row')}")
@@ -134,7 +134,7 @@ def _table(task: Task) -> Loaded:
 
 
 def _json(task: Task) -> Loaded:
-    if not task.whole:
+    if not task.complete:
         source = _code(task)
         return Loaded(
             "JSON", source.counted, ("cut JSON makes no tree: shown as text", *source.notes), source.facets
@@ -159,7 +159,7 @@ def may_be_table(value: object) -> bool:
 
 
 def _image(task: Task) -> Loaded:
-    image = check_picture(task.data, task.kind.detail, whole=task.whole)
+    image = check_picture(task.data, task.kind.detail, complete=task.complete)
     picture = image.picture
     facet = _message(f"{image.why[:1].upper()}{image.why[1:]}.")
     if picture is not None:
@@ -169,7 +169,7 @@ def _image(task: Task) -> Loaded:
 
 def _pdf(task: Task) -> Loaded:
     task.report_progress("reading the pages")
-    pdf = read_pdf(task.data, whole=task.whole, cancel_token=task.cancel_token)
+    pdf = read_pdf(task.data, complete=task.complete, cancel_token=task.cancel_token)
     return Loaded("PDF", pdf.counted, pdf.notes, (Facet("text", lambda: plain_rows(pdf.lines, 0)),))
 
 
@@ -192,12 +192,12 @@ def hex_rows(data: bytes) -> list[str]:
 
 
 def _text(task: Task) -> Loaded:
-    model = read_text(task.data, whole=task.whole)
+    model = read_text(task.data, complete=task.complete)
     return Loaded("text", _extent(model), model.notes, (Facet("text", lambda: plain_rows(model.lines)),))
 
 
 def _markdown(task: Task) -> Loaded:
-    model = read_text(task.data, whole=task.whole)
+    model = read_text(task.data, complete=task.complete)
     text, notes = model.text, model.notes
     if len(text) > LONGEST_MARKDOWN:
         notes += (f"longer than {LONGEST_MARKDOWN:,} characters: shown as it is written",)
@@ -209,7 +209,7 @@ def _markdown(task: Task) -> Loaded:
 
 def _code(task: Task) -> Loaded:
     language = "json" if task.kind.shape is Shape.JSON else task.kind.detail
-    model = read_text(task.data, whole=task.whole)
+    model = read_text(task.data, complete=task.complete)
     notes = model.notes
     if language and (len(model.text) > MAX_HIGHLIGHTED or max(map(len, model.lines), default=0) > MAX_LINE):
         notes += ("too long to be coloured",)
@@ -225,7 +225,7 @@ def _source(task: Task, language: str = "") -> Facet:
     """Return the view of the unformatted file text."""
 
     def make_rows() -> TextBody:
-        lines = read_text(task.data, whole=task.whole).lines
+        lines = read_text(task.data, complete=task.complete).lines
         return code_rows_of(lines, language) if language else plain_rows(lines)
 
     return Facet("source", make_rows)

@@ -38,15 +38,15 @@ def has_pypdf() -> bool:
         return False
 
 
-def read_pdf(data: bytes, *, whole: bool, cancel_token: CancelToken) -> PdfText:
-    """Read the text of a PDF. `whole` means that `data` is the complete file.
+def read_pdf(data: bytes, *, complete: bool, cancel_token: CancelToken) -> PdfText:
+    """Read the text of a PDF. `complete` means that `data` is the complete file.
 
     Raises:
         Stopped: `cancel_token` was stopped; nothing else is raised.
     """
     version = _VERSION.search(data[:1024])
     about = f"version {version[1].decode()}" if version else ""
-    if not whole:
+    if not complete:
         return PdfText(about, ("too large to be read here: save it to see it",), ("Not read.",))
     if not has_pypdf():
         page_count = len(_PAGE.findall(data))

@@ -127,7 +127,7 @@ class FileActions:
             return saved
         reread = self._worker_id if renew else None
         fetched = await files.fetch(part, max_bytes, progress=progress, reread=reread)
-        total = len(fetched.data) if fetched.whole else fetched.total
+        total = len(fetched.data) if fetched.complete else fetched.total
         if total is not None:
             self._downloads.mark_size(part, total)
         return fetched

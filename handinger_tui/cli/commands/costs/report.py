@@ -54,7 +54,7 @@ def _report(cost_rows: CostRows, query: CostsQuery, result: CostsResult) -> Repo
         by=str(query.by),
         days=result.days,
         groups=groups[:MOST_ROWS],
-        whole=result.total,
+        total=result.total,
         simulated=query.simulated,
         made=query.now.strftime("%Y-%m-%d %H:%M %Z"),
         left_out=max(0, len(groups) - MOST_ROWS),

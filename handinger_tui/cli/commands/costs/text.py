@@ -263,7 +263,7 @@ def key_of(bucket: Bucket) -> str:
 def amount_text(amount: Total, write: Callable[[Decimal | None], str]) -> str:
     """Format one figure: "$1.23", "$1.23 +2" when two turns are missing, or "not reported"."""
     text = write(amount.value)
-    return text if amount.value is None or amount.whole else f"{text} +{amount.missing_turns:,}"
+    return text if amount.value is None or amount.complete else f"{text} +{amount.missing_turns:,}"
 
 
 def _count(value: Decimal | None) -> str:

@@ -344,7 +344,7 @@ def gauge_words(gauge: Gauge) -> str:
 
 def gauge_remark(gauge: Gauge) -> str:
     """The explanation of the plus sign after the amount; "" where it has none."""
-    if gauge.spent.value is None or gauge.spent.whole:
+    if gauge.spent.value is None or gauge.spent.complete:
         return ""
     return f"{gauge.limit.scope} limit: {plural(gauge.spent.missing_turns, 'turn')} not fully known"
 
@@ -363,4 +363,4 @@ def _spent(gauge: Gauge) -> str:
     if gauge.spent.value is None:
         return f"{NOT_REPORTED} of {limit}"
     spent = amount_text(gauge.spent.value, gauge.limit.unit).partition(" ")[0]
-    return f"{spent}{'' if gauge.spent.whole else '+'} of {limit}"
+    return f"{spent}{'' if gauge.spent.complete else '+'} of {limit}"
