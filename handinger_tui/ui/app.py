@@ -6,20 +6,21 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from rich.console import RenderableType
-from rich.segment import Segment, Segments
 from textual import work
+from textual.app import App
 from textual.binding import Binding
 from textual.driver import Driver
 from textual.events import Event, InputEvent, Key, Paste
 from textual.filter import LineFilter
 from textual.message_pump import MessagePump
 from textual.screen import Screen
+from textual.widget import Widget
 
 from handinger_tui.core.errors import HandingerError
 from handinger_tui.core.safety.cleaning import clean
@@ -44,6 +45,43 @@ def system_now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+class EarlyKeys:
+    """Holds keys back until the prompt has the focus, then passes them on one by one.
+
+    Each waits until the one before has been processed completely, because its action may change the focus.
+    """
+
+    def __init__(self, app: App[None], prompt: Widget, pass_on: Callable[[Event], Awaitable[None]]) -> None:
+        self._app = app
+        self._prompt = prompt
+        self._pass_on = pass_on
+        self._events: list[Event] | None = []
+        """The events held back; None once events are passed on directly."""
+
+    def hold_back(self, event: Event) -> bool:
+        """Keep an event if it is a key that comes too early; False: it is to be passed on."""
+        is_typed = isinstance(event, Key | Paste) and not event.is_forwarded
+        if self._events is None or not is_typed:
+            return False
+        self._events.append(event)
+        return True
+
+    async def pass_next(self) -> None:
+        """Pass on the next key and, behind it, all others."""
+        if self._events:
+            await self._pass_on(self._events.pop(0))
+            self._continue_behind(self._prompt.ancestors_with_self)
+        else:
+            self._events = None
+
+    def _continue_behind(self, queues: Sequence[MessagePump]) -> None:
+        # An unhandled key bubbles from widget to widget before its binding is looked up: wait for each queue.
+        if queues:
+            queues[0].call_later(self._continue_behind, queues[1:])
+        else:
+            self._app.call_later(self.pass_next)
+
+
 class HandingerApp(DiffApp, inherit_bindings=False):
     """Shows its first frame, then connects.
 
@@ -63,8 +101,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         self._control_filter = ControlFilter()
         self._report: Path | None = None
         self._leave_task: asyncio.Task[None] | None = None
-        # Keys received before the prompt has the focus; None once they are passed on directly.
-        self._pending_keys: list[Event] | None = []
+        self._early_keys = EarlyKeys(self, self.work.prompt, self._pass_on)
         super().__init__(driver_class=self._early_driver())
         for theme in THEMES:
             self.register_theme(theme)
@@ -106,9 +143,7 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         """Hold keys back until the prompt has the focus, and delay idle work while keys arrive."""
         if isinstance(event, InputEvent | Paste):
             self.work.scheduler.idle.hold()
-        if self._pending_keys is not None and isinstance(event, Key | Paste) and not event.is_forwarded:
-            self._pending_keys.append(event)
-        else:
+        if not self._early_keys.hold_back(event):
             await self._pass_on(event)
 
     async def _pass_on(self, event: Event) -> None:
@@ -135,23 +170,8 @@ class HandingerApp(DiffApp, inherit_bindings=False):
         if not self.is_headless:
             collect_from_now_on()
         self.work.set_focus(self.work.prompt)
-        await self._pass_next_key()
+        await self._early_keys.pass_next()
         self._connect()
-
-    async def _pass_next_key(self) -> None:
-        """Pass on the pending keys one by one, each after the one before has been fully processed."""
-        if self._pending_keys:
-            await self._pass_on(self._pending_keys.pop(0))
-            self._continue_behind(self.work.prompt.ancestors_with_self)
-        else:
-            self._pending_keys = None
-
-    def _continue_behind(self, queues: Sequence[MessagePump]) -> None:
-        # An unhandled key bubbles from widget to widget before its binding is looked up: wait for each queue.
-        if queues:
-            queues[0].call_later(self._continue_behind, queues[1:])
-        else:
-            self.call_later(self._pass_next_key)
 
     @work(group="connect", exclusive=True)
     async def _connect(self) -> None:
@@ -204,20 +224,12 @@ class HandingerApp(DiffApp, inherit_bindings=False):
 
     def report_crash(self, error: BaseException | None) -> RenderableType | None:
         """Write a report to a file if possible, else return the traceback. Neither shows values."""
-        from handinger_tui.ui.crash import write_report  # noqa: PLC0415 - traceback, 10 ms, needed only here
+        from handinger_tui.ui.crash import (  # noqa: PLC0415 - traceback, 10 ms, needed only here
+            concealed_traceback,
+            write_report,
+        )
 
         folder = self._options.crash_folder
         if error is not None and folder is not None:
             self._report = write_report(folder, error, self._options.conceal)
-        return self._traceback() if self._report is None else None
-
-    def _traceback(self) -> Segments:
-        import rich  # noqa: PLC0415 - 50 ms, needed only here
-        from rich.traceback import Traceback  # noqa: PLC0415 - 50 ms, needed only here
-
-        traceback = Traceback(show_locals=False, width=None, suppress=[rich])
-        rendered = self.console.render(traceback, self.console.options)
-        conceal = self._options.conceal
-        return Segments(
-            [Segment(conceal(clean(text)), style) for text, style, control in rendered if not control]
-        )
+        return None if self._report is not None else concealed_traceback(self.console, self._options.conceal)

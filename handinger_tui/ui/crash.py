@@ -1,4 +1,4 @@
-"""Writes the report of a crash of the program to disk, readable only by its owner."""
+"""Reports a crash without the values of variables: in a file of its owner, or in the terminal."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from traceback import TracebackException
 from typing import Final
+
+import rich
+from rich.console import Console
+from rich.segment import Segment, Segments
+from rich.traceback import Traceback
 
 from handinger_tui import __version__
 from handinger_tui.core.safety.cleaning import clean
@@ -51,3 +56,12 @@ def _versions() -> Iterator[str]:
     for name in PACKAGES:
         with suppress(PackageNotFoundError):
             yield f"{name} {version(name)}"
+
+
+def concealed_traceback(console: Console, conceal: Callable[[str], str]) -> Segments:
+    """The traceback of the exception being handled, for the terminal. `conceal` removes the API key."""
+    traceback = Traceback(show_locals=False, width=None, suppress=[rich])
+    rendered = console.render(traceback, console.options)
+    return Segments(
+        [Segment(conceal(clean(text)), style) for text, style, control in rendered if not control]
+    )

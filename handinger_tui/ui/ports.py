@@ -63,10 +63,6 @@ class SessionStore(Protocol):
         """Earlier prompts without duplicates, oldest first."""
         ...
 
-    async def search(self, text: str) -> list[SessionSummary]:
-        """Sessions whose prompts or answers contain the words of `text`."""
-        ...
-
     async def rename(self, session_id: str, title: str) -> None:
         """Set the title of a session."""
         ...

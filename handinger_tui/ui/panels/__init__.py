@@ -1,4 +1,4 @@
-"""The panels beside the transcript. To add a panel, write one module and add its entry to `PANELS`."""
+"""The panels beside the transcript. To add one: a folder, its entry in `PANELS`, its keys in `ui/keys.py`."""
 
 from __future__ import annotations
 

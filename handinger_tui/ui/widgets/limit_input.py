@@ -37,17 +37,17 @@ def read_wish(text: str) -> Wish:
     Raises:
         NotAnAmount
     """
-    name, _, rest = " ".join(text.lower().split()).partition(" ")
+    name, _, amount_text = " ".join(text.lower().split()).partition(" ")
     if name not in set(Scope):
         raise NotAnAmount(
             f"There is no limit called {clean_line(name, 20)}: turn, session, worker or day.", USAGE
         )
-    scope, words = Scope(name), rest.split()
+    scope, words = Scope(name), amount_text.split()
     if words and words[0] in OFF:
         return Wish(scope, _removed_unit(words[1:]), None)
     if not words:
         raise NotAnAmount(f"The {scope} limit needs an amount.", USAGE)
-    amount, unit = read_amount(rest)
+    amount, unit = read_amount(amount_text)
     return Wish(scope, unit, amount)
 
 

@@ -313,13 +313,13 @@ class Submitter:
         match classify(snapshot.text):
             case Empty():
                 self._submit_empty(target)
-            case CommandLine(name, rest):
+            case CommandLine(name, argument):
                 if target.session_id != self._controller.session_id:
                     # The command was meant for a session that is no longer on the screen.
                     return
                 if command_named(name) is not None:
                     self._composer.clear_sent(snapshot, ())
-                self._interaction.run(self._run_command(name, rest))
+                self._interaction.run(self._run_command(name, argument))
             case Prompt(text, sign):
                 submission = replace(target, snapshot=snapshot, text=text)
                 if not sign or sign in self._confirmed_signs:
@@ -331,10 +331,10 @@ class Submitter:
         match classify(text):
             case Empty():
                 return
-            case CommandLine(name, rest):
+            case CommandLine(name, argument):
                 if command_named(name) is not None:
                     self._composer.prompt.clear_sent(text)
-                self._interaction.run(self._run_command(name, rest))
+                self._interaction.run(self._run_command(name, argument))
             case Prompt():
                 self._early_text = text
                 self._interaction.say("Still connecting; it is sent as soon as the service is there.")
