@@ -202,13 +202,13 @@ def connection(services: Services) -> Connection:
 
     return Connection(
         engine=services.engine,
-        shelf=services.ledger,
+        shelf=services.ledger.history,
         badge=Account(settings.profile, services.host, settings.key.tail(), settings.local),
         base_url=services.base_url,
         files=FileAccess(services.client, folder),
         open_link=open_link,
         email=services.client.email,
-        books=services.ledger,
+        books=services.ledger.charges,
         purse=services.limit_service,
         save_text=text_saver(folder),
         warnings=[warning for warning in (services.warning, key_warning(settings)) if warning],

@@ -19,7 +19,7 @@ async def unique_session_id(ledger: Ledger, prefix: str) -> str:
     Raises:
         SettingsError: no session matches, or several do; "" matches none.
     """
-    matches = await ledger.find(prefix) if prefix else []
+    matches = await ledger.history.find(prefix) if prefix else []
     if not matches:
         raise SettingsError(f"No session or worker starts with {clean(prefix)!r}.", _HINT)
     if len(matches) > 1:
@@ -37,7 +37,7 @@ async def chosen_session_id(ledger: Ledger, prefix: str | None) -> str:
     """
     if prefix:
         return await unique_session_id(ledger, prefix)
-    summaries = await ledger.sessions(1)
+    summaries = await ledger.history.sessions(1)
     if not summaries:
         raise SettingsError("There is no session yet.", _HINT)
     return summaries[0].session_id
@@ -66,7 +66,7 @@ async def find_worker_session(
     ledger: Ledger, load: Callable[[str], Awaitable[Session | None]], worker_id: str, base_url: str
 ) -> Session | None:
     """Return the newest stored session of a worker of that service, by `load`; None if there is none."""
-    for session_id in await ledger.find(worker_id):
+    for session_id in await ledger.history.find(worker_id):
         session = await load(session_id)
         if session is not None and session.worker_id == worker_id and session.base_url == base_url:
             return session

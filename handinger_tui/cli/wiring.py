@@ -26,7 +26,7 @@ from handinger_tui.core.turns.turn import Trigger
 from handinger_tui.engine.engine import Engine, ServiceContext
 from handinger_tui.engine.retry_policy import RetryPolicy
 from handinger_tui.ledger.ledger import FileAccess, Ledger
-from handinger_tui.ledger.limit_service import LimitService
+from handinger_tui.ledger.limits import LimitService
 from handinger_tui.settings import Settings
 
 APP_WAIT_S: Final = 5.0
@@ -138,7 +138,9 @@ def limit_service_of(settings: Settings, ledger: Ledger) -> LimitService:
     """Return the service of spending limits from flags, settings and history."""
     flags = [limit for limit in settings.spending if limit.origin is Origin.FLAG]
     configured = [limit for limit in settings.spending if limit.origin is not Origin.FLAG]
-    return LimitService(ledger, configured, flags, simulated=settings.local, now_ms=SystemClock().now_ms)
+    return LimitService(
+        ledger.database, configured, flags, simulated=settings.local, now_ms=SystemClock().now_ms
+    )
 
 
 async def open_ledger(

@@ -92,10 +92,6 @@ class TurnLog(Protocol):
         """
         ...
 
-    def allow_unrecorded(self) -> None:
-        """The user agreed to send without a history: `no_history` is None from now on."""
-        ...
-
     async def open_turn(
         self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
     ) -> None:

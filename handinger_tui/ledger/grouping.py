@@ -6,17 +6,16 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from decimal import Decimal, InvalidOperation
-from typing import Final
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.amounts import INT64_MAX, Total
-from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse
-from handinger_tui.core.money.attribution import Reading
 from handinger_tui.core.money.spending import Bucket, ChargeFilter, GroupBy, Spent, TurnCharge
 from handinger_tui.core.money.typical_cost import Spread, TypicalCost, spread
 from handinger_tui.core.stream.usage import Costs, Usage
-from handinger_tui.core.turns.turn import FREE, LIVE, Trigger, TurnStatus
+from handinger_tui.core.turns.turn import FREE, LIVE, Trigger
 from handinger_tui.ledger.charge_writer import AMOUNTS, COUNTS, SUMMED
+from handinger_tui.ledger.opening import one_moment
 from handinger_tui.ledger.rows import (
     Cell,
     Row,
@@ -31,6 +30,10 @@ from handinger_tui.ledger.rows import (
     unpack,
     unpack_optional,
 )
+
+if TYPE_CHECKING:
+    # It imports asyncio, which the reading of costs without a thread does not need.
+    from handinger_tui.ledger.database import Database
 
 _FIRST_MS: Final = -62_000_000_000_000
 _LAST_MS: Final = 253_000_000_000_000
@@ -124,87 +127,6 @@ def _total(row: Row, name: str) -> Total:
     if not row["turns"]:
         return Total(Decimal(0))
     return Total(scaled(row[f"{name}_high"], row[f"{name}_low"], PLACES[name]), row[f"{name}_gaps"])
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """One row of the append-only record of charges.
-
-    `usage` and `costs` are those of the whole turn as known at the time of the row; `usd` and
-    `credits` are what this row adds (for a correction the difference), None where unknown. `final`:
-    the worker had finished. `base_url` is "" in rows written before that column existed.
-    """
-
-    charge_id: int
-    correction: bool
-    turn_id: str
-    session_id: str
-    worker_id: str | None
-    base_url: str
-    at_ms: int
-    status: TurnStatus
-    budget: str | None
-    trigger: Trigger
-    reading: Reading
-    final: bool
-    usd: Decimal | None
-    credits: Decimal | None
-    usage: Usage
-    costs: Costs
-    sources: int | None
-    elapsed_ms: int | None
-
-
-def charges(connection: sqlite3.Connection, which: ChargeFilter) -> list[Charge]:
-    """The rows of the turns that match `which`, oldest first."""
-    where, cells = condition(which)
-    rows = connection.execute(
-        f"SELECT * FROM charges WHERE turn_id IN (SELECT turn_id FROM turn_totals {where}) ORDER BY id",  # noqa: S608  # constants
-        cells,
-    )
-    return [_charge(row) for row in rows]
-
-
-_COST_MEMBERS: Final = ("model_usd", "tool_usd", "sandbox_usd", "internal_usd")
-
-
-def _charge(row: Row) -> Charge:
-    amounts = _amounts(row["exact"])
-    counts = {name: None if amounts.get(name) is None else int(amounts[name] or 0) for name in COUNTS}
-    return Charge(
-        charge_id=row["id"],
-        correction=row["kind"] == "correction",
-        turn_id=unpack(row["turn_id"]),
-        session_id=unpack(row["session_id"]),
-        worker_id=unpack_optional(row["worker_id"]),
-        base_url=unpack(row["base_url"] or ""),
-        at_ms=int_or_zero(row["at_ms"]),
-        status=status_of(row["status"]),
-        budget=unpack_optional(row["budget"]),
-        trigger=trigger_of(row["started_by"]),
-        reading=reading_of(row["reading"]),
-        final=bool(row["final"]),
-        usd=_shifted(row["usd_pico"], 12),
-        credits=_shifted(row["micro_credits"], 6),
-        usage=Usage(**counts, credits=amounts.get("credits"), cost_usd=amounts.get("cost_usd")),
-        costs=Costs(**{name: amounts.get(name) for name in _COST_MEMBERS}),
-        sources=int_or_none(row["sources"]),
-        elapsed_ms=int_or_none(row["elapsed_ms"]),
-    )
-
-
-def _amounts(exact: object) -> dict[str, Decimal | None]:
-    """The exact numbers of a row by name; empty where the text is damaged."""
-    try:
-        texts = {name: as_text(value) for name, value in as_object(parse(unpack(exact))).items()}
-        amounts = {name: None if text is None else Decimal(text) for name, text in texts.items()}
-    except (NotJson, InvalidOperation):
-        return {}
-    return {name: amount for name, amount in amounts.items() if amount is None or amount.is_finite()}
-
-
-def _shifted(number: int | None, places: int) -> Decimal | None:
-    return None if number is None else scaled(0, number, places)
 
 
 _SCALES: Final = tuple(PLACES[name] for name in SUMMED)
@@ -390,3 +312,49 @@ def _spread(rows: Iterable[Row], name: str) -> Spread:
 def _is_final(row: Row, name: str) -> bool:
     """Whether a finished worker reported the number; one of an unfinished turn is not a typical cost."""
     return bool(row["told"] >> SUMMED.index(name) & 1)
+
+
+_NEWEST_IDS: Final = "SELECT (SELECT MAX(id) FROM charges), (SELECT MAX(id) FROM limits)"
+EVERYTHING: Final = ChargeFilter()
+
+
+class ChargeQueries:
+    """Implements the UI's port for reading charges. Every method raises LedgerError.
+
+    `zone`: the time zone of days; None: that of the machine.
+    """
+
+    def __init__(self, database: Database, zone: tzinfo | None = None) -> None:
+        self._database = database
+        self._zone = zone
+        self._newest_ids: tuple[int | None, int | None] | None = None
+        """The newest ids of charges and limits at the last call of `changed`."""
+
+    async def buckets(self, by: GroupBy, which: ChargeFilter = EVERYTHING) -> list[Bucket]:
+        """Groups of turns: days in order of time, other groups by cost, highest first, unknown last."""
+
+        def work(connection: sqlite3.Connection) -> list[Bucket]:
+            with one_moment(connection):
+                return buckets(connection, by, which, self._zone)
+
+        return await self._database.run(work)
+
+    async def turn_charges(
+        self, which: ChargeFilter = EVERYTHING, limit: int = 200, offset: int = 0
+    ) -> list[TurnCharge]:
+        """Turns with their cost, newest first; `limit` -1: all."""
+        return await self._database.run(lambda db: turn_charges(db, which, limit, offset))
+
+    async def usual(self, worker_id: str | None, budget: str, *, simulated: bool) -> TypicalCost:
+        """The cost of the newest turns of a worker at a budget; of all workers where it has no such turn."""
+        return await self._database.run(lambda db: usual(db, worker_id, budget, simulated=simulated))
+
+    async def changed(self) -> bool:
+        """Whether a charge or a limit was written since the last call, by this program or another one.
+
+        True at the first call. Frames, titles and drafts do not count as a change.
+        """
+        newest = await self._database.run(lambda db: tuple(db.execute(_NEWEST_IDS).fetchone()))
+        changed = newest != self._newest_ids
+        self._newest_ids = newest
+        return changed

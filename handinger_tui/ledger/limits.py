@@ -1,25 +1,30 @@
-"""Limits that the user typed, and how much is spent of each limit."""
+"""Limits: those that the user typed, how much is spent of each, and the service that applies them."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import tzinfo
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from handinger_tui.core.amounts import EXACT, Total, micro_credits, pico_usd, tidy
-from handinger_tui.core.errors import LedgerError
+from handinger_tui.core.errors import HandingerError, LedgerError
 from handinger_tui.core.money.attribution import MoneyIndex, Reading, TurnMoney
-from handinger_tui.core.money.limits import Gauge, Limit, Origin, Scope, Unit, gauges
+from handinger_tui.core.money.limits import Gauge, Limit, Origin, Scope, Unit, effective, gauges
 from handinger_tui.core.money.spending import ChargeFilter, Spent
 from handinger_tui.core.stream.usage import Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn
-from handinger_tui.ledger.grouping import SUMS_OF_SPENT, spent, spent_of
+from handinger_tui.ledger.grouping import SUMS_OF_SPENT, day_at, spent, spent_of
+from handinger_tui.ledger.opening import Care, one_moment, transaction
 from handinger_tui.ledger.rows import pack, scaled, unpack
-from handinger_tui.ledger.turns import Care, transaction
+
+if TYPE_CHECKING:
+    # It imports asyncio, which the reading of costs without a thread does not need.
+    from handinger_tui.ledger.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,3 +270,68 @@ def _larger(ours: Total, reported: Decimal | None, turns_since: int) -> Total:
     if reported is None or (ours.value is not None and ours.value > reported):
         return ours
     return Total(reported, turns_since)
+
+
+class LimitService:
+    """Implements `engine.ports.LimitReader` and the UI's port for limits. Every method raises LedgerError.
+
+    Limits from `flags` win over typed ones, and those over `configured` ones. `zone`: the time zone of
+    days; None: that of the machine.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        configured: Sequence[Limit] = (),
+        flags: Sequence[Limit] = (),
+        *,
+        simulated: bool,
+        now_ms: Callable[[], int],
+        zone: tzinfo | None = None,
+    ) -> None:
+        self._database = database
+        self._usage = LimitUsage()
+        self._configured = tuple(configured)
+        self._flags = tuple(flags)
+        self._now_ms = now_ms
+        self._zone = zone
+        self.simulated = simulated
+
+    async def limits(self, session: Session) -> tuple[Limit, ...]:
+        """The limits that apply to a session, one per scope and unit."""
+        whose = self._whose(session)
+        return self._effective(await self._database.run(lambda db: typed_limits(db, whose)))
+
+    async def gauges(self, session: Session) -> tuple[Gauge, ...]:
+        """Each limit with what is spent of it, by the current ledger."""
+        since_ms = day_at(self._now_ms(), self._zone).start_ms
+
+        def work(connection: sqlite3.Connection) -> tuple[Gauge, ...]:
+            with one_moment(connection):
+                return self._usage.gauges(
+                    connection, session, since_ms, simulated=self.simulated, in_force=self._effective
+                )
+
+        return await self._database.run(work)
+
+    async def set_limit(self, session: Session, scope: Scope, unit: Unit, amount: Decimal | None) -> None:
+        """Store a limit for every program on this history; None lifts it, also a configured one.
+
+        Raises:
+            HandingerError: a worker limit before there is a worker; an invalid amount.
+        """
+        whose, set_ms = self._whose(session).of(scope), self._now_ms()
+        if whose is None:
+            raise HandingerError("There is no worker yet.", "Send a first message, or limit the session.")
+        await self._database.run(lambda db: set_limit(db, scope, whose, unit, amount, set_ms))
+
+    def today(self) -> ChargeFilter:
+        """A filter for the charges since local midnight, real or simulated as this service is."""
+        return ChargeFilter(since_ms=day_at(self._now_ms(), self._zone).start_ms, simulated=self.simulated)
+
+    def _whose(self, session: Session) -> Whose:
+        return Whose(session.session_id, session.worker_id, self.simulated)
+
+    def _effective(self, typed: TypedLimits) -> tuple[Limit, ...]:
+        configured = [limit for limit in self._configured if (limit.scope, limit.unit) not in typed.lifted]
+        return effective((*self._flags, *typed.limits, *configured))

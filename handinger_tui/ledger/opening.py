@@ -1,4 +1,4 @@
-"""Opening of the database file: migrated, private and writable; a damaged file is set aside."""
+"""The database file: opened, migrated and private, a damaged one set aside; its errors and transactions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -73,6 +74,40 @@ def translated(*, reading: bool = False) -> Iterator[None]:
         if NO_COLUMN not in str(problem):
             raise
         raise _damaged() from problem
+
+
+class Care(StrEnum):
+    """How durable a commit is: the value of `PRAGMA synchronous`."""
+
+    NORMAL = "NORMAL"
+    """It survives a crash of the program."""
+    FULL = "FULL"
+    """It survives a power failure."""
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection, care: Care = Care.NORMAL) -> Iterator[None]:
+    """Run the body in one transaction. It takes the write lock first, where the busy timeout applies."""
+    connection.execute(f"PRAGMA synchronous = {care}")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # SQLite may have rolled back by itself, for example on a full disk.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def one_moment(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """A read transaction: all queries in it see the same state. It does not block writers."""
+    connection.execute("BEGIN")
+    try:
+        yield connection
+    finally:
+        connection.execute("COMMIT")
 
 
 SIDE_FILES: Final = ("-wal", "-shm")

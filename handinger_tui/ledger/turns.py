@@ -1,88 +1,38 @@
-"""Sessions, turns and frames in the database: single queries, and one transaction per change."""
+"""Turns and frames in the database: loaded by folding, and written in one transaction per change."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from enum import StrEnum
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import Final
 
-from handinger_tui.core.jsontext import NotJson, as_object, as_text, parse, parse_exact
+from handinger_tui.core.jsontext import as_object, as_text, parse
 from handinger_tui.core.money.attribution import newest_worker, worker_of
 from handinger_tui.core.prompts.drafts import attachments_text
 from handinger_tui.core.stream.frames import RULE, Frame, Framing, Marker, gathered
-from handinger_tui.core.stream.worker_snapshot import snapshot_of
 from handinger_tui.core.turns.fold import Fold, fold
-from handinger_tui.core.turns.session import RemoteTurn, SearchHit, Session, SessionSummary, title_from
+from handinger_tui.core.turns.session import RemoteTurn, Session, put_turn, title_from
 from handinger_tui.core.turns.turn import FREE, LIVE, Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import remote_turns
 from handinger_tui.ledger.charge_writer import ChargeCache, new_charges, open_charge, write_charges
+from handinger_tui.ledger.opening import Care, transaction
 from handinger_tui.ledger.rows import (
     FRAME_COLUMNS,
     TurnFrame,
     frame_of,
     frame_row,
     int64_or_none,
-    int_or_zero,
     order_of,
     pack,
     pack_optional,
     session_of,
-    summary_of,
     unpack,
     unpack_optional,
 )
-from handinger_tui.ledger.worker_names import WorkerNames
-
-SUMMARIES: Final = """
-    SELECT s.session_id, s.worker_id, s.base_url, s.title, s.created_ms, s.updated_ms, s.unread,
-           (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id) AS turns,
-           (SELECT status FROM turns t WHERE t.session_id = s.session_id
-             ORDER BY place DESC LIMIT 1) AS last_status,
-           EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id AND t.settled_ms IS NULL) AS live,
-           SUM(m.usd_pico / 1000000) AS usd_high, SUM(m.usd_pico % 1000000) AS usd_low,
-           SUM(m.micro_credits / 1000000) AS credits_high, SUM(m.micro_credits % 1000000) AS credits_low,
-           COALESCE(SUM(m.told & 1), 0) AS usd_known, COALESCE(SUM(m.told >> 1 & 1), 0) AS credits_known
-      FROM sessions s LEFT JOIN turn_totals m ON m.session_id = s.session_id
-"""
-_NEWEST_FIRST: Final = " GROUP BY s.session_id ORDER BY s.updated_ms DESC, s.rowid DESC LIMIT ?"
-
-
-def sessions(connection: sqlite3.Connection, limit: int) -> list[SessionSummary]:
-    """The newest `limit` sessions, newest first."""
-    return [summary_of(row) for row in connection.execute(SUMMARIES + _NEWEST_FIRST, (limit,))]
-
-
-def find(connection: sqlite3.Connection, prefix: str) -> list[str]:
-    """Ids of sessions whose session, worker or task id begins with `prefix`; exact matches win alone."""
-    rows = connection.execute(
-        "SELECT session_id, worker_id, task_id FROM sessions WHERE substr(session_id, 1, :n) = :p"
-        " OR substr(worker_id, 1, :n) = :p OR substr(task_id, 1, :n) = :p"
-        " ORDER BY updated_ms DESC, rowid DESC",
-        {"p": pack(prefix), "n": len(prefix)},
-    ).fetchall()
-    exact = [row for row in rows if pack(prefix) in tuple(row)]
-    return [unpack(row["session_id"]) for row in exact or rows]
-
-
-def prompts(connection: sqlite3.Connection, limit: int) -> list[str]:
-    """The newest `limit` prompts, each once, newest last."""
-    rows = connection.execute(
-        "SELECT prompt FROM turns WHERE prompt <> '' GROUP BY prompt ORDER BY MAX(place) DESC LIMIT ?",
-        (limit,),
-    )
-    return [unpack(row["prompt"]) for row in rows][::-1]
-
-
-def draft(connection: sqlite3.Connection, session_id: str) -> str:
-    """The saved draft of a session; "" when there is none."""
-    row = connection.execute("SELECT text FROM drafts WHERE session_id = ?", (pack(session_id),)).fetchone()
-    return "" if row is None else unpack(row["text"])
 
 
 def frames(connection: sqlite3.Connection, turn_id: str, waiting: Iterable[TurnFrame]) -> list[Frame]:
@@ -105,7 +55,7 @@ def load_turn(connection: sqlite3.Connection, turn_id: str, waiting: Iterable[Tu
 def load(connection: sqlite3.Connection, session_id: str, waiting: Sequence[TurnFrame]) -> Session | None:
     """The session with every turn folded, in one pass over its frames; None when it is not stored.
 
-    Call it inside a read transaction (`database.one_moment`).
+    Call it inside a read transaction (`opening.one_moment`).
     """
     key = (pack(session_id),)
     row = connection.execute("SELECT * FROM sessions WHERE session_id = ?", key).fetchone()
@@ -149,75 +99,6 @@ def unsettled(connection: sqlite3.Connection) -> list[tuple[str, Session, TurnRe
         ).fetchone()
         open_turns.append((str(row["run"]), session_of(owner), order_of(row)))
     return open_turns
-
-
-def last_snapshot(connection: sqlite3.Connection, worker_id: str) -> str | None:
-    """The newest complete Worker object that was read of this worker, as JSON text."""
-    rows = connection.execute(
-        "SELECT f.data FROM turns t JOIN frames f ON f.turn_id = t.turn_id"
-        " WHERE t.worker_id = ? AND f.framing = 'json' ORDER BY f.at_ms DESC, t.place DESC, f.seq DESC",
-        (pack(worker_id),),
-    )
-    return next(
-        (text for text in (unpack(row["data"]) for row in rows) if _is_of_worker(text, worker_id)), None
-    )
-
-
-def _is_of_worker(text: str, worker_id: str) -> bool:
-    """Whether a JSON text is a Worker object with this id."""
-    try:
-        return snapshot_of(as_object(parse_exact(text))).worker_id == worker_id
-    except NotJson:
-        return False
-
-
-# -- search ------------------------------------------------------------------------
-_AROUND: Final = 60
-"""Characters of the excerpt before and after the first term."""
-
-
-def search(connection: sqlite3.Connection, text: str, limit: int) -> list[SearchHit]:
-    """Turns whose prompt or answer contains every term of `text`, newest first; `limit` -1: all.
-
-    Terms are separated by spaces. They match inside words and ignore case, in every script; no
-    character is a wildcard.
-    """
-    terms = text.casefold().split()
-    hits: list[SearchHit] = []
-    if not terms:
-        return hits
-    rows = connection.execute(
-        "SELECT t.session_id, t.turn_id, t.created_ms, t.prompt, a.text, s.title FROM turns t"
-        " JOIN sessions s ON s.session_id = t.session_id LEFT JOIN answers a ON a.turn_id = t.turn_id"
-        " ORDER BY t.place DESC"
-    )
-    for row in rows:
-        body = unpack(row["prompt"]) + "\n" + unpack(row["text"] or "")
-        folded = body.casefold()
-        if all(term in folded for term in terms):
-            ids = (unpack(row["session_id"]), unpack(row["turn_id"]), unpack(row["title"]))
-            hits.append(
-                SearchHit(*ids, int_or_zero(row["created_ms"]), _excerpt(body, folded.index(terms[0])))
-            )
-            if len(hits) == limit:
-                break
-    return hits
-
-
-def _excerpt(body: str, at: int) -> str:
-    """One line around index `at`, which comes from the case-folded text and may be off by a little."""
-    start, end = max(0, at - _AROUND), at + _AROUND
-    line = " ".join(body[start:end].split())
-    return ("…" if start else "") + line + ("…" if end < len(body) else "")
-
-
-def matching_sessions(connection: sqlite3.Connection, text: str, limit: int) -> list[SessionSummary]:
-    """Sessions with a matching turn or title, newest first."""
-    matching = {hit.session_id for hit in search(connection, text, limit=-1)}
-    terms = text.casefold().split()
-    summaries = sessions(connection, limit=-1)
-    titled = {s.session_id for s in summaries if terms and all(term in s.title.casefold() for term in terms)}
-    return [summary for summary in summaries if summary.session_id in matching | titled][:limit]
 
 
 MIN_FRAMES: Final = 32
@@ -299,34 +180,50 @@ def _compact_frames(connection: sqlite3.Connection, turn_id: str | bytes, stored
         return [*map(frame_of, connection.execute(_COMPACTED_FRAMES, (turn_id,)))]
 
 
-class Care(StrEnum):
-    """How durable a commit is: the value of `PRAGMA synchronous`."""
-
-    NORMAL = "NORMAL"
-    """It survives a crash of the program."""
-    FULL = "FULL"
-    """It survives a power failure."""
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection, care: Care = Care.NORMAL) -> Iterator[None]:
-    """Run the body in one transaction. It takes the write lock first, where the busy timeout applies."""
-    connection.execute(f"PRAGMA synchronous = {care}")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        # SQLite may have rolled back by itself, for example on a full disk.
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
 # A frame that is stored already stays as it is: writing again after a doubtful commit repeats nothing.
 _FRAME: Final = """
     INSERT OR IGNORE INTO frames (turn_id, seq, at_ms, framing, event, id, data) VALUES (?, ?, ?, ?, ?, ?, ?)
 """
+
+
+FOLLOWED_TURNS: Final = 64
+"""Maximum number of turns without a worker id that are followed at the same time."""
+
+
+class WorkerNames:
+    """Follows the frames of turns that create a worker until a frame gives its id. For one thread.
+
+    After a failed commit the same frames are passed again; a frame is never folded twice.
+    """
+
+    def __init__(self) -> None:
+        self._following: dict[str, tuple[Fold, int]] = {}
+
+    def named(
+        self, workers: Mapping[str, str | None], frames: Iterable[TurnFrame]
+    ) -> Iterator[tuple[str, str]]:
+        """Pairs of turn id and worker id found in `frames`. `workers`: the stored worker id of each turn."""
+        for item in frames:
+            if workers.get(item.turn_id, "") is None:
+                self._fold(item)
+        for turn_id, stored_id in workers.items():
+            if stored_id is not None:
+                self._following.pop(turn_id, None)
+            elif turn_id in self._following:
+                worker_id = self._following[turn_id][0].turn.worker_id
+                if worker_id is not None:
+                    yield turn_id, worker_id
+
+    def _fold(self, item: TurnFrame) -> None:
+        fresh = (Fold(TurnRequest(item.turn_id, "", 0)), 0)
+        folding, next_seq = self._following.pop(item.turn_id, fresh)
+        while len(self._following) >= FOLLOWED_TURNS:
+            del self._following[next(iter(self._following))]
+        if item.frame.seq >= next_seq:
+            next_seq = item.frame.seq + 1
+            if folding.turn.worker_id is None:
+                folding.take(item.frame)
+        self._following[item.turn_id] = folding, next_seq
 
 
 def write_frames(
@@ -491,8 +388,20 @@ def _enter(connection: sqlite3.Connection, session: Session, turn: RemoteTurn, r
         _put_answer(connection, folded)
 
 
-def close_turn(connection: sqlite3.Connection, session: Session, turn: Turn, cache: ChargeCache) -> None:
-    """Store status, answer and charge of a turn. `session` holds `turn` and the turns before it."""
+def close_turn(
+    connection: sqlite3.Connection,
+    session: Session,
+    turn_id: str,
+    cache: ChargeCache,
+    waiting: Iterable[TurnFrame] = (),
+) -> None:
+    """Store status, answer and charge of a turn of `session`, or of one that another program added to it."""
+    turn = next((turn for turn in reversed(session.turns) if turn.turn_id == turn_id), None)
+    if turn is None:
+        turn = load_turn(connection, turn_id, waiting)
+        if turn is None:
+            return
+        session = put_turn(session, turn)
     at_ms = turn.ended_ms if turn.ended_ms is not None else turn.order.created_ms
     with transaction(connection, Care.FULL):
         connection.execute(
@@ -587,54 +496,3 @@ def _put_session(connection: sqlite3.Connection, session: Session, updated_ms: i
         "unread": session.unread,
     }
     connection.execute(_SESSION, cells)
-
-
-def remember_worker(connection: sqlite3.Connection, session_id: str, worker_id: str) -> None:
-    """Store the id of the worker, reported by the service, with the session and its open turns."""
-    cells = (pack(worker_id), pack(session_id))
-    with transaction(connection):
-        connection.execute("UPDATE sessions SET worker_id = ? WHERE session_id = ?", cells)
-        connection.execute(
-            "UPDATE turns SET worker_id = ?"
-            " WHERE session_id = ? AND worker_id IS NULL AND settled_ms IS NULL",
-            cells,
-        )
-
-
-def rename(connection: sqlite3.Connection, session_id: str, title: str) -> None:
-    """Set the title of a session, as the user chose it."""
-    with transaction(connection):
-        cells = (pack(title), pack(session_id))
-        connection.execute("UPDATE sessions SET title = ? WHERE session_id = ?", cells)
-
-
-def mark_read(connection: sqlite3.Connection, session_id: str) -> None:
-    """Mark a session as read: the user has seen its newest answer."""
-    with transaction(connection):
-        connection.execute("UPDATE sessions SET unread = 0 WHERE session_id = ?", (pack(session_id),))
-
-
-def mark_unread(connection: sqlite3.Connection, session_id: str) -> None:
-    """Mark a session as unread: a turn ended that the user has not seen."""
-    with transaction(connection):
-        connection.execute("UPDATE sessions SET unread = 1 WHERE session_id = ?", (pack(session_id),))
-
-
-def delete(connection: sqlite3.Connection, session_id: str) -> None:
-    """Remove a session with its turns, frames and draft. Its charges stay."""
-    with transaction(connection):
-        connection.execute("DELETE FROM sessions WHERE session_id = ?", (pack(session_id),))
-        connection.execute("DELETE FROM drafts WHERE session_id = ?", (pack(session_id),))
-
-
-def save_draft(connection: sqlite3.Connection, session_id: str, text: str) -> None:
-    """Save the draft of a session; "" deletes it."""
-    with transaction(connection):
-        if text:
-            connection.execute(
-                "INSERT INTO drafts (session_id, text) VALUES (?, ?)"
-                " ON CONFLICT (session_id) DO UPDATE SET text = excluded.text",
-                (pack(session_id), pack(text)),
-            )
-        else:
-            connection.execute("DELETE FROM drafts WHERE session_id = ?", (pack(session_id),))

@@ -19,7 +19,6 @@ from handinger_tui.core.jsontext import dump
 from handinger_tui.core.jsontext import parse as parse_json
 from handinger_tui.core.stream.frames import ReadReason
 from handinger_tui.core.turns.turn import DRAFT
-from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ui.app import HandingerApp
 from tests.chaos.adapter import turn_told
 from tests.chaos.data import SCENARIOS, SHORT
@@ -81,9 +80,8 @@ async def through_the_screen(world: World, base_url: str) -> tuple[list[str], st
 
 async def live_looks(app: HandingerApp, turn_id: str) -> int:
     """How many GETs brought figures to the screen while the turn ran: each has left its frame."""
-    shelf = app.work.controller.connection.shelf
-    assert isinstance(shelf, Ledger)
-    return sum(frame.event == ReadReason.MONEY for frame in await shelf.frames(turn_id))
+    frames = await app.work.controller.engine.frames(turn_id)
+    return sum(frame.event == ReadReason.MONEY for frame in frames)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -18,9 +18,10 @@ from handinger_tui.core.money.limits import Scope, Unit
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.core.turns.session import Session
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.limit_service import LimitService
+from handinger_tui.ledger.limits import LimitService
 from handinger_tui.local.serving import LocalServer
 from tests.e2e.runner import Ran, run
+from tests.ledger.charge_rows import charges
 
 REPORT = "Write a report about tea"
 
@@ -121,8 +122,10 @@ def test_a_limit_typed_in_the_app_counts_here_too(desk: Desk) -> None:
     async def type_limit() -> None:
         ledger = Ledger(desk.database)
         await ledger.start()
-        purse = LimitService(ledger, [], [], simulated=False, now_ms=lambda: time.time_ns() // 1_000_000)
-        (row,) = await ledger.sessions(1)
+        purse = LimitService(
+            ledger.database, [], [], simulated=False, now_ms=lambda: time.time_ns() // 1_000_000
+        )
+        (row,) = await ledger.history.sessions(1)
         session = await ledger.load(row.session_id) or Session("", 0)
         await purse.set_limit(session, Scope.WORKER, Unit.USD, Decimal("0.0001"))
         await ledger.aclose()
@@ -148,16 +151,16 @@ def test_another_program_sees_the_spending_within_a_second(desk: Desk) -> None:
     async def watch() -> tuple[int, list[Decimal]]:
         ledger = Ledger(desk.database)
         await ledger.start()
-        await ledger.changed()
+        await ledger.charges.changed()
         running = desk.process("-p", REPORT, "--json", "--max-cost", "5")
         seen: list[Decimal] = []
         late = 0
         while running.poll() is None:
             await asyncio.sleep(0.05)
-            if not await ledger.changed():
+            if not await ledger.charges.changed():
                 continue
-            (whole,) = await ledger.buckets(GroupBy.TRIGGER, ChargeFilter())
-            rows = await ledger.charges(ChargeFilter())
+            (whole,) = await ledger.charges.buckets(GroupBy.TRIGGER, ChargeFilter())
+            rows = await charges(ledger, ChargeFilter())
             late = max(late, time.time_ns() // 1_000_000 - rows[-1].at_ms)
             seen.append(whole.usd.value or Decimal(0))
         running.communicate()

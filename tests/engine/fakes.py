@@ -134,9 +134,6 @@ class FakeLog:
     home: dict[str, list[str]] = field(default_factory=dict)
     no_history: NoHistory | None = None
 
-    def allow_unrecorded(self) -> None:
-        self.no_history = None
-
     async def open_turn(
         self, session: Session, order: TurnRequest, replaces: tuple[str, Frame] | None = None
     ) -> None:

@@ -45,9 +45,6 @@ class History:
     no_history: None = None
     """Nothing forbids to send: what is stored here stays."""
 
-    def allow_unrecorded(self) -> None:
-        """Nothing to agree to."""
-
     def after_crash(self, doors: Doors) -> History:
         """What the next program finds: frames that were not committed are gone."""
         kept = {turn_id: frames[: self.safe.get(turn_id, 0)] for turn_id, frames in self.stored.items()}

@@ -110,7 +110,7 @@ async def test_programs_that_attach_to_one_worker_at_once_have_one_session_and_o
         )
         assert len({session.session_id for session in found}) == 1
         assert {len(session.turns) for session in found} == {2 - number}
-    assert len(await ledgers[0].turn_charges()) == 3
+    assert len(await ledgers[0].charges.turn_charges()) == 3
     for ledger in ledgers:
         await ledger.aclose()
 
@@ -131,7 +131,7 @@ async def test_the_app_takes_over_what_a_script_sent_to_its_worker(tmp_path: Pat
     api.workers = [two]
     session = await app.adopt(session_id)
     assert [turn.text for turn in session.turns] == ["answer 0", "answer 1"]
-    assert [str(charge.usd).rstrip("0") for charge in await ours.turn_charges()] == ["0.2", "0.1"]
+    assert [str(charge.usd).rstrip("0") for charge in await ours.charges.turn_charges()] == ["0.2", "0.1"]
     await app.aclose()
     await script.aclose()
     for ledger in (ours, theirs):

@@ -19,6 +19,7 @@ from tests.engine.fakes import PLACE, FakeApi, FakeClock, says
 from tests.engine.history import Limits
 from tests.engine.scheduler import OldestFirst
 from tests.engine.world import Setting, World
+from tests.ledger.charge_rows import spent
 
 
 def world_of(*, limited: bool = False) -> World:
@@ -169,7 +170,7 @@ async def test_two_programs_that_attach_at_once_enter_a_turn_once(tmp_path: Path
     await asyncio.gather(attach("a"), attach("b"))
     ledger = Ledger(tmp_path / "history.db")
     await ledger.start()
-    assert len(await ledger.turn_charges()) == 1
+    assert len(await ledger.charges.turn_charges()) == 1
     await ledger.aclose()
 
 
@@ -197,6 +198,6 @@ async def test_a_turn_that_another_program_has_stored_is_not_charged_again(tmp_p
     api.workers = [worker_with("one", "two", usd=0.30)]
     await app.adopt(session_id)
     await app.aclose()
-    assert (await ours.spent()).usd.value == Decimal("0.3")
-    assert len(await ours.turn_charges()) == 2
+    assert (await spent(ours)).usd.value == Decimal("0.3")
+    assert len(await ours.charges.turn_charges()) == 2
     await ours.aclose()

@@ -92,7 +92,7 @@ async def read(path: Path) -> None:
         os.setgid(ORDINARY)
         os.setuid(ORDINARY)
     await ledger.start()
-    say(str([summary.title for summary in await ledger.sessions()]))
+    say(str([summary.title for summary in await ledger.history.sessions()]))
     with costs_of(path) as book:
         say(str(sum(bucket.turns for bucket in book.buckets(GroupBy.DAY, ChargeFilter()))))
     await ledger.aclose()

@@ -48,7 +48,7 @@ async def put_in(ledger: Ledger, *rows: dict[str, Any]) -> None:
         put(connection, *rows)
         connection.execute("COMMIT")
 
-    await ledger._run(work)
+    await ledger.database.run(work)
 
 
 def old_file(path: Path) -> sqlite3.Connection:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from threading import Event
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from handinger_tui.core.errors import LedgerError
-from handinger_tui.ledger.database import MAX_FRAMES, Batch, DatabaseThread, Frames
+from handinger_tui.core.errors import LedgerError, NoRoom
+from handinger_tui.ledger.database import MAX_FRAMES, Database
 from handinger_tui.ledger.opening import open_database
 from handinger_tui.ledger.rows import TurnFrame
-from handinger_tui.ledger.turns import open_turn
+from handinger_tui.ledger.turns import WorkerNames, open_turn, write_frames
 from tests.ledger.made import frame, look, order, session
 
 DEADLINE_S = 20.0
@@ -23,62 +27,40 @@ def item(seq: int) -> TurnFrame:
     return TurnFrame("turn_1", frame(seq, "x"))
 
 
-def test_a_batch_is_due_by_count() -> None:
-    batch = Batch(max_frames=3, max_wait_s=10)
-    for seq in range(3):
-        assert not batch.due(0)
-        batch.add(item(seq), 0)
-    assert batch.due(0)
+class Writer:
+    """Writes frames, and remembers how many were in each batch; it refuses while `problem` is set."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self._commits: SimpleQueue[int] = SimpleQueue()
+        self.problem: Exception | None = None
+        self._write = partial(write_frames, run="run", names=WorkerNames())
+
+    def __call__(self, connection: sqlite3.Connection, frames: Sequence[TurnFrame]) -> None:
+        self.sizes.append(len(frames))
+        if self.problem is not None:
+            raise self.problem
+        self._write(connection, frames)
+        self._commits.put(len(frames))
+
+    async def committed(self) -> int:
+        """The size of the next batch that is committed."""
+        return await asyncio.to_thread(self._commits.get, timeout=DEADLINE_S)
 
 
-def test_a_batch_is_due_by_the_age_of_its_first_frame() -> None:
-    batch = Batch(max_frames=3, max_wait_s=10)
-    assert batch.wait(0) is None
-    batch.add(item(0), 100)
-    batch.add(item(1), 109)
-    assert batch.wait(109) == 1
-    assert not batch.due(109)
-    assert batch.due(110)
-    assert batch.wait(999) == 0
-    batch.written()
-    assert batch.wait(999) is None
-    assert not batch.due(999)
+@asynccontextmanager
+async def started(path: Path, writer: Writer) -> AsyncIterator[Database]:
+    database = Database(lambda: open_database(path, 5), writer)
+    await database.start()
+    await database.run(lambda db: open_turn(db, session(), order(), "run"))
+    async with asyncio.timeout(DEADLINE_S):
+        yield database
+    await database.close()
 
 
-def test_refused_frames_stay_in_order_and_wait_to_be_asked() -> None:
-    batch = Batch(max_frames=2, max_wait_s=10)
-    batch.add(item(0), 0)
-    batch.add(item(1), 0)
-    batch.refused()
-    assert batch.wait(0) is None
-    assert not batch.due(1e9)
-    batch.add(item(2), 0)
-    assert not batch.due(1e9)
-    batch.add(item(3), 0)
-    assert batch.due(0)
-    assert [one.frame.seq for one in batch.frames] == [0, 1, 2, 3]
-
-
-@given(st.lists(st.floats(min_value=0, max_value=1), max_size=30))
-def test_no_frame_waits_longer_than_promised(pauses: list[float]) -> None:
-    batch, now, oldest = Batch(max_frames=5, max_wait_s=0.5), 0.0, 0.0
-    for seq, pause in enumerate(pauses):
-        now += pause
-        if batch.frames and batch.due(now):
-            batch.written()
-        if not batch.frames:
-            oldest = now
-        batch.add(item(seq), now)
-        wait = batch.wait(now)
-        assert wait is not None
-        assert now + wait <= oldest + 0.5 + 1e-9
-
-
-def started(path: Path, batch: Batch, commits: SimpleQueue[int]) -> DatabaseThread:
-    thread = DatabaseThread(lambda: open_database(path, 5), batch=batch, on_batch=commits.put)
-    thread.start().result(DEADLINE_S)
-    thread.submit(lambda db: open_turn(db, session(), order(), "run")).result(DEADLINE_S)
-    return thread
+def stored(connection: sqlite3.Connection) -> int:
+    number: int = connection.execute("SELECT COUNT(*) FROM frames").fetchone()[0]
+    return number
 
 
 def count(path: Path) -> int:
@@ -86,99 +68,141 @@ def count(path: Path) -> int:
     return number
 
 
-def test_a_full_batch_is_written_without_being_asked(tmp_path: Path) -> None:
-    commits: SimpleQueue[int] = SimpleQueue()
-    thread = started(tmp_path / "h.db", Batch(max_frames=200, max_wait_s=1e6), commits)
-    for seq in range(450):
-        thread.append(item(seq))
-    written = commits.get(timeout=DEADLINE_S)
-    assert written >= 200
-    assert count(tmp_path / "h.db") >= written
-    thread.stop().result(DEADLINE_S)
-    while not commits.empty():
-        written += commits.get()
-    assert written == count(tmp_path / "h.db") == 450
+async def test_a_full_batch_is_written_without_being_asked(tmp_path: Path) -> None:
+    writer = Writer()
+    async with started(tmp_path / "h.db", writer) as database:
+        for seq in range(2 * MAX_FRAMES + 50):
+            database.append(item(seq))
+        await database.run(lambda _db: None)
+        assert writer.sizes == [MAX_FRAMES, MAX_FRAMES, 50]
+    assert count(tmp_path / "h.db") == 2 * MAX_FRAMES + 50
 
 
-def test_frames_of_many_turns_between_jobs_all_arrive_in_order(tmp_path: Path) -> None:
-    commits: SimpleQueue[int] = SimpleQueue()
-    thread = started(tmp_path / "h.db", Batch(max_frames=200, max_wait_s=0.001), commits)
-    seen = []
-    for seq in range(3_000):
-        thread.append(item(seq))
-        if seq % 7 == 0:
-            jobs = thread.submit(lambda db: db.execute("SELECT COUNT(*), MAX(seq) FROM frames").fetchone())
-            seen.append((seq, jobs))
-    for seq, job in seen:
-        # No frame overtakes a job, and none is left behind by one.
-        assert tuple(job.result(DEADLINE_S)) == (seq + 1, seq)
-    thread.stop().result(DEADLINE_S)
+async def test_frames_that_come_together_are_one_commit(tmp_path: Path) -> None:
+    writer = Writer()
+    async with started(tmp_path / "h.db", writer) as database:
+        for seq in range(MAX_FRAMES - 1):
+            database.append(item(seq))
+        assert await writer.committed() == MAX_FRAMES - 1
+        assert count(tmp_path / "h.db") == MAX_FRAMES - 1
+
+
+async def test_a_lone_frame_is_written_after_its_time(tmp_path: Path) -> None:
+    writer = Writer()
+    async with started(tmp_path / "h.db", writer) as database:
+        for seq in range(2):
+            database.append(item(seq))
+            assert await writer.committed() == 1
+            assert count(tmp_path / "h.db") == seq + 1
+
+
+async def test_no_frame_overtakes_a_job_and_none_is_left_behind_by_one(tmp_path: Path) -> None:
+    async with started(tmp_path / "h.db", Writer()) as database:
+        seen = []
+        for seq in range(3_000):
+            database.append(item(seq))
+            if seq % 70 == 0:
+                seen.append((seq, asyncio.create_task(database.run(stored))))
+                await asyncio.sleep(0)
+        for seq, job in seen:
+            assert await job == seq + 1
     assert count(tmp_path / "h.db") == 3_000
 
 
-def test_the_thread_sleeps_while_frames_gather(tmp_path: Path) -> None:
-    commits: SimpleQueue[int] = SimpleQueue()
-    thread = started(tmp_path / "h.db", Batch(max_frames=200, max_wait_s=1e6), commits)
-    for seq in range(150):
-        thread.append(item(seq))
-    thread.stop().result(DEADLINE_S)
-    # For the turn, the first frames, and to stop.
-    assert thread.woken <= 4
-    assert count(tmp_path / "h.db") == 150
+async def test_refused_frames_stay_in_order_and_are_tried_again(tmp_path: Path) -> None:
+    writer = Writer()
+    async with started(tmp_path / "h.db", writer) as database:
+        writer.problem = NoRoom("The disk is full.")
+        for seq in range(MAX_FRAMES):
+            database.append(item(seq))
+        with pytest.raises(NoRoom):
+            await database.run(stored, flush=True)
+        assert database.problem == "The disk is full."
+        # A job that does not need them is done all the same.
+        assert await database.run(stored) == 0
+        tries = len(writer.sizes)
+        # Not with each further frame: a full disk is not asked a thousand times a second.
+        for seq in range(MAX_FRAMES, 2 * MAX_FRAMES - 1):
+            database.append(item(seq))
+        await asyncio.sleep(0.2)
+        assert len(writer.sizes) == tries
+        writer.problem = None
+        database.append(item(2 * MAX_FRAMES - 1))
+        assert await writer.committed() == 2 * MAX_FRAMES
+        await database.run(stored)
+        assert database.problem is None
+    assert look(tmp_path / "h.db", "SELECT MIN(seq), MAX(seq) FROM frames") == [(0, 2 * MAX_FRAMES - 1)]
 
 
-def test_a_lone_frame_is_written_after_its_time(tmp_path: Path) -> None:
-    commits: SimpleQueue[int] = SimpleQueue()
-    thread = started(tmp_path / "h.db", Batch(max_frames=200, max_wait_s=0.01), commits)
-    thread.append(item(0))
-    assert commits.get(timeout=DEADLINE_S) == 1
-    assert count(tmp_path / "h.db") == 1
-    thread.stop().result(DEADLINE_S)
-
-
-def test_a_job_sees_what_was_queued_before_it(tmp_path: Path) -> None:
-    commits: SimpleQueue[int] = SimpleQueue()
-    thread = started(tmp_path / "h.db", Batch(max_frames=200, max_wait_s=1e6), commits)
-    thread.append(item(0))
-    thread.append(item(1))
-    seen = thread.submit(lambda db: db.execute("SELECT COUNT(*) FROM frames").fetchone()[0], Frames.WRITTEN)
-    assert seen.result(DEADLINE_S) == 2
-    thread.stop().result(DEADLINE_S)
-
-
-def test_a_thread_that_breaks_keeps_nobody_waiting(tmp_path: Path) -> None:
-    def break_down(_count: int) -> None:
-        raise RuntimeError("broken")
-
-    thread = DatabaseThread(lambda: open_database(tmp_path / "h.db", 5), on_batch=break_down)
-    thread.start().result(DEADLINE_S)
-    thread.submit(lambda db: open_turn(db, session(), order(), "run")).result(DEADLINE_S)
-    gate: SimpleQueue[None] = SimpleQueue()
-    held = thread.submit(lambda _db: gate.get(timeout=DEADLINE_S))
-    for seq in range(MAX_FRAMES):
-        thread.append(item(seq))
-    waiting = [thread.submit(lambda _db: None) for _ in range(3)]
-    gate.put(None)
-    held.result(DEADLINE_S)
-    for job in waiting:
-        with pytest.raises(LedgerError):
-            job.result(DEADLINE_S)
-    with pytest.raises(RuntimeError, match="broken"):
-        thread.stop().result(DEADLINE_S)
+async def test_frames_that_cannot_be_written_at_the_end_are_reported(tmp_path: Path) -> None:
+    writer = Writer()
+    database = Database(lambda: open_database(tmp_path / "h.db", 5), writer)
+    await database.start()
+    writer.problem = NoRoom("The disk is full.")
+    database.append(item(0))
+    for _ in range(2):
+        with pytest.raises(NoRoom, match="The disk is full"):
+            await database.close()
     with pytest.raises(LedgerError):
-        thread.append(item(1))
+        database.append(item(1))
     with pytest.raises(LedgerError):
-        thread.submit(lambda _db: None).result(DEADLINE_S)
+        await database.run(stored)
 
 
-def test_a_job_nobody_waits_for_any_more_is_not_done(tmp_path: Path) -> None:
-    commits: SimpleQueue[int] = SimpleQueue()
-    thread = started(tmp_path / "h.db", Batch(), commits)
-    gate: SimpleQueue[None] = SimpleQueue()
-    held = thread.submit(lambda _db: gate.get(timeout=DEADLINE_S))
-    given_up = thread.submit(lambda db: open_turn(db, session(), order("turn_2"), "run"))
-    assert given_up.cancel()
-    gate.put(None)
-    held.result(DEADLINE_S)
-    thread.stop().result(DEADLINE_S)
+async def test_a_defect_in_writing_is_reported_to_the_next_job_and_keeps_nobody_waiting(
+    tmp_path: Path,
+) -> None:
+    writer = Writer()
+    async with started(tmp_path / "h.db", writer) as database:
+        writer.problem = RuntimeError("broken")
+        for seq in range(MAX_FRAMES):
+            database.append(item(seq))
+        with pytest.raises(RuntimeError, match="broken"):
+            await database.run(stored, flush=True)
+        writer.problem = None
+        assert await database.run(stored, flush=True) == MAX_FRAMES
+
+
+async def test_a_database_that_cannot_be_opened_refuses_every_job(tmp_path: Path) -> None:
+    database = Database(lambda: open_database(tmp_path / "h.db" / "no folder" / "h.db", 5), Writer())
+    (tmp_path / "h.db").write_text("")
+    with pytest.raises(LedgerError):
+        await database.start()
+    with pytest.raises(LedgerError):
+        await database.run(stored)
+    await database.close()
+
+
+async def test_a_job_nobody_waits_for_any_more_is_not_done(tmp_path: Path) -> None:
+    gate = Event()
+    async with started(tmp_path / "h.db", Writer()) as database:
+        held = asyncio.create_task(database.run(lambda _db: gate.wait(DEADLINE_S)))
+        given_up = asyncio.create_task(
+            database.run(lambda db: open_turn(db, session(), order("turn_2"), "run"))
+        )
+        await asyncio.sleep(0)
+        database.append(item(0))
+        given_up.cancel()
+        await asyncio.sleep(0)
+        gate.set()
+        assert await held
     assert look(tmp_path / "h.db", "SELECT turn_id FROM turns") == [("turn_1",)]
+    assert count(tmp_path / "h.db") == 1
+
+
+async def test_a_cancelled_close_writes_the_last_frames(tmp_path: Path) -> None:
+    gate = Event()
+    database = Database(lambda: open_database(tmp_path / "h.db", 5), Writer())
+    await database.start()
+    await database.run(lambda db: open_turn(db, session(), order(), "run"))
+    held = asyncio.create_task(database.run(lambda _db: gate.wait(DEADLINE_S)))
+    await asyncio.sleep(0)
+    database.append(item(0))
+    closing = asyncio.create_task(database.close())
+    await asyncio.sleep(0)
+    closing.cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    assert await held
+    await database.close()
+    assert count(tmp_path / "h.db") == 1

@@ -12,10 +12,10 @@ from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.ledger import turns
 from handinger_tui.ledger.charge_writer import ChargeCache
-from handinger_tui.ledger.database import DatabaseThread
+from handinger_tui.ledger.database import Database
 from handinger_tui.ledger.opening import open_database, translate
 from handinger_tui.ledger.rows import TurnFrame
-from handinger_tui.ledger.worker_names import WorkerNames
+from handinger_tui.ledger.turns import WorkerNames
 from tests.ledger.made import answered, frame, order, session
 
 
@@ -43,7 +43,7 @@ def test_orders_and_ends_survive_a_power_cut_and_frames_the_end_of_the_program(t
     turns.open_turn(connection, session(), order(), "run")
     turns.write_frames(connection, [TurnFrame("turn_1", frame(0, "x"))], "run", WorkerNames())
     turn = fold(order(), answered())
-    turns.close_turn(connection, put_turn(session(), turn), turn, ChargeCache())
+    turns.close_turn(connection, put_turn(session(), turn), "turn_1", ChargeCache())
     connection.close()
     assert cares(said) == ["FULL", "NORMAL", "FULL"]
 
@@ -103,17 +103,17 @@ def test_errors_are_told_by_their_code(problem: sqlite3.Error | OSError, kind: t
     assert "cannot be written" not in translate(problem, reading=True).summary
 
 
-def test_damage_met_on_the_way_is_told(tmp_path: Path) -> None:
+async def test_damage_met_on_the_way_is_told(tmp_path: Path) -> None:
     told: list[str] = []
-    thread = DatabaseThread(
-        lambda: open_database(tmp_path / "h.db", 5), on_damage=lambda: told.append("damage")
+    database = Database(
+        lambda: open_database(tmp_path / "h.db", 5), lambda *_: None, on_damage=lambda: told.append("damage")
     )
-    thread.start().result(20)
+    await database.start()
 
     def broken(_db: sqlite3.Connection) -> None:
         raise error(sqlite3.SQLITE_CORRUPT)
 
     with pytest.raises(Damaged):
-        thread.submit(broken).result(20)
-    thread.stop().result(20)
+        await database.run(broken)
+    await database.close()
     assert told == ["damage"]

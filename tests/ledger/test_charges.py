@@ -20,13 +20,14 @@ from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.ledger import Ledger
+from tests.ledger.charge_rows import charges, spent
 from tests.ledger.made import WORKER, answered, look, opened, order, play, session
 
 
 async def test_a_completed_turn_has_one_exact_charge(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await play(ledger, session(), order(budget="high"), answered("0.012345678901234567"))
-        ordered, charge = await ledger.charges()
+        ordered, charge = await charges(ledger)
     assert (ordered.usd, ordered.credits, ordered.final, ordered.status) == (
         None,
         None,
@@ -54,7 +55,7 @@ async def test_closing_again_with_nothing_new_adds_nothing(tmp_path: Path) -> No
         now = await play(ledger, session(), order(), answered())
         await ledger.close_turn(now, "turn_1")
         await ledger.close_turn(now, "turn_1")
-        assert len(await ledger.charges()) == 2
+        assert len(await charges(ledger)) == 2
 
 
 async def test_what_is_learned_later_is_a_correction(tmp_path: Path) -> None:
@@ -62,31 +63,31 @@ async def test_what_is_learned_later_is_a_correction(tmp_path: Path) -> None:
         unknown = fold(order(), answered("null", status="unknown"))
         await ledger.open_turn(session(), order())
         await ledger.close_turn(put_turn(session(), replace(unknown, snapshot=None)), "turn_1")
-        assert await ledger.spent() == Spent(1, Total(None, 1), Total(None, 1))
+        assert await spent(ledger) == Spent(1, Total(None, 1), Total(None, 1))
         for usd in ("0.5", "0.75"):
             await ledger.close_turn(put_turn(session(), fold(order(), answered(usd))), "turn_1")
-        rows = await ledger.charges()
+        rows = await charges(ledger)
         assert [row.correction for row in rows] == [False, True, True, True]
         assert [row.usd for row in rows] == [None, None, Decimal("0.5"), Decimal("0.25")]
         assert [row.final for row in rows] == [False, False, True, True]
-        assert await ledger.spent() == Spent(1, Total(Decimal("0.75")), Total(Decimal(8)))
+        assert await spent(ledger) == Spent(1, Total(Decimal("0.75")), Total(Decimal(8)))
 
 
 async def test_what_was_known_stays_known(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         now = await play(ledger, session(), order(), answered("0.5"))
         await ledger.close_turn(put_turn(now, replace(now.turns[0], snapshot=None)), "turn_1")
-        assert await ledger.spent() == Spent(1, Total(Decimal("0.5")), Total(Decimal(8)))
+        assert await spent(ledger) == Spent(1, Total(Decimal("0.5")), Total(Decimal(8)))
 
 
 async def test_a_reading_that_falls_corrects_the_turns_before_it(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         now = await play(ledger, session(), order("turn_1"), answered("0.5"))
         now = await play(ledger, now, order("turn_2", worker_id=WORKER), answered("0.75"))
-        assert (await ledger.spent()).usd == Total(Decimal("0.75"))
+        assert (await spent(ledger)).usd == Total(Decimal("0.75"))
         now = await play(ledger, now, order("turn_3", worker_id=WORKER), answered("0.25"))
-        assert (await ledger.spent()).usd == Total(Decimal("1.50"))
-        told = [(row.turn_id, row.usd, row.reading) for row in await ledger.charges() if row.final]
+        assert (await spent(ledger)).usd == Total(Decimal("1.50"))
+        told = [(row.turn_id, row.usd, row.reading) for row in await charges(ledger) if row.final]
     assert told == [
         ("turn_1", Decimal("0.5"), Reading.TOTAL),
         ("turn_2", Decimal("0.25"), Reading.TOTAL),
@@ -100,18 +101,18 @@ async def test_a_running_turn_is_so_far_until_it_is_final(tmp_path: Path) -> Non
         busy = answered("0.5", status="running")
         await play(ledger, session(), order(), busy)
         await ledger.close_turn(session(), "turn_1")
-        rows = await ledger.charges()
+        rows = await charges(ledger)
         assert rows[-1].final
         busy = [one._replace(data=one.data.replace('"running": false', '"running": true')) for one in busy]
         await play(ledger, session("ses_2"), order("turn_2"), busy)
-        assert await ledger.spent(ChargeFilter(session_id="ses_2")) == Spent(
+        assert await spent(ledger, ChargeFilter(session_id="ses_2")) == Spent(
             1, Total(Decimal("0.5"), 1), Total(Decimal(8), 1)
         )
-        (summary, _) = await ledger.sessions()
+        (summary, _) = await ledger.history.sessions()
         assert (summary.cost_usd, summary.unpriced, summary.uncredited) == (Decimal("0.5"), 1, 1)
         same = fold(order("turn_2"), answered("0.5"))
         await ledger.close_turn(put_turn(session("ses_2"), same), "turn_2")
-        assert await ledger.spent(ChargeFilter(session_id="ses_2")) == Spent(
+        assert await spent(ledger, ChargeFilter(session_id="ses_2")) == Spent(
             1, Total(Decimal("0.5")), Total(Decimal(8))
         )
 
@@ -122,14 +123,14 @@ async def test_what_never_started_is_a_true_zero(tmp_path: Path, status: str) ->
         turn = replace(fold(order(), []), status=TurnStatus(status))
         await ledger.open_turn(session(), order())
         await ledger.close_turn(put_turn(session(), turn), "turn_1")
-        assert await ledger.spent() == Spent(1, Total(Decimal(0)), Total(Decimal(0)))
+        assert await spent(ledger) == Spent(1, Total(Decimal(0)), Total(Decimal(0)))
 
 
 @pytest.mark.parametrize("usd", ["null", '"0.5"', "-1", "true", "NaN", "Infinity", "1e400", "[1]"])
 async def test_what_is_no_amount_is_unknown(tmp_path: Path, usd: str) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await play(ledger, session(), order(), answered(usd))
-        assert (await ledger.spent()).usd == Total(None, 1)
+        assert (await spent(ledger)).usd == Total(None, 1)
     assert look(tmp_path / "h.db", "SELECT usd_pico FROM charges") == [(None,)] * 2
 
 
@@ -137,10 +138,10 @@ async def test_beyond_64_bits_the_column_is_unknown_and_the_text_exact(tmp_path:
     huge = "123456789012345678901234567890.5"
     async with opened(tmp_path / "h.db") as ledger:
         await play(ledger, session(), order(), answered(huge))
-        _, charge = await ledger.charges()
+        _, charge = await charges(ledger)
         assert charge.usd is None
         assert charge.usage.cost_usd == Decimal(huge)
-        assert (await ledger.spent()).usd == Total(None, 1)
+        assert (await spent(ledger)).usd == Total(None, 1)
 
 
 async def test_sums_of_the_largest_amounts_do_not_overflow(tmp_path: Path) -> None:
@@ -148,8 +149,8 @@ async def test_sums_of_the_largest_amounts_do_not_overflow(tmp_path: Path) -> No
     async with opened(tmp_path / "h.db") as ledger:
         for number in range(3):
             await play(ledger, session(f"ses_{number}"), order(f"turn_{number}"), answered(edge))
-        assert (await ledger.spent()).usd == Total(3 * Decimal(edge))
-        assert [summary.cost_usd for summary in await ledger.sessions()] == [Decimal(edge)] * 3
+        assert (await spent(ledger)).usd == Total(3 * Decimal(edge))
+        assert [summary.cost_usd for summary in await ledger.history.sessions()] == [Decimal(edge)] * 3
 
 
 async def test_charges_are_never_changed_deleted_or_doubled(tmp_path: Path) -> None:
@@ -170,22 +171,22 @@ async def test_charges_are_never_changed_deleted_or_doubled(tmp_path: Path) -> N
 async def test_what_was_spent_stays_known_after_a_session_is_deleted(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await play(ledger, session(), order(), answered("0.5"))
-        await ledger.delete("ses_1")
-        assert await ledger.sessions() == []
-        assert (await ledger.spent()).usd == Total(Decimal("0.5"))
+        await ledger.history.delete("ses_1")
+        assert await ledger.history.sessions() == []
+        assert (await spent(ledger)).usd == Total(Decimal("0.5"))
     assert look(tmp_path / "h.db", "SELECT COUNT(*) FROM frames") == [(0,)]
 
 
 async def test_a_turn_deleted_while_it_ran_is_still_charged(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.open_turn(session(), order())
-        await ledger.delete("ses_1")
+        await ledger.history.delete("ses_1")
         frames = answered("0.5")
         for one in frames:
             ledger.append("turn_1", one)
         await ledger.close_turn(put_turn(session(), fold(order(), frames)), "turn_1")
-        assert await ledger.sessions() == []
-        assert (await ledger.spent()).usd == Total(Decimal("0.5"))
+        assert await ledger.history.sessions() == []
+        assert (await spent(ledger)).usd == Total(Decimal("0.5"))
 
 
 async def test_charges_are_found_by_time_session_and_worker(tmp_path: Path) -> None:
@@ -200,9 +201,9 @@ async def test_charges_are_found_by_time_session_and_worker(tmp_path: Path) -> N
             ChargeFilter(session_id="ses_2"),
             ChargeFilter(worker_id="wrk_2"),
         ):
-            assert {row.turn_id for row in await ledger.charges(which)} == {"turn_2"}
-            assert (await ledger.spent(which)).usd == Total(Decimal(2))
-        assert await ledger.spent(ChargeFilter(since_ms=201)) == Spent(
+            assert {row.turn_id for row in await charges(ledger, which)} == {"turn_2"}
+            assert (await spent(ledger, which)).usd == Total(Decimal(2))
+        assert await spent(ledger, ChargeFilter(since_ms=201)) == Spent(
             0, Total(Decimal(0)), Total(Decimal(0))
         )
 
@@ -226,8 +227,8 @@ async def test_the_sum_is_always_the_newest_knowledge(histories: list[list[Decim
             newest.append(next((usd for usd in reversed(history) if usd is not None), None))
         known = [usd for usd in newest if usd is not None]
         expected = Total(sum(known, Decimal(0)) if known else None, newest.count(None))
-        assert (await ledger.spent()).usd == expected
-        firsts = [row for row in await ledger.charges() if not row.correction]
+        assert (await spent(ledger)).usd == expected
+        firsts = [row for row in await charges(ledger) if not row.correction]
         assert len(firsts) == len(histories)
 
 

@@ -18,8 +18,7 @@ from handinger_tui.core.turns.turn import Turn, TurnRequest, TurnStatus
 from handinger_tui.ledger import turns as writes
 from handinger_tui.ledger.charge_writer import KEPT, ChargeCache, write_charges
 from handinger_tui.ledger.grouping import spent
-from handinger_tui.ledger.opening import open_database
-from handinger_tui.ledger.turns import transaction
+from handinger_tui.ledger.opening import open_database, transaction
 from tests.ledger.made import session
 
 LOOK = "SELECT * FROM turn_totals WHERE turn_id"

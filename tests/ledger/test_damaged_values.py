@@ -19,6 +19,7 @@ from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.cost_rows import opened as costs_of
 from handinger_tui.ledger.ledger import FileAccess, Ledger
 from handinger_tui.ledger.rows import UNREADABLE
+from tests.ledger.charge_rows import charges
 from tests.ledger.made import answered, opened, order, play, session
 
 BAD = "X'63616666ff'"
@@ -40,7 +41,7 @@ async def filled(path: Path) -> None:
             now = session(f"ses_{name}", title=f"title {name}")
             for turn in ("a", "b"):
                 now = await play(ledger, now, order(f"turn_{name}{turn}", f"prompt {name}"), answered())
-            await ledger.save_draft(f"ses_{name}", "typing")
+            await ledger.history.save_draft(f"ses_{name}", "typing")
 
 
 def damage(path: Path, sql: str) -> None:
@@ -51,17 +52,17 @@ def damage(path: Path, sql: str) -> None:
 async def read_all(path: Path, access: FileAccess) -> list[str]:
     """Everything that lists and opens; returns the titles."""
     async with opened(path, access=access) as ledger:
-        summaries = await ledger.sessions()
-        await ledger.search("prompt")
-        await ledger.search_turns("answer")
-        await ledger.prompts()
-        await ledger.turn_charges()
-        await ledger.charges()
+        summaries = await ledger.history.sessions()
+        await ledger.history.search("prompt")
+        await ledger.history.search("answer")
+        await ledger.history.prompts()
+        await ledger.charges.turn_charges()
+        await charges(ledger)
         await ledger.unsettled()
         for by in GroupBy:
-            await ledger.buckets(by)
+            await ledger.charges.buckets(by)
         for summary in summaries:
-            await ledger.draft(summary.session_id)
+            await ledger.history.draft(summary.session_id)
             loaded = await ledger.load(summary.session_id)
             if loaded is None:
                 # Its own id is damaged.
@@ -101,7 +102,7 @@ async def test_a_damaged_title_is_said_to_be_unreadable(tmp_path: Path, value: s
     await filled(path)
     damage(path, f"UPDATE sessions SET title = {value} WHERE session_id = 'ses_1'")  # noqa: S608  # names of this test
     async with opened(path) as ledger:
-        titles = {one.session_id: one.title for one in await ledger.sessions()}
+        titles = {one.session_id: one.title for one in await ledger.history.sessions()}
     expected = UNREADABLE if value != "7.5e99" else "7.5e+99"
     assert titles == {"ses_1": expected, "ses_2": "title 2"}
 
@@ -152,7 +153,7 @@ async def test_the_app_opens_on_it(tmp_path: Path) -> None:
     damage(path, f"UPDATE turns SET prompt = {BAD}, attachments = {BAD}, status = {BAD}")  # noqa: S608  # names of this test
     ledger = Ledger(path)
     await ledger.start()
-    (summary, _) = await ledger.sessions()
+    (summary, _) = await ledger.history.sessions()
     loaded = await ledger.load(summary.session_id)
     assert loaded is not None
     assert [turn.order.prompt for turn in loaded.turns] == [UNREADABLE] * 2

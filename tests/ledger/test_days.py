@@ -89,14 +89,14 @@ async def test_turns_are_grouped_by_local_days_in_order_of_time() -> None:
     rows = [cells(f"t{at}", at_ms=ms(moment), usd_pico=at) for at, moment in enumerate(moments)]
     async with opened(None, zone=zone) as ledger:
         await put_in(ledger, *rows[::-1])
-        days = await ledger.buckets(GroupBy.DAY)
+        days = await ledger.charges.buckets(GroupBy.DAY)
         assert [(day.key, day.turns) for day in days] == [
             ("2025-10-25", 1),
             ("2025-10-26", 2),
             ("2025-10-27", 1),
         ]
         assert (days[1].first_ms, days[1].last_ms) == (ms(moments[1]), ms(moments[2]))
-        some = await ledger.buckets(
+        some = await ledger.charges.buckets(
             GroupBy.DAY, ChargeFilter(since_ms=ms(moments[1]) + 1, until_ms=ms(moments[3]))
         )
         assert [(day.key, day.turns) for day in some] == [("2025-10-26", 1)]
@@ -106,4 +106,4 @@ async def test_days_of_clocks_gone_mad_come_to_an_end() -> None:
     moments = [-(2**62), -1, 0, 2**61, 2**62]
     async with opened(None, zone=UTC) as ledger:
         await put_in(ledger, *(cells(f"t{at}", at_ms=moment) for at, moment in enumerate(moments)))
-        assert sum(day.turns for day in await ledger.buckets(GroupBy.DAY)) == len(moments)
+        assert sum(day.turns for day in await ledger.charges.buckets(GroupBy.DAY)) == len(moments)

@@ -12,6 +12,7 @@ from handinger_tui.core.money.spending import ChargeFilter, GroupBy, Spent
 from handinger_tui.core.stream.frames import Frame, Framing, Marker
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.cost_rows import opened as costs_of
+from tests.ledger.charge_rows import spent
 from tests.ledger.made import answered, frame, look, opened, order, play, session, worker
 from tests.ledger.test_processes import heard, other
 
@@ -28,8 +29,8 @@ async def test_a_turn_that_was_cut_off_is_a_gap_at_once(tmp_path: Path) -> None:
         (bucket,) = book.buckets(GroupBy.SESSION, ChargeFilter())
         assert (bucket.key, bucket.turns, bucket.usd.missing_turns) == ("ses_hung", 1, 1)
     async with opened(path) as ledger:
-        assert await ledger.spent() == GAP
-        (summary,) = await ledger.sessions()
+        assert await spent(ledger) == GAP
+        (summary,) = await ledger.history.sessions()
         assert (summary.turns, summary.unpriced) == (1, 1)
 
 
@@ -39,14 +40,14 @@ async def test_the_order_and_its_charge_are_one_transaction(tmp_path: Path) -> N
         await ledger.open_turn(session(), order())
         with pytest.raises(Exception, match="already holds"):
             await ledger.open_turn(session("ses_2"), order())
-        assert await ledger.spent() == GAP
+        assert await spent(ledger) == GAP
     assert look(path, "SELECT COUNT(*) FROM charges") == [(1,)]
 
 
 async def test_a_turn_counts_once_and_has_no_correction_when_it_simply_ends(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await play(ledger, session(), order(), answered("0.5"))
-        (charge,) = await ledger.turn_charges()
+        (charge,) = await ledger.charges.turn_charges()
         assert (charge.corrections, str(charge.usd)) == (0, "0.500000000000")
 
 
@@ -56,9 +57,9 @@ async def test_what_was_sent_is_not_called_queued(tmp_path: Path) -> None:
         await ledger.open_turn(session(), order("turn_2"))
         ledger.append("turn_2", frame(0, "{}", Framing.NOTE, Marker.SENDING))
         await ledger.flush()
-        (summary,) = await ledger.sessions()
+        (summary,) = await ledger.history.sessions()
         assert summary.last_status is TurnStatus.SENDING
-        statuses = {one.turn_id: one.status for one in await ledger.turn_charges()}
+        statuses = {one.turn_id: one.status for one in await ledger.charges.turn_charges()}
         assert statuses == {"turn_1": TurnStatus.QUEUED, "turn_2": TurnStatus.SENDING}
 
 
@@ -92,7 +93,7 @@ async def test_a_new_worker_is_in_the_row_with_the_frame_that_names_it(
         await ledger.flush()
         for table in ("sessions", "turns", "turn_totals", "remote_turns"):
             assert look(path, f"SELECT worker_id FROM {table}") == [("wrk_new",)]  # noqa: S608  # names of this test
-        assert await ledger.find("wrk_new") == ["ses_1"]
+        assert await ledger.history.find("wrk_new") == ["ses_1"]
 
 
 async def test_a_worker_that_only_the_frames_name_is_found_again(tmp_path: Path) -> None:
@@ -104,7 +105,7 @@ async def test_a_worker_that_only_the_frames_name_is_found_again(tmp_path: Path)
             "turn_1", frame(0, json.dumps(OPENED | {"worker_id": "w"}), Framing.NOTE, Marker.OPENED)
         )
         await ledger.flush()
-        await ledger._run(lambda db: db.execute("UPDATE sessions SET worker_id = NULL").rowcount)
+        await ledger.database.run(lambda db: db.execute("UPDATE sessions SET worker_id = NULL").rowcount)
         loaded = await ledger.load("ses_1")
         assert loaded is not None
         assert loaded.worker_id == "w"

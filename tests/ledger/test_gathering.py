@@ -128,5 +128,5 @@ async def test_a_deleted_session_leaves_no_telling(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as ledger:
         await play(ledger, session(), order(), FRAMES)
-        await ledger.delete("ses_1")
+        await ledger.history.delete("ses_1")
     assert look(path, "SELECT COUNT(*) FROM gathered") == [(0,)]

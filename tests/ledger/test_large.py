@@ -13,6 +13,7 @@ import pytest
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy
 from handinger_tui.ledger.charge_writer import NUMBERS
 from handinger_tui.ledger.ledger import Ledger
+from tests.ledger.charge_rows import spent
 from tests.ledger.made import opened
 from tests.ledger.rows import NOON_MS, cells
 
@@ -52,25 +53,25 @@ def fill(connection: sqlite3.Connection) -> None:
 @pytest.fixture
 async def large(tmp_path: Any) -> AsyncIterator[Ledger]:
     async with opened(tmp_path / "h.db") as ledger:
-        await ledger._run(fill)
+        await ledger.database.run(fill)
         yield ledger
 
 
 async def test_everything_answers_at_once(large: Ledger) -> None:
     asked: dict[str, Callable[[], Awaitable[Any]]] = {
-        "spent": large.spent,
-        "worker": lambda: large.buckets(GroupBy.WORKER),
-        "session": lambda: large.buckets(GroupBy.SESSION),
-        "budget": lambda: large.buckets(GroupBy.BUDGET),
-        "trigger": lambda: large.buckets(GroupBy.TRIGGER),
-        "day": lambda: large.buckets(GroupBy.DAY),
-        "days of a worker": lambda: large.buckets(
+        "spent": lambda: spent(large),
+        "worker": lambda: large.charges.buckets(GroupBy.WORKER),
+        "session": lambda: large.charges.buckets(GroupBy.SESSION),
+        "budget": lambda: large.charges.buckets(GroupBy.BUDGET),
+        "trigger": lambda: large.charges.buckets(GroupBy.TRIGGER),
+        "day": lambda: large.charges.buckets(GroupBy.DAY),
+        "days of a worker": lambda: large.charges.buckets(
             GroupBy.DAY, ChargeFilter(worker_id="wrk_3", since_ms=NOON_MS)
         ),
-        "turns": large.turn_charges,
-        "turns of a worker": lambda: large.turn_charges(ChargeFilter(worker_id="wrk_3")),
-        "usual": lambda: large.usual("wrk_3", "high", simulated=False),
-        "changed": large.changed,
+        "turns": large.charges.turn_charges,
+        "turns of a worker": lambda: large.charges.turn_charges(ChargeFilter(worker_id="wrk_3")),
+        "usual": lambda: large.charges.usual("wrk_3", "high", simulated=False),
+        "changed": large.charges.changed,
     }
     taken = {}
     for name, ask in asked.items():

@@ -13,6 +13,7 @@ from handinger_tui.core.stream.usage import Usage
 from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session, put_turn
 from handinger_tui.core.turns.turn import SourcePart, Trigger, Turn, TurnStatus
+from tests.ledger.charge_rows import charges, spent
 from tests.ledger.made import look, opened, order, session
 
 
@@ -35,11 +36,11 @@ async def test_a_running_turn_is_charged_and_corrected(tmp_path: Path) -> None:
     async with opened(path) as ledger:
         await ledger.open_turn(session(base_url="https://one.example"), order())
         await ledger.charge(within(running(None)))
-        assert await ledger.spent() == Spent(1, Total(None, 1), Total(None, 1))
+        assert await spent(ledger) == Spent(1, Total(None, 1), Total(None, 1))
         for usd in ("0.1", "0.1", "0.3"):
             await ledger.charge(within(running(usd)))
-        assert (await ledger.spent()).usd == Total(Decimal("0.3"), 1)
-        (so_far,) = await ledger.turn_charges()
+        assert (await spent(ledger)).usd == Total(Decimal("0.3"), 1)
+        (so_far,) = await ledger.charges.turn_charges()
         assert (so_far.status, so_far.known, so_far.at_ms) == (TurnStatus.ACCEPTED, False, 2_000)
         assert (so_far.elapsed_ms, so_far.corrections) == (None, 1)
         done = running("0.5", status=TurnStatus.COMPLETED, ended_ms=9_000)
@@ -51,8 +52,8 @@ async def test_a_running_turn_is_charged_and_corrected(tmp_path: Path) -> None:
         )
         await ledger.close_turn(within(done), "turn_1")
         await ledger.charge(within(done))
-        (charge,) = await ledger.turn_charges()
-        kinds = [(row.correction, row.usd) for row in await ledger.charges()]
+        (charge,) = await ledger.charges.turn_charges()
+        kinds = [(row.correction, row.usd) for row in await charges(ledger)]
     assert (charge.status, charge.known, charge.usd) == (TurnStatus.COMPLETED, True, Decimal("0.5"))
     assert (charge.trigger, charge.base_url, charge.at_ms) == (
         Trigger.HEADLESS,
@@ -81,7 +82,7 @@ async def test_asking_when_nothing_is_new_writes_nothing(tmp_path: Path) -> None
         for status in (TurnStatus.ACCEPTED, TurnStatus.CHECKING):
             await ledger.charge(within(running("0.1", status=status, read_ms=8_000)))
         assert writes() == before
-        assert len(await ledger.charges()) == 1
+        assert len(await charges(ledger)) == 1
 
 
 async def test_how_a_turn_ended_is_written_even_without_news_of_money(tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ async def test_how_a_turn_ended_is_written_even_without_news_of_money(tmp_path: 
         ended = running("0.1", status=TurnStatus.RUNNING, ended_ms=9_000)
         for _ in range(2):
             await ledger.charge(within(ended))
-        (charge,) = await ledger.turn_charges()
+        (charge,) = await ledger.charges.turn_charges()
         assert (charge.status, charge.corrections, charge.usd) == (TurnStatus.RUNNING, 1, Decimal("0.1"))
 
 
@@ -101,7 +102,7 @@ async def test_what_nobody_measured_is_unknown(tmp_path: Path) -> None:
             Turn(order("turn_2", trigger=Trigger.ELSEWHERE)), status=TurnStatus.COMPLETED, ended_ms=2_000
         )
         await ledger.charge(replace(session(), turns=(lost, found)))
-        for charge in await ledger.turn_charges():
+        for charge in await ledger.charges.turn_charges():
             assert (charge.sources, charge.elapsed_ms, charge.usd) == (None, None, None)
 
 
@@ -109,17 +110,17 @@ async def test_two_programs_on_one_file_write_one_charge_and_see_each_other(tmp_
     path = tmp_path / "h.db"
     async with opened(path) as ours, opened(path) as theirs:
         for ledger in (ours, theirs):
-            assert await ledger.changed()
-            assert not await ledger.changed()
+            assert await ledger.charges.changed()
+            assert not await ledger.charges.changed()
         await ours.charge(within(running("0.1")))
         await theirs.charge(within(running("0.1")))
-        assert len(await theirs.charges()) == 1
+        assert len(await charges(theirs)) == 1
         for ledger in (ours, theirs):
-            assert await ledger.changed()
-            assert not await ledger.changed()
-            assert (await ledger.spent()).usd == Total(Decimal("0.1"), 1)
-        await ours.save_draft("ses_1", "typing")
-        assert not await theirs.changed()
+            assert await ledger.charges.changed()
+            assert not await ledger.charges.changed()
+            assert (await spent(ledger)).usd == Total(Decimal("0.1"), 1)
+        await ours.history.save_draft("ses_1", "typing")
+        assert not await theirs.charges.changed()
         # A turn that is ordered is a gap in every sum.
         await ours.open_turn(session("ses_2"), order("turn_2"))
-        assert await theirs.changed()
+        assert await theirs.charges.changed()

@@ -8,6 +8,7 @@ from pathlib import Path
 from handinger_tui.core.amounts import Total
 from handinger_tui.core.money.spending import ChargeFilter, GroupBy, Spent
 from handinger_tui.core.turns.turn import Trigger, TurnStatus
+from tests.ledger.charge_rows import charges, spent
 from tests.ledger.made import WORKER, answered, look, opened, order, play
 from tests.ledger.rows import cells, old_file, put
 
@@ -46,7 +47,7 @@ async def test_totals_are_filled_from_the_charges_there_are(tmp_path: Path) -> N
     made(path)
     async with opened(path) as ledger:
         assert ledger.problem is None
-        third, second, first = await ledger.turn_charges()
+        third, second, first = await ledger.charges.turn_charges()
         assert (first.turn_id, first.at_ms, first.status, first.corrections) == (
             "t1",
             10,
@@ -63,13 +64,13 @@ async def test_totals_are_filled_from_the_charges_there_are(tmp_path: Path) -> N
         assert (first.sources, first.elapsed_ms) == (None, None)
         assert second.base_url == "local"
         assert (third.base_url, third.usd, third.known, third.title) == ("", None, False, "")
-        assert await ledger.spent(ChargeFilter(simulated=True)) == Spent(
+        assert await spent(ledger, ChargeFilter(simulated=True)) == Spent(
             1, Total(Decimal("7E-12")), Total(Decimal("0.000003"))
         )
-        assert await ledger.spent(ChargeFilter(simulated=False)) == Spent(
+        assert await spent(ledger, ChargeFilter(simulated=False)) == Spent(
             2, Total(Decimal("4E-10"), 1), Total(Decimal("0.000009"), 1)
         )
-        assert [row.base_url for row in await ledger.charges()] == ["", "", "", ""]
+        assert [row.base_url for row in await charges(ledger)] == ["", "", "", ""]
 
 
 async def test_an_old_session_goes_on(tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ async def test_an_old_session_goes_on(tmp_path: Path) -> None:
         again = await ledger.load("ses_1")
         assert again is not None
         assert [turn.order.trigger for turn in again.turns] == [Trigger.UNKNOWN, Trigger.APP]
-        groups = {bucket.key: bucket.turns for bucket in await ledger.buckets(GroupBy.TRIGGER)}
+        groups = {bucket.key: bucket.turns for bucket in await ledger.charges.buckets(GroupBy.TRIGGER)}
         assert groups == {"app": 1, "unknown": 3}
     assert look(path, "SELECT name FROM sqlite_schema WHERE type = 'view'") == []
 
@@ -93,6 +94,6 @@ async def test_a_program_of_the_first_version_that_still_runs_is_totalled(tmp_pa
     path = tmp_path / "h.db"
     made(path)
     async with opened(path) as ledger:
-        await ledger._run(lambda db: put(db, old("t4", session_id="ses_2", usd_pico=1)))
-        (bucket,) = await ledger.buckets(GroupBy.TURN, ChargeFilter(simulated=True, since_ms=30))
+        await ledger.database.run(lambda db: put(db, old("t4", session_id="ses_2", usd_pico=1)))
+        (bucket,) = await ledger.charges.buckets(GroupBy.TURN, ChargeFilter(simulated=True, since_ms=30))
         assert (bucket.key, bucket.usd.value) == ("t4", Decimal("1E-12"))

@@ -82,12 +82,12 @@ async def test_a_damaged_file_is_set_aside(tmp_path: Path, damage: str) -> None:
         assert ledger.problem is not None
         (copy,) = [name for name in names(tmp_path) if ".damaged-" in name]
         assert copy in ledger.problem
-        assert await ledger.sessions() == []
+        assert await ledger.history.sessions() == []
         await play(ledger, session(), order(), answered())
     assert (tmp_path / copy).read_bytes() == broken
     async with opened(path) as ledger:
         assert ledger.problem is None
-        assert [summary.turns for summary in await ledger.sessions()] == [1]
+        assert [summary.turns for summary in await ledger.history.sessions()] == [1]
 
 
 async def test_the_log_of_a_damaged_file_goes_with_it(tmp_path: Path) -> None:
@@ -185,11 +185,11 @@ async def test_another_writer_is_waited_for_and_then_named(tmp_path: Path) -> No
         with pytest.raises(Locked):
             await late.start()
         await late.aclose()
-        assert await ledger.sessions() == []
+        assert await ledger.history.sessions() == []
         other.execute("COMMIT")
         other.close()
         await ledger.open_turn(session(), order())
-        assert len(await ledger.sessions()) == 1
+        assert len(await ledger.history.sessions()) == 1
 
 
 async def test_frames_wait_in_memory_while_another_process_writes(tmp_path: Path) -> None:

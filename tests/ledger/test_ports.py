@@ -8,13 +8,15 @@ from pathlib import Path
 from handinger_tui.engine import ports
 from handinger_tui.engine.ports import TurnLog
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.limit_service import LimitService
+from handinger_tui.ledger.limits import LimitService
 from handinger_tui.ui import ports as launch
 from handinger_tui.ui.ports import ChargeReader, SessionStore
 
 AS_LOG: Callable[[Path | None], TurnLog] = Ledger
-AS_SHELF: Callable[[Path | None], SessionStore] = Ledger
-AS_BOOKS: Callable[[Path | None], ChargeReader] = Ledger
+
+
+def as_ports(ledger: Ledger) -> tuple[SessionStore, ChargeReader]:
+    return ledger.history, ledger.charges
 
 
 def as_limits(purse: LimitService) -> tuple[ports.LimitReader, launch.LimitStore]:
@@ -22,7 +24,8 @@ def as_limits(purse: LimitService) -> tuple[ports.LimitReader, launch.LimitStore
 
 
 def test_the_ledger_has_every_method_of_its_ports() -> None:
-    for port in (TurnLog, SessionStore, ChargeReader):
+    ledger = Ledger(None)
+    for port, part in ((TurnLog, ledger), (SessionStore, ledger.history), (ChargeReader, ledger.charges)):
         wanted = {name for name in vars(port) if not name.startswith("_")}
         assert wanted
-        assert wanted <= set(dir(Ledger))
+        assert wanted <= set(dir(part))

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from tests.ledger.charge_rows import charges
 from tests.ledger.made import look, names, opened
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +61,7 @@ async def test_what_was_flushed_survives_kill_9(tmp_path: Path) -> None:
             frames = await ledger.frames("turn_hung")
             assert [frame.data for frame in frames[:500]] == [f"delta {seq}" for seq in range(500)]
             assert len(frames) <= 501
-            assert await ledger.prompts() == ["the prompt"]
+            assert await ledger.history.prompts() == ["the prompt"]
             assert any(".run-" in name for name in names(tmp_path))
     assert names(tmp_path) == ["h.db"]
 
@@ -84,7 +85,7 @@ async def test_two_processes_write_into_one_file(tmp_path: Path) -> None:
             assert loaded is not None
             assert [turn.order.prompt for turn in loaded.turns] == [f"{name} {n}" for n in range(turns)]
             assert [turn.text for turn in loaded.turns] == ["an answer"] * turns
-        assert [row.correction for row in await ledger.charges()].count(False) == 2 * turns
+        assert [row.correction for row in await charges(ledger)].count(False) == 2 * turns
         assert await ledger.unsettled() == []
 
 

@@ -21,7 +21,8 @@ from handinger_tui.core.stream.worker_snapshot import Snapshot
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import Turn, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
-from handinger_tui.ledger.limit_service import LimitService
+from handinger_tui.ledger.limits import LimitService
+from tests.ledger.charge_rows import spent
 from tests.ledger.made import look, opened, order, session
 from tests.ledger.rows import DAY_MS, NOON_MS, cells, put_in
 
@@ -33,7 +34,9 @@ LIMITS = [Limit(scope, unit, Decimal(10)) for scope in Scope for unit in Unit]
 def purse_on(
     ledger: Ledger, *configured: Limit, flags: tuple[Limit, ...] = (), simulated: bool = False
 ) -> LimitService:
-    return LimitService(ledger, configured, flags, simulated=simulated, now_ms=lambda: NOON_MS, zone=UTC)
+    return LimitService(
+        ledger.database, configured, flags, simulated=simulated, now_ms=lambda: NOON_MS, zone=UTC
+    )
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ def told(usd: int | None, *, busy: bool = False, points: int | None = None) -> S
     return Snapshot("wrk_1", "running" if busy else "completed", running_flag=busy, usage=usage)
 
 
-async def spent(purse: LimitService, into: Session, unit: Unit = Unit.USD) -> dict[str, Total]:
+async def by_scope(purse: LimitService, into: Session, unit: Unit = Unit.USD) -> dict[str, Total]:
     found = await purse.gauges(into)
     return {str(gauge.limit.scope): gauge.spent for gauge in found if gauge.limit.unit is unit}
 
@@ -73,26 +76,26 @@ async def test_each_scope_counts_its_own(ledger: Ledger) -> None:
         cells("t5", usd_pico=16 * USD, session_id="ses_4", worker_id="wrk_local", base_url="local"),
     )
     purse = purse_on(ledger, *LIMITS)
-    assert await spent(purse, ours(of(1), of(2))) == {
+    assert await by_scope(purse, ours(of(1), of(2))) == {
         "turn": Total(Decimal(2)),
         "session": Total(Decimal(3)),
         "worker": Total(Decimal(7)),
         "day": Total(Decimal(14)),
     }
-    assert (await spent(purse, ours(of(1), of(2)), Unit.CREDITS))["session"] == Total(Decimal(5), 1)
+    assert (await by_scope(purse, ours(of(1), of(2)), Unit.CREDITS))["session"] == Total(Decimal(5), 1)
     pretend = purse_on(ledger, *LIMITS, simulated=True)
-    assert (await spent(pretend, session("ses_4")))["day"] == Total(Decimal(16))
+    assert (await by_scope(pretend, session("ses_4")))["day"] == Total(Decimal(16))
     assert purse.today() == ChargeFilter(since_ms=TODAY_MS, simulated=False)
     assert pretend.today() == ChargeFilter(since_ms=TODAY_MS, simulated=True)
-    assert (await ledger.spent(pretend.today())).usd == Total(Decimal(16))
+    assert (await spent(ledger, pretend.today())).usd == Total(Decimal(16))
 
 
 async def test_before_anything_was_sent_nothing_is_spent(ledger: Ledger) -> None:
     purse = purse_on(ledger, *LIMITS)
     zero = dict.fromkeys(("turn", "session", "worker", "day"), Total(Decimal(0)))
-    assert await spent(purse, session()) == zero
-    assert await spent(purse, session(turns=(of(1, TurnStatus.QUEUED),))) == zero
-    assert await spent(purse, session(turns=(of(1, TurnStatus.REJECTED),))) == zero
+    assert await by_scope(purse, session()) == zero
+    assert await by_scope(purse, session(turns=(of(1, TurnStatus.QUEUED),))) == zero
+    assert await by_scope(purse, session(turns=(of(1, TurnStatus.REJECTED),))) == zero
 
 
 @pytest.mark.parametrize("newer", [TurnStatus.QUEUED, TurnStatus.NOT_SENT, TurnStatus.REJECTED])
@@ -102,13 +105,13 @@ async def test_a_message_that_was_not_sent_never_makes_room_under_the_turn_limit
     free: dict[str, Any] = {"status": str(newer), "usd_pico": 0, "micro_credits": 0}
     await put_in(ledger, cells("t1", usd_pico=8 * USD), cells("t2", **free))
     purse = purse_on(ledger, *LIMITS)
-    assert (await spent(purse, ours(of(1), of(2, newer))))["turn"] == Total(Decimal(8))
+    assert (await by_scope(purse, ours(of(1), of(2, newer))))["turn"] == Total(Decimal(8))
 
 
 async def test_a_turn_that_the_ledger_does_not_know_yet_is_a_gap(ledger: Ledger) -> None:
     await put_in(ledger, cells("t1", usd_pico=USD))
     purse = purse_on(ledger, *LIMITS)
-    assert await spent(purse, ours(of(1), of(2, TurnStatus.ACCEPTED))) == {
+    assert await by_scope(purse, ours(of(1), of(2, TurnStatus.ACCEPTED))) == {
         "turn": Total(None, 1),
         "session": Total(Decimal(1), 1),
         "worker": Total(Decimal(1), 1),
@@ -125,30 +128,30 @@ async def test_what_the_worker_tells_of_itself_counts_when_it_is_more(ledger: Le
         (told(1), Total(Decimal(2), 1)),
         (told(None, points=7), Total(Decimal(2), 1)),
     ):
-        assert (await spent(purse, ours(of(1, snapshot=said))))["worker"] == expected
-    credited = await spent(purse, ours(of(1, snapshot=told(9, points=7))), Unit.CREDITS)
+        assert (await by_scope(purse, ours(of(1, snapshot=said))))["worker"] == expected
+    credited = await by_scope(purse, ours(of(1, snapshot=told(9, points=7))), Unit.CREDITS)
     assert credited["worker"] == Total(Decimal(7))
     falling = ours(of(1, snapshot=told(9)), of(2, snapshot=told(8)))
-    assert (await spent(purse, falling))["worker"] == Total(Decimal(2), 1)
+    assert (await by_scope(purse, falling))["worker"] == Total(Decimal(2), 1)
     after = ours(of(1, snapshot=told(9)), of(3, TurnStatus.ACCEPTED))
-    assert (await spent(purse, after))["worker"] == Total(Decimal(9), 1)
+    assert (await by_scope(purse, after))["worker"] == Total(Decimal(9), 1)
 
 
 async def test_an_amount_beyond_what_the_ledger_holds_uses_up_every_limit(ledger: Ledger) -> None:
     await put_in(ledger, cells("t1", usd_pico=2 * USD, micro_credits=3), cells("t2"))
     purse = purse_on(ledger, *LIMITS)
     most = 10**17
-    found = await spent(purse, ours(of(1, snapshot=told(2)), of(2, snapshot=told(most + 2))))
+    found = await by_scope(purse, ours(of(1, snapshot=told(2)), of(2, snapshot=told(most + 2))))
     assert found == {
         "turn": Total(Decimal(most)),
         "session": Total(Decimal(most + 2)),
         "worker": Total(Decimal(most + 2)),
         "day": Total(Decimal(most + 2)),
     }
-    running = await spent(purse, ours(of(1, snapshot=told(2)), of(2, snapshot=told(most + 2, busy=True))))
+    running = await by_scope(purse, ours(of(1, snapshot=told(2)), of(2, snapshot=told(most + 2, busy=True))))
     assert running["day"] == Total(Decimal(most + 2), 1), "so far"
     told_all = ours(of(1, snapshot=told(2, points=0)), of(2, snapshot=told(3, points=most)))
-    assert (await spent(purse, told_all, Unit.CREDITS))["turn"].value == Decimal(most)
+    assert (await by_scope(purse, told_all, Unit.CREDITS))["turn"].value == Decimal(most)
 
 
 async def test_a_typed_limit_wins_over_a_configured_one_and_a_flag_over_both(ledger: Ledger) -> None:
@@ -197,9 +200,9 @@ async def test_what_is_no_amount_is_no_limit(ledger: Ledger, amount: str) -> Non
 async def test_limits_are_only_ever_added_and_seen_by_every_program(tmp_path: Path) -> None:
     path = tmp_path / "h.db"
     async with opened(path) as one, opened(path) as other:
-        assert await other.changed()
+        assert await other.charges.changed()
         await purse_on(one).set_limit(ours(), Scope.SESSION, Unit.CREDITS, Decimal("0.5"))
-        assert await other.changed()
+        assert await other.charges.changed()
         assert await purse_on(other).limits(ours()) == (
             Limit(Scope.SESSION, Unit.CREDITS, Decimal("0.5"), Origin.TYPED),
         )
@@ -215,7 +218,7 @@ async def test_only_what_a_limit_asks_for_is_added_up(ledger: Ledger) -> None:
     await put_in(ledger, *(cells(f"t{number}", usd_pico=USD) for number in range(1, 4)))
     into = ours(*(of(number, snapshot=told(number)) for number in range(1, 4)))
     asked: list[str] = []
-    await ledger._run(lambda connection: connection.set_trace_callback(asked.append))
+    await ledger.database.run(lambda connection: connection.set_trace_callback(asked.append))
     for configured, sums in (((), 0), (LIMITS[:1], 1), (LIMITS[2:3], 1), (LIMITS, 4)):
         asked.clear()
         found = await purse_on(ledger, *configured).gauges(into)
@@ -237,4 +240,4 @@ async def test_what_is_remembered_of_a_session_is_of_no_other_one(
         (ours(of(3, snapshot=told(1)), name="ses_2"), Total(Decimal(2), 2)),
         (ours(rising.turns[0]), Total(Decimal(8))),
     ):
-        assert (await spent(purse, into))["worker"] == expected
+        assert (await by_scope(purse, into))["worker"] == expected

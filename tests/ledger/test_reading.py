@@ -24,7 +24,7 @@ from tests.ledger.test_remote_turns import older_file
 async def titles(path: Path, **options: float) -> tuple[list[str], str | None]:
     """What a reading command lists, and what it is told."""
     async with opened(path, access=FileAccess.READ, **options) as ledger:
-        return [summary.title for summary in await ledger.sessions()], ledger.problem
+        return [summary.title for summary in await ledger.history.sessions()], ledger.problem
 
 
 async def filled(path: Path) -> None:
@@ -145,9 +145,8 @@ async def test_reading_leaves_no_trace(tmp_path: Path) -> None:
 async def test_a_reader_cannot_write(tmp_path: Path) -> None:
     await filled(tmp_path / "h.db")
     async with opened(tmp_path / "h.db", access=FileAccess.READ) as ledger:
-        assert not ledger.durable
         with pytest.raises(LedgerError, match="cannot be written"):
-            await ledger.rename("ses_1", "x")
+            await ledger.history.rename("ses_1", "x")
 
 
 @pytest.mark.parametrize("access", [FileAccess.READ, FileAccess.WRITE])
@@ -167,7 +166,6 @@ async def test_after_damage_nothing_is_sent_before_the_person_agrees(tmp_path: P
     path = tmp_path / "h.db"
     path.write_bytes(b"no database, whatever its name says" * 99)
     async with opened(path) as ledger:
-        assert ledger.durable
         assert ledger.no_history is not None
         assert "damaged" in ledger.no_history.summary
         ledger.allow_unrecorded()
@@ -180,6 +178,5 @@ async def test_a_stand_in_forbids_to_send_and_a_chosen_one_does_not() -> None:
     async with opened(None) as ledger:
         assert ledger.no_history is None
     async with opened(None, instead_of=Locked("It is busy.")) as ledger:
-        assert not ledger.durable
         assert ledger.no_history is not None
         assert "It is busy." in ledger.no_history.summary

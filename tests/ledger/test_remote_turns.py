@@ -17,6 +17,7 @@ from handinger_tui.core.turns.session import RemoteTurn, put_turn
 from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.ledger import Ledger
 from handinger_tui.ledger.migrations.m0001_schema import MIGRATIONS
+from tests.ledger.charge_rows import charges
 from tests.ledger.made import (
     WORKER,
     answered,
@@ -39,7 +40,7 @@ def note(seq: int, event: Marker, **content: object) -> object:
 
 
 async def ids(ledger: Ledger) -> list[str]:
-    return sorted(one.turn_id for one in await ledger.turn_charges())
+    return sorted(one.turn_id for one in await ledger.charges.turn_charges())
 
 
 async def test_programs_that_attach_at_once_enter_each_turn_once(tmp_path: Path) -> None:
@@ -59,9 +60,9 @@ async def test_programs_that_attach_at_once_enter_each_turn_once(tmp_path: Path)
     assert len(set(said)) == 1
     assert said[0].endswith(f" {turns}")
     async with opened(path) as ledger:
-        assert len(await ledger.turn_charges()) == turns
-        assert [summary.turns for summary in await ledger.sessions()] == [turns]
-        assert [row.correction for row in await ledger.charges()] == [False] * turns
+        assert len(await ledger.charges.turn_charges()) == turns
+        assert [summary.turns for summary in await ledger.history.sessions()] == [turns]
+        assert [row.correction for row in await charges(ledger)] == [False] * turns
 
 
 async def test_a_turn_that_another_program_sent_is_not_entered_again(tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ async def test_another_service_with_the_same_id_has_turns_of_its_own(tmp_path: P
 async def test_a_removed_session_comes_back_with_its_entries(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.adopt(session(worker_id=WORKER), remote_turns("a", 2))
-        await ledger.delete("ses_1")
+        await ledger.history.delete("ses_1")
         now = await ledger.adopt(session("ses_2", worker_id=WORKER), remote_turns("b", 2))
         assert [turn.turn_id for turn in now.turns] == ["turn_a_0", "turn_a_1"]
         assert await ids(ledger) == ["turn_a_0", "turn_a_1"]
@@ -203,7 +204,7 @@ async def test_an_older_file_is_entered_without_loss(tmp_path: Path) -> None:
             ("cut", 0),
             ("own", 0),
         ]
-        statuses = {one.turn_id: (one.status, one.usd) for one in await ledger.turn_charges()}
+        statuses = {one.turn_id: (one.status, one.usd) for one in await ledger.charges.turn_charges()}
         assert statuses["cut"] == (TurnStatus.SENDING, None)
         assert statuses["waiting"] == (TurnStatus.QUEUED, None)
         loaded = await ledger.load("ses_1")

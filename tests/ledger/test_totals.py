@@ -22,6 +22,7 @@ from handinger_tui.core.turns.turn import TurnStatus
 from handinger_tui.ledger.charge_writer import NUMBERS, SUMMED
 from handinger_tui.ledger.grouping import PLACES
 from handinger_tui.ledger.ledger import Ledger
+from tests.ledger.charge_rows import charges, spent
 from tests.ledger.made import look, opened
 from tests.ledger.rows import DAY_MS, NOON_MS, cells, put, put_in
 
@@ -115,19 +116,19 @@ async def test_every_grouping_is_the_sum_of_the_raw_rows(
             groups: dict[str, list[list[dict[str, Any]]]] = defaultdict(list)
             for rows in asked:
                 groups[key(rows[0])].append(rows)
-            found = await ledger.buckets(by, which)
+            found = await ledger.charges.buckets(by, which)
             assert {bucket.key for bucket in found} == groups.keys()
             assert len(found) == len(groups)
             for bucket in found:
                 same(bucket, added_up(groups[bucket.key]))
-        spent = await ledger.spent(which)
+        sums = await spent(ledger, which)
         whole = added_up(asked)
-        assert (spent.turns, spent.usd, spent.credits) == (
+        assert (sums.turns, sums.usd, sums.credits) == (
             len(asked),
             whole.total("usd"),
             whole.total("credits"),
         )
-        each = await ledger.turn_charges(which)
+        each = await ledger.charges.turn_charges(which)
         assert sorted(one.turn_id for one in each) == sorted(rows[0]["turn_id"] for rows in asked)
         for one in each:
             rows = turns[int(one.turn_id.removeprefix("turn_"))]
@@ -146,21 +147,21 @@ async def test_an_aborted_transaction_leaves_both_tables_alone(tmp_path: Path) -
             put(connection, cells("t1", "correction", usd_pico=7), cells("t2", usd_pico=1))
             connection.execute("ROLLBACK")
 
-        await ledger._run(broken)
+        await ledger.database.run(broken)
         with pytest.raises(Exception, match="already holds"):
             # The second charge of a turn is refused, and with it what the trigger did.
-            await ledger._run(lambda db: put(db, cells("t1", usd_pico=9)))
-        assert [(one.turn_id, one.usd, one.corrections) for one in await ledger.turn_charges()] == [
+            await ledger.database.run(lambda db: put(db, cells("t1", usd_pico=9)))
+        assert [(one.turn_id, one.usd, one.corrections) for one in await ledger.charges.turn_charges()] == [
             ("t1", Decimal("5E-12"), 0)
         ]
-        assert len(await ledger.charges()) == 1
+        assert len(await charges(ledger)) == 1
 
 
 async def test_a_sum_beyond_64_bits_within_one_turn_loses_no_charge(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await put_in(ledger, cells("t1", usd_pico=LARGEST), cells("t1", "correction", usd_pico=LARGEST))
-        assert len(await ledger.charges()) == 2
-        (one,) = await ledger.turn_charges()
+        assert len(await charges(ledger)) == 2
+        (one,) = await ledger.charges.turn_charges()
         assert one.usd is None
     assert look(tmp_path / "h.db", "SELECT typeof(usd_pico) FROM turn_totals") == [("null",)]
 
@@ -170,7 +171,7 @@ async def test_a_later_correction_tells_the_end_and_keeps_what_was_known(tmp_pat
         first = cells("t1", status="accepted", final=0, usd_pico=5, sources=2)
         later = cells("t1", "correction", status="failed", budget=None, worker_id=None, at_ms=NOON_MS + 9)
         await put_in(ledger, first, later | {"elapsed_ms": 70, "base_url": None})
-        (one,) = await ledger.turn_charges()
+        (one,) = await ledger.charges.turn_charges()
     assert (one.status, one.budget, one.worker_id) == (TurnStatus.FAILED, "standard", "wrk_1")
     assert (one.at_ms, one.base_url, one.sources, one.elapsed_ms) == (NOON_MS, "https://one.example", 2, 70)
 
@@ -182,8 +183,8 @@ async def test_a_finished_reading_that_does_not_tell_a_number_leaves_it_a_gap(tm
             cells("t1", final=0, usd_pico=5),
             cells("t1", "correction", final=1, micro_credits=1_000_000),
         )
-        spent = await ledger.spent()
-    assert (spent.usd, spent.credits) == (Total(Decimal("5E-12"), 1), Total(Decimal(1)))
+        sums = await spent(ledger)
+    assert (sums.usd, sums.credits) == (Total(Decimal("5E-12"), 1), Total(Decimal(1)))
 
 
 async def filled(ledger: Ledger) -> None:
@@ -215,20 +216,20 @@ async def filled(ledger: Ledger) -> None:
 async def test_turns_are_found_by_everything_they_can_be_asked_by(which: ChargeFilter, turns: str) -> None:
     async with opened(None) as ledger:
         await filled(ledger)
-        assert " ".join(one.turn_id for one in await ledger.turn_charges(which)) == turns
+        assert " ".join(one.turn_id for one in await ledger.charges.turn_charges(which)) == turns
         names = set(turns.split())
-        assert {row.turn_id for row in await ledger.charges(which)} == names
+        assert {row.turn_id for row in await charges(ledger, which)} == names
         for by in GroupBy:
-            whole = altogether(await ledger.buckets(by, which))
+            whole = altogether(await ledger.charges.buckets(by, which))
             assert whole.turns == len(names)
-            assert whole.total("usd") == (await ledger.spent(which)).usd
+            assert whole.total("usd") == (await spent(ledger, which)).usd
 
 
 async def test_pages_of_turns(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await filled(ledger)
-        pages = [await ledger.turn_charges(limit=2, offset=at) for at in (0, 2, 4)]
-        everything = await ledger.turn_charges(limit=-1)
+        pages = [await ledger.charges.turn_charges(limit=2, offset=at) for at in (0, 2, 4)]
+        everything = await ledger.charges.turn_charges(limit=-1)
     assert [[one.turn_id for one in page] for page in pages] == [["t4", "t3"], ["t2", "t1"], []]
     assert len(everything) == 4
 
@@ -236,7 +237,7 @@ async def test_pages_of_turns(tmp_path: Path) -> None:
 async def test_the_dearest_come_first_and_the_unknown_last() -> None:
     async with opened(None) as ledger:
         await filled(ledger)
-        assert [one.key for one in await ledger.buckets(GroupBy.WORKER)] == [
+        assert [one.key for one in await ledger.charges.buckets(GroupBy.WORKER)] == [
             "wrk_2",
             "wrk_1",
             "wrk_4",

@@ -17,6 +17,7 @@ from handinger_tui.core.turns.fold import fold
 from handinger_tui.core.turns.session import put_turn
 from handinger_tui.core.turns.turn import Attachment, TurnStatus
 from handinger_tui.ledger.ledger import Ledger
+from tests.ledger.charge_rows import charges
 from tests.ledger.made import WORKER, answered, frame, names, opened, order, play, session, stored
 from tests.wire.recordings import Recording, Tape, recordings
 
@@ -38,7 +39,6 @@ async def test_a_loaded_recording_is_the_folded_one(recording: Recording, tmp_pa
         loaded = await ledger.load("ses_1")
         assert loaded is not None
         assert loaded.turns == (fold(order(), frames),)
-        assert await ledger.load_turn("turn_1") == loaded.turns[0]
 
 
 @pytest.mark.parametrize("recording", recordings("6", "worker", "ai4"), ids=lambda recording: recording.name)
@@ -87,15 +87,15 @@ async def test_every_member_of_a_session_and_an_order_comes_back(tmp_path: Path)
 async def test_any_text_survives(
     memory: Ledger, data: str, event: str, name: str | None, framing: Framing
 ) -> None:
-    turn_id = f"turn_{len(await memory.prompts(10_000)) + 1}"
+    turn_id = f"turn_{len(await memory.history.prompts(10_000)) + 1}"
     await memory.open_turn(session(), order(turn_id, f"{turn_id} {data}"))
     sent = Frame(0, 1, framing, data, event, name)
     memory.append(turn_id, sent)
     await memory.flush()
     assert await memory.frames(turn_id) == [sent]
-    turn = await memory.load_turn(turn_id)
-    assert turn is not None
-    assert turn.order.prompt == f"{turn_id} {data}"
+    loaded = await memory.load("ses_1")
+    assert loaded is not None
+    assert loaded.turns[-1].order.prompt == f"{turn_id} {data}"
 
 
 @pytest.fixture
@@ -126,7 +126,6 @@ async def test_many_turns_in_their_order(tmp_path: Path) -> None:
 async def test_nobody_knows_an_unknown_session(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         assert await ledger.load("ses_9") is None
-        assert await ledger.load_turn("turn_9") is None
         assert await ledger.frames("turn_9") == []
 
 
@@ -142,15 +141,14 @@ async def test_what_was_never_closed_is_unsettled(tmp_path: Path) -> None:
     async with opened(tmp_path / "h.db") as ledger:
         await play(ledger, session(), order("turn_1"), answered())
         await ledger.open_turn(session("ses_2"), order("turn_2", worker_id=WORKER))
-        await ledger.remember_worker("ses_2", "wrk_2")
     async with opened(tmp_path / "h.db") as ledger:
         ((owner, what),) = await ledger.unsettled()
         assert (owner.session_id, owner.worker_id, what) == (
             "ses_2",
-            "wrk_2",
+            None,
             order("turn_2", worker_id=WORKER),
         )
-        assert [summary.live for summary in await ledger.sessions()] == [True, False]
+        assert [summary.live for summary in await ledger.history.sessions()] == [True, False]
         settled = await ledger.load("ses_2")
         assert settled is not None
         turn = replace(settled.turns[0], status=TurnStatus.NOT_DELIVERED)
@@ -173,7 +171,7 @@ async def test_a_new_worker_stays_the_order_of_a_new_worker(tmp_path: Path) -> N
     """The worker learned later must not make it look as if it had been there before."""
     async with opened(tmp_path / "h.db") as ledger:
         await ledger.open_turn(session(), order())
-        await ledger.remember_worker("ses_1", WORKER)
+        ledger.append("turn_1", Tape().note(Marker.OPENED, worker_id=WORKER).frames[0])
         loaded = await ledger.load("ses_1")
         assert loaded is not None
         assert loaded.worker_id == WORKER
@@ -186,14 +184,13 @@ async def test_closing_folds_a_turn_that_is_not_in_memory(tmp_path: Path) -> Non
         for one in answered(0.25):
             ledger.append("turn_1", one)
         await ledger.close_turn(session(), "turn_1")
-        _, charge = await ledger.charges()
+        _, charge = await charges(ledger)
         assert str(charge.usd) == "0.250000000000"
         await ledger.close_turn(session(), "turn_unknown")
 
 
 async def test_memory_only_works_the_same_and_says_so() -> None:
     async with opened(None) as ledger:
-        assert not ledger.durable
         assert ledger.problem is not None
         assert "memory" in ledger.problem
         now = await play(ledger, session(), order(), answered())
@@ -205,14 +202,13 @@ async def test_memory_only_works_the_same_and_says_so() -> None:
 async def test_a_closed_ledger_says_so(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "h.db")
     await ledger.start()
-    assert ledger.durable
     assert ledger.problem is None
     await ledger.aclose()
     await ledger.aclose()
     with pytest.raises(LedgerError):
         ledger.append("turn_1", frame(0, "x"))
     with pytest.raises(LedgerError):
-        await ledger.sessions()
+        await ledger.history.sessions()
 
 
 async def test_one_that_was_never_started_can_be_closed(tmp_path: Path) -> None:

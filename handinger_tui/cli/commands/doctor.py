@@ -154,7 +154,7 @@ async def _check_history(paths: Paths) -> Check:
     try:
         if ledger.problem:
             return Check("history", "note", ledger.problem)
-        count = len(await ledger.sessions(10_000))
+        count = len(await ledger.history.sessions(10_000))
         return Check("history", "ok", f"{paths.database}, {count} sessions")
     finally:
         await ledger.aclose()

@@ -70,7 +70,8 @@ async def _run(args: argparse.Namespace) -> int:
         if ledger.problem and not args.json:
             say(ledger.problem)
         if action in ("list", "search"):
-            summaries = await (ledger.search(args.text) if action == "search" else ledger.sessions(500))
+            history = ledger.history
+            summaries = await (history.search(args.text) if action == "search" else history.sessions(500))
             put(_list_json(summaries) if args.json else _list_text(summaries))
         elif action == "show":
             session = await ledger.load(await unique_session_id(ledger, args.id))
@@ -79,7 +80,10 @@ async def _run(args: argparse.Namespace) -> int:
             put(_show_json(session) if args.json else _show_text(session))
         else:
             session_id = await unique_session_id(ledger, args.id)
-            await (ledger.rename(session_id, args.title) if action == "rename" else ledger.delete(session_id))
+            if action == "rename":
+                await ledger.history.rename(session_id, args.title)
+            else:
+                await ledger.history.delete(session_id)
             put(dump({"session_id": session_id, "done": action}) if args.json else f"{action}: {session_id}")
     finally:
         await ledger.aclose()

@@ -41,7 +41,9 @@ async def _run(
         if warning:
             say(warning)
         session = await _target_session(ledger, args, settings)
-        typical_cost = await ledger.usual(session.worker_id, settings.budget, simulated=settings.local)
+        typical_cost = await ledger.charges.usual(
+            session.worker_id, settings.budget, simulated=settings.local
+        )
         gauges = await limit_service_of(settings, ledger).gauges(session)
         refusal = ledger.no_history
     finally:

@@ -1,0 +1,133 @@
+"""The stored sessions as the user sees them: list, search, rename, delete; drafts and earlier prompts."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from handinger_tui.core.turns.session import SessionSummary
+from handinger_tui.ledger.database import Database
+from handinger_tui.ledger.opening import transaction
+from handinger_tui.ledger.rows import Cell, Row, pack, summary_of, unpack
+
+T = TypeVar("T")
+
+_SUMMARIES: Final = """
+    SELECT s.session_id, s.worker_id, s.base_url, s.title, s.created_ms, s.updated_ms, s.unread,
+           (SELECT COUNT(*) FROM turns t WHERE t.session_id = s.session_id) AS turns,
+           (SELECT status FROM turns t WHERE t.session_id = s.session_id
+             ORDER BY place DESC LIMIT 1) AS last_status,
+           EXISTS (SELECT 1 FROM turns t WHERE t.session_id = s.session_id AND t.settled_ms IS NULL) AS live,
+           SUM(m.usd_pico / 1000000) AS usd_high, SUM(m.usd_pico % 1000000) AS usd_low,
+           SUM(m.micro_credits / 1000000) AS credits_high, SUM(m.micro_credits % 1000000) AS credits_low,
+           COALESCE(SUM(m.told & 1), 0) AS usd_known, COALESCE(SUM(m.told >> 1 & 1), 0) AS credits_known
+      FROM sessions s LEFT JOIN turn_totals m ON m.session_id = s.session_id
+     GROUP BY s.session_id ORDER BY s.updated_ms DESC, s.rowid DESC LIMIT ?
+"""
+_IDS: Final = """
+    SELECT session_id, worker_id, task_id FROM sessions
+     WHERE substr(session_id, 1, :n) = :p OR substr(worker_id, 1, :n) = :p OR substr(task_id, 1, :n) = :p
+     ORDER BY updated_ms DESC, rowid DESC
+"""
+_TEXTS: Final = """
+    SELECT s.session_id, s.title, t.prompt, a.text
+      FROM sessions s LEFT JOIN turns t USING (session_id) LEFT JOIN answers a USING (turn_id)
+"""
+_PROMPTS: Final = (
+    "SELECT prompt FROM turns WHERE prompt <> '' GROUP BY prompt ORDER BY MAX(place) DESC LIMIT ?"
+)
+_SAVE_DRAFT: Final = (
+    "INSERT INTO drafts (session_id, text) VALUES (?, ?)"
+    " ON CONFLICT (session_id) DO UPDATE SET text = excluded.text"
+)
+
+
+class SessionHistory:
+    """Implements the UI's port for sessions. Every method raises LedgerError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def sessions(self, limit: int = 200) -> list[SessionSummary]:
+        """Summaries of the newest sessions, newest first; reads no frames. `limit` -1: all."""
+        return await self._each(_SUMMARIES, limit, summary_of)
+
+    async def find(self, prefix: str) -> list[str]:
+        """Ids of sessions whose session, worker or task id begins with `prefix`; exact matches win alone."""
+        cells = {"p": pack(prefix), "n": len(prefix)}
+        rows = await self._database.run(lambda db: db.execute(_IDS, cells).fetchall())
+        exact = [row for row in rows if pack(prefix) in tuple(row)]
+        return [unpack(row["session_id"]) for row in exact or rows]
+
+    async def search(self, text: str, limit: int = 200) -> list[SessionSummary]:
+        """Sessions in which one turn (prompt and answer) or the title contains every term of `text`.
+
+        Terms are separated by spaces. They match inside words and ignore case, in every script; no
+        character is a wildcard. Newest sessions first.
+        """
+        terms = text.casefold().split()
+        if not terms:
+            return []
+
+        def matching(connection: sqlite3.Connection) -> set[str]:
+            return {unpack(row["session_id"]) for row in connection.execute(_TEXTS) if _matches(row, terms)}
+
+        ids = await self._database.run(matching)
+        return [summary for summary in await self.sessions(limit=-1) if summary.session_id in ids][:limit]
+
+    async def prompts(self, limit: int = 500) -> list[str]:
+        """Earlier prompts, each once, newest last."""
+        return (await self._each(_PROMPTS, limit, lambda row: unpack(row["prompt"])))[::-1]
+
+    async def rename(self, session_id: str, title: str) -> None:
+        """Set the title of a session, as the user chose it."""
+        await self._change("UPDATE sessions SET title = ? WHERE session_id = ?", title, session_id)
+
+    async def delete(self, session_id: str) -> None:
+        """Delete a session with its turns, frames and draft; its charges are kept."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                for table in ("sessions", "drafts"):
+                    connection.execute(f"DELETE FROM {table} WHERE session_id = ?", (pack(session_id),))  # noqa: S608  # constants
+
+        await self._database.run(work)
+
+    async def mark_read(self, session_id: str) -> None:
+        """Mark a session as read: the user has seen its newest answer."""
+        await self._change("UPDATE sessions SET unread = 0 WHERE session_id = ?", session_id)
+
+    async def mark_unread(self, session_id: str) -> None:
+        """Mark a session as unread: an answer arrived that the user has not seen."""
+        await self._change("UPDATE sessions SET unread = 1 WHERE session_id = ?", session_id)
+
+    async def draft(self, session_id: str) -> str:
+        """The saved draft of a session; "" when there is none."""
+        sql = "SELECT text FROM drafts WHERE session_id = ?"
+        drafts = await self._each(sql, pack(session_id), lambda row: unpack(row["text"]))
+        return drafts[0] if drafts else ""
+
+    async def save_draft(self, session_id: str, text: str) -> None:
+        """Save the draft of a session, which need not be stored itself yet; "" deletes it."""
+        if text:
+            await self._change(_SAVE_DRAFT, session_id, text)
+        else:
+            await self._change("DELETE FROM drafts WHERE session_id = ?", session_id)
+
+    async def _each(self, sql: str, cell: Cell, value_of: Callable[[Row], T]) -> list[T]:
+        return await self._database.run(lambda db: [value_of(row) for row in db.execute(sql, (cell,))])
+
+    async def _change(self, sql: str, *texts: str) -> None:
+        def work(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                connection.execute(sql, [*map(pack, texts)])
+
+        await self._database.run(work)
+
+
+def _matches(row: Row, terms: Sequence[str]) -> bool:
+    """Whether the title, or prompt and answer together, contain every term."""
+    title = unpack(row["title"]).casefold()
+    turn = f"{unpack(row['prompt'] or '')}\n{unpack(row['text'] or '')}".casefold()
+    return all(term in title for term in terms) or all(term in turn for term in terms)
