@@ -19,12 +19,10 @@ from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnRequest
 from handinger_tui.engine.ports import Clock, Ids, LimitReader, TurnLog, WorkerApi
 from handinger_tui.engine.retry_policy import READS, RetryPolicy, read_with_retries
-from handinger_tui.engine.service_context import Busy, Elsewhere, ServiceContext
-from handinger_tui.engine.session_actor import EngineDeps, SessionActor
-from handinger_tui.engine.turn_queue import Hold, HoldReason
+from handinger_tui.engine.session_actor import EngineDeps, ServiceContext, SessionActor
 from handinger_tui.engine.turn_record import RunDeps
 
-__all__ = ["Busy", "Elsewhere", "Engine", "Hold", "HoldReason", "Listener", "ServiceContext"]
+__all__ = ["Engine", "ServiceContext"]
 
 Listener = Callable[[str], None]
 

@@ -7,9 +7,13 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from handinger_tui.engine.service_context import Busy
+from handinger_tui.core.errors import HandingerError
 
 T = TypeVar("T")
+
+
+class Busy(HandingerError):
+    """The request is refused in the current state of the session."""
 
 
 class Inbox:

@@ -22,6 +22,7 @@ from handinger_tui.core.turns.turn import (
     WITHDRAWN,
     Attachment,
     Fault,
+    Kind,
     Trigger,
     Turn,
     TurnRequest,
@@ -30,7 +31,6 @@ from handinger_tui.core.turns.turn import (
 from handinger_tui.engine.adoption import adopted_turns
 from handinger_tui.engine.inbox import Inbox
 from handinger_tui.engine.ports import Ids, LimitReader
-from handinger_tui.engine.service_context import LOCAL_ENDED, NOT_YET_SENT, Elsewhere, ServiceContext
 from handinger_tui.engine.session_limits import RunningCharges, SessionLimits
 from handinger_tui.engine.session_store import SessionStore
 from handinger_tui.engine.settling import TurnSettler
@@ -40,6 +40,37 @@ from handinger_tui.engine.turn_run import RunSlot, TurnRun
 
 T = TypeVar("T")
 P = ParamSpec("P")
+
+NOT_YET_SENT = Fault(
+    Kind.CONFLICT, "The program ended before this message was sent.", may_have_been_charged=False
+)
+LOCAL_ENDED = Fault(Kind.INCOMPLETE, "The local worker ended together with the program.")
+
+
+class Elsewhere(HandingerError):
+    """The worker of the session belongs to another service than the one the engine talks to."""
+
+    def __init__(self, base_url: str) -> None:
+        service = "the local worker" if base_url == "local" else base_url or "another service"
+        super().__init__(
+            f"This session belongs to {service}; nothing was sent.",
+            "Start with --local for it."
+            if base_url == "local"
+            else f"Start with --base-url {base_url} for it.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceContext:
+    """The service that the engine talks to, and how its turns are marked.
+
+    `forgetful`: the workers of the service end with the program (local worker). `trigger`: what
+    starts the turns of this program, recorded with each of them.
+    """
+
+    base_url: str = ""
+    forgetful: bool = False
+    trigger: Trigger = Trigger.APP
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from enum import StrEnum, auto
 
 from handinger_tui.core.money.limits import Gauge
 from handinger_tui.core.turns.turn import Turn, TurnStatus
-from handinger_tui.engine.service_context import Busy
+from handinger_tui.engine.inbox import Busy
 
 CONTINUABLE = frozenset({TurnStatus.COMPLETED, TurnStatus.INCOMPLETE})
 """Statuses of an ended turn after which the next queued one may start on its own."""

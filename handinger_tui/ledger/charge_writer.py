@@ -65,10 +65,10 @@ class _ConfirmedTurns:
     def unconfirmed(self, session: Session) -> list[Pair]:
         self._current = turns, money = session.turns, self._index(session.turns)
         confirmed = self._confirmed
-        known = min(len(confirmed[0]), len(turns))
+        old_turns = min(len(confirmed[0]), len(turns))
         # Nearly all turns of a long session are confirmed, so they are compared in C, by identity.
         changed = {at for old, new in zip(confirmed, self._current, strict=True) for at in _changed(old, new)}
-        return [(turns[at], money[at]) for at in (*sorted(changed), *range(known, len(turns)))]
+        return [(turns[at], money[at]) for at in (*sorted(changed), *range(old_turns, len(turns)))]
 
     def confirm(self) -> None:
         self._confirmed = self._current
@@ -110,11 +110,11 @@ Cells = dict[str, Cell]
 
 @dataclass(frozen=True, slots=True)
 class _Recorded:
-    """The sum of the recorded rows of a turn. `told`: bits of reported numbers, see `SUMMED`."""
+    """The sum of the recorded rows of a turn. `reported`: bits of reported numbers, see `SUMMED`."""
 
     status: str
     final: bool
-    told: int
+    reported: int
     numbers: Mapping[str, int | None]
 
 
@@ -166,7 +166,7 @@ def _changes(recorded: _Recorded, turn: Turn, money: TurnMoney, reported: Mappin
     """The differences that a correction adds; None when no correction is needed."""
     changes = {name: int64_or_none(value - (recorded.numbers[name] or 0)) for name, value in reported.items()}
     is_new = any(changes.values()) or any(recorded.numbers[name] is None for name in changes)
-    is_settled = money.known and (not recorded.final or _bits(reported) & ~recorded.told)
+    is_settled = money.known and (not recorded.final or _bits(reported) & ~recorded.reported)
     has_ended = not turn.live and recorded.status != turn.status
     return {**changes} if is_new or is_settled or has_ended else None
 

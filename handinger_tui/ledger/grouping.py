@@ -172,8 +172,8 @@ def buckets(
 
 def _by_cost(bucket: Bucket) -> tuple[bool, Decimal, str]:
     """Sort key: highest cost first, unknown costs last."""
-    known = bucket.usd.value
-    return (True, _NO_MONEY, bucket.key) if known is None else (False, -known, bucket.key)
+    usd = bucket.usd.value
+    return (True, _NO_MONEY, bucket.key) if usd is None else (False, -usd, bucket.key)
 
 
 def _grouped(connection: sqlite3.Connection, by: GroupBy, which: ChargeFilter) -> list[Bucket]:

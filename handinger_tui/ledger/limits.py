@@ -185,16 +185,16 @@ def _spent_by_newest(connection: sqlite3.Connection, session: Session) -> Spent:
     return _with_missing(_spent_by_turn(connection, turn), [turn], only_if_none=True)
 
 
-def _with_missing(known: Spent, missing: Iterable[Turn], *, only_if_none: bool = False) -> Spent:
-    """`known` plus turns not in the ledger yet, as gaps; with `only_if_none` only if it has no turn."""
-    count = 0 if only_if_none and known.turns else len(list(missing))
+def _with_missing(sums: Spent, missing: Iterable[Turn], *, only_if_none: bool = False) -> Spent:
+    """`sums` plus turns not in the ledger yet, as gaps; with `only_if_none` only if it has no turn."""
+    count = 0 if only_if_none and sums.turns else len(list(missing))
     if not count:
-        return known
+        return sums
     totals = (
-        Total(total.value if known.turns else None, total.missing_turns + count)
-        for total in (known.usd, known.credits)
+        Total(total.value if sums.turns else None, total.missing_turns + count)
+        for total in (sums.usd, sums.credits)
     )
-    return Spent(known.turns + count, *totals)
+    return Spent(sums.turns + count, *totals)
 
 
 # -- amounts beyond 64 bits, which no table holds ----------------------------------------
@@ -216,21 +216,21 @@ def _exceeds_int64(usage: Usage) -> bool:
     )
 
 
-def _with_turn(known: Spent, money: TurnMoney) -> Spent:
-    """`known` with the amounts of a turn that are beyond 64 bits."""
+def _with_turn(sums: Spent, money: TurnMoney) -> Spent:
+    """`sums` with the amounts of a turn that are beyond 64 bits."""
     usd, credited = tidy(money.usd), tidy(money.usage.credits)
     usd = usd if pico_usd(usd) is None else None
     credited = credited if micro_credits(credited) is None else None
     return replace(
-        known, usd=_with_amount(known.usd, usd, money), credits=_with_amount(known.credits, credited, money)
+        sums, usd=_with_amount(sums.usd, usd, money), credits=_with_amount(sums.credits, credited, money)
     )
 
 
-def _with_amount(known: Total, amount: Decimal | None, money: TurnMoney) -> Total:
-    """`known` plus `amount`, unless it includes the amount already, as a worker's own total does."""
-    if amount is None or (known.value is not None and known.value >= amount):
-        return known
-    return Total(EXACT.add(known.value or Decimal(0), amount), max(0, known.missing_turns - money.known))
+def _with_amount(total: Total, amount: Decimal | None, money: TurnMoney) -> Total:
+    """`total` plus `amount`, unless it includes the amount already, as a worker's own total does."""
+    if amount is None or (total.value is not None and total.value >= amount):
+        return total
+    return Total(EXACT.add(total.value or Decimal(0), amount), max(0, total.missing_turns - money.known))
 
 
 # -- the worker ------------------------------------------------------------------------

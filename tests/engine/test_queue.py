@@ -13,8 +13,10 @@ from handinger_tui.core.errors import Locked, NoRoom
 from handinger_tui.core.stream.frames import Frame
 from handinger_tui.core.turns.session import Session
 from handinger_tui.core.turns.turn import TurnRequest, TurnStatus
-from handinger_tui.engine.engine import Busy, Engine, Hold, HoldReason, ServiceContext
+from handinger_tui.engine.engine import Engine, ServiceContext
+from handinger_tui.engine.inbox import Busy
 from handinger_tui.engine.retry_policy import RetryPolicy
+from handinger_tui.engine.turn_queue import Hold, HoldReason
 from tests.engine.fakes import (
     PLACE,
     FakeApi,
