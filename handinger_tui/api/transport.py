@@ -218,6 +218,13 @@ class Transport:
         """Whether the key may be sent to this URL: our scheme, host and port, and no user part."""
         return origin_of(url) == self.origin
 
+    def request_headers(self, url: str, headers: Mapping[str, str]) -> dict[str, str]:
+        """The headers of a request; with the key and the custom headers for our own origin alone."""
+        if not self.authorized(url):
+            return dict(headers)
+        key = self._key.reveal().strip()
+        return {**self._headers, **headers, "Authorization": f"Bearer {key}"}
+
     @asynccontextmanager
     async def get(self, url: str, accept: str) -> AsyncIterator[httpx.Response]:
         """One GET, one attempt.
@@ -297,7 +304,7 @@ class Transport:
             return client.build_request(
                 method,
                 url,
-                headers=self._request_headers(url, headers) if keyed else headers,
+                headers=self.request_headers(url, headers) if keyed else headers,
                 content=content(trace.progress) if callable(content) else content,
                 extensions={"trace": trace},
             )
@@ -312,12 +319,6 @@ class Transport:
         finally:
             with suppress(*errors.transport_errors()):
                 await response.aclose()
-
-    def _request_headers(self, url: str, headers: Mapping[str, str]) -> dict[str, str]:
-        if not self.authorized(url):
-            return dict(headers)
-        key = self._key.reveal().strip()
-        return {**self._headers, **headers, "Authorization": f"Bearer {key}"}
 
 
 class _NoTls:

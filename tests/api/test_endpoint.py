@@ -92,7 +92,7 @@ def test_unusable_keys_are_refused_without_showing_them(key: str) -> None:
 
 def test_a_key_may_have_space_around_it() -> None:
     assert (
-        make(key=f" {KEY}\n").connection._request_headers(f"{BASE}/x", {})["Authorization"] == f"Bearer {KEY}"
+        make(key=f" {KEY}\n").connection.request_headers(f"{BASE}/x", {})["Authorization"] == f"Bearer {KEY}"
     )
 
 
@@ -112,9 +112,9 @@ def test_a_key_may_have_space_around_it() -> None:
 )
 def test_the_key_goes_to_one_origin_only(url: str) -> None:
     client = make(headers={"X-Team": "blue"})
-    assert client.connection._request_headers(url, {"Accept": "*/*"}) == {"Accept": "*/*"}
+    assert client.connection.request_headers(url, {"Accept": "*/*"}) == {"Accept": "*/*"}
     for ours in (f"{BASE}/x", "https://V3.Handinger.example:443/x?y"):
-        assert client.connection._request_headers(ours, {})["Authorization"] == f"Bearer {KEY}"
+        assert client.connection.request_headers(ours, {})["Authorization"] == f"Bearer {KEY}"
 
 
 @pytest.mark.parametrize(
