@@ -15,7 +15,7 @@ from handinger_tui.core.dialects.agents import AgentFrames, Controls
 from handinger_tui.core.dialects.ai4 import Ai4
 from handinger_tui.core.dialects.dialect import NOTHING, Dialect, Events
 from handinger_tui.core.dialects.openai import OpenAiChat, OpenAiResponses
-from handinger_tui.core.dialects.text import KEY, JsonPieces, JsonStrings, RawText, Shape, TextBody
+from handinger_tui.core.dialects.text import KEY, BodyShape, JsonPieces, JsonStrings, RawText, TextBody
 from handinger_tui.core.dialects.ui_message import UiMessage
 from handinger_tui.core.dialects.worker import StoredMessages, WorkerEvents
 from handinger_tui.core.jsontext import Json, NotJson, parse
@@ -95,7 +95,7 @@ class StreamDecoder:
         return events
 
     def _text(self, pieces: list[str]) -> Events:
-        if self._body.shape is Shape.PROSE:
+        if self._body.shape is BodyShape.PROSE:
             self._is_text = self._is_text or bool(pieces)
             return [ev.TextGrew(KEY, piece) for piece in pieces]
         return [event for piece in pieces for event in self._line(piece)]

@@ -78,7 +78,7 @@ class RawText(Dialect):
 
 
 # -- text bodies --------------------------------------------------------------------
-class Shape(Enum):
+class BodyShape(Enum):
     """The recognized form of a text body."""
 
     OPEN = auto()
@@ -91,32 +91,32 @@ class TextBody:
     """Splits a body into pieces: complete lines, or prose to append."""
 
     def __init__(self, *, lines: bool) -> None:
-        self.shape = Shape.LINES if lines else Shape.OPEN
+        self.shape = BodyShape.LINES if lines else BodyShape.OPEN
         self._buffer = ""
 
     def take(self, text: str) -> list[str]:
         """Add text; return the pieces that are complete now."""
-        if self.shape is Shape.PROSE:
+        if self.shape is BodyShape.PROSE:
             return [text] if text else []
         self._buffer += text
         shape = self._decide()
-        if shape is Shape.PROSE:
+        if shape is BodyShape.PROSE:
             return self._take_buffer()
-        if shape is Shape.OPEN or "\n" not in self._buffer:
+        if shape is BodyShape.OPEN or "\n" not in self._buffer:
             return []
         *lines, self._buffer = self._buffer.split("\n")
         return [line.removesuffix("\r") for line in lines]
 
     def end(self) -> list[str]:
         """The buffered rest when the body ends."""
-        if self.shape is Shape.OPEN and self._buffer:
-            self.shape = Shape.LINES if looks_like_ai4(f"{self._buffer}\n") else Shape.PROSE
+        if self.shape is BodyShape.OPEN and self._buffer:
+            self.shape = BodyShape.LINES if looks_like_ai4(f"{self._buffer}\n") else BodyShape.PROSE
         return self._take_buffer()
 
-    def _decide(self) -> Shape:
-        verdict = looks_like_ai4(self._buffer) if self.shape is Shape.OPEN else None
+    def _decide(self) -> BodyShape:
+        verdict = looks_like_ai4(self._buffer) if self.shape is BodyShape.OPEN else None
         if verdict is not None:
-            self.shape = Shape.LINES if verdict else Shape.PROSE
+            self.shape = BodyShape.LINES if verdict else BodyShape.PROSE
         return self.shape
 
     def _take_buffer(self) -> list[str]:
