@@ -8,7 +8,7 @@ from handinger_tui.core.jsontext import Json, dump
 from handinger_tui.core.stream.frames import Frame, Framing, Marker, ReadReason
 from handinger_tui.core.stream.worker_snapshot import Snapshot, WorkerBody, worker_in
 from handinger_tui.core.turns.fold import fold
-from handinger_tui.core.turns.messages import LEFT_OUT, asked_as, id_of, role_of, text_of
+from handinger_tui.core.turns.messages import LEFT_OUT, id_of, normalized_prompt, role_of, text_of
 from handinger_tui.core.turns.outcome import judge, outcome_object
 from handinger_tui.core.turns.session import RemoteTurn, Session
 from handinger_tui.core.turns.turn import Trigger, TurnRequest, TurnStatus
@@ -43,7 +43,7 @@ def adopted_turns(session: Session, body: WorkerBody, now_ms: int, ids: Ids) -> 
     counts: dict[str, int] = {}
     for at, group in enumerate(groups):
         prompt = text_of(group[0])
-        key = asked_as(prompt)
+        key = normalized_prompt(prompt)
         times = counts.get(key, 0)
         counts[key] = times + 1
         if (key, times) in own_turns:
@@ -80,7 +80,7 @@ def _turn_keys(session: Session) -> set[tuple[str, int]]:
     for turn in session.turns:
         if turn.status in NEVER_THERE:
             continue
-        prompt = asked_as(turn.order.prompt)
+        prompt = normalized_prompt(turn.order.prompt)
         times = max(counts.get(prompt, 0), turn.order.seen_before or 0)
         counts[prompt] = times + 1
         keys.add((prompt, times))

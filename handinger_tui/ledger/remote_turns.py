@@ -8,16 +8,16 @@ from typing import Final
 
 from handinger_tui.core.jsontext import NotJson, as_object, parse
 from handinger_tui.core.stream.frames import Marker
-from handinger_tui.core.turns.messages import asked_as
+from handinger_tui.core.turns.messages import normalized_prompt
 from handinger_tui.core.turns.session import RemoteTurn, Session
 from handinger_tui.ledger.rows import Cell, pack, pack_optional, unpack, unpack_optional
 
 
 def asked_key(prompt: object) -> str:
-    """A short key that is equal for texts that count as the same prompt (`asked_as`)."""
+    """A short key that is equal for texts that count as the same prompt (`normalized_prompt`)."""
     from hashlib import sha256  # noqa: PLC0415 - it loads OpenSSL, 10 ms, which the start must not wait for
 
-    return sha256(asked_as(unpack(prompt)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return sha256(normalized_prompt(unpack(prompt)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)

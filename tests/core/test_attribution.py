@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handinger_tui.core.amounts import EXACT
 from handinger_tui.core.money.attribution import (
-    NOTHING_TAKEN,
+    NOTHING_SPENT,
     MoneyIndex,
     Reading,
     TurnMoney,
@@ -105,7 +105,7 @@ def test_no_numbers_at_all() -> None:
 
 def test_what_surely_never_started_is_a_true_zero() -> None:
     turns = [turn(n, None, status=status) for n, status in enumerate(sorted(FREE))]
-    assert turn_money(turns) == (NOTHING_TAKEN,) * 3
+    assert turn_money(turns) == (NOTHING_SPENT,) * 3
     assert session_money(turns).usd.complete
 
 

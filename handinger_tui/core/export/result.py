@@ -134,7 +134,7 @@ def data_object(part: DataPart) -> JsonObject:
 
 def usage_object(usage: Usage) -> JsonObject | None:
     """The ten members of usage; None when none of them was reported."""
-    if not usage.known():
+    if not usage.reported:
         return None
     return {
         "input_tokens": usage.input_tokens,
@@ -152,7 +152,7 @@ def usage_object(usage: Usage) -> JsonObject | None:
 
 def costs_object(costs: Costs) -> JsonObject | None:
     """The four cost categories as decimal text; None when none of them was reported."""
-    if not costs.known():
+    if not costs.reported:
         return None
     return {
         "model_usd": _money_text(costs.model_usd),

@@ -59,7 +59,7 @@ _USAGE: Final = Usage.__match_args__
 _COSTS: Final = Costs.__match_args__
 _UNUSED: Final = Snapshot(status="completed", usage=ZERO_USAGE, costs=ZERO_COSTS)
 """The figures of a worker before its first turn."""
-NOTHING_TAKEN: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, known=True)
+NOTHING_SPENT: Final = TurnMoney(ZERO_USAGE, ZERO_COSTS, Reading.NONE, known=True)
 """The money of a turn that never started: zeros, not unknown."""
 
 
@@ -135,7 +135,7 @@ def money_at(turns: Sequence[Turn], at: int, reading: Reading) -> TurnMoney:
     """The money of the turn at index `at`; `reading` is that of all turns."""
     turn = turns[at]
     if turn.status in FREE:
-        return NOTHING_TAKEN
+        return NOTHING_SPENT
     after = _with_figures(turn.snapshot)
     if reading is Reading.TOTAL and (after is None or after.busy):
         # The read before the next turn shows the totals at the end of this one.
@@ -184,9 +184,8 @@ def _shares_worker(turn: Turn, earlier: Iterable[Turn]) -> bool:
 
 def _with_figures(snapshot: Snapshot | None) -> Snapshot | None:
     """The snapshot, if it reports a figure."""
-    if snapshot is None or (snapshot.usage == NO_USAGE and snapshot.costs == NO_COSTS):
-        return None
-    return snapshot
+    has_figures = snapshot is not None and (snapshot.usage.reported or snapshot.costs.reported)
+    return snapshot if has_figures else None
 
 
 def _total(values: Sequence[tuple[TurnMoney, Decimal | None]]) -> Total:

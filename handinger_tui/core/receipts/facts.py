@@ -85,7 +85,7 @@ class Facts:
         return took_ms(self.turn)
 
     @property
-    def asked_ms(self) -> int | None:
+    def submitted_ms(self) -> int | None:
         """When the user sent the turn; None where another program did."""
         order = self.turn.order
         return None if order.trigger is Trigger.ELSEWHERE else order.created_ms
@@ -190,7 +190,7 @@ def _line(turn: Turn, money: TurnMoney, change: Change) -> str:
     sources, files = len(sources_of_turn(turn)), len(files_of_turn(turn))
     pieces += [plural(sources, "source") if sources else "", plural(files, "file") if files else ""]
     line = " · ".join(piece for piece in pieces if piece)
-    has_figures = usage.known() or money.costs.known()
+    has_figures = usage.reported or money.costs.reported
     return f"so far: {line}" if has_figures and not money.known else line
 
 

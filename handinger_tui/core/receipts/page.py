@@ -187,7 +187,7 @@ def _time(facts: Facts) -> list[Row]:
     elapsed = facts.elapsed_ms
     unknown = PENDING if facts.waiting else NOT_KNOWN
     moments = (
-        ("Asked", facts.asked_ms),
+        ("Asked", facts.submitted_ms),
         ("Sent", times.sent_ms),
         ("First answer", times.answered_ms),
         ("Ended", turn.ended_ms),
@@ -238,7 +238,7 @@ def _read(facts: Facts) -> list[Row]:
     if facts.free:
         return [Row("Reading", "Not needed: the turn never started.")]
     money = facts.money
-    has_figures = bool(money.usage.known() or money.costs.known())
+    has_figures = money.usage.reported or money.costs.reported
     if money.reading is Reading.TOTAL and facts.turn.before is None:
         instead = "an earlier turn's last reading, or zero for a new worker, counts"
         rows.append(Row("Before", "not read", instead if has_figures else "so this turn's part is not known"))
@@ -323,7 +323,7 @@ def receipt_json(receipt: Receipt) -> JsonObject:
         "usual": _usual_object(facts.usual),
         **_evidence_object(facts),
         "times": {
-            "asked": utc_text(facts.asked_ms),
+            "asked": utc_text(facts.submitted_ms),
             "sent": utc_text(facts.times.sent_ms),
             "first_answer": utc_text(facts.times.answered_ms),
             "ended": utc_text(facts.turn.ended_ms),

@@ -58,10 +58,10 @@ class _Numbers:
         with localcontext(EXACT):
             return type(self)(*[None if a is None or b is None else a - b for a, b in pairs])
 
-    def known(self) -> dict[str, Decimal | int]:
-        """The members that were reported, by name."""
-        named = zip(self.__match_args__, self.members, strict=True)
-        return {name: value for name, value in named if value is not None}
+    @property
+    def reported(self) -> bool:
+        """Whether any member was reported."""
+        return any(value is not None for value in self.members)
 
     def filled_from(self, earlier: Self) -> Self:
         """The same numbers; a missing member is taken from `earlier`."""

@@ -91,7 +91,7 @@ class Snapshot:
     @property
     def unused(self) -> bool:
         """Whether the worker was never used: an empty list of messages, no answer, no error, no usage."""
-        has_traces = self.messages or self.output_text or self.error or any(self.usage.known().values())
+        has_traces = self.messages or self.output_text or self.error or any(self.usage.members)
         return self.lists_messages and not has_traces
 
     @property

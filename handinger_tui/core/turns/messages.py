@@ -48,7 +48,7 @@ def text_of(message: JsonObject) -> str:
     return "".join(part.text for part in parts_of(message) if isinstance(part, TextPart))
 
 
-def asked_as(prompt: str) -> str:
+def normalized_prompt(prompt: str) -> str:
     """The normalized prompt: equal for two texts that are the same prompt.
 
     A service may trim a prompt, change its line ends or compose its letters, and half a surrogate
@@ -77,9 +77,9 @@ def has_prompt(message: JsonObject, prompt: str) -> bool:
 
 def find_prompt(messages: Sequence[JsonObject], prompt: str) -> list[int]:
     """The positions of the user messages with that prompt."""
-    normalized = asked_as(prompt)
+    normalized = normalized_prompt(prompt)
     users = ((at, message) for at, message in enumerate(messages) if message.get("role") == "user")
-    return [at for at, message in users if asked_as(text_of(message)) == normalized]
+    return [at for at, message in users if normalized_prompt(text_of(message)) == normalized]
 
 
 def parts_of(message: JsonObject) -> tuple[Part, ...]:
