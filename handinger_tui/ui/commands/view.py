@@ -19,7 +19,7 @@ async def find(context: CommandContext, argument: str) -> None:
     text = argument or await context.interaction.ask_text("Find in this session", placeholder="text")
     if not text:
         return
-    count = context.pane.transcript.find(text)
+    count = context.pane.transcript.search.find(text)
     if count:
         context.browsing.browse(context.pane.transcript)
     context.interaction.say(

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import ClassVar, Final, NamedTuple
 
-from rich.style import Style
 from textual import events, work
 from textual.binding import BindingType
 from textual.content import Content
@@ -26,12 +25,12 @@ from handinger_tui.ui.background import run_in_thread
 from handinger_tui.ui.keys import Where, bindings
 from handinger_tui.ui.lists.virtual_list import copy_from
 from handinger_tui.ui.panels.messages import OpenLink
-from handinger_tui.ui.transcript.layout import RowBuffer, StripCache
 from handinger_tui.ui.transcript.markdown.code import highlighted_lines
 from handinger_tui.ui.transcript.markdown.document import render
-from handinger_tui.ui.transcript.overlays import over, with_selection
-from handinger_tui.ui.transcript.painting import MARGIN, Palette, all_cells
-from handinger_tui.ui.transcript.rows.row import COMPONENTS, Row, styled
+from handinger_tui.ui.transcript.overlays import over, selected_text, with_selection
+from handinger_tui.ui.transcript.painting import Palette, all_cells
+from handinger_tui.ui.transcript.row import COMPONENTS, Row, styled
+from handinger_tui.ui.transcript.row_buffer import RowBuffer, StripCache
 
 _GUTTER: Final = 2
 
@@ -235,12 +234,8 @@ class PageView(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Return one visible line with matches and selection."""
         at = y + self.scroll_offset.y
-        strip, selection = self._with_matches(self._line(at), at), self.text_selection
-        if selection is not None and (span := selection.get_span(at)) is not None:
-            # Only the background: the foreground is transparent, which terminals do not support.
-            ground = self.screen.get_component_rich_style("screen--selection").bgcolor
-            strip = with_selection(strip, (max(span[0], MARGIN), span[1]), Style(bgcolor=ground))
-        return strip.apply_offsets(0, at)
+        strip = self._with_matches(self._line(at), at)
+        return with_selection(strip, at, self).apply_offsets(0, at)
 
     def _line(self, at: int) -> Strip:
         width, buffer, strip_cache = self.scrollable_content_region.width, self._buffer, self._strip_cache
@@ -318,15 +313,7 @@ class PageView(ScrollView, can_focus=True):
         """Return the selected text as shown on the screen, without the margin."""
         if self._buffer is None:
             return None
-        last = self._buffer.height - 1
-        start = selection.start.y if selection.start else 0
-        end = min(selection.end.y if selection.end else last, last)
-        lines = []
-        for at in range(start, end + 1):
-            text = self._line(at).text.rstrip()
-            first, stop = selection.get_span(at) or (0, 0)
-            lines.append(text[max(first, MARGIN) : None if stop == -1 else stop])
-        return "\n".join(lines), "\n"
+        return selected_text(selection, self._buffer.height, self._line), "\n"
 
     def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002 - inherited signature
         """Repaint with the new selection."""

@@ -1,6 +1,5 @@
-"""The conversation as rows of cells: parts become rows, rows become strips, shown in a scrollable viewport.
+"""The conversation as rows of cells, from the widget down.
 
-`markdown` turns Markdown into rows; `rows` says what is shown of a turn and how. `layout` keeps the rows
-and their positions, `painting` makes strips of them, `prefetch` does both in advance. `viewport` and
-`transcript` are the widget; `overlays`, `cursor`, `search` and `text_anchors` draw and find places in it.
+`transcript` is the widget, `layout` has the rows of each turn and their positions, `rows` says what is shown
+of a turn, `markdown` turns Markdown into rows, and `painting` makes strips of them.
 """

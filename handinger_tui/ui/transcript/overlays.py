@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.selection import Selection
 from textual.strip import Strip
+from textual.widget import Widget
 
 from handinger_tui.core.formatting import plural
-from handinger_tui.ui.transcript.painting import width_of
+from handinger_tui.ui.transcript.painting import MARGIN, width_of
 
 CURSOR: Final = "▌"
 
@@ -26,12 +29,29 @@ def over(strip: Strip, start: int, end: int, style: Style) -> Strip:
     return Strip([*strip.crop(0, start), *middle, *strip.crop(end, strip.cell_length)], strip.cell_length)
 
 
-def with_selection(strip: Strip, span: tuple[int, int], style: Style) -> Strip:
-    """Highlight a selection. `span` counts characters; an end of -1 is the end of the line."""
+def with_selection(strip: Strip, y: int, widget: Widget) -> Strip:
+    """Highlight what is selected of row `y` of a widget, except its margin."""
+    selection = widget.text_selection
+    span = selection.get_span(y) if selection is not None else None
+    if span is None:
+        return strip
+    # Only the background: the foreground is transparent, which terminals do not support.
+    ground = widget.screen.get_component_rich_style("screen--selection").bgcolor
     text = strip.text
-    start, end = span
-    end = len(text.rstrip()) if end == -1 else end
-    return over(strip, width_of(text[:start]), width_of(text[:end]), style)
+    start, end = max(span[0], MARGIN), len(text.rstrip()) if span[1] == -1 else span[1]
+    return over(strip, width_of(text[:start]), width_of(text[:end]), Style(bgcolor=ground))
+
+
+def selected_text(selection: Selection, height: int, line: Callable[[int], Strip]) -> str:
+    """Return the selected text of `height` rows as shown on the screen, without the margin."""
+    first = selection.start.y if selection.start else 0
+    last = min(selection.end.y if selection.end else height - 1, height - 1)
+    lines = []
+    for y in range(first, last + 1):
+        text = line(y).text.rstrip()
+        start, end = selection.get_span(y) or (0, 0)
+        lines.append(text[max(start, MARGIN) : None if end == -1 else end])
+    return "\n".join(lines)
 
 
 def with_matches(strip: Strip, pattern: re.Pattern[str], style: Style) -> Strip:
@@ -52,9 +72,15 @@ def pill_text(lines: int) -> str:
     return f" ▼ {plural(lines, 'new line')} · End "
 
 
+def pill_cells(lines: int, width: int) -> range:
+    """Return the cells of the pill in a line of `width` cells."""
+    length = width_of(pill_text(lines))
+    start = max(0, width - length - 1)
+    return range(start, start + length)
+
+
 def with_pill(strip: Strip, lines: int, style: Style) -> Strip:
     """Draw the pill at the right end of a line."""
-    text = pill_text(lines)
-    start = max(0, strip.cell_length - width_of(text) - 1)
-    after = strip.crop(start + width_of(text), strip.cell_length)
-    return Strip([*strip.crop(0, start), Segment(text, style), *after], strip.cell_length)
+    at = pill_cells(lines, strip.cell_length)
+    before, after = strip.crop(0, at.start), strip.crop(at.stop, strip.cell_length)
+    return Strip([*before, Segment(pill_text(lines), style), *after], strip.cell_length)

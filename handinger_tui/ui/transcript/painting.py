@@ -20,7 +20,7 @@ from textual.style import Style
 from textual.widget import Widget
 
 from handinger_tui.core.safety.cleaning import ALWAYS_REMOVED, STRAY_JOINER
-from handinger_tui.ui.transcript.rows.row import MEASURE, PREFIX, Row
+from handinger_tui.ui.transcript.row import MEASURE, PREFIX, Row
 
 _SPACES: Final = re.compile("[\t\n]")
 
@@ -159,13 +159,25 @@ LEAST: Final = 6
 
 
 class Palette:
-    """Styles of the current theme by style name. A new palette is created when the theme changes."""
+    """The styles of the current theme by style name. `reset` it when the theme changes."""
 
     def __init__(self, widget: Widget) -> None:
         self._widget = widget
-        self.base: Final = widget.visual_style
         self._resolved: dict[str, Style] = {}
         self._rows: dict[str, Style] = {}
+
+    def reset(self) -> None:
+        """Read all styles again."""
+        self._resolved.clear()
+        self._rows.clear()
+
+    @property
+    def base(self) -> Style:
+        """The style of the widget itself."""
+        base = self._rows.get("")
+        if base is None:
+            base = self._rows[""] = self._widget.visual_style
+        return base
 
     def style(self, style: str | Style) -> Style:
         """Resolve the style of a span: a style name (".transcript--link") or a `Style`."""
@@ -217,8 +229,8 @@ def _inset(row: Row) -> bool:
 def paint(row: Row, width: int, palette: Palette, tone: str | None = None) -> Iterator[Strip]:
     """Yield the strips of one row, each `width` cells wide. `tone` replaces the style "text"."""
     style = tone if tone is not None and row.style == "text" else row.style
-    base = palette.row(style)
-    ground = base if style == "prompt" else palette.base
+    base, plain = palette.row(style), palette.base
+    ground = base if style == "prompt" else plain
     for at, line in enumerate(wrapped(row.content, _paint_room(row, width), words=row.wrap)):
         margin = " " * MARGIN if style != "prompt" else ""
         segments = [Segment(margin, ground.rich_style)] if margin else []
@@ -226,7 +238,7 @@ def paint(row: Row, width: int, palette: Palette, tone: str | None = None) -> It
         if _inset(row):
             segments.append(Segment(" " * INSET, base.rich_style))
         segments += _segments(line, base, palette)
-        yield _to_width(segments, width, (base if row.band else palette.base).rich_style)
+        yield _to_width(segments, width, (base if row.band else plain).rich_style)
 
 
 def cells(row: Row, width: int, start: int, end: int) -> Iterator[tuple[int, int, int]]:

@@ -84,18 +84,18 @@ class Browsing:
             return lambda: prompt.move_cursor(prompt.cursor_location)
         if prompt.offering:
             return self._pane.close_one
-        if transcript.finding:
+        if transcript.search.active:
             return self._end_finding
         if self._sidebar.has_class("-over"):
             return self._close_sidebar
         if self.browsed is None and self._queue_editor.edit is not None:
             return self._queue_editor.cancel
-        if self.browsed is not None or transcript.highlighted_mention is not None:
+        if self.browsed is not None or transcript.highlight.mention is not None:
             return self._end_browsing
         return self._pane.close_one if self._pane.open else None
 
     def _end_finding(self) -> None:
-        self._pane.transcript.find_clear()
+        self._pane.transcript.search.clear()
         if self.browsed is self._pane.transcript:
             self.return_to_prompt()
 
@@ -104,7 +104,7 @@ class Browsing:
         self.return_to_prompt()
 
     def _end_browsing(self) -> None:
-        self._pane.transcript.clear_highlight()
+        self._pane.transcript.highlight.clear()
         self.return_to_prompt()
 
 

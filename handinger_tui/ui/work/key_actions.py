@@ -41,10 +41,10 @@ class KeyActions:
             "page_down": partial(transcript.scroll_page_down, animate=False),
             "home": partial(transcript.scroll_home, animate=False),
             "end": transcript.follow,
-            "next": transcript.cursor_next,
-            "previous": transcript.cursor_previous,
-            "match": transcript.find_next,
-            "match_up": transcript.find_previous,
+            "next": partial(transcript.move_cursor, 1),
+            "previous": partial(transcript.move_cursor, -1),
+            "match": partial(transcript.search.step, 1),
+            "match_up": partial(transcript.search.step, -1),
             "copy": self._copy_at_cursor,
             "mention": partial(sources.go_to_mention, 1),
             "mention_up": partial(sources.go_to_mention, -1),
@@ -122,9 +122,9 @@ class KeyActions:
         transcript = self._context.pane.transcript
         text = transcript.copy_current()
         if text:
-            what = "this part" if transcript.copyable_at_cursor() else "the last answer"
+            what = "this part" if transcript.cursor.text else "the last answer"
             self._context.interaction.copy(text, what)
 
     def _show_data(self) -> None:
         """Show the data at the cursor, else the newest."""
-        self._context.interaction.run(show_data(self._context, self._context.pane.transcript.part_at_cursor))
+        self._context.interaction.run(show_data(self._context, self._context.pane.transcript.cursor.part))

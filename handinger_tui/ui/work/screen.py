@@ -113,10 +113,7 @@ class WorkScreen(BareContainer, Screen[None], inherit_bindings=False):
         self.prompt, self.transcript = pane.prompt, pane.transcript
         self.sidebar = sidebar = Sidebar(id="side")
         sidebar.panel(UsagePanel).totals.index = pane.money
-        self.scheduler = PaintScheduler(
-            self, self._paint, self._advance_clock, sidebar.show, lambda: self.transcript.prepare() or tidy()
-        )
-        self.transcript.moved = self.scheduler.idle.start
+        self.scheduler = PaintScheduler(self, self._paint, self._advance_clock, sidebar.show, tidy)
 
         drafts = DraftStore(controller)
         self.composer = composer = Composer(

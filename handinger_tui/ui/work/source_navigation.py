@@ -63,9 +63,9 @@ class SourceNavigation:
     def show_source(self) -> None:
         """Show the source of the highlighted mention; without one, the first one mentioned at the cursor."""
         mentions = self._list_mentions()
-        index = _index_of(mentions, self._transcript.highlighted_mention)
+        index = _index_of(mentions, self._transcript.highlight.mention)
         if index is None:
-            index = _index_in_part(mentions, self._transcript.part_at_cursor)
+            index = _index_in_part(mentions, self._transcript.cursor.part)
         if index is None:
             self._interaction.say("No source is named here. m goes to the next place that names one.")
             return
@@ -75,7 +75,7 @@ class SourceNavigation:
         self._point(self._source(number), mention)
 
     def _point(self, source: Source, mention: Mention) -> None:
-        if not self._transcript.point(mention, source.key if source.part.url else ""):
+        if not self._transcript.highlight.show(mention, source.key if source.part.url else ""):
             self._interaction.say("That place is not on the screen.", "warning")
 
     def _source(self, number: int) -> Source:
@@ -95,7 +95,7 @@ class SourceNavigation:
 
     def _next_index(self, mentions: list[NumberedMention], by: int) -> int | None:
         """The index in `mentions` to go to; None when there is no further mention."""
-        highlighted, part = self._transcript.highlighted_mention, self._transcript.part_at_cursor
+        highlighted, part = self._transcript.highlight.mention, self._transcript.cursor.part
         index = _index_of(mentions, highlighted)
         if index is not None:
             index += by

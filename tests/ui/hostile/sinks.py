@@ -69,7 +69,6 @@ async def transcript(eye: Eye) -> None:
     await eye.look()
     for _ in range(2):
         layout = view.transcript_layout
-        assert layout is not None
         eye.check([view.line(y) for y in range(layout.height)])
         view.toggle_details()
         await eye.pilot.pause()

@@ -49,7 +49,7 @@ async def asked(desktop: Desktop, pilot: Pilot[None]) -> SourcesPanel:
 def marked(desktop: Desktop) -> list[str]:
     """The lines of the transcript with a mention that is marked."""
     view = desktop.work.transcript
-    ground = view.mark_style("match-here").bgcolor
+    ground = view.strip_cache.palette.row("match-here").rich_style.bgcolor
     lines = [view.render_line(y) for y in range(view.size.height)]
     return [
         line.text.strip("▌ ")
@@ -76,7 +76,7 @@ async def test_a_key_walks_through_the_places_that_name_a_source_and_back() -> N
         # From the text to the source again.
         desktop.work.browsing.browse(desktop.work.transcript)
         await pilot.press("M")
-        assert desktop.work.transcript.highlighted_mention is not None
+        assert desktop.work.transcript.highlight.mention is not None
         assert marked(desktop) == ["First [1]."]
         await pilot.press("m", "s")
         assert desktop.app.focused is panel

@@ -10,7 +10,7 @@ from textual.widgets import Input
 from handinger_tui.ui.dialogs.confirm import Ask
 from handinger_tui.ui.pages.preview import PreviewScreen
 from handinger_tui.ui.preview.page_view import MOST, PageView, find, plain_rows
-from handinger_tui.ui.transcript.layout import RowBuffer
+from handinger_tui.ui.transcript.row_buffer import RowBuffer
 from handinger_tui.ui.work.screen import WorkScreen
 from tests.ui.fakes import Desktop
 from tests.ui.screens import previewing as made_of

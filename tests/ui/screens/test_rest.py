@@ -7,9 +7,6 @@ import weakref
 
 from handinger_tui.ui.gc_tuning import MIN_YOUNG_COLLECTIONS, tidy
 from handinger_tui.ui.work.paint_scheduler import QUIET_TICKS, IdleWork
-from tests.ui.fakes import Desktop, answers
-
-LONG = "".join(f"Paragraph {n} of a long answer.\n\n" for n in range(80))
 
 
 class Owner:
@@ -105,22 +102,3 @@ def test_cycles_that_outlived_a_walk_are_collected_at_rest_and_nothing_is_walked
         assert not tidy()
     finally:
         gc.enable()
-
-
-async def test_the_app_makes_ready_what_is_above_and_sleeps_then() -> None:
-    desktop = Desktop(api=answers(LONG, "Short."))
-    async with desktop.running() as pilot:
-        for text in ("One", "Two"):
-            await desktop.send(pilot, text)
-            await desktop.until(pilot, lambda: not desktop.session.busy)
-        transcript = desktop.work.transcript
-        transcript.scroll_to(y=40)
-        await desktop.rest(pilot)
-        rest = desktop.work.scheduler.idle
-        assert rest is not None
-        await desktop.until(pilot, lambda: not rest.running)
-        assert transcript.strip_cache is not None
-        painted = transcript.strip_cache.painted
-        transcript.scroll_page_up()
-        await pilot.pause()
-        assert transcript.strip_cache.painted == painted

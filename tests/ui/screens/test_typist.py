@@ -148,11 +148,11 @@ async def test_a_panel_takes_single_keys_only_when_a_key_led_to_it() -> None:
 async def test_esc_closes_the_nearest_thing_first() -> None:
     async with answered(80, 24) as (desktop, pilot):
         await desktop.send(pilot, "/find three")
-        await desktop.until(pilot, lambda: desktop.work.transcript.finding)
+        await desktop.until(pilot, lambda: desktop.work.transcript.search.active)
         await pilot.press("f4")
         await desktop.until(pilot, lambda: desktop.work.sidebar.has_class("-over"))
         await pilot.press("escape")
-        assert not desktop.work.transcript.finding
+        assert not desktop.work.transcript.search.active
         assert desktop.work.sidebar.has_class("-over")
         await pilot.press("escape")
         assert not desktop.work.sidebar.has_class("-over")

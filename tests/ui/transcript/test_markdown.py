@@ -13,7 +13,7 @@ from handinger_tui.core.safety.cleaning import clean
 from handinger_tui.ui.transcript.markdown import blocks, document, tables
 from handinger_tui.ui.transcript.markdown.blocks import RowBuilder, parse
 from handinger_tui.ui.transcript.markdown.document import LiveMarkdown, render
-from handinger_tui.ui.transcript.rows.row import Row
+from handinger_tui.ui.transcript.row import Row
 from tests.ui.transcript.documents import DOCUMENTS, LARGE
 
 

@@ -28,9 +28,9 @@ from handinger_tui.core.turns.turn import (
     Turn,
     TurnStatus,
 )
-from handinger_tui.ui.transcript.layout import FEW_TURNS
-from handinger_tui.ui.transcript.layout import MIN_CACHED_ROWS as SHEET_ROOM
+from handinger_tui.ui.transcript.layout import MIN_KEPT_TURNS
 from handinger_tui.ui.transcript.painting import ControlFilter, width_of
+from handinger_tui.ui.transcript.row_buffer import MAX_CACHED_ROWS
 from tests.ui.transcript.screen import Stage, grown, session, text_part, turn
 
 PAYLOADS: list[dict[str, Any]] = json.loads(
@@ -85,7 +85,6 @@ async def test_no_payload_reaches_a_strip(unfold: bool) -> None:
 
 def shown_lines(app: Stage) -> list[Strip]:
     layout = app.transcript.transcript_layout
-    assert layout is not None
     return [app.transcript.line(y) for y in range(min(layout.height, 300))]
 
 
@@ -162,8 +161,6 @@ async def test_a_delta_lays_out_one_page_and_paints_few_rows() -> None:
     async with app.run_test(size=(80, 20)) as pilot:
         await pilot.pause()
         layout, strip_cache = app.transcript.transcript_layout, app.transcript.strip_cache
-        assert layout is not None
-        assert strip_cache is not None
         assert layout.filled < 10, "only what is in sight is laid out"
         filled, painted = layout.filled, strip_cache.painted
         app.transcript.lines_drawn = 0
@@ -196,14 +193,12 @@ async def test_a_long_conversation_opens_without_laying_it_out() -> None:
     app = Stage(session(*turns))
     async with app.run_test(size=(100, 45)) as pilot:
         await pilot.pause()
-        layout, strip_cache = app.transcript.transcript_layout, app.transcript.strip_cache
-        assert layout is not None
-        assert strip_cache is not None
+        layout, _strip_cache = app.transcript.transcript_layout, app.transcript.strip_cache
         assert layout.filled <= 3
         for y in range(0, int(app.transcript.max_scroll_y), 977):
             app.transcript.scroll_to(y=y)
         await pilot.pause()
-        assert sum(turn_layout.blocks is not None for turn_layout in layout.turns) <= 60 + 3, (
+        assert sum(bool(turn_layout.blocks) for turn_layout in layout.turns) <= 60 + 3, (
             "rows far off are dropped"
         )
         assert len(app.transcript.screen.query("*")) < 10, "no widget per message"
@@ -228,13 +223,11 @@ async def test_what_is_kept_of_a_long_conversation_is_bounded_by_rows() -> None:
     app = Stage(session(*(turn(at, text_part(text)) for at in range(1, 101))))
     async with app.run_test(size=(80, 20)):
         layout, strip_cache = app.transcript.transcript_layout, app.transcript.strip_cache
-        assert layout is not None
-        assert strip_cache is not None
         for y in range(layout.height):
             app.transcript.line(y)
-        assert len(strip_cache._cached) <= SHEET_ROOM
-        kept = [turn_layout for turn_layout in layout.turns if turn_layout.blocks is not None]
-        assert len(kept) == FEW_TURNS
+        assert len(strip_cache) <= MAX_CACHED_ROWS
+        kept = [turn_layout for turn_layout in layout.turns if turn_layout.blocks]
+        assert len(kept) == MIN_KEPT_TURNS
         filled = layout.filled
         for y in range(layout.height - 20, layout.height):
             app.transcript.line(y)

@@ -24,7 +24,6 @@ async def test_a_representative_turn_looks_as_it_should(width: int) -> None:
     app = everything()
     async with app.run_test(size=(width, 90)) as pilot:
         await pilot.pause()
-        assert app.transcript.transcript_layout is not None
         shown = [app.transcript.line(y).text.rstrip() for y in range(app.transcript.transcript_layout.height)]
     golden = DATA / f"transcript-{width}.txt"
     assert "\n".join(shown).rstrip() + "\n" == golden.read_text("utf-8"), (
@@ -61,7 +60,6 @@ async def test_details_unfold_and_fold_everything_in_place() -> None:
         await pilot.pause()
         assert screen_lines(app)[0] == before[0]
         layout = app.transcript.transcript_layout
-        assert layout is not None
         assert any("Reading the file" in app.transcript.line(y).text for y in range(layout.height))
         app.transcript.toggle_details()
         await pilot.pause()
@@ -111,7 +109,7 @@ async def test_the_mouse_selects_over_blocks_and_wide_characters() -> None:
         await pilot.mouse_up(app.transcript, offset=(11, top + 2))
         await pilot.pause()
         assert app.screen.get_selected_text() == "東京 line.\n\n• item one"
-        plain, marked = app.transcript.line(top), app.transcript.marked_line(top)
+        plain, marked = app.transcript.line(top), app.transcript.render_line(top)
         assert marked.text == plain.text
         selected = [segment for segment in marked if "東京" in segment.text]
         before = [segment for segment in plain if "東京" in segment.text]
@@ -135,21 +133,21 @@ async def test_the_cursor_copies_sources() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         view = app.transcript
-        assert view.copyable_at_cursor() is None
+        assert view.cursor.text is None
         assert view.copy_current() == "Last."
         seen = []
         for _ in range(6):
-            view.cursor_previous()
+            view.move_cursor(-1)
             await pilot.pause()
-            seen.append(view.copyable_at_cursor() or "")
+            seen.append(str(view.cursor.text))
             assert any(line.startswith("▌") for line in screen_lines(app))
         assert seen[:2] == ["Last.", "A question?"]
         assert seen[2].startswith("from decimal import Decimal\n")
         assert seen[3:] == [ANSWER, "My *question*", "My *question*"]
-        view.cursor_next()
+        view.move_cursor(1)
         assert view.copy_current() == ANSWER
-        view.cursor_clear()
-        assert view.copyable_at_cursor() is None
+        view.cursor.clear()
+        assert view.cursor.text is None
 
 
 async def test_find_goes_through_all_matches_and_marks_them() -> None:
@@ -161,7 +159,7 @@ async def test_find_goes_through_all_matches_and_marks_them() -> None:
     async with app.run_test(size=(80, 20)) as pilot:
         await pilot.pause()
         view = app.transcript
-        assert view.find("needle") == 6
+        assert view.search.find("needle") == 6
         places = []
         for _ in range(7):
             await pilot.pause()
@@ -169,19 +167,19 @@ async def test_find_goes_through_all_matches_and_marks_them() -> None:
             places.append(view.scroll_offset.y + row)
             styles = {segment.style for segment in view.render_line(row) if "Needle" in segment.text}
             assert len(styles) == 1
-            view.find_previous()
+            view.search.step(-1)
         assert places[:6] == sorted(places[:6], reverse=True)
         assert len(set(places[:6])) == 6
-        view.find_next()
-        assert view.find("no such text") == 0
-        view.find_clear()
+        view.search.step(1)
+        assert view.search.find("no such text") == 0
+        view.search.clear()
 
 
 async def test_find_unfolds_what_hides_the_match() -> None:
     app = everything()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        assert app.transcript.find("Late payments") == 1
+        assert app.transcript.search.find("Late payments") == 1
         await pilot.pause()
         assert any('"title": "Late payments"' in line for line in screen_lines(app))
 
@@ -190,13 +188,13 @@ async def test_another_session_replaces_everything() -> None:
     app = everything()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
-        app.transcript.cursor_previous()
+        app.transcript.move_cursor(-1)
         other = session(turn(9, text_part("Elsewhere.")))
         app.transcript.show(type(other)("other", 0, turns=other.turns))
         await pilot.pause()
         lines = screen_lines(app)
         assert "  Elsewhere." in lines
-        assert app.transcript.copyable_at_cursor() is None
+        assert app.transcript.cursor.text is None
 
 
 async def test_fewer_turns_than_before() -> None:

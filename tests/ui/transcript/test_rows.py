@@ -18,16 +18,15 @@ from handinger_tui.ui.transcript.markdown.document import LiveMarkdown, render
 from handinger_tui.ui.transcript.markdown.inline import inline
 from handinger_tui.ui.transcript.painting import LINE, broken, width_of, wrapped
 from handinger_tui.ui.transcript.rows.parts import (
-    PART_ROWS,
-    SLOT_ROWS,
     RowOptions,
     one_line,
     pretty,
     slot_rows,
 )
-from handinger_tui.ui.transcript.rows.slots import SHOWN_AS_ERROR, Ending, Progress
+from handinger_tui.ui.transcript.rows.slots import SHOWN_AS_ERROR, Ending, Progress, slots_of
 from handinger_tui.ui.transcript.rows.status import ending_rows, progress_rows
 from tests.ui.transcript.documents import DOCUMENTS
+from tests.ui.transcript.sample import COMPLETE, FAILED, LIVE, RECEIPT
 from tests.ui.transcript.screen import Stage, session, text_part, turn
 
 
@@ -122,7 +121,6 @@ async def test_every_line_fills_the_width_exactly(width: int) -> None:
     async with app.run_test(size=(width, 30)) as pilot:
         await pilot.pause()
         layout = app.transcript.transcript_layout
-        assert layout is not None
         for number in range(len(layout.turns)):
             layout.measure(number)
             for y in range(layout.start(number), layout.start(number) + layout.turns[number].height):
@@ -155,10 +153,10 @@ def test_every_live_status_has_a_line() -> None:
     )
 
 
-def test_every_kind_of_part_has_rows() -> None:
-    shown = turn(1, text_part("x")).order
-    assert slot_rows(shown, RowOptions(40))
-    assert set(PART_ROWS) < set(SLOT_ROWS)
+def test_every_slot_of_a_turn_has_rows() -> None:
+    for shown in (COMPLETE, FAILED, LIVE):
+        for slot in slots_of(shown, RECEIPT):
+            assert slot_rows(slot, RowOptions(40)), slot
 
 
 def test_values_are_shown_exactly_and_in_short() -> None:

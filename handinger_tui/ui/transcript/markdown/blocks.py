@@ -26,7 +26,7 @@ from handinger_tui.ui.transcript.markdown.tables import (
     table_layout_of,
     table_lines,
 )
-from handinger_tui.ui.transcript.rows.row import GAP, MEASURE, Row, indented, styled
+from handinger_tui.ui.transcript.row import GAP, MEASURE, Row, indented, styled
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -194,13 +194,9 @@ class RowBuilder:
         if growing:
             return code_rows(text, name, plain_lines(text))
         language = name.lower()
-        deferred_language = language if self.defer_highlight and is_deferred(text, language) else ""
-        return code_rows(
-            text,
-            name,
-            highlighted_lines(text, language, defer_highlight=self.defer_highlight),
-            deferred_language,
-        )
+        if self.defer_highlight and is_deferred(text, language):
+            return code_rows(text, name, plain_lines(text), language)
+        return code_rows(text, name, highlighted_lines(text, language))
 
     def closed(self, fence: Token) -> bool:
         """Whether the code block has its closing line."""

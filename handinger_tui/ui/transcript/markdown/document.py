@@ -23,7 +23,7 @@ from handinger_tui.ui.transcript.markdown.code import code_head, code_row
 from handinger_tui.ui.transcript.markdown.inline import References
 from handinger_tui.ui.transcript.markdown.tables import SAMPLE, TableLayout, body_rows, head_rows, table_lines
 from handinger_tui.ui.transcript.painting import broken
-from handinger_tui.ui.transcript.rows.row import GAP, Row
+from handinger_tui.ui.transcript.row import GAP, Row
 
 if TYPE_CHECKING:
     from markdown_it.token import Token

@@ -11,7 +11,7 @@ from textual.style import Style
 
 from handinger_tui.core.safety.cleaning import Verdict, clean, judge_link
 from handinger_tui.ui.transcript.painting import pieces
-from handinger_tui.ui.transcript.rows.row import BOLD, EMPTY, ITALIC, PREFIX, STRIKE, link_style
+from handinger_tui.ui.transcript.row import BOLD, EMPTY, ITALIC, PREFIX, STRIKE, link_style
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt

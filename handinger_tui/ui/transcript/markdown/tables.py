@@ -15,7 +15,7 @@ from textual.content import Content
 
 from handinger_tui.ui.transcript.markdown.inline import References, inline
 from handinger_tui.ui.transcript.painting import width_of, wrapped
-from handinger_tui.ui.transcript.rows.row import BOLD, EMPTY, Row, joined, styled
+from handinger_tui.ui.transcript.row import BOLD, EMPTY, Row, joined, styled
 
 if TYPE_CHECKING:
     from markdown_it.token import Token

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from textual.content import Content
 
@@ -21,7 +21,6 @@ from handinger_tui.core.turns.turn import (
     FilePart,
     ReasoningPart,
     SourcePart,
-    StepPart,
     TextPart,
     ToolPart,
     ToolState,
@@ -30,7 +29,7 @@ from handinger_tui.core.turns.turn import (
 from handinger_tui.ui.transcript.markdown.code import code_rows, highlighted_lines
 from handinger_tui.ui.transcript.markdown.document import render
 from handinger_tui.ui.transcript.painting import width_of, wrapped
-from handinger_tui.ui.transcript.rows.row import (
+from handinger_tui.ui.transcript.row import (
     BOLD,
     INDENT,
     NOT_BOLD,
@@ -176,23 +175,12 @@ def plain_rows(text: str, style: str = "text") -> list[Row]:
     return rows
 
 
-def data_rows(part: DataPart, options: RowOptions) -> list[Row]:
-    """Return the name and beginning of structured data; all of it when unfolded."""
-    name = clean_line(part.name, 80)
-    line = fold_line(options, styled(name, None, BOLD), styled("  " + one_line(part.data), "faint"))
-    return [line, *indent_body(_value_rows("data", part.data))] if options.unfolded else [line]
-
-
-def structured_rows(output: Structured, options: RowOptions) -> list[Row]:
-    """Return the rows of structured output, which is shown like a data part."""
-    return data_rows(DataPart(STRUCTURED, output.value), options)
-
-
-def custom_rows(part: CustomPart, options: RowOptions) -> list[Row]:
-    """Return the rows of a part of an unknown kind, which is stored but not interpreted."""
-    name = clean_line(part.kind, 80)
-    line = fold_line(options, styled(name, None, BOLD), styled("  " + one_line(part.raw), "faint"))
-    return [line, *indent_body(_value_rows("part", part.raw))] if options.unfolded else [line]
+def json_rows(name: str, label: str, value: object, options: RowOptions) -> list[Row]:
+    """Return the name and beginning of a value; all of it when unfolded."""
+    line = fold_line(
+        options, styled(clean_line(name, 80), None, BOLD), styled("  " + one_line(value), "faint")
+    )
+    return [line, *indent_body(_value_rows(label, value))] if options.unfolded else [line]
 
 
 def replaced_rows(note: Replaced, options: RowOptions) -> list[Row]:
@@ -206,7 +194,7 @@ def replaced_rows(note: Replaced, options: RowOptions) -> list[Row]:
 PROMPT_MARK: Final = "❯ "
 
 
-def prompt_rows(order: TurnRequest, _look: RowOptions) -> list[Row]:
+def prompt_rows(order: TurnRequest) -> list[Row]:
     """Return the rows of the prompt and its attachments."""
     mark, rest = styled(PROMPT_MARK, "prompt-mark"), INDENT
     rows = [
@@ -219,11 +207,6 @@ def prompt_rows(order: TurnRequest, _look: RowOptions) -> list[Row]:
     return rows
 
 
-def text_rows(part: TextPart, options: RowOptions) -> list[Row]:
-    """Return the rows of a complete answer. `Block` lays out a streamed answer with `LiveMarkdown`."""
-    return render(part.text, options.width)
-
-
 def reasoning_line(part: ReasoningPart, options: RowOptions) -> Row:
     """Return the one line for reasoning, while it is streamed and after."""
     text = part.text.strip()
@@ -234,20 +217,14 @@ def reasoning_line(part: ReasoningPart, options: RowOptions) -> Row:
     )
 
 
-def reasoning_rows(part: ReasoningPart, options: RowOptions) -> list[Row]:
-    """Return the line for reasoning, and the reasoning itself when unfolded."""
-    body = render(part.text, options.width - 2) if options.unfolded else []
-    return [reasoning_line(part, options), *indent_body(body)]
-
-
-def file_rows(part: FilePart, options: RowOptions) -> list[Row]:
+def file_row(part: FilePart, options: RowOptions) -> Row:
     """Return the row of a file that the worker created: name (a link), size and type."""
     name = clean_line(part.filename or part.url.split("?")[0].rsplit("/", 1)[-1], 120) or "file"
     details = clean_line(part.media_type, 60)
     if part.size is not None:
         details = f"{size(part.size)}  {details}"
     content = joined((styled(name, "link", link_style(part.url)), styled("  " + details, "faint")))
-    return [Row(truncated(content, options.width - 2), "tool", styled("▤ ", "accent"), INDENT, wide=True)]
+    return Row(truncated(content, options.width - 2), "tool", styled("▤ ", "accent"), INDENT, wide=True)
 
 
 def sources_rows(sources: Sources, options: RowOptions) -> list[Row]:
@@ -269,61 +246,43 @@ def _source_row(number: int, part: SourcePart) -> Row:
     return Row(joined((name, tail)), first=styled(f"{number}. ", "bullet"), rest=Content("   "))
 
 
-def source_rows(part: SourcePart, options: RowOptions) -> list[Row]:
-    """Return the rows of a single source. A turn shows all its sources in one slot instead."""
-    return sources_rows(Sources((part,)), options)
-
-
-def step_rows(_part: StepPart, _look: RowOptions) -> list[Row]:
-    """Return no rows: a step between two model calls is not shown, the receipt counts the steps."""
-    return []
-
-
-def skipped_rows(note: Skipped, _look: RowOptions) -> list[Row]:
-    """Return the notice that some events of the turn could not be read."""
-    return [Row(styled(f"{plural(note.events, 'event')} of this turn could not be read.", "faint"))]
-
-
-def receipt_rows(receipt: Receipt, _look: RowOptions) -> list[Row]:
-    """Return the receipt line of the turn."""
-    return [Row(styled(clean_line(receipt.text)), "receipt", wide=True)]
-
-
-RowsOf = Callable[[Any, RowOptions], list[Row]]
-
-PART_ROWS: Final[Mapping[type, RowsOf]] = MappingProxyType(
-    {
-        TextPart: text_rows,
-        ReasoningPart: reasoning_rows,
-        ToolPart: tool_rows,
-        FilePart: file_rows,
-        SourcePart: source_rows,
-        DataPart: data_rows,
-        CustomPart: custom_rows,
-        StepPart: step_rows,
-    }
-)
-SLOT_ROWS: Final[Mapping[type, RowsOf]] = MappingProxyType(
-    {
-        TurnRequest: prompt_rows,
-        Sources: sources_rows,
-        Structured: structured_rows,
-        Replaced: replaced_rows,
-        Skipped: skipped_rows,
-        Progress: lambda slot, _look: progress_rows(slot),
-        Ending: lambda slot, _look: ending_rows(slot),
-        Receipt: receipt_rows,
-        **PART_ROWS,
-    }
-)
 FOLDABLE: Final = (ReasoningPart, ToolPart, DataPart, CustomPart, Sources, Structured, Replaced)
 LINES: Final = (*FOLDABLE, FilePart, Skipped)
 """Slots that are one line when folded: there is no empty row between two of them."""
 
 
-def slot_rows(slot: Slot, options: RowOptions) -> list[Row]:
-    """Return the rows of a slot."""
-    return SLOT_ROWS[type(slot)](slot, options)
+def slot_rows(slot: Slot, options: RowOptions) -> list[Row]:  # noqa: C901, PLR0911, PLR0912 - one case per slot
+    """Return the rows of a slot, without the Markdown of reasoning. `Block` lays out Markdown as it grows."""
+    match slot:
+        case TurnRequest():
+            return prompt_rows(slot)
+        case TextPart():
+            return render(slot.text, options.width)
+        case ReasoningPart():
+            return [reasoning_line(slot, options)]
+        case ToolPart():
+            return tool_rows(slot, options)
+        case FilePart():
+            return [file_row(slot, options)]
+        case DataPart():
+            return json_rows(slot.name, "data", slot.data, options)
+        case CustomPart():
+            return json_rows(slot.kind, "part", slot.raw, options)
+        case Structured():
+            return json_rows(STRUCTURED, "data", slot.value, options)
+        case Sources():
+            return sources_rows(slot, options)
+        case Replaced():
+            return replaced_rows(slot, options)
+        case Skipped():
+            text = f"{plural(slot.events, 'event')} of this turn could not be read."
+            return [Row(styled(text, "faint"))]
+        case Progress():
+            return progress_rows(slot)
+        case Ending():
+            return ending_rows(slot)
+        case Receipt():
+            return [Row(styled(clean_line(slot.text)), "receipt", wide=True)]
 
 
 def gap_between(before: Slot, after: Slot) -> bool:
@@ -331,27 +290,21 @@ def gap_between(before: Slot, after: Slot) -> bool:
     return not (isinstance(before, LINES) and isinstance(after, LINES))
 
 
-def _value_of(slot: DataPart | CustomPart | Structured) -> object:
-    if isinstance(slot, DataPart):
-        return slot.data
-    return slot.raw if isinstance(slot, CustomPart) else slot.value
-
-
 def source_of(slot: Slot) -> str:
     """Return the text that is copied for a slot: Markdown for answers, JSON for data, "" for decoration."""
-    if isinstance(slot, TurnRequest):
-        return slot.prompt
-    if isinstance(slot, TextPart | ReasoningPart):
-        return slot.text
-    if isinstance(slot, Replaced | Receipt):
-        return slot.text
-    if isinstance(slot, ToolPart):
-        fields = {"tool": slot.name, "input": slot.input, "output": slot.output, "error": slot.error}
-        return pretty({name: value for name, value in fields.items() if value is not None})
-    if isinstance(slot, DataPart | CustomPart | Structured):
-        return pretty(_value_of(slot))
-    if isinstance(slot, FilePart):
-        return slot.url
-    if isinstance(slot, Sources):
-        return "\n".join(f"- {part.title or part.source_id}: {part.url or ''}" for part in slot.parts)
-    return ""
+    match slot:
+        case TurnRequest():
+            return slot.prompt
+        case TextPart() | ReasoningPart() | Replaced() | Receipt():
+            return slot.text
+        case ToolPart():
+            fields = {"tool": slot.name, "input": slot.input, "output": slot.output, "error": slot.error}
+            return pretty({name: value for name, value in fields.items() if value is not None})
+        case DataPart(data=value) | CustomPart(raw=value) | Structured(value=value):
+            return pretty(value)
+        case FilePart():
+            return slot.url
+        case Sources():
+            return "\n".join(f"- {part.title or part.source_id}: {part.url or ''}" for part in slot.parts)
+        case Progress() | Skipped() | Ending():
+            return ""

@@ -8,11 +8,16 @@ from handinger_tui.core.evidence.datasets import structured_of
 from handinger_tui.core.evidence.sources_and_files import files_of_turn, sources_of_turn
 from handinger_tui.core.jsontext import Json
 from handinger_tui.core.turns.turn import (
+    CustomPart,
+    DataPart,
     FilePart,
     Part,
+    ReasoningPart,
     Retry,
     SourcePart,
     StepPart,
+    TextPart,
+    ToolPart,
     Turn,
     TurnRequest,
     TurnStatus,
@@ -68,7 +73,11 @@ class Receipt(NamedTuple):
     text: str
 
 
-Slot = TurnRequest | Part | Progress | Sources | Structured | Replaced | Skipped | Ending | Receipt
+Slot = (
+    TurnRequest | TextPart | ReasoningPart | ToolPart | FilePart | DataPart | CustomPart
+    | Progress | Sources | Structured | Replaced | Skipped | Ending | Receipt
+)  # fmt: skip
+"""What is shown of a turn. It omits steps; sources are one line at the end."""
 
 SHOWN_AS_ERROR: Final = frozenset(
     {

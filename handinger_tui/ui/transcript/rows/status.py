@@ -10,7 +10,7 @@ from textual.content import Content
 
 from handinger_tui.core.safety.cleaning import clean_line
 from handinger_tui.core.turns.turn import FREE, Fault, Kind, Retry, TurnStatus
-from handinger_tui.ui.transcript.rows.row import Row, joined, styled
+from handinger_tui.ui.transcript.row import Row, joined, styled
 from handinger_tui.ui.transcript.rows.slots import Ending, Progress
 
 _PROGRESS: Final[Mapping[TurnStatus, str]] = MappingProxyType(

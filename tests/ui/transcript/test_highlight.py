@@ -6,8 +6,8 @@ import pytest
 
 from handinger_tui.core.evidence.citations import CitationReader, Mention
 from handinger_tui.core.evidence.source_addresses import canonical_url
+from handinger_tui.ui.transcript.highlight import Anchor, anchor_of
 from handinger_tui.ui.transcript.markdown.document import render
-from handinger_tui.ui.transcript.text_anchors import Anchor, anchor_of
 from tests.ui.transcript.screen import Stage, grown, screen_lines, session, text_part, turn
 
 URL = "https://a.example/x"
@@ -68,18 +68,18 @@ async def test_a_mention_far_away_is_brought_into_sight_and_marked() -> None:
         view = app.transcript
         start = text.index("[40]")
         mention = Mention("turn-1", 0, start, start + 4)
-        assert view.point(mention, "")
-        assert view.highlighted_mention == mention
+        assert view.highlight.show(mention, "")
+        assert view.highlight.mention == mention
         await pilot.pause()
         lines = screen_lines(app)
         at = next(y for y, line in enumerate(lines) if "[40]" in line)
         assert lines[at].startswith("▌")
         assert [line for line in lines if line.startswith("▌")] == [lines[at]]
         strip = view.render_line(at)
-        ground = view.mark_style("match-here").bgcolor
+        ground = view.strip_cache.palette.row("match-here").rich_style.bgcolor
         assert [part.text for part in strip if part.style and part.style.bgcolor == ground] == ["[40]"]
         assert not view.following
-        view.clear_highlight()
+        view.highlight.clear()
         await pilot.pause()
         assert not any(line.startswith("▌") for line in screen_lines(app))
 
@@ -91,11 +91,11 @@ async def test_the_mark_stays_on_its_words_while_text_grows_and_the_width_change
     async with app.run_test(size=(70, 20)) as pilot:
         await pilot.pause()
         view = app.transcript
-        assert view.point(Mention("turn-2", 0, text.index("["), text.index(")") + 1), KEY)
+        assert view.highlight.show(Mention("turn-2", 0, text.index("["), text.index(")") + 1), KEY)
         view.show(grown(shown_now, text_part(f"{text}\n\nMore.\n\n{URL}")))
         await pilot.resize_terminal(40, 20)
         await pilot.pause()
-        ground = view.mark_style("match-here").bgcolor
+        ground = view.strip_cache.palette.row("match-here").rich_style.bgcolor
         marked = [
             part.text
             for y in range(20)
@@ -110,9 +110,9 @@ async def test_a_place_that_is_not_there_is_refused() -> None:
     app = Stage(session(turn(1, text_part("A text"))))
     async with app.run_test(size=(60, 12)) as pilot:
         await pilot.pause()
-        assert not app.transcript.point(Mention("turn-9", 0, 0, 1), "")
-        assert not app.transcript.point(Mention("turn-1", 7, 0, 1), "")
-        assert app.transcript.highlighted_mention is None
-        assert app.transcript.point(Mention("turn-1", 0, 0, 1), "")
+        assert not app.transcript.highlight.show(Mention("turn-9", 0, 0, 1), "")
+        assert not app.transcript.highlight.show(Mention("turn-1", 7, 0, 1), "")
+        assert app.transcript.highlight.mention is None
+        assert app.transcript.highlight.show(Mention("turn-1", 0, 0, 1), "")
         app.transcript.show(session(turn(1, text_part("A text"))))
-        assert app.transcript.highlighted_mention is not None
+        assert app.transcript.highlight.mention is not None
